@@ -1,0 +1,56 @@
+// An error is a sentence for a tired person: what we were doing, to what, what the system said, what to try.
+//
+//   error{5, "install", "hello", "access denied", "run from an elevated prompt"}.sentence()
+//   // install 'hello': access denied (5); run from an elevated prompt
+//
+// Operations on the world return `result<T>` (base/result.hpp) with an `error` in it. Mistakes of the programmer are
+// thrown as `setup_error`. Requests fail with a status (http/abort.hpp). There is no fourth way.
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+#include "winsvc/config/abi.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// What went wrong with an operation on the world. A value: copy it, store it, print it.
+struct error {
+  std::uint32_t code = 0;  ///< the system's own number (a Win32 code; errno elsewhere); becomes the exit code
+  std::string doing;       ///< the verb: "install", "listen on"
+  std::string subject;     ///< what it was done to, unquoted: the service, the address, the file
+  std::string said;        ///< what the system answered, in words
+  std::string hint;        ///< what to try; empty when we do not know better
+
+  /// One line: `doing 'subject': said (code); hint`. Parts that are empty are left out, punctuation and all.
+  [[nodiscard]] std::string sentence() const;
+};
+
+/// A mistake in how the app is described: a duplicate route, a parameter that the lambda does not take, a call after
+/// start. Thrown at registration or at start-up, on the thread that made the call, with both places in its text.
+class setup_error : public std::logic_error {
+ public:
+  using std::logic_error::logic_error;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string error::sentence() const {
+  std::string line = doing;
+  if (!subject.empty()) {
+    if (!line.empty()) line += ' ';
+    line += '\'' + subject + '\'';
+  }
+  if (!said.empty()) {
+    if (!line.empty()) line += ": ";
+    line += said;
+  }
+  if (code != 0) line += " (" + std::to_string(code) + ")";
+  if (!hint.empty()) line += "; " + hint;
+  return line;
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,112 @@
+// Windows has no argument list, only one command line that each program cuts for itself. These two functions are the
+// rules of CommandLineToArgvW and the Microsoft C runtime, in both directions.
+//
+//   quote_argument(R"(C:\My tools\app.exe)")     // "C:\My tools\app.exe"  with quotes
+//   split_command_line(whole)                    // back again
+//
+// An unquoted path with a blank in a service's ImagePath lets `C:\My.exe` run in its place (CWE-428), so the executable
+// is quoted always.
+// Source: "Parsing C command-line arguments" and CommandLineToArgvW in the Win32 documentation.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "winsvc/config/abi.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// When quotes are put around an argument: only where the rules demand them, or always.
+enum class quoting { needed, always };
+
+/// One argument, so that it comes out of `split_command_line` unchanged. It must not hold a NUL.
+[[nodiscard]] std::string quote_argument(std::string_view argument, quoting when = quoting::needed);
+
+/// `program` quoted always, then each argument quoted where needed: the form for an ImagePath.
+[[nodiscard]] std::string command_line(std::string_view program, const std::vector<std::string>& arguments);
+
+/// Cuts a command line as CommandLineToArgvW does. The first piece, the program, has rules of its own: a quote ends
+/// only at the next quote, and backslashes are plain. An empty line gives an empty list.
+[[nodiscard]] std::vector<std::string> split_command_line(std::string_view line);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string quote_argument(std::string_view argument, quoting when) {
+  const bool plain = !argument.empty() && argument.find_first_of(" \t\n\v\"") == std::string_view::npos;
+  if (plain && when == quoting::needed) return std::string(argument);
+
+  std::string out = "\"";
+  std::size_t backslashes = 0;
+  for (const char c : argument) {
+    if (c == '\\') {
+      ++backslashes;
+      continue;
+    }
+    // Backslashes are plain characters except before a quote: there each counts double, and one more escapes the quote.
+    out.append(c == '"' ? backslashes * 2 + 1 : backslashes, '\\');
+    backslashes = 0;
+    out += c;
+  }
+  out.append(backslashes * 2, '\\');  // the closing quote follows
+  return out + '"';
+}
+
+inline std::string command_line(std::string_view program, const std::vector<std::string>& arguments) {
+  std::string line = quote_argument(program, quoting::always);
+  for (const auto& argument : arguments) line += ' ' + quote_argument(argument);
+  return line;
+}
+
+inline std::vector<std::string> split_command_line(std::string_view line) {
+  std::vector<std::string> pieces;
+  if (line.empty()) return pieces;
+  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  std::size_t at = 0;
+
+  std::string program;
+  if (line[0] == '"') {
+    const auto end = line.find('"', 1);
+    program = line.substr(1, end == std::string_view::npos ? end : end - 1);
+    at = end == std::string_view::npos ? line.size() : end + 1;
+  } else {
+    while (at < line.size() && !blank(line[at])) program += line[at++];
+  }
+  pieces.push_back(std::move(program));
+
+  for (;;) {
+    while (at < line.size() && blank(line[at])) ++at;
+    if (at >= line.size()) return pieces;
+
+    std::string piece;
+    bool quoted = false;
+    while (at < line.size() && (quoted || !blank(line[at]))) {
+      std::size_t backslashes = 0;
+      while (at < line.size() && line[at] == '\\') {
+        ++backslashes;
+        ++at;
+      }
+      if (at < line.size() && line[at] == '"') {
+        piece.append(backslashes / 2, '\\');
+        if (backslashes % 2 == 1) {
+          piece += '"';
+        } else if (quoted && at + 1 < line.size() && line[at + 1] == '"') {
+          piece += '"';  // "" inside quotes is one quote, and the quotes go on
+          ++at;
+        } else {
+          quoted = !quoted;
+        }
+        ++at;
+        continue;
+      }
+      piece.append(backslashes, '\\');
+      if (backslashes == 0) piece += line[at++];
+    }
+    pieces.push_back(std::move(piece));
+  }
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,74 @@
+// A value or the reason there is none. What an operation on the world returns instead of throwing.
+//
+//   result<config> read(const path&);
+//   if (auto got = read(p)) use(*got); else complain(got.error().sentence());
+//
+// `result<T, std::uint32_t>` is the same with a bare system code: the form the thin operating-system layer uses, whose
+// callers know the sentence.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <variant>
+
+#include "winsvc/base/error.hpp"
+#include "winsvc/config/abi.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// The failing side of a result: `return failure{error{...}};`
+template <class E>
+struct failure {
+  E reason;
+};
+template <class E>
+failure(E) -> failure<E>;
+
+template <class T, class E = winsvc::error>
+class [[nodiscard]] result {
+ public:
+  result(T value) : held_(std::in_place_index<0>, std::move(value)) {}
+  result(failure<E> why) : held_(std::in_place_index<1>, std::move(why.reason)) {}
+
+  explicit operator bool() const noexcept { return held_.index() == 0; }
+
+  /// The value. Asking a failed result for it is a bug of the caller (asserted).
+  T& operator*() & { return *check(std::get_if<0>(&held_)); }
+  const T& operator*() const& { return *check(std::get_if<0>(&held_)); }
+  T&& operator*() && { return std::move(*check(std::get_if<0>(&held_))); }
+  T* operator->() { return check(std::get_if<0>(&held_)); }
+  const T* operator->() const { return check(std::get_if<0>(&held_)); }
+
+  /// The reason. Asking a result that succeeded for it is a bug of the caller (asserted).
+  [[nodiscard]] const E& error() const { return *check(std::get_if<1>(&held_)); }
+
+ private:
+  template <class P>
+  static P* check(P* held) {
+    WINSVC_ASSERT(held != nullptr && "winsvc::result: asked for the side it does not hold");
+    return held;
+  }
+  std::variant<T, E> held_;
+};
+
+/// Nothing, or the reason it failed: `return {};` is success.
+template <class E>
+class [[nodiscard]] result<void, E> {
+ public:
+  result() = default;
+  result(failure<E> why) : reason_(std::move(why.reason)), ok_(false) {}
+
+  explicit operator bool() const noexcept { return ok_; }
+  [[nodiscard]] const E& error() const {
+    WINSVC_ASSERT(!ok_ && "winsvc::result: asked for the error of a success");
+    return reason_;
+  }
+
+ private:
+  E reason_{};
+  bool ok_ = true;
+};
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

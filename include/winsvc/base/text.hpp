@@ -1,0 +1,244 @@
+// Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string; UTF-16 exists only where Windows is
+// called. Case is folded for ASCII alone, because verbs, options and header names are ASCII.
+//
+//   text::to_utf16("Zürich")      text::equal_nocase("Content-Type", "content-type")
+//   text::nearest("instal", verbs)                                    // "install"
+//
+// It does no locale, no normalisation, no Unicode case.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "winsvc/config/abi.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace text {
+
+/// UTF-8 to UTF-16. A malformed byte becomes U+FFFD, so that no input is refused and none passes unseen.
+[[nodiscard]] std::u16string to_utf16(std::string_view utf8);
+/// UTF-16 to UTF-8. A lone surrogate becomes U+FFFD.
+[[nodiscard]] std::string to_utf8(std::u16string_view utf16);
+
+[[nodiscard]] constexpr char to_lower(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
+[[nodiscard]] constexpr char to_upper(char c) noexcept {
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c;
+}
+[[nodiscard]] constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+[[nodiscard]] std::string lowered(std::string_view s);
+[[nodiscard]] bool equal_nocase(std::string_view a, std::string_view b) noexcept;
+[[nodiscard]] bool starts_with(std::string_view s, std::string_view prefix) noexcept;
+
+/// Without the blanks and tabs at both ends.
+[[nodiscard]] std::string_view trimmed(std::string_view s) noexcept;
+/// Cut at every `mark`; "" gives one empty piece, as "a," gives two.
+[[nodiscard]] std::vector<std::string_view> split(std::string_view s, char mark);
+[[nodiscard]] std::string join(const std::vector<std::string>& parts, std::string_view between);
+
+/// A decimal number that is all of `s`, at most `most`; false otherwise, and `out` is untouched.
+[[nodiscard]] bool parse_number(std::string_view s, std::uint64_t most, std::uint64_t& out) noexcept;
+
+/// How many letters must be changed, added, dropped or swapped with their neighbour to turn one word into the other.
+[[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
+/// The word a person most likely meant; empty when none is near (within a third of its length, at least one).
+[[nodiscard]] std::string_view nearest(std::string_view word, const std::vector<std::string_view>& known);
+
+/// `s` as a JSON string, quotes included (RFC 8259, section 7). Malformed UTF-8 becomes U+FFFD.
+[[nodiscard]] std::string json_quoted(std::string_view s);
+
+/// The next code point of `s` from `at`, which moves past it; U+FFFD for a malformed byte, which is one byte long.
+[[nodiscard]] char32_t next_code_point(std::string_view s, std::size_t& at) noexcept;
+void append_utf8(std::string& out, char32_t code_point);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline char32_t next_code_point(std::string_view s, std::size_t& at) noexcept {
+  constexpr char32_t malformed = 0xFFFD;
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(s[i]); };
+  const unsigned char first = byte(at++);
+  if (first < 0x80) return first;
+
+  const int more = first >= 0xF0 && first <= 0xF4 ? 3 : first >= 0xE0 && first < 0xF0 ? 2 : first >= 0xC2 && first < 0xE0 ? 1 : 0;
+  if (more == 0 || at + static_cast<std::size_t>(more) > s.size()) return malformed;
+
+  char32_t value = first & (0x3Fu >> more);
+  for (int i = 0; i < more; ++i) {
+    const unsigned char next = byte(at + static_cast<std::size_t>(i));
+    if ((next & 0xC0u) != 0x80u) return malformed;
+    value = (value << 6) | (next & 0x3Fu);
+  }
+  constexpr char32_t least[] = {0, 0x80, 0x800, 0x10000};  // below: an overlong form
+  if (value < least[more] || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return malformed;
+  at += static_cast<std::size_t>(more);
+  return value;
+}
+
+inline void append_utf8(std::string& out, char32_t c) {
+  const auto put = [&](char32_t bits) { out += static_cast<char>(static_cast<unsigned char>(bits)); };
+  if (c < 0x80) {
+    put(c);
+  } else if (c < 0x800) {
+    put(0xC0 | (c >> 6));
+    put(0x80 | (c & 0x3F));
+  } else if (c < 0x10000) {
+    put(0xE0 | (c >> 12));
+    put(0x80 | ((c >> 6) & 0x3F));
+    put(0x80 | (c & 0x3F));
+  } else {
+    put(0xF0 | (c >> 18));
+    put(0x80 | ((c >> 12) & 0x3F));
+    put(0x80 | ((c >> 6) & 0x3F));
+    put(0x80 | (c & 0x3F));
+  }
+}
+
+inline std::u16string to_utf16(std::string_view utf8) {
+  std::u16string out;
+  out.reserve(utf8.size());
+  for (std::size_t at = 0; at < utf8.size();) {
+    const char32_t c = next_code_point(utf8, at);
+    if (c < 0x10000) {
+      out += static_cast<char16_t>(c);
+    } else {
+      out += static_cast<char16_t>(0xD800 + ((c - 0x10000) >> 10));
+      out += static_cast<char16_t>(0xDC00 + ((c - 0x10000) & 0x3FF));
+    }
+  }
+  return out;
+}
+
+inline std::string to_utf8(std::u16string_view utf16) {
+  std::string out;
+  out.reserve(utf16.size());
+  for (std::size_t i = 0; i < utf16.size(); ++i) {
+    char32_t c = utf16[i];
+    const bool high = c >= 0xD800 && c < 0xDC00;
+    if (high && i + 1 < utf16.size() && utf16[i + 1] >= 0xDC00 && utf16[i + 1] < 0xE000) {
+      c = 0x10000 + ((c - 0xD800) << 10) + (utf16[++i] - 0xDC00u);
+    } else if (c >= 0xD800 && c < 0xE000) {
+      c = 0xFFFD;
+    }
+    append_utf8(out, c);
+  }
+  return out;
+}
+
+inline std::string lowered(std::string_view s) {
+  std::string out(s);
+  for (char& c : out) c = to_lower(c);
+  return out;
+}
+
+inline bool equal_nocase(std::string_view a, std::string_view b) noexcept {
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return to_lower(x) == to_lower(y); });
+}
+
+inline bool starts_with(std::string_view s, std::string_view prefix) noexcept {
+  return s.substr(0, prefix.size()) == prefix;
+}
+
+inline std::string_view trimmed(std::string_view s) noexcept {
+  const auto first = s.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return s.substr(first, s.find_last_not_of(" \t") - first + 1);
+}
+
+inline std::vector<std::string_view> split(std::string_view s, char mark) {
+  std::vector<std::string_view> pieces;
+  for (;;) {
+    const auto cut = s.find(mark);
+    pieces.push_back(s.substr(0, cut));
+    if (cut == std::string_view::npos) return pieces;
+    s.remove_prefix(cut + 1);
+  }
+}
+
+inline std::string join(const std::vector<std::string>& parts, std::string_view between) {
+  std::string out;
+  for (const auto& part : parts) {
+    if (&part != &parts.front()) out += between;
+    out += part;
+  }
+  return out;
+}
+
+inline bool parse_number(std::string_view s, std::uint64_t most, std::uint64_t& out) noexcept {
+  if (s.empty()) return false;
+  std::uint64_t value = 0;
+  for (const char c : s) {
+    if (!is_digit(c)) return false;
+    const auto digit = static_cast<std::uint64_t>(c - '0');
+    if (value > most / 10 || value * 10 > most - digit) return false;
+    value = value * 10 + digit;
+  }
+  out = value;
+  return true;
+}
+
+inline std::size_t edit_distance(std::string_view a, std::string_view b) {
+  // Three rows of the usual table (optimal string alignment): swapped neighbours need the row before the last.
+  std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    before.swap(last);
+    last.swap(row);
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t change = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = (std::min)({change, last[j] + 1, row[j - 1] + 1});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = (std::min)(row[j], before[j - 2] + 1);
+    }
+  }
+  return row[b.size()];
+}
+
+inline std::string_view nearest(std::string_view word, const std::vector<std::string_view>& known) {
+  const std::string low = lowered(word);
+  std::string_view best;
+  std::size_t best_distance = 0;
+  for (const auto& candidate : known) {
+    const std::size_t distance = edit_distance(low, lowered(candidate));
+    if (distance > (std::max)(std::size_t{1}, candidate.size() / 3)) continue;
+    if (best.empty() || distance < best_distance) {
+      best = candidate;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+inline std::string json_quoted(std::string_view s) {
+  constexpr char hex[] = "0123456789abcdef";
+  std::string out = "\"";
+  for (std::size_t at = 0; at < s.size();) {
+    const char32_t c = next_code_point(s, at);
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      default:
+        if (c < 0x20) {
+          out += "\\u00";
+          out += hex[c >> 4];
+          out += hex[c & 15];
+        } else {
+          append_utf8(out, c);
+        }
+    }
+  }
+  return out + '"';
+}
+
+}  // namespace text
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

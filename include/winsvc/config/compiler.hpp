@@ -1,0 +1,31 @@
+// What is compiling us: the only file that asks which platform and compiler this is. Everything else receives an
+// answer that is always 0 or 1. These names are internal and are taken back in config/undef.hpp.
+#pragma once
+
+#if defined(_MSVC_LANG)
+  #define WINSVC_CPLUSPLUS _MSVC_LANG
+#else
+  #define WINSVC_CPLUSPLUS __cplusplus
+#endif
+
+#if WINSVC_CPLUSPLUS < 201703L
+  #error "winsvc needs C++17: compile with -std=c++17 (g++, clang++) or /std:c++17 (cl)"
+#endif
+
+#if defined(_WIN32)
+  #define WINSVC_OS_WINDOWS 1
+#else
+  #define WINSVC_OS_WINDOWS 0
+#endif
+
+#if defined(__linux__)
+  #define WINSVC_OS_LINUX 1
+#else
+  #define WINSVC_OS_LINUX 0
+#endif
+
+#if defined(_MSC_VER)
+  #define WINSVC_COMPILER_MSVC 1  // cl, and clang-cl in its dialect
+#else
+  #define WINSVC_COMPILER_MSVC 0
+#endif

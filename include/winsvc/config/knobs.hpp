@@ -1,0 +1,34 @@
+// Every knob a user can turn, with its default and its price. Define one before the include, the same in every
+// translation unit.
+//
+//   WINSVC_HTTPLIB    the header that is cpp-httplib. Default <httplib.h>; cpp-httplib 0.41 or newer.
+//   WINSVC_JSON       1 where <nlohmann/json.hpp> is found: handlers may take and return winsvc::json. Define it 0 to
+//                     keep that header out (it costs about 1 s of compile time a file); all else works without it.
+//   WINSVC_AUTOLINK   1 on MSVC: the system libraries are linked by #pragma comment(lib, ...). Define it 0 to name them
+//                     yourself: ws2_32 and advapi32 (elsewhere -lws2_32 is all there is to add).
+//   WINSVC_ASSERT     what checks our own promises; default assert from <cassert>.
+#pragma once
+
+#include <cassert>
+
+#include "winsvc/config/compiler.hpp"
+
+#ifndef WINSVC_HTTPLIB
+  #define WINSVC_HTTPLIB <httplib.h>
+#endif
+
+#ifndef WINSVC_JSON
+  #if __has_include(<nlohmann/json.hpp>)
+    #define WINSVC_JSON 1
+  #else
+    #define WINSVC_JSON 0
+  #endif
+#endif
+
+#ifndef WINSVC_AUTOLINK
+  #define WINSVC_AUTOLINK WINSVC_COMPILER_MSVC
+#endif
+
+#ifndef WINSVC_ASSERT
+  #define WINSVC_ASSERT(condition) assert(condition)
+#endif

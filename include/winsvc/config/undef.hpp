@@ -1,0 +1,10 @@
+// The end: every internal macro is taken back here, so that a program is left with our namespace and the public
+// WINSVC_ names alone (`tools/amalgamate --audit` compares this list with what is defined).
+#pragma once
+
+#undef WINSVC_CPLUSPLUS
+#undef WINSVC_OS_WINDOWS
+#undef WINSVC_OS_LINUX
+#undef WINSVC_COMPILER_MSVC
+#undef WINSVC_ABI
+#undef WINSVC_ABI_NAME
