@@ -1,0 +1,69 @@
+// Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`; a bare number is seconds.
+//
+//   parse_duration("1m30s")    // 90 s
+//   duration_text(1500ms)      // "1.5 s"
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// One or more `number unit` pairs, largest unit not required first; nothing for anything else or beyond 10,000 days.
+[[nodiscard]] inline std::optional<std::chrono::milliseconds> parse_duration(std::string_view s) {
+  struct unit {
+    std::string_view name;
+    std::uint64_t ms;
+  };
+  constexpr unit units[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}, {"", 1000}};
+  constexpr std::uint64_t most = 10'000ull * 86'400'000ull;
+
+  s = text::trimmed(s);
+  if (s.empty()) return std::nullopt;
+  std::uint64_t total = 0;
+  while (!s.empty()) {
+    const auto digits = (std::min)(s.find_first_not_of("0123456789"), s.size());
+    std::uint64_t count = 0;
+    if (!text::parse_number(s.substr(0, digits), most, count)) return std::nullopt;
+    s.remove_prefix(digits);
+
+    const auto name = s.substr(0, (std::min)(s.find_first_of("0123456789"), s.size()));
+    const unit* found = nullptr;
+    for (const auto& u : units) {
+      if (text::equal_nocase(u.name, name)) found = &u;
+    }
+    if (!found || count > most / found->ms) return std::nullopt;
+    s.remove_prefix(name.size());
+    total += count * found->ms;
+    if (total > most) return std::nullopt;
+  }
+  return std::chrono::milliseconds(total);
+}
+
+/// For a sentence: "350 ms", "1.5 s", "20 s", "3 min", "2 h 5 min", "4 d 1 h".
+[[nodiscard]] inline std::string duration_text(std::chrono::milliseconds d) {
+  const auto ms = d.count() < 0 ? 0 : d.count();
+  const auto two = [](std::int64_t big, const char* big_name, std::int64_t rest, const char* rest_name) {
+    std::string out = std::to_string(big) + big_name;
+    if (rest != 0) out += ' ' + std::to_string(rest) + rest_name;
+    return out;
+  };
+  if (ms < 1000) return std::to_string(ms) + " ms";
+  if (ms < 60'000) {
+    const auto tenths = ms / 100 % 10;
+    return std::to_string(ms / 1000) + (tenths != 0 ? "." + std::to_string(tenths) : "") + " s";
+  }
+  if (ms < 3'600'000) return two(ms / 60'000, " min", ms / 1000 % 60, " s");
+  if (ms < 86'400'000) return two(ms / 3'600'000, " h", ms / 60'000 % 60, " min");
+  return two(ms / 86'400'000, " d", ms / 3'600'000 % 24, " h");
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,74 @@
+// A request to stop, remembered for ever: whoever looks later still sees it. What a worker waits on.
+//
+//   svc.worker("poller", [](winsvc::stop_token stop) {
+//     while (!stop.wait_for(5s)) poll_once();
+//   });
+//
+// It carries no reason and cannot be taken back. (std::stop_token is C++20 and has no timed wait of its own.)
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+#include "winsvc/config/abi.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+class stop_source;
+
+/// The listening end. Copies listen to the same request. Safe to use from any thread.
+class stop_token {
+ public:
+  [[nodiscard]] bool stop_requested() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->stopped;
+  }
+
+  /// Waits that long, or until a stop is requested. True: stop now.
+  template <class Rep, class Period>
+  bool wait_for(std::chrono::duration<Rep, Period> how_long) const {
+    std::unique_lock lock(state_->mutex);
+    return state_->changed.wait_for(lock, how_long, [this] { return state_->stopped; });
+  }
+
+  /// Waits until a stop is requested.
+  void wait() const {
+    std::unique_lock lock(state_->mutex);
+    state_->changed.wait(lock, [this] { return state_->stopped; });
+  }
+
+ private:
+  friend class stop_source;
+  struct shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool stopped = false;
+  };
+  explicit stop_token(std::shared_ptr<shared> state) : state_(std::move(state)) {}
+  std::shared_ptr<shared> state_;
+};
+
+/// The asking end, owned by whoever decides.
+class stop_source {
+ public:
+  [[nodiscard]] stop_token token() const { return stop_token(state_); }
+
+  /// Any number of times, from any thread; the first one counts.
+  void request_stop() const noexcept {
+    {
+      const std::lock_guard lock(state_->mutex);
+      state_->stopped = true;
+    }
+    state_->changed.notify_all();
+  }
+
+ private:
+  std::shared_ptr<stop_token::shared> state_ = std::make_shared<stop_token::shared>();
+};
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

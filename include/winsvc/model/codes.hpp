@@ -1,0 +1,103 @@
+// What system codes mean to the person who meets them: one table of words and remedies. Every error sentence about
+// services and sockets takes its second half from here.
+//
+//   explain(1072)->said      // "the service is marked for deletion"
+//   explain(1072)->hint      // "close the Services window and Task Manager, ..."
+//
+// A code that is not in the table gets the system's own words and no remedy.
+// Source: "System Error Codes" and "Windows Sockets Error Codes" in the Win32 documentation.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "winsvc/base/error.hpp"
+#include "winsvc/config/abi.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// The exit codes of the verbs. Anything else that is not 0 is the system's own code.
+namespace exits {
+inline constexpr int ok = 0;
+inline constexpr int usage = 2;
+inline constexpr int not_running = 3;    // status
+inline constexpr int not_installed = 4;  // status
+}  // namespace exits
+
+/// The system codes that decisions are made on.
+namespace code {
+inline constexpr std::uint32_t file_not_found = 2, access_denied = 5, call_not_implemented = 120,
+                               insufficient_buffer = 122, invalid_name = 123, invalid_level = 124,
+                               dependent_services_running = 1051, invalid_service_control = 1052,
+                               service_request_timeout = 1053, service_already_running = 1056, service_disabled = 1058,
+                               service_does_not_exist = 1060, service_cannot_accept_control = 1061,
+                               service_not_active = 1062, failed_controller_connect = 1063,
+                               service_marked_for_delete = 1072, service_exists = 1073, timeout = 1460,
+                               address_in_use = 10048, access_to_address = 10013, address_not_available = 10049;
+}
+
+struct explanation {
+  std::uint32_t code;
+  std::string_view said;
+  std::string_view hint;
+};
+
+inline constexpr explanation explanations[] = {
+    {2, "the file was not found", "check the path"},
+    {3, "the folder was not found", "check the path"},
+    {5, "access denied", "run from an elevated prompt"},
+    {50, "not supported on this system", ""},
+    {87, "a parameter is not valid", ""},
+    {120, "the service does not handle this control", ""},
+    {123, "the name is not valid", "use 1 to 256 characters without '/' and '\\'"},
+    {1051, "other services that depend on it are running", "stop them first"},
+    {1052, "the service does not take this control", ""},
+    {1053, "the service did not respond to the start in time", "read its log and the event log"},
+    {1056, "it is running already", ""},
+    {1057, "the account or its password is not valid", "check the name, with its domain, and the password"},
+    {1058, "the service is disabled", "install it with --startup auto or --startup manual"},
+    {1060, "it is not installed", "install it first"},
+    {1061, "the service cannot take a control now", "wait until it has started or stopped, then try again"},
+    {1062, "it is not running", ""},
+    {1063, "this process was not started by the service control manager", "use the start verb, or debug for a terminal"},
+    {1064, "an exception was thrown in the service", "read its log"},
+    {1066, "the service ended with an error of its own", "read its log"},
+    {1067, "the process ended unexpectedly", "read its log and the event log"},
+    {1068, "a service it depends on did not start", "start that one first, or look into its log"},
+    {1069, "the account could not log on", "check the password and the right to log on as a service"},
+    {1072, "the service is marked for deletion",
+     "close the Services window and Task Manager, which hold it open, then try again"},
+    {1073, "a service of that name exists", ""},
+    {1077, "it was not started since the machine was", ""},
+    {1078, "the display name is taken by another service", "choose another with --display-name"},
+    {1460, "the time ran out", "look with the status verb; allow more with --wait SECONDS"},
+    {10013, "the port is in a range the system keeps for others, or another program owns it exclusively",
+     "choose another port; 'netsh int ipv4 show excludedportrange tcp' lists the ranges"},
+    {10048, "the port is taken", "stop that program, or choose another port with --port"},
+    {10049, "the address does not belong to this machine", "use an address that 'ipconfig' shows, or 0.0.0.0 for all"},
+    {11001, "the host name is not known", "use an address, or check the name"},
+};
+
+/// The row for a code, or null.
+[[nodiscard]] constexpr const explanation* explain(std::uint32_t code) noexcept {
+  for (const auto& row : explanations) {
+    if (row.code == code) return &row;
+  }
+  return nullptr;
+}
+
+/// The error for a code: words and remedy from the table, or the system's own words.
+[[nodiscard]] inline error explained(std::uint32_t code, std::string doing, std::string subject,
+                                     std::string system_words = {}) {
+  if (const explanation* row = explain(code)) {
+    return {code, std::move(doing), std::move(subject), std::string(row->said), std::string(row->hint)};
+  }
+  return {code, std::move(doing), std::move(subject), std::move(system_words), {}};
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,97 @@
+// The life of a service as a pure state machine: a table of legal moves, and for each move the status to publish.
+//
+//   lifecycle life({});
+//   publish(*life.apply(step::start, 30s));     // START_PENDING, checkpoint 1
+//   publish(*life.apply(step::ready));          // RUNNING
+//   life.apply(step::ready);                    // nullopt: not legal from here, publish nothing
+//
+// It holds no thread, no clock and no handle: the host publishes what it is given, under one lock, in the order given.
+// STOPPED is given once, and nothing after it, because the process may be ended the moment the SCM hears it.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/model/state.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// What happened, or is asked for.
+enum class step { start, progress, ready, pause, paused, resume, resumed, stop, finished };
+
+/// One legal move. `progress` stays in its state and raises the checkpoint.
+struct move {
+  state from;
+  step what;
+  state to;
+};
+
+inline constexpr move legal_moves[] = {
+    {state::none, step::start, state::start_pending},
+    {state::start_pending, step::progress, state::start_pending},
+    {state::start_pending, step::ready, state::running},
+    {state::start_pending, step::stop, state::stop_pending},
+    {state::start_pending, step::finished, state::stopped},
+    {state::running, step::pause, state::pause_pending},
+    {state::running, step::stop, state::stop_pending},
+    {state::pause_pending, step::progress, state::pause_pending},
+    {state::pause_pending, step::paused, state::paused},
+    {state::pause_pending, step::stop, state::stop_pending},
+    {state::paused, step::resume, state::continue_pending},
+    {state::paused, step::stop, state::stop_pending},
+    {state::continue_pending, step::progress, state::continue_pending},
+    {state::continue_pending, step::resumed, state::running},
+    {state::continue_pending, step::stop, state::stop_pending},
+    {state::stop_pending, step::progress, state::stop_pending},
+    {state::stop_pending, step::finished, state::stopped},
+};
+
+class lifecycle {
+ public:
+  explicit lifecycle(hooked hooks) noexcept : hooks_(hooks) {}
+
+  [[nodiscard]] const service_status& now() const noexcept { return now_; }
+  [[nodiscard]] bool ended() const noexcept { return now_.current == state::stopped; }
+
+  /// Which controls are hooked; known only when the app has been described, which is after START_PENDING.
+  void hooks(hooked h) noexcept { hooks_ = h; }
+
+  /// Makes the move and returns what to publish, or nothing where the table has no such move.
+  /// `wait_hint`: how long until the next report at the latest; for pending states only.
+  /// `exit`: for step::finished only.
+  std::optional<service_status> apply(step what, std::chrono::milliseconds wait_hint = {}, exit_status exit = {}) noexcept;
+
+ private:
+  hooked hooks_;
+  service_status now_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::optional<service_status> lifecycle::apply(step what, std::chrono::milliseconds wait_hint,
+                                                      exit_status exit) noexcept {
+  for (const auto& m : legal_moves) {
+    if (m.from != now_.current || m.what != what) continue;
+
+    service_status next;
+    next.current = m.to;
+    next.accepted = accepted_controls(m.to, hooks_);
+    if (is_pending(m.to)) {
+      next.checkpoint = m.from == m.to ? now_.checkpoint + 1 : 1;
+      // A progress without a hint of its own keeps the last one; a pending state without any hint would let the SCM
+      // give up after its own 2 s.
+      next.wait_hint = wait_hint.count() > 0 || m.from != m.to ? wait_hint : now_.wait_hint;
+    }
+    if (m.to == state::stopped) next.exit = exit;
+    now_ = next;
+    return next;
+  }
+  return std::nullopt;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,98 @@
+// What is to be installed: the app's own description, and what an install adds to it. Pure values; host/manage.hpp turns
+// them into calls.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "winsvc/base/error.hpp"
+#include "winsvc/base/quote.hpp"
+#include "winsvc/base/result.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// When the SCM starts the service.
+enum class startup { automatic, delayed, manual, disabled };
+
+[[nodiscard]] constexpr std::string_view name(startup s) noexcept {
+  constexpr std::string_view names[] = {"auto", "delayed", "manual", "disabled"};
+  return names[static_cast<int>(s)];
+}
+[[nodiscard]] inline std::optional<startup> parse_startup(std::string_view s) noexcept {
+  for (const startup one : {startup::automatic, startup::delayed, startup::manual, startup::disabled}) {
+    if (text::equal_nocase(s, name(one))) return one;
+  }
+  return text::equal_nocase(s, "automatic") ? std::optional(startup::automatic) : std::nullopt;
+}
+
+namespace model {
+
+/// Where to listen, as far as it was said.
+struct listen_options {
+  std::optional<std::string> host;
+  std::optional<std::uint16_t> port;
+
+  /// These, and from `older` what these leave open.
+  [[nodiscard]] listen_options over(const listen_options& older) const {
+    return {host ? host : older.host, port ? port : older.port};
+  }
+};
+
+/// The app's identity. What is not set is defaulted at creation and left alone in an update.
+struct service_spec {
+  std::string name;
+  std::optional<std::string> display_name;  ///< default: the name
+  std::optional<std::string> description;   ///< default: none
+  std::optional<winsvc::startup> startup;   ///< default: automatic
+};
+
+/// The word in the ImagePath that tells the process it was started by the SCM. It is explicit, so that nothing has to be
+/// guessed from parent process, session or handles.
+inline constexpr std::string_view run_service_word = "run-service";
+
+/// The ImagePath: the quoted executable, the word, the options that were given at install.
+[[nodiscard]] std::string image_path(std::string_view executable, const listen_options& listen);
+
+/// A service name as CreateService takes it: 1 to 256 characters (UTF-16 units), no slash of either kind.
+[[nodiscard]] result<void> check_name(std::string_view name);
+/// A display name: up to 256 characters.
+[[nodiscard]] result<void> check_display_name(std::string_view display_name);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string image_path(std::string_view executable, const listen_options& listen) {
+  std::vector<std::string> arguments{std::string(run_service_word)};
+  if (listen.host) arguments.insert(arguments.end(), {"--host", *listen.host});
+  if (listen.port) arguments.insert(arguments.end(), {"--port", std::to_string(*listen.port)});
+  return command_line(executable, arguments);
+}
+
+inline result<void> check_name(std::string_view name) {
+  const auto refuse = [&](std::string said) {
+    return failure{error{123, "use the service name", std::string(name), std::move(said),
+                         "choose 1 to 256 characters without '/', '\\' and control characters"}};
+  };
+  if (name.empty()) return refuse("it is empty");
+  if (text::to_utf16(name).size() > 256) return refuse("it is longer than 256 characters");
+  for (const char c : name) {
+    if (c == '/' || c == '\\') return refuse("it has a slash");
+    if (static_cast<unsigned char>(c) < 0x20) return refuse("it has a control character");
+  }
+  return {};
+}
+
+inline result<void> check_display_name(std::string_view display_name) {
+  if (text::to_utf16(display_name).size() <= 256) return {};
+  return failure{error{123, "use the display name", std::string(display_name.substr(0, 40)) + "...",
+                       "it is longer than 256 characters", "shorten it"}};
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

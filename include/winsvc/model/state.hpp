@@ -1,0 +1,137 @@
+// The words that a service and the Service Control Manager (SCM) share: states, controls, statuses, exit codes. The
+// numbers are Win32's own, so that the layer that talks to Windows copies them without a table.
+//
+// Source: SERVICE_STATUS, HandlerEx and SetServiceStatus in the Win32 documentation.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "winsvc/config/abi.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// dwCurrentState. `none` is before the first report, a state of ours.
+enum class state : std::uint32_t {
+  none = 0,
+  stopped = 1,
+  start_pending = 2,
+  stop_pending = 3,
+  running = 4,
+  continue_pending = 5,
+  pause_pending = 6,
+  paused = 7,
+};
+
+[[nodiscard]] constexpr std::string_view name(state s) noexcept {
+  constexpr std::string_view names[] = {"none",    "stopped",          "start pending", "stop pending",
+                                        "running", "continue pending", "pause pending", "paused"};
+  const auto i = static_cast<std::uint32_t>(s);
+  return i < 8 ? names[i] : "unknown";
+}
+
+[[nodiscard]] constexpr bool is_pending(state s) noexcept {
+  return s == state::start_pending || s == state::stop_pending || s == state::continue_pending ||
+         s == state::pause_pending;
+}
+
+/// What the SCM sends to a service. 128 to 255 are the service's own.
+enum class control : std::uint32_t {
+  stop = 1,
+  pause = 2,
+  resume = 3,  // SERVICE_CONTROL_CONTINUE
+  interrogate = 4,
+  shutdown = 5,
+  param_change = 6,
+  device_event = 11,
+  hardware_profile_change = 12,
+  power_event = 13,
+  session_change = 14,
+  preshutdown = 15,
+  time_change = 16,
+};
+
+/// dwControlsAccepted, one bit a kind of control.
+namespace accept {
+inline constexpr std::uint32_t stop = 0x1, pause_continue = 0x2, shutdown = 0x4, param_change = 0x8,
+                               power_event = 0x40, session_change = 0x80, preshutdown = 0x100, time_change = 0x200;
+}
+
+/// How a service ended: dwWin32ExitCode, and dwServiceSpecificExitCode where the first is 1066.
+struct exit_status {
+  std::uint32_t win32 = 0;
+  std::uint32_t specific = 0;
+
+  [[nodiscard]] bool failed() const noexcept { return win32 != 0; }
+  /// The number that tells the most: for the exit code of a process, for a person.
+  [[nodiscard]] std::uint32_t code() const noexcept { return win32 == 1066 ? specific : win32; }
+};
+
+namespace code {
+inline constexpr std::uint32_t exception_in_service = 1064;  // ERROR_EXCEPTION_IN_SERVICE
+inline constexpr std::uint32_t service_specific = 1066;      // ERROR_SERVICE_SPECIFIC_ERROR
+}  // namespace code
+
+/// A failure as the SCM must be told it: never 0, which it reads as success and does not recover from, and never 1066
+/// without a number, which Windows shows as "completed successfully".
+[[nodiscard]] constexpr exit_status failure_status(std::uint32_t reason) noexcept {
+  if (reason == 0 || reason == code::service_specific) return {code::exception_in_service, 0};
+  return {reason, 0};
+}
+
+/// What is reported to the SCM: SERVICE_STATUS without its type field.
+struct service_status {
+  state current = state::none;
+  std::uint32_t accepted = 0;
+  exit_status exit;
+  std::uint32_t checkpoint = 0;
+  std::chrono::milliseconds wait_hint{0};
+};
+
+/// The controls that hooks are there for. What is not hooked is not advertised: the SCM then refuses it for us (1052).
+struct hooked {
+  bool pause_continue = false;
+  bool param_change = false;
+  bool power_event = false;
+  bool session_change = false;
+  bool time_change = false;
+  bool preshutdown = false;
+};
+
+/// The one function that computes the mask of accepted controls: nothing in a pending state and in STOPPED. With
+/// PRESHUTDOWN accepted, Windows delivers no SHUTDOWN, so exactly one of the two is asked for.
+[[nodiscard]] constexpr std::uint32_t accepted_controls(state s, const hooked& h) noexcept {
+  if (s != state::running && s != state::paused) return 0;
+  std::uint32_t mask = accept::stop | (h.preshutdown ? accept::preshutdown : accept::shutdown);
+  if (h.pause_continue) mask |= accept::pause_continue;
+  if (h.param_change) mask |= accept::param_change;
+  if (h.power_event) mask |= accept::power_event;
+  if (h.session_change) mask |= accept::session_change;
+  if (h.time_change) mask |= accept::time_change;
+  return mask;
+}
+
+/// Would a service that accepts `mask` be handed this control? (INTERROGATE always, custom codes always.)
+[[nodiscard]] constexpr bool is_accepted(std::uint32_t mask, control c) noexcept {
+  switch (c) {
+    case control::stop: return (mask & accept::stop) != 0;
+    case control::pause:
+    case control::resume: return (mask & accept::pause_continue) != 0;
+    case control::shutdown: return (mask & accept::shutdown) != 0;
+    case control::param_change: return (mask & accept::param_change) != 0;
+    case control::power_event: return (mask & accept::power_event) != 0;
+    case control::session_change: return (mask & accept::session_change) != 0;
+    case control::preshutdown: return (mask & accept::preshutdown) != 0;
+    case control::time_change: return (mask & accept::time_change) != 0;
+    case control::interrogate: return true;
+    default: return static_cast<std::uint32_t>(c) >= 128 && static_cast<std::uint32_t>(c) <= 255;
+  }
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
