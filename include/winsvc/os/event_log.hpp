@@ -1,0 +1,42 @@
+// The Windows event log: one report, one line. Elsewhere there is none, and a report is dropped.
+//
+// The source is registered at install (service_manager::add_event_source), because a service account may not do it. The
+// message file is EventCreate.exe, whose message for IDs 1 to 1000 is "%1": one text reads well without a DLL of one's
+// own.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "winsvc/config/abi.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+enum class event_level : std::uint16_t { error = 1, warning = 2, information = 4 };  // EVENTLOG_*_TYPE
+
+/// What is reported, with its ID in the Event Viewer.
+namespace event_id {
+inline constexpr std::uint32_t started = 1, stopped = 2, failed = 3;
+}
+
+/// Never throws, never blocks for long; a report that cannot be made is dropped, because the log file has it too.
+void report_event(const std::string& source, event_level level, std::uint32_t id, std::string_view text) noexcept;
+
+/// `%` begins an insertion in the event log (`%1`, `%n`) where a letter, a digit, `%` or `!` follows: there a blank is put
+/// behind it. Cut to 31,839 characters, the most that ReportEvent takes.
+[[nodiscard]] inline std::string event_text(std::string_view text) {
+  constexpr std::size_t most = 31'839;
+  std::string out;
+  for (std::size_t i = 0; i < text.size() && out.size() + 2 < most; ++i) {
+    out += text[i];
+    if (text[i] == '%' && i + 1 < text.size() && text[i + 1] != ' ') out += ' ';
+  }
+  return out;
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,64 @@
+// The few things done with files: append, read whole, replace whole, rename, make folders. Paths are UTF-8; nothing is
+// inherited by child processes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/service_manager.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+#if WINSVC_OS_WINDOWS
+inline constexpr char path_separator = '\\';
+#else
+inline constexpr char path_separator = '/';
+#endif
+
+[[nodiscard]] inline std::string path_join(const std::string& folder, std::string_view name) {
+  return folder + path_separator + std::string(name);
+}
+
+/// A file that is only ever added to. Others may read, rename and delete it meanwhile.
+class append_file {
+ public:
+  append_file() = default;
+  append_file(append_file&& other) noexcept : native_(std::exchange(other.native_, -1)), size_(other.size_) {}
+  append_file& operator=(append_file&& other) noexcept {
+    close();
+    native_ = std::exchange(other.native_, -1);
+    size_ = other.size_;
+    return *this;
+  }
+  ~append_file() { close(); }
+
+  [[nodiscard]] static sys_result<append_file> open(const std::string& path);
+  [[nodiscard]] bool is_open() const noexcept { return native_ != -1; }
+  bool write(std::string_view bytes) noexcept;
+  /// Bytes in the file: those found at opening and those written since.
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  void close() noexcept;
+
+ private:
+  std::intptr_t native_ = -1;  // a HANDLE, or a file descriptor
+  std::uint64_t size_ = 0;
+};
+
+[[nodiscard]] std::optional<std::string> read_file(const std::string& path);
+/// Writes beside the file and renames over it, so that a reader sees the old text or the new, never half of it.
+sys_result<void> replace_file(const std::string& path, std::string_view content);
+/// Over an existing target.
+bool rename_file(const std::string& from, const std::string& to) noexcept;
+bool remove_file(const std::string& path) noexcept;
+/// With all parents. Existing: success.
+sys_result<void> make_folders(const std::string& path);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,12 @@
+// The operating system, whole: the seam and this platform's bodies for it. What the floors above include.
+#pragma once
+
+#include "winsvc/os/posix/console.hpp"
+#include "winsvc/os/posix/file.hpp"
+#include "winsvc/os/posix/process.hpp"
+#include "winsvc/os/tcp.hpp"
+#include "winsvc/os/win/console.hpp"
+#include "winsvc/os/win/dispatcher.hpp"
+#include "winsvc/os/win/file.hpp"
+#include "winsvc/os/win/process.hpp"
+#include "winsvc/os/win/service_manager.hpp"

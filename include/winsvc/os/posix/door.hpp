@@ -1,0 +1,20 @@
+// The door to POSIX: the one file that includes its system headers.
+#pragma once
+
+#include "winsvc/config/compiler.hpp"
+
+#if !WINSVC_OS_WINDOWS
+
+  #include <arpa/inet.h>
+  #include <csignal>
+  #include <fcntl.h>
+  #include <netdb.h>
+  #include <netinet/in.h>
+  #include <netinet/tcp.h>
+  #include <poll.h>
+  #include <sys/socket.h>
+  #include <sys/stat.h>
+  #include <sys/types.h>
+  #include <unistd.h>
+
+#endif  // !WINSVC_OS_WINDOWS

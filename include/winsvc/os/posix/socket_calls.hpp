@@ -1,0 +1,86 @@
+// What differs between POSIX' sockets and Windows', for os/tcp.hpp: names of calls, codes, options.
+#pragma once
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/model/codes.hpp"
+#include "winsvc/os/posix/door.hpp"
+#include "winsvc/os/socket.hpp"
+
+#if !WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+namespace calls {
+
+using socket_type = int;
+using size_type = std::size_t;
+using length_type = socklen_t;
+
+inline void start_up() noexcept {}
+[[nodiscard]] inline std::uint32_t last_error() noexcept { return static_cast<std::uint32_t>(errno); }
+[[nodiscard]] inline bool would_block(std::uint32_t code) noexcept {
+  return code == EAGAIN || code == EWOULDBLOCK || code == EINTR;
+}
+/// The faults a person meets, under the numbers that the table of explanations has.
+[[nodiscard]] inline std::uint32_t neutral(std::uint32_t code) noexcept {
+  switch (code) {
+    case EADDRINUSE: return model::code::address_in_use;
+    case EACCES: return model::code::access_to_address;
+    case EADDRNOTAVAIL: return model::code::address_not_available;
+    default: return code;
+  }
+}
+[[nodiscard]] inline std::uint32_t resolve_error(int) noexcept { return 11001; }  // WSAHOST_NOT_FOUND
+inline int close(socket_type s) noexcept { return ::close(s); }
+inline int poll_any(pollfd* fds, std::size_t count, int ms) noexcept { return ::poll(fds, static_cast<nfds_t>(count), ms); }
+using poll_entry = pollfd;
+#ifdef MSG_NOSIGNAL
+inline constexpr int send_flags = MSG_NOSIGNAL;  // a peer that went away is a code, not a SIGPIPE
+#else
+inline constexpr int send_flags = 0;
+#endif
+inline constexpr int both_ways = SHUT_RDWR, sending = SHUT_WR;
+
+inline void no_inherit(socket_type s) noexcept { ::fcntl(s, F_SETFD, FD_CLOEXEC); }
+[[nodiscard]] inline socket_type open(int family) noexcept {
+  const int s = ::socket(family, SOCK_STREAM, IPPROTO_TCP);
+  if (s != -1) no_inherit(s);
+  return s;
+}
+inline bool set_nonblocking(socket_type s) noexcept { return ::fcntl(s, F_SETFL, ::fcntl(s, F_GETFL, 0) | O_NONBLOCK) == 0; }
+
+/// SO_REUSEADDR alone: it forgives the TIME_WAIT of an earlier run. SO_REUSEPORT would let a second program listen too.
+inline bool be_exclusive(socket_type s) noexcept {
+  const int on = 1;
+  return ::setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
+}
+
+inline void open_waker(tcp_socket::native_handle (&ends)[2]) noexcept {
+  int pair[2] = {-1, -1};
+  if (::pipe(pair) != 0) return;
+  for (int i = 0; i < 2; ++i) {
+    no_inherit(pair[i]);
+    set_nonblocking(pair[i]);
+    ends[i] = pair[i];
+  }
+}
+inline void close_waker(tcp_socket::native_handle (&ends)[2]) noexcept {
+  for (const auto end : ends) close(static_cast<int>(end));
+}
+inline void wake(tcp_socket::native_handle end) noexcept {
+  static_cast<void>(!::write(static_cast<int>(end), "w", 1));  // a full pipe wakes as well
+}
+
+}  // namespace calls
+
+inline std::string port_owner(std::uint16_t) { return {}; }
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // !WINSVC_OS_WINDOWS

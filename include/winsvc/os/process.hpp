@@ -1,0 +1,52 @@
+// This process and its surroundings: where its executable is, what it was called with, where it may keep data, and what
+// the system says a code means. All text is UTF-8.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "winsvc/base/result.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/service_manager.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// The running executable, absolute. GetModuleFileNameW with a buffer that grows; /proc/self/exe.
+[[nodiscard]] std::string executable_path();
+/// Everything before the last separator, without it; "." when there is none.
+[[nodiscard]] inline std::string folder_of(std::string_view path) {
+  const auto slash = path.find_last_of("/\\");
+  if (slash == std::string_view::npos) return ".";
+  return std::string(path.substr(0, slash == 0 ? 1 : slash));
+}
+/// The last component without `.exe`: what a person types.
+[[nodiscard]] inline std::string program_name(std::string_view path) {
+  const auto slash = path.find_last_of("/\\");
+  std::string name(slash == std::string_view::npos ? path : path.substr(slash + 1));
+  if (name.size() > 4 && text::equal_nocase(std::string_view(name).substr(name.size() - 4), ".exe")) name.resize(name.size() - 4);
+  return name;
+}
+
+/// The words after the program's name. On Windows from GetCommandLineW, because main's argv is in the ANSI code page and
+/// loses what that cannot say; elsewhere from argv.
+[[nodiscard]] std::vector<std::string> arguments(int argc, char** argv);
+
+[[nodiscard]] std::uint32_t process_id() noexcept;
+/// A service starts in System32; relative paths are meant relative to the executable.
+bool change_directory(const std::string& folder) noexcept;
+
+/// `%ProgramData%\<name>` by the known-folder API; elsewhere `$XDG_STATE_HOME/<name>` or `~/.local/state/<name>`. Created
+/// when it is not there.
+[[nodiscard]] sys_result<std::string> data_folder(const std::string& service_name);
+
+/// The system's own words for a code, one line, without a final dot. They differ between languages and versions: show
+/// them, never compare them.
+[[nodiscard]] std::string system_words(std::uint32_t code);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,98 @@
+// TCP as the engine needs it: listen exclusively, accept, wait with a limit, receive, send, close. Blocking, with every
+// wait bounded by the caller.
+//
+// Codes of the faults that a person meets are Windows' on every platform (10048 taken, 10013 forbidden, 10049 not ours),
+// so that one table explains them; other codes are the system's own.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/service_manager.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// A numeric address and a port.
+struct endpoint {
+  std::string host;
+  std::uint16_t port = 0;
+
+  /// `127.0.0.1:8080`, `[::1]:8080`.
+  [[nodiscard]] std::string text() const {
+    const bool six = host.find(':') != std::string::npos;
+    return (six ? '[' + host + ']' : host) + ':' + std::to_string(port);
+  }
+};
+
+/// What became of a receive or a send.
+enum class transfer { done, closed, timed_out, failed };
+
+class tcp_socket {
+ public:
+  using native_handle = std::intptr_t;  // a SOCKET, or a file descriptor
+
+  tcp_socket() = default;
+  explicit tcp_socket(native_handle native) noexcept : native_(native) {}
+  tcp_socket(tcp_socket&& other) noexcept : native_(std::exchange(other.native_, -1)) {}
+  tcp_socket& operator=(tcp_socket&& other) noexcept {
+    if (this != &other) {
+      close();
+      native_ = std::exchange(other.native_, -1);
+    }
+    return *this;
+  }
+  ~tcp_socket() { close(); }
+
+  /// Binds and listens, alone: no other process can share or steal the port. SO_EXCLUSIVEADDRUSE on Windows, where
+  /// SO_REUSEADDR would let a second program in; SO_REUSEADDR on POSIX, where it only forgives TIME_WAIT.
+  [[nodiscard]] static sys_result<tcp_socket> listen(const std::string& host, std::uint16_t port);
+  [[nodiscard]] static sys_result<tcp_socket> connect(const endpoint& to, std::chrono::milliseconds limit);
+
+  [[nodiscard]] bool is_open() const noexcept { return native_ != -1; }
+  [[nodiscard]] native_handle native() const noexcept { return native_; }
+  [[nodiscard]] endpoint local() const;
+  [[nodiscard]] endpoint peer() const;
+
+  [[nodiscard]] sys_result<tcp_socket> accept() const;
+  /// Up to `room` bytes; `got` says how many. `closed`: the peer sends no more.
+  transfer receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept;
+  /// All of it; the limit is for each stretch without progress.
+  transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept;
+  /// The peer reads the end of the stream; we can still receive.
+  void shutdown_send() noexcept;
+  /// Both ways, from any thread: whoever waits on this socket wakes and sees it closed.
+  void shutdown_both() noexcept;
+  void close() noexcept;
+
+ private:
+  native_handle native_ = -1;
+};
+
+/// Wakes a thread that waits in `wait_for_client`.
+class waker {
+ public:
+  waker();
+  ~waker();
+  waker(const waker&) = delete;
+  waker& operator=(const waker&) = delete;
+  void wake() noexcept;
+
+  /// Blocks until a client can be accepted (true) or `wake` was called, also before (false).
+  [[nodiscard]] bool wait_for_client(const tcp_socket& listener) noexcept;
+
+ private:
+  tcp_socket::native_handle ends_[2] = {-1, -1};
+};
+
+/// "pid 1234 (other.exe)" for the program that listens on the port, or nothing where that cannot be told.
+[[nodiscard]] std::string port_owner(std::uint16_t port);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

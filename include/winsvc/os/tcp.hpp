@@ -1,0 +1,205 @@
+// os/socket.hpp on every platform: Berkeley sockets are one API with two spellings, and the spelling is in
+// win/socket_calls.hpp and posix/socket_calls.hpp.
+//
+// Every socket is non-blocking underneath: a call is tried first and waits in poll() only when it must, so that a ready
+// socket costs one system call and a limit is always a limit.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <string>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/posix/socket_calls.hpp"
+#include "winsvc/os/socket.hpp"
+#include "winsvc/os/win/socket_calls.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+namespace calls {
+
+[[nodiscard]] inline socket_type raw(tcp_socket::native_handle h) noexcept { return static_cast<socket_type>(h); }
+[[nodiscard]] inline tcp_socket owned(socket_type s) noexcept { return tcp_socket(static_cast<tcp_socket::native_handle>(s)); }
+/// "No socket" is -1 in both spellings once it is signed.
+[[nodiscard]] inline bool is_none(socket_type s) noexcept { return static_cast<tcp_socket::native_handle>(s) == -1; }
+
+inline void set_option(socket_type s, int level, int name, int value) noexcept {
+  ::setsockopt(s, level, name, reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+/// Waits for reading (POLLIN) or writing (POLLOUT). An error or a hang-up counts as ready: the call that follows tells.
+[[nodiscard]] inline bool wait_ready(socket_type s, short events, std::chrono::milliseconds limit) noexcept {
+  poll_entry entry{};
+  entry.fd = s;
+  entry.events = events;
+  const auto until = std::chrono::steady_clock::now() + limit;
+  for (auto left = limit;;) {
+    const int ready = poll_any(&entry, 1, static_cast<int>((std::min)(left, std::chrono::milliseconds(3'600'000)).count()));
+    if (ready > 0) return true;
+    if (ready < 0 && !would_block(last_error())) return true;
+    left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return false;
+  }
+}
+
+[[nodiscard]] inline endpoint to_endpoint(const sockaddr_storage& address) {
+  char text[64] = "";
+  if (address.ss_family == AF_INET6) {
+    sockaddr_in6 six{};
+    std::memcpy(&six, &address, sizeof six);
+    if (IN6_IS_ADDR_V4MAPPED(&six.sin6_addr)) {
+      ::inet_ntop(AF_INET, reinterpret_cast<const unsigned char*>(&six.sin6_addr) + 12, text, sizeof text);
+    } else {
+      ::inet_ntop(AF_INET6, &six.sin6_addr, text, sizeof text);
+    }
+    return {text, ntohs(six.sin6_port)};
+  }
+  if (address.ss_family != AF_INET) return {};
+  sockaddr_in four{};
+  std::memcpy(&four, &address, sizeof four);
+  ::inet_ntop(AF_INET, &four.sin_addr, text, sizeof text);
+  return {text, ntohs(four.sin_port)};
+}
+
+/// One address for a host: as a number when it is one, else the first the resolver gives.
+[[nodiscard]] inline sys_result<std::pair<sockaddr_storage, std::size_t>> resolve(const std::string& host, std::uint16_t port) {
+  start_up();
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  if (const int code = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found); code != 0) {
+    return sys_failure(resolve_error(code));
+  }
+  sockaddr_storage address{};
+  const std::size_t length = static_cast<std::size_t>(found->ai_addrlen);
+  std::memcpy(&address, found->ai_addr, (std::min)(length, sizeof address));
+  ::freeaddrinfo(found);
+  return std::pair<sockaddr_storage, std::size_t>(address, length);
+}
+
+}  // namespace calls
+
+inline sys_result<tcp_socket> tcp_socket::listen(const std::string& host, std::uint16_t port) {
+  const auto where = calls::resolve(host, port);
+  if (!where) return sys_failure(where.error());
+  const auto& [address, length] = *where;
+
+  tcp_socket listener = calls::owned(calls::open(address.ss_family));
+  if (!listener.is_open()) return sys_failure(calls::last_error());
+  const auto s = calls::raw(listener.native());
+  if (!calls::be_exclusive(s)) return sys_failure(calls::last_error());
+  if (address.ss_family == AF_INET6) calls::set_option(s, IPPROTO_IPV6, IPV6_V6ONLY, 0);  // :: listens for both
+
+  if (::bind(s, reinterpret_cast<const sockaddr*>(&address), static_cast<calls::length_type>(length)) != 0 ||
+      ::listen(s, SOMAXCONN) != 0 || !calls::set_nonblocking(s)) {
+    return sys_failure(calls::neutral(calls::last_error()));
+  }
+  return listener;
+}
+
+inline sys_result<tcp_socket> tcp_socket::connect(const endpoint& to, std::chrono::milliseconds limit) {
+  const auto where = calls::resolve(to.host, to.port);
+  if (!where) return sys_failure(where.error());
+  const auto& [address, length] = *where;
+
+  tcp_socket client = calls::owned(calls::open(address.ss_family));
+  if (!client.is_open()) return sys_failure(calls::last_error());
+  const auto s = calls::raw(client.native());
+  calls::set_nonblocking(s);
+  calls::set_option(s, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (::connect(s, reinterpret_cast<const sockaddr*>(&address), static_cast<calls::length_type>(length)) == 0) return client;
+  if (!calls::wait_ready(s, POLLOUT, limit)) return sys_failure(model::code::timeout);
+
+  int failed = 0;
+  calls::length_type size = sizeof failed;
+  ::getsockopt(s, SOL_SOCKET, SO_ERROR, reinterpret_cast<char*>(&failed), &size);
+  if (failed != 0) return sys_failure(static_cast<std::uint32_t>(failed));
+  return client;
+}
+
+inline endpoint tcp_socket::local() const {
+  sockaddr_storage address{};
+  calls::length_type length = sizeof address;
+  ::getsockname(calls::raw(native_), reinterpret_cast<sockaddr*>(&address), &length);
+  return calls::to_endpoint(address);
+}
+
+inline endpoint tcp_socket::peer() const {
+  sockaddr_storage address{};
+  calls::length_type length = sizeof address;
+  ::getpeername(calls::raw(native_), reinterpret_cast<sockaddr*>(&address), &length);
+  return calls::to_endpoint(address);
+}
+
+inline sys_result<tcp_socket> tcp_socket::accept() const {
+  const auto s = ::accept(calls::raw(native_), nullptr, nullptr);
+  if (calls::is_none(s)) return sys_failure(calls::last_error());
+  tcp_socket client = calls::owned(s);
+  calls::no_inherit(s);
+  calls::set_nonblocking(s);
+  calls::set_option(s, IPPROTO_TCP, TCP_NODELAY, 1);  // an answer leaves in one send; waiting for more would only delay it
+  return client;
+}
+
+inline transfer tcp_socket::receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept {
+  got = 0;
+  const auto s = calls::raw(native_);
+  for (;;) {
+    const auto n = ::recv(s, into, static_cast<calls::size_type>((std::min)(room, std::size_t{1} << 30)), 0);
+    if (n > 0) {
+      got = static_cast<std::size_t>(n);
+      return transfer::done;
+    }
+    if (n == 0) return transfer::closed;
+    if (!calls::would_block(calls::last_error())) return transfer::failed;
+    if (!calls::wait_ready(s, POLLIN, limit)) return transfer::timed_out;
+  }
+}
+
+inline transfer tcp_socket::send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept {
+  const auto s = calls::raw(native_);
+  while (count > 0) {
+    const auto n = ::send(s, from, static_cast<calls::size_type>((std::min)(count, std::size_t{1} << 30)), calls::send_flags);
+    if (n > 0) {
+      from += n;
+      count -= static_cast<std::size_t>(n);
+      continue;
+    }
+    if (!calls::would_block(calls::last_error())) return transfer::failed;
+    if (!calls::wait_ready(s, POLLOUT, limit)) return transfer::timed_out;
+  }
+  return transfer::done;
+}
+
+inline void tcp_socket::shutdown_send() noexcept { ::shutdown(calls::raw(native_), calls::sending); }
+inline void tcp_socket::shutdown_both() noexcept { ::shutdown(calls::raw(native_), calls::both_ways); }
+inline void tcp_socket::close() noexcept {
+  if (native_ != -1) calls::close(calls::raw(std::exchange(native_, -1)));
+}
+
+inline waker::waker() {
+  calls::start_up();
+  calls::open_waker(ends_);
+}
+inline waker::~waker() { calls::close_waker(ends_); }
+inline void waker::wake() noexcept { calls::wake(ends_[1]); }
+
+inline bool waker::wait_for_client(const tcp_socket& listener) noexcept {
+  calls::poll_entry entries[2] = {};
+  entries[0].fd = calls::raw(ends_[0]);
+  entries[1].fd = calls::raw(listener.native());
+  entries[0].events = entries[1].events = POLLIN;
+  for (;;) {
+    if (calls::poll_any(entries, 2, -1) < 0 && !calls::would_block(calls::last_error())) return false;
+    if (entries[0].revents != 0) return false;  // never read: once woken, awake for good
+    if (entries[1].revents != 0) return true;
+  }
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

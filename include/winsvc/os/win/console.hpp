@@ -1,0 +1,103 @@
+// os/console.hpp on Windows.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string_view>
+#include <utility>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/console.hpp"
+#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/wide.hpp"
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+inline void write_handle(DWORD which, std::string_view utf8) noexcept {
+  const HANDLE handle = ::GetStdHandle(which);
+  if (!handle || handle == INVALID_HANDLE_VALUE) return;
+  DWORD written = 0;
+  DWORD mode = 0;
+  if (::GetConsoleMode(handle, &mode)) {
+    try {
+      const std::wstring text = wide(utf8);
+      ::WriteConsoleW(handle, text.data(), static_cast<DWORD>(text.size()), &written, nullptr);
+    } catch (...) {  // out of memory: nothing can be said
+    }
+    return;
+  }
+  while (!utf8.empty() && ::WriteFile(handle, utf8.data(), static_cast<DWORD>(utf8.size()), &written, nullptr)) {
+    utf8.remove_prefix(written);
+  }
+}
+
+inline void write_out(std::string_view utf8) noexcept { write_handle(STD_OUTPUT_HANDLE, utf8); }
+inline void write_err(std::string_view utf8) noexcept { write_handle(STD_ERROR_HANDLE, utf8); }
+
+inline bool out_is_terminal() noexcept {
+  DWORD mode = 0;
+  return ::GetConsoleMode(::GetStdHandle(STD_OUTPUT_HANDLE), &mode) != 0;
+}
+
+inline bool has_standard_output() noexcept {
+  const HANDLE handle = ::GetStdHandle(STD_OUTPUT_HANDLE);
+  return ::GetConsoleWindow() != nullptr || (handle && handle != INVALID_HANDLE_VALUE && ::GetFileType(handle) != FILE_TYPE_UNKNOWN);
+}
+
+struct interrupts::state {
+  std::mutex mutex;
+  std::condition_variable drained;
+  std::function<void()> on_interrupt;
+  bool alive = false;
+
+  static state& one() noexcept {
+    static state s;
+    return s;
+  }
+
+  static BOOL WINAPI handler(DWORD event) noexcept {
+    state& s = one();
+    std::unique_lock lock(s.mutex);
+    if (!s.alive) return FALSE;
+    try {
+      s.on_interrupt();
+    } catch (...) {
+      return FALSE;  // let the system end us, as it would have
+    }
+    // For these the process ends as soon as we return: stay here until everything is drained. Windows gives us about
+    // 5 s for a closed console, 20 s for shutdown, and ends the process then.
+    if (event == CTRL_CLOSE_EVENT || event == CTRL_LOGOFF_EVENT || event == CTRL_SHUTDOWN_EVENT) {
+      s.drained.wait(lock, [&s] { return !s.alive; });
+    }
+    return TRUE;
+  }
+};
+
+inline interrupts::interrupts(std::function<void()> on_interrupt) : state_(&state::one()) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->on_interrupt = std::move(on_interrupt);
+    state_->alive = true;
+  }
+  ::SetConsoleCtrlHandler(nullptr, FALSE);  // a parent may have switched Ctrl-C off, and that is inherited
+  ::SetConsoleCtrlHandler(&state::handler, TRUE);
+}
+
+inline interrupts::~interrupts() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->alive = false;
+    state_->on_interrupt = nullptr;
+  }
+  state_->drained.notify_all();
+  ::SetConsoleCtrlHandler(&state::handler, FALSE);
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS

@@ -1,0 +1,78 @@
+// The real dispatcher: ServiceMain and the control handler, which Windows calls without a context of ours, led to the two
+// callables that the host gave. No exception crosses either; Windows would end the process without a word.
+//
+// Source: "Writing a ServiceMain Function", HandlerEx, SetServiceStatus in the Win32 documentation.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/dispatcher.hpp"
+#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/wide.hpp"
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// One a process, because StartServiceCtrlDispatcher may be called once.
+class native_dispatcher final : public dispatcher {
+ public:
+  std::uint32_t run(service_main entry) override {
+    entry_ = std::move(entry);
+    current() = this;
+    wchar_t no_name[] = L"";  // ignored for SERVICE_WIN32_OWN_PROCESS: the SCM knows which service this is
+    const SERVICE_TABLE_ENTRYW table[] = {{no_name, &service_main_thunk}, {nullptr, nullptr}};
+    return ::StartServiceCtrlDispatcherW(table) ? 0 : ::GetLastError();
+  }
+
+  std::uint32_t register_handler(const std::string& service_name, control_handler handler) override {
+    handler_ = std::move(handler);
+    status_ = ::RegisterServiceCtrlHandlerExW(wide(service_name).c_str(), &control_thunk, this);
+    return status_ ? 0 : ::GetLastError();
+  }
+
+  std::uint32_t set_status(const model::service_status& s) noexcept override {
+    SERVICE_STATUS native{};
+    native.dwServiceType = SERVICE_WIN32_OWN_PROCESS;
+    native.dwCurrentState = static_cast<DWORD>(s.current);
+    native.dwControlsAccepted = s.accepted;
+    native.dwWin32ExitCode = s.exit.win32;
+    native.dwServiceSpecificExitCode = s.exit.specific;
+    native.dwCheckPoint = s.checkpoint;
+    native.dwWaitHint = static_cast<DWORD>(s.wait_hint.count());
+    return ::SetServiceStatus(status_, &native) ? 0 : ::GetLastError();
+  }
+
+ private:
+  static native_dispatcher*& current() noexcept {
+    static native_dispatcher* one = nullptr;
+    return one;
+  }
+
+  static void WINAPI service_main_thunk(DWORD count, wchar_t** words) noexcept {
+    std::vector<std::string> arguments;
+    for (DWORD i = 0; i < count; ++i) arguments.push_back(narrow(words[i]));
+    current()->entry_(arguments);
+  }
+
+  static DWORD WINAPI control_thunk(DWORD control, DWORD event, void*, void* context) noexcept {
+    try {
+      return static_cast<native_dispatcher*>(context)->handler_(control, event);
+    } catch (...) {
+      return ERROR_EXCEPTION_IN_SERVICE;
+    }
+  }
+
+  service_main entry_;
+  control_handler handler_;
+  SERVICE_STATUS_HANDLE status_ = nullptr;
+};
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS

@@ -1,0 +1,97 @@
+// os/file.hpp on Windows: wide calls, shared so that others may read, rename and delete what we write.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/file.hpp"
+#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/wide.hpp"
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+inline constexpr DWORD share_all = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+
+inline bool write_all(HANDLE file, std::string_view bytes) noexcept {
+  while (!bytes.empty()) {
+    const auto piece = static_cast<DWORD>((std::min)(bytes.size(), std::size_t{1} << 30));
+    DWORD written = 0;
+    if (!::WriteFile(file, bytes.data(), piece, &written, nullptr)) return false;
+    bytes.remove_prefix(written);
+  }
+  return true;
+}
+
+inline sys_result<append_file> append_file::open(const std::string& path) {
+  const HANDLE file = ::CreateFileW(wide_path(path).c_str(), FILE_APPEND_DATA, share_all, nullptr, OPEN_ALWAYS,
+                                    FILE_ATTRIBUTE_NORMAL, nullptr);
+  if (file == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
+  append_file out;
+  out.native_ = reinterpret_cast<std::intptr_t>(file);
+  LARGE_INTEGER size{};
+  if (::GetFileSizeEx(file, &size)) out.size_ = static_cast<std::uint64_t>(size.QuadPart);
+  return out;
+}
+
+inline bool append_file::write(std::string_view bytes) noexcept {
+  if (!write_all(reinterpret_cast<HANDLE>(native_), bytes)) return false;
+  size_ += bytes.size();
+  return true;
+}
+
+inline void append_file::close() noexcept {
+  if (native_ != -1) ::CloseHandle(reinterpret_cast<HANDLE>(std::exchange(native_, -1)));
+}
+
+inline std::optional<std::string> read_file(const std::string& path) {
+  const unique_handle file(::CreateFileW(wide_path(path).c_str(), GENERIC_READ, share_all, nullptr, OPEN_EXISTING,
+                                         FILE_ATTRIBUTE_NORMAL, nullptr));
+  if (!file) return std::nullopt;
+  std::string content;
+  char piece[8192];
+  DWORD got = 0;
+  while (::ReadFile(file.get(), piece, sizeof piece, &got, nullptr)) {
+    if (got == 0) return content;
+    content.append(piece, got);
+  }
+  return std::nullopt;
+}
+
+inline bool rename_file(const std::string& from, const std::string& to) noexcept {
+  return ::MoveFileExW(wide_path(from).c_str(), wide_path(to).c_str(), MOVEFILE_REPLACE_EXISTING) != 0;
+}
+inline bool remove_file(const std::string& path) noexcept { return ::DeleteFileW(wide_path(path).c_str()) != 0; }
+
+inline sys_result<void> replace_file(const std::string& path, std::string_view content) {
+  const std::string beside = path + ".new";
+  {
+    const unique_handle file(::CreateFileW(wide_path(beside).c_str(), GENERIC_WRITE, 0, nullptr, CREATE_ALWAYS,
+                                           FILE_ATTRIBUTE_NORMAL, nullptr));
+    if (!file || !write_all(file.get(), content)) return sys_failure(::GetLastError());
+  }
+  if (!rename_file(beside, path)) return sys_failure(::GetLastError());
+  return {};
+}
+
+inline sys_result<void> make_folders(const std::string& path) {
+  const DWORD attributes = ::GetFileAttributesW(wide_path(path).c_str());
+  if (attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0) return {};
+  const auto slash = path.find_last_of("/\\");
+  if (slash != std::string::npos && slash > 2) {
+    if (auto parent = make_folders(path.substr(0, slash)); !parent) return parent;
+  }
+  if (!::CreateDirectoryW(wide_path(path).c_str(), nullptr) && ::GetLastError() != ERROR_ALREADY_EXISTS) {
+    return sys_failure(::GetLastError());
+  }
+  return {};
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS

@@ -1,0 +1,95 @@
+// os/process.hpp and os/event_log.hpp on Windows.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "winsvc/base/quote.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/event_log.hpp"
+#include "winsvc/os/file.hpp"
+#include "winsvc/os/process.hpp"
+#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/wide.hpp"
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+inline std::string executable_path() {
+  std::wstring path(MAX_PATH, L'\0');
+  for (;;) {
+    const DWORD length = ::GetModuleFileNameW(nullptr, path.data(), static_cast<DWORD>(path.size()));
+    if (length < path.size()) {
+      path.resize(length);
+      return narrow(path);
+    }
+    path.resize(path.size() * 2);  // it was cut: the call fills the buffer and says nothing more
+  }
+}
+
+inline std::vector<std::string> arguments(int, char**) {
+  std::vector<std::string> words = split_command_line(narrow(::GetCommandLineW()));
+  if (!words.empty()) words.erase(words.begin());
+  return words;
+}
+
+inline std::uint32_t process_id() noexcept { return ::GetCurrentProcessId(); }
+
+inline bool change_directory(const std::string& folder) noexcept {
+  return ::SetCurrentDirectoryW(wide(folder).c_str()) != 0;
+}
+
+inline sys_result<std::string> data_folder(const std::string& service_name) {
+  // Found at run time, so that a program need not link shell32 and ole32, which most services never touch otherwise.
+  using get_folder = HRESULT(WINAPI*)(const GUID&, DWORD, HANDLE, wchar_t**);
+  using free_memory = void(WINAPI*)(void*);
+  const GUID program_data = {0x62AB5D82, 0xFDC1, 0x4DC3, {0xA9, 0xDD, 0x07, 0x0D, 0x1D, 0x49, 0x5D, 0x97}};
+  const auto shell = ::LoadLibraryExW(L"shell32.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
+  const auto ole = ::LoadLibraryExW(L"ole32.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
+  if (!shell || !ole) return sys_failure(::GetLastError());
+  const auto known_folder = reinterpret_cast<get_folder>(reinterpret_cast<void*>(::GetProcAddress(shell, "SHGetKnownFolderPath")));
+  const auto release = reinterpret_cast<free_memory>(reinterpret_cast<void*>(::GetProcAddress(ole, "CoTaskMemFree")));
+  if (!known_folder || !release) return sys_failure(::GetLastError());
+
+  wchar_t* path = nullptr;
+  const HRESULT got = known_folder(program_data, 0, nullptr, &path);
+  std::string folder = narrow(path);
+  release(path);
+  if (FAILED(got)) return sys_failure(static_cast<std::uint32_t>(got) & 0xFFFFu);
+
+  folder = path_join(folder, service_name);
+  if (auto made = make_folders(folder); !made) return sys_failure(made.error());
+  return folder;
+}
+
+inline std::string system_words(std::uint32_t code) {
+  wchar_t* text = nullptr;
+  const DWORD flags = FORMAT_MESSAGE_ALLOCATE_BUFFER | FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS;
+  const DWORD length = ::FormatMessageW(flags, nullptr, code, 0, reinterpret_cast<wchar_t*>(&text), 0, nullptr);
+  if (length == 0) return "error";
+  std::string words = narrow(std::wstring_view(text, length));
+  ::LocalFree(text);
+  while (!words.empty() && (words.back() == '\n' || words.back() == '\r' || words.back() == ' ' || words.back() == '.')) {
+    words.pop_back();
+  }
+  return words;
+}
+
+inline void report_event(const std::string& source, event_level level, std::uint32_t id, std::string_view what) noexcept {
+  try {
+    const HANDLE log = ::RegisterEventSourceW(nullptr, wide(source).c_str());
+    if (!log) return;
+    const std::wstring message = wide(event_text(what));
+    const wchar_t* insertions[] = {message.c_str()};
+    ::ReportEventW(log, static_cast<WORD>(level), 0, id, nullptr, 1, 0, insertions, nullptr);
+    ::DeregisterEventSource(log);
+  } catch (...) {  // out of memory: the log file has the line as well
+  }
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS

@@ -1,0 +1,111 @@
+// What differs between Windows' sockets and POSIX', for os/tcp.hpp: names of calls, codes, options.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/process.hpp"
+#include "winsvc/os/socket.hpp"
+#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/wide.hpp"
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+namespace calls {
+
+using socket_type = SOCKET;
+using size_type = int;
+using length_type = int;
+
+/// Winsock wants to be started once a process, and is left running: other code in the process may use it too.
+inline void start_up() noexcept {
+  static const int started = [] {
+    WSADATA data;
+    return ::WSAStartup(MAKEWORD(2, 2), &data);
+  }();
+  static_cast<void>(started);
+}
+[[nodiscard]] inline std::uint32_t last_error() noexcept { return static_cast<std::uint32_t>(::WSAGetLastError()); }
+[[nodiscard]] inline bool would_block(std::uint32_t code) noexcept { return code == WSAEWOULDBLOCK; }
+[[nodiscard]] inline std::uint32_t neutral(std::uint32_t code) noexcept { return code; }
+[[nodiscard]] inline std::uint32_t resolve_error(int code) noexcept { return static_cast<std::uint32_t>(code); }
+inline int close(socket_type s) noexcept { return ::closesocket(s); }
+inline int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept { return ::WSAPoll(fds, static_cast<ULONG>(count), ms); }
+using poll_entry = WSAPOLLFD;
+inline constexpr int send_flags = 0;
+inline constexpr int both_ways = SD_BOTH, sending = SD_SEND;
+
+[[nodiscard]] inline socket_type open(int family) noexcept {
+  return ::WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+}
+inline bool set_nonblocking(socket_type s) noexcept {
+  u_long on = 1;
+  return ::ioctlsocket(s, static_cast<long>(FIONBIO), &on) == 0;
+}
+inline void no_inherit(socket_type s) noexcept { ::SetHandleInformation(reinterpret_cast<HANDLE>(s), HANDLE_FLAG_INHERIT, 0); }
+
+/// The port is ours alone. With SO_REUSEADDR another program could bind it too and take our clients; both together fail.
+inline bool be_exclusive(socket_type s) noexcept {
+  const BOOL on = TRUE;
+  return ::setsockopt(s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, reinterpret_cast<const char*>(&on), sizeof on) == 0;
+}
+
+/// A pair of connected sockets to wake a poll with: WSAPoll takes sockets only, so it is a UDP socket that talks to itself.
+inline void open_waker(tcp_socket::native_handle (&ends)[2]) noexcept {
+  const SOCKET s = ::WSASocketW(AF_INET, SOCK_DGRAM, IPPROTO_UDP, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+  sockaddr_in self{};
+  self.sin_family = AF_INET;
+  self.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int length = sizeof self;
+  ::bind(s, reinterpret_cast<sockaddr*>(&self), length);
+  ::getsockname(s, reinterpret_cast<sockaddr*>(&self), &length);
+  ::connect(s, reinterpret_cast<sockaddr*>(&self), length);
+  ends[0] = ends[1] = static_cast<tcp_socket::native_handle>(s);
+}
+inline void close_waker(tcp_socket::native_handle (&ends)[2]) noexcept { close(static_cast<SOCKET>(ends[0])); }
+inline void wake(tcp_socket::native_handle end) noexcept { ::send(static_cast<SOCKET>(end), "w", 1, 0); }
+
+}  // namespace calls
+
+/// From the table of TCP listeners with their processes. iphlpapi is loaded at run time: it is needed for a sentence in
+/// a failure only, and no program should have to link it for that.
+inline std::string port_owner(std::uint16_t port) {
+  using get_table = DWORD(WINAPI*)(void*, DWORD*, BOOL, ULONG, TCP_TABLE_CLASS, ULONG);
+  const auto library = ::LoadLibraryExW(L"iphlpapi.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
+  if (!library) return {};
+  const auto table_of = reinterpret_cast<get_table>(reinterpret_cast<void*>(::GetProcAddress(library, "GetExtendedTcpTable")));
+  DWORD pid = 0;
+  if (table_of) {
+    DWORD bytes = 0;
+    table_of(nullptr, &bytes, FALSE, AF_INET, TCP_TABLE_OWNER_PID_LISTENER, 0);
+    std::vector<std::uint64_t> buffer(bytes / 8 + 512);  // room for listeners that come between the two calls
+    bytes = static_cast<DWORD>(buffer.size() * 8);
+    if (table_of(buffer.data(), &bytes, FALSE, AF_INET, TCP_TABLE_OWNER_PID_LISTENER, 0) == NO_ERROR) {
+      const auto* table = reinterpret_cast<const MIB_TCPTABLE_OWNER_PID*>(buffer.data());
+      for (DWORD i = 0; i < table->dwNumEntries; ++i) {
+        if (ntohs(static_cast<u_short>(table->table[i].dwLocalPort)) == port) pid = table->table[i].dwOwningPid;
+      }
+    }
+  }
+  ::FreeLibrary(library);
+  if (pid == 0) return {};
+
+  std::string owner = "pid " + std::to_string(pid);
+  const unique_handle process(::OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid));
+  wchar_t image[1024];
+  DWORD length = 1024;
+  if (process && ::QueryFullProcessImageNameW(process.get(), 0, image, &length)) {
+    owner += " (" + program_name(narrow(std::wstring_view(image, length))) + ".exe)";
+  }
+  return owner;
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS

@@ -1,0 +1,58 @@
+// Windows' own strings and handles: UTF-8 in, UTF-16 out, and a handle that closes itself.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/win/door.hpp"
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+[[nodiscard]] inline std::wstring wide(std::string_view utf8) {
+  const std::u16string units = text::to_utf16(utf8);
+  return std::wstring(units.begin(), units.end());
+}
+[[nodiscard]] inline std::string narrow(std::wstring_view utf16) {
+  return text::to_utf8(std::u16string(utf16.begin(), utf16.end()));
+}
+[[nodiscard]] inline std::string narrow(const wchar_t* utf16) { return utf16 ? narrow(std::wstring_view(utf16)) : std::string(); }
+
+/// A path as the wide calls take it: with the \\?\ prefix once it is long, where the old limit of 260 would refuse it.
+[[nodiscard]] inline std::wstring wide_path(const std::string& path) {
+  std::wstring out = wide(path);
+  if (out.size() < 240 || out.compare(0, 4, L"\\\\?\\") == 0) return out;
+  if (out.size() > 2 && out[1] == L':') return L"\\\\?\\" + out;
+  if (out.compare(0, 2, L"\\\\") == 0) return L"\\\\?\\UNC" + out.substr(1);
+  return out;
+}
+
+/// A kernel handle, closed at the end. Null and INVALID_HANDLE_VALUE are both "none".
+class unique_handle {
+ public:
+  unique_handle() = default;
+  explicit unique_handle(HANDLE h) noexcept : handle_(h == INVALID_HANDLE_VALUE ? nullptr : h) {}
+  unique_handle(unique_handle&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  unique_handle& operator=(unique_handle&& other) noexcept {
+    std::swap(handle_, other.handle_);
+    return *this;
+  }
+  ~unique_handle() {
+    if (handle_) ::CloseHandle(handle_);
+  }
+  explicit operator bool() const noexcept { return handle_ != nullptr; }
+  [[nodiscard]] HANDLE get() const noexcept { return handle_; }
+
+ private:
+  HANDLE handle_ = nullptr;
+};
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
