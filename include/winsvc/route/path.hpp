@@ -1,0 +1,107 @@
+// The path of a request, cut into segments: first cut, then decoded, in this order, so that an encoded slash stays
+// inside its segment and can never make two of one.
+//
+//   decode_path("/a%2Fb/c")          // {"a/b", "c"}
+//   decode_path("/users/")           // {"users", ""}: a trailing slash is its own path
+//   decode_path("/%zz")              // nothing: 400
+//   percent_encode_segment("a/b ü")  // "a%2Fb%20%C3%BC"
+//
+// It does not resolve "." and ".." (RFC 3986 §6.2.2.3 leaves that to whoever maps paths onto folders), does not take
+// '+' for a blank, and does not ask for UTF-8.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "winsvc/config/abi.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace route {
+
+/// The decoded segments of a raw path (RFC 9110 §4.2.1, RFC 3986 §3.3). Nothing when it does not begin with '/', holds
+/// an escape that is not '%' and two hex digits (RFC 3986 §2.1), or a NUL, encoded or not.
+[[nodiscard]] std::optional<std::vector<std::string>> decode_path(std::string_view raw_path);
+
+/// Decodes one segment onto the end of `out`; false, with `out` in between, for an invalid escape or a NUL.
+[[nodiscard]] bool decode_segment(std::string_view raw, std::string& out);
+
+/// True when `decode_path` would give segments: for those who only need to know.
+[[nodiscard]] bool path_is_valid(std::string_view raw_path) noexcept;
+
+/// One segment as it is written into a URL: what is not a pchar (RFC 3986 §3.3) becomes %XX.
+[[nodiscard]] std::string percent_encode_segment(std::string_view segment);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// The value of a hex digit, or -1.
+[[nodiscard]] constexpr int hex_value(char c) noexcept {
+  return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/// The byte that the escape at `raw[at]` stands for, or -1 when it is none.
+[[nodiscard]] inline int escaped_byte(std::string_view raw, std::size_t at) noexcept {
+  if (raw.size() - at < 3) return -1;
+  const int high = hex_value(raw[at + 1]);
+  const int low = hex_value(raw[at + 2]);
+  return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+inline bool decode_segment(std::string_view raw, std::string& out) {
+  for (std::size_t at = 0; at < raw.size(); ++at) {
+    int byte = static_cast<unsigned char>(raw[at]);
+    if (raw[at] == '%') {
+      byte = escaped_byte(raw, at);
+      at += 2;
+    }
+    if (byte <= 0) return false;
+    out += static_cast<char>(static_cast<unsigned char>(byte));
+  }
+  return true;
+}
+
+inline bool path_is_valid(std::string_view raw_path) noexcept {
+  if (raw_path.empty() || raw_path[0] != '/') return false;
+  if (raw_path.find('\0') != std::string_view::npos) return false;
+  for (auto at = raw_path.find('%'); at != std::string_view::npos; at = raw_path.find('%', at + 3)) {
+    if (escaped_byte(raw_path, at) <= 0) return false;
+  }
+  return true;
+}
+
+inline std::optional<std::vector<std::string>> decode_path(std::string_view raw_path) {
+  if (raw_path.empty() || raw_path[0] != '/') return std::nullopt;
+  std::vector<std::string> segments;
+  std::string_view rest = raw_path.substr(1);
+  for (;;) {
+    const auto slash = rest.find('/');
+    if (!decode_segment(rest.substr(0, slash), segments.emplace_back())) return std::nullopt;
+    if (slash == std::string_view::npos) return segments;
+    rest.remove_prefix(slash + 1);
+  }
+}
+
+inline std::string percent_encode_segment(std::string_view segment) {
+  constexpr char hex[] = "0123456789ABCDEF";
+  constexpr std::string_view kept = "-._~!$&'()*+,;=:@";  // the marks among pchar
+  std::string out;
+  for (const char c : segment) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool word = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    if (word || kept.find(c) != std::string_view::npos) {
+      out += c;
+    } else {
+      out += '%';
+      out += hex[byte >> 4];
+      out += hex[byte & 15];
+    }
+  }
+  return out;
+}
+
+}  // namespace route
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,176 @@
+// The paths a route serves, as one line of text, and how two of them relate.
+//
+//   parse_pattern("/users/{id}")            // one segment, not empty:           /users/7
+//   parse_pattern("/files/{path...}")       // all the rest, also an empty one:  /files/  /files/a/b  (not /files)
+//   compare(a, b), witness(a, b)            // relation::overlap, "/x/y"
+//
+//   pattern   = 1*( "/" segment )           only the last segment may be empty: "/users/" is another path than "/users"
+//   segment   = literal / "{" name "}" / "{" name "...}"          "..." in the last segment alone
+//   name      = ( letter / "_" ) *( letter / digit / "_" )        each name once
+//   literal   = decoded UTF-8 text without "/" "{" "}" "?" "#", controls, and escapes: write "ü", not "%C3%BC"
+//
+// It has no wildcards inside a segment, no optional parts and no regular expressions: with these three kinds, which of
+// two patterns is meant for a path can be decided when they are registered.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "winsvc/base/error.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/route/path.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace route {
+
+/// One piece between slashes.
+struct segment {
+  enum class sort { literal, parameter, tail };
+  sort kind = sort::literal;
+  std::string text;  ///< of a literal: what a decoded segment must equal; else the name
+};
+
+/// A parsed pattern. A value: copy it, compare it, print its `text`.
+struct pattern {
+  std::string text;
+  std::vector<segment> segments;   ///< at least one: "/" is one empty literal
+  std::vector<std::string> names;  ///< of the parameters, in their order; the tail's is the last
+};
+
+/// Parses, or throws a setup_error that shows the pattern, the offset and what is wrong there.
+[[nodiscard]] pattern parse_pattern(std::string_view text);
+
+/// How the paths of one pattern lie to those of another: equal, within, around, crossing, apart.
+enum class relation { same, more_specific, more_general, overlap, disjoint };
+
+[[nodiscard]] relation compare(const pattern& a, const pattern& b) noexcept;
+
+/// A path that both match, percent-encoded as a client would send it; empty when there is none.
+[[nodiscard]] std::string witness(const pattern& a, const pattern& b);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+[[noreturn]] inline void refuse_pattern(std::string_view text, std::size_t at, std::string_view what) {
+  throw setup_error("pattern '" + std::string(text) + "': " + std::string(what) + " (at offset " + std::to_string(at) +
+                    ")");
+}
+
+inline bool is_identifier(std::string_view s) noexcept {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  return !s.empty() && letter(s[0]) &&
+         std::all_of(s.begin(), s.end(), [&](char c) { return letter(c) || text::is_digit(c); });
+}
+
+/// Characters that no segment may hold, wherever they stand.
+inline void check_pattern_text(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t here = at;
+    const char32_t c = text::next_code_point(text, at);
+    if (c == '?' || c == '#') refuse_pattern(text, here, "a pattern is a path alone, without '?' and '#'");
+    if (c < 0x20 || c == 0x7F) refuse_pattern(text, here, "control character");
+    if (c == '%' && escaped_byte(text, here) >= 0) {
+      refuse_pattern(text, here, "escape; write the character itself, patterns are compared decoded");
+    }
+    // U+FFFD is three bytes when it is really written; one byte is the mark of what is not UTF-8.
+    if (c == 0xFFFD && at - here == 1) {
+      refuse_pattern(text, here, "not UTF-8; save the file as UTF-8 (and compile with /utf-8)");
+    }
+  }
+}
+
+/// The segment `piece`, which stands at `at` in `text`.
+inline segment parse_segment(std::string_view text, std::size_t at, std::string_view piece, bool last) {
+  const auto open = piece.find('{');
+  const auto close = piece.find('}');
+  constexpr auto none = std::string_view::npos;
+  if (open == none && close == none) {
+    if (piece.empty() && !last) refuse_pattern(text, at, "empty segment; only the last one may be");
+    return {segment::sort::literal, std::string(piece)};
+  }
+  if (open == none) refuse_pattern(text, at + close, "'}' without '{'");
+  if (close == none) refuse_pattern(text, at + open, "'{' without '}'");
+  if (open != 0 || close + 1 != piece.size()) {
+    refuse_pattern(text, at, "a parameter is a whole segment, without text before or after its braces");
+  }
+
+  std::string_view name = piece.substr(1, piece.size() - 2);
+  const bool tail = name.size() >= 3 && name.substr(name.size() - 3) == "...";
+  if (tail) name.remove_suffix(3);
+  if (name.empty()) refuse_pattern(text, at, "parameter without a name");
+  if (!is_identifier(name)) refuse_pattern(text, at + 1, "a parameter's name is letters, digits and '_'");
+  if (tail && !last) refuse_pattern(text, at, "'...' takes all the rest, so it must be the last segment");
+  return {tail ? segment::sort::tail : segment::sort::parameter, std::string(name)};
+}
+
+inline pattern parse_pattern(std::string_view text) {
+  if (text.empty() || text[0] != '/') refuse_pattern(text, 0, "a pattern begins with '/'");
+  check_pattern_text(text);
+
+  pattern parsed;
+  parsed.text = text;
+  for (std::size_t at = 1;;) {
+    const auto slash = text.find('/', at);
+    const bool last = slash == std::string_view::npos;
+    segment next = parse_segment(text, at, text.substr(at, last ? slash : slash - at), last);
+    if (next.kind != segment::sort::literal) {
+      if (std::find(parsed.names.begin(), parsed.names.end(), next.text) != parsed.names.end()) {
+        refuse_pattern(text, at + 1, "the name '" + next.text + "' is there already");
+      }
+      parsed.names.push_back(next.text);
+    }
+    parsed.segments.push_back(std::move(next));
+    if (last) return parsed;
+    at = slash + 1;
+  }
+}
+
+/// What two segments say together with what the ones before them said.
+constexpr relation combine(relation before, relation here) noexcept {
+  if (before == relation::disjoint || here == relation::disjoint) return relation::disjoint;
+  if (before == relation::same || before == here) return here;
+  return here == relation::same ? before : relation::overlap;
+}
+
+inline relation compare(const segment& a, const segment& b) noexcept {
+  using sort = segment::sort;
+  if (a.kind == b.kind) return a.kind != sort::literal || a.text == b.text ? relation::same : relation::disjoint;
+  if (a.kind == sort::tail) return relation::more_general;
+  if (b.kind == sort::tail) return relation::more_specific;
+  const segment& literal = a.kind == sort::literal ? a : b;
+  if (literal.text.empty()) return relation::disjoint;  // a parameter is never empty
+  return a.kind == sort::literal ? relation::more_specific : relation::more_general;
+}
+
+inline relation compare(const pattern& a, const pattern& b) noexcept {
+  relation sum = relation::same;
+  for (std::size_t i = 0; i < a.segments.size() && i < b.segments.size(); ++i) {
+    sum = combine(sum, compare(a.segments[i], b.segments[i]));
+    if (sum == relation::disjoint) return sum;
+    const bool tail = a.segments[i].kind == segment::sort::tail || b.segments[i].kind == segment::sort::tail;
+    if (tail) return sum;  // it covers whatever the other one still has
+  }
+  return a.segments.size() == b.segments.size() ? sum : relation::disjoint;
+}
+
+inline std::string witness(const pattern& a, const pattern& b) {
+  if (compare(a, b) == relation::disjoint) return {};
+  using sort = segment::sort;
+  std::string path;
+  for (std::size_t i = 0; i < (std::max)(a.segments.size(), b.segments.size()); ++i) {
+    // The narrower of the two segments; beyond a tail, the other pattern's. A parameter is shown as its name.
+    const segment* narrow = i < a.segments.size() ? &a.segments[i] : &b.segments[i];
+    if (i < b.segments.size() && b.segments[i].kind < narrow->kind) narrow = &b.segments[i];
+    path += '/' + percent_encode_segment(narrow->text);
+    if (narrow->kind == sort::tail) break;
+  }
+  return path;
+}
+
+}  // namespace route
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

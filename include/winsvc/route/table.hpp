@@ -1,0 +1,260 @@
+// The routes of an app as a tree of segments: which one serves a path, and if none does, what could be asked instead.
+//
+//   table routes;
+//   routes.add(method::get, "/users/{id}", 0, source::here());
+//   routes.add(method::get, "/users/me", 1, source::here());
+//   routes.match(method::get, "/users/me")       // found, id 1: a literal beats a parameter beats a tail
+//   routes.match(method::post, "/users/7")       // method_not_allowed, allowed.allow() == "GET, HEAD, OPTIONS"
+//
+// A match costs by the depth of the path, not by the number of routes, and one of a path without parameters allocates
+// nothing. What is served does not depend on the order of registration: where two routes could claim one path with
+// equal right, `add` throws. It holds ids, not handlers, and answers nothing itself.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "winsvc/base/error.hpp"
+#include "winsvc/base/source.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/route/method.hpp"
+#include "winsvc/route/path.hpp"
+#include "winsvc/route/pattern.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace route {
+
+/// The answers: serve it, 404, 405 (or 204 to OPTIONS) with Allow, 400.
+enum class outcome { found, not_found, method_not_allowed, bad_path };
+
+struct match_result {
+  outcome what = outcome::not_found;
+  std::size_t id = 0;                ///< of the route, when found
+  std::vector<std::string> values;   ///< of its parameters, decoded, in their order, when found
+  method_set allowed;                ///< what this path can be asked for, when method_not_allowed
+};
+
+/// A registered route, as `app.exe routes` lists it.
+struct entry {
+  method verb;
+  pattern path;
+  std::size_t id;
+  source where;
+};
+
+class table {
+ public:
+  table() : nodes_(1) {}
+
+  /// Adds a route. Throws setup_error when the pattern is malformed, or when a route is there that serves the same
+  /// method (or `any`) and claims some path with equal right: the same paths, or crossing ones. One pattern within the
+  /// other is fine, the narrower wins; the same pattern once for a method and once for `any` too, the method wins.
+  void add(method verb, std::string_view pattern_text, std::size_t id, source where);
+
+  /// The route for a request. `raw_path` is as received: not decoded, without the query.
+  ///
+  /// Segment by segment from the left a literal is tried before a parameter before a tail; a branch without a route for
+  /// the method is left again. HEAD is served by GET (RFC 9110 §9.3.2). OPTIONS without a route of its own (or `any`) is
+  /// method_not_allowed: the caller answers it from `allowed` (RFC 9110 §9.3.7).
+  ///
+  /// The value of a tail is its decoded segments joined with '/'. An encoded slash in there would be lost among them, so
+  /// a tail does not take such a path: when nothing else does either, it is bad_path.
+  [[nodiscard]] match_result match(method verb, std::string_view raw_path) const;
+
+  /// What a path can be asked for; empty where `match` would say not_found or bad_path.
+  [[nodiscard]] method_set methods_at(std::string_view raw_path) const;
+  /// What some path can be asked for: the answer to `OPTIONS *`.
+  [[nodiscard]] method_set all_methods() const noexcept { return all_; }
+
+  [[nodiscard]] bool any_route() const noexcept { return !entries_.empty(); }
+  /// In the order of registration.
+  [[nodiscard]] const std::vector<entry>& entries() const noexcept { return entries_; }
+
+ private:
+  static constexpr std::size_t none = static_cast<std::size_t>(-1);
+
+  /// The routes that end at one place: an index into entries_ for each method, `any` among them.
+  struct leaf {
+    leaf() { by_method.fill(none); }
+    [[nodiscard]] std::size_t serving(method verb) const noexcept;
+    std::array<std::size_t, method_count + 1> by_method;
+    method_set methods;
+  };
+  struct node {
+    std::vector<std::pair<std::string, std::size_t>> literals;  ///< sorted, for a binary search
+    std::size_t parameter = none;
+    leaf here;  ///< the path ends with this segment
+    leaf rest;  ///< a tail takes what follows
+  };
+  /// One walk: what is asked, and what was met.
+  struct search {
+    std::optional<method> verb;  ///< nothing: collect `allowed` only
+    std::size_t found = none;
+    std::vector<std::string_view> values;  ///< raw
+    method_set allowed;
+    bool slash_in_tail = false;
+  };
+
+  void check_conflicts(method verb, const pattern& path, source where) const;
+  std::size_t child(std::size_t parent, const segment& piece);
+  [[nodiscard]] std::size_t literal(const node& parent, std::string_view raw) const;
+  [[nodiscard]] bool walk(const node& from, std::string_view rest, search& s) const;
+  [[nodiscard]] bool step(std::size_t to, std::string_view rest, std::size_t slash, search& s) const;
+  [[nodiscard]] static bool take(const leaf& end, search& s) noexcept;
+
+  std::vector<node> nodes_;  // [0] is the root, before the first segment
+  std::vector<entry> entries_;
+  method_set all_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline void table::check_conflicts(method verb, const pattern& path, source where) const {
+  for (const auto& old : entries_) {
+    const bool equal = old.verb == verb;
+    if (!equal && old.verb != method::any && verb != method::any) continue;
+    const relation how = compare(path, old.path);
+    if (how != relation::overlap && !(how == relation::same && equal)) continue;
+
+    const auto shown = [](method m, const pattern& p, source w) {
+      return std::string(name(m)) + ' ' + p.text + " (" + w.text() + ')';
+    };
+    throw setup_error(shown(verb, path, where) + " conflicts with " + shown(old.verb, old.path, old.where) +
+                      ": both match " + witness(path, old.path) +
+                      (how == relation::same ? "; remove one" : "; make one of them narrower than the other"));
+  }
+}
+
+inline void table::add(method verb, std::string_view pattern_text, std::size_t id, source where) {
+  pattern path = parse_pattern(pattern_text);
+  check_conflicts(verb, path, where);
+
+  std::size_t at = 0;
+  bool tail = false;
+  for (const auto& piece : path.segments) {
+    tail = piece.kind == segment::sort::tail;
+    if (!tail) at = child(at, piece);
+  }
+  leaf& end = tail ? nodes_[at].rest : nodes_[at].here;
+  end.by_method[static_cast<std::size_t>(verb)] = entries_.size();
+  end.methods.add(verb);
+  all_.add(verb);
+  entries_.push_back({verb, std::move(path), id, where});
+}
+
+inline std::size_t table::child(std::size_t parent, const segment& piece) {
+  const std::size_t fresh = nodes_.size();
+  if (piece.kind == segment::sort::parameter) {
+    if (nodes_[parent].parameter != none) return nodes_[parent].parameter;
+    nodes_[parent].parameter = fresh;
+  } else {
+    auto& literals = nodes_[parent].literals;
+    const auto at = std::lower_bound(literals.begin(), literals.end(), piece.text,
+                                     [](const auto& have, const std::string& want) { return have.first < want; });
+    if (at != literals.end() && at->first == piece.text) return at->second;
+    literals.emplace(at, piece.text, fresh);
+  }
+  nodes_.emplace_back();
+  return fresh;
+}
+
+inline std::size_t table::literal(const node& parent, std::string_view raw) const {
+  std::string decoded;  // escapes are rare: without one, the request's own bytes are compared
+  if (raw.find('%') != std::string_view::npos) {
+    if (!decode_segment(raw, decoded)) return none;
+    raw = decoded;
+  }
+  const auto& literals = parent.literals;
+  const auto at = std::lower_bound(literals.begin(), literals.end(), raw,
+                                   [](const auto& have, std::string_view want) { return have.first < want; });
+  return at != literals.end() && at->first == raw ? at->second : none;
+}
+
+inline std::size_t table::leaf::serving(method verb) const noexcept {
+  const auto own = by_method[static_cast<std::size_t>(verb)];
+  if (own != none) return own;
+  const auto get = by_method[static_cast<std::size_t>(method::get)];
+  if (verb == method::head && get != none) return get;
+  return by_method[static_cast<std::size_t>(method::any)];
+}
+
+inline bool table::take(const leaf& end, search& s) noexcept {
+  s.allowed.add(end.methods);
+  if (s.verb) s.found = end.serving(*s.verb);
+  return s.found != none;
+}
+
+/// One segment further, to the node `to`: the path ends there, or is walked on behind its slash.
+inline bool table::step(std::size_t to, std::string_view rest, std::size_t slash, search& s) const {
+  if (slash == std::string_view::npos) return take(nodes_[to].here, s);
+  return walk(nodes_[to], rest.substr(slash + 1), s);
+}
+
+/// `rest` is the raw path behind the slash that led to `from`. True when a route was found. Every node is reached by one
+/// way only, so that backtracking visits none twice; the recursion is as deep as the deepest pattern, not as the path.
+inline bool table::walk(const node& from, std::string_view rest, search& s) const {
+  const auto slash = rest.find('/');
+  const std::string_view raw = rest.substr(0, slash);
+
+  const std::size_t same = literal(from, raw);
+  if (same != none && step(same, rest, slash, s)) return true;
+
+  if (from.parameter != none && !raw.empty()) {
+    s.values.push_back(raw);
+    if (step(from.parameter, rest, slash, s)) return true;
+    s.values.pop_back();
+  }
+
+  if (from.rest.methods.empty()) return false;
+  if (rest.find("%2F") != std::string_view::npos || rest.find("%2f") != std::string_view::npos) {
+    s.slash_in_tail = true;
+    return false;
+  }
+  s.values.push_back(rest);
+  if (take(from.rest, s)) return true;
+  s.values.pop_back();
+  return false;
+}
+
+inline match_result table::match(method verb, std::string_view raw_path) const {
+  match_result result;
+  if (!path_is_valid(raw_path)) {
+    result.what = outcome::bad_path;
+    return result;
+  }
+
+  search s;
+  s.verb = verb;
+  if (walk(nodes_[0], raw_path.substr(1), s)) {
+    result.what = outcome::found;
+    result.id = entries_[s.found].id;
+    result.values.reserve(s.values.size());
+    for (const auto raw : s.values) {
+      // A tail is decoded in one go: it holds no encoded slash, so its slashes are the real ones. Valid, as checked.
+      static_cast<void>(decode_segment(raw, result.values.emplace_back()));
+    }
+  } else if (!s.allowed.empty()) {
+    result.what = outcome::method_not_allowed;
+    result.allowed = s.allowed;
+  } else if (s.slash_in_tail) {
+    result.what = outcome::bad_path;
+  }
+  return result;
+}
+
+inline method_set table::methods_at(std::string_view raw_path) const {
+  search s;
+  if (path_is_valid(raw_path)) static_cast<void>(walk(nodes_[0], raw_path.substr(1), s));
+  return s.allowed;
+}
+
+}  // namespace route
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
