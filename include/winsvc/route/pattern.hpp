@@ -56,8 +56,11 @@ enum class relation { same, more_specific, more_general, overlap, disjoint };
 // ---------------------------------------------------------------------------------------------------------------------
 
 [[noreturn]] inline void refuse_pattern(std::string_view text, std::size_t at, std::string_view what) {
-  throw setup_error("pattern '" + std::string(text) + "': " + std::string(what) + " (at offset " + std::to_string(at) +
-                    ")");
+  std::string shown(text);
+  for (char& c : shown) {
+    if (static_cast<unsigned char>(c) < 0x20) c = '?';  // a NUL would end the sentence here
+  }
+  throw setup_error("pattern '" + shown + "': " + std::string(what) + " (at offset " + std::to_string(at) + ")");
 }
 
 inline bool is_identifier(std::string_view s) noexcept {

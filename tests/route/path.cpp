@@ -1,0 +1,56 @@
+// Raw paths into segments and back.
+#include "winsvc/route/path.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace winsvc::route;
+using segments = std::vector<std::string>;
+
+TEST_CASE("a path is cut first and decoded then") {
+  struct { std::string_view raw; segments are; } const cases[] = {
+      {"/", {""}},
+      {"/users", {"users"}},
+      {"/users/", {"users", ""}},
+      {"//", {"", ""}},
+      {"/a//b", {"a", "", "b"}},
+      {"/a%2Fb/c", {"a/b", "c"}},
+      {"/a%2fb", {"a/b"}},
+      {"/%7Euser", {"~user"}},
+      {"/z%C3%BCrich", {"z\xC3\xBCrich"}},
+      {"/a+b", {"a+b"}},
+      {"/100%25", {"100%"}},
+      {"/%2525", {"%25"}},
+      {"/./../x", {".", "..", "x"}},
+      {"/%2e%2e", {".."}},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.raw);
+    const auto got = decode_path(c.raw);
+    REQUIRE(got);
+    CHECK(*got == c.are);
+    CHECK(path_is_valid(c.raw));
+  }
+}
+
+TEST_CASE("an invalid escape, a NUL and a path without its slash are no path (RFC 3986 §2.1, §3.3)") {
+  const std::string_view cases[] = {"",      "users", "*",     "/%",    "/%4",   "/a%zz",
+                                    "/%4x/b", "/%%41", "/%00",  "/a%00b", std::string_view("/a\0b", 4), "/ok/%"};
+  for (const auto raw : cases) {
+    CAPTURE(raw);
+    CHECK_FALSE(decode_path(raw));
+    CHECK_FALSE(path_is_valid(raw));
+  }
+}
+
+TEST_CASE("a segment is encoded so that it decodes to itself") {
+  CHECK(percent_encode_segment("plain-1._~") == "plain-1._~");
+  CHECK(percent_encode_segment("a/b \xC3\xBC?") == "a%2Fb%20%C3%BC%3F");
+  CHECK(percent_encode_segment("%") == "%25");
+  CHECK(percent_encode_segment("a:b@c;d=e,f!") == "a:b@c;d=e,f!");
+
+  std::string all;
+  for (int i = 1; i < 256; ++i) all += static_cast<char>(static_cast<unsigned char>(i));
+  const auto back = decode_path('/' + percent_encode_segment(all));
+  REQUIRE(back);
+  CHECK(*back == segments{all});
+}

@@ -1,0 +1,133 @@
+// The grammar of patterns, and how two of them relate.
+#include "winsvc/route/pattern.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace winsvc::route;
+using names = std::vector<std::string>;
+
+namespace {
+
+std::string complaint(std::string_view text) {
+  try {
+    static_cast<void>(parse_pattern(text));
+  } catch (const winsvc::setup_error& e) {
+    return e.what();
+  }
+  return "accepted";
+}
+
+relation mirrored(relation r) {
+  if (r == relation::more_specific) return relation::more_general;
+  if (r == relation::more_general) return relation::more_specific;
+  return r;
+}
+
+}  // namespace
+
+TEST_CASE("a pattern is cut into literals, parameters and a tail") {
+  struct { const char* text; const char* kinds; names named; } const cases[] = {
+      {"/", "l", {}},
+      {"/users", "l", {}},
+      {"/users/", "ll", {}},
+      {"/users/{id}", "lp", {"id"}},
+      {"/users/{id}/", "lpl", {"id"}},
+      {"/users/{id}/posts/{post_2}", "lplp", {"id", "post_2"}},
+      {"/files/{path...}", "lt", {"path"}},
+      {"/{_}/{rest...}", "pt", {"_", "rest"}},
+      {"/{all...}", "t", {"all"}},
+      {"/z\xC3\xBCrich und umgebung", "l", {}},
+      {"/100%", "l", {}},
+      {"/a.b-c~d", "l", {}},
+      {"/\xEF\xBF\xBD", "l", {}},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.text);
+    const auto p = parse_pattern(c.text);
+    std::string kinds;
+    for (const auto& s : p.segments) kinds += "lpt"[static_cast<int>(s.kind)];
+    CHECK(kinds == c.kinds);
+    CHECK(p.names == c.named);
+    CHECK(p.text == c.text);
+  }
+}
+
+TEST_CASE("a malformed pattern is refused with the place and the reason") {
+  struct { std::string_view text; const char* says; } const cases[] = {
+      {"", "begins with '/' (at offset 0)"},
+      {"users", "begins with '/' (at offset 0)"},
+      {"/users/{}", "without a name (at offset 7)"},
+      {"/users/{...}", "without a name (at offset 7)"},
+      {"/users/{id", "'{' without '}' (at offset 7)"},
+      {"/users/id}", "'}' without '{' (at offset 9)"},
+      {"/users/u{id}", "a whole segment"},
+      {"/users/{id}.json", "a whole segment"},
+      {"/{a}{b}", "a whole segment"},
+      {"/}{", "a whole segment"},
+      {"/{{a}}", "a whole segment"},
+      {"/{a/b}", "'{' without '}' (at offset 1)"},
+      {"/{1st}", "letters, digits and '_' (at offset 2)"},
+      {"/{a-b}", "letters, digits and '_'"},
+      {"/{a b}", "letters, digits and '_'"},
+      {"/{a..}", "letters, digits and '_'"},
+      {"/{a....}", "letters, digits and '_'"},
+      {"/{id}/x/{id}", "'id' is there already (at offset 9)"},
+      {"/{id}/{id...}", "'id' is there already (at offset 7)"},
+      {"/{path...}/x", "must be the last segment (at offset 1)"},
+      {"/{path...}/", "must be the last segment (at offset 1)"},
+      {"//", "empty segment; only the last one may be (at offset 1)"},
+      {"/a//b", "empty segment; only the last one may be (at offset 3)"},
+      {"/a?b", "without '?' and '#' (at offset 2)"},
+      {"/a#b", "without '?' and '#' (at offset 2)"},
+      {"/a\tb", "control character (at offset 2)"},
+      {"/a\x7F", "control character (at offset 2)"},
+      {std::string_view("/a\0", 3), "control character (at offset 2)"},
+      {"/z%C3%BCrich", "write the character itself, patterns are compared decoded (at offset 2)"},
+      {"/z\xFCrich", "not UTF-8"},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.text);
+    const auto said = complaint(c.text);
+    CHECK_MESSAGE(said.find(c.says) != std::string::npos, said);
+  }
+}
+
+TEST_CASE("two patterns relate as their sets of paths do, and a witness is in both") {
+  using r = relation;
+  struct { const char* a; const char* b; relation is; const char* witness; } const cases[] = {
+      {"/", "/", r::same, "/"},
+      {"/a", "/a", r::same, "/a"},
+      {"/a", "/b", r::disjoint, ""},
+      {"/a", "/a/", r::disjoint, ""},
+      {"/a", "/A", r::disjoint, ""},
+      {"/a", "/a/b", r::disjoint, ""},
+      {"/{a}", "/{b}", r::same, "/a"},
+      {"/a", "/{b}", r::more_specific, "/a"},
+      {"/", "/{b}", r::disjoint, ""},
+      {"/{a}/", "/{a}/{b}", r::disjoint, ""},
+      {"/{a}/x", "/x/{b}", r::overlap, "/x/x"},
+      {"/{a}/x/{c}", "/x/{b}/y", r::overlap, "/x/x/y"},
+      {"/{a}/x", "/y/z", r::disjoint, ""},
+      {"/{a}/{b}", "/x/{b}", r::more_general, "/x/b"},
+      {"/{a...}", "/{b...}", r::same, "/a"},
+      {"/", "/{b...}", r::more_specific, "/"},
+      {"/a", "/{b...}", r::more_specific, "/a"},
+      {"/{a}", "/{b...}", r::more_specific, "/a"},
+      {"/files", "/files/{p...}", r::disjoint, ""},
+      {"/files/", "/files/{p...}", r::more_specific, "/files/"},
+      {"/files/{a}/{b}", "/files/{p...}", r::more_specific, "/files/a/b"},
+      {"/{a}/{b}", "/files/{p...}", r::overlap, "/files/b"},
+      {"/{a}/{b...}", "/files/{p...}", r::more_general, "/files/b"},
+      {"/{a}/x/{p...}", "/y/{q...}", r::overlap, "/y/x/p"},
+      {"/z\xC3\xBC rich", "/{x}", r::more_specific, "/z%C3%BC%20rich"},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.a);
+    CAPTURE(c.b);
+    const auto a = parse_pattern(c.a), b = parse_pattern(c.b);
+    CHECK(compare(a, b) == c.is);
+    CHECK(compare(b, a) == mirrored(c.is));
+    CHECK(witness(a, b) == c.witness);
+    CHECK(witness(b, a).empty() == (c.is == relation::disjoint));
+  }
+}
