@@ -1,0 +1,325 @@
+#!/usr/bin/env python3
+"""tools/amalgamate held to its word: every rule of its audit has a tree that breaks it, and the single file its promises.
+
+  python3 tests/tools/amalgamate_test.py
+"""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+AMALGAMATE = pathlib.Path(__file__).resolve().parents[2] / "tools" / "amalgamate"
+
+VERSION = """// The version.
+#pragma once
+
+#define WINSVC_VERSION_MAJOR 1
+#define WINSVC_VERSION_MINOR 2
+#define WINSVC_VERSION_PATCH 3
+#define WINSVC_VERSION_STRING "1.2.3"
+#define WINSVC_VERSION 10203
+"""
+KNOBS = """// The knobs.
+#pragma once
+
+#include <cassert>
+
+#define WINSVC_HTTPLIB <httplib.h>
+#define WINSVC_JSON 0
+#define WINSVC_AUTOLINK 0
+#define WINSVC_ASSERT(x) assert(x)
+#define WINSVC_INTERNAL 1
+"""
+TEXT = """// Text: strings, and more. Not read here.
+#pragma once
+
+#include <string>
+
+#include "winsvc/config/knobs.hpp"
+
+inline int text() { return 1; }  // keep me
+"""
+SPEC = """// What to install.
+#pragma once
+
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/knobs.hpp"
+
+/* an "#include" in a comment, and a URL: */
+inline const char* spec() { return "http://x/*"; }
+"""
+MAIN = """// WINSVC_MAIN.
+#pragma once
+
+#include "winsvc/model/spec.hpp"
+
+#define WINSVC_MAIN(App) \\
+  int main() { return App(); }
+"""
+UNDEF = """// The end.
+#pragma once
+
+#undef WINSVC_INTERNAL
+"""
+UMBRELLA = """// A toolkit, in one sentence.
+//
+//   #include <winsvc.hpp>
+#pragma once
+
+#include "winsvc/config/version.hpp"
+#include "winsvc/config/knobs.hpp"
+#include "winsvc/base/text.hpp"  // strings
+#include "winsvc/model/spec.hpp"
+#include "winsvc/main.hpp"
+
+#include "winsvc/config/undef.hpp"
+"""
+TESTING = """// For tests.
+#pragma once
+
+#include "winsvc.hpp"
+#include "winsvc/base/only_testing.hpp"
+
+inline int testing() { return only_testing(); }
+"""
+ONLY_TESTING = """// Used by testing.hpp alone.
+#pragma once
+
+#include "winsvc/base/text.hpp"
+
+inline int only_testing() { return text(); }
+"""
+GOOD = {
+    "winsvc.hpp": UMBRELLA, "winsvc/config/version.hpp": VERSION, "winsvc/config/knobs.hpp": KNOBS,
+    "winsvc/base/text.hpp": TEXT, "winsvc/model/spec.hpp": SPEC, "winsvc/main.hpp": MAIN,
+    "winsvc/config/undef.hpp": UNDEF, "winsvc/testing.hpp": TESTING, "winsvc/base/only_testing.hpp": ONLY_TESTING,
+}
+
+
+class Tree(unittest.TestCase):
+    """A small house that is in order; each test breaks one thing in it."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+        self.files = dict(GOOD)
+
+    def run_it(self, *options):
+        for name, text in self.files.items():
+            path = self.root / "include" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        (self.root / "LICENSE").write_text("MIT License\n\nas is\n")
+        return subprocess.run([sys.executable, str(AMALGAMATE), "--root", str(self.root), *options],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+
+    def change(self, name, old, new):
+        self.assertIn(old, self.files[name])
+        self.files[name] = self.files[name].replace(old, new, 1)
+
+    def assert_breach(self, *words):
+        result = self.run_it("--audit")
+        self.assertEqual(result.returncode, 1, "the audit saw nothing")
+        breaches = result.stderr.strip().split("\n")
+        self.assertEqual(len(breaches), 1, result.stderr)   # the broken rule alone speaks
+        for word in words:
+            self.assertIn(word, breaches[0])
+
+
+class Audit(Tree):
+    def test_a_house_in_order_passes(self):
+        result = self.run_it("--audit")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    def test_a_lower_floor_does_not_see_a_higher_one(self):
+        self.files["winsvc/wire/head.hpp"] = "// Heads.\n#pragma once\n\n#include \"winsvc/http/reply.hpp\"\n"
+        self.files["winsvc/http/reply.hpp"] = "// Replies.\n#pragma once\n"
+        self.change("winsvc.hpp", '#include "winsvc/main.hpp"', '#include "winsvc/wire/head.hpp"\n#include "winsvc/main.hpp"')
+        self.assert_breach("include/winsvc/wire/head.hpp:4", "above it")
+
+    def test_a_file_does_not_see_what_is_beside_it(self):
+        self.files["winsvc/route/table.hpp"] = "// Routes.\n#pragma once\n\n#include \"winsvc/model/spec.hpp\"\n"
+        self.change("winsvc.hpp", '#include "winsvc/main.hpp"', '#include "winsvc/route/table.hpp"\n#include "winsvc/main.hpp"')
+        self.assert_breach("include/winsvc/route/table.hpp:4", "beside it")
+
+    def test_a_folder_without_a_floor_is_seen(self):
+        self.files["winsvc/attic/box.hpp"] = "// A box.\n#pragma once\n"
+        self.change("winsvc.hpp", '#include "winsvc/main.hpp"', '#include "winsvc/attic/box.hpp"\n#include "winsvc/main.hpp"')
+        self.assert_breach("winsvc/attic/box.hpp", "no floor")
+
+    def test_a_cycle_is_shown_whole(self):
+        self.files["winsvc/base/a.hpp"] = "// A.\n#pragma once\n\n#include \"winsvc/base/b.hpp\"\n"
+        self.files["winsvc/base/b.hpp"] = "// B.\n#pragma once\n\n#include \"winsvc/base/a.hpp\"\n"
+        self.change("winsvc/base/text.hpp", '#include "winsvc/config', '#include "winsvc/base/a.hpp"\n#include "winsvc/config')
+        self.assert_breach("cycle", "winsvc/base/a.hpp -> winsvc/base/b.hpp -> winsvc/base/a.hpp")
+
+    def test_an_orphan_is_seen(self):
+        self.files["winsvc/base/alone.hpp"] = "// Alone.\n#pragma once\n"
+        self.assert_breach("winsvc/base/alone.hpp", "nothing includes it")
+
+    def test_an_include_of_nothing_is_seen(self):
+        self.change("winsvc/base/text.hpp", "config/knobs.hpp", "config/knob.hpp")
+        self.assert_breach("include/winsvc/base/text.hpp:6", "there is no include/winsvc/config/knob.hpp")
+
+    def test_pragma_once_comes_first(self):
+        self.change("winsvc/model/spec.hpp", "#pragma once\n", "")
+        self.assert_breach("winsvc/model/spec.hpp", "#pragma once")
+
+    def test_includes_are_rooted(self):
+        self.change("winsvc/model/spec.hpp", '"winsvc/base/text.hpp"', '"winsvc/base/../base/text.hpp"')
+        result = self.run_it("--audit")
+        self.assertIn("is not rooted", result.stderr)
+
+    def test_only_testing_includes_the_umbrella(self):
+        self.change("winsvc/base/only_testing.hpp", '"winsvc/base/text.hpp"', '"winsvc.hpp"')
+        result = self.run_it("--audit")
+        self.assertIn("is not rooted", result.stderr)
+        self.assertIn("above it", result.stderr)
+
+    def test_our_headers_are_included_in_quotes(self):
+        self.change("winsvc/model/spec.hpp", '#include "winsvc/config/knobs.hpp"', "#include <winsvc/config/knobs.hpp>")
+        self.assert_breach("winsvc/model/spec.hpp:5", "in quotes")
+
+    def test_no_include_inside_if(self):
+        self.change("winsvc/model/spec.hpp", '#include "winsvc/base/text.hpp"',
+                    '#if WINSVC_JSON\n#include "winsvc/base/text.hpp"\n#endif')
+        self.assert_breach("winsvc/model/spec.hpp:5", "inside #if")
+
+    def test_no_include_after_code(self):
+        self.change("winsvc/model/spec.hpp", '#include "winsvc/config/knobs.hpp"', 'class c;\n#include "winsvc/config/knobs.hpp"')
+        self.assert_breach("winsvc/model/spec.hpp:6", "at the top")
+
+    def test_a_commented_out_include_is_no_include(self):
+        self.change("winsvc/model/spec.hpp", "/* an", '/*\n#include "nowhere.hpp"\n')
+        self.assertEqual(self.run_it("--audit").returncode, 0)
+
+    def test_windows_comes_through_its_door(self):
+        self.change("winsvc/model/spec.hpp", "#pragma once\n", "#pragma once\n\n#include <Windows.h>\n")
+        self.assert_breach("winsvc/model/spec.hpp:4", "one door", "winsvc/os/win/door.hpp")
+
+    def test_httplib_comes_through_its_door(self):
+        self.change("winsvc/model/spec.hpp", "#pragma once\n", "#pragma once\n\n#include WINSVC_HTTPLIB\n")
+        self.assert_breach("winsvc/model/spec.hpp:4", "one door", "winsvc/http/httplib.hpp")
+
+    def test_a_macro_that_stays_is_seen(self):
+        self.change("winsvc/model/spec.hpp", "/* an", "#define WINSVC_FORGOTTEN 1\n/* an")
+        self.assert_breach("winsvc/model/spec.hpp", "WINSVC_FORGOTTEN", "neither public")
+
+    def test_a_macro_taken_back_at_once_is_no_breach(self):
+        self.change("winsvc/model/spec.hpp", "/* an", "#define WINSVC_BRIEF 1\n#undef WINSVC_BRIEF\n/* an")
+        self.assertEqual(self.run_it("--audit").returncode, 0)
+
+    def test_a_foreign_macro_that_stays_is_seen(self):
+        self.change("winsvc/model/spec.hpp", "/* an", "#define NOMINMAX\n/* an")
+        self.assert_breach("winsvc/model/spec.hpp", "NOMINMAX", "not ours")
+
+    def test_a_public_macro_is_not_taken_back(self):
+        self.change("winsvc/config/undef.hpp", "#undef", "#undef WINSVC_JSON\n#undef")
+        self.assert_breach("WINSVC_JSON", "public")
+
+    def test_taking_back_what_is_not_there_is_seen(self):
+        self.change("winsvc/config/undef.hpp", "#undef", "#undef WINSVC_GONE\n#undef")
+        self.assert_breach("winsvc/config/undef.hpp:4", "WINSVC_GONE", "nowhere")
+
+    def test_a_public_macro_exists(self):
+        self.change("winsvc/config/knobs.hpp", "#define WINSVC_AUTOLINK 0\n", "")
+        self.assert_breach("WINSVC_AUTOLINK", "nowhere")
+
+    def test_a_header_begins_with_prose(self):
+        self.change("winsvc/model/spec.hpp", "// What to install.\n", "")
+        self.assert_breach("winsvc/model/spec.hpp:1", "prose")
+
+    def test_floors_rise_in_the_umbrella(self):
+        self.change("winsvc.hpp", '#include "winsvc/main.hpp"\n', "")
+        self.change("winsvc.hpp", '#include "winsvc/model', '#include "winsvc/main.hpp"\n#include "winsvc/model')
+        self.assert_breach("floors rise")
+
+    def test_the_umbrella_ends_with_undef(self):
+        self.change("winsvc.hpp", '#include "winsvc/config/undef.hpp"\n', "")
+        self.change("winsvc.hpp", '#include "winsvc/main.hpp"', '#include "winsvc/config/undef.hpp"\n#include "winsvc/main.hpp"')
+        result = self.run_it("--audit")
+        self.assertIn("the last include is winsvc/config/undef.hpp", result.stderr)
+
+    def test_the_umbrella_holds_no_code(self):
+        self.change("winsvc.hpp", '#include "winsvc/main.hpp"', '#include "winsvc/main.hpp"\nint lost;')
+        result = self.run_it("--audit")
+        self.assertIn("would be lost", result.stderr)
+
+
+class SingleFile(Tree):
+    def generated(self, name="winsvc.hpp"):
+        result = self.run_it()
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return (self.root / "single_include" / name).read_text(encoding="utf-8")
+
+    def test_it_begins_with_the_umbrellas_prose(self):
+        self.assertTrue(self.generated().startswith("// A toolkit, in one sentence.\n//\n//   #include <winsvc.hpp>\n"))
+
+    def test_every_part_is_there_once_after_what_it_needs(self):
+        text = self.generated()
+        at = [text.index(code) for code in ("#define WINSVC_JSON", "int text()", "char* spec()", "#define WINSVC_MAIN",
+                                            "#undef WINSVC_INTERNAL")]
+        self.assertEqual(at, sorted(at))
+        self.assertEqual(text.count("int text()"), 1)
+
+    def test_comments_stay_and_project_includes_go(self):
+        text = self.generated()
+        self.assertIn("// keep me", text)
+        self.assertIn("#include <string>", text)
+        self.assertNotIn('#include "winsvc', text)
+        self.assertEqual(text.count("#pragma once"), 1)
+
+    def test_the_contents_name_the_line_of_every_part(self):
+        text = self.generated()
+        lines = text.split("\n")
+        entries = [l.split(None, 3) for l in lines if l.startswith("//  ") and l.split()[1].isdigit()]
+        self.assertEqual([e[2] for e in entries][:2], ["config/version.hpp", "config/knobs.hpp"])
+        self.assertEqual(len(entries), 6)
+        for entry in entries:
+            self.assertEqual(lines[int(entry[1]) - 1], "// " + entry[2])
+        self.assertIn("Text: strings, and more.", text)
+
+    def test_the_licence_and_the_version_are_in_it(self):
+        text = self.generated()
+        self.assertIn("winsvc 1.2.3.", text)
+        self.assertIn("// MIT License\n//\n// as is\n", text)
+
+    def test_testing_includes_the_umbrella_and_holds_its_own_parts_alone(self):
+        text = self.generated("winsvc/testing.hpp")
+        self.assertIn('#include "winsvc.hpp"', text)
+        self.assertIn("int only_testing()", text)
+        self.assertNotIn("int text()", text)
+
+    def test_a_second_run_gives_the_same_bytes(self):
+        first = self.generated()
+        self.assertEqual(first, self.generated())
+        self.assertNotIn("\r", first)
+        self.assertEqual(self.run_it("--check").returncode, 0)
+
+    def test_check_shows_where_an_edited_file_differs(self):
+        text = self.generated()
+        path = self.root / "single_include" / "winsvc.hpp"
+        path.write_text(text.replace("int text()", "int texts()"), encoding="utf-8")
+        result = self.run_it("--check")
+        self.assertEqual(result.returncode, 1)
+        line = text[:text.index("int text()")].count("\n") + 1
+        self.assertIn(f"single_include/winsvc.hpp:{line} ", result.stderr)
+        self.assertIn("run tools/amalgamate", result.stderr)
+
+    def test_check_finds_a_missing_and_a_foreign_file(self):
+        self.assertIn("missing", self.run_it("--check").stderr)
+        self.generated()
+        (self.root / "single_include" / "other.hpp").write_text("")
+        self.assertIn("other.hpp is not made by", self.run_it("--check").stderr)
+
+    def test_list_is_the_order_of_the_single_file(self):
+        self.assertEqual(self.run_it("--list").stdout.split(), [
+            "winsvc/config/version.hpp", "winsvc/config/knobs.hpp", "winsvc/base/text.hpp", "winsvc/model/spec.hpp",
+            "winsvc/main.hpp", "winsvc/config/undef.hpp", "winsvc.hpp"])
+
+
+if __name__ == "__main__":
+    unittest.main()
