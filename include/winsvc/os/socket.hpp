@@ -74,7 +74,7 @@ class tcp_socket {
   native_handle native_ = -1;
 };
 
-/// Wakes a thread that waits in `wait_for_client`.
+/// Wakes whoever waits in `wait_for`, now and ever after.
 class waker {
  public:
   waker();
@@ -83,8 +83,12 @@ class waker {
   waker& operator=(const waker&) = delete;
   void wake() noexcept;
 
-  /// Blocks until a client can be accepted (true) or `wake` was called, also before (false).
-  [[nodiscard]] bool wait_for_client(const tcp_socket& listener) noexcept;
+  /// Waits until the socket can be read or accepted from: true. False: `wake` was called, also before, or the time ran
+  /// out. Any number of threads may wait on one waker.
+  [[nodiscard]] bool wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept;
+
+  /// For `wait_for`: no limit.
+  static constexpr std::chrono::milliseconds no_limit{-1};
 
  private:
   tcp_socket::native_handle ends_[2] = {-1, -1};

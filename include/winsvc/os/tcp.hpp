@@ -188,15 +188,16 @@ inline waker::waker() {
 inline waker::~waker() { calls::close_waker(ends_); }
 inline void waker::wake() noexcept { calls::wake(ends_[1]); }
 
-inline bool waker::wait_for_client(const tcp_socket& listener) noexcept {
+inline bool waker::wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept {
   calls::poll_entry entries[2] = {};
   entries[0].fd = calls::raw(ends_[0]);
-  entries[1].fd = calls::raw(listener.native());
+  entries[1].fd = calls::raw(socket.native());
   entries[0].events = entries[1].events = POLLIN;
   for (;;) {
-    if (calls::poll_any(entries, 2, -1) < 0 && !calls::would_block(calls::last_error())) return false;
-    if (entries[0].revents != 0) return false;  // never read: once woken, awake for good
-    if (entries[1].revents != 0) return true;
+    const int ready = calls::poll_any(entries, 2, static_cast<int>(limit.count()));
+    if (ready == 0) return false;
+    if (ready < 0 && !calls::would_block(calls::last_error())) return false;
+    if (ready > 0) return entries[0].revents == 0;  // the waker's byte is never read: once woken, awake for good
   }
 }
 

@@ -1,0 +1,155 @@
+// One connection, from its first byte to its close: read a head, let the gate judge it, find the route, hand it to
+// cpp-httplib, again.
+//
+// It runs on whichever thread calls `serve` and knows neither sockets nor other connections; what it shares with them
+// is in `traffic`.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/core.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// One answered request, for the access log.
+struct access_entry {
+  std::string_view method, target, pattern;  ///< valid during the call only
+  os::endpoint peer;
+  int status = 0;
+  std::uint64_t bytes = 0;  ///< head and body of the answer
+  std::chrono::microseconds took{0};
+};
+
+/// What the connections of one engine have in common.
+struct traffic {
+  std::atomic<bool> draining{false};
+  std::atomic<std::size_t> in_flight{0};  ///< requests whose head is complete and whose answer is not
+  std::atomic<std::uint64_t> answered{0};
+  std::function<void(const access_entry&)> on_answered;  ///< set before the first connection; called on its thread
+};
+
+class connection {
+ public:
+  connection(transport& wire, core& server, traffic& shared, const wire::limits& bounds)
+      : wire_(wire), server_(server), shared_(shared), bounds_(bounds), peer_(wire.peer()), local_(wire.local()) {}
+
+  /// Serves until the client, an error, a time-out or a drain ends it. Never throws.
+  void serve() noexcept;
+
+ private:
+  enum class next { request, close, close_unread };
+  [[nodiscard]] bool read_head(wire::head_result& got);
+  [[nodiscard]] next serve_one();
+  void refuse(int status, std::string_view reason);
+
+  transport& wire_;
+  core& server_;
+  traffic& shared_;
+  const wire::limits& bounds_;
+  os::endpoint peer_, local_;
+  receive_buffer buffer_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline void connection::serve() noexcept {
+  next after = next::close;
+  try {
+    do after = serve_one();
+    while (after == next::request);
+  } catch (...) {  // out of memory in our own hands: this connection ends, the others go on
+  }
+  wire_.finish(after == next::close_unread || !buffer_.rest().empty());
+}
+
+/// True: `got` is complete or rejected. False: there is nothing to answer.
+inline bool connection::read_head(wire::head_result& got) {
+  std::size_t scanned = 0;
+  auto until = std::chrono::steady_clock::time_point::max();  // runs from the first byte
+  for (;;) {
+    if (!buffer_.rest().empty()) {
+      got = wire::parse_head(buffer_.rest(), bounds_, &scanned);
+      if (got.step != wire::head_result::more) return true;
+      if (until == std::chrono::steady_clock::time_point::max()) until = std::chrono::steady_clock::now() + bounds_.head_time;
+    }
+    char piece[8 * 1024];
+    std::size_t bytes = 0;
+    os::transfer what;
+    if (buffer_.rest().empty()) {
+      what = wire_.receive_idle(piece, sizeof piece, bytes, bounds_.idle_time);
+      if (what == os::transfer::timed_out) return false;  // an idle connection just ends
+    } else {
+      const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+      what = limit.count() <= 0 ? os::transfer::timed_out : wire_.receive(piece, sizeof piece, bytes, limit);
+      if (what == os::transfer::timed_out) {
+        got.step = wire::head_result::reject;
+        got.status = 408;
+        got.reason = "the request head did not arrive in time";
+        return true;
+      }
+    }
+    if (what != os::transfer::done) return false;
+    buffer_.bytes.append(piece, bytes);
+  }
+}
+
+inline void connection::refuse(int status, std::string_view reason) {
+  const std::string answer = refusal(status, reason);
+  wire_.send(answer.data(), answer.size(), bounds_.write_time);
+}
+
+inline connection::next connection::serve_one() {
+  wire::head_result got;
+  if (!read_head(got)) return next::close;
+  if (got.step == wire::head_result::reject) {
+    refuse(got.status, got.reason);
+    return next::close_unread;
+  }
+
+  struct counted {
+    std::atomic<std::size_t>& count;
+    explicit counted(std::atomic<std::size_t>& c) : count(c) { ++count; }
+    ~counted() { --count; }
+  };
+  const auto began = std::chrono::steady_clock::now();
+  const counted in_flight(shared_.in_flight);
+
+  // The head's views point into the buffer, which the body's bytes are appended to: keep the head's own.
+  const std::string bytes(buffer_.rest().substr(0, got.consumed));
+  buffer_.consume(got.consumed);
+  got = wire::parse_head(bytes, bounds_);
+  const wire::head& head = got.value;
+
+  exchange_stream stream(wire_, buffer_, head, wire::canonical_head(head, httplib_decodes_headers), bounds_);
+  exchange x(head, stream, server_.next_id());
+  if (head.path == "*") {
+    x.match.what = route::outcome::method_not_allowed;
+    x.match.allowed = server_.routes().routes().all_methods();
+  } else {
+    x.match = server_.routes().routes().match(head.verb, head.path);
+  }
+  x.closing = !head.keep_alive || shared_.draining.load();
+  const bool alive = server_.process(x, peer_, local_);
+
+  if (stream.sent() > 0) {
+    ++shared_.answered;
+    if (shared_.on_answered) {
+      const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
+      shared_.on_answered({head.method, head.target, x.pattern, peer_, x.status, stream.sent(), took});
+    }
+  }
+  if (alive) return next::request;
+  return stream.body_done() ? next::close : next::close_unread;
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

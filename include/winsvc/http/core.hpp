@@ -1,0 +1,225 @@
+// cpp-httplib at work for one request: the subclass that reaches its parser and writer, and the hooks that put our router
+// in the place of its own.
+//
+// cpp-httplib parses, frames, compresses and writes; this decides what is called, and what an answer must and must not
+// carry. It uses what a subclass is offered (process_request, svr_sock_) and public hooks, and never calls listen() or
+// stop().
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "winsvc/base/clock.hpp"
+#include "winsvc/base/log.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/exchange.hpp"
+#include "winsvc/http/httplib.hpp"
+#include "winsvc/http/router.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+class core final : public httplib::Server {
+ public:
+  core(const router& routes, const wire::limits& bounds, logger& log);
+
+  /// Runs one request that the gate has let through. False: the connection is of no further use.
+  bool process(exchange& x, const os::endpoint& peer, const os::endpoint& local);
+
+  /// The routes, for whoever matches before the body is read.
+  [[nodiscard]] const router& routes() const noexcept { return routes_; }
+  /// A request id: short, and unlike those of the run before.
+  [[nodiscard]] std::string next_id();
+
+ private:
+  void route(exchange& x, request& req, response& res);
+  void call_handler(exchange& x, request& req, response& res);
+  void before_write(exchange& x, const request& req, response& res);
+
+  /// The exchange that this thread is in. cpp-httplib's hooks are shared by all connections and have no other way to it.
+  static exchange*& current() noexcept {
+    static thread_local exchange* one = nullptr;
+    return one;
+  }
+
+  const router& routes_;
+  const wire::limits& bounds_;
+  logger& log_;
+  std::uint32_t salt_;
+  std::atomic<std::uint64_t> count_{0};  // relaxed: only its uniqueness matters
+};
+
+/// An answer without cpp-httplib, for what the gate refuses: the whole response, connection closing.
+[[nodiscard]] std::string refusal(int status, std::string_view reason);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline core::core(const router& routes, const wire::limits& bounds, logger& log)
+    : routes_(routes), bounds_(bounds), log_(log), salt_(std::random_device{}() & 0xFFFFFFu) {
+  // Content providers stop as soon as this is INVALID_SOCKET, which to cpp-httplib means "stopped".
+  svr_sock_ = static_cast<socket_t>(0);
+  set_payload_max_length(static_cast<std::size_t>(bounds.body_bytes));
+
+  set_pre_routing_handler([this](const request& req, response& res) {
+    // cpp-httplib hands out its own non-const objects as const; casting that away is well defined.
+    auto& r = const_cast<request&>(req);
+    exchange& x = *current();
+    r.is_connection_closed = [&x] { return !x.stream.is_peer_alive(); };
+    if (r.method != "GET" && r.method != "HEAD") r.ranges.clear();  // a range is defined for GET alone (RFC 9110 §14.2)
+
+    const bool has_body = !x.stream.body_done();
+    if (x.match.what == route::outcome::found && has_body) {
+      if (x.head.framing == wire::framing::length && x.head.content_length > bounds_.body_bytes) {
+        x.closing = true;
+        x.stream.refuse_body();
+        write_problem(res, 413, "the body is larger than " + std::to_string(bounds_.body_bytes) + " bytes");
+        return HandlerResponse::Handled;
+      }
+      r.path = "/_";  // on to the handlers below, which cpp-httplib calls once it has read the body
+      return HandlerResponse::Unhandled;
+    }
+    route(x, r, res);
+    return HandlerResponse::Handled;
+  });
+
+  const Handler with_body = [this](const request& req, response& res) {
+    exchange& x = *current();
+    auto& r = const_cast<request&>(req);
+    r.path_params.clear();
+    route(x, r, res);
+  };
+  Get("/:_", with_body).Post("/:_", with_body).Put("/:_", with_body).Patch("/:_", with_body);
+  Delete("/:_", with_body).Options("/:_", with_body);
+
+  set_error_handler([](const request&, response& res) {
+    exchange& x = *current();
+    const int fault = x.stream.body_fault();
+    if (fault <= 0) return HandlerResponse::Unhandled;
+    x.closing = true;
+    write_problem(res, fault, fault == 408   ? "the body did not arrive in time"
+                              : fault == 413 ? "the body is too large"
+                                             : "the body is not framed as it says");
+    return HandlerResponse::Handled;
+  });
+
+  set_post_routing_handler([this](const request& req, response& res) { before_write(*current(), req, res); });
+}
+
+inline std::string core::next_id() {
+  char text[32];
+  std::snprintf(text, sizeof text, "%06x-%llu", salt_,
+                static_cast<unsigned long long>(count_.fetch_add(1, std::memory_order_relaxed) + 1));
+  return text;
+}
+
+inline bool core::process(exchange& x, const os::endpoint& peer, const os::endpoint& local) {
+  current() = &x;
+  bool ok = false;
+  try {
+    ok = process_request(x.stream, peer.host, peer.port, local.host, local.port, x.closing, x.closed, nullptr);
+  } catch (const std::exception& e) {
+    // Content providers, hooks and the writer run outside cpp-httplib's own try block.
+    log_.error("request " + x.id + ": the answer failed while it was written: " + e.what());
+  } catch (...) {
+    log_.error("request " + x.id + ": the answer failed while it was written");
+  }
+  current() = nullptr;
+  return ok && x.stream.flush() && !x.closing && x.stream.body_done();
+}
+
+inline void core::route(exchange& x, request& req, response& res) {
+  const auto reject = [&](int status, std::string_view detail) {
+    // A small body that is on its way anyhow is read and dropped, so that the connection lives on; a large one, or one
+    // that waits for our 100, is not worth it.
+    constexpr std::uint64_t worth_reading = 64 * 1024;
+    const bool waits = x.head.expect_continue || x.head.framing == wire::framing::chunked || x.head.content_length > worth_reading;
+    if (!x.stream.body_done() && waits) {
+      x.closing = true;
+      x.stream.refuse_body();
+    }
+    write_problem(res, status, detail);
+  };
+
+  switch (x.match.what) {
+    case route::outcome::found: return call_handler(x, req, res);
+    case route::outcome::bad_path: return reject(400, "the path is not well formed");
+    case route::outcome::not_found: return reject(404, {});
+    case route::outcome::method_not_allowed:
+      if (x.head.verb == route::method::options) {
+        res.status = 204;
+      } else {
+        reject(405, {});
+      }
+      replace_header(res, "Allow", x.match.allowed.allow());
+  }
+}
+
+inline void core::call_handler(exchange& x, request& req, response& res) {
+  const auto& route = routes_.entry(x.match.id);
+  x.pattern = route.path.text;
+  const auto failed = [&](const std::string& what) {
+    // The text is for the log: it may hold a path, a query, a password. The client gets the id to ask about.
+    log_.error("request " + x.id + ": " + std::string(x.head.method) + ' ' + std::string(x.head.path) + ": handler at " +
+               route.where.text() + " threw: " + what);
+    response blank;  // what the handler had begun goes with it, its content provider's clean-up included
+    std::swap(res, blank);
+    write_problem(res, 500, "the request failed; the log has the reason under this id", x.id);
+  };
+  try {
+    routes_.call(x.match, req, res);
+    if (res.status == -1) res.status = 200;  // left at -1, a Range would turn it into 206
+  } catch (const abort_error& e) {
+    write_problem(res, e.status(), e.what());
+  } catch (const std::exception& e) {
+    failed(e.what());
+  } catch (...) {
+    failed("something that is no std::exception");
+  }
+}
+
+/// Runs when cpp-httplib has put the headers together and before it writes them.
+inline void core::before_write(exchange& x, const request& req, response& res) {
+  x.status = res.status;
+  if (res.is_chunked_content_provider_ && x.head.minor == 0) {  // HTTP/1.0 knows no chunks: the end is the end
+    res.is_chunked_content_provider_ = false;
+    res.headers.erase("Transfer-Encoding");
+    x.closing = true;
+  }
+  if (x.closed || (!x.stream.body_done() && x.stream.body_fault() != 0)) x.closing = true;
+  if (res.content_provider_) x.stream.unbuffered();
+
+  const bool bodiless = res.status == 204 || res.status == 304;
+  if (bodiless) {  // RFC 9110 §8.6: no Content-Length in a 204; a 304's would be that of the answer it stands for
+    res.body.clear();
+    res.headers.erase("Content-Length");
+    if (res.status == 204) res.headers.erase("Content-Type");
+  }
+  if (req.method == "HEAD") res.headers.erase("Accept-Ranges");  // cpp-httplib promises ranges on HEAD alone
+  res.headers.erase("Keep-Alive");
+  res.headers.erase("Connection");
+  if (x.closing) {
+    res.set_header("Connection", "close");
+  } else if (x.head.minor == 0) {
+    res.set_header("Connection", "keep-alive");
+  }
+  if (!res.has_header("Date")) res.set_header("Date", http_date(clock::system().wall()));
+}
+
+inline std::string refusal(int status, std::string_view reason) {
+  response res;
+  write_problem(res, status, reason);
+  return "HTTP/1.1 " + std::to_string(status) + ' ' + httplib::status_message(status) +
+         "\r\nDate: " + http_date(clock::system().wall()) + "\r\nContent-Type: application/problem+json\r\nContent-Length: " +
+         std::to_string(res.body.size()) + "\r\nConnection: close\r\n\r\n" + res.body;
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,220 @@
+// One request and its answer on their way through cpp-httplib: the stream it reads the canonical head and the body from
+// and writes the answer to, and the few facts that the hooks around the handler share.
+//
+// The stream is where the wire's promises are kept: a body is framed by our own decoder and counted, it has a deadline as
+// a whole, and `100 Continue` leaves only when a handler wants the body (RFC 9110 §10.1.1). Head and body of an answer
+// leave in one send; a streamed one leaves as it comes.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/httplib.hpp"
+#include "winsvc/http/transport.hpp"
+#include "winsvc/route/table.hpp"
+#include "winsvc/wire/chunked.hpp"
+#include "winsvc/wire/head.hpp"
+#include "winsvc/wire/limits.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// Bytes received and not yet used: the head is parsed in place here, the body follows it, and the next request that.
+struct receive_buffer {
+  std::string bytes;
+  std::size_t used = 0;
+
+  [[nodiscard]] std::string_view rest() const noexcept { return std::string_view(bytes).substr(used); }
+  void consume(std::size_t count) {
+    used += count;
+    if (used == bytes.size()) {
+      bytes.clear();
+      used = 0;
+    }
+  }
+};
+
+class exchange_stream final : public httplib::Stream {
+ public:
+  /// `buffer` begins with the body's first byte.
+  exchange_stream(transport& wire, receive_buffer& buffer, const wire::head& head, std::string canonical,
+                  const wire::limits& bounds)
+      : wire_(wire), buffer_(buffer), framing_(head.framing), left_(head.framing == wire::framing::length ? head.content_length : 0),
+        wants_continue_(head.expect_continue), canonical_(std::move(canonical)), bounds_(bounds), decoder_(bounds, bounds.body_bytes),
+        began_(std::chrono::steady_clock::now()) {
+    if (framing_ == wire::framing::length && left_ == 0) framing_ = wire::framing::none;
+  }
+
+  /// Has all of the body been read?
+  [[nodiscard]] bool body_done() const noexcept { return framing_ == wire::framing::none; }
+  /// The body is not wanted any more: reads fail from here on. What is unread ends the connection.
+  void refuse_body() noexcept { refused_ = true; }
+  /// The status for what was wrong with the body: 400, 408, 413; 0 for nothing; -1 when the client is gone.
+  [[nodiscard]] int body_fault() const noexcept { return fault_; }
+  /// From here on every write leaves at once.
+  void unbuffered() noexcept { unbuffered_ = true; }
+  [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
+
+  bool flush() noexcept {
+    if (out_.empty()) return !broken_;
+    if (!broken_ && wire_.send(out_.data(), out_.size(), bounds_.write_time) != os::transfer::done) broken_ = true;
+    if (!broken_) sent_ += out_.size();
+    out_.clear();
+    return !broken_;
+  }
+
+  // What cpp-httplib calls. Without `override`, because its versions differ in what they declare: this is the union.
+  bool is_readable() const { return !refused_ && (at_ < canonical_.size() || !body_done()); }
+  bool wait_readable() const { return is_readable(); }
+  bool wait_writable() const { return !broken_; }
+  bool is_peer_alive() const { return !broken_; }
+  time_t duration() const { return 0; }
+  socket_t socket() const { return INVALID_SOCKET; }
+  void get_remote_ip_and_port(std::string& ip, int& port) const { ip = wire_.peer().host, port = wire_.peer().port; }
+  void get_local_ip_and_port(std::string& ip, int& port) const { ip = wire_.local().host, port = wire_.local().port; }
+
+  ssize_t read(char* into, size_t room) {
+    if (at_ < canonical_.size()) {
+      const auto count = (std::min)(room, canonical_.size() - at_);
+      std::memcpy(into, canonical_.data() + at_, count);
+      at_ += count;
+      return static_cast<ssize_t>(count);
+    }
+    if (refused_ || fault_ != 0) return -1;
+    return framing_ == wire::framing::chunked || !decoded_.empty() ? read_chunked(into, room) : read_plain(into, room);
+  }
+
+  ssize_t write(const char* from, size_t count) {
+    constexpr std::size_t most_kept = 256 * 1024;
+    if (broken_) return -1;
+    out_.append(from, count);
+    if ((unbuffered_ || out_.size() > most_kept) && !flush()) return -1;
+    return static_cast<ssize_t>(count);
+  }
+  using httplib::Stream::write;
+
+  // From 0.52 on the head is scanned in place, which halves the instructions of a small request.
+  const char* buffered_data(size_t& size) const {
+    size = canonical_.size() - at_;
+    return canonical_.data() + at_;
+  }
+  void consume_buffered(size_t size) { at_ += size; }
+
+ private:
+  ssize_t read_plain(char* into, size_t room) {
+    if (left_ == 0) return 0;
+    if (!fill()) return -1;
+    const auto have = buffer_.rest();
+    const auto count = (std::min)({room, have.size(), static_cast<std::size_t>((std::min)(left_, std::uint64_t{1} << 30))});
+    std::memcpy(into, have.data(), count);
+    buffer_.consume(count);
+    took_ += count;
+    left_ -= count;
+    if (left_ == 0) framing_ = wire::framing::none;
+    return static_cast<ssize_t>(count);
+  }
+
+  /// Hands decoded chunks on in chunks of our own spelling, so that no parser behind us meets the client's.
+  ssize_t read_chunked(char* into, size_t room) {
+    while (decoded_at_ == decoded_.size()) {
+      if (framing_ == wire::framing::none) return 0;
+      if (!fill()) return -1;
+      std::string data;
+      std::size_t consumed = 0;
+      using wire::chunked_decoder;
+      const auto step = decoder_.feed(buffer_.rest(), consumed, data);
+      buffer_.consume(consumed);
+      took_ += consumed;
+      if (step == chunked_decoder::step::bad) return fail(400);
+      if (step == chunked_decoder::step::too_large) return fail(413);
+
+      decoded_.clear();
+      decoded_at_ = 0;
+      if (!data.empty()) {
+        char size[32];
+        std::snprintf(size, sizeof size, "%zx\r\n", data.size());
+        decoded_ = size + data + "\r\n";
+      }
+      if (step == chunked_decoder::step::done) {
+        decoded_ += "0\r\n\r\n";
+        framing_ = wire::framing::none;
+      }
+    }
+    const auto count = (std::min)(room, decoded_.size() - decoded_at_);
+    std::memcpy(into, decoded_.data() + decoded_at_, count);
+    decoded_at_ += count;
+    return static_cast<ssize_t>(count);
+  }
+
+  ssize_t fail(int status) noexcept {
+    fault_ = status;
+    return -1;
+  }
+
+  /// At least one byte of the body in the buffer.
+  bool fill() {
+    if (!buffer_.rest().empty()) return true;
+    if (std::exchange(wants_continue_, false)) {
+      constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+      wire_.send(go_on.data(), go_on.size(), bounds_.write_time);
+    }
+    // The deadline is for the whole body: each byte that came buys the time it is worth, and no more.
+    const auto until = began_ + bounds_.time_for_body((std::max)(took_, std::uint64_t{0}));
+    const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    char piece[16 * 1024];
+    std::size_t got = 0;
+    const auto what = limit.count() <= 0 ? os::transfer::timed_out : wire_.receive(piece, sizeof piece, got, limit);
+    if (what == os::transfer::done) {
+      buffer_.bytes.append(piece, got);
+      return true;
+    }
+    fault_ = what == os::transfer::timed_out ? 408 : -1;
+    return false;
+  }
+
+  transport& wire_;
+  receive_buffer& buffer_;
+  wire::framing framing_;
+  std::uint64_t left_;
+  bool wants_continue_;
+  std::string canonical_;
+  std::size_t at_ = 0;
+  const wire::limits& bounds_;
+  wire::chunked_decoder decoder_;
+  std::string decoded_;
+  std::size_t decoded_at_ = 0;
+  std::uint64_t took_ = 0;
+  std::chrono::steady_clock::time_point began_;
+  std::string out_;
+  std::uint64_t sent_ = 0;
+  int fault_ = 0;
+  bool refused_ = false;
+  bool unbuffered_ = false;
+  bool broken_ = false;
+};
+
+/// What the hooks around one handler share.
+struct exchange {
+  exchange(const wire::head& h, exchange_stream& s, std::string request_id) : head(h), stream(s), id(std::move(request_id)) {}
+
+  const wire::head& head;
+  exchange_stream& stream;
+  route::match_result match;
+  std::string id;            ///< of the request, in the log and in a 500
+  bool closing = false;      ///< the connection ends with this answer
+  bool closed = false;       ///< cpp-httplib wants it to
+  int status = 0;            ///< what was answered
+  std::string_view pattern;  ///< of the route, for the access log
+};
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

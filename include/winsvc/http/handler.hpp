@@ -1,0 +1,279 @@
+// What a lambda may take and return, and how it is called.
+//
+//   [] { return "text"; }
+//   [](int id) { return winsvc::json{{"id", id}}; }
+//   [](const winsvc::request& req, winsvc::response& res, std::string name, winsvc::body<todo> item) { … }
+//
+// Takes, in this order, each of them optional: `const request&`, `response&`, the path parameters in the order of the
+// pattern (int, long, long long and their unsigned kin, double, std::string), `body<T>`.
+// Returns: nothing (the response is as the handler left it), text, json, reply, std::optional<T> (empty is 404),
+// std::pair<int, T> (status and value).
+//
+// A path parameter that does not convert is 404: `/users/{id}` with an int has no `/users/bob`. A body that is not JSON is
+// 400, one that is not a T is 422 (RFC 9110, section 15.5.21).
+#pragma once
+
+#include <charconv>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/reply.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// The request's body as a T, from JSON, by nlohmann's `from_json`. Read it with `*` and `->`.
+template <class T>
+struct body {
+  T value;
+  T& operator*() noexcept { return value; }
+  const T& operator*() const noexcept { return value; }
+  T* operator->() noexcept { return &value; }
+  const T* operator->() const noexcept { return &value; }
+};
+
+namespace http {
+
+/// One call of a handler: what it is given.
+struct invocation {
+  const request& req;
+  response& res;
+  const std::vector<std::string>& values;  ///< of the path parameters, decoded
+};
+
+/// A lambda with its type forgotten. One small class for all of them: std::function for each of 200 lambdas costs twice
+/// the compile time.
+class handler {
+ public:
+  virtual ~handler() = default;
+  virtual void call(const invocation& with) const = 0;
+};
+
+/// What registration has to know of a lambda's parameters.
+struct handler_shape {
+  std::size_t parameters = 0;  ///< how many path parameters it takes
+  bool takes_request = false;  ///< and could look at `path_params` itself
+};
+
+template <class T>
+struct is_body : std::false_type {};
+template <class T>
+struct is_body<body<T>> : std::true_type {};
+
+enum class argument_kind { request, response, parameter, body, unsupported };
+
+template <class Argument>
+constexpr argument_kind kind_of() noexcept {
+  using plain = std::remove_cv_t<std::remove_reference_t<Argument>>;
+  constexpr bool mutable_reference =
+      std::is_lvalue_reference_v<Argument> && !std::is_const_v<std::remove_reference_t<Argument>>;
+  if constexpr (std::is_same_v<plain, winsvc::request>) {
+    return mutable_reference || !std::is_reference_v<Argument> ? argument_kind::unsupported : argument_kind::request;
+  } else if constexpr (std::is_same_v<plain, winsvc::response>) {
+    return mutable_reference ? argument_kind::response : argument_kind::unsupported;
+  } else if constexpr (is_body<plain>::value) {
+    return mutable_reference ? argument_kind::unsupported : argument_kind::body;
+  } else if constexpr (std::is_same_v<plain, bool> || std::is_same_v<plain, char>) {
+    return argument_kind::unsupported;
+  } else if constexpr (std::is_integral_v<plain> || std::is_same_v<plain, double> || std::is_same_v<plain, std::string>) {
+    return mutable_reference ? argument_kind::unsupported : argument_kind::parameter;
+  } else {
+    return argument_kind::unsupported;
+  }
+}
+
+/// Request before response before parameters before body, nothing twice but parameters.
+template <class... Arguments>
+constexpr bool in_order() noexcept {
+  argument_kind last = argument_kind::request;
+  bool first = true, ok = true;
+  [[maybe_unused]] const auto next = [&](argument_kind k) {
+    if (!first && (k < last || (k == last && k != argument_kind::parameter))) ok = false;
+    last = k;
+    first = false;
+  };
+  (next(kind_of<Arguments>()), ...);
+  return ok;
+}
+
+/// A path parameter's text as a T; false where it is none.
+template <class T>
+bool convert(const std::string& from, T& to) {
+  if constexpr (std::is_same_v<T, std::string>) {
+    to = from;
+    return true;
+  } else {
+    const auto [end, failed] = std::from_chars(from.data(), from.data() + from.size(), to);
+    if constexpr (std::is_same_v<T, double>) {
+      if (!(to - to == 0)) return false;  // "inf" and "nan" convert, and are no numbers of a path
+    }
+    return failed == std::errc() && end == from.data() + from.size() && !from.empty();
+  }
+}
+
+template <class T>
+[[nodiscard]] T body_from_json(const std::string& from) {
+#if WINSVC_JSON
+  winsvc::json parsed;
+  try {
+    parsed = winsvc::json::parse(from);
+  } catch (const winsvc::json::parse_error& e) {
+    winsvc::abort(400, "the body is not JSON: error at byte " + std::to_string(e.byte));
+  }
+  try {
+    return parsed.get<T>();
+  } catch (const winsvc::json::exception& e) {
+    std::string_view what = e.what();  // "[json.exception.type_error.302] type must be ..."
+    const auto bracket = what.find("] ");
+    winsvc::abort(422, "the body does not have the expected shape: " + std::string(bracket == what.npos ? what : what.substr(bracket + 2)));
+  }
+#else
+  static_assert(sizeof(T) == 0, "winsvc: body<T> needs nlohmann's json: put <nlohmann/json.hpp> on the include path");
+#endif
+}
+
+/// A handler's answer into the response. A status that the handler set on the response itself stays.
+template <class R>
+void write_result(response& res, R&& value) {
+  using plain = std::remove_cv_t<std::remove_reference_t<R>>;
+  [[maybe_unused]] const auto text_of = [&](std::string text) {
+    const int status = res.status;
+    reply::text(std::move(text), status == -1 ? 200 : status).apply(res);
+  };
+  if constexpr (std::is_same_v<plain, reply>) {
+    reply(std::forward<R>(value)).apply(res);
+#if WINSVC_JSON
+  } else if constexpr (std::is_same_v<plain, winsvc::json>) {  // before text: json converts to a string, by throwing
+    reply::json(value, res.status == -1 ? 200 : res.status).apply(res);
+#endif
+  } else if constexpr (std::is_convertible_v<R, std::string>) {
+    text_of(std::string(std::forward<R>(value)));
+  } else if constexpr (std::is_same_v<plain, std::string_view>) {
+    text_of(std::string(value));
+  } else {
+    static_assert(sizeof(plain) == 0,
+                  "winsvc: a handler returns nothing, text, winsvc::json (with <nlohmann/json.hpp>), winsvc::reply, "
+                  "std::optional of one of these, or std::pair<int, one of these>");
+  }
+}
+template <class T>
+void write_result(response& res, std::optional<T>&& value) {
+  if (!value) return write_problem(res, 404, {});
+  write_result(res, std::move(*value));
+}
+template <class T>
+void write_result(response& res, std::pair<int, T>&& value) {
+  write_result(res, std::move(value.second));
+  res.status = value.first;
+}
+
+template <class F, class R, class... Arguments>
+class bound_handler final : public handler {
+  static_assert(((kind_of<Arguments>() != argument_kind::unsupported) && ...),
+                "winsvc: a handler takes const request&, response&, path parameters (integers, double, std::string) and "
+                "body<T>, by value or const reference");
+  static_assert(in_order<Arguments...>(),
+                "winsvc: a handler takes its arguments in this order: const request&, response&, path parameters, body<T>");
+
+ public:
+  explicit bound_handler(F f) : f_(std::move(f)) {}
+
+  static constexpr handler_shape shape() noexcept {
+    handler_shape s;
+    s.parameters = (std::size_t{0} + ... + (kind_of<Arguments>() == argument_kind::parameter ? 1 : 0));
+    s.takes_request = ((kind_of<Arguments>() == argument_kind::request) || ...);
+    return s;
+  }
+
+  void call(const invocation& with) const override { call(with, std::index_sequence_for<Arguments...>()); }
+
+ private:
+  template <class A>
+  using plain = std::remove_cv_t<std::remove_reference_t<A>>;
+  /// What an argument is kept in between its conversion and the call.
+  template <class A>
+  using held = std::conditional_t<kind_of<A>() == argument_kind::parameter, plain<A>,
+                                  std::conditional_t<kind_of<A>() == argument_kind::body, std::optional<plain<A>>, char>>;
+
+  template <std::size_t... I>
+  void call(const invocation& with, std::index_sequence<I...>) const {
+    std::tuple<held<Arguments>...> values;
+    [[maybe_unused]] std::size_t next = 0;
+    if (!(load<Arguments>(with, std::get<I>(values), next) && ...)) return write_problem(with.res, 404, {});
+    if constexpr (std::is_void_v<R>) {
+      f_(pass<Arguments>(with, std::get<I>(values))...);
+    } else {
+      write_result(with.res, f_(pass<Arguments>(with, std::get<I>(values))...));
+    }
+  }
+
+  template <class A>
+  static bool load(const invocation& with, held<A>& into, std::size_t& next) {
+    if constexpr (kind_of<A>() == argument_kind::parameter) {
+      return next < with.values.size() && convert(with.values[next++], into);
+    } else if constexpr (kind_of<A>() == argument_kind::body) {
+      into.emplace(plain<A>{body_from_json<std::remove_reference_t<decltype(*std::declval<plain<A>&>())>>(with.req.body)});
+    }
+    static_cast<void>(with), static_cast<void>(into), static_cast<void>(next);
+    return true;
+  }
+
+  template <class A>
+  static decltype(auto) pass(const invocation& with, held<A>& from) {
+    static_cast<void>(with), static_cast<void>(from);
+    if constexpr (kind_of<A>() == argument_kind::request) {
+      return (with.req);
+    } else if constexpr (kind_of<A>() == argument_kind::response) {
+      return (with.res);
+    } else if constexpr (kind_of<A>() == argument_kind::body) {
+      return std::move(*from);
+    } else {
+      return std::move(from);
+    }
+  }
+
+  F f_;
+};
+
+// From a callable to its parameter list.
+template <class F, class Member>
+struct from_member;
+template <class F, class C, class R, class... A>
+struct from_member<F, R (C::*)(A...)> {
+  static_assert(sizeof(C) == 0, "winsvc: a handler is called from many threads at once, so its call operator must be const "
+                                "(a lambda without `mutable`)");
+};
+template <class F, class C, class R, class... A>
+struct from_member<F, R (C::*)(A...) const> { using type = bound_handler<F, R, A...>; };
+template <class F, class C, class R, class... A>
+struct from_member<F, R (C::*)(A...) const noexcept> { using type = bound_handler<F, R, A...>; };
+
+template <class F, class = void>
+struct bind_handler {
+  static_assert(sizeof(F) == 0, "winsvc: a handler is a function or a lambda whose parameter types are written out (no `auto`)");
+};
+template <class F>
+struct bind_handler<F, std::void_t<decltype(&F::operator())>> : from_member<F, decltype(&F::operator())> {};
+template <class R, class... A>
+struct bind_handler<R (*)(A...), void> { using type = bound_handler<R (*)(A...), R, A...>; };
+template <class R, class... A>
+struct bind_handler<R (*)(A...) noexcept, void> { using type = bound_handler<R (*)(A...) noexcept, R, A...>; };
+
+/// The erased handler of a lambda, and its shape.
+template <class F>
+std::pair<std::unique_ptr<handler>, handler_shape> make_handler(F f) {
+  using bound = typename bind_handler<F>::type;
+  return {std::make_unique<bound>(std::move(f)), bound::shape()};
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

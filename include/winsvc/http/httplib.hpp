@@ -1,0 +1,55 @@
+// The door to cpp-httplib: the one file that includes it. `winsvc::request` and `winsvc::response` are its own types, so
+// there is nothing new to learn: https://github.com/yhirose/cpp-httplib documents them.
+//
+//   svc.get("/raw", [](const winsvc::request& req, winsvc::response& res) {
+//     res.set_content(req.get_param_value("q"), "text/plain");
+//   });
+//
+// Which header is included: WINSVC_HTTPLIB (config/knobs.hpp). cpp-httplib 0.41 or newer. A service is not exposed to
+// what its parser accepts: the gate in wire/ stands before it.
+#pragma once
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/native.hpp"  // on Windows: windows.h must have come our way, before cpp-httplib asks for it
+
+#if WINSVC_OS_WINDOWS && !defined(NOMINMAX)
+  #define WINSVC_HAD_NO_NOMINMAX
+#endif
+
+#include WINSVC_HTTPLIB
+
+#ifdef WINSVC_HAD_NO_NOMINMAX
+  #undef NOMINMAX
+  #undef WINSVC_HAD_NO_NOMINMAX
+#endif
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+using request = httplib::Request;    ///< method, target, headers, params, body, remote_addr …
+using response = httplib::Response;  ///< status, headers, body, set_content(…) …
+
+namespace http {
+
+/// CPPHTTPLIB_VERSION_NUM as a number (0x002900 is 0.41.0). It is a string literal there, of no use to the preprocessor.
+[[nodiscard]] constexpr unsigned httplib_version() noexcept {
+  unsigned value = 0;
+  for (const char c : std::string_view(CPPHTTPLIB_VERSION_NUM).substr(2)) {
+    value = value * 16 + static_cast<unsigned>(c >= 'a' ? c - 'a' + 10 : c >= 'A' ? c - 'A' + 10 : c - '0');
+  }
+  return value;
+}
+static_assert(httplib_version() >= 0x002900, "winsvc needs cpp-httplib 0.41 or newer: put a newer httplib.h on the include path");
+
+/// Before 0.44, header values were percent-decoded while parsed, so "%0d%0a" became a line end.
+inline constexpr bool httplib_decodes_headers = httplib_version() < 0x002C00;
+
+/// `set_header` adds a second header of the same name; this leaves one.
+inline void replace_header(response& res, const std::string& name, const std::string& value) {
+  res.headers.erase(name);
+  res.set_header(name, value);
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

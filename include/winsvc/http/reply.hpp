@@ -1,0 +1,120 @@
+// What a handler may answer with, beyond plain text: a reply with status and headers, JSON, and a way out of the middle.
+//
+//   svc.post("/users", [] { return winsvc::reply::text("made", 201).header("Location", "/users/7"); });
+//   svc.get("/users/{id}", [](int id) -> winsvc::json { if (id < 0) winsvc::abort(400, "ids start at 0"); … });
+//
+// `winsvc::json` is nlohmann's json, there when <nlohmann/json.hpp> is (WINSVC_JSON in config/knobs.hpp).
+#pragma once
+
+#include <exception>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/httplib.hpp"
+
+#if WINSVC_JSON
+  #include <nlohmann/json.hpp>
+#endif
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+#if WINSVC_JSON
+using json = nlohmann::json;
+#endif
+
+/// A whole answer as a value. Cheap to move.
+class reply {
+ public:
+  /// An empty body.
+  explicit reply(int status = 200) : status_(status) {}
+
+  [[nodiscard]] static reply text(std::string body, int status = 200) {
+    return with(std::move(body), "text/plain; charset=utf-8", status);
+  }
+  [[nodiscard]] static reply html(std::string body, int status = 200) {
+    return with(std::move(body), "text/html; charset=utf-8", status);
+  }
+#if WINSVC_JSON
+  [[nodiscard]] static reply json(const winsvc::json& value, int status = 200) {
+    return with(value.dump(-1, ' ', false, winsvc::json::error_handler_t::replace), "application/json", status);
+  }
+#endif
+  /// To another place: 302, or 301, 303, 307, 308 (RFC 9110, section 15.4).
+  [[nodiscard]] static reply redirect(const std::string& location, int status = 302) {
+    return reply(status).header("Location", location);
+  }
+  /// Bytes of a type of your own.
+  [[nodiscard]] static reply with(std::string body, std::string content_type, int status = 200) {
+    reply r(status);
+    r.body_ = std::move(body);
+    r.content_type_ = std::move(content_type);
+    return r;
+  }
+
+  /// Sets a header; the same name again replaces it.
+  reply& header(std::string name, std::string value) & {
+    for (auto& [known, held] : headers_) {
+      if (text::equal_nocase(known, name)) {
+        held = std::move(value);
+        return *this;
+      }
+    }
+    headers_.emplace_back(std::move(name), std::move(value));
+    return *this;
+  }
+  reply&& header(std::string name, std::string value) && { return std::move(header(std::move(name), std::move(value))); }
+  reply& status(int code) & {
+    status_ = code;
+    return *this;
+  }
+  reply&& status(int code) && { return std::move(status(code)); }
+
+  /// Writes it into httplib's response.
+  void apply(response& res) && {
+    res.status = status_;
+    for (const auto& [name, value] : headers_) http::replace_header(res, name, value);
+    if (!content_type_.empty()) res.set_content(std::move(body_), content_type_);
+  }
+
+ private:
+  int status_ = 200;
+  std::string body_;
+  std::string content_type_;
+  std::vector<std::pair<std::string, std::string>> headers_;
+};
+
+/// What `abort` throws. Catch it only to rethrow.
+class abort_error : public std::exception {
+ public:
+  abort_error(int status, std::string message) : status_(status), message_(std::move(message)) {}
+  [[nodiscard]] int status() const noexcept { return status_; }
+  [[nodiscard]] const char* what() const noexcept override { return message_.c_str(); }
+
+ private:
+  int status_;
+  std::string message_;
+};
+
+/// Leaves the handler with an error status; the client is shown the message, unlike that of any other exception.
+[[noreturn]] inline void abort(int status, std::string message = {}) { throw abort_error(status, std::move(message)); }
+
+namespace http {
+
+/// An error as application/problem+json (RFC 9457): title from the status, detail for the person.
+/// `id`: the request id that the log has, or empty.
+inline void write_problem(response& res, int status, std::string_view detail, std::string_view id = {}) {
+  std::string body = "{\"title\":" + text::json_quoted(httplib::status_message(status)) + ",\"status\":" + std::to_string(status);
+  if (!detail.empty()) body += ",\"detail\":" + text::json_quoted(detail);
+  if (!id.empty()) body += ",\"request_id\":" + text::json_quoted(id);
+  res.status = status;
+  res.set_content(body + "}\n", "application/problem+json");
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,92 @@
+// The routes of an app with their handlers: registration, and the call of the one that matches.
+//
+// It serves nothing by itself: the engine asks it for every request, the test client and the `routes` verb ask it too.
+// Filled while the app is described, frozen at start, read from many threads after that without a lock.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "winsvc/base/error.hpp"
+#include "winsvc/base/source.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/handler.hpp"
+#include "winsvc/route/table.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+class router {
+ public:
+  /// Adds a route. Throws setup_error: a malformed pattern, a duplicate or a conflict (both places are named), a
+  /// parameter count that does not match the lambda, a call after start.
+  template <class F>
+  void add(route::method verb, std::string_view pattern, F f, source where) {
+    auto [made, shape] = make_handler(std::move(f));
+    add(verb, pattern, std::move(made), shape, where);
+  }
+
+  [[nodiscard]] const route::table& routes() const noexcept { return table_; }
+  /// Is there a route of exactly this pattern text?
+  [[nodiscard]] bool has(std::string_view pattern) const noexcept;
+  void freeze() noexcept { frozen_ = true; }
+
+  /// Calls the handler of a match. Whatever it throws passes through.
+  void call(const route::match_result& match, request& req, response& res) const;
+
+  [[nodiscard]] const route::entry& entry(std::size_t id) const noexcept { return table_.entries()[id]; }
+
+ private:
+  void add(route::method verb, std::string_view pattern, std::unique_ptr<handler> h, handler_shape shape, source where);
+
+  struct held {
+    std::unique_ptr<handler> call;
+    bool wants_names;
+  };
+  route::table table_;
+  std::vector<held> handlers_;  // by id, which is the order of registration
+  bool frozen_ = false;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline bool router::has(std::string_view pattern) const noexcept {
+  for (const auto& e : table_.entries()) {
+    if (e.path.text == pattern) return true;
+  }
+  return false;
+}
+
+inline void router::add(route::method verb, std::string_view pattern, std::unique_ptr<handler> h, handler_shape shape,
+                        source where) {
+  const auto what = [&] { return std::string(route::name(verb)) + " " + std::string(pattern) + " (" + where.text() + ")"; };
+  if (frozen_) {
+    throw setup_error("route " + what() + ": the service has started; register routes in the app, not in a handler or hook");
+  }
+  const auto names = route::parse_pattern(pattern).names.size();
+  const bool reads_them_itself = shape.parameters == 0 && shape.takes_request;
+  if (names != shape.parameters && !reads_them_itself) {
+    throw setup_error("route " + what() + ": the pattern has " + std::to_string(names) + " parameter" + (names == 1 ? "" : "s") +
+                      ", the handler takes " + std::to_string(shape.parameters));
+  }
+  table_.add(verb, pattern, handlers_.size(), where);
+  handlers_.push_back({std::move(h), shape.takes_request});
+}
+
+inline void router::call(const route::match_result& match, request& req, response& res) const {
+  const auto& route = table_.entries()[match.id];
+  req.matched_route = route.path.text;
+  if (handlers_[match.id].wants_names) {
+    req.path_params.clear();
+    for (std::size_t i = 0; i < match.values.size(); ++i) req.path_params.emplace(route.path.names[i], match.values[i]);
+  }
+  handlers_[match.id].call->call({req, res, match.values});
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,70 @@
+// What a connection reads from and writes to: a socket in production, memory in the test client. The bytes take the same
+// way through everything above.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <utility>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/native.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+class transport {
+ public:
+  virtual ~transport() = default;
+  /// Waits for bytes up to `limit`; see os::tcp_socket::receive.
+  virtual os::transfer receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept = 0;
+  /// Waits for the first byte of a request, the only wait that a drain ends early: `timed_out` then too, unless bytes are
+  /// there already.
+  virtual os::transfer receive_idle(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept = 0;
+  virtual os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept = 0;
+  /// No more will be sent. `unread`: the client may still be sending; its bytes are taken for a moment, because closing
+  /// over them makes Windows reset the connection, and the client never sees the answer (RFC 9112 §9.6).
+  virtual void finish(bool unread) noexcept = 0;
+  [[nodiscard]] virtual os::endpoint local() const = 0;
+  [[nodiscard]] virtual os::endpoint peer() const = 0;
+};
+
+class socket_transport final : public transport {
+ public:
+  /// `drain` wakes a wait for a new request; it is shared by all connections of an engine and outlives them.
+  socket_transport(os::tcp_socket socket, os::waker& drain) noexcept : socket_(std::move(socket)), drain_(&drain) {}
+
+  os::transfer receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept override {
+    return socket_.receive(into, room, got, limit);
+  }
+  os::transfer receive_idle(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept override {
+    static_cast<void>(drain_->wait_for(socket_, limit));
+    return socket_.receive(into, room, got, std::chrono::milliseconds(0));  // what has arrived is served, even so late
+  }
+  os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept override {
+    return socket_.send(from, count, limit);
+  }
+  void finish(bool unread) noexcept override {
+    socket_.shutdown_send();
+    if (!unread) return;
+    constexpr std::size_t most = 1024 * 1024;
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+    char sink[8192];
+    for (std::size_t total = 0, got = 0; total < most && std::chrono::steady_clock::now() < until; total += got) {
+      if (socket_.receive(sink, sizeof sink, got, std::chrono::milliseconds(100)) != os::transfer::done) return;
+    }
+  }
+  [[nodiscard]] os::endpoint local() const override { return socket_.local(); }
+  [[nodiscard]] os::endpoint peer() const override { return socket_.peer(); }
+
+  /// From any thread: whoever waits on this connection wakes and finds it closed.
+  void cut() noexcept { socket_.shutdown_both(); }
+
+ private:
+  os::tcp_socket socket_;
+  os::waker* drain_;
+};
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
