@@ -342,6 +342,8 @@ TEST_CASE("whether the connection is kept is read from all Connection fields (RF
       {"GET / HTTP/1.1\r\nConnection: upgrade, close\r\nUpgrade: websocket\r\n", false, false},
       {"GET / HTTP/1.0\r\nConnection: upgrade, keep-alive\r\nUpgrade: websocket\r\n", true, false},
       {"POST / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 1\r\n", true, false},
+      {"POST / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 0\r\n", true, true},
+      {"POST / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: h2c\r\n", true, true},
   };
   for (const auto& c : cases) {
     CAPTURE(c.start);

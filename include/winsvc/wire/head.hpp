@@ -340,9 +340,10 @@ inline fault head_reader::finish() {
   }
 
   out_.keep_alive = !says_close_ && (out_.minor == 1 || says_keep_alive_);
-  out_.expect_continue = expect_ && (out_.framing == framing::chunked || out_.content_length > 0);
+  const bool content = out_.framing == framing::chunked || out_.content_length > 0;
+  out_.expect_continue = expect_ && content;
   // Granted only where nothing else is going on: RFC 9110 §7.8 lets a server ignore any Upgrade, and 1.0 has none.
-  out_.upgrade = upgrade_ && says_upgrade_ && out_.minor == 1 && out_.keep_alive && out_.framing == framing::none;
+  out_.upgrade = upgrade_ && says_upgrade_ && out_.minor == 1 && out_.keep_alive && !content;
 
   // What canonical_head writes is counted by cpp-httplib again.
   const auto kept = std::count_if(out_.fields.begin(), out_.fields.end(), [&](const field& f) {

@@ -1,0 +1,96 @@
+// Whatever the bytes: the verdict does not depend on how they were cut, and a head that passed the gate means the same
+// after it was written anew.
+#include "winsvc/wire/head.hpp"
+
+#include "require.hpp"
+
+using namespace winsvc::wire;
+
+namespace {
+
+std::string percent_decoded(std::string_view s) {
+  std::string out;
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    const int byte = s[i] == '%' ? winsvc::route::escaped_byte(s, i) : -1;
+    out += byte < 0 ? s[i] : static_cast<char>(static_cast<unsigned char>(byte));
+    if (byte >= 0) i += 2;
+  }
+  return out;
+}
+
+bool within(std::string_view part, std::string_view whole) {
+  return part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size();
+}
+
+std::vector<field> kept(const head& h) {
+  std::vector<field> out;
+  for (const auto& f : h.fields) {
+    if (!is_restated(f.name)) out.push_back(f);
+  }
+  return out;
+}
+
+void check_rewritten(const head& h, bool escaped) {
+  limits wide;  // a rewritten head may be longer, by a blank in each field and by two for each '%'
+  wide.head_bytes = wide.field_bytes = 1 << 20;
+
+  const std::string again = canonical_head(h, escaped);
+  const auto second = parse_head(again, wide);
+  require(second.step == head_result::complete, "a canonical head is a valid head");
+  require(second.consumed == again.size(), "a canonical head is one head");
+
+  const head& g = second.value;
+  require(g.method == h.method && g.verb == h.verb, "same method");
+  require(g.path == h.path && g.query == h.query && g.minor == h.minor, "same target and version");
+  require(g.content_length == h.content_length, "same length");
+  require(g.framing == h.framing || (states_no_body(h) && g.framing == framing::length && g.content_length == 0),
+          "same framing");
+  require(g.keep_alive == h.keep_alive && g.upgrade == h.upgrade, "same fate of the connection");
+  require(g.fields.size() <= wide.fields, "no more fields than cpp-httplib takes");
+  require(canonical_head(g, false) == again, "canonical is final");
+
+  auto was = kept(h);
+  const auto is = kept(g);
+  if (!h.find("Host") && !h.host.empty()) was.insert(was.begin(), {"Host", h.host});
+  require(was.size() == is.size(), "same fields");
+  for (std::size_t i = 0; i < was.size(); ++i) {
+    const bool decoded = escaped && !winsvc::text::equal_nocase(was[i].name, "Referer") &&
+                         !winsvc::text::equal_nocase(was[i].name, "Location");
+    require(was[i].name == is[i].name, "same name");
+    require((decoded ? percent_decoded(is[i].value) : std::string(is[i].value)) == was[i].value, "same value");
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), (std::min)(size, std::size_t{2048}));
+  limits bounds;  // small, so that a short input can reach them
+  bounds.head_bytes = 1024;
+  bounds.target_bytes = 100;
+  bounds.field_bytes = 200;
+  bounds.fields = 12;
+
+  const auto whole = parse_head(bytes, bounds);
+  head_result dripped;
+  std::size_t scanned = 0;
+  for (std::size_t n = 0; n <= bytes.size() && dripped.step == head_result::more; ++n) {
+    dripped = parse_head(bytes.substr(0, n), bounds, &scanned);
+  }
+  require(whole.step == dripped.step && whole.status == dripped.status && whole.reason == dripped.reason &&
+              whole.consumed == dripped.consumed,
+          "the verdict does not depend on packet borders");
+
+  if (whole.step == head_result::more) require(bytes.size() <= bounds.head_bytes, "a head without end is rejected");
+  if (whole.step == head_result::reject) require(whole.status >= 400 && whole.status <= 505, "a status to answer");
+  if (whole.step != head_result::complete) return 0;
+
+  const head& h = whole.value;
+  require(whole.consumed <= bytes.size() && whole.consumed <= bounds.head_bytes, "consumed what was there");
+  require(within(h.target, bytes) && within(h.method, bytes), "views into the buffer");
+  require(h.minor == 0 || !h.host.empty(), "a host in 1.1");
+  require(h.path == "*" ? h.verb == winsvc::route::method::options : h.path[0] == '/', "a path");
+  check_rewritten(h, false);
+  check_rewritten(h, true);
+  return 0;
+}
