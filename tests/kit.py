@@ -1,0 +1,227 @@
+"""What the stages of tests/run.py share: where things are, how they are compiled, run under Wine, counted.
+
+A stage is a program that prints what it finds and, as its last line, `N passed, N failed` (and `, N skipped`).
+"""
+
+import contextlib
+import fcntl
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+JOBS = os.environ.get("WINSVC_TEST_JOBS", "2")
+
+GXX, CLANG, MINGW = "g++", "clang++", "x86_64-w64-mingw32-g++-posix"
+STANDARD = ["-std=c++17"]
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"]
+
+# As the example's command lines write it: everything a Windows program needs beyond the compiler's own.
+WINDOWS_LIBRARIES = ["-static", "-lws2_32"]
+
+
+def httplib_folder():
+    """Where httplib.h is: WINSVC_HTTPLIB_DIR, or what tools/deps fetched."""
+    return pathlib.Path(os.environ.get("WINSVC_HTTPLIB_DIR") or BUILD / "deps" / "include").resolve()
+
+
+def library_includes():
+    """Other people's headers, whose warnings are not ours: httplib.h, and for mingw doctest and nlohmann as well."""
+    folders = dict.fromkeys([httplib_folder(), (BUILD / "deps" / "include").resolve()])
+    return [argument for folder in folders for argument in ("-isystem", str(folder))]
+
+
+def headers():
+    """Every header, by the name it is included with."""
+    folder = ROOT / "include"
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.hpp"))
+
+
+def closure(name, seen=None):
+    """The header and all it includes of ours."""
+    seen = set() if seen is None else seen
+    path = ROOT / "include" / name
+    if name in seen or not path.exists():
+        return seen
+    seen.add(name)
+    for target in re.findall(r'^#include "(winsvc[^"]*)"', path.read_text(encoding="utf-8"), re.MULTILINE):
+        closure(target, seen)
+    return seen
+
+
+def needs_httplib(name):
+    return "winsvc/http/httplib.hpp" in closure(name)
+
+
+def run(command, timeout=120, **options):
+    """Runs without a terminal, both streams as one text. A time-out is a return code of -1 and a sentence."""
+    process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, start_new_session=True, **options)
+    try:
+        output, _ = process.communicate(timeout=timeout)
+        code = process.returncode
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+        output += f"\nstopped after {timeout} s\n".encode()
+        code = -1
+    return code, output.decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+class Tally:
+    """Counts what was tried, and says what went wrong where it went wrong."""
+
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def check(self, name, holds, detail=""):
+        if holds:
+            self.passed += 1
+            print(f"  ok    {name}", flush=True)
+        else:
+            self.failed += 1
+            print(f"  FAIL  {name}", flush=True)
+            if detail:
+                print("        " + detail.rstrip().replace("\n", "\n        "), flush=True)
+        return holds
+
+    def skip(self, name, why):
+        self.skipped += 1
+        print(f"  skip  {name}: {why}", flush=True)
+
+    def finish(self):
+        """The closing line, and the program's end. Nothing found is a failure: a test that does not run proves nothing."""
+        if self.passed + self.failed + self.skipped == 0:
+            self.check("there are tests", False, "none were found")
+        print(closing_line(self.passed, self.failed, self.skipped), flush=True)
+        sys.exit(1 if self.failed else 0)
+
+
+def closing_line(passed, failed, skipped):
+    return f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else "")
+
+
+def parse_closing_line(line):
+    found = re.fullmatch(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", line.strip())
+    return tuple(int(part or 0) for part in found.groups()) if found else None
+
+
+# --- compiling --------------------------------------------------------------------------------------------------------
+
+class Ninja:
+    """A build.ninja, written anew each time: ninja itself remembers what is up to date, by command and by file."""
+
+    def __init__(self, name):
+        self.folder = BUILD / "test" / name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.text = ["ninja_required_version = 1.8", "builddir = " + str(self.folder),
+                     # The output goes first: what is there after the build is what succeeded.
+                     "rule compile", "  command = rm -f $out && $do", "  depfile = $out.d", "  deps = gcc",
+                     "  description = $in",
+                     "rule link", "  command = rm -f $out && $do", "  description = $out"]
+        self.targets = []
+
+    def compile(self, output, source, command, implicit=()):
+        """`command` as a list, without -c, -o and the source. Returns the object."""
+        out = self.folder / output
+        words = [*command, "-MD", "-MF", f"{out}.d", "-c", str(source), "-o", str(out)]
+        return self._edge("compile", out, [source], words, implicit)
+
+    def syntax_only(self, output, source, command):
+        """The same, but nothing is generated; the output is an empty file that says it succeeded."""
+        out = self.folder / output
+        words = [*command, "-fsyntax-only", "-MD", "-MF", f"{out}.d", "-MT", str(out), str(source)]
+        return self._edge("compile", out, [source], words, (), then=f" && touch {out}")
+
+    def link(self, output, objects, command):
+        out = self.folder / output
+        before, after = command
+        return self._edge("link", out, objects, [*before, *map(str, objects), "-o", str(out), *after], ())
+
+    def _edge(self, rule, out, inputs, words, implicit, then=""):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        needs = " | " + " ".join(map(str, implicit)) if implicit else ""
+        self.text += [f"build {out}: {rule} {' '.join(map(str, inputs))}{needs}",
+                      f"  do = {' '.join(map(shlex.quote, words))}{then}"]
+        self.targets.append(out)
+        return out
+
+    def build(self, targets=None):
+        """Builds as much as can be; returns what ninja printed. Ask `target.exists()` which came out."""
+        text = "\n".join(self.text) + "\n"
+        path = self.folder / "build.ninja"
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+        wanted = [str(target) for target in (self.targets if targets is None else targets)]
+        code, output = run(["ninja", "-f", path, "-j", JOBS, "-k", "0", *wanted], timeout=1500)
+        return code == 0, output
+
+
+def doctest_counts(output):
+    """(passed, failed, skipped) test cases of a doctest program; None if it did not come to its end."""
+    found = re.findall(r"test cases:\s*(\d+)\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed\s*\|\s*(\d+) skipped", output)
+    if not found or "[doctest] Status: " not in output:
+        return None
+    return tuple(int(part) for part in found[-1][1:])
+
+
+# --- Wine -------------------------------------------------------------------------------------------------------------
+
+WINE = BUILD / "wine"
+
+
+def wine_environment(prefix):
+    """An environment in which Wine behaves: UTF-8 arguments, no debugger, no Mono or Gecko to ask for."""
+    environment = dict(os.environ)
+    environment.update(LC_ALL="C.UTF-8", WINEARCH="win64", WINEPREFIX=str(prefix), WINEDEBUG="-all",
+                       WINEDLLOVERRIDES="mscoree,mshtml=;winedbg.exe=d")
+    environment.pop("DISPLAY", None)
+    return environment
+
+
+def wineserver(prefix, *options):
+    program = shutil.which("wineserver") or "/usr/lib/wine/wineserver"
+    return run([program, *options], env=wine_environment(prefix))
+
+
+def wine_template():
+    """A prefix that booted once, build/wine/template: making one takes 10 s, copying it a tenth of a second."""
+    WINE.mkdir(parents=True, exist_ok=True)
+    template, new = WINE / "template", WINE / "template.new"
+    with open(WINE / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)                    # two stages may want it at the same moment
+        if not template.exists():
+            shutil.rmtree(new, ignore_errors=True)
+            code, output = run(["wine", "wineboot", "-i"], timeout=240, env=wine_environment(new))
+            wineserver(new, "-k")
+            if code != 0 or not (new / "system.reg").exists():
+                raise RuntimeError("wineboot failed: " + output)
+            new.rename(template)
+    return template
+
+
+@contextlib.contextmanager
+def wine_prefix(name):
+    """A private prefix for as long as the block runs: its files are links to the template's, its registry is its own."""
+    template, prefix = wine_template(), WINE / name
+    remove_prefix(prefix)
+    subprocess.run(["cp", "-al", str(template), str(prefix)], check=True)
+    for registry in template.glob("*.reg"):
+        (prefix / registry.name).unlink()
+        shutil.copy(registry, prefix / registry.name)
+    try:
+        yield wine_environment(prefix)
+    finally:
+        remove_prefix(prefix)
+
+
+def remove_prefix(prefix):
+    if prefix.exists():
+        wineserver(prefix, "-k")
+        shutil.rmtree(prefix, ignore_errors=True)

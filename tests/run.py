@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Runs the tests, stage by stage; what a stage printed is in build/log/<stage>.log.
+
+  tools/test                  everything
+  tools/test --quick          native builds alone: less than a minute
+  tools/test --stage NAME     one stage (may be repeated); NAME may end in * for all that begin so
+  tools/test --list           the stages
+
+The last line is `N passed, N failed` (and `, N skipped`); the exit code is 0 only when none failed. A stage that finds
+no test has failed: what does not run proves nothing.
+"""
+
+import argparse
+import collections
+import os
+import re
+import sys
+import time
+
+from kit import BUILD, JOBS, ROOT, closing_line, httplib_folder, parse_closing_line, run
+
+Stage = collections.namedtuple("Stage", "name quick about command")
+
+PYTHON = sys.executable
+
+
+def program(name, *arguments):
+    return [PYTHON, ROOT / "tests" / name, *arguments]
+
+
+# In the order of what fails soonest for the least time.
+STAGES = (
+    Stage("freshness", True, "generated files, floors, version", program("freshness.py")),
+    Stage("units", True, "floors 0 to 3, g++ with all warnings", program("units.py", "units", "plain")),
+    Stage("fuzz-replay", True, "every fuzzer over its corpus, with sanitizers", program("units.py", "fuzz", "asan")),
+    Stage("http", True, "engine, host and testing, native", program("units.py", "http", "plain")),
+    Stage("misuse", True, "what must not compile says why", program("misuse/run.py")),
+    Stage("units-asan", False, "the units under address and undefined sanitizers", program("units.py", "units", "asan")),
+    Stage("units-tsan", False, "the units under the thread sanitizer", program("units.py", "units", "tsan")),
+    Stage("http-asan", False, "http under address and undefined sanitizers", program("units.py", "http", "asan")),
+    Stage("http-tsan", False, "http under the thread sanitizer", program("units.py", "http", "tsan")),
+    Stage("single", False, "the umbrella's tests against single_include", program("units.py", "single", "plain")),
+    Stage("hygiene", False, "a polite guest: alone, twice, beside windows.h, no macro left", program("hygiene/run.py")),
+    Stage("examples", False, "every example by the command in its head", program("documents.py", "examples")),
+    Stage("readme", False, "every block of README.md", program("documents.py", "readme")),
+    Stage("package", False, "copied, CMake, pkg-config, Meson", program("package/run.py")),
+    Stage("mingw", False, "the units as Windows programs, under Wine", program("units.py", "units", "mingw")),
+    Stage("mingw-http", False, "http as a Windows program, under Wine", program("units.py", "http", "mingw")),
+    Stage("scm", False, "end to end with a real service manager, under Wine",
+          [PYTHON, "-m", "unittest", "discover", "tests/scm"]),
+    Stage("deps", False, "a second tools/deps does nothing", program("tools/deps_test.py")),
+)
+
+
+def counts_of(output):
+    """(passed, failed, skipped) as the stage said them in its last line; None if it did not."""
+    lines = output.strip().split("\n")
+    ours = parse_closing_line(lines[-1])
+    if ours:
+        return ours
+    ran = re.search(r"^Ran (\d+) tests? in ", output, re.MULTILINE)     # Python's unittest
+    ending = re.fullmatch(r"(?:OK|FAILED)(?: \((.*)\))?", lines[-1].strip())
+    if not ran or not ending:
+        return None
+    said = dict(re.findall(r"(\w+)=(\d+)", ending.group(1) or ""))
+    failed = int(said.get("failures", 0)) + int(said.get("errors", 0))
+    skipped = int(said.get("skipped", 0))
+    return int(ran.group(1)) - failed - skipped, failed, skipped
+
+
+def run_stage(stage):
+    """(passed, failed, skipped, sentence about what the stage itself did wrong)"""
+    environment = dict(os.environ, WINSVC_HTTPLIB_DIR=str(httplib_folder()), PYTHONDONTWRITEBYTECODE="1")
+    code, output = run(stage.command, timeout=1800, cwd=ROOT, env=environment)
+    (BUILD / "log").mkdir(parents=True, exist_ok=True)
+    (BUILD / "log" / f"{stage.name}.log").write_text(output, encoding="utf-8")
+
+    counts = counts_of(output)
+    if counts is None:
+        return 0, 1, 0, f"ended with {code} and without counts"
+    passed, failed, skipped = counts
+    if sum(counts) == 0:
+        return 0, 1, 0, "found no tests"
+    if code != 0 and failed == 0:
+        return passed, 1, skipped, f"ended with {code}, though nothing failed"
+    return passed, failed, skipped, ""
+
+
+def tail_of(name, lines=60):
+    text = (BUILD / "log" / f"{name}.log").read_text(encoding="utf-8").rstrip().split("\n")
+    return ["..."] * (len(text) > lines) + text[-lines:]
+
+
+def chosen(options):
+    if not options.stage:
+        return [stage for stage in STAGES if stage.quick or not options.quick]
+    wanted = []
+    for name in options.stage:
+        hits = [s for s in STAGES if s.name == name or (name.endswith("*") and s.name.startswith(name[:-1]))]
+        if not hits:
+            sys.exit(f"there is no stage '{name}'; tools/test --list shows them")
+        wanted += [stage for stage in hits if stage not in wanted]
+    return wanted
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/test", description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="native builds alone")
+    parser.add_argument("--stage", action="append", metavar="NAME", help="this stage alone (may be repeated)")
+    parser.add_argument("--list", action="store_true", help="show the stages")
+    options = parser.parse_args()
+
+    if options.list:
+        for stage in STAGES:
+            print(f"{stage.name:12} {'quick' if stage.quick else '     '}  {stage.about}")
+        return 0
+
+    stages = chosen(options)
+    totals, failures, begin = [0, 0, 0], [], time.monotonic()
+    print(f"{len(stages)} stages, {JOBS} jobs, httplib.h in {os.path.relpath(httplib_folder(), ROOT)}", flush=True)
+    for stage in stages:
+        start = time.monotonic()
+        *counts, wrong = run_stage(stage)
+        totals = [total + count for total, count in zip(totals, counts)]
+        words = closing_line(*counts) + (f" ({wrong})" if wrong else "")
+        print(f"{stage.name:12} {time.monotonic() - start:6.1f} s  {words}", flush=True)
+        if counts[1]:
+            failures.append(stage.name)
+            print(*(f"    | {line}" for line in tail_of(stage.name)), sep="\n", flush=True)
+
+    print(f"{len(stages)} stages in {time.monotonic() - begin:.0f} s")
+    if failures:
+        print("failed: " + ", ".join(f"{name} (build/log/{name}.log)" for name in failures))
+    print(closing_line(*totals))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""tools/deps: once everything is there, it does nothing, says so, and is quick about it."""
+
+import os
+import pathlib
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from kit import ROOT, Tally, httplib_folder, run  # noqa: E402
+
+
+def main():
+    tally = Tally()
+    deps = ROOT / "tools" / "deps"
+
+    start = time.monotonic()
+    code, output = run([deps])
+    tally.check("a second run does nothing", code == 0 and "nothing to do" in output, output)
+    tally.check("and takes no second", time.monotonic() - start < 1, f"{time.monotonic() - start:.1f} s")
+
+    code, output = run([deps, "--print-httplib"])
+    tally.check("--print-httplib names the folder in use", code == 0 and output.strip() == str(httplib_folder()), output)
+
+    environment = dict(os.environ, WINSVC_HTTPLIB_DIR="/nowhere")
+    code, output = run([deps, "--print-httplib"], env=environment)
+    tally.check("WINSVC_HTTPLIB_DIR names another", output.strip() == "/nowhere", output)
+    code, output = run([deps], env=environment)
+    tally.check("a folder without httplib.h is refused in a sentence", code == 1 and "/nowhere" in output, output)
+
+    code, output = run([deps, "--frobnicate"])
+    tally.check("an unknown option is refused", code == 1 and "--frobnicate" in output, output)
+    tally.finish()
+
+
+if __name__ == "__main__":
+    main()

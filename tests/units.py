@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""The doctest programs: built in one way, run, counted.
+
+  tests/units.py PROGRAM WAY
+
+PROGRAM  units    tests/{base,model,route,wire,os}: no httplib, so it builds in seconds
+         http     tests/{http,host,testing}
+         single   those of them that include <winsvc.hpp> alone, against single_include/
+         fuzz     tests/fuzz/*.cpp, each fed with its corpus
+WAY      plain    g++, all warnings are errors
+         asan     clang++, address and undefined behaviour sanitizers
+         tsan     clang++, thread sanitizer
+         mingw    mingw g++, run under Wine
+"""
+
+import re
+import sys
+
+from kit import (CLANG, GXX, MINGW, ROOT, STANDARD, WARNINGS, WINDOWS_LIBRARIES, Ninja, Tally, doctest_counts,
+                 library_includes, run, wine_prefix)
+
+FOLDERS = {
+    "units": ("base", "model", "route", "wire", "os"),
+    "http": ("http", "host", "testing"),
+    "single": ("http", "host", "testing"),
+}
+
+# compiler, its options, libraries
+WAYS = {
+    "plain": (GXX, ["-O0"], ["-pthread"]),
+    "asan": (CLANG, ["-O1", "-gline-tables-only", "-fno-omit-frame-pointer", "-fsanitize=address,undefined",
+                     "-fno-sanitize-recover=all", "-D_GLIBCXX_ASSERTIONS"], ["-pthread"]),
+    "tsan": (CLANG, ["-O1", "-gline-tables-only", "-fsanitize=thread"], ["-pthread"]),
+    "mingw": (MINGW, ["-O0", "-Wa,-mbig-obj", "-D_GLIBCXX_ASSERTIONS"], WINDOWS_LIBRARIES),
+}
+
+
+def sources(program):
+    files = [path for folder in FOLDERS[program] for path in sorted((ROOT / "tests" / folder).glob("*.cpp"))]
+    return [path for path in files if includes_the_umbrella_alone(path)] if program == "single" else files
+
+
+def includes_the_umbrella_alone(path):
+    ours = re.findall(r'^\s*#\s*include\s*[<"](winsvc[^>"]*)[>"]', path.read_text(encoding="utf-8"), re.MULTILINE)
+    return bool(ours) and set(ours) <= {"winsvc.hpp", "winsvc/testing.hpp"}
+
+
+def command(way, tree):
+    compiler, options, _ = WAYS[way]
+    return [compiler, *STANDARD, *options, *WARNINGS, f"-I{ROOT / tree}", *library_includes()]
+
+
+def link(ninja, way, output, objects):
+    compiler, options, libraries = WAYS[way]
+    return ninja.link(output, objects, ([compiler, *options], libraries))
+
+
+def without_address_randomisation():
+    """clang 14's thread sanitizer dies on kernels that randomise with 32 bits; not every container may turn that off."""
+    prefix = ["setarch", "-R"]
+    return prefix if run([*prefix, "true"])[0] == 0 else []
+
+
+def run_it(way, program, arguments=()):
+    """(exit code, output) of a built program, on its own or under Wine."""
+    if way == "mingw":
+        with wine_prefix("units") as environment:
+            return run(["wine", program, *arguments], timeout=240, env=environment, cwd=program.parent)
+    before = without_address_randomisation() if way == "tsan" else []
+    return run([*before, program, *arguments], timeout=240, cwd=program.parent)
+
+
+def doctest_program(tally, program, way):
+    ninja = Ninja(f"{program}-{way}")
+    found = sources(program)
+    if not found:
+        tally.check(f"{program}: there are tests", False, "no tests/*/*.cpp of this program was found")
+        return
+    tree = "single_include" if program == "single" else "include"
+    objects = []
+    for source in [ROOT / "tests" / "main.cpp", *found]:
+        name = source.relative_to(ROOT / "tests").with_suffix(".o")
+        objects.append(ninja.compile(name, source, command(way, tree)))
+    target = link(ninja, way, program + ".exe", objects)
+    built, output = ninja.build()
+    if not built:
+        tally.check(f"{program} builds ({way})", False, output)
+        return
+
+    code, output = run_it(way, target, ["--no-colors=true"])
+    counts = doctest_counts(output)
+    print(output.rstrip())
+    if counts is None:
+        tally.check(f"{program} comes to its end ({way})", False, f"exit code {code}, and no summary of doctest")
+        return
+    passed, failed, skipped = counts
+    tally.passed, tally.failed, tally.skipped = tally.passed + passed, tally.failed + failed, tally.skipped + skipped
+    if code != 0 and failed == 0:                           # a sanitizer's finding after the last test, say
+        tally.check(f"{program} ends with 0 ({way})", False, f"exit code {code}")
+
+
+def fuzz_replay(tally, way):
+    """Each fuzzer is one test: it builds, and no file of its corpus breaks its promise."""
+    ninja = Ninja(f"fuzz-{way}")
+    folder = ROOT / "tests" / "fuzz"
+    fuzzers = [path for path in sorted(folder.glob("*.cpp")) if path.stem != "replay"]
+    replay = ninja.compile("replay.o", folder / "replay.cpp", command(way, "include"))
+    programs = {}
+    for source in fuzzers:
+        compiled = ninja.compile(source.stem + ".o", source, command(way, "include"))
+        programs[source.stem] = link(ninja, way, "replay_" + source.stem, [replay, compiled])
+    _, output = ninja.build()
+    for name, program in programs.items():
+        corpus = folder / "corpus" / name
+        if not program.exists():
+            tally.check(name, False, output)
+        elif not corpus.is_dir():
+            tally.check(name, False, f"tests/fuzz/corpus/{name} is missing")
+        else:
+            code, said = run_it(way, program, [corpus])
+            tally.check(f"{name}: {said.strip().splitlines()[-1] if said.strip() else ''}", code == 0, said)
+
+
+def main():
+    if len(sys.argv) != 3 or sys.argv[1] not in (*FOLDERS, "fuzz") or sys.argv[2] not in WAYS:
+        sys.exit(__doc__)
+    program, way = sys.argv[1:]
+    tally = Tally()
+    if program == "fuzz":
+        fuzz_replay(tally, way)
+    else:
+        doctest_program(tally, program, way)
+    tally.finish()
+
+
+if __name__ == "__main__":
+    main()
