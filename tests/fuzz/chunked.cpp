@@ -1,5 +1,5 @@
-// Whatever the bytes: the verdict and the body do not depend on how they were cut, the limits hold, and a body that came
-// out is the one that goes in again.
+// Whatever the bytes: the verdict and the body do not depend on how they were cut, the limits hold, and a body that
+// came out is the one that goes in again.
 #include "winsvc/wire/chunked.hpp"
 
 #include "require.hpp"

@@ -1,5 +1,5 @@
-// Feeds every file of the given folders to a fuzzer's entry point, without a fuzzing engine: how corpora are replayed in
-// each run, by any compiler.
+// Feeds every file of the given folders to a fuzzer's entry point, without a fuzzing engine: how corpora are replayed
+// in each run, by any compiler.
 //
 //   replay_head tests/fuzz/corpus/head        // replayed 24 inputs
 #include <algorithm>

@@ -171,7 +171,8 @@ TEST_CASE("an encoded slash stays inside its segment, and a tail refuses it") {
 
 TEST_CASE("what two routes could claim with equal right is refused, with both places and a path that proves it") {
   CHECK(complaint({{method::get, "/users/{id}"}, {method::get, "/users/{name}"}}) ==
-        "GET /users/{name} (app.cpp:11) conflicts with GET /users/{id} (app.cpp:10): both match /users/name; remove one");
+        "GET /users/{name} (app.cpp:11) conflicts with GET /users/{id} (app.cpp:10): "
+        "both match /users/name; remove one");
   CHECK(complaint({{method::get, "/{a}/x"}, {method::get, "/x/{b}"}}) ==
         "GET /x/{b} (app.cpp:11) conflicts with GET /{a}/x (app.cpp:10): both match /x/x; "
         "make one of them narrower than the other");

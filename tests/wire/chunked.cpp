@@ -78,6 +78,8 @@ TEST_CASE("chunked bodies are decoded or refused as RFC 9112 §7.1 says") {
       {"§2.2 two CR after the size", "3\r\r\nabc\r\n", step::bad},
       {"§7.1 data longer than its size", "3\r\nabcd\r\n", step::bad, "abc"},
       {"§7.1 data without its CRLF", "3\r\nabc0\r\n\r\n", step::bad, "abc"},
+      {"§7.1 another byte for the CR after data", "3\r\nabcX\n0\r\n\r\n", step::bad, "abc"},
+      {"§7.1 another byte for the LF after data", "3\r\nabc\rX0\r\n\r\n", step::bad, "abc"},
       {"§2.2 bare LF after data", "3\r\nabc\n0\r\n\r\n", step::bad, "abc"},
       {"§7.1.1 bare LF in an extension", "3;a\nabc\r\n", step::bad},
       {"§7.1.1 bare CR in an extension", "3;a\rb\r\nabc\r\n", step::bad},
@@ -93,8 +95,10 @@ TEST_CASE("chunked bodies are decoded or refused as RFC 9112 §7.1 says") {
       {"§2.2 bare LF in a trailer", "0\r\nA: b\n\r\n", step::bad},
       {"§7.1.2 trailers without end", "0\r\n" + times(3000, "A: b\r\n"), step::bad},
       {"RFC 9110 §15.5.14 a chunk beyond the limit, before its data", "3E9\r\n", step::too_large},
-      {"RFC 9110 §15.5.14 the sum beyond the limit", "3E7\r\n" + times(999, "a") + "\r\n2\r\n", step::too_large, times(999, "a")},
-      {"RFC 9110 §15.5.14 exactly the limit", "3E8\r\n" + times(1000, "a") + "\r\n0\r\n\r\n", step::done, times(1000, "a")},
+      {"RFC 9110 §15.5.14 the sum beyond the limit",
+       "3E7\r\n" + times(999, "a") + "\r\n2\r\n", step::too_large, times(999, "a")},
+      {"RFC 9110 §15.5.14 exactly the limit",
+       "3E8\r\n" + times(1000, "a") + "\r\n0\r\n\r\n", step::done, times(1000, "a")},
   };
   for (const auto& c : cases) {
     CAPTURE(c.name);

@@ -270,7 +270,8 @@ TEST_CASE("a rejection comes with the byte that proves it, not with the end of t
 
 TEST_CASE("the parts of a head are where they should be") {
   const std::string bytes =
-      "\r\nPOST /a%20b?x=1&y HTTP/1.1\r\nHost: h:81\r\nX-One:  1 \r\nx-one: 2\r\nContent-Length: 12\r\n\r\nbody follows";
+      "\r\nPOST /a%20b?x=1&y HTTP/1.1\r\nHost: h:81\r\nX-One:  1 \r\nx-one: 2\r\nContent-Length: 12\r\n\r\n"
+      "body follows";
 
   const auto got = judged(bytes);
 
@@ -384,7 +385,8 @@ TEST_CASE("the canonical head says everything once, and nothing about the hop") 
       {"chunks", post("transfer-encoding: CHUNKED\r\n"),
        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"},
       {"POST without a body", post(""), "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"},
-      {"DELETE without a body", line("DELETE /a HTTP/1.1"), "DELETE /a HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"},
+      {"DELETE without a body", line("DELETE /a HTTP/1.1"),
+       "DELETE /a HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"},
       {"GET with a body", get("Content-Length: 3\r\n"), "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n"},
       {"close", get("Connection: Close\r\n"), "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"},
       {"1.0", "GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.0\r\nConnection: close\r\n\r\n"},

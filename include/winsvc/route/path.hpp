@@ -39,7 +39,9 @@ namespace route {
 
 /// The value of a hex digit, or -1.
 [[nodiscard]] constexpr int hex_value(char c) noexcept {
-  return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /// The byte that the escape at `raw[at]` stands for, or -1 when it is none.

@@ -61,11 +61,11 @@ class table {
   /// The route for a request. `raw_path` is as received: not decoded, without the query.
   ///
   /// Segment by segment from the left a literal is tried before a parameter before a tail; a branch without a route for
-  /// the method is left again. HEAD is served by GET (RFC 9110 §9.3.2). OPTIONS without a route of its own (or `any`) is
-  /// method_not_allowed: the caller answers it from `allowed` (RFC 9110 §9.3.7).
+  /// the method is left again. HEAD is served by GET (RFC 9110 §9.3.2). OPTIONS without a route of its own (or `any`)
+  /// is method_not_allowed: the caller answers it from `allowed` (RFC 9110 §9.3.7).
   ///
-  /// The value of a tail is its decoded segments joined with '/'. An encoded slash in there would be lost among them, so
-  /// a tail does not take such a path: when nothing else does either, it is bad_path.
+  /// The value of a tail is its decoded segments joined with '/'. An encoded slash in there would be lost among them,
+  /// so a tail does not take such a path: when nothing else does either, it is bad_path.
   [[nodiscard]] match_result match(method verb, std::string_view raw_path) const;
 
   /// What a path can be asked for; empty where `match` would say not_found or bad_path.
@@ -197,8 +197,8 @@ inline bool table::step(std::size_t to, std::string_view rest, std::size_t slash
   return walk(nodes_[to], rest.substr(slash + 1), s);
 }
 
-/// `rest` is the raw path behind the slash that led to `from`. True when a route was found. Every node is reached by one
-/// way only, so that backtracking visits none twice; the recursion is as deep as the deepest pattern, not as the path.
+/// `rest` is the raw path behind the slash that led to `from`. True when a route was found. Every node is reached by
+/// one way only, so that backtracking visits none twice; the recursion is as deep as the deepest pattern, not as the path.
 inline bool table::walk(const node& from, std::string_view rest, search& s) const {
   const auto slash = rest.find('/');
   const std::string_view raw = rest.substr(0, slash);

@@ -2,7 +2,7 @@
 //
 //   chunked_decoder decoder(bounds, bounds.body_bytes);
 //   std::size_t consumed = 0;
-//   switch (decoder.feed(received, consumed, body)) {…}     // more; done: what is behind `consumed` is the next request
+//   switch (decoder.feed(received, consumed, body)) {…}     // more; done: behind `consumed` is the next request
 //
 // Sizes are hex digits and nothing else, line ends are CRLF and nothing else. Extensions and the trailer section are
 // checked, counted and dropped: nothing in a trailer may change a request that is already being handled (RFC 9112
@@ -17,7 +17,7 @@
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/route/path.hpp"
-#include "winsvc/wire/head.hpp"
+#include "winsvc/wire/grammar.hpp"
 #include "winsvc/wire/limits.hpp"
 
 namespace winsvc {

@@ -5,9 +5,9 @@
 //   if (got.step == head_result::reject) answer(got.status, got.reason), close();
 //   if (got.step == head_result::complete) hand_over(canonical_head(got.value, escape_percent));
 //
-// What is malformed or can be read in two ways is rejected, at the first byte that proves it, with the status to answer;
-// the connection is closed after that. What passes is written anew in one form, so that the parser behind, whichever its
-// version, has nothing left to interpret. The verdict on some bytes is the same whether they came at once or singly.
+// What is malformed or can be read in two ways is rejected, at the first byte that proves it, with the status to
+// answer; the connection is closed after that. What passes is written anew in one form, so that the parser behind,
+// whichever its version, has nothing left to interpret. The verdict on some bytes is the same whether they came at once or singly.
 //
 // It does not read bodies (wire/chunked.hpp), does not decode the path (route/path.hpp), and does not hold a body's
 // length against `limits::body_bytes`: a 404 or 401 comes before the 413, so that is the caller's next question.
@@ -26,7 +26,7 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/route/method.hpp"
-#include "winsvc/route/path.hpp"
+#include "winsvc/wire/grammar.hpp"
 #include "winsvc/wire/limits.hpp"
 
 namespace winsvc {
@@ -76,8 +76,8 @@ struct head_result {
 /// spares what was looked at before.
 [[nodiscard]] head_result parse_head(std::string_view buffer, const limits& bounds, std::size_t* scanned = nullptr);
 
-/// The head in the only form that cpp-httplib shall read: origin-form target, no hop-by-hop fields (RFC 9110 §7.6.1), the
-/// framing and the fate of the connection stated once, by us. To hand a decoded chunked body over, set `framing` and
+/// The head in the only form that cpp-httplib shall read: origin-form target, no hop-by-hop fields (RFC 9110 §7.6.1),
+/// the framing and the fate of the connection stated once, by us. To hand a decoded chunked body over, set `framing` and
 /// `content_length` of a copy before.
 ///
 /// `escape_percent`: for cpp-httplib before 0.44, which percent-decodes values (all but Location and Referer), so that
@@ -99,61 +99,6 @@ struct fault {
   std::string_view reason;
   explicit operator bool() const noexcept { return status != 0; }
 };
-
-/// tchar of RFC 9110 §5.6.2.
-[[nodiscard]] constexpr bool is_token_char(char c) noexcept {
-  if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')) return true;
-  constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-  return marks.find(c) != std::string_view::npos;
-}
-[[nodiscard]] inline bool is_token(std::string_view s) noexcept {
-  return !s.empty() && std::all_of(s.begin(), s.end(), is_token_char);
-}
-/// CTL but HTAB: in no line of a head (RFC 9110 §5.5). CR and LF are looked at before.
-[[nodiscard]] constexpr bool is_control(char c) noexcept {
-  const auto byte = static_cast<unsigned char>(c);
-  return (byte < 0x20 && byte != '\t') || byte == 0x7F;
-}
-
-/// `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2), not empty and without a comma, which RFC 3986 would allow:
-/// it is how a proxy joins two Host fields.
-[[nodiscard]] inline bool is_authority(std::string_view s) noexcept {
-  std::size_t end = 0;
-  if (!s.empty() && s[0] == '[') {
-    end = s.find(']');
-    if (end == std::string_view::npos || end < 3) return false;
-    for (const char c : s.substr(1, end - 1)) {
-      if (route::hex_value(c) < 0 && c != ':' && c != '.') return false;
-    }
-    ++end;
-  } else {
-    constexpr std::string_view marks = "-._~!$&'()*+;=";
-    for (; end < s.size() && s[end] != ':'; ++end) {
-      const char c = s[end];
-      if (c == '%') {
-        if (route::escaped_byte(s, end) <= 0) return false;
-        end += 2;
-      } else if (!text::is_digit(c) && !(text::to_lower(c) >= 'a' && text::to_lower(c) <= 'z') &&
-                 marks.find(c) == std::string_view::npos) {
-        return false;
-      }
-    }
-    if (end == 0) return false;
-  }
-  if (end == s.size()) return true;
-  std::uint64_t port = 0;
-  return s[end] == ':' && (end + 1 == s.size() || text::parse_number(s.substr(end + 1), 65535, port));
-}
-
-/// Equal hosts, in any case and with the port 80 of "http" spelled out or not.
-[[nodiscard]] inline bool same_authority(std::string_view a, std::string_view b) noexcept {
-  const auto bare = [](std::string_view s) {
-    if (s.size() >= 3 && s.substr(s.size() - 3) == ":80") return s.substr(0, s.size() - 3);
-    if (!s.empty() && s.back() == ':') return s.substr(0, s.size() - 1);
-    return s;
-  };
-  return text::equal_nocase(bare(a), bare(b));
-}
 
 /// Takes the lines of one head in their order. Every function returns the first fault it finds.
 class head_reader {
@@ -214,6 +159,7 @@ inline fault head_reader::request_line(std::string_view line) {
   if (!verb) return {501, "method not implemented"};
   out_.verb = *verb;
   out_.method = split[0];
+  out_.fields.reserve(16);  // what a browser sends
   return target(split[1]);
 }
 
@@ -352,11 +298,11 @@ inline fault head_reader::finish() {
   const bool host_added = !host_ && !out_.host.empty();
   const int added = (out_.framing != framing::none || states_no_body(out_) ? 1 : 0) +
                     (states_connection(out_) ? 1 : 0) + (host_added ? 1 : 0);
-  if (static_cast<std::size_t>(kept) + static_cast<std::size_t>(added) > bounds_.fields) return {431, "too many fields"};
-  return {};
+  const bool fit = static_cast<std::size_t>(kept + added) <= bounds_.fields;
+  return fit ? fault{} : fault{431, "too many fields"};
 }
 
-/// The bytes of the lines, before their meaning: where the last whole line ends, where the head ends, what byte is wrong.
+/// The bytes of the lines, before their meaning: where lines and head end, which byte is wrong.
 struct head_scan {
   std::size_t line = 0;  ///< where the first incomplete line begins
   std::size_t end = 0;   ///< behind the empty line, when it is there

@@ -34,7 +34,7 @@ struct limits {
   // The clock.
   std::chrono::milliseconds head_time = std::chrono::seconds(10);   ///< first byte to empty line: slowloris
   std::chrono::milliseconds idle_time = std::chrono::seconds(60);   ///< between two requests: browsers hold 60 to 120 s
-  std::chrono::milliseconds body_time = std::chrono::seconds(20);   ///< for a body, and on top of it what the rate gives
+  std::chrono::milliseconds body_time = std::chrono::seconds(20);   ///< for a body; the rate adds to it
   std::uint64_t body_bytes_per_second = 1024;                       ///< the slowest client that is not an attack
   std::chrono::milliseconds write_time = std::chrono::seconds(20);  ///< without progress: a client that stopped reading
 

@@ -1,0 +1,78 @@
+// The few words of HTTP's grammar that the gate and the chunked decoder are written in.
+//
+//   is_token("Content-Type")          is_authority("[::1]:8080")          same_authority("H:80", "h")
+//
+// Each is a question about characters; none of them knows a request.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/route/path.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace wire {
+
+/// tchar of RFC 9110 §5.6.2.
+[[nodiscard]] constexpr bool is_token_char(char c) noexcept {
+  if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')) return true;
+  constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+  return marks.find(c) != std::string_view::npos;
+}
+[[nodiscard]] inline bool is_token(std::string_view s) noexcept {
+  return !s.empty() && std::all_of(s.begin(), s.end(), is_token_char);
+}
+/// CTL but HTAB: in no line of a head (RFC 9110 §5.5). CR and LF are looked at before.
+[[nodiscard]] constexpr bool is_control(char c) noexcept {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte < 0x20 && byte != '\t') || byte == 0x7F;
+}
+
+/// `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2), not empty and without a comma, which RFC 3986 would allow:
+/// it is how a proxy joins two Host fields.
+[[nodiscard]] inline bool is_authority(std::string_view s) noexcept {
+  std::size_t end = 0;
+  if (!s.empty() && s[0] == '[') {
+    end = s.find(']');
+    if (end == std::string_view::npos || end < 3) return false;
+    for (const char c : s.substr(1, end - 1)) {
+      if (route::hex_value(c) < 0 && c != ':' && c != '.') return false;
+    }
+    ++end;
+  } else {
+    constexpr std::string_view marks = "-._~!$&'()*+;=";
+    for (; end < s.size() && s[end] != ':'; ++end) {
+      const char c = s[end];
+      if (c == '%') {
+        if (route::escaped_byte(s, end) <= 0) return false;
+        end += 2;
+      } else if (!text::is_digit(c) && !(text::to_lower(c) >= 'a' && text::to_lower(c) <= 'z') &&
+                 marks.find(c) == std::string_view::npos) {
+        return false;
+      }
+    }
+    if (end == 0) return false;
+  }
+  if (end == s.size()) return true;
+  std::uint64_t port = 0;
+  return s[end] == ':' && (end + 1 == s.size() || text::parse_number(s.substr(end + 1), 65535, port));
+}
+
+/// Equal hosts, in any case and with the port 80 of "http" spelled out or not.
+[[nodiscard]] inline bool same_authority(std::string_view a, std::string_view b) noexcept {
+  const auto bare = [](std::string_view s) {
+    if (s.size() >= 3 && s.substr(s.size() - 3) == ":80") return s.substr(0, s.size() - 3);
+    if (!s.empty() && s.back() == ':') return s.substr(0, s.size() - 1);
+    return s;
+  };
+  return text::equal_nocase(bare(a), bare(b));
+}
+
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

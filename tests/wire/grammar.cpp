@@ -1,0 +1,36 @@
+// The words of the grammar, alone.
+#include "winsvc/wire/grammar.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace winsvc::wire;
+
+TEST_CASE("a token is one or more tchar (RFC 9110 §5.6.2)") {
+  CHECK(is_token("a"));
+  CHECK(is_token("!#$%&'*+-.^_`|~09AZaz"));
+  CHECK_FALSE(is_token(""));
+  for (const char c : std::string_view("\"(),/:;<=>?@[\\]{} \t\x7F\x80")) CHECK_FALSE(is_token_char(c));
+  CHECK_FALSE(is_token_char('\0'));
+}
+
+TEST_CASE("an authority is a host and perhaps a port (RFC 9110 §7.2)") {
+  for (const char* good : {"h", "a.b-c_d~e", "1.2.3.4:5", "[::1]", "[::1]:80", "h:", "h:0", "h:65535", "%41", "a;b=c"}) {
+    CAPTURE(good);
+    CHECK(is_authority(good));
+  }
+  for (const char* bad : {"", ":", ":1", "h:65536", "h:1x", "h:1:1", "u@h", "h/", "h?", "h#", "h,i", "h i", "%", "%4",
+                          "%00", "[", "[]", "[:]", "[::1", "[::1]1", "[::g]", "\"h\"", "h\\i"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(is_authority(bad));
+  }
+}
+
+TEST_CASE("authorities are the same in any case and with port 80 or without") {
+  CHECK(same_authority("h", "H"));
+  CHECK(same_authority("h:80", "h"));
+  CHECK(same_authority("h:", "h:80"));
+  CHECK(same_authority("[::1]:80", "[::1]"));
+  CHECK_FALSE(same_authority("h", "i"));
+  CHECK_FALSE(same_authority("h:81", "h"));
+  CHECK_FALSE(same_authority("h:8080", "h:80"));
+}
