@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""winsvc as people get hold of it: a copied header, CMake both ways, pkg-config, a Meson subproject, our own build.
+
+  tests/package/run.py [WAY...]
+
+Every way builds tests/package/consumer (our own build: examples/hello.cpp) in build/test/package/WAY and runs it.
+"""
+
+import concurrent.futures
+import os
+import pathlib
+import shutil
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from kit import BUILD, GXX, ROOT, Tally, httplib_folder, run, wine_prefix  # noqa: E402
+
+CONSUMER = ROOT / "tests" / "package" / "consumer"
+PACKAGE = BUILD / "test" / "package"
+TOOLCHAIN = ROOT / "tools" / "cmake" / "mingw-w64.cmake"
+CROSS_FILE = ROOT / "tools" / "meson" / "mingw-w64.ini"
+LIBRARY_FLAGS = f"-isystem {httplib_folder()} -isystem {BUILD / 'deps' / 'include'}"
+
+
+class Broken(Exception):
+    """A step that failed, with what it printed."""
+
+
+def step(*command, cwd=None, timeout=400, **environment):
+    code, output = run(command, timeout=timeout, cwd=cwd, env=dict(os.environ, **environment))
+    if code != 0:
+        raise Broken("$ " + " ".join(map(str, command)) + f"\n{output}\nexit code {code}")
+    return output
+
+
+def version():
+    return step(sys.executable, ROOT / "tools" / "amalgamate", "--version").strip()
+
+
+def fresh(way):
+    folder = PACKAGE / way
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def consumer_in(way):
+    folder = fresh(way)
+    for file in CONSUMER.iterdir():
+        shutil.copy(file, folder)
+    return folder
+
+
+def source_tree(folder):
+    """What a release holds of us, without build/: so that nothing is found there by chance."""
+    folder.mkdir(parents=True)
+    for name in ("include", "single_include", "tools", "tests", "examples"):
+        shutil.copytree(ROOT / name, folder / name)
+    for name in ("CMakeLists.txt", "meson.build", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+def must_say(output, *words):
+    for word in words:
+        if word not in output:
+            raise Broken(f"'{word}' is missing in:\n{output}")
+
+
+def runs_as_consumer(program, *before, **environment):
+    must_say(step(*before, program, "version", **environment), "4.5.6", version())
+    must_say(step(*before, program, "routes", **environment), "/hi", "main.cpp")
+
+
+def runs_as_hello(program, *before, **environment):
+    must_say(step(*before, program, "version", **environment), "hello", version())
+
+
+# --- the ways ---------------------------------------------------------------------------------------------------------
+
+def copied_header():
+    """Two headers and a source in one folder, one command."""
+    folder = fresh("copied_header")
+    for file in (ROOT / "single_include" / "winsvc.hpp", httplib_folder() / "httplib.h", CONSUMER / "main.cpp"):
+        shutil.copy(file, folder)
+    step(GXX, "-std=c++17", "-I.", "main.cpp", "-o", "consumer", "-pthread", cwd=folder)
+    runs_as_consumer(folder / "consumer")
+
+
+def add_subdirectory():
+    folder = consumer_in("add_subdirectory")
+    step("cmake", "-G", "Ninja", "-S", folder, "-B", folder / "build", f"-DWINSVC_SOURCE={ROOT}",
+         f"-DWINSVC_HTTPLIB_DIR={httplib_folder()}")
+    step("cmake", "--build", folder / "build")
+    runs_as_consumer(folder / "build" / "consumer")
+
+
+def installed_by_cmake(folder, *options):
+    step("cmake", "-G", "Ninja", "-S", ROOT, "-B", folder / "winsvc", "-DWINSVC_BUILD_TESTS=OFF",
+         "-DWINSVC_BUILD_EXAMPLES=OFF", f"-DWINSVC_HTTPLIB_DIR={httplib_folder()}",
+         f"-DCMAKE_INSTALL_PREFIX={folder / 'installed'}", *options)
+    step("cmake", "--build", folder / "winsvc")
+    step("cmake", "--install", folder / "winsvc")
+    return folder / "installed"
+
+
+def find_package():
+    """Installed with the single header, then found."""
+    folder = consumer_in("find_package")
+    installed = installed_by_cmake(folder, "-DWINSVC_SINGLE_HEADER=ON")
+    step("cmake", "-G", "Ninja", "-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={installed}",
+         f"-DWINSVC_HTTPLIB_DIR={httplib_folder()}")
+    step("cmake", "--build", folder / "build")
+    runs_as_consumer(folder / "build" / "consumer")
+
+
+def built_with_pkg_config(folder, installed):
+    path = str(installed / "share" / "pkgconfig")
+    flags = step("pkg-config", "--cflags", "--libs", "winsvc", PKG_CONFIG_PATH=path).split()
+    if step("pkg-config", "--modversion", "winsvc", PKG_CONFIG_PATH=path).strip() != version():
+        raise Broken("winsvc.pc has another version")
+    step(GXX, "-std=c++17", folder / "main.cpp", "-o", folder / "consumer", *LIBRARY_FLAGS.split(), *flags)
+    runs_as_consumer(folder / "consumer")
+
+
+def pkg_config_from_cmake():
+    folder = consumer_in("pkg_config_from_cmake")
+    built_with_pkg_config(folder, installed_by_cmake(folder))
+
+
+def pkg_config_from_meson():
+    folder = consumer_in("pkg_config_from_meson")
+    step("meson", "setup", folder / "winsvc", ROOT, "--prefix", folder / "installed",
+         WINSVC_HTTPLIB_DIR=str(httplib_folder()))
+    step("meson", "install", "-C", folder / "winsvc", "--no-rebuild")
+    built_with_pkg_config(folder, folder / "installed")
+
+
+def meson_subproject():
+    folder = consumer_in("meson_subproject")
+    source_tree(folder / "subprojects" / "winsvc")
+    step("meson", "setup", "build", f"-Dcpp_args={LIBRARY_FLAGS}", cwd=folder)
+    step("ninja", "-C", "build", cwd=folder)
+    runs_as_consumer(folder / "build" / "consumer")
+
+
+def fetch_content():
+    """Without any httplib.h CMake would fetch one. No network here: CMake is told where the fetched copy already is."""
+    folder = fresh("fetch_content")
+    source_tree(folder / "winsvc")
+    shutil.copytree(httplib_folder(), folder / "fetched", symlinks=True)
+    output = step("cmake", "-G", "Ninja", "-S", folder / "winsvc", "-B", folder / "build", "-DWINSVC_BUILD_TESTS=OFF",
+                  f"-DFETCHCONTENT_SOURCE_DIR_CPP-HTTPLIB={folder / 'fetched'}", WINSVC_HTTPLIB_DIR="")
+    must_say(output, "winsvc: httplib.h from ")
+
+
+def our_cmake_with_mingw():
+    """The toolchain file: Windows programs, Wine as their emulator."""
+    folder = fresh("our_cmake_with_mingw")
+    step("cmake", "-G", "Ninja", "-S", ROOT, "-B", folder, f"-DCMAKE_TOOLCHAIN_FILE={TOOLCHAIN}",
+         f"-DWINSVC_HTTPLIB_DIR={httplib_folder()}")
+    step("ninja", "-C", folder, "hello")
+    with wine_prefix("package_cmake") as environment:
+        runs_as_hello(folder / "hello.exe", "wine", **environment)
+
+
+def our_meson_with_mingw():
+    folder = fresh("our_meson_with_mingw")
+    step("meson", "setup", folder, ROOT, "--cross-file", CROSS_FILE, WINSVC_HTTPLIB_DIR=str(httplib_folder()))
+    step("ninja", "-C", folder, "hello.exe")
+    with wine_prefix("package_meson") as environment:
+        runs_as_hello(folder / "hello.exe", "wine", **environment)
+
+
+WAYS = (copied_header, add_subdirectory, find_package, pkg_config_from_cmake, pkg_config_from_meson, meson_subproject,
+        fetch_content, our_cmake_with_mingw, our_meson_with_mingw)
+
+
+def attempt(way):
+    try:
+        way()
+        return ""
+    except Exception as broken:
+        return str(broken) or repr(broken)
+
+
+def main():
+    tally = Tally()
+    wanted = [way for way in WAYS if len(sys.argv) == 1 or way.__name__ in sys.argv[1:]]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        for way, wrong in zip(wanted, pool.map(attempt, wanted)):
+            tally.check(way.__name__.replace("_", " "), not wrong, wrong)
+    tally.finish()
+
+
+if __name__ == "__main__":
+    main()
