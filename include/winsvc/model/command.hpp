@@ -3,8 +3,8 @@
 //   auto asked = parse_command({"install", "--port", "5001"});
 //   if (asked) asked->verb == verb::install; *asked->listen.port == 5001;
 //
-// Verbs and options are case-blind; `--opt value` and `--opt=value` are the same. A mistake is an error with exit code 2
-// that suggests the nearest word. No words at all is `help`, with `bare` set, so that the program can try the service
+// Verbs and options are case-blind; `--opt value` and `--opt=value` are the same. A mistake is an error without
+// a code (the exit code is 2) that suggests the nearest word. No words at all is `help`, with `bare` set, so that the program can try the service
 // control manager first where there is no terminal.
 #pragma once
 
@@ -47,7 +47,7 @@ struct command {
 // ---------------------------------------------------------------------------------------------------------------------
 
 inline failure<error> usage_error(std::string said, std::string hint) {
-  return {error{static_cast<std::uint32_t>(exits::usage), {}, {}, std::move(said), std::move(hint)}};
+  return {error{0, {}, {}, std::move(said), std::move(hint)}};
 }
 
 /// "did you mean 'x'?", or where to look.

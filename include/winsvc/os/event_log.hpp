@@ -19,7 +19,7 @@ enum class event_level : std::uint16_t { error = 1, warning = 2, information = 4
 
 /// What is reported, with its ID in the Event Viewer.
 namespace event_id {
-inline constexpr std::uint32_t started = 1, stopped = 2, failed = 3;
+inline constexpr std::uint32_t started = 1, stopped = 2, failed = 3, degraded = 4;
 }
 
 /// Never throws, never blocks for long; a report that cannot be made is dropped, because the log file has it too.

@@ -1,0 +1,79 @@
+// winsvc: a router of lambdas becomes a Windows service.
+//
+//   #include <winsvc.hpp>
+//
+//   void App(winsvc::service& svc) {
+//     svc.name("hello").listen("127.0.0.1", 5001);
+//     svc.get("/", [] { return "hello world"; });
+//   }
+//   WINSVC_MAIN(App)
+//
+// The program installs, starts, stops, debugs, describes and removes itself: `hello help`. It needs cpp-httplib's
+// <httplib.h> beside it and nothing else. The order below is the architecture: a file sees what stands above it here.
+#pragma once
+
+// F0, the ground: preprocessor only.
+#include "winsvc/config/version.hpp"   // which winsvc this is
+#include "winsvc/config/compiler.hpp"  // what is compiling us
+#include "winsvc/config/knobs.hpp"     // what a user can choose
+#include "winsvc/config/abi.hpp"       // the inline namespace
+
+// F1, base: the standard library only.
+#include "winsvc/base/error.hpp"     // sentences for tired people
+#include "winsvc/base/result.hpp"    // a value or the reason there is none
+#include "winsvc/base/source.hpp"    // where a registration was written
+#include "winsvc/base/scope.hpp"     // at the end of a scope
+#include "winsvc/base/text.hpp"      // UTF-8, UTF-16, nearest words
+#include "winsvc/base/quote.hpp"     // command lines by Windows' rules
+#include "winsvc/base/duration.hpp"  // 30s, 5m
+#include "winsvc/base/clock.hpp"     // time, passed in
+#include "winsvc/base/stop.hpp"      // a request to stop
+#include "winsvc/base/log.hpp"       // the log and its sinks
+
+// F2, decisions: pure.
+#include "winsvc/model/state.hpp"       // states, controls, exit codes
+#include "winsvc/model/lifecycle.hpp"   // the status machine
+#include "winsvc/model/codes.hpp"       // what system codes mean
+#include "winsvc/model/spec.hpp"        // what is installed
+#include "winsvc/model/verbs.hpp"       // the command line as tables
+#include "winsvc/model/command.hpp"     // from argv to what is asked
+#include "winsvc/model/state_file.hpp"  // what the service leaves for status
+#include "winsvc/route/method.hpp"      // request methods
+#include "winsvc/route/path.hpp"        // request paths, cut and decoded
+#include "winsvc/route/pattern.hpp"     // /users/{id}
+#include "winsvc/route/table.hpp"       // which route serves a path
+#include "winsvc/wire/limits.hpp"       // how much and how long
+#include "winsvc/wire/grammar.hpp"      // tokens and authorities
+#include "winsvc/wire/head.hpp"         // the gate
+#include "winsvc/wire/chunked.hpp"      // chunked bodies
+
+// F3, the operating system behind one seam.
+#include "winsvc/os/native.hpp"
+
+// F4, HTTP over cpp-httplib.
+#include "winsvc/http/httplib.hpp"     // the door to cpp-httplib
+#include "winsvc/http/reply.hpp"       // what a handler may answer
+#include "winsvc/http/handler.hpp"     // what a lambda may take and return
+#include "winsvc/http/router.hpp"      // routes with their handlers
+#include "winsvc/http/transport.hpp"   // socket or memory
+#include "winsvc/http/exchange.hpp"    // one request on its way
+#include "winsvc/http/core.hpp"        // cpp-httplib at work for it
+#include "winsvc/http/connection.hpp"  // from first byte to close
+#include "winsvc/http/engine.hpp"      // listen, accept, serve, drain
+
+// F5, the host: what App receives, and what runs it.
+#include "winsvc/host/service.hpp"       // the service object
+#include "winsvc/host/app.hpp"           // what App may be
+#include "winsvc/host/reporter.hpp"      // statuses, in order
+#include "winsvc/host/file_log.hpp"      // the log file
+#include "winsvc/host/runtime.hpp"       // start, serve, drain, stop
+#include "winsvc/host/console_host.hpp"  // in a terminal
+#include "winsvc/host/service_host.hpp"  // under the SCM
+#include "winsvc/host/wait.hpp"          // until it is where it was sent
+#include "winsvc/host/manage.hpp"        // install … status
+#include "winsvc/host/run.hpp"           // from main to a verb
+
+// F6, the macro.
+#include "winsvc/main.hpp"
+
+#include "winsvc/config/undef.hpp"  // internal macros end here

@@ -1,0 +1,69 @@
+// `debug`: the service in a terminal. The same runtime in the same order as under the SCM; a stop is a Ctrl-C, the log is
+// the screen, and what was answered is shown.
+#pragma once
+
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "winsvc/base/log.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/host/runtime.hpp"
+#include "winsvc/os/native.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+class console_log final : public log_sink {
+ public:
+  void write(const log_entry& entry) noexcept override {
+    try {
+      os::write_err(entry.line() + '\n');
+    } catch (...) {  // out of memory: the line is lost
+    }
+  }
+};
+
+/// `GET    /users/{id}   main.cpp:12`, a line a route.
+[[nodiscard]] inline std::string routes_text(const route::table& routes) {
+  std::size_t widest = 0;
+  for (const auto& e : routes.entries()) widest = (std::max)(widest, e.path.text.size());
+  std::string out;
+  for (const auto& e : routes.entries()) {
+    out += model::padded(route::name(e.verb), 8) + model::padded(e.path.text, widest + 2) + e.where.text() + '\n';
+  }
+  return out;
+}
+
+/// Serves until Ctrl-C, and drains. Returns the exit code of the process.
+inline int run_in_console(blueprint& plan, const model::listen_options& listen) {
+  plan.log.add_sink(std::make_shared<console_log>());
+  os::change_directory(os::folder_of(os::executable_path()));
+  os::write_err(routes_text(plan.router.routes()));
+
+  run_settings settings;
+  settings.listen = listen;
+  settings.on_listening = [&plan](const os::endpoint& address) {
+    os::write_err(plan.spec.name + ": http://" + address.text() + "/   Ctrl-C stops\n");
+  };
+  settings.on_answered = [&plan](const http::access_entry& a) {
+    plan.log.info(std::string(a.method) + ' ' + std::string(a.target) + "  " + std::to_string(a.status) + "  " +
+                  std::to_string(a.bytes) + " B  " + std::to_string(a.took.count()) + " us");
+  };
+  reporter report({});
+  report.apply(model::step::start, runtime::start_hint);
+  run_result ended;
+  {
+    runtime service(plan, report, std::move(settings));
+    const os::interrupts interrupts([&service] { service.request_stop("Ctrl-C"); });
+    ended = service.run();
+    report.apply(model::step::finished, {}, ended.exit);
+    if (ended.stuck) std::_Exit(static_cast<int>(ended.exit.code()));
+  }
+  return static_cast<int>(ended.exit.code());
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

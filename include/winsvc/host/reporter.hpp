@@ -1,0 +1,42 @@
+// Publishes what the lifecycle gives, in its order: one lock around the decision and the publishing, so that no late
+// status ever overtakes STOP_PENDING or follows STOPPED.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <utility>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/model/lifecycle.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+class reporter {
+ public:
+  /// `publish` is called under the lock, from any thread; it must not call back.
+  explicit reporter(std::function<void(const model::service_status&)> publish) : life_({}), publish_(std::move(publish)) {}
+
+  /// Makes the move and publishes it; false where it is not legal from here, and nothing was published.
+  bool apply(model::step what, std::chrono::milliseconds wait_hint = {}, model::exit_status exit = {}) {
+    const std::lock_guard lock(mutex_);
+    const auto status = life_.apply(what, wait_hint, exit);
+    if (status && publish_) publish_(*status);
+    return status.has_value();
+  }
+  [[nodiscard]] model::service_status now() const {
+    const std::lock_guard lock(mutex_);
+    return life_.now();
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  model::lifecycle life_;
+  std::function<void(const model::service_status&)> publish_;
+};
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,178 @@
+// `run-service`: the service under the Service Control Manager. The dispatcher at once, the handler registered and
+// START_PENDING reported before anything else, App and the runtime after that, STOPPED once and last.
+//
+// Source: "Writing a Service Program's main Function" and "Service State Transitions" in the Win32 documentation. The
+// process has 30 s from its start to the dispatcher, and the SCM serves no one else while a control handler runs.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/host/app.hpp"
+#include "winsvc/host/file_log.hpp"
+#include "winsvc/host/runtime.hpp"
+#include "winsvc/os/native.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// What a service host needs from outside, so that a simulated SCM can stand in for the real one.
+struct service_surroundings {
+  os::dispatcher& dispatcher;
+  std::function<os::sys_result<std::string>(const std::string& service_name)> data_folder = os::data_folder;
+  std::function<void(const std::string& source, os::event_level, std::uint32_t id, std::string_view)> report_event = os::report_event;
+};
+
+class service_host {
+ public:
+  service_host(app_factory app, model::listen_options listen, service_surroundings around)
+      : app_(std::move(app)), listen_(std::move(listen)), around_(std::move(around)) {}
+
+  /// Blocks until the service has stopped. The exit code of the process: the service's own, or the dispatcher's code when
+  /// this process was not started by the SCM (1063).
+  int run();
+
+ private:
+  void service_main(const std::vector<std::string>& arguments);
+  run_result serve(const std::vector<std::string>& arguments);
+  std::uint32_t control(std::uint32_t what);
+  void event(os::event_level level, std::uint32_t id, std::string_view text) { around_.report_event(name_, level, id, text); }
+
+  app_factory app_;
+  model::listen_options listen_;
+  service_surroundings around_;
+  std::string name_;
+  reporter report_{[this](const model::service_status& s) { static_cast<void>(around_.dispatcher.set_status(s)); }};
+  std::mutex mutex_;
+  runtime* runtime_ = nullptr;             // under mutex_
+  std::function<void(runtime&)> pending_;  // under mutex_: a stop that came before there was a runtime
+  run_result ended_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline int service_host::run() {
+  // The dispatcher returns as soon as STOPPED is known, while service_main may still be on its way out of reporting it:
+  // what it stands on (this object) must not go before. `left` is shared, so that its last touch is safe too.
+  const auto left = std::make_shared<std::promise<void>>();
+  const std::uint32_t code = around_.dispatcher.run([this, left](const std::vector<std::string>& arguments) {
+    service_main(arguments);
+    const auto last = left;
+    last->set_value();
+  });
+  if (code != 0) return static_cast<int>(code);
+  left->get_future().wait();
+  const int exit = static_cast<int>(ended_.exit.code());
+  if (ended_.stuck) std::_Exit(exit);  // a thread still runs user code; destructors would pull the floor from under it
+  return exit;
+}
+
+inline void service_host::service_main(const std::vector<std::string>& arguments) {
+  name_ = arguments.empty() ? std::string() : arguments[0];
+  const auto refused = around_.dispatcher.register_handler(name_, [this](std::uint32_t what, std::uint32_t) { return control(what); });
+  if (refused != 0) {  // without a handler no status can be reported either: the event log is all there is
+    event(os::event_level::error, os::event_id::failed, model::explained(refused, "register the control handler of", name_, os::system_words(refused)).sentence());
+    ended_.exit = model::failure_status(refused);
+    return;
+  }
+  report_.apply(model::step::start, runtime::start_hint);
+  try {
+    ended_ = serve(arguments);
+  } catch (const std::exception& e) {
+    ended_.why = error{model::code::exception_in_service, "run", name_, e.what(), {}};
+  } catch (...) {
+    ended_.why = error{model::code::exception_in_service, "run", name_, "something that is no std::exception was thrown", {}};
+  }
+  if (ended_.why) {
+    ended_.exit = model::failure_status(ended_.why->code);
+    event(os::event_level::error, os::event_id::failed, ended_.why->sentence());
+  } else {
+    event(os::event_level::information, os::event_id::stopped, name_ + " stopped");
+  }
+  report_.apply(model::step::finished, {}, ended_.exit);  // the process may end before this returns
+}
+
+inline run_result service_host::serve(const std::vector<std::string>& arguments) {
+  os::change_directory(os::folder_of(os::executable_path()));  // it is System32 until now
+
+  auto plan_owner = std::make_unique<blueprint>();
+  blueprint& plan = *plan_owner;
+  plan.spec.name = name_;
+  run_settings settings;
+  settings.listen = listen_;
+  if (arguments.size() > 1) settings.arguments.assign(arguments.begin() + 1, arguments.end());
+
+  // The log comes before App, so that what App says or throws is kept. The SCM knows our name; App need not say it.
+  std::string no_log;
+  if (const auto folder = around_.data_folder(name_)) {
+    settings.state_file = os::path_join(*folder, "state.json");
+    static_cast<void>(os::make_folders(os::path_join(*folder, "logs")));
+    auto file = std::make_shared<file_log>(os::path_join(os::path_join(*folder, "logs"), name_));
+    if (!file->is_open()) no_log = os::system_words(file->fault());
+    plan.log.add_sink(std::move(file));
+  } else {
+    no_log = os::system_words(folder.error());
+  }
+  if (!no_log.empty()) event(os::event_level::warning, os::event_id::degraded, "the log file cannot be written: " + no_log);
+
+  std::shared_ptr<void> app;
+  service svc(plan);
+  try {
+    app = app_(svc);
+  } catch (const std::exception& e) {
+    run_result failed;
+    failed.why = error{model::code::exception_in_service, "describe", name_, e.what(), {}};
+    plan.log.error(failed.why->sentence());
+    return failed;
+  }
+  plan.spec.name = name_;
+  settings.on_listening = [this](const os::endpoint& address) {
+    event(os::event_level::information, os::event_id::started, name_ + " listens on http://" + address.text());
+  };
+
+  auto service_runtime = std::make_unique<runtime>(plan, report_, std::move(settings));
+  {
+    const std::lock_guard lock(mutex_);
+    runtime_ = service_runtime.get();
+    if (pending_) pending_(*runtime_);
+  }
+  run_result result = service_runtime->run();
+  {
+    const std::lock_guard lock(mutex_);
+    runtime_ = nullptr;
+  }
+  if (result.stuck) {  // a thread still runs user code: what it stands on must outlive us, until the process ends
+    static_cast<void>(plan_owner.release());
+    static_cast<void>(new std::shared_ptr<void>(std::move(app)));
+  }
+  return result;
+}
+
+inline std::uint32_t service_host::control(std::uint32_t what) {
+  const auto stop = [this](std::string_view why, std::optional<std::chrono::milliseconds> limit) {
+    const std::lock_guard lock(mutex_);
+    if (runtime_) runtime_->request_stop(why, limit);
+    else pending_ = [why, limit](runtime& r) { r.request_stop(why, limit); };
+    return std::uint32_t{0};
+  };
+  switch (static_cast<model::control>(what)) {
+    case model::control::interrogate: return 0;  // the SCM has our last status, which is true
+    case model::control::stop: return stop("the service control manager asked for it", {});
+    // The system ends us after 5 to 20 s, whatever we are doing: leave some of it to the hooks.
+    case model::control::shutdown: return stop("the machine shuts down", std::chrono::seconds(4));
+    default: return model::code::call_not_implemented;
+  }
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

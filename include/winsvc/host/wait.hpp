@@ -1,0 +1,61 @@
+// Waiting until the SCM says that a service has got where it was sent: quick looks at first, then as seldom as its wait
+// hint allows, and an end to patience when it makes no progress.
+//
+// Source: "Starting a Service" in the Win32 documentation: poll at a tenth of the wait hint, at least 1 s, at most 10 s.
+// The first looks here come sooner, because most services need milliseconds.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "winsvc/base/clock.hpp"
+#include "winsvc/base/duration.hpp"
+#include "winsvc/base/result.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/model/codes.hpp"
+#include "winsvc/os/service_manager.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// Looks until the state is no longer `while_in` and no other pending one. A stall of 30 s, or of the wait hint where
+/// that is longer, ends it before `limit` does: the SCM itself calls that hung.
+[[nodiscard]] inline result<os::service_process> wait_until_settled(os::service_manager& scm,
+                                                                    os::service_manager::raw_handle service, clock& time,
+                                                                    model::state while_in, std::chrono::milliseconds limit,
+                                                                    const std::string& doing, const std::string& name) {
+  using namespace std::chrono;
+  const auto began = time.now();
+  auto progressed = began;
+  std::uint32_t checkpoint = 0;
+  milliseconds pause{10};
+  for (;;) {
+    const auto seen = scm.query_status(service);
+    if (!seen) return failure{model::explained(seen.error(), doing, name)};
+    const auto& status = seen->status;
+    if (status.current != while_in && !model::is_pending(status.current)) return *seen;
+
+    const auto now = time.now();
+    if (status.checkpoint != checkpoint) {
+      checkpoint = status.checkpoint;
+      progressed = now;
+    }
+    const auto patience = (std::max)(status.wait_hint, milliseconds(30'000));
+    if (now - began >= limit || now - progressed >= patience) {
+      error late = model::explained(model::code::timeout, doing, name);
+      late.said = "it is still '" + std::string(model::name(status.current)) + "' after " +
+                  duration_text(duration_cast<milliseconds>(now - began));
+      return failure{std::move(late)};
+    }
+    time.sleep((std::min)(pause, duration_cast<milliseconds>(limit - (now - began)) + milliseconds(1)));
+    const auto slowest = std::clamp(status.wait_hint / 10, milliseconds(1000), milliseconds(10'000));
+    pause = (std::min)(pause * 2, slowest);
+  }
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
