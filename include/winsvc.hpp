@@ -66,6 +66,7 @@
 #include "winsvc/host/app.hpp"           // what App may be
 #include "winsvc/host/reporter.hpp"      // statuses, in order
 #include "winsvc/host/file_log.hpp"      // the log file
+#include "winsvc/host/health.hpp"        // live, ready
 #include "winsvc/host/runtime.hpp"       // start, serve, drain, stop
 #include "winsvc/host/console_host.hpp"  // in a terminal
 #include "winsvc/host/service_host.hpp"  // under the SCM

@@ -25,6 +25,7 @@
 #include "winsvc/base/duration.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/host/health.hpp"
 #include "winsvc/host/reporter.hpp"
 #include "winsvc/host/service.hpp"
 #include "winsvc/http/engine.hpp"
@@ -74,7 +75,6 @@ class runtime {
   void fail(error why);
   bool start();
   bool run_start_hooks();
-  void add_health_routes();
   void start_workers();
   void drain();
   void run_stop_hooks();
@@ -163,7 +163,7 @@ inline run_result runtime::run() {
 /// True: RUNNING. False: a hook or the bind failed, or a stop came first.
 inline bool runtime::start() {
   try {
-    add_health_routes();
+    add_health_routes(plan_, ready_);
     plan_.router.freeze();
   } catch (const setup_error& e) {
     fail({model::code::exception_in_service, "start", plan_.spec.name, e.what(), {}});
@@ -217,29 +217,6 @@ inline bool runtime::run_start_hooks() {
     if (stop_.token().stop_requested()) return false;
   }
   return true;
-}
-
-/// Health answers are routes like any other, unless the app has routes of its own there.
-inline void runtime::add_health_routes() {
-  const source where = source::here();
-  auto& router = plan_.router;
-  if (!plan_.live_path.empty() && !router.has(plan_.live_path)) {
-    router.add(route::method::get, plan_.live_path, [] { return "live\n"; }, where);
-  }
-  if (plan_.ready_path.empty() || router.has(plan_.ready_path)) return;
-  router.add(route::method::get, plan_.ready_path, [this]() -> reply {
-    if (!ready_.load()) return reply::text("stopping\n", 503);
-    for (const auto& r : plan_.ready_checks) {
-      bool good = false;
-      try {
-        good = r.check();
-      } catch (const std::exception& e) {
-        plan_.log.warn("ready check '" + r.name + "' threw: " + e.what());
-      }
-      if (!good) return reply::text("not ready: " + r.name + "\n", 503);
-    }
-    return reply::text("ready\n");
-  }, where);
 }
 
 inline void runtime::start_workers() {

@@ -1,0 +1,59 @@
+// A to-do list as a REST API: the classic Flask-RESTful tutorial, as a Windows service.
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <winsvc.hpp>
+
+struct todo {
+  std::string task;
+  bool done = false;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(todo, task, done)
+
+/// App may be a type: its object lives for the whole run, and holds the state.
+struct App {
+  std::mutex mutex;
+  std::map<int, todo> todos{{1, {"build an API"}}, {2, {"install it as a service"}}};
+  int next = 3;
+
+  explicit App(winsvc::service& svc) {
+    svc.name("todos").display_name("To-do list").description("An in-memory to-do API").listen("127.0.0.1", 5002);
+
+    svc.get("/todos", [this] {
+      const std::lock_guard lock(mutex);
+      auto list = winsvc::json::array();
+      for (const auto& [id, item] : todos) list.push_back(shown(id, item));
+      return list;
+    });
+    svc.post("/todos", [this](winsvc::body<todo> item) {
+      if (item->task.empty()) winsvc::abort(422, "a to-do needs a 'task'");
+      const std::lock_guard lock(mutex);
+      const int id = next++;
+      todos[id] = *item;
+      return winsvc::reply::json(shown(id, *item), 201).header("Location", "/todos/" + std::to_string(id));
+    });
+    svc.get("/todos/{id}", [this](int id) -> std::optional<winsvc::json> {
+      const std::lock_guard lock(mutex);
+      const auto found = todos.find(id);
+      if (found == todos.end()) return std::nullopt;  // 404
+      return shown(id, found->second);
+    });
+    svc.put("/todos/{id}", [this](int id, winsvc::body<todo> item) {
+      const std::lock_guard lock(mutex);
+      const bool made = todos.insert_or_assign(id, *item).second;
+      next = (std::max)(next, id + 1);
+      return std::pair(made ? 201 : 200, shown(id, *item));
+    });
+    svc.del("/todos/{id}", [this](int id) {
+      const std::lock_guard lock(mutex);
+      return winsvc::reply(todos.erase(id) == 1 ? 204 : 404);
+    });
+  }
+
+  static winsvc::json shown(int id, const todo& item) {
+    winsvc::json shown = item;
+    shown["id"] = id;
+    return shown;
+  }
+};
+WINSVC_MAIN(App)

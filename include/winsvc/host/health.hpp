@@ -1,0 +1,46 @@
+// Liveness and readiness: `/livez` says that requests are answered, `/readyz` that they should be sent.
+//
+//   svc.ready("store", [] { return store.is_open(); });     // 503 "not ready: store" until it is
+//
+// Both are routes like any other; an app that has routes of its own at these paths keeps them.
+#pragma once
+
+#include <atomic>
+#include <exception>
+#include <string>
+
+#include "winsvc/base/source.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/host/service.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// `serving`: false from the first moment of a stop. It and the plan outlive the router's last call.
+inline void add_health_routes(blueprint& plan, const std::atomic<bool>& serving) {
+  const source where = source::here();
+  const auto free = [&plan](const std::string& path) { return !path.empty() && !plan.router.has(path); };
+  if (free(plan.live_path)) plan.router.add(route::method::get, plan.live_path, [] { return "live\n"; }, where);
+  if (!free(plan.ready_path)) return;
+
+  plan.router.add(route::method::get, plan.ready_path, [&plan, &serving]() -> reply {
+    if (!serving.load()) return reply::text("stopping\n", 503);
+    for (const auto& r : plan.ready_checks) {
+      bool good = false;
+      try {
+        good = r.check();
+      } catch (const std::exception& e) {
+        plan.log.warn("ready check '" + r.name + "' threw: " + e.what());
+      } catch (...) {
+        plan.log.warn("ready check '" + r.name + "' threw something that is no std::exception");
+      }
+      if (!good) return reply::text("not ready: " + r.name + "\n", 503);
+    }
+    return reply::text("ready\n");
+  }, where);
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,179 @@
+// A client without a socket: a request's bytes go through the gate, the router, cpp-httplib and the handler exactly as in
+// production, on the calling thread.
+//
+//   winsvc::testing::client client(App);
+//   auto r = client.get("/users/7");
+//   CHECK(r.status == 200);
+//   CHECK(r.body == R"({"id":7})");
+//
+// The app is described and its routes are frozen; start hooks and workers do not run (testing/scm.hpp runs them).
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "winsvc.hpp"
+
+namespace winsvc {
+namespace testing {
+
+using headers = std::vector<std::pair<std::string, std::string>>;
+
+/// An answer, taken apart.
+struct answer {
+  int status = 0;  ///< 0: the connection ended without one
+  testing::headers headers;
+  std::string body;  ///< chunks put together
+
+  /// The first header of this name in any case, or "".
+  [[nodiscard]] std::string header(std::string_view name) const {
+    for (const auto& [known, value] : headers) {
+      if (text::equal_nocase(known, name)) return value;
+    }
+    return {};
+  }
+};
+
+/// Takes the answer to a request off the front of `bytes`. `to_head`: it was a HEAD, so no body follows.
+/// Interim answers (100) are passed over.
+[[nodiscard]] inline answer take_answer(std::string& bytes, bool to_head = false) {
+  answer a;
+  for (;;) {
+    const auto end = bytes.find("\r\n\r\n");
+    if (bytes.compare(0, 7, "HTTP/1.") != 0 || end == std::string::npos) return a;
+    const std::string head = bytes.substr(0, end);
+    bytes.erase(0, end + 4);
+    a.status = std::stoi(head.substr(9, 3));
+    for (std::size_t at = head.find("\r\n"); at != std::string::npos;) {
+      const auto next = head.find("\r\n", at + 2);
+      const std::string line = head.substr(at + 2, next == std::string::npos ? next : next - at - 2);
+      const auto colon = line.find(':');
+      if (colon != std::string::npos) a.headers.emplace_back(line.substr(0, colon), text::trimmed(std::string_view(line).substr(colon + 1)));
+      at = next;
+    }
+    if (a.status >= 200) break;
+    a.headers.clear();
+  }
+  if (to_head || a.status == 204 || a.status == 304) return a;
+
+  if (text::equal_nocase(a.header("Transfer-Encoding"), "chunked")) {
+    wire::chunked_decoder decoder({}, ~std::uint64_t{0});
+    std::size_t consumed = 0;
+    static_cast<void>(decoder.feed(bytes, consumed, a.body));
+    bytes.erase(0, consumed);
+  } else {
+    const std::string length = a.header("Content-Length");
+    const std::size_t count = length.empty() ? bytes.size() : (std::min)(bytes.size(), static_cast<std::size_t>(std::stoull(length)));
+    a.body = bytes.substr(0, count);
+    bytes.erase(0, count);
+  }
+  return a;
+}
+
+/// Bytes from memory, bytes to memory. Gives its input in pieces of at most `piece`, then the end of the stream.
+class memory_transport final : public http::transport {
+ public:
+  explicit memory_transport(std::string input, std::size_t piece = ~std::size_t{0}) : input_(std::move(input)), piece_(piece) {}
+
+  os::transfer receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds) noexcept override {
+    got = (std::min)({room, piece_, input_.size() - at_});
+    if (got == 0) return os::transfer::closed;
+    input_.copy(into, got, at_);
+    at_ += got;
+    return os::transfer::done;
+  }
+  os::transfer receive_idle(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept override {
+    return receive(into, room, got, limit);
+  }
+  os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds) noexcept override {
+    output.append(from, count);
+    ++sends;
+    return os::transfer::done;
+  }
+  void finish(bool) noexcept override {}
+  [[nodiscard]] os::endpoint local() const override { return {"127.0.0.1", 80}; }
+  [[nodiscard]] os::endpoint peer() const override { return {"127.0.0.1", 50000}; }
+
+  std::string output;
+  int sends = 0;  ///< how many writes the output came in
+
+ private:
+  std::string input_;
+  std::size_t piece_;
+  std::size_t at_ = 0;
+};
+
+class client {
+ public:
+  /// A function or callable App; it must outlive the client. `std::in_place_type<T>` for an App that is a type.
+  template <class App>
+  explicit client(App& app) : client(host::app_of_callable(app)) {}
+  template <class App>
+  explicit client(std::in_place_type_t<App>) : client(host::app_of_type<App>()) {}
+
+  answer get(std::string_view target, const headers& extra = {}) { return request("GET", target, extra); }
+  answer head(std::string_view target, const headers& extra = {}) { return request("HEAD", target, extra); }
+  answer del(std::string_view target, const headers& extra = {}) { return request("DELETE", target, extra); }
+  answer options(std::string_view target, const headers& extra = {}) { return request("OPTIONS", target, extra); }
+  answer post(std::string_view target, std::string body, std::string type = "application/json") {
+    return request("POST", target, {{"Content-Type", std::move(type)}}, std::move(body));
+  }
+  answer put(std::string_view target, std::string body, std::string type = "application/json") {
+    return request("PUT", target, {{"Content-Type", std::move(type)}}, std::move(body));
+  }
+  answer patch(std::string_view target, std::string body, std::string type = "application/json") {
+    return request("PATCH", target, {{"Content-Type", std::move(type)}}, std::move(body));
+  }
+
+  /// Any request. Host is added, and Content-Length where there is a body.
+  answer request(std::string_view method, std::string_view target, const headers& extra = {}, const std::string& body = {}) {
+    std::string bytes = std::string(method) + ' ' + std::string(target) + " HTTP/1.1\r\nHost: test\r\n";
+    for (const auto& [name, value] : extra) bytes += name + ": " + value + "\r\n";
+    if (!body.empty()) bytes += "Content-Length: " + std::to_string(body.size()) + "\r\n";
+    std::string out = raw(bytes + "\r\n" + body);
+    return take_answer(out, method == "HEAD");
+  }
+
+  /// The bytes of one connection in, all bytes of its answers out.
+  [[nodiscard]] std::string raw(std::string bytes) {
+    memory_transport wire(std::move(bytes));
+    engine_->serve(wire);
+    return std::move(wire.output);
+  }
+
+  /// What the app logged, newest last.
+  [[nodiscard]] const std::vector<log_entry>& log() const noexcept { return lines_->entries; }
+  [[nodiscard]] http::engine& engine() noexcept { return *engine_; }
+
+ private:
+  struct kept_log final : log_sink {
+    void write(const log_entry& entry) noexcept override { entries.push_back(entry); }
+    std::vector<log_entry> entries;
+  };
+
+  explicit client(const host::app_factory& app) : plan_(std::make_unique<host::blueprint>()), lines_(std::make_shared<kept_log>()) {
+    plan_->spec.name = "test";
+    plan_->log.add_sink(lines_);
+    service svc(*plan_);
+    object_ = app(svc);
+    host::add_health_routes(*plan_, serving_);
+    plan_->frozen = true;
+    plan_->router.freeze();
+    engine_ = std::make_unique<http::engine>(plan_->router, plan_->limits, plan_->log);
+  }
+
+  std::unique_ptr<host::blueprint> plan_;
+  std::shared_ptr<kept_log> lines_;
+  std::shared_ptr<void> object_;
+  std::atomic<bool> serving_{true};
+  std::unique_ptr<http::engine> engine_;
+};
+
+}  // namespace testing
+}  // namespace winsvc
