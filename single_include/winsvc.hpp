@@ -85,11 +85,11 @@
 //   7032  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
 //   7329  host/console_host.hpp       `debug`: the service in a terminal.
 //   7397  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//   7573  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//   7631  host/manage.hpp             The verbs that manage the service: install, remove, start, stop, restart, status.
-//   7971  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//   8100  main.hpp                    The macro: a main for an App.
-//   8113  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//   7572  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//   7630  host/manage.hpp             The verbs that manage the service: install, remove, start, stop, restart, status.
+//   7970  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//   8099  main.hpp                    The macro: a main for an App.
+//   8112  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -7407,7 +7407,6 @@ inline int run_in_console(blueprint& plan, const model::listen_options& listen) 
 #include <chrono>
 #include <exception>
 #include <functional>
-#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -7454,15 +7453,15 @@ class service_host {
 
 inline int service_host::run() {
   // The dispatcher returns as soon as STOPPED is known, while service_main may still be on its way out of reporting it:
-  // what it stands on (this object) must not go before. `left` is shared, so that its last touch is safe too.
-  const auto left = std::make_shared<std::promise<void>>();
+  // what it stands on (this object) must not go before. A stop_source shares its state, so its last touch is safe too.
+  const stop_source left;
   const std::uint32_t code = around_.dispatcher.run([this, left](const std::vector<std::string>& arguments) {
     service_main(arguments);
-    const auto last = left;
-    last->set_value();
+    const stop_source last = left;
+    last.request_stop();
   });
   if (code != 0) return static_cast<int>(code);
-  left->get_future().wait();
+  left.token().wait();
   const int exit = static_cast<int>(ended_.exit.code());
   if (ended_.stuck) std::_Exit(exit);  // a thread still runs user code; destructors would pull the floor from under it
   return exit;

@@ -9,12 +9,12 @@
 #include <chrono>
 #include <exception>
 #include <functional>
-#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/app.hpp"
 #include "winsvc/host/file_log.hpp"
@@ -62,15 +62,15 @@ class service_host {
 
 inline int service_host::run() {
   // The dispatcher returns as soon as STOPPED is known, while service_main may still be on its way out of reporting it:
-  // what it stands on (this object) must not go before. `left` is shared, so that its last touch is safe too.
-  const auto left = std::make_shared<std::promise<void>>();
+  // what it stands on (this object) must not go before. A stop_source shares its state, so its last touch is safe too.
+  const stop_source left;
   const std::uint32_t code = around_.dispatcher.run([this, left](const std::vector<std::string>& arguments) {
     service_main(arguments);
-    const auto last = left;
-    last->set_value();
+    const stop_source last = left;
+    last.request_stop();
   });
   if (code != 0) return static_cast<int>(code);
-  left->get_future().wait();
+  left.token().wait();
   const int exit = static_cast<int>(ended_.exit.code());
   if (ended_.stuck) std::_Exit(exit);  // a thread still runs user code; destructors would pull the floor from under it
   return exit;
