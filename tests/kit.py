@@ -133,11 +133,11 @@ class Ninja:
         words = [*command, "-MD", "-MF", f"{out}.d", "-c", str(source), "-o", str(out)]
         return self._edge("compile", out, [source], words, implicit)
 
-    def syntax_only(self, output, source, command):
+    def syntax_only(self, output, source, command, implicit=()):
         """The same, but nothing is generated; the output is an empty file that says it succeeded."""
         out = self.folder / output
         words = [*command, "-fsyntax-only", "-MD", "-MF", f"{out}.d", "-MT", str(out), str(source)]
-        return self._edge("compile", out, [source], words, (), then=f" && touch {out}")
+        return self._edge("compile", out, [source], words, implicit, then=f" && touch {out}")
 
     def link(self, output, objects, command):
         out = self.folder / output

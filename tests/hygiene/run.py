@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""A polite guest: every header alone, the umbrella twice, beside <windows.h>, under somebody's macros, and none left over.
+
+  tests/hygiene/run.py [PART...]
+
+alone    each header is a translation unit of its own, with all warnings as errors
+cases    tests/hygiene/cases/*.cpp, compiled in each of the ways its first line names; `// expect: text` must be an error
+twice    two translation units that link
+macros   what is defined after the include and was not before: exactly the public macros
+
+A translation unit that includes httplib.h takes 4 to 7 s, so those are few, and beyond -fsyntax-only goes `twice` alone.
+Where a header of http/ or host/ is compiled alone, cpp-httplib's door is precompiled: it includes it in any case.
+"""
+
+import pathlib
+import re
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from kit import (CLANG, GXX, MINGW, ROOT, STANDARD, WARNINGS, Ninja, Tally, closure, headers, library_includes,  # noqa: E402
+                 needs_httplib, run)
+
+HERE = ROOT / "tests" / "hygiene"
+INCLUDE = [f"-I{ROOT / 'include'}", f"-I{HERE / 'cases'}", *library_includes()]
+DOOR = "winsvc/http/httplib.hpp"
+
+
+def clang_for_mingw():
+    """clang with mingw's headers; their libstdc++ has to be named. Empty when there is none."""
+    found = sorted(pathlib.Path("/usr/lib/gcc/x86_64-w64-mingw32").glob("*-posix/include/c++"))
+    if not found:
+        return []
+    folder = found[-1]
+    return [CLANG, "--target=x86_64-w64-mingw32", "-nostdinc++", "-isystem", str(folder), "-isystem",
+            str(folder / "x86_64-w64-mingw32"), "-isystem", str(folder / "backward"), "-Wno-unused-command-line-argument"]
+
+
+COMPILERS = {"g++": [GXX], "clang++": [CLANG], "mingw": [MINGW], "clang-mingw": clang_for_mingw()}
+
+
+def command(way):
+    """`mingw -DUNICODE` as a command: options given later win, so a way may name another standard."""
+    name, *options = way.split()
+    return [*COMPILERS[name], *STANDARD, *WARNINGS, *INCLUDE, *options]
+
+
+# --- alone ------------------------------------------------------------------------------------------------------------
+
+def alone(tally):
+    ninja = Ninja("hygiene-alone")
+    precompiled = {}
+    for name in ("g++", "mingw"):
+        source = ninja.folder / name / "door.hpp"
+        write(source, f'#include "{DOOR}"\n')
+        out = ninja.compile(f"{name}/door.hpp.gch", source, [*command(name), "-x", "c++-header"])
+        precompiled[name] = (["-include", str(source)], [out])
+
+    made = []
+    for header in headers():
+        source = ninja.folder / (header.replace("/", "_") + ".cpp")
+        write(source, f'#include "{header}"\n#include "{header}"\n')
+        for name in ("g++", "clang++", "mingw"):
+            heavy = needs_httplib(header)
+            if name == "clang++" and heavy and header not in ("winsvc.hpp", "winsvc/testing.hpp"):
+                continue                                    # clang meets them in the umbrella
+            if name == "mingw" and not heavy and not any("/os/" in part for part in closure(header)):
+                continue                                    # nothing in it asks for the platform
+            options, needs = ([], [])
+            if heavy and name in precompiled and header not in (DOOR, "winsvc.hpp"):
+                options, needs = precompiled[name]
+            out = ninja.syntax_only(f"{name}/{header}.ok", source, [*command(name), *options], needs)
+            made.append((f"{header} alone ({name})", out))
+
+    _, output = ninja.build()
+    for name, (_, needs) in precompiled.items():
+        tally.check(f"{DOOR} precompiled ({name})", needs[0].exists(), said_about(output, needs[0]))
+    for what, out in made:
+        tally.check(what, out.exists(), said_about(output, out))
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+def said_about(output, out):
+    """Ninja's words about one output: from its FAILED line to the next step, as much as one reads."""
+    found = re.search(r"FAILED: " + re.escape(str(out)) + r".*?(?=\n\[\d+/|\nninja: |\Z)", output, re.DOTALL)
+    return "\n".join(found.group().split("\n")[:24]) if found else "what it needs was not built"
+
+
+# --- cases ------------------------------------------------------------------------------------------------------------
+
+def cases(tally):
+    ninja = Ninja("hygiene-cases")
+    good = []
+    for source in sorted((HERE / "cases").glob("*.cpp")):
+        text = source.read_text(encoding="utf-8")
+        ways = re.search(r"^// ways: (.*)", text)
+        expected = re.search(r"^// expect: (.*)", text, re.MULTILINE)
+        if not ways:
+            tally.check(source.stem, False, "its first line is not `// ways: ...`")
+            continue
+        for way in ways.group(1).split(", "):
+            what = f"{source.stem} ({way})"
+            if not COMPILERS[way.split()[0]]:
+                tally.skip(what, "no mingw headers for clang")
+            elif expected:
+                must_fail(tally, what, [*command(way), "-fsyntax-only", source], expected.group(1))
+            else:
+                good.append((what, ninja.syntax_only(f"{source.stem}/{way.replace(' ', '')}.ok", source, command(way))))
+    _, output = ninja.build([out for _, out in good])
+    for what, out in good:
+        tally.check(what, out.exists(), said_about(output, out))
+
+
+def must_fail(tally, what, words, expected):
+    """The expected error is the first: what follows from it does not matter, what precedes it would hide it."""
+    code, output = run(words)
+    errors = re.findall(r"error: .*", output)
+    tally.check(what, code != 0 and bool(errors) and expected in errors[0], f"wanted first: {expected}\n{output[:3000]}")
+
+
+# --- twice ------------------------------------------------------------------------------------------------------------
+
+def twice(tally):
+    """Against the single header, which is what people include in two files."""
+    ninja = Ninja("hygiene-twice")
+    options = [GXX, *STANDARD, *WARNINGS, "-O0", f"-I{ROOT / 'single_include'}", *library_includes()]
+    objects = [ninja.compile(name + ".o", HERE / "twice" / (name + ".cpp"), options) for name in ("first", "second")]
+    program = ninja.link("twice", objects, ([GXX], ["-pthread"]))
+    built, output = ninja.build()
+    if tally.check("two translation units link", built, output):
+        code, said = run([program, "routes"])
+        tally.check("and the program runs", code == 0 and "/second" in said, said)
+
+
+# --- macros -----------------------------------------------------------------------------------------------------------
+
+def defined_after(way, text):
+    """{name: definition} of every macro at the end of a translation unit."""
+    source = ROOT / "build" / "test" / "hygiene-macros.cpp"
+    write(source, text)
+    code, output = run([*command(way), "-dM", "-E", source])
+    if code != 0:
+        raise RuntimeError(output)
+    return dict(re.match(r"#define (\w+)(.*)", line).groups() for line in output.split("\n") if line.startswith("#define "))
+
+
+def system_headers():
+    """Every <...> that our headers include, wherever: their macros are not ours."""
+    found = set()
+    for name in headers():
+        text = (ROOT / "include" / name).read_text(encoding="utf-8")
+        found |= set(re.findall(r"^\s*#\s*include\s*(<(?!w)[^>]+>)", text, re.MULTILINE))
+    return sorted(found)
+
+
+def macros(tally):
+    code, output = run([sys.executable, ROOT / "tools" / "amalgamate", "--macros"])
+    public = set(output.split())
+    others = '#include "others.hpp"\n' + "".join(
+        f"#if __has_include({name})\n#include {name}\n#endif\n" for name in system_headers())
+    for way in ("g++", "clang++", "mingw"):
+        before = defined_after(way, others)
+        after = defined_after(way, others + "#include <winsvc.hpp>\n")
+        new, gone = set(after) - set(before), set(before) - set(after)
+        changed = {name for name in before if name in after and before[name] != after[name]}
+        tally.check(f"the public macros are there, and no other ({way})", new == public,
+                    f"too many: {sorted(new - public)}\nmissing: {sorted(public - new)}")
+        tally.check(f"no macro of others is lost or changed ({way})", not gone and not changed,
+                    f"lost: {sorted(gone)}\nchanged: {sorted(changed)}")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+PARTS = {"cases": cases, "macros": macros, "twice": twice, "alone": alone}
+
+
+def main():
+    tally = Tally()
+    for name in sys.argv[1:] or PARTS:
+        if name not in PARTS:
+            sys.exit(__doc__)
+        PARTS[name](tally)
+    tally.finish()
+
+
+if __name__ == "__main__":
+    main()
