@@ -4,6 +4,10 @@
 #include <mutex>
 #include <winsvc.hpp>
 
+#if !WINSVC_JSON
+  #error "this example needs nlohmann's JSON: put <nlohmann/json.hpp> on the include path"
+#endif
+
 struct todo {
   std::string task;
   bool done = false;

@@ -24,7 +24,8 @@ struct error {
   std::string said;        ///< what the system answered, in words
   std::string hint;        ///< what to try; empty when we do not know better
 
-  /// One line: `doing 'subject': said (code); hint`. Parts that are empty are left out, punctuation and all.
+  /// One line: `doing 'subject': said (code); hint`. Parts that are empty are left out, punctuation and
+  /// all; a code that stands in `said` already is not repeated.
   [[nodiscard]] std::string sentence() const;
 };
 
@@ -47,7 +48,8 @@ inline std::string error::sentence() const {
     if (!line.empty()) line += ": ";
     line += said;
   }
-  if (code != 0) line += " (" + std::to_string(code) + ")";
+  const std::string number = "(" + std::to_string(code) + ")";
+  if (code != 0 && said.find(number) == std::string::npos) line += ' ' + number;
   if (!hint.empty()) line += "; " + hint;
   return line;
 }

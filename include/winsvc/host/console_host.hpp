@@ -2,7 +2,7 @@
 // the screen, and what was answered is shown.
 #pragma once
 
-#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <string>
 
@@ -59,9 +59,9 @@ inline int run_in_console(blueprint& plan, const model::listen_options& listen) 
     const os::interrupts interrupts([&service] { service.request_stop("Ctrl-C"); });
     ended = service.run();
     report.apply(model::step::finished, {}, ended.exit);
-    if (ended.stuck) std::_Exit(static_cast<int>(ended.exit.code()));
+    if (ended.stuck) std::_Exit(os::exit_code(ended.exit.code()));
   }
-  return static_cast<int>(ended.exit.code());
+  return os::exit_code(ended.exit.code());
 }
 
 }  // namespace host

@@ -25,7 +25,7 @@ namespace host {
 /// Prints an error as `program: sentence` and gives the exit code for it: the system's; 2 for a usage error, which has none.
 inline int complain(const std::string& program, const error& why) {
   os::write_err(program + ": " + why.sentence() + '\n');
-  return why.code == 0 ? model::exits::usage : static_cast<int>(why.code);
+  return why.code == 0 ? model::exits::usage : os::exit_code(why.code);
 }
 
 inline std::string routes_json(const route::table& routes) {
@@ -79,7 +79,7 @@ inline int run(const app_factory& app, const std::vector<std::string>& words) {
   if (!asked) return complain(program, asked.error());
   if (asked->verb == model::verb::run_service) {
     const int code = run_service(app, asked->listen);
-    if (code == static_cast<int>(model::code::failed_controller_connect)) {
+    if (code == os::exit_code(model::code::failed_controller_connect)) {
       return complain(program, model::explained(model::code::failed_controller_connect, "run the service", program));
     }
     return code;

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -69,9 +70,9 @@ inline int service_host::run() {
     const stop_source last = left;
     last.request_stop();
   });
-  if (code != 0) return static_cast<int>(code);
+  if (code != 0) return os::exit_code(code);
   left.token().wait();
-  const int exit = static_cast<int>(ended_.exit.code());
+  const int exit = os::exit_code(ended_.exit.code());
   if (ended_.stuck) std::_Exit(exit);  // a thread still runs user code; destructors would pull the floor from under it
   return exit;
 }

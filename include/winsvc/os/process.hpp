@@ -47,6 +47,14 @@ bool change_directory(const std::string& folder) noexcept;
 /// them, never compare them.
 [[nodiscard]] std::string system_words(std::uint32_t code);
 
+/// A system code as what main returns. POSIX keeps eight bits of it; a failure whose bits would be 0 there becomes 1.
+[[nodiscard]] inline int exit_code(std::uint32_t code) noexcept {
+#if !WINSVC_OS_WINDOWS
+  if (code != 0 && (code & 0xFFu) == 0) return 1;
+#endif
+  return static_cast<int>(code);
+}
+
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
