@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""What people copy works: the examples by the command lines in their heads, and the blocks of README.md.
+
+  tests/documents.py examples [NAME...]
+  tests/documents.py readme
+
+An example's head holds its command lines, each on a line of its own:
+
+  //   g++ -std=c++17 ... examples/hello.cpp -o hello
+  //   x86_64-w64-mingw32-g++-posix ... examples/hello.cpp -o hello.exe -lws2_32
+
+They are run as they stand, but that <httplib> is the folder of httplib.h; they must build without a word, and what they
+built must run. Lines for other compilers (cl) are not run here.
+
+In README.md, a ```cpp block compiles (a fragment as the body of an App), a ```sh block holds commands we know, a compile
+line is one of the examples', a relative link leads somewhere.
+"""
+
+import concurrent.futures
+import os
+import re
+import shlex
+import shutil
+import sys
+
+from kit import (BUILD, CLANG, GXX, JOBS, MINGW, ROOT, STANDARD, Ninja, Tally, httplib_folder, library_includes, run,
+                 wine_prefix)
+
+COMPILE_LINE = re.compile(r"^(?://)?\s*((?:g\+\+|clang\+\+|x86_64-w64-mingw32-g\+\+-posix)\s.*)$")
+KNOWN_COMMANDS = {
+    "app.exe", "cd", "cmake", "ctest", "curl", "git", "hello", "hello.exe", "./hello", "./hello.exe", "meson", "ninja",
+    "sc.exe", "rest", "rest.exe", "./rest", "tools/amalgamate", "tools/demo", "tools/deps", "tools/test", "wine",
+    GXX, CLANG, MINGW,
+}
+
+
+def compile_lines(text):
+    """The command lines of a text, continuations joined."""
+    text = re.sub(r"\\\n(?://)?\s*", "", text)
+    return [found.group(1).strip() for found in map(COMPILE_LINE.match, text.split("\n")) if found]
+
+
+def head_of(path):
+    """The comment an example begins with."""
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return "\n".join(lines[:next((i for i, line in enumerate(lines) if not line.startswith("//")), len(lines))])
+
+
+# --- examples ---------------------------------------------------------------------------------------------------------
+
+def attempt(job):
+    """What is wrong with one command line of one example; empty when it builds in silence and what it built runs."""
+    path, line = job
+    words = shlex.split(line.replace("<httplib>", "HTTPLIB"))
+    folder = BUILD / "test" / "examples" / f"{path.stem}-{words[0]}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in ("include", "single_include", "examples"):  # what it builds lies beside these, not in the source tree
+        (folder / name).symlink_to(ROOT / name)
+    words = [word.replace("HTTPLIB", str(httplib_folder())) for word in words]
+    if os.environ.get("WINSVC_HTTPLIB_DIR"):
+        words += ["-I", str(BUILD / "deps" / "include")]     # nlohmann, which that folder may not hold
+
+    code, output = run(words, timeout=300, cwd=folder)
+    if code != 0 or output.strip():
+        return f"$ {line}\n{output}exit code {code}"
+    if "-o" not in words:
+        return f"{line}: it has no -o"
+    program = folder / words[words.index("-o") + 1]
+    if words[0] == MINGW:
+        with wine_prefix("example-" + path.stem) as environment:
+            code, output = run(["wine", program, "version"], env=environment)
+    else:
+        code, output = run([program, "version"])
+    return "" if code == 0 and "winsvc" in output else f"{program.name} version: {output}exit code {code}"
+
+
+def examples(tally, names):
+    jobs = []
+    for path in sorted((ROOT / "examples").glob("*.cpp")):
+        if names and path.stem not in names:
+            continue
+        lines = compile_lines(head_of(path))
+        for compiler in (GXX, MINGW):
+            if not any(line.split()[0] == compiler for line in lines):
+                tally.check(f"{path.stem}: its head has a line for {compiler}", False, "none begins with `//   " + compiler)
+        jobs += [(path, line) for line in lines]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=int(JOBS)) as pool:
+        for (path, line), wrong in zip(jobs, pool.map(attempt, jobs)):
+            tally.check(f"{path.stem} by its {line.split()[0]} line", not wrong, wrong)
+
+
+# --- README.md --------------------------------------------------------------------------------------------------------
+
+def blocks(text):
+    """(line number, language, body) of every fenced block."""
+    return [(text[:found.start()].count("\n") + 1, found.group(1), found.group(2))
+            for found in re.finditer(r"^```(\w+)[^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
+
+
+def readme(tally, _):
+    path = ROOT / "README.md"
+    if not tally.check("there is a README.md", path.exists()):
+        return
+    text = path.read_text(encoding="utf-8")
+    tally.check("it has 300 lines at most", text.count("\n") <= 300, f"{text.count(chr(10))} lines")
+
+    ninja = Ninja("readme")
+    for number, language, body in blocks(text):
+        if language in ("cpp", "c++"):
+            whole = body if "#include" in body else "#include <winsvc.hpp>\n\nvoid App(winsvc::service& svc) {\n" + body + "}\n"
+            source = ninja.folder / f"line{number}.cpp"
+            if not source.exists() or source.read_text(encoding="utf-8") != whole:
+                source.write_text(whole, encoding="utf-8")
+            ninja.syntax_only(f"line{number}.ok", source,
+                              [CLANG, *STANDARD, f"-I{ROOT / 'single_include'}", *library_includes()])
+        elif language in ("sh", "bash", "console"):
+            wrong = unknown_commands(body)
+            tally.check(f"README.md:{number}: its commands are known", not wrong, "\n".join(wrong))
+    _, output = ninja.build() if ninja.targets else (True, "")
+    for target in ninja.targets:
+        tally.check(f"README.md:{target.stem[len('line'):]}: the block compiles", target.exists(), output)
+
+    of_examples = {line for example in (ROOT / "examples").glob("*.cpp") for line in compile_lines(head_of(example))}
+    for line in compile_lines("\n".join(body for _, language, body in blocks(text) if language != "cpp")):
+        tally.check(f"an example's own line: {line[:60]} ...", line in of_examples, line)
+
+    for link in re.findall(r"\]\(((?!https?:|mailto:|#)[^)#\s]+)", text):
+        tally.check(f"link to {link}", (ROOT / link).exists(), "it leads nowhere")
+
+
+def unknown_commands(body):
+    wrong = []
+    for line in re.sub(r"\\\n\s*", " ", body).split("\n"):
+        line = re.sub(r"^\$ ", "", line.strip())
+        if not line or line.startswith("#"):
+            continue
+        word = next((w for w in line.split() if "=" not in w), "")
+        if word not in KNOWN_COMMANDS:
+            wrong.append(f"'{word}' is no command we know: {line}")
+        elif word.startswith("tools/") and not (ROOT / word).exists():
+            wrong.append(f"{word} does not exist")
+    return wrong
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+def main():
+    parts = {"examples": examples, "readme": readme}
+    if len(sys.argv) < 2 or sys.argv[1] not in parts:
+        sys.exit(__doc__)
+    tally = Tally()
+    parts[sys.argv[1]](tally, sys.argv[2:])
+    tally.finish()
+
+
+if __name__ == "__main__":
+    main()
