@@ -1,4 +1,19 @@
-// Hello, service.
+// Hello: a dozen lines that are a Windows service.
+//
+//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -Isingle_include -I<httplib> examples/hello.cpp -o hello.exe -lws2_32
+//   g++ -std=c++17 -O2 -Isingle_include -I<httplib> examples/hello.cpp -o hello
+//   cl /std:c++17 /EHsc /O2 /utf-8 /I single_include /I <httplib> examples\hello.cpp    (not run here: there is no cl)
+//
+//   C:\hello> hello install                from an elevated prompt
+//   installed 'hello' (auto): "C:\hello\hello.exe" run-service
+//   C:\hello> hello start
+//   started 'hello': http://127.0.0.1:5001
+//   C:\hello> curl http://127.0.0.1:5001/hello/world
+//   hello world
+//   C:\hello> hello stop
+//   stopped 'hello'
+//   C:\hello> hello remove
+//   removed 'hello'
 #include <winsvc.hpp>
 
 void App(winsvc::service& svc) {

@@ -1,4 +1,23 @@
-// A to-do list as a REST API: the classic Flask-RESTful tutorial, as a Windows service.
+// To-do list: the REST API of the classic Flask-RESTful tutorial, as a Windows service. JSON in and out, state in an object.
+//
+//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -Isingle_include -I<httplib> examples/rest.cpp -o rest.exe -lws2_32
+//   g++ -std=c++17 -O2 -Isingle_include -I<httplib> examples/rest.cpp -o rest
+//   cl /std:c++17 /EHsc /O2 /utf-8 /I single_include /I <httplib> examples\rest.cpp    (not run here: there is no cl)
+//
+//   It needs <nlohmann/json.hpp>; here it is beside httplib.h.
+//
+//   $ ./rest debug &
+//   $ curl http://127.0.0.1:5002/todos
+//   [{"done":false,"id":1,"task":"build an API"},{"done":false,"id":2,"task":"install it as a service"}]
+//   $ curl -X POST -d '{"task":"learn"}' http://127.0.0.1:5002/todos
+//   {"done":false,"id":3,"task":"learn"}
+//   $ curl -X PUT -d '{"task":"learn","done":true}' http://127.0.0.1:5002/todos/3
+//   {"done":true,"id":3,"task":"learn"}
+//   $ curl -X POST -d '{"task":7}' http://127.0.0.1:5002/todos
+//   {"title":"Unprocessable Content","status":422,"detail":"the body does not have the expected shape: type must be string, but is number"}
+//   $ curl -X DELETE http://127.0.0.1:5002/todos/3
+//   $ curl http://127.0.0.1:5002/todos/3
+//   {"title":"Not Found","status":404}
 #include <algorithm>
 #include <map>
 #include <mutex>
@@ -50,7 +69,8 @@ struct App {
     });
     svc.del("/todos/{id}", [this](int id) {
       const std::lock_guard lock(mutex);
-      return winsvc::reply(todos.erase(id) == 1 ? 204 : 404);
+      if (todos.erase(id) == 0) winsvc::abort(404);
+      return winsvc::reply(204);
     });
   }
 
