@@ -51,7 +51,7 @@ struct utc_fields {
 
 inline utc_fields to_utc(clock::wall_point when) noexcept {
   using namespace std::chrono;
-  const std::int64_t ms = duration_cast<milliseconds>(when.time_since_epoch()).count();
+  const std::int64_t ms = floor<milliseconds>(when.time_since_epoch()).count();  // downwards before 1970 too
   std::int64_t days = ms / 86'400'000;
   std::int64_t rest = ms % 86'400'000;
   if (rest < 0) {

@@ -49,8 +49,8 @@ inline std::string error::sentence() const {
     line += said;
   }
   const std::string number = "(" + std::to_string(code) + ")";
-  if (code != 0 && said.find(number) == std::string::npos) line += ' ' + number;
-  if (!hint.empty()) line += "; " + hint;
+  if (code != 0 && said.find(number) == std::string::npos) line += (line.empty() ? "" : " ") + number;
+  if (!hint.empty()) line += (line.empty() ? "" : "; ") + hint;
   return line;
 }
 

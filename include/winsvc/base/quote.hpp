@@ -1,5 +1,6 @@
 // Windows has no argument list, only one command line that each program cuts for itself. These two functions are the
-// rules of CommandLineToArgvW and the Microsoft C runtime, in both directions.
+// rules of CommandLineToArgvW and the Microsoft C runtime, in both directions. What is quoted here both read the same;
+// they differ about `""` within quotes, where CommandLineToArgvW ends the quotes: there we cut as the runtime does.
 //
 //   quote_argument(R"(C:\My tools\app.exe)")     // "C:\My tools\app.exe"  with quotes
 //   split_command_line(whole)                    // back again
@@ -28,7 +29,7 @@ enum class quoting { needed, always };
 /// `program` quoted always, then each argument quoted where needed: the form for an ImagePath.
 [[nodiscard]] std::string command_line(std::string_view program, const std::vector<std::string>& arguments);
 
-/// Cuts a command line as CommandLineToArgvW does. The first piece, the program, has rules of its own: a quote ends
+/// Cuts a command line by those rules. The first piece, the program, has rules of its own: a quote ends
 /// only at the next quote, and backslashes are plain. An empty line gives an empty list.
 [[nodiscard]] std::vector<std::string> split_command_line(std::string_view line);
 

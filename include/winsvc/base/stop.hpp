@@ -28,9 +28,14 @@ class stop_token {
     return state_->stopped;
   }
 
-  /// Waits that long, or until a stop is requested. True: stop now.
+  /// Waits that long, or until a stop is requested. True: stop now. More than a year is for ever.
   template <class Rep, class Period>
   bool wait_for(std::chrono::duration<Rep, Period> how_long) const {
+    // hours::max() and its kin would overflow when added to the time that it is now, and not wait at all.
+    if (std::chrono::duration<double>(how_long) > std::chrono::hours(24 * 365)) {
+      wait();
+      return true;
+    }
     std::unique_lock lock(state_->mutex);
     return state_->changed.wait_for(lock, how_long, [this] { return state_->stopped; });
   }

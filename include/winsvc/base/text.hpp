@@ -176,7 +176,7 @@ inline bool parse_number(std::string_view s, std::uint64_t most, std::uint64_t& 
   for (const char c : s) {
     if (!is_digit(c)) return false;
     const auto digit = static_cast<std::uint64_t>(c - '0');
-    if (value > most / 10 || value * 10 > most - digit) return false;
+    if (digit > most || value > (most - digit) / 10) return false;
     value = value * 10 + digit;
   }
   out = value;

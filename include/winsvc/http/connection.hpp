@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <string>
 #include <utility>
 
@@ -39,7 +40,9 @@ struct traffic {
 class connection {
  public:
   connection(transport& wire, core& server, traffic& shared, const wire::limits& bounds)
-      : wire_(wire), server_(server), shared_(shared), bounds_(bounds), peer_(wire.peer()), local_(wire.local()) {}
+      : wire_(wire), server_(server), shared_(shared), bounds_(bounds), peer_(wire.peer()), local_(wire.local()) {
+    for (auto* block : {&buffer_.bytes, &head_block_}) block->reserve(8 * 1024);  // on the heap: a swap moves no byte
+  }
 
   /// Serves until the client, an error, a time-out or a drain ends it. Never throws.
   void serve() noexcept;
@@ -56,6 +59,7 @@ class connection {
   const wire::limits& bounds_;
   os::endpoint peer_, local_;
   receive_buffer buffer_;
+  std::string head_block_;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -122,10 +126,12 @@ inline connection::next connection::serve_one() {
   const auto began = std::chrono::steady_clock::now();
   const counted in_flight(shared_.in_flight);
 
-  // The head's views point into the buffer, which the body's bytes are appended to: keep the head's own.
-  const std::string bytes(buffer_.rest().substr(0, got.consumed));
-  buffer_.consume(got.consumed);
-  got = wire::parse_head(bytes, bounds_);
+  // The head's views point into the buffer, which the body's bytes would move: the block they are in is set aside, and
+  // the two blocks take turns from request to request.
+  head_block_.clear();
+  std::swap(head_block_, buffer_.bytes);
+  buffer_.bytes.append(head_block_, buffer_.used + got.consumed);
+  buffer_.used = 0;
   const wire::head& head = got.value;
 
   exchange_stream stream(wire_, buffer_, head, wire::canonical_head(head, httplib_decodes_headers), bounds_);

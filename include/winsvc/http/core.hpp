@@ -78,6 +78,7 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
     if (x.match.what == route::outcome::found && has_body) {
       if (x.head.framing == wire::framing::length && x.head.content_length > bounds_.body_bytes) {
         x.closing = true;
+        x.ours = true;
         x.stream.refuse_body();
         write_problem(res, 413, "the body is larger than " + std::to_string(bounds_.body_bytes) + " bytes");
         return HandlerResponse::Handled;
@@ -101,7 +102,11 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
   set_error_handler([](const request&, response& res) {
     exchange& x = *current();
     const int fault = x.stream.body_fault();
-    if (fault <= 0) return HandlerResponse::Unhandled;
+    if (fault <= 0) {
+      if (x.ours || !res.body.empty()) return HandlerResponse::Unhandled;
+      write_problem(res, res.status, "the request could not be read");  // cpp-httplib's own refusals have no text
+      return HandlerResponse::Handled;
+    }
     x.closing = true;
     write_problem(res, fault, fault == 408   ? "the body did not arrive in time"
                               : fault == 413 ? "the body is too large"
@@ -135,6 +140,7 @@ inline bool core::process(exchange& x, const os::endpoint& peer, const os::endpo
 }
 
 inline void core::route(exchange& x, request& req, response& res) {
+  x.ours = true;
   const auto reject = [&](int status, std::string_view detail) {
     // A small body that is on its way anyhow is read and dropped, so that the connection lives on; a large one, or one
     // that waits for our 100, is not worth it.

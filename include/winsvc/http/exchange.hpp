@@ -211,6 +211,7 @@ struct exchange {
   std::string id;            ///< of the request, in the log and in a 500
   bool closing = false;      ///< the connection ends with this answer
   bool closed = false;       ///< cpp-httplib wants it to
+  bool ours = false;         ///< the answer is the handler's or our own, not cpp-httplib's
   int status = 0;            ///< what was answered
   std::string_view pattern;  ///< of the route, for the access log
 };
