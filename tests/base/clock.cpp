@@ -1,0 +1,113 @@
+// Dates as logs and headers write them.
+#include "winsvc/base/clock.hpp"
+
+#include <doctest/doctest.h>
+
+#include <ctime>
+#include <random>
+
+using winsvc::http_date;
+using winsvc::iso_time;
+using winsvc::to_utc;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using namespace std::chrono_literals;
+
+namespace {
+
+winsvc::clock::wall_point at(std::int64_t since_1970, milliseconds more = 0ms) {
+  return winsvc::clock::wall_point(std::chrono::duration_cast<winsvc::clock::wall_point::duration>(seconds(since_1970) + more));
+}
+
+}  // namespace
+
+TEST_CASE("a moment is written as RFC 3339 and as RFC 9110 want it") {
+  struct row { std::int64_t s; const char* iso; const char* http; };
+  const row rows[] = {
+      {0, "1970-01-01T00:00:00.000Z", "Thu, 01 Jan 1970 00:00:00 GMT"},
+      {784111777, "1994-11-06T08:49:37.000Z", "Sun, 06 Nov 1994 08:49:37 GMT"},
+      {951782399, "2000-02-28T23:59:59.000Z", "Mon, 28 Feb 2000 23:59:59 GMT"},
+      {951782400, "2000-02-29T00:00:00.000Z", "Tue, 29 Feb 2000 00:00:00 GMT"},
+      {951868800, "2000-03-01T00:00:00.000Z", "Wed, 01 Mar 2000 00:00:00 GMT"},
+      {946684799, "1999-12-31T23:59:59.000Z", "Fri, 31 Dec 1999 23:59:59 GMT"},
+      {946684800, "2000-01-01T00:00:00.000Z", "Sat, 01 Jan 2000 00:00:00 GMT"},
+      {1709164800, "2024-02-29T00:00:00.000Z", "Thu, 29 Feb 2024 00:00:00 GMT"},
+      {1769846709, "2026-01-31T08:05:09.000Z", "Sat, 31 Jan 2026 08:05:09 GMT"},
+      {1677628799, "2023-02-28T23:59:59.000Z", "Tue, 28 Feb 2023 23:59:59 GMT"},
+      {1677628800, "2023-03-01T00:00:00.000Z", "Wed, 01 Mar 2023 00:00:00 GMT"},
+      {2147483648, "2038-01-19T03:14:08.000Z", "Tue, 19 Jan 2038 03:14:08 GMT"},
+      {4102444799, "2099-12-31T23:59:59.000Z", "Thu, 31 Dec 2099 23:59:59 GMT"},
+      {4102444800, "2100-01-01T00:00:00.000Z", "Fri, 01 Jan 2100 00:00:00 GMT"},
+      {4107542399, "2100-02-28T23:59:59.000Z", "Sun, 28 Feb 2100 23:59:59 GMT"},
+      {4107542400, "2100-03-01T00:00:00.000Z", "Mon, 01 Mar 2100 00:00:00 GMT"},  // 2100 has no leap day
+      {-1, "1969-12-31T23:59:59.000Z", "Wed, 31 Dec 1969 23:59:59 GMT"},
+      {-86400, "1969-12-31T00:00:00.000Z", "Wed, 31 Dec 1969 00:00:00 GMT"},
+      {-86401, "1969-12-30T23:59:59.000Z", "Tue, 30 Dec 1969 23:59:59 GMT"},
+      {-2203891200, "1900-03-01T00:00:00.000Z", "Thu, 01 Mar 1900 00:00:00 GMT"},
+      {-2203891201, "1900-02-28T23:59:59.000Z", "Wed, 28 Feb 1900 23:59:59 GMT"},
+  };
+  for (const auto& r : rows) {
+    CHECK(iso_time(at(r.s)) == r.iso);
+    CHECK(http_date(at(r.s)) == r.http);
+  }
+}
+
+TEST_CASE("milliseconds are cut, never rounded up into the next second") {
+  CHECK(iso_time(at(1769846709, 250ms)) == "2026-01-31T08:05:09.250Z");
+  CHECK(iso_time(at(1769846709, 7ms)) == "2026-01-31T08:05:09.007Z");
+  CHECK(iso_time(at(1769846709) + 999'900us) == "2026-01-31T08:05:09.999Z");
+  CHECK(iso_time(at(0, -1ms)) == "1969-12-31T23:59:59.999Z");
+  CHECK(iso_time(at(0) - 100us) == "1969-12-31T23:59:59.999Z");
+}
+
+TEST_CASE("every day from 1900 to 2200 follows the one before it") {
+  auto before = to_utc(at(-2208988800));
+  CHECK(before.year == 1900);
+  std::size_t wrong = 0;
+  for (std::int64_t day = -25566; before.year < 2200; ++day) {
+    const auto now = to_utc(at(day * 86400));
+    const bool leap = before.year % 4 == 0 && (before.year % 100 != 0 || before.year % 400 == 0);
+    const unsigned lengths[] = {31, leap ? 29u : 28u, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    const bool month_ends = before.day == lengths[before.month - 1];
+    const bool year_ends = month_ends && before.month == 12;
+    if (now.weekday != (before.weekday + 1) % 7 || now.day != (month_ends ? 1 : before.day + 1) ||
+        now.month != (year_ends ? 1 : month_ends ? before.month + 1 : before.month) ||
+        now.year != (year_ends ? before.year + 1 : before.year) || now.hour + now.minute + now.second != 0) {
+      ++wrong;
+    }
+    before = now;
+  }
+  CHECK(wrong == 0);
+}
+
+#if !defined(_WIN32)
+TEST_CASE("random moments are those of the C library") {
+  std::mt19937_64 random(20260131);
+  std::uniform_int_distribution<std::int64_t> any(-9'000'000'000, 9'000'000'000);  // years 1684 to 2255
+  std::size_t wrong = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::time_t when = any(random);
+    std::tm expected{};
+    ::gmtime_r(&when, &expected);
+    const auto f = to_utc(at(when));
+    if (f.year != expected.tm_year + 1900 || f.month != static_cast<unsigned>(expected.tm_mon + 1) ||
+        f.day != static_cast<unsigned>(expected.tm_mday) || f.hour != static_cast<unsigned>(expected.tm_hour) ||
+        f.minute != static_cast<unsigned>(expected.tm_min) || f.second != static_cast<unsigned>(expected.tm_sec) ||
+        f.weekday != static_cast<unsigned>(expected.tm_wday) || ::timegm(&expected) != when) {
+      ++wrong;
+    }
+  }
+  CHECK(wrong == 0);
+}
+#endif
+
+TEST_CASE("the machine's clock is one, and does not go back") {
+  auto& machine = winsvc::clock::system();
+  CHECK(&machine == &winsvc::clock::system());
+
+  const auto before = machine.now();
+  machine.sleep(1ms);
+
+  CHECK(machine.now() - before >= 1ms);
+  CHECK(to_utc(machine.wall()).year >= 2024);
+}

@@ -1,0 +1,192 @@
+// UTF-8 and UTF-16, small words, numbers, JSON strings.
+#include "winsvc/base/text.hpp"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+
+using namespace winsvc;
+using namespace std::string_literals;
+using namespace std::string_view_literals;
+
+namespace {
+
+const std::string replacement = "\xEF\xBF\xBD";  // U+FFFD
+
+std::string times(std::size_t n) {
+  std::string out;
+  while (n-- > 0) out += replacement;
+  return out;
+}
+
+/// UTF-8 through UTF-16 and back: what is malformed comes back replaced.
+std::string repaired(std::string_view s) { return text::to_utf8(text::to_utf16(s)); }
+
+}  // namespace
+
+TEST_CASE("every code point survives UTF-8 to UTF-16 and back") {
+  std::size_t wrong = 0;
+  for (char32_t c = 0; c <= 0x10FFFF; ++c) {
+    if (c >= 0xD800 && c <= 0xDFFF) continue;
+    std::string utf8;
+    text::append_utf8(utf8, c);
+    const std::size_t length = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    std::size_t at = 0;
+    const bool read = text::next_code_point(utf8, at) == c && at == length && utf8.size() == length;
+    const auto utf16 = text::to_utf16(utf8);
+    if (!read || utf16.size() != (c < 0x10000 ? 1u : 2u) || text::to_utf8(utf16) != utf8) ++wrong;
+  }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("known characters have their known forms") {
+  CHECK(text::to_utf16("Z\xC3\xBCrich") == u"Z\u00FCrich");
+  CHECK(text::to_utf16("\xE2\x82\xAC") == u"\u20AC");
+  CHECK(text::to_utf16("\xF0\x9F\x98\x80") == u"\U0001F600");
+  CHECK(text::to_utf16("\xF0\x9F\x98\x80") == std::u16string{0xD83D, 0xDE00});
+  CHECK(text::to_utf8(u"\U0010FFFF") == "\xF4\x8F\xBF\xBF");
+  CHECK(text::to_utf16("a\0b"sv).size() == 3);
+  CHECK(text::to_utf16("").empty());
+  CHECK(text::to_utf8({}).empty());
+}
+
+TEST_CASE("each malformed byte becomes one U+FFFD, and what follows is read as it is") {
+  struct row { std::string_view bytes; std::size_t marks; };
+  const row rows[] = {
+      {"\x80", 1},             // a continuation that continues nothing
+      {"\xBF\xBF", 2},
+      {"\xC0\x80", 2},         // overlong NUL
+      {"\xC1\xBF", 2},         // overlong DEL
+      {"\xE0\x80\x80", 3},     // overlong in three
+      {"\xE0\x9F\xBF", 3},
+      {"\xF0\x80\x80\x80", 4}, // overlong in four
+      {"\xF0\x8F\xBF\xBF", 4},
+      {"\xED\xA0\x80", 3},     // a high surrogate
+      {"\xED\xBF\xBF", 3},     // a low one
+      {"\xED\xA0\xBD\xED\xB8\x80", 6},  // a pair of them (CESU-8)
+      {"\xF4\x90\x80\x80", 4}, // beyond U+10FFFF
+      {"\xF5\x80\x80\x80", 4},
+      {"\xF8\x88\x80\x80\x80", 5},
+      {"\xFC", 1}, {"\xFE", 1}, {"\xFF", 1},
+      {"\xC3", 1},             // cut short
+      {"\xE2\x82", 2},
+      {"\xF0\x9F\x98", 3},
+  };
+  for (const auto& r : rows) {
+    const std::string bytes(r.bytes);
+    CAPTURE(text::json_quoted(bytes));
+    CHECK(repaired(bytes) == times(r.marks));
+    CHECK(repaired("a" + bytes + "z") == "a" + times(r.marks) + "z");
+    CHECK(repaired(bytes + "\xC3\xBC") == times(r.marks) + "\xC3\xBC");
+  }
+}
+
+TEST_CASE("no two bytes can hide: whatever is read in, what comes out is well-formed and stays as it is") {
+  std::size_t wrong = 0;
+  for (unsigned a = 0; a < 256; ++a) {
+    for (unsigned b = 0; b < 256; ++b) {
+      const std::string s{static_cast<char>(a), static_cast<char>(b), '\x90', 'x'};
+      const std::string once = repaired(s);
+      if (repaired(once) != once || once.back() != 'x') ++wrong;
+    }
+  }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("a lone surrogate becomes U+FFFD") {
+  CHECK(text::to_utf8(std::u16string{0xD83D}) == replacement);
+  CHECK(text::to_utf8(std::u16string{0xDE00}) == replacement);
+  CHECK(text::to_utf8(std::u16string{0xDE00, 0xD83D}) == times(2));
+  CHECK(text::to_utf8(std::u16string{0xD83D, u'a'}) == replacement + "a");
+  CHECK(text::to_utf8(std::u16string{0xD83D, 0xD83D, 0xDE00}) == replacement + "\xF0\x9F\x98\x80");
+}
+
+TEST_CASE("case is folded for ASCII alone") {
+  CHECK(text::lowered("Content-TYPE \xC3\x9C") == "content-type \xC3\x9C");
+  CHECK(text::to_upper('a') == 'A');
+  CHECK(text::to_upper('{') == '{');
+  CHECK(text::to_lower('@') == '@');
+  CHECK(text::to_lower('[') == '[');
+  CHECK(text::equal_nocase("INSTALL", "install"));
+  CHECK(text::equal_nocase("", ""));
+  CHECK_FALSE(text::equal_nocase("install", "instal"));
+  CHECK_FALSE(text::equal_nocase("\xC3\x9C", "\xC3\xBC"));
+}
+
+TEST_CASE("text is trimmed, cut and joined") {
+  CHECK(text::trimmed(" \t a b\t ") == "a b");
+  CHECK(text::trimmed(" \t").empty());
+  CHECK(text::trimmed("").empty());
+  CHECK(text::split("", ',') == std::vector<std::string_view>{""});
+  CHECK(text::split("a,", ',') == std::vector<std::string_view>{"a", ""});
+  CHECK(text::split(",a,,b", ',') == std::vector<std::string_view>{"", "a", "", "b"});
+  CHECK(text::join({}, ", ").empty());
+  CHECK(text::join({"a"}, ", ") == "a");
+  CHECK(text::join({"a", "", "b"}, ", ") == "a, , b");
+  CHECK(text::starts_with("--port", "--"));
+  CHECK(text::starts_with("a", ""));
+  CHECK_FALSE(text::starts_with("-", "--"));
+}
+
+TEST_CASE("a number is digits and nothing else, up to its limit") {
+  constexpr auto top = (std::numeric_limits<std::uint64_t>::max)();
+  struct row { std::string_view s; std::uint64_t most; bool good; std::uint64_t value; };
+  const row rows[] = {
+      {"0", 9, true, 0},          {"007", 9, true, 7},           {"65535", 65535, true, 65535},
+      {"65536", 65535, false, 0}, {"100000", 65535, false, 0},   {"18446744073709551615", top, true, top},
+      {"18446744073709551616", top, false, 0},                   {"99999999999999999999999", top, false, 0},
+      {"0", 0, true, 0},          {"1", 0, false, 0},            {"3", 3, true, 3},
+      {"4", 3, false, 0},         {"9", 3, false, 0},            {"5", 7, true, 5},
+      {"", 9, false, 0},          {"-1", 9, false, 0},           {"+1", 9, false, 0},
+      {" 1", 9, false, 0},        {"1 ", 9, false, 0},           {"0x1", 99, false, 0},
+      {"1.5", 99, false, 0},      {"1e3", 9999, false, 0},       {"\xD9\xA1", 99, false, 0},
+  };
+  for (const auto& r : rows) {
+    CAPTURE(r.s);
+    CAPTURE(r.most);
+    std::uint64_t out = 4711;
+    CHECK(text::parse_number(r.s, r.most, out) == r.good);
+    CHECK(out == (r.good ? r.value : 4711));
+  }
+}
+
+TEST_CASE("the distance of two words counts changes, additions, losses and swapped neighbours") {
+  struct row { const char* a; const char* b; std::size_t distance; };
+  const row rows[] = {
+      {"", "", 0},           {"", "abc", 3},       {"abc", "", 3},        {"abc", "abc", 0},
+      {"abc", "abd", 1},     {"abc", "abcd", 1},   {"abc", "ac", 1},      {"abc", "acb", 1},
+      {"ab", "ba", 1},       {"kitten", "sitting", 3}, {"saturday", "sunday", 3}, {"instlal", "install", 1},
+      {"ca", "abc", 3},      {"flaw", "lawn", 2},
+  };
+  for (const auto& r : rows) {
+    CAPTURE(r.a);
+    CAPTURE(r.b);
+    CHECK(text::edit_distance(r.a, r.b) == r.distance);
+    CHECK(text::edit_distance(r.b, r.a) == r.distance);
+  }
+}
+
+TEST_CASE("the nearest word is the one meant, or none") {
+  const std::vector<std::string_view> verbs = {"install", "remove", "start", "stop", "status"};
+  CHECK(text::nearest("instal", verbs) == "install");
+  CHECK(text::nearest("INSTLAL", verbs) == "install");
+  CHECK(text::nearest("strat", verbs) == "start");
+  CHECK(text::nearest("sotp", verbs) == "stop");
+  CHECK(text::nearest("statsu", verbs) == "status");
+  CHECK(text::nearest("stop", verbs) == "stop");
+  CHECK(text::nearest("banana", verbs).empty());
+  CHECK(text::nearest("", verbs).empty());
+  CHECK(text::nearest("install", {}).empty());
+}
+
+TEST_CASE("a JSON string escapes what JSON wants escaped, and repairs what is no UTF-8") {
+  CHECK(text::json_quoted("") == "\"\"");
+  CHECK(text::json_quoted("a\"b\\c/") == R"("a\"b\\c/")");
+  CHECK(text::json_quoted("\n\r\t") == R"("\n\r\t")");
+  CHECK(text::json_quoted("\x01\x08\x0C\x1F"sv) == R"("\u0001\u0008\u000c\u001f")");
+  CHECK(text::json_quoted("\0"sv) == R"("\u0000")");
+  CHECK(text::json_quoted("\x7F") == "\"\x7F\"");
+  CHECK(text::json_quoted("Z\xC3\xBCrich \xF0\x9F\x98\x80") == "\"Z\xC3\xBCrich \xF0\x9F\x98\x80\"");
+  CHECK(text::json_quoted("a\xFFz") == "\"a" + replacement + "z\"");
+  CHECK(text::json_quoted("\xE2\x82") == "\"" + times(2) + "\"");
+}
