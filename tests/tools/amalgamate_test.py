@@ -220,6 +220,10 @@ class Audit(Tree):
         self.change("winsvc/config/undef.hpp", "#undef", "#undef WINSVC_JSON\n#undef")
         self.assert_breach("WINSVC_JSON", "public")
 
+    def test_a_public_macro_does_not_mean_one_that_is_taken_back(self):
+        self.change("winsvc/config/knobs.hpp", "AUTOLINK 0", "AUTOLINK WINSVC_INTERNAL")
+        self.assert_breach("winsvc/config/knobs.hpp:8", "WINSVC_AUTOLINK", "its value is WINSVC_INTERNAL")
+
     def test_taking_back_what_is_not_there_is_seen(self):
         self.change("winsvc/config/undef.hpp", "#undef", "#undef WINSVC_GONE\n#undef")
         self.assert_breach("winsvc/config/undef.hpp:4", "WINSVC_GONE", "nowhere")

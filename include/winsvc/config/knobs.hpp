@@ -26,7 +26,11 @@
 #endif
 
 #ifndef WINSVC_AUTOLINK
-  #define WINSVC_AUTOLINK WINSVC_COMPILER_MSVC
+  #if WINSVC_COMPILER_MSVC  // not its name as our value: it is gone after the include, and this is not
+    #define WINSVC_AUTOLINK 1
+  #else
+    #define WINSVC_AUTOLINK 0
+  #endif
 #endif
 
 #ifndef WINSVC_ASSERT
