@@ -123,6 +123,12 @@ TEST_CASE("text is trimmed, cut and joined") {
   CHECK(text::join({}, ", ").empty());
   CHECK(text::join({"a"}, ", ") == "a");
   CHECK(text::join({"a", "", "b"}, ", ") == "a, , b");
+  CHECK(text::cut("abc", 3) == "abc");
+  CHECK(text::cut("abc", 2) == "ab");
+  CHECK(text::cut("abc", 0).empty());
+  CHECK(text::cut("a\xC3\xBC", 2) == "a");
+  CHECK(text::cut("\xF0\x9F\x98\x80z", 4) == "\xF0\x9F\x98\x80");
+  CHECK(text::cut("\xF0\x9F\x98\x80z", 3).empty());
   CHECK(text::starts_with("--port", "--"));
   CHECK(text::starts_with("a", ""));
   CHECK_FALSE(text::starts_with("-", "--"));

@@ -36,6 +36,8 @@ namespace text {
 [[nodiscard]] bool equal_nocase(std::string_view a, std::string_view b) noexcept;
 [[nodiscard]] bool starts_with(std::string_view s, std::string_view prefix) noexcept;
 
+/// The first bytes, at most so many, without cutting a character in two.
+[[nodiscard]] std::string_view cut(std::string_view s, std::size_t most) noexcept;
 /// Without the blanks and tabs at both ends.
 [[nodiscard]] std::string_view trimmed(std::string_view s) noexcept;
 /// Cut at every `mark`; "" gives one empty piece, as "a," gives two.
@@ -143,6 +145,13 @@ inline bool equal_nocase(std::string_view a, std::string_view b) noexcept {
 
 inline bool starts_with(std::string_view s, std::string_view prefix) noexcept {
   return s.substr(0, prefix.size()) == prefix;
+}
+
+inline std::string_view cut(std::string_view s, std::size_t most) noexcept {
+  if (s.size() <= most) return s;
+  std::size_t end = most;
+  while (end > 0 && most - end < 4 && (static_cast<unsigned char>(s[end]) & 0xC0u) == 0x80u) --end;
+  return s.substr(0, end);
 }
 
 inline std::string_view trimmed(std::string_view s) noexcept {

@@ -3,9 +3,9 @@
 //   auto asked = parse_command({"install", "--port", "5001"});
 //   if (asked) asked->verb == verb::install; *asked->listen.port == 5001;
 //
-// Verbs and options are case-blind; `--opt value` and `--opt=value` are the same. A mistake is an error without
-// a code (the exit code is 2) that suggests the nearest word. No words at all is `help`, with `bare` set, so that the program can try the service
-// control manager first where there is no terminal.
+// Verbs and options are case-blind; `--opt value` and `--opt=value` are the same. A mistake is an error without a code
+// (the exit code is 2) that suggests the nearest word. No words at all is `help`, with `bare` set, so that the program
+// can try the service control manager first where there is no terminal.
 #pragma once
 
 #include <chrono>
@@ -63,9 +63,16 @@ inline const verb_row* find_verb(std::string_view word) noexcept {
   return nullptr;
 }
 
+inline bool asks_for_help(std::string_view word) noexcept {
+  for (const std::string_view spelling : {"--help", "-h", "-?", "/?"}) {
+    if (text::equal_nocase(word, spelling)) return true;
+  }
+  return false;
+}
+
 inline result<const verb_row*> verb_of(std::string_view word) {
-  if (word == "--help" || word == "-h" || word == "/?" || word == "-?") return &row(verb::help);
-  if (word == "--version") return &row(verb::version);
+  if (asks_for_help(word)) return &row(verb::help);
+  if (text::equal_nocase(word, "--version")) return &row(verb::version);
   if (const auto* found = find_verb(word)) return found;
 
   std::vector<std::string_view> known;
@@ -101,8 +108,11 @@ inline result<void> apply_option(command& into, const option_row& o, std::string
       if (!into.startup) return refuse("it is one of " + std::string(o.value));
       return {};
     case option::display_name:
+      if (const auto good = check_display_name(value); !good) {
+        return usage_error(std::string(o.word) + ": " + good.error().said, good.error().hint);
+      }
       into.display_name = std::string(value);
-      return check_display_name(value);
+      return {};
     case option::description: into.description = std::string(value); return {};
     case option::host:
       if (value.empty()) return refuse("give an address, such as 127.0.0.1 or 0.0.0.0");
@@ -139,7 +149,7 @@ inline result<command> parse_command(const std::vector<std::string>& words) {
 
   for (std::size_t i = 1; i < words.size(); ++i) {
     const std::string_view word = words[i];
-    if (word == "--help" || word == "-h" || word == "/?") {
+    if (asks_for_help(word)) {
       asked.topic = asked.verb;
       asked.verb = verb::help;
       return asked;

@@ -89,7 +89,7 @@ inline result<void> check_name(std::string_view name) {
 
 inline result<void> check_display_name(std::string_view display_name) {
   if (text::to_utf16(display_name).size() <= 256) return {};
-  return failure{error{123, "use the display name", std::string(display_name.substr(0, 40)) + "...",
+  return failure{error{123, "use the display name", std::string(text::cut(display_name, 40)) + "...",
                        "it is longer than 256 characters", "shorten it"}};
 }
 

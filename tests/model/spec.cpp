@@ -1,0 +1,114 @@
+// What is installed: names, start types, the ImagePath.
+#include "winsvc/model/spec.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace winsvc;
+using namespace winsvc::model;
+using words = std::vector<std::string>;
+
+namespace {
+
+std::string times(std::string_view s, std::size_t n) {
+  std::string out;
+  while (n-- > 0) out += s;
+  return out;
+}
+
+/// Well-formed UTF-8, whatever was cut.
+bool well_formed(const std::string& s) { return text::to_utf8(text::to_utf16(s)) == s && s.find("\xEF\xBF\xBD") == s.npos; }
+
+}  // namespace
+
+TEST_CASE("the ImagePath quotes the executable, has the word, and keeps what was given") {
+  struct row { const char* exe; listen_options listen; const char* path; };
+  const row rows[] = {
+      {"C:\\app.exe", {{}, {}}, R"("C:\app.exe" run-service)"},
+      {"C:\\My tools\\app.exe", {{}, 5001}, R"("C:\My tools\app.exe" run-service --port 5001)"},
+      {"C:\\My tools\\app.exe", {"0.0.0.0", 0}, R"("C:\My tools\app.exe" run-service --host 0.0.0.0 --port 0)"},
+      {"C:\\app.exe", {"::1", {}}, R"("C:\app.exe" run-service --host ::1)"},
+      {"C:\\app.exe", {"a b", 65535}, R"("C:\app.exe" run-service --host "a b" --port 65535)"},
+  };
+  for (const auto& r : rows) CHECK(image_path(r.exe, r.listen) == r.path);
+}
+
+TEST_CASE("an ImagePath is read back as it was meant") {
+  const std::string exe = "D:\\Z\xC3\xBCrich tools\\app.exe";
+  CHECK(split_command_line(image_path(exe, {"fe80::1%3", 80})) ==
+        words{exe, "run-service", "--host", "fe80::1%3", "--port", "80"});
+  CHECK(split_command_line(image_path(exe, {"", {}})) == words{exe, "run-service", "--host", ""});
+}
+
+TEST_CASE("where to listen: the newer word counts, the older fills the gaps") {
+  const listen_options older{"0.0.0.0", 80};
+  CHECK(*listen_options{}.over(older).host == "0.0.0.0");
+  CHECK(*listen_options{}.over(older).port == 80);
+  CHECK(*listen_options{"::1", {}}.over(older).host == "::1");
+  CHECK(*listen_options{"::1", {}}.over(older).port == 80);
+  CHECK(*listen_options{{}, 0}.over(older).port == 0);
+  CHECK_FALSE(listen_options{}.over({}).host);
+  CHECK_FALSE(listen_options{}.over({}).port);
+}
+
+TEST_CASE("a service name has 1 to 256 UTF-16 units, no slash, no control character") {
+  const std::string umlaut = "\xC3\xBC", smiley = "\xF0\x9F\x98\x80";
+  struct row { std::string name; bool good; };
+  const row rows[] = {
+      {"hello", true},
+      {"a", true},
+      {"Hello service, 2nd (beta)", true},
+      {"Z\xC3\xBCrich", true},
+      {"", false},
+      {times("a", 256), true},
+      {times("a", 257), false},
+      {times(umlaut, 256), true},
+      {times(umlaut, 257), false},
+      {times(smiley, 128), true},   // two units each
+      {times(smiley, 128) + "a", false},
+      {times(smiley, 127) + "ab", true},
+      {"a/b", false},
+      {"a\\b", false},
+      {"/", false},
+      {"a\nb", false},
+      {"a\tb", false},
+      {std::string("a\0b", 3), false},
+      {"\x1F", false},
+  };
+  for (const auto& r : rows) {
+    CAPTURE(r.name);
+    const auto checked = check_name(r.name);
+    CHECK(static_cast<bool>(checked) == r.good);
+    if (!checked) {
+      CHECK(checked.error().code == 123);
+      CHECK_FALSE(checked.error().hint.empty());
+      CHECK_FALSE(checked.error().said.empty());
+    }
+  }
+}
+
+TEST_CASE("a display name has up to 256 UTF-16 units, and a refusal does not cut a character in two") {
+  const std::string umlaut = "\xC3\xBC", smiley = "\xF0\x9F\x98\x80";
+  CHECK(check_display_name(""));
+  CHECK(check_display_name("A/B \\ service"));
+  CHECK(check_display_name(times(umlaut, 256)));
+  CHECK(check_display_name(times(smiley, 128)));
+  for (const std::string& too_long : {times("a", 257), "a" + times(umlaut, 256), times(smiley, 129), "ab" + times(smiley, 200)}) {
+    const auto checked = check_display_name(too_long);
+    REQUIRE_FALSE(checked);
+    CHECK(checked.error().code == 123);
+    CHECK(well_formed(checked.error().sentence()));
+  }
+}
+
+TEST_CASE("start types are read case-blind, by their name or in full") {
+  struct row { const char* s; std::optional<startup> value; };
+  const row rows[] = {
+      {"auto", startup::automatic},  {"AUTO", startup::automatic}, {"automatic", startup::automatic},
+      {"delayed", startup::delayed}, {"Manual", startup::manual},  {"disabled", startup::disabled},
+      {"", {}},                      {"boot", {}},                 {"auto ", {}},
+  };
+  for (const auto& r : rows) CHECK(parse_startup(r.s) == r.value);
+  for (const startup s : {startup::automatic, startup::delayed, startup::manual, startup::disabled}) {
+    CHECK(parse_startup(name(s)) == s);
+  }
+}

@@ -1,0 +1,82 @@
+// What a running service leaves for `status`.
+#include "winsvc/model/state_file.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace winsvc::model;
+
+namespace {
+bool same(const service_state& a, const service_state& b) {
+  return a.pid == b.pid && a.url == b.url && a.since == b.since && a.failure == b.failure;
+}
+
+const service_state states[] = {
+    {},
+    {1234, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z", ""},
+    {4294967295u, "http://[::1]:80", "2026-01-31T08:05:09.250Z", "listen on '127.0.0.1:80': the port is taken (10048)"},
+    {1, "", "", "quotes \" and \\ slashes / and } braces { , : \n\r\t and \x01\x1F, Z\xC3\xBCrich \xF0\x9F\x98\x80"},
+    {1, "}", "\"}", "\\"},
+};
+}  // namespace
+
+TEST_CASE("a state is read as it was written") {
+  for (const auto& s : states) {
+    CAPTURE(to_text(s));
+    const auto read = parse_service_state(to_text(s));
+    REQUIRE(read);
+    CHECK(same(*read, s));
+  }
+}
+
+TEST_CASE("the file is the JSON that its page shows, on one line") {
+  CHECK(to_text({1234, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z", ""}) ==
+        "{\"pid\":1234,\"url\":\"http://127.0.0.1:5001\",\"since\":\"2026-01-31T08:05:09.250Z\",\"failure\":\"\"}\n");
+}
+
+TEST_CASE("a file torn at any byte is no file") {
+  for (const auto& s : states) {
+    const std::string whole = to_text(s);
+    for (std::size_t length = 0; length < whole.size(); ++length) {
+      CAPTURE(length);
+      const auto read = parse_service_state(whole.substr(0, length));
+      if (length == whole.size() - 1) {  // only the line end is missing
+        REQUIRE(read);
+        CHECK(same(*read, s));
+      } else {
+        CHECK_FALSE(read);
+      }
+    }
+  }
+}
+
+TEST_CASE("a file of which one byte was zeroed or lost says nothing wrong about the process") {
+  const std::string whole = to_text(states[1]);
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    std::string zeroed = whole, lost = whole;
+    zeroed[at] = '\0';
+    lost.erase(at, 1);
+    static_cast<void>(parse_service_state(zeroed));  // whatever it is, it must not read beyond the end
+    static_cast<void>(parse_service_state(lost));
+  }
+  CHECK_FALSE(parse_service_state(std::string(whole.size(), '\0')));
+}
+
+TEST_CASE("names that are not known are passed over, in any order") {
+  const auto read = parse_service_state(R"({"later":"x","url":"u","count":7,"pid":5,"since":"s","failure":"f"})");
+  REQUIRE(read);
+  CHECK(same(*read, {5, "u", "s", "f"}));
+  CHECK(parse_service_state("{}"));
+}
+
+TEST_CASE("anything else is nothing") {
+  const char* const rows[] = {
+      "", "\n", "{", "}", "[]", "null", "{\"pid\"}", "{\"pid\":}", "{\"pid\":-1}", "{\"pid\":1.5}", "{\"pid\":4294967296}",
+      "{\"pid\":\"}", "{\"pid\":1,}", "{,\"pid\":1}", "{\"pid\":1 \"url\":\"\"}", "{pid:1}", "{\"url\":\"a\nb}", "{\"url\":\"\\x\"}",
+      "{\"url\":\"\\u12\"}", "{\"url\":\"\\u1234\"}", "{\"url\":\"\\u00G0\"}", "{\"url\":\"a\"}}", "{\"url\":\"a\"\"b\"}", "{{}}",
+      "{\"url\":[\"a\"]}", "{\"url\":\"a\"} x",
+  };
+  for (const char* s : rows) {
+    CAPTURE(s);
+    CHECK_FALSE(parse_service_state(s));
+  }
+}

@@ -1,0 +1,80 @@
+// The two tables of the command line, and the help that is made of them.
+#include "winsvc/model/verbs.hpp"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+using namespace winsvc;
+using namespace winsvc::model;
+
+namespace {
+bool holds(const std::string& s, std::string_view part) { return s.find(part) != std::string::npos; }
+}  // namespace
+
+TEST_CASE("every verb is in the table once, under words that no other has") {
+  std::set<std::string> words;
+  std::set<verb> ids;
+  for (const auto& r : verb_table) {
+    CAPTURE(r.word);
+    CHECK(ids.insert(r.id).second);
+    CHECK(words.insert(std::string(r.word)).second);
+    if (!r.also.empty()) CHECK(words.insert(std::string(r.also)).second);
+    CHECK(text::lowered(r.word) == r.word);
+    CHECK(&row(r.id) == &r);
+  }
+  for (const verb v : {verb::help, verb::version, verb::install, verb::remove, verb::start, verb::stop, verb::restart,
+                       verb::status, verb::debug, verb::routes, verb::run_service}) {
+    CHECK(ids.count(v) == 1);
+  }
+}
+
+TEST_CASE("every option is in the table once, has a verb that takes it, and words for it") {
+  std::set<std::string> words;
+  std::uint32_t every_verb = 0;
+  for (const auto& r : verb_table) every_verb |= bit(r.id);
+  for (const auto& o : option_table) {
+    CAPTURE(o.word);
+    CHECK(words.insert(std::string(o.word)).second);
+    CHECK(o.word.substr(0, 2) == "--");
+    CHECK(text::lowered(o.word) == o.word);
+    CHECK(o.verbs != 0);
+    CHECK((o.verbs & ~every_verb) == 0);
+    CHECK_FALSE(o.summary.empty());
+    CHECK(o.summary.back() != '.');
+  }
+}
+
+TEST_CASE("the help of a verb has its options and no other's") {
+  for (const auto& r : verb_table) {
+    const std::string help = help_text("app", r.id);
+    CAPTURE(help);
+    CHECK(help.rfind("usage: app " + std::string(r.word), 0) == 0);
+    CHECK(help.back() == '\n');
+    for (const auto& o : option_table) {
+      const bool taken = (o.verbs & bit(r.id)) != 0;
+      CHECK(holds(help, "  " + std::string(o.word) + (o.value.empty() ? "\n" : " " + std::string(o.value) + "\n")) == taken);
+      if (taken) CHECK(holds(help, o.summary));
+    }
+    if (!r.details.empty()) CHECK(holds(help, r.details));
+  }
+}
+
+TEST_CASE("the help screen has every verb that a person may use, with its line, and what the app says of itself") {
+  const std::string help = help_text("app", "Hello service");
+  CHECK(help.rfind("Hello service\n", 0) == 0);
+  for (const auto& r : verb_table) {
+    CAPTURE(r.word);
+    const bool shown = !r.summary.empty();
+    CHECK(holds(help, "\n  " + std::string(r.word) + " ") == shown);
+    if (shown) CHECK(holds(help, r.summary));
+  }
+  CHECK(holds(help, "app help VERB"));
+  CHECK(help_text("app", "").rfind("usage: app", 0) == 0);
+}
+
+TEST_CASE("help fits a terminal of 120 columns") {
+  std::string all = help_text("app", "");
+  for (const auto& r : verb_table) all += help_text("app", r.id);
+  for (const auto line : text::split(all, '\n')) CHECK(line.size() <= 120);
+}
