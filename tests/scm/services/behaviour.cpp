@@ -1,0 +1,69 @@
+// One program for all of tests/scm: what it does beyond serving is in its own file name, because a service has no other
+// place that is known before it starts. Copied as `throws.exe` it is the service 'throws', and throws.
+#include <winsvc.hpp>
+
+#include <chrono>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include <windows.h>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+std::filesystem::path executable() {
+  wchar_t path[1024] = {};
+  ::GetModuleFileNameW(nullptr, path, 1023);
+  return path;
+}
+
+const std::string stem = executable().stem().u8string();
+
+bool is(const char* word) { return stem.find(word) != std::string::npos; }
+
+}  // namespace
+
+void App(winsvc::service& svc) {
+  svc.name(stem).listen("127.0.0.1", 0);
+
+  svc.get("/", [] { return "hello from " + stem; });
+  svc.get("/folder", [] { return std::filesystem::current_path().u8string(); });
+  svc.get("/slow", [] {
+    std::this_thread::sleep_for(2s);
+    return std::string(100'000, 'x') + " and that is all";
+  });
+  svc.get("/longer", [] {
+    std::this_thread::sleep_for(4s);
+    return "too late";
+  });
+
+  svc.on_start([&svc] {
+    svc.log().info("first hook");
+    return [&svc] { svc.log().info("first hook undone"); };
+  });
+  svc.on_stop([&svc] { svc.log().info("stop hook"); });
+  svc.on_start([&svc](winsvc::start_context& start) {
+    std::string words;
+    for (const auto& word : start.arguments()) words += " [" + word + "]";
+    svc.log().info("second hook" + words);
+    if (is("steps")) {
+      for (unsigned step = 1; step <= 4; ++step) {
+        std::this_thread::sleep_for(250ms);
+        start.progress("laying the table", step, 4);
+      }
+    }
+    if (is("throws")) throw std::runtime_error("the cupboard is bare");
+    return [&svc] { svc.log().info("second hook undone"); };
+  });
+
+  if (is("worker")) {
+    svc.worker("cook", [](winsvc::stop_token stop) {
+      if (!stop.wait_for(200ms)) throw std::runtime_error("the soup is cold");
+    });
+  }
+  if (is("stuck")) svc.stop_limit(500ms);
+}
+WINSVC_MAIN(App)

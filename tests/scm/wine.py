@@ -1,0 +1,255 @@
+"""A Windows of Wine's with a real service manager, for the tests beside this file.
+
+  class install(wine.Case):
+      def test_something(self):
+          service = self.service("plain")             # a program of its own, removed at the end
+          self.succeeds(service.run("install"))
+          self.assertEqual(service.status()["state"], "stopped")
+
+One machine is booted for all tests, and ended with the last of them. It is started by a command with WINEDEBUG set, so
+that every status that a service reports is in the machine's trace: `service.statuses()` reads it. A test fails when any
+of its commands or services crashed, whatever else it looked at.
+"""
+
+import atexit
+import collections
+import contextlib
+import functools
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.parse
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))
+
+import kit                                              # noqa: E402
+
+FOLDER = kit.BUILD / "test" / "scm"
+PROGRAMS = FOLDER / "run"                               # every copy of the program, and nothing else, runs from here
+CRASH = re.compile(r"unhandled (exception|page fault)|terminate called|assertion fail", re.IGNORECASE)
+
+STOPPED, START_PENDING, STOP_PENDING, RUNNING = 1, 2, 3, 4
+ACCEPT_STOP, ACCEPT_SHUTDOWN = 1, 4
+
+Answer = collections.namedtuple("Answer", "code out err took")      # of a command
+Response = collections.namedtuple("Response", "status headers body")
+Status = collections.namedtuple("Status", "at state accepted exit_code specific checkpoint hint")
+
+
+def load():
+    """How many times longer than alone things may take: this machine may have other work."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def eventually(holds, seconds=10.0):
+    """Looks until it holds; what it was in the end."""
+    until = time.monotonic() + seconds * load()
+    while not (seen := holds()) and time.monotonic() < until:
+        time.sleep(0.02)
+    return seen
+
+
+@functools.cache
+def program():
+    """The test program, built once: against the single header when that is what include/ says."""
+    fresh = subprocess.run([kit.ROOT / "tools" / "amalgamate", "--check"], capture_output=True).returncode == 0
+    ours = kit.ROOT / ("single_include" if fresh else "include")
+    ninja = kit.Ninja("scm")
+    compiler = [kit.MINGW, *kit.STANDARD, "-O1", *kit.WARNINGS, f"-I{ours}", *kit.library_includes()]
+    built = ninja.compile("behaviour.o", kit.ROOT / "tests/scm/services/behaviour.cpp", compiler)
+    exe = ninja.link("behaviour.exe", [built], ([kit.MINGW], kit.WINDOWS_LIBRARIES))
+    good, said = ninja.build()
+    if not good:
+        raise RuntimeError("the test program does not build:\n" + said)
+    return exe
+
+
+@functools.cache
+def machine():
+    return Machine()
+
+
+class Machine:
+    def __init__(self):
+        exe = program()
+        shutil.rmtree(PROGRAMS, ignore_errors=True)
+        PROGRAMS.mkdir(parents=True)
+        self.exe = exe
+        self.trace_path = FOLDER / "trace.log"
+        self.trace_path.write_bytes(b"")
+        life = contextlib.ExitStack()
+        atexit.register(life.close)
+        self.environment = life.enter_context(kit.wine_prefix("scm"))
+        self.prefix = pathlib.Path(self.environment["WINEPREFIX"])
+        life.callback(self.halt)
+        self.boot()
+        # The service manager reads it when it starts: 10 s for a process to appear is little on a machine at work.
+        self.wine("reg", "add", r"HKLM\System\CurrentControlSet\Control", "/v", "ServicesPipeTimeout", "/d", "60000", "/f")
+        self.halt()
+        self.boot()
+
+    def boot(self):
+        """Starts the service manager, and with it what starts automatically."""
+        traced = dict(self.environment, WINEDEBUG="-all,+timestamp,+pid,+service,+eventlog")
+        with open(self.trace_path, "ab") as trace:
+            for command in (["wineserver", "-p300"], ["wine", "cmd", "/c", "exit"]):
+                subprocess.run(command, env=traced, stdin=subprocess.DEVNULL, stdout=trace, stderr=trace, timeout=120, check=True)
+
+    def halt(self):
+        for option in ("-k", "-w"):
+            subprocess.run(["wineserver", option], env=self.environment, timeout=60,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def wine(self, *command, timeout=90):
+        # Files, not pipes: whatever a command leaves running would hold a pipe open.
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            began = time.monotonic()
+            code = subprocess.run(["wine", *map(str, command)], env=self.environment, cwd=FOLDER, stdin=subprocess.DEVNULL,
+                                  stdout=out, stderr=err, timeout=timeout).returncode
+            took = time.monotonic() - began
+            texts = []
+            for stream in (out, err):
+                stream.seek(0)
+                texts.append(stream.read().decode("utf-8", "replace").replace("\r\n", "\n"))
+        return Answer(code, *texts, took)
+
+    def trace(self, since=0):
+        with open(self.trace_path, "rb") as file:
+            file.seek(since)
+            return file.read().decode("utf-8", "replace")
+
+    def registry(self, key):
+        """The values of a key as {name: text or number}; None if there is no such key."""
+        path = FOLDER / "key.reg"
+        path.unlink(missing_ok=True)
+        if self.wine("reg", "export", "HKEY_LOCAL_MACHINE\\" + key, path.name, "/y").code != 0:
+            return None
+        values = {}
+        body = path.read_text(encoding="utf-16").split("\n\n")[1]           # the key itself, without its sub-keys
+        for name, value in re.findall(r'^"((?:[^"\\]|\\.)*)"=(.*)$', body.replace("\\\n", ""), re.MULTILINE):
+            values[name] = registry_value(value)
+        return values
+
+
+def registry_value(written):
+    """A value as `reg export` writes it: "text", dword:0000001f, hex(2):25,00,00,00."""
+    if written.startswith("dword:"):
+        return int(written[6:], 16)
+    if written.startswith("hex"):
+        data = bytes(int(pair, 16) for pair in re.findall(r"[0-9a-f]{2}(?=,|\s|$)", written.split(":", 1)[1]))
+        return data.decode("utf-16-le").rstrip("\0")
+    return re.sub(r"\\(.)", r"\1", written[1:-1])
+
+
+def processes():
+    """{Unix pid: command line} of every program of ours that runs, services and others. What has ended is not counted."""
+    found = {}
+    where = "\\" + str(PROGRAMS.relative_to("/")).replace("/", "\\") + "\\"
+    for entry in pathlib.Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace") if entry.name.isdigit() else ""
+            if where in line.replace("/", "\\") and "\nState:\tZ" not in (entry / "status").read_text():
+                found[int(entry.name)] = line.strip()
+    return found
+
+
+def get(connection, path="/"):
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    return Response(answer.status, answer.headers, answer.read().decode())
+
+
+class Service:
+    """One service: a copy of the test program, by whose name it is called and behaves."""
+
+    def __init__(self, box, name, folder=""):
+        self.box, self.name = box, name
+        self.exe = PROGRAMS / folder / (name + ".exe")
+        self.exe.parent.mkdir(parents=True, exist_ok=True)
+        self.exe.unlink(missing_ok=True)
+        os.link(box.exe, self.exe)
+        self.windows_path = "Z:" + str(self.exe).replace("/", "\\")
+        self.key = "System\\CurrentControlSet\\Services\\" + name
+        self.source_key = "System\\CurrentControlSet\\Services\\EventLog\\Application\\" + name
+
+    def run(self, *words):
+        return self.box.wine(self.exe, *words)
+
+    def status(self):
+        return json.loads(self.run("status", "--json").out)
+
+    def connection(self):
+        """To where `status` says that it listens."""
+        address = urllib.parse.urlsplit(self.status()["url"])
+        return http.client.HTTPConnection(address.hostname, address.port, timeout=30)
+
+    def get(self, path="/"):
+        with contextlib.closing(self.connection()) as connection:
+            return get(connection, path)
+
+    def unix_pids(self):
+        """Of its service process, not of its verbs."""
+        return [pid for pid, line in processes().items() if f"\\{self.name}.exe" in line and "run-service" in line]
+
+    def log(self):
+        path = self.box.prefix / "drive_c/ProgramData" / self.name / "logs" / (self.name + ".log")
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def statuses(self, pid, since=0):
+        """What the process of that Windows pid told the service manager, in order."""
+        fields = r"\S+ 0x10 (\S+) (\S+) (\S+) (\S+) (\S+) (\S+)$"
+        lines = re.findall(rf"^ *([\d.]+):{pid:04x}:[0-9a-f]+:trace:service:SetServiceStatus {fields}", self.box.trace(since), re.MULTILINE)
+        return [Status(float(at), *(int(number, 16) for number in numbers)) for at, *numbers in lines]
+
+
+class Case(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.box = machine()
+        self.trace_start = self.box.trace_path.stat().st_size
+        self.addCleanup(self.nothing_crashed)           # the last of the clean-ups
+        self.addCleanup(self.nothing_is_left)
+
+    def service(self, name, folder=""):
+        service = Service(self.box, name, folder)
+        self.addCleanup(service.run, "remove", "--wait", "30")
+        return service
+
+    def installed(self, name, *options, folder=""):
+        service = self.service(name, folder)
+        self.succeeds(service.run("install", *options))
+        return service
+
+    def started(self, name, *options, folder=""):
+        service = self.installed(name, *options, folder=folder)
+        self.succeeds(service.run("start"))
+        return service
+
+    def succeeds(self, answer):
+        self.assertEqual(answer.code, 0, answer)
+        self.assertEqual(answer.err, "")
+        return answer
+
+    def fails(self, answer, *words):
+        """With a sentence on the error stream in which all the words are."""
+        self.assertNotEqual(answer.code, 0, answer)
+        self.assertEqual(len(answer.err.splitlines()), 1, answer.err)
+        for word in words:
+            self.assertIn(str(word), answer.err)
+        return answer
+
+    def nothing_crashed(self):
+        found = [line for line in self.box.trace(self.trace_start).split("\n") if CRASH.search(line)]
+        self.assertEqual(found, [])
+
+    def nothing_is_left(self):
+        self.assertTrue(eventually(lambda: not processes()), processes())
