@@ -28,7 +28,7 @@ TEST_CASE("a duration is numbers with units, and a bare number is seconds") {
 TEST_CASE("anything else is no duration") {
   const char* const rows[] = {
       "",      " ",    "s",    "ms",    "-1",  "-1s", "+1s",  "1.5s", "1,5s", "5 m", "5x",  "5sec", "5min", "1s 2m",
-      "1 2",   "0x10", "1e3",  "s5",    "5s-", "5\n", "\xC2\xA0" "5s", "1w",   "1y",  "inf", "forever",
+      "1 2",   "0x10", "1e3",  "s5",    "5s-", "5\n", ("\xC2\xA0" "5s"), "1w",   "1y",  "inf", "forever",
   };
   for (const char* s : rows) {
     CAPTURE(s);

@@ -85,8 +85,8 @@ def write(path, text):
 
 
 def said_about(output, out):
-    """Ninja's words about one output: from its FAILED line to the next step, as much as one reads."""
-    found = re.search(r"FAILED: " + re.escape(str(out)) + r".*?(?=\n\[\d+/|\nninja: |\Z)", output, re.DOTALL)
+    """Ninja's words about one output: from its FAILED line to the next one, as much as one reads."""
+    found = re.search(r"FAILED: " + re.escape(str(out)) + r".*?(?=\nFAILED: |\nninja: |\Z)", output, re.DOTALL)
     return "\n".join(found.group().split("\n")[:24]) if found else "what it needs was not built"
 
 
