@@ -137,11 +137,11 @@ words cut_by_windows(const std::string& line) {
   using cut = wchar_t**(WINAPI*)(const wchar_t*, int*);
   static const auto function = reinterpret_cast<cut>(reinterpret_cast<void*>(
       ::GetProcAddress(::LoadLibraryW(L"shell32.dll"), "CommandLineToArgvW")));
-  REQUIRE(function != nullptr);
+  REQUIRE((function != nullptr));
 
   int count = 0;
   wchar_t** const pieces = function(std::wstring(line.begin(), line.end()).c_str(), &count);
-  REQUIRE(pieces != nullptr);
+  REQUIRE((pieces != nullptr));
   words out;
   for (int i = 0; i < count; ++i) {
     std::string piece;

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 
 namespace winsvc {
@@ -29,11 +30,15 @@ void report_event(const std::string& source, event_level level, std::uint32_t id
 /// behind it. Cut to 31,839 characters, the most that ReportEvent takes.
 [[nodiscard]] inline std::string event_text(std::string_view text) {
   constexpr std::size_t most = 31'839;
+  const auto begins_insertion = [](char c) {
+    return winsvc::text::is_digit(c) || c == '%' || c == '!' || (winsvc::text::to_lower(c) >= 'a' && winsvc::text::to_lower(c) <= 'z');
+  };
   std::string out;
-  for (std::size_t i = 0; i < text.size() && out.size() + 2 < most; ++i) {
+  for (std::size_t i = 0; i < text.size() && out.size() <= most; ++i) {
     out += text[i];
-    if (text[i] == '%' && i + 1 < text.size() && text[i + 1] != ' ') out += ' ';
+    if (text[i] == '%' && i + 1 < text.size() && begins_insertion(text[i + 1])) out += ' ';
   }
+  out.resize(winsvc::text::cut(out, most).size());
   return out;
 }
 

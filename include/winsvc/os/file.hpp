@@ -31,9 +31,11 @@ class append_file {
   append_file() = default;
   append_file(append_file&& other) noexcept : native_(std::exchange(other.native_, -1)), size_(other.size_) {}
   append_file& operator=(append_file&& other) noexcept {
-    close();
-    native_ = std::exchange(other.native_, -1);
-    size_ = other.size_;
+    if (this != &other) {
+      close();
+      native_ = std::exchange(other.native_, -1);
+      size_ = other.size_;
+    }
     return *this;
   }
   ~append_file() { close(); }

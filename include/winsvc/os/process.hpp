@@ -17,11 +17,13 @@ namespace os {
 
 /// The running executable, absolute. GetModuleFileNameW with a buffer that grows; /proc/self/exe.
 [[nodiscard]] std::string executable_path();
-/// Everything before the last separator, without it; "." when there is none.
+/// Everything before the last separator, without it; "." when there is none. A root keeps its separator: `C:` alone would
+/// be whatever folder is current on that drive.
 [[nodiscard]] inline std::string folder_of(std::string_view path) {
   const auto slash = path.find_last_of("/\\");
   if (slash == std::string_view::npos) return ".";
-  return std::string(path.substr(0, slash == 0 ? 1 : slash));
+  const bool root = slash == 0 || (slash == 2 && path[1] == ':');
+  return std::string(path.substr(0, root ? slash + 1 : slash));
 }
 /// The last component without `.exe`: what a person types.
 [[nodiscard]] inline std::string program_name(std::string_view path) {

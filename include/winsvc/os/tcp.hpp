@@ -36,9 +36,10 @@ inline void set_option(socket_type s, int level, int name, int value) noexcept {
   entry.events = events;
   const auto until = std::chrono::steady_clock::now() + limit;
   for (auto left = limit;;) {
-    const int ready = poll_any(&entry, 1, static_cast<int>((std::min)(left, std::chrono::milliseconds(3'600'000)).count()));
+    const int ready = poll_any(&entry, 1, static_cast<int>((std::min)(left, longest_poll).count()));
     if (ready > 0) return true;
     if (ready < 0 && !would_block(last_error())) return true;
+    if (shut_down_by_us(s)) return true;
     left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
     if (left.count() <= 0) return false;
   }
@@ -112,6 +113,8 @@ inline sys_result<tcp_socket> tcp_socket::connect(const endpoint& to, std::chron
   calls::set_nonblocking(s);
   calls::set_option(s, IPPROTO_TCP, TCP_NODELAY, 1);
   if (::connect(s, reinterpret_cast<const sockaddr*>(&address), static_cast<calls::length_type>(length)) == 0) return client;
+  // Anything but "under way" is final: a poll would find such a socket ready and without an error.
+  if (const auto code = calls::last_error(); !calls::connecting(code)) return sys_failure(code);
   if (!calls::wait_ready(s, POLLOUT, limit)) return sys_failure(model::code::timeout);
 
   int failed = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -26,6 +27,8 @@ inline void start_up() noexcept {}
 [[nodiscard]] inline bool would_block(std::uint32_t code) noexcept {
   return code == EAGAIN || code == EWOULDBLOCK || code == EINTR;
 }
+/// What connect says of a non-blocking socket that has begun to.
+[[nodiscard]] inline bool connecting(std::uint32_t code) noexcept { return code == EINPROGRESS || code == EINTR; }
 /// The faults a person meets, under the numbers that the table of explanations has.
 [[nodiscard]] inline std::uint32_t neutral(std::uint32_t code) noexcept {
   switch (code) {
@@ -39,6 +42,9 @@ inline void start_up() noexcept {}
 inline int close(socket_type s) noexcept { return ::close(s); }
 inline int poll_any(pollfd* fds, std::size_t count, int ms) noexcept { return ::poll(fds, static_cast<nfds_t>(count), ms); }
 using poll_entry = pollfd;
+/// poll() wakes when another thread shuts the socket down, so it may wait as long as it is told.
+inline constexpr std::chrono::milliseconds longest_poll{3'600'000};
+[[nodiscard]] inline bool shut_down_by_us(socket_type) noexcept { return false; }
 #ifdef MSG_NOSIGNAL
 inline constexpr int send_flags = MSG_NOSIGNAL;  // a peer that went away is a code, not a SIGPIPE
 #else

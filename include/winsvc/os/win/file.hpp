@@ -80,7 +80,10 @@ inline sys_result<void> replace_file(const std::string& path, std::string_view c
 
 inline sys_result<void> make_folders(const std::string& path) {
   const DWORD attributes = ::GetFileAttributesW(wide_path(path).c_str());
-  if (attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0) return {};
+  if (attributes != INVALID_FILE_ATTRIBUTES) {
+    if ((attributes & FILE_ATTRIBUTE_DIRECTORY) != 0) return {};
+    return sys_failure(ERROR_ALREADY_EXISTS);  // a file is in its place
+  }
   const auto slash = path.find_last_of("/\\");
   if (slash != std::string::npos && slash > 2) {
     if (auto parent = make_folders(path.substr(0, slash)); !parent) return parent;

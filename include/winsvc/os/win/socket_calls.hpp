@@ -1,6 +1,7 @@
 // What differs between Windows' sockets and POSIX', for os/tcp.hpp: names of calls, codes, options.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -32,11 +33,19 @@ inline void start_up() noexcept {
 }
 [[nodiscard]] inline std::uint32_t last_error() noexcept { return static_cast<std::uint32_t>(::WSAGetLastError()); }
 [[nodiscard]] inline bool would_block(std::uint32_t code) noexcept { return code == WSAEWOULDBLOCK; }
+/// What connect says of a non-blocking socket that has begun to.
+[[nodiscard]] inline bool connecting(std::uint32_t code) noexcept { return code == WSAEWOULDBLOCK; }
 [[nodiscard]] inline std::uint32_t neutral(std::uint32_t code) noexcept { return code; }
 [[nodiscard]] inline std::uint32_t resolve_error(int code) noexcept { return static_cast<std::uint32_t>(code); }
 inline int close(socket_type s) noexcept { return ::closesocket(s); }
 inline int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept { return ::WSAPoll(fds, static_cast<ULONG>(count), ms); }
 using poll_entry = WSAPOLLFD;
+/// WSAPoll may sleep on when another thread shuts the socket down (it does under Wine 8), so it is asked in between.
+inline constexpr std::chrono::milliseconds longest_poll{100};
+[[nodiscard]] inline bool shut_down_by_us(socket_type s) noexcept {
+  char one = 0;
+  return ::recv(s, &one, 1, MSG_PEEK) < 0 && ::WSAGetLastError() == WSAESHUTDOWN;
+}
 inline constexpr int send_flags = 0;
 inline constexpr int both_ways = SD_BOTH, sending = SD_SEND;
 
