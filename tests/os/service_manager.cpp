@@ -43,7 +43,8 @@ TEST_CASE("a handle is closed once, by its last owner") {
     third = std::move(second);
     CHECK(scm.closed == closed{&b});
     CHECK(third.get() == &a);
-    third = std::move(third);
+    auto& same = third;
+    third = std::move(same);
     CHECK(third.get() == &a);
   }
   CHECK(scm.closed == closed{&b, &a});

@@ -31,7 +31,8 @@ void report_event(const std::string& source, event_level level, std::uint32_t id
 [[nodiscard]] inline std::string event_text(std::string_view text) {
   constexpr std::size_t most = 31'839;
   const auto begins_insertion = [](char c) {
-    return winsvc::text::is_digit(c) || c == '%' || c == '!' || (winsvc::text::to_lower(c) >= 'a' && winsvc::text::to_lower(c) <= 'z');
+    const char low = winsvc::text::to_lower(c);
+    return (low >= 'a' && low <= 'z') || winsvc::text::is_digit(c) || c == '%' || c == '!';
   };
   std::string out;
   for (std::size_t i = 0; i < text.size() && out.size() <= most; ++i) {
