@@ -135,14 +135,14 @@ inline connection::next connection::serve_one() {
   const wire::head& head = got.value;
 
   exchange_stream stream(wire_, buffer_, head, wire::canonical_head(head, httplib_decodes_headers), bounds_);
-  exchange x(head, stream, server_.next_id());
+  exchange x(head, stream, server_.next_id(), shared_.draining);
   if (head.path == "*") {
     x.match.what = route::outcome::method_not_allowed;
     x.match.allowed = server_.routes().routes().all_methods();
   } else {
     x.match = server_.routes().routes().match(head.verb, head.path);
   }
-  x.closing = !head.keep_alive || shared_.draining.load();
+  x.closing = !head.keep_alive;
   const bool alive = server_.process(x, peer_, local_);
 
   if (stream.sent() > 0) {

@@ -198,7 +198,8 @@ inline void core::before_write(exchange& x, const request& req, response& res) {
     res.headers.erase("Transfer-Encoding");
     x.closing = true;
   }
-  if (x.closed || (!x.stream.body_done() && x.stream.body_fault() != 0)) x.closing = true;
+  // Looked at now and not when the request came: the drain may have begun while the handler ran.
+  if (x.draining.load() || x.closed || (!x.stream.body_done() && x.stream.body_fault() != 0)) x.closing = true;
   if (res.content_provider_) x.stream.unbuffered();
 
   const bool bodiless = res.status == 204 || res.status == 304;

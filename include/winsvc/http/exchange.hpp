@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -203,10 +204,12 @@ class exchange_stream final : public httplib::Stream {
 
 /// What the hooks around one handler share.
 struct exchange {
-  exchange(const wire::head& h, exchange_stream& s, std::string request_id) : head(h), stream(s), id(std::move(request_id)) {}
+  exchange(const wire::head& h, exchange_stream& s, std::string request_id, const std::atomic<bool>& drains)
+      : head(h), stream(s), draining(drains), id(std::move(request_id)) {}
 
   const wire::head& head;
   exchange_stream& stream;
+  const std::atomic<bool>& draining;  ///< may become true while the handler runs
   route::match_result match;
   std::string id;            ///< of the request, in the log and in a 500
   bool closing = false;      ///< the connection ends with this answer
