@@ -262,10 +262,13 @@ inline result<void> manager::stop_and_wait(raw_handle service, std::chrono::mill
     const auto asked = around_.scm.control_service(service, static_cast<std::uint32_t>(model::control::stop));
     if (asked) break;
     if (asked.error() == model::code::service_not_active) return {};
-    if (asked.error() != model::code::service_cannot_accept_control) return failed(doing, asked.error());
+    const auto now = around_.scm.query_status(service);
+    // Windows says 1061 of a service between two states, Wine 1052, which is also what one says that never takes a stop.
+    const bool between = asked.error() == model::code::service_cannot_accept_control ||
+                         (asked.error() == model::code::invalid_service_control && now && model::is_pending(now->status.current));
+    if (!between) return failed(doing, asked.error());
 
     // It is starting, or stopping already. Let it get there; a start is then asked again.
-    const auto now = around_.scm.query_status(service);
     if (now && now->status.current == model::state::stop_pending) break;
     if (around_.time.now() >= until) return failed(doing, asked.error());
     around_.time.sleep(std::chrono::milliseconds(50));
