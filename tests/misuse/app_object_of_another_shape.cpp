@@ -1,0 +1,8 @@
+// expect: winsvc: App is a function void(winsvc::service&), a global callable object of that shape, or a type with a constructor that takes winsvc::service&
+#include <winsvc.hpp>
+
+struct describer {
+  void operator()(int) const {}
+};
+describer App;
+WINSVC_MAIN(App)

@@ -1,0 +1,6 @@
+// expect: winsvc: a handler takes const request&, response&, path parameters (integers, double, std::string) and body<T>, by value or const reference
+#include <winsvc.hpp>
+
+void App(winsvc::service& svc) {
+  svc.get("/users/{id}", [](int& id) { return std::to_string(++id); });
+}
