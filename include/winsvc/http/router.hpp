@@ -67,7 +67,12 @@ inline void router::add(route::method verb, std::string_view pattern, std::uniqu
   if (frozen_) {
     throw setup_error("route " + what() + ": the service has started; register routes in the app, not in a handler or hook");
   }
-  const auto names = route::parse_pattern(pattern).names.size();
+  std::size_t names = 0;
+  try {
+    names = route::parse_pattern(pattern).names.size();
+  } catch (const setup_error& e) {  // it knows the pattern, not where that was written
+    throw setup_error("route " + std::string(route::name(verb)) + " (" + where.text() + "): " + e.what());
+  }
   const bool reads_them_itself = shape.parameters == 0 && shape.takes_request;
   if (names != shape.parameters && !reads_them_itself) {
     throw setup_error("route " + what() + ": the pattern has " + std::to_string(names) + " parameter" + (names == 1 ? "" : "s") +

@@ -1,0 +1,160 @@
+// What is refused at registration, and what a handler is told of its route.
+#include <winsvc/testing.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using winsvc::request;
+using winsvc::service;
+using winsvc::setup_error;
+using winsvc::testing::client;
+
+namespace {
+
+winsvc::source at(int line) { return {"src/app.cpp", line}; }
+
+template <class App>
+std::string complaint(App app) {
+  try {
+    client c(app);
+  } catch (const setup_error& e) {
+    return e.what();
+  }
+  return "accepted";
+}
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a handler that takes another number of parameters than its pattern has is refused with both numbers") {
+  const auto one_none = complaint([](service& svc) { svc.get("/users/{id}", [] { return ""; }, at(12)); });
+  const auto two_one = complaint([](service& svc) { svc.get("/{a}/{b}", [](int) { return ""; }, at(13)); });
+  const auto none_one = complaint([](service& svc) { svc.get("/", [](std::string) { return ""; }, at(14)); });
+
+  CHECK(one_none == "route GET /users/{id} (app.cpp:12): the pattern has 1 parameter, the handler takes 0");
+  CHECK(two_one == "route GET /{a}/{b} (app.cpp:13): the pattern has 2 parameters, the handler takes 1");
+  CHECK(none_one == "route GET / (app.cpp:14): the pattern has 0 parameters, the handler takes 1");
+}
+
+TEST_CASE("a duplicate or a conflict names both routes, both source lines and a path that both match") {
+  const auto same = complaint([](service& svc) {
+    svc.get("/users/{id}", [](int) { return ""; }, at(10)).get("/users/{name}", [](std::string) { return ""; }, at(20));
+  });
+  const auto crossing = complaint([](service& svc) {
+    svc.get("/a/{x}", [](int) { return ""; }, at(10)).get("/{y}/b", [](std::string) { return ""; }, at(20));
+  });
+  const auto any_twice = complaint([](service& svc) {
+    svc.any("/a", [] { return ""; }, at(10)).any("/a", [] { return ""; }, at(20));
+  });
+
+  for (const auto& [text, witness] : {std::pair<const std::string&, const char*>{same, "/users/"}, {crossing, "/a/b"}, {any_twice, "/a"}}) {
+    CAPTURE(text);
+    CHECK(has(text, "app.cpp:10"));
+    CHECK(has(text, "app.cpp:20"));
+    CHECK(has(text, std::string("both match ") + witness));
+  }
+}
+
+TEST_CASE("a malformed pattern is refused where it was written") {
+  for (const char* pattern : {"", "users", "/{", "/{}", "/a{b}", "/{a...}/b", "/{a}/{a}"}) {
+    CAPTURE(pattern);
+    const auto text = complaint([&](service& svc) { svc.get(pattern, [](const request&) { return ""; }, at(33)); });
+    CHECK(text != "accepted");
+    CHECK(has(text, "app.cpp:33"));
+  }
+}
+
+TEST_CASE("a route that is registered after the start is refused") {
+  service* kept = nullptr;
+  auto app = [&](service& svc) {
+    kept = &svc;
+    svc.get("/late", [&]() -> std::string {
+      return "x";
+    });
+  };
+  winsvc::host::blueprint plan;
+  service svc(plan);
+  app(svc);
+  plan.router.freeze();
+  plan.frozen = true;
+
+  CHECK_THROWS_WITH_AS(kept->get("/more", [] { return ""; }, at(5)),
+                       "route GET /more (app.cpp:5): the service has started; register routes in the app, not in a handler or hook", setup_error);
+  CHECK_THROWS_WITH_AS(kept->name("x"), "name: the service has started; describe it in the app, not in a handler or hook", setup_error);
+  CHECK_THROWS_AS(kept->on_start([] {}), setup_error);
+  CHECK_THROWS_AS(kept->on_stop([] {}), setup_error);
+  CHECK_THROWS_AS(kept->worker("w", [](winsvc::stop_token) {}), setup_error);
+  CHECK_THROWS_AS(kept->ready("r", [] { return true; }), setup_error);
+  CHECK_THROWS_AS(kept->listen("127.0.0.1", 1), setup_error);
+  CHECK_THROWS_AS(kept->stop_limit(std::chrono::seconds(1)), setup_error);
+}
+
+TEST_CASE("names that Windows would not take, and two workers of one name, are refused") {
+  CHECK(has(complaint([](service& svc) { svc.name("a/b"); }), "it has a slash"));
+  CHECK(has(complaint([](service& svc) { svc.name(""); }), "it is empty"));
+  CHECK(has(complaint([](service& svc) { svc.display_name(std::string(257, 'x')); }), "longer than 256"));
+  CHECK(has(complaint([](service& svc) {
+    const auto idle = [](winsvc::stop_token) {};
+    svc.worker("w", idle).worker("w", idle, at(9));
+  }), "app.cpp:9"));
+}
+
+TEST_CASE("a raw handler finds its path parameters by name, and the route it is") {
+  auto app = [](service& svc) {
+    const auto show = [](const request& req) {
+      std::string out = req.matched_route;
+      for (const char* name : {"id", "path", "_"}) {
+        const auto found = req.path_params.find(name);
+        if (found != req.path_params.end()) out += std::string(" ") + name + '=' + found->second;
+      }
+      return out;
+    };
+    svc.get("/users/{id}", show).post("/users/{id}", show).get("/files/{id}/{path...}", show);
+  };
+  client c(app);
+
+  CHECK(c.get("/users/b%20b").body == "/users/{id} id=b b");
+  CHECK(c.post("/users/7", "x").body == "/users/{id} id=7");
+  CHECK(c.get("/files/1/a/b").body == "/files/{id}/{path...} id=1 path=a/b");
+}
+
+TEST_CASE("a route of a method goes before one of any method, and any answers all the others") {
+  auto app = [](service& svc) {
+    svc.any("/a", [](const request& req) { return "any " + req.method; });
+    svc.post("/a", [] { return "post"; });
+  };
+  client c(app);
+
+  CHECK(c.get("/a").body == "any GET");
+  CHECK(c.post("/a", "x").body == "post");
+  CHECK(c.put("/a", "x").body == "any PUT");
+  CHECK(c.del("/a").body == "any DELETE");
+  CHECK(c.options("/a").body == "any OPTIONS");
+  CHECK(c.head("/a").header("Content-Length") == "8");
+}
+
+TEST_CASE("a literal beats a parameter beats a tail, whatever was registered first") {
+  auto app = [](service& svc) {
+    svc.get("/{rest...}", [](std::string) { return "tail"; });
+    svc.get("/{one}", [](std::string) { return "parameter"; });
+    svc.get("/me", [] { return "literal"; });
+  };
+  client c(app);
+
+  CHECK(c.get("/me").body == "literal");
+  CHECK(c.get("/you").body == "parameter");
+  CHECK(c.get("/you/all").body == "tail");
+}
+
+TEST_CASE("an app's own routes at the health paths stay, and the paths can be moved or switched off") {
+  auto own = [](service& svc) { svc.get("/livez", [] { return "mine"; }); };
+  auto moved = [](service& svc) { svc.health_paths("/alive", ""); };
+
+  CHECK(client(own).get("/livez").body == "mine");
+  CHECK(client(own).get("/readyz").status == 200);
+  CHECK(client(moved).get("/alive").body == "live\n");
+  CHECK(client(moved).get("/livez").status == 404);
+  CHECK(client(moved).get("/readyz").status == 404);
+}
