@@ -83,7 +83,7 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
         write_problem(res, 413, "the body is larger than " + std::to_string(bounds_.body_bytes) + " bytes");
         return HandlerResponse::Handled;
       }
-      r.path = "/_";  // on to the handlers below, which cpp-httplib calls once it has read the body
+      x.path = std::exchange(r.path, "/_");  // on to the handlers below, called once cpp-httplib has read the body
       return HandlerResponse::Unhandled;
     }
     route(x, r, res);
@@ -93,6 +93,7 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
   const Handler with_body = [this](const request& req, response& res) {
     exchange& x = *current();
     auto& r = const_cast<request&>(req);
+    r.path = std::move(x.path);
     r.path_params.clear();
     route(x, r, res);
   };
@@ -181,6 +182,7 @@ inline void core::call_handler(exchange& x, request& req, response& res) {
   try {
     routes_.call(x.match, req, res);
     if (res.status == -1) res.status = 200;  // left at -1, a Range would turn it into 206
+    if (res.status != 206) req.ranges.clear();  // cpp-httplib would make it 416 where they reach past the answer's end
   } catch (const abort_error& e) {
     write_problem(res, e.status(), e.what());
   } catch (const std::exception& e) {

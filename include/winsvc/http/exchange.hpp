@@ -212,6 +212,7 @@ struct exchange {
   const std::atomic<bool>& draining;  ///< may become true while the handler runs
   route::match_result match;
   std::string id;            ///< of the request, in the log and in a 500
+  std::string path;          ///< of the request, while cpp-httplib routes it to "/_" for its body
   bool closing = false;      ///< the connection ends with this answer
   bool closed = false;       ///< cpp-httplib wants it to
   bool ours = false;         ///< the answer is the handler's or our own, not cpp-httplib's
