@@ -9,6 +9,7 @@
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/runtime.hpp"
+#include "winsvc/model/verbs.hpp"
 #include "winsvc/os/native.hpp"
 
 namespace winsvc {

@@ -18,6 +18,7 @@
 #include "winsvc/model/command.hpp"
 #include "winsvc/model/spec.hpp"
 #include "winsvc/model/state_file.hpp"
+#include "winsvc/os/process.hpp"
 #include "winsvc/os/service_manager.hpp"
 
 namespace winsvc {

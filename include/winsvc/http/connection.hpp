@@ -77,12 +77,12 @@ inline void connection::serve() noexcept {
 /// True: `got` is complete or rejected. False: there is nothing to answer.
 inline bool connection::read_head(wire::head_result& got) {
   std::size_t scanned = 0;
-  auto until = std::chrono::steady_clock::time_point::max();  // runs from the first byte
+  auto until = (std::chrono::steady_clock::time_point::max)();  // runs from the first byte
   for (;;) {
     if (!buffer_.rest().empty()) {
       got = wire::parse_head(buffer_.rest(), bounds_, &scanned);
       if (got.step != wire::head_result::more) return true;
-      if (until == std::chrono::steady_clock::time_point::max()) until = std::chrono::steady_clock::now() + bounds_.head_time;
+      if (until == (std::chrono::steady_clock::time_point::max)()) until = std::chrono::steady_clock::now() + bounds_.head_time;
     }
     char piece[8 * 1024];
     std::size_t bytes = 0;

@@ -120,7 +120,7 @@ bool convert(const std::string& from, T& to) {
 }
 
 template <class T>
-[[nodiscard]] T body_from_json(const std::string& from) {
+[[nodiscard]] T body_from_json([[maybe_unused]] const std::string& from) {
 #if WINSVC_JSON
   winsvc::json parsed;
   try {
