@@ -38,11 +38,15 @@ struct reported {
   using model::state;
   std::vector<std::string> verdicts;
   const model::service_status* last = nullptr;
+  std::chrono::steady_clock::time_point last_when;
   for (const auto& [status, when] : history) {
     const auto say = [&verdicts, &status = status](const std::string& what) {
       verdicts.push_back(std::string(model::name(status.current)) + ": " + what);
     };
     const bool pending = model::is_pending(status.current);
+    if (last && model::is_pending(last->current) && last->wait_hint.count() != 0 && when - last_when > last->wait_hint) {
+      verdicts.push_back(std::string(model::name(last->current)) + ": silent for longer than its wait hint: the SCM takes it for hung");
+    }
     if (last && last->current == state::stopped) say("reported after STOPPED, when the process may be gone");
     if (!last && status.current != state::start_pending) say("the first status is not START_PENDING");
     if ((pending || status.current == state::stopped) && status.accepted != 0) say("controls are accepted in this state");
@@ -54,6 +58,7 @@ struct reported {
     if (status.exit.win32 == 1066 && status.exit.specific == 0) say("exit code 1066 with 0 reads 'completed successfully'");
     if (status.current != state::stopped && status.exit.win32 != 0) say("an exit code before STOPPED");
     last = &status;
+    last_when = when;
   }
   if (last && last->current != state::stopped) verdicts.push_back("the service never reported STOPPED");
   return verdicts;
@@ -62,10 +67,15 @@ struct reported {
 class simulated_scm {
  public:
   simulated_scm() = default;
-  /// Asks a service that still runs to stop, and waits for it.
+  /// Asks a service that still runs, or starts, to stop, and waits for it.
   ~simulated_scm() {
-    static_cast<void>(control(model::control::stop));
-    if (service_.joinable()) service_.join();
+    if (!service_.joinable()) return;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return handler_ || ended_; });
+    }
+    static_cast<void>(force(model::control::stop));
+    service_.join();
   }
   simulated_scm(const simulated_scm&) = delete;
   simulated_scm& operator=(const simulated_scm&) = delete;
@@ -171,6 +181,7 @@ class simulated_scm {
     std::uint32_t register_handler(const std::string&, control_handler handler) override {
       const std::lock_guard lock(scm.mutex_);
       scm.handler_ = std::move(handler);
+      scm.changed_.notify_all();
       return 0;
     }
     std::uint32_t set_status(const model::service_status& status) noexcept override {
@@ -196,8 +207,9 @@ class simulated_scm {
           events_.push_back(std::to_string(id) + ' ' + std::string(what));
           if (const auto at = what.find("http://"); id == os::event_id::started && at != what.npos) url_ = what.substr(at);
         }};
-    service_ = std::thread([this, host = std::make_shared<host::service_host>(std::move(app), listen, std::move(around))] {
-      host->run();
+    host_ = std::make_unique<host::service_host>(std::move(app), listen, std::move(around));
+    service_ = std::thread([this] {
+      host_->run();
       const std::lock_guard lock(mutex_);
       ended_ = true;
       handler_ = nullptr;
@@ -223,6 +235,7 @@ class simulated_scm {
   os::dispatcher::control_handler handler_;
   bool ended_ = false;
   line line_{*this};
+  std::unique_ptr<host::service_host> host_;  // until the end of all: a control may be on its way into it as it ends
   std::thread service_;
 };
 
