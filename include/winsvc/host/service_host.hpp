@@ -117,7 +117,7 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   if (const auto folder = around_.data_folder(name_)) {
     settings.state_file = os::path_join(*folder, "state.json");
     static_cast<void>(os::make_folders(os::path_join(*folder, "logs")));
-    auto file = std::make_shared<file_log>(os::path_join(os::path_join(*folder, "logs"), name_));
+    auto file = std::make_shared<file_log>(os::path_join(os::path_join(*folder, "logs"), model::folder_name(name_)));
     if (!file->is_open()) no_log = os::system_words(file->fault());
     plan.log.add_sink(std::move(file));
   } else {
@@ -127,13 +127,21 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
 
   std::shared_ptr<void> app;
   service svc(plan);
+  const auto threw = [&](const std::string& what) {
+    run_result failed;
+    failed.why = error{model::code::exception_in_service, "describe", name_, what, {}};
+    plan.log.error(failed.why->sentence());
+    if (!settings.state_file.empty()) {  // for `start` and `status`, over what an earlier run left there
+      static_cast<void>(os::replace_file(settings.state_file, model::to_text({os::process_id(), {}, {}, failed.why->sentence()})));
+    }
+    return failed;
+  };
   try {
     app = app_(svc);
   } catch (const std::exception& e) {
-    run_result failed;
-    failed.why = error{model::code::exception_in_service, "describe", name_, e.what(), {}};
-    plan.log.error(failed.why->sentence());
-    return failed;
+    return threw(e.what());
+  } catch (...) {
+    return threw("something that is no std::exception was thrown");
   }
   plan.spec.name = name_;
   settings.on_listening = [this](const os::endpoint& address) {

@@ -17,6 +17,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -100,12 +101,16 @@ inline engine::~engine() {
 }
 
 inline result<void> engine::bind(const std::string& host, std::uint16_t port) {
+  if (!stop_accepting_.is_open() || !drain_.is_open()) {
+    const auto code = os::calls::last_error();
+    return failure{model::explained(code, "prepare to listen on", os::endpoint{host, port}.text(), os::system_words(code))};
+  }
   auto listening = os::tcp_socket::listen(host, port);
   if (!listening) {
     const auto code = listening.error();
     error why = model::explained(code, "listen on", os::endpoint{host, port}.text(), os::system_words(code));
-    if (code == model::code::address_in_use) {
-      if (const auto owner = os::port_owner(port); !owner.empty()) why.said += " by " + owner;
+    if (code == model::code::address_in_use || code == model::code::access_to_address) {
+      if (const auto owner = os::port_owner({host, port}); !owner.empty()) why.said += ": " + owner + " has it";
     }
     return failure{std::move(why)};
   }
@@ -120,8 +125,11 @@ inline void engine::accept() {
 
 inline void engine::accept_loop() {
   std::uint32_t last_fault = 0;
-  while (stop_accepting_.wait_for(listener_, os::waker::no_limit)) {
-    if (auto got = listener_.accept()) {
+  for (;;) {
+    const auto waited = stop_accepting_.wait_for(listener_, os::waker::no_limit);
+    if (waited == os::waker::outcome::woken) break;
+    auto got = listener_.accept();
+    if (got) {
       last_fault = 0;
       take(std::move(*got));
     } else if (!os::calls::would_block(got.error())) {
@@ -134,7 +142,13 @@ inline void engine::accept_loop() {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
-  while (auto got = listener_.accept()) take(std::move(*got));  // connected before we stopped: they are served
+  // Who connected before we stopped is served. Not without end: clients may come as fast as they are taken.
+  constexpr int most_waiting = 1000;
+  for (int i = 0; i < most_waiting; ++i) {
+    auto got = listener_.accept();
+    if (got) take(std::move(*got));
+    else if (os::calls::would_block(got.error())) break;
+  }
   listener_.close();
 }
 
@@ -145,8 +159,12 @@ inline void engine::take(os::tcp_socket socket) {
   auto& c = clients_.back();
   try {
     c.thread = std::thread([this, &c] {
-      serve(c.wire);
+      try {
+        serve(c.wire);
+      } catch (...) {  // out of memory before it had begun: this connection ends, the others go on
+      }
       const std::lock_guard ending(mutex_);
+      c.wire.close();  // now, not at the next reap: the client would wait for its end until then
       c.ended = true;
       ended_.notify_all();
     });
@@ -179,12 +197,12 @@ inline std::size_t engine::connections() const {
 
 inline drain_report engine::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
   drain_report report;
+  const auto answered_before = shared_.answered.load();
   shared_.draining.store(true);  // before the listener goes: whoever is taken from here on is told to close
   stop_accepting_.wake();
   if (acceptor_.joinable()) acceptor_.join();
   listener_.close();
 
-  const auto answered_before = shared_.answered.load();
   auto answered_now = answered_before;
   drain_.wake();
   const auto until = std::chrono::steady_clock::now() + limit;
@@ -196,14 +214,16 @@ inline drain_report engine::drain(std::chrono::milliseconds limit, const std::fu
   };
 
   std::unique_lock lock(mutex_);
-  while (!all_ended() && ended_.wait_until(lock, until) != std::cv_status::timeout) {
-    if (const auto now = shared_.answered.load(); now != answered_now && progress) {
-      answered_now = now;
-      lock.unlock();
-      progress();
-      lock.lock();
-    }
-  }
+  const auto tell = [&] {
+    const auto now = shared_.answered.load();
+    if (now == answered_now || !progress) return;
+    answered_now = now;
+    lock.unlock();
+    progress();
+    lock.lock();
+  };
+  while (!all_ended() && ended_.wait_until(lock, until) != std::cv_status::timeout) tell();
+  tell();  // of those that were done before we waited
   if (!all_ended()) {
     report.cut = shared_.in_flight.load();
     for (auto& c : clients_) {

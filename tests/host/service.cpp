@@ -1,0 +1,629 @@
+// The service under a simulated SCM: the order of its life, and every way to end it.
+#include <winsvc/testing.hpp>
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+using namespace std::chrono_literals;
+using winsvc::service;
+using winsvc::start_context;
+using winsvc::stop_token;
+using winsvc::model::control;
+using winsvc::model::state;
+using winsvc::testing::answer;
+using winsvc::testing::simulated_scm;
+using winsvc::testing::take_answer;
+
+namespace {
+
+using steady = std::chrono::steady_clock;
+
+/// What happened, in its order, from any thread.
+class diary {
+ public:
+  void note(std::string what) {
+    const std::lock_guard lock(mutex_);
+    if (!text_.empty()) text_ += ' ';
+    text_ += what;
+  }
+  std::string text() {
+    const std::lock_guard lock(mutex_);
+    return text_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::string text_;
+};
+
+/// The states that were reported, one after the other, without repetitions.
+std::string states(const simulated_scm& scm) {
+  std::string out;
+  state last = state::none;
+  for (const auto& h : scm.history()) {
+    if (h.status.current == last) continue;
+    last = h.status.current;
+    if (!out.empty()) out += ", ";
+    out += name(last);
+  }
+  return out;
+}
+
+int count_of(const simulated_scm& scm, state s) {
+  int n = 0;
+  for (const auto& h : scm.history()) n += h.status.current == s ? 1 : 0;
+  return n;
+}
+
+winsvc::os::tcp_socket connected(const simulated_scm& scm) {
+  const std::string url = scm.url();
+  REQUIRE(url.find("http://127.0.0.1:") == 0);
+  const auto port = static_cast<std::uint16_t>(std::stoi(url.substr(17)));
+  auto made = winsvc::os::tcp_socket::connect({"127.0.0.1", port}, 5s);
+  REQUIRE(made);
+  return std::move(*made);
+}
+void ask(winsvc::os::tcp_socket& to, std::string_view target) {
+  const std::string bytes = "GET " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n\r\n";
+  CHECK(to.send(bytes.data(), bytes.size(), 5s) == winsvc::os::transfer::done);
+}
+answer hear(winsvc::os::tcp_socket& from) {
+  std::string got;
+  for (;;) {
+    const auto end = got.find("\r\n\r\n");
+    if (end != std::string::npos) {
+      std::string head = got.substr(0, end + 4);
+      if (got.size() >= end + 4 + std::stoul("0" + take_answer(head, true).header("Content-Length"))) return take_answer(got);
+    }
+    char piece[4096];
+    std::size_t count = 0;
+    if (from.receive(piece, sizeof piece, count, 5s) != winsvc::os::transfer::done) return {};
+    got.append(piece, count);
+  }
+}
+answer get(const simulated_scm& scm, std::string_view target) {
+  auto socket = connected(scm);
+  ask(socket, target);
+  return hear(socket);
+}
+
+/// Until the listener has gone.
+void until_drain(const simulated_scm& scm) {
+  const auto port = static_cast<std::uint16_t>(std::stoi(scm.url().substr(17)));
+  while (winsvc::os::tcp_socket::connect({"127.0.0.1", port}, 1s)) std::this_thread::sleep_for(1ms);
+}
+
+bool has(const std::vector<std::string>& lines, std::string_view part) {
+  for (const auto& line : lines) {
+    if (line.find(part) != std::string::npos) return true;
+  }
+  return false;
+}
+
+/// A data folder of its own, gone at the end.
+struct folder {
+  std::string path;
+  folder() {
+    static std::atomic<int> next{0};
+    path = (std::filesystem::temp_directory_path() / ("winsvc-service-" + std::to_string(winsvc::os::process_id()) + "-" + std::to_string(++next))).string();
+    std::filesystem::create_directories(path);
+  }
+  ~folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+  std::string read(const char* name) const { return winsvc::os::read_file(winsvc::os::path_join(path, name)).value_or(""); }
+  winsvc::model::service_state left() const { return winsvc::model::parse_service_state(read("state.json")).value_or(winsvc::model::service_state{}); }
+};
+
+}  // namespace
+
+TEST_CASE("a service starts, serves, stops, and the SCM has nothing to say against it") {
+  auto app = [](service& svc) { svc.get("/", [] { return "hello"; }); };
+  simulated_scm scm;
+
+  scm.start(app);
+  CHECK(scm.state() == state::running);
+  CHECK(get(scm, "/").body == "hello");
+  CHECK(get(scm, "/livez").body == "live\n");
+  CHECK(get(scm, "/readyz").body == "ready\n");
+  CHECK(scm.control(control::stop) == 0);
+
+  CHECK(scm.wait() == 0);
+  CHECK(states(scm) == "start pending, running, stop pending, stopped");
+  CHECK(scm.verdicts().empty());
+  CHECK(has(scm.events(), "1 simulated listens on http://127.0.0.1:"));
+  CHECK(has(scm.events(), "2 simulated stopped"));
+}
+
+TEST_CASE("the port answers at the very moment of RUNNING") {
+  auto app = [](service& svc) { svc.get("/", [] { return "hello"; }); };
+  simulated_scm scm;
+
+  scm.begin(app);
+  REQUIRE(scm.wait_for(state::running));
+  CHECK(get(scm, "/").body == "hello");
+}
+
+TEST_CASE("progress in a start hook raises the checkpoint, and only progress does") {
+  diary d;
+  auto app = [&](service& svc) {
+    svc.on_start([&](start_context& start) {
+      start.progress("opening the store", 1, 2);
+      start.progress("reading it");
+      d.note("started");
+    });
+  };
+  folder data;
+  simulated_scm scm;
+  scm.data_folder = data.path;
+
+  scm.start(app);
+  const auto history = scm.history();
+  static_cast<void>(scm.control(control::stop));
+  CHECK(scm.wait() == 0);
+
+  REQUIRE(history.size() == 4);
+  CHECK(history[0].status.checkpoint == 1);
+  CHECK(history[1].status.checkpoint == 2);
+  CHECK(history[2].status.checkpoint == 3);
+  CHECK(history[2].status.wait_hint == 30s);
+  CHECK(history[3].status.current == state::running);
+  CHECK(history[3].status.checkpoint == 0);
+  CHECK(scm.verdicts().empty());
+  const auto log = data.read("logs/simulated.log");
+  CHECK(log.find("starting: opening the store (1 of 2)") != std::string::npos);
+  CHECK(log.find("starting: reading it\n") != std::string::npos);
+}
+
+TEST_CASE("what start hooks returned and stop hooks run in reverse, as they were registered among each other") {
+  diary d;
+  auto app = [&](service& svc) {
+    svc.on_start([&] { d.note("a"); return [&] { d.note("-a"); }; });
+    svc.on_stop([&] { d.note("-b"); });
+    svc.on_start([&](start_context&) { d.note("c"); return std::function<void()>([&] { d.note("-c"); }); });
+    svc.on_start([&] { d.note("d"); return std::function<void()>(); });
+    svc.on_stop([&] { d.note("-e"); });
+  };
+  simulated_scm scm;
+
+  scm.start(app);
+  static_cast<void>(scm.control(control::stop));
+
+  CHECK(scm.wait() == 0);
+  CHECK(d.text() == "a c d -e -c -b -a");
+  CHECK(scm.verdicts().empty());
+}
+
+TEST_CASE("a stop hook that throws is logged, the others run, and the stop is no failure") {
+  diary d;
+  auto app = [&](service& svc) {
+    svc.on_stop([&] { d.note("first"); });
+    svc.on_stop([&] { throw std::runtime_error("store is stuck"); });
+    svc.on_stop([&] { throw 7; });
+  };
+  folder data;
+  simulated_scm scm;
+  scm.data_folder = data.path;
+
+  scm.start(app);
+  static_cast<void>(scm.control(control::stop));
+
+  CHECK(scm.wait() == 0);
+  CHECK(d.text() == "first");
+  CHECK(data.read("logs/simulated.log").find("threw: store is stuck") != std::string::npos);
+}
+
+TEST_CASE("a start hook that throws undoes those before it, and the service fails with its words") {
+  diary d;
+  auto app = [&](service& svc) {
+    svc.on_start([&] { d.note("a"); return [&] { d.note("-a"); }; });
+    svc.on_stop([&] { d.note("-b"); });
+    svc.on_start([&]() -> std::function<void()> { throw std::runtime_error("the store is locked"); });
+    svc.on_stop([&] { d.note("-never"); });
+    svc.on_start([&] { d.note("never"); });
+    svc.worker("never", [&](stop_token) { d.note("never"); });
+  };
+  folder data;
+  simulated_scm scm;
+  scm.data_folder = data.path;
+
+  scm.start(app);
+
+  CHECK(scm.wait() == 1064);
+  CHECK(d.text() == "a -b -a");
+  CHECK(count_of(scm, state::running) == 0);
+  CHECK(scm.verdicts().empty());
+  CHECK(has(scm.events(), "3 start 'simulated': on_start at service.cpp:"));
+  CHECK(has(scm.events(), "threw: the store is locked"));
+  CHECK(data.left().failure.find("threw: the store is locked") != std::string::npos);
+  CHECK(data.read("logs/simulated.log").find("threw: the store is locked") != std::string::npos);
+}
+
+TEST_CASE("a taken port fails the start with 10048, and what had started is undone") {
+  auto taken = winsvc::os::tcp_socket::listen("127.0.0.1", 0);
+  REQUIRE(taken);
+  diary d;
+  auto app = [&](service& svc) {
+    svc.on_start([&] { d.note("a"); return [&] { d.note("-a"); }; });
+    svc.on_stop([&] { d.note("-b"); });
+  };
+  folder data;
+  simulated_scm scm;
+  scm.data_folder = data.path;
+  scm.listen.port = taken->local().port;
+
+  scm.start(app);
+
+  CHECK(scm.wait() == 10048);
+  CHECK(states(scm) == "start pending, stop pending, stopped");
+  CHECK(d.text() == "a -b -a");
+  CHECK(scm.verdicts().empty());
+  const std::string sentence = "listen on '127.0.0.1:" + std::to_string(*scm.listen.port) + "': the port is taken";
+  CHECK(has(scm.events(), "3 " + sentence));
+  CHECK(data.left().failure.find(sentence) == 0);
+  CHECK(data.left().url.empty());
+  CHECK(data.read("logs/simulated.log").find(sentence) != std::string::npos);
+}
+
+TEST_CASE("an app that throws while it describes the service fails the start with its words") {
+  folder data;
+  auto throws_std = [](service&) { throw std::runtime_error("no such device"); };
+  auto throws_int = [](service&) { throw 42; };
+  auto twice = [](service& svc) { svc.get("/", [] { return ""; }).get("/", [] { return ""; }); };
+
+  struct { std::function<void(service&)> app; const char* words; } cases[] = {
+      {throws_std, "no such device"}, {throws_int, "no std::exception"}, {twice, "conflicts with"}};
+  for (auto& one : cases) {
+    CAPTURE(one.words);
+    simulated_scm scm;
+    scm.data_folder = data.path;
+    scm.start(one.app);
+    CHECK(scm.wait() == 1064);
+    CHECK(states(scm) == "start pending, stopped");
+    CHECK(has(scm.events(), one.words));
+    CHECK(scm.verdicts().empty());
+  }
+}
+
+TEST_CASE("the start verb finds what an app threw in the state that was left") {
+  folder data;
+  auto app = [](service&) { throw std::runtime_error("no such device"); };
+  simulated_scm scm;
+  scm.data_folder = data.path;
+
+  scm.start(app);
+
+  CHECK(scm.wait() == 1064);
+  CHECK(data.left().failure.find("no such device") != std::string::npos);
+}
+
+TEST_CASE("a worker that throws stops the service as failed, with its words") {
+  auto app = [](service& svc) {
+    svc.worker("poller", [](stop_token) { throw std::runtime_error("the device is gone"); });
+    svc.worker("other", [](stop_token stop) { stop.wait(); });
+  };
+  folder data;
+  simulated_scm scm;
+  scm.data_folder = data.path;
+
+  scm.start(app);
+
+  CHECK(scm.wait() == 1064);
+  CHECK(states(scm) == "start pending, running, stop pending, stopped");
+  CHECK(scm.verdicts().empty());
+  CHECK(has(scm.events(), "3 run worker 'poller': it threw: the device is gone"));
+  CHECK(data.left().failure.find("it threw: the device is gone") != std::string::npos);
+}
+
+TEST_CASE("a worker that throws something that is no std::exception, and one that simply returns") {
+  auto odd = [](service& svc) { svc.worker("odd", [](stop_token) { throw 7; }); };
+  auto done = [](service& svc) { svc.worker("done", [](stop_token) {}); };
+  simulated_scm failed, fine;
+
+  failed.start(odd);
+  fine.start(done);
+
+  CHECK(failed.wait() == 1064);
+  CHECK(fine.state() == state::running);
+  static_cast<void>(fine.control(control::stop));
+  CHECK(fine.wait() == 0);
+}
+
+TEST_CASE("workers are joined before the stop hooks run, and start after the start hooks") {
+  diary d;
+  auto app = [&](service& svc) {
+    svc.on_start([&] { d.note("start"); });
+    svc.on_stop([&] { d.note("stop"); });
+    svc.worker("w", [&](stop_token stop) {
+      d.note("work");
+      stop.wait();
+      std::this_thread::sleep_for(20ms);
+      d.note("rest");
+    });
+  };
+  simulated_scm scm;
+
+  scm.start(app);
+  while (d.text() != "start work") std::this_thread::yield();
+  static_cast<void>(scm.control(control::stop));
+
+  CHECK(scm.wait() == 0);
+  CHECK(d.text() == "start work rest stop");
+}
+
+TEST_CASE("a stop that comes while the service starts is remembered, cancels the start, and is no failure") {
+  diary d;
+  winsvc::stop_source begun;
+  auto app = [&](service& svc) {
+    svc.on_start([&] { return [&] { d.note("-a"); }; });
+    svc.on_start([&](start_context& start) {
+      begun.request_stop();
+      start.stop().wait();
+      d.note(start.stop_requested() ? "cancelled" : "not");
+      start.progress("too late");
+      return [&] { d.note("-b"); };
+    });
+    svc.on_start([&] { d.note("never"); });
+  };
+  simulated_scm scm;
+
+  scm.begin(app);
+  begun.token().wait();
+  CHECK(scm.control(control::stop) == 1061);  // Windows does not deliver it; a shutdown it does
+  CHECK(scm.force(control::shutdown) == 0);
+
+  CHECK(scm.wait() == 0);
+  CHECK(d.text() == "cancelled -b -a");
+  CHECK(states(scm) == "start pending, stop pending, stopped");
+  CHECK(scm.verdicts().empty());
+}
+
+TEST_CASE("a stop that comes while the app is still described is remembered") {
+  winsvc::stop_source begun, go;
+  diary d;
+  auto app = [&](service& svc) {
+    begun.request_stop();
+    go.token().wait();
+    svc.on_start([&] { d.note("started"); return [&] { d.note("undone"); }; });
+  };
+  simulated_scm scm;
+
+  scm.begin(app);
+  begun.token().wait();
+  CHECK(scm.force(control::stop) == 0);
+  go.request_stop();
+
+  CHECK(scm.wait() == 0);
+  CHECK(count_of(scm, state::running) == 0);
+  CHECK(scm.verdicts().empty());
+}
+
+TEST_CASE("a request in flight is answered before STOPPED, each answer a checkpoint, and readiness says stopping") {
+  winsvc::stop_source begun, go;
+  auto app = [&](service& svc) {
+    svc.get("/slow", [&] { begun.request_stop(); go.token().wait(); return "slow"; });
+  };
+  simulated_scm scm;
+  scm.start(app);
+  auto slow = connected(scm);
+  ask(slow, "/slow");
+  begun.token().wait();
+
+  CHECK(scm.control(control::stop) == 0);
+  CHECK(scm.state() == state::stop_pending);
+  CHECK(scm.control(control::stop) == 1061);
+  CHECK(scm.force(control::stop) == 0);  // a second one is harmless
+  CHECK(scm.control(control::interrogate) == 0);
+  CHECK(scm.state() == state::stop_pending);
+  until_drain(scm);
+  go.request_stop();
+  const auto a = hear(slow);
+
+  CHECK(scm.wait() == 0);
+  CHECK(a.body == "slow");
+  CHECK(a.header("Connection") == "close");
+  CHECK(count_of(scm, state::stop_pending) >= 2);
+  CHECK(count_of(scm, state::stopped) == 1);
+  CHECK(scm.verdicts().empty());
+}
+
+TEST_CASE("readiness is 503 as soon as the service stops, liveness stays, both for whoever is still served") {
+  std::atomic<bool> serving{true};
+  winsvc::host::blueprint plan;
+  winsvc::host::add_health_routes(plan, serving);
+  plan.router.freeze();
+  winsvc::http::engine e(plan.router, plan.limits, plan.log);
+  const auto asked = [&](const char* target) {
+    winsvc::testing::memory_transport wire("GET " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n\r\n");
+    e.serve(wire);
+    return take_answer(wire.output);
+  };
+
+  CHECK(asked("/readyz").status == 200);
+  serving = false;
+  CHECK(asked("/readyz").status == 503);
+  CHECK(asked("/readyz").body == "stopping\n");
+  CHECK(asked("/livez").body == "live\n");
+}
+
+TEST_CASE("a request that waits in the backlog when the stop comes is served") {
+  winsvc::stop_source begun;
+  auto app = [&](service& svc) {
+    svc.worker("w", [&](stop_token stop) { begun.request_stop(); stop.wait(); });
+  };
+  simulated_scm scm;
+  scm.start(app);
+  begun.token().wait();
+  auto early = connected(scm);
+  ask(early, "/livez");
+
+  CHECK(scm.control(control::stop) == 0);
+  const auto a = hear(early);
+  CHECK(a.body == "live\n");
+  CHECK(scm.wait() == 0);
+}
+
+TEST_CASE("a ready check that says no, or throws, makes readiness 503 and names itself") {
+  std::atomic<int> mood{0};
+  auto app = [&](service& svc) {
+    svc.ready("store", [] { return true; });
+    svc.ready("device", [&] {
+      if (mood == 1) throw std::runtime_error("unplugged");
+      if (mood == 2) throw 7;
+      return mood == 3;
+    });
+  };
+  winsvc::testing::client c(app);
+
+  for (mood = 0; mood < 3; ++mood) {
+    CHECK(c.get("/readyz").status == 503);
+    CHECK(c.get("/readyz").body == "not ready: device\n");
+  }
+  mood = 3;
+  CHECK(c.get("/readyz").status == 200);
+  REQUIRE(!c.log().empty());
+  CHECK(c.log()[0].text == "ready check 'device' threw: unplugged");
+}
+
+TEST_CASE("a shutdown of the machine drains in four seconds, a stop in what the app says") {
+  auto app = [](service& svc) { svc.stop_limit(7s); };
+  simulated_scm stopped, shut;
+
+  stopped.start(app);
+  shut.start(app);
+  static_cast<void>(stopped.control(control::stop));
+  static_cast<void>(shut.control(control::shutdown));
+  CHECK(stopped.wait() == 0);
+  CHECK(shut.wait() == 0);
+
+  const auto hint = [](const simulated_scm& scm) {
+    for (const auto& h : scm.history()) {
+      if (h.status.current == state::stop_pending) return h.status.wait_hint;
+    }
+    return 0ms;
+  };
+  CHECK(hint(stopped) == 12s);  // the limit, and some for the hooks
+  CHECK(hint(shut) == 9s);
+}
+
+TEST_CASE("controls that nothing is hooked to are refused: by the SCM, and by the service if they come") {
+  auto app = [](service&) {};
+  simulated_scm scm;
+  scm.start(app);
+
+  CHECK(scm.control(control::pause) == 1052);
+  CHECK(scm.control(control::preshutdown) == 1052);
+  CHECK(scm.control(static_cast<control>(200)) == 120);
+  CHECK(scm.force(control::pause) == 120);
+  CHECK(scm.force(static_cast<control>(99)) == 120);
+  CHECK(scm.control(control::interrogate) == 0);
+
+  CHECK(scm.state() == state::running);
+  CHECK(scm.history().size() == 2);
+  static_cast<void>(scm.control(control::stop));
+  CHECK(scm.wait() == 0);
+  CHECK(scm.control(control::stop) == 1062);
+}
+
+TEST_CASE("the service has the name that the SCM gave it, and the arguments of the start reach its hooks") {
+  std::vector<std::string> arguments;
+  auto app = [&](service& svc) {
+    svc.name("otherwise");
+    svc.on_start([&](start_context& start) { arguments = start.arguments(); });
+  };
+  folder data;
+  simulated_scm scm;
+  scm.data_folder = data.path;
+
+  scm.start(app, {"--fast", "a b"});
+  static_cast<void>(scm.control(control::stop));
+  CHECK(scm.wait() == 0);
+
+  CHECK(arguments == std::vector<std::string>{"--fast", "a b"});
+  CHECK(has(scm.events(), "1 simulated listens"));
+  CHECK(!data.read("logs/simulated.log").empty());
+}
+
+TEST_CASE("the state file tells the address while the service runs, and nothing of it after") {
+  auto app = [](service&) {};
+  folder data;
+  simulated_scm scm;
+  scm.data_folder = data.path;
+
+  scm.begin(app);
+  REQUIRE(scm.wait_for(state::running));
+  const auto running = data.left();
+  static_cast<void>(scm.control(control::stop));
+  CHECK(scm.wait() == 0);
+
+  CHECK(running.url == scm.url());
+  CHECK(running.pid == winsvc::os::process_id());
+  CHECK(!running.since.empty());
+  CHECK(running.failure.empty());
+  CHECK(data.left().url.empty());
+  CHECK(data.left().failure.empty());
+}
+
+TEST_CASE("a service without a data folder runs, and says in the event log that it has no log") {
+  auto app = [](service&) {};
+  simulated_scm scm;
+
+  scm.start(app);
+
+  CHECK(scm.state() == state::running);
+  CHECK(has(scm.events(), "4 the log file cannot be written: "));
+}
+
+TEST_CASE("one app can be started again in the same process") {
+  std::atomic<int> starts{0};
+  auto app = [&](service& svc) {
+    svc.get("/", [] { return "hello"; });
+    svc.on_start([&] { ++starts; });
+  };
+  for (int i = 0; i < 3; ++i) {
+    simulated_scm scm;
+    scm.start(app);
+    CHECK(get(scm, "/").body == "hello");
+    static_cast<void>(scm.control(control::stop));
+    CHECK(scm.wait() == 0);
+    CHECK(scm.verdicts().empty());
+  }
+  CHECK(starts == 3);
+}
+
+TEST_CASE("an app that registers a route from a hook is told so") {
+  auto app = [](service& svc) {
+    svc.on_start([&svc] { svc.get("/late", [] { return ""; }); });
+  };
+  simulated_scm scm;
+
+  scm.start(app);
+
+  CHECK(scm.wait() == 1064);
+  CHECK(has(scm.events(), "the service has started; register routes in the app"));
+}
+
+TEST_CASE("start to RUNNING and stop to STOPPED take less than 300 ms each") {
+  auto app = [](service& svc) { svc.worker("w", [](stop_token stop) { stop.wait(); }); };
+  simulated_scm scm;
+
+  auto began = steady::now();
+  scm.start(app);
+  CHECK(steady::now() - began < 300ms);
+  began = steady::now();
+  static_cast<void>(scm.control(control::stop));
+  CHECK(scm.wait() == 0);
+  CHECK(steady::now() - began < 300ms);
+}
