@@ -112,3 +112,12 @@ TEST_CASE("start types are read case-blind, by their name or in full") {
     CHECK(parse_startup(name(s)) == s);
   }
 }
+
+TEST_CASE("a service name becomes a folder that stays where it is put and that Windows takes") {
+  struct row { const char* name; const char* folder; };
+  const row rows[] = {
+      {"hello", "hello"},   {"Zürich 2", "Zürich 2"}, {"a:b*c?", "a_b_c_"}, {"<\"x\">|", "__x___"},
+      {".", "_"},           {"..", "._"},             {"trailing. ", "trailing._"},   {"v1.2", "v1.2"},
+  };
+  for (const auto& r : rows) CHECK(folder_name(r.name) == r.folder);
+}

@@ -11,6 +11,7 @@
 #include <functional>
 #include <initializer_list>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "winsvc/config/abi.hpp"
@@ -22,7 +23,8 @@ namespace http {
 
 /// One answered request, for the access log.
 struct access_entry {
-  std::string_view method, target, pattern;  ///< valid during the call only
+  /// Valid during the call only. Of a request that the gate refused: "refused:" and why, no pattern.
+  std::string_view method, target, pattern;
   os::endpoint peer;
   int status = 0;
   std::uint64_t bytes = 0;  ///< head and body of the answer
@@ -92,7 +94,12 @@ inline bool connection::read_head(wire::head_result& got) {
       if (what == os::transfer::timed_out) return false;  // an idle connection just ends
     } else {
       const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
-      what = limit.count() <= 0 ? os::transfer::timed_out : wire_.receive(piece, sizeof piece, bytes, limit);
+      // A drain does not wait for a head that is slow to come: it has a last moment, and is refused then.
+      constexpr std::chrono::milliseconds last_moment{500};
+      what = limit.count() <= 0 ? os::transfer::timed_out : wire_.receive_idle(piece, sizeof piece, bytes, limit);
+      if (what == os::transfer::timed_out && shared_.draining.load() && limit > last_moment) {
+        what = wire_.receive(piece, sizeof piece, bytes, last_moment);
+      }
       if (what == os::transfer::timed_out) {
         got.step = wire::head_result::reject;
         got.status = 408;
@@ -108,6 +115,7 @@ inline bool connection::read_head(wire::head_result& got) {
 inline void connection::refuse(int status, std::string_view reason) {
   const std::string answer = refusal(status, reason);
   wire_.send(answer.data(), answer.size(), bounds_.write_time);
+  if (shared_.on_answered) shared_.on_answered({"refused:", reason, {}, peer_, status, answer.size(), {}});
 }
 
 inline connection::next connection::serve_one() {

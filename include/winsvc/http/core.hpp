@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <exception>
 #include <random>
 #include <string>
@@ -143,11 +144,9 @@ inline bool core::process(exchange& x, const os::endpoint& peer, const os::endpo
 inline void core::route(exchange& x, request& req, response& res) {
   x.ours = true;
   const auto reject = [&](int status, std::string_view detail) {
-    // A small body that is on its way anyhow is read and dropped, so that the connection lives on; a large one, or one
-    // that waits for our 100, is not worth it.
-    constexpr std::uint64_t worth_reading = 64 * 1024;
-    const bool waits = x.head.expect_continue || x.head.framing == wire::framing::chunked || x.head.content_length > worth_reading;
-    if (!x.stream.body_done() && waits) {
+    // A body that has arrived with its head is dropped, and the connection lives on. One that would have to be waited for
+    // is not worth it: the answer leaves now, and the connection ends.
+    if (!x.stream.body_here()) {
       x.closing = true;
       x.stream.refuse_body();
     }
@@ -181,6 +180,7 @@ inline void core::call_handler(exchange& x, request& req, response& res) {
   };
   try {
     routes_.call(x.match, req, res);
+    if (text::equal_nocase(res.get_header_value("Connection"), "close")) x.closing = true;  // the handler's own wish
     if (res.status == -1) res.status = 200;  // left at -1, a Range would turn it into 206
     if (res.status != 206) req.ranges.clear();  // cpp-httplib would make it 416 where they reach past the answer's end
   } catch (const abort_error& e) {

@@ -56,6 +56,10 @@ class exchange_stream final : public httplib::Stream {
 
   /// Has all of the body been read?
   [[nodiscard]] bool body_done() const noexcept { return framing_ == wire::framing::none; }
+  /// Could the rest of it be read without waiting for the client?
+  [[nodiscard]] bool body_here() const noexcept {
+    return body_done() || (framing_ == wire::framing::length && left_ <= buffer_.rest().size());
+  }
   /// The body is not wanted any more: reads fail from here on. What is unread ends the connection.
   void refuse_body() noexcept { refused_ = true; }
   /// The status for what was wrong with the body: 400, 408, 413; 0 for nothing; -1 when the client is gone.
@@ -105,7 +109,7 @@ class exchange_stream final : public httplib::Stream {
   // From 0.52 on the head is scanned in place, which halves the instructions of a small request.
   const char* buffered_data(size_t& size) const {
     size = canonical_.size() - at_;
-    return canonical_.data() + at_;
+    return size != 0 ? canonical_.data() + at_ : nullptr;  // a line reader takes anything else for a line begun
   }
   void consume_buffered(size_t size) { at_ += size; }
 

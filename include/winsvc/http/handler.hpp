@@ -19,6 +19,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -127,6 +128,8 @@ template <class T>
     parsed = winsvc::json::parse(from);
   } catch (const winsvc::json::parse_error& e) {
     winsvc::abort(400, "the body is not JSON: error at byte " + std::to_string(e.byte));
+  } catch (const winsvc::json::exception&) {  // a number such as 1e999
+    winsvc::abort(400, "the body is JSON that cannot be held: a number in it is out of range");
   }
   try {
     return parsed.get<T>();
@@ -140,6 +143,12 @@ template <class T>
 #endif
 }
 
+/// Any of nlohmann's JSON types, ordered_json among them.
+template <class T, class = void>
+struct is_nlohmann : std::false_type {};
+template <class T>
+struct is_nlohmann<T, std::void_t<typename T::error_handler_t, decltype(std::declval<const T&>().dump())>> : std::true_type {};
+
 /// A handler's answer into the response. A status that the handler set on the response itself stays.
 template <class R>
 void write_result(response& res, R&& value) {
@@ -150,10 +159,9 @@ void write_result(response& res, R&& value) {
   };
   if constexpr (std::is_same_v<plain, reply>) {
     reply(std::forward<R>(value)).apply(res);
-#if WINSVC_JSON
-  } else if constexpr (std::is_same_v<plain, winsvc::json>) {  // before text: json converts to a string, by throwing
-    reply::json(value, res.status == -1 ? 200 : res.status).apply(res);
-#endif
+  } else if constexpr (is_nlohmann<plain>::value) {  // before text: json converts to a string, by throwing
+    std::string text = value.dump(-1, ' ', false, plain::error_handler_t::replace);
+    reply::with(std::move(text), "application/json", res.status == -1 ? 200 : res.status).apply(res);
   } else if constexpr (std::is_convertible_v<R, std::string>) {
     text_of(std::string(std::forward<R>(value)));
   } else if constexpr (std::is_same_v<plain, std::string_view>) {

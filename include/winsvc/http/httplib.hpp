@@ -9,6 +9,9 @@
 // what its parser accepts: the gate in wire/ stands before it.
 #pragma once
 
+#include <string>
+#include <string_view>
+
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"  // on Windows: windows.h must have come our way, before cpp-httplib asks for it
 
@@ -16,6 +19,7 @@
   #define WINSVC_HAD_NO_NOMINMAX
 #endif
 
+// It does to the program what it always does: its constructor ignores SIGPIPE on POSIX, and its own macros stay.
 #include WINSVC_HTTPLIB
 
 #ifdef WINSVC_HAD_NO_NOMINMAX

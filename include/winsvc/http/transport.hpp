@@ -22,8 +22,9 @@ class transport {
   /// there already.
   virtual os::transfer receive_idle(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept = 0;
   virtual os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept = 0;
-  /// No more will be sent. `unread`: the client may still be sending; its bytes are taken for a moment, because closing
-  /// over them makes Windows reset the connection, and the client never sees the answer (RFC 9112 §9.6).
+  /// No more will be sent. What the client still sends is taken for a moment, because closing over it makes Windows reset
+  /// the connection, and the client never sees the answer (RFC 9112 §9.6). `unread`: it is known to be sending, and the
+  /// moment is longer; a client that has all it wants ends it at once.
   virtual void finish(bool unread) noexcept = 0;
   [[nodiscard]] virtual os::endpoint local() const = 0;
   [[nodiscard]] virtual os::endpoint peer() const = 0;
@@ -38,7 +39,7 @@ class socket_transport final : public transport {
     return socket_.receive(into, room, got, limit);
   }
   os::transfer receive_idle(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept override {
-    static_cast<void>(drain_->wait_for(socket_, limit));
+    static_cast<void>(drain_->wait_for(socket_, limit));  // whatever ended the wait
     return socket_.receive(into, room, got, std::chrono::milliseconds(0));  // what has arrived is served, even so late
   }
   os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept override {
@@ -46,9 +47,8 @@ class socket_transport final : public transport {
   }
   void finish(bool unread) noexcept override {
     socket_.shutdown_send();
-    if (!unread) return;
     constexpr std::size_t most = 1024 * 1024;
-    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(unread ? 500 : 100);
     char sink[8192];
     for (std::size_t total = 0, got = 0; total < most && std::chrono::steady_clock::now() < until; total += got) {
       if (socket_.receive(sink, sizeof sink, got, std::chrono::milliseconds(100)) != os::transfer::done) return;
@@ -57,7 +57,9 @@ class socket_transport final : public transport {
   [[nodiscard]] os::endpoint local() const override { return socket_.local(); }
   [[nodiscard]] os::endpoint peer() const override { return socket_.peer(); }
 
-  /// From any thread: whoever waits on this connection wakes and finds it closed.
+  /// Once `serve` has returned.
+  void close() noexcept { socket_.close(); }
+  /// From any thread, before `close`: whoever waits on this connection wakes and finds it closed.
   void cut() noexcept { socket_.shutdown_both(); }
 
  private:

@@ -61,6 +61,9 @@ inline constexpr std::string_view run_service_word = "run-service";
 
 /// A service name as CreateService takes it: 1 to 256 characters (UTF-16 units), no slash of either kind.
 [[nodiscard]] result<void> check_name(std::string_view name);
+/// The service name as a folder and file name: what Windows does not take in one becomes '_'. Names that differ in such
+/// characters alone share a folder.
+[[nodiscard]] std::string folder_name(std::string_view service_name);
 /// A display name: up to 256 characters.
 [[nodiscard]] result<void> check_display_name(std::string_view display_name);
 
@@ -85,6 +88,16 @@ inline result<void> check_name(std::string_view name) {
     if (static_cast<unsigned char>(c) < 0x20) return refuse("it has a control character");
   }
   return {};
+}
+
+inline std::string folder_name(std::string_view service_name) {
+  std::string out(service_name);
+  for (char& c : out) {
+    if (std::string_view("<>:\"|?*/\\").find(c) != std::string_view::npos || static_cast<unsigned char>(c) < 0x20) c = '_';
+  }
+  // A dot or a blank at the end is dropped by Windows without a word; "." and ".." would be other folders.
+  while (!out.empty() && (out.back() == '.' || out.back() == ' ')) out.back() = '_';
+  return out;
 }
 
 inline result<void> check_display_name(std::string_view display_name) {

@@ -41,8 +41,8 @@ namespace os {
 /// A service starts in System32; relative paths are meant relative to the executable.
 bool change_directory(const std::string& folder) noexcept;
 
-/// `%ProgramData%\<name>` by the known-folder API; elsewhere `$XDG_STATE_HOME/<name>` or `~/.local/state/<name>`. Created
-/// when it is not there.
+/// `%ProgramData%\<name>` by the known-folder API; elsewhere `$XDG_STATE_HOME/<name>` or `~/.local/state/<name>`; the name
+/// as model::folder_name makes it. Created when it is not there.
 [[nodiscard]] sys_result<std::string> data_folder(const std::string& service_name);
 
 /// The system's own words for a code, one line, without a final dot. They differ between languages and versions: show

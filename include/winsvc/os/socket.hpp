@@ -83,9 +83,13 @@ class waker {
   waker& operator=(const waker&) = delete;
   void wake() noexcept;
 
-  /// Waits until the socket can be read or accepted from: true. False: `wake` was called, also before, or the time ran
-  /// out. Any number of threads may wait on one waker.
-  [[nodiscard]] bool wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept;
+  /// Could it be made? Without it nobody would ever wake.
+  [[nodiscard]] bool is_open() const noexcept { return ends_[0] != -1; }
+
+  enum class outcome { ready, woken, timed_out, failed };
+  /// Waits until the socket can be read or accepted from (ready), `wake` was called, also before (woken), or the time is
+  /// over. Any number of threads may wait on one waker.
+  [[nodiscard]] outcome wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept;
 
   /// For `wait_for`: no limit.
   static constexpr std::chrono::milliseconds no_limit{-1};
@@ -94,8 +98,8 @@ class waker {
   tcp_socket::native_handle ends_[2] = {-1, -1};
 };
 
-/// "pid 1234 (other.exe)" for the program that listens on the port, or nothing where that cannot be told.
-[[nodiscard]] std::string port_owner(std::uint16_t port);
+/// "pid 1234 (other.exe)" for the program that listens there, or nothing where that cannot be told.
+[[nodiscard]] std::string port_owner(const endpoint& where);
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <limits>
 #include <string>
 
 #include "winsvc/config/abi.hpp"
@@ -188,19 +189,24 @@ inline waker::waker() {
   calls::start_up();
   calls::open_waker(ends_);
 }
-inline waker::~waker() { calls::close_waker(ends_); }
-inline void waker::wake() noexcept { calls::wake(ends_[1]); }
+inline waker::~waker() {
+  if (is_open()) calls::close_waker(ends_);
+}
+inline void waker::wake() noexcept {
+  if (is_open()) calls::wake(ends_[1]);
+}
 
-inline bool waker::wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept {
+inline waker::outcome waker::wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept {
   calls::poll_entry entries[2] = {};
   entries[0].fd = calls::raw(ends_[0]);
   entries[1].fd = calls::raw(socket.native());
   entries[0].events = entries[1].events = POLLIN;
+  const auto most = std::chrono::milliseconds((std::numeric_limits<int>::max)());
   for (;;) {
-    const int ready = calls::poll_any(entries, 2, static_cast<int>(limit.count()));
-    if (ready == 0) return false;
-    if (ready < 0 && !calls::would_block(calls::last_error())) return false;
-    if (ready > 0) return entries[0].revents == 0;  // the waker's byte is never read: once woken, awake for good
+    const int ready = calls::poll_any(entries, 2, static_cast<int>((std::min)(limit, most).count()));
+    if (ready == 0) return outcome::timed_out;
+    if (ready < 0 && !calls::would_block(calls::last_error())) return outcome::failed;
+    if (ready > 0) return entries[0].revents != 0 ? outcome::woken : outcome::ready;  // its byte is never read: awake for good
   }
 }
 

@@ -268,6 +268,16 @@ inline fault head_reader::transfer_encoding(std::string_view value) {
                                         "Content-Length", "Expect", "TE", "Trailer", "Upgrade"};
   return std::any_of(std::begin(names), std::end(names), [&](auto n) { return text::equal_nocase(n, name); });
 }
+/// Range means something to GET and in bytes alone, and is to be ignored otherwise (RFC 9110 §14.2); cpp-httplib would
+/// answer 416.
+[[nodiscard]] inline bool is_passed_on(const head& h, const field& f) noexcept {
+  if (text::equal_nocase(f.name, "Upgrade")) return h.upgrade;
+  if (text::equal_nocase(f.name, "Range")) {
+    return (h.verb == route::method::get || h.verb == route::method::head) &&
+           text::equal_nocase(f.value.substr(0, 6), "bytes=");
+  }
+  return !is_restated(f.name);
+}
 /// A body is expected, so its absence is to be stated: without a length, cpp-httplib waits 5 s for one.
 [[nodiscard]] inline bool states_no_body(const head& h) noexcept {
   using route::method;
@@ -293,7 +303,7 @@ inline fault head_reader::finish() {
 
   // What canonical_head writes is counted by cpp-httplib again.
   const auto kept = std::count_if(out_.fields.begin(), out_.fields.end(), [&](const field& f) {
-    return !is_restated(f.name) || (out_.upgrade && text::equal_nocase(f.name, "Upgrade"));
+    return is_passed_on(out_, f);
   });
   const bool host_added = !host_ && !out_.host.empty();
   const int added = (out_.framing != framing::none || states_no_body(out_) ? 1 : 0) +
@@ -414,8 +424,7 @@ inline std::string canonical_head(const head& value, bool escape_percent) {
   };
   if (!value.host.empty() && !value.find("Host")) put_field("Host", value.host);  // an absolute-form target in 1.0
   for (const auto& f : value.fields) {
-    const bool upgrade = value.upgrade && text::equal_nocase(f.name, "Upgrade");
-    if (!is_restated(f.name) || upgrade) put_field(f.name, f.value);
+    if (is_passed_on(value, f)) put_field(f.name, f.value);
   }
 
   if (value.framing == framing::chunked) {

@@ -5,6 +5,7 @@
 //   bounds.body_bytes = 64 * 1024 * 1024;      // a service that takes uploads
 //
 // The time-outs are totals, not per receive: a client that sends one byte a second is as late as one that sends none.
+// The one for writing alone is for each stretch without progress.
 #pragma once
 
 #include <chrono>

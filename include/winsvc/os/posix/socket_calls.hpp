@@ -84,7 +84,7 @@ inline void wake(tcp_socket::native_handle end) noexcept {
 
 }  // namespace calls
 
-inline std::string port_owner(std::uint16_t) { return {}; }
+inline std::string port_owner(const endpoint&) { return {}; }
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI

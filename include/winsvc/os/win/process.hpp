@@ -6,6 +6,7 @@
 
 #include "winsvc/base/quote.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/model/spec.hpp"
 #include "winsvc/os/event_log.hpp"
 #include "winsvc/os/file.hpp"
 #include "winsvc/os/process.hpp"
@@ -59,7 +60,7 @@ inline sys_result<std::string> data_folder(const std::string& service_name) {
   release(path);
   if (FAILED(got)) return sys_failure(static_cast<std::uint32_t>(got) & 0xFFFFu);
 
-  folder = path_join(folder, service_name);
+  folder = path_join(folder, model::folder_name(service_name));
   if (auto made = make_folders(folder); !made) return sys_failure(made.error());
   return folder;
 }

@@ -71,19 +71,22 @@ inline void open_waker(tcp_socket::native_handle (&ends)[2]) noexcept {
   self.sin_family = AF_INET;
   self.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   int length = sizeof self;
-  ::bind(s, reinterpret_cast<sockaddr*>(&self), length);
-  ::getsockname(s, reinterpret_cast<sockaddr*>(&self), &length);
-  ::connect(s, reinterpret_cast<sockaddr*>(&self), length);
-  ends[0] = ends[1] = static_cast<tcp_socket::native_handle>(s);
+  const bool made = s != INVALID_SOCKET && ::bind(s, reinterpret_cast<sockaddr*>(&self), length) == 0 &&
+                    ::getsockname(s, reinterpret_cast<sockaddr*>(&self), &length) == 0 &&
+                    ::connect(s, reinterpret_cast<sockaddr*>(&self), length) == 0;
+  if (made) ends[0] = ends[1] = static_cast<tcp_socket::native_handle>(s);
+  else if (s != INVALID_SOCKET) close(s);
 }
 inline void close_waker(tcp_socket::native_handle (&ends)[2]) noexcept { close(static_cast<SOCKET>(ends[0])); }
 inline void wake(tcp_socket::native_handle end) noexcept { ::send(static_cast<SOCKET>(end), "w", 1, 0); }
 
 }  // namespace calls
 
-/// From the table of TCP listeners with their processes. iphlpapi is loaded at run time: it is needed for a sentence in
+/// From the table of TCP listeners on IPv4 with their processes. iphlpapi is loaded at run time: it is needed for a sentence in
 /// a failure only, and no program should have to link it for that.
-inline std::string port_owner(std::uint16_t port) {
+inline std::string port_owner(const endpoint& where) {
+  in_addr address{};
+  if (::inet_pton(AF_INET, where.host.c_str(), &address) != 1) return {};
   using get_table = DWORD(WINAPI*)(void*, DWORD*, BOOL, ULONG, TCP_TABLE_CLASS, ULONG);
   const auto library = ::LoadLibraryExW(L"iphlpapi.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
   if (!library) return {};
@@ -97,7 +100,10 @@ inline std::string port_owner(std::uint16_t port) {
     if (table_of(buffer.data(), &bytes, FALSE, AF_INET, TCP_TABLE_OWNER_PID_LISTENER, 0) == NO_ERROR) {
       const auto* table = reinterpret_cast<const MIB_TCPTABLE_OWNER_PID*>(buffer.data());
       for (DWORD i = 0; i < table->dwNumEntries; ++i) {
-        if (ntohs(static_cast<u_short>(table->table[i].dwLocalPort)) == port) pid = table->table[i].dwOwningPid;
+        const auto& row = table->table[i];
+        const bool same_port = ntohs(static_cast<u_short>(row.dwLocalPort)) == where.port;
+        const bool overlaps = row.dwLocalAddr == address.s_addr || row.dwLocalAddr == INADDR_ANY || address.s_addr == INADDR_ANY;
+        if (same_port && overlaps) pid = row.dwOwningPid;
       }
     }
   }
