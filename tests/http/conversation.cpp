@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <stdexcept>
 #include <string>
@@ -49,7 +50,7 @@ void app(service& svc) {
   });
   svc.get("/sized-stream", [](response& res) {
     res.set_content_provider(6, "text/plain", [](std::size_t at, std::size_t length, httplib::DataSink& sink) {
-      return sink.write("abcdef" + at, (std::min)(length, std::size_t{2}));
+      return sink.write(&"abcdef"[at], (std::min)(length, std::size_t{2}));
     });
   });
   svc.get("/broken-stream", [](response& res) {
