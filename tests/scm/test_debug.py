@@ -53,7 +53,7 @@ class Debug(wine.Case):
         process, connection, said = self.debugged("shows")
         self.assertEqual(wine.get(connection, "/").body, "hello from shows")
         self.assertTrue(wine.eventually(lambda: "GET /  200" in said()), said())
-        for line in (r"^GET +/slow +behaviour\.cpp:\d+$", r"INFO  first hook$", r"^shows: http://127\.0\.0\.1:\d+/   Ctrl-C stops$"):
+        for line in (r"^GET +/slow +behaviour\.cpp:\d+$", r"INFO  first hook$", r"^shows: http://127\.0\.0\.1:\d+/?   Ctrl-C stops$"):
             self.assertRegex(said(), re.compile(line, re.MULTILINE))
 
     def test_the_current_folder_is_the_executables(self):

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import time
 
 import wine
 
@@ -12,7 +13,7 @@ EXCEPTION = 1064
 class FailedStart(wine.Case):
     def failed_start(self, service, code, *words):
         """The start fails with these words, and `status` knows it afterwards. Its statuses."""
-        since = self.box.trace_path.stat().st_size
+        since = self.box.now()
         answer = self.fails(service.run("start"), f"start '{service.name}'", *words)
         self.assertEqual(answer.code, code & 255)               # as much of it as Unix has room for
         status = service.status()
@@ -22,22 +23,16 @@ class FailedStart(wine.Case):
             self.assertIn(str(word), service.log() + f" ({code})")
         self.assertEqual(service.run("status").code, 3)
         self.assertTrue(wine.eventually(lambda: not service.unix_pids()))
-        # Nobody asks a failed start for its pid: the only service process since then is the one.
-        pids = {int(pid, 16) for pid in self.pids_of_statuses(since)}
-        self.assertEqual(len(pids), 1)
-        return service.statuses(pids.pop(), since)
-
-    def pids_of_statuses(self, since):
-        import re
-        return re.findall(r":([0-9a-f]{4}):[0-9a-f]{4}:trace:service:SetServiceStatus \S+ 0x10 ", self.box.trace(since))
+        (life,) = service.lives(since)
+        return life
 
     def test_a_taken_port_is_named_and_keeps_its_code(self):
         with socket.create_server(("127.0.0.1", 0)) as owner:
             port = owner.getsockname()[1]
             service = self.installed("taken", "--port", port)
-            statuses = self.failed_start(service, 10048, f"127.0.0.1:{port}", "(10048)")
-        self.assertNotIn(wine.RUNNING, [status.state for status in statuses])
-        self.assertEqual(statuses[-1][1:5], (wine.STOPPED, 0, 10048, 0))
+            life = self.failed_start(service, 10048, f"127.0.0.1:{port}", "(10048)")
+        self.assertNotIn(wine.RUNNING, [status.state for status in life])
+        self.assertEqual(life[-1][1:5], (wine.STOPPED, 0, 10048, 0))
 
         self.succeeds(service.run("start"))                     # the port is free now
         self.assertEqual(service.status()["url"], f"http://127.0.0.1:{port}")
@@ -49,16 +44,15 @@ class FailedStart(wine.Case):
 
     def test_a_start_hook_that_throws_fails_the_start_with_its_text(self):
         service = self.installed("throws")
-        statuses = self.failed_start(service, EXCEPTION, "the cupboard is bare")
-        self.assertEqual(statuses[-1][1:5], (wine.STOPPED, 0, EXCEPTION, 0))
+        life = self.failed_start(service, EXCEPTION, "the cupboard is bare")
+        self.assertEqual(life[-1][1:5], (wine.STOPPED, 0, EXCEPTION, 0))
         self.assertIn("first hook undone", service.log())       # what had started is undone, what had not is not
         self.assertNotIn("second hook undone", service.log())
 
     def test_a_failure_reaches_the_event_log(self):
         service = self.installed("throws")
-        since = self.box.trace_path.stat().st_size
         service.run("start")
-        trace = self.box.trace(since)
+        trace = self.box.trace(self.trace_start)
         self.assertIn("eventlog:ReportEventW", trace)
         self.assertIn("the cupboard is bare", trace)
 
@@ -69,34 +63,43 @@ class FailedStart(wine.Case):
 class FailedRun(wine.Case):
     def test_a_worker_that_throws_stops_the_service_by_itself_as_failed(self):
         service = self.started("worker")
-        pid = service.status()["pid"]
 
         self.assertTrue(wine.eventually(lambda: service.status()["state"] == "stopped"))
         status = service.status()
         self.assertEqual(status["exit_code"], EXCEPTION)
         self.assertIn("the soup is cold", status["failure"])
         self.assertIn("the soup is cold", service.run("status").out)
-        last = service.statuses(pid, self.trace_start)[-2:]
-        self.assertEqual([(s.state, s.exit_code) for s in last], [(wine.STOP_PENDING, 0), (wine.STOPPED, EXCEPTION)])
+        (life,) = service.lives(self.trace_start)
+        self.assertEqual([(s.state, s.exit_code) for s in life[-2:]], [(wine.STOP_PENDING, 0), (wine.STOPPED, EXCEPTION)])
         self.assertEqual(service.log().count("hook undone"), 2)
 
         self.succeeds(service.run("start"))                     # and it can be started again
 
     def test_a_handler_that_does_not_return_keeps_nobody(self):
         service = self.started("stuck")
-        pid = service.status()["pid"]
         connection = service.connection()
         connection.request("GET", "/longer")                    # 4 s; the service allows half a second
-        wine.eventually(lambda: False, 0.2)
+        time.sleep(0.2)
 
         stopped = self.succeeds(service.run("stop"))
         connection.close()
         self.assertLess(stopped.took, 3 * wine.load())
         self.assertTrue(wine.eventually(lambda: not service.unix_pids(), 2))
-        self.assertEqual(service.statuses(pid, self.trace_start)[-1].state, wine.STOPPED)
+        (life,) = service.lives(self.trace_start)
+        self.assertEqual(life[-1].state, wine.STOPPED)
 
 
 class Crash(wine.Case):
+    def test_a_crash_is_seen_by_these_tests(self):
+        service = self.started("faulty", "--startup", "manual")
+        with self.assertRaises(OSError):
+            service.get("/crash")
+        self.assertTrue(wine.eventually(lambda: not service.unix_pids()))
+        with self.assertRaisesRegex(AssertionError, "Unhandled illegal instruction"):
+            self.nothing_crashed()
+        self.trace_start = self.box.now()
+        self.box.reboot()                                       # until then Wine believes that it runs
+
     def test_verbs_speak_clearly_after_a_crash_and_the_next_boot_starts_the_service(self):
         service = self.started("crashed")
         os.kill(service.unix_pids()[0], signal.SIGKILL)
@@ -107,16 +110,14 @@ class Crash(wine.Case):
         if stop.code != 0:
             self.fails(stop, "stop 'crashed'", "(")
 
-        self.box.halt()
-        self.box.boot()
+        self.box.reboot()
         self.assertTrue(wine.eventually(lambda: service.status()["state"] == "running"))
         self.assertEqual(service.get().body, "hello from crashed")
         self.assertEqual(len(service.unix_pids()), 1)
 
     def test_only_automatic_services_start_with_the_machine(self):
         services = {word: self.installed("boots-" + word, "--startup", word) for word in ("auto", "manual", "disabled")}
-        self.box.halt()
-        self.box.boot()
+        self.box.reboot()
         self.assertTrue(wine.eventually(lambda: services["auto"].status()["state"] == "running"))
         self.assertEqual(services["auto"].get().status, 200)
         self.assertEqual(services["manual"].status()["state"], "stopped")

@@ -10,12 +10,12 @@ ACCEPTED = wine.ACCEPT_STOP | wine.ACCEPT_SHUTDOWN
 
 
 class Statuses(wine.Case):
-    def life(self, name, *verbs):
+    def life(self, name):
         """The statuses of one whole run."""
         service = self.started(name)
-        pid = service.status()["pid"]
         self.succeeds(service.run("stop"))
-        return service.statuses(pid, self.trace_start)
+        (life,) = service.lives(self.trace_start)
+        return life
 
     def assert_rising(self, checkpoints):
         self.assertEqual(checkpoints, list(range(1, len(checkpoints) + 1)))
@@ -45,13 +45,18 @@ class Statuses(wine.Case):
         self.assertEqual(len(pending), 1 + 4)
         self.assert_rising([status.checkpoint for status in pending])
 
-    def test_a_stop_that_comes_while_it_starts_is_kept(self):
+    def test_a_stop_of_a_starting_service_waits_for_it_and_stops_it(self):
         service = self.installed("steps")
         self.succeeds(service.run("start", "--no-wait"))
-        pid = service.status()["pid"]
         self.assertEqual(service.status()["state"], "start_pending")
         self.assertIn("stopped", self.succeeds(service.run("stop")).out)
-        self.assertEqual(service.statuses(pid, self.trace_start)[-1][1:4], (wine.STOPPED, 0, 0))
+        (life,) = service.lives(self.trace_start)
+        self.assertEqual(life[-1][1:4], (wine.STOPPED, 0, 0))
+
+    def test_a_wait_that_is_too_short_is_an_error_and_the_start_goes_on(self):
+        service = self.installed("steps")
+        self.fails(service.run("start", "--wait", "200ms"), "start 'steps'", "still 'start pending'", "(1460)", "--wait")
+        self.assertTrue(wine.eventually(lambda: service.status()["state"] == "running"))
 
     def test_hooks_run_in_order_and_are_undone_in_reverse(self):
         service = self.started("hooks")
@@ -70,7 +75,6 @@ class Statuses(wine.Case):
 class Drain(wine.Case):
     def test_a_request_in_flight_is_answered_in_full_before_stopped(self):
         service = self.started("drains")
-        pid = service.status()["pid"]
         connection = service.connection()
         with concurrent.futures.ThreadPoolExecutor() as aside:
             answered = aside.submit(lambda: (wine.get(connection, "/slow"), time.monotonic()))      # takes 2 s
@@ -87,7 +91,7 @@ class Drain(wine.Case):
         self.assertEqual((status["state"], status["exit_code"]), ("stopped", 0))
 
         # Nothing but the request held it: STOPPED is as late as the answer, and it was not silent about it.
-        life = service.statuses(pid, self.trace_start)
+        (life,) = service.lives(self.trace_start)
         asked, stopped = next(s for s in life if s.state == wine.STOP_PENDING), life[-1]
         print(f"\n  stop with a request in flight: STOP_PENDING to STOPPED {1000 * (stopped.at - asked.at):.0f} ms", end="")
         self.assertGreater(stopped.at - asked.at, 1.0)
@@ -125,24 +129,19 @@ class Timing(wine.Case):
         service = self.installed("quick")
         starts, stops, waits = [], [], []
         for _ in range(5):
-            since = self.box.trace_path.stat().st_size
+            since = self.box.now()
             waits.append(service.run("start").took)
-            pid = service.status()["pid"]
             waits.append(service.run("stop").took)
-            life = {status.state: status.at for status in reversed(service.statuses(pid, since))}
-            starts.append(1000 * (life[wine.RUNNING] - self.asked_to_start(service, since)))
-            stops.append(1000 * (life[wine.STOPPED] - life[wine.STOP_PENDING]))
+            (life,) = service.lives(since)
+            first = {status.state: status.at for status in reversed(life)}
+            starts.append(1000 * (first[wine.RUNNING] - service.asked_to_start(since)))
+            stops.append(1000 * (first[wine.STOPPED] - first[wine.STOP_PENDING]))
 
         limit = self.LIMIT * wine.load()
         print(f"\n  start to RUNNING {self.shown(starts)}, stop to STOPPED {self.shown(stops)} (limit {limit:.0f} ms); "
               f"the verbs took {self.shown(1000 * wait for wait in waits)}", end="")
         self.assertLess(statistics.median(starts), limit)
         self.assertLess(statistics.median(stops), limit)
-
-    def asked_to_start(self, service, since):
-        """When the service manager began with it: its process is not there yet."""
-        import re
-        return float(re.search(r"([\d.]+):\S+:trace:service:svcctl_StartServiceW", self.box.trace(since)).group(1))
 
     @staticmethod
     def shown(milliseconds):

@@ -10,7 +10,8 @@ class TheRoad(wine.Case):
     def test_a_program_installs_itself_serves_and_leaves_nothing_behind(self):
         service = self.service("plain")
         self.assertEqual(service.run("status").code, 4)
-        self.assertEqual(service.status(), {"name": "plain", "installed": False, "state": "not_installed"})
+        nothing = service.status()
+        self.assertEqual((nothing["name"], nothing["installed"], nothing["state"]), ("plain", False, "not_installed"))
 
         self.succeeds(service.run("install"))
         self.assertEqual(service.run("status").code, 3)
@@ -92,6 +93,31 @@ class TheRoad(wine.Case):
         service = self.installed("words")
         self.assertEqual(self.box.wine("sc", "start", "words", "one", "two words").code, 0)
         self.assertTrue(wine.eventually(lambda: "second hook [one] [two words]" in service.log()), service.log())
+
+
+class OtherTools(wine.Case):
+    def test_windows_own_tools_start_and_stop_it(self):
+        service = self.installed("ordinary")
+        self.assertEqual(self.box.wine("net", "start", "ordinary").code, 0)
+        self.assertTrue(wine.eventually(lambda: service.status()["state"] == "running"))      # net does not wait
+        self.assertEqual(service.get().status, 200)
+        self.assertEqual(self.box.wine("net", "stop", "ordinary").code, 0)
+        self.assertTrue(wine.eventually(lambda: service.status()["state"] == "stopped"))
+
+    def test_a_service_that_was_registered_by_hand_without_any_word_works(self):
+        service = self.service("by hand")
+        self.assertEqual(self.box.wine("sc", "create", "by hand", "binPath=", f'"{service.windows_path}"', "start=", "demand").code, 0)
+        self.succeeds(service.run("start"))
+        self.assertEqual(service.get().body, "hello from by hand")
+        self.succeeds(service.run("stop"))
+
+    def test_another_programs_service_of_the_same_name_is_left_as_it_is(self):
+        service = self.service("foreign")
+        self.box.wine("sc", "create", "foreign", "binPath=", "C:\\elsewhere\\program.exe", "start=", "demand")
+        before = self.box.registry(service.key)
+        self.fails(service.run("install"), "install 'foreign'", "another program", "C:\\elsewhere\\program.exe", "(1073)")
+        self.assertEqual(self.box.registry(service.key), before)
+        self.assertIsNone(self.box.registry(service.source_key))
 
 
 class Install(wine.Case):
