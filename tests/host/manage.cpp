@@ -25,11 +25,12 @@ struct desk {
   manual_clock time;
   std::string said;
   std::optional<winsvc::model::service_state> left;
+  std::optional<winsvc::model::service_state> left_by_start;  // there as soon as a start was asked for
   winsvc::model::service_spec spec;
 
   desk() { spec.name = "hello"; }
   manager verbs() {
-    return manager(spec, {scm, time, [this](const std::string& line) { said += line + '\n'; }, [this] { return left; }, "C:\\apps\\hello.exe"});
+    return manager(spec, {scm, time, [this](const std::string& line) { said += line + '\n'; }, [this] { return left_by_start && called("start_service") ? left_by_start : left; }, "C:\\apps\\hello.exe"});
   }
   bool called(const std::string& function) const {
     for (const auto& c : scm.calls) {
@@ -294,7 +295,7 @@ TEST_CASE("a start that fails is told in the service's own words where it left s
     desk d;
     installed(d);
     d.scm.after_start = {service_database::at(state::start_pending, 42, 1), service_database::at(state::stopped, 0, 0, one.exit)};
-    if (one.left) d.left = service_state{42, "", "", one.left};
+    if (one.left) d.left_by_start = service_state{42, "", "", one.left};
     const auto done = d.verbs().start(60s, true);
     REQUIRE(!done);
     CHECK(done.error().code == one.code);
@@ -444,12 +445,42 @@ TEST_CASE("status of what is not installed, of what starts, and where the SCM re
   REQUIRE(n);
   CHECK(winsvc::host::status_exit(*n) == 4);
   CHECK(winsvc::host::status_text(*n) == "hello: not installed\n");
-  CHECK(winsvc::host::status_json(*n) == "{\"name\":\"hello\",\"installed\":false,\"state\":\"not_installed\"}\n");
+  CHECK(winsvc::host::status_json(*n) == "{\"name\":\"hello\",\"installed\":false,\"state\":\"not_installed\",\"pid\":null,\"exit_code\":null,\"startup\":null,"
+        "\"display_name\":null,\"binary\":null,\"url\":null,\"since\":null,\"failure\":null}\n");
   const auto s = starting.verbs().status();
   REQUIRE(s);
   CHECK(winsvc::host::status_exit(*s) == 3);
   CHECK(winsvc::json::parse(winsvc::host::status_json(*s))["state"] == "start_pending");
   CHECK(sentence(refused.verbs().status()) == "query 'hello': access denied (5); run from an elevated prompt");
+}
+
+TEST_CASE("a failure that lay there before the start is not told as this one's") {
+  desk d;
+  installed(d);
+  d.left = winsvc::model::service_state{42, "", "", "listen on 'x': old news (10048)"};
+  d.scm.after_start = {service_database::at(state::stopped, 0, 0, failed_with(1067))};
+
+  CHECK(sentence(d.verbs().start(60s, true)) == "start 'hello': the process ended unexpectedly (1067); read its log and the event log");
+}
+
+TEST_CASE("install does not take over a service that is another program's") {
+  desk d;
+  d.scm.add("hello", "C:\\Windows\\system32\\spoolsv.exe");
+
+  const auto done = d.verbs().install({});
+
+  REQUIRE(!done);
+  CHECK(done.error().code == 1073);
+  CHECK(done.error().sentence().find("spoolsv.exe") != std::string::npos);
+  CHECK(!d.called("change_config"));
+}
+
+TEST_CASE("start waits for a stop that is under way, and starts then") {
+  desk d;
+  installed(d, state::stop_pending).next = {service_database::at(state::stop_pending), service_database::at(state::stopped)};
+  d.scm.after_start = {service_database::at(state::running)};
+
+  CHECK(sentence(d.verbs().start(60s, true)) == "done");
 }
 
 TEST_CASE("the options of an earlier install are read back from its command line, whatever else stands there") {
@@ -481,7 +512,8 @@ TEST_CASE("a wait looks soon at first, then at a tenth of the wait hint, and nev
     e.next.back().status.wait_hint = 200s;
   }
 
-  const auto settled = winsvc::host::wait_until_settled(scm, &e, time, {state::start_pending}, 200s, "start", "hello");
+  const auto handle = *scm.open_service(&scm, "hello", winsvc::os::access::query_status);
+  const auto settled = winsvc::host::wait_until_settled(scm, handle, time, {state::running}, 200s, "start", "hello");
 
   REQUIRE(!settled);
   REQUIRE(time.pauses.size() > 12);

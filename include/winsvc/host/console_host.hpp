@@ -37,16 +37,15 @@ class console_log final : public log_sink {
   return out;
 }
 
-/// Serves until Ctrl-C, and drains. Returns the exit code of the process.
-inline int run_in_console(blueprint& plan, const model::listen_options& listen) {
+/// Serves until Ctrl-C, and drains; `app` is the app's object, which ends before this returns. The exit code of the process.
+inline int run_in_console(blueprint& plan, std::shared_ptr<void> app, const model::listen_options& listen) {
   plan.log.add_sink(std::make_shared<console_log>());
-  os::change_directory(os::folder_of(os::executable_path()));
   os::write_err(routes_text(plan.router.routes()));
 
   run_settings settings;
   settings.listen = listen;
-  settings.on_listening = [&plan](const os::endpoint& address) {
-    os::write_err(plan.spec.name + ": http://" + address.text() + "/   Ctrl-C stops\n");
+  settings.on_running = [&plan](const os::endpoint& address) {
+    os::write_err(plan.spec.name + ": " + address.url() + "   Ctrl-C stops\n");
   };
   settings.on_answered = [&plan](const http::access_entry& a) {
     plan.log.info(std::string(a.method) + ' ' + std::string(a.target) + "  " + std::to_string(a.status) + "  " +
@@ -54,15 +53,18 @@ inline int run_in_console(blueprint& plan, const model::listen_options& listen) 
   };
   reporter report({});
   report.apply(model::step::start, runtime::start_hint);
-  run_result ended;
+  auto service = std::make_unique<runtime>(plan, report, std::move(settings));
+  int code = 0;
   {
-    runtime service(plan, report, std::move(settings));
-    const os::interrupts interrupts([&service] { service.request_stop("Ctrl-C"); });
-    ended = service.run();
+    // A closing console is held until this scope ends, so everything that must be undone is undone in it.
+    const os::interrupts interrupts([&service] { service->request_stop("Ctrl-C"); });
+    const run_result ended = service->run();
     report.apply(model::step::finished, {}, ended.exit);
-    if (ended.stuck) std::_Exit(os::exit_code(ended.exit.code()));
+    code = os::exit_code(ended.exit.code());
+    if (ended.stuck) std::_Exit(code);  // a thread still runs user code: nothing may be pulled from under it
+    app.reset();
   }
-  return os::exit_code(ended.exit.code());
+  return code;
 }
 
 }  // namespace host

@@ -34,7 +34,7 @@ class file_log final : public log_sink {
   void write(const log_entry& entry) noexcept override {
     try {
       const std::string line = entry.line() + '\n';
-      if (file_.is_open() && file_.size() > 0 && file_.size() + line.size() > limits_.bytes) rotate();
+      if (file_.is_open() && file_.size() > 0 && file_.size() + line.size() > full_at_) rotate();
       if (file_.is_open() && file_.write(line)) return;
       reopen();
       if (file_.is_open()) file_.write(line);
@@ -53,14 +53,25 @@ class file_log final : public log_sink {
 
   void rotate() {
     file_.close();
-    os::remove_file(name(limits_.kept - 1));
-    for (int age = limits_.kept - 2; age >= 0; --age) os::rename_file(name(age), name(age + 1));
-    reopen();
+    // The current file first: if somebody holds it, the older ones stay where they are, and it grows a while longer.
+    const std::string aside = path_ + ".aside.log";
+    if (os::rename_file(name(0), aside)) {
+      os::remove_file(name(limits_.kept - 1));
+      for (int age = limits_.kept - 2; age >= 1; --age) os::rename_file(name(age), name(age + 1));
+      if (limits_.kept > 1) os::rename_file(aside, name(1));
+      else os::remove_file(aside);
+      reopen();
+      full_at_ = limits_.bytes;
+    } else {
+      reopen();
+      full_at_ = file_.size() + limits_.bytes / 10;
+    }
   }
 
   std::string path_;
   rotation limits_;
   os::append_file file_;
+  std::uint64_t full_at_ = limits_.bytes;
   std::uint32_t fault_ = 0;
 };
 

@@ -4,6 +4,7 @@
 // A verb that finds the work done already (stopped, gone, running) has succeeded.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -65,7 +66,7 @@ class manager {
   result<void> finish_install(raw_handle service, const os::service_settings& settings, const std::optional<std::string>& description);
   result<void> stop_and_wait(raw_handle service, std::chrono::milliseconds limit, bool wait, const std::string& doing);
   result<void> wait_until_gone(std::chrono::milliseconds limit);
-  [[nodiscard]] error failed_start(const model::service_status& status) const;
+  [[nodiscard]] error failed_start(const model::service_status& status, const std::optional<model::service_state>& before) const;
   void say(const std::string& line) const {
     if (around_.say) around_.say(line);
   }
@@ -141,6 +142,11 @@ inline result<void> manager::create(const model::command& asked) {
 inline result<void> manager::change(const model::command& asked, os::service_handle service) {
   const auto before = around_.scm.query_config(service.get());
   if (!before) return failed("install", before.error());
+  const auto words = split_command_line(before->binary);
+  if (words.size() < 2 || words[1] != model::run_service_word) {
+    return failure{error{model::code::service_exists, "install", spec_.name,
+                         "another program's service has that name: " + before->binary, "choose another name, or remove that one"}};
+  }
 
   os::service_settings settings;
   settings.startup = asked.startup ? asked.startup : spec_.startup;
@@ -212,29 +218,37 @@ inline result<void> manager::wait_until_gone(std::chrono::milliseconds limit) {
 inline result<void> manager::start(std::chrono::milliseconds limit, bool wait) {
   const auto service = open("start", os::access::start | os::access::query_status);
   if (!service) return failure{service.error()};
-  if (auto started = around_.scm.start_service(service->get(), {}); !started) {
+  const auto before = around_.state();
+  for (bool first = true;; first = false) {
+    const auto started = around_.scm.start_service(service->get(), {});
+    if (started) break;
     if (started.error() != model::code::service_already_running) return failed("start", started.error());
     const auto now = around_.scm.query_status(service->get());
     if (now && now->status.current == model::state::running) {
       say("'" + spec_.name + "' is running already");
       return {};
     }
+    if (!first || !now || now->status.current != model::state::stop_pending) break;
+    // It is on its way down from an earlier stop: let it get there, and start it then.
+    const auto stopped = wait_until_settled(around_.scm, service->get(), around_.time, {}, limit, "start", spec_.name);
+    if (!stopped) return failure{stopped.error()};
   }
   if (!wait) return {};
 
-  const auto settled = wait_until_settled(around_.scm, service->get(), around_.time, model::state::start_pending, limit, "start", spec_.name);
+  const auto settled = wait_until_settled(around_.scm, service->get(), around_.time, {model::state::running}, limit, "start", spec_.name);
   if (!settled) return failure{settled.error()};
-  if (settled->status.current != model::state::running) return failure{failed_start(settled->status)};
+  if (settled->status.current != model::state::running) return failure{failed_start(settled->status, before)};
   const auto left = around_.state();
   say("started '" + spec_.name + "'" + (left && left->pid == settled->pid ? ": " + left->url : ""));
   return {};
 }
 
 /// The service's own sentence where it left one: "the port is taken by pid 7" helps, "10048" alone does not.
-inline error manager::failed_start(const model::service_status& status) const {
+/// `before`: what lay there before this start, which is no news of it.
+inline error manager::failed_start(const model::service_status& status, const std::optional<model::service_state>& before) const {
   const std::uint32_t code = status.exit.failed() ? status.exit.code() : model::code::service_request_timeout;
   error why = model::explained(code, "start", spec_.name, os::system_words(code));
-  if (const auto left = around_.state(); left && !left->failure.empty()) {
+  if (const auto left = around_.state(); left && !left->failure.empty() && (!before || left->pid != before->pid)) {
     why.said = left->failure;
     why.hint.clear();
   } else if (!status.exit.failed()) {
@@ -275,7 +289,7 @@ inline result<void> manager::stop_and_wait(raw_handle service, std::chrono::mill
     around_.time.sleep(std::chrono::milliseconds(50));
   }
   if (!wait) return {};
-  const auto settled = wait_until_settled(around_.scm, service, around_.time, model::state::running, limit, doing, spec_.name);
+  const auto settled = wait_until_settled(around_.scm, service, around_.time, {}, limit, doing, spec_.name);
   if (!settled) return failure{settled.error()};
   return {};
 }
@@ -305,11 +319,15 @@ inline result<service_report> manager::status() {
 }
 
 inline model::listen_options listen_options_in(const std::string& image_path) {
-  auto words = split_command_line(image_path);
-  if (words.size() < 2) return {};
-  words.erase(words.begin());
-  const auto asked = model::parse_command(words);
-  return asked && asked->verb == model::verb::run_service ? asked->listen : model::listen_options{};
+  // Pair by pair, so that an option of another version costs nothing but itself.
+  const auto words = split_command_line(image_path);
+  model::listen_options found;
+  if (words.size() < 2 || words[1] != model::run_service_word) return found;
+  for (std::size_t i = 2; i + 1 < words.size(); ++i) {
+    const auto asked = model::parse_command({std::string(model::run_service_word), words[i], words[i + 1]});
+    if (asked) found = asked->listen.over(found);
+  }
+  return found;
 }
 
 inline std::string status_text(const service_report& r) {
@@ -330,18 +348,26 @@ inline std::string status_text(const service_report& r) {
 }
 
 inline std::string status_json(const service_report& r) {
-  const auto quoted = [](std::string_view s) { return text::json_quoted(s); };
   const auto& s = r.process.status;
   std::string state = r.installed ? std::string(model::name(s.current)) : "not installed";
-  for (char& c : state) c = c == ' ' ? '_' : c;
-  std::string out = "{\"name\":" + quoted(r.name) + ",\"installed\":" + (r.installed ? "true" : "false") + ",\"state\":" + quoted(state);
-  if (r.installed) {
-    out += ",\"pid\":" + std::to_string(r.process.pid) + ",\"exit_code\":" + std::to_string(s.exit.code()) +
-           ",\"startup\":" + quoted(name(r.config.startup)) + ",\"display_name\":" + quoted(r.config.display_name) +
-           ",\"binary\":" + quoted(r.config.binary) + ",\"url\":" + (r.left.url.empty() ? "null" : quoted(r.left.url)) +
-           ",\"since\":" + (r.left.since.empty() ? "null" : quoted(r.left.since)) +
-           ",\"failure\":" + (r.left.failure.empty() ? "null" : quoted(r.left.failure));
-  }
+  std::replace(state.begin(), state.end(), ' ', '_');
+
+  std::string out = "{\"name\":" + text::json_quoted(r.name);
+  const auto put = [&out, &r](std::string_view field, const std::string& value, bool known = true) {
+    out += ",\"" + std::string(field) + "\":" + (r.installed && known ? value : "null");
+  };
+  const auto put_text = [&put](std::string_view field, std::string_view value) {
+    put(field, text::json_quoted(value), !value.empty());
+  };
+  out += std::string(",\"installed\":") + (r.installed ? "true" : "false") + ",\"state\":" + text::json_quoted(state);
+  put("pid", std::to_string(r.process.pid));
+  put("exit_code", std::to_string(s.exit.code()));
+  put_text("startup", name(r.config.startup));
+  put_text("display_name", r.config.display_name);
+  put_text("binary", r.config.binary);
+  put_text("url", r.left.url);
+  put_text("since", r.left.since);
+  put_text("failure", r.left.failure);
   return out + "}\n";
 }
 

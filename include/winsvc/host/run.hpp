@@ -6,6 +6,8 @@
 // to the dispatcher at once. The exit code: 0, 2 for a usage error, otherwise the system's code.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -87,6 +89,8 @@ inline int run(const app_factory& app, const std::vector<std::string>& words) {
   // A service that was registered by hand, without the word, has neither a word nor anybody to show the help to.
   if (asked->bare && !os::has_standard_output()) return run_service(app, {});
 
+  if (asked->verb == model::verb::debug) os::change_directory(os::folder_of(executable));  // as the service does, before App
+
   blueprint plan;
   plan.spec.name = program;
   std::shared_ptr<void> object;
@@ -96,7 +100,11 @@ inline int run(const app_factory& app, const std::vector<std::string>& words) {
   } catch (const setup_error& e) {
     return complain(program, {0, {}, {}, e.what(), {}});
   } catch (const std::exception& e) {
-    return complain(program, {model::code::exception_in_service, "describe", plan.spec.name, e.what(), "open things in on_start: the app is described for every verb"});
+    return complain(program, {model::code::exception_in_service, "describe", plan.spec.name, e.what(),
+                              "open things in on_start: the app is described for every verb"});
+  } catch (...) {
+    return complain(program, {model::code::exception_in_service, "describe", plan.spec.name,
+                              "something that is no std::exception was thrown", {}});
   }
 
   switch (asked->verb) {
@@ -111,7 +119,7 @@ inline int run(const app_factory& app, const std::vector<std::string>& words) {
     case model::verb::routes:
       os::write_out(asked->json ? routes_json(plan.router.routes()) : routes_text(plan.router.routes()));
       return model::exits::ok;
-    case model::verb::debug: return run_in_console(plan, asked->listen);
+    case model::verb::debug: return run_in_console(plan, std::move(object), asked->listen);
     default: return manage(program, plan, *asked);
   }
 }

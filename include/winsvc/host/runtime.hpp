@@ -30,7 +30,6 @@
 #include "winsvc/host/service.hpp"
 #include "winsvc/http/engine.hpp"
 #include "winsvc/model/spec.hpp"
-#include "winsvc/model/state_file.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -40,8 +39,8 @@ namespace host {
 struct run_settings {
   model::listen_options listen;        ///< from the command line: goes before what App said
   std::vector<std::string> arguments;  ///< of StartService
-  std::string state_file;              ///< where to leave a model::service_state; empty: nowhere
   std::function<void(const os::endpoint&)> on_listening;  ///< bound, not yet RUNNING
+  std::function<void(const os::endpoint&)> on_running;    ///< RUNNING was reported
   std::function<void(const http::access_entry&)> on_answered;
 };
 
@@ -49,22 +48,23 @@ struct run_settings {
 struct run_result {
   model::exit_status exit;
   std::optional<error> why;  ///< of a failure
-  /// A handler, hook or worker did not return: the process must end without waiting for it.
+  /// A handler or a worker did not return. The process must end without waiting for it, and the runtime, the blueprint
+  /// and the app's object must stay as they are until it does.
   bool stuck = false;
 };
 
 class runtime {
  public:
   runtime(blueprint& plan, reporter& report, run_settings settings)
-      : plan_(plan), report_(report), settings_(std::move(settings)) {}
-  ~runtime();
+      : plan_(plan), report_(report), settings_(std::move(settings)), limit_(plan.stop_limit) {}
   runtime(const runtime&) = delete;
   runtime& operator=(const runtime&) = delete;
 
   /// Runs until a stop is requested or something fails. Call once.
   run_result run();
 
-  /// From any thread, any number of times; the first counts. STOP_PENDING is published before anything is signalled.
+  /// From any thread, any number of times; the first counts. STOP_PENDING is published before anything is signalled, and
+  /// nothing is written or waited for: it may be the control handler's thread.
   /// `limit`: how long requests in flight may take; default the app's stop_limit.
   void request_stop(std::string_view why, std::optional<std::chrono::milliseconds> limit = {});
 
@@ -73,12 +73,12 @@ class runtime {
 
  private:
   void fail(error why);
+  void start_guarded();
   bool start();
   bool run_start_hooks();
   void start_workers();
   void drain();
   void run_stop_hooks();
-  void leave_state() const;
   std::chrono::milliseconds stop_hint() const { return limit_.load() + std::chrono::seconds(5); }
 
   struct running_worker {
@@ -96,37 +96,27 @@ class runtime {
   std::condition_variable worker_ended_;
   std::optional<error> failure_;                      // under mutex_; the first one
   bool stop_asked_ = false;                           // under mutex_
-  std::atomic<std::chrono::milliseconds> limit_{std::chrono::milliseconds(0)};  // set once, before stop_ is requested
+  std::string stop_reason_;                           // under mutex_
+  std::atomic<std::chrono::milliseconds> limit_;      // set again at most once, before stop_ is requested
   std::atomic<bool> ready_{false};
   std::unique_ptr<http::engine> engine_;
   std::list<running_worker> workers_;
   std::vector<std::pair<undo, source>> undos_;        // in the order they are to be run backwards
-  model::service_state state_;
   bool stuck_ = false;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline runtime::~runtime() {
-  if (!stuck_) return;
-  // Threads of ours still run user code. They hold on to the engine and to their own records, so both are left to them;
-  // the host ends the process at once.
-  static_cast<void>(engine_.release());
-  for (auto& w : workers_) {
-    if (w.thread.joinable()) w.thread.detach();
-  }
-}
-
 inline void runtime::request_stop(std::string_view why, std::optional<std::chrono::milliseconds> limit) {
   {
     const std::lock_guard lock(mutex_);
     if (stop_asked_) return;
+    stop_reason_ = why;
     stop_asked_ = true;
-    limit_ = limit.value_or(plan_.stop_limit);
+    if (limit) limit_ = *limit;
     // Not legal before START_PENDING or in a stop: then there is nothing to publish, and the request is remembered.
     report_.apply(model::step::stop, stop_hint());
   }
-  plan_.log.info("stopping: " + std::string(why));
   stop_.request_stop();
 }
 
@@ -140,35 +130,39 @@ inline void runtime::fail(error why) {
 
 inline run_result runtime::run() {
   plan_.frozen = true;
-  limit_ = plan_.stop_limit;
-  if (start()) {
-    stop_.token().wait();
-    drain();
-  }
+  start_guarded();
+  report_.apply(model::step::stop, stop_hint());  // after a failure nobody has asked for it
+  if (engine_) drain();
   run_stop_hooks();
 
   run_result result;
-  const std::lock_guard lock(mutex_);
-  result.why = failure_;
-  if (failure_) result.exit = model::failure_status(failure_->code);
+  {
+    const std::lock_guard lock(mutex_);
+    result.why = failure_;
+  }
+  if (result.why) result.exit = model::failure_status(result.why->code);
   result.stuck = stuck_;
-  state_.url.clear();
-  state_.failure = failure_ ? failure_->sentence() : std::string();
-  leave_state();
-  plan_.log.info(failure_ ? "stopped after a failure" : "stopped");
+  plan_.log.info(result.why ? "stopped after a failure" : "stopped");
   plan_.log.flush();
   return result;
 }
 
+/// From the start to the request to stop, or to the first failure.
+inline void runtime::start_guarded() {
+  try {
+    if (!start()) return;
+    stop_.token().wait();
+  } catch (const std::exception& e) {  // no memory, no thread to be had
+    fail({model::code::exception_in_service, "start", plan_.spec.name, e.what(), {}});
+  } catch (...) {
+    fail({model::code::exception_in_service, "start", plan_.spec.name, "something that is no std::exception was thrown", {}});
+  }
+}
+
 /// True: RUNNING. False: a hook or the bind failed, or a stop came first.
 inline bool runtime::start() {
-  try {
-    add_health_routes(plan_, ready_);
-    plan_.router.freeze();
-  } catch (const setup_error& e) {
-    fail({model::code::exception_in_service, "start", plan_.spec.name, e.what(), {}});
-    return false;
-  }
+  add_health_routes(plan_, ready_);
+  plan_.router.freeze();
   if (!run_start_hooks() || stop_.token().stop_requested()) return false;
 
   engine_ = std::make_unique<http::engine>(plan_.router, plan_.limits, plan_.log);
@@ -178,13 +172,12 @@ inline bool runtime::start() {
   }
   if (settings_.on_answered) engine_->on_answered(settings_.on_answered);
   const os::endpoint address = engine_->address();
-  state_ = {os::process_id(), "http://" + address.text(), iso_time(clock::system().wall()), {}};
-  leave_state();  // before RUNNING: whoever waited for that may ask for the address at once
-  if (settings_.on_listening) settings_.on_listening(address);
+  if (settings_.on_listening) settings_.on_listening(address);  // before RUNNING: who waited for that may ask where at once
 
   ready_.store(true);
   if (!report_.apply(model::step::ready)) return false;  // a stop came between: STOP_PENDING was published
-  plan_.log.info("listening on " + state_.url);
+  plan_.log.info("listening on http://" + address.text());
+  if (settings_.on_running) settings_.on_running(address);
   engine_->accept();
   start_workers();
   return true;
@@ -201,6 +194,7 @@ inline bool runtime::run_start_hooks() {
       stop_.token(), settings_.arguments);
 
   for (auto& hook : plan_.hooks) {
+    if (stop_.token().stop_requested()) return false;
     if (hook.stop) undos_.emplace_back(hook.stop, hook.where);
     if (!hook.start) continue;
     const auto threw = [&](const std::string& what) {
@@ -214,7 +208,6 @@ inline bool runtime::run_start_hooks() {
     } catch (...) {
       return threw("something that is no std::exception");
     }
-    if (stop_.token().stop_requested()) return false;
   }
   return true;
 }
@@ -223,7 +216,7 @@ inline void runtime::start_workers() {
   for (const auto& w : plan_.workers) {
     auto& mine = workers_.emplace_back();
     mine.what = &w;
-    mine.thread = std::thread([this, &mine] {
+    const auto body = [this, &mine] {
       const auto threw = [&](const std::string& what) {
         fail({model::code::exception_in_service, "run worker", mine.what->name, "it threw: " + what, {}});
         request_stop("worker '" + mine.what->name + "' failed");
@@ -238,12 +231,22 @@ inline void runtime::start_workers() {
       const std::lock_guard lock(mutex_);
       mine.ended = true;
       worker_ended_.notify_all();
-    });
+    };
+    try {
+      mine.thread = std::thread(body);
+    } catch (...) {
+      workers_.pop_back();  // the drain joins those that run, and no other
+      throw;
+    }
   }
 }
 
 inline void runtime::drain() {
   ready_.store(false);
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stop_reason_.empty()) plan_.log.info("stopping: " + stop_reason_);
+  }
   worker_stop_.request_stop();
   const auto progress = [this] { report_.apply(model::step::progress, stop_hint()); };
   const std::chrono::milliseconds limit = limit_;
@@ -273,8 +276,10 @@ inline void runtime::drain() {
 }
 
 inline void runtime::run_stop_hooks() {
-  // After a failed start nobody has asked for a stop: say it, so that the hooks' time is not taken for a hang.
-  report_.apply(model::step::stop, stop_hint());
+  if (stuck_ && !undos_.empty()) {  // they would tear down what a handler or worker still stands on
+    plan_.log.error("the stop hooks are not run: a handler or worker still does");
+    return;
+  }
   for (; !undos_.empty(); undos_.pop_back()) {
     const auto& [back, where] = undos_.back();
     const auto threw = [&, at = where](const std::string& what) {
@@ -289,13 +294,6 @@ inline void runtime::run_stop_hooks() {
       threw("something that is no std::exception");
     }
     report_.apply(model::step::progress, stop_hint());
-  }
-}
-
-inline void runtime::leave_state() const {
-  if (settings_.state_file.empty()) return;
-  if (auto left = os::replace_file(settings_.state_file, model::to_text(state_)); !left) {
-    plan_.log.warn("the state file '" + settings_.state_file + "' could not be written: " + os::system_words(left.error()));
   }
 }
 

@@ -10,6 +10,7 @@
 // App runs for every verb, `help` included: what takes time or can fail belongs in `on_start`.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -191,14 +192,15 @@ class service {
     return *this;
   }
   /// After the last request was answered, in reverse order of registration, among what on_start hooks returned; only when
-  /// all hooks registered before it have started. An exception is logged, and the other hooks still run.
+  /// all hooks registered before it have started. An exception is logged, and the other hooks still run. Not run when a
+  /// handler or worker did not return in time, because it may still use what the hook would close.
   template <class F>
   service& on_stop(F f, source where = source::here()) {
     static_assert(std::is_invocable_v<F&>, "winsvc: on_stop takes a callable without arguments");
     add_hook("on_stop", {{}, std::move(f), where});
     return *this;
   }
-  /// How long a stop waits for requests in flight. Default: 20 s; 4 s when the machine shuts down, which waits no longer.
+  /// How long a stop waits for requests in flight, up to a day. Default: 20 s; 4 s when the machine shuts down, which waits no longer.
   service& stop_limit(std::chrono::milliseconds limit);
 
   /// A thread of its own from RUNNING to the end of the drain: owned, and joined before the stop hooks run. An exception
@@ -210,7 +212,7 @@ class service {
   /// Is the service ready for work? Asked, on a request's thread, whenever `/readyz` is; false or an exception makes it 503.
   service& ready(std::string name, std::function<bool()> check);
   /// Where liveness and readiness are asked. Default: /livez, /readyz; empty switches one off.
-  service& health_paths(std::string live, std::string ready);
+  service& health_paths(std::string live, std::string ready, source where = source::here());
 
   /// The service's log: a file as a service, the terminal in debug.
   [[nodiscard]] logger& log() noexcept { return plan_.log; }
@@ -264,7 +266,7 @@ inline service& service::listen(std::string host, std::uint16_t port) {
 }
 inline service& service::stop_limit(std::chrono::milliseconds limit) {
   check_open("stop_limit");
-  plan_.stop_limit = limit;
+  plan_.stop_limit = std::clamp(limit, std::chrono::milliseconds(0), std::chrono::milliseconds(std::chrono::hours(24)));
   return *this;
 }
 inline service& service::worker(std::string name, std::function<void(stop_token)> body, source where) {
@@ -280,8 +282,13 @@ inline service& service::ready(std::string name, std::function<bool()> check) {
   plan_.ready_checks.push_back({std::move(name), std::move(check)});
   return *this;
 }
-inline service& service::health_paths(std::string live, std::string ready) {
+inline service& service::health_paths(std::string live, std::string ready, source where) {
   check_open("health_paths");
+  for (const auto& path : {live, ready}) {
+    if (!path.empty() && !route::parse_pattern(path).names.empty()) {
+      throw setup_error("health path " + path + " (" + where.text() + "): it has a parameter, which nothing would read");
+    }
+  }
   plan_.live_path = std::move(live);
   plan_.ready_path = std::move(ready);
   return *this;

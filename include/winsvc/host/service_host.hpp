@@ -15,11 +15,13 @@
 #include <string>
 #include <vector>
 
+#include "winsvc/base/scope.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/app.hpp"
 #include "winsvc/host/file_log.hpp"
 #include "winsvc/host/runtime.hpp"
+#include "winsvc/model/state_file.hpp"
 #include "winsvc/os/native.hpp"
 
 namespace winsvc {
@@ -31,6 +33,7 @@ struct service_surroundings {
   os::dispatcher& dispatcher;
   std::function<os::sys_result<std::string>(const std::string& service_name)> data_folder = os::data_folder;
   std::function<void(const std::string& source, os::event_level, std::uint32_t id, std::string_view)> report_event = os::report_event;
+  std::function<void(int code)> end_process = [](int code) { std::_Exit(code); };
 };
 
 class service_host {
@@ -45,6 +48,8 @@ class service_host {
  private:
   void service_main(const std::vector<std::string>& arguments);
   run_result serve(const std::vector<std::string>& arguments);
+  void open_log(logger& log);
+  void leave_state(const std::string& url, const std::string& failure);
   std::uint32_t control(std::uint32_t what);
   void event(os::event_level level, std::uint32_t id, std::string_view text) { around_.report_event(name_, level, id, text); }
 
@@ -52,6 +57,7 @@ class service_host {
   model::listen_options listen_;
   service_surroundings around_;
   std::string name_;
+  std::string state_file_;  // empty: nowhere to leave a state
   reporter report_{[this](const model::service_status& s) { static_cast<void>(around_.dispatcher.set_status(s)); }};
   std::mutex mutex_;
   runtime* runtime_ = nullptr;             // under mutex_
@@ -73,16 +79,18 @@ inline int service_host::run() {
   if (code != 0) return os::exit_code(code);
   left.token().wait();
   const int exit = os::exit_code(ended_.exit.code());
-  if (ended_.stuck) std::_Exit(exit);  // a thread still runs user code; destructors would pull the floor from under it
+  if (ended_.stuck) around_.end_process(exit);  // a thread still runs user code; destructors would pull the floor from under it
   return exit;
 }
 
 inline void service_host::service_main(const std::vector<std::string>& arguments) {
   name_ = arguments.empty() ? std::string() : arguments[0];
   const auto refused = around_.dispatcher.register_handler(name_, [this](std::uint32_t what, std::uint32_t) { return control(what); });
-  if (refused != 0) {  // without a handler no status can be reported either: the event log is all there is
-    event(os::event_level::error, os::event_id::failed, model::explained(refused, "register the control handler of", name_, os::system_words(refused)).sentence());
+  if (refused != 0) {  // without a handler no status can be reported: the event log is all there is, and then the end
+    event(os::event_level::error, os::event_id::failed,
+          model::explained(refused, "register the control handler of", name_, os::system_words(refused)).sentence());
     ended_.exit = model::failure_status(refused);
+    around_.end_process(os::exit_code(ended_.exit.code()));
     return;
   }
   report_.apply(model::step::start, runtime::start_hint);
@@ -99,41 +107,52 @@ inline void service_host::service_main(const std::vector<std::string>& arguments
   } else {
     event(os::event_level::information, os::event_id::stopped, name_ + " stopped");
   }
-  report_.apply(model::step::finished, {}, ended_.exit);  // the process may end before this returns
+  leave_state({}, ended_.why ? ended_.why->sentence() : std::string());
+  // The process may end before this returns. From RUNNING, where only an exception leads here, STOPPED is two steps away.
+  if (!report_.apply(model::step::finished, {}, ended_.exit)) {
+    report_.apply(model::step::stop, runtime::start_hint);
+    report_.apply(model::step::finished, {}, ended_.exit);
+  }
+}
+
+/// For `start` and `status`. That it could not be written is no reason to stop, and `start` says less then.
+inline void service_host::leave_state(const std::string& url, const std::string& failure) {
+  if (state_file_.empty()) return;
+  const std::string since = url.empty() ? std::string() : iso_time(clock::system().wall());
+  static_cast<void>(os::replace_file(state_file_, model::to_text({os::process_id(), url, since, failure})));
+}
+
+/// Opens the log in the service's data folder. The SCM knows our name; App need not have said it yet.
+inline void service_host::open_log(logger& log) {
+  std::uint32_t fault = 0;
+  if (const auto folder = around_.data_folder(name_)) {
+    const std::string logs = os::path_join(*folder, "logs");
+    if (const auto made = os::make_folders(logs); !made) fault = made.error();
+    state_file_ = os::path_join(*folder, "state.json");
+    auto file = std::make_shared<file_log>(os::path_join(logs, model::folder_name(name_)));
+    if (!file->is_open()) fault = file->fault();
+    log.add_sink(std::move(file));
+  } else {
+    fault = folder.error();
+  }
+  if (fault == 0) return;
+  event(os::event_level::warning, os::event_id::degraded, "the log file cannot be written: " + os::system_words(fault));
 }
 
 inline run_result service_host::serve(const std::vector<std::string>& arguments) {
   os::change_directory(os::folder_of(os::executable_path()));  // it is System32 until now
 
-  auto plan_owner = std::make_unique<blueprint>();
-  blueprint& plan = *plan_owner;
-  plan.spec.name = name_;
-  run_settings settings;
-  settings.listen = listen_;
-  if (arguments.size() > 1) settings.arguments.assign(arguments.begin() + 1, arguments.end());
-
-  // The log comes before App, so that what App says or throws is kept. The SCM knows our name; App need not say it.
-  std::string no_log;
-  if (const auto folder = around_.data_folder(name_)) {
-    settings.state_file = os::path_join(*folder, "state.json");
-    static_cast<void>(os::make_folders(os::path_join(*folder, "logs")));
-    auto file = std::make_shared<file_log>(os::path_join(os::path_join(*folder, "logs"), model::folder_name(name_)));
-    if (!file->is_open()) no_log = os::system_words(file->fault());
-    plan.log.add_sink(std::move(file));
-  } else {
-    no_log = os::system_words(folder.error());
-  }
-  if (!no_log.empty()) event(os::event_level::warning, os::event_id::degraded, "the log file cannot be written: " + no_log);
+  auto plan = std::make_unique<blueprint>();
+  plan->spec.name = name_;
+  open_log(plan->log);  // before App, so that what App says or throws is kept
+  leave_state({}, {});  // what an earlier run left is no news of this one
 
   std::shared_ptr<void> app;
-  service svc(plan);
+  service svc(*plan);
   const auto threw = [&](const std::string& what) {
     run_result failed;
     failed.why = error{model::code::exception_in_service, "describe", name_, what, {}};
-    plan.log.error(failed.why->sentence());
-    if (!settings.state_file.empty()) {  // for `start` and `status`, over what an earlier run left there
-      static_cast<void>(os::replace_file(settings.state_file, model::to_text({os::process_id(), {}, {}, failed.why->sentence()})));
-    }
+    plan->log.error(failed.why->sentence());
     return failed;
   };
   try {
@@ -143,24 +162,30 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   } catch (...) {
     return threw("something that is no std::exception was thrown");
   }
-  plan.spec.name = name_;
-  settings.on_listening = [this](const os::endpoint& address) {
-    event(os::event_level::information, os::event_id::started, name_ + " listens on http://" + address.text());
+  plan->spec.name = name_;
+
+  run_settings settings;
+  settings.listen = listen_;
+  if (arguments.size() > 1) settings.arguments.assign(arguments.begin() + 1, arguments.end());
+  settings.on_listening = [this](const os::endpoint& address) { leave_state(address.url(), {}); };
+  settings.on_running = [this](const os::endpoint& address) {
+    event(os::event_level::information, os::event_id::started, name_ + " listens on " + address.url());
   };
 
-  auto service_runtime = std::make_unique<runtime>(plan, report_, std::move(settings));
+  auto service_runtime = std::make_unique<runtime>(*plan, report_, std::move(settings));
+  const scope_exit forget([this] {
+    const std::lock_guard lock(mutex_);
+    runtime_ = nullptr;
+  });
   {
     const std::lock_guard lock(mutex_);
     runtime_ = service_runtime.get();
     if (pending_) pending_(*runtime_);
   }
-  run_result result = service_runtime->run();
-  {
-    const std::lock_guard lock(mutex_);
-    runtime_ = nullptr;
-  }
-  if (result.stuck) {  // a thread still runs user code: what it stands on must outlive us, until the process ends
-    static_cast<void>(plan_owner.release());
+  const run_result result = service_runtime->run();
+  if (result.stuck) {  // a thread still runs user code: what it stands on stays, until the process ends
+    static_cast<void>(service_runtime.release());
+    static_cast<void>(plan.release());
     static_cast<void>(new std::shared_ptr<void>(std::move(app)));
   }
   return result;

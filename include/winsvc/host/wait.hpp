@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 
 #include "winsvc/base/clock.hpp"
@@ -15,17 +16,18 @@
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/model/codes.hpp"
-#include "winsvc/os/service_manager.hpp"
+#include "winsvc/os/native.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// Looks until the state is no longer `while_in` and no other pending one. A stall of 30 s, or of the wait hint where
+/// Looks until the service is in one of the states `wanted`, of which `stopped` is always one. A stall of 30 s, or of the wait hint where
 /// that is longer, ends it before `limit` does: the SCM itself calls that hung.
 [[nodiscard]] inline result<os::service_process> wait_until_settled(os::service_manager& scm,
                                                                     os::service_manager::raw_handle service, clock& time,
-                                                                    model::state while_in, std::chrono::milliseconds limit,
+                                                                    std::initializer_list<model::state> wanted,
+                                                                    std::chrono::milliseconds limit,
                                                                     const std::string& doing, const std::string& name) {
   using namespace std::chrono;
   const auto began = time.now();
@@ -34,9 +36,10 @@ namespace host {
   milliseconds pause{10};
   for (;;) {
     const auto seen = scm.query_status(service);
-    if (!seen) return failure{model::explained(seen.error(), doing, name)};
+    if (!seen) return failure{model::explained(seen.error(), doing, name, os::system_words(seen.error()))};
     const auto& status = seen->status;
-    if (status.current != while_in && !model::is_pending(status.current)) return *seen;
+    const bool there = std::find(wanted.begin(), wanted.end(), status.current) != wanted.end();
+    if (there || status.current == model::state::stopped) return *seen;
 
     const auto now = time.now();
     if (status.checkpoint != checkpoint) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,9 +51,9 @@ class connection {
   void serve() noexcept;
 
  private:
-  enum class next { request, close, close_unread };
   [[nodiscard]] bool read_head(wire::head_result& got);
-  [[nodiscard]] next serve_one();
+  /// Nothing: another request may come.
+  [[nodiscard]] std::optional<parting> serve_one();
   void refuse(int status, std::string_view reason);
 
   transport& wire_;
@@ -67,13 +68,13 @@ class connection {
 // ---------------------------------------------------------------------------------------------------------------------
 
 inline void connection::serve() noexcept {
-  next after = next::close;
+  std::optional<parting> how;
   try {
-    do after = serve_one();
-    while (after == next::request);
+    while (!how) how = serve_one();
   } catch (...) {  // out of memory in our own hands: this connection ends, the others go on
+    how = parting::idle;
   }
-  wire_.finish(after == next::close_unread || !buffer_.rest().empty());
+  wire_.finish(buffer_.rest().empty() ? *how : parting::unread);
 }
 
 /// True: `got` is complete or rejected. False: there is nothing to answer.
@@ -118,12 +119,12 @@ inline void connection::refuse(int status, std::string_view reason) {
   if (shared_.on_answered) shared_.on_answered({"refused:", reason, {}, peer_, status, answer.size(), {}});
 }
 
-inline connection::next connection::serve_one() {
+inline std::optional<parting> connection::serve_one() {
   wire::head_result got;
-  if (!read_head(got)) return next::close;
+  if (!read_head(got)) return parting::idle;
   if (got.step == wire::head_result::reject) {
     refuse(got.status, got.reason);
-    return next::close_unread;
+    return parting::unread;
   }
 
   struct counted {
@@ -160,8 +161,8 @@ inline connection::next connection::serve_one() {
       shared_.on_answered({head.method, head.target, x.pattern, peer_, x.status, stream.sent(), took});
     }
   }
-  if (alive) return next::request;
-  return stream.body_done() ? next::close : next::close_unread;
+  if (alive) return std::nullopt;
+  return stream.body_done() ? parting::answered : parting::unread;
 }
 
 }  // namespace http

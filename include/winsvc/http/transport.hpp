@@ -13,6 +13,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
+/// How a connection comes to its end.
+enum class parting {
+  idle,      ///< nothing was sent that the client could still miss
+  answered,  ///< with an answer that said so
+  unread,    ///< with an answer, over something the client was still sending
+};
+
 class transport {
  public:
   virtual ~transport() = default;
@@ -22,10 +29,10 @@ class transport {
   /// there already.
   virtual os::transfer receive_idle(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept = 0;
   virtual os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept = 0;
-  /// No more will be sent. What the client still sends is taken for a moment, because closing over it makes Windows reset
-  /// the connection, and the client never sees the answer (RFC 9112 §9.6). `unread`: it is known to be sending, and the
-  /// moment is longer; a client that has all it wants ends it at once.
-  virtual void finish(bool unread) noexcept = 0;
+  /// No more will be sent. After an answer, what the client still sends is taken for a moment, because closing over it
+  /// makes Windows reset the connection, and the client never sees the answer (RFC 9112 §9.6). A client that has all it
+  /// wants ends that moment at once.
+  virtual void finish(parting how) noexcept = 0;
   [[nodiscard]] virtual os::endpoint local() const = 0;
   [[nodiscard]] virtual os::endpoint peer() const = 0;
 };
@@ -45,10 +52,11 @@ class socket_transport final : public transport {
   os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept override {
     return socket_.send(from, count, limit);
   }
-  void finish(bool unread) noexcept override {
+  void finish(parting how) noexcept override {
     socket_.shutdown_send();
+    if (how == parting::idle) return;
     constexpr std::size_t most = 1024 * 1024;
-    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(unread ? 500 : 100);
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(how == parting::unread ? 500 : 100);
     char sink[8192];
     for (std::size_t total = 0, got = 0; total < most && std::chrono::steady_clock::now() < until; total += got) {
       if (socket_.receive(sink, sizeof sink, got, std::chrono::milliseconds(100)) != os::transfer::done) return;

@@ -42,7 +42,7 @@ namespace os {
 bool change_directory(const std::string& folder) noexcept;
 
 /// `%ProgramData%\<name>` by the known-folder API; elsewhere `$XDG_STATE_HOME/<name>` or `~/.local/state/<name>`; the name
-/// as model::folder_name makes it. Created when it is not there.
+/// as model::folder_name makes it. Not created: who only asks for the status must not become the folder's owner.
 [[nodiscard]] sys_result<std::string> data_folder(const std::string& service_name);
 
 /// The system's own words for a code, one line, without a final dot. They differ between languages and versions: show

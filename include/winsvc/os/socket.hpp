@@ -28,6 +28,11 @@ struct endpoint {
     const bool six = host.find(':') != std::string::npos;
     return (six ? '[' + host + ']' : host) + ':' + std::to_string(port);
   }
+  /// As a client on this machine can open it: an "any" address is no address to connect to.
+  [[nodiscard]] std::string url() const {
+    const std::string to = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host;
+    return "http://" + endpoint{to, port}.text();
+  }
 };
 
 /// What became of a receive or a send.

@@ -96,7 +96,7 @@ class memory_transport final : public http::transport {
     ++sends;
     return os::transfer::done;
   }
-  void finish(bool) noexcept override {}
+  void finish(http::parting) noexcept override {}
   [[nodiscard]] os::endpoint local() const override { return {"127.0.0.1", 80}; }
   [[nodiscard]] os::endpoint peer() const override { return {"127.0.0.1", 50000}; }
 

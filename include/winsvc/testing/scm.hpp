@@ -85,15 +85,12 @@ class simulated_scm {
   /// `--host` and `--port` of its ImagePath. Default: a free port of 127.0.0.1.
   model::listen_options listen{std::string("127.0.0.1"), std::uint16_t{0}};
 
-  /// Starts the service and returns when it has left START_PENDING.
+  /// Starts the service, once for each simulated_scm, and returns when it runs and `url` is known, or when it has stopped.
   template <class App>
   void start(App& app, std::vector<std::string> arguments = {}) {
     start_app(host::app_of_callable(app), std::move(arguments));
-    const auto left_pending = [this] {
-      return !history_.empty() && history_.back().status.current != model::state::start_pending;
-    };
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return left_pending() || ended_; });
+    changed_.wait(lock, [this] { return !url_.empty() || ended_; });
   }
   /// Starts the service and returns at once.
   template <class App>
@@ -206,6 +203,11 @@ class simulated_scm {
           const std::lock_guard lock(mutex_);
           events_.push_back(std::to_string(id) + ' ' + std::string(what));
           if (const auto at = what.find("http://"); id == os::event_id::started && at != what.npos) url_ = what.substr(at);
+          changed_.notify_all();
+        },
+        [this](int) {
+          const std::lock_guard lock(mutex_);
+          handler_verdicts_.push_back("a handler or worker did not return, and the process would be ended over it");
         }};
     host_ = std::make_unique<host::service_host>(std::move(app), listen, std::move(around));
     service_ = std::thread([this] {

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <map>
 #include <string>
 #include <utility>
@@ -68,37 +69,40 @@ class service_database final : public os::service_manager {
     }
     entry& e = add(name, s.binary.value_or(""));
     apply(e, s);
-    ++e.handles;
-    return &e;
+    return hold(e, rights);
   }
   os::sys_result<raw_handle> open_service(raw_handle, const std::string& name, std::uint32_t rights) override {
     if (const auto code = call("open_service", name + ", " + hex(rights))) return os::sys_failure(code);
     const auto found = services.find(name);
     if (found == services.end()) return os::sys_failure(1060);
-    ++found->second.handles;
-    return &found->second;
+    return hold(found->second, rights);
   }
   os::sys_result<void> change_config(raw_handle h, const os::service_settings& s) override {
     if (const auto code = call("change_config", settings(s))) return os::sys_failure(code);
+    if (!may(h, os::access::change_config)) return os::sys_failure(model::code::access_denied);
     apply(of(h), s);
     return {};
   }
   os::sys_result<void> change_description(raw_handle h, const std::string& description) override {
     if (const auto code = call("change_description", description)) return os::sys_failure(code);
+    if (!may(h, os::access::change_config)) return os::sys_failure(model::code::access_denied);
     of(h).description = description;
     return {};
   }
   os::sys_result<void> change_delayed_start(raw_handle h, bool delayed) override {
     if (const auto code = call("change_delayed_start", delayed ? "true" : "false")) return os::sys_failure(code);
+    if (!may(h, os::access::change_config)) return os::sys_failure(model::code::access_denied);
     of(h).delayed = delayed;
     return {};
   }
   os::sys_result<os::service_config> query_config(raw_handle h) override {
     if (const auto code = call("query_config", "")) return os::sys_failure(code);
+    if (!may(h, os::access::query_config)) return os::sys_failure(model::code::access_denied);
     return of(h).config;
   }
   os::sys_result<os::service_process> query_status(raw_handle h) override {
     if (const auto code = call("query_status", "")) return os::sys_failure(code);
+    if (!may(h, os::access::query_status)) return os::sys_failure(model::code::access_denied);
     entry& e = of(h);
     if (!e.next.empty()) {
       e.process = e.next.front();
@@ -108,6 +112,7 @@ class service_database final : public os::service_manager {
   }
   os::sys_result<void> start_service(raw_handle h, const std::vector<std::string>& arguments) override {
     if (const auto code = call("start_service", text::join(arguments, " "))) return os::sys_failure(code);
+    if (!may(h, os::access::start)) return os::sys_failure(model::code::access_denied);
     entry& e = of(h);
     if (e.process.status.current != model::state::stopped) return os::sys_failure(1056);
     if (e.config.startup == startup::disabled) return os::sys_failure(1058);
@@ -117,6 +122,7 @@ class service_database final : public os::service_manager {
   }
   os::sys_result<void> control_service(raw_handle h, std::uint32_t control) override {
     if (const auto code = call("control_service", std::to_string(control))) return os::sys_failure(code);
+    if (control == static_cast<std::uint32_t>(model::control::stop) && !may(h, os::access::stop)) return os::sys_failure(model::code::access_denied);
     entry& e = of(h);
     if (e.process.status.current == model::state::stopped) return os::sys_failure(1062);
     if (model::is_pending(e.process.status.current)) return os::sys_failure(1061);
@@ -125,16 +131,18 @@ class service_database final : public os::service_manager {
   }
   os::sys_result<void> delete_service(raw_handle h) override {
     if (const auto code = call("delete_service", "")) return os::sys_failure(code);
+    if (!may(h, os::access::remove)) return os::sys_failure(model::code::access_denied);
     if (of(h).marked_for_delete) return os::sys_failure(1072);
     of(h).marked_for_delete = true;
     return {};
   }
   void close(raw_handle h) noexcept override {
     if (h == this) return;
+    entry* e = &of(h);
+    open_.remove_if([h](const handle& one) { return &one == h; });
+    if (--e->handles > 0 || !e->marked_for_delete) return;
     for (auto it = services.begin(); it != services.end(); ++it) {
-      if (&it->second != h) continue;
-      if (--it->second.handles == 0 && it->second.marked_for_delete) services.erase(it);
-      return;
+      if (&it->second == e) return static_cast<void>(services.erase(it));
     }
   }
   os::sys_result<void> add_event_source(const std::string& source) override {
@@ -149,7 +157,17 @@ class service_database final : public os::service_manager {
   }
 
  private:
-  static entry& of(raw_handle h) noexcept { return *static_cast<entry*>(h); }
+  struct handle {
+    entry* to;
+    std::uint32_t rights;
+  };
+  raw_handle hold(entry& e, std::uint32_t rights) {
+    ++e.handles;
+    open_.push_back({&e, rights});
+    return &open_.back();
+  }
+  static entry& of(raw_handle h) noexcept { return *static_cast<handle*>(h)->to; }
+  static bool may(raw_handle h, std::uint32_t right) noexcept { return (static_cast<handle*>(h)->rights & right) != 0; }
   static std::string hex(std::uint32_t v) {
     constexpr char digits[] = "0123456789abcdef";
     std::string out;
@@ -173,6 +191,8 @@ class service_database final : public os::service_manager {
     const auto refused = refuse.find(function);
     return refused == refuse.end() ? 0 : refused->second;
   }
+
+  std::list<handle> open_;  // a list: handles are addresses
 };
 
 }  // namespace testing

@@ -48,9 +48,7 @@ inline sys_result<std::string> data_folder(const std::string& service_name) {
   const char* state = std::getenv("XDG_STATE_HOME");
   const char* home = std::getenv("HOME");
   const std::string root = state && *state ? std::string(state) : (home && *home ? std::string(home) : "/tmp") + "/.local/state";
-  const std::string folder = path_join(root, model::folder_name(service_name));
-  if (auto made = make_folders(folder); !made) return sys_failure(made.error());
-  return folder;
+  return path_join(root, model::folder_name(service_name));
 }
 
 inline std::string system_words(std::uint32_t code) { return std::strerror(static_cast<int>(code)); }

@@ -60,9 +60,7 @@ inline sys_result<std::string> data_folder(const std::string& service_name) {
   release(path);
   if (FAILED(got)) return sys_failure(static_cast<std::uint32_t>(got) & 0xFFFFu);
 
-  folder = path_join(folder, model::folder_name(service_name));
-  if (auto made = make_folders(folder); !made) return sys_failure(made.error());
-  return folder;
+  return path_join(folder, model::folder_name(service_name));
 }
 
 inline std::string system_words(std::uint32_t code) {
