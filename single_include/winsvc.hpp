@@ -20,76 +20,76 @@
 //     97  config/version.hpp          The version of winsvc: the one place that knows it.
 //    114  config/compiler.hpp         What is compiling us.
 //    149  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    185  config/abi.hpp              The inline namespace that everything lives in.
-//    210  base/error.hpp              An error is a sentence for a tired person.
-//    268  base/result.hpp             A value or the reason there is none.
-//    343  base/source.hpp             Where in the user's program a call was written.
-//    377  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    408  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    654  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//    768  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//    838  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//    941  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1017  base/log.hpp                The log that a service keeps.
-//   1128  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   1267  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   1365  model/codes.hpp             What system codes mean to the person who meets them.
-//   1469  model/spec.hpp              What is to be installed.
-//   1565  model/verbs.hpp             The command line as two tables.
-//   1688  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   1863  model/state_file.hpp        What the running service leaves for `status` to find.
-//   1970  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   2062  route/path.hpp              The path of a request, cut into segments.
-//   2173  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   2351  route/table.hpp             The routes of an app as a tree of segments.
-//   2608  wire/limits.hpp             How much a client may send, and how long it may take.
-//   2660  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   2738  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   3171  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   3319  os/console.hpp              The terminal: writing to it, and the ways a person ends a program that runs ...
-//   3361  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   3383  os/posix/console.hpp        os/console.hpp on POSIX.
-//   3465  os/service_manager.hpp      The Service Control Manager as seen by who manages services.
-//   3573  os/file.hpp                 The few things done with files.
-//   3638  os/posix/file.hpp           os/file.hpp on POSIX.
-//   3737  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//   3777  os/event_log.hpp            The Windows event log: one report, one line.
-//   3821  os/process.hpp              This process and its surroundings.
-//   3873  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//   3960  os/socket.hpp               TCP as the engine needs it.
-//   4063  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   4148  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   4198  os/win/wide.hpp             Windows' own strings and handles.
-//   4256  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   4365  os/tcp.hpp                  os/socket.hpp on every platform.
-//   4570  os/win/console.hpp          os/console.hpp on Windows.
-//   4672  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//   4749  os/win/file.hpp             os/file.hpp on Windows.
-//   4845  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//   4936  os/win/service_manager.hpp  The real Service Control Manager.
-//   5102  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//   5108  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//   5164  http/reply.hpp              What a handler may answer with, beyond plain text.
-//   5284  http/handler.hpp            What a lambda may take and return, and how it is called.
-//   5564  http/router.hpp             The routes of an app with their handlers.
-//   5654  http/transport.hpp          What a connection reads from and writes to.
-//   5725  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//   5941  http/core.hpp               cpp-httplib at work for one request.
-//   6163  http/connection.hpp         One connection, from its first byte to its close.
-//   6319  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//   6543  host/service.hpp            What App receives: the description of a service.
-//   6833  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//   6874  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//   6917  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//   6986  host/health.hpp             Liveness and readiness.
-//   7032  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//   7329  host/console_host.hpp       `debug`: the service in a terminal.
-//   7397  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//   7572  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//   7630  host/manage.hpp             The verbs that manage the service: install, remove, start, stop, restart, status.
-//   7970  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//   8099  main.hpp                    The macro: a main for an App.
-//   8112  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    189  config/abi.hpp              The inline namespace that everything lives in.
+//    214  base/error.hpp              An error is a sentence for a tired person.
+//    274  base/result.hpp             A value or the reason there is none.
+//    349  base/source.hpp             Where in the user's program a call was written.
+//    383  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    414  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    669  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//    784  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//    854  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//    957  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1038  base/log.hpp                The log that a service keeps.
+//   1149  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   1288  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   1386  model/codes.hpp             What system codes mean to the person who meets them.
+//   1490  model/spec.hpp              What is to be installed.
+//   1599  model/verbs.hpp             The command line as two tables.
+//   1722  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   1907  model/state_file.hpp        What the running service leaves for `status` to find.
+//   2014  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   2106  route/path.hpp              The path of a request, cut into segments.
+//   2217  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   2395  route/table.hpp             The routes of an app as a tree of segments.
+//   2652  wire/limits.hpp             How much a client may send, and how long it may take.
+//   2705  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   2783  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   3225  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   3373  os/console.hpp              The terminal: writing to it, and the ways a person ends a program that runs ...
+//   3415  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   3437  os/posix/console.hpp        os/console.hpp on POSIX.
+//   3519  os/service_manager.hpp      The Service Control Manager as seen by who manages services.
+//   3627  os/file.hpp                 The few things done with files.
+//   3694  os/posix/file.hpp           os/file.hpp on POSIX.
+//   3793  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//   3833  os/event_log.hpp            The Windows event log: one report, one line.
+//   3882  os/process.hpp              This process and its surroundings.
+//   3944  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//   4029  os/socket.hpp               TCP as the engine needs it.
+//   4141  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   4232  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   4282  os/win/wide.hpp             Windows' own strings and handles.
+//   4340  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   4464  os/tcp.hpp                  os/socket.hpp on every platform.
+//   4678  os/win/console.hpp          os/console.hpp on Windows.
+//   4780  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//   4857  os/win/file.hpp             os/file.hpp on Windows.
+//   4956  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//   5045  os/win/service_manager.hpp  The real Service Control Manager.
+//   5211  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//   5217  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//   5277  http/reply.hpp              What a handler may answer with, beyond plain text.
+//   5397  http/handler.hpp            What a lambda may take and return, and how it is called.
+//   5685  http/router.hpp             The routes of an app with their handlers.
+//   5780  http/transport.hpp          What a connection reads from and writes to.
+//   5861  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//   6086  http/core.hpp               cpp-httplib at work for one request.
+//   6317  http/connection.hpp         One connection, from its first byte to its close.
+//   6488  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//   6732  host/service.hpp            What App receives: the description of a service.
+//   7029  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//   7070  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//   7113  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//   7193  host/health.hpp             Liveness and readiness.
+//   7239  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//   7535  host/console_host.hpp       `debug`: the service in a terminal.
+//   7605  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//   7812  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//   7873  host/manage.hpp             The verbs that manage the service: install, remove, start, stop, restart, status.
+//   8242  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//   8379  main.hpp                    The macro: a main for an App.
+//   8392  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -174,7 +174,11 @@
 #endif
 
 #ifndef WINSVC_AUTOLINK
-  #define WINSVC_AUTOLINK WINSVC_COMPILER_MSVC
+  #if WINSVC_COMPILER_MSVC  // not its name as our value: it is gone after the include, and this is not
+    #define WINSVC_AUTOLINK 1
+  #else
+    #define WINSVC_AUTOLINK 0
+  #endif
 #endif
 
 #ifndef WINSVC_ASSERT
@@ -216,7 +220,7 @@ inline namespace WINSVC_ABI {}
 //   // install 'hello': access denied (5); run from an elevated prompt
 //
 // Operations on the world return `result<T>` (base/result.hpp) with an `error` in it. Mistakes of the programmer are
-// thrown as `setup_error`. Requests fail with a status (http/abort.hpp). There is no fourth way.
+// thrown as `setup_error`. Requests fail with a status (winsvc::abort in http/reply.hpp). There is no fourth way.
 
 #include <cstdint>
 #include <stdexcept>
@@ -233,7 +237,8 @@ struct error {
   std::string said;        ///< what the system answered, in words
   std::string hint;        ///< what to try; empty when we do not know better
 
-  /// One line: `doing 'subject': said (code); hint`. Parts that are empty are left out, punctuation and all.
+  /// One line: `doing 'subject': said (code); hint`. Parts that are empty are left out, punctuation and
+  /// all; a code that stands in `said` already is not repeated.
   [[nodiscard]] std::string sentence() const;
 };
 
@@ -256,8 +261,9 @@ inline std::string error::sentence() const {
     if (!line.empty()) line += ": ";
     line += said;
   }
-  if (code != 0) line += " (" + std::to_string(code) + ")";
-  if (!hint.empty()) line += "; " + hint;
+  const std::string number = "(" + std::to_string(code) + ")";
+  if (code != 0 && said.find(number) == std::string::npos) line += (line.empty() ? "" : " ") + number;
+  if (!hint.empty()) line += (line.empty() ? "" : "; ") + hint;
   return line;
 }
 
@@ -443,6 +449,8 @@ namespace text {
 [[nodiscard]] bool equal_nocase(std::string_view a, std::string_view b) noexcept;
 [[nodiscard]] bool starts_with(std::string_view s, std::string_view prefix) noexcept;
 
+/// The first bytes, at most so many, without cutting a character in two.
+[[nodiscard]] std::string_view cut(std::string_view s, std::size_t most) noexcept;
 /// Without the blanks and tabs at both ends.
 [[nodiscard]] std::string_view trimmed(std::string_view s) noexcept;
 /// Cut at every `mark`; "" gives one empty piece, as "a," gives two.
@@ -552,6 +560,13 @@ inline bool starts_with(std::string_view s, std::string_view prefix) noexcept {
   return s.substr(0, prefix.size()) == prefix;
 }
 
+inline std::string_view cut(std::string_view s, std::size_t most) noexcept {
+  if (s.size() <= most) return s;
+  std::size_t end = most;
+  while (end > 0 && most - end < 4 && (static_cast<unsigned char>(s[end]) & 0xC0u) == 0x80u) --end;
+  return s.substr(0, end);
+}
+
 inline std::string_view trimmed(std::string_view s) noexcept {
   const auto first = s.find_first_not_of(" \t");
   if (first == std::string_view::npos) return {};
@@ -583,7 +598,7 @@ inline bool parse_number(std::string_view s, std::uint64_t most, std::uint64_t& 
   for (const char c : s) {
     if (!is_digit(c)) return false;
     const auto digit = static_cast<std::uint64_t>(c - '0');
-    if (value > most / 10 || value * 10 > most - digit) return false;
+    if (digit > most || value > (most - digit) / 10) return false;
     value = value * 10 + digit;
   }
   out = value;
@@ -655,7 +670,8 @@ inline std::string json_quoted(std::string_view s) {
 // =====================================================================================================================
 
 // Windows has no argument list, only one command line that each program cuts for itself. These two functions are the
-// rules of CommandLineToArgvW and the Microsoft C runtime, in both directions.
+// rules of CommandLineToArgvW and the Microsoft C runtime, in both directions. What is quoted here both read the same;
+// they differ about `""` within quotes, where CommandLineToArgvW ends the quotes: there we cut as the runtime does.
 //
 //   quote_argument(R"(C:\My tools\app.exe)")     // "C:\My tools\app.exe"  with quotes
 //   split_command_line(whole)                    // back again
@@ -681,7 +697,7 @@ enum class quoting { needed, always };
 /// `program` quoted always, then each argument quoted where needed: the form for an ImagePath.
 [[nodiscard]] std::string command_line(std::string_view program, const std::vector<std::string>& arguments);
 
-/// Cuts a command line as CommandLineToArgvW does. The first piece, the program, has rules of its own: a quote ends
+/// Cuts a command line by those rules. The first piece, the program, has rules of its own: a quote ends
 /// only at the next quote, and backslashes are plain. An empty line gives an empty list.
 [[nodiscard]] std::vector<std::string> split_command_line(std::string_view line);
 
@@ -888,7 +904,7 @@ struct utc_fields {
 
 inline utc_fields to_utc(clock::wall_point when) noexcept {
   using namespace std::chrono;
-  const std::int64_t ms = duration_cast<milliseconds>(when.time_since_epoch()).count();
+  const std::int64_t ms = floor<milliseconds>(when.time_since_epoch()).count();  // downwards before 1970 too
   std::int64_t days = ms / 86'400'000;
   std::int64_t rest = ms % 86'400'000;
   if (rest < 0) {
@@ -968,9 +984,14 @@ class stop_token {
     return state_->stopped;
   }
 
-  /// Waits that long, or until a stop is requested. True: stop now.
+  /// Waits that long, or until a stop is requested. True: stop now. More than a year is for ever.
   template <class Rep, class Period>
   bool wait_for(std::chrono::duration<Rep, Period> how_long) const {
+    // hours::max() and its kin would overflow when added to the time that it is now, and not wait at all.
+    if (std::chrono::duration<double>(how_long) > std::chrono::hours(24 * 365)) {
+      wait();
+      return true;
+    }
     std::unique_lock lock(state_->mutex);
     return state_->changed.wait_for(lock, how_long, [this] { return state_->stopped; });
   }
@@ -1525,6 +1546,9 @@ inline constexpr std::string_view run_service_word = "run-service";
 
 /// A service name as CreateService takes it: 1 to 256 characters (UTF-16 units), no slash of either kind.
 [[nodiscard]] result<void> check_name(std::string_view name);
+/// The service name as a folder and file name: what Windows does not take in one becomes '_'. Names that differ in such
+/// characters alone share a folder.
+[[nodiscard]] std::string folder_name(std::string_view service_name);
 /// A display name: up to 256 characters.
 [[nodiscard]] result<void> check_display_name(std::string_view display_name);
 
@@ -1551,9 +1575,19 @@ inline result<void> check_name(std::string_view name) {
   return {};
 }
 
+inline std::string folder_name(std::string_view service_name) {
+  std::string out(service_name);
+  for (char& c : out) {
+    if (std::string_view("<>:\"|?*/\\").find(c) != std::string_view::npos || static_cast<unsigned char>(c) < 0x20) c = '_';
+  }
+  // A dot or a blank at the end is dropped by Windows without a word; "." and ".." would be other folders.
+  while (!out.empty() && (out.back() == '.' || out.back() == ' ')) out.back() = '_';
+  return out;
+}
+
 inline result<void> check_display_name(std::string_view display_name) {
   if (text::to_utf16(display_name).size() <= 256) return {};
-  return failure{error{123, "use the display name", std::string(display_name.substr(0, 40)) + "...",
+  return failure{error{123, "use the display name", std::string(text::cut(display_name, 40)) + "...",
                        "it is longer than 256 characters", "shorten it"}};
 }
 
@@ -1693,9 +1727,9 @@ inline std::string help_text(std::string_view program, verb v) {
 //   auto asked = parse_command({"install", "--port", "5001"});
 //   if (asked) asked->verb == verb::install; *asked->listen.port == 5001;
 //
-// Verbs and options are case-blind; `--opt value` and `--opt=value` are the same. A mistake is an error without
-// a code (the exit code is 2) that suggests the nearest word. No words at all is `help`, with `bare` set, so that the program can try the service
-// control manager first where there is no terminal.
+// Verbs and options are case-blind; `--opt value` and `--opt=value` are the same. A mistake is an error without a code
+// (the exit code is 2) that suggests the nearest word. No words at all is `help`, with `bare` set, so that the program
+// can try the service control manager first where there is no terminal.
 
 #include <chrono>
 #include <cstdint>
@@ -1744,9 +1778,16 @@ inline const verb_row* find_verb(std::string_view word) noexcept {
   return nullptr;
 }
 
+inline bool asks_for_help(std::string_view word) noexcept {
+  for (const std::string_view spelling : {"--help", "-h", "-?", "/?"}) {
+    if (text::equal_nocase(word, spelling)) return true;
+  }
+  return false;
+}
+
 inline result<const verb_row*> verb_of(std::string_view word) {
-  if (word == "--help" || word == "-h" || word == "/?" || word == "-?") return &row(verb::help);
-  if (word == "--version") return &row(verb::version);
+  if (asks_for_help(word)) return &row(verb::help);
+  if (text::equal_nocase(word, "--version")) return &row(verb::version);
   if (const auto* found = find_verb(word)) return found;
 
   std::vector<std::string_view> known;
@@ -1782,8 +1823,11 @@ inline result<void> apply_option(command& into, const option_row& o, std::string
       if (!into.startup) return refuse("it is one of " + std::string(o.value));
       return {};
     case option::display_name:
+      if (const auto good = check_display_name(value); !good) {
+        return usage_error(std::string(o.word) + ": " + good.error().said, good.error().hint);
+      }
       into.display_name = std::string(value);
-      return check_display_name(value);
+      return {};
     case option::description: into.description = std::string(value); return {};
     case option::host:
       if (value.empty()) return refuse("give an address, such as 127.0.0.1 or 0.0.0.0");
@@ -1820,7 +1864,7 @@ inline result<command> parse_command(const std::vector<std::string>& words) {
 
   for (std::size_t i = 1; i < words.size(); ++i) {
     const std::string_view word = words[i];
-    if (word == "--help" || word == "-h" || word == "/?") {
+    if (asks_for_help(word)) {
       asked.topic = asked.verb;
       asked.verb = verb::help;
       return asked;
@@ -2615,6 +2659,7 @@ inline method_set table::methods_at(std::string_view raw_path) const {
 //   bounds.body_bytes = 64 * 1024 * 1024;      // a service that takes uploads
 //
 // The time-outs are totals, not per receive: a client that sends one byte a second is as late as one that sends none.
+// The one for writing alone is for each stretch without progress.
 
 #include <chrono>
 #include <cstddef>
@@ -3001,6 +3046,16 @@ inline fault head_reader::transfer_encoding(std::string_view value) {
                                         "Content-Length", "Expect", "TE", "Trailer", "Upgrade"};
   return std::any_of(std::begin(names), std::end(names), [&](auto n) { return text::equal_nocase(n, name); });
 }
+/// Range means something to GET and in bytes alone, and is to be ignored otherwise (RFC 9110 §14.2); cpp-httplib would
+/// answer 416.
+[[nodiscard]] inline bool is_passed_on(const head& h, const field& f) noexcept {
+  if (text::equal_nocase(f.name, "Upgrade")) return h.upgrade;
+  if (text::equal_nocase(f.name, "Range")) {
+    return (h.verb == route::method::get || h.verb == route::method::head) &&
+           text::equal_nocase(f.value.substr(0, 6), "bytes=");
+  }
+  return !is_restated(f.name);
+}
 /// A body is expected, so its absence is to be stated: without a length, cpp-httplib waits 5 s for one.
 [[nodiscard]] inline bool states_no_body(const head& h) noexcept {
   using route::method;
@@ -3026,7 +3081,7 @@ inline fault head_reader::finish() {
 
   // What canonical_head writes is counted by cpp-httplib again.
   const auto kept = std::count_if(out_.fields.begin(), out_.fields.end(), [&](const field& f) {
-    return !is_restated(f.name) || (out_.upgrade && text::equal_nocase(f.name, "Upgrade"));
+    return is_passed_on(out_, f);
   });
   const bool host_added = !host_ && !out_.host.empty();
   const int added = (out_.framing != framing::none || states_no_body(out_) ? 1 : 0) +
@@ -3147,8 +3202,7 @@ inline std::string canonical_head(const head& value, bool escape_percent) {
   };
   if (!value.host.empty() && !value.find("Host")) put_field("Host", value.host);  // an absolute-form target in 1.0
   for (const auto& f : value.fields) {
-    const bool upgrade = value.upgrade && text::equal_nocase(f.name, "Upgrade");
-    if (!is_restated(f.name) || upgrade) put_field(f.name, f.value);
+    if (is_passed_on(value, f)) put_field(f.name, f.value);
   }
 
   if (value.framing == framing::chunked) {
@@ -3602,9 +3656,11 @@ class append_file {
   append_file() = default;
   append_file(append_file&& other) noexcept : native_(std::exchange(other.native_, -1)), size_(other.size_) {}
   append_file& operator=(append_file&& other) noexcept {
-    close();
-    native_ = std::exchange(other.native_, -1);
-    size_ = other.size_;
+    if (this != &other) {
+      close();
+      native_ = std::exchange(other.native_, -1);
+      size_ = other.size_;
+    }
     return *this;
   }
   ~append_file() { close(); }
@@ -3805,11 +3861,16 @@ void report_event(const std::string& source, event_level level, std::uint32_t id
 /// behind it. Cut to 31,839 characters, the most that ReportEvent takes.
 [[nodiscard]] inline std::string event_text(std::string_view text) {
   constexpr std::size_t most = 31'839;
+  const auto begins_insertion = [](char c) {
+    const char low = winsvc::text::to_lower(c);
+    return (low >= 'a' && low <= 'z') || winsvc::text::is_digit(c) || c == '%' || c == '!';
+  };
   std::string out;
-  for (std::size_t i = 0; i < text.size() && out.size() + 2 < most; ++i) {
+  for (std::size_t i = 0; i < text.size() && out.size() <= most; ++i) {
     out += text[i];
-    if (text[i] == '%' && i + 1 < text.size() && text[i + 1] != ' ') out += ' ';
+    if (text[i] == '%' && i + 1 < text.size() && begins_insertion(text[i + 1])) out += ' ';
   }
+  out.resize(winsvc::text::cut(out, most).size());
   return out;
 }
 
@@ -3835,11 +3896,13 @@ namespace os {
 
 /// The running executable, absolute. GetModuleFileNameW with a buffer that grows; /proc/self/exe.
 [[nodiscard]] std::string executable_path();
-/// Everything before the last separator, without it; "." when there is none.
+/// Everything before the last separator, without it; "." when there is none. A root keeps its separator: `C:` alone would
+/// be whatever folder is current on that drive.
 [[nodiscard]] inline std::string folder_of(std::string_view path) {
   const auto slash = path.find_last_of("/\\");
   if (slash == std::string_view::npos) return ".";
-  return std::string(path.substr(0, slash == 0 ? 1 : slash));
+  const bool root = slash == 0 || (slash == 2 && path[1] == ':');
+  return std::string(path.substr(0, root ? slash + 1 : slash));
 }
 /// The last component without `.exe`: what a person types.
 [[nodiscard]] inline std::string program_name(std::string_view path) {
@@ -3857,13 +3920,21 @@ namespace os {
 /// A service starts in System32; relative paths are meant relative to the executable.
 bool change_directory(const std::string& folder) noexcept;
 
-/// `%ProgramData%\<name>` by the known-folder API; elsewhere `$XDG_STATE_HOME/<name>` or `~/.local/state/<name>`. Created
-/// when it is not there.
+/// `%ProgramData%\<name>` by the known-folder API; elsewhere `$XDG_STATE_HOME/<name>` or `~/.local/state/<name>`; the name
+/// as model::folder_name makes it. Not created: who only asks for the status must not become the folder's owner.
 [[nodiscard]] sys_result<std::string> data_folder(const std::string& service_name);
 
 /// The system's own words for a code, one line, without a final dot. They differ between languages and versions: show
 /// them, never compare them.
 [[nodiscard]] std::string system_words(std::uint32_t code);
+
+/// A system code as what main returns. POSIX keeps eight bits of it; a failure whose bits would be 0 there becomes 1.
+[[nodiscard]] inline int exit_code(std::uint32_t code) noexcept {
+#if !WINSVC_OS_WINDOWS
+  if (code != 0 && (code & 0xFFu) == 0) return 1;
+#endif
+  return static_cast<int>(code);
+}
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -3912,9 +3983,7 @@ inline sys_result<std::string> data_folder(const std::string& service_name) {
   const char* state = std::getenv("XDG_STATE_HOME");
   const char* home = std::getenv("HOME");
   const std::string root = state && *state ? std::string(state) : (home && *home ? std::string(home) : "/tmp") + "/.local/state";
-  const std::string folder = path_join(root, service_name);
-  if (auto made = make_folders(folder); !made) return sys_failure(made.error());
-  return folder;
+  return path_join(root, model::folder_name(service_name));
 }
 
 inline std::string system_words(std::uint32_t code) { return std::strerror(static_cast<int>(code)); }
@@ -3986,6 +4055,11 @@ struct endpoint {
     const bool six = host.find(':') != std::string::npos;
     return (six ? '[' + host + ']' : host) + ':' + std::to_string(port);
   }
+  /// As a client on this machine can open it: an "any" address is no address to connect to.
+  [[nodiscard]] std::string url() const {
+    const std::string to = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host;
+    return "http://" + endpoint{to, port}.text();
+  }
 };
 
 /// What became of a receive or a send.
@@ -4041,9 +4115,13 @@ class waker {
   waker& operator=(const waker&) = delete;
   void wake() noexcept;
 
-  /// Waits until the socket can be read or accepted from: true. False: `wake` was called, also before, or the time ran
-  /// out. Any number of threads may wait on one waker.
-  [[nodiscard]] bool wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept;
+  /// Could it be made? Without it nobody would ever wake.
+  [[nodiscard]] bool is_open() const noexcept { return ends_[0] != -1; }
+
+  enum class outcome { ready, woken, timed_out, failed };
+  /// Waits until the socket can be read or accepted from (ready), `wake` was called, also before (woken), or the time is
+  /// over. Any number of threads may wait on one waker.
+  [[nodiscard]] outcome wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept;
 
   /// For `wait_for`: no limit.
   static constexpr std::chrono::milliseconds no_limit{-1};
@@ -4052,8 +4130,8 @@ class waker {
   tcp_socket::native_handle ends_[2] = {-1, -1};
 };
 
-/// "pid 1234 (other.exe)" for the program that listens on the port, or nothing where that cannot be told.
-[[nodiscard]] std::string port_owner(std::uint16_t port);
+/// "pid 1234 (other.exe)" for the program that listens there, or nothing where that cannot be told.
+[[nodiscard]] std::string port_owner(const endpoint& where);
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -4066,6 +4144,7 @@ class waker {
 // What differs between POSIX' sockets and Windows', for os/tcp.hpp: names of calls, codes, options.
 
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -4085,6 +4164,8 @@ inline void start_up() noexcept {}
 [[nodiscard]] inline bool would_block(std::uint32_t code) noexcept {
   return code == EAGAIN || code == EWOULDBLOCK || code == EINTR;
 }
+/// What connect says of a non-blocking socket that has begun to.
+[[nodiscard]] inline bool connecting(std::uint32_t code) noexcept { return code == EINPROGRESS || code == EINTR; }
 /// The faults a person meets, under the numbers that the table of explanations has.
 [[nodiscard]] inline std::uint32_t neutral(std::uint32_t code) noexcept {
   switch (code) {
@@ -4098,6 +4179,9 @@ inline void start_up() noexcept {}
 inline int close(socket_type s) noexcept { return ::close(s); }
 inline int poll_any(pollfd* fds, std::size_t count, int ms) noexcept { return ::poll(fds, static_cast<nfds_t>(count), ms); }
 using poll_entry = pollfd;
+/// poll() wakes when another thread shuts the socket down, so it may wait as long as it is told.
+inline constexpr std::chrono::milliseconds longest_poll{3'600'000};
+[[nodiscard]] inline bool shut_down_by_us(socket_type) noexcept { return false; }
 #ifdef MSG_NOSIGNAL
 inline constexpr int send_flags = MSG_NOSIGNAL;  // a peer that went away is a code, not a SIGPIPE
 #else
@@ -4137,7 +4221,7 @@ inline void wake(tcp_socket::native_handle end) noexcept {
 
 }  // namespace calls
 
-inline std::string port_owner(std::uint16_t) { return {}; }
+inline std::string port_owner(const endpoint&) { return {}; }
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -4258,6 +4342,7 @@ class unique_handle {
 
 // What differs between Windows' sockets and POSIX', for os/tcp.hpp: names of calls, codes, options.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -4283,11 +4368,19 @@ inline void start_up() noexcept {
 }
 [[nodiscard]] inline std::uint32_t last_error() noexcept { return static_cast<std::uint32_t>(::WSAGetLastError()); }
 [[nodiscard]] inline bool would_block(std::uint32_t code) noexcept { return code == WSAEWOULDBLOCK; }
+/// What connect says of a non-blocking socket that has begun to.
+[[nodiscard]] inline bool connecting(std::uint32_t code) noexcept { return code == WSAEWOULDBLOCK; }
 [[nodiscard]] inline std::uint32_t neutral(std::uint32_t code) noexcept { return code; }
 [[nodiscard]] inline std::uint32_t resolve_error(int code) noexcept { return static_cast<std::uint32_t>(code); }
 inline int close(socket_type s) noexcept { return ::closesocket(s); }
 inline int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept { return ::WSAPoll(fds, static_cast<ULONG>(count), ms); }
 using poll_entry = WSAPOLLFD;
+/// WSAPoll may sleep on when another thread shuts the socket down (it does under Wine 8), so it is asked in between.
+inline constexpr std::chrono::milliseconds longest_poll{100};
+[[nodiscard]] inline bool shut_down_by_us(socket_type s) noexcept {
+  char one = 0;
+  return ::recv(s, &one, 1, MSG_PEEK) < 0 && ::WSAGetLastError() == WSAESHUTDOWN;
+}
 inline constexpr int send_flags = 0;
 inline constexpr int both_ways = SD_BOTH, sending = SD_SEND;
 
@@ -4313,19 +4406,22 @@ inline void open_waker(tcp_socket::native_handle (&ends)[2]) noexcept {
   self.sin_family = AF_INET;
   self.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   int length = sizeof self;
-  ::bind(s, reinterpret_cast<sockaddr*>(&self), length);
-  ::getsockname(s, reinterpret_cast<sockaddr*>(&self), &length);
-  ::connect(s, reinterpret_cast<sockaddr*>(&self), length);
-  ends[0] = ends[1] = static_cast<tcp_socket::native_handle>(s);
+  const bool made = s != INVALID_SOCKET && ::bind(s, reinterpret_cast<sockaddr*>(&self), length) == 0 &&
+                    ::getsockname(s, reinterpret_cast<sockaddr*>(&self), &length) == 0 &&
+                    ::connect(s, reinterpret_cast<sockaddr*>(&self), length) == 0;
+  if (made) ends[0] = ends[1] = static_cast<tcp_socket::native_handle>(s);
+  else if (s != INVALID_SOCKET) close(s);
 }
 inline void close_waker(tcp_socket::native_handle (&ends)[2]) noexcept { close(static_cast<SOCKET>(ends[0])); }
 inline void wake(tcp_socket::native_handle end) noexcept { ::send(static_cast<SOCKET>(end), "w", 1, 0); }
 
 }  // namespace calls
 
-/// From the table of TCP listeners with their processes. iphlpapi is loaded at run time: it is needed for a sentence in
+/// From the table of TCP listeners on IPv4 with their processes. iphlpapi is loaded at run time: it is needed for a sentence in
 /// a failure only, and no program should have to link it for that.
-inline std::string port_owner(std::uint16_t port) {
+inline std::string port_owner(const endpoint& where) {
+  in_addr address{};
+  if (::inet_pton(AF_INET, where.host.c_str(), &address) != 1) return {};
   using get_table = DWORD(WINAPI*)(void*, DWORD*, BOOL, ULONG, TCP_TABLE_CLASS, ULONG);
   const auto library = ::LoadLibraryExW(L"iphlpapi.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
   if (!library) return {};
@@ -4339,7 +4435,10 @@ inline std::string port_owner(std::uint16_t port) {
     if (table_of(buffer.data(), &bytes, FALSE, AF_INET, TCP_TABLE_OWNER_PID_LISTENER, 0) == NO_ERROR) {
       const auto* table = reinterpret_cast<const MIB_TCPTABLE_OWNER_PID*>(buffer.data());
       for (DWORD i = 0; i < table->dwNumEntries; ++i) {
-        if (ntohs(static_cast<u_short>(table->table[i].dwLocalPort)) == port) pid = table->table[i].dwOwningPid;
+        const auto& row = table->table[i];
+        const bool same_port = ntohs(static_cast<u_short>(row.dwLocalPort)) == where.port;
+        const bool overlaps = row.dwLocalAddr == address.s_addr || row.dwLocalAddr == INADDR_ANY || address.s_addr == INADDR_ANY;
+        if (same_port && overlaps) pid = row.dwOwningPid;
       }
     }
   }
@@ -4374,6 +4473,7 @@ inline std::string port_owner(std::uint16_t port) {
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <limits>
 #include <string>
 
 namespace winsvc {
@@ -4397,9 +4497,10 @@ inline void set_option(socket_type s, int level, int name, int value) noexcept {
   entry.events = events;
   const auto until = std::chrono::steady_clock::now() + limit;
   for (auto left = limit;;) {
-    const int ready = poll_any(&entry, 1, static_cast<int>((std::min)(left, std::chrono::milliseconds(3'600'000)).count()));
+    const int ready = poll_any(&entry, 1, static_cast<int>((std::min)(left, longest_poll).count()));
     if (ready > 0) return true;
     if (ready < 0 && !would_block(last_error())) return true;
+    if (shut_down_by_us(s)) return true;
     left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
     if (left.count() <= 0) return false;
   }
@@ -4473,6 +4574,8 @@ inline sys_result<tcp_socket> tcp_socket::connect(const endpoint& to, std::chron
   calls::set_nonblocking(s);
   calls::set_option(s, IPPROTO_TCP, TCP_NODELAY, 1);
   if (::connect(s, reinterpret_cast<const sockaddr*>(&address), static_cast<calls::length_type>(length)) == 0) return client;
+  // Anything but "under way" is final: a poll would find such a socket ready and without an error.
+  if (const auto code = calls::last_error(); !calls::connecting(code)) return sys_failure(code);
   if (!calls::wait_ready(s, POLLOUT, limit)) return sys_failure(model::code::timeout);
 
   int failed = 0;
@@ -4546,19 +4649,24 @@ inline waker::waker() {
   calls::start_up();
   calls::open_waker(ends_);
 }
-inline waker::~waker() { calls::close_waker(ends_); }
-inline void waker::wake() noexcept { calls::wake(ends_[1]); }
+inline waker::~waker() {
+  if (is_open()) calls::close_waker(ends_);
+}
+inline void waker::wake() noexcept {
+  if (is_open()) calls::wake(ends_[1]);
+}
 
-inline bool waker::wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept {
+inline waker::outcome waker::wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept {
   calls::poll_entry entries[2] = {};
   entries[0].fd = calls::raw(ends_[0]);
   entries[1].fd = calls::raw(socket.native());
   entries[0].events = entries[1].events = POLLIN;
+  const auto most = std::chrono::milliseconds((std::numeric_limits<int>::max)());
   for (;;) {
-    const int ready = calls::poll_any(entries, 2, static_cast<int>(limit.count()));
-    if (ready == 0) return false;
-    if (ready < 0 && !calls::would_block(calls::last_error())) return false;
-    if (ready > 0) return entries[0].revents == 0;  // the waker's byte is never read: once woken, awake for good
+    const int ready = calls::poll_any(entries, 2, static_cast<int>((std::min)(limit, most).count()));
+    if (ready == 0) return outcome::timed_out;
+    if (ready < 0 && !calls::would_block(calls::last_error())) return outcome::failed;
+    if (ready > 0) return entries[0].revents != 0 ? outcome::woken : outcome::ready;  // its byte is never read: awake for good
   }
 }
 
@@ -4825,7 +4933,10 @@ inline sys_result<void> replace_file(const std::string& path, std::string_view c
 
 inline sys_result<void> make_folders(const std::string& path) {
   const DWORD attributes = ::GetFileAttributesW(wide_path(path).c_str());
-  if (attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0) return {};
+  if (attributes != INVALID_FILE_ATTRIBUTES) {
+    if ((attributes & FILE_ATTRIBUTE_DIRECTORY) != 0) return {};
+    return sys_failure(ERROR_ALREADY_EXISTS);  // a file is in its place
+  }
   const auto slash = path.find_last_of("/\\");
   if (slash != std::string::npos && slash > 2) {
     if (auto parent = make_folders(path.substr(0, slash)); !parent) return parent;
@@ -4897,9 +5008,7 @@ inline sys_result<std::string> data_folder(const std::string& service_name) {
   release(path);
   if (FAILED(got)) return sys_failure(static_cast<std::uint32_t>(got) & 0xFFFFu);
 
-  folder = path_join(folder, service_name);
-  if (auto made = make_folders(folder); !made) return sys_failure(made.error());
-  return folder;
+  return path_join(folder, model::folder_name(service_name));
 }
 
 inline std::string system_words(std::uint32_t code) {
@@ -5118,10 +5227,14 @@ class native_service_manager final : public service_manager {
 // Which header is included: WINSVC_HTTPLIB (config/knobs.hpp). cpp-httplib 0.41 or newer. A service is not exposed to
 // what its parser accepts: the gate in wire/ stands before it.
 
+#include <string>
+#include <string_view>
+
 #if WINSVC_OS_WINDOWS && !defined(NOMINMAX)
   #define WINSVC_HAD_NO_NOMINMAX
 #endif
 
+// It does to the program what it always does: its constructor ignores SIGPIPE on POSIX, and its own macros stay.
 #include WINSVC_HTTPLIB
 
 #ifdef WINSVC_HAD_NO_NOMINMAX
@@ -5304,6 +5417,7 @@ inline void write_problem(response& res, int status, std::string_view detail, st
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -5402,13 +5516,15 @@ bool convert(const std::string& from, T& to) {
 }
 
 template <class T>
-[[nodiscard]] T body_from_json(const std::string& from) {
+[[nodiscard]] T body_from_json([[maybe_unused]] const std::string& from) {
 #if WINSVC_JSON
   winsvc::json parsed;
   try {
     parsed = winsvc::json::parse(from);
   } catch (const winsvc::json::parse_error& e) {
     winsvc::abort(400, "the body is not JSON: error at byte " + std::to_string(e.byte));
+  } catch (const winsvc::json::exception&) {  // a number such as 1e999
+    winsvc::abort(400, "the body is JSON that cannot be held: a number in it is out of range");
   }
   try {
     return parsed.get<T>();
@@ -5422,6 +5538,12 @@ template <class T>
 #endif
 }
 
+/// Any of nlohmann's JSON types, ordered_json among them.
+template <class T, class = void>
+struct is_nlohmann : std::false_type {};
+template <class T>
+struct is_nlohmann<T, std::void_t<typename T::error_handler_t, decltype(std::declval<const T&>().dump())>> : std::true_type {};
+
 /// A handler's answer into the response. A status that the handler set on the response itself stays.
 template <class R>
 void write_result(response& res, R&& value) {
@@ -5432,10 +5554,9 @@ void write_result(response& res, R&& value) {
   };
   if constexpr (std::is_same_v<plain, reply>) {
     reply(std::forward<R>(value)).apply(res);
-#if WINSVC_JSON
-  } else if constexpr (std::is_same_v<plain, winsvc::json>) {  // before text: json converts to a string, by throwing
-    reply::json(value, res.status == -1 ? 200 : res.status).apply(res);
-#endif
+  } else if constexpr (is_nlohmann<plain>::value) {  // before text: json converts to a string, by throwing
+    std::string text = value.dump(-1, ' ', false, plain::error_handler_t::replace);
+    reply::with(std::move(text), "application/json", res.status == -1 ? 200 : res.status).apply(res);
   } else if constexpr (std::is_convertible_v<R, std::string>) {
     text_of(std::string(std::forward<R>(value)));
   } else if constexpr (std::is_same_v<plain, std::string_view>) {
@@ -5626,7 +5747,12 @@ inline void router::add(route::method verb, std::string_view pattern, std::uniqu
   if (frozen_) {
     throw setup_error("route " + what() + ": the service has started; register routes in the app, not in a handler or hook");
   }
-  const auto names = route::parse_pattern(pattern).names.size();
+  std::size_t names = 0;
+  try {
+    names = route::parse_pattern(pattern).names.size();
+  } catch (const setup_error& e) {  // it knows the pattern, not where that was written
+    throw setup_error("route " + std::string(route::name(verb)) + " (" + where.text() + "): " + e.what());
+  }
   const bool reads_them_itself = shape.parameters == 0 && shape.takes_request;
   if (names != shape.parameters && !reads_them_itself) {
     throw setup_error("route " + what() + ": the pattern has " + std::to_string(names) + " parameter" + (names == 1 ? "" : "s") +
@@ -5665,6 +5791,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
+/// How a connection comes to its end.
+enum class parting {
+  idle,      ///< nothing was sent that the client could still miss
+  answered,  ///< with an answer that said so
+  unread,    ///< with an answer, over something the client was still sending
+};
+
 class transport {
  public:
   virtual ~transport() = default;
@@ -5674,9 +5807,10 @@ class transport {
   /// there already.
   virtual os::transfer receive_idle(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept = 0;
   virtual os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept = 0;
-  /// No more will be sent. `unread`: the client may still be sending; its bytes are taken for a moment, because closing
-  /// over them makes Windows reset the connection, and the client never sees the answer (RFC 9112 §9.6).
-  virtual void finish(bool unread) noexcept = 0;
+  /// No more will be sent. After an answer, what the client still sends is taken for a moment, because closing over it
+  /// makes Windows reset the connection, and the client never sees the answer (RFC 9112 §9.6). A client that has all it
+  /// wants ends that moment at once.
+  virtual void finish(parting how) noexcept = 0;
   [[nodiscard]] virtual os::endpoint local() const = 0;
   [[nodiscard]] virtual os::endpoint peer() const = 0;
 };
@@ -5690,17 +5824,17 @@ class socket_transport final : public transport {
     return socket_.receive(into, room, got, limit);
   }
   os::transfer receive_idle(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept override {
-    static_cast<void>(drain_->wait_for(socket_, limit));
+    static_cast<void>(drain_->wait_for(socket_, limit));  // whatever ended the wait
     return socket_.receive(into, room, got, std::chrono::milliseconds(0));  // what has arrived is served, even so late
   }
   os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept override {
     return socket_.send(from, count, limit);
   }
-  void finish(bool unread) noexcept override {
+  void finish(parting how) noexcept override {
     socket_.shutdown_send();
-    if (!unread) return;
+    if (how == parting::idle) return;
     constexpr std::size_t most = 1024 * 1024;
-    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(how == parting::unread ? 500 : 100);
     char sink[8192];
     for (std::size_t total = 0, got = 0; total < most && std::chrono::steady_clock::now() < until; total += got) {
       if (socket_.receive(sink, sizeof sink, got, std::chrono::milliseconds(100)) != os::transfer::done) return;
@@ -5709,7 +5843,9 @@ class socket_transport final : public transport {
   [[nodiscard]] os::endpoint local() const override { return socket_.local(); }
   [[nodiscard]] os::endpoint peer() const override { return socket_.peer(); }
 
-  /// From any thread: whoever waits on this connection wakes and finds it closed.
+  /// Once `serve` has returned.
+  void close() noexcept { socket_.close(); }
+  /// From any thread, before `close`: whoever waits on this connection wakes and finds it closed.
   void cut() noexcept { socket_.shutdown_both(); }
 
  private:
@@ -5733,6 +5869,7 @@ class socket_transport final : public transport {
 // leave in one send; a streamed one leaves as it comes.
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -5773,6 +5910,10 @@ class exchange_stream final : public httplib::Stream {
 
   /// Has all of the body been read?
   [[nodiscard]] bool body_done() const noexcept { return framing_ == wire::framing::none; }
+  /// Could the rest of it be read without waiting for the client?
+  [[nodiscard]] bool body_here() const noexcept {
+    return body_done() || (framing_ == wire::framing::length && left_ <= buffer_.rest().size());
+  }
   /// The body is not wanted any more: reads fail from here on. What is unread ends the connection.
   void refuse_body() noexcept { refused_ = true; }
   /// The status for what was wrong with the body: 400, 408, 413; 0 for nothing; -1 when the client is gone.
@@ -5822,7 +5963,7 @@ class exchange_stream final : public httplib::Stream {
   // From 0.52 on the head is scanned in place, which halves the instructions of a small request.
   const char* buffered_data(size_t& size) const {
     size = canonical_.size() - at_;
-    return canonical_.data() + at_;
+    return size != 0 ? canonical_.data() + at_ : nullptr;  // a line reader takes anything else for a line begun
   }
   void consume_buffered(size_t size) { at_ += size; }
 
@@ -5921,14 +6062,18 @@ class exchange_stream final : public httplib::Stream {
 
 /// What the hooks around one handler share.
 struct exchange {
-  exchange(const wire::head& h, exchange_stream& s, std::string request_id) : head(h), stream(s), id(std::move(request_id)) {}
+  exchange(const wire::head& h, exchange_stream& s, std::string request_id, const std::atomic<bool>& drains)
+      : head(h), stream(s), draining(drains), id(std::move(request_id)) {}
 
   const wire::head& head;
   exchange_stream& stream;
+  const std::atomic<bool>& draining;  ///< may become true while the handler runs
   route::match_result match;
   std::string id;            ///< of the request, in the log and in a 500
+  std::string path;          ///< of the request, while cpp-httplib routes it to "/_" for its body
   bool closing = false;      ///< the connection ends with this answer
   bool closed = false;       ///< cpp-httplib wants it to
+  bool ours = false;         ///< the answer is the handler's or our own, not cpp-httplib's
   int status = 0;            ///< what was answered
   std::string_view pattern;  ///< of the route, for the access log
 };
@@ -5951,6 +6096,7 @@ struct exchange {
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <exception>
 #include <random>
 #include <string>
@@ -6013,11 +6159,12 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
     if (x.match.what == route::outcome::found && has_body) {
       if (x.head.framing == wire::framing::length && x.head.content_length > bounds_.body_bytes) {
         x.closing = true;
+        x.ours = true;
         x.stream.refuse_body();
         write_problem(res, 413, "the body is larger than " + std::to_string(bounds_.body_bytes) + " bytes");
         return HandlerResponse::Handled;
       }
-      r.path = "/_";  // on to the handlers below, which cpp-httplib calls once it has read the body
+      x.path = std::exchange(r.path, "/_");  // on to the handlers below, called once cpp-httplib has read the body
       return HandlerResponse::Unhandled;
     }
     route(x, r, res);
@@ -6027,6 +6174,7 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
   const Handler with_body = [this](const request& req, response& res) {
     exchange& x = *current();
     auto& r = const_cast<request&>(req);
+    r.path = std::move(x.path);
     r.path_params.clear();
     route(x, r, res);
   };
@@ -6036,7 +6184,11 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
   set_error_handler([](const request&, response& res) {
     exchange& x = *current();
     const int fault = x.stream.body_fault();
-    if (fault <= 0) return HandlerResponse::Unhandled;
+    if (fault <= 0) {
+      if (x.ours || !res.body.empty()) return HandlerResponse::Unhandled;
+      write_problem(res, res.status, "the request could not be read");  // cpp-httplib's own refusals have no text
+      return HandlerResponse::Handled;
+    }
     x.closing = true;
     write_problem(res, fault, fault == 408   ? "the body did not arrive in time"
                               : fault == 413 ? "the body is too large"
@@ -6070,12 +6222,11 @@ inline bool core::process(exchange& x, const os::endpoint& peer, const os::endpo
 }
 
 inline void core::route(exchange& x, request& req, response& res) {
+  x.ours = true;
   const auto reject = [&](int status, std::string_view detail) {
-    // A small body that is on its way anyhow is read and dropped, so that the connection lives on; a large one, or one
-    // that waits for our 100, is not worth it.
-    constexpr std::uint64_t worth_reading = 64 * 1024;
-    const bool waits = x.head.expect_continue || x.head.framing == wire::framing::chunked || x.head.content_length > worth_reading;
-    if (!x.stream.body_done() && waits) {
+    // A body that has arrived with its head is dropped, and the connection lives on. One that would have to be waited for
+    // is not worth it: the answer leaves now, and the connection ends.
+    if (!x.stream.body_here()) {
       x.closing = true;
       x.stream.refuse_body();
     }
@@ -6109,7 +6260,9 @@ inline void core::call_handler(exchange& x, request& req, response& res) {
   };
   try {
     routes_.call(x.match, req, res);
+    if (text::equal_nocase(res.get_header_value("Connection"), "close")) x.closing = true;  // the handler's own wish
     if (res.status == -1) res.status = 200;  // left at -1, a Range would turn it into 206
+    if (res.status != 206) req.ranges.clear();  // cpp-httplib would make it 416 where they reach past the answer's end
   } catch (const abort_error& e) {
     write_problem(res, e.status(), e.what());
   } catch (const std::exception& e) {
@@ -6127,7 +6280,8 @@ inline void core::before_write(exchange& x, const request& req, response& res) {
     res.headers.erase("Transfer-Encoding");
     x.closing = true;
   }
-  if (x.closed || (!x.stream.body_done() && x.stream.body_fault() != 0)) x.closing = true;
+  // Looked at now and not when the request came: the drain may have begun while the handler ran.
+  if (x.draining.load() || x.closed || (!x.stream.body_done() && x.stream.body_fault() != 0)) x.closing = true;
   if (res.content_provider_) x.stream.unbuffered();
 
   const bool bodiless = res.status == 204 || res.status == 304;
@@ -6173,7 +6327,10 @@ inline std::string refusal(int status, std::string_view reason) {
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace winsvc {
@@ -6182,7 +6339,8 @@ namespace http {
 
 /// One answered request, for the access log.
 struct access_entry {
-  std::string_view method, target, pattern;  ///< valid during the call only
+  /// Valid during the call only. Of a request that the gate refused: "refused:" and why, no pattern.
+  std::string_view method, target, pattern;
   os::endpoint peer;
   int status = 0;
   std::uint64_t bytes = 0;  ///< head and body of the answer
@@ -6200,15 +6358,17 @@ struct traffic {
 class connection {
  public:
   connection(transport& wire, core& server, traffic& shared, const wire::limits& bounds)
-      : wire_(wire), server_(server), shared_(shared), bounds_(bounds), peer_(wire.peer()), local_(wire.local()) {}
+      : wire_(wire), server_(server), shared_(shared), bounds_(bounds), peer_(wire.peer()), local_(wire.local()) {
+    for (auto* block : {&buffer_.bytes, &head_block_}) block->reserve(8 * 1024);  // on the heap: a swap moves no byte
+  }
 
   /// Serves until the client, an error, a time-out or a drain ends it. Never throws.
   void serve() noexcept;
 
  private:
-  enum class next { request, close, close_unread };
   [[nodiscard]] bool read_head(wire::head_result& got);
-  [[nodiscard]] next serve_one();
+  /// Nothing: another request may come.
+  [[nodiscard]] std::optional<parting> serve_one();
   void refuse(int status, std::string_view reason);
 
   transport& wire_;
@@ -6217,29 +6377,30 @@ class connection {
   const wire::limits& bounds_;
   os::endpoint peer_, local_;
   receive_buffer buffer_;
+  std::string head_block_;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 inline void connection::serve() noexcept {
-  next after = next::close;
+  std::optional<parting> how;
   try {
-    do after = serve_one();
-    while (after == next::request);
+    while (!how) how = serve_one();
   } catch (...) {  // out of memory in our own hands: this connection ends, the others go on
+    how = parting::idle;
   }
-  wire_.finish(after == next::close_unread || !buffer_.rest().empty());
+  wire_.finish(buffer_.rest().empty() ? *how : parting::unread);
 }
 
 /// True: `got` is complete or rejected. False: there is nothing to answer.
 inline bool connection::read_head(wire::head_result& got) {
   std::size_t scanned = 0;
-  auto until = std::chrono::steady_clock::time_point::max();  // runs from the first byte
+  auto until = (std::chrono::steady_clock::time_point::max)();  // runs from the first byte
   for (;;) {
     if (!buffer_.rest().empty()) {
       got = wire::parse_head(buffer_.rest(), bounds_, &scanned);
       if (got.step != wire::head_result::more) return true;
-      if (until == std::chrono::steady_clock::time_point::max()) until = std::chrono::steady_clock::now() + bounds_.head_time;
+      if (until == (std::chrono::steady_clock::time_point::max)()) until = std::chrono::steady_clock::now() + bounds_.head_time;
     }
     char piece[8 * 1024];
     std::size_t bytes = 0;
@@ -6249,7 +6410,12 @@ inline bool connection::read_head(wire::head_result& got) {
       if (what == os::transfer::timed_out) return false;  // an idle connection just ends
     } else {
       const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
-      what = limit.count() <= 0 ? os::transfer::timed_out : wire_.receive(piece, sizeof piece, bytes, limit);
+      // A drain does not wait for a head that is slow to come: it has a last moment, and is refused then.
+      constexpr std::chrono::milliseconds last_moment{500};
+      what = limit.count() <= 0 ? os::transfer::timed_out : wire_.receive_idle(piece, sizeof piece, bytes, limit);
+      if (what == os::transfer::timed_out && shared_.draining.load() && limit > last_moment) {
+        what = wire_.receive(piece, sizeof piece, bytes, last_moment);
+      }
       if (what == os::transfer::timed_out) {
         got.step = wire::head_result::reject;
         got.status = 408;
@@ -6265,14 +6431,15 @@ inline bool connection::read_head(wire::head_result& got) {
 inline void connection::refuse(int status, std::string_view reason) {
   const std::string answer = refusal(status, reason);
   wire_.send(answer.data(), answer.size(), bounds_.write_time);
+  if (shared_.on_answered) shared_.on_answered({"refused:", reason, {}, peer_, status, answer.size(), {}});
 }
 
-inline connection::next connection::serve_one() {
+inline std::optional<parting> connection::serve_one() {
   wire::head_result got;
-  if (!read_head(got)) return next::close;
+  if (!read_head(got)) return parting::idle;
   if (got.step == wire::head_result::reject) {
     refuse(got.status, got.reason);
-    return next::close_unread;
+    return parting::unread;
   }
 
   struct counted {
@@ -6283,21 +6450,23 @@ inline connection::next connection::serve_one() {
   const auto began = std::chrono::steady_clock::now();
   const counted in_flight(shared_.in_flight);
 
-  // The head's views point into the buffer, which the body's bytes are appended to: keep the head's own.
-  const std::string bytes(buffer_.rest().substr(0, got.consumed));
-  buffer_.consume(got.consumed);
-  got = wire::parse_head(bytes, bounds_);
+  // The head's views point into the buffer, which the body's bytes would move: the block they are in is set aside, and
+  // the two blocks take turns from request to request.
+  head_block_.clear();
+  std::swap(head_block_, buffer_.bytes);
+  buffer_.bytes.append(head_block_, buffer_.used + got.consumed);
+  buffer_.used = 0;
   const wire::head& head = got.value;
 
   exchange_stream stream(wire_, buffer_, head, wire::canonical_head(head, httplib_decodes_headers), bounds_);
-  exchange x(head, stream, server_.next_id());
+  exchange x(head, stream, server_.next_id(), shared_.draining);
   if (head.path == "*") {
     x.match.what = route::outcome::method_not_allowed;
     x.match.allowed = server_.routes().routes().all_methods();
   } else {
     x.match = server_.routes().routes().match(head.verb, head.path);
   }
-  x.closing = !head.keep_alive || shared_.draining.load();
+  x.closing = !head.keep_alive;
   const bool alive = server_.process(x, peer_, local_);
 
   if (stream.sent() > 0) {
@@ -6307,8 +6476,8 @@ inline connection::next connection::serve_one() {
       shared_.on_answered({head.method, head.target, x.pattern, peer_, x.status, stream.sent(), took});
     }
   }
-  if (alive) return next::request;
-  return stream.body_done() ? next::close : next::close_unread;
+  if (alive) return std::nullopt;
+  return stream.body_done() ? parting::answered : parting::unread;
 }
 
 }  // namespace http
@@ -6337,6 +6506,7 @@ inline connection::next connection::serve_one() {
 #include <memory>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -6414,12 +6584,16 @@ inline engine::~engine() {
 }
 
 inline result<void> engine::bind(const std::string& host, std::uint16_t port) {
+  if (!stop_accepting_.is_open() || !drain_.is_open()) {
+    const auto code = os::calls::last_error();
+    return failure{model::explained(code, "prepare to listen on", os::endpoint{host, port}.text(), os::system_words(code))};
+  }
   auto listening = os::tcp_socket::listen(host, port);
   if (!listening) {
     const auto code = listening.error();
     error why = model::explained(code, "listen on", os::endpoint{host, port}.text(), os::system_words(code));
-    if (code == model::code::address_in_use) {
-      if (const auto owner = os::port_owner(port); !owner.empty()) why.said += " by " + owner;
+    if (code == model::code::address_in_use || code == model::code::access_to_address) {
+      if (const auto owner = os::port_owner({host, port}); !owner.empty()) why.said += ": " + owner + " has it";
     }
     return failure{std::move(why)};
   }
@@ -6434,8 +6608,11 @@ inline void engine::accept() {
 
 inline void engine::accept_loop() {
   std::uint32_t last_fault = 0;
-  while (stop_accepting_.wait_for(listener_, os::waker::no_limit)) {
-    if (auto got = listener_.accept()) {
+  for (;;) {
+    const auto waited = stop_accepting_.wait_for(listener_, os::waker::no_limit);
+    if (waited == os::waker::outcome::woken) break;
+    auto got = listener_.accept();
+    if (got) {
       last_fault = 0;
       take(std::move(*got));
     } else if (!os::calls::would_block(got.error())) {
@@ -6448,7 +6625,13 @@ inline void engine::accept_loop() {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
-  while (auto got = listener_.accept()) take(std::move(*got));  // connected before we stopped: they are served
+  // Who connected before we stopped is served. Not without end: clients may come as fast as they are taken.
+  constexpr int most_waiting = 1000;
+  for (int i = 0; i < most_waiting; ++i) {
+    auto got = listener_.accept();
+    if (got) take(std::move(*got));
+    else if (os::calls::would_block(got.error())) break;
+  }
   listener_.close();
 }
 
@@ -6459,8 +6642,12 @@ inline void engine::take(os::tcp_socket socket) {
   auto& c = clients_.back();
   try {
     c.thread = std::thread([this, &c] {
-      serve(c.wire);
+      try {
+        serve(c.wire);
+      } catch (...) {  // out of memory before it had begun: this connection ends, the others go on
+      }
       const std::lock_guard ending(mutex_);
+      c.wire.close();  // now, not at the next reap: the client would wait for its end until then
       c.ended = true;
       ended_.notify_all();
     });
@@ -6493,12 +6680,12 @@ inline std::size_t engine::connections() const {
 
 inline drain_report engine::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
   drain_report report;
+  const auto answered_before = shared_.answered.load();
   shared_.draining.store(true);  // before the listener goes: whoever is taken from here on is told to close
   stop_accepting_.wake();
   if (acceptor_.joinable()) acceptor_.join();
   listener_.close();
 
-  const auto answered_before = shared_.answered.load();
   auto answered_now = answered_before;
   drain_.wake();
   const auto until = std::chrono::steady_clock::now() + limit;
@@ -6510,14 +6697,16 @@ inline drain_report engine::drain(std::chrono::milliseconds limit, const std::fu
   };
 
   std::unique_lock lock(mutex_);
-  while (!all_ended() && ended_.wait_until(lock, until) != std::cv_status::timeout) {
-    if (const auto now = shared_.answered.load(); now != answered_now && progress) {
-      answered_now = now;
-      lock.unlock();
-      progress();
-      lock.lock();
-    }
-  }
+  const auto tell = [&] {
+    const auto now = shared_.answered.load();
+    if (now == answered_now || !progress) return;
+    answered_now = now;
+    lock.unlock();
+    progress();
+    lock.lock();
+  };
+  while (!all_ended() && ended_.wait_until(lock, until) != std::cv_status::timeout) tell();
+  tell();  // of those that were done before we waited
   if (!all_ended()) {
     report.cut = shared_.in_flight.load();
     for (auto& c : clients_) {
@@ -6554,6 +6743,7 @@ inline drain_report engine::drain(std::chrono::milliseconds limit, const std::fu
 //
 // App runs for every verb, `help` included: what takes time or can fail belongs in `on_start`.
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -6726,14 +6916,15 @@ class service {
     return *this;
   }
   /// After the last request was answered, in reverse order of registration, among what on_start hooks returned; only when
-  /// all hooks registered before it have started. An exception is logged, and the other hooks still run.
+  /// all hooks registered before it have started. An exception is logged, and the other hooks still run. Not run when a
+  /// handler or worker did not return in time, because it may still use what the hook would close.
   template <class F>
   service& on_stop(F f, source where = source::here()) {
     static_assert(std::is_invocable_v<F&>, "winsvc: on_stop takes a callable without arguments");
     add_hook("on_stop", {{}, std::move(f), where});
     return *this;
   }
-  /// How long a stop waits for requests in flight. Default: 20 s; 4 s when the machine shuts down, which waits no longer.
+  /// How long a stop waits for requests in flight, up to a day. Default: 20 s; 4 s when the machine shuts down, which waits no longer.
   service& stop_limit(std::chrono::milliseconds limit);
 
   /// A thread of its own from RUNNING to the end of the drain: owned, and joined before the stop hooks run. An exception
@@ -6745,7 +6936,7 @@ class service {
   /// Is the service ready for work? Asked, on a request's thread, whenever `/readyz` is; false or an exception makes it 503.
   service& ready(std::string name, std::function<bool()> check);
   /// Where liveness and readiness are asked. Default: /livez, /readyz; empty switches one off.
-  service& health_paths(std::string live, std::string ready);
+  service& health_paths(std::string live, std::string ready, source where = source::here());
 
   /// The service's log: a file as a service, the terminal in debug.
   [[nodiscard]] logger& log() noexcept { return plan_.log; }
@@ -6799,7 +6990,7 @@ inline service& service::listen(std::string host, std::uint16_t port) {
 }
 inline service& service::stop_limit(std::chrono::milliseconds limit) {
   check_open("stop_limit");
-  plan_.stop_limit = limit;
+  plan_.stop_limit = std::clamp(limit, std::chrono::milliseconds(0), std::chrono::milliseconds(std::chrono::hours(24)));
   return *this;
 }
 inline service& service::worker(std::string name, std::function<void(stop_token)> body, source where) {
@@ -6815,8 +7006,13 @@ inline service& service::ready(std::string name, std::function<bool()> check) {
   plan_.ready_checks.push_back({std::move(name), std::move(check)});
   return *this;
 }
-inline service& service::health_paths(std::string live, std::string ready) {
+inline service& service::health_paths(std::string live, std::string ready, source where) {
   check_open("health_paths");
+  for (const auto& path : {live, ready}) {
+    if (!path.empty() && !route::parse_pattern(path).names.empty()) {
+      throw setup_error("health path " + path + " (" + where.text() + "): it has a parameter, which nothing would read");
+    }
+  }
   plan_.live_path = std::move(live);
   plan_.ready_path = std::move(ready);
   return *this;
@@ -6948,7 +7144,7 @@ class file_log final : public log_sink {
   void write(const log_entry& entry) noexcept override {
     try {
       const std::string line = entry.line() + '\n';
-      if (file_.is_open() && file_.size() > 0 && file_.size() + line.size() > limits_.bytes) rotate();
+      if (file_.is_open() && file_.size() > 0 && file_.size() + line.size() > full_at_) rotate();
       if (file_.is_open() && file_.write(line)) return;
       reopen();
       if (file_.is_open()) file_.write(line);
@@ -6967,14 +7163,25 @@ class file_log final : public log_sink {
 
   void rotate() {
     file_.close();
-    os::remove_file(name(limits_.kept - 1));
-    for (int age = limits_.kept - 2; age >= 0; --age) os::rename_file(name(age), name(age + 1));
-    reopen();
+    // The current file first: if somebody holds it, the older ones stay where they are, and it grows a while longer.
+    const std::string aside = path_ + ".aside.log";
+    if (os::rename_file(name(0), aside)) {
+      os::remove_file(name(limits_.kept - 1));
+      for (int age = limits_.kept - 2; age >= 1; --age) os::rename_file(name(age), name(age + 1));
+      if (limits_.kept > 1) os::rename_file(aside, name(1));
+      else os::remove_file(aside);
+      reopen();
+      full_at_ = limits_.bytes;
+    } else {
+      reopen();
+      full_at_ = file_.size() + limits_.bytes / 10;
+    }
   }
 
   std::string path_;
   rotation limits_;
   os::append_file file_;
+  std::uint64_t full_at_ = limits_.bytes;
   std::uint32_t fault_ = 0;
 };
 
@@ -7062,8 +7269,8 @@ namespace host {
 struct run_settings {
   model::listen_options listen;        ///< from the command line: goes before what App said
   std::vector<std::string> arguments;  ///< of StartService
-  std::string state_file;              ///< where to leave a model::service_state; empty: nowhere
   std::function<void(const os::endpoint&)> on_listening;  ///< bound, not yet RUNNING
+  std::function<void(const os::endpoint&)> on_running;    ///< RUNNING was reported
   std::function<void(const http::access_entry&)> on_answered;
 };
 
@@ -7071,22 +7278,23 @@ struct run_settings {
 struct run_result {
   model::exit_status exit;
   std::optional<error> why;  ///< of a failure
-  /// A handler, hook or worker did not return: the process must end without waiting for it.
+  /// A handler or a worker did not return. The process must end without waiting for it, and the runtime, the blueprint
+  /// and the app's object must stay as they are until it does.
   bool stuck = false;
 };
 
 class runtime {
  public:
   runtime(blueprint& plan, reporter& report, run_settings settings)
-      : plan_(plan), report_(report), settings_(std::move(settings)) {}
-  ~runtime();
+      : plan_(plan), report_(report), settings_(std::move(settings)), limit_(plan.stop_limit) {}
   runtime(const runtime&) = delete;
   runtime& operator=(const runtime&) = delete;
 
   /// Runs until a stop is requested or something fails. Call once.
   run_result run();
 
-  /// From any thread, any number of times; the first counts. STOP_PENDING is published before anything is signalled.
+  /// From any thread, any number of times; the first counts. STOP_PENDING is published before anything is signalled, and
+  /// nothing is written or waited for: it may be the control handler's thread.
   /// `limit`: how long requests in flight may take; default the app's stop_limit.
   void request_stop(std::string_view why, std::optional<std::chrono::milliseconds> limit = {});
 
@@ -7095,12 +7303,12 @@ class runtime {
 
  private:
   void fail(error why);
+  void start_guarded();
   bool start();
   bool run_start_hooks();
   void start_workers();
   void drain();
   void run_stop_hooks();
-  void leave_state() const;
   std::chrono::milliseconds stop_hint() const { return limit_.load() + std::chrono::seconds(5); }
 
   struct running_worker {
@@ -7118,37 +7326,27 @@ class runtime {
   std::condition_variable worker_ended_;
   std::optional<error> failure_;                      // under mutex_; the first one
   bool stop_asked_ = false;                           // under mutex_
-  std::atomic<std::chrono::milliseconds> limit_{std::chrono::milliseconds(0)};  // set once, before stop_ is requested
+  std::string stop_reason_;                           // under mutex_
+  std::atomic<std::chrono::milliseconds> limit_;      // set again at most once, before stop_ is requested
   std::atomic<bool> ready_{false};
   std::unique_ptr<http::engine> engine_;
   std::list<running_worker> workers_;
   std::vector<std::pair<undo, source>> undos_;        // in the order they are to be run backwards
-  model::service_state state_;
   bool stuck_ = false;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline runtime::~runtime() {
-  if (!stuck_) return;
-  // Threads of ours still run user code. They hold on to the engine and to their own records, so both are left to them;
-  // the host ends the process at once.
-  static_cast<void>(engine_.release());
-  for (auto& w : workers_) {
-    if (w.thread.joinable()) w.thread.detach();
-  }
-}
-
 inline void runtime::request_stop(std::string_view why, std::optional<std::chrono::milliseconds> limit) {
   {
     const std::lock_guard lock(mutex_);
     if (stop_asked_) return;
+    stop_reason_ = why;
     stop_asked_ = true;
-    limit_ = limit.value_or(plan_.stop_limit);
+    if (limit) limit_ = *limit;
     // Not legal before START_PENDING or in a stop: then there is nothing to publish, and the request is remembered.
     report_.apply(model::step::stop, stop_hint());
   }
-  plan_.log.info("stopping: " + std::string(why));
   stop_.request_stop();
 }
 
@@ -7162,35 +7360,39 @@ inline void runtime::fail(error why) {
 
 inline run_result runtime::run() {
   plan_.frozen = true;
-  limit_ = plan_.stop_limit;
-  if (start()) {
-    stop_.token().wait();
-    drain();
-  }
+  start_guarded();
+  report_.apply(model::step::stop, stop_hint());  // after a failure nobody has asked for it
+  if (engine_) drain();
   run_stop_hooks();
 
   run_result result;
-  const std::lock_guard lock(mutex_);
-  result.why = failure_;
-  if (failure_) result.exit = model::failure_status(failure_->code);
+  {
+    const std::lock_guard lock(mutex_);
+    result.why = failure_;
+  }
+  if (result.why) result.exit = model::failure_status(result.why->code);
   result.stuck = stuck_;
-  state_.url.clear();
-  state_.failure = failure_ ? failure_->sentence() : std::string();
-  leave_state();
-  plan_.log.info(failure_ ? "stopped after a failure" : "stopped");
+  plan_.log.info(result.why ? "stopped after a failure" : "stopped");
   plan_.log.flush();
   return result;
 }
 
+/// From the start to the request to stop, or to the first failure.
+inline void runtime::start_guarded() {
+  try {
+    if (!start()) return;
+    stop_.token().wait();
+  } catch (const std::exception& e) {  // no memory, no thread to be had
+    fail({model::code::exception_in_service, "start", plan_.spec.name, e.what(), {}});
+  } catch (...) {
+    fail({model::code::exception_in_service, "start", plan_.spec.name, "something that is no std::exception was thrown", {}});
+  }
+}
+
 /// True: RUNNING. False: a hook or the bind failed, or a stop came first.
 inline bool runtime::start() {
-  try {
-    add_health_routes(plan_, ready_);
-    plan_.router.freeze();
-  } catch (const setup_error& e) {
-    fail({model::code::exception_in_service, "start", plan_.spec.name, e.what(), {}});
-    return false;
-  }
+  add_health_routes(plan_, ready_);
+  plan_.router.freeze();
   if (!run_start_hooks() || stop_.token().stop_requested()) return false;
 
   engine_ = std::make_unique<http::engine>(plan_.router, plan_.limits, plan_.log);
@@ -7200,13 +7402,12 @@ inline bool runtime::start() {
   }
   if (settings_.on_answered) engine_->on_answered(settings_.on_answered);
   const os::endpoint address = engine_->address();
-  state_ = {os::process_id(), "http://" + address.text(), iso_time(clock::system().wall()), {}};
-  leave_state();  // before RUNNING: whoever waited for that may ask for the address at once
-  if (settings_.on_listening) settings_.on_listening(address);
+  if (settings_.on_listening) settings_.on_listening(address);  // before RUNNING: who waited for that may ask where at once
 
   ready_.store(true);
   if (!report_.apply(model::step::ready)) return false;  // a stop came between: STOP_PENDING was published
-  plan_.log.info("listening on " + state_.url);
+  plan_.log.info("listening on http://" + address.text());
+  if (settings_.on_running) settings_.on_running(address);
   engine_->accept();
   start_workers();
   return true;
@@ -7223,6 +7424,7 @@ inline bool runtime::run_start_hooks() {
       stop_.token(), settings_.arguments);
 
   for (auto& hook : plan_.hooks) {
+    if (stop_.token().stop_requested()) return false;
     if (hook.stop) undos_.emplace_back(hook.stop, hook.where);
     if (!hook.start) continue;
     const auto threw = [&](const std::string& what) {
@@ -7236,7 +7438,6 @@ inline bool runtime::run_start_hooks() {
     } catch (...) {
       return threw("something that is no std::exception");
     }
-    if (stop_.token().stop_requested()) return false;
   }
   return true;
 }
@@ -7245,7 +7446,7 @@ inline void runtime::start_workers() {
   for (const auto& w : plan_.workers) {
     auto& mine = workers_.emplace_back();
     mine.what = &w;
-    mine.thread = std::thread([this, &mine] {
+    const auto body = [this, &mine] {
       const auto threw = [&](const std::string& what) {
         fail({model::code::exception_in_service, "run worker", mine.what->name, "it threw: " + what, {}});
         request_stop("worker '" + mine.what->name + "' failed");
@@ -7260,12 +7461,22 @@ inline void runtime::start_workers() {
       const std::lock_guard lock(mutex_);
       mine.ended = true;
       worker_ended_.notify_all();
-    });
+    };
+    try {
+      mine.thread = std::thread(body);
+    } catch (...) {
+      workers_.pop_back();  // the drain joins those that run, and no other
+      throw;
+    }
   }
 }
 
 inline void runtime::drain() {
   ready_.store(false);
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stop_reason_.empty()) plan_.log.info("stopping: " + stop_reason_);
+  }
   worker_stop_.request_stop();
   const auto progress = [this] { report_.apply(model::step::progress, stop_hint()); };
   const std::chrono::milliseconds limit = limit_;
@@ -7295,8 +7506,10 @@ inline void runtime::drain() {
 }
 
 inline void runtime::run_stop_hooks() {
-  // After a failed start nobody has asked for a stop: say it, so that the hooks' time is not taken for a hang.
-  report_.apply(model::step::stop, stop_hint());
+  if (stuck_ && !undos_.empty()) {  // they would tear down what a handler or worker still stands on
+    plan_.log.error("the stop hooks are not run: a handler or worker still does");
+    return;
+  }
   for (; !undos_.empty(); undos_.pop_back()) {
     const auto& [back, where] = undos_.back();
     const auto threw = [&, at = where](const std::string& what) {
@@ -7314,13 +7527,6 @@ inline void runtime::run_stop_hooks() {
   }
 }
 
-inline void runtime::leave_state() const {
-  if (settings_.state_file.empty()) return;
-  if (auto left = os::replace_file(settings_.state_file, model::to_text(state_)); !left) {
-    plan_.log.warn("the state file '" + settings_.state_file + "' could not be written: " + os::system_words(left.error()));
-  }
-}
-
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -7332,7 +7538,7 @@ inline void runtime::leave_state() const {
 // `debug`: the service in a terminal. The same runtime in the same order as under the SCM; a stop is a Ctrl-C, the log is
 // the screen, and what was answered is shown.
 
-#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <string>
 
@@ -7361,16 +7567,15 @@ class console_log final : public log_sink {
   return out;
 }
 
-/// Serves until Ctrl-C, and drains. Returns the exit code of the process.
-inline int run_in_console(blueprint& plan, const model::listen_options& listen) {
+/// Serves until Ctrl-C, and drains; `app` is the app's object, which ends before this returns. The exit code of the process.
+inline int run_in_console(blueprint& plan, std::shared_ptr<void> app, const model::listen_options& listen) {
   plan.log.add_sink(std::make_shared<console_log>());
-  os::change_directory(os::folder_of(os::executable_path()));
   os::write_err(routes_text(plan.router.routes()));
 
   run_settings settings;
   settings.listen = listen;
-  settings.on_listening = [&plan](const os::endpoint& address) {
-    os::write_err(plan.spec.name + ": http://" + address.text() + "/   Ctrl-C stops\n");
+  settings.on_running = [&plan](const os::endpoint& address) {
+    os::write_err(plan.spec.name + ": " + address.url() + "   Ctrl-C stops\n");
   };
   settings.on_answered = [&plan](const http::access_entry& a) {
     plan.log.info(std::string(a.method) + ' ' + std::string(a.target) + "  " + std::to_string(a.status) + "  " +
@@ -7378,15 +7583,18 @@ inline int run_in_console(blueprint& plan, const model::listen_options& listen) 
   };
   reporter report({});
   report.apply(model::step::start, runtime::start_hint);
-  run_result ended;
+  auto service = std::make_unique<runtime>(plan, report, std::move(settings));
+  int code = 0;
   {
-    runtime service(plan, report, std::move(settings));
-    const os::interrupts interrupts([&service] { service.request_stop("Ctrl-C"); });
-    ended = service.run();
+    // A closing console is held until this scope ends, so everything that must be undone is undone in it.
+    const os::interrupts interrupts([&service] { service->request_stop("Ctrl-C"); });
+    const run_result ended = service->run();
     report.apply(model::step::finished, {}, ended.exit);
-    if (ended.stuck) std::_Exit(static_cast<int>(ended.exit.code()));
+    code = os::exit_code(ended.exit.code());
+    if (ended.stuck) std::_Exit(code);  // a thread still runs user code: nothing may be pulled from under it
+    app.reset();
   }
-  return static_cast<int>(ended.exit.code());
+  return code;
 }
 
 }  // namespace host
@@ -7405,6 +7613,7 @@ inline int run_in_console(blueprint& plan, const model::listen_options& listen) 
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -7421,6 +7630,7 @@ struct service_surroundings {
   os::dispatcher& dispatcher;
   std::function<os::sys_result<std::string>(const std::string& service_name)> data_folder = os::data_folder;
   std::function<void(const std::string& source, os::event_level, std::uint32_t id, std::string_view)> report_event = os::report_event;
+  std::function<void(int code)> end_process = [](int code) { std::_Exit(code); };
 };
 
 class service_host {
@@ -7435,6 +7645,8 @@ class service_host {
  private:
   void service_main(const std::vector<std::string>& arguments);
   run_result serve(const std::vector<std::string>& arguments);
+  void open_log(logger& log);
+  void leave_state(const std::string& url, const std::string& failure);
   std::uint32_t control(std::uint32_t what);
   void event(os::event_level level, std::uint32_t id, std::string_view text) { around_.report_event(name_, level, id, text); }
 
@@ -7442,6 +7654,7 @@ class service_host {
   model::listen_options listen_;
   service_surroundings around_;
   std::string name_;
+  std::string state_file_;  // empty: nowhere to leave a state
   reporter report_{[this](const model::service_status& s) { static_cast<void>(around_.dispatcher.set_status(s)); }};
   std::mutex mutex_;
   runtime* runtime_ = nullptr;             // under mutex_
@@ -7460,19 +7673,21 @@ inline int service_host::run() {
     const stop_source last = left;
     last.request_stop();
   });
-  if (code != 0) return static_cast<int>(code);
+  if (code != 0) return os::exit_code(code);
   left.token().wait();
-  const int exit = static_cast<int>(ended_.exit.code());
-  if (ended_.stuck) std::_Exit(exit);  // a thread still runs user code; destructors would pull the floor from under it
+  const int exit = os::exit_code(ended_.exit.code());
+  if (ended_.stuck) around_.end_process(exit);  // a thread still runs user code; destructors would pull the floor from under it
   return exit;
 }
 
 inline void service_host::service_main(const std::vector<std::string>& arguments) {
   name_ = arguments.empty() ? std::string() : arguments[0];
   const auto refused = around_.dispatcher.register_handler(name_, [this](std::uint32_t what, std::uint32_t) { return control(what); });
-  if (refused != 0) {  // without a handler no status can be reported either: the event log is all there is
-    event(os::event_level::error, os::event_id::failed, model::explained(refused, "register the control handler of", name_, os::system_words(refused)).sentence());
+  if (refused != 0) {  // without a handler no status can be reported: the event log is all there is, and then the end
+    event(os::event_level::error, os::event_id::failed,
+          model::explained(refused, "register the control handler of", name_, os::system_words(refused)).sentence());
     ended_.exit = model::failure_status(refused);
+    around_.end_process(os::exit_code(ended_.exit.code()));
     return;
   }
   report_.apply(model::step::start, runtime::start_hint);
@@ -7489,60 +7704,85 @@ inline void service_host::service_main(const std::vector<std::string>& arguments
   } else {
     event(os::event_level::information, os::event_id::stopped, name_ + " stopped");
   }
-  report_.apply(model::step::finished, {}, ended_.exit);  // the process may end before this returns
+  leave_state({}, ended_.why ? ended_.why->sentence() : std::string());
+  // The process may end before this returns. From RUNNING, where only an exception leads here, STOPPED is two steps away.
+  if (!report_.apply(model::step::finished, {}, ended_.exit)) {
+    report_.apply(model::step::stop, runtime::start_hint);
+    report_.apply(model::step::finished, {}, ended_.exit);
+  }
+}
+
+/// For `start` and `status`. That it could not be written is no reason to stop, and `start` says less then.
+inline void service_host::leave_state(const std::string& url, const std::string& failure) {
+  if (state_file_.empty()) return;
+  const std::string since = url.empty() ? std::string() : iso_time(clock::system().wall());
+  static_cast<void>(os::replace_file(state_file_, model::to_text({os::process_id(), url, since, failure})));
+}
+
+/// Opens the log in the service's data folder. The SCM knows our name; App need not have said it yet.
+inline void service_host::open_log(logger& log) {
+  std::uint32_t fault = 0;
+  if (const auto folder = around_.data_folder(name_)) {
+    const std::string logs = os::path_join(*folder, "logs");
+    if (const auto made = os::make_folders(logs); !made) fault = made.error();
+    state_file_ = os::path_join(*folder, "state.json");
+    auto file = std::make_shared<file_log>(os::path_join(logs, model::folder_name(name_)));
+    if (!file->is_open()) fault = file->fault();
+    log.add_sink(std::move(file));
+  } else {
+    fault = folder.error();
+  }
+  if (fault == 0) return;
+  event(os::event_level::warning, os::event_id::degraded, "the log file cannot be written: " + os::system_words(fault));
 }
 
 inline run_result service_host::serve(const std::vector<std::string>& arguments) {
   os::change_directory(os::folder_of(os::executable_path()));  // it is System32 until now
 
-  auto plan_owner = std::make_unique<blueprint>();
-  blueprint& plan = *plan_owner;
-  plan.spec.name = name_;
-  run_settings settings;
-  settings.listen = listen_;
-  if (arguments.size() > 1) settings.arguments.assign(arguments.begin() + 1, arguments.end());
-
-  // The log comes before App, so that what App says or throws is kept. The SCM knows our name; App need not say it.
-  std::string no_log;
-  if (const auto folder = around_.data_folder(name_)) {
-    settings.state_file = os::path_join(*folder, "state.json");
-    static_cast<void>(os::make_folders(os::path_join(*folder, "logs")));
-    auto file = std::make_shared<file_log>(os::path_join(os::path_join(*folder, "logs"), name_));
-    if (!file->is_open()) no_log = os::system_words(file->fault());
-    plan.log.add_sink(std::move(file));
-  } else {
-    no_log = os::system_words(folder.error());
-  }
-  if (!no_log.empty()) event(os::event_level::warning, os::event_id::degraded, "the log file cannot be written: " + no_log);
+  auto plan = std::make_unique<blueprint>();
+  plan->spec.name = name_;
+  open_log(plan->log);  // before App, so that what App says or throws is kept
+  leave_state({}, {});  // what an earlier run left is no news of this one
 
   std::shared_ptr<void> app;
-  service svc(plan);
+  service svc(*plan);
+  const auto threw = [&](const std::string& what) {
+    run_result failed;
+    failed.why = error{model::code::exception_in_service, "describe", name_, what, {}};
+    plan->log.error(failed.why->sentence());
+    return failed;
+  };
   try {
     app = app_(svc);
   } catch (const std::exception& e) {
-    run_result failed;
-    failed.why = error{model::code::exception_in_service, "describe", name_, e.what(), {}};
-    plan.log.error(failed.why->sentence());
-    return failed;
+    return threw(e.what());
+  } catch (...) {
+    return threw("something that is no std::exception was thrown");
   }
-  plan.spec.name = name_;
-  settings.on_listening = [this](const os::endpoint& address) {
-    event(os::event_level::information, os::event_id::started, name_ + " listens on http://" + address.text());
+  plan->spec.name = name_;
+
+  run_settings settings;
+  settings.listen = listen_;
+  if (arguments.size() > 1) settings.arguments.assign(arguments.begin() + 1, arguments.end());
+  settings.on_listening = [this](const os::endpoint& address) { leave_state(address.url(), {}); };
+  settings.on_running = [this](const os::endpoint& address) {
+    event(os::event_level::information, os::event_id::started, name_ + " listens on " + address.url());
   };
 
-  auto service_runtime = std::make_unique<runtime>(plan, report_, std::move(settings));
+  auto service_runtime = std::make_unique<runtime>(*plan, report_, std::move(settings));
+  const scope_exit forget([this] {
+    const std::lock_guard lock(mutex_);
+    runtime_ = nullptr;
+  });
   {
     const std::lock_guard lock(mutex_);
     runtime_ = service_runtime.get();
     if (pending_) pending_(*runtime_);
   }
-  run_result result = service_runtime->run();
-  {
-    const std::lock_guard lock(mutex_);
-    runtime_ = nullptr;
-  }
-  if (result.stuck) {  // a thread still runs user code: what it stands on must outlive us, until the process ends
-    static_cast<void>(plan_owner.release());
+  const run_result result = service_runtime->run();
+  if (result.stuck) {  // a thread still runs user code: what it stands on stays, until the process ends
+    static_cast<void>(service_runtime.release());
+    static_cast<void>(plan.release());
     static_cast<void>(new std::shared_ptr<void>(std::move(app)));
   }
   return result;
@@ -7581,17 +7821,19 @@ inline std::uint32_t service_host::control(std::uint32_t what) {
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// Looks until the state is no longer `while_in` and no other pending one. A stall of 30 s, or of the wait hint where
+/// Looks until the service is in one of the states `wanted`, of which `stopped` is always one. A stall of 30 s, or of the wait hint where
 /// that is longer, ends it before `limit` does: the SCM itself calls that hung.
 [[nodiscard]] inline result<os::service_process> wait_until_settled(os::service_manager& scm,
                                                                     os::service_manager::raw_handle service, clock& time,
-                                                                    model::state while_in, std::chrono::milliseconds limit,
+                                                                    std::initializer_list<model::state> wanted,
+                                                                    std::chrono::milliseconds limit,
                                                                     const std::string& doing, const std::string& name) {
   using namespace std::chrono;
   const auto began = time.now();
@@ -7600,9 +7842,10 @@ namespace host {
   milliseconds pause{10};
   for (;;) {
     const auto seen = scm.query_status(service);
-    if (!seen) return failure{model::explained(seen.error(), doing, name)};
+    if (!seen) return failure{model::explained(seen.error(), doing, name, os::system_words(seen.error()))};
     const auto& status = seen->status;
-    if (status.current != while_in && !model::is_pending(status.current)) return *seen;
+    const bool there = std::find(wanted.begin(), wanted.end(), status.current) != wanted.end();
+    if (there || status.current == model::state::stopped) return *seen;
 
     const auto now = time.now();
     if (status.checkpoint != checkpoint) {
@@ -7635,6 +7878,7 @@ namespace host {
 //
 // A verb that finds the work done already (stopped, gone, running) has succeeded.
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -7685,7 +7929,7 @@ class manager {
   result<void> finish_install(raw_handle service, const os::service_settings& settings, const std::optional<std::string>& description);
   result<void> stop_and_wait(raw_handle service, std::chrono::milliseconds limit, bool wait, const std::string& doing);
   result<void> wait_until_gone(std::chrono::milliseconds limit);
-  [[nodiscard]] error failed_start(const model::service_status& status) const;
+  [[nodiscard]] error failed_start(const model::service_status& status, const std::optional<model::service_state>& before) const;
   void say(const std::string& line) const {
     if (around_.say) around_.say(line);
   }
@@ -7761,6 +8005,11 @@ inline result<void> manager::create(const model::command& asked) {
 inline result<void> manager::change(const model::command& asked, os::service_handle service) {
   const auto before = around_.scm.query_config(service.get());
   if (!before) return failed("install", before.error());
+  const auto words = split_command_line(before->binary);
+  if (words.size() < 2 || words[1] != model::run_service_word) {
+    return failure{error{model::code::service_exists, "install", spec_.name,
+                         "another program's service has that name: " + before->binary, "choose another name, or remove that one"}};
+  }
 
   os::service_settings settings;
   settings.startup = asked.startup ? asked.startup : spec_.startup;
@@ -7832,29 +8081,37 @@ inline result<void> manager::wait_until_gone(std::chrono::milliseconds limit) {
 inline result<void> manager::start(std::chrono::milliseconds limit, bool wait) {
   const auto service = open("start", os::access::start | os::access::query_status);
   if (!service) return failure{service.error()};
-  if (auto started = around_.scm.start_service(service->get(), {}); !started) {
+  const auto before = around_.state();
+  for (bool first = true;; first = false) {
+    const auto started = around_.scm.start_service(service->get(), {});
+    if (started) break;
     if (started.error() != model::code::service_already_running) return failed("start", started.error());
     const auto now = around_.scm.query_status(service->get());
     if (now && now->status.current == model::state::running) {
       say("'" + spec_.name + "' is running already");
       return {};
     }
+    if (!first || !now || now->status.current != model::state::stop_pending) break;
+    // It is on its way down from an earlier stop: let it get there, and start it then.
+    const auto stopped = wait_until_settled(around_.scm, service->get(), around_.time, {}, limit, "start", spec_.name);
+    if (!stopped) return failure{stopped.error()};
   }
   if (!wait) return {};
 
-  const auto settled = wait_until_settled(around_.scm, service->get(), around_.time, model::state::start_pending, limit, "start", spec_.name);
+  const auto settled = wait_until_settled(around_.scm, service->get(), around_.time, {model::state::running}, limit, "start", spec_.name);
   if (!settled) return failure{settled.error()};
-  if (settled->status.current != model::state::running) return failure{failed_start(settled->status)};
+  if (settled->status.current != model::state::running) return failure{failed_start(settled->status, before)};
   const auto left = around_.state();
   say("started '" + spec_.name + "'" + (left && left->pid == settled->pid ? ": " + left->url : ""));
   return {};
 }
 
 /// The service's own sentence where it left one: "the port is taken by pid 7" helps, "10048" alone does not.
-inline error manager::failed_start(const model::service_status& status) const {
+/// `before`: what lay there before this start, which is no news of it.
+inline error manager::failed_start(const model::service_status& status, const std::optional<model::service_state>& before) const {
   const std::uint32_t code = status.exit.failed() ? status.exit.code() : model::code::service_request_timeout;
   error why = model::explained(code, "start", spec_.name, os::system_words(code));
-  if (const auto left = around_.state(); left && !left->failure.empty()) {
+  if (const auto left = around_.state(); left && !left->failure.empty() && (!before || left->pid != before->pid)) {
     why.said = left->failure;
     why.hint.clear();
   } else if (!status.exit.failed()) {
@@ -7883,16 +8140,19 @@ inline result<void> manager::stop_and_wait(raw_handle service, std::chrono::mill
     const auto asked = around_.scm.control_service(service, static_cast<std::uint32_t>(model::control::stop));
     if (asked) break;
     if (asked.error() == model::code::service_not_active) return {};
-    if (asked.error() != model::code::service_cannot_accept_control) return failed(doing, asked.error());
+    const auto now = around_.scm.query_status(service);
+    // Windows says 1061 of a service between two states, Wine 1052, which is also what one says that never takes a stop.
+    const bool between = asked.error() == model::code::service_cannot_accept_control ||
+                         (asked.error() == model::code::invalid_service_control && now && model::is_pending(now->status.current));
+    if (!between) return failed(doing, asked.error());
 
     // It is starting, or stopping already. Let it get there; a start is then asked again.
-    const auto now = around_.scm.query_status(service);
     if (now && now->status.current == model::state::stop_pending) break;
     if (around_.time.now() >= until) return failed(doing, asked.error());
     around_.time.sleep(std::chrono::milliseconds(50));
   }
   if (!wait) return {};
-  const auto settled = wait_until_settled(around_.scm, service, around_.time, model::state::running, limit, doing, spec_.name);
+  const auto settled = wait_until_settled(around_.scm, service, around_.time, {}, limit, doing, spec_.name);
   if (!settled) return failure{settled.error()};
   return {};
 }
@@ -7922,11 +8182,15 @@ inline result<service_report> manager::status() {
 }
 
 inline model::listen_options listen_options_in(const std::string& image_path) {
-  auto words = split_command_line(image_path);
-  if (words.size() < 2) return {};
-  words.erase(words.begin());
-  const auto asked = model::parse_command(words);
-  return asked && asked->verb == model::verb::run_service ? asked->listen : model::listen_options{};
+  // Pair by pair, so that an option of another version costs nothing but itself.
+  const auto words = split_command_line(image_path);
+  model::listen_options found;
+  if (words.size() < 2 || words[1] != model::run_service_word) return found;
+  for (std::size_t i = 2; i + 1 < words.size(); ++i) {
+    const auto asked = model::parse_command({std::string(model::run_service_word), words[i], words[i + 1]});
+    if (asked) found = asked->listen.over(found);
+  }
+  return found;
 }
 
 inline std::string status_text(const service_report& r) {
@@ -7947,18 +8211,26 @@ inline std::string status_text(const service_report& r) {
 }
 
 inline std::string status_json(const service_report& r) {
-  const auto quoted = [](std::string_view s) { return text::json_quoted(s); };
   const auto& s = r.process.status;
   std::string state = r.installed ? std::string(model::name(s.current)) : "not installed";
-  for (char& c : state) c = c == ' ' ? '_' : c;
-  std::string out = "{\"name\":" + quoted(r.name) + ",\"installed\":" + (r.installed ? "true" : "false") + ",\"state\":" + quoted(state);
-  if (r.installed) {
-    out += ",\"pid\":" + std::to_string(r.process.pid) + ",\"exit_code\":" + std::to_string(s.exit.code()) +
-           ",\"startup\":" + quoted(name(r.config.startup)) + ",\"display_name\":" + quoted(r.config.display_name) +
-           ",\"binary\":" + quoted(r.config.binary) + ",\"url\":" + (r.left.url.empty() ? "null" : quoted(r.left.url)) +
-           ",\"since\":" + (r.left.since.empty() ? "null" : quoted(r.left.since)) +
-           ",\"failure\":" + (r.left.failure.empty() ? "null" : quoted(r.left.failure));
-  }
+  std::replace(state.begin(), state.end(), ' ', '_');
+
+  std::string out = "{\"name\":" + text::json_quoted(r.name);
+  const auto put = [&out, &r](std::string_view field, const std::string& value, bool known = true) {
+    out += ",\"" + std::string(field) + "\":" + (r.installed && known ? value : "null");
+  };
+  const auto put_text = [&put](std::string_view field, std::string_view value) {
+    put(field, text::json_quoted(value), !value.empty());
+  };
+  out += std::string(",\"installed\":") + (r.installed ? "true" : "false") + ",\"state\":" + text::json_quoted(state);
+  put("pid", std::to_string(r.process.pid));
+  put("exit_code", std::to_string(s.exit.code()));
+  put_text("startup", name(r.config.startup));
+  put_text("display_name", r.config.display_name);
+  put_text("binary", r.config.binary);
+  put_text("url", r.left.url);
+  put_text("since", r.left.since);
+  put_text("failure", r.left.failure);
   return out + "}\n";
 }
 
@@ -7977,6 +8249,8 @@ inline std::string status_json(const service_report& r) {
 // Words are parsed before anything else, so that no verb waits for a dispatcher that is not there, and `run-service` goes
 // to the dispatcher at once. The exit code: 0, 2 for a usage error, otherwise the system's code.
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -7988,7 +8262,7 @@ namespace host {
 /// Prints an error as `program: sentence` and gives the exit code for it: the system's; 2 for a usage error, which has none.
 inline int complain(const std::string& program, const error& why) {
   os::write_err(program + ": " + why.sentence() + '\n');
-  return why.code == 0 ? model::exits::usage : static_cast<int>(why.code);
+  return why.code == 0 ? model::exits::usage : os::exit_code(why.code);
 }
 
 inline std::string routes_json(const route::table& routes) {
@@ -8042,13 +8316,15 @@ inline int run(const app_factory& app, const std::vector<std::string>& words) {
   if (!asked) return complain(program, asked.error());
   if (asked->verb == model::verb::run_service) {
     const int code = run_service(app, asked->listen);
-    if (code == static_cast<int>(model::code::failed_controller_connect)) {
+    if (code == os::exit_code(model::code::failed_controller_connect)) {
       return complain(program, model::explained(model::code::failed_controller_connect, "run the service", program));
     }
     return code;
   }
   // A service that was registered by hand, without the word, has neither a word nor anybody to show the help to.
   if (asked->bare && !os::has_standard_output()) return run_service(app, {});
+
+  if (asked->verb == model::verb::debug) os::change_directory(os::folder_of(executable));  // as the service does, before App
 
   blueprint plan;
   plan.spec.name = program;
@@ -8059,7 +8335,11 @@ inline int run(const app_factory& app, const std::vector<std::string>& words) {
   } catch (const setup_error& e) {
     return complain(program, {0, {}, {}, e.what(), {}});
   } catch (const std::exception& e) {
-    return complain(program, {model::code::exception_in_service, "describe", plan.spec.name, e.what(), "open things in on_start: the app is described for every verb"});
+    return complain(program, {model::code::exception_in_service, "describe", plan.spec.name, e.what(),
+                              "open things in on_start: the app is described for every verb"});
+  } catch (...) {
+    return complain(program, {model::code::exception_in_service, "describe", plan.spec.name,
+                              "something that is no std::exception was thrown", {}});
   }
 
   switch (asked->verb) {
@@ -8074,7 +8354,7 @@ inline int run(const app_factory& app, const std::vector<std::string>& words) {
     case model::verb::routes:
       os::write_out(asked->json ? routes_json(plan.router.routes()) : routes_text(plan.router.routes()));
       return model::exits::ok;
-    case model::verb::debug: return run_in_console(plan, asked->listen);
+    case model::verb::debug: return run_in_console(plan, std::move(object), asked->listen);
     default: return manage(program, plan, *asked);
   }
 }

@@ -17,8 +17,8 @@
 //     28  testing/client.hpp    A client without a socket.
 //    209  testing/clock.hpp     A clock that is moved by hand.
 //    244  testing/scm.hpp       A simulated Service Control Manager, on any platform.
-//    476  testing/services.hpp  A database of services in memory, behind the seam that the verbs use.
-//    657  testing.hpp           For tests of your own services, on any platform.
+//    491  testing/services.hpp  A database of services in memory, behind the seam that the verbs use.
+//    692  testing.hpp           For tests of your own services, on any platform.
 
 #pragma once
 
@@ -123,7 +123,7 @@ class memory_transport final : public http::transport {
     ++sends;
     return os::transfer::done;
   }
-  void finish(bool) noexcept override {}
+  void finish(http::parting) noexcept override {}
   [[nodiscard]] os::endpoint local() const override { return {"127.0.0.1", 80}; }
   [[nodiscard]] os::endpoint peer() const override { return {"127.0.0.1", 50000}; }
 
@@ -281,11 +281,15 @@ struct reported {
   using model::state;
   std::vector<std::string> verdicts;
   const model::service_status* last = nullptr;
+  std::chrono::steady_clock::time_point last_when;
   for (const auto& [status, when] : history) {
     const auto say = [&verdicts, &status = status](const std::string& what) {
       verdicts.push_back(std::string(model::name(status.current)) + ": " + what);
     };
     const bool pending = model::is_pending(status.current);
+    if (last && model::is_pending(last->current) && last->wait_hint.count() != 0 && when - last_when > last->wait_hint) {
+      verdicts.push_back(std::string(model::name(last->current)) + ": silent for longer than its wait hint: the SCM takes it for hung");
+    }
     if (last && last->current == state::stopped) say("reported after STOPPED, when the process may be gone");
     if (!last && status.current != state::start_pending) say("the first status is not START_PENDING");
     if ((pending || status.current == state::stopped) && status.accepted != 0) say("controls are accepted in this state");
@@ -297,6 +301,7 @@ struct reported {
     if (status.exit.win32 == 1066 && status.exit.specific == 0) say("exit code 1066 with 0 reads 'completed successfully'");
     if (status.current != state::stopped && status.exit.win32 != 0) say("an exit code before STOPPED");
     last = &status;
+    last_when = when;
   }
   if (last && last->current != state::stopped) verdicts.push_back("the service never reported STOPPED");
   return verdicts;
@@ -305,10 +310,15 @@ struct reported {
 class simulated_scm {
  public:
   simulated_scm() = default;
-  /// Asks a service that still runs to stop, and waits for it.
+  /// Asks a service that still runs, or starts, to stop, and waits for it.
   ~simulated_scm() {
-    static_cast<void>(control(model::control::stop));
-    if (service_.joinable()) service_.join();
+    if (!service_.joinable()) return;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return handler_ || ended_; });
+    }
+    static_cast<void>(force(model::control::stop));
+    service_.join();
   }
   simulated_scm(const simulated_scm&) = delete;
   simulated_scm& operator=(const simulated_scm&) = delete;
@@ -318,15 +328,12 @@ class simulated_scm {
   /// `--host` and `--port` of its ImagePath. Default: a free port of 127.0.0.1.
   model::listen_options listen{std::string("127.0.0.1"), std::uint16_t{0}};
 
-  /// Starts the service and returns when it has left START_PENDING.
+  /// Starts the service, once for each simulated_scm, and returns when it runs and `url` is known, or when it has stopped.
   template <class App>
   void start(App& app, std::vector<std::string> arguments = {}) {
     start_app(host::app_of_callable(app), std::move(arguments));
-    const auto left_pending = [this] {
-      return !history_.empty() && history_.back().status.current != model::state::start_pending;
-    };
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return left_pending() || ended_; });
+    changed_.wait(lock, [this] { return !url_.empty() || ended_; });
   }
   /// Starts the service and returns at once.
   template <class App>
@@ -414,6 +421,7 @@ class simulated_scm {
     std::uint32_t register_handler(const std::string&, control_handler handler) override {
       const std::lock_guard lock(scm.mutex_);
       scm.handler_ = std::move(handler);
+      scm.changed_.notify_all();
       return 0;
     }
     std::uint32_t set_status(const model::service_status& status) noexcept override {
@@ -438,9 +446,15 @@ class simulated_scm {
           const std::lock_guard lock(mutex_);
           events_.push_back(std::to_string(id) + ' ' + std::string(what));
           if (const auto at = what.find("http://"); id == os::event_id::started && at != what.npos) url_ = what.substr(at);
+          changed_.notify_all();
+        },
+        [this](int) {
+          const std::lock_guard lock(mutex_);
+          handler_verdicts_.push_back("a handler or worker did not return, and the process would be ended over it");
         }};
-    service_ = std::thread([this, host = std::make_shared<host::service_host>(std::move(app), listen, std::move(around))] {
-      host->run();
+    host_ = std::make_unique<host::service_host>(std::move(app), listen, std::move(around));
+    service_ = std::thread([this] {
+      host_->run();
       const std::lock_guard lock(mutex_);
       ended_ = true;
       handler_ = nullptr;
@@ -466,6 +480,7 @@ class simulated_scm {
   os::dispatcher::control_handler handler_;
   bool ended_ = false;
   line line_{*this};
+  std::unique_ptr<host::service_host> host_;  // until the end of all: a control may be on its way into it as it ends
   std::thread service_;
 };
 
@@ -486,6 +501,7 @@ class simulated_scm {
 
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <map>
 #include <string>
 #include <utility>
@@ -543,37 +559,40 @@ class service_database final : public os::service_manager {
     }
     entry& e = add(name, s.binary.value_or(""));
     apply(e, s);
-    ++e.handles;
-    return &e;
+    return hold(e, rights);
   }
   os::sys_result<raw_handle> open_service(raw_handle, const std::string& name, std::uint32_t rights) override {
     if (const auto code = call("open_service", name + ", " + hex(rights))) return os::sys_failure(code);
     const auto found = services.find(name);
     if (found == services.end()) return os::sys_failure(1060);
-    ++found->second.handles;
-    return &found->second;
+    return hold(found->second, rights);
   }
   os::sys_result<void> change_config(raw_handle h, const os::service_settings& s) override {
     if (const auto code = call("change_config", settings(s))) return os::sys_failure(code);
+    if (!may(h, os::access::change_config)) return os::sys_failure(model::code::access_denied);
     apply(of(h), s);
     return {};
   }
   os::sys_result<void> change_description(raw_handle h, const std::string& description) override {
     if (const auto code = call("change_description", description)) return os::sys_failure(code);
+    if (!may(h, os::access::change_config)) return os::sys_failure(model::code::access_denied);
     of(h).description = description;
     return {};
   }
   os::sys_result<void> change_delayed_start(raw_handle h, bool delayed) override {
     if (const auto code = call("change_delayed_start", delayed ? "true" : "false")) return os::sys_failure(code);
+    if (!may(h, os::access::change_config)) return os::sys_failure(model::code::access_denied);
     of(h).delayed = delayed;
     return {};
   }
   os::sys_result<os::service_config> query_config(raw_handle h) override {
     if (const auto code = call("query_config", "")) return os::sys_failure(code);
+    if (!may(h, os::access::query_config)) return os::sys_failure(model::code::access_denied);
     return of(h).config;
   }
   os::sys_result<os::service_process> query_status(raw_handle h) override {
     if (const auto code = call("query_status", "")) return os::sys_failure(code);
+    if (!may(h, os::access::query_status)) return os::sys_failure(model::code::access_denied);
     entry& e = of(h);
     if (!e.next.empty()) {
       e.process = e.next.front();
@@ -583,6 +602,7 @@ class service_database final : public os::service_manager {
   }
   os::sys_result<void> start_service(raw_handle h, const std::vector<std::string>& arguments) override {
     if (const auto code = call("start_service", text::join(arguments, " "))) return os::sys_failure(code);
+    if (!may(h, os::access::start)) return os::sys_failure(model::code::access_denied);
     entry& e = of(h);
     if (e.process.status.current != model::state::stopped) return os::sys_failure(1056);
     if (e.config.startup == startup::disabled) return os::sys_failure(1058);
@@ -592,6 +612,7 @@ class service_database final : public os::service_manager {
   }
   os::sys_result<void> control_service(raw_handle h, std::uint32_t control) override {
     if (const auto code = call("control_service", std::to_string(control))) return os::sys_failure(code);
+    if (control == static_cast<std::uint32_t>(model::control::stop) && !may(h, os::access::stop)) return os::sys_failure(model::code::access_denied);
     entry& e = of(h);
     if (e.process.status.current == model::state::stopped) return os::sys_failure(1062);
     if (model::is_pending(e.process.status.current)) return os::sys_failure(1061);
@@ -600,16 +621,18 @@ class service_database final : public os::service_manager {
   }
   os::sys_result<void> delete_service(raw_handle h) override {
     if (const auto code = call("delete_service", "")) return os::sys_failure(code);
+    if (!may(h, os::access::remove)) return os::sys_failure(model::code::access_denied);
     if (of(h).marked_for_delete) return os::sys_failure(1072);
     of(h).marked_for_delete = true;
     return {};
   }
   void close(raw_handle h) noexcept override {
     if (h == this) return;
+    entry* e = &of(h);
+    open_.remove_if([h](const handle& one) { return &one == h; });
+    if (--e->handles > 0 || !e->marked_for_delete) return;
     for (auto it = services.begin(); it != services.end(); ++it) {
-      if (&it->second != h) continue;
-      if (--it->second.handles == 0 && it->second.marked_for_delete) services.erase(it);
-      return;
+      if (&it->second == e) return static_cast<void>(services.erase(it));
     }
   }
   os::sys_result<void> add_event_source(const std::string& source) override {
@@ -624,7 +647,17 @@ class service_database final : public os::service_manager {
   }
 
  private:
-  static entry& of(raw_handle h) noexcept { return *static_cast<entry*>(h); }
+  struct handle {
+    entry* to;
+    std::uint32_t rights;
+  };
+  raw_handle hold(entry& e, std::uint32_t rights) {
+    ++e.handles;
+    open_.push_back({&e, rights});
+    return &open_.back();
+  }
+  static entry& of(raw_handle h) noexcept { return *static_cast<handle*>(h)->to; }
+  static bool may(raw_handle h, std::uint32_t right) noexcept { return (static_cast<handle*>(h)->rights & right) != 0; }
   static std::string hex(std::uint32_t v) {
     constexpr char digits[] = "0123456789abcdef";
     std::string out;
@@ -648,6 +681,8 @@ class service_database final : public os::service_manager {
     const auto refused = refuse.find(function);
     return refused == refuse.end() ? 0 : refused->second;
   }
+
+  std::list<handle> open_;  // a list: handles are addresses
 };
 
 }  // namespace testing
