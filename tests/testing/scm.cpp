@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <string>
 #include <thread>
@@ -119,13 +120,17 @@ TEST_CASE("the simulated SCM stops what still runs when it goes") {
 
 TEST_CASE("the simulated SCM stops a service that is still starting when it goes") {
   bool cancelled = false;
+  std::atomic<bool> starting{false};
   auto app = [&](winsvc::service& svc) {
-    svc.on_start([&](winsvc::start_context& start) { cancelled = start.stop().wait_for(5s); });
+    svc.on_start([&](winsvc::start_context& start) {
+      starting = true;
+      cancelled = start.stop().wait_for(5s);
+    });
   };
   {
     winsvc::testing::simulated_scm scm;
     scm.begin(app);
-    while (scm.state() != state::start_pending) std::this_thread::yield();
+    while (!starting) std::this_thread::yield();
   }
   CHECK(cancelled);
 }

@@ -66,6 +66,7 @@ class manager {
   result<void> finish_install(raw_handle service, const os::service_settings& settings, const std::optional<std::string>& description);
   result<void> stop_and_wait(raw_handle service, std::chrono::milliseconds limit, bool wait, const std::string& doing);
   result<void> wait_until_gone(std::chrono::milliseconds limit);
+  [[nodiscard]] result<void> check_ours(const std::string& doing, const os::service_config& found) const;
   [[nodiscard]] error failed_start(const model::service_status& status, const std::optional<model::service_state>& before) const;
   void say(const std::string& line) const {
     if (around_.say) around_.say(line);
@@ -142,11 +143,7 @@ inline result<void> manager::create(const model::command& asked) {
 inline result<void> manager::change(const model::command& asked, os::service_handle service) {
   const auto before = around_.scm.query_config(service.get());
   if (!before) return failed("install", before.error());
-  const auto words = split_command_line(before->binary);
-  if (words.size() < 2 || words[1] != model::run_service_word) {
-    return failure{error{model::code::service_exists, "install", spec_.name,
-                         "another program's service has that name: " + before->binary, "choose another name, or remove that one"}};
-  }
+  if (auto mine = check_ours("install", *before); !mine) return mine;
 
   os::service_settings settings;
   settings.startup = asked.startup ? asked.startup : spec_.startup;
@@ -157,6 +154,16 @@ inline result<void> manager::change(const model::command& asked, os::service_han
   say("'" + spec_.name + "' was installed already and is updated: " + *settings.binary);
   if (before->binary != *settings.binary) say("  it was: " + before->binary);
   return {};
+}
+
+/// Ours is what has our word in its command line, wherever the executable was then, and what runs this executable. Any
+/// other service that happens to have the name is left alone.
+inline result<void> manager::check_ours(const std::string& doing, const os::service_config& found) const {
+  const auto words = split_command_line(found.binary);
+  const bool has_word = words.size() > 1 && words[1] == model::run_service_word;
+  if (has_word || (!words.empty() && text::equal_nocase(words[0], around_.executable))) return {};
+  return failure{error{model::code::service_exists, doing, spec_.name, "another program's service has that name: " + found.binary,
+                       "give the app another name"}};
 }
 
 /// What creation and update have in common.
@@ -181,9 +188,12 @@ inline result<void> manager::finish_install(raw_handle service, const os::servic
 inline result<void> manager::remove(std::chrono::milliseconds limit) {
   bool was_there = false;
   {
-    const auto service = open("remove", os::access::stop | os::access::query_status | os::access::remove);
+    const auto service = open("remove", os::access::query_config | os::access::query_status | os::access::stop | os::access::remove);
     if (service) {
       was_there = true;
+      const auto config = around_.scm.query_config(service->get());
+      if (!config) return failed("remove", config.error());
+      if (auto mine = check_ours("remove", *config); !mine) return mine;
       if (auto stopped = stop_and_wait(service->get(), limit, true, "remove"); !stopped) return stopped;
       if (auto deleted = around_.scm.delete_service(service->get()); !deleted && deleted.error() != model::code::service_marked_for_delete) {
         return failed("remove", deleted.error());

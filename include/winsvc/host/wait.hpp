@@ -1,8 +1,8 @@
-// Waiting until the SCM says that a service has got where it was sent: quick looks at first, then as seldom as its wait
-// hint allows, and an end to patience when it makes no progress.
+// Waiting until the SCM says that a service has got where it was sent: quick looks at first, then ever fewer, and an end
+// to patience when it makes no progress.
 //
 // Source: "Starting a Service" in the Win32 documentation: poll at a tenth of the wait hint, at least 1 s, at most 10 s.
-// The first looks here come sooner, because most services need milliseconds.
+// Most services need milliseconds, so here a pause is also no more than a tenth of what has been waited, or 100 ms.
 #pragma once
 
 #include <algorithm>
@@ -55,7 +55,8 @@ namespace host {
     }
     time.sleep((std::min)(pause, duration_cast<milliseconds>(limit - (now - began)) + milliseconds(1)));
     const auto slowest = std::clamp(status.wait_hint / 10, milliseconds(1000), milliseconds(10'000));
-    pause = (std::min)(pause * 2, slowest);
+    const auto tenth = (std::max)(duration_cast<milliseconds>(time.now() - began) / 10, milliseconds(100));
+    pause = (std::min)({pause * 2, slowest, tenth});
   }
 }
 
