@@ -26,70 +26,70 @@
 //    349  base/source.hpp             Where in the user's program a call was written.
 //    383  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
 //    414  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    669  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//    784  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//    854  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//    957  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1038  base/log.hpp                The log that a service keeps.
-//   1149  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   1288  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   1386  model/codes.hpp             What system codes mean to the person who meets them.
-//   1490  model/spec.hpp              What is to be installed.
-//   1599  model/verbs.hpp             The command line as two tables.
-//   1722  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   1907  model/state_file.hpp        What the running service leaves for `status` to find.
-//   2014  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   2106  route/path.hpp              The path of a request, cut into segments.
-//   2217  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   2395  route/table.hpp             The routes of an app as a tree of segments.
-//   2652  wire/limits.hpp             How much a client may send, and how long it may take.
-//   2705  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   2783  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   3225  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   3373  os/console.hpp              The terminal: writing to it, and the ways a person ends a program that runs ...
-//   3415  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   3437  os/posix/console.hpp        os/console.hpp on POSIX.
-//   3519  os/service_manager.hpp      The Service Control Manager as seen by who manages services.
-//   3627  os/file.hpp                 The few things done with files.
-//   3694  os/posix/file.hpp           os/file.hpp on POSIX.
-//   3793  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//   3833  os/event_log.hpp            The Windows event log: one report, one line.
-//   3882  os/process.hpp              This process and its surroundings.
-//   3944  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//   4029  os/socket.hpp               TCP as the engine needs it.
-//   4141  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   4232  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   4282  os/win/wide.hpp             Windows' own strings and handles.
-//   4340  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   4464  os/tcp.hpp                  os/socket.hpp on every platform.
-//   4678  os/win/console.hpp          os/console.hpp on Windows.
-//   4780  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//   4857  os/win/file.hpp             os/file.hpp on Windows.
-//   4956  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//   5045  os/win/service_manager.hpp  The real Service Control Manager.
-//   5211  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//   5217  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//   5277  http/reply.hpp              What a handler may answer with, beyond plain text.
-//   5397  http/handler.hpp            What a lambda may take and return, and how it is called.
-//   5685  http/router.hpp             The routes of an app with their handlers.
-//   5780  http/transport.hpp          What a connection reads from and writes to.
-//   5861  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//   6086  http/core.hpp               cpp-httplib at work for one request.
-//   6317  http/connection.hpp         One connection, from its first byte to its close.
-//   6488  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//   6732  host/service.hpp            What App receives: the description of a service.
-//   7029  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//   7070  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//   7113  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//   7193  host/health.hpp             Liveness and readiness.
-//   7239  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//   7535  host/console_host.hpp       `debug`: the service in a terminal.
-//   7605  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//   7812  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//   7873  host/manage.hpp             The verbs that manage the service: install, remove, start, stop, restart, status.
-//   8242  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//   8379  main.hpp                    The macro: a main for an App.
-//   8392  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    673  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//    788  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//    858  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//    961  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1042  base/log.hpp                The log that a service keeps.
+//   1153  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   1292  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   1391  model/codes.hpp             What system codes mean to the person who meets them.
+//   1496  model/spec.hpp              What is to be installed.
+//   1606  model/verbs.hpp             The command line as two tables.
+//   1732  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   1920  model/state_file.hpp        What the running service leaves for `status` to find.
+//   2030  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   2122  route/path.hpp              The path of a request, cut into segments.
+//   2233  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   2411  route/table.hpp             The routes of an app as a tree of segments.
+//   2669  wire/limits.hpp             How much a client may send, and how long it may take.
+//   2722  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   2800  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   3243  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   3391  os/console.hpp              The terminal: writing to it, and the ways a person ends a program that runs ...
+//   3433  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   3455  os/posix/console.hpp        os/console.hpp on POSIX.
+//   3537  os/service_manager.hpp      The Service Control Manager as seen by who manages services.
+//   3647  os/file.hpp                 The few things done with files.
+//   3714  os/posix/file.hpp           os/file.hpp on POSIX.
+//   3813  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//   3853  os/event_log.hpp            The Windows event log: one report, one line.
+//   3902  os/process.hpp              This process and its surroundings.
+//   3965  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//   4054  os/socket.hpp               TCP as the engine needs it.
+//   4166  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   4261  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   4311  os/win/wide.hpp             Windows' own strings and handles.
+//   4371  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   4504  os/tcp.hpp                  os/socket.hpp on every platform.
+//   4726  os/win/console.hpp          os/console.hpp on Windows.
+//   4829  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//   4906  os/win/file.hpp             os/file.hpp on Windows.
+//   5005  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//   5097  os/win/service_manager.hpp  The real Service Control Manager.
+//   5267  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//   5273  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//   5335  http/reply.hpp              What a handler may answer with, beyond plain text.
+//   5459  http/handler.hpp            What a lambda may take and return, and how it is called.
+//   5756  http/router.hpp             The routes of an app with their handlers.
+//   5854  http/transport.hpp          What a connection reads from and writes to.
+//   5939  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//   6171  http/core.hpp               cpp-httplib at work for one request.
+//   6404  http/connection.hpp         One connection, from its first byte to its close.
+//   6577  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//   6823  host/service.hpp            What App receives: the description of a service.
+//   7128  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//   7171  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//   7215  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//   7296  host/health.hpp             Liveness and readiness.
+//   7342  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//   7651  host/console_host.hpp       `debug`: the service in a terminal.
+//   7722  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//   7936  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//   7999  host/manage.hpp             The verbs that manage the service: install, remove, start, stop, restart, status.
+//   8400  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//   8543  main.hpp                    The macro: a main for an App.
+//   8556  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -480,7 +480,10 @@ inline char32_t next_code_point(std::string_view s, std::size_t& at) noexcept {
   const unsigned char first = byte(at++);
   if (first < 0x80) return first;
 
-  const int more = first >= 0xF0 && first <= 0xF4 ? 3 : first >= 0xE0 && first < 0xF0 ? 2 : first >= 0xC2 && first < 0xE0 ? 1 : 0;
+  const int more = first >= 0xF0 && first <= 0xF4  ? 3
+                   : first >= 0xE0 && first < 0xF0 ? 2
+                   : first >= 0xC2 && first < 0xE0 ? 1
+                                                   : 0;
   if (more == 0 || at + static_cast<std::size_t>(more) > s.size()) return malformed;
 
   char32_t value = first & (0x3Fu >> more);
@@ -616,7 +619,8 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
     for (std::size_t j = 1; j <= b.size(); ++j) {
       const std::size_t change = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
       row[j] = (std::min)({change, last[j] + 1, row[j - 1] + 1});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = (std::min)(row[j], before[j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = (std::min)(row[j], before[j - 2] + 1);
     }
   }
   return row[b.size()];
@@ -935,8 +939,8 @@ inline utc_fields to_utc(clock::wall_point when) noexcept {
 inline std::string iso_time(clock::wall_point when) {
   const utc_fields f = to_utc(when);
   char out[64];
-  std::snprintf(out, sizeof out, "%04lld-%02u-%02uT%02u:%02u:%02u.%03uZ", static_cast<long long>(f.year), f.month, f.day,
-                f.hour, f.minute, f.second, f.millisecond);
+  std::snprintf(out, sizeof out, "%04lld-%02u-%02uT%02u:%02u:%02u.%03uZ", static_cast<long long>(f.year), f.month,
+                f.day, f.hour, f.minute, f.second, f.millisecond);
   return out;
 }
 
@@ -1042,9 +1046,9 @@ class stop_source {
 //
 //   svc.log().info("store opened, 12 users");
 //
-// The text is written as it is; format it with what you like. A sink never throws and never stops the caller: a log that
-// cannot be written must not end a service that can serve. What is logged before the first sink is there (in App, say)
-// is kept and handed to it, up to 100 lines.
+// The text is written as it is; format it with what you like. A sink never throws and never stops the caller: a log
+// that cannot be written must not end a service that can serve. What is logged before the first sink is there (in App,
+// say) is kept and handed to it, up to 100 lines.
 
 #include <atomic>
 #include <cstddef>
@@ -1069,8 +1073,8 @@ struct log_entry {
   log_level level = log_level::info;
   std::string text;
 
-  /// `2026-01-31T08:05:09.250Z INFO  text`, without a line end. Line breaks in the text are indented, so that every line
-  /// that starts with a digit starts an entry.
+  /// `2026-01-31T08:05:09.250Z INFO  text`, without a line end. Line breaks in the text are indented, so that every
+  /// line that starts with a digit starts an entry.
   [[nodiscard]] std::string line() const;
 };
 
@@ -1348,7 +1352,8 @@ class lifecycle {
   /// Makes the move and returns what to publish, or nothing where the table has no such move.
   /// `wait_hint`: how long until the next report at the latest; for pending states only.
   /// `exit`: for step::finished only.
-  std::optional<service_status> apply(step what, std::chrono::milliseconds wait_hint = {}, exit_status exit = {}) noexcept;
+  std::optional<service_status> apply(step what, std::chrono::milliseconds wait_hint = {},
+                                      exit_status exit = {}) noexcept;
 
  private:
   hooked hooks_;
@@ -1446,7 +1451,8 @@ inline constexpr explanation explanations[] = {
     {1060, "it is not installed", "install it first"},
     {1061, "the service cannot take a control now", "wait until it has started or stopped, then try again"},
     {1062, "it is not running", ""},
-    {1063, "this process was not started by the service control manager", "use the start verb, or debug for a terminal"},
+    {1063, "this process was not started by the service control manager",
+     "use the start verb, or debug for a terminal"},
     {1064, "an exception was thrown in the service", "read its log"},
     {1066, "the service ended with an error of its own", "read its log"},
     {1067, "the process ended unexpectedly", "read its log and the event log"},
@@ -1490,8 +1496,8 @@ inline constexpr explanation explanations[] = {
 // model/spec.hpp
 // =====================================================================================================================
 
-// What is to be installed: the app's own description, and what an install adds to it. Pure values; host/manage.hpp turns
-// them into calls.
+// What is to be installed: the app's own description, and what an install adds to it. Pure values; host/manage.hpp
+// turns them into calls.
 
 #include <cstdint>
 #include <optional>
@@ -1537,8 +1543,8 @@ struct service_spec {
   std::optional<winsvc::startup> startup;   ///< default: automatic
 };
 
-/// The word in the ImagePath that tells the process it was started by the SCM. It is explicit, so that nothing has to be
-/// guessed from parent process, session or handles.
+/// The word in the ImagePath that tells the process it was started by the SCM. It is explicit, so that nothing has to
+/// be guessed from parent process, session or handles.
 inline constexpr std::string_view run_service_word = "run-service";
 
 /// The ImagePath: the quoted executable, the word, the options that were given at install.
@@ -1578,7 +1584,8 @@ inline result<void> check_name(std::string_view name) {
 inline std::string folder_name(std::string_view service_name) {
   std::string out(service_name);
   for (char& c : out) {
-    if (std::string_view("<>:\"|?*/\\").find(c) != std::string_view::npos || static_cast<unsigned char>(c) < 0x20) c = '_';
+    if (std::string_view("<>:\"|?*/\\").find(c) != std::string_view::npos || static_cast<unsigned char>(c) < 0x20)
+      c = '_';
   }
   // A dot or a blank at the end is dropped by Windows without a word; "." and ".." would be other folders.
   while (!out.empty() && (out.back() == '.' || out.back() == ' ')) out.back() = '_';
@@ -1599,8 +1606,8 @@ inline result<void> check_display_name(std::string_view display_name) {
 // model/verbs.hpp
 // =====================================================================================================================
 
-// The command line as two tables: the verbs, and the options with the verbs that take them. The parser, the help and the
-// suggestions all read these; there is no third list.
+// The command line as two tables: the verbs, and the options with the verbs that take them. The parser, the help and
+// the suggestions all read these; there is no third list.
 
 #include <cstdint>
 #include <string>
@@ -1639,7 +1646,8 @@ inline constexpr verb_row verb_table[] = {
     {verb::routes, "routes", "", "method, pattern and source line of every route", ""},
     {verb::help, "help", "", "this, or the help of one verb", ""},
     {verb::version, "version", "", "the version of the program and of winsvc", ""},
-    {verb::run_service, "run-service", "", "", "How the service control manager starts this program. Not for a person."},
+    {verb::run_service, "run-service", "", "",
+     "How the service control manager starts this program. Not for a person."},
 };
 
 enum class option { startup, display_name, description, host, port, wait, no_wait, json };
@@ -1655,7 +1663,8 @@ struct option_row {
 };
 
 inline constexpr option_row option_table[] = {
-    {option::startup, "--startup", "auto|delayed|manual|disabled", bit(verb::install), "when the system starts it; default auto"},
+    {option::startup, "--startup", "auto|delayed|manual|disabled", bit(verb::install),
+     "when the system starts it; default auto"},
     {option::display_name, "--display-name", "TEXT", bit(verb::install), "the name that the Services window shows"},
     {option::description, "--description", "TEXT", bit(verb::install), "the line under it"},
     {option::host, "--host", "ADDRESS", bit(verb::install) | bit(verb::debug) | bit(verb::run_service),
@@ -1708,7 +1717,8 @@ inline std::string help_text(std::string_view program, verb v) {
   if (v == verb::help) out += " [VERB]";
   if (!options.empty()) out += " [options]";
   out += "\n\n";
-  if (!r.summary.empty()) out += static_cast<char>(text::to_upper(r.summary[0])) + std::string(r.summary.substr(1)) + ".\n";
+  if (!r.summary.empty())
+    out += static_cast<char>(text::to_upper(r.summary[0])) + std::string(r.summary.substr(1)) + ".\n";
   if (!r.details.empty()) out += std::string(r.details) + '\n';
   if (!options.empty()) out += '\n' + options;
   return out;
@@ -1766,7 +1776,8 @@ inline failure<error> usage_error(std::string said, std::string hint) {
 }
 
 /// "did you mean 'x'?", or where to look.
-inline std::string suggestion(std::string_view word, const std::vector<std::string_view>& known, std::string otherwise) {
+inline std::string suggestion(std::string_view word, const std::vector<std::string_view>& known,
+                              std::string otherwise) {
   const auto best = text::nearest(word, known);
   return best.empty() ? otherwise : "did you mean '" + std::string(best) + "'?";
 }
@@ -1885,12 +1896,14 @@ inline result<command> parse_command(const std::vector<std::string>& words) {
     if (!o) return failure{o.error()};
     std::string_view value;
     if ((*o)->value.empty()) {
-      if (equals != std::string_view::npos) return usage_error(std::string((*o)->word) + " takes no value", "write it alone");
+      if (equals != std::string_view::npos)
+        return usage_error(std::string((*o)->word) + " takes no value", "write it alone");
     } else if (equals != std::string_view::npos) {
       value = word.substr(equals + 1);
     } else {
       if (i + 1 == words.size()) {
-        return usage_error(std::string((*o)->word) + " needs a value", "write " + std::string((*o)->word) + ' ' + std::string((*o)->value));
+        return usage_error(std::string((*o)->word) + " needs a value",
+                           "write " + std::string((*o)->word) + ' ' + std::string((*o)->value));
       }
       value = words[++i];
     }
@@ -1907,12 +1920,13 @@ inline result<command> parse_command(const std::vector<std::string>& words) {
 // model/state_file.hpp
 // =====================================================================================================================
 
-// What the running service leaves for `status` to find: `state.json` in its data folder, a flat JSON object of texts and
-// numbers.
+// What the running service leaves for `status` to find: `state.json` in its data folder, a flat JSON object of texts
+// and numbers.
 //
 //   {"pid":1234,"url":"http://127.0.0.1:5001","since":"2026-01-31T08:05:09.250Z","failure":""}
 //
-// It is a hint, not a truth: the SCM says whether the service runs, and the pid must be the SCM's for the rest to count.
+// It is a hint, not a truth: the SCM says whether the service runs, and the pid must be the SCM's for the rest to
+// count.
 
 #include <cstdint>
 #include <optional>
@@ -1962,7 +1976,9 @@ inline std::optional<std::string> take_json_string(std::string_view& s) {
       case '\\': out += s[i]; break;
       case 'u': {
         if (i + 4 >= s.size() || s.substr(i + 1, 2) != "00") return std::nullopt;
-        const auto digit = [](char c) { return text::is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
+        const auto digit = [](char c) {
+          return text::is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        };
         const int high = digit(s[i + 3]), low = digit(s[i + 4]);
         if (high < 0 || low < 0) return std::nullopt;
         out += static_cast<char>(high * 16 + low);
@@ -2587,7 +2603,8 @@ inline bool table::step(std::size_t to, std::string_view rest, std::size_t slash
 }
 
 /// `rest` is the raw path behind the slash that led to `from`. True when a route was found. Every node is reached by
-/// one way only, so that backtracking visits none twice; the recursion is as deep as the deepest pattern, not as the path.
+/// one way only, so that backtracking visits none twice; the recursion is as deep as the deepest pattern, not as the
+/// path.
 inline bool table::walk(const node& from, std::string_view rest, search& s) const {
   const auto slash = rest.find('/');
   const std::string_view raw = rest.substr(0, slash);
@@ -2792,7 +2809,8 @@ namespace wire {
 //
 // What is malformed or can be read in two ways is rejected, at the first byte that proves it, with the status to
 // answer; the connection is closed after that. What passes is written anew in one form, so that the parser behind,
-// whichever its version, has nothing left to interpret. The verdict on some bytes is the same whether they came at once or singly.
+// whichever its version, has nothing left to interpret. The verdict on some bytes is the same whether they came at
+// once or singly.
 //
 // It does not read bodies (wire/chunked.hpp), does not decode the path (route/path.hpp), and does not hold a body's
 // length against `limits::body_bytes`: a 404 or 401 comes before the 413, so that is the caller's next question.
@@ -2855,8 +2873,8 @@ struct head_result {
 [[nodiscard]] head_result parse_head(std::string_view buffer, const limits& bounds, std::size_t* scanned = nullptr);
 
 /// The head in the only form that cpp-httplib shall read: origin-form target, no hop-by-hop fields (RFC 9110 §7.6.1),
-/// the framing and the fate of the connection stated once, by us. To hand a decoded chunked body over, set `framing` and
-/// `content_length` of a copy before.
+/// the framing and the fate of the connection stated once, by us. To hand a decoded chunked body over, set `framing`
+/// and `content_length` of a copy before.
 ///
 /// `escape_percent`: for cpp-httplib before 0.44, which percent-decodes values (all but Location and Referer), so that
 /// `%0d%0a` would become a line break. A '%' is written as "%25" and comes out as it went in.
@@ -3391,9 +3409,9 @@ void write_err(std::string_view utf8) noexcept;
 /// Is there anybody to read what we print: a console, a pipe, a file?
 [[nodiscard]] bool has_standard_output() noexcept;
 
-/// While it lives, Ctrl-C and its kin are a call of `on_interrupt` (from a thread of its own, any number of times) and no
-/// longer the end of the process. Windows: Ctrl-C, Ctrl-Break, and the closing of the console, logoff and shutdown; for
-/// the last three the process ends when their handler returns, so it is held until this object is destroyed. POSIX:
+/// While it lives, Ctrl-C and its kin are a call of `on_interrupt` (from a thread of its own, any number of times) and
+/// no longer the end of the process. Windows: Ctrl-C, Ctrl-Break, and the closing of the console, logoff and shutdown;
+/// for the last three the process ends when their handler returns, so it is held until this object is destroyed. POSIX:
 /// SIGINT, SIGTERM, SIGHUP. One at a time.
 class interrupts {
  public:
@@ -3519,9 +3537,9 @@ inline interrupts::~interrupts() {
 // os/service_manager.hpp
 // =====================================================================================================================
 
-// The Service Control Manager as seen by who manages services: one member function for one Win32 call, in neutral types.
-// Windows answers through os/win/service_manager.hpp, the simulated one of winsvc/testing.hpp on any platform, so that
-// the logic of install, start and remove (host/manage.hpp) is tested call by call, argument by argument.
+// The Service Control Manager as seen by who manages services: one member function for one Win32 call, in neutral
+// types. Windows answers through os/win/service_manager.hpp, the simulated one of winsvc/testing.hpp on any platform,
+// so that the logic of install, start and remove (host/manage.hpp) is tested call by call, argument by argument.
 //
 // Every function returns the Win32 code as it was; the sentences are made above, where it is known what was being done.
 
@@ -3597,8 +3615,10 @@ class service_manager {
 /// these live short.
 class service_handle {
  public:
-  service_handle(service_manager& owner, service_manager::raw_handle handle) noexcept : owner_(&owner), handle_(handle) {}
-  service_handle(service_handle&& other) noexcept : owner_(other.owner_), handle_(std::exchange(other.handle_, nullptr)) {}
+  service_handle(service_manager& owner, service_manager::raw_handle handle) noexcept
+      : owner_(&owner), handle_(handle) {}
+  service_handle(service_handle&& other) noexcept
+      : owner_(other.owner_), handle_(std::exchange(other.handle_, nullptr)) {}
   service_handle& operator=(service_handle&& other) noexcept {
     if (this != &other) {
       reset();
@@ -3816,8 +3836,8 @@ class dispatcher {
 
   virtual ~dispatcher() = default;
 
-  /// StartServiceCtrlDispatcherW: blocks the calling thread until the service has stopped. 0, or the code: 1063 when this
-  /// process was not started by the SCM.
+  /// StartServiceCtrlDispatcherW: blocks the calling thread until the service has stopped. 0, or the code: 1063 when
+  /// this process was not started by the SCM.
   virtual std::uint32_t run(service_main entry) = 0;
   /// RegisterServiceCtrlHandlerExW: the first call in service_main.
   virtual std::uint32_t register_handler(const std::string& service_name, control_handler handler) = 0;
@@ -3857,8 +3877,8 @@ inline constexpr std::uint32_t started = 1, stopped = 2, failed = 3, degraded = 
 /// Never throws, never blocks for long; a report that cannot be made is dropped, because the log file has it too.
 void report_event(const std::string& source, event_level level, std::uint32_t id, std::string_view text) noexcept;
 
-/// `%` begins an insertion in the event log (`%1`, `%n`) where a letter, a digit, `%` or `!` follows: there a blank is put
-/// behind it. Cut to 31,839 characters, the most that ReportEvent takes.
+/// `%` begins an insertion in the event log (`%1`, `%n`) where a letter, a digit, `%` or `!` follows: there a blank is
+/// put behind it. Cut to 31,839 characters, the most that ReportEvent takes.
 [[nodiscard]] inline std::string event_text(std::string_view text) {
   constexpr std::size_t most = 31'839;
   const auto begins_insertion = [](char c) {
@@ -3896,8 +3916,8 @@ namespace os {
 
 /// The running executable, absolute. GetModuleFileNameW with a buffer that grows; /proc/self/exe.
 [[nodiscard]] std::string executable_path();
-/// Everything before the last separator, without it; "." when there is none. A root keeps its separator: `C:` alone would
-/// be whatever folder is current on that drive.
+/// Everything before the last separator, without it; "." when there is none. A root keeps its separator: `C:` alone
+/// would be whatever folder is current on that drive.
 [[nodiscard]] inline std::string folder_of(std::string_view path) {
   const auto slash = path.find_last_of("/\\");
   if (slash == std::string_view::npos) return ".";
@@ -3908,20 +3928,21 @@ namespace os {
 [[nodiscard]] inline std::string program_name(std::string_view path) {
   const auto slash = path.find_last_of("/\\");
   std::string name(slash == std::string_view::npos ? path : path.substr(slash + 1));
-  if (name.size() > 4 && text::equal_nocase(std::string_view(name).substr(name.size() - 4), ".exe")) name.resize(name.size() - 4);
+  if (name.size() > 4 && text::equal_nocase(std::string_view(name).substr(name.size() - 4), ".exe"))
+    name.resize(name.size() - 4);
   return name;
 }
 
-/// The words after the program's name. On Windows from GetCommandLineW, because main's argv is in the ANSI code page and
-/// loses what that cannot say; elsewhere from argv.
+/// The words after the program's name. On Windows from GetCommandLineW, because main's argv is in the ANSI code page
+/// and loses what that cannot say; elsewhere from argv.
 [[nodiscard]] std::vector<std::string> arguments(int argc, char** argv);
 
 [[nodiscard]] std::uint32_t process_id() noexcept;
 /// A service starts in System32; relative paths are meant relative to the executable.
 bool change_directory(const std::string& folder) noexcept;
 
-/// `%ProgramData%\<name>` by the known-folder API; elsewhere `$XDG_STATE_HOME/<name>` or `~/.local/state/<name>`; the name
-/// as model::folder_name makes it. Not created: who only asks for the status must not become the folder's owner.
+/// `%ProgramData%\<name>` by the known-folder API; elsewhere `$XDG_STATE_HOME/<name>` or `~/.local/state/<name>`; the
+/// name as model::folder_name makes it. Not created: who only asks for the status must not become the folder's owner.
 [[nodiscard]] sys_result<std::string> data_folder(const std::string& service_name);
 
 /// The system's own words for a code, one line, without a final dot. They differ between languages and versions: show
@@ -3944,8 +3965,8 @@ bool change_directory(const std::string& folder) noexcept;
 // os/posix/process.hpp
 // =====================================================================================================================
 
-// os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX, where there is no Service Control Manager:
-// its calls answer 50 (not supported).
+// os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX, where there is no Service Control
+// Manager: its calls answer 50 (not supported).
 
 #include <cerrno>
 #include <cstdlib>
@@ -3982,7 +4003,8 @@ inline bool change_directory(const std::string& folder) noexcept { return ::chdi
 inline sys_result<std::string> data_folder(const std::string& service_name) {
   const char* state = std::getenv("XDG_STATE_HOME");
   const char* home = std::getenv("HOME");
-  const std::string root = state && *state ? std::string(state) : (home && *home ? std::string(home) : "/tmp") + "/.local/state";
+  const std::string root =
+      state && *state ? std::string(state) : (home && *home ? std::string(home) : "/tmp") + "/.local/state";
   return path_join(root, model::folder_name(service_name));
 }
 
@@ -3993,10 +4015,13 @@ inline void report_event(const std::string&, event_level, std::uint32_t, std::st
 class native_service_manager final : public service_manager {
  public:
   sys_result<raw_handle> open_manager(std::uint32_t) override { return sys_failure(none); }
-  sys_result<raw_handle> create_service(raw_handle, const std::string&, std::uint32_t, const service_settings&) override {
+  sys_result<raw_handle> create_service(raw_handle, const std::string&, std::uint32_t,
+                                        const service_settings&) override {
     return sys_failure(none);
   }
-  sys_result<raw_handle> open_service(raw_handle, const std::string&, std::uint32_t) override { return sys_failure(none); }
+  sys_result<raw_handle> open_service(raw_handle, const std::string&, std::uint32_t) override {
+    return sys_failure(none);
+  }
   sys_result<void> change_config(raw_handle, const service_settings&) override { return sys_failure(none); }
   sys_result<void> change_description(raw_handle, const std::string&) override { return sys_failure(none); }
   sys_result<void> change_delayed_start(raw_handle, bool) override { return sys_failure(none); }
@@ -4032,8 +4057,8 @@ class native_dispatcher final : public dispatcher {
 // TCP as the engine needs it: listen exclusively, accept, wait with a limit, receive, send, close. Blocking, with every
 // wait bounded by the caller.
 //
-// Codes of the faults that a person meets are Windows' on every platform (10048 taken, 10013 forbidden, 10049 not ours),
-// so that one table explains them; other codes are the system's own.
+// Codes of the faults that a person meets are Windows' on every platform (10048 taken, 10013 forbidden, 10049 not
+// ours), so that one table explains them; other codes are the system's own.
 
 #include <chrono>
 #include <cstddef>
@@ -4119,8 +4144,8 @@ class waker {
   [[nodiscard]] bool is_open() const noexcept { return ends_[0] != -1; }
 
   enum class outcome { ready, woken, timed_out, failed };
-  /// Waits until the socket can be read or accepted from (ready), `wake` was called, also before (woken), or the time is
-  /// over. Any number of threads may wait on one waker.
+  /// Waits until the socket can be read or accepted from (ready), `wake` was called, also before (woken), or the time
+  /// is over. Any number of threads may wait on one waker.
   [[nodiscard]] outcome wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept;
 
   /// For `wait_for`: no limit.
@@ -4177,7 +4202,9 @@ inline void start_up() noexcept {}
 }
 [[nodiscard]] inline std::uint32_t resolve_error(int) noexcept { return 11001; }  // WSAHOST_NOT_FOUND
 inline int close(socket_type s) noexcept { return ::close(s); }
-inline int poll_any(pollfd* fds, std::size_t count, int ms) noexcept { return ::poll(fds, static_cast<nfds_t>(count), ms); }
+inline int poll_any(pollfd* fds, std::size_t count, int ms) noexcept {
+  return ::poll(fds, static_cast<nfds_t>(count), ms);
+}
 using poll_entry = pollfd;
 /// poll() wakes when another thread shuts the socket down, so it may wait as long as it is told.
 inline constexpr std::chrono::milliseconds longest_poll{3'600'000};
@@ -4195,7 +4222,9 @@ inline void no_inherit(socket_type s) noexcept { ::fcntl(s, F_SETFD, FD_CLOEXEC)
   if (s != -1) no_inherit(s);
   return s;
 }
-inline bool set_nonblocking(socket_type s) noexcept { return ::fcntl(s, F_SETFL, ::fcntl(s, F_GETFL, 0) | O_NONBLOCK) == 0; }
+inline bool set_nonblocking(socket_type s) noexcept {
+  return ::fcntl(s, F_SETFL, ::fcntl(s, F_GETFL, 0) | O_NONBLOCK) == 0;
+}
 
 /// SO_REUSEADDR alone: it forgives the TIME_WAIT of an earlier run. SO_REUSEPORT would let a second program listen too.
 inline bool be_exclusive(socket_type s) noexcept {
@@ -4232,8 +4261,8 @@ inline std::string port_owner(const endpoint&) { return {}; }
 // os/win/door.hpp
 // =====================================================================================================================
 
-// The door to Windows: the one file that includes <windows.h>. It asks for the lean version without min and max, and takes
-// back the two macros if it was the one to define them.
+// The door to Windows: the one file that includes <windows.h>. It asks for the lean version without min and max, and
+// takes back the two macros if it was the one to define them.
 //
 // winsock2.h must come before windows.h, or the old winsock.h is in its place; cpp-httplib wants Windows 10's API.
 
@@ -4300,7 +4329,9 @@ namespace os {
 [[nodiscard]] inline std::string narrow(std::wstring_view utf16) {
   return text::to_utf8(std::u16string(utf16.begin(), utf16.end()));
 }
-[[nodiscard]] inline std::string narrow(const wchar_t* utf16) { return utf16 ? narrow(std::wstring_view(utf16)) : std::string(); }
+[[nodiscard]] inline std::string narrow(const wchar_t* utf16) {
+  return utf16 ? narrow(std::wstring_view(utf16)) : std::string();
+}
 
 /// A path as the wide calls take it: with the \\?\ prefix once it is long, where the old limit of 260 would refuse it.
 [[nodiscard]] inline std::wstring wide_path(const std::string& path) {
@@ -4373,7 +4404,9 @@ inline void start_up() noexcept {
 [[nodiscard]] inline std::uint32_t neutral(std::uint32_t code) noexcept { return code; }
 [[nodiscard]] inline std::uint32_t resolve_error(int code) noexcept { return static_cast<std::uint32_t>(code); }
 inline int close(socket_type s) noexcept { return ::closesocket(s); }
-inline int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept { return ::WSAPoll(fds, static_cast<ULONG>(count), ms); }
+inline int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept {
+  return ::WSAPoll(fds, static_cast<ULONG>(count), ms);
+}
 using poll_entry = WSAPOLLFD;
 /// WSAPoll may sleep on when another thread shuts the socket down (it does under Wine 8), so it is asked in between.
 inline constexpr std::chrono::milliseconds longest_poll{100};
@@ -4391,17 +4424,22 @@ inline bool set_nonblocking(socket_type s) noexcept {
   u_long on = 1;
   return ::ioctlsocket(s, static_cast<long>(FIONBIO), &on) == 0;
 }
-inline void no_inherit(socket_type s) noexcept { ::SetHandleInformation(reinterpret_cast<HANDLE>(s), HANDLE_FLAG_INHERIT, 0); }
+inline void no_inherit(socket_type s) noexcept {
+  ::SetHandleInformation(reinterpret_cast<HANDLE>(s), HANDLE_FLAG_INHERIT, 0);
+}
 
-/// The port is ours alone. With SO_REUSEADDR another program could bind it too and take our clients; both together fail.
+/// The port is ours alone. With SO_REUSEADDR another program could bind it too and take our clients; both together
+/// fail.
 inline bool be_exclusive(socket_type s) noexcept {
   const BOOL on = TRUE;
   return ::setsockopt(s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, reinterpret_cast<const char*>(&on), sizeof on) == 0;
 }
 
-/// A pair of connected sockets to wake a poll with: WSAPoll takes sockets only, so it is a UDP socket that talks to itself.
+/// A pair of connected sockets to wake a poll with: WSAPoll takes sockets only, so it is a UDP socket that talks to
+/// itself.
 inline void open_waker(tcp_socket::native_handle (&ends)[2]) noexcept {
-  const SOCKET s = ::WSASocketW(AF_INET, SOCK_DGRAM, IPPROTO_UDP, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+  const SOCKET s =
+      ::WSASocketW(AF_INET, SOCK_DGRAM, IPPROTO_UDP, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
   sockaddr_in self{};
   self.sin_family = AF_INET;
   self.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -4417,15 +4455,16 @@ inline void wake(tcp_socket::native_handle end) noexcept { ::send(static_cast<SO
 
 }  // namespace calls
 
-/// From the table of TCP listeners on IPv4 with their processes. iphlpapi is loaded at run time: it is needed for a sentence in
-/// a failure only, and no program should have to link it for that.
+/// From the table of TCP listeners on IPv4 with their processes. iphlpapi is loaded at run time: it is needed for a
+/// sentence in a failure only, and no program should have to link it for that.
 inline std::string port_owner(const endpoint& where) {
   in_addr address{};
   if (::inet_pton(AF_INET, where.host.c_str(), &address) != 1) return {};
   using get_table = DWORD(WINAPI*)(void*, DWORD*, BOOL, ULONG, TCP_TABLE_CLASS, ULONG);
   const auto library = ::LoadLibraryExW(L"iphlpapi.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
   if (!library) return {};
-  const auto table_of = reinterpret_cast<get_table>(reinterpret_cast<void*>(::GetProcAddress(library, "GetExtendedTcpTable")));
+  const auto table_of =
+      reinterpret_cast<get_table>(reinterpret_cast<void*>(::GetProcAddress(library, "GetExtendedTcpTable")));
   DWORD pid = 0;
   if (table_of) {
     DWORD bytes = 0;
@@ -4437,7 +4476,8 @@ inline std::string port_owner(const endpoint& where) {
       for (DWORD i = 0; i < table->dwNumEntries; ++i) {
         const auto& row = table->table[i];
         const bool same_port = ntohs(static_cast<u_short>(row.dwLocalPort)) == where.port;
-        const bool overlaps = row.dwLocalAddr == address.s_addr || row.dwLocalAddr == INADDR_ANY || address.s_addr == INADDR_ANY;
+        const bool overlaps =
+            row.dwLocalAddr == address.s_addr || row.dwLocalAddr == INADDR_ANY || address.s_addr == INADDR_ANY;
         if (same_port && overlaps) pid = row.dwOwningPid;
       }
     }
@@ -4482,7 +4522,9 @@ namespace os {
 namespace calls {
 
 [[nodiscard]] inline socket_type raw(tcp_socket::native_handle h) noexcept { return static_cast<socket_type>(h); }
-[[nodiscard]] inline tcp_socket owned(socket_type s) noexcept { return tcp_socket(static_cast<tcp_socket::native_handle>(s)); }
+[[nodiscard]] inline tcp_socket owned(socket_type s) noexcept {
+  return tcp_socket(static_cast<tcp_socket::native_handle>(s));
+}
 /// "No socket" is -1 in both spellings once it is signed.
 [[nodiscard]] inline bool is_none(socket_type s) noexcept { return static_cast<tcp_socket::native_handle>(s) == -1; }
 
@@ -4526,7 +4568,8 @@ inline void set_option(socket_type s, int level, int name, int value) noexcept {
 }
 
 /// One address for a host: as a number when it is one, else the first the resolver gives.
-[[nodiscard]] inline sys_result<std::pair<sockaddr_storage, std::size_t>> resolve(const std::string& host, std::uint16_t port) {
+[[nodiscard]] inline sys_result<std::pair<sockaddr_storage, std::size_t>> resolve(const std::string& host,
+                                                                                  std::uint16_t port) {
   start_up();
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
@@ -4573,7 +4616,8 @@ inline sys_result<tcp_socket> tcp_socket::connect(const endpoint& to, std::chron
   const auto s = calls::raw(client.native());
   calls::set_nonblocking(s);
   calls::set_option(s, IPPROTO_TCP, TCP_NODELAY, 1);
-  if (::connect(s, reinterpret_cast<const sockaddr*>(&address), static_cast<calls::length_type>(length)) == 0) return client;
+  if (::connect(s, reinterpret_cast<const sockaddr*>(&address), static_cast<calls::length_type>(length)) == 0)
+    return client;
   // Anything but "under way" is final: a poll would find such a socket ready and without an error.
   if (const auto code = calls::last_error(); !calls::connecting(code)) return sys_failure(code);
   if (!calls::wait_ready(s, POLLOUT, limit)) return sys_failure(model::code::timeout);
@@ -4605,11 +4649,13 @@ inline sys_result<tcp_socket> tcp_socket::accept() const {
   tcp_socket client = calls::owned(s);
   calls::no_inherit(s);
   calls::set_nonblocking(s);
-  calls::set_option(s, IPPROTO_TCP, TCP_NODELAY, 1);  // an answer leaves in one send; waiting for more would only delay it
+  calls::set_option(s, IPPROTO_TCP, TCP_NODELAY,
+                    1);  // an answer leaves in one send; waiting for more would only delay it
   return client;
 }
 
-inline transfer tcp_socket::receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept {
+inline transfer tcp_socket::receive(char* into, std::size_t room, std::size_t& got,
+                                    std::chrono::milliseconds limit) noexcept {
   got = 0;
   const auto s = calls::raw(native_);
   for (;;) {
@@ -4627,7 +4673,8 @@ inline transfer tcp_socket::receive(char* into, std::size_t room, std::size_t& g
 inline transfer tcp_socket::send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept {
   const auto s = calls::raw(native_);
   while (count > 0) {
-    const auto n = ::send(s, from, static_cast<calls::size_type>((std::min)(count, std::size_t{1} << 30)), calls::send_flags);
+    const auto n =
+        ::send(s, from, static_cast<calls::size_type>((std::min)(count, std::size_t{1} << 30)), calls::send_flags);
     if (n > 0) {
       from += n;
       count -= static_cast<std::size_t>(n);
@@ -4666,7 +4713,8 @@ inline waker::outcome waker::wait_for(const tcp_socket& socket, std::chrono::mil
     const int ready = calls::poll_any(entries, 2, static_cast<int>((std::min)(limit, most).count()));
     if (ready == 0) return outcome::timed_out;
     if (ready < 0 && !calls::would_block(calls::last_error())) return outcome::failed;
-    if (ready > 0) return entries[0].revents != 0 ? outcome::woken : outcome::ready;  // its byte is never read: awake for good
+    if (ready > 0)
+      return entries[0].revents != 0 ? outcome::woken : outcome::ready;  // its byte is never read: awake for good
   }
 }
 
@@ -4719,7 +4767,8 @@ inline bool out_is_terminal() noexcept {
 
 inline bool has_standard_output() noexcept {
   const HANDLE handle = ::GetStdHandle(STD_OUTPUT_HANDLE);
-  return ::GetConsoleWindow() != nullptr || (handle && handle != INVALID_HANDLE_VALUE && ::GetFileType(handle) != FILE_TYPE_UNKNOWN);
+  return ::GetConsoleWindow() != nullptr ||
+         (handle && handle != INVALID_HANDLE_VALUE && ::GetFileType(handle) != FILE_TYPE_UNKNOWN);
 }
 
 struct interrupts::state {
@@ -4780,8 +4829,8 @@ inline interrupts::~interrupts() {
 // os/win/dispatcher.hpp
 // =====================================================================================================================
 
-// The real dispatcher: ServiceMain and the control handler, which Windows calls without a context of ours, led to the two
-// callables that the host gave. No exception crosses either; Windows would end the process without a word.
+// The real dispatcher: ServiceMain and the control handler, which Windows calls without a context of ours, led to the
+// two callables that the host gave. No exception crosses either; Windows would end the process without a word.
 //
 // Source: "Writing a ServiceMain Function", HandlerEx, SetServiceStatus in the Win32 documentation.
 
@@ -4998,7 +5047,8 @@ inline sys_result<std::string> data_folder(const std::string& service_name) {
   const auto shell = ::LoadLibraryExW(L"shell32.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
   const auto ole = ::LoadLibraryExW(L"ole32.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
   if (!shell || !ole) return sys_failure(::GetLastError());
-  const auto known_folder = reinterpret_cast<get_folder>(reinterpret_cast<void*>(::GetProcAddress(shell, "SHGetKnownFolderPath")));
+  const auto known_folder =
+      reinterpret_cast<get_folder>(reinterpret_cast<void*>(::GetProcAddress(shell, "SHGetKnownFolderPath")));
   const auto release = reinterpret_cast<free_memory>(reinterpret_cast<void*>(::GetProcAddress(ole, "CoTaskMemFree")));
   if (!known_folder || !release) return sys_failure(::GetLastError());
 
@@ -5018,13 +5068,15 @@ inline std::string system_words(std::uint32_t code) {
   if (length == 0) return "error";
   std::string words = narrow(std::wstring_view(text, length));
   ::LocalFree(text);
-  while (!words.empty() && (words.back() == '\n' || words.back() == '\r' || words.back() == ' ' || words.back() == '.')) {
+  while (!words.empty() &&
+         (words.back() == '\n' || words.back() == '\r' || words.back() == ' ' || words.back() == '.')) {
     words.pop_back();
   }
   return words;
 }
 
-inline void report_event(const std::string& source, event_level level, std::uint32_t id, std::string_view what) noexcept {
+inline void report_event(const std::string& source, event_level level, std::uint32_t id,
+                         std::string_view what) noexcept {
   try {
     const HANDLE log = ::RegisterEventSourceW(nullptr, wide(source).c_str());
     if (!log) return;
@@ -5047,8 +5099,9 @@ inline void report_event(const std::string& source, event_level level, std::uint
 
 // The real Service Control Manager: each function is one Win32 call, its arguments translated, its code handed back.
 //
-// Source: the pages of OpenSCManagerW, CreateServiceW, ChangeServiceConfigW, ChangeServiceConfig2W, QueryServiceConfigW,
-// QueryServiceStatusEx, StartServiceW, ControlService and DeleteService in the Win32 documentation.
+// Source: the pages of OpenSCManagerW, CreateServiceW, ChangeServiceConfigW, ChangeServiceConfig2W,
+// QueryServiceConfigW, QueryServiceStatusEx, StartServiceW, ControlService and DeleteService in the Win32
+// documentation.
 
 #include <cstdint>
 #include <string>
@@ -5080,8 +5133,9 @@ class native_service_manager final : public service_manager {
     const std::wstring display = wide(s.display_name.value_or(name));
     const std::wstring binary = wide(s.binary.value_or(std::string()));
     return handle_or_error(::CreateServiceW(native(manager), wide(name).c_str(), display.c_str(), rights,
-                                            SERVICE_WIN32_OWN_PROCESS, start_type(s.startup.value_or(startup::automatic)),
-                                            SERVICE_ERROR_NORMAL, binary.c_str(), nullptr, nullptr, nullptr, nullptr, nullptr));
+                                            SERVICE_WIN32_OWN_PROCESS,
+                                            start_type(s.startup.value_or(startup::automatic)), SERVICE_ERROR_NORMAL,
+                                            binary.c_str(), nullptr, nullptr, nullptr, nullptr, nullptr));
   }
 
   sys_result<raw_handle> open_service(raw_handle manager, const std::string& name, std::uint32_t rights) override {
@@ -5135,8 +5189,8 @@ class native_service_manager final : public service_manager {
   sys_result<service_process> query_status(raw_handle service) override {
     SERVICE_STATUS_PROCESS status{};
     DWORD needed = 0;
-    if (!::QueryServiceStatusEx(native(service), SC_STATUS_PROCESS_INFO, reinterpret_cast<BYTE*>(&status), sizeof status,
-                                &needed)) {
+    if (!::QueryServiceStatusEx(native(service), SC_STATUS_PROCESS_INFO, reinterpret_cast<BYTE*>(&status),
+                                sizeof status, &needed)) {
       return sys_failure(::GetLastError());
     }
     return service_process{from_native(status), status.dwProcessId};
@@ -5162,8 +5216,8 @@ class native_service_manager final : public service_manager {
 
   sys_result<void> add_event_source(const std::string& source) override {
     HKEY key = nullptr;
-    LSTATUS status = ::RegCreateKeyExW(HKEY_LOCAL_MACHINE, source_key(source).c_str(), 0, nullptr, 0, KEY_SET_VALUE, nullptr,
-                                       &key, nullptr);
+    LSTATUS status = ::RegCreateKeyExW(HKEY_LOCAL_MACHINE, source_key(source).c_str(), 0, nullptr, 0, KEY_SET_VALUE,
+                                       nullptr, &key, nullptr);
     if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
 
     constexpr wchar_t message_file[] = L"%SystemRoot%\\System32\\EventCreate.exe";
@@ -5171,7 +5225,8 @@ class native_service_manager final : public service_manager {
     status = ::RegSetValueExW(key, L"EventMessageFile", 0, REG_EXPAND_SZ, reinterpret_cast<const BYTE*>(message_file),
                               sizeof message_file);
     if (status == ERROR_SUCCESS) {
-      status = ::RegSetValueExW(key, L"TypesSupported", 0, REG_DWORD, reinterpret_cast<const BYTE*>(&types), sizeof types);
+      status =
+          ::RegSetValueExW(key, L"TypesSupported", 0, REG_DWORD, reinterpret_cast<const BYTE*>(&types), sizeof types);
     }
     ::RegCloseKey(key);
     if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
@@ -5180,7 +5235,8 @@ class native_service_manager final : public service_manager {
 
   sys_result<void> remove_event_source(const std::string& source) override {
     const LSTATUS status = ::RegDeleteKeyW(HKEY_LOCAL_MACHINE, source_key(source).c_str());
-    if (status != ERROR_SUCCESS && status != ERROR_FILE_NOT_FOUND) return sys_failure(static_cast<std::uint32_t>(status));
+    if (status != ERROR_SUCCESS && status != ERROR_FILE_NOT_FOUND)
+      return sys_failure(static_cast<std::uint32_t>(status));
     return {};
   }
 
@@ -5217,8 +5273,8 @@ class native_service_manager final : public service_manager {
 // http/httplib.hpp
 // =====================================================================================================================
 
-// The door to cpp-httplib: the one file that includes it. `winsvc::request` and `winsvc::response` are its own types, so
-// there is nothing new to learn: https://github.com/yhirose/cpp-httplib documents them.
+// The door to cpp-httplib: the one file that includes it. `winsvc::request` and `winsvc::response` are its own types,
+// so there is nothing new to learn: https://github.com/yhirose/cpp-httplib documents them.
 //
 //   svc.get("/raw", [](const winsvc::request& req, winsvc::response& res) {
 //     res.set_content(req.get_param_value("q"), "text/plain");
@@ -5250,7 +5306,8 @@ using response = httplib::Response;  ///< status, headers, body, set_content(…
 
 namespace http {
 
-/// CPPHTTPLIB_VERSION_NUM as a number (0x002900 is 0.41.0). It is a string literal there, of no use to the preprocessor.
+/// CPPHTTPLIB_VERSION_NUM as a number (0x002900 is 0.41.0). It is a string literal there, of no use to the
+/// preprocessor.
 [[nodiscard]] constexpr unsigned httplib_version() noexcept {
   unsigned value = 0;
   for (const char c : std::string_view(CPPHTTPLIB_VERSION_NUM).substr(2)) {
@@ -5258,7 +5315,8 @@ namespace http {
   }
   return value;
 }
-static_assert(httplib_version() >= 0x002900, "winsvc needs cpp-httplib 0.41 or newer: put a newer httplib.h on the include path");
+static_assert(httplib_version() >= 0x002900,
+              "winsvc needs cpp-httplib 0.41 or newer: put a newer httplib.h on the include path");
 
 /// Before 0.44, header values were percent-decoded while parsed, so "%0d%0a" became a line end.
 inline constexpr bool httplib_decodes_headers = httplib_version() < 0x002C00;
@@ -5277,7 +5335,8 @@ inline void replace_header(response& res, const std::string& name, const std::st
 // http/reply.hpp
 // =====================================================================================================================
 
-// What a handler may answer with, beyond plain text: a reply with status and headers, JSON, and a way out of the middle.
+// What a handler may answer with, beyond plain text: a reply with status and headers, JSON, and a way out of the
+// middle.
 //
 //   svc.post("/users", [] { return winsvc::reply::text("made", 201).header("Location", "/users/7"); });
 //   svc.get("/users/{id}", [](int id) -> winsvc::json { if (id < 0) winsvc::abort(400, "ids start at 0"); … });
@@ -5341,7 +5400,9 @@ class reply {
     headers_.emplace_back(std::move(name), std::move(value));
     return *this;
   }
-  reply&& header(std::string name, std::string value) && { return std::move(header(std::move(name), std::move(value))); }
+  reply&& header(std::string name, std::string value) && {
+    return std::move(header(std::move(name), std::move(value)));
+  }
   reply& status(int code) & {
     status_ = code;
     return *this;
@@ -5382,7 +5443,8 @@ namespace http {
 /// An error as application/problem+json (RFC 9457): title from the status, detail for the person.
 /// `id`: the request id that the log has, or empty.
 inline void write_problem(response& res, int status, std::string_view detail, std::string_view id = {}) {
-  std::string body = "{\"title\":" + text::json_quoted(httplib::status_message(status)) + ",\"status\":" + std::to_string(status);
+  std::string body =
+      "{\"title\":" + text::json_quoted(httplib::status_message(status)) + ",\"status\":" + std::to_string(status);
   if (!detail.empty()) body += ",\"detail\":" + text::json_quoted(detail);
   if (!id.empty()) body += ",\"request_id\":" + text::json_quoted(id);
   res.status = status;
@@ -5408,8 +5470,8 @@ inline void write_problem(response& res, int status, std::string_view detail, st
 // Returns: nothing (the response is as the handler left it), text, json, reply, std::optional<T> (empty is 404),
 // std::pair<int, T> (status and value).
 //
-// A path parameter that does not convert is 404: `/users/{id}` with an int has no `/users/bob`. A body that is not JSON is
-// 400, one that is not a T is 422 (RFC 9110, section 15.5.21).
+// A path parameter that does not convert is 404: `/users/{id}` with an int has no `/users/bob`. A body that is not
+// JSON is 400, one that is not a T is 422 (RFC 9110, section 15.5.21).
 
 #include <charconv>
 #include <cstddef>
@@ -5479,7 +5541,8 @@ constexpr argument_kind kind_of() noexcept {
     return mutable_reference ? argument_kind::unsupported : argument_kind::body;
   } else if constexpr (std::is_same_v<plain, bool> || std::is_same_v<plain, char>) {
     return argument_kind::unsupported;
-  } else if constexpr (std::is_integral_v<plain> || std::is_same_v<plain, double> || std::is_same_v<plain, std::string>) {
+  } else if constexpr (std::is_integral_v<plain> || std::is_same_v<plain, double> ||
+                       std::is_same_v<plain, std::string>) {
     return mutable_reference ? argument_kind::unsupported : argument_kind::parameter;
   } else {
     return argument_kind::unsupported;
@@ -5531,7 +5594,8 @@ template <class T>
   } catch (const winsvc::json::exception& e) {
     std::string_view what = e.what();  // "[json.exception.type_error.302] type must be ..."
     const auto bracket = what.find("] ");
-    winsvc::abort(422, "the body does not have the expected shape: " + std::string(bracket == what.npos ? what : what.substr(bracket + 2)));
+    winsvc::abort(422, "the body does not have the expected shape: " +
+                           std::string(bracket == what.npos ? what : what.substr(bracket + 2)));
   }
 #else
   static_assert(sizeof(T) == 0, "winsvc: body<T> needs nlohmann's json: put <nlohmann/json.hpp> on the include path");
@@ -5542,7 +5606,8 @@ template <class T>
 template <class T, class = void>
 struct is_nlohmann : std::false_type {};
 template <class T>
-struct is_nlohmann<T, std::void_t<typename T::error_handler_t, decltype(std::declval<const T&>().dump())>> : std::true_type {};
+struct is_nlohmann<T, std::void_t<typename T::error_handler_t, decltype(std::declval<const T&>().dump())>>
+    : std::true_type {};
 
 /// A handler's answer into the response. A status that the handler set on the response itself stays.
 template <class R>
@@ -5580,11 +5645,13 @@ void write_result(response& res, std::pair<int, T>&& value) {
 
 template <class F, class R, class... Arguments>
 class bound_handler final : public handler {
-  static_assert(((kind_of<Arguments>() != argument_kind::unsupported) && ...),
-                "winsvc: a handler takes const request&, response&, path parameters (integers, double, std::string) and "
-                "body<T>, by value or const reference");
-  static_assert(in_order<Arguments...>(),
-                "winsvc: a handler takes its arguments in this order: const request&, response&, path parameters, body<T>");
+  static_assert(
+      ((kind_of<Arguments>() != argument_kind::unsupported) && ...),
+      "winsvc: a handler takes const request&, response&, path parameters (integers, double, std::string) and "
+      "body<T>, by value or const reference");
+  static_assert(
+      in_order<Arguments...>(),
+      "winsvc: a handler takes its arguments in this order: const request&, response&, path parameters, body<T>");
 
  public:
   explicit bound_handler(F f) : f_(std::move(f)) {}
@@ -5603,8 +5670,9 @@ class bound_handler final : public handler {
   using plain = std::remove_cv_t<std::remove_reference_t<A>>;
   /// What an argument is kept in between its conversion and the call.
   template <class A>
-  using held = std::conditional_t<kind_of<A>() == argument_kind::parameter, plain<A>,
-                                  std::conditional_t<kind_of<A>() == argument_kind::body, std::optional<plain<A>>, char>>;
+  using held =
+      std::conditional_t<kind_of<A>() == argument_kind::parameter, plain<A>,
+                         std::conditional_t<kind_of<A>() == argument_kind::body, std::optional<plain<A>>, char>>;
 
   template <std::size_t... I>
   void call(const invocation& with, std::index_sequence<I...>) const {
@@ -5623,7 +5691,8 @@ class bound_handler final : public handler {
     if constexpr (kind_of<A>() == argument_kind::parameter) {
       return next < with.values.size() && convert(with.values[next++], into);
     } else if constexpr (kind_of<A>() == argument_kind::body) {
-      into.emplace(plain<A>{body_from_json<std::remove_reference_t<decltype(*std::declval<plain<A>&>())>>(with.req.body)});
+      into.emplace(
+          plain<A>{body_from_json<std::remove_reference_t<decltype(*std::declval<plain<A>&>())>>(with.req.body)});
     }
     static_cast<void>(with), static_cast<void>(into), static_cast<void>(next);
     return true;
@@ -5651,8 +5720,9 @@ template <class F, class Member>
 struct from_member;
 template <class F, class C, class R, class... A>
 struct from_member<F, R (C::*)(A...)> {
-  static_assert(sizeof(C) == 0, "winsvc: a handler is called from many threads at once, so its call operator must be const "
-                                "(a lambda without `mutable`)");
+  static_assert(sizeof(C) == 0,
+                "winsvc: a handler is called from many threads at once, so its call operator must be const "
+                "(a lambda without `mutable`)");
 };
 template <class F, class C, class R, class... A>
 struct from_member<F, R (C::*)(A...) const> { using type = bound_handler<F, R, A...>; };
@@ -5661,7 +5731,8 @@ struct from_member<F, R (C::*)(A...) const noexcept> { using type = bound_handle
 
 template <class F, class = void>
 struct bind_handler {
-  static_assert(sizeof(F) == 0, "winsvc: a handler is a function or a lambda whose parameter types are written out (no `auto`)");
+  static_assert(sizeof(F) == 0,
+                "winsvc: a handler is a function or a lambda whose parameter types are written out (no `auto`)");
 };
 template <class F>
 struct bind_handler<F, std::void_t<decltype(&F::operator())>> : from_member<F, decltype(&F::operator())> {};
@@ -5743,9 +5814,12 @@ inline bool router::has(std::string_view pattern) const noexcept {
 
 inline void router::add(route::method verb, std::string_view pattern, std::unique_ptr<handler> h, handler_shape shape,
                         source where) {
-  const auto what = [&] { return std::string(route::name(verb)) + " " + std::string(pattern) + " (" + where.text() + ")"; };
+  const auto what = [&] {
+    return std::string(route::name(verb)) + " " + std::string(pattern) + " (" + where.text() + ")";
+  };
   if (frozen_) {
-    throw setup_error("route " + what() + ": the service has started; register routes in the app, not in a handler or hook");
+    throw setup_error("route " + what() +
+                      ": the service has started; register routes in the app, not in a handler or hook");
   }
   std::size_t names = 0;
   try {
@@ -5755,8 +5829,8 @@ inline void router::add(route::method verb, std::string_view pattern, std::uniqu
   }
   const bool reads_them_itself = shape.parameters == 0 && shape.takes_request;
   if (names != shape.parameters && !reads_them_itself) {
-    throw setup_error("route " + what() + ": the pattern has " + std::to_string(names) + " parameter" + (names == 1 ? "" : "s") +
-                      ", the handler takes " + std::to_string(shape.parameters));
+    throw setup_error("route " + what() + ": the pattern has " + std::to_string(names) + " parameter" +
+                      (names == 1 ? "" : "s") + ", the handler takes " + std::to_string(shape.parameters));
   }
   table_.add(verb, pattern, handlers_.size(), where);
   handlers_.push_back({std::move(h), shape.takes_request});
@@ -5780,8 +5854,8 @@ inline void router::call(const route::match_result& match, request& req, respons
 // http/transport.hpp
 // =====================================================================================================================
 
-// What a connection reads from and writes to: a socket in production, memory in the test client. The bytes take the same
-// way through everything above.
+// What a connection reads from and writes to: a socket in production, memory in the test client. The bytes take the
+// same way through everything above.
 
 #include <chrono>
 #include <cstddef>
@@ -5802,10 +5876,12 @@ class transport {
  public:
   virtual ~transport() = default;
   /// Waits for bytes up to `limit`; see os::tcp_socket::receive.
-  virtual os::transfer receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept = 0;
-  /// Waits for the first byte of a request, the only wait that a drain ends early: `timed_out` then too, unless bytes are
-  /// there already.
-  virtual os::transfer receive_idle(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept = 0;
+  virtual os::transfer receive(char* into, std::size_t room, std::size_t& got,
+                               std::chrono::milliseconds limit) noexcept = 0;
+  /// Waits for the first byte of a request, the only wait that a drain ends early: `timed_out` then too, unless bytes
+  /// are there already.
+  virtual os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
+                                    std::chrono::milliseconds limit) noexcept = 0;
   virtual os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept = 0;
   /// No more will be sent. After an answer, what the client still sends is taken for a moment, because closing over it
   /// makes Windows reset the connection, and the client never sees the answer (RFC 9112 §9.6). A client that has all it
@@ -5820,10 +5896,12 @@ class socket_transport final : public transport {
   /// `drain` wakes a wait for a new request; it is shared by all connections of an engine and outlives them.
   socket_transport(os::tcp_socket socket, os::waker& drain) noexcept : socket_(std::move(socket)), drain_(&drain) {}
 
-  os::transfer receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept override {
+  os::transfer receive(char* into, std::size_t room, std::size_t& got,
+                       std::chrono::milliseconds limit) noexcept override {
     return socket_.receive(into, room, got, limit);
   }
-  os::transfer receive_idle(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept override {
+  os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
+                            std::chrono::milliseconds limit) noexcept override {
     static_cast<void>(drain_->wait_for(socket_, limit));  // whatever ended the wait
     return socket_.receive(into, room, got, std::chrono::milliseconds(0));  // what has arrived is served, even so late
   }
@@ -5864,9 +5942,9 @@ class socket_transport final : public transport {
 // One request and its answer on their way through cpp-httplib: the stream it reads the canonical head and the body from
 // and writes the answer to, and the few facts that the hooks around the handler share.
 //
-// The stream is where the wire's promises are kept: a body is framed by our own decoder and counted, it has a deadline as
-// a whole, and `100 Continue` leaves only when a handler wants the body (RFC 9110 §10.1.1). Head and body of an answer
-// leave in one send; a streamed one leaves as it comes.
+// The stream is where the wire's promises are kept: a body is framed by our own decoder and counted, it has a deadline
+// as a whole, and `100 Continue` leaves only when a handler wants the body (RFC 9110 §10.1.1). Head and body of an
+// answer leave in one send; a streamed one leaves as it comes.
 
 #include <algorithm>
 #include <atomic>
@@ -5902,8 +5980,14 @@ class exchange_stream final : public httplib::Stream {
   /// `buffer` begins with the body's first byte.
   exchange_stream(transport& wire, receive_buffer& buffer, const wire::head& head, std::string canonical,
                   const wire::limits& bounds)
-      : wire_(wire), buffer_(buffer), framing_(head.framing), left_(head.framing == wire::framing::length ? head.content_length : 0),
-        wants_continue_(head.expect_continue), canonical_(std::move(canonical)), bounds_(bounds), decoder_(bounds, bounds.body_bytes),
+      : wire_(wire),
+        buffer_(buffer),
+        framing_(head.framing),
+        left_(head.framing == wire::framing::length ? head.content_length : 0),
+        wants_continue_(head.expect_continue),
+        canonical_(std::move(canonical)),
+        bounds_(bounds),
+        decoder_(bounds, bounds.body_bytes),
         began_(std::chrono::steady_clock::now()) {
     if (framing_ == wire::framing::length && left_ == 0) framing_ = wire::framing::none;
   }
@@ -5972,7 +6056,8 @@ class exchange_stream final : public httplib::Stream {
     if (left_ == 0) return 0;
     if (!fill()) return -1;
     const auto have = buffer_.rest();
-    const auto count = (std::min)({room, have.size(), static_cast<std::size_t>((std::min)(left_, std::uint64_t{1} << 30))});
+    const auto count =
+        (std::min)({room, have.size(), static_cast<std::size_t>((std::min)(left_, std::uint64_t{1} << 30))});
     std::memcpy(into, have.data(), count);
     buffer_.consume(count);
     took_ += count;
@@ -6086,8 +6171,8 @@ struct exchange {
 // http/core.hpp
 // =====================================================================================================================
 
-// cpp-httplib at work for one request: the subclass that reaches its parser and writer, and the hooks that put our router
-// in the place of its own.
+// cpp-httplib at work for one request: the subclass that reaches its parser and writer, and the hooks that put our
+// router in the place of its own.
 //
 // cpp-httplib parses, frames, compresses and writes; this decides what is called, and what an answer must and must not
 // carry. It uses what a subclass is offered (process_request, svr_sock_) and public hooks, and never calls listen() or
@@ -6124,7 +6209,8 @@ class core final : public httplib::Server {
   void call_handler(exchange& x, request& req, response& res);
   void before_write(exchange& x, const request& req, response& res);
 
-  /// The exchange that this thread is in. cpp-httplib's hooks are shared by all connections and have no other way to it.
+  /// The exchange that this thread is in. cpp-httplib's hooks are shared by all connections and have no other way to
+  /// it.
   static exchange*& current() noexcept {
     static thread_local exchange* one = nullptr;
     return one;
@@ -6224,8 +6310,8 @@ inline bool core::process(exchange& x, const os::endpoint& peer, const os::endpo
 inline void core::route(exchange& x, request& req, response& res) {
   x.ours = true;
   const auto reject = [&](int status, std::string_view detail) {
-    // A body that has arrived with its head is dropped, and the connection lives on. One that would have to be waited for
-    // is not worth it: the answer leaves now, and the connection ends.
+    // A body that has arrived with its head is dropped, and the connection lives on. One that would have to be waited
+    // for is not worth it: the answer leaves now, and the connection ends.
     if (!x.stream.body_here()) {
       x.closing = true;
       x.stream.refuse_body();
@@ -6252,8 +6338,8 @@ inline void core::call_handler(exchange& x, request& req, response& res) {
   x.pattern = route.path.text;
   const auto failed = [&](const std::string& what) {
     // The text is for the log: it may hold a path, a query, a password. The client gets the id to ask about.
-    log_.error("request " + x.id + ": " + std::string(x.head.method) + ' ' + std::string(x.head.path) + ": handler at " +
-               route.where.text() + " threw: " + what);
+    log_.error("request " + x.id + ": " + std::string(x.head.method) + ' ' + std::string(x.head.path) +
+               ": handler at " + route.where.text() + " threw: " + what);
     response blank;  // what the handler had begun goes with it, its content provider's clean-up included
     std::swap(res, blank);
     write_problem(res, 500, "the request failed; the log has the reason under this id", x.id);
@@ -6305,8 +6391,9 @@ inline std::string refusal(int status, std::string_view reason) {
   response res;
   write_problem(res, status, reason);
   return "HTTP/1.1 " + std::to_string(status) + ' ' + httplib::status_message(status) +
-         "\r\nDate: " + http_date(clock::system().wall()) + "\r\nContent-Type: application/problem+json\r\nContent-Length: " +
-         std::to_string(res.body.size()) + "\r\nConnection: close\r\n\r\n" + res.body;
+         "\r\nDate: " + http_date(clock::system().wall()) +
+         "\r\nContent-Type: application/problem+json\r\nContent-Length: " + std::to_string(res.body.size()) +
+         "\r\nConnection: close\r\n\r\n" + res.body;
 }
 
 }  // namespace http
@@ -6400,7 +6487,8 @@ inline bool connection::read_head(wire::head_result& got) {
     if (!buffer_.rest().empty()) {
       got = wire::parse_head(buffer_.rest(), bounds_, &scanned);
       if (got.step != wire::head_result::more) return true;
-      if (until == (std::chrono::steady_clock::time_point::max)()) until = std::chrono::steady_clock::now() + bounds_.head_time;
+      if (until == (std::chrono::steady_clock::time_point::max)())
+        until = std::chrono::steady_clock::now() + bounds_.head_time;
     }
     char piece[8 * 1024];
     std::size_t bytes = 0;
@@ -6409,7 +6497,8 @@ inline bool connection::read_head(wire::head_result& got) {
       what = wire_.receive_idle(piece, sizeof piece, bytes, bounds_.idle_time);
       if (what == os::transfer::timed_out) return false;  // an idle connection just ends
     } else {
-      const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+      const auto limit =
+          std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
       // A drain does not wait for a head that is slow to come: it has a last moment, and is refused then.
       constexpr std::chrono::milliseconds last_moment{500};
       what = limit.count() <= 0 ? os::transfer::timed_out : wire_.receive_idle(piece, sizeof piece, bytes, limit);
@@ -6586,7 +6675,8 @@ inline engine::~engine() {
 inline result<void> engine::bind(const std::string& host, std::uint16_t port) {
   if (!stop_accepting_.is_open() || !drain_.is_open()) {
     const auto code = os::calls::last_error();
-    return failure{model::explained(code, "prepare to listen on", os::endpoint{host, port}.text(), os::system_words(code))};
+    return failure{
+        model::explained(code, "prepare to listen on", os::endpoint{host, port}.text(), os::system_words(code))};
   }
   auto listening = os::tcp_socket::listen(host, port);
   if (!listening) {
@@ -6620,7 +6710,8 @@ inline void engine::accept_loop() {
       // listener that gives up on the first fault is a service that is RUNNING and dead.
       if (got.error() != last_fault) {
         last_fault = got.error();
-        log_.warn("a connection could not be accepted: " + os::system_words(last_fault) + " (" + std::to_string(last_fault) + ")");
+        log_.warn("a connection could not be accepted: " + os::system_words(last_fault) + " (" +
+                  std::to_string(last_fault) + ")");
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
@@ -6732,7 +6823,8 @@ inline drain_report engine::drain(std::chrono::milliseconds limit, const std::fu
 // host/service.hpp
 // =====================================================================================================================
 
-// What App receives: the description of a service. App says what there is; nothing happens until a verb makes it happen.
+// What App receives: the description of a service. App says what there is; nothing happens until a verb makes it
+// happen.
 //
 //   void App(winsvc::service& svc) {
 //     svc.name("hello").display_name("Hello service").listen("127.0.0.1", 5001);
@@ -6760,8 +6852,8 @@ inline namespace WINSVC_ABI {
 /// What a start hook is given. Used on the thread that runs the hook.
 class start_context {
  public:
-  /// "opening store", 2 of 5: goes to the log, and tells the SCM that the start is alive. Windows takes a start for hung
-  /// after 30 s without one, so call it when something has been achieved, and only then.
+  /// "opening store", 2 of 5: goes to the log, and tells the SCM that the start is alive. Windows takes a start for
+  /// hung after 30 s without one, so call it when something has been achieved, and only then.
   void progress(std::string_view what, unsigned step = 0, unsigned of = 0) const { progress_(what, step, of); }
   /// A stop was asked for meanwhile: return soon, the service will not run.
   [[nodiscard]] bool stop_requested() const { return stop_.stop_requested(); }
@@ -6829,7 +6921,8 @@ std::function<undo(start_context&)> start_hook(F f) {
       else return static_cast<void>(context), f();
     };
     using returned = decltype(call());
-    static_assert(is_undo_or_void<returned>, "winsvc: an on_start hook returns nothing, or a callable that undoes it at stop");
+    static_assert(is_undo_or_void<returned>,
+                  "winsvc: an on_start hook returns nothing, or a callable that undoes it at stop");
     if constexpr (std::is_void_v<returned>) {
       call();
       return {};
@@ -6908,32 +7001,34 @@ class service {
 
   // -- lifecycle: all on the service's main thread, none of them at the same time --
 
-  /// Before the port is bound, in the order of registration. `f()` or `f(start_context&)`; what it returns, if anything, is
-  /// called at stop, in reverse order. An exception fails the start with its text.
+  /// Before the port is bound, in the order of registration. `f()` or `f(start_context&)`; what it returns, if
+  /// anything, is called at stop, in reverse order. An exception fails the start with its text.
   template <class F>
   service& on_start(F f, source where = source::here()) {
     add_hook("on_start", {host::start_hook(std::move(f)), {}, where});
     return *this;
   }
-  /// After the last request was answered, in reverse order of registration, among what on_start hooks returned; only when
-  /// all hooks registered before it have started. An exception is logged, and the other hooks still run. Not run when a
-  /// handler or worker did not return in time, because it may still use what the hook would close.
+  /// After the last request was answered, in reverse order of registration, among what on_start hooks returned; only
+  /// when all hooks registered before it have started. An exception is logged, and the other hooks still run. Not run
+  /// when a handler or worker did not return in time, because it may still use what the hook would close.
   template <class F>
   service& on_stop(F f, source where = source::here()) {
     static_assert(std::is_invocable_v<F&>, "winsvc: on_stop takes a callable without arguments");
     add_hook("on_stop", {{}, std::move(f), where});
     return *this;
   }
-  /// How long a stop waits for requests in flight, up to a day. Default: 20 s; 4 s when the machine shuts down, which waits no longer.
+  /// How long a stop waits for requests in flight, up to a day. Default: 20 s; 4 s when the machine shuts down, which
+  /// waits no longer.
   service& stop_limit(std::chrono::milliseconds limit);
 
-  /// A thread of its own from RUNNING to the end of the drain: owned, and joined before the stop hooks run. An exception
-  /// that escapes it stops the service as failed, with its text.
+  /// A thread of its own from RUNNING to the end of the drain: owned, and joined before the stop hooks run. An
+  /// exception that escapes it stops the service as failed, with its text.
   service& worker(std::string name, std::function<void(stop_token)> body, source where = source::here());
 
   // -- health --
 
-  /// Is the service ready for work? Asked, on a request's thread, whenever `/readyz` is; false or an exception makes it 503.
+  /// Is the service ready for work? Asked, on a request's thread, whenever `/readyz` is; false or an exception makes
+  /// it 503.
   service& ready(std::string name, std::function<bool()> check);
   /// Where liveness and readiness are asked. Default: /livez, /readyz; empty switches one off.
   service& health_paths(std::string live, std::string ready, source where = source::here());
@@ -6951,7 +7046,8 @@ class service {
 
 inline void service::check_open(std::string_view what) const {
   if (plan_.frozen) {
-    throw setup_error(std::string(what) + ": the service has started; describe it in the app, not in a handler or hook");
+    throw setup_error(std::string(what) +
+                      ": the service has started; describe it in the app, not in a handler or hook");
   }
 }
 
@@ -6996,7 +7092,9 @@ inline service& service::stop_limit(std::chrono::milliseconds limit) {
 inline service& service::worker(std::string name, std::function<void(stop_token)> body, source where) {
   check_open("worker");
   for (const auto& w : plan_.workers) {
-    if (w.name == name) throw setup_error("worker '" + name + "' (" + where.text() + "): there is one of that name; the log could not tell them apart");
+    if (w.name == name)
+      throw setup_error("worker '" + name + "' (" + where.text() +
+                        "): there is one of that name; the log could not tell them apart");
   }
   plan_.workers.push_back({std::move(name), std::move(body)});
   return *this;
@@ -7010,7 +7108,8 @@ inline service& service::health_paths(std::string live, std::string ready, sourc
   check_open("health_paths");
   for (const auto& path : {live, ready}) {
     if (!path.empty() && !route::parse_pattern(path).names.empty()) {
-      throw setup_error("health path " + path + " (" + where.text() + "): it has a parameter, which nothing would read");
+      throw setup_error("health path " + path + " (" + where.text() +
+                        "): it has a parameter, which nothing would read");
     }
   }
   plan_.live_path = std::move(live);
@@ -7029,8 +7128,8 @@ inline void service::add_hook(std::string_view what, host::hook h) {
 // host/app.hpp
 // =====================================================================================================================
 
-// What App may be: a function, a global callable object, or a type constructible from `winsvc::service&`, whose object then
-// lives for the whole run. All three become one factory.
+// What App may be: a function, a global callable object, or a type constructible from `winsvc::service&`, whose object
+// then lives for the whole run. All three become one factory.
 
 #include <functional>
 #include <memory>
@@ -7045,17 +7144,19 @@ using app_factory = std::function<std::shared_ptr<void>(service&)>;
 
 template <class T>
 app_factory app_of_type() {
-  static_assert(std::is_constructible_v<T, service&>,
-                "winsvc: App is a function void(winsvc::service&), a global callable object of that shape, or a type with a "
-                "constructor that takes winsvc::service&");
+  static_assert(
+      std::is_constructible_v<T, service&>,
+      "winsvc: App is a function void(winsvc::service&), a global callable object of that shape, or a type with a "
+      "constructor that takes winsvc::service&");
   return [](service& svc) -> std::shared_ptr<void> { return std::make_shared<T>(svc); };
 }
 
 template <class F>
 app_factory app_of_callable(F& f) {
-  static_assert(std::is_invocable_v<F&, service&>,
-                "winsvc: App is a function void(winsvc::service&), a global callable object of that shape, or a type with a "
-                "constructor that takes winsvc::service&");
+  static_assert(
+      std::is_invocable_v<F&, service&>,
+      "winsvc: App is a function void(winsvc::service&), a global callable object of that shape, or a type with a "
+      "constructor that takes winsvc::service&");
   return [&f](service& svc) -> std::shared_ptr<void> {
     f(svc);
     return nullptr;
@@ -7085,7 +7186,8 @@ namespace host {
 class reporter {
  public:
   /// `publish` is called under the lock, from any thread; it must not call back.
-  explicit reporter(std::function<void(const model::service_status&)> publish) : life_({}), publish_(std::move(publish)) {}
+  explicit reporter(std::function<void(const model::service_status&)> publish)
+      : life_({}), publish_(std::move(publish)) {}
 
   /// Makes the move and publishes it; false where it is not legal from here, and nothing was published.
   bool apply(model::step what, std::chrono::milliseconds wait_hint = {}, model::exit_status exit = {}) {
@@ -7113,7 +7215,8 @@ class reporter {
 // host/file_log.hpp
 // =====================================================================================================================
 
-// The log file: appended to, rotated by size, so many kept. `hello.log` is the newest, then `hello.1.log`, `hello.2.log`.
+// The log file: appended to, rotated by size, so many kept. `hello.log` is the newest, then `hello.1.log`,
+// `hello.2.log`.
 //
 // Trouble with the file never reaches the service: a write that fails is tried again on a file opened anew, once, and
 // dropped then.
@@ -7239,8 +7342,8 @@ inline void add_health_routes(blueprint& plan, const std::atomic<bool>& serving)
 // host/runtime.hpp
 // =====================================================================================================================
 
-// The one order of start, serve, drain and stop, the same in a terminal and under the SCM. A host gives it a reporter, a
-// way to ask for a stop, and a thread; what differs between hosts is only where a stop comes from.
+// The one order of start, serve, drain and stop, the same in a terminal and under the SCM. A host gives it a reporter,
+// a way to ask for a stop, and a thread; what differs between hosts is only where a stop comes from.
 //
 //   START_PENDING → start hooks → bind → RUNNING → accept, workers
 //   STOP_PENDING → /readyz 503 → listener closed → requests answered → workers joined → stop hooks in reverse → done
@@ -7293,8 +7396,8 @@ class runtime {
   /// Runs until a stop is requested or something fails. Call once.
   run_result run();
 
-  /// From any thread, any number of times; the first counts. STOP_PENDING is published before anything is signalled, and
-  /// nothing is written or waited for: it may be the control handler's thread.
+  /// From any thread, any number of times; the first counts. STOP_PENDING is published before anything is signalled,
+  /// and nothing is written or waited for: it may be the control handler's thread.
   /// `limit`: how long requests in flight may take; default the app's stop_limit.
   void request_stop(std::string_view why, std::optional<std::chrono::milliseconds> limit = {});
 
@@ -7385,7 +7488,11 @@ inline void runtime::start_guarded() {
   } catch (const std::exception& e) {  // no memory, no thread to be had
     fail({model::code::exception_in_service, "start", plan_.spec.name, e.what(), {}});
   } catch (...) {
-    fail({model::code::exception_in_service, "start", plan_.spec.name, "something that is no std::exception was thrown", {}});
+    fail({model::code::exception_in_service,
+          "start",
+          plan_.spec.name,
+          "something that is no std::exception was thrown",
+          {}});
   }
 }
 
@@ -7396,13 +7503,16 @@ inline bool runtime::start() {
   if (!run_start_hooks() || stop_.token().stop_requested()) return false;
 
   engine_ = std::make_unique<http::engine>(plan_.router, plan_.limits, plan_.log);
-  if (auto bound = engine_->bind(settings_.listen.host.value_or(plan_.host), settings_.listen.port.value_or(plan_.port)); !bound) {
+  if (auto bound =
+          engine_->bind(settings_.listen.host.value_or(plan_.host), settings_.listen.port.value_or(plan_.port));
+      !bound) {
     fail(bound.error());
     return false;
   }
   if (settings_.on_answered) engine_->on_answered(settings_.on_answered);
   const os::endpoint address = engine_->address();
-  if (settings_.on_listening) settings_.on_listening(address);  // before RUNNING: who waited for that may ask where at once
+  if (settings_.on_listening)
+    settings_.on_listening(address);  // before RUNNING: who waited for that may ask where at once
 
   ready_.store(true);
   if (!report_.apply(model::step::ready)) return false;  // a stop came between: STOP_PENDING was published
@@ -7428,7 +7538,11 @@ inline bool runtime::run_start_hooks() {
     if (hook.stop) undos_.emplace_back(hook.stop, hook.where);
     if (!hook.start) continue;
     const auto threw = [&](const std::string& what) {
-      fail({model::code::exception_in_service, "start", plan_.spec.name, "on_start at " + hook.where.text() + " threw: " + what, {}});
+      fail({model::code::exception_in_service,
+            "start",
+            plan_.spec.name,
+            "on_start at " + hook.where.text() + " threw: " + what,
+            {}});
       return false;
     };
     try {
@@ -7483,11 +7597,13 @@ inline void runtime::drain() {
   const auto until = std::chrono::steady_clock::now() + limit;
   const auto drained = engine_->drain(limit, progress);
   if (drained.answered != 0 || drained.cut != 0) {
-    plan_.log.info("drained: " + std::to_string(drained.answered) + " answered, " + std::to_string(drained.cut) + " cut");
+    plan_.log.info("drained: " + std::to_string(drained.answered) + " answered, " + std::to_string(drained.cut) +
+                   " cut");
   }
   if (drained.stuck != 0) {
     stuck_ = true;
-    plan_.log.error(std::to_string(drained.stuck) + " request handler(s) did not return within " + duration_text(limit));
+    plan_.log.error(std::to_string(drained.stuck) + " request handler(s) did not return within " +
+                    duration_text(limit));
   }
 
   const auto one_second_more = (std::max)(until, std::chrono::steady_clock::now() + std::chrono::seconds(1));
@@ -7535,8 +7651,8 @@ inline void runtime::run_stop_hooks() {
 // host/console_host.hpp
 // =====================================================================================================================
 
-// `debug`: the service in a terminal. The same runtime in the same order as under the SCM; a stop is a Ctrl-C, the log is
-// the screen, and what was answered is shown.
+// `debug`: the service in a terminal. The same runtime in the same order as under the SCM; a stop is a Ctrl-C, the log
+// is the screen, and what was answered is shown.
 
 #include <cstdlib>
 #include <memory>
@@ -7567,7 +7683,8 @@ class console_log final : public log_sink {
   return out;
 }
 
-/// Serves until Ctrl-C, and drains; `app` is the app's object, which ends before this returns. The exit code of the process.
+/// Serves until Ctrl-C, and drains; `app` is the app's object, which ends before this returns. The exit code of the
+/// process.
 inline int run_in_console(blueprint& plan, std::shared_ptr<void> app, const model::listen_options& listen) {
   plan.log.add_sink(std::make_shared<console_log>());
   os::write_err(routes_text(plan.router.routes()));
@@ -7629,7 +7746,8 @@ namespace host {
 struct service_surroundings {
   os::dispatcher& dispatcher;
   std::function<os::sys_result<std::string>(const std::string& service_name)> data_folder = os::data_folder;
-  std::function<void(const std::string& source, os::event_level, std::uint32_t id, std::string_view)> report_event = os::report_event;
+  std::function<void(const std::string& source, os::event_level, std::uint32_t id, std::string_view)> report_event =
+      os::report_event;
   std::function<void(int code)> end_process = [](int code) { std::_Exit(code); };
 };
 
@@ -7638,8 +7756,8 @@ class service_host {
   service_host(app_factory app, model::listen_options listen, service_surroundings around)
       : app_(std::move(app)), listen_(std::move(listen)), around_(std::move(around)) {}
 
-  /// Blocks until the service has stopped. The exit code of the process: the service's own, or the dispatcher's code when
-  /// this process was not started by the SCM (1063).
+  /// Blocks until the service has stopped. The exit code of the process: the service's own, or the dispatcher's code
+  /// when this process was not started by the SCM (1063).
   int run();
 
  private:
@@ -7648,7 +7766,9 @@ class service_host {
   void open_log(logger& log);
   void leave_state(const std::string& url, const std::string& failure);
   std::uint32_t control(std::uint32_t what);
-  void event(os::event_level level, std::uint32_t id, std::string_view text) { around_.report_event(name_, level, id, text); }
+  void event(os::event_level level, std::uint32_t id, std::string_view text) {
+    around_.report_event(name_, level, id, text);
+  }
 
   app_factory app_;
   model::listen_options listen_;
@@ -7676,13 +7796,15 @@ inline int service_host::run() {
   if (code != 0) return os::exit_code(code);
   left.token().wait();
   const int exit = os::exit_code(ended_.exit.code());
-  if (ended_.stuck) around_.end_process(exit);  // a thread still runs user code; destructors would pull the floor from under it
+  if (ended_.stuck)
+    around_.end_process(exit);  // a thread still runs user code; destructors would pull the floor from under it
   return exit;
 }
 
 inline void service_host::service_main(const std::vector<std::string>& arguments) {
   name_ = arguments.empty() ? std::string() : arguments[0];
-  const auto refused = around_.dispatcher.register_handler(name_, [this](std::uint32_t what, std::uint32_t) { return control(what); });
+  const auto refused =
+      around_.dispatcher.register_handler(name_, [this](std::uint32_t what, std::uint32_t) { return control(what); });
   if (refused != 0) {  // without a handler no status can be reported: the event log is all there is, and then the end
     event(os::event_level::error, os::event_id::failed,
           model::explained(refused, "register the control handler of", name_, os::system_words(refused)).sentence());
@@ -7696,7 +7818,8 @@ inline void service_host::service_main(const std::vector<std::string>& arguments
   } catch (const std::exception& e) {
     ended_.why = error{model::code::exception_in_service, "run", name_, e.what(), {}};
   } catch (...) {
-    ended_.why = error{model::code::exception_in_service, "run", name_, "something that is no std::exception was thrown", {}};
+    ended_.why =
+        error{model::code::exception_in_service, "run", name_, "something that is no std::exception was thrown", {}};
   }
   if (ended_.why) {
     ended_.exit = model::failure_status(ended_.why->code);
@@ -7705,7 +7828,8 @@ inline void service_host::service_main(const std::vector<std::string>& arguments
     event(os::event_level::information, os::event_id::stopped, name_ + " stopped");
   }
   leave_state({}, ended_.why ? ended_.why->sentence() : std::string());
-  // The process may end before this returns. From RUNNING, where only an exception leads here, STOPPED is two steps away.
+  // The process may end before this returns. From RUNNING, where only an exception leads here, STOPPED is two steps
+  // away.
   if (!report_.apply(model::step::finished, {}, ended_.exit)) {
     report_.apply(model::step::stop, runtime::start_hint);
     report_.apply(model::step::finished, {}, ended_.exit);
@@ -7812,11 +7936,11 @@ inline std::uint32_t service_host::control(std::uint32_t what) {
 // host/wait.hpp
 // =====================================================================================================================
 
-// Waiting until the SCM says that a service has got where it was sent: quick looks at first, then as seldom as its wait
-// hint allows, and an end to patience when it makes no progress.
+// Waiting until the SCM says that a service has got where it was sent: quick looks at first, then ever fewer, and an
+// end to patience when it makes no progress.
 //
-// Source: "Starting a Service" in the Win32 documentation: poll at a tenth of the wait hint, at least 1 s, at most 10 s.
-// The first looks here come sooner, because most services need milliseconds.
+// Source: "Starting a Service" in the Win32 documentation: poll at a tenth of the wait hint, at least 1 s, at most 10
+// s. Most services need milliseconds, so here a pause is also no more than a tenth of what has been waited, or 100 ms.
 
 #include <algorithm>
 #include <chrono>
@@ -7828,10 +7952,11 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// Looks until the service is in one of the states `wanted`, of which `stopped` is always one. A stall of 30 s, or of the wait hint where
-/// that is longer, ends it before `limit` does: the SCM itself calls that hung.
+/// Looks until the service is in one of the states `wanted`, of which `stopped` is always one. A stall of 30 s, or of
+/// the wait hint where that is longer, ends it before `limit` does: the SCM itself calls that hung.
 [[nodiscard]] inline result<os::service_process> wait_until_settled(os::service_manager& scm,
-                                                                    os::service_manager::raw_handle service, clock& time,
+                                                                    os::service_manager::raw_handle service,
+                                                                    clock& time,
                                                                     std::initializer_list<model::state> wanted,
                                                                     std::chrono::milliseconds limit,
                                                                     const std::string& doing, const std::string& name) {
@@ -7861,7 +7986,8 @@ namespace host {
     }
     time.sleep((std::min)(pause, duration_cast<milliseconds>(limit - (now - began)) + milliseconds(1)));
     const auto slowest = std::clamp(status.wait_hint / 10, milliseconds(1000), milliseconds(10'000));
-    pause = (std::min)(pause * 2, slowest);
+    const auto tenth = (std::max)(duration_cast<milliseconds>(time.now() - began) / 10, milliseconds(100));
+    pause = (std::min)({pause * 2, slowest, tenth});
   }
 }
 
@@ -7873,8 +7999,8 @@ namespace host {
 // host/manage.hpp
 // =====================================================================================================================
 
-// The verbs that manage the service: install, remove, start, stop, restart, status. Each is a short program over the seam
-// in os/service_manager.hpp that asks for the least rights it needs; nothing here knows Windows.
+// The verbs that manage the service: install, remove, start, stop, restart, status. Each is a short program over the
+// seam in os/service_manager.hpp that asks for the least rights it needs; nothing here knows Windows.
 //
 // A verb that finds the work done already (stopped, gone, running) has succeeded.
 
@@ -7922,14 +8048,18 @@ class manager {
   [[nodiscard]] failure<error> failed(std::string doing, std::uint32_t code) const {
     return {model::explained(code, std::move(doing), spec_.name, os::system_words(code))};
   }
-  result<os::service_handle> open(const std::string& doing, std::uint32_t rights, std::uint32_t manager_rights = os::access::manager_connect);
+  result<os::service_handle> open(const std::string& doing, std::uint32_t rights,
+                                  std::uint32_t manager_rights = os::access::manager_connect);
   result<os::service_handle> open_manager(const std::string& doing, std::uint32_t rights);
   result<void> create(const model::command& asked);
   result<void> change(const model::command& asked, os::service_handle service);
-  result<void> finish_install(raw_handle service, const os::service_settings& settings, const std::optional<std::string>& description);
+  result<void> finish_install(raw_handle service, const os::service_settings& settings,
+                              const std::optional<std::string>& description);
   result<void> stop_and_wait(raw_handle service, std::chrono::milliseconds limit, bool wait, const std::string& doing);
   result<void> wait_until_gone(std::chrono::milliseconds limit);
-  [[nodiscard]] error failed_start(const model::service_status& status, const std::optional<model::service_state>& before) const;
+  [[nodiscard]] result<void> check_ours(const std::string& doing, const os::service_config& found) const;
+  [[nodiscard]] error failed_start(const model::service_status& status,
+                                   const std::optional<model::service_state>& before) const;
   void say(const std::string& line) const {
     if (around_.say) around_.say(line);
   }
@@ -7964,7 +8094,8 @@ inline result<os::service_handle> manager::open_manager(const std::string& doing
   return os::service_handle(around_.scm, *handle);
 }
 
-inline result<os::service_handle> manager::open(const std::string& doing, std::uint32_t rights, std::uint32_t manager_rights) {
+inline result<os::service_handle> manager::open(const std::string& doing, std::uint32_t rights,
+                                                std::uint32_t manager_rights) {
   const auto scm = open_manager(doing, manager_rights);
   if (!scm) return failure{scm.error()};
   const auto handle = around_.scm.open_service(scm->get(), spec_.name, rights);
@@ -7989,11 +8120,14 @@ inline result<void> manager::create(const model::command& asked) {
   settings.startup = asked.startup ? asked.startup : spec_.startup.value_or(startup::automatic);
   settings.display_name = asked.display_name ? asked.display_name : spec_.display_name.value_or(spec_.name);
   settings.binary = model::image_path(around_.executable, asked.listen);
-  const auto created = around_.scm.create_service(scm->get(), spec_.name, os::access::change_config | os::access::remove, settings);
+  const auto created =
+      around_.scm.create_service(scm->get(), spec_.name, os::access::change_config | os::access::remove, settings);
   if (!created) return failed("install", created.error());
 
   const os::service_handle service(around_.scm, *created);
-  if (auto finished = finish_install(service.get(), settings, asked.description ? asked.description : spec_.description); !finished) {
+  if (auto finished =
+          finish_install(service.get(), settings, asked.description ? asked.description : spec_.description);
+      !finished) {
     static_cast<void>(around_.scm.delete_service(service.get()));  // a half-installed service is worse than none
     static_cast<void>(around_.scm.remove_event_source(spec_.name));
     return finished;
@@ -8005,37 +8139,50 @@ inline result<void> manager::create(const model::command& asked) {
 inline result<void> manager::change(const model::command& asked, os::service_handle service) {
   const auto before = around_.scm.query_config(service.get());
   if (!before) return failed("install", before.error());
-  const auto words = split_command_line(before->binary);
-  if (words.size() < 2 || words[1] != model::run_service_word) {
-    return failure{error{model::code::service_exists, "install", spec_.name,
-                         "another program's service has that name: " + before->binary, "choose another name, or remove that one"}};
-  }
+  if (auto mine = check_ours("install", *before); !mine) return mine;
 
   os::service_settings settings;
   settings.startup = asked.startup ? asked.startup : spec_.startup;
   settings.display_name = asked.display_name ? asked.display_name : spec_.display_name;
   settings.binary = model::image_path(around_.executable, asked.listen.over(listen_options_in(before->binary)));
-  if (auto changed = around_.scm.change_config(service.get(), settings); !changed) return failed("install", changed.error());
-  if (auto finished = finish_install(service.get(), settings, asked.description ? asked.description : spec_.description); !finished) return finished;
+  if (auto changed = around_.scm.change_config(service.get(), settings); !changed)
+    return failed("install", changed.error());
+  if (auto finished =
+          finish_install(service.get(), settings, asked.description ? asked.description : spec_.description);
+      !finished)
+    return finished;
   say("'" + spec_.name + "' was installed already and is updated: " + *settings.binary);
   if (before->binary != *settings.binary) say("  it was: " + before->binary);
   return {};
+}
+
+/// Ours is what has our word in its command line, wherever the executable was then, and what runs this executable. Any
+/// other service that happens to have the name is left alone.
+inline result<void> manager::check_ours(const std::string& doing, const os::service_config& found) const {
+  const auto words = split_command_line(found.binary);
+  const bool has_word = words.size() > 1 && words[1] == model::run_service_word;
+  if (has_word || (!words.empty() && text::equal_nocase(words[0], around_.executable))) return {};
+  return failure{error{model::code::service_exists, doing, spec_.name,
+                       "another program's service has that name: " + found.binary, "give the app another name"}};
 }
 
 /// What creation and update have in common.
 inline result<void> manager::finish_install(raw_handle service, const os::service_settings& settings,
                                             const std::optional<std::string>& description) {
   if (description) {
-    if (auto done = around_.scm.change_description(service, *description); !done) return failed("describe", done.error());
+    if (auto done = around_.scm.change_description(service, *description); !done)
+      return failed("describe", done.error());
   }
   if (settings.startup && (*settings.startup == startup::delayed || *settings.startup == startup::automatic)) {
     const bool delayed = *settings.startup == startup::delayed;
     // Refused by systems that do not know the level (120, 124): an ordinary automatic start is what is left.
     if (auto done = around_.scm.change_delayed_start(service, delayed); !done && delayed) {
-      say("warning: a delayed start is not supported here (" + std::to_string(done.error()) + "); the service starts without delay");
+      say("warning: a delayed start is not supported here (" + std::to_string(done.error()) +
+          "); the service starts without delay");
     }
   }
-  if (auto done = around_.scm.add_event_source(spec_.name); !done) return failed("register the event source", done.error());
+  if (auto done = around_.scm.add_event_source(spec_.name); !done)
+    return failed("register the event source", done.error());
   return {};
 }
 
@@ -8044,11 +8191,16 @@ inline result<void> manager::finish_install(raw_handle service, const os::servic
 inline result<void> manager::remove(std::chrono::milliseconds limit) {
   bool was_there = false;
   {
-    const auto service = open("remove", os::access::stop | os::access::query_status | os::access::remove);
+    const auto service =
+        open("remove", os::access::query_config | os::access::query_status | os::access::stop | os::access::remove);
     if (service) {
       was_there = true;
+      const auto config = around_.scm.query_config(service->get());
+      if (!config) return failed("remove", config.error());
+      if (auto mine = check_ours("remove", *config); !mine) return mine;
       if (auto stopped = stop_and_wait(service->get(), limit, true, "remove"); !stopped) return stopped;
-      if (auto deleted = around_.scm.delete_service(service->get()); !deleted && deleted.error() != model::code::service_marked_for_delete) {
+      if (auto deleted = around_.scm.delete_service(service->get());
+          !deleted && deleted.error() != model::code::service_marked_for_delete) {
         return failed("remove", deleted.error());
       }
     } else if (service.error().code == model::code::service_marked_for_delete) {
@@ -8060,7 +8212,8 @@ inline result<void> manager::remove(std::chrono::milliseconds limit) {
   if (was_there) {
     if (auto gone = wait_until_gone(limit); !gone) return gone;
   }
-  if (auto removed = around_.scm.remove_event_source(spec_.name); !removed) return failed("remove the event source of", removed.error());
+  if (auto removed = around_.scm.remove_event_source(spec_.name); !removed)
+    return failed("remove the event source of", removed.error());
   say(was_there ? "removed '" + spec_.name + "'" : "'" + spec_.name + "' is not installed");
   return {};
 }
@@ -8098,7 +8251,8 @@ inline result<void> manager::start(std::chrono::milliseconds limit, bool wait) {
   }
   if (!wait) return {};
 
-  const auto settled = wait_until_settled(around_.scm, service->get(), around_.time, {model::state::running}, limit, "start", spec_.name);
+  const auto settled = wait_until_settled(around_.scm, service->get(), around_.time, {model::state::running}, limit,
+                                          "start", spec_.name);
   if (!settled) return failure{settled.error()};
   if (settled->status.current != model::state::running) return failure{failed_start(settled->status, before)};
   const auto left = around_.state();
@@ -8108,7 +8262,8 @@ inline result<void> manager::start(std::chrono::milliseconds limit, bool wait) {
 
 /// The service's own sentence where it left one: "the port is taken by pid 7" helps, "10048" alone does not.
 /// `before`: what lay there before this start, which is no news of it.
-inline error manager::failed_start(const model::service_status& status, const std::optional<model::service_state>& before) const {
+inline error manager::failed_start(const model::service_status& status,
+                                   const std::optional<model::service_state>& before) const {
   const std::uint32_t code = status.exit.failed() ? status.exit.code() : model::code::service_request_timeout;
   error why = model::explained(code, "start", spec_.name, os::system_words(code));
   if (const auto left = around_.state(); left && !left->failure.empty() && (!before || left->pid != before->pid)) {
@@ -8134,16 +8289,19 @@ inline result<void> manager::stop(std::chrono::milliseconds limit, bool wait) {
   return {};
 }
 
-inline result<void> manager::stop_and_wait(raw_handle service, std::chrono::milliseconds limit, bool wait, const std::string& doing) {
+inline result<void> manager::stop_and_wait(raw_handle service, std::chrono::milliseconds limit, bool wait,
+                                           const std::string& doing) {
   const auto until = around_.time.now() + limit;
   for (;;) {
     const auto asked = around_.scm.control_service(service, static_cast<std::uint32_t>(model::control::stop));
     if (asked) break;
     if (asked.error() == model::code::service_not_active) return {};
     const auto now = around_.scm.query_status(service);
-    // Windows says 1061 of a service between two states, Wine 1052, which is also what one says that never takes a stop.
-    const bool between = asked.error() == model::code::service_cannot_accept_control ||
-                         (asked.error() == model::code::invalid_service_control && now && model::is_pending(now->status.current));
+    // Windows says 1061 of a service between two states, Wine 1052, which is also what one says that never takes a
+    // stop.
+    const bool between =
+        asked.error() == model::code::service_cannot_accept_control ||
+        (asked.error() == model::code::invalid_service_control && now && model::is_pending(now->status.current));
     if (!between) return failed(doing, asked.error());
 
     // It is starting, or stopping already. Let it get there; a start is then asked again.
@@ -8246,8 +8404,8 @@ inline std::string status_json(const service_report& r) {
 //
 //   int main(int argc, char** argv) { return winsvc::run<App>(argc, argv); }
 //
-// Words are parsed before anything else, so that no verb waits for a dispatcher that is not there, and `run-service` goes
-// to the dispatcher at once. The exit code: 0, 2 for a usage error, otherwise the system's code.
+// Words are parsed before anything else, so that no verb waits for a dispatcher that is not there, and `run-service`
+// goes to the dispatcher at once. The exit code: 0, 2 for a usage error, otherwise the system's code.
 
 #include <memory>
 #include <optional>
@@ -8259,7 +8417,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// Prints an error as `program: sentence` and gives the exit code for it: the system's; 2 for a usage error, which has none.
+/// Prints an error as `program: sentence` and gives the exit code for it: the system's; 2 for a usage error, which has
+/// none.
 inline int complain(const std::string& program, const error& why) {
   os::write_err(program + ": " + why.sentence() + '\n');
   return why.code == 0 ? model::exits::usage : os::exit_code(why.code);
@@ -8286,7 +8445,9 @@ inline int manage(const std::string& program, const blueprint& plan, const model
   };
   manager m(plan.spec, {scm, clock::system(), say, state, os::executable_path()});
 
-  const auto code_of = [&](const result<void>& done) { return done ? model::exits::ok : complain(program, done.error()); };
+  const auto code_of = [&](const result<void>& done) {
+    return done ? model::exits::ok : complain(program, done.error());
+  };
   switch (asked.verb) {
     case model::verb::install: return code_of(m.install(asked));
     case model::verb::remove: return code_of(m.remove(asked.wait));
@@ -8324,7 +8485,8 @@ inline int run(const app_factory& app, const std::vector<std::string>& words) {
   // A service that was registered by hand, without the word, has neither a word nor anybody to show the help to.
   if (asked->bare && !os::has_standard_output()) return run_service(app, {});
 
-  if (asked->verb == model::verb::debug) os::change_directory(os::folder_of(executable));  // as the service does, before App
+  if (asked->verb == model::verb::debug)
+    os::change_directory(os::folder_of(executable));  // as the service does, before App
 
   blueprint plan;
   plan.spec.name = program;
@@ -8344,12 +8506,14 @@ inline int run(const app_factory& app, const std::vector<std::string>& words) {
 
   switch (asked->verb) {
     case model::verb::help: {
-      const std::string about = plan.spec.display_name.value_or(plan.spec.name) + (plan.spec.description ? ": " + *plan.spec.description : "");
+      const std::string about = plan.spec.display_name.value_or(plan.spec.name) +
+                                (plan.spec.description ? ": " + *plan.spec.description : "");
       os::write_out(asked->topic ? model::help_text(program, *asked->topic) : model::help_text(program, about));
       return model::exits::ok;
     }
     case model::verb::version:
-      os::write_out(plan.spec.name + ' ' + (plan.version.empty() ? "(no version)" : plan.version) + ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " CPPHTTPLIB_VERSION "\n");
+      os::write_out(plan.spec.name + ' ' + (plan.version.empty() ? "(no version)" : plan.version) +
+                    ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " CPPHTTPLIB_VERSION "\n");
       return model::exits::ok;
     case model::verb::routes:
       os::write_out(asked->json ? routes_json(plan.router.routes()) : routes_text(plan.router.routes()));
@@ -8383,8 +8547,8 @@ int run(int argc, char** argv) {
 //
 //   WINSVC_MAIN(App)
 
-/// Defines main. App: a function void(winsvc::service&), a global callable object, or a type with a constructor that takes
-/// winsvc::service&.
+/// Defines main. App: a function void(winsvc::service&), a global callable object, or a type with a constructor that
+/// takes winsvc::service&.
 #define WINSVC_MAIN(App) \
   int main(int argc, char** argv) { return ::winsvc::run<App>(argc, argv); }
 

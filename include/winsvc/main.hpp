@@ -5,7 +5,7 @@
 
 #include "winsvc/host/run.hpp"
 
-/// Defines main. App: a function void(winsvc::service&), a global callable object, or a type with a constructor that takes
-/// winsvc::service&.
+/// Defines main. App: a function void(winsvc::service&), a global callable object, or a type with a constructor that
+/// takes winsvc::service&.
 #define WINSVC_MAIN(App) \
   int main(int argc, char** argv) { return ::winsvc::run<App>(argc, argv); }

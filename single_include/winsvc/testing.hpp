@@ -15,10 +15,10 @@
 // Contents, lower floors first; a part uses those above it alone:
 //
 //     28  testing/client.hpp    A client without a socket.
-//    209  testing/clock.hpp     A clock that is moved by hand.
-//    244  testing/scm.hpp       A simulated Service Control Manager, on any platform.
-//    491  testing/services.hpp  A database of services in memory, behind the seam that the verbs use.
-//    692  testing.hpp           For tests of your own services, on any platform.
+//    215  testing/clock.hpp     A clock that is moved by hand.
+//    250  testing/scm.hpp       A simulated Service Control Manager, on any platform.
+//    507  testing/services.hpp  A database of services in memory, behind the seam that the verbs use.
+//    709  testing.hpp           For tests of your own services, on any platform.
 
 #pragma once
 
@@ -28,8 +28,8 @@
 // testing/client.hpp
 // =====================================================================================================================
 
-// A client without a socket: a request's bytes go through the gate, the router, cpp-httplib and the handler exactly as in
-// production, on the calling thread.
+// A client without a socket: a request's bytes go through the gate, the router, cpp-httplib and the handler exactly as
+// in production, on the calling thread.
 //
 //   winsvc::testing::client client(App);
 //   auto r = client.get("/users/7");
@@ -81,7 +81,8 @@ struct answer {
       const auto next = head.find("\r\n", at + 2);
       const std::string line = head.substr(at + 2, next == std::string::npos ? next : next - at - 2);
       const auto colon = line.find(':');
-      if (colon != std::string::npos) a.headers.emplace_back(line.substr(0, colon), text::trimmed(std::string_view(line).substr(colon + 1)));
+      if (colon != std::string::npos)
+        a.headers.emplace_back(line.substr(0, colon), text::trimmed(std::string_view(line).substr(colon + 1)));
       at = next;
     }
     if (a.status >= 200) break;
@@ -96,7 +97,8 @@ struct answer {
     bytes.erase(0, consumed);
   } else {
     const std::string length = a.header("Content-Length");
-    const std::size_t count = length.empty() ? bytes.size() : (std::min)(bytes.size(), static_cast<std::size_t>(std::stoull(length)));
+    const std::size_t count =
+        length.empty() ? bytes.size() : (std::min)(bytes.size(), static_cast<std::size_t>(std::stoull(length)));
     a.body = bytes.substr(0, count);
     bytes.erase(0, count);
   }
@@ -106,7 +108,8 @@ struct answer {
 /// Bytes from memory, bytes to memory. Gives its input in pieces of at most `piece`, then the end of the stream.
 class memory_transport final : public http::transport {
  public:
-  explicit memory_transport(std::string input, std::size_t piece = ~std::size_t{0}) : input_(std::move(input)), piece_(piece) {}
+  explicit memory_transport(std::string input, std::size_t piece = ~std::size_t{0})
+      : input_(std::move(input)), piece_(piece) {}
 
   os::transfer receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds) noexcept override {
     got = (std::min)({room, piece_, input_.size() - at_});
@@ -115,7 +118,8 @@ class memory_transport final : public http::transport {
     at_ += got;
     return os::transfer::done;
   }
-  os::transfer receive_idle(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept override {
+  os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
+                            std::chrono::milliseconds limit) noexcept override {
     return receive(into, room, got, limit);
   }
   os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds) noexcept override {
@@ -159,7 +163,8 @@ class client {
   }
 
   /// Any request. Host is added, and Content-Length where there is a body.
-  answer request(std::string_view method, std::string_view target, const headers& extra = {}, const std::string& body = {}) {
+  answer request(std::string_view method, std::string_view target, const headers& extra = {},
+                 const std::string& body = {}) {
     std::string bytes = std::string(method) + ' ' + std::string(target) + " HTTP/1.1\r\nHost: test\r\n";
     for (const auto& [name, value] : extra) bytes += name + ": " + value + "\r\n";
     if (!body.empty()) bytes += "Content-Length: " + std::to_string(body.size()) + "\r\n";
@@ -184,7 +189,8 @@ class client {
     std::vector<log_entry> entries;
   };
 
-  explicit client(const host::app_factory& app) : plan_(std::make_unique<host::blueprint>()), lines_(std::make_shared<kept_log>()) {
+  explicit client(const host::app_factory& app)
+      : plan_(std::make_unique<host::blueprint>()), lines_(std::make_shared<kept_log>()) {
     plan_->spec.name = "test";
     plan_->log.add_sink(lines_);
     service svc(*plan_);
@@ -244,8 +250,8 @@ class manual_clock final : public clock {
 // testing/scm.hpp
 // =====================================================================================================================
 
-// A simulated Service Control Manager, on any platform: it starts a service in this process, plays controls to it, keeps
-// every status, and judges them as the real one would.
+// A simulated Service Control Manager, on any platform: it starts a service in this process, plays controls to it,
+// keeps every status, and judges them as the real one would.
 //
 //   winsvc::testing::simulated_scm scm;
 //   scm.start(App);                                       // returns when it runs, or has stopped
@@ -254,8 +260,8 @@ class manual_clock final : public clock {
 //   CHECK(scm.wait() == 0);                               // the exit code
 //   CHECK(scm.verdicts().empty());
 //
-// It is strict where the real one is silent: what would make Windows wait in vain, kill the service or show a wrong state
-// is a verdict.
+// It is strict where the real one is silent: what would make Windows wait in vain, kill the service or show a wrong
+// state is a verdict.
 
 #include <chrono>
 #include <condition_variable>
@@ -287,18 +293,23 @@ struct reported {
       verdicts.push_back(std::string(model::name(status.current)) + ": " + what);
     };
     const bool pending = model::is_pending(status.current);
-    if (last && model::is_pending(last->current) && last->wait_hint.count() != 0 && when - last_when > last->wait_hint) {
-      verdicts.push_back(std::string(model::name(last->current)) + ": silent for longer than its wait hint: the SCM takes it for hung");
+    if (last && model::is_pending(last->current) && last->wait_hint.count() != 0 &&
+        when - last_when > last->wait_hint) {
+      verdicts.push_back(std::string(model::name(last->current)) +
+                         ": silent for longer than its wait hint: the SCM takes it for hung");
     }
     if (last && last->current == state::stopped) say("reported after STOPPED, when the process may be gone");
     if (!last && status.current != state::start_pending) say("the first status is not START_PENDING");
-    if ((pending || status.current == state::stopped) && status.accepted != 0) say("controls are accepted in this state");
+    if ((pending || status.current == state::stopped) && status.accepted != 0)
+      say("controls are accepted in this state");
     if (pending && status.wait_hint.count() == 0) say("no wait hint: the SCM gives up after 2 s");
     if (pending && status.checkpoint == 0) say("no checkpoint in a pending state");
     if (!pending && status.checkpoint != 0) say("a checkpoint outside a pending state");
-    if (last && last->current == status.current && pending && status.checkpoint <= last->checkpoint) say("the checkpoint did not rise");
+    if (last && last->current == status.current && pending && status.checkpoint <= last->checkpoint)
+      say("the checkpoint did not rise");
     if (last && last->current == status.current && !pending) say("reported twice");
-    if (status.exit.win32 == 1066 && status.exit.specific == 0) say("exit code 1066 with 0 reads 'completed successfully'");
+    if (status.exit.win32 == 1066 && status.exit.specific == 0)
+      say("exit code 1066 with 0 reads 'completed successfully'");
     if (status.current != state::stopped && status.exit.win32 != 0) say("an exit code before STOPPED");
     last = &status;
     last_when = when;
@@ -328,7 +339,8 @@ class simulated_scm {
   /// `--host` and `--port` of its ImagePath. Default: a free port of 127.0.0.1.
   model::listen_options listen{std::string("127.0.0.1"), std::uint16_t{0}};
 
-  /// Starts the service, once for each simulated_scm, and returns when it runs and `url` is known, or when it has stopped.
+  /// Starts the service, once for each simulated_scm, and returns when it runs and `url` is known, or when it has
+  /// stopped.
   template <class App>
   void start(App& app, std::vector<std::string> arguments = {}) {
     start_app(host::app_of_callable(app), std::move(arguments));
@@ -341,7 +353,8 @@ class simulated_scm {
     start_app(host::app_of_callable(app), std::move(arguments));
   }
 
-  /// Sends a control as ControlService does: 0, or the code of the refusal (1052, 1061, 1062), or what the handler answered.
+  /// Sends a control as ControlService does: 0, or the code of the refusal (1052, 1061, 1062), or what the handler
+  /// answered.
   std::uint32_t control(model::control c) {
     os::dispatcher::control_handler handler;
     {
@@ -350,7 +363,8 @@ class simulated_scm {
       const auto& now = history_.back().status;
       if (now.current == model::state::stopped) return 1062;
       const bool always = c == model::control::interrogate;
-      if (!always && (now.current == model::state::start_pending || now.current == model::state::stop_pending)) return 1061;
+      if (!always && (now.current == model::state::start_pending || now.current == model::state::stop_pending))
+        return 1061;
       if (!model::is_accepted(now.accepted, c)) return 1052;
       handler = handler_;
     }
@@ -445,7 +459,8 @@ class simulated_scm {
         [this](const std::string&, os::event_level, std::uint32_t id, std::string_view what) {
           const std::lock_guard lock(mutex_);
           events_.push_back(std::to_string(id) + ' ' + std::string(what));
-          if (const auto at = what.find("http://"); id == os::event_id::started && at != what.npos) url_ = what.substr(at);
+          if (const auto at = what.find("http://"); id == os::event_id::started && at != what.npos)
+            url_ = what.substr(at);
           changed_.notify_all();
         },
         [this](int) {
@@ -467,7 +482,8 @@ class simulated_scm {
     const std::uint32_t answered = handler(static_cast<std::uint32_t>(c), 0);
     if (std::chrono::steady_clock::now() - began > std::chrono::seconds(1)) {
       const std::lock_guard lock(mutex_);
-      handler_verdicts_.push_back("control " + std::to_string(static_cast<unsigned>(c)) + ": the handler took over 1 s, and every caller of the SCM waits for it");
+      handler_verdicts_.push_back("control " + std::to_string(static_cast<unsigned>(c)) +
+                                  ": the handler took over 1 s, and every caller of the SCM waits for it");
     }
     return answered;
   }
@@ -491,8 +507,8 @@ class simulated_scm {
 // testing/services.hpp
 // =====================================================================================================================
 
-// A database of services in memory, behind the seam that the verbs use: every call is recorded with its arguments, any of
-// them can be told to fail, and a started service moves through the states it is given.
+// A database of services in memory, behind the seam that the verbs use: every call is recorded with its arguments, any
+// of them can be told to fail, and a started service moves through the states it is given.
 //
 //   winsvc::testing::service_database scm;
 //   scm.refuse["change_description"] = 5;
@@ -612,7 +628,8 @@ class service_database final : public os::service_manager {
   }
   os::sys_result<void> control_service(raw_handle h, std::uint32_t control) override {
     if (const auto code = call("control_service", std::to_string(control))) return os::sys_failure(code);
-    if (control == static_cast<std::uint32_t>(model::control::stop) && !may(h, os::access::stop)) return os::sys_failure(model::code::access_denied);
+    if (control == static_cast<std::uint32_t>(model::control::stop) && !may(h, os::access::stop))
+      return os::sys_failure(model::code::access_denied);
     entry& e = of(h);
     if (e.process.status.current == model::state::stopped) return os::sys_failure(1062);
     if (model::is_pending(e.process.status.current)) return os::sys_failure(1061);

@@ -16,7 +16,8 @@ using namespace std::chrono_literals;
 namespace {
 
 winsvc::clock::wall_point at(std::int64_t since_1970, milliseconds more = 0ms) {
-  return winsvc::clock::wall_point(std::chrono::duration_cast<winsvc::clock::wall_point::duration>(seconds(since_1970) + more));
+  return winsvc::clock::wall_point(
+      std::chrono::duration_cast<winsvc::clock::wall_point::duration>(seconds(since_1970) + more));
 }
 
 }  // namespace

@@ -43,7 +43,8 @@ using texts = std::vector<std::string>;
 
 TEST_CASE("a line has its time, its level in a column, its text") {
   const auto at = [](log_level level, std::string text) {
-    return log_entry{winsvc::clock::wall_point(std::chrono::milliseconds(1769846709250)), level, std::move(text)}.line();
+    return log_entry{winsvc::clock::wall_point(std::chrono::milliseconds(1769846709250)), level, std::move(text)}
+        .line();
   };
   CHECK(at(log_level::info, "ready") == "2026-01-31T08:05:09.250Z INFO  ready");
   CHECK(at(log_level::debug, "x") == "2026-01-31T08:05:09.250Z DEBUG x");

@@ -157,7 +157,8 @@ words cut_by_windows(const std::string& line) {
 TEST_CASE("CommandLineToArgvW reads what we write") {
   std::size_t wrong = 0;
   every_string("a\\\" \t", 4, [&](const std::string& s) {
-    if (cut_by_windows(command_line("C:\\My tools\\app.exe", {s, "y"})) != words{"C:\\My tools\\app.exe", s, "y"}) ++wrong;
+    if (cut_by_windows(command_line("C:\\My tools\\app.exe", {s, "y"})) != words{"C:\\My tools\\app.exe", s, "y"})
+      ++wrong;
   });
   CHECK(wrong == 0);
 }
@@ -165,7 +166,8 @@ TEST_CASE("CommandLineToArgvW reads what we write") {
 TEST_CASE("any line without doubled quotes is cut as CommandLineToArgvW cuts it") {
   std::size_t wrong = 0;
   every_string("a\\\" ", 6, [&](const std::string& s) {
-    if (s.find("\"\"") != std::string::npos) return;  // there the C runtime differs from it, and we are with the runtime
+    if (s.find("\"\"") != std::string::npos)
+      return;  // there the C runtime differs from it, and we are with the runtime
     const std::string line = "app " + s;
     if (split_command_line(line) != cut_by_windows(line)) ++wrong;
     if (!s.empty() && split_command_line(s) != cut_by_windows(s)) ++wrong;

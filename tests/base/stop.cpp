@@ -58,8 +58,10 @@ TEST_CASE("waiting for the longest duration there is means waiting for the stop"
   std::vector<std::thread> waiting;
   waiting.emplace_back([&, token = source.token()] { woken += token.wait_for(std::chrono::hours::max()) ? 1 : 100; });
   waiting.emplace_back([&, token = source.token()] { woken += token.wait_for(std::chrono::seconds::max()) ? 1 : 100; });
-  waiting.emplace_back([&, token = source.token()] { woken += token.wait_for(std::chrono::nanoseconds::max()) ? 1 : 100; });
-  waiting.emplace_back([&, token = source.token()] { woken += token.wait_for(std::chrono::duration<double>(1e30)) ? 1 : 100; });
+  waiting.emplace_back(
+      [&, token = source.token()] { woken += token.wait_for(std::chrono::nanoseconds::max()) ? 1 : 100; });
+  waiting.emplace_back(
+      [&, token = source.token()] { woken += token.wait_for(std::chrono::duration<double>(1e30)) ? 1 : 100; });
   std::this_thread::sleep_for(3ms);
   CHECK(woken.load() == 0);
 

@@ -30,7 +30,9 @@ struct desk {
 
   desk() { spec.name = "hello"; }
   manager verbs() {
-    return manager(spec, {scm, time, [this](const std::string& line) { said += line + '\n'; }, [this] { return left_by_start && called("start_service") ? left_by_start : left; }, "C:\\apps\\hello.exe"});
+    return manager(spec, {scm, time, [this](const std::string& line) { said += line + '\n'; },
+                          [this] { return left_by_start && called("start_service") ? left_by_start : left; },
+                          "C:\\apps\\hello.exe"});
   }
   bool called(const std::string& function) const {
     for (const auto& c : scm.calls) {
@@ -49,7 +51,9 @@ service_database::entry& installed(desk& d, state s = state::stopped) {
   return d.scm.add("hello", "\"C:\\apps\\hello.exe\" run-service --port 5001", s);
 }
 
-constexpr winsvc::model::exit_status failed_with(std::uint32_t win32, std::uint32_t specific = 0) { return {win32, specific}; }
+constexpr winsvc::model::exit_status failed_with(std::uint32_t win32, std::uint32_t specific = 0) {
+  return {win32, specific};
+}
 
 }  // namespace
 
@@ -59,7 +63,8 @@ TEST_CASE("install creates a service that is not there: these calls, these right
   CHECK(sentence(d.verbs().install({})) == "done");
 
   CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x3)", "open_manager(0x3)",
-                             "create_service(hello, 0x10002, startup auto, binary \"C:\\apps\\hello.exe\" run-service, display name hello)",
+                             "create_service(hello, 0x10002, startup auto, binary \"C:\\apps\\hello.exe\" run-service, "
+                             "display name hello)",
                              "change_delayed_start(false)", "add_event_source(hello)"});
   CHECK(d.said == "installed 'hello' (auto): \"C:\\apps\\hello.exe\" run-service\n");
   CHECK(d.scm.services.at("hello").handles == 0);
@@ -146,7 +151,8 @@ TEST_CASE("an update that fails deletes nothing") {
   installed(d);
   d.scm.refuse["add_event_source"] = 5;
 
-  CHECK(sentence(d.verbs().install({})) == "register the event source 'hello': access denied (5); run from an elevated prompt");
+  CHECK(sentence(d.verbs().install({})) ==
+        "register the event source 'hello': access denied (5); run from an elevated prompt");
 
   CHECK(d.scm.services.size() == 1);
   CHECK(!d.called("delete_service"));
@@ -168,15 +174,22 @@ TEST_CASE("a system that knows no delayed start gets an ordinary one, and is sai
 }
 
 TEST_CASE("every refusal is one sentence: what, to what, why, what to try") {
-  struct { const char* function; std::uint32_t code; bool there; const char* said; } const cases[] = {
+  struct { const char* function; std::uint32_t code; bool there; const char* said;
+  } const cases[] = {
       {"open_manager", 5, false, "install 'hello': access denied (5); run from an elevated prompt"},
       {"open_service", 5, true, "install 'hello': access denied (5); run from an elevated prompt"},
       {"create_service", 5, false, "install 'hello': access denied (5); run from an elevated prompt"},
-      {"create_service", 1078, false, "install 'hello': the display name is taken by another service (1078); choose another with --display-name"},
-      {"create_service", 1072, false, "install 'hello': the service is marked for deletion (1072); close the Services window and Task Manager, which hold it open, then try again"},
-      {"change_config", 1072, true, "install 'hello': the service is marked for deletion (1072); close the Services window and Task Manager, which hold it open, then try again"},
+      {"create_service", 1078, false,
+       "install 'hello': the display name is taken by another service (1078); choose another with --display-name"},
+      {"create_service", 1072, false,
+       "install 'hello': the service is marked for deletion (1072); close the Services window and Task Manager, which "
+       "hold it open, then try again"},
+      {"change_config", 1072, true,
+       "install 'hello': the service is marked for deletion (1072); close the Services window and Task Manager, which "
+       "hold it open, then try again"},
       {"query_config", 5, true, "install 'hello': access denied (5); run from an elevated prompt"},
-      {"open_manager", 50, false, "install 'hello': services are a thing of Windows (50); 'debug' serves in the terminal on every system"},
+      {"open_manager", 50, false,
+       "install 'hello': services are a thing of Windows (50); 'debug' serves in the terminal on every system"},
   };
   for (const auto& one : cases) {
     CAPTURE(one.function);
@@ -195,8 +208,9 @@ TEST_CASE("remove deletes a stopped service, waits until it is gone, and takes i
 
   CHECK(sentence(d.verbs().remove(10s)) == "done");
 
-  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x10025)", "query_config()", "control_service(1)", "delete_service()",
-                             "open_manager(0x1)", "open_service(hello, 0x4)", "remove_event_source(hello)"});
+  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x10025)", "query_config()",
+                             "control_service(1)", "delete_service()", "open_manager(0x1)", "open_service(hello, 0x4)",
+                             "remove_event_source(hello)"});
   CHECK(d.scm.services.empty());
   CHECK(d.scm.event_sources.empty());
   CHECK(d.said == "removed 'hello'\n");
@@ -226,7 +240,8 @@ TEST_CASE("a service that somebody holds open is waited for, and named when the 
 
   const auto began = d.time.now();
   CHECK(sentence(d.verbs().remove(10s)) ==
-        "remove 'hello': the service is marked for deletion (1072); close the Services window and Task Manager, which hold it open, then try again");
+        "remove 'hello': the service is marked for deletion (1072); close the Services window and Task Manager, which "
+        "hold it open, then try again");
   CHECK(d.time.now() - began >= 10s);
   CHECK(d.time.now() - began < 12s);
 }
@@ -252,12 +267,14 @@ TEST_CASE("a service that does not stop is not deleted") {
 TEST_CASE("start waits until the service runs, and shows its address") {
   desk d;
   installed(d);
-  d.scm.after_start = {service_database::at(state::start_pending, 42, 1), service_database::at(state::start_pending, 42, 2), service_database::at(state::running, 42)};
+  d.scm.after_start = {service_database::at(state::start_pending, 42, 1),
+                       service_database::at(state::start_pending, 42, 2), service_database::at(state::running, 42)};
   d.left = winsvc::model::service_state{42, "http://127.0.0.1:5001", "", ""};
 
   CHECK(sentence(d.verbs().start(60s, true)) == "done");
 
-  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x14)", "start_service()", "query_status()", "query_status()", "query_status()"});
+  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x14)", "start_service()", "query_status()",
+                             "query_status()", "query_status()"});
   CHECK(d.said == "started 'hello': http://127.0.0.1:5001\n");
 }
 
@@ -276,17 +293,20 @@ TEST_CASE("start of what runs is a success, of what is starting waits with it") 
   CHECK(running.said == "'hello' is running already\n");
 
   desk starting;
-  installed(starting, state::start_pending).next = {service_database::at(state::start_pending, 42, 1), service_database::at(state::running)};
+  installed(starting, state::start_pending).next = {service_database::at(state::start_pending, 42, 1),
+                                                    service_database::at(state::running)};
   CHECK(sentence(starting.verbs().start(60s, true)) == "done");
   CHECK(starting.said == "started 'hello'\n");
 }
 
 TEST_CASE("a start that fails is told in the service's own words where it left some") {
   using winsvc::model::service_state;
-  struct { winsvc::model::exit_status exit; const char* left; std::uint32_t code; const char* said; } const cases[] = {
+  struct { winsvc::model::exit_status exit; const char* left; std::uint32_t code; const char* said;
+  } const cases[] = {
       {failed_with(10048), "listen on '127.0.0.1:5001': the port is taken by pid 7 (10048)", 10048,
        "start 'hello': listen on '127.0.0.1:5001': the port is taken by pid 7 (10048)"},
-      {failed_with(10048), nullptr, 10048, "start 'hello': the port is taken (10048); stop that program, or choose another port with --port"},
+      {failed_with(10048), nullptr, 10048,
+       "start 'hello': the port is taken (10048); stop that program, or choose another port with --port"},
       {failed_with(1066, 77), "no", 77, "start 'hello': no (77)"},
       {failed_with(0), nullptr, 1053, "start 'hello': it stopped as soon as it had started (1053); read its log"},
   };
@@ -294,7 +314,8 @@ TEST_CASE("a start that fails is told in the service's own words where it left s
     CAPTURE(one.said);
     desk d;
     installed(d);
-    d.scm.after_start = {service_database::at(state::start_pending, 42, 1), service_database::at(state::stopped, 0, 0, one.exit)};
+    d.scm.after_start = {service_database::at(state::start_pending, 42, 1),
+                         service_database::at(state::stopped, 0, 0, one.exit)};
     if (one.left) d.left_by_start = service_state{42, "", "", one.left};
     const auto done = d.verbs().start(60s, true);
     REQUIRE(!done);
@@ -304,11 +325,15 @@ TEST_CASE("a start that fails is told in the service's own words where it left s
 }
 
 TEST_CASE("a start that is refused says why") {
-  struct { const char* function; std::uint32_t code; const char* said; } const cases[] = {
+  struct { const char* function; std::uint32_t code; const char* said;
+  } const cases[] = {
       {"open_service", 1060, "start 'hello': it is not installed (1060); install it first"},
-      {"start_service", 1058, "start 'hello': the service is disabled (1058); install it with --startup auto or --startup manual"},
-      {"start_service", 1069, "start 'hello': the account could not log on (1069); check the password and the right to log on as a service"},
-      {"open_manager", 50, "start 'hello': services are a thing of Windows (50); 'debug' serves in the terminal on every system"},
+      {"start_service", 1058,
+       "start 'hello': the service is disabled (1058); install it with --startup auto or --startup manual"},
+      {"start_service", 1069,
+       "start 'hello': the account could not log on (1069); check the password and the right to log on as a service"},
+      {"open_manager", 50,
+       "start 'hello': services are a thing of Windows (50); 'debug' serves in the terminal on every system"},
   };
   for (const auto& one : cases) {
     desk d;
@@ -329,7 +354,8 @@ TEST_CASE("a start that makes progress is waited for to the limit, one that stal
 
   desk busy;
   installed(busy);
-  for (std::uint32_t i = 1; i < 1000; ++i) busy.scm.after_start.push_back(service_database::at(state::start_pending, 42, i));
+  for (std::uint32_t i = 1; i < 1000; ++i)
+    busy.scm.after_start.push_back(service_database::at(state::start_pending, 42, i));
   began = busy.time.now();
   const auto done = busy.verbs().start(100s, true);
   REQUIRE(!done);
@@ -342,11 +368,13 @@ TEST_CASE("a start that makes progress is waited for to the limit, one that stal
 TEST_CASE("stop waits until the service has stopped") {
   desk d;
   installed(d, state::running);
-  d.scm.after_stop = {service_database::at(state::stop_pending, 42, 1), service_database::at(state::stop_pending, 42, 2), service_database::at(state::stopped)};
+  d.scm.after_stop = {service_database::at(state::stop_pending, 42, 1),
+                      service_database::at(state::stop_pending, 42, 2), service_database::at(state::stopped)};
 
   CHECK(sentence(d.verbs().stop(60s, true)) == "done");
 
-  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x24)", "query_status()", "control_service(1)", "query_status()", "query_status()", "query_status()"});
+  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x24)", "query_status()", "control_service(1)",
+                             "query_status()", "query_status()", "query_status()"});
   CHECK(d.said == "stopped 'hello'\n");
 }
 
@@ -365,7 +393,8 @@ TEST_CASE("stop of what is stopped is a success, without waiting it only asks") 
 TEST_CASE("stop of a service that is starting asks again when it has started") {
   desk d;
   auto& e = installed(d, state::start_pending);
-  e.next = {service_database::at(state::start_pending, 42, 1), service_database::at(state::start_pending, 42, 1), service_database::at(state::running)};
+  e.next = {service_database::at(state::start_pending, 42, 1), service_database::at(state::start_pending, 42, 1),
+            service_database::at(state::running)};
   d.scm.after_stop = {service_database::at(state::stopped)};
 
   CHECK(sentence(d.verbs().stop(60s, true)) == "done");
@@ -374,16 +403,21 @@ TEST_CASE("stop of a service that is starting asks again when it has started") {
 
 TEST_CASE("stop of a service that is stopping already waits with it") {
   desk d;
-  installed(d, state::stop_pending).next = {service_database::at(state::stop_pending, 42, 1), service_database::at(state::stop_pending, 42, 2), service_database::at(state::stopped)};
+  installed(d, state::stop_pending).next = {service_database::at(state::stop_pending, 42, 1),
+                                            service_database::at(state::stop_pending, 42, 2),
+                                            service_database::at(state::stopped)};
 
   CHECK(sentence(d.verbs().stop(60s, true)) == "done");
 }
 
 TEST_CASE("a stop that is refused says why") {
-  struct { const char* function; std::uint32_t code; const char* said; } const cases[] = {
+  struct { const char* function; std::uint32_t code; const char* said;
+  } const cases[] = {
       {"control_service", 1051, "stop 'hello': other services that depend on it are running (1051); stop them first"},
       {"control_service", 5, "stop 'hello': access denied (5); run from an elevated prompt"},
-      {"control_service", 1061, "stop 'hello': the service cannot take a control now (1061); wait until it has started or stopped, then try again"},
+      {"control_service", 1061,
+       "stop 'hello': the service cannot take a control now (1061); wait until it has started or stopped, then try "
+       "again"},
       {"open_service", 1060, "stop 'hello': it is not installed (1060); install it first"},
   };
   for (const auto& one : cases) {
@@ -409,15 +443,18 @@ TEST_CASE("status of a running service, for a person and for a machine") {
         "  url      http://127.0.0.1:5001\n"
         "  startup  auto\n"
         "  binary   \"C:\\apps\\hello.exe\" run-service --port 5001\n");
-  CHECK(winsvc::host::status_json(*r) ==
-        R"({"name":"hello","installed":true,"state":"running","pid":42,"exit_code":0,"startup":"auto","display_name":"Hello \"service\"",)"
-        R"("binary":"\"C:\\apps\\hello.exe\" run-service --port 5001","url":"http://127.0.0.1:5001","since":"2026-01-31T08:05:09.250Z","failure":null})" "\n");
+  CHECK(
+      winsvc::host::status_json(*r) ==
+      R"({"name":"hello","installed":true,"state":"running","pid":42,"exit_code":0,"startup":"auto","display_name":"Hello \"service\"",)"
+      R"("binary":"\"C:\\apps\\hello.exe\" run-service --port 5001","url":"http://127.0.0.1:5001","since":"2026-01-31T08:05:09.250Z","failure":null})"
+      "\n");
 }
 
 TEST_CASE("status of a failed service has its exit code and its own words, and not the address of another run") {
   desk d;
   installed(d).process = service_database::at(state::stopped, 0, 0, failed_with(10048));
-  d.left = winsvc::model::service_state{42, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z", "listen on '127.0.0.1:5001': the port is taken"};
+  d.left = winsvc::model::service_state{42, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z",
+                                        "listen on '127.0.0.1:5001': the port is taken"};
 
   const auto r = d.verbs().status();
 
@@ -445,7 +482,9 @@ TEST_CASE("status of what is not installed, of what starts, and where the SCM re
   REQUIRE(n);
   CHECK(winsvc::host::status_exit(*n) == 4);
   CHECK(winsvc::host::status_text(*n) == "hello: not installed\n");
-  CHECK(winsvc::host::status_json(*n) == "{\"name\":\"hello\",\"installed\":false,\"state\":\"not_installed\",\"pid\":null,\"exit_code\":null,\"startup\":null,"
+  CHECK(winsvc::host::status_json(*n) ==
+        "{\"name\":\"hello\",\"installed\":false,\"state\":\"not_installed\",\"pid\":null,\"exit_code\":null,"
+        "\"startup\":null,"
         "\"display_name\":null,\"binary\":null,\"url\":null,\"since\":null,\"failure\":null}\n");
   const auto s = starting.verbs().status();
   REQUIRE(s);
@@ -460,7 +499,8 @@ TEST_CASE("a failure that lay there before the start is not told as this one's")
   d.left = winsvc::model::service_state{42, "", "", "listen on 'x': old news (10048)"};
   d.scm.after_start = {service_database::at(state::stopped, 0, 0, failed_with(1067))};
 
-  CHECK(sentence(d.verbs().start(60s, true)) == "start 'hello': the process ended unexpectedly (1067); read its log and the event log");
+  CHECK(sentence(d.verbs().start(60s, true)) ==
+        "start 'hello': the process ended unexpectedly (1067); read its log and the event log");
 }
 
 TEST_CASE("install does not take over a service that is another program's") {
@@ -480,7 +520,8 @@ TEST_CASE("remove leaves another program's service of that name alone") {
   d.scm.add("hello", "C:\\Windows\\system32\\spoolsv.exe", state::running);
 
   CHECK(sentence(d.verbs().remove(5s)) ==
-        "remove 'hello': another program's service has that name: C:\\Windows\\system32\\spoolsv.exe (1073); give the app another name");
+        "remove 'hello': another program's service has that name: C:\\Windows\\system32\\spoolsv.exe (1073); give the "
+        "app another name");
   CHECK(!d.called("control_service"));
   CHECK(!d.called("delete_service"));
 }
@@ -495,7 +536,8 @@ TEST_CASE("a service of this executable that was registered by hand is ours to i
 
 TEST_CASE("start waits for a stop that is under way, and starts then") {
   desk d;
-  installed(d, state::stop_pending).next = {service_database::at(state::stop_pending), service_database::at(state::stopped)};
+  installed(d, state::stop_pending).next = {service_database::at(state::stop_pending),
+                                            service_database::at(state::stopped)};
   d.scm.after_start = {service_database::at(state::running)};
 
   CHECK(sentence(d.verbs().start(60s, true)) == "done");
@@ -506,7 +548,8 @@ TEST_CASE("the options of an earlier install are read back from its command line
 
   CHECK(*listen_options_in("\"C:\\a b\\x.exe\" run-service --host ::1 --port 5").host == "::1");
   CHECK(*listen_options_in("\"C:\\a b\\x.exe\" run-service --host ::1 --port 5").port == 5);
-  for (const char* path : {"", "\"C:\\x.exe\"", "C:\\x.exe --port 5", "C:\\x.exe run-service --prot 5", "C:\\x.exe debug --port 5"}) {
+  for (const char* path :
+       {"", "\"C:\\x.exe\"", "C:\\x.exe --port 5", "C:\\x.exe run-service --prot 5", "C:\\x.exe debug --port 5"}) {
     CAPTURE(path);
     CHECK(!listen_options_in(path).host);
     CHECK(!listen_options_in(path).port);

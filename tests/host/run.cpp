@@ -85,7 +85,8 @@ void app(service& svc) {
 }  // namespace
 
 TEST_CASE("help is printed for no words, for help, and for every spelling of it, with exit code 0") {
-  for (const std::vector<std::string>& words : {std::vector<std::string>{}, {"help"}, {"--help"}, {"-h"}, {"HELP"}, {"/?"}}) {
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{}, {"help"}, {"--help"}, {"-h"}, {"HELP"}, {"/?"}}) {
     const auto o = run(app, words);
     CHECK(o.code == 0);
     CHECK(o.err.empty());
@@ -110,7 +111,9 @@ TEST_CASE("routes are listed with method, pattern and source line, and as JSON")
 
   CHECK(o.code == 0);
   CHECK(o.out == "GET     /            app.cpp:7\nPOST    /users/{id}  app.cpp:8\n");
-  CHECK(j.out == "[{\"method\":\"GET\",\"pattern\":\"/\",\"source\":\"app.cpp:7\"},\n {\"method\":\"POST\",\"pattern\":\"/users/{id}\",\"source\":\"app.cpp:8\"}]\n");
+  CHECK(j.out ==
+        "[{\"method\":\"GET\",\"pattern\":\"/\",\"source\":\"app.cpp:7\"},\n "
+        "{\"method\":\"POST\",\"pattern\":\"/users/{id}\",\"source\":\"app.cpp:8\"}]\n");
   CHECK(winsvc::json::parse(j.out).size() == 2);
 }
 

@@ -85,7 +85,8 @@ answer hear(winsvc::os::tcp_socket& from) {
     const auto end = got.find("\r\n\r\n");
     if (end != std::string::npos) {
       std::string head = got.substr(0, end + 4);
-      if (got.size() >= end + 4 + std::stoul("0" + take_answer(head, true).header("Content-Length"))) return take_answer(got);
+      if (got.size() >= end + 4 + std::stoul("0" + take_answer(head, true).header("Content-Length")))
+        return take_answer(got);
     }
     char piece[4096];
     std::size_t count = 0;
@@ -117,15 +118,21 @@ struct folder {
   std::string path;
   folder() {
     static std::atomic<int> next{0};
-    path = (std::filesystem::temp_directory_path() / ("winsvc-service-" + std::to_string(winsvc::os::process_id()) + "-" + std::to_string(++next))).string();
+    path = (std::filesystem::temp_directory_path() /
+            ("winsvc-service-" + std::to_string(winsvc::os::process_id()) + "-" + std::to_string(++next)))
+               .string();
     std::filesystem::create_directories(path);
   }
   ~folder() {
     std::error_code ignored;
     std::filesystem::remove_all(path, ignored);
   }
-  std::string read(const char* name) const { return winsvc::os::read_file(winsvc::os::path_join(path, name)).value_or(""); }
-  winsvc::model::service_state left() const { return winsvc::model::parse_service_state(read("state.json")).value_or(winsvc::model::service_state{}); }
+  std::string read(const char* name) const {
+    return winsvc::os::read_file(winsvc::os::path_join(path, name)).value_or("");
+  }
+  winsvc::model::service_state left() const {
+    return winsvc::model::parse_service_state(read("state.json")).value_or(winsvc::model::service_state{});
+  }
 };
 
 }  // namespace
@@ -621,7 +628,9 @@ TEST_CASE("start to RUNNING and stop to STOPPED take less than 300 ms each") {
   auto start = 10'000ms, stop = 10'000ms;  // the best of a few: a busy machine can be late
   for (int attempt = 0; attempt < 5 && (start >= 300ms || stop >= 300ms); ++attempt) {
     simulated_scm scm;
-    const auto since = [](steady::time_point when) { return std::chrono::duration_cast<std::chrono::milliseconds>(steady::now() - when); };
+    const auto since = [](steady::time_point when) {
+      return std::chrono::duration_cast<std::chrono::milliseconds>(steady::now() - when);
+    };
     auto began = steady::now();
     scm.start(app);
     start = (std::min)(start, since(began));

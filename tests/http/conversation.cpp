@@ -38,7 +38,8 @@ void app(service& svc) {
   svc.get("/raw-header/{v}", [](response& res, std::string v) { res.set_header("X-V", v); });
   svc.post("/form", [](const request& req) { return req.get_param_value("a") + '|' + req.get_param_value("b"); });
   svc.post("/upload", [](const request& req) {
-    return req.form.get_field("note") + '|' + req.form.get_file("file").filename + '|' + req.form.get_file("file").content;
+    return req.form.get_field("note") + '|' + req.form.get_file("file").filename + '|' +
+           req.form.get_file("file").content;
   });
   svc.get("/stream", [](response& res) {
     res.set_chunked_content_provider("text/plain", [](std::size_t, httplib::DataSink& sink) {
@@ -73,14 +74,16 @@ std::vector<answer> answers(std::string bytes) {
 
 /// `target` by GET, with fields after Host.
 std::string get(std::string_view target, std::string_view fields = "", std::string_view version = "1.1") {
-  return "GET " + std::string(target) + " HTTP/" + std::string(version) + "\r\nHost: t\r\n" + std::string(fields) + "\r\n";
+  return "GET " + std::string(target) + " HTTP/" + std::string(version) + "\r\nHost: t\r\n" + std::string(fields) +
+         "\r\n";
 }
 std::string post(std::string_view target, std::string_view body, std::string_view fields = "") {
   return "POST " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n" + std::string(fields) +
          "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
 }
 std::string chunked(std::string_view body, std::string_view target = "/echo") {
-  return "POST " + std::string(target) + " HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string(body);
+  return "POST " + std::string(target) + " HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n" +
+         std::string(body);
 }
 
 std::size_t count(const std::string& text, std::string_view part) {
@@ -94,8 +97,8 @@ std::size_t count(const std::string& text, std::string_view part) {
 TEST_CASE("requests that arrive together are all answered, in their order") {
   client c(app);
 
-  const auto all = answers(c.raw(get("/") + post("/echo", "one") + get("/nowhere") + chunked("3\r\ntwo\r\n0\r\n\r\n") + post("/nowhere", "small") +
-                                 "OPTIONS * HTTP/1.1\r\nHost: t\r\n\r\n" + get("/")));
+  const auto all = answers(c.raw(get("/") + post("/echo", "one") + get("/nowhere") + chunked("3\r\ntwo\r\n0\r\n\r\n") +
+                                 post("/nowhere", "small") + "OPTIONS * HTTP/1.1\r\nHost: t\r\n\r\n" + get("/")));
 
   REQUIRE(all.size() == 7);
   CHECK(all[0].body == "hello");
@@ -109,7 +112,8 @@ TEST_CASE("requests that arrive together are all answered, in their order") {
 
 TEST_CASE("a conversation cut into packets anywhere is the same conversation") {
   client c(app);
-  const std::string bytes = get("/") + post("/echo", "body") + chunked("2;x=y\r\nch\r\n5\r\nunked\r\n0\r\nTrailer: t\r\n\r\n") + get("/");
+  const std::string bytes =
+      get("/") + post("/echo", "body") + chunked("2;x=y\r\nch\r\n5\r\nunked\r\n0\r\nTrailer: t\r\n\r\n") + get("/");
 
   for (std::size_t piece = 1; piece < 40; ++piece) {
     CAPTURE(piece);
@@ -137,7 +141,8 @@ TEST_CASE("HEAD has the headers of GET and no body") {
     std::string head_alone = out.substr(0, end + 4);
     const auto head = take_answer(head_alone, true);
     CHECK(head.status == got.status);
-    for (const char* name : {"Content-Length", "Content-Type", "Transfer-Encoding", "ETag"}) CHECK(head.header(name) == got.header(name));
+    for (const char* name : {"Content-Length", "Content-Type", "Transfer-Encoding", "ETag"})
+      CHECK(head.header(name) == got.header(name));
   }
 }
 
@@ -248,7 +253,8 @@ TEST_CASE("a large answer arrives whole") {
 
 TEST_CASE("a chunked body is put together, wherever it was cut") {
   client c(app);
-  const std::string bytes = chunked("5\r\nhello\r\n1;ext=\"v\"\r\n \r\nA\r\n0123456789\r\n00\r\nX-Trailer: 1\r\n\r\n") + get("/");
+  const std::string bytes =
+      chunked("5\r\nhello\r\n1;ext=\"v\"\r\n \r\nA\r\n0123456789\r\n00\r\nX-Trailer: 1\r\n\r\n") + get("/");
 
   for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
     CAPTURE(piece);
@@ -289,9 +295,12 @@ TEST_CASE("a body over the limit is 413 before a byte of it is read, one at the 
   client c(app);
 
   const auto exact = answers(c.raw(post("/echo", std::string(1000, 'x')) + get("/")));
-  const std::string over = c.raw("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 1001\r\n\r\n");  // and no body: nothing is waited for
-  const std::string over_waiting = c.raw("POST /echo HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n");
-  const auto in_chunks = answers(c.raw(chunked("3E8\r\n" + std::string(1000, 'x') + "\r\n1\r\ny\r\n0\r\n\r\n") + get("/")));
+  const std::string over =
+      c.raw("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 1001\r\n\r\n");  // and no body: nothing is waited for
+  const std::string over_waiting =
+      c.raw("POST /echo HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n");
+  const auto in_chunks =
+      answers(c.raw(chunked("3E8\r\n" + std::string(1000, 'x') + "\r\n1\r\ny\r\n0\r\n\r\n") + get("/")));
 
   CHECK(exact.size() == 2);
   CHECK(exact[0].body.size() == 1000);
@@ -446,7 +455,8 @@ TEST_CASE("forms reach the handler, urlencoded and multipart") {
   client c(app);
   const std::string parts =
       "--B\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhi\r\n"
-      "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\nline\r\n--B--\r\n";
+      "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\nContent-Type: "
+      "text/plain\r\n\r\nline\r\n--B--\r\n";
 
   CHECK(c.post("/form", "a=1%202&b=x+y", "application/x-www-form-urlencoded").body == "1 2|x y");
   CHECK(c.post("/upload", parts, "multipart/form-data; boundary=B").body == "hi|a.txt|line");
@@ -457,7 +467,8 @@ TEST_CASE("any method may have a body") {
 
   for (const char* method : {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) {
     CAPTURE(method);
-    std::string out = c.raw(std::string(method) + " /body HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\nbody" + get("/"));
+    std::string out =
+        c.raw(std::string(method) + " /body HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\nbody" + get("/"));
     CHECK(take_answer(out).body == std::string(method) + " body");
     CHECK(take_answer(out).body == "hello");
   }
@@ -477,7 +488,8 @@ TEST_CASE("a POST that says no length has no body, and swallows nothing that fol
 TEST_CASE("a line break in a header value that a handler sets makes no header of its own") {
   client c(app);
 
-  for (const char* target : {"/header/a%0D%0AX-Evil:%201", "/raw-header/a%0D%0AX-Evil:%201", "/header/a%0AX-Evil:%201"}) {
+  for (const char* target :
+       {"/header/a%0D%0AX-Evil:%201", "/raw-header/a%0D%0AX-Evil:%201", "/header/a%0AX-Evil:%201"}) {
     CAPTURE(target);
     const std::string out = c.raw(get(target) + get("/"));
     std::string rest = out;
@@ -487,7 +499,9 @@ TEST_CASE("a line break in a header value that a handler sets makes no header of
 }
 
 TEST_CASE("the client of the tests drops interim answers and puts chunks together") {
-  std::string bytes = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n";
+  std::string bytes =
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: "
+      "Chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n";
 
   CHECK(take_answer(bytes).body == "abc");
   CHECK(take_answer(bytes).status == 204);

@@ -45,7 +45,9 @@ struct served {
       ++finished;
       return "slow";
     }, here);
-    routes.add(method::get, "/peer", [](const winsvc::request& req) { return req.remote_addr + ' ' + std::to_string(req.remote_port); }, here);
+    routes.add(
+        method::get, "/peer",
+        [](const winsvc::request& req) { return req.remote_addr + ' ' + std::to_string(req.remote_port); }, here);
     routes.freeze();
     e = std::make_unique<engine>(routes, bounds, log);
   }
@@ -167,7 +169,8 @@ TEST_CASE("a connection serves one request after the other, and the client's add
 }
 
 TEST_CASE("a drain ends idle connections at once") {
-  auto best = 10'000ms;  // of a few: a busy machine can be late, and an engine that waits for something is late each time
+  auto best =
+      10'000ms;  // of a few: a busy machine can be late, and an engine that waits for something is late each time
   for (int attempt = 0; attempt < 5 && best >= 100ms; ++attempt) {
     served s;
     s.open();
@@ -218,7 +221,8 @@ TEST_CASE("a request in flight is answered in full during a drain, told to close
   CHECK(progressed == 1);
 }
 
-TEST_CASE("requests that were sent before the drain are served: on an idle connection, and by who waits to be accepted") {
+TEST_CASE(
+    "requests that were sent before the drain are served: on an idle connection, and by who waits to be accepted") {
   served s;
   REQUIRE(s.e->bind("127.0.0.1", 0));
   std::vector<std::unique_ptr<caller>> waiting;

@@ -54,7 +54,8 @@ TEST_CASE("a handler takes request, response, path parameters and body, each of 
     svc.post("/par/{a}", [](std::string a) { return a; });
     svc.post("/req-par/{a}", [](const request& req, int a) { return req.method + std::to_string(a); });
     svc.post("/res-par/{a}", [](response& res, int a) { res.status = a; });
-    svc.post("/pars/{a}/{b}/{c}", [](int a, const std::string& b, double c) { return std::to_string(a) + b + std::to_string(c); });
+    svc.post("/pars/{a}/{b}/{c}",
+             [](int a, const std::string& b, double c) { return std::to_string(a) + b + std::to_string(c); });
     svc.post("/body", [](winsvc::body<todo> t) { return t->task; });
     svc.post("/const-body", [](const winsvc::body<todo>& t) { return (*t).task; });
     svc.post("/par-body/{a}", [](int a, winsvc::body<todo> t) { return t->task + std::to_string(a + t->rank); });
@@ -98,7 +99,8 @@ TEST_CASE("a handler takes request, response, path parameters and body, each of 
 TEST_CASE("a handler with a body sees the path it was asked for, its query and its content type") {
   auto app = [](service& svc) {
     svc.put("/a/{x}", [](const request& req, std::string) {
-      return req.method + ' ' + req.path + ' ' + req.target + ' ' + req.get_param_value("q") + ' ' + req.get_header_value("Content-Type");
+      return req.method + ' ' + req.path + ' ' + req.target + ' ' + req.get_param_value("q") + ' ' +
+             req.get_header_value("Content-Type");
     });
   };
   client c(app);
@@ -364,7 +366,8 @@ TEST_CASE("what a handler throws is a 500 with a request id, and its text is in 
     CHECK(c.log()[0].level == winsvc::log_level::error);
     CHECK(c.log()[0].text.find("request " + id + ": ") == 0);
     CHECK(c.log()[0].text.find("handler.cpp:") != std::string::npos);
-    CHECK(c.log()[0].text.find(std::string_view(target) == "/int" ? "no std::exception" : "password=secret") != std::string::npos);
+    CHECK(c.log()[0].text.find(std::string_view(target) == "/int" ? "no std::exception" : "password=secret") !=
+          std::string::npos);
   }
 }
 

@@ -49,7 +49,10 @@ TEST_CASE("a duplicate or a conflict names both routes, both source lines and a 
     svc.any("/a", [] { return ""; }, at(10)).any("/a", [] { return ""; }, at(20));
   });
 
-  struct { std::string text; const char* witness; } const cases[] = {{same, "/users/"}, {crossing, "/a/b"}, {any_twice, "/a"}};
+  struct {
+    std::string text;
+    const char* witness;
+  } const cases[] = {{same, "/users/"}, {crossing, "/a/b"}, {any_twice, "/a"}};
   for (const auto& one : cases) {
     CAPTURE(one.text);
     CHECK(has(one.text, "app.cpp:10"));
@@ -81,9 +84,13 @@ TEST_CASE("a route that is registered after the start is refused") {
   plan.router.freeze();
   plan.frozen = true;
 
-  CHECK_THROWS_WITH_AS(kept->get("/more", [] { return ""; }, at(5)),
-                       "route GET /more (app.cpp:5): the service has started; register routes in the app, not in a handler or hook", setup_error);
-  CHECK_THROWS_WITH_AS(kept->name("x"), "name: the service has started; describe it in the app, not in a handler or hook", setup_error);
+  CHECK_THROWS_WITH_AS(
+      kept->get(
+          "/more", [] { return ""; }, at(5)),
+      "route GET /more (app.cpp:5): the service has started; register routes in the app, not in a handler or hook",
+      setup_error);
+  CHECK_THROWS_WITH_AS(kept->name("x"),
+                       "name: the service has started; describe it in the app, not in a handler or hook", setup_error);
   CHECK_THROWS_AS(kept->on_start([] {}), setup_error);
   CHECK_THROWS_AS(kept->on_stop([] {}), setup_error);
   CHECK_THROWS_AS(kept->worker("w", [](winsvc::stop_token) {}), setup_error);

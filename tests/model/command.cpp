@@ -135,9 +135,9 @@ TEST_CASE("help is asked for in every way that people ask for it") {
     CHECK_FALSE(got->topic);
   }
   for (const auto& v : verb_table) {
-    for (const words& w : {words{"help", std::string(v.word)}, words{std::string(v.word), "--help"},
-                           words{std::string(v.word), "-h"}, words{std::string(v.word), "/?"}, words{std::string(v.word), "-?"},
-                           words{std::string(v.word), "--HELP"}}) {
+    for (const words& w :
+         {words{"help", std::string(v.word)}, words{std::string(v.word), "--help"}, words{std::string(v.word), "-h"},
+          words{std::string(v.word), "/?"}, words{std::string(v.word), "-?"}, words{std::string(v.word), "--HELP"}}) {
       CAPTURE(text::join(w, " "));
       const auto got = parse_command(w);
       REQUIRE(got);
@@ -203,10 +203,14 @@ TEST_CASE("a missing value, a value too many, and a stray word are named") {
   CHECK(sentence({"install", "--port"}) == "--port needs a value; write --port N");
   CHECK(sentence({"stop", "--no-wait=1"}) == "--no-wait takes no value; write it alone");
   CHECK(sentence({"status", "--json="}) == "--json takes no value; write it alone");
-  CHECK(sentence({"install", "hello"}) == "'install' takes no argument 'hello'; options begin with --; 'help install' lists them");
-  CHECK(sentence({"install", ""}) == "'install' takes no argument ''; options begin with --; 'help install' lists them");
-  CHECK(sentence({"install", "-"}) == "'install' takes no argument '-'; options begin with --; 'help install' lists them");
-  CHECK(sentence({"help", "install", "remove"}) == "'help' takes no argument 'remove'; options begin with --; 'help help' lists them");
+  CHECK(sentence({"install", "hello"}) ==
+        "'install' takes no argument 'hello'; options begin with --; 'help install' lists them");
+  CHECK(sentence({"install", ""}) ==
+        "'install' takes no argument ''; options begin with --; 'help install' lists them");
+  CHECK(sentence({"install", "-"}) ==
+        "'install' takes no argument '-'; options begin with --; 'help install' lists them");
+  CHECK(sentence({"help", "install", "remove"}) ==
+        "'help' takes no argument 'remove'; options begin with --; 'help help' lists them");
 }
 
 TEST_CASE("waiting is given in seconds or with a unit") {

@@ -16,7 +16,9 @@ std::string times(std::string_view s, std::size_t n) {
 }
 
 /// Well-formed UTF-8, whatever was cut.
-bool well_formed(const std::string& s) { return text::to_utf8(text::to_utf16(s)) == s && s.find("\xEF\xBF\xBD") == s.npos; }
+bool well_formed(const std::string& s) {
+  return text::to_utf8(text::to_utf16(s)) == s && s.find("\xEF\xBF\xBD") == s.npos;
+}
 
 }  // namespace
 
@@ -92,7 +94,8 @@ TEST_CASE("a display name has up to 256 UTF-16 units, and a refusal does not cut
   CHECK(check_display_name("A/B \\ service"));
   CHECK(check_display_name(times(umlaut, 256)));
   CHECK(check_display_name(times(smiley, 128)));
-  for (const std::string& too_long : {times("a", 257), "a" + times(umlaut, 256), times(smiley, 129), "ab" + times(smiley, 200)}) {
+  for (const std::string& too_long :
+       {times("a", 257), "a" + times(umlaut, 256), times(smiley, 129), "ab" + times(smiley, 200)}) {
     const auto checked = check_display_name(too_long);
     REQUIRE_FALSE(checked);
     CHECK(checked.error().code == 123);

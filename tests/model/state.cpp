@@ -28,7 +28,8 @@ TEST_CASE("states have Win32's numbers and a name for a person") {
 
 TEST_CASE("nothing is accepted in a pending state, before the first report and after the last") {
   hooked all;
-  all.pause_continue = all.param_change = all.power_event = all.session_change = all.time_change = all.preshutdown = true;
+  all.pause_continue = all.param_change = all.power_event = all.session_change = all.time_change = all.preshutdown =
+      true;
   for (const state s : {state::none, state::stopped, state::start_pending, state::stop_pending, state::continue_pending,
                         state::pause_pending}) {
     CHECK(accepted_controls(s, all) == 0);
@@ -65,7 +66,8 @@ TEST_CASE("of PRESHUTDOWN and SHUTDOWN exactly one is asked for") {
 
 TEST_CASE("a control reaches the service when its bit is accepted; INTERROGATE and the service's own codes always do") {
   struct row { std::uint32_t control; std::uint32_t bit; };
-  const row rows[] = {{1, 0x1}, {2, 0x2}, {3, 0x2}, {5, 0x4}, {6, 0x8}, {13, 0x40}, {14, 0x80}, {15, 0x100}, {16, 0x200}};
+  const row rows[] = {{1, 0x1},   {2, 0x2},   {3, 0x2},    {5, 0x4},   {6, 0x8},
+                      {13, 0x40}, {14, 0x80}, {15, 0x100}, {16, 0x200}};
   for (const auto& r : rows) {
     CAPTURE(r.control);
     CHECK(is_accepted(r.bit, static_cast<control>(r.control)));

@@ -53,7 +53,8 @@ TEST_CASE("the help of a verb has its options and no other's") {
     CHECK(help.back() == '\n');
     for (const auto& o : option_table) {
       const bool taken = (o.verbs & bit(r.id)) != 0;
-      CHECK(holds(help, "  " + std::string(o.word) + (o.value.empty() ? "\n" : " " + std::string(o.value) + "\n")) == taken);
+      CHECK(holds(help, "  " + std::string(o.word) + (o.value.empty() ? "\n" : " " + std::string(o.value) + "\n")) ==
+            taken);
       if (taken) CHECK(holds(help, o.summary));
     }
     if (!r.details.empty()) CHECK(holds(help, r.details));

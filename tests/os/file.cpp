@@ -168,7 +168,8 @@ TEST_CASE("a rename goes over an existing file, and fails for one that is not th
 
 TEST_CASE("folders are made with all their parents, and one that exists is success") {
   scratch s;
-  const std::string outer = s.folder("", "outer"), middle = s.folder(outer, "mid dle"), inner = s.folder(middle, "inner");
+  const std::string outer = s.folder("", "outer"), middle = s.folder(outer, "mid dle"),
+                    inner = s.folder(middle, "inner");
   CHECK(os::make_folders(inner));
   CHECK(os::make_folders(inner));
   CHECK(os::make_folders(outer));

@@ -82,7 +82,8 @@ TEST_CASE("data is kept in $XDG_STATE_HOME, else below the home folder; the fold
     back("XDG_STATE_HOME", state);
     back("HOME", home);
   });
-  const std::string root = os::path_join(os::folder_of(os::executable_path()), "test-state-" + std::to_string(os::process_id()));
+  const std::string root =
+      os::path_join(os::folder_of(os::executable_path()), "test-state-" + std::to_string(os::process_id()));
 
   ::setenv("XDG_STATE_HOME", root.c_str(), 1);
   const auto here = os::data_folder("hello service");

@@ -12,8 +12,13 @@ namespace {
 class closing final : public os::service_manager {
  public:
   os::sys_result<raw_handle> open_manager(std::uint32_t) override { return os::sys_failure(50); }
-  os::sys_result<raw_handle> create_service(raw_handle, const std::string&, std::uint32_t, const os::service_settings&) override { return os::sys_failure(50); }
-  os::sys_result<raw_handle> open_service(raw_handle, const std::string&, std::uint32_t) override { return os::sys_failure(50); }
+  os::sys_result<raw_handle> create_service(raw_handle, const std::string&, std::uint32_t,
+                                            const os::service_settings&) override {
+    return os::sys_failure(50);
+  }
+  os::sys_result<raw_handle> open_service(raw_handle, const std::string&, std::uint32_t) override {
+    return os::sys_failure(50);
+  }
   os::sys_result<void> change_config(raw_handle, const os::service_settings&) override { return {}; }
   os::sys_result<void> change_description(raw_handle, const std::string&) override { return {}; }
   os::sys_result<void> change_delayed_start(raw_handle, bool) override { return {}; }

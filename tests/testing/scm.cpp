@@ -47,7 +47,9 @@ const service_status starting = pending(state::start_pending, 1), running = sett
 TEST_CASE("a good history has no verdict") {
   CHECK(judged({}).empty());
   CHECK(judged({starting, running, stopping, stopped}).empty());
-  CHECK(judged({starting, pending(state::start_pending, 2), running, stopping, pending(state::stop_pending, 2), stopped}).empty());
+  CHECK(
+      judged({starting, pending(state::start_pending, 2), running, stopping, pending(state::stop_pending, 2), stopped})
+          .empty());
   CHECK(judged({starting, settled(state::stopped, 10048)}).empty());
   CHECK(judged({starting, settled(state::stopped, 1066, 7)}).empty());
 }
@@ -62,18 +64,25 @@ TEST_CASE("each fault of a history has its verdict") {
   auto failed = running;
   failed.exit.win32 = 5;
 
-  struct { std::vector<service_status> history; std::string verdict; } const cases[] = {
-      {{starting, running, stopping, stopped, stopped}, "stopped: reported after STOPPED, when the process may be gone"},
-      {{starting, running, stopping, stopped, running, stopped}, "running: reported after STOPPED, when the process may be gone"},
+  struct { std::vector<service_status> history; std::string verdict;
+  } const cases[] = {
+      {{starting, running, stopping, stopped, stopped},
+       "stopped: reported after STOPPED, when the process may be gone"},
+      {{starting, running, stopping, stopped, running, stopped},
+       "running: reported after STOPPED, when the process may be gone"},
       {{running, stopping, stopped}, "running: the first status is not START_PENDING"},
       {{eager, running, stopping, stopped}, "start pending: controls are accepted in this state"},
       {{starting, running, stopping, open_end}, "stopped: controls are accepted in this state"},
-      {{pending(state::start_pending, 1, 0ms), running, stopping, stopped}, "start pending: no wait hint: the SCM gives up after 2 s"},
-      {{starting, running, pending(state::stop_pending, 1, 0ms), stopped}, "stop pending: no wait hint: the SCM gives up after 2 s"},
-      {{pending(state::start_pending, 0), running, stopping, stopped}, "start pending: no checkpoint in a pending state"},
+      {{pending(state::start_pending, 1, 0ms), running, stopping, stopped},
+       "start pending: no wait hint: the SCM gives up after 2 s"},
+      {{starting, running, pending(state::stop_pending, 1, 0ms), stopped},
+       "stop pending: no wait hint: the SCM gives up after 2 s"},
+      {{pending(state::start_pending, 0), running, stopping, stopped},
+       "start pending: no checkpoint in a pending state"},
       {{starting, counting, stopping, stopped}, "running: a checkpoint outside a pending state"},
       {{starting, running, stopping, stopping, stopped}, "stop pending: the checkpoint did not rise"},
-      {{starting, running, pending(state::stop_pending, 3), pending(state::stop_pending, 2), stopped}, "stop pending: the checkpoint did not rise"},
+      {{starting, running, pending(state::stop_pending, 3), pending(state::stop_pending, 2), stopped},
+       "stop pending: the checkpoint did not rise"},
       {{starting, running, running, stopping, stopped}, "running: reported twice"},
       {{starting, settled(state::stopped, 1066, 0)}, "stopped: exit code 1066 with 0 reads 'completed successfully'"},
       {{starting, failed, stopping, stopped}, "running: an exit code before STOPPED"},
@@ -87,10 +96,15 @@ TEST_CASE("each fault of a history has its verdict") {
   }
 }
 
-TEST_CASE("a status that comes later than the wait hint before it is a verdict, as the SCM takes the service for hung") {
+TEST_CASE(
+    "a status that comes later than the wait hint before it is a verdict, as the SCM takes the service for hung") {
   const auto zero = std::chrono::steady_clock::time_point{};
-  const std::vector<reported> late{{pending(state::start_pending, 1, 2s), zero}, {running, zero + 3s}, {stopping, zero + 4s}, {stopped, zero + 5s}};
-  const std::vector<reported> good{{pending(state::start_pending, 1, 2s), zero}, {running, zero + 1s}, {stopping, zero + 90s}, {stopped, zero + 91s}};
+  const std::vector<reported> late{
+      {pending(state::start_pending, 1, 2s), zero}, {running, zero + 3s}, {stopping, zero + 4s}, {stopped, zero + 5s}};
+  const std::vector<reported> good{{pending(state::start_pending, 1, 2s), zero},
+                                   {running, zero + 1s},
+                                   {stopping, zero + 90s},
+                                   {stopped, zero + 91s}};
 
   REQUIRE(judge(late).size() == 1);
   CHECK(judge(late)[0] == "start pending: silent for longer than its wait hint: the SCM takes it for hung");
@@ -120,17 +134,17 @@ TEST_CASE("the simulated SCM stops what still runs when it goes") {
 
 TEST_CASE("the simulated SCM stops a service that is still starting when it goes") {
   bool cancelled = false;
-  std::atomic<bool> starting{false};
+  std::atomic<bool> begun{false};
   auto app = [&](winsvc::service& svc) {
     svc.on_start([&](winsvc::start_context& start) {
-      starting = true;
+      begun = true;
       cancelled = start.stop().wait_for(5s);
     });
   };
   {
     winsvc::testing::simulated_scm scm;
     scm.begin(app);
-    while (!starting) std::this_thread::yield();
+    while (!begun) std::this_thread::yield();
   }
   CHECK(cancelled);
 }

@@ -14,7 +14,8 @@ TEST_CASE("a token is one or more tchar (RFC 9110 §5.6.2)") {
 }
 
 TEST_CASE("an authority is a host and perhaps a port (RFC 9110 §7.2)") {
-  for (const char* good : {"h", "a.b-c_d~e", "1.2.3.4:5", "[::1]", "[::1]:80", "h:", "h:0", "h:65535", "%41", "a;b=c"}) {
+  for (const char* good :
+       {"h", "a.b-c_d~e", "1.2.3.4:5", "[::1]", "[::1]:80", "h:", "h:0", "h:65535", "%41", "a;b=c"}) {
     CAPTURE(good);
     CHECK(is_authority(good));
   }

@@ -82,8 +82,8 @@ inline utc_fields to_utc(clock::wall_point when) noexcept {
 inline std::string iso_time(clock::wall_point when) {
   const utc_fields f = to_utc(when);
   char out[64];
-  std::snprintf(out, sizeof out, "%04lld-%02u-%02uT%02u:%02u:%02u.%03uZ", static_cast<long long>(f.year), f.month, f.day,
-                f.hour, f.minute, f.second, f.millisecond);
+  std::snprintf(out, sizeof out, "%04lld-%02u-%02uT%02u:%02u:%02u.%03uZ", static_cast<long long>(f.year), f.month,
+                f.day, f.hour, f.minute, f.second, f.millisecond);
   return out;
 }
 

@@ -2,9 +2,9 @@
 //
 //   svc.log().info("store opened, 12 users");
 //
-// The text is written as it is; format it with what you like. A sink never throws and never stops the caller: a log that
-// cannot be written must not end a service that can serve. What is logged before the first sink is there (in App, say)
-// is kept and handed to it, up to 100 lines.
+// The text is written as it is; format it with what you like. A sink never throws and never stops the caller: a log
+// that cannot be written must not end a service that can serve. What is logged before the first sink is there (in App,
+// say) is kept and handed to it, up to 100 lines.
 #pragma once
 
 #include <atomic>
@@ -33,8 +33,8 @@ struct log_entry {
   log_level level = log_level::info;
   std::string text;
 
-  /// `2026-01-31T08:05:09.250Z INFO  text`, without a line end. Line breaks in the text are indented, so that every line
-  /// that starts with a digit starts an entry.
+  /// `2026-01-31T08:05:09.250Z INFO  text`, without a line end. Line breaks in the text are indented, so that every
+  /// line that starts with a digit starts an entry.
   [[nodiscard]] std::string line() const;
 };
 

@@ -1,5 +1,5 @@
-// `debug`: the service in a terminal. The same runtime in the same order as under the SCM; a stop is a Ctrl-C, the log is
-// the screen, and what was answered is shown.
+// `debug`: the service in a terminal. The same runtime in the same order as under the SCM; a stop is a Ctrl-C, the log
+// is the screen, and what was answered is shown.
 #pragma once
 
 #include <cstdlib>
@@ -37,7 +37,8 @@ class console_log final : public log_sink {
   return out;
 }
 
-/// Serves until Ctrl-C, and drains; `app` is the app's object, which ends before this returns. The exit code of the process.
+/// Serves until Ctrl-C, and drains; `app` is the app's object, which ends before this returns. The exit code of the
+/// process.
 inline int run_in_console(blueprint& plan, std::shared_ptr<void> app, const model::listen_options& listen) {
   plan.log.add_sink(std::make_shared<console_log>());
   os::write_err(routes_text(plan.router.routes()));

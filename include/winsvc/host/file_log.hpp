@@ -1,4 +1,5 @@
-// The log file: appended to, rotated by size, so many kept. `hello.log` is the newest, then `hello.1.log`, `hello.2.log`.
+// The log file: appended to, rotated by size, so many kept. `hello.log` is the newest, then `hello.1.log`,
+// `hello.2.log`.
 //
 // Trouble with the file never reaches the service: a write that fails is tried again on a file opened anew, once, and
 // dropped then.

@@ -1,5 +1,5 @@
-// The verbs that manage the service: install, remove, start, stop, restart, status. Each is a short program over the seam
-// in os/service_manager.hpp that asks for the least rights it needs; nothing here knows Windows.
+// The verbs that manage the service: install, remove, start, stop, restart, status. Each is a short program over the
+// seam in os/service_manager.hpp that asks for the least rights it needs; nothing here knows Windows.
 //
 // A verb that finds the work done already (stopped, gone, running) has succeeded.
 #pragma once
@@ -59,15 +59,18 @@ class manager {
   [[nodiscard]] failure<error> failed(std::string doing, std::uint32_t code) const {
     return {model::explained(code, std::move(doing), spec_.name, os::system_words(code))};
   }
-  result<os::service_handle> open(const std::string& doing, std::uint32_t rights, std::uint32_t manager_rights = os::access::manager_connect);
+  result<os::service_handle> open(const std::string& doing, std::uint32_t rights,
+                                  std::uint32_t manager_rights = os::access::manager_connect);
   result<os::service_handle> open_manager(const std::string& doing, std::uint32_t rights);
   result<void> create(const model::command& asked);
   result<void> change(const model::command& asked, os::service_handle service);
-  result<void> finish_install(raw_handle service, const os::service_settings& settings, const std::optional<std::string>& description);
+  result<void> finish_install(raw_handle service, const os::service_settings& settings,
+                              const std::optional<std::string>& description);
   result<void> stop_and_wait(raw_handle service, std::chrono::milliseconds limit, bool wait, const std::string& doing);
   result<void> wait_until_gone(std::chrono::milliseconds limit);
   [[nodiscard]] result<void> check_ours(const std::string& doing, const os::service_config& found) const;
-  [[nodiscard]] error failed_start(const model::service_status& status, const std::optional<model::service_state>& before) const;
+  [[nodiscard]] error failed_start(const model::service_status& status,
+                                   const std::optional<model::service_state>& before) const;
   void say(const std::string& line) const {
     if (around_.say) around_.say(line);
   }
@@ -102,7 +105,8 @@ inline result<os::service_handle> manager::open_manager(const std::string& doing
   return os::service_handle(around_.scm, *handle);
 }
 
-inline result<os::service_handle> manager::open(const std::string& doing, std::uint32_t rights, std::uint32_t manager_rights) {
+inline result<os::service_handle> manager::open(const std::string& doing, std::uint32_t rights,
+                                                std::uint32_t manager_rights) {
   const auto scm = open_manager(doing, manager_rights);
   if (!scm) return failure{scm.error()};
   const auto handle = around_.scm.open_service(scm->get(), spec_.name, rights);
@@ -127,11 +131,14 @@ inline result<void> manager::create(const model::command& asked) {
   settings.startup = asked.startup ? asked.startup : spec_.startup.value_or(startup::automatic);
   settings.display_name = asked.display_name ? asked.display_name : spec_.display_name.value_or(spec_.name);
   settings.binary = model::image_path(around_.executable, asked.listen);
-  const auto created = around_.scm.create_service(scm->get(), spec_.name, os::access::change_config | os::access::remove, settings);
+  const auto created =
+      around_.scm.create_service(scm->get(), spec_.name, os::access::change_config | os::access::remove, settings);
   if (!created) return failed("install", created.error());
 
   const os::service_handle service(around_.scm, *created);
-  if (auto finished = finish_install(service.get(), settings, asked.description ? asked.description : spec_.description); !finished) {
+  if (auto finished =
+          finish_install(service.get(), settings, asked.description ? asked.description : spec_.description);
+      !finished) {
     static_cast<void>(around_.scm.delete_service(service.get()));  // a half-installed service is worse than none
     static_cast<void>(around_.scm.remove_event_source(spec_.name));
     return finished;
@@ -149,8 +156,12 @@ inline result<void> manager::change(const model::command& asked, os::service_han
   settings.startup = asked.startup ? asked.startup : spec_.startup;
   settings.display_name = asked.display_name ? asked.display_name : spec_.display_name;
   settings.binary = model::image_path(around_.executable, asked.listen.over(listen_options_in(before->binary)));
-  if (auto changed = around_.scm.change_config(service.get(), settings); !changed) return failed("install", changed.error());
-  if (auto finished = finish_install(service.get(), settings, asked.description ? asked.description : spec_.description); !finished) return finished;
+  if (auto changed = around_.scm.change_config(service.get(), settings); !changed)
+    return failed("install", changed.error());
+  if (auto finished =
+          finish_install(service.get(), settings, asked.description ? asked.description : spec_.description);
+      !finished)
+    return finished;
   say("'" + spec_.name + "' was installed already and is updated: " + *settings.binary);
   if (before->binary != *settings.binary) say("  it was: " + before->binary);
   return {};
@@ -162,24 +173,27 @@ inline result<void> manager::check_ours(const std::string& doing, const os::serv
   const auto words = split_command_line(found.binary);
   const bool has_word = words.size() > 1 && words[1] == model::run_service_word;
   if (has_word || (!words.empty() && text::equal_nocase(words[0], around_.executable))) return {};
-  return failure{error{model::code::service_exists, doing, spec_.name, "another program's service has that name: " + found.binary,
-                       "give the app another name"}};
+  return failure{error{model::code::service_exists, doing, spec_.name,
+                       "another program's service has that name: " + found.binary, "give the app another name"}};
 }
 
 /// What creation and update have in common.
 inline result<void> manager::finish_install(raw_handle service, const os::service_settings& settings,
                                             const std::optional<std::string>& description) {
   if (description) {
-    if (auto done = around_.scm.change_description(service, *description); !done) return failed("describe", done.error());
+    if (auto done = around_.scm.change_description(service, *description); !done)
+      return failed("describe", done.error());
   }
   if (settings.startup && (*settings.startup == startup::delayed || *settings.startup == startup::automatic)) {
     const bool delayed = *settings.startup == startup::delayed;
     // Refused by systems that do not know the level (120, 124): an ordinary automatic start is what is left.
     if (auto done = around_.scm.change_delayed_start(service, delayed); !done && delayed) {
-      say("warning: a delayed start is not supported here (" + std::to_string(done.error()) + "); the service starts without delay");
+      say("warning: a delayed start is not supported here (" + std::to_string(done.error()) +
+          "); the service starts without delay");
     }
   }
-  if (auto done = around_.scm.add_event_source(spec_.name); !done) return failed("register the event source", done.error());
+  if (auto done = around_.scm.add_event_source(spec_.name); !done)
+    return failed("register the event source", done.error());
   return {};
 }
 
@@ -188,14 +202,16 @@ inline result<void> manager::finish_install(raw_handle service, const os::servic
 inline result<void> manager::remove(std::chrono::milliseconds limit) {
   bool was_there = false;
   {
-    const auto service = open("remove", os::access::query_config | os::access::query_status | os::access::stop | os::access::remove);
+    const auto service =
+        open("remove", os::access::query_config | os::access::query_status | os::access::stop | os::access::remove);
     if (service) {
       was_there = true;
       const auto config = around_.scm.query_config(service->get());
       if (!config) return failed("remove", config.error());
       if (auto mine = check_ours("remove", *config); !mine) return mine;
       if (auto stopped = stop_and_wait(service->get(), limit, true, "remove"); !stopped) return stopped;
-      if (auto deleted = around_.scm.delete_service(service->get()); !deleted && deleted.error() != model::code::service_marked_for_delete) {
+      if (auto deleted = around_.scm.delete_service(service->get());
+          !deleted && deleted.error() != model::code::service_marked_for_delete) {
         return failed("remove", deleted.error());
       }
     } else if (service.error().code == model::code::service_marked_for_delete) {
@@ -207,7 +223,8 @@ inline result<void> manager::remove(std::chrono::milliseconds limit) {
   if (was_there) {
     if (auto gone = wait_until_gone(limit); !gone) return gone;
   }
-  if (auto removed = around_.scm.remove_event_source(spec_.name); !removed) return failed("remove the event source of", removed.error());
+  if (auto removed = around_.scm.remove_event_source(spec_.name); !removed)
+    return failed("remove the event source of", removed.error());
   say(was_there ? "removed '" + spec_.name + "'" : "'" + spec_.name + "' is not installed");
   return {};
 }
@@ -245,7 +262,8 @@ inline result<void> manager::start(std::chrono::milliseconds limit, bool wait) {
   }
   if (!wait) return {};
 
-  const auto settled = wait_until_settled(around_.scm, service->get(), around_.time, {model::state::running}, limit, "start", spec_.name);
+  const auto settled = wait_until_settled(around_.scm, service->get(), around_.time, {model::state::running}, limit,
+                                          "start", spec_.name);
   if (!settled) return failure{settled.error()};
   if (settled->status.current != model::state::running) return failure{failed_start(settled->status, before)};
   const auto left = around_.state();
@@ -255,7 +273,8 @@ inline result<void> manager::start(std::chrono::milliseconds limit, bool wait) {
 
 /// The service's own sentence where it left one: "the port is taken by pid 7" helps, "10048" alone does not.
 /// `before`: what lay there before this start, which is no news of it.
-inline error manager::failed_start(const model::service_status& status, const std::optional<model::service_state>& before) const {
+inline error manager::failed_start(const model::service_status& status,
+                                   const std::optional<model::service_state>& before) const {
   const std::uint32_t code = status.exit.failed() ? status.exit.code() : model::code::service_request_timeout;
   error why = model::explained(code, "start", spec_.name, os::system_words(code));
   if (const auto left = around_.state(); left && !left->failure.empty() && (!before || left->pid != before->pid)) {
@@ -281,16 +300,19 @@ inline result<void> manager::stop(std::chrono::milliseconds limit, bool wait) {
   return {};
 }
 
-inline result<void> manager::stop_and_wait(raw_handle service, std::chrono::milliseconds limit, bool wait, const std::string& doing) {
+inline result<void> manager::stop_and_wait(raw_handle service, std::chrono::milliseconds limit, bool wait,
+                                           const std::string& doing) {
   const auto until = around_.time.now() + limit;
   for (;;) {
     const auto asked = around_.scm.control_service(service, static_cast<std::uint32_t>(model::control::stop));
     if (asked) break;
     if (asked.error() == model::code::service_not_active) return {};
     const auto now = around_.scm.query_status(service);
-    // Windows says 1061 of a service between two states, Wine 1052, which is also what one says that never takes a stop.
-    const bool between = asked.error() == model::code::service_cannot_accept_control ||
-                         (asked.error() == model::code::invalid_service_control && now && model::is_pending(now->status.current));
+    // Windows says 1061 of a service between two states, Wine 1052, which is also what one says that never takes a
+    // stop.
+    const bool between =
+        asked.error() == model::code::service_cannot_accept_control ||
+        (asked.error() == model::code::invalid_service_control && now && model::is_pending(now->status.current));
     if (!between) return failed(doing, asked.error());
 
     // It is starting, or stopping already. Let it get there; a start is then asked again.

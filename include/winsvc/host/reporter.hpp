@@ -17,7 +17,8 @@ namespace host {
 class reporter {
  public:
   /// `publish` is called under the lock, from any thread; it must not call back.
-  explicit reporter(std::function<void(const model::service_status&)> publish) : life_({}), publish_(std::move(publish)) {}
+  explicit reporter(std::function<void(const model::service_status&)> publish)
+      : life_({}), publish_(std::move(publish)) {}
 
   /// Makes the move and publishes it; false where it is not legal from here, and nothing was published.
   bool apply(model::step what, std::chrono::milliseconds wait_hint = {}, model::exit_status exit = {}) {

@@ -2,8 +2,8 @@
 //
 //   int main(int argc, char** argv) { return winsvc::run<App>(argc, argv); }
 //
-// Words are parsed before anything else, so that no verb waits for a dispatcher that is not there, and `run-service` goes
-// to the dispatcher at once. The exit code: 0, 2 for a usage error, otherwise the system's code.
+// Words are parsed before anything else, so that no verb waits for a dispatcher that is not there, and `run-service`
+// goes to the dispatcher at once. The exit code: 0, 2 for a usage error, otherwise the system's code.
 #pragma once
 
 #include <memory>
@@ -24,7 +24,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// Prints an error as `program: sentence` and gives the exit code for it: the system's; 2 for a usage error, which has none.
+/// Prints an error as `program: sentence` and gives the exit code for it: the system's; 2 for a usage error, which has
+/// none.
 inline int complain(const std::string& program, const error& why) {
   os::write_err(program + ": " + why.sentence() + '\n');
   return why.code == 0 ? model::exits::usage : os::exit_code(why.code);
@@ -51,7 +52,9 @@ inline int manage(const std::string& program, const blueprint& plan, const model
   };
   manager m(plan.spec, {scm, clock::system(), say, state, os::executable_path()});
 
-  const auto code_of = [&](const result<void>& done) { return done ? model::exits::ok : complain(program, done.error()); };
+  const auto code_of = [&](const result<void>& done) {
+    return done ? model::exits::ok : complain(program, done.error());
+  };
   switch (asked.verb) {
     case model::verb::install: return code_of(m.install(asked));
     case model::verb::remove: return code_of(m.remove(asked.wait));
@@ -89,7 +92,8 @@ inline int run(const app_factory& app, const std::vector<std::string>& words) {
   // A service that was registered by hand, without the word, has neither a word nor anybody to show the help to.
   if (asked->bare && !os::has_standard_output()) return run_service(app, {});
 
-  if (asked->verb == model::verb::debug) os::change_directory(os::folder_of(executable));  // as the service does, before App
+  if (asked->verb == model::verb::debug)
+    os::change_directory(os::folder_of(executable));  // as the service does, before App
 
   blueprint plan;
   plan.spec.name = program;
@@ -109,12 +113,14 @@ inline int run(const app_factory& app, const std::vector<std::string>& words) {
 
   switch (asked->verb) {
     case model::verb::help: {
-      const std::string about = plan.spec.display_name.value_or(plan.spec.name) + (plan.spec.description ? ": " + *plan.spec.description : "");
+      const std::string about = plan.spec.display_name.value_or(plan.spec.name) +
+                                (plan.spec.description ? ": " + *plan.spec.description : "");
       os::write_out(asked->topic ? model::help_text(program, *asked->topic) : model::help_text(program, about));
       return model::exits::ok;
     }
     case model::verb::version:
-      os::write_out(plan.spec.name + ' ' + (plan.version.empty() ? "(no version)" : plan.version) + ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " CPPHTTPLIB_VERSION "\n");
+      os::write_out(plan.spec.name + ' ' + (plan.version.empty() ? "(no version)" : plan.version) +
+                    ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " CPPHTTPLIB_VERSION "\n");
       return model::exits::ok;
     case model::verb::routes:
       os::write_out(asked->json ? routes_json(plan.router.routes()) : routes_text(plan.router.routes()));

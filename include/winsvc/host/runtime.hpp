@@ -1,5 +1,5 @@
-// The one order of start, serve, drain and stop, the same in a terminal and under the SCM. A host gives it a reporter, a
-// way to ask for a stop, and a thread; what differs between hosts is only where a stop comes from.
+// The one order of start, serve, drain and stop, the same in a terminal and under the SCM. A host gives it a reporter,
+// a way to ask for a stop, and a thread; what differs between hosts is only where a stop comes from.
 //
 //   START_PENDING → start hooks → bind → RUNNING → accept, workers
 //   STOP_PENDING → /readyz 503 → listener closed → requests answered → workers joined → stop hooks in reverse → done
@@ -63,8 +63,8 @@ class runtime {
   /// Runs until a stop is requested or something fails. Call once.
   run_result run();
 
-  /// From any thread, any number of times; the first counts. STOP_PENDING is published before anything is signalled, and
-  /// nothing is written or waited for: it may be the control handler's thread.
+  /// From any thread, any number of times; the first counts. STOP_PENDING is published before anything is signalled,
+  /// and nothing is written or waited for: it may be the control handler's thread.
   /// `limit`: how long requests in flight may take; default the app's stop_limit.
   void request_stop(std::string_view why, std::optional<std::chrono::milliseconds> limit = {});
 
@@ -155,7 +155,11 @@ inline void runtime::start_guarded() {
   } catch (const std::exception& e) {  // no memory, no thread to be had
     fail({model::code::exception_in_service, "start", plan_.spec.name, e.what(), {}});
   } catch (...) {
-    fail({model::code::exception_in_service, "start", plan_.spec.name, "something that is no std::exception was thrown", {}});
+    fail({model::code::exception_in_service,
+          "start",
+          plan_.spec.name,
+          "something that is no std::exception was thrown",
+          {}});
   }
 }
 
@@ -166,13 +170,16 @@ inline bool runtime::start() {
   if (!run_start_hooks() || stop_.token().stop_requested()) return false;
 
   engine_ = std::make_unique<http::engine>(plan_.router, plan_.limits, plan_.log);
-  if (auto bound = engine_->bind(settings_.listen.host.value_or(plan_.host), settings_.listen.port.value_or(plan_.port)); !bound) {
+  if (auto bound =
+          engine_->bind(settings_.listen.host.value_or(plan_.host), settings_.listen.port.value_or(plan_.port));
+      !bound) {
     fail(bound.error());
     return false;
   }
   if (settings_.on_answered) engine_->on_answered(settings_.on_answered);
   const os::endpoint address = engine_->address();
-  if (settings_.on_listening) settings_.on_listening(address);  // before RUNNING: who waited for that may ask where at once
+  if (settings_.on_listening)
+    settings_.on_listening(address);  // before RUNNING: who waited for that may ask where at once
 
   ready_.store(true);
   if (!report_.apply(model::step::ready)) return false;  // a stop came between: STOP_PENDING was published
@@ -198,7 +205,11 @@ inline bool runtime::run_start_hooks() {
     if (hook.stop) undos_.emplace_back(hook.stop, hook.where);
     if (!hook.start) continue;
     const auto threw = [&](const std::string& what) {
-      fail({model::code::exception_in_service, "start", plan_.spec.name, "on_start at " + hook.where.text() + " threw: " + what, {}});
+      fail({model::code::exception_in_service,
+            "start",
+            plan_.spec.name,
+            "on_start at " + hook.where.text() + " threw: " + what,
+            {}});
       return false;
     };
     try {
@@ -253,11 +264,13 @@ inline void runtime::drain() {
   const auto until = std::chrono::steady_clock::now() + limit;
   const auto drained = engine_->drain(limit, progress);
   if (drained.answered != 0 || drained.cut != 0) {
-    plan_.log.info("drained: " + std::to_string(drained.answered) + " answered, " + std::to_string(drained.cut) + " cut");
+    plan_.log.info("drained: " + std::to_string(drained.answered) + " answered, " + std::to_string(drained.cut) +
+                   " cut");
   }
   if (drained.stuck != 0) {
     stuck_ = true;
-    plan_.log.error(std::to_string(drained.stuck) + " request handler(s) did not return within " + duration_text(limit));
+    plan_.log.error(std::to_string(drained.stuck) + " request handler(s) did not return within " +
+                    duration_text(limit));
   }
 
   const auto one_second_more = (std::max)(until, std::chrono::steady_clock::now() + std::chrono::seconds(1));

@@ -1,4 +1,5 @@
-// What App receives: the description of a service. App says what there is; nothing happens until a verb makes it happen.
+// What App receives: the description of a service. App says what there is; nothing happens until a verb makes it
+// happen.
 //
 //   void App(winsvc::service& svc) {
 //     svc.name("hello").display_name("Hello service").listen("127.0.0.1", 5001);
@@ -36,8 +37,8 @@ inline namespace WINSVC_ABI {
 /// What a start hook is given. Used on the thread that runs the hook.
 class start_context {
  public:
-  /// "opening store", 2 of 5: goes to the log, and tells the SCM that the start is alive. Windows takes a start for hung
-  /// after 30 s without one, so call it when something has been achieved, and only then.
+  /// "opening store", 2 of 5: goes to the log, and tells the SCM that the start is alive. Windows takes a start for
+  /// hung after 30 s without one, so call it when something has been achieved, and only then.
   void progress(std::string_view what, unsigned step = 0, unsigned of = 0) const { progress_(what, step, of); }
   /// A stop was asked for meanwhile: return soon, the service will not run.
   [[nodiscard]] bool stop_requested() const { return stop_.stop_requested(); }
@@ -105,7 +106,8 @@ std::function<undo(start_context&)> start_hook(F f) {
       else return static_cast<void>(context), f();
     };
     using returned = decltype(call());
-    static_assert(is_undo_or_void<returned>, "winsvc: an on_start hook returns nothing, or a callable that undoes it at stop");
+    static_assert(is_undo_or_void<returned>,
+                  "winsvc: an on_start hook returns nothing, or a callable that undoes it at stop");
     if constexpr (std::is_void_v<returned>) {
       call();
       return {};
@@ -184,32 +186,34 @@ class service {
 
   // -- lifecycle: all on the service's main thread, none of them at the same time --
 
-  /// Before the port is bound, in the order of registration. `f()` or `f(start_context&)`; what it returns, if anything, is
-  /// called at stop, in reverse order. An exception fails the start with its text.
+  /// Before the port is bound, in the order of registration. `f()` or `f(start_context&)`; what it returns, if
+  /// anything, is called at stop, in reverse order. An exception fails the start with its text.
   template <class F>
   service& on_start(F f, source where = source::here()) {
     add_hook("on_start", {host::start_hook(std::move(f)), {}, where});
     return *this;
   }
-  /// After the last request was answered, in reverse order of registration, among what on_start hooks returned; only when
-  /// all hooks registered before it have started. An exception is logged, and the other hooks still run. Not run when a
-  /// handler or worker did not return in time, because it may still use what the hook would close.
+  /// After the last request was answered, in reverse order of registration, among what on_start hooks returned; only
+  /// when all hooks registered before it have started. An exception is logged, and the other hooks still run. Not run
+  /// when a handler or worker did not return in time, because it may still use what the hook would close.
   template <class F>
   service& on_stop(F f, source where = source::here()) {
     static_assert(std::is_invocable_v<F&>, "winsvc: on_stop takes a callable without arguments");
     add_hook("on_stop", {{}, std::move(f), where});
     return *this;
   }
-  /// How long a stop waits for requests in flight, up to a day. Default: 20 s; 4 s when the machine shuts down, which waits no longer.
+  /// How long a stop waits for requests in flight, up to a day. Default: 20 s; 4 s when the machine shuts down, which
+  /// waits no longer.
   service& stop_limit(std::chrono::milliseconds limit);
 
-  /// A thread of its own from RUNNING to the end of the drain: owned, and joined before the stop hooks run. An exception
-  /// that escapes it stops the service as failed, with its text.
+  /// A thread of its own from RUNNING to the end of the drain: owned, and joined before the stop hooks run. An
+  /// exception that escapes it stops the service as failed, with its text.
   service& worker(std::string name, std::function<void(stop_token)> body, source where = source::here());
 
   // -- health --
 
-  /// Is the service ready for work? Asked, on a request's thread, whenever `/readyz` is; false or an exception makes it 503.
+  /// Is the service ready for work? Asked, on a request's thread, whenever `/readyz` is; false or an exception makes
+  /// it 503.
   service& ready(std::string name, std::function<bool()> check);
   /// Where liveness and readiness are asked. Default: /livez, /readyz; empty switches one off.
   service& health_paths(std::string live, std::string ready, source where = source::here());
@@ -227,7 +231,8 @@ class service {
 
 inline void service::check_open(std::string_view what) const {
   if (plan_.frozen) {
-    throw setup_error(std::string(what) + ": the service has started; describe it in the app, not in a handler or hook");
+    throw setup_error(std::string(what) +
+                      ": the service has started; describe it in the app, not in a handler or hook");
   }
 }
 
@@ -272,7 +277,9 @@ inline service& service::stop_limit(std::chrono::milliseconds limit) {
 inline service& service::worker(std::string name, std::function<void(stop_token)> body, source where) {
   check_open("worker");
   for (const auto& w : plan_.workers) {
-    if (w.name == name) throw setup_error("worker '" + name + "' (" + where.text() + "): there is one of that name; the log could not tell them apart");
+    if (w.name == name)
+      throw setup_error("worker '" + name + "' (" + where.text() +
+                        "): there is one of that name; the log could not tell them apart");
   }
   plan_.workers.push_back({std::move(name), std::move(body)});
   return *this;
@@ -286,7 +293,8 @@ inline service& service::health_paths(std::string live, std::string ready, sourc
   check_open("health_paths");
   for (const auto& path : {live, ready}) {
     if (!path.empty() && !route::parse_pattern(path).names.empty()) {
-      throw setup_error("health path " + path + " (" + where.text() + "): it has a parameter, which nothing would read");
+      throw setup_error("health path " + path + " (" + where.text() +
+                        "): it has a parameter, which nothing would read");
     }
   }
   plan_.live_path = std::move(live);

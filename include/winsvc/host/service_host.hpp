@@ -32,7 +32,8 @@ namespace host {
 struct service_surroundings {
   os::dispatcher& dispatcher;
   std::function<os::sys_result<std::string>(const std::string& service_name)> data_folder = os::data_folder;
-  std::function<void(const std::string& source, os::event_level, std::uint32_t id, std::string_view)> report_event = os::report_event;
+  std::function<void(const std::string& source, os::event_level, std::uint32_t id, std::string_view)> report_event =
+      os::report_event;
   std::function<void(int code)> end_process = [](int code) { std::_Exit(code); };
 };
 
@@ -41,8 +42,8 @@ class service_host {
   service_host(app_factory app, model::listen_options listen, service_surroundings around)
       : app_(std::move(app)), listen_(std::move(listen)), around_(std::move(around)) {}
 
-  /// Blocks until the service has stopped. The exit code of the process: the service's own, or the dispatcher's code when
-  /// this process was not started by the SCM (1063).
+  /// Blocks until the service has stopped. The exit code of the process: the service's own, or the dispatcher's code
+  /// when this process was not started by the SCM (1063).
   int run();
 
  private:
@@ -51,7 +52,9 @@ class service_host {
   void open_log(logger& log);
   void leave_state(const std::string& url, const std::string& failure);
   std::uint32_t control(std::uint32_t what);
-  void event(os::event_level level, std::uint32_t id, std::string_view text) { around_.report_event(name_, level, id, text); }
+  void event(os::event_level level, std::uint32_t id, std::string_view text) {
+    around_.report_event(name_, level, id, text);
+  }
 
   app_factory app_;
   model::listen_options listen_;
@@ -79,13 +82,15 @@ inline int service_host::run() {
   if (code != 0) return os::exit_code(code);
   left.token().wait();
   const int exit = os::exit_code(ended_.exit.code());
-  if (ended_.stuck) around_.end_process(exit);  // a thread still runs user code; destructors would pull the floor from under it
+  if (ended_.stuck)
+    around_.end_process(exit);  // a thread still runs user code; destructors would pull the floor from under it
   return exit;
 }
 
 inline void service_host::service_main(const std::vector<std::string>& arguments) {
   name_ = arguments.empty() ? std::string() : arguments[0];
-  const auto refused = around_.dispatcher.register_handler(name_, [this](std::uint32_t what, std::uint32_t) { return control(what); });
+  const auto refused =
+      around_.dispatcher.register_handler(name_, [this](std::uint32_t what, std::uint32_t) { return control(what); });
   if (refused != 0) {  // without a handler no status can be reported: the event log is all there is, and then the end
     event(os::event_level::error, os::event_id::failed,
           model::explained(refused, "register the control handler of", name_, os::system_words(refused)).sentence());
@@ -99,7 +104,8 @@ inline void service_host::service_main(const std::vector<std::string>& arguments
   } catch (const std::exception& e) {
     ended_.why = error{model::code::exception_in_service, "run", name_, e.what(), {}};
   } catch (...) {
-    ended_.why = error{model::code::exception_in_service, "run", name_, "something that is no std::exception was thrown", {}};
+    ended_.why =
+        error{model::code::exception_in_service, "run", name_, "something that is no std::exception was thrown", {}};
   }
   if (ended_.why) {
     ended_.exit = model::failure_status(ended_.why->code);
@@ -108,7 +114,8 @@ inline void service_host::service_main(const std::vector<std::string>& arguments
     event(os::event_level::information, os::event_id::stopped, name_ + " stopped");
   }
   leave_state({}, ended_.why ? ended_.why->sentence() : std::string());
-  // The process may end before this returns. From RUNNING, where only an exception leads here, STOPPED is two steps away.
+  // The process may end before this returns. From RUNNING, where only an exception leads here, STOPPED is two steps
+  // away.
   if (!report_.apply(model::step::finished, {}, ended_.exit)) {
     report_.apply(model::step::stop, runtime::start_hint);
     report_.apply(model::step::finished, {}, ended_.exit);

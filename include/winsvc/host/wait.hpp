@@ -1,8 +1,8 @@
-// Waiting until the SCM says that a service has got where it was sent: quick looks at first, then ever fewer, and an end
-// to patience when it makes no progress.
+// Waiting until the SCM says that a service has got where it was sent: quick looks at first, then ever fewer, and an
+// end to patience when it makes no progress.
 //
-// Source: "Starting a Service" in the Win32 documentation: poll at a tenth of the wait hint, at least 1 s, at most 10 s.
-// Most services need milliseconds, so here a pause is also no more than a tenth of what has been waited, or 100 ms.
+// Source: "Starting a Service" in the Win32 documentation: poll at a tenth of the wait hint, at least 1 s, at most 10
+// s. Most services need milliseconds, so here a pause is also no more than a tenth of what has been waited, or 100 ms.
 #pragma once
 
 #include <algorithm>
@@ -22,10 +22,11 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// Looks until the service is in one of the states `wanted`, of which `stopped` is always one. A stall of 30 s, or of the wait hint where
-/// that is longer, ends it before `limit` does: the SCM itself calls that hung.
+/// Looks until the service is in one of the states `wanted`, of which `stopped` is always one. A stall of 30 s, or of
+/// the wait hint where that is longer, ends it before `limit` does: the SCM itself calls that hung.
 [[nodiscard]] inline result<os::service_process> wait_until_settled(os::service_manager& scm,
-                                                                    os::service_manager::raw_handle service, clock& time,
+                                                                    os::service_manager::raw_handle service,
+                                                                    clock& time,
                                                                     std::initializer_list<model::state> wanted,
                                                                     std::chrono::milliseconds limit,
                                                                     const std::string& doing, const std::string& name) {

@@ -85,7 +85,8 @@ inline bool connection::read_head(wire::head_result& got) {
     if (!buffer_.rest().empty()) {
       got = wire::parse_head(buffer_.rest(), bounds_, &scanned);
       if (got.step != wire::head_result::more) return true;
-      if (until == (std::chrono::steady_clock::time_point::max)()) until = std::chrono::steady_clock::now() + bounds_.head_time;
+      if (until == (std::chrono::steady_clock::time_point::max)())
+        until = std::chrono::steady_clock::now() + bounds_.head_time;
     }
     char piece[8 * 1024];
     std::size_t bytes = 0;
@@ -94,7 +95,8 @@ inline bool connection::read_head(wire::head_result& got) {
       what = wire_.receive_idle(piece, sizeof piece, bytes, bounds_.idle_time);
       if (what == os::transfer::timed_out) return false;  // an idle connection just ends
     } else {
-      const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+      const auto limit =
+          std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
       // A drain does not wait for a head that is slow to come: it has a last moment, and is refused then.
       constexpr std::chrono::milliseconds last_moment{500};
       what = limit.count() <= 0 ? os::transfer::timed_out : wire_.receive_idle(piece, sizeof piece, bytes, limit);

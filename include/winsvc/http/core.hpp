@@ -1,5 +1,5 @@
-// cpp-httplib at work for one request: the subclass that reaches its parser and writer, and the hooks that put our router
-// in the place of its own.
+// cpp-httplib at work for one request: the subclass that reaches its parser and writer, and the hooks that put our
+// router in the place of its own.
 //
 // cpp-httplib parses, frames, compresses and writes; this decides what is called, and what an answer must and must not
 // carry. It uses what a subclass is offered (process_request, svr_sock_) and public hooks, and never calls listen() or
@@ -44,7 +44,8 @@ class core final : public httplib::Server {
   void call_handler(exchange& x, request& req, response& res);
   void before_write(exchange& x, const request& req, response& res);
 
-  /// The exchange that this thread is in. cpp-httplib's hooks are shared by all connections and have no other way to it.
+  /// The exchange that this thread is in. cpp-httplib's hooks are shared by all connections and have no other way to
+  /// it.
   static exchange*& current() noexcept {
     static thread_local exchange* one = nullptr;
     return one;
@@ -144,8 +145,8 @@ inline bool core::process(exchange& x, const os::endpoint& peer, const os::endpo
 inline void core::route(exchange& x, request& req, response& res) {
   x.ours = true;
   const auto reject = [&](int status, std::string_view detail) {
-    // A body that has arrived with its head is dropped, and the connection lives on. One that would have to be waited for
-    // is not worth it: the answer leaves now, and the connection ends.
+    // A body that has arrived with its head is dropped, and the connection lives on. One that would have to be waited
+    // for is not worth it: the answer leaves now, and the connection ends.
     if (!x.stream.body_here()) {
       x.closing = true;
       x.stream.refuse_body();
@@ -172,8 +173,8 @@ inline void core::call_handler(exchange& x, request& req, response& res) {
   x.pattern = route.path.text;
   const auto failed = [&](const std::string& what) {
     // The text is for the log: it may hold a path, a query, a password. The client gets the id to ask about.
-    log_.error("request " + x.id + ": " + std::string(x.head.method) + ' ' + std::string(x.head.path) + ": handler at " +
-               route.where.text() + " threw: " + what);
+    log_.error("request " + x.id + ": " + std::string(x.head.method) + ' ' + std::string(x.head.path) +
+               ": handler at " + route.where.text() + " threw: " + what);
     response blank;  // what the handler had begun goes with it, its content provider's clean-up included
     std::swap(res, blank);
     write_problem(res, 500, "the request failed; the log has the reason under this id", x.id);
@@ -225,8 +226,9 @@ inline std::string refusal(int status, std::string_view reason) {
   response res;
   write_problem(res, status, reason);
   return "HTTP/1.1 " + std::to_string(status) + ' ' + httplib::status_message(status) +
-         "\r\nDate: " + http_date(clock::system().wall()) + "\r\nContent-Type: application/problem+json\r\nContent-Length: " +
-         std::to_string(res.body.size()) + "\r\nConnection: close\r\n\r\n" + res.body;
+         "\r\nDate: " + http_date(clock::system().wall()) +
+         "\r\nContent-Type: application/problem+json\r\nContent-Length: " + std::to_string(res.body.size()) +
+         "\r\nConnection: close\r\n\r\n" + res.body;
 }
 
 }  // namespace http

@@ -103,7 +103,8 @@ inline engine::~engine() {
 inline result<void> engine::bind(const std::string& host, std::uint16_t port) {
   if (!stop_accepting_.is_open() || !drain_.is_open()) {
     const auto code = os::calls::last_error();
-    return failure{model::explained(code, "prepare to listen on", os::endpoint{host, port}.text(), os::system_words(code))};
+    return failure{
+        model::explained(code, "prepare to listen on", os::endpoint{host, port}.text(), os::system_words(code))};
   }
   auto listening = os::tcp_socket::listen(host, port);
   if (!listening) {
@@ -137,7 +138,8 @@ inline void engine::accept_loop() {
       // listener that gives up on the first fault is a service that is RUNNING and dead.
       if (got.error() != last_fault) {
         last_fault = got.error();
-        log_.warn("a connection could not be accepted: " + os::system_words(last_fault) + " (" + std::to_string(last_fault) + ")");
+        log_.warn("a connection could not be accepted: " + os::system_words(last_fault) + " (" +
+                  std::to_string(last_fault) + ")");
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }

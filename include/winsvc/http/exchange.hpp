@@ -1,9 +1,9 @@
 // One request and its answer on their way through cpp-httplib: the stream it reads the canonical head and the body from
 // and writes the answer to, and the few facts that the hooks around the handler share.
 //
-// The stream is where the wire's promises are kept: a body is framed by our own decoder and counted, it has a deadline as
-// a whole, and `100 Continue` leaves only when a handler wants the body (RFC 9110 §10.1.1). Head and body of an answer
-// leave in one send; a streamed one leaves as it comes.
+// The stream is where the wire's promises are kept: a body is framed by our own decoder and counted, it has a deadline
+// as a whole, and `100 Continue` leaves only when a handler wants the body (RFC 9110 §10.1.1). Head and body of an
+// answer leave in one send; a streamed one leaves as it comes.
 #pragma once
 
 #include <algorithm>
@@ -48,8 +48,14 @@ class exchange_stream final : public httplib::Stream {
   /// `buffer` begins with the body's first byte.
   exchange_stream(transport& wire, receive_buffer& buffer, const wire::head& head, std::string canonical,
                   const wire::limits& bounds)
-      : wire_(wire), buffer_(buffer), framing_(head.framing), left_(head.framing == wire::framing::length ? head.content_length : 0),
-        wants_continue_(head.expect_continue), canonical_(std::move(canonical)), bounds_(bounds), decoder_(bounds, bounds.body_bytes),
+      : wire_(wire),
+        buffer_(buffer),
+        framing_(head.framing),
+        left_(head.framing == wire::framing::length ? head.content_length : 0),
+        wants_continue_(head.expect_continue),
+        canonical_(std::move(canonical)),
+        bounds_(bounds),
+        decoder_(bounds, bounds.body_bytes),
         began_(std::chrono::steady_clock::now()) {
     if (framing_ == wire::framing::length && left_ == 0) framing_ = wire::framing::none;
   }
@@ -118,7 +124,8 @@ class exchange_stream final : public httplib::Stream {
     if (left_ == 0) return 0;
     if (!fill()) return -1;
     const auto have = buffer_.rest();
-    const auto count = (std::min)({room, have.size(), static_cast<std::size_t>((std::min)(left_, std::uint64_t{1} << 30))});
+    const auto count =
+        (std::min)({room, have.size(), static_cast<std::size_t>((std::min)(left_, std::uint64_t{1} << 30))});
     std::memcpy(into, have.data(), count);
     buffer_.consume(count);
     took_ += count;

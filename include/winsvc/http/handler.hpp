@@ -9,8 +9,8 @@
 // Returns: nothing (the response is as the handler left it), text, json, reply, std::optional<T> (empty is 404),
 // std::pair<int, T> (status and value).
 //
-// A path parameter that does not convert is 404: `/users/{id}` with an int has no `/users/bob`. A body that is not JSON is
-// 400, one that is not a T is 422 (RFC 9110, section 15.5.21).
+// A path parameter that does not convert is 404: `/users/{id}` with an int has no `/users/bob`. A body that is not
+// JSON is 400, one that is not a T is 422 (RFC 9110, section 15.5.21).
 #pragma once
 
 #include <charconv>
@@ -84,7 +84,8 @@ constexpr argument_kind kind_of() noexcept {
     return mutable_reference ? argument_kind::unsupported : argument_kind::body;
   } else if constexpr (std::is_same_v<plain, bool> || std::is_same_v<plain, char>) {
     return argument_kind::unsupported;
-  } else if constexpr (std::is_integral_v<plain> || std::is_same_v<plain, double> || std::is_same_v<plain, std::string>) {
+  } else if constexpr (std::is_integral_v<plain> || std::is_same_v<plain, double> ||
+                       std::is_same_v<plain, std::string>) {
     return mutable_reference ? argument_kind::unsupported : argument_kind::parameter;
   } else {
     return argument_kind::unsupported;
@@ -136,7 +137,8 @@ template <class T>
   } catch (const winsvc::json::exception& e) {
     std::string_view what = e.what();  // "[json.exception.type_error.302] type must be ..."
     const auto bracket = what.find("] ");
-    winsvc::abort(422, "the body does not have the expected shape: " + std::string(bracket == what.npos ? what : what.substr(bracket + 2)));
+    winsvc::abort(422, "the body does not have the expected shape: " +
+                           std::string(bracket == what.npos ? what : what.substr(bracket + 2)));
   }
 #else
   static_assert(sizeof(T) == 0, "winsvc: body<T> needs nlohmann's json: put <nlohmann/json.hpp> on the include path");
@@ -147,7 +149,8 @@ template <class T>
 template <class T, class = void>
 struct is_nlohmann : std::false_type {};
 template <class T>
-struct is_nlohmann<T, std::void_t<typename T::error_handler_t, decltype(std::declval<const T&>().dump())>> : std::true_type {};
+struct is_nlohmann<T, std::void_t<typename T::error_handler_t, decltype(std::declval<const T&>().dump())>>
+    : std::true_type {};
 
 /// A handler's answer into the response. A status that the handler set on the response itself stays.
 template <class R>
@@ -185,11 +188,13 @@ void write_result(response& res, std::pair<int, T>&& value) {
 
 template <class F, class R, class... Arguments>
 class bound_handler final : public handler {
-  static_assert(((kind_of<Arguments>() != argument_kind::unsupported) && ...),
-                "winsvc: a handler takes const request&, response&, path parameters (integers, double, std::string) and "
-                "body<T>, by value or const reference");
-  static_assert(in_order<Arguments...>(),
-                "winsvc: a handler takes its arguments in this order: const request&, response&, path parameters, body<T>");
+  static_assert(
+      ((kind_of<Arguments>() != argument_kind::unsupported) && ...),
+      "winsvc: a handler takes const request&, response&, path parameters (integers, double, std::string) and "
+      "body<T>, by value or const reference");
+  static_assert(
+      in_order<Arguments...>(),
+      "winsvc: a handler takes its arguments in this order: const request&, response&, path parameters, body<T>");
 
  public:
   explicit bound_handler(F f) : f_(std::move(f)) {}
@@ -208,8 +213,9 @@ class bound_handler final : public handler {
   using plain = std::remove_cv_t<std::remove_reference_t<A>>;
   /// What an argument is kept in between its conversion and the call.
   template <class A>
-  using held = std::conditional_t<kind_of<A>() == argument_kind::parameter, plain<A>,
-                                  std::conditional_t<kind_of<A>() == argument_kind::body, std::optional<plain<A>>, char>>;
+  using held =
+      std::conditional_t<kind_of<A>() == argument_kind::parameter, plain<A>,
+                         std::conditional_t<kind_of<A>() == argument_kind::body, std::optional<plain<A>>, char>>;
 
   template <std::size_t... I>
   void call(const invocation& with, std::index_sequence<I...>) const {
@@ -228,7 +234,8 @@ class bound_handler final : public handler {
     if constexpr (kind_of<A>() == argument_kind::parameter) {
       return next < with.values.size() && convert(with.values[next++], into);
     } else if constexpr (kind_of<A>() == argument_kind::body) {
-      into.emplace(plain<A>{body_from_json<std::remove_reference_t<decltype(*std::declval<plain<A>&>())>>(with.req.body)});
+      into.emplace(
+          plain<A>{body_from_json<std::remove_reference_t<decltype(*std::declval<plain<A>&>())>>(with.req.body)});
     }
     static_cast<void>(with), static_cast<void>(into), static_cast<void>(next);
     return true;
@@ -256,8 +263,9 @@ template <class F, class Member>
 struct from_member;
 template <class F, class C, class R, class... A>
 struct from_member<F, R (C::*)(A...)> {
-  static_assert(sizeof(C) == 0, "winsvc: a handler is called from many threads at once, so its call operator must be const "
-                                "(a lambda without `mutable`)");
+  static_assert(sizeof(C) == 0,
+                "winsvc: a handler is called from many threads at once, so its call operator must be const "
+                "(a lambda without `mutable`)");
 };
 template <class F, class C, class R, class... A>
 struct from_member<F, R (C::*)(A...) const> { using type = bound_handler<F, R, A...>; };
@@ -266,7 +274,8 @@ struct from_member<F, R (C::*)(A...) const noexcept> { using type = bound_handle
 
 template <class F, class = void>
 struct bind_handler {
-  static_assert(sizeof(F) == 0, "winsvc: a handler is a function or a lambda whose parameter types are written out (no `auto`)");
+  static_assert(sizeof(F) == 0,
+                "winsvc: a handler is a function or a lambda whose parameter types are written out (no `auto`)");
 };
 template <class F>
 struct bind_handler<F, std::void_t<decltype(&F::operator())>> : from_member<F, decltype(&F::operator())> {};

@@ -1,5 +1,5 @@
-// The door to cpp-httplib: the one file that includes it. `winsvc::request` and `winsvc::response` are its own types, so
-// there is nothing new to learn: https://github.com/yhirose/cpp-httplib documents them.
+// The door to cpp-httplib: the one file that includes it. `winsvc::request` and `winsvc::response` are its own types,
+// so there is nothing new to learn: https://github.com/yhirose/cpp-httplib documents them.
 //
 //   svc.get("/raw", [](const winsvc::request& req, winsvc::response& res) {
 //     res.set_content(req.get_param_value("q"), "text/plain");
@@ -35,7 +35,8 @@ using response = httplib::Response;  ///< status, headers, body, set_content(…
 
 namespace http {
 
-/// CPPHTTPLIB_VERSION_NUM as a number (0x002900 is 0.41.0). It is a string literal there, of no use to the preprocessor.
+/// CPPHTTPLIB_VERSION_NUM as a number (0x002900 is 0.41.0). It is a string literal there, of no use to the
+/// preprocessor.
 [[nodiscard]] constexpr unsigned httplib_version() noexcept {
   unsigned value = 0;
   for (const char c : std::string_view(CPPHTTPLIB_VERSION_NUM).substr(2)) {
@@ -43,7 +44,8 @@ namespace http {
   }
   return value;
 }
-static_assert(httplib_version() >= 0x002900, "winsvc needs cpp-httplib 0.41 or newer: put a newer httplib.h on the include path");
+static_assert(httplib_version() >= 0x002900,
+              "winsvc needs cpp-httplib 0.41 or newer: put a newer httplib.h on the include path");
 
 /// Before 0.44, header values were percent-decoded while parsed, so "%0d%0a" became a line end.
 inline constexpr bool httplib_decodes_headers = httplib_version() < 0x002C00;

@@ -1,4 +1,5 @@
-// What a handler may answer with, beyond plain text: a reply with status and headers, JSON, and a way out of the middle.
+// What a handler may answer with, beyond plain text: a reply with status and headers, JSON, and a way out of the
+// middle.
 //
 //   svc.post("/users", [] { return winsvc::reply::text("made", 201).header("Location", "/users/7"); });
 //   svc.get("/users/{id}", [](int id) -> winsvc::json { if (id < 0) winsvc::abort(400, "ids start at 0"); … });
@@ -67,7 +68,9 @@ class reply {
     headers_.emplace_back(std::move(name), std::move(value));
     return *this;
   }
-  reply&& header(std::string name, std::string value) && { return std::move(header(std::move(name), std::move(value))); }
+  reply&& header(std::string name, std::string value) && {
+    return std::move(header(std::move(name), std::move(value)));
+  }
   reply& status(int code) & {
     status_ = code;
     return *this;
@@ -108,7 +111,8 @@ namespace http {
 /// An error as application/problem+json (RFC 9457): title from the status, detail for the person.
 /// `id`: the request id that the log has, or empty.
 inline void write_problem(response& res, int status, std::string_view detail, std::string_view id = {}) {
-  std::string body = "{\"title\":" + text::json_quoted(httplib::status_message(status)) + ",\"status\":" + std::to_string(status);
+  std::string body =
+      "{\"title\":" + text::json_quoted(httplib::status_message(status)) + ",\"status\":" + std::to_string(status);
   if (!detail.empty()) body += ",\"detail\":" + text::json_quoted(detail);
   if (!id.empty()) body += ",\"request_id\":" + text::json_quoted(id);
   res.status = status;

@@ -63,9 +63,12 @@ inline bool router::has(std::string_view pattern) const noexcept {
 
 inline void router::add(route::method verb, std::string_view pattern, std::unique_ptr<handler> h, handler_shape shape,
                         source where) {
-  const auto what = [&] { return std::string(route::name(verb)) + " " + std::string(pattern) + " (" + where.text() + ")"; };
+  const auto what = [&] {
+    return std::string(route::name(verb)) + " " + std::string(pattern) + " (" + where.text() + ")";
+  };
   if (frozen_) {
-    throw setup_error("route " + what() + ": the service has started; register routes in the app, not in a handler or hook");
+    throw setup_error("route " + what() +
+                      ": the service has started; register routes in the app, not in a handler or hook");
   }
   std::size_t names = 0;
   try {
@@ -75,8 +78,8 @@ inline void router::add(route::method verb, std::string_view pattern, std::uniqu
   }
   const bool reads_them_itself = shape.parameters == 0 && shape.takes_request;
   if (names != shape.parameters && !reads_them_itself) {
-    throw setup_error("route " + what() + ": the pattern has " + std::to_string(names) + " parameter" + (names == 1 ? "" : "s") +
-                      ", the handler takes " + std::to_string(shape.parameters));
+    throw setup_error("route " + what() + ": the pattern has " + std::to_string(names) + " parameter" +
+                      (names == 1 ? "" : "s") + ", the handler takes " + std::to_string(shape.parameters));
   }
   table_.add(verb, pattern, handlers_.size(), where);
   handlers_.push_back({std::move(h), shape.takes_request});

@@ -1,5 +1,5 @@
-// What a connection reads from and writes to: a socket in production, memory in the test client. The bytes take the same
-// way through everything above.
+// What a connection reads from and writes to: a socket in production, memory in the test client. The bytes take the
+// same way through everything above.
 #pragma once
 
 #include <chrono>
@@ -24,10 +24,12 @@ class transport {
  public:
   virtual ~transport() = default;
   /// Waits for bytes up to `limit`; see os::tcp_socket::receive.
-  virtual os::transfer receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept = 0;
-  /// Waits for the first byte of a request, the only wait that a drain ends early: `timed_out` then too, unless bytes are
-  /// there already.
-  virtual os::transfer receive_idle(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept = 0;
+  virtual os::transfer receive(char* into, std::size_t room, std::size_t& got,
+                               std::chrono::milliseconds limit) noexcept = 0;
+  /// Waits for the first byte of a request, the only wait that a drain ends early: `timed_out` then too, unless bytes
+  /// are there already.
+  virtual os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
+                                    std::chrono::milliseconds limit) noexcept = 0;
   virtual os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept = 0;
   /// No more will be sent. After an answer, what the client still sends is taken for a moment, because closing over it
   /// makes Windows reset the connection, and the client never sees the answer (RFC 9112 §9.6). A client that has all it
@@ -42,10 +44,12 @@ class socket_transport final : public transport {
   /// `drain` wakes a wait for a new request; it is shared by all connections of an engine and outlives them.
   socket_transport(os::tcp_socket socket, os::waker& drain) noexcept : socket_(std::move(socket)), drain_(&drain) {}
 
-  os::transfer receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept override {
+  os::transfer receive(char* into, std::size_t room, std::size_t& got,
+                       std::chrono::milliseconds limit) noexcept override {
     return socket_.receive(into, room, got, limit);
   }
-  os::transfer receive_idle(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept override {
+  os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
+                            std::chrono::milliseconds limit) noexcept override {
     static_cast<void>(drain_->wait_for(socket_, limit));  // whatever ended the wait
     return socket_.receive(into, room, got, std::chrono::milliseconds(0));  // what has arrived is served, even so late
   }

@@ -51,7 +51,8 @@ inline failure<error> usage_error(std::string said, std::string hint) {
 }
 
 /// "did you mean 'x'?", or where to look.
-inline std::string suggestion(std::string_view word, const std::vector<std::string_view>& known, std::string otherwise) {
+inline std::string suggestion(std::string_view word, const std::vector<std::string_view>& known,
+                              std::string otherwise) {
   const auto best = text::nearest(word, known);
   return best.empty() ? otherwise : "did you mean '" + std::string(best) + "'?";
 }
@@ -170,12 +171,14 @@ inline result<command> parse_command(const std::vector<std::string>& words) {
     if (!o) return failure{o.error()};
     std::string_view value;
     if ((*o)->value.empty()) {
-      if (equals != std::string_view::npos) return usage_error(std::string((*o)->word) + " takes no value", "write it alone");
+      if (equals != std::string_view::npos)
+        return usage_error(std::string((*o)->word) + " takes no value", "write it alone");
     } else if (equals != std::string_view::npos) {
       value = word.substr(equals + 1);
     } else {
       if (i + 1 == words.size()) {
-        return usage_error(std::string((*o)->word) + " needs a value", "write " + std::string((*o)->word) + ' ' + std::string((*o)->value));
+        return usage_error(std::string((*o)->word) + " needs a value",
+                           "write " + std::string((*o)->word) + ' ' + std::string((*o)->value));
       }
       value = words[++i];
     }

@@ -62,7 +62,8 @@ class lifecycle {
   /// Makes the move and returns what to publish, or nothing where the table has no such move.
   /// `wait_hint`: how long until the next report at the latest; for pending states only.
   /// `exit`: for step::finished only.
-  std::optional<service_status> apply(step what, std::chrono::milliseconds wait_hint = {}, exit_status exit = {}) noexcept;
+  std::optional<service_status> apply(step what, std::chrono::milliseconds wait_hint = {},
+                                      exit_status exit = {}) noexcept;
 
  private:
   hooked hooks_;

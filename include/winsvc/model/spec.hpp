@@ -1,5 +1,5 @@
-// What is to be installed: the app's own description, and what an install adds to it. Pure values; host/manage.hpp turns
-// them into calls.
+// What is to be installed: the app's own description, and what an install adds to it. Pure values; host/manage.hpp
+// turns them into calls.
 #pragma once
 
 #include <cstdint>
@@ -52,8 +52,8 @@ struct service_spec {
   std::optional<winsvc::startup> startup;   ///< default: automatic
 };
 
-/// The word in the ImagePath that tells the process it was started by the SCM. It is explicit, so that nothing has to be
-/// guessed from parent process, session or handles.
+/// The word in the ImagePath that tells the process it was started by the SCM. It is explicit, so that nothing has to
+/// be guessed from parent process, session or handles.
 inline constexpr std::string_view run_service_word = "run-service";
 
 /// The ImagePath: the quoted executable, the word, the options that were given at install.
@@ -93,7 +93,8 @@ inline result<void> check_name(std::string_view name) {
 inline std::string folder_name(std::string_view service_name) {
   std::string out(service_name);
   for (char& c : out) {
-    if (std::string_view("<>:\"|?*/\\").find(c) != std::string_view::npos || static_cast<unsigned char>(c) < 0x20) c = '_';
+    if (std::string_view("<>:\"|?*/\\").find(c) != std::string_view::npos || static_cast<unsigned char>(c) < 0x20)
+      c = '_';
   }
   // A dot or a blank at the end is dropped by Windows without a word; "." and ".." would be other folders.
   while (!out.empty() && (out.back() == '.' || out.back() == ' ')) out.back() = '_';

@@ -1,9 +1,10 @@
-// What the running service leaves for `status` to find: `state.json` in its data folder, a flat JSON object of texts and
-// numbers.
+// What the running service leaves for `status` to find: `state.json` in its data folder, a flat JSON object of texts
+// and numbers.
 //
 //   {"pid":1234,"url":"http://127.0.0.1:5001","since":"2026-01-31T08:05:09.250Z","failure":""}
 //
-// It is a hint, not a truth: the SCM says whether the service runs, and the pid must be the SCM's for the rest to count.
+// It is a hint, not a truth: the SCM says whether the service runs, and the pid must be the SCM's for the rest to
+// count.
 #pragma once
 
 #include <cstdint>
@@ -57,7 +58,9 @@ inline std::optional<std::string> take_json_string(std::string_view& s) {
       case '\\': out += s[i]; break;
       case 'u': {
         if (i + 4 >= s.size() || s.substr(i + 1, 2) != "00") return std::nullopt;
-        const auto digit = [](char c) { return text::is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
+        const auto digit = [](char c) {
+          return text::is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        };
         const int high = digit(s[i + 3]), low = digit(s[i + 4]);
         if (high < 0 || low < 0) return std::nullopt;
         out += static_cast<char>(high * 16 + low);

@@ -1,5 +1,5 @@
-// The command line as two tables: the verbs, and the options with the verbs that take them. The parser, the help and the
-// suggestions all read these; there is no third list.
+// The command line as two tables: the verbs, and the options with the verbs that take them. The parser, the help and
+// the suggestions all read these; there is no third list.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +42,8 @@ inline constexpr verb_row verb_table[] = {
     {verb::routes, "routes", "", "method, pattern and source line of every route", ""},
     {verb::help, "help", "", "this, or the help of one verb", ""},
     {verb::version, "version", "", "the version of the program and of winsvc", ""},
-    {verb::run_service, "run-service", "", "", "How the service control manager starts this program. Not for a person."},
+    {verb::run_service, "run-service", "", "",
+     "How the service control manager starts this program. Not for a person."},
 };
 
 enum class option { startup, display_name, description, host, port, wait, no_wait, json };
@@ -58,7 +59,8 @@ struct option_row {
 };
 
 inline constexpr option_row option_table[] = {
-    {option::startup, "--startup", "auto|delayed|manual|disabled", bit(verb::install), "when the system starts it; default auto"},
+    {option::startup, "--startup", "auto|delayed|manual|disabled", bit(verb::install),
+     "when the system starts it; default auto"},
     {option::display_name, "--display-name", "TEXT", bit(verb::install), "the name that the Services window shows"},
     {option::description, "--description", "TEXT", bit(verb::install), "the line under it"},
     {option::host, "--host", "ADDRESS", bit(verb::install) | bit(verb::debug) | bit(verb::run_service),
@@ -111,7 +113,8 @@ inline std::string help_text(std::string_view program, verb v) {
   if (v == verb::help) out += " [VERB]";
   if (!options.empty()) out += " [options]";
   out += "\n\n";
-  if (!r.summary.empty()) out += static_cast<char>(text::to_upper(r.summary[0])) + std::string(r.summary.substr(1)) + ".\n";
+  if (!r.summary.empty())
+    out += static_cast<char>(text::to_upper(r.summary[0])) + std::string(r.summary.substr(1)) + ".\n";
   if (!r.details.empty()) out += std::string(r.details) + '\n';
   if (!options.empty()) out += '\n' + options;
   return out;

@@ -19,9 +19,9 @@ void write_err(std::string_view utf8) noexcept;
 /// Is there anybody to read what we print: a console, a pipe, a file?
 [[nodiscard]] bool has_standard_output() noexcept;
 
-/// While it lives, Ctrl-C and its kin are a call of `on_interrupt` (from a thread of its own, any number of times) and no
-/// longer the end of the process. Windows: Ctrl-C, Ctrl-Break, and the closing of the console, logoff and shutdown; for
-/// the last three the process ends when their handler returns, so it is held until this object is destroyed. POSIX:
+/// While it lives, Ctrl-C and its kin are a call of `on_interrupt` (from a thread of its own, any number of times) and
+/// no longer the end of the process. Windows: Ctrl-C, Ctrl-Break, and the closing of the console, logoff and shutdown;
+/// for the last three the process ends when their handler returns, so it is held until this object is destroyed. POSIX:
 /// SIGINT, SIGTERM, SIGHUP. One at a time.
 class interrupts {
  public:

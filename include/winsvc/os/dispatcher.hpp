@@ -25,8 +25,8 @@ class dispatcher {
 
   virtual ~dispatcher() = default;
 
-  /// StartServiceCtrlDispatcherW: blocks the calling thread until the service has stopped. 0, or the code: 1063 when this
-  /// process was not started by the SCM.
+  /// StartServiceCtrlDispatcherW: blocks the calling thread until the service has stopped. 0, or the code: 1063 when
+  /// this process was not started by the SCM.
   virtual std::uint32_t run(service_main entry) = 0;
   /// RegisterServiceCtrlHandlerExW: the first call in service_main.
   virtual std::uint32_t register_handler(const std::string& service_name, control_handler handler) = 0;

@@ -26,8 +26,8 @@ inline constexpr std::uint32_t started = 1, stopped = 2, failed = 3, degraded = 
 /// Never throws, never blocks for long; a report that cannot be made is dropped, because the log file has it too.
 void report_event(const std::string& source, event_level level, std::uint32_t id, std::string_view text) noexcept;
 
-/// `%` begins an insertion in the event log (`%1`, `%n`) where a letter, a digit, `%` or `!` follows: there a blank is put
-/// behind it. Cut to 31,839 characters, the most that ReportEvent takes.
+/// `%` begins an insertion in the event log (`%1`, `%n`) where a letter, a digit, `%` or `!` follows: there a blank is
+/// put behind it. Cut to 31,839 characters, the most that ReportEvent takes.
 [[nodiscard]] inline std::string event_text(std::string_view text) {
   constexpr std::size_t most = 31'839;
   const auto begins_insertion = [](char c) {

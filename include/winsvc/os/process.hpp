@@ -17,8 +17,8 @@ namespace os {
 
 /// The running executable, absolute. GetModuleFileNameW with a buffer that grows; /proc/self/exe.
 [[nodiscard]] std::string executable_path();
-/// Everything before the last separator, without it; "." when there is none. A root keeps its separator: `C:` alone would
-/// be whatever folder is current on that drive.
+/// Everything before the last separator, without it; "." when there is none. A root keeps its separator: `C:` alone
+/// would be whatever folder is current on that drive.
 [[nodiscard]] inline std::string folder_of(std::string_view path) {
   const auto slash = path.find_last_of("/\\");
   if (slash == std::string_view::npos) return ".";
@@ -29,20 +29,21 @@ namespace os {
 [[nodiscard]] inline std::string program_name(std::string_view path) {
   const auto slash = path.find_last_of("/\\");
   std::string name(slash == std::string_view::npos ? path : path.substr(slash + 1));
-  if (name.size() > 4 && text::equal_nocase(std::string_view(name).substr(name.size() - 4), ".exe")) name.resize(name.size() - 4);
+  if (name.size() > 4 && text::equal_nocase(std::string_view(name).substr(name.size() - 4), ".exe"))
+    name.resize(name.size() - 4);
   return name;
 }
 
-/// The words after the program's name. On Windows from GetCommandLineW, because main's argv is in the ANSI code page and
-/// loses what that cannot say; elsewhere from argv.
+/// The words after the program's name. On Windows from GetCommandLineW, because main's argv is in the ANSI code page
+/// and loses what that cannot say; elsewhere from argv.
 [[nodiscard]] std::vector<std::string> arguments(int argc, char** argv);
 
 [[nodiscard]] std::uint32_t process_id() noexcept;
 /// A service starts in System32; relative paths are meant relative to the executable.
 bool change_directory(const std::string& folder) noexcept;
 
-/// `%ProgramData%\<name>` by the known-folder API; elsewhere `$XDG_STATE_HOME/<name>` or `~/.local/state/<name>`; the name
-/// as model::folder_name makes it. Not created: who only asks for the status must not become the folder's owner.
+/// `%ProgramData%\<name>` by the known-folder API; elsewhere `$XDG_STATE_HOME/<name>` or `~/.local/state/<name>`; the
+/// name as model::folder_name makes it. Not created: who only asks for the status must not become the folder's owner.
 [[nodiscard]] sys_result<std::string> data_folder(const std::string& service_name);
 
 /// The system's own words for a code, one line, without a final dot. They differ between languages and versions: show

@@ -1,6 +1,6 @@
-// The Service Control Manager as seen by who manages services: one member function for one Win32 call, in neutral types.
-// Windows answers through os/win/service_manager.hpp, the simulated one of winsvc/testing.hpp on any platform, so that
-// the logic of install, start and remove (host/manage.hpp) is tested call by call, argument by argument.
+// The Service Control Manager as seen by who manages services: one member function for one Win32 call, in neutral
+// types. Windows answers through os/win/service_manager.hpp, the simulated one of winsvc/testing.hpp on any platform,
+// so that the logic of install, start and remove (host/manage.hpp) is tested call by call, argument by argument.
 //
 // Every function returns the Win32 code as it was; the sentences are made above, where it is known what was being done.
 #pragma once
@@ -82,8 +82,10 @@ class service_manager {
 /// these live short.
 class service_handle {
  public:
-  service_handle(service_manager& owner, service_manager::raw_handle handle) noexcept : owner_(&owner), handle_(handle) {}
-  service_handle(service_handle&& other) noexcept : owner_(other.owner_), handle_(std::exchange(other.handle_, nullptr)) {}
+  service_handle(service_manager& owner, service_manager::raw_handle handle) noexcept
+      : owner_(&owner), handle_(handle) {}
+  service_handle(service_handle&& other) noexcept
+      : owner_(other.owner_), handle_(std::exchange(other.handle_, nullptr)) {}
   service_handle& operator=(service_handle&& other) noexcept {
     if (this != &other) {
       reset();

@@ -1,8 +1,8 @@
 // TCP as the engine needs it: listen exclusively, accept, wait with a limit, receive, send, close. Blocking, with every
 // wait bounded by the caller.
 //
-// Codes of the faults that a person meets are Windows' on every platform (10048 taken, 10013 forbidden, 10049 not ours),
-// so that one table explains them; other codes are the system's own.
+// Codes of the faults that a person meets are Windows' on every platform (10048 taken, 10013 forbidden, 10049 not
+// ours), so that one table explains them; other codes are the system's own.
 #pragma once
 
 #include <chrono>
@@ -92,8 +92,8 @@ class waker {
   [[nodiscard]] bool is_open() const noexcept { return ends_[0] != -1; }
 
   enum class outcome { ready, woken, timed_out, failed };
-  /// Waits until the socket can be read or accepted from (ready), `wake` was called, also before (woken), or the time is
-  /// over. Any number of threads may wait on one waker.
+  /// Waits until the socket can be read or accepted from (ready), `wake` was called, also before (woken), or the time
+  /// is over. Any number of threads may wait on one waker.
   [[nodiscard]] outcome wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept;
 
   /// For `wait_for`: no limit.

@@ -22,7 +22,9 @@ namespace os {
 namespace calls {
 
 [[nodiscard]] inline socket_type raw(tcp_socket::native_handle h) noexcept { return static_cast<socket_type>(h); }
-[[nodiscard]] inline tcp_socket owned(socket_type s) noexcept { return tcp_socket(static_cast<tcp_socket::native_handle>(s)); }
+[[nodiscard]] inline tcp_socket owned(socket_type s) noexcept {
+  return tcp_socket(static_cast<tcp_socket::native_handle>(s));
+}
 /// "No socket" is -1 in both spellings once it is signed.
 [[nodiscard]] inline bool is_none(socket_type s) noexcept { return static_cast<tcp_socket::native_handle>(s) == -1; }
 
@@ -66,7 +68,8 @@ inline void set_option(socket_type s, int level, int name, int value) noexcept {
 }
 
 /// One address for a host: as a number when it is one, else the first the resolver gives.
-[[nodiscard]] inline sys_result<std::pair<sockaddr_storage, std::size_t>> resolve(const std::string& host, std::uint16_t port) {
+[[nodiscard]] inline sys_result<std::pair<sockaddr_storage, std::size_t>> resolve(const std::string& host,
+                                                                                  std::uint16_t port) {
   start_up();
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
@@ -113,7 +116,8 @@ inline sys_result<tcp_socket> tcp_socket::connect(const endpoint& to, std::chron
   const auto s = calls::raw(client.native());
   calls::set_nonblocking(s);
   calls::set_option(s, IPPROTO_TCP, TCP_NODELAY, 1);
-  if (::connect(s, reinterpret_cast<const sockaddr*>(&address), static_cast<calls::length_type>(length)) == 0) return client;
+  if (::connect(s, reinterpret_cast<const sockaddr*>(&address), static_cast<calls::length_type>(length)) == 0)
+    return client;
   // Anything but "under way" is final: a poll would find such a socket ready and without an error.
   if (const auto code = calls::last_error(); !calls::connecting(code)) return sys_failure(code);
   if (!calls::wait_ready(s, POLLOUT, limit)) return sys_failure(model::code::timeout);
@@ -145,11 +149,13 @@ inline sys_result<tcp_socket> tcp_socket::accept() const {
   tcp_socket client = calls::owned(s);
   calls::no_inherit(s);
   calls::set_nonblocking(s);
-  calls::set_option(s, IPPROTO_TCP, TCP_NODELAY, 1);  // an answer leaves in one send; waiting for more would only delay it
+  calls::set_option(s, IPPROTO_TCP, TCP_NODELAY,
+                    1);  // an answer leaves in one send; waiting for more would only delay it
   return client;
 }
 
-inline transfer tcp_socket::receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept {
+inline transfer tcp_socket::receive(char* into, std::size_t room, std::size_t& got,
+                                    std::chrono::milliseconds limit) noexcept {
   got = 0;
   const auto s = calls::raw(native_);
   for (;;) {
@@ -167,7 +173,8 @@ inline transfer tcp_socket::receive(char* into, std::size_t room, std::size_t& g
 inline transfer tcp_socket::send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept {
   const auto s = calls::raw(native_);
   while (count > 0) {
-    const auto n = ::send(s, from, static_cast<calls::size_type>((std::min)(count, std::size_t{1} << 30)), calls::send_flags);
+    const auto n =
+        ::send(s, from, static_cast<calls::size_type>((std::min)(count, std::size_t{1} << 30)), calls::send_flags);
     if (n > 0) {
       from += n;
       count -= static_cast<std::size_t>(n);
@@ -206,7 +213,8 @@ inline waker::outcome waker::wait_for(const tcp_socket& socket, std::chrono::mil
     const int ready = calls::poll_any(entries, 2, static_cast<int>((std::min)(limit, most).count()));
     if (ready == 0) return outcome::timed_out;
     if (ready < 0 && !calls::would_block(calls::last_error())) return outcome::failed;
-    if (ready > 0) return entries[0].revents != 0 ? outcome::woken : outcome::ready;  // its byte is never read: awake for good
+    if (ready > 0)
+      return entries[0].revents != 0 ? outcome::woken : outcome::ready;  // its byte is never read: awake for good
   }
 }
 

@@ -198,7 +198,8 @@ inline bool table::step(std::size_t to, std::string_view rest, std::size_t slash
 }
 
 /// `rest` is the raw path behind the slash that led to `from`. True when a route was found. Every node is reached by
-/// one way only, so that backtracking visits none twice; the recursion is as deep as the deepest pattern, not as the path.
+/// one way only, so that backtracking visits none twice; the recursion is as deep as the deepest pattern, not as the
+/// path.
 inline bool table::walk(const node& from, std::string_view rest, search& s) const {
   const auto slash = rest.find('/');
   const std::string_view raw = rest.substr(0, slash);

@@ -1,5 +1,5 @@
-// A client without a socket: a request's bytes go through the gate, the router, cpp-httplib and the handler exactly as in
-// production, on the calling thread.
+// A client without a socket: a request's bytes go through the gate, the router, cpp-httplib and the handler exactly as
+// in production, on the calling thread.
 //
 //   winsvc::testing::client client(App);
 //   auto r = client.get("/users/7");
@@ -54,7 +54,8 @@ struct answer {
       const auto next = head.find("\r\n", at + 2);
       const std::string line = head.substr(at + 2, next == std::string::npos ? next : next - at - 2);
       const auto colon = line.find(':');
-      if (colon != std::string::npos) a.headers.emplace_back(line.substr(0, colon), text::trimmed(std::string_view(line).substr(colon + 1)));
+      if (colon != std::string::npos)
+        a.headers.emplace_back(line.substr(0, colon), text::trimmed(std::string_view(line).substr(colon + 1)));
       at = next;
     }
     if (a.status >= 200) break;
@@ -69,7 +70,8 @@ struct answer {
     bytes.erase(0, consumed);
   } else {
     const std::string length = a.header("Content-Length");
-    const std::size_t count = length.empty() ? bytes.size() : (std::min)(bytes.size(), static_cast<std::size_t>(std::stoull(length)));
+    const std::size_t count =
+        length.empty() ? bytes.size() : (std::min)(bytes.size(), static_cast<std::size_t>(std::stoull(length)));
     a.body = bytes.substr(0, count);
     bytes.erase(0, count);
   }
@@ -79,7 +81,8 @@ struct answer {
 /// Bytes from memory, bytes to memory. Gives its input in pieces of at most `piece`, then the end of the stream.
 class memory_transport final : public http::transport {
  public:
-  explicit memory_transport(std::string input, std::size_t piece = ~std::size_t{0}) : input_(std::move(input)), piece_(piece) {}
+  explicit memory_transport(std::string input, std::size_t piece = ~std::size_t{0})
+      : input_(std::move(input)), piece_(piece) {}
 
   os::transfer receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds) noexcept override {
     got = (std::min)({room, piece_, input_.size() - at_});
@@ -88,7 +91,8 @@ class memory_transport final : public http::transport {
     at_ += got;
     return os::transfer::done;
   }
-  os::transfer receive_idle(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept override {
+  os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
+                            std::chrono::milliseconds limit) noexcept override {
     return receive(into, room, got, limit);
   }
   os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds) noexcept override {
@@ -132,7 +136,8 @@ class client {
   }
 
   /// Any request. Host is added, and Content-Length where there is a body.
-  answer request(std::string_view method, std::string_view target, const headers& extra = {}, const std::string& body = {}) {
+  answer request(std::string_view method, std::string_view target, const headers& extra = {},
+                 const std::string& body = {}) {
     std::string bytes = std::string(method) + ' ' + std::string(target) + " HTTP/1.1\r\nHost: test\r\n";
     for (const auto& [name, value] : extra) bytes += name + ": " + value + "\r\n";
     if (!body.empty()) bytes += "Content-Length: " + std::to_string(body.size()) + "\r\n";
@@ -157,7 +162,8 @@ class client {
     std::vector<log_entry> entries;
   };
 
-  explicit client(const host::app_factory& app) : plan_(std::make_unique<host::blueprint>()), lines_(std::make_shared<kept_log>()) {
+  explicit client(const host::app_factory& app)
+      : plan_(std::make_unique<host::blueprint>()), lines_(std::make_shared<kept_log>()) {
     plan_->spec.name = "test";
     plan_->log.add_sink(lines_);
     service svc(*plan_);

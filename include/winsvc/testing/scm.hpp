@@ -1,5 +1,5 @@
-// A simulated Service Control Manager, on any platform: it starts a service in this process, plays controls to it, keeps
-// every status, and judges them as the real one would.
+// A simulated Service Control Manager, on any platform: it starts a service in this process, plays controls to it,
+// keeps every status, and judges them as the real one would.
 //
 //   winsvc::testing::simulated_scm scm;
 //   scm.start(App);                                       // returns when it runs, or has stopped
@@ -8,8 +8,8 @@
 //   CHECK(scm.wait() == 0);                               // the exit code
 //   CHECK(scm.verdicts().empty());
 //
-// It is strict where the real one is silent: what would make Windows wait in vain, kill the service or show a wrong state
-// is a verdict.
+// It is strict where the real one is silent: what would make Windows wait in vain, kill the service or show a wrong
+// state is a verdict.
 #pragma once
 
 #include <chrono>
@@ -44,18 +44,23 @@ struct reported {
       verdicts.push_back(std::string(model::name(status.current)) + ": " + what);
     };
     const bool pending = model::is_pending(status.current);
-    if (last && model::is_pending(last->current) && last->wait_hint.count() != 0 && when - last_when > last->wait_hint) {
-      verdicts.push_back(std::string(model::name(last->current)) + ": silent for longer than its wait hint: the SCM takes it for hung");
+    if (last && model::is_pending(last->current) && last->wait_hint.count() != 0 &&
+        when - last_when > last->wait_hint) {
+      verdicts.push_back(std::string(model::name(last->current)) +
+                         ": silent for longer than its wait hint: the SCM takes it for hung");
     }
     if (last && last->current == state::stopped) say("reported after STOPPED, when the process may be gone");
     if (!last && status.current != state::start_pending) say("the first status is not START_PENDING");
-    if ((pending || status.current == state::stopped) && status.accepted != 0) say("controls are accepted in this state");
+    if ((pending || status.current == state::stopped) && status.accepted != 0)
+      say("controls are accepted in this state");
     if (pending && status.wait_hint.count() == 0) say("no wait hint: the SCM gives up after 2 s");
     if (pending && status.checkpoint == 0) say("no checkpoint in a pending state");
     if (!pending && status.checkpoint != 0) say("a checkpoint outside a pending state");
-    if (last && last->current == status.current && pending && status.checkpoint <= last->checkpoint) say("the checkpoint did not rise");
+    if (last && last->current == status.current && pending && status.checkpoint <= last->checkpoint)
+      say("the checkpoint did not rise");
     if (last && last->current == status.current && !pending) say("reported twice");
-    if (status.exit.win32 == 1066 && status.exit.specific == 0) say("exit code 1066 with 0 reads 'completed successfully'");
+    if (status.exit.win32 == 1066 && status.exit.specific == 0)
+      say("exit code 1066 with 0 reads 'completed successfully'");
     if (status.current != state::stopped && status.exit.win32 != 0) say("an exit code before STOPPED");
     last = &status;
     last_when = when;
@@ -85,7 +90,8 @@ class simulated_scm {
   /// `--host` and `--port` of its ImagePath. Default: a free port of 127.0.0.1.
   model::listen_options listen{std::string("127.0.0.1"), std::uint16_t{0}};
 
-  /// Starts the service, once for each simulated_scm, and returns when it runs and `url` is known, or when it has stopped.
+  /// Starts the service, once for each simulated_scm, and returns when it runs and `url` is known, or when it has
+  /// stopped.
   template <class App>
   void start(App& app, std::vector<std::string> arguments = {}) {
     start_app(host::app_of_callable(app), std::move(arguments));
@@ -98,7 +104,8 @@ class simulated_scm {
     start_app(host::app_of_callable(app), std::move(arguments));
   }
 
-  /// Sends a control as ControlService does: 0, or the code of the refusal (1052, 1061, 1062), or what the handler answered.
+  /// Sends a control as ControlService does: 0, or the code of the refusal (1052, 1061, 1062), or what the handler
+  /// answered.
   std::uint32_t control(model::control c) {
     os::dispatcher::control_handler handler;
     {
@@ -107,7 +114,8 @@ class simulated_scm {
       const auto& now = history_.back().status;
       if (now.current == model::state::stopped) return 1062;
       const bool always = c == model::control::interrogate;
-      if (!always && (now.current == model::state::start_pending || now.current == model::state::stop_pending)) return 1061;
+      if (!always && (now.current == model::state::start_pending || now.current == model::state::stop_pending))
+        return 1061;
       if (!model::is_accepted(now.accepted, c)) return 1052;
       handler = handler_;
     }
@@ -202,7 +210,8 @@ class simulated_scm {
         [this](const std::string&, os::event_level, std::uint32_t id, std::string_view what) {
           const std::lock_guard lock(mutex_);
           events_.push_back(std::to_string(id) + ' ' + std::string(what));
-          if (const auto at = what.find("http://"); id == os::event_id::started && at != what.npos) url_ = what.substr(at);
+          if (const auto at = what.find("http://"); id == os::event_id::started && at != what.npos)
+            url_ = what.substr(at);
           changed_.notify_all();
         },
         [this](int) {
@@ -224,7 +233,8 @@ class simulated_scm {
     const std::uint32_t answered = handler(static_cast<std::uint32_t>(c), 0);
     if (std::chrono::steady_clock::now() - began > std::chrono::seconds(1)) {
       const std::lock_guard lock(mutex_);
-      handler_verdicts_.push_back("control " + std::to_string(static_cast<unsigned>(c)) + ": the handler took over 1 s, and every caller of the SCM waits for it");
+      handler_verdicts_.push_back("control " + std::to_string(static_cast<unsigned>(c)) +
+                                  ": the handler took over 1 s, and every caller of the SCM waits for it");
     }
     return answered;
   }

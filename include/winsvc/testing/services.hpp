@@ -1,5 +1,5 @@
-// A database of services in memory, behind the seam that the verbs use: every call is recorded with its arguments, any of
-// them can be told to fail, and a started service moves through the states it is given.
+// A database of services in memory, behind the seam that the verbs use: every call is recorded with its arguments, any
+// of them can be told to fail, and a started service moves through the states it is given.
 //
 //   winsvc::testing::service_database scm;
 //   scm.refuse["change_description"] = 5;
@@ -122,7 +122,8 @@ class service_database final : public os::service_manager {
   }
   os::sys_result<void> control_service(raw_handle h, std::uint32_t control) override {
     if (const auto code = call("control_service", std::to_string(control))) return os::sys_failure(code);
-    if (control == static_cast<std::uint32_t>(model::control::stop) && !may(h, os::access::stop)) return os::sys_failure(model::code::access_denied);
+    if (control == static_cast<std::uint32_t>(model::control::stop) && !may(h, os::access::stop))
+      return os::sys_failure(model::code::access_denied);
     entry& e = of(h);
     if (e.process.status.current == model::state::stopped) return os::sys_failure(1062);
     if (model::is_pending(e.process.status.current)) return os::sys_failure(1061);

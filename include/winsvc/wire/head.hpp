@@ -7,7 +7,8 @@
 //
 // What is malformed or can be read in two ways is rejected, at the first byte that proves it, with the status to
 // answer; the connection is closed after that. What passes is written anew in one form, so that the parser behind,
-// whichever its version, has nothing left to interpret. The verdict on some bytes is the same whether they came at once or singly.
+// whichever its version, has nothing left to interpret. The verdict on some bytes is the same whether they came at
+// once or singly.
 //
 // It does not read bodies (wire/chunked.hpp), does not decode the path (route/path.hpp), and does not hold a body's
 // length against `limits::body_bytes`: a 404 or 401 comes before the 413, so that is the caller's next question.
@@ -77,8 +78,8 @@ struct head_result {
 [[nodiscard]] head_result parse_head(std::string_view buffer, const limits& bounds, std::size_t* scanned = nullptr);
 
 /// The head in the only form that cpp-httplib shall read: origin-form target, no hop-by-hop fields (RFC 9110 §7.6.1),
-/// the framing and the fate of the connection stated once, by us. To hand a decoded chunked body over, set `framing` and
-/// `content_length` of a copy before.
+/// the framing and the fate of the connection stated once, by us. To hand a decoded chunked body over, set `framing`
+/// and `content_length` of a copy before.
 ///
 /// `escape_percent`: for cpp-httplib before 0.44, which percent-decodes values (all but Location and Referer), so that
 /// `%0d%0a` would become a line break. A '%' is written as "%25" and comes out as it went in.

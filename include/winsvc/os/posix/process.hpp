@@ -1,5 +1,5 @@
-// os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX, where there is no Service Control Manager:
-// its calls answer 50 (not supported).
+// os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX, where there is no Service Control
+// Manager: its calls answer 50 (not supported).
 #pragma once
 
 #include <cerrno>
@@ -47,7 +47,8 @@ inline bool change_directory(const std::string& folder) noexcept { return ::chdi
 inline sys_result<std::string> data_folder(const std::string& service_name) {
   const char* state = std::getenv("XDG_STATE_HOME");
   const char* home = std::getenv("HOME");
-  const std::string root = state && *state ? std::string(state) : (home && *home ? std::string(home) : "/tmp") + "/.local/state";
+  const std::string root =
+      state && *state ? std::string(state) : (home && *home ? std::string(home) : "/tmp") + "/.local/state";
   return path_join(root, model::folder_name(service_name));
 }
 
@@ -58,10 +59,13 @@ inline void report_event(const std::string&, event_level, std::uint32_t, std::st
 class native_service_manager final : public service_manager {
  public:
   sys_result<raw_handle> open_manager(std::uint32_t) override { return sys_failure(none); }
-  sys_result<raw_handle> create_service(raw_handle, const std::string&, std::uint32_t, const service_settings&) override {
+  sys_result<raw_handle> create_service(raw_handle, const std::string&, std::uint32_t,
+                                        const service_settings&) override {
     return sys_failure(none);
   }
-  sys_result<raw_handle> open_service(raw_handle, const std::string&, std::uint32_t) override { return sys_failure(none); }
+  sys_result<raw_handle> open_service(raw_handle, const std::string&, std::uint32_t) override {
+    return sys_failure(none);
+  }
   sys_result<void> change_config(raw_handle, const service_settings&) override { return sys_failure(none); }
   sys_result<void> change_description(raw_handle, const std::string&) override { return sys_failure(none); }
   sys_result<void> change_delayed_start(raw_handle, bool) override { return sys_failure(none); }

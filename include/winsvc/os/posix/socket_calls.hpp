@@ -40,7 +40,9 @@ inline void start_up() noexcept {}
 }
 [[nodiscard]] inline std::uint32_t resolve_error(int) noexcept { return 11001; }  // WSAHOST_NOT_FOUND
 inline int close(socket_type s) noexcept { return ::close(s); }
-inline int poll_any(pollfd* fds, std::size_t count, int ms) noexcept { return ::poll(fds, static_cast<nfds_t>(count), ms); }
+inline int poll_any(pollfd* fds, std::size_t count, int ms) noexcept {
+  return ::poll(fds, static_cast<nfds_t>(count), ms);
+}
 using poll_entry = pollfd;
 /// poll() wakes when another thread shuts the socket down, so it may wait as long as it is told.
 inline constexpr std::chrono::milliseconds longest_poll{3'600'000};
@@ -58,7 +60,9 @@ inline void no_inherit(socket_type s) noexcept { ::fcntl(s, F_SETFD, FD_CLOEXEC)
   if (s != -1) no_inherit(s);
   return s;
 }
-inline bool set_nonblocking(socket_type s) noexcept { return ::fcntl(s, F_SETFL, ::fcntl(s, F_GETFL, 0) | O_NONBLOCK) == 0; }
+inline bool set_nonblocking(socket_type s) noexcept {
+  return ::fcntl(s, F_SETFL, ::fcntl(s, F_GETFL, 0) | O_NONBLOCK) == 0;
+}
 
 /// SO_REUSEADDR alone: it forgives the TIME_WAIT of an earlier run. SO_REUSEPORT would let a second program listen too.
 inline bool be_exclusive(socket_type s) noexcept {

@@ -45,7 +45,8 @@ inline bool out_is_terminal() noexcept {
 
 inline bool has_standard_output() noexcept {
   const HANDLE handle = ::GetStdHandle(STD_OUTPUT_HANDLE);
-  return ::GetConsoleWindow() != nullptr || (handle && handle != INVALID_HANDLE_VALUE && ::GetFileType(handle) != FILE_TYPE_UNKNOWN);
+  return ::GetConsoleWindow() != nullptr ||
+         (handle && handle != INVALID_HANDLE_VALUE && ::GetFileType(handle) != FILE_TYPE_UNKNOWN);
 }
 
 struct interrupts::state {

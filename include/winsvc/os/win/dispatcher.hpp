@@ -1,5 +1,5 @@
-// The real dispatcher: ServiceMain and the control handler, which Windows calls without a context of ours, led to the two
-// callables that the host gave. No exception crosses either; Windows would end the process without a word.
+// The real dispatcher: ServiceMain and the control handler, which Windows calls without a context of ours, led to the
+// two callables that the host gave. No exception crosses either; Windows would end the process without a word.
 //
 // Source: "Writing a ServiceMain Function", HandlerEx, SetServiceStatus in the Win32 documentation.
 #pragma once

@@ -1,5 +1,5 @@
-// The door to Windows: the one file that includes <windows.h>. It asks for the lean version without min and max, and takes
-// back the two macros if it was the one to define them.
+// The door to Windows: the one file that includes <windows.h>. It asks for the lean version without min and max, and
+// takes back the two macros if it was the one to define them.
 //
 // winsock2.h must come before windows.h, or the old winsock.h is in its place; cpp-httplib wants Windows 10's API.
 #pragma once

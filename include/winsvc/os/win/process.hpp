@@ -50,7 +50,8 @@ inline sys_result<std::string> data_folder(const std::string& service_name) {
   const auto shell = ::LoadLibraryExW(L"shell32.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
   const auto ole = ::LoadLibraryExW(L"ole32.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
   if (!shell || !ole) return sys_failure(::GetLastError());
-  const auto known_folder = reinterpret_cast<get_folder>(reinterpret_cast<void*>(::GetProcAddress(shell, "SHGetKnownFolderPath")));
+  const auto known_folder =
+      reinterpret_cast<get_folder>(reinterpret_cast<void*>(::GetProcAddress(shell, "SHGetKnownFolderPath")));
   const auto release = reinterpret_cast<free_memory>(reinterpret_cast<void*>(::GetProcAddress(ole, "CoTaskMemFree")));
   if (!known_folder || !release) return sys_failure(::GetLastError());
 
@@ -70,13 +71,15 @@ inline std::string system_words(std::uint32_t code) {
   if (length == 0) return "error";
   std::string words = narrow(std::wstring_view(text, length));
   ::LocalFree(text);
-  while (!words.empty() && (words.back() == '\n' || words.back() == '\r' || words.back() == ' ' || words.back() == '.')) {
+  while (!words.empty() &&
+         (words.back() == '\n' || words.back() == '\r' || words.back() == ' ' || words.back() == '.')) {
     words.pop_back();
   }
   return words;
 }
 
-inline void report_event(const std::string& source, event_level level, std::uint32_t id, std::string_view what) noexcept {
+inline void report_event(const std::string& source, event_level level, std::uint32_t id,
+                         std::string_view what) noexcept {
   try {
     const HANDLE log = ::RegisterEventSourceW(nullptr, wide(source).c_str());
     if (!log) return;

@@ -1,7 +1,8 @@
 // The real Service Control Manager: each function is one Win32 call, its arguments translated, its code handed back.
 //
-// Source: the pages of OpenSCManagerW, CreateServiceW, ChangeServiceConfigW, ChangeServiceConfig2W, QueryServiceConfigW,
-// QueryServiceStatusEx, StartServiceW, ControlService and DeleteService in the Win32 documentation.
+// Source: the pages of OpenSCManagerW, CreateServiceW, ChangeServiceConfigW, ChangeServiceConfig2W,
+// QueryServiceConfigW, QueryServiceStatusEx, StartServiceW, ControlService and DeleteService in the Win32
+// documentation.
 #pragma once
 
 #include <cstdint>
@@ -39,8 +40,9 @@ class native_service_manager final : public service_manager {
     const std::wstring display = wide(s.display_name.value_or(name));
     const std::wstring binary = wide(s.binary.value_or(std::string()));
     return handle_or_error(::CreateServiceW(native(manager), wide(name).c_str(), display.c_str(), rights,
-                                            SERVICE_WIN32_OWN_PROCESS, start_type(s.startup.value_or(startup::automatic)),
-                                            SERVICE_ERROR_NORMAL, binary.c_str(), nullptr, nullptr, nullptr, nullptr, nullptr));
+                                            SERVICE_WIN32_OWN_PROCESS,
+                                            start_type(s.startup.value_or(startup::automatic)), SERVICE_ERROR_NORMAL,
+                                            binary.c_str(), nullptr, nullptr, nullptr, nullptr, nullptr));
   }
 
   sys_result<raw_handle> open_service(raw_handle manager, const std::string& name, std::uint32_t rights) override {
@@ -94,8 +96,8 @@ class native_service_manager final : public service_manager {
   sys_result<service_process> query_status(raw_handle service) override {
     SERVICE_STATUS_PROCESS status{};
     DWORD needed = 0;
-    if (!::QueryServiceStatusEx(native(service), SC_STATUS_PROCESS_INFO, reinterpret_cast<BYTE*>(&status), sizeof status,
-                                &needed)) {
+    if (!::QueryServiceStatusEx(native(service), SC_STATUS_PROCESS_INFO, reinterpret_cast<BYTE*>(&status),
+                                sizeof status, &needed)) {
       return sys_failure(::GetLastError());
     }
     return service_process{from_native(status), status.dwProcessId};
@@ -121,8 +123,8 @@ class native_service_manager final : public service_manager {
 
   sys_result<void> add_event_source(const std::string& source) override {
     HKEY key = nullptr;
-    LSTATUS status = ::RegCreateKeyExW(HKEY_LOCAL_MACHINE, source_key(source).c_str(), 0, nullptr, 0, KEY_SET_VALUE, nullptr,
-                                       &key, nullptr);
+    LSTATUS status = ::RegCreateKeyExW(HKEY_LOCAL_MACHINE, source_key(source).c_str(), 0, nullptr, 0, KEY_SET_VALUE,
+                                       nullptr, &key, nullptr);
     if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
 
     constexpr wchar_t message_file[] = L"%SystemRoot%\\System32\\EventCreate.exe";
@@ -130,7 +132,8 @@ class native_service_manager final : public service_manager {
     status = ::RegSetValueExW(key, L"EventMessageFile", 0, REG_EXPAND_SZ, reinterpret_cast<const BYTE*>(message_file),
                               sizeof message_file);
     if (status == ERROR_SUCCESS) {
-      status = ::RegSetValueExW(key, L"TypesSupported", 0, REG_DWORD, reinterpret_cast<const BYTE*>(&types), sizeof types);
+      status =
+          ::RegSetValueExW(key, L"TypesSupported", 0, REG_DWORD, reinterpret_cast<const BYTE*>(&types), sizeof types);
     }
     ::RegCloseKey(key);
     if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
@@ -139,7 +142,8 @@ class native_service_manager final : public service_manager {
 
   sys_result<void> remove_event_source(const std::string& source) override {
     const LSTATUS status = ::RegDeleteKeyW(HKEY_LOCAL_MACHINE, source_key(source).c_str());
-    if (status != ERROR_SUCCESS && status != ERROR_FILE_NOT_FOUND) return sys_failure(static_cast<std::uint32_t>(status));
+    if (status != ERROR_SUCCESS && status != ERROR_FILE_NOT_FOUND)
+      return sys_failure(static_cast<std::uint32_t>(status));
     return {};
   }
 

@@ -38,7 +38,9 @@ inline void start_up() noexcept {
 [[nodiscard]] inline std::uint32_t neutral(std::uint32_t code) noexcept { return code; }
 [[nodiscard]] inline std::uint32_t resolve_error(int code) noexcept { return static_cast<std::uint32_t>(code); }
 inline int close(socket_type s) noexcept { return ::closesocket(s); }
-inline int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept { return ::WSAPoll(fds, static_cast<ULONG>(count), ms); }
+inline int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept {
+  return ::WSAPoll(fds, static_cast<ULONG>(count), ms);
+}
 using poll_entry = WSAPOLLFD;
 /// WSAPoll may sleep on when another thread shuts the socket down (it does under Wine 8), so it is asked in between.
 inline constexpr std::chrono::milliseconds longest_poll{100};
@@ -56,17 +58,22 @@ inline bool set_nonblocking(socket_type s) noexcept {
   u_long on = 1;
   return ::ioctlsocket(s, static_cast<long>(FIONBIO), &on) == 0;
 }
-inline void no_inherit(socket_type s) noexcept { ::SetHandleInformation(reinterpret_cast<HANDLE>(s), HANDLE_FLAG_INHERIT, 0); }
+inline void no_inherit(socket_type s) noexcept {
+  ::SetHandleInformation(reinterpret_cast<HANDLE>(s), HANDLE_FLAG_INHERIT, 0);
+}
 
-/// The port is ours alone. With SO_REUSEADDR another program could bind it too and take our clients; both together fail.
+/// The port is ours alone. With SO_REUSEADDR another program could bind it too and take our clients; both together
+/// fail.
 inline bool be_exclusive(socket_type s) noexcept {
   const BOOL on = TRUE;
   return ::setsockopt(s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, reinterpret_cast<const char*>(&on), sizeof on) == 0;
 }
 
-/// A pair of connected sockets to wake a poll with: WSAPoll takes sockets only, so it is a UDP socket that talks to itself.
+/// A pair of connected sockets to wake a poll with: WSAPoll takes sockets only, so it is a UDP socket that talks to
+/// itself.
 inline void open_waker(tcp_socket::native_handle (&ends)[2]) noexcept {
-  const SOCKET s = ::WSASocketW(AF_INET, SOCK_DGRAM, IPPROTO_UDP, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+  const SOCKET s =
+      ::WSASocketW(AF_INET, SOCK_DGRAM, IPPROTO_UDP, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
   sockaddr_in self{};
   self.sin_family = AF_INET;
   self.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -82,15 +89,16 @@ inline void wake(tcp_socket::native_handle end) noexcept { ::send(static_cast<SO
 
 }  // namespace calls
 
-/// From the table of TCP listeners on IPv4 with their processes. iphlpapi is loaded at run time: it is needed for a sentence in
-/// a failure only, and no program should have to link it for that.
+/// From the table of TCP listeners on IPv4 with their processes. iphlpapi is loaded at run time: it is needed for a
+/// sentence in a failure only, and no program should have to link it for that.
 inline std::string port_owner(const endpoint& where) {
   in_addr address{};
   if (::inet_pton(AF_INET, where.host.c_str(), &address) != 1) return {};
   using get_table = DWORD(WINAPI*)(void*, DWORD*, BOOL, ULONG, TCP_TABLE_CLASS, ULONG);
   const auto library = ::LoadLibraryExW(L"iphlpapi.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
   if (!library) return {};
-  const auto table_of = reinterpret_cast<get_table>(reinterpret_cast<void*>(::GetProcAddress(library, "GetExtendedTcpTable")));
+  const auto table_of =
+      reinterpret_cast<get_table>(reinterpret_cast<void*>(::GetProcAddress(library, "GetExtendedTcpTable")));
   DWORD pid = 0;
   if (table_of) {
     DWORD bytes = 0;
@@ -102,7 +110,8 @@ inline std::string port_owner(const endpoint& where) {
       for (DWORD i = 0; i < table->dwNumEntries; ++i) {
         const auto& row = table->table[i];
         const bool same_port = ntohs(static_cast<u_short>(row.dwLocalPort)) == where.port;
-        const bool overlaps = row.dwLocalAddr == address.s_addr || row.dwLocalAddr == INADDR_ANY || address.s_addr == INADDR_ANY;
+        const bool overlaps =
+            row.dwLocalAddr == address.s_addr || row.dwLocalAddr == INADDR_ANY || address.s_addr == INADDR_ANY;
         if (same_port && overlaps) pid = row.dwOwningPid;
       }
     }

@@ -21,7 +21,9 @@ namespace os {
 [[nodiscard]] inline std::string narrow(std::wstring_view utf16) {
   return text::to_utf8(std::u16string(utf16.begin(), utf16.end()));
 }
-[[nodiscard]] inline std::string narrow(const wchar_t* utf16) { return utf16 ? narrow(std::wstring_view(utf16)) : std::string(); }
+[[nodiscard]] inline std::string narrow(const wchar_t* utf16) {
+  return utf16 ? narrow(std::wstring_view(utf16)) : std::string();
+}
 
 /// A path as the wide calls take it: with the \\?\ prefix once it is long, where the old limit of 260 would refuse it.
 [[nodiscard]] inline std::wstring wide_path(const std::string& path) {
