@@ -71,6 +71,7 @@
 #include "winsvc/host/console_host.hpp"  // in a terminal
 #include "winsvc/host/service_host.hpp"  // under the SCM
 #include "winsvc/host/wait.hpp"          // until it is where it was sent
+#include "winsvc/host/status.hpp"        // what status shows
 #include "winsvc/host/manage.hpp"        // install … status
 #include "winsvc/host/run.hpp"           // from main to a verb
 

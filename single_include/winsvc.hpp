@@ -17,79 +17,80 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//     97  config/version.hpp          The version of winsvc: the one place that knows it.
-//    114  config/compiler.hpp         What is compiling us.
-//    149  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    189  config/abi.hpp              The inline namespace that everything lives in.
-//    214  base/error.hpp              An error is a sentence for a tired person.
-//    274  base/result.hpp             A value or the reason there is none.
-//    349  base/source.hpp             Where in the user's program a call was written.
-//    383  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    414  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    673  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//    788  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//    858  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//    961  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1042  base/log.hpp                The log that a service keeps.
-//   1153  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   1292  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   1391  model/codes.hpp             What system codes mean to the person who meets them.
-//   1496  model/spec.hpp              What is to be installed.
-//   1606  model/verbs.hpp             The command line as two tables.
-//   1732  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   1920  model/state_file.hpp        What the running service leaves for `status` to find.
-//   2030  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   2122  route/path.hpp              The path of a request, cut into segments.
-//   2233  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   2411  route/table.hpp             The routes of an app as a tree of segments.
-//   2669  wire/limits.hpp             How much a client may send, and how long it may take.
-//   2722  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   2800  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   3243  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   3391  os/console.hpp              The terminal: writing to it, and the ways a person ends a program that runs ...
-//   3433  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   3455  os/posix/console.hpp        os/console.hpp on POSIX.
-//   3537  os/service_manager.hpp      The Service Control Manager as seen by who manages services.
-//   3647  os/file.hpp                 The few things done with files.
-//   3714  os/posix/file.hpp           os/file.hpp on POSIX.
-//   3813  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//   3853  os/event_log.hpp            The Windows event log: one report, one line.
-//   3902  os/process.hpp              This process and its surroundings.
-//   3965  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//   4054  os/socket.hpp               TCP as the engine needs it.
-//   4166  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   4261  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   4311  os/win/wide.hpp             Windows' own strings and handles.
-//   4371  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   4504  os/tcp.hpp                  os/socket.hpp on every platform.
-//   4726  os/win/console.hpp          os/console.hpp on Windows.
-//   4829  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//   4906  os/win/file.hpp             os/file.hpp on Windows.
-//   5005  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//   5097  os/win/service_manager.hpp  The real Service Control Manager.
-//   5267  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//   5273  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//   5335  http/reply.hpp              What a handler may answer with, beyond plain text.
-//   5459  http/handler.hpp            What a lambda may take and return, and how it is called.
-//   5756  http/router.hpp             The routes of an app with their handlers.
-//   5854  http/transport.hpp          What a connection reads from and writes to.
-//   5939  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//   6171  http/core.hpp               cpp-httplib at work for one request.
-//   6404  http/connection.hpp         One connection, from its first byte to its close.
-//   6577  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//   6823  host/service.hpp            What App receives: the description of a service.
-//   7128  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//   7171  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//   7215  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//   7296  host/health.hpp             Liveness and readiness.
-//   7342  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//   7651  host/console_host.hpp       `debug`: the service in a terminal.
-//   7722  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//   7936  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//   7999  host/manage.hpp             The verbs that manage the service: install, remove, start, stop, restart, status.
-//   8400  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//   8543  main.hpp                    The macro: a main for an App.
-//   8556  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//     98  config/version.hpp          The version of winsvc: the one place that knows it.
+//    115  config/compiler.hpp         What is compiling us.
+//    150  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    190  config/abi.hpp              The inline namespace that everything lives in.
+//    215  base/error.hpp              An error is a sentence for a tired person.
+//    275  base/result.hpp             A value or the reason there is none.
+//    350  base/source.hpp             Where in the user's program a call was written.
+//    384  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    415  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    674  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//    789  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//    859  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//    962  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1043  base/log.hpp                The log that a service keeps.
+//   1154  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   1293  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   1392  model/codes.hpp             What system codes mean to the person who meets them.
+//   1497  model/spec.hpp              What is to be installed.
+//   1607  model/verbs.hpp             The command line as two tables.
+//   1733  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   1936  model/state_file.hpp        What the running service leaves for `status` to find.
+//   2046  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   2138  route/path.hpp              The path of a request, cut into segments.
+//   2249  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   2427  route/table.hpp             The routes of an app as a tree of segments.
+//   2685  wire/limits.hpp             How much a client may send, and how long it may take.
+//   2738  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   2816  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   3259  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   3407  os/console.hpp              The terminal: writing to it, and the ways a person ends a program that runs ...
+//   3449  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   3471  os/posix/console.hpp        os/console.hpp on POSIX.
+//   3553  os/service_manager.hpp      The Service Control Manager as seen by who manages services.
+//   3663  os/file.hpp                 The few things done with files.
+//   3730  os/posix/file.hpp           os/file.hpp on POSIX.
+//   3829  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//   3869  os/event_log.hpp            The Windows event log: one report, one line.
+//   3918  os/process.hpp              This process and its surroundings.
+//   3981  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//   4070  os/socket.hpp               TCP as the engine needs it.
+//   4182  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   4277  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   4327  os/win/wide.hpp             Windows' own strings and handles.
+//   4387  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   4520  os/tcp.hpp                  os/socket.hpp on every platform.
+//   4742  os/win/console.hpp          os/console.hpp on Windows.
+//   4845  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//   4922  os/win/file.hpp             os/file.hpp on Windows.
+//   5021  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//   5113  os/win/service_manager.hpp  The real Service Control Manager.
+//   5283  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//   5289  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//   5351  http/reply.hpp              What a handler may answer with, beyond plain text.
+//   5475  http/handler.hpp            What a lambda may take and return, and how it is called.
+//   5772  http/router.hpp             The routes of an app with their handlers.
+//   5870  http/transport.hpp          What a connection reads from and writes to.
+//   5955  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//   6187  http/core.hpp               cpp-httplib at work for one request.
+//   6420  http/connection.hpp         One connection, from its first byte to its close.
+//   6593  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//   6839  host/service.hpp            What App receives: the description of a service.
+//   7144  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//   7187  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//   7231  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//   7312  host/health.hpp             Liveness and readiness.
+//   7358  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//   7667  host/console_host.hpp       `debug`: the service in a terminal.
+//   7738  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//   7952  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//   8015  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//   8095  host/manage.hpp             The verbs that manage the service: install, remove, start, stop, restart, status.
+//   8423  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//   8566  main.hpp                    The macro: a main for an App.
+//   8579  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -1769,6 +1770,9 @@ struct command {
 /// `words` is argv without the program's name, in UTF-8.
 [[nodiscard]] result<command> parse_command(const std::vector<std::string>& words);
 
+/// What an earlier install left in an ImagePath (model::image_path made it); nothing where it is not one of ours.
+[[nodiscard]] listen_options listen_options_in(const std::string& image_path);
+
 // ---------------------------------------------------------------------------------------------------------------------
 
 inline failure<error> usage_error(std::string said, std::string hint) {
@@ -1910,6 +1914,18 @@ inline result<command> parse_command(const std::vector<std::string>& words) {
     if (auto applied = apply_option(asked, **o, value); !applied) return failure{applied.error()};
   }
   return asked;
+}
+
+inline listen_options listen_options_in(const std::string& image_path) {
+  // Pair by pair, so that an option of another version costs nothing but itself.
+  const auto words = split_command_line(image_path);
+  listen_options found;
+  if (words.size() < 2 || words[1] != run_service_word) return found;
+  for (std::size_t i = 2; i + 1 < words.size(); ++i) {
+    const auto asked = parse_command({std::string(run_service_word), words[i], words[i + 1]});
+    if (asked) found = asked->listen.over(found);
+  }
+  return found;
 }
 
 }  // namespace model
@@ -7996,6 +8012,86 @@ namespace host {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// host/status.hpp
+// =====================================================================================================================
+
+// What `status` shows: the SCM's view of the service and what the service left of itself, as a screen for a person and as
+// JSON for a machine. Pure; host/manage.hpp gathers it.
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// What `status` knows.
+struct service_report {
+  std::string name;
+  bool installed = false;
+  os::service_process process;
+  os::service_config config;
+  model::service_state left;  ///< what the service itself left; its url only while it is the running process's
+};
+
+/// `status` for a person, and for a machine.
+[[nodiscard]] std::string status_text(const service_report& r);
+[[nodiscard]] std::string status_json(const service_report& r);
+/// 0 running, 3 not running, 4 not installed.
+[[nodiscard]] inline int status_exit(const service_report& r) noexcept {
+  if (!r.installed) return model::exits::not_installed;
+  return r.process.status.current == model::state::running ? model::exits::ok : model::exits::not_running;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string status_text(const service_report& r) {
+  if (!r.installed) return r.name + ": not installed\n";
+  const auto& s = r.process.status;
+  std::string out = r.name + ": " + std::string(model::name(s.current));
+  if (r.process.pid != 0) out += ", pid " + std::to_string(r.process.pid);
+  if (!r.left.since.empty()) out += ", since " + r.left.since;
+  out += '\n';
+  if (!r.left.url.empty()) out += "  url      " + r.left.url + '\n';
+  out += "  startup  " + std::string(name(r.config.startup)) + "\n  binary   " + r.config.binary + '\n';
+  if (s.current == model::state::stopped && s.exit.failed()) {
+    const auto* row = model::explain(s.exit.code());
+    out += "  exit     " + std::to_string(s.exit.code()) + (row ? ", " + std::string(row->said) : "") + '\n';
+  }
+  if (!r.left.failure.empty()) out += "  failure  " + r.left.failure + '\n';
+  return out;
+}
+
+inline std::string status_json(const service_report& r) {
+  const auto& s = r.process.status;
+  std::string state = r.installed ? std::string(model::name(s.current)) : "not installed";
+  std::replace(state.begin(), state.end(), ' ', '_');
+
+  std::string out = "{\"name\":" + text::json_quoted(r.name);
+  const auto put = [&out, &r](std::string_view field, const std::string& value, bool known = true) {
+    out += ",\"" + std::string(field) + "\":" + (r.installed && known ? value : "null");
+  };
+  const auto put_text = [&put](std::string_view field, std::string_view value) {
+    put(field, text::json_quoted(value), !value.empty());
+  };
+  out += std::string(",\"installed\":") + (r.installed ? "true" : "false") + ",\"state\":" + text::json_quoted(state);
+  put("pid", std::to_string(r.process.pid));
+  put("exit_code", std::to_string(s.exit.code()));
+  put_text("startup", name(r.config.startup));
+  put_text("display_name", r.config.display_name);
+  put_text("binary", r.config.binary);
+  put_text("url", r.left.url);
+  put_text("since", r.left.since);
+  put_text("failure", r.left.failure);
+  return out + "}\n";
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // host/manage.hpp
 // =====================================================================================================================
 
@@ -8014,15 +8110,6 @@ namespace host {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
-
-/// What `status` knows.
-struct service_report {
-  std::string name;
-  bool installed = false;
-  os::service_process process;
-  os::service_config config;
-  model::service_state left;  ///< what the service itself left; its url only while it is the running process's
-};
 
 class manager {
  public:
@@ -8067,17 +8154,6 @@ class manager {
   model::service_spec spec_;
   surroundings around_;
 };
-
-/// The options that an earlier install left in the ImagePath.
-[[nodiscard]] model::listen_options listen_options_in(const std::string& image_path);
-/// `status` for a person, and for a machine.
-[[nodiscard]] std::string status_text(const service_report& r);
-[[nodiscard]] std::string status_json(const service_report& r);
-/// 0 running, 3 not running, 4 not installed.
-[[nodiscard]] inline int status_exit(const service_report& r) noexcept {
-  if (!r.installed) return model::exits::not_installed;
-  return r.process.status.current == model::state::running ? model::exits::ok : model::exits::not_running;
-}
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -8144,7 +8220,7 @@ inline result<void> manager::change(const model::command& asked, os::service_han
   os::service_settings settings;
   settings.startup = asked.startup ? asked.startup : spec_.startup;
   settings.display_name = asked.display_name ? asked.display_name : spec_.display_name;
-  settings.binary = model::image_path(around_.executable, asked.listen.over(listen_options_in(before->binary)));
+  settings.binary = model::image_path(around_.executable, asked.listen.over(model::listen_options_in(before->binary)));
   if (auto changed = around_.scm.change_config(service.get(), settings); !changed)
     return failed("install", changed.error());
   if (auto finished =
@@ -8337,59 +8413,6 @@ inline result<service_report> manager::status() {
     if (r.left.pid != r.process.pid || r.process.pid == 0) r.left.url.clear(), r.left.since.clear();
   }
   return r;
-}
-
-inline model::listen_options listen_options_in(const std::string& image_path) {
-  // Pair by pair, so that an option of another version costs nothing but itself.
-  const auto words = split_command_line(image_path);
-  model::listen_options found;
-  if (words.size() < 2 || words[1] != model::run_service_word) return found;
-  for (std::size_t i = 2; i + 1 < words.size(); ++i) {
-    const auto asked = model::parse_command({std::string(model::run_service_word), words[i], words[i + 1]});
-    if (asked) found = asked->listen.over(found);
-  }
-  return found;
-}
-
-inline std::string status_text(const service_report& r) {
-  if (!r.installed) return r.name + ": not installed\n";
-  const auto& s = r.process.status;
-  std::string out = r.name + ": " + std::string(model::name(s.current));
-  if (r.process.pid != 0) out += ", pid " + std::to_string(r.process.pid);
-  if (!r.left.since.empty()) out += ", since " + r.left.since;
-  out += '\n';
-  if (!r.left.url.empty()) out += "  url      " + r.left.url + '\n';
-  out += "  startup  " + std::string(name(r.config.startup)) + "\n  binary   " + r.config.binary + '\n';
-  if (s.current == model::state::stopped && s.exit.failed()) {
-    const auto* row = model::explain(s.exit.code());
-    out += "  exit     " + std::to_string(s.exit.code()) + (row ? ", " + std::string(row->said) : "") + '\n';
-  }
-  if (!r.left.failure.empty()) out += "  failure  " + r.left.failure + '\n';
-  return out;
-}
-
-inline std::string status_json(const service_report& r) {
-  const auto& s = r.process.status;
-  std::string state = r.installed ? std::string(model::name(s.current)) : "not installed";
-  std::replace(state.begin(), state.end(), ' ', '_');
-
-  std::string out = "{\"name\":" + text::json_quoted(r.name);
-  const auto put = [&out, &r](std::string_view field, const std::string& value, bool known = true) {
-    out += ",\"" + std::string(field) + "\":" + (r.installed && known ? value : "null");
-  };
-  const auto put_text = [&put](std::string_view field, std::string_view value) {
-    put(field, text::json_quoted(value), !value.empty());
-  };
-  out += std::string(",\"installed\":") + (r.installed ? "true" : "false") + ",\"state\":" + text::json_quoted(state);
-  put("pid", std::to_string(r.process.pid));
-  put("exit_code", std::to_string(s.exit.code()));
-  put_text("startup", name(r.config.startup));
-  put_text("display_name", r.config.display_name);
-  put_text("binary", r.config.binary);
-  put_text("url", r.left.url);
-  put_text("since", r.left.since);
-  put_text("failure", r.left.failure);
-  return out + "}\n";
 }
 
 }  // namespace host

@@ -544,7 +544,7 @@ TEST_CASE("start waits for a stop that is under way, and starts then") {
 }
 
 TEST_CASE("the options of an earlier install are read back from its command line, whatever else stands there") {
-  using winsvc::host::listen_options_in;
+  using winsvc::model::listen_options_in;
 
   CHECK(*listen_options_in("\"C:\\a b\\x.exe\" run-service --host ::1 --port 5").host == "::1");
   CHECK(*listen_options_in("\"C:\\a b\\x.exe\" run-service --host ::1 --port 5").port == 5);

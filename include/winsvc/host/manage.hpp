@@ -15,6 +15,7 @@
 #include "winsvc/base/quote.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/host/status.hpp"
 #include "winsvc/host/wait.hpp"
 #include "winsvc/model/command.hpp"
 #include "winsvc/model/spec.hpp"
@@ -25,15 +26,6 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
-
-/// What `status` knows.
-struct service_report {
-  std::string name;
-  bool installed = false;
-  os::service_process process;
-  os::service_config config;
-  model::service_state left;  ///< what the service itself left; its url only while it is the running process's
-};
 
 class manager {
  public:
@@ -78,17 +70,6 @@ class manager {
   model::service_spec spec_;
   surroundings around_;
 };
-
-/// The options that an earlier install left in the ImagePath.
-[[nodiscard]] model::listen_options listen_options_in(const std::string& image_path);
-/// `status` for a person, and for a machine.
-[[nodiscard]] std::string status_text(const service_report& r);
-[[nodiscard]] std::string status_json(const service_report& r);
-/// 0 running, 3 not running, 4 not installed.
-[[nodiscard]] inline int status_exit(const service_report& r) noexcept {
-  if (!r.installed) return model::exits::not_installed;
-  return r.process.status.current == model::state::running ? model::exits::ok : model::exits::not_running;
-}
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -155,7 +136,7 @@ inline result<void> manager::change(const model::command& asked, os::service_han
   os::service_settings settings;
   settings.startup = asked.startup ? asked.startup : spec_.startup;
   settings.display_name = asked.display_name ? asked.display_name : spec_.display_name;
-  settings.binary = model::image_path(around_.executable, asked.listen.over(listen_options_in(before->binary)));
+  settings.binary = model::image_path(around_.executable, asked.listen.over(model::listen_options_in(before->binary)));
   if (auto changed = around_.scm.change_config(service.get(), settings); !changed)
     return failed("install", changed.error());
   if (auto finished =
@@ -348,59 +329,6 @@ inline result<service_report> manager::status() {
     if (r.left.pid != r.process.pid || r.process.pid == 0) r.left.url.clear(), r.left.since.clear();
   }
   return r;
-}
-
-inline model::listen_options listen_options_in(const std::string& image_path) {
-  // Pair by pair, so that an option of another version costs nothing but itself.
-  const auto words = split_command_line(image_path);
-  model::listen_options found;
-  if (words.size() < 2 || words[1] != model::run_service_word) return found;
-  for (std::size_t i = 2; i + 1 < words.size(); ++i) {
-    const auto asked = model::parse_command({std::string(model::run_service_word), words[i], words[i + 1]});
-    if (asked) found = asked->listen.over(found);
-  }
-  return found;
-}
-
-inline std::string status_text(const service_report& r) {
-  if (!r.installed) return r.name + ": not installed\n";
-  const auto& s = r.process.status;
-  std::string out = r.name + ": " + std::string(model::name(s.current));
-  if (r.process.pid != 0) out += ", pid " + std::to_string(r.process.pid);
-  if (!r.left.since.empty()) out += ", since " + r.left.since;
-  out += '\n';
-  if (!r.left.url.empty()) out += "  url      " + r.left.url + '\n';
-  out += "  startup  " + std::string(name(r.config.startup)) + "\n  binary   " + r.config.binary + '\n';
-  if (s.current == model::state::stopped && s.exit.failed()) {
-    const auto* row = model::explain(s.exit.code());
-    out += "  exit     " + std::to_string(s.exit.code()) + (row ? ", " + std::string(row->said) : "") + '\n';
-  }
-  if (!r.left.failure.empty()) out += "  failure  " + r.left.failure + '\n';
-  return out;
-}
-
-inline std::string status_json(const service_report& r) {
-  const auto& s = r.process.status;
-  std::string state = r.installed ? std::string(model::name(s.current)) : "not installed";
-  std::replace(state.begin(), state.end(), ' ', '_');
-
-  std::string out = "{\"name\":" + text::json_quoted(r.name);
-  const auto put = [&out, &r](std::string_view field, const std::string& value, bool known = true) {
-    out += ",\"" + std::string(field) + "\":" + (r.installed && known ? value : "null");
-  };
-  const auto put_text = [&put](std::string_view field, std::string_view value) {
-    put(field, text::json_quoted(value), !value.empty());
-  };
-  out += std::string(",\"installed\":") + (r.installed ? "true" : "false") + ",\"state\":" + text::json_quoted(state);
-  put("pid", std::to_string(r.process.pid));
-  put("exit_code", std::to_string(s.exit.code()));
-  put_text("startup", name(r.config.startup));
-  put_text("display_name", r.config.display_name);
-  put_text("binary", r.config.binary);
-  put_text("url", r.left.url);
-  put_text("since", r.left.since);
-  put_text("failure", r.left.failure);
-  return out + "}\n";
 }
 
 }  // namespace host

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "winsvc/base/duration.hpp"
+#include "winsvc/base/quote.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
@@ -43,6 +44,9 @@ struct command {
 
 /// `words` is argv without the program's name, in UTF-8.
 [[nodiscard]] result<command> parse_command(const std::vector<std::string>& words);
+
+/// What an earlier install left in an ImagePath (model::image_path made it); nothing where it is not one of ours.
+[[nodiscard]] listen_options listen_options_in(const std::string& image_path);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -185,6 +189,18 @@ inline result<command> parse_command(const std::vector<std::string>& words) {
     if (auto applied = apply_option(asked, **o, value); !applied) return failure{applied.error()};
   }
   return asked;
+}
+
+inline listen_options listen_options_in(const std::string& image_path) {
+  // Pair by pair, so that an option of another version costs nothing but itself.
+  const auto words = split_command_line(image_path);
+  listen_options found;
+  if (words.size() < 2 || words[1] != run_service_word) return found;
+  for (std::size_t i = 2; i + 1 < words.size(); ++i) {
+    const auto asked = parse_command({std::string(run_service_word), words[i], words[i + 1]});
+    if (asked) found = asked->listen.over(found);
+  }
+  return found;
 }
 
 }  // namespace model
