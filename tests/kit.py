@@ -139,6 +139,18 @@ class Ninja:
         words = [*command, "-fsyntax-only", "-MD", "-MF", f"{out}.d", "-MT", str(out), str(source)]
         return self._edge("compile", out, [source], words, implicit, then=f" && touch {out}")
 
+    def precompile(self, name, text, command):
+        """A header that many sources begin with, parsed once. Returns the options that use it, and what to wait for."""
+        header = self.folder / name
+        header.parent.mkdir(parents=True, exist_ok=True)
+        if not header.exists() or header.read_text() != text:
+            header.write_text(text)
+        ending, use = (".pch", ["-include-pch", f"{header}.pch"]) if "clang" in command[0] else (
+            ".gch", ["-Winvalid-pch", "-include", str(header)])
+        out = pathlib.Path(f"{header}{ending}")
+        words = [*command, "-MD", "-MF", f"{out}.d", "-x", "c++-header", str(header), "-o", str(out)]
+        return use, self._edge("compile", out, [header], words, ())
+
     def link(self, output, objects, command):
         out = self.folder / output
         before, after = command

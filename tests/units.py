@@ -76,11 +76,15 @@ def doctest_program(tally, program, way):
     if not found:
         tally.check(f"{program}: there are tests", False, "no tests/*/*.cpp of this program was found")
         return
-    tree = "single_include" if program == "single" else "include"
-    objects = []
-    for source in [ROOT / "tests" / "main.cpp", *found]:
+    do = command(way, "single_include" if program == "single" else "include")
+    use, first = [], []
+    if program != "units":                                  # cpp-httplib is most of what these have to parse
+        use, precompiled = ninja.precompile("testing_pch.hpp", "#include <winsvc/testing.hpp>\n", do)
+        first = [precompiled]
+    objects = [ninja.compile("main.o", ROOT / "tests" / "main.cpp", do)]
+    for source in found:
         name = source.relative_to(ROOT / "tests").with_suffix(".o")
-        objects.append(ninja.compile(name, source, command(way, tree)))
+        objects.append(ninja.compile(name, source, [*do, *use], first))
     target = link(ninja, way, program + ".exe", objects)
     built, output = ninja.build()
     if not built:

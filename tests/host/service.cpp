@@ -157,11 +157,19 @@ TEST_CASE("a service starts, serves, stops, and the SCM has nothing to say again
 
 TEST_CASE("the port answers at the very moment of RUNNING") {
   auto app = [](service& svc) { svc.get("/", [] { return "hello"; }); };
+  folder data;
   simulated_scm scm;
+  scm.data_folder = data.path;
 
   scm.begin(app);
   REQUIRE(scm.wait_for(state::running));
-  CHECK(get(scm, "/").body == "hello");
+  const auto left = winsvc::model::parse_service_state(winsvc::os::read_file(data.path + "/state.json").value_or(""));
+  REQUIRE(left);
+  const auto port = static_cast<std::uint16_t>(std::stoi(left->url.substr(left->url.rfind(':') + 1)));
+  auto client = winsvc::os::tcp_socket::connect({"127.0.0.1", port}, 5s);
+  REQUIRE(client);
+  ask(*client, "/");
+  CHECK(hear(*client).body == "hello");
 }
 
 TEST_CASE("progress in a start hook raises the checkpoint, and only progress does") {
