@@ -34,63 +34,63 @@
 //   1154  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
 //   1293  model/lifecycle.hpp         The life of a service as a pure state machine.
 //   1392  model/codes.hpp             What system codes mean to the person who meets them.
-//   1497  model/spec.hpp              What is to be installed.
-//   1607  model/verbs.hpp             The command line as two tables.
-//   1733  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   1936  model/state_file.hpp        What the running service leaves for `status` to find.
-//   2046  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   2138  route/path.hpp              The path of a request, cut into segments.
-//   2249  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   2427  route/table.hpp             The routes of an app as a tree of segments.
-//   2685  wire/limits.hpp             How much a client may send, and how long it may take.
-//   2738  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   2816  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   3259  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   3407  os/console.hpp              The terminal: writing to it, and the ways a person ends a program that runs ...
-//   3449  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   3471  os/posix/console.hpp        os/console.hpp on POSIX.
-//   3553  os/service_manager.hpp      The Service Control Manager as seen by who manages services.
-//   3663  os/file.hpp                 The few things done with files.
-//   3730  os/posix/file.hpp           os/file.hpp on POSIX.
-//   3829  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//   3869  os/event_log.hpp            The Windows event log: one report, one line.
-//   3918  os/process.hpp              This process and its surroundings.
-//   3981  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//   4070  os/socket.hpp               TCP as the engine needs it.
-//   4182  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   4277  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   4327  os/win/wide.hpp             Windows' own strings and handles.
-//   4387  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   4520  os/tcp.hpp                  os/socket.hpp on every platform.
-//   4742  os/win/console.hpp          os/console.hpp on Windows.
-//   4845  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//   4922  os/win/file.hpp             os/file.hpp on Windows.
-//   5021  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//   5113  os/win/service_manager.hpp  The real Service Control Manager.
-//   5283  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//   5289  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//   5351  http/reply.hpp              What a handler may answer with, beyond plain text.
-//   5475  http/handler.hpp            What a lambda may take and return, and how it is called.
-//   5772  http/router.hpp             The routes of an app with their handlers.
-//   5870  http/transport.hpp          What a connection reads from and writes to.
-//   5955  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//   6187  http/core.hpp               cpp-httplib at work for one request.
-//   6420  http/connection.hpp         One connection, from its first byte to its close.
-//   6593  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//   6839  host/service.hpp            What App receives: the description of a service.
-//   7144  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//   7187  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//   7231  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//   7312  host/health.hpp             Liveness and readiness.
-//   7358  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//   7667  host/console_host.hpp       `debug`: the service in a terminal.
-//   7738  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//   7952  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//   8015  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//   8095  host/manage.hpp             The verbs that manage the service: install, remove, start, stop, restart, status.
-//   8423  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//   8566  main.hpp                    The macro: a main for an App.
-//   8579  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//   1498  model/spec.hpp              What is to be installed.
+//   1608  model/verbs.hpp             The command line as two tables.
+//   1734  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   1938  model/state_file.hpp        What the running service leaves for `status` to find.
+//   2050  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   2142  route/path.hpp              The path of a request, cut into segments.
+//   2253  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   2431  route/table.hpp             The routes of an app as a tree of segments.
+//   2689  wire/limits.hpp             How much a client may send, and how long it may take.
+//   2742  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   2820  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   3263  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   3411  os/console.hpp              The terminal: writing to it, and the ways a person ends a program that runs ...
+//   3453  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   3475  os/posix/console.hpp        os/console.hpp on POSIX.
+//   3560  os/service_manager.hpp      The Service Control Manager as seen by who manages services.
+//   3670  os/file.hpp                 The few things done with files.
+//   3737  os/posix/file.hpp           os/file.hpp on POSIX.
+//   3836  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//   3876  os/event_log.hpp            The Windows event log: one report, one line.
+//   3925  os/process.hpp              This process and its surroundings.
+//   3988  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//   4077  os/socket.hpp               TCP as the engine needs it.
+//   4189  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   4284  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   4334  os/win/wide.hpp             Windows' own strings and handles.
+//   4396  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   4529  os/tcp.hpp                  os/socket.hpp on every platform.
+//   4751  os/win/console.hpp          os/console.hpp on Windows.
+//   4864  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//   4941  os/win/file.hpp             os/file.hpp on Windows.
+//   5053  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//   5145  os/win/service_manager.hpp  The real Service Control Manager.
+//   5316  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//   5322  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//   5384  http/reply.hpp              What a handler may answer with, beyond plain text.
+//   5508  http/handler.hpp            What a lambda may take and return, and how it is called.
+//   5805  http/router.hpp             The routes of an app with their handlers.
+//   5903  http/transport.hpp          What a connection reads from and writes to.
+//   5988  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//   6220  http/core.hpp               cpp-httplib at work for one request.
+//   6453  http/connection.hpp         One connection, from its first byte to its close.
+//   6626  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//   6872  host/service.hpp            What App receives: the description of a service.
+//   7177  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//   7220  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//   7264  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//   7345  host/health.hpp             Liveness and readiness.
+//   7391  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//   7700  host/console_host.hpp       `debug`: the service in a terminal.
+//   7772  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//   7986  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//   8049  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//   8129  host/manage.hpp             The verbs that manage the service: install, remove, start, stop, restart, status.
+//   8457  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//   8600  main.hpp                    The macro: a main for an App.
+//   8613  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -1404,6 +1404,7 @@ inline std::optional<service_status> lifecycle::apply(step what, std::chrono::mi
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -1747,6 +1748,7 @@ inline std::string help_text(std::string_view program, verb v) {
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace winsvc {
@@ -1944,6 +1946,8 @@ inline listen_options listen_options_in(const std::string& image_path) {
 // It is a hint, not a truth: the SCM says whether the service runs, and the pid must be the SCM's for the rest to
 // count.
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -3525,7 +3529,10 @@ inline interrupts::interrupts(std::function<void()> on_interrupt) : state_(new s
       const auto n = ::read(s->pipe[0], &byte, 1);
       if (n < 0 && errno == EINTR) continue;
       if (n != 1 || byte != 'i') return;
-      s->on_interrupt();
+      try {
+        s->on_interrupt();
+      } catch (...) {  // out of memory: the next Ctrl-C may have more luck
+      }
     }
   });
   struct sigaction action = {};
@@ -4329,6 +4336,7 @@ inline std::string port_owner(const endpoint&) { return {}; }
 
 // Windows' own strings and handles: UTF-8 in, UTF-16 out, and a handle that closes itself.
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -4353,6 +4361,7 @@ namespace os {
 [[nodiscard]] inline std::wstring wide_path(const std::string& path) {
   std::wstring out = wide(path);
   if (out.size() < 240 || out.compare(0, 4, L"\\\\?\\") == 0) return out;
+  std::replace(out.begin(), out.end(), L'/', L'\\');  // behind the prefix a slash is a letter like any other
   if (out.size() > 2 && out[1] == L':') return L"\\\\?\\" + out;
   if (out.compare(0, 2, L"\\\\") == 0) return L"\\\\?\\UNC" + out.substr(1);
   return out;
@@ -4744,9 +4753,12 @@ inline waker::outcome waker::wait_for(const tcp_socket& socket, std::chrono::mil
 
 // os/console.hpp on Windows.
 
+#include <algorithm>
 #include <condition_variable>
+#include <cstddef>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -4763,12 +4775,19 @@ inline void write_handle(DWORD which, std::string_view utf8) noexcept {
   if (::GetConsoleMode(handle, &mode)) {
     try {
       const std::wstring text = wide(utf8);
-      ::WriteConsoleW(handle, text.data(), static_cast<DWORD>(text.size()), &written, nullptr);
+      std::wstring_view left = text;  // a console takes 64 KiB at a time, and may take less
+      while (!left.empty() &&
+             ::WriteConsoleW(handle, left.data(), static_cast<DWORD>((std::min)(left.size(), std::size_t{8192})), &written,
+                             nullptr) &&
+             written != 0) {
+        left.remove_prefix(written);
+      }
     } catch (...) {  // out of memory: nothing can be said
     }
     return;
   }
-  while (!utf8.empty() && ::WriteFile(handle, utf8.data(), static_cast<DWORD>(utf8.size()), &written, nullptr)) {
+  while (!utf8.empty() && ::WriteFile(handle, utf8.data(), static_cast<DWORD>(utf8.size()), &written, nullptr) &&
+         written != 0) {
     utf8.remove_prefix(written);
   }
 }
@@ -4924,9 +4943,13 @@ class native_dispatcher final : public dispatcher {
 
 // os/file.hpp on Windows: wide calls, shared so that others may read, rename and delete what we write.
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
@@ -4939,7 +4962,7 @@ inline bool write_all(HANDLE file, std::string_view bytes) noexcept {
   while (!bytes.empty()) {
     const auto piece = static_cast<DWORD>((std::min)(bytes.size(), std::size_t{1} << 30));
     DWORD written = 0;
-    if (!::WriteFile(file, bytes.data(), piece, &written, nullptr)) return false;
+    if (!::WriteFile(file, bytes.data(), piece, &written, nullptr) || written == 0) return false;
     bytes.remove_prefix(written);
   }
   return true;
@@ -4992,8 +5015,17 @@ inline sys_result<void> replace_file(const std::string& path, std::string_view c
                                            FILE_ATTRIBUTE_NORMAL, nullptr));
     if (!file || !write_all(file.get(), content)) return sys_failure(::GetLastError());
   }
-  if (!rename_file(beside, path)) return sys_failure(::GetLastError());
-  return {};
+  // Somebody may be reading the old one at this moment, which forbids the rename: that is over in an instant.
+  for (int attempt = 0;; ++attempt) {
+    if (rename_file(beside, path)) return {};
+    const DWORD code = ::GetLastError();
+    const bool held = code == ERROR_ACCESS_DENIED || code == ERROR_SHARING_VIOLATION;
+    if (!held || attempt == 10) {
+      remove_file(beside);
+      return sys_failure(code);
+    }
+    ::Sleep(10);
+  }
 }
 
 inline sys_result<void> make_folders(const std::string& path) {
@@ -5119,6 +5151,7 @@ inline void report_event(const std::string& source, event_level level, std::uint
 // QueryServiceConfigW, QueryServiceStatusEx, StartServiceW, ControlService and DeleteService in the Win32
 // documentation.
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -7670,6 +7703,7 @@ inline void runtime::run_stop_hooks() {
 // `debug`: the service in a terminal. The same runtime in the same order as under the SCM; a stop is a Ctrl-C, the log
 // is the screen, and what was answered is shown.
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <string>

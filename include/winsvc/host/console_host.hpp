@@ -2,6 +2,7 @@
 // is the screen, and what was answered is shown.
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <string>

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "winsvc/base/error.hpp"
 #include "winsvc/config/abi.hpp"

@@ -57,7 +57,10 @@ inline interrupts::interrupts(std::function<void()> on_interrupt) : state_(new s
       const auto n = ::read(s->pipe[0], &byte, 1);
       if (n < 0 && errno == EINTR) continue;
       if (n != 1 || byte != 'i') return;
-      s->on_interrupt();
+      try {
+        s->on_interrupt();
+      } catch (...) {  // out of memory: the next Ctrl-C may have more luck
+      }
     }
   });
   struct sigaction action = {};

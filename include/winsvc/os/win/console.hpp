@@ -1,9 +1,12 @@
 // os/console.hpp on Windows.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
+#include <cstddef>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -25,12 +28,19 @@ inline void write_handle(DWORD which, std::string_view utf8) noexcept {
   if (::GetConsoleMode(handle, &mode)) {
     try {
       const std::wstring text = wide(utf8);
-      ::WriteConsoleW(handle, text.data(), static_cast<DWORD>(text.size()), &written, nullptr);
+      std::wstring_view left = text;  // a console takes 64 KiB at a time, and may take less
+      while (!left.empty() &&
+             ::WriteConsoleW(handle, left.data(), static_cast<DWORD>((std::min)(left.size(), std::size_t{8192})), &written,
+                             nullptr) &&
+             written != 0) {
+        left.remove_prefix(written);
+      }
     } catch (...) {  // out of memory: nothing can be said
     }
     return;
   }
-  while (!utf8.empty() && ::WriteFile(handle, utf8.data(), static_cast<DWORD>(utf8.size()), &written, nullptr)) {
+  while (!utf8.empty() && ::WriteFile(handle, utf8.data(), static_cast<DWORD>(utf8.size()), &written, nullptr) &&
+         written != 0) {
     utf8.remove_prefix(written);
   }
 }

@@ -1,9 +1,13 @@
 // os/file.hpp on Windows: wide calls, shared so that others may read, rename and delete what we write.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/file.hpp"
@@ -21,7 +25,7 @@ inline bool write_all(HANDLE file, std::string_view bytes) noexcept {
   while (!bytes.empty()) {
     const auto piece = static_cast<DWORD>((std::min)(bytes.size(), std::size_t{1} << 30));
     DWORD written = 0;
-    if (!::WriteFile(file, bytes.data(), piece, &written, nullptr)) return false;
+    if (!::WriteFile(file, bytes.data(), piece, &written, nullptr) || written == 0) return false;
     bytes.remove_prefix(written);
   }
   return true;
@@ -74,8 +78,17 @@ inline sys_result<void> replace_file(const std::string& path, std::string_view c
                                            FILE_ATTRIBUTE_NORMAL, nullptr));
     if (!file || !write_all(file.get(), content)) return sys_failure(::GetLastError());
   }
-  if (!rename_file(beside, path)) return sys_failure(::GetLastError());
-  return {};
+  // Somebody may be reading the old one at this moment, which forbids the rename: that is over in an instant.
+  for (int attempt = 0;; ++attempt) {
+    if (rename_file(beside, path)) return {};
+    const DWORD code = ::GetLastError();
+    const bool held = code == ERROR_ACCESS_DENIED || code == ERROR_SHARING_VIOLATION;
+    if (!held || attempt == 10) {
+      remove_file(beside);
+      return sys_failure(code);
+    }
+    ::Sleep(10);
+  }
 }
 
 inline sys_result<void> make_folders(const std::string& path) {

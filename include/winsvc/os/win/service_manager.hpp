@@ -5,6 +5,7 @@
 // documentation.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>

@@ -1,6 +1,7 @@
 // Windows' own strings and handles: UTF-8 in, UTF-16 out, and a handle that closes itself.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +30,7 @@ namespace os {
 [[nodiscard]] inline std::wstring wide_path(const std::string& path) {
   std::wstring out = wide(path);
   if (out.size() < 240 || out.compare(0, 4, L"\\\\?\\") == 0) return out;
+  std::replace(out.begin(), out.end(), L'/', L'\\');  // behind the prefix a slash is a letter like any other
   if (out.size() > 2 && out[1] == L':') return L"\\\\?\\" + out;
   if (out.compare(0, 2, L"\\\\") == 0) return L"\\\\?\\UNC" + out.substr(1);
   return out;
