@@ -116,8 +116,10 @@ class OtherTools(wine.Case):
         self.box.wine("sc", "create", "foreign", "binPath=", "C:\\elsewhere\\program.exe", "start=", "demand")
         before = self.box.registry(service.key)
         self.fails(service.run("install"), "install 'foreign'", "another program", "C:\\elsewhere\\program.exe", "(1073)")
+        self.fails(service.run("remove"), "remove 'foreign'", "another program", "C:\\elsewhere\\program.exe", "(1073)")
         self.assertEqual(self.box.registry(service.key), before)
         self.assertIsNone(self.box.registry(service.source_key))
+        self.assertEqual(self.box.wine("sc", "delete", "foreign").code, 0)
 
 
 class Install(wine.Case):
