@@ -507,3 +507,18 @@ TEST_CASE("the client of the tests drops interim answers and puts chunks togethe
   CHECK(take_answer(bytes).status == 204);
   CHECK(take_answer(bytes).status == 0);
 }
+
+TEST_CASE("a stream whose head has been read buffers nothing, or cpp-httplib's line reader would spin on it") {
+  winsvc::testing::memory_transport transport("");
+  winsvc::http::receive_buffer buffer;
+  const winsvc::wire::head head;
+  const winsvc::wire::limits bounds;
+  winsvc::http::exchange_stream stream(transport, buffer, head, "ab", bounds);
+
+  std::size_t size = 0;
+  CHECK(stream.buffered_data(size) != nullptr);
+  CHECK(size == 2);
+  stream.consume_buffered(2);
+  CHECK(stream.buffered_data(size) == nullptr);
+  CHECK(size == 0);
+}
