@@ -19,78 +19,78 @@
 //
 //     98  config/version.hpp          The version of winsvc: the one place that knows it.
 //    115  config/compiler.hpp         What is compiling us.
-//    150  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    190  config/abi.hpp              The inline namespace that everything lives in.
-//    215  base/error.hpp              An error is a sentence for a tired person.
-//    275  base/result.hpp             A value or the reason there is none.
-//    350  base/source.hpp             Where in the user's program a call was written.
-//    384  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    415  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    674  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//    789  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//    859  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//    962  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1043  base/log.hpp                The log that a service keeps.
-//   1154  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   1293  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   1392  model/codes.hpp             What system codes mean to the person who meets them.
-//   1498  model/spec.hpp              What is to be installed.
-//   1608  model/verbs.hpp             The command line as two tables.
-//   1734  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   1938  model/state_file.hpp        What the running service leaves for `status` to find.
-//   2050  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   2142  route/path.hpp              The path of a request, cut into segments.
-//   2253  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   2431  route/table.hpp             The routes of an app as a tree of segments.
-//   2689  wire/limits.hpp             How much a client may send, and how long it may take.
-//   2742  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   2820  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   3263  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   3411  os/console.hpp              The terminal: writing to it, and the ways a person ends a program that runs ...
-//   3453  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   3475  os/posix/console.hpp        os/console.hpp on POSIX.
-//   3560  os/service_manager.hpp      The Service Control Manager as seen by who manages services.
-//   3670  os/file.hpp                 The few things done with files.
-//   3737  os/posix/file.hpp           os/file.hpp on POSIX.
-//   3836  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//   3876  os/event_log.hpp            The Windows event log: one report, one line.
-//   3925  os/process.hpp              This process and its surroundings.
-//   3988  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//   4077  os/socket.hpp               TCP as the engine needs it.
-//   4189  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   4284  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   4334  os/win/wide.hpp             Windows' own strings and handles.
-//   4396  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   4529  os/tcp.hpp                  os/socket.hpp on every platform.
-//   4751  os/win/console.hpp          os/console.hpp on Windows.
-//   4864  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//   4941  os/win/file.hpp             os/file.hpp on Windows.
-//   5053  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//   5145  os/win/service_manager.hpp  The real Service Control Manager.
-//   5316  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//   5322  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//   5384  http/reply.hpp              What a handler may answer with, beyond plain text.
-//   5508  http/handler.hpp            What a lambda may take and return, and how it is called.
-//   5805  http/router.hpp             The routes of an app with their handlers.
-//   5903  http/transport.hpp          What a connection reads from and writes to.
-//   5988  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//   6220  http/core.hpp               cpp-httplib at work for one request.
-//   6453  http/connection.hpp         One connection, from its first byte to its close.
-//   6626  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//   6872  host/service.hpp            What App receives: the description of a service.
-//   7177  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//   7220  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//   7264  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//   7345  host/health.hpp             Liveness and readiness.
-//   7391  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//   7700  host/console_host.hpp       `debug`: the service in a terminal.
-//   7772  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//   7986  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//   8049  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//   8129  host/manage.hpp             The verbs that manage the service: install, remove, start, stop, restart, status.
-//   8457  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//   8600  main.hpp                    The macro: a main for an App.
-//   8613  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    144  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    184  config/abi.hpp              The inline namespace that everything lives in.
+//    209  base/error.hpp              An error is a sentence for a tired person.
+//    269  base/result.hpp             A value or the reason there is none.
+//    344  base/source.hpp             Where in the user's program a call was written.
+//    378  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    409  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    668  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//    783  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//    853  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//    956  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1037  base/log.hpp                The log that a service keeps.
+//   1148  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   1287  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   1386  model/codes.hpp             What system codes mean to the person who meets them.
+//   1490  model/spec.hpp              What is to be installed.
+//   1600  model/verbs.hpp             The command line as two tables.
+//   1726  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   1930  model/state_file.hpp        What the running service leaves for `status` to find.
+//   2042  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   2134  route/path.hpp              The path of a request, cut into segments.
+//   2245  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   2423  route/table.hpp             The routes of an app as a tree of segments.
+//   2681  wire/limits.hpp             How much a client may send, and how long it may take.
+//   2734  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   2812  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   3255  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   3403  os/console.hpp              The terminal: writing to it, and the ways a person ends a program that runs ...
+//   3445  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   3467  os/posix/console.hpp        os/console.hpp on POSIX.
+//   3552  os/service_manager.hpp      The Service Control Manager as seen by who manages services.
+//   3662  os/file.hpp                 The few things done with files.
+//   3729  os/posix/file.hpp           os/file.hpp on POSIX.
+//   3828  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//   3868  os/event_log.hpp            The Windows event log: one report, one line.
+//   3917  os/process.hpp              This process and its surroundings.
+//   3980  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//   4069  os/socket.hpp               TCP as the engine needs it.
+//   4181  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   4276  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   4326  os/win/wide.hpp             Windows' own strings and handles.
+//   4388  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   4521  os/tcp.hpp                  os/socket.hpp on every platform.
+//   4743  os/win/console.hpp          os/console.hpp on Windows.
+//   4856  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//   4933  os/win/file.hpp             os/file.hpp on Windows.
+//   5045  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//   5137  os/win/service_manager.hpp  The real Service Control Manager.
+//   5308  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//   5314  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//   5376  http/reply.hpp              What a handler may answer with, beyond plain text.
+//   5500  http/handler.hpp            What a lambda may take and return, and how it is called.
+//   5797  http/router.hpp             The routes of an app with their handlers.
+//   5895  http/transport.hpp          What a connection reads from and writes to.
+//   5980  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//   6212  http/core.hpp               cpp-httplib at work for one request.
+//   6445  http/connection.hpp         One connection, from its first byte to its close.
+//   6618  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//   6864  host/service.hpp            What App receives: the description of a service.
+//   7169  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//   7212  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//   7256  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//   7337  host/health.hpp             Liveness and readiness.
+//   7383  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//   7692  host/console_host.hpp       `debug`: the service in a terminal.
+//   7764  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//   7978  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//   8041  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//   8121  host/manage.hpp             The verbs that manage the service: install, remove, start, stop, restart, status.
+//   8449  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//   8592  main.hpp                    The macro: a main for an App.
+//   8605  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -134,12 +134,6 @@
   #define WINSVC_OS_WINDOWS 0
 #endif
 
-#if defined(__linux__)
-  #define WINSVC_OS_LINUX 1
-#else
-  #define WINSVC_OS_LINUX 0
-#endif
-
 #if defined(_MSC_VER)
   #define WINSVC_COMPILER_MSVC 1  // cl, and clang-cl in its dialect
 #else
@@ -155,7 +149,7 @@
 //
 //   WINSVC_HTTPLIB    the header that is cpp-httplib. Default <httplib.h>; cpp-httplib 0.41 or newer.
 //   WINSVC_JSON       1 where <nlohmann/json.hpp> is found: handlers may take and return winsvc::json. Define it 0 to
-//                     keep that header out (it costs about 1 s of compile time a file); all else works without it.
+//                     keep that header out, which costs compile time; all else works without it.
 //   WINSVC_AUTOLINK   1 on MSVC: the system libraries are linked by #pragma comment(lib, ...). Define it 0 to name them
 //                     yourself: ws2_32 and advapi32 (elsewhere -lws2_32 is all there is to add).
 //   WINSVC_ASSERT     what checks our own promises; default assert from <cassert>.
@@ -1420,9 +1414,7 @@ inline constexpr int not_installed = 4;  // status
 
 /// The system codes that decisions are made on.
 namespace code {
-inline constexpr std::uint32_t file_not_found = 2, access_denied = 5, call_not_implemented = 120,
-                               insufficient_buffer = 122, invalid_name = 123, invalid_level = 124,
-                               dependent_services_running = 1051, invalid_service_control = 1052,
+inline constexpr std::uint32_t access_denied = 5, call_not_implemented = 120, invalid_service_control = 1052,
                                service_request_timeout = 1053, service_already_running = 1056, service_disabled = 1058,
                                service_does_not_exist = 1060, service_cannot_accept_control = 1061,
                                service_not_active = 1062, failed_controller_connect = 1063,
@@ -6160,7 +6152,7 @@ class exchange_stream final : public httplib::Stream {
       wire_.send(go_on.data(), go_on.size(), bounds_.write_time);
     }
     // The deadline is for the whole body: each byte that came buys the time it is worth, and no more.
-    const auto until = began_ + bounds_.time_for_body((std::max)(took_, std::uint64_t{0}));
+    const auto until = began_ + bounds_.time_for_body(took_);
     const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
     char piece[16 * 1024];
     std::size_t got = 0;
@@ -8618,7 +8610,6 @@ int run(int argc, char** argv) {
 
 #undef WINSVC_CPLUSPLUS
 #undef WINSVC_OS_WINDOWS
-#undef WINSVC_OS_LINUX
 #undef WINSVC_COMPILER_MSVC
 #undef WINSVC_ABI
 #undef WINSVC_ABI_NAME

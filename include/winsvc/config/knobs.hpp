@@ -3,7 +3,7 @@
 //
 //   WINSVC_HTTPLIB    the header that is cpp-httplib. Default <httplib.h>; cpp-httplib 0.41 or newer.
 //   WINSVC_JSON       1 where <nlohmann/json.hpp> is found: handlers may take and return winsvc::json. Define it 0 to
-//                     keep that header out (it costs about 1 s of compile time a file); all else works without it.
+//                     keep that header out, which costs compile time; all else works without it.
 //   WINSVC_AUTOLINK   1 on MSVC: the system libraries are linked by #pragma comment(lib, ...). Define it 0 to name them
 //                     yourself: ws2_32 and advapi32 (elsewhere -lws2_32 is all there is to add).
 //   WINSVC_ASSERT     what checks our own promises; default assert from <cassert>.

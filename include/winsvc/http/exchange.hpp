@@ -179,7 +179,7 @@ class exchange_stream final : public httplib::Stream {
       wire_.send(go_on.data(), go_on.size(), bounds_.write_time);
     }
     // The deadline is for the whole body: each byte that came buys the time it is worth, and no more.
-    const auto until = began_ + bounds_.time_for_body((std::max)(took_, std::uint64_t{0}));
+    const auto until = began_ + bounds_.time_for_body(took_);
     const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
     char piece[16 * 1024];
     std::size_t got = 0;

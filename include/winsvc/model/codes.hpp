@@ -30,9 +30,7 @@ inline constexpr int not_installed = 4;  // status
 
 /// The system codes that decisions are made on.
 namespace code {
-inline constexpr std::uint32_t file_not_found = 2, access_denied = 5, call_not_implemented = 120,
-                               insufficient_buffer = 122, invalid_name = 123, invalid_level = 124,
-                               dependent_services_running = 1051, invalid_service_control = 1052,
+inline constexpr std::uint32_t access_denied = 5, call_not_implemented = 120, invalid_service_control = 1052,
                                service_request_timeout = 1053, service_already_running = 1056, service_disabled = 1058,
                                service_does_not_exist = 1060, service_cannot_accept_control = 1061,
                                service_not_active = 1062, failed_controller_connect = 1063,
