@@ -34,6 +34,11 @@
 #include "winsvc/model/state.hpp"       // states, controls, exit codes
 #include "winsvc/model/lifecycle.hpp"   // the status machine
 #include "winsvc/model/codes.hpp"       // what system codes mean
+#include "winsvc/model/control_event.hpp"  // what comes with a control
+#include "winsvc/model/recovery.hpp"    // what the SCM does after a failure
+#include "winsvc/model/account.hpp"     // whom a service runs as
+#include "winsvc/model/security.hpp"    // who may do what, as text
+#include "winsvc/model/levels.hpp"      // what ChangeServiceConfig2W sets
 #include "winsvc/model/spec.hpp"        // what is installed
 #include "winsvc/model/verbs.hpp"       // the command line as tables
 #include "winsvc/model/command.hpp"     // from argv to what is asked

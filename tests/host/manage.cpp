@@ -89,8 +89,8 @@ TEST_CASE("what is asked at install goes before what the app says, which goes be
   c.startup = startup::delayed;
   c.display_name = "Other";
   c.description = "else";
-  c.listen.host = "0.0.0.0";
-  c.listen.port = std::uint16_t{5002};
+  c.launch.host = "0.0.0.0";
+  c.launch.port = std::uint16_t{5002};
   CHECK(sentence(asked.verbs().install(c)) == "done");
   const auto& f = asked.scm.services.at("hello");
   CHECK(f.config.display_name == "Other");
@@ -105,7 +105,7 @@ TEST_CASE("a second install updates: what is given anew changes, what was given 
   d.scm.services.at("hello").config.startup = startup::manual;
   d.scm.services.at("hello").description = "old";
   command c;
-  c.listen.host = "0.0.0.0";
+  c.launch.host = "0.0.0.0";
 
   CHECK(sentence(d.verbs().install(c)) == "done");
 
@@ -544,15 +544,15 @@ TEST_CASE("start waits for a stop that is under way, and starts then") {
 }
 
 TEST_CASE("the options of an earlier install are read back from its command line, whatever else stands there") {
-  using winsvc::model::listen_options_in;
+  using winsvc::model::launch_options_in;
 
-  CHECK(*listen_options_in("\"C:\\a b\\x.exe\" run-service --host ::1 --port 5").host == "::1");
-  CHECK(*listen_options_in("\"C:\\a b\\x.exe\" run-service --host ::1 --port 5").port == 5);
+  CHECK(*launch_options_in("\"C:\\a b\\x.exe\" run-service --host ::1 --port 5").host == "::1");
+  CHECK(*launch_options_in("\"C:\\a b\\x.exe\" run-service --host ::1 --port 5").port == 5);
   for (const char* path :
        {"", "\"C:\\x.exe\"", "C:\\x.exe --port 5", "C:\\x.exe run-service --prot 5", "C:\\x.exe debug --port 5"}) {
     CAPTURE(path);
-    CHECK(!listen_options_in(path).host);
-    CHECK(!listen_options_in(path).port);
+    CHECK(!launch_options_in(path).host);
+    CHECK(!launch_options_in(path).port);
   }
 }
 

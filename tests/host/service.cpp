@@ -278,7 +278,7 @@ TEST_CASE("a taken port fails the start with 10048, and what had started is undo
   folder data;
   simulated_scm scm;
   scm.data_folder = data.path;
-  scm.listen.port = taken->local().port;
+  scm.launch.port = taken->local().port;
 
   scm.start(app);
 
@@ -286,7 +286,7 @@ TEST_CASE("a taken port fails the start with 10048, and what had started is undo
   CHECK(states(scm) == "start pending, stop pending, stopped");
   CHECK(d.text() == "a -b -a");
   CHECK(scm.verdicts().empty());
-  const std::string sentence = "listen on '127.0.0.1:" + std::to_string(*scm.listen.port) + "': the port is taken";
+  const std::string sentence = "listen on '127.0.0.1:" + std::to_string(*scm.launch.port) + "': the port is taken";
   CHECK(has(scm.events(), "3 " + sentence));
   CHECK(data.left().failure.find(sentence) == 0);
   CHECK(data.left().url.empty());

@@ -28,8 +28,8 @@ bool applied(const command& c, option o) {
     case option::startup: return c.startup == winsvc::startup::manual;
     case option::display_name: return c.display_name == "Hello service";
     case option::description: return c.description == "Says hello";
-    case option::host: return c.listen.host == "0.0.0.0";
-    case option::port: return c.listen.port == 5001;
+    case option::host: return c.launch.host == "0.0.0.0";
+    case option::port: return c.launch.port == 5001;
     case option::wait: return c.wait == 90s;
     case option::no_wait: return c.no_wait;
     case option::json: return c.json;

@@ -23,7 +23,7 @@ bool well_formed(const std::string& s) {
 }  // namespace
 
 TEST_CASE("the ImagePath quotes the executable, has the word, and keeps what was given") {
-  struct row { const char* exe; listen_options listen; const char* path; };
+  struct row { const char* exe; launch_options listen; const char* path; };
   const row rows[] = {
       {"C:\\app.exe", {{}, {}}, R"("C:\app.exe" run-service)"},
       {"C:\\My tools\\app.exe", {{}, 5001}, R"("C:\My tools\app.exe" run-service --port 5001)"},
@@ -42,14 +42,14 @@ TEST_CASE("an ImagePath is read back as it was meant") {
 }
 
 TEST_CASE("where to listen: the newer word counts, the older fills the gaps") {
-  const listen_options older{"0.0.0.0", 80};
-  CHECK(*listen_options{}.over(older).host == "0.0.0.0");
-  CHECK(*listen_options{}.over(older).port == 80);
-  CHECK(*listen_options{"::1", {}}.over(older).host == "::1");
-  CHECK(*listen_options{"::1", {}}.over(older).port == 80);
-  CHECK(*listen_options{{}, 0}.over(older).port == 0);
-  CHECK_FALSE(listen_options{}.over({}).host);
-  CHECK_FALSE(listen_options{}.over({}).port);
+  const launch_options older{"0.0.0.0", 80};
+  CHECK(*launch_options{}.over(older).host == "0.0.0.0");
+  CHECK(*launch_options{}.over(older).port == 80);
+  CHECK(*launch_options{"::1", {}}.over(older).host == "::1");
+  CHECK(*launch_options{"::1", {}}.over(older).port == 80);
+  CHECK(*launch_options{{}, 0}.over(older).port == 0);
+  CHECK_FALSE(launch_options{}.over({}).host);
+  CHECK_FALSE(launch_options{}.over({}).port);
 }
 
 TEST_CASE("a service name has 1 to 256 UTF-16 units, no slash, no control character") {

@@ -150,6 +150,10 @@ inline bool starts_with(std::string_view s, std::string_view prefix) noexcept {
   return s.substr(0, prefix.size()) == prefix;
 }
 
+inline bool starts_with_nocase(std::string_view s, std::string_view prefix) noexcept {
+  return equal_nocase(s.substr(0, prefix.size()), prefix);
+}
+
 inline std::string_view cut(std::string_view s, std::size_t most) noexcept {
   if (s.size() <= most) return s;
   std::size_t end = most;

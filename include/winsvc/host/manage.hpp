@@ -111,7 +111,7 @@ inline result<void> manager::create(const model::command& asked) {
   os::service_settings settings;
   settings.startup = asked.startup ? asked.startup : spec_.startup.value_or(startup::automatic);
   settings.display_name = asked.display_name ? asked.display_name : spec_.display_name.value_or(spec_.name);
-  settings.binary = model::image_path(around_.executable, asked.listen);
+  settings.binary = model::image_path(around_.executable, asked.launch);
   const auto created =
       around_.scm.create_service(scm->get(), spec_.name, os::access::change_config | os::access::remove, settings);
   if (!created) return failed("install", created.error());
@@ -136,7 +136,7 @@ inline result<void> manager::change(const model::command& asked, os::service_han
   os::service_settings settings;
   settings.startup = asked.startup ? asked.startup : spec_.startup;
   settings.display_name = asked.display_name ? asked.display_name : spec_.display_name;
-  settings.binary = model::image_path(around_.executable, asked.listen.over(model::listen_options_in(before->binary)));
+  settings.binary = model::image_path(around_.executable, asked.launch.over(model::launch_options_in(before->binary)));
   if (auto changed = around_.scm.change_config(service.get(), settings); !changed)
     return failed("install", changed.error());
   if (auto finished =
@@ -162,13 +162,13 @@ inline result<void> manager::check_ours(const std::string& doing, const os::serv
 inline result<void> manager::finish_install(raw_handle service, const os::service_settings& settings,
                                             const std::optional<std::string>& description) {
   if (description) {
-    if (auto done = around_.scm.change_description(service, *description); !done)
+    if (auto done = around_.scm.change_level(service, model::description_text{*description}); !done)
       return failed("describe", done.error());
   }
   if (settings.startup && (*settings.startup == startup::delayed || *settings.startup == startup::automatic)) {
     const bool delayed = *settings.startup == startup::delayed;
     // Refused by systems that do not know the level (120, 124): an ordinary automatic start is what is left.
-    if (auto done = around_.scm.change_delayed_start(service, delayed); !done && delayed) {
+    if (auto done = around_.scm.change_level(service, model::delayed_start{delayed}); !done && delayed) {
       say("warning: a delayed start is not supported here (" + std::to_string(done.error()) +
           "); the service starts without delay");
     }

@@ -72,9 +72,9 @@ inline int manage(const std::string& program, const blueprint& plan, const model
   return status_exit(*report);
 }
 
-inline int run_service(app_factory app, const model::listen_options& listen) {
+inline int run_service(app_factory app, const model::launch_options& launch) {
   os::native_dispatcher dispatcher;
-  return service_host(std::move(app), listen, {dispatcher}).run();
+  return service_host(std::move(app), launch, {dispatcher}).run();
 }
 
 inline int run(const app_factory& app, const std::vector<std::string>& words) {
@@ -83,7 +83,7 @@ inline int run(const app_factory& app, const std::vector<std::string>& words) {
   const auto asked = model::parse_command(words);
   if (!asked) return complain(program, asked.error());
   if (asked->verb == model::verb::run_service) {
-    const int code = run_service(app, asked->listen);
+    const int code = run_service(app, asked->launch);
     if (code == os::exit_code(model::code::failed_controller_connect)) {
       return complain(program, model::explained(model::code::failed_controller_connect, "run the service", program));
     }
@@ -125,7 +125,7 @@ inline int run(const app_factory& app, const std::vector<std::string>& words) {
     case model::verb::routes:
       os::write_out(asked->json ? routes_json(plan.router.routes()) : routes_text(plan.router.routes()));
       return model::exits::ok;
-    case model::verb::debug: return run_in_console(plan, std::move(object), asked->listen);
+    case model::verb::debug: return run_in_console(plan, std::move(object), asked->launch);
     default: return manage(program, plan, *asked);
   }
 }

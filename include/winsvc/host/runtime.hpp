@@ -37,7 +37,7 @@ namespace host {
 
 /// What a host gives a run beside the blueprint.
 struct run_settings {
-  model::listen_options listen;        ///< from the command line: goes before what App said
+  model::launch_options launch;        ///< from the command line: goes before what App said
   std::vector<std::string> arguments;  ///< of StartService
   std::function<void(const os::endpoint&)> on_listening;  ///< bound, not yet RUNNING
   std::function<void(const os::endpoint&)> on_running;    ///< RUNNING was reported
@@ -171,7 +171,7 @@ inline bool runtime::start() {
 
   engine_ = std::make_unique<http::engine>(plan_.router, plan_.limits, plan_.log);
   if (auto bound =
-          engine_->bind(settings_.listen.host.value_or(plan_.host), settings_.listen.port.value_or(plan_.port));
+          engine_->bind(settings_.launch.host.value_or(plan_.host), settings_.launch.port.value_or(plan_.port));
       !bound) {
     fail(bound.error());
     return false;

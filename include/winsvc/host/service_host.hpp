@@ -39,8 +39,8 @@ struct service_surroundings {
 
 class service_host {
  public:
-  service_host(app_factory app, model::listen_options listen, service_surroundings around)
-      : app_(std::move(app)), listen_(std::move(listen)), around_(std::move(around)) {}
+  service_host(app_factory app, model::launch_options launch, service_surroundings around)
+      : app_(std::move(app)), launch_(std::move(launch)), around_(std::move(around)) {}
 
   /// Blocks until the service has stopped. The exit code of the process: the service's own, or the dispatcher's code
   /// when this process was not started by the SCM (1063).
@@ -57,7 +57,7 @@ class service_host {
   }
 
   app_factory app_;
-  model::listen_options listen_;
+  model::launch_options launch_;
   service_surroundings around_;
   std::string name_;
   std::string state_file_;  // empty: nowhere to leave a state
@@ -90,7 +90,7 @@ inline int service_host::run() {
 inline void service_host::service_main(const std::vector<std::string>& arguments) {
   name_ = arguments.empty() ? std::string() : arguments[0];
   const auto refused =
-      around_.dispatcher.register_handler(name_, [this](std::uint32_t what, std::uint32_t) { return control(what); });
+      around_.dispatcher.register_handler(name_, [this](const model::control_event& e) { return control(e.control); });
   if (refused != 0) {  // without a handler no status can be reported: the event log is all there is, and then the end
     event(os::event_level::error, os::event_id::failed,
           model::explained(refused, "register the control handler of", name_, os::system_words(refused)).sentence());
@@ -172,7 +172,7 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   plan->spec.name = name_;
 
   run_settings settings;
-  settings.listen = listen_;
+  settings.launch = launch_;
   if (arguments.size() > 1) settings.arguments.assign(arguments.begin() + 1, arguments.end());
   settings.on_listening = [this](const os::endpoint& address) { leave_state(address.url(), {}); };
   settings.on_running = [this](const os::endpoint& address) {

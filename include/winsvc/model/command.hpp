@@ -37,7 +37,7 @@ struct command {
   std::optional<winsvc::startup> startup;
   std::optional<std::string> display_name;
   std::optional<std::string> description;
-  listen_options listen;
+  launch_options launch;
   std::chrono::milliseconds wait{60'000};
   bool no_wait = false;
   bool json = false;
@@ -47,7 +47,7 @@ struct command {
 [[nodiscard]] result<command> parse_command(const std::vector<std::string>& words);
 
 /// What an earlier install left in an ImagePath (model::image_path made it); nothing where it is not one of ours.
-[[nodiscard]] listen_options listen_options_in(const std::string& image_path);
+[[nodiscard]] launch_options launch_options_in(const std::string& image_path);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -122,12 +122,12 @@ inline result<void> apply_option(command& into, const option_row& o, std::string
     case option::description: into.description = std::string(value); return {};
     case option::host:
       if (value.empty()) return refuse("give an address, such as 127.0.0.1 or 0.0.0.0");
-      into.listen.host = std::string(value);
+      into.launch.host = std::string(value);
       return {};
     case option::port: {
       std::uint64_t port = 0;
       if (!text::parse_number(value, 65'535, port)) return refuse("a port is a number from 0 to 65535");
-      into.listen.port = static_cast<std::uint16_t>(port);
+      into.launch.port = static_cast<std::uint16_t>(port);
       return {};
     }
     case option::wait: {
@@ -192,14 +192,14 @@ inline result<command> parse_command(const std::vector<std::string>& words) {
   return asked;
 }
 
-inline listen_options listen_options_in(const std::string& image_path) {
+inline launch_options launch_options_in(const std::string& image_path) {
   // Pair by pair, so that an option of another version costs nothing but itself.
   const auto words = split_command_line(image_path);
-  listen_options found;
+  launch_options found;
   if (words.size() < 2 || words[1] != run_service_word) return found;
   for (std::size_t i = 2; i + 1 < words.size(); ++i) {
     const auto asked = parse_command({std::string(run_service_word), words[i], words[i + 1]});
-    if (asked) found = asked->listen.over(found);
+    if (asked) found = asked->launch.over(found);
   }
   return found;
 }

@@ -2,6 +2,7 @@
 // turns them into calls.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "winsvc/base/result.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/model/recovery.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -33,31 +35,47 @@ enum class startup { automatic, delayed, manual, disabled };
 
 namespace model {
 
-/// Where to listen, as far as it was said.
-struct listen_options {
+/// What the ImagePath carries from install to every start, as far as it was said.
+struct launch_options {
+  std::optional<std::string> instance;
   std::optional<std::string> host;
   std::optional<std::uint16_t> port;
+  std::optional<std::chrono::milliseconds> preshutdown;
 
   /// These, and from `older` what these leave open.
-  [[nodiscard]] listen_options over(const listen_options& older) const {
-    return {host ? host : older.host, port ? port : older.port};
+  [[nodiscard]] launch_options over(const launch_options& older) const {
+    return {instance ? instance : older.instance, host ? host : older.host, port ? port : older.port,
+            preshutdown ? preshutdown : older.preshutdown};
   }
 };
 
-/// The app's identity. What is not set is defaulted at creation and left alone in an update.
+/// The app's identity, and what it asks to be installed with. What is not set is defaulted at creation and left alone
+/// in an update.
 struct service_spec {
   std::string name;
-  std::optional<std::string> display_name;  ///< default: the name
-  std::optional<std::string> description;   ///< default: none
-  std::optional<winsvc::startup> startup;   ///< default: automatic
+  std::optional<std::string> display_name;                ///< default: the name
+  std::optional<std::string> description;                 ///< default: none
+  std::optional<winsvc::startup> startup;                 ///< default: automatic
+  std::optional<std::string> account;                     ///< default: virtual (model/account.hpp)
+  std::optional<std::vector<std::string>> depends_on;     ///< default: nothing
+  std::optional<recovery_plan> recovery;                  ///< default: default_recovery()
+  std::optional<std::chrono::milliseconds> preshutdown;   ///< default: SHUTDOWN is taken instead
+  std::vector<std::string> privileges;                    ///< beside SeChangeNotifyPrivilege
 };
+
+/// The name of an instance of a service, as Windows' own instances are called: `hello$blue`.
+[[nodiscard]] inline std::string instance_name(std::string_view service, std::string_view instance) {
+  return std::string(service) + '$' + std::string(instance);
+}
+/// 1 to 64 letters, digits, '-', '_' and '.'.
+[[nodiscard]] result<void> check_instance(std::string_view instance);
 
 /// The word in the ImagePath that tells the process it was started by the SCM. It is explicit, so that nothing has to
 /// be guessed from parent process, session or handles.
 inline constexpr std::string_view run_service_word = "run-service";
 
 /// The ImagePath: the quoted executable, the word, the options that were given at install.
-[[nodiscard]] std::string image_path(std::string_view executable, const listen_options& listen);
+[[nodiscard]] std::string image_path(std::string_view executable, const launch_options& launch);
 
 /// A service name as CreateService takes it: 1 to 256 characters (UTF-16 units), no slash of either kind.
 [[nodiscard]] result<void> check_name(std::string_view name);
@@ -69,10 +87,12 @@ inline constexpr std::string_view run_service_word = "run-service";
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string image_path(std::string_view executable, const listen_options& listen) {
+inline std::string image_path(std::string_view executable, const launch_options& launch) {
   std::vector<std::string> arguments{std::string(run_service_word)};
-  if (listen.host) arguments.insert(arguments.end(), {"--host", *listen.host});
-  if (listen.port) arguments.insert(arguments.end(), {"--port", std::to_string(*listen.port)});
+  if (launch.instance) arguments.insert(arguments.end(), {"--instance", *launch.instance});
+  if (launch.host) arguments.insert(arguments.end(), {"--host", *launch.host});
+  if (launch.port) arguments.insert(arguments.end(), {"--port", std::to_string(*launch.port)});
+  if (launch.preshutdown) arguments.insert(arguments.end(), {"--preshutdown", exact_duration(*launch.preshutdown)});
   return command_line(executable, arguments);
 }
 
@@ -88,6 +108,16 @@ inline result<void> check_name(std::string_view name) {
     if (static_cast<unsigned char>(c) < 0x20) return refuse("it has a control character");
   }
   return {};
+}
+
+inline result<void> check_instance(std::string_view instance) {
+  bool good = !instance.empty() && instance.size() <= 64;
+  for (const char c : instance) {
+    good = good && (text::is_digit(c) || (text::to_lower(c) >= 'a' && text::to_lower(c) <= 'z') || c == '-' || c == '_' || c == '.');
+  }
+  if (good) return {};
+  return failure{error{123, "use the instance name", std::string(text::cut(instance, 80)),
+                       "it is not 1 to 64 letters, digits, '-', '_' and '.'", "choose another, such as blue"}};
 }
 
 inline std::string folder_name(std::string_view service_name) {

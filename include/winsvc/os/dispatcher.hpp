@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "winsvc/config/abi.hpp"
+#include "winsvc/model/control_event.hpp"
 #include "winsvc/model/state.hpp"
 
 namespace winsvc {
@@ -19,9 +20,9 @@ class dispatcher {
   /// ServiceMain's own arguments: [0] is the service's name, the rest came with StartService. Runs on a thread of the
   /// dispatcher's. They are not the command line.
   using service_main = std::function<void(const std::vector<std::string>& arguments)>;
-  /// A control and its event type; returns the Win32 code for the SCM. Runs on the thread that called `run`, one at a
-  /// time; it must return at once, because the SCM serves no other service meanwhile.
-  using control_handler = std::function<std::uint32_t(std::uint32_t control, std::uint32_t event)>;
+  /// A control and what came with it; returns the Win32 code for the SCM. Runs on the thread that called `run`, one at
+  /// a time; it must return at once, because the SCM serves no other service meanwhile.
+  using control_handler = std::function<std::uint32_t(const model::control_event& event)>;
 
   virtual ~dispatcher() = default;
 

@@ -88,7 +88,7 @@ class simulated_scm {
   /// Where the service's data goes; empty: nowhere, and the service is told so. Set before start.
   std::string data_folder;
   /// `--host` and `--port` of its ImagePath. Default: a free port of 127.0.0.1.
-  model::listen_options listen{std::string("127.0.0.1"), std::uint16_t{0}};
+  model::launch_options launch{{}, std::string("127.0.0.1"), std::uint16_t{0}, {}};
 
   /// Starts the service, once for each simulated_scm, and returns when it runs and `url` is known, or when it has
   /// stopped.
@@ -218,7 +218,7 @@ class simulated_scm {
           const std::lock_guard lock(mutex_);
           handler_verdicts_.push_back("a handler or worker did not return, and the process would be ended over it");
         }};
-    host_ = std::make_unique<host::service_host>(std::move(app), listen, std::move(around));
+    host_ = std::make_unique<host::service_host>(std::move(app), launch, std::move(around));
     service_ = std::thread([this] {
       host_->run();
       const std::lock_guard lock(mutex_);
@@ -230,7 +230,7 @@ class simulated_scm {
 
   std::uint32_t send(const os::dispatcher::control_handler& handler, model::control c) {
     const auto began = std::chrono::steady_clock::now();
-    const std::uint32_t answered = handler(static_cast<std::uint32_t>(c), 0);
+    const std::uint32_t answered = handler({static_cast<std::uint32_t>(c), 0, 0, {}, {}});
     if (std::chrono::steady_clock::now() - began > std::chrono::seconds(1)) {
       const std::lock_guard lock(mutex_);
       handler_verdicts_.push_back("control " + std::to_string(static_cast<unsigned>(c)) +

@@ -24,8 +24,9 @@ class service_database final : public os::service_manager {
  public:
   struct entry {
     os::service_config config;
-    std::string description;
-    bool delayed = false;
+    std::map<std::uint32_t, model::config_level> levels;
+    std::vector<std::string> dependents;  ///< active ones
+    std::string security = "D:(A;;CCLCSWRPWPDTLOCRRC;;;SY)";
     os::service_process process;
     bool marked_for_delete = false;
     int handles = 0;
@@ -36,6 +37,9 @@ class service_database final : public os::service_manager {
   std::vector<std::string> event_sources;
   std::vector<std::string> calls;
   std::map<std::string, std::uint32_t> refuse;      ///< by function: the code it answers
+  std::map<std::uint32_t, std::uint32_t> refuse_level;  ///< by level of ChangeServiceConfig2W
+  std::map<std::string, std::vector<std::string>> environment;  ///< by service
+  std::map<std::string, std::string> folders;                   ///< their DACLs in SDDL
   std::deque<os::service_process> after_start;      ///< what a started service goes through
   std::deque<os::service_process> after_stop;       ///< and a stopped one
 
@@ -83,16 +87,65 @@ class service_database final : public os::service_manager {
     apply(of(h), s);
     return {};
   }
-  os::sys_result<void> change_description(raw_handle h, const std::string& description) override {
-    if (const auto code = call("change_description", description)) return os::sys_failure(code);
+  os::sys_result<void> change_level(raw_handle h, const model::config_level& value) override {
+    const std::uint32_t level = model::number(value);
+    if (const auto code = call("change_level", std::to_string(level) + ", " + model::text_of(value)))
+      return os::sys_failure(code);
+    if (const auto refused = refuse_level.find(level); refused != refuse_level.end())
+      return os::sys_failure(refused->second);
     if (!may(h, os::access::change_config)) return os::sys_failure(model::code::access_denied);
-    of(h).description = description;
+    of(h).levels[level] = value;
     return {};
   }
-  os::sys_result<void> change_delayed_start(raw_handle h, bool delayed) override {
-    if (const auto code = call("change_delayed_start", delayed ? "true" : "false")) return os::sys_failure(code);
-    if (!may(h, os::access::change_config)) return os::sys_failure(model::code::access_denied);
-    of(h).delayed = delayed;
+  os::sys_result<model::config_level> query_level(raw_handle h, std::uint32_t level) override {
+    if (const auto code = call("query_level", std::to_string(level))) return os::sys_failure(code);
+    if (const auto refused = refuse_level.find(level); refused != refuse_level.end())
+      return os::sys_failure(refused->second);
+    if (!may(h, os::access::query_config)) return os::sys_failure(model::code::access_denied);
+    const auto found = of(h).levels.find(level);
+    if (found == of(h).levels.end()) return os::sys_failure(122);
+    return found->second;
+  }
+  os::sys_result<std::vector<std::string>> active_dependents(raw_handle h) override {
+    if (const auto code = call("active_dependents", "")) return os::sys_failure(code);
+    if (!may(h, os::access::enumerate_dependents)) return os::sys_failure(model::code::access_denied);
+    return of(h).dependents;
+  }
+  os::sys_result<std::string> query_security(raw_handle h) override {
+    if (const auto code = call("query_security", "")) return os::sys_failure(code);
+    if (!may(h, os::access::read_security)) return os::sys_failure(model::code::access_denied);
+    return of(h).security;
+  }
+  os::sys_result<void> change_security(raw_handle h, const std::string& sddl) override {
+    if (const auto code = call("change_security", sddl)) return os::sys_failure(code);
+    if (!may(h, os::access::write_security)) return os::sys_failure(model::code::access_denied);
+    of(h).security = sddl;
+    return {};
+  }
+  os::sys_result<std::vector<std::string>> query_environment(const std::string& name) override {
+    if (const auto code = call("query_environment", name)) return os::sys_failure(code);
+    return environment[name];
+  }
+  os::sys_result<void> change_environment(const std::string& name, const std::vector<std::string>& all) override {
+    if (const auto code = call("change_environment", name + ", " + text::join(all, " "))) return os::sys_failure(code);
+    environment[name] = all;
+    return {};
+  }
+  os::sys_result<std::string> account_sid(const std::string& account) override {
+    if (const auto code = call("account_sid", account)) return os::sys_failure(code);
+    return "S-1-5-" + account;
+  }
+  os::sys_result<void> add_logon_right(const std::string& sid) override {
+    if (const auto code = call("add_logon_right", sid)) return os::sys_failure(code);
+    return {};
+  }
+  os::sys_result<std::string> query_folder_security(const std::string& path) override {
+    if (const auto code = call("query_folder_security", path)) return os::sys_failure(code);
+    return folders[path];
+  }
+  os::sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) override {
+    if (const auto code = call("change_folder_security", path + ", " + sddl)) return os::sys_failure(code);
+    folders[path] = sddl;
     return {};
   }
   os::sys_result<os::service_config> query_config(raw_handle h) override {

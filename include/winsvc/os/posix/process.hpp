@@ -67,8 +67,8 @@ class native_service_manager final : public service_manager {
     return sys_failure(none);
   }
   sys_result<void> change_config(raw_handle, const service_settings&) override { return sys_failure(none); }
-  sys_result<void> change_description(raw_handle, const std::string&) override { return sys_failure(none); }
-  sys_result<void> change_delayed_start(raw_handle, bool) override { return sys_failure(none); }
+  sys_result<void> change_level(raw_handle, const model::config_level&) override { return sys_failure(none); }
+  sys_result<model::config_level> query_level(raw_handle, std::uint32_t) override { return sys_failure(none); }
   sys_result<service_config> query_config(raw_handle) override { return sys_failure(none); }
   sys_result<service_process> query_status(raw_handle) override { return sys_failure(none); }
   sys_result<void> start_service(raw_handle, const std::vector<std::string>&) override { return sys_failure(none); }
@@ -77,6 +77,17 @@ class native_service_manager final : public service_manager {
   void close(raw_handle) noexcept override {}
   sys_result<void> add_event_source(const std::string&) override { return sys_failure(none); }
   sys_result<void> remove_event_source(const std::string&) override { return sys_failure(none); }
+  sys_result<std::vector<std::string>> active_dependents(raw_handle) override { return sys_failure(none); }
+  sys_result<std::string> query_security(raw_handle) override { return sys_failure(none); }
+  sys_result<void> change_security(raw_handle, const std::string&) override { return sys_failure(none); }
+  sys_result<std::vector<std::string>> query_environment(const std::string&) override { return sys_failure(none); }
+  sys_result<void> change_environment(const std::string&, const std::vector<std::string>&) override {
+    return sys_failure(none);
+  }
+  sys_result<std::string> account_sid(const std::string&) override { return sys_failure(none); }
+  sys_result<void> add_logon_right(const std::string&) override { return sys_failure(none); }
+  sys_result<std::string> query_folder_security(const std::string&) override { return sys_failure(none); }
+  sys_result<void> change_folder_security(const std::string&, const std::string&) override { return sys_failure(none); }
 
  private:
   static constexpr std::uint32_t none = 50;  // ERROR_NOT_SUPPORTED

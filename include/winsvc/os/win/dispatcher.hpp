@@ -4,6 +4,7 @@
 // Source: "Writing a ServiceMain Function", HandlerEx, SetServiceStatus in the Win32 documentation.
 #pragma once
 
+#include <cstdio>
 #include <string>
 #include <utility>
 #include <vector>
@@ -59,12 +60,33 @@ class native_dispatcher final : public dispatcher {
     current()->entry_(arguments);
   }
 
-  static DWORD WINAPI control_thunk(DWORD control, DWORD event, void*, void* context) noexcept {
+  static DWORD WINAPI control_thunk(DWORD control, DWORD type, void* data, void* context) noexcept {
     try {
-      return static_cast<native_dispatcher*>(context)->handler_(control, event);
+      return static_cast<native_dispatcher*>(context)->handler_(copied(control, type, data));
     } catch (...) {
       return ERROR_EXCEPTION_IN_SERVICE;
     }
+  }
+
+  /// The event's data is the system's memory, and gone when the handler returns.
+  static model::control_event copied(DWORD control, DWORD type, void* data) {
+    model::control_event event;
+    event.control = control;
+    event.type = type;
+    if (data && control == SERVICE_CONTROL_SESSIONCHANGE) {
+      event.session = static_cast<const DWORD*>(data)[1];  // WTSSESSION_NOTIFICATION: its size, then the session
+    }
+    if (data && control == SERVICE_CONTROL_POWEREVENT && type == PBT_POWERSETTINGCHANGE) {
+      const auto* setting = static_cast<const POWERBROADCAST_SETTING*>(data);
+      const GUID& id = setting->PowerSetting;
+      char text[40];
+      std::snprintf(text, sizeof text, "{%08lx-%04x-%04x-%02x%02x-%02x%02x%02x%02x%02x%02x}",
+                    static_cast<unsigned long>(id.Data1), id.Data2, id.Data3, id.Data4[0], id.Data4[1], id.Data4[2],
+                    id.Data4[3], id.Data4[4], id.Data4[5], id.Data4[6], id.Data4[7]);
+      event.setting = text;
+      event.data.assign(reinterpret_cast<const char*>(setting->Data), setting->DataLength);
+    }
+    return event;
   }
 
   service_main entry_;
