@@ -33,6 +33,8 @@
 // F2, decisions: pure.
 #include "winsvc/model/state.hpp"       // states, controls, exit codes
 #include "winsvc/model/lifecycle.hpp"   // the status machine
+#include "winsvc/model/decision.hpp"    // what a control means in a state
+#include "winsvc/model/events.hpp"      // what goes to the event log
 #include "winsvc/model/codes.hpp"       // what system codes mean
 #include "winsvc/model/control_event.hpp"  // what comes with a control
 #include "winsvc/model/recovery.hpp"    // what the SCM does after a failure
@@ -67,11 +69,15 @@
 #include "winsvc/http/engine.hpp"      // listen, accept, serve, drain
 
 // F5, the host: what App receives, and what runs it.
+#include "winsvc/host/hooks.hpp"         // hooks, brought to one shape
+#include "winsvc/host/blueprint.hpp"     // everything App said
 #include "winsvc/host/service.hpp"       // the service object
 #include "winsvc/host/app.hpp"           // what App may be
 #include "winsvc/host/reporter.hpp"      // statuses, in order
 #include "winsvc/host/file_log.hpp"      // the log file
 #include "winsvc/host/health.hpp"        // live, ready
+#include "winsvc/host/hook_thread.hpp"   // where hooks run, with patience
+#include "winsvc/host/worker_pool.hpp"   // the app's own threads
 #include "winsvc/host/runtime.hpp"       // start, serve, drain, stop
 #include "winsvc/host/console_host.hpp"  // in a terminal
 #include "winsvc/host/service_host.hpp"  // under the SCM

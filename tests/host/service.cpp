@@ -194,7 +194,7 @@ TEST_CASE("progress in a start hook raises the checkpoint, and only progress doe
   CHECK(history[0].status.checkpoint == 1);
   CHECK(history[1].status.checkpoint == 2);
   CHECK(history[2].status.checkpoint == 3);
-  CHECK(history[2].status.wait_hint == 30s);
+  CHECK(history[2].status.wait_hint == 35s);  // the start limit, and a margin
   CHECK(history[3].status.current == state::running);
   CHECK(history[3].status.checkpoint == 0);
   CHECK(scm.verdicts().empty());
@@ -261,7 +261,7 @@ TEST_CASE("a start hook that throws undoes those before it, and the service fail
   CHECK(d.text() == "a -b -a");
   CHECK(count_of(scm, state::running) == 0);
   CHECK(scm.verdicts().empty());
-  CHECK(has(scm.events(), "3 start 'simulated': on_start at service.cpp:"));
+  CHECK(has(scm.events(), "3 start 'simulated': hook at service.cpp:"));
   CHECK(has(scm.events(), "threw: the store is locked"));
   CHECK(data.left().failure.find("threw: the store is locked") != std::string::npos);
   CHECK(data.read("logs/simulated.log").find("threw: the store is locked") != std::string::npos);
@@ -456,9 +456,9 @@ TEST_CASE("a request in flight is answered before STOPPED, each answer a checkpo
 }
 
 TEST_CASE("readiness is 503 as soon as the service stops, liveness stays, both for whoever is still served") {
-  std::atomic<bool> serving{true};
+  std::atomic<winsvc::host::phase> now{winsvc::host::phase::serving};
   winsvc::host::blueprint plan;
-  winsvc::host::add_health_routes(plan, serving);
+  winsvc::host::add_health_routes(plan, now);
   plan.router.freeze();
   winsvc::http::engine e(plan.router, plan.limits, plan.log);
   const auto asked = [&](const char* target) {
@@ -468,7 +468,7 @@ TEST_CASE("readiness is 503 as soon as the service stops, liveness stays, both f
   };
 
   CHECK(asked("/readyz").status == 200);
-  serving = false;
+  now = winsvc::host::phase::stopping;
   CHECK(asked("/readyz").status == 503);
   CHECK(asked("/readyz").body == "stopping\n");
   CHECK(asked("/livez").body == "live\n");

@@ -36,6 +36,6 @@ TEST_CASE("a text is cut to what ReportEvent takes, and no character in two") {
 }
 
 TEST_CASE("a report to a source that nobody registered is dropped or taken, and nothing else happens") {
-  winsvc::os::report_event("winsvc-test-source", winsvc::os::event_level::information, winsvc::os::event_id::started,
+  winsvc::os::report_event("winsvc-test-source", winsvc::model::event_level::information, 1,
                            "100% ready");
 }

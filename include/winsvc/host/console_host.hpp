@@ -54,7 +54,7 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app, const mode
                   std::to_string(a.bytes) + " B  " + std::to_string(a.took.count()) + " us");
   };
   reporter report({});
-  report.apply(model::step::start, runtime::start_hint);
+  report.apply(model::step::start);
   auto service = std::make_unique<runtime>(plan, report, std::move(settings));
   int code = 0;
   {
@@ -63,6 +63,7 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app, const mode
     const run_result ended = service->run();
     report.apply(model::step::finished, {}, ended.exit);
     code = os::exit_code(ended.exit.code());
+    if (code == 0 && ended.cut) code = os::exit_code(ended.cut->code);
     if (ended.stuck) std::_Exit(code);  // a thread still runs user code: nothing may be pulled from under it
     app.reset();
   }

@@ -11,21 +11,32 @@
 
 #include "winsvc/base/source.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/service.hpp"
+#include "winsvc/host/blueprint.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// `serving`: false from the first moment of a stop. It and the plan outlive the router's last call.
-inline void add_health_routes(blueprint& plan, const std::atomic<bool>& serving) {
+/// What readiness depends on beside the checks.
+enum class phase { starting, serving, paused, stopping };
+
+/// `now` changes with the first moment of a pause and of a stop. It and the plan outlive the router's last call.
+inline void add_health_routes(blueprint& plan, const std::atomic<phase>& now) {
   const source where = source::here();
   const auto free = [&plan](const std::string& path) { return !path.empty() && !plan.router.has(path); };
-  if (free(plan.live_path)) plan.router.add(route::method::get, plan.live_path, [] { return "live\n"; }, where);
+  if (free(plan.live_path)) {
+    plan.router.add(route::method::get, plan.live_path, [] { return "live\n"; }, where);
+    plan.router.keep_while_paused();
+  }
   if (!free(plan.ready_path)) return;
 
-  plan.router.add(route::method::get, plan.ready_path, [&plan, &serving]() -> reply {
-    if (!serving.load()) return reply::text("stopping\n", 503);
+  plan.router.add(route::method::get, plan.ready_path, [&plan, &now]() -> reply {
+    switch (now.load()) {
+      case phase::starting: return reply::text("starting\n", 503);
+      case phase::paused: return reply::text("paused\n", 503);
+      case phase::stopping: return reply::text("stopping\n", 503);
+      case phase::serving: break;
+    }
     for (const auto& r : plan.ready_checks) {
       bool good = false;
       try {
@@ -39,6 +50,7 @@ inline void add_health_routes(blueprint& plan, const std::atomic<bool>& serving)
     }
     return reply::text("ready\n");
   }, where);
+  plan.router.keep_while_paused();
 }
 
 }  // namespace host

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "winsvc/config/abi.hpp"
+#include "winsvc/model/decision.hpp"
 #include "winsvc/model/lifecycle.hpp"
 
 namespace winsvc {
@@ -20,21 +21,42 @@ class reporter {
   explicit reporter(std::function<void(const model::service_status&)> publish)
       : life_({}), publish_(std::move(publish)) {}
 
+  /// What may be sent from RUNNING on; known when the app has been described.
+  void accepts(model::hooked hooks) {
+    const std::lock_guard lock(mutex_);
+    hooks_ = hooks;
+    life_.hooks(hooks);
+  }
+
   /// Makes the move and publishes it; false where it is not legal from here, and nothing was published.
   bool apply(model::step what, std::chrono::milliseconds wait_hint = {}, model::exit_status exit = {}) {
     const std::lock_guard lock(mutex_);
-    const auto status = life_.apply(what, wait_hint, exit);
-    if (status && publish_) publish_(*status);
-    return status.has_value();
+    return publish(what, wait_hint, exit);
   }
+
+  /// Decides what a control means now, and publishes what follows from it, in one step: no other status comes between.
+  model::decision take(std::uint32_t control, std::chrono::milliseconds wait_hint) {
+    const std::lock_guard lock(mutex_);
+    const auto decided = model::decide(life_.now().current, hooks_, control);
+    if (decided.publish) publish(*decided.publish, wait_hint, {});
+    return decided;
+  }
+
   [[nodiscard]] model::service_status now() const {
     const std::lock_guard lock(mutex_);
     return life_.now();
   }
 
  private:
+  bool publish(model::step what, std::chrono::milliseconds wait_hint, model::exit_status exit) {
+    const auto status = life_.apply(what, wait_hint, exit);
+    if (status && publish_) publish_(*status);
+    return status.has_value();
+  }
+
   mutable std::mutex mutex_;
   model::lifecycle life_;
+  model::hooked hooks_;
   std::function<void(const model::service_status&)> publish_;
 };
 

@@ -1,34 +1,35 @@
 // The one order of start, serve, drain and stop, the same in a terminal and under the SCM. A host gives it a reporter,
-// a way to ask for a stop, and a thread; what differs between hosts is only where a stop comes from.
+// controls, and a thread; what differs between hosts is only where a stop comes from.
 //
-//   START_PENDING → start hooks → bind → RUNNING → accept, workers
+//   START_PENDING → start hooks → bind → RUNNING → accept, workers → controls, one after the other
 //   STOP_PENDING → /readyz 503 → listener closed → requests answered → workers joined → stop hooks in reverse → done
 //
-// The host reports the STOPPED that follows, as its last act.
+// The host reports the STOPPED that follows, as its last act. The thread that calls `run` never runs a hook itself: it
+// waits beside the one that does (host/hook_thread.hpp), so that a hook that hangs is named and not waited for for ever.
 #pragma once
 
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <exception>
 #include <functional>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "winsvc/base/clock.hpp"
 #include "winsvc/base/duration.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/health.hpp"
+#include "winsvc/host/hook_thread.hpp"
 #include "winsvc/host/reporter.hpp"
-#include "winsvc/host/service.hpp"
+#include "winsvc/host/worker_pool.hpp"
 #include "winsvc/http/engine.hpp"
+#include "winsvc/model/events.hpp"
 #include "winsvc/model/spec.hpp"
 
 namespace winsvc {
@@ -42,19 +43,27 @@ struct run_settings {
   std::function<void(const os::endpoint&)> on_listening;  ///< bound, not yet RUNNING
   std::function<void(const os::endpoint&)> on_running;    ///< RUNNING was reported
   std::function<void(const http::access_entry&)> on_answered;
+  std::function<void(model::event, const std::string&)> on_event;  ///< paused, continued, reloaded
+  /// How long an address that this machine has not got is waited for: at boot it may be on its way (10049).
+  std::chrono::milliseconds address_patience{0};
+  std::chrono::milliseconds address_pause{500};  ///< between two attempts
+  bool patient_with_hooks = false;               ///< a person may be at a breakpoint: hooks have no limit
 };
 
 /// How a run ended.
 struct run_result {
   model::exit_status exit;
   std::optional<error> why;  ///< of a failure
-  /// A handler or a worker did not return. The process must end without waiting for it, and the runtime, the blueprint
-  /// and the app's object must stay as they are until it does.
+  std::optional<error> cut;  ///< the stop was asked for and came, and this did not end in time
+  /// A hook, handler or worker did not return. The process must end without waiting for it, and the runtime, the
+  /// blueprint and the app's object must stay as they are until it does.
   bool stuck = false;
 };
 
 class runtime {
  public:
+  using milliseconds = std::chrono::milliseconds;
+
   runtime(blueprint& plan, reporter& report, run_settings settings)
       : plan_(plan), report_(report), settings_(std::move(settings)), limit_(plan.stop_limit) {}
   runtime(const runtime&) = delete;
@@ -63,60 +72,158 @@ class runtime {
   /// Runs until a stop is requested or something fails. Call once.
   run_result run();
 
-  /// From any thread, any number of times; the first counts. STOP_PENDING is published before anything is signalled,
-  /// and nothing is written or waited for: it may be the control handler's thread.
+  /// A control of the SCM's: publishes what follows from it, hands the work on and returns, at the latest after
+  /// `control_patience`. From any thread.
+  std::uint32_t control(const model::control_event& event);
+  /// From any thread, any number of times; the first counts. STOP_PENDING is published before anything is signalled.
   /// `limit`: how long requests in flight may take; default the app's stop_limit.
-  void request_stop(std::string_view why, std::optional<std::chrono::milliseconds> limit = {});
+  void request_stop(std::string_view why, std::optional<milliseconds> limit = {});
 
-  /// How long a start may be silent before the SCM should worry: Windows takes 30 s for hung.
-  static constexpr std::chrono::milliseconds start_hint{30'000};
+  /// How long a pending state may be silent before the SCM should worry, beyond what the app allows.
+  static constexpr milliseconds margin{5'000};
+  /// How long the sender of a control of the app's own waits for its result.
+  static constexpr milliseconds control_patience{500};
+  /// And what it gets when the result is later than that: ERROR_IO_PENDING.
+  static constexpr std::uint32_t still_at_work = 997;
 
  private:
+  /// The result of a control of the app's own, on its way from the hook to the sender.
+  struct awaited {
+    std::mutex mutex;
+    std::condition_variable given;
+    std::optional<std::uint32_t> answer;
+
+    void give(std::uint32_t code) {
+      const std::lock_guard lock(mutex);
+      answer = code;
+      given.notify_all();
+    }
+  };
+  struct task {
+    model::duty what;
+    model::control_event event;
+    std::shared_ptr<awaited> result;
+  };
+
   void fail(error why);
-  void start_guarded();
   bool start();
   bool run_start_hooks();
+  bool bind();
   void start_workers();
+  void serve();
+  void perform(task& next);
+  void pause();
+  void resume();
+  void reload();
+  void answer(task& next);
+  ending run_hook(std::function<void()> body, milliseconds allowance);
+  bool run_hooks(const std::vector<named_hook>& hooks, const char* doing);
+  template <class Event>
+  void run_hooks(const std::vector<event_hook<Event>>& hooks, const char* what, Event event);
+  void gave_up(const std::string& doing, const std::string& hook, milliseconds limit, const char* hint = "");
   void drain();
   void run_stop_hooks();
-  std::chrono::milliseconds stop_hint() const { return limit_.load() + std::chrono::seconds(5); }
+  void was_cut(std::string what);
+  void told(model::event what, const char* words);
 
-  struct running_worker {
-    const worker* what = nullptr;
-    std::thread thread;
-    bool ended = false;  // under mutex_
-  };
+  void note_stop(std::string_view why, milliseconds limit);  // under mutex_
+  void signal_stop();
+  [[nodiscard]] milliseconds start_hint() const { return plan_.start_limit + margin; }
+  [[nodiscard]] milliseconds stop_hint() const { return limit_.load() + margin; }
+  [[nodiscard]] milliseconds limit_for(std::uint32_t control) const;
+  start_context::progress_function progress_of(const char* doing, std::function<milliseconds()> hint);
 
   blueprint& plan_;
   reporter& report_;
   run_settings settings_;
-  stop_source stop_;          // of the service
-  stop_source worker_stop_;   // of the workers: they work until the drain has begun
+  stop_source stop_;
   std::mutex mutex_;
-  std::condition_variable worker_ended_;
-  std::optional<error> failure_;                      // under mutex_; the first one
-  bool stop_asked_ = false;                           // under mutex_
-  std::string stop_reason_;                           // under mutex_
-  std::atomic<std::chrono::milliseconds> limit_;      // set again at most once, before stop_ is requested
-  std::atomic<bool> ready_{false};
+  std::condition_variable wake_;
+  std::deque<task> tasks_;               // under mutex_
+  bool stop_asked_ = false;              // under mutex_
+  std::optional<error> failure_;         // under mutex_; the first one
+  std::string stop_reason_;              // under mutex_
+  std::atomic<milliseconds> limit_;      // set again at most once, before stop_ is requested
+  std::atomic<phase> phase_{phase::starting};
   std::unique_ptr<http::engine> engine_;
-  std::list<running_worker> workers_;
-  std::vector<std::pair<undo, source>> undos_;        // in the order they are to be run backwards
+  std::unique_ptr<worker_pool> workers_;
+  std::optional<start_context> start_;   // here and not in a frame: a hook that was given up still uses it
+  std::optional<stop_context> pending_;  // of pause, continue, reload and stop hooks
+  std::vector<named_hook> undos_;        // in the order they are to be run backwards
+  std::vector<std::string> cut_;
   bool stuck_ = false;
+  hook_thread hooks_;                    // last: its thread goes before what hooks use
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline void runtime::request_stop(std::string_view why, std::optional<std::chrono::milliseconds> limit) {
+// -- from any thread --
+
+inline std::uint32_t runtime::control(const model::control_event& event) {
+  std::shared_ptr<awaited> result;
+  {
+    const std::lock_guard lock(mutex_);
+    const milliseconds limit = limit_for(event.control);
+    const auto decided = report_.take(event.control, limit + margin);
+    if (decided.then == model::duty::nothing) return decided.answer;
+    if (decided.then == model::duty::stop) {
+      note_stop(event.control == static_cast<std::uint32_t>(model::control::stop)
+                    ? "the service control manager asked for it"
+                    : "the machine shuts down",
+                limit);
+    } else {
+      if (decided.then == model::duty::custom) result = std::make_shared<awaited>();
+      tasks_.push_back({decided.then, event, result});
+      wake_.notify_all();
+    }
+  }
+  if (!result) {
+    signal_stop();
+    return 0;
+  }
+  std::unique_lock lock(result->mutex);
+  result->given.wait_for(lock, control_patience, [&] { return result->answer.has_value(); });
+  return result->answer.value_or(still_at_work);
+}
+
+/// The system ends us 5 to 20 s after SHUTDOWN, and at the end of our time after PRESHUTDOWN, whatever we are doing:
+/// leave some of it to the hooks.
+inline runtime::milliseconds runtime::limit_for(std::uint32_t control) const {
+  switch (static_cast<model::control>(control)) {
+    case model::control::shutdown: return (std::min<milliseconds>)(plan_.stop_limit, std::chrono::seconds(4));
+    case model::control::preshutdown:
+      return (std::min)(plan_.stop_limit, settings_.launch.preshutdown.value_or(
+                                              plan_.spec.preshutdown.value_or(plan_.stop_limit)) * 4 / 5);
+    default: return plan_.stop_limit;
+  }
+}
+
+inline void runtime::request_stop(std::string_view why, std::optional<milliseconds> limit) {
   {
     const std::lock_guard lock(mutex_);
     if (stop_asked_) return;
-    stop_reason_ = why;
-    stop_asked_ = true;
-    if (limit) limit_ = *limit;
     // Not legal before START_PENDING or in a stop: then there is nothing to publish, and the request is remembered.
-    report_.apply(model::step::stop, stop_hint());
+    report_.apply(model::step::stop, limit.value_or(plan_.stop_limit) + margin);
+    note_stop(why, limit.value_or(plan_.stop_limit));
   }
+  signal_stop();
+}
+
+inline void runtime::note_stop(std::string_view why, milliseconds limit) {
+  if (stop_asked_) return;
+  stop_asked_ = true;
+  stop_reason_ = why;
+  limit_ = limit;
+  wake_.notify_all();
+}
+
+/// Outside the lock: a hook may be waiting for it, or for the token.
+inline void runtime::signal_stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stop_asked_) return;
+  }
+  hooks_.hurry(limit_);
   stop_.request_stop();
 }
 
@@ -128,9 +235,18 @@ inline void runtime::fail(error why) {
   plan_.log.error(why.sentence());
 }
 
+// -- the run --
+
 inline run_result runtime::run() {
   plan_.frozen = true;
-  start_guarded();
+  try {
+    if (start()) serve();
+  } catch (const std::exception& e) {  // no memory, no thread to be had
+    fail({model::code::exception_in_service, "start", plan_.spec.name, e.what(), {}});
+  } catch (...) {
+    fail({model::code::exception_in_service, "start", plan_.spec.name, "something that is no std::exception was thrown",
+          {}});
+  }
   report_.apply(model::step::stop, stop_hint());  // after a failure nobody has asked for it
   if (engine_) drain();
   run_stop_hooks();
@@ -141,47 +257,24 @@ inline run_result runtime::run() {
     result.why = failure_;
   }
   if (result.why) result.exit = model::failure_status(result.why->code);
+  else if (!cut_.empty()) result.cut = error{model::code::timeout, "stop", plan_.spec.name, text::join(cut_, "; "), {}};
   result.stuck = stuck_;
   plan_.log.info(result.why ? "stopped after a failure" : "stopped");
   plan_.log.flush();
   return result;
 }
 
-/// From the start to the request to stop, or to the first failure.
-inline void runtime::start_guarded() {
-  try {
-    if (!start()) return;
-    stop_.token().wait();
-  } catch (const std::exception& e) {  // no memory, no thread to be had
-    fail({model::code::exception_in_service, "start", plan_.spec.name, e.what(), {}});
-  } catch (...) {
-    fail({model::code::exception_in_service,
-          "start",
-          plan_.spec.name,
-          "something that is no std::exception was thrown",
-          {}});
-  }
-}
-
 /// True: RUNNING. False: a hook or the bind failed, or a stop came first.
 inline bool runtime::start() {
-  add_health_routes(plan_, ready_);
+  add_health_routes(plan_, phase_);
   plan_.router.freeze();
-  if (!run_start_hooks() || stop_.token().stop_requested()) return false;
-
-  engine_ = std::make_unique<http::engine>(plan_.router, plan_.limits, plan_.log);
-  if (auto bound =
-          engine_->bind(settings_.launch.host.value_or(plan_.host), settings_.launch.port.value_or(plan_.port));
-      !bound) {
-    fail(bound.error());
-    return false;
-  }
+  report_.accepts(plan_.accepts());
+  if (!run_start_hooks() || stop_.token().stop_requested() || !bind()) return false;
   if (settings_.on_answered) engine_->on_answered(settings_.on_answered);
   const os::endpoint address = engine_->address();
-  if (settings_.on_listening)
-    settings_.on_listening(address);  // before RUNNING: who waited for that may ask where at once
+  if (settings_.on_listening) settings_.on_listening(address);  // before RUNNING: who waits for that may ask at once
 
-  ready_.store(true);
+  phase_.store(phase::serving);
   if (!report_.apply(model::step::ready)) return false;  // a stop came between: STOP_PENDING was published
   plan_.log.info("listening on http://" + address.text());
   if (settings_.on_running) settings_.on_running(address);
@@ -190,77 +283,210 @@ inline bool runtime::start() {
   return true;
 }
 
-inline bool runtime::run_start_hooks() {
-  start_context context(
-      [this](std::string_view what, unsigned step, unsigned of) {
-        std::string line = "starting: " + std::string(what);
-        if (of != 0) line += " (" + std::to_string(step) + " of " + std::to_string(of) + ")";
-        plan_.log.info(std::move(line));
-        report_.apply(model::step::progress, start_hint);
-      },
-      stop_.token(), settings_.arguments);
+inline start_context::progress_function runtime::progress_of(const char* doing, std::function<milliseconds()> hint) {
+  return [this, doing, hint = std::move(hint)](std::string_view what, unsigned step, unsigned of) {
+    std::string line = std::string(doing) + ": " + std::string(what);
+    if (of != 0) line += " (" + std::to_string(step) + " of " + std::to_string(of) + ")";
+    plan_.log.info(std::move(line));
+    hooks_.progress();
+    report_.apply(model::step::progress, hint());
+  };
+}
 
+inline bool runtime::run_start_hooks() {
+  start_.emplace(progress_of("starting", [this] { return stop_.token().stop_requested() ? stop_hint() : start_hint(); }),
+                 stop_.token(), settings_.arguments);
+  bool first = true;
   for (auto& hook : plan_.hooks) {
     if (stop_.token().stop_requested()) return false;
-    if (hook.stop) undos_.emplace_back(hook.stop, hook.where);
+    if (hook.stop.body) undos_.push_back(hook.stop);
     if (!hook.start) continue;
-    const auto threw = [&](const std::string& what) {
-      fail({model::code::exception_in_service,
-            "start",
-            plan_.spec.name,
-            "on_start at " + hook.where.text() + " threw: " + what,
-            {}});
+    if (!std::exchange(first, false)) report_.apply(model::step::progress, start_hint());  // the one before is done
+
+    const auto back = std::make_shared<undo>();
+    const ending how = run_hook([this, &hook, back] { *back = hook.start(*start_); }, plan_.start_limit);
+    if (how.what == ending::silent) {
+      gave_up("start", hook.stop.text(), plan_.start_limit, "call progress() when something is done, or raise start_limit");
       return false;
-    };
-    try {
-      if (undo back = hook.start(context)) undos_.emplace_back(std::move(back), hook.where);
-    } catch (const std::exception& e) {
-      return threw(e.what());
-    } catch (...) {
-      return threw("something that is no std::exception");
     }
+    if (how.what == ending::threw) {
+      const std::string said = hook.stop.text() + " threw: " + how.words;
+      // Of a start that is to stop, an exception is one way of leaving.
+      if (stop_.token().stop_requested()) plan_.log.warn("the start was cancelled: " + said);
+      else fail({model::code::exception_in_service, "start", plan_.spec.name, said, {}});
+      return false;
+    }
+    if (*back) undos_.push_back({hook.stop.name, hook.stop.where, std::move(*back)});
   }
   return true;
 }
 
-inline void runtime::start_workers() {
-  for (const auto& w : plan_.workers) {
-    auto& mine = workers_.emplace_back();
-    mine.what = &w;
-    const auto body = [this, &mine] {
-      const auto threw = [&](const std::string& what) {
-        fail({model::code::exception_in_service, "run worker", mine.what->name, "it threw: " + what, {}});
-        request_stop("worker '" + mine.what->name + "' failed");
-      };
-      try {
-        mine.what->body(worker_stop_.token());
-      } catch (const std::exception& e) {
-        threw(e.what());
-      } catch (...) {
-        threw("something that is no std::exception");
-      }
-      const std::lock_guard lock(mutex_);
-      mine.ended = true;
-      worker_ended_.notify_all();
-    };
-    try {
-      mine.thread = std::thread(body);
-    } catch (...) {
-      workers_.pop_back();  // the drain joins those that run, and no other
-      throw;
+/// Binds. An address that is not there yet is tried again for a while; each attempt is a checkpoint.
+inline bool runtime::bind() {
+  engine_ = std::make_unique<http::engine>(plan_.router, plan_.limits, plan_.log);
+  const auto until = std::chrono::steady_clock::now() + settings_.address_patience;
+  for (bool first = true;; first = false) {
+    const auto bound =
+        engine_->bind(settings_.launch.host.value_or(plan_.host), settings_.launch.port.value_or(plan_.port));
+    if (bound) return true;
+    if (bound.error().code != model::code::address_not_available || std::chrono::steady_clock::now() >= until) {
+      fail(bound.error());
+      return false;
     }
+    if (first) {
+      plan_.log.warn(bound.error().sentence() + "; it may come with the network: trying again for up to " +
+                     duration_text(settings_.address_patience));
+    }
+    report_.apply(model::step::progress, start_hint());
+    if (stop_.token().wait_for(settings_.address_pause)) return false;
   }
 }
 
+inline void runtime::start_workers() {
+  workers_ = std::make_unique<worker_pool>([this](const worker& w, const std::string& words) {
+    fail({model::code::exception_in_service, "run worker", w.name, "it threw: " + words, {}});
+    request_stop("worker '" + w.name + "' failed");
+  });
+  for (const auto& w : plan_.workers) workers_->start(w);
+}
+
+/// Does what controls ask for, one after the other, until a stop is asked for.
+inline void runtime::serve() {
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    wake_.wait(lock, [this] { return stop_asked_ || !tasks_.empty(); });
+    if (stop_asked_) return;
+    task next = std::move(tasks_.front());
+    tasks_.pop_front();
+    lock.unlock();
+    perform(next);
+  }
+}
+
+inline void runtime::perform(task& next) {
+  switch (next.what) {
+    case model::duty::pause: return pause();
+    case model::duty::resume: return resume();
+    case model::duty::reload: return reload();
+    case model::duty::time: return static_cast<void>(run_hooks(plan_.time_hooks, "time change"));
+    case model::duty::session:
+      return run_hooks(plan_.session_hooks, "session change",
+                       session_change{static_cast<session_change::kind>(next.event.type), next.event.session});
+    case model::duty::power:
+      return run_hooks(plan_.power_hooks, "power event",
+                       power_event{static_cast<power_event::kind>(next.event.type), next.event.setting, next.event.data});
+    case model::duty::custom: return answer(next);
+    case model::duty::stop:
+    case model::duty::nothing: return;
+  }
+}
+
+inline void runtime::pause() {
+  engine_->pause(true);
+  phase_.store(phase::paused);
+  const bool good = run_hooks(plan_.pause_hooks, "pause");
+  if (!good) {
+    phase_.store(phase::serving);
+    engine_->pause(false);
+  }
+  if (report_.apply(good ? model::step::paused : model::step::refused) && good) told(model::event::paused, "paused");
+}
+
+inline void runtime::resume() {
+  if (!run_hooks(plan_.continue_hooks, "continue")) {
+    report_.apply(model::step::refused);
+    return;
+  }
+  phase_.store(phase::serving);
+  engine_->pause(false);
+  if (report_.apply(model::step::resumed)) told(model::event::continued, "continued");
+}
+
+inline void runtime::reload() {
+  if (run_hooks(plan_.reload_hooks, "reload")) told(model::event::reloaded, "reloaded");
+}
+
+inline void runtime::told(model::event what, const char* words) {
+  plan_.log.info(words);
+  if (settings_.on_event) settings_.on_event(what, plan_.spec.name + ' ' + words);
+}
+
+/// A control of the app's own.
+inline void runtime::answer(task& next) {
+  std::uint32_t code = model::code::exception_in_service;
+  for (const auto& hook : plan_.control_hooks) {
+    if (hook.code != next.event.control) continue;
+    const auto got = std::make_shared<std::uint32_t>(0);
+    const ending how = run_hook([&hook, got] { *got = hook.body(hook.code); }, plan_.stop_limit);
+    const std::string name = "on_control " + std::to_string(hook.code) + " at " + hook.where.text();
+    if (how.what == ending::done) code = *got;
+    if (how.what == ending::threw) plan_.log.error(name + " threw: " + how.words);
+    if (how.what == ending::silent) gave_up("run", name, plan_.stop_limit);
+  }
+  next.result->give(code);
+}
+
+// -- hooks --
+
+inline ending runtime::run_hook(std::function<void()> body, milliseconds allowance) {
+  return hooks_.run(std::move(body), settings_.patient_with_hooks ? hook_thread::no_limit : allowance);
+}
+
+/// In the order of registration. False: one threw, or hung, which is said; those behind it are not run.
+inline bool runtime::run_hooks(const std::vector<named_hook>& hooks, const char* doing) {
+  pending_.emplace(progress_of(doing, [this] { return stop_hint(); }));
+  for (const auto& hook : hooks) {
+    const ending how = run_hook([this, &hook] { hook.body(*pending_); }, plan_.stop_limit);
+    if (how.what == ending::threw) plan_.log.error(std::string(doing) + ": " + hook.text() + " threw: " + how.words);
+    if (how.what == ending::silent) gave_up(doing, hook.text(), plan_.stop_limit);
+    if (how.what != ending::done) return false;
+    report_.apply(model::step::progress, stop_hint());  // in a pending state: it is a step on the way
+  }
+  return true;
+}
+
+template <class Event>
+void runtime::run_hooks(const std::vector<event_hook<Event>>& hooks, const char* what, Event event) {
+  const auto shared = std::make_shared<const Event>(std::move(event));
+  for (const auto& hook : hooks) {
+    const ending how = run_hook([&hook, shared] { hook.body(*shared); }, plan_.stop_limit);
+    const std::string name = "hook at " + hook.where.text();
+    if (how.what == ending::threw) plan_.log.error(std::string(what) + ": " + name + " threw: " + how.words);
+    if (how.what == ending::silent) return gave_up(what, name, plan_.stop_limit);
+  }
+}
+
+/// A hook hangs: nothing can be run on its thread any more, so the service ends, and says over what.
+inline void runtime::gave_up(const std::string& doing, const std::string& hook, milliseconds limit, const char* hint) {
+  stuck_ = true;
+  if (stop_.token().stop_requested()) return was_cut(hook + " made no progress for " + duration_text(limit_));
+  fail({model::code::service_request_timeout, doing, plan_.spec.name,
+        hook + " made no progress for " + duration_text(limit), hint});
+  request_stop(hook + " hangs");
+}
+
+// -- the stop --
+
+inline void runtime::was_cut(std::string what) {
+  plan_.log.error("stopping: " + what);
+  cut_.push_back(std::move(what));
+}
+
 inline void runtime::drain() {
-  ready_.store(false);
+  phase_.store(phase::stopping);
+  std::deque<task> left;
   {
     const std::lock_guard lock(mutex_);
     if (!stop_reason_.empty()) plan_.log.info("stopping: " + stop_reason_);
+    left.swap(tasks_);
   }
-  worker_stop_.request_stop();
+  for (auto& one : left) {
+    if (one.result) one.result->give(model::code::service_cannot_accept_control);
+  }
+  if (workers_) workers_->request_stop();
   const auto progress = [this] { report_.apply(model::step::progress, stop_hint()); };
-  const std::chrono::milliseconds limit = limit_;
+  progress();  // whatever ran when the stop came is done
+  const milliseconds limit = limit_;
   const auto until = std::chrono::steady_clock::now() + limit;
   const auto drained = engine_->drain(limit, progress);
   if (drained.answered != 0 || drained.cut != 0) {
@@ -269,44 +495,34 @@ inline void runtime::drain() {
   }
   if (drained.stuck != 0) {
     stuck_ = true;
-    plan_.log.error(std::to_string(drained.stuck) + " request handler(s) did not return within " +
-                    duration_text(limit));
+    was_cut(std::to_string(drained.stuck) + " request handler(s) did not return within " + duration_text(limit));
   }
 
+  if (!workers_) return;
   const auto one_second_more = (std::max)(until, std::chrono::steady_clock::now() + std::chrono::seconds(1));
-  for (auto& w : workers_) {
-    std::unique_lock lock(mutex_);
-    const bool ended = worker_ended_.wait_until(lock, one_second_more, [&w] { return w.ended; });
-    lock.unlock();
-    if (ended) {
-      w.thread.join();
-      progress();
-    } else {
-      stuck_ = true;
-      plan_.log.error("worker '" + w.what->name + "' did not return within " + duration_text(limit));
-    }
+  for (const auto& name : workers_->join(one_second_more, progress)) {
+    stuck_ = true;
+    was_cut("worker '" + name + "' did not return within " + duration_text(limit));
   }
 }
 
 inline void runtime::run_stop_hooks() {
   if (stuck_ && !undos_.empty()) {  // they would tear down what a handler or worker still stands on
-    plan_.log.error("the stop hooks are not run: a handler or worker still does");
+    plan_.log.error("the stop hooks are not run: a hook, handler or worker still does");
     return;
   }
+  const auto hint = [this] { return stop_hint(); };
+  pending_.emplace(progress_of("stopping", hint));
   for (; !undos_.empty(); undos_.pop_back()) {
-    const auto& [back, where] = undos_.back();
-    const auto threw = [&, at = where](const std::string& what) {
-      // It is logged and does not make a stop that was asked for a failure: the SCM would start the service again.
-      plan_.log.error("stop hook of " + at.text() + " threw: " + what);
-    };
-    try {
-      back();
-    } catch (const std::exception& e) {
-      threw(e.what());
-    } catch (...) {
-      threw("something that is no std::exception");
+    const named_hook& back = undos_.back();
+    const ending how = run_hook([this, &back] { back.body(*pending_); }, limit_);
+    // It is logged and does not make a stop that was asked for a failure: the SCM would start the service again.
+    if (how.what == ending::threw) plan_.log.error("stopping: " + back.text() + " threw: " + how.words);
+    if (how.what == ending::silent) {
+      stuck_ = true;
+      return was_cut(back.text() + " made no progress for " + duration_text(limit_));
     }
-    report_.apply(model::step::progress, stop_hint());
+    report_.apply(model::step::progress, hint());
   }
 }
 

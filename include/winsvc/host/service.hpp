@@ -27,97 +27,15 @@
 #include "winsvc/base/source.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/router.hpp"
+#include "winsvc/host/blueprint.hpp"
+#include "winsvc/host/hooks.hpp"
+#include "winsvc/model/account.hpp"
+#include "winsvc/model/control_event.hpp"
+#include "winsvc/model/recovery.hpp"
 #include "winsvc/model/spec.hpp"
-#include "winsvc/wire/limits.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-
-/// What a start hook is given. Used on the thread that runs the hook.
-class start_context {
- public:
-  /// "opening store", 2 of 5: goes to the log, and tells the SCM that the start is alive. Windows takes a start for
-  /// hung after 30 s without one, so call it when something has been achieved, and only then.
-  void progress(std::string_view what, unsigned step = 0, unsigned of = 0) const { progress_(what, step, of); }
-  /// A stop was asked for meanwhile: return soon, the service will not run.
-  [[nodiscard]] bool stop_requested() const { return stop_.stop_requested(); }
-  [[nodiscard]] const stop_token& stop() const noexcept { return stop_; }
-  /// What came with the start (`sc start NAME words…`), without the service's name. Empty in debug.
-  [[nodiscard]] const std::vector<std::string>& arguments() const noexcept { return arguments_; }
-
-  using progress_function = std::function<void(std::string_view, unsigned, unsigned)>;
-  start_context(progress_function progress, stop_token stop, std::vector<std::string> arguments)
-      : progress_(std::move(progress)), stop_(std::move(stop)), arguments_(std::move(arguments)) {}
-
- private:
-  progress_function progress_;
-  stop_token stop_;
-  std::vector<std::string> arguments_;
-};
-
-namespace host {
-
-/// A start hook returns what undoes it, or nothing.
-using undo = std::function<void()>;
-/// One entry of the list that is walked forwards at start and backwards at stop: a start hook or a stop hook.
-struct hook {
-  std::function<undo(start_context&)> start;
-  undo stop;
-  source where;
-};
-struct worker {
-  std::string name;
-  std::function<void(stop_token)> body;
-};
-struct ready_check {
-  std::string name;
-  std::function<bool()> check;
-};
-
-/// Everything App said, as a value: what the runtime and the verbs read.
-struct blueprint {
-  model::service_spec spec;
-  std::string version;
-  std::string host = "127.0.0.1";
-  std::uint16_t port = 8080;
-  std::chrono::milliseconds stop_limit = std::chrono::seconds(20);
-  std::string live_path = "/livez", ready_path = "/readyz";
-  wire::limits limits;
-  http::router router;
-  std::vector<hook> hooks;
-  std::vector<worker> workers;
-  std::vector<ready_check> ready_checks;
-  logger log;
-  bool frozen = false;
-};
-
-template <class R>
-inline constexpr bool is_undo_or_void = std::is_void_v<R> || std::is_invocable_v<R>;
-
-template <class F>
-std::function<undo(start_context&)> start_hook(F f) {
-  constexpr bool with_context = std::is_invocable_v<F&, start_context&>;
-  static_assert(with_context || std::is_invocable_v<F&>,
-                "winsvc: on_start takes a callable without arguments, or with winsvc::start_context&");
-  return [f = std::move(f)](start_context& context) mutable -> undo {
-    const auto call = [&]() -> decltype(auto) {
-      if constexpr (with_context) return f(context);
-      else return static_cast<void>(context), f();
-    };
-    using returned = decltype(call());
-    static_assert(is_undo_or_void<returned>,
-                  "winsvc: an on_start hook returns nothing, or a callable that undoes it at stop");
-    if constexpr (std::is_void_v<returned>) {
-      call();
-      return {};
-    } else {
-      return undo(call());
-    }
-  };
-}
-
-}  // namespace host
 
 class service {
  public:
@@ -135,8 +53,25 @@ class service {
   service& description(std::string text);
   /// The app's own version, for the `version` verb.
   service& version(std::string text);
+  /// Which instance this is (`--instance blue`), or "". The SCM's name of one is `name$instance`.
+  [[nodiscard]] std::string instance() const { return plan_.instance.value_or(std::string()); }
+
   /// When the system starts it. Default: automatic.
   service& startup(winsvc::startup when);
+  /// Whom it runs as: `virtual`, `system`, `local-service`, `network-service`, `DOMAIN\name`. Default: virtual, an
+  /// account of the service's own without a password. A password is asked for at install.
+  service& account(std::string text);
+  /// What has to run before it: service names, groups with a '+' before them. Default: nothing.
+  service& depends_on(std::vector<std::string> services);
+  /// What the SCM does after a failure, one action a failure, the last one for all that follow; after `reset` without
+  /// a failure the first again. Default: restart after 5 s, 30 s, 2 min; 1 day. An empty list: nothing.
+  service& recovery(std::vector<recovery_action> actions, std::chrono::seconds reset = std::chrono::hours(24));
+  /// Takes PRESHUTDOWN in the place of SHUTDOWN: the machine waits this long for the service before it shuts down.
+  /// Default: SHUTDOWN, for which the system leaves 5 to 20 s.
+  service& preshutdown(std::chrono::milliseconds limit);
+  /// Privileges its process keeps beside SeChangeNotifyPrivilege ("SeImpersonatePrivilege", …). The SCM takes all
+  /// others out of its token; one that its account has not makes the start fail.
+  service& privileges(std::vector<std::string> names);
 
   // -- listening --
 
@@ -184,26 +119,78 @@ class service {
     return *this;
   }
 
-  // -- lifecycle: all on the service's main thread, none of them at the same time --
+  // -- lifecycle: all hooks on one thread, which is none of the requests', one at a time --
 
   /// Before the port is bound, in the order of registration. `f()` or `f(start_context&)`; what it returns, if
-  /// anything, is called at stop, in reverse order. An exception fails the start with its text.
+  /// anything, is called at stop, in reverse order, as on_stop's are. An exception fails the start with its text, and so
+  /// does a hook that makes no progress for the start limit. `name`: what the log calls it; default: where it is
+  /// written.
   template <class F>
   service& on_start(F f, source where = source::here()) {
-    add_hook("on_start", {host::start_hook(std::move(f)), {}, where});
+    return on_start(std::string(), std::move(f), where);
+  }
+  template <class F>
+  service& on_start(std::string name, F f, source where = source::here()) {
+    check_open("on_start");
+    plan_.hooks.push_back({host::start_hook(std::move(f)), {std::move(name), where, {}}});
     return *this;
   }
   /// After the last request was answered, in reverse order of registration, among what on_start hooks returned; only
-  /// when all hooks registered before it have started. An exception is logged, and the other hooks still run. Not run
-  /// when a handler or worker did not return in time, because it may still use what the hook would close.
+  /// when all hooks registered before it have started. `f()` or `f(stop_context&)`. An exception is logged, and the
+  /// other hooks still run; a hook that makes no progress for the stop limit is named in the log and given up, and the
+  /// process ends. Not run when a handler or worker did not return in time, because it may still use what the hook
+  /// would close.
   template <class F>
   service& on_stop(F f, source where = source::here()) {
-    static_assert(std::is_invocable_v<F&>, "winsvc: on_stop takes a callable without arguments");
-    add_hook("on_stop", {{}, std::move(f), where});
+    return on_stop(std::string(), std::move(f), where);
+  }
+  template <class F>
+  service& on_stop(std::string name, F f, source where = source::here()) {
+    check_open("on_stop");
+    static_assert(host::is_stop_hook<F>,
+                  "winsvc: on_stop takes a callable without arguments, or with winsvc::stop_context&");
+    plan_.hooks.push_back({{}, {std::move(name), where, host::stop_hook(std::move(f))}});
     return *this;
   }
-  /// How long a stop waits for requests in flight, up to a day. Default: 20 s; 4 s when the machine shuts down, which
-  /// waits no longer.
+  /// Pause and continue, accepted when either is hooked. While it is paused the listener stays and requests get 503 with
+  /// Retry-After (`/livez` still answers); workers go on. Paused is reported when all pause hooks have returned. A hook
+  /// that throws undoes the step: the service is as it was.
+  template <class F>
+  service& on_pause(F f, source where = source::here()) {
+    return add(plan_.pause_hooks, "on_pause", std::move(f), where);
+  }
+  template <class F>
+  service& on_continue(F f, source where = source::here()) {
+    return add(plan_.continue_hooks, "on_continue", std::move(f), where);
+  }
+  /// PARAMCHANGE (`reload`): read what has changed. An exception is logged; the service goes on as it was.
+  template <class F>
+  service& on_reload(F f, source where = source::here()) {
+    return add(plan_.reload_hooks, "on_reload", std::move(f), where);
+  }
+  /// The machine's clock was set.
+  template <class F>
+  service& on_time_change(F f, source where = source::here()) {
+    return add(plan_.time_hooks, "on_time_change", std::move(f), where);
+  }
+  /// A control of your own, 128 to 255 (`control 200`). `f()` or `f(code)`; it returns a Win32 code for the sender, or
+  /// nothing, which is 0. The sender gets it when it comes within 500 ms, and 997 (still at work) otherwise, because the
+  /// SCM serves no one else meanwhile; 1064 when the hook throws.
+  template <class F>
+  service& on_control(std::uint32_t code, F f, source where = source::here()) {
+    auto made = host::make_control_hook(std::move(f));
+    add_control({code, where, std::move(made)});
+    return *this;
+  }
+  /// Somebody logged on, locked the screen, …
+  service& on_session_change(std::function<void(const session_change&)> f, source where = source::here());
+  /// The machine suspends or resumes, its battery changed, …
+  service& on_power(std::function<void(const power_event&)> f, source where = source::here());
+
+  /// How long a start hook may make no progress, up to a day. Default: 30 s.
+  service& start_limit(std::chrono::milliseconds limit);
+  /// How long a stop waits for requests in flight, and for a hook that makes no progress, up to a day. Default: 20 s;
+  /// 4 s when the machine shuts down, which waits no longer.
   service& stop_limit(std::chrono::milliseconds limit);
 
   /// A thread of its own from RUNNING to the end of the drain: owned, and joined before the stop hooks run. An
@@ -222,7 +209,15 @@ class service {
   [[nodiscard]] logger& log() noexcept { return plan_.log; }
 
  private:
-  void add_hook(std::string_view what, host::hook h);
+  template <class F>
+  service& add(std::vector<host::named_hook>& list, const char* what, F f, source where) {
+    check_open(what);
+    static_assert(host::is_stop_hook<F>,
+                  "winsvc: this hook takes a callable without arguments, or with winsvc::stop_context&");
+    list.push_back({{}, where, host::stop_hook(std::move(f))});
+    return *this;
+  }
+  void add_control(host::control_hook h);
   void check_open(std::string_view what) const;
   host::blueprint& plan_;
 };
@@ -269,10 +264,64 @@ inline service& service::listen(std::string host, std::uint16_t port) {
   plan_.port = port;
   return *this;
 }
+inline std::chrono::milliseconds up_to_a_day(std::chrono::milliseconds limit) {
+  return std::clamp(limit, std::chrono::milliseconds(0), std::chrono::milliseconds(std::chrono::hours(24)));
+}
+inline service& service::start_limit(std::chrono::milliseconds limit) {
+  check_open("start_limit");
+  plan_.start_limit = up_to_a_day(limit);
+  return *this;
+}
 inline service& service::stop_limit(std::chrono::milliseconds limit) {
   check_open("stop_limit");
-  plan_.stop_limit = std::clamp(limit, std::chrono::milliseconds(0), std::chrono::milliseconds(std::chrono::hours(24)));
+  plan_.stop_limit = up_to_a_day(limit);
   return *this;
+}
+inline service& service::account(std::string text) {
+  check_open("account");
+  if (const auto good = model::parse_account(text, plan_.spec.name); !good) throw setup_error(good.error().sentence());
+  plan_.spec.account = std::move(text);
+  return *this;
+}
+inline service& service::depends_on(std::vector<std::string> services) {
+  check_open("depends_on");
+  plan_.spec.depends_on = std::move(services);
+  return *this;
+}
+inline service& service::recovery(std::vector<recovery_action> actions, std::chrono::seconds reset) {
+  check_open("recovery");
+  plan_.spec.recovery = model::recovery_plan{std::move(actions), reset};
+  return *this;
+}
+inline service& service::preshutdown(std::chrono::milliseconds limit) {
+  check_open("preshutdown");
+  plan_.spec.preshutdown = up_to_a_day(limit);
+  return *this;
+}
+inline service& service::privileges(std::vector<std::string> names) {
+  check_open("privileges");
+  plan_.spec.privileges = std::move(names);
+  return *this;
+}
+inline service& service::on_session_change(std::function<void(const session_change&)> f, source where) {
+  check_open("on_session_change");
+  plan_.session_hooks.push_back({where, std::move(f)});
+  return *this;
+}
+inline service& service::on_power(std::function<void(const power_event&)> f, source where) {
+  check_open("on_power");
+  plan_.power_hooks.push_back({where, std::move(f)});
+  return *this;
+}
+inline void service::add_control(host::control_hook h) {
+  check_open("on_control");
+  const std::string what = "on_control " + std::to_string(h.code) + " (" + h.where.text() + "): ";
+  if (h.code < 128 || h.code > 255) throw setup_error(what + "controls of your own are 128 to 255");
+  for (const auto& other : plan_.control_hooks) {
+    if (other.code == h.code)
+      throw setup_error(what + "it is hooked at " + other.where.text() + ", and has one result only");
+  }
+  plan_.control_hooks.push_back(std::move(h));
 }
 inline service& service::worker(std::string name, std::function<void(stop_token)> body, source where) {
   check_open("worker");
@@ -301,10 +350,5 @@ inline service& service::health_paths(std::string live, std::string ready, sourc
   plan_.ready_path = std::move(ready);
   return *this;
 }
-inline void service::add_hook(std::string_view what, host::hook h) {
-  check_open(what);
-  plan_.hooks.push_back(std::move(h));
-}
-
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

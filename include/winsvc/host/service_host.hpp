@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdlib>
 #include <exception>
 #include <functional>
@@ -32,8 +33,9 @@ namespace host {
 struct service_surroundings {
   os::dispatcher& dispatcher;
   std::function<os::sys_result<std::string>(const std::string& service_name)> data_folder = os::data_folder;
-  std::function<void(const std::string& source, os::event_level, std::uint32_t id, std::string_view)> report_event =
+  std::function<void(const std::string& source, model::event_level, std::uint32_t id, std::string_view)> report_event =
       os::report_event;
+  std::function<void(const os::endpoint&)> listening = {};  ///< where, before RUNNING
   std::function<void(int code)> end_process = [](int code) { std::_Exit(code); };
 };
 
@@ -47,13 +49,16 @@ class service_host {
   int run();
 
  private:
+  /// Until the app has been described, and its own limit is known.
+  static constexpr std::chrono::milliseconds start_hint{30'000};
+
   void service_main(const std::vector<std::string>& arguments);
   run_result serve(const std::vector<std::string>& arguments);
   void open_log(logger& log);
   void leave_state(const std::string& url, const std::string& failure);
-  std::uint32_t control(std::uint32_t what);
-  void event(os::event_level level, std::uint32_t id, std::string_view text) {
-    around_.report_event(name_, level, id, text);
+  std::uint32_t control(const model::control_event& what);
+  void event(model::event what, std::string_view text) {
+    around_.report_event(name_, model::row(what).level, static_cast<std::uint32_t>(what), text);
   }
 
   app_factory app_;
@@ -63,6 +68,8 @@ class service_host {
   std::string state_file_;  // empty: nowhere to leave a state
   reporter report_{[this](const model::service_status& s) { static_cast<void>(around_.dispatcher.set_status(s)); }};
   std::mutex mutex_;
+  std::condition_variable left_control_;
+  int in_control_ = 0;                     // under mutex_: controls that are on their way through the runtime
   runtime* runtime_ = nullptr;             // under mutex_
   std::function<void(runtime&)> pending_;  // under mutex_: a stop that came before there was a runtime
   run_result ended_;
@@ -90,15 +97,15 @@ inline int service_host::run() {
 inline void service_host::service_main(const std::vector<std::string>& arguments) {
   name_ = arguments.empty() ? std::string() : arguments[0];
   const auto refused =
-      around_.dispatcher.register_handler(name_, [this](const model::control_event& e) { return control(e.control); });
+      around_.dispatcher.register_handler(name_, [this](const model::control_event& e) { return control(e); });
   if (refused != 0) {  // without a handler no status can be reported: the event log is all there is, and then the end
-    event(os::event_level::error, os::event_id::failed,
+    event(model::event::failed,
           model::explained(refused, "register the control handler of", name_, os::system_words(refused)).sentence());
     ended_.exit = model::failure_status(refused);
     around_.end_process(os::exit_code(ended_.exit.code()));
     return;
   }
-  report_.apply(model::step::start, runtime::start_hint);
+  report_.apply(model::step::start, start_hint);
   try {
     ended_ = serve(arguments);
   } catch (const std::exception& e) {
@@ -109,15 +116,17 @@ inline void service_host::service_main(const std::vector<std::string>& arguments
   }
   if (ended_.why) {
     ended_.exit = model::failure_status(ended_.why->code);
-    event(os::event_level::error, os::event_id::failed, ended_.why->sentence());
+    event(model::event::failed, ended_.why->sentence());
+  } else if (ended_.cut) {
+    event(model::event::cut, ended_.cut->sentence());
   } else {
-    event(os::event_level::information, os::event_id::stopped, name_ + " stopped");
+    event(model::event::stopped, name_ + " stopped");
   }
-  leave_state({}, ended_.why ? ended_.why->sentence() : std::string());
+  leave_state({}, ended_.why ? ended_.why->sentence() : ended_.cut ? ended_.cut->sentence() : std::string());
   // The process may end before this returns. From RUNNING, where only an exception leads here, STOPPED is two steps
   // away.
   if (!report_.apply(model::step::finished, {}, ended_.exit)) {
-    report_.apply(model::step::stop, runtime::start_hint);
+    report_.apply(model::step::stop, start_hint);
     report_.apply(model::step::finished, {}, ended_.exit);
   }
 }
@@ -143,7 +152,7 @@ inline void service_host::open_log(logger& log) {
     fault = folder.error();
   }
   if (fault == 0) return;
-  event(os::event_level::warning, os::event_id::degraded, "the log file cannot be written: " + os::system_words(fault));
+  event(model::event::degraded, "the log file cannot be written: " + os::system_words(fault));
 }
 
 inline run_result service_host::serve(const std::vector<std::string>& arguments) {
@@ -151,6 +160,7 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
 
   auto plan = std::make_unique<blueprint>();
   plan->spec.name = name_;
+  plan->instance = launch_.instance;
   open_log(plan->log);  // before App, so that what App says or throws is kept
   leave_state({}, {});  // what an earlier run left is no news of this one
 
@@ -174,15 +184,21 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   run_settings settings;
   settings.launch = launch_;
   if (arguments.size() > 1) settings.arguments.assign(arguments.begin() + 1, arguments.end());
-  settings.on_listening = [this](const os::endpoint& address) { leave_state(address.url(), {}); };
-  settings.on_running = [this](const os::endpoint& address) {
-    event(os::event_level::information, os::event_id::started, name_ + " listens on " + address.url());
+  settings.address_patience = std::chrono::seconds(60);
+  settings.on_listening = [this](const os::endpoint& address) {
+    leave_state(address.url(), {});
+    if (around_.listening) around_.listening(address);
   };
+  settings.on_running = [this](const os::endpoint& address) {
+    event(model::event::started, name_ + " listens on " + address.url());
+  };
+  settings.on_event = [this](model::event what, const std::string& text) { event(what, text); };
 
   auto service_runtime = std::make_unique<runtime>(*plan, report_, std::move(settings));
-  const scope_exit forget([this] {
-    const std::lock_guard lock(mutex_);
+  const scope_exit forget([this] {  // and no control is in it any more, or about to be
+    std::unique_lock lock(mutex_);
     runtime_ = nullptr;
+    left_control_.wait(lock, [this] { return in_control_ == 0; });
   });
   {
     const std::lock_guard lock(mutex_);
@@ -198,20 +214,23 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   return result;
 }
 
-inline std::uint32_t service_host::control(std::uint32_t what) {
-  const auto stop = [this](std::string_view why, std::optional<std::chrono::milliseconds> limit) {
+inline std::uint32_t service_host::control(const model::control_event& what) {
+  runtime* running = nullptr;
+  {
     const std::lock_guard lock(mutex_);
-    if (runtime_) runtime_->request_stop(why, limit);
-    else pending_ = [why, limit](runtime& r) { r.request_stop(why, limit); };
-    return std::uint32_t{0};
-  };
-  switch (static_cast<model::control>(what)) {
-    case model::control::interrogate: return 0;  // the SCM has our last status, which is true
-    case model::control::stop: return stop("the service control manager asked for it", {});
-    // The system ends us after 5 to 20 s, whatever we are doing: leave some of it to the hooks.
-    case model::control::shutdown: return stop("the machine shuts down", std::chrono::seconds(4));
-    default: return model::code::call_not_implemented;
+    running = runtime_;
+    if (!running) {  // App is being described, or all is over
+      const auto decided = model::decide(model::state::start_pending, {}, what.control);
+      if (decided.then == model::duty::stop) pending_ = [what](runtime& r) { static_cast<void>(r.control(what)); };
+      return decided.answer;
+    }
+    ++in_control_;
   }
+  const std::uint32_t answer = running->control(what);
+  const std::lock_guard lock(mutex_);
+  --in_control_;
+  left_control_.notify_all();
+  return answer;
 }
 
 }  // namespace host

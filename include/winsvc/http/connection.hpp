@@ -35,6 +35,7 @@ struct access_entry {
 /// What the connections of one engine have in common.
 struct traffic {
   std::atomic<bool> draining{false};
+  std::atomic<bool> paused{false};        ///< requests get 503, but for the routes that are kept
   std::atomic<std::size_t> in_flight{0};  ///< requests whose head is complete and whose answer is not
   std::atomic<std::uint64_t> answered{0};
   std::function<void(const access_entry&)> on_answered;  ///< set before the first connection; called on its thread
@@ -153,6 +154,7 @@ inline std::optional<parting> connection::serve_one() {
   } else {
     x.match = server_.routes().routes().match(head.verb, head.path);
   }
+  if (shared_.paused.load() && !server_.routes().serves_paused(x.match)) x.match.what = route::outcome::paused;
   x.closing = !head.keep_alive;
   const bool alive = server_.process(x, peer_, local_);
 

@@ -158,6 +158,9 @@ inline void core::route(exchange& x, request& req, response& res) {
     case route::outcome::found: return call_handler(x, req, res);
     case route::outcome::bad_path: return reject(400, "the path is not well formed");
     case route::outcome::not_found: return reject(404, {});
+    case route::outcome::paused:
+      reject(503, "the service is paused");
+      return replace_header(res, "Retry-After", "10");
     case route::outcome::method_not_allowed:
       if (x.head.verb == route::method::options) {
         res.status = 204;

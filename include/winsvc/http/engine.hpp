@@ -58,6 +58,8 @@ class engine {
 
   /// Starts to serve.
   void accept();
+  /// While paused, requests get 503 with Retry-After; connections stay. From any thread.
+  void pause(bool paused) noexcept { shared_.paused.store(paused); }
   /// Stops: see above. `progress` is called, on the calling thread, whenever requests were answered meanwhile.
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
 

@@ -34,6 +34,11 @@ class router {
   /// Is there a route of exactly this pattern text?
   [[nodiscard]] bool has(std::string_view pattern) const noexcept;
   void freeze() noexcept { frozen_ = true; }
+  /// The route added last answers while the service is paused, as liveness must.
+  void keep_while_paused() noexcept { handlers_.back().while_paused = true; }
+  [[nodiscard]] bool serves_paused(const route::match_result& m) const noexcept {
+    return m.what == route::outcome::found && handlers_[m.id].while_paused;
+  }
 
   /// Calls the handler of a match. Whatever it throws passes through.
   void call(const route::match_result& match, request& req, response& res) const;
@@ -46,6 +51,7 @@ class router {
   struct held {
     std::unique_ptr<handler> call;
     bool wants_names;
+    bool while_paused = false;
   };
   route::table table_;
   std::vector<held> handlers_;  // by id, which is the order of registration

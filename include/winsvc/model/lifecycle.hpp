@@ -19,8 +19,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// What happened, or is asked for.
-enum class step { start, progress, ready, pause, paused, resume, resumed, stop, finished };
+/// What happened, or is asked for. `refused`: a pause or continue hook threw, and things are as they were before.
+enum class step { start, progress, ready, pause, paused, resume, resumed, refused, stop, finished };
 
 /// One legal move. `progress` stays in its state and raises the checkpoint.
 struct move {
@@ -39,11 +39,13 @@ inline constexpr move legal_moves[] = {
     {state::running, step::stop, state::stop_pending},
     {state::pause_pending, step::progress, state::pause_pending},
     {state::pause_pending, step::paused, state::paused},
+    {state::pause_pending, step::refused, state::running},
     {state::pause_pending, step::stop, state::stop_pending},
     {state::paused, step::resume, state::continue_pending},
     {state::paused, step::stop, state::stop_pending},
     {state::continue_pending, step::progress, state::continue_pending},
     {state::continue_pending, step::resumed, state::running},
+    {state::continue_pending, step::refused, state::paused},
     {state::continue_pending, step::stop, state::stop_pending},
     {state::stop_pending, step::progress, state::stop_pending},
     {state::stop_pending, step::finished, state::stopped},

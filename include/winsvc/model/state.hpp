@@ -4,6 +4,7 @@
 // Source: SERVICE_STATUS, HandlerEx and SetServiceStatus in the Win32 documentation.
 #pragma once
 
+#include <bitset>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -100,11 +101,16 @@ struct hooked {
   bool session_change = false;
   bool time_change = false;
   bool preshutdown = false;
+  std::bitset<128> custom;  ///< 128 to 255
+
+  [[nodiscard]] bool has_custom(std::uint32_t control) const noexcept {
+    return control >= 128 && control <= 255 && custom[control - 128];
+  }
 };
 
 /// The one function that computes the mask of accepted controls: nothing in a pending state and in STOPPED. With
 /// PRESHUTDOWN accepted, Windows delivers no SHUTDOWN, so exactly one of the two is asked for.
-[[nodiscard]] constexpr std::uint32_t accepted_controls(state s, const hooked& h) noexcept {
+[[nodiscard]] inline std::uint32_t accepted_controls(state s, const hooked& h) noexcept {
   if (s != state::running && s != state::paused) return 0;
   std::uint32_t mask = accept::stop | (h.preshutdown ? accept::preshutdown : accept::shutdown);
   if (h.pause_continue) mask |= accept::pause_continue;

@@ -11,20 +11,15 @@
 
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/model/events.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-enum class event_level : std::uint16_t { error = 1, warning = 2, information = 4 };  // EVENTLOG_*_TYPE
-
-/// What is reported, with its ID in the Event Viewer.
-namespace event_id {
-inline constexpr std::uint32_t started = 1, stopped = 2, failed = 3, degraded = 4;
-}
-
 /// Never throws, never blocks for long; a report that cannot be made is dropped, because the log file has it too.
-void report_event(const std::string& source, event_level level, std::uint32_t id, std::string_view text) noexcept;
+void report_event(const std::string& source, model::event_level level, std::uint32_t id,
+                  std::string_view text) noexcept;
 
 /// `%` begins an insertion in the event log (`%1`, `%n`) where a letter, a digit, `%` or `!` follows: there a blank is
 /// put behind it. Cut to 31,839 characters, the most that ReportEvent takes.

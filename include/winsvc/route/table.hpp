@@ -31,8 +31,9 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// The answers: serve it, 404, 405 (or 204 to OPTIONS) with Allow, 400.
-enum class outcome { found, not_found, method_not_allowed, bad_path };
+/// The answers: serve it, 404, 405 (or 204 to OPTIONS) with Allow, 400, and 503 while the service is paused (which the
+/// table itself never says).
+enum class outcome { found, not_found, method_not_allowed, bad_path, paused };
 
 struct match_result {
   outcome what = outcome::not_found;

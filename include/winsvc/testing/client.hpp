@@ -168,7 +168,7 @@ class client {
     plan_->log.add_sink(lines_);
     service svc(*plan_);
     object_ = app(svc);
-    host::add_health_routes(*plan_, serving_);
+    host::add_health_routes(*plan_, phase_);
     plan_->frozen = true;
     plan_->router.freeze();
     engine_ = std::make_unique<http::engine>(plan_->router, plan_->limits, plan_->log);
@@ -177,7 +177,7 @@ class client {
   std::unique_ptr<host::blueprint> plan_;
   std::shared_ptr<kept_log> lines_;
   std::shared_ptr<void> object_;
-  std::atomic<bool> serving_{true};
+  std::atomic<host::phase> phase_{host::phase::serving};
   std::unique_ptr<http::engine> engine_;
 };
 

@@ -3,18 +3,21 @@
 //
 //   winsvc::testing::simulated_scm scm;
 //   scm.start(App);                                       // returns when it runs, or has stopped
-//   CHECK(scm.state() == winsvc::model::state::running);
-//   scm.control(winsvc::model::control::stop);
+//   CHECK(scm.pause() == 0);
+//   CHECK(scm.wait_for(winsvc::model::state::paused));
+//   CHECK(scm.stop() == 0);
 //   CHECK(scm.wait() == 0);                               // the exit code
 //   CHECK(scm.verdicts().empty());
 //
 // It is strict where the real one is silent: what would make Windows wait in vain, kill the service or show a wrong
-// state is a verdict.
+// state is a verdict. `refuse` and `delay` make its calls fail and take long.
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -23,54 +26,15 @@
 #include <vector>
 
 #include "winsvc.hpp"
+#include "winsvc/testing/judge.hpp"
 
 namespace winsvc {
 namespace testing {
 
-/// One status as it was reported, and when.
-struct reported {
-  model::service_status status;
-  std::chrono::steady_clock::time_point when;
-};
-
-/// What is wrong with a history of statuses; empty when nothing is. Pure.
-[[nodiscard]] inline std::vector<std::string> judge(const std::vector<reported>& history) {
-  using model::state;
-  std::vector<std::string> verdicts;
-  const model::service_status* last = nullptr;
-  std::chrono::steady_clock::time_point last_when;
-  for (const auto& [status, when] : history) {
-    const auto say = [&verdicts, &status = status](const std::string& what) {
-      verdicts.push_back(std::string(model::name(status.current)) + ": " + what);
-    };
-    const bool pending = model::is_pending(status.current);
-    if (last && model::is_pending(last->current) && last->wait_hint.count() != 0 &&
-        when - last_when > last->wait_hint) {
-      verdicts.push_back(std::string(model::name(last->current)) +
-                         ": silent for longer than its wait hint: the SCM takes it for hung");
-    }
-    if (last && last->current == state::stopped) say("reported after STOPPED, when the process may be gone");
-    if (!last && status.current != state::start_pending) say("the first status is not START_PENDING");
-    if ((pending || status.current == state::stopped) && status.accepted != 0)
-      say("controls are accepted in this state");
-    if (pending && status.wait_hint.count() == 0) say("no wait hint: the SCM gives up after 2 s");
-    if (pending && status.checkpoint == 0) say("no checkpoint in a pending state");
-    if (!pending && status.checkpoint != 0) say("a checkpoint outside a pending state");
-    if (last && last->current == status.current && pending && status.checkpoint <= last->checkpoint)
-      say("the checkpoint did not rise");
-    if (last && last->current == status.current && !pending) say("reported twice");
-    if (status.exit.win32 == 1066 && status.exit.specific == 0)
-      say("exit code 1066 with 0 reads 'completed successfully'");
-    if (status.current != state::stopped && status.exit.win32 != 0) say("an exit code before STOPPED");
-    last = &status;
-    last_when = when;
-  }
-  if (last && last->current != state::stopped) verdicts.push_back("the service never reported STOPPED");
-  return verdicts;
-}
-
 class simulated_scm {
  public:
+  using milliseconds = std::chrono::milliseconds;
+
   simulated_scm() = default;
   /// Asks a service that still runs, or starts, to stop, and waits for it.
   ~simulated_scm() {
@@ -85,51 +49,85 @@ class simulated_scm {
   simulated_scm(const simulated_scm&) = delete;
   simulated_scm& operator=(const simulated_scm&) = delete;
 
-  /// Where the service's data goes; empty: nowhere, and the service is told so. Set before start.
+  // -- what it is like; set before start --
+
+  /// Where the service's data goes; empty: nowhere, and the service is told so.
   std::string data_folder;
-  /// `--host` and `--port` of its ImagePath. Default: a free port of 127.0.0.1.
+  /// `--host`, `--port` and the rest of its ImagePath. Default: a free port of 127.0.0.1.
   model::launch_options launch{{}, std::string("127.0.0.1"), std::uint16_t{0}, {}};
+  /// The code that a call of the service's is answered with: "run" (StartServiceCtrlDispatcher), "register_handler",
+  /// "set_status" (which is then not known to the SCM).
+  std::map<std::string, std::uint32_t> refuse;
+  /// How long it takes.
+  std::map<std::string, milliseconds> delay;
+
+  // -- start --
 
   /// Starts the service, once for each simulated_scm, and returns when it runs and `url` is known, or when it has
   /// stopped.
   template <class App>
   void start(App& app, std::vector<std::string> arguments = {}) {
-    start_app(host::app_of_callable(app), std::move(arguments));
+    begin(app, std::move(arguments));
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return !url_.empty() || ended_; });
+    changed_.wait(lock, [this] { return running_ || ended_; });
   }
   /// Starts the service and returns at once.
   template <class App>
   void begin(App& app, std::vector<std::string> arguments = {}) {
     start_app(host::app_of_callable(app), std::move(arguments));
   }
+  /// Starts a service that is written over the dispatcher by hand; `port`: where it must answer from RUNNING on, or 0.
+  void begin_program(std::function<void(os::dispatcher&)> program, std::uint16_t port = 0) {
+    if (port != 0) address_ = os::endpoint{"127.0.0.1", port};
+    judges_port_ = port != 0;
+    launch_thread([this, program = std::move(program)] { program(line_); });
+  }
 
-  /// Sends a control as ControlService does: 0, or the code of the refusal (1052, 1061, 1062), or what the handler
-  /// answered.
-  std::uint32_t control(model::control c) {
+  // -- controls: 0, or the code of the SCM's refusal (1052, 1061, 1062), or what the handler answered --
+
+  std::uint32_t control(const model::control_event& event) {
     os::dispatcher::control_handler handler;
     {
       const std::lock_guard lock(mutex_);
       if (history_.empty() || ended_) return 1062;
       const auto& now = history_.back().status;
+      const auto what = static_cast<model::control>(event.control);
       if (now.current == model::state::stopped) return 1062;
-      const bool always = c == model::control::interrogate;
-      if (!always && (now.current == model::state::start_pending || now.current == model::state::stop_pending))
-        return 1061;
-      if (!model::is_accepted(now.accepted, c)) return 1052;
+      if (what != model::control::interrogate && model::is_pending(now.current)) return 1061;
+      if (!model::is_accepted(now.accepted, what)) return 1052;
       handler = handler_;
     }
-    return send(handler, c);
+    return send(handler, event);
   }
-  /// Hands a control to the service whatever its state is: what a shutdown in START_PENDING does.
-  std::uint32_t force(model::control c) {
+  std::uint32_t control(model::control c) { return control(only(c)); }
+  std::uint32_t custom(std::uint32_t code) { return control(static_cast<model::control>(code)); }
+  std::uint32_t stop() { return control(model::control::stop); }
+  std::uint32_t pause() { return control(model::control::pause); }
+  std::uint32_t resume() { return control(model::control::resume); }
+  std::uint32_t reload() { return control(model::control::param_change); }
+  std::uint32_t session(session_change::kind what, std::uint32_t id) {
+    return control({static_cast<std::uint32_t>(model::control::session_change), what, id, {}, {}});
+  }
+  std::uint32_t power(power_event::kind what) {
+    return control({static_cast<std::uint32_t>(model::control::power_event), what, 0, {}, {}});
+  }
+  /// As the machine does when it shuts down: PRESHUTDOWN to who takes it, SHUTDOWN to the others.
+  std::uint32_t shut_down() {
+    const auto refused = control(model::control::preshutdown);
+    return refused == 1052 ? control(model::control::shutdown) : refused;
+  }
+  /// Hands a control to the service whatever its state is and whatever it accepts.
+  std::uint32_t force(const model::control_event& event) {
     os::dispatcher::control_handler handler;
     {
       const std::lock_guard lock(mutex_);
       handler = handler_;
     }
-    return handler ? send(handler, c) : 1061;
+    return handler ? send(handler, event) : 1061;
   }
+  std::uint32_t force(model::control c) { return force(only(c)); }
+
+  // -- waiting --
 
   /// Waits until the service has stopped; its exit code.
   std::uint32_t wait() {
@@ -137,18 +135,29 @@ class simulated_scm {
     const std::lock_guard lock(mutex_);
     return history_.empty() ? 0 : history_.back().status.exit.code();
   }
-  /// Waits until it has reported this state, or has ended without: false.
-  bool wait_for(model::state s) {
+  /// Waits until it has reported this state since `from` (a place in the history), or has ended without: false.
+  bool wait_for(model::state s, std::size_t from = 0) {
     std::unique_lock lock(mutex_);
     const auto seen = [&] {
-      for (const auto& h : history_) {
-        if (h.status.current == s) return true;
+      for (std::size_t i = from; i < history_.size(); ++i) {
+        if (history_[i].status.current == s) return true;
       }
       return false;
     };
     changed_.wait(lock, [&] { return seen() || ended_; });
     return seen();
   }
+  /// The service is known to achieve nothing now, because the test holds it. A checkpoint within this time is blind: a
+  /// timer's, and not the work's. That is a verdict.
+  void watch_idle(milliseconds how_long) {
+    std::unique_lock lock(mutex_);
+    const std::size_t before = history_.size();
+    changed_.wait_for(lock, how_long, [&] { return history_.size() != before; });
+    if (history_.size() != before && model::is_pending(history_.back().status.current))
+      own_verdicts_.push_back("the checkpoint rose while nothing was achieved: a timer raises it, and hides a hang");
+  }
+
+  // -- the record --
 
   [[nodiscard]] model::state state() const {
     const std::lock_guard lock(mutex_);
@@ -163,16 +172,16 @@ class simulated_scm {
     const std::lock_guard lock(mutex_);
     return events_;
   }
-  /// Where the service listens, from its event; "" before that.
+  /// Where the service listens; "" before that.
   [[nodiscard]] std::string url() const {
     const std::lock_guard lock(mutex_);
-    return url_;
+    return address_ ? address_->url() : std::string();
   }
-  /// The judgement so far, slow control handlers included. Ask after the end.
+  /// The judgement so far. Ask after the end.
   [[nodiscard]] std::vector<std::string> verdicts() const {
     const std::lock_guard lock(mutex_);
     auto all = judge(history_);
-    all.insert(all.end(), handler_verdicts_.begin(), handler_verdicts_.end());
+    all.insert(all.end(), own_verdicts_.begin(), own_verdicts_.end());
     return all;
   }
 
@@ -180,47 +189,76 @@ class simulated_scm {
   struct line final : os::dispatcher {
     explicit line(simulated_scm& s) : scm(s) {}
     std::uint32_t run(service_main entry) override {
+      if (const auto code = scm.answer_to("run")) return code;
       entry(scm.arguments_);
       return 0;
     }
     std::uint32_t register_handler(const std::string&, control_handler handler) override {
+      if (const auto code = scm.answer_to("register_handler")) return code;
       const std::lock_guard lock(scm.mutex_);
       scm.handler_ = std::move(handler);
       scm.changed_.notify_all();
       return 0;
     }
     std::uint32_t set_status(const model::service_status& status) noexcept override {
-      const std::lock_guard lock(scm.mutex_);
-      scm.history_.push_back({status, std::chrono::steady_clock::now()});
-      scm.changed_.notify_all();
+      if (const auto code = scm.answer_to("set_status")) return code;
+      scm.keep(status);
       return 0;
     }
     simulated_scm& scm;
   };
 
+  static model::control_event only(model::control c) { return {static_cast<std::uint32_t>(c), 0, 0, {}, {}}; }
+
+  std::uint32_t answer_to(const char* call) {
+    if (const auto slow = delay.find(call); slow != delay.end()) std::this_thread::sleep_for(slow->second);
+    const auto refused = refuse.find(call);
+    return refused == refuse.end() ? 0 : refused->second;
+  }
+
+  void keep(const model::service_status& status) {
+    const auto now = std::chrono::steady_clock::now();
+    const std::lock_guard lock(mutex_);
+    const bool first_running = status.current == model::state::running && !was_running_;
+    if (first_running) {
+      was_running_ = true;
+      if (judges_port_ && !(address_ && os::tcp_socket::connect(*address_, std::chrono::seconds(5))))
+        own_verdicts_.push_back("running: reported before the port answers: whoever waited for it finds nobody");
+      if (!app_) running_ = true;
+    }
+    history_.push_back({status, now});
+    changed_.notify_all();
+  }
+
   void start_app(host::app_factory app, std::vector<std::string> arguments) {
     arguments_ = {"simulated"};
     arguments_.insert(arguments_.end(), arguments.begin(), arguments.end());
-    host::service_surroundings around{
-        line_,
-        [this](const std::string&) -> os::sys_result<std::string> {
-          if (data_folder.empty()) return os::sys_failure(model::code::access_denied);
-          return data_folder;
-        },
-        [this](const std::string&, os::event_level, std::uint32_t id, std::string_view what) {
-          const std::lock_guard lock(mutex_);
-          events_.push_back(std::to_string(id) + ' ' + std::string(what));
-          if (const auto at = what.find("http://"); id == os::event_id::started && at != what.npos)
-            url_ = what.substr(at);
-          changed_.notify_all();
-        },
-        [this](int) {
-          const std::lock_guard lock(mutex_);
-          handler_verdicts_.push_back("a handler or worker did not return, and the process would be ended over it");
-        }};
-    host_ = std::make_unique<host::service_host>(std::move(app), launch, std::move(around));
-    service_ = std::thread([this] {
-      host_->run();
+    host::service_surroundings around{line_};
+    around.data_folder = [this](const std::string&) -> os::sys_result<std::string> {
+      if (data_folder.empty()) return os::sys_failure(model::code::access_denied);
+      return data_folder;
+    };
+    around.report_event = [this](const std::string&, model::event_level, std::uint32_t id, std::string_view what) {
+      const std::lock_guard lock(mutex_);
+      events_.push_back(std::to_string(id) + ' ' + std::string(what));
+      if (id == static_cast<std::uint32_t>(model::event::started)) running_ = true;
+      changed_.notify_all();
+    };
+    around.listening = [this](const os::endpoint& where) {
+      const std::lock_guard lock(mutex_);
+      address_ = where;
+    };
+    around.end_process = [this](int) {
+      const std::lock_guard lock(mutex_);
+      own_verdicts_.push_back("a hook, handler or worker did not return, and the process would be ended over it");
+    };
+    app_ = std::make_unique<host::service_host>(std::move(app), launch, std::move(around));
+    launch_thread([this] { app_->run(); });
+  }
+
+  void launch_thread(std::function<void()> body) {
+    service_ = std::thread([this, body = std::move(body)] {
+      body();
       const std::lock_guard lock(mutex_);
       ended_ = true;
       handler_ = nullptr;
@@ -228,26 +266,29 @@ class simulated_scm {
     });
   }
 
-  std::uint32_t send(const os::dispatcher::control_handler& handler, model::control c) {
+  /// One at a time, as the real one does.
+  std::uint32_t send(const os::dispatcher::control_handler& handler, const model::control_event& event) {
+    const std::lock_guard turn(sending_);
     const auto began = std::chrono::steady_clock::now();
-    const std::uint32_t answered = handler({static_cast<std::uint32_t>(c), 0, 0, {}, {}});
+    const std::uint32_t answered = handler(event);
     if (std::chrono::steady_clock::now() - began > std::chrono::seconds(1)) {
       const std::lock_guard lock(mutex_);
-      handler_verdicts_.push_back("control " + std::to_string(static_cast<unsigned>(c)) +
-                                  ": the handler took over 1 s, and every caller of the SCM waits for it");
+      own_verdicts_.push_back("control " + std::to_string(event.control) +
+                              ": the handler took over 1 s, and every caller of the SCM waits for it");
     }
     return answered;
   }
 
+  std::mutex sending_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<reported> history_;
-  std::vector<std::string> events_, handler_verdicts_, arguments_;
-  std::string url_;
+  std::vector<std::string> events_, own_verdicts_, arguments_;
+  std::optional<os::endpoint> address_;
   os::dispatcher::control_handler handler_;
-  bool ended_ = false;
+  bool judges_port_ = true, was_running_ = false, running_ = false, ended_ = false;
   line line_{*this};
-  std::unique_ptr<host::service_host> host_;  // until the end of all: a control may be on its way into it as it ends
+  std::unique_ptr<host::service_host> app_;  // until the end of all: a control may be on its way into it as it ends
   std::thread service_;
 };
 

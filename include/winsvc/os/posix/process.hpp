@@ -54,7 +54,7 @@ inline sys_result<std::string> data_folder(const std::string& service_name) {
 
 inline std::string system_words(std::uint32_t code) { return std::strerror(static_cast<int>(code)); }
 
-inline void report_event(const std::string&, event_level, std::uint32_t, std::string_view) noexcept {}
+inline void report_event(const std::string&, model::event_level, std::uint32_t, std::string_view) noexcept {}
 
 class native_service_manager final : public service_manager {
  public:

@@ -78,7 +78,7 @@ inline std::string system_words(std::uint32_t code) {
   return words;
 }
 
-inline void report_event(const std::string& source, event_level level, std::uint32_t id,
+inline void report_event(const std::string& source, model::event_level level, std::uint32_t id,
                          std::string_view what) noexcept {
   try {
     const HANDLE log = ::RegisterEventSourceW(nullptr, wide(source).c_str());

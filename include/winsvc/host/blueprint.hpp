@@ -1,0 +1,69 @@
+// Everything App said, as a value: what the runtime and the verbs read. `service` (host/service.hpp) fills it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "winsvc/base/log.hpp"
+#include "winsvc/base/stop.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/host/hooks.hpp"
+#include "winsvc/http/router.hpp"
+#include "winsvc/model/spec.hpp"
+#include "winsvc/model/state.hpp"
+#include "winsvc/wire/limits.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+struct worker {
+  std::string name;
+  std::function<void(stop_token)> body;
+};
+struct ready_check {
+  std::string name;
+  std::function<bool()> check;
+};
+
+struct blueprint {
+  model::service_spec spec;
+  std::optional<std::string> instance;  ///< of this run; set before App is called
+  std::string version;
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 8080;
+  std::chrono::milliseconds start_limit = std::chrono::seconds(30), stop_limit = std::chrono::seconds(20);
+  std::string live_path = "/livez", ready_path = "/readyz";
+  wire::limits limits;
+  http::router router;
+  std::vector<hook> hooks;
+  std::vector<named_hook> pause_hooks, continue_hooks, reload_hooks, time_hooks;
+  std::vector<event_hook<session_change>> session_hooks;
+  std::vector<event_hook<power_event>> power_hooks;
+  std::vector<control_hook> control_hooks;
+  std::vector<worker> workers;
+  std::vector<ready_check> ready_checks;
+  logger log;
+  bool frozen = false;
+
+  /// What the SCM may send: exactly what there is a hook for.
+  [[nodiscard]] model::hooked accepts() const {
+    model::hooked h;
+    h.pause_continue = !pause_hooks.empty() || !continue_hooks.empty();
+    h.param_change = !reload_hooks.empty();
+    h.power_event = !power_hooks.empty();
+    h.session_change = !session_hooks.empty();
+    h.time_change = !time_hooks.empty();
+    h.preshutdown = spec.preshutdown.has_value();
+    for (const auto& c : control_hooks) h.custom.set(c.code - 128);
+    return h;
+  }
+};
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
