@@ -77,6 +77,8 @@
 #include "winsvc/host/file_log.hpp"      // the log file
 #include "winsvc/host/health.hpp"        // live, ready
 #include "winsvc/host/hook_thread.hpp"   // where hooks run, with patience
+#include "winsvc/host/hook_runner.hpp"   // and who waits beside them
+#include "winsvc/host/duties.hpp"        // pause, continue, reload, events
 #include "winsvc/host/worker_pool.hpp"   // the app's own threads
 #include "winsvc/host/runtime.hpp"       // start, serve, drain, stop
 #include "winsvc/host/console_host.hpp"  // in a terminal

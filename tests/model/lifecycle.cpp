@@ -15,21 +15,21 @@ namespace {
 constexpr state states[] = {state::none,    state::start_pending,    state::running,       state::pause_pending,
                             state::paused,  state::continue_pending, state::stop_pending,  state::stopped};
 constexpr step steps[] = {step::start,  step::progress, step::ready, step::pause,   step::paused,
-                          step::resume, step::resumed,  step::stop,  step::finished};
+                          step::resume, step::resumed,  step::refused, step::stop, step::finished};
 
 /// The contract, written out anew: rows are states, columns are steps, in the orders above; none is "refused".
 constexpr state no = state::none, sp = state::start_pending, ru = state::running, pp = state::pause_pending,
                 pd = state::paused, cp = state::continue_pending, st = state::stop_pending, end = state::stopped;
-constexpr state expected[8][9] = {
-    //                      start progress ready pause paused resume resumed stop finished
-    /* none             */ {sp,   no,      no,   no,   no,    no,    no,     no,  no},
-    /* start pending    */ {no,   sp,      ru,   no,   no,    no,    no,     st,  end},
-    /* running          */ {no,   no,      no,   pp,   no,    no,    no,     st,  no},
-    /* pause pending    */ {no,   pp,      no,   no,   pd,    no,    no,     st,  no},
-    /* paused           */ {no,   no,      no,   no,   no,    cp,    no,     st,  no},
-    /* continue pending */ {no,   cp,      no,   no,   no,    no,    ru,     st,  no},
-    /* stop pending     */ {no,   st,      no,   no,   no,    no,    no,     no,  end},
-    /* stopped          */ {no,   no,      no,   no,   no,    no,    no,     no,  no},
+constexpr state expected[8][10] = {
+    //                      start progress ready pause paused resume resumed refused stop finished
+    /* none             */ {sp,   no,      no,   no,   no,    no,    no,     no,     no,  no},
+    /* start pending    */ {no,   sp,      ru,   no,   no,    no,    no,     no,     st,  end},
+    /* running          */ {no,   no,      no,   pp,   no,    no,    no,     no,     st,  no},
+    /* pause pending    */ {no,   pp,      no,   no,   pd,    no,    no,     ru,     st,  no},
+    /* paused           */ {no,   no,      no,   no,   no,    cp,    no,     no,     st,  no},
+    /* continue pending */ {no,   cp,      no,   no,   no,    no,    ru,     pd,     st,  no},
+    /* stop pending     */ {no,   st,      no,   no,   no,    no,    no,     no,     no,  end},
+    /* stopped          */ {no,   no,      no,   no,   no,    no,    no,     no,     no,  no},
 };
 
 /// A lifecycle that was led to a state.

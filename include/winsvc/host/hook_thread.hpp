@@ -48,7 +48,7 @@ class hook_thread {
   ending run(std::function<void()> body, milliseconds allowance);
   /// From any thread: the hook that runs now is alive; its time begins anew.
   void progress() noexcept;
-  /// From any thread: whatever runs now has this long from here on, if it had longer.
+  /// From any thread: whatever runs now has this long from here on, if it had longer, and so has what is run later.
   void hurry(milliseconds allowance) noexcept;
 
  private:
@@ -61,13 +61,13 @@ class hook_thread {
     std::function<void()> body;  // to run, or running
     bool running = false, closing = false;
     ending how;
+    milliseconds most = std::chrono::hours(24 * 365);  // for ever; more would overflow where it is added to a time
     milliseconds allowance{0};
     time_point until;
 
     void patience(milliseconds allowed) {
-      allowance = allowed;
-      // A year is for ever: more would overflow where it is added to the time that it is now.
-      until = std::chrono::steady_clock::now() + (std::min<milliseconds>)(allowed, std::chrono::hours(24 * 365));
+      allowance = (std::min)(allowed, most);
+      until = std::chrono::steady_clock::now() + allowance;
     }
     void work();
   };
@@ -125,8 +125,9 @@ inline void hook_thread::progress() noexcept {
 
 inline void hook_thread::hurry(milliseconds allowance) noexcept {
   const std::lock_guard lock(desk_->mutex);
-  if (allowance >= desk_->allowance) return;
-  desk_->patience(allowance);
+  desk_->most = (std::min)(allowance, desk_->most);
+  if (desk_->allowance <= desk_->most) return;
+  desk_->patience(desk_->most);
   desk_->changed.notify_all();
 }
 

@@ -5,7 +5,7 @@
 //   STOP_PENDING → /readyz 503 → listener closed → requests answered → workers joined → stop hooks in reverse → done
 //
 // The host reports the STOPPED that follows, as its last act. The thread that calls `run` never runs a hook itself: it
-// waits beside the one that does (host/hook_thread.hpp), so that a hook that hangs is named and not waited for for ever.
+// waits beside the one that does (host/hook_runner.hpp), so that a hook that hangs is named and not waited for for ever.
 #pragma once
 
 #include <atomic>
@@ -24,8 +24,9 @@
 #include "winsvc/base/duration.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/host/duties.hpp"
 #include "winsvc/host/health.hpp"
-#include "winsvc/host/hook_thread.hpp"
+#include "winsvc/host/hook_runner.hpp"
 #include "winsvc/host/reporter.hpp"
 #include "winsvc/host/worker_pool.hpp"
 #include "winsvc/http/engine.hpp"
@@ -65,7 +66,10 @@ class runtime {
   using milliseconds = std::chrono::milliseconds;
 
   runtime(blueprint& plan, reporter& report, run_settings settings)
-      : plan_(plan), report_(report), settings_(std::move(settings)), limit_(plan.stop_limit) {}
+      : plan_(plan), report_(report), settings_(std::move(settings)), limit_(plan.stop_limit),
+        hooks_(plan, report, [this](const std::string& doing, const std::string& hook, milliseconds limit) {
+          gave_up(doing, hook, limit);
+        }) {}
   runtime(const runtime&) = delete;
   runtime& operator=(const runtime&) = delete;
 
@@ -79,59 +83,28 @@ class runtime {
   /// `limit`: how long requests in flight may take; default the app's stop_limit.
   void request_stop(std::string_view why, std::optional<milliseconds> limit = {});
 
-  /// How long a pending state may be silent before the SCM should worry, beyond what the app allows.
-  static constexpr milliseconds margin{5'000};
   /// How long the sender of a control of the app's own waits for its result.
   static constexpr milliseconds control_patience{500};
   /// And what it gets when the result is later than that: ERROR_IO_PENDING.
   static constexpr std::uint32_t still_at_work = 997;
 
  private:
-  /// The result of a control of the app's own, on its way from the hook to the sender.
-  struct awaited {
-    std::mutex mutex;
-    std::condition_variable given;
-    std::optional<std::uint32_t> answer;
-
-    void give(std::uint32_t code) {
-      const std::lock_guard lock(mutex);
-      answer = code;
-      given.notify_all();
-    }
-  };
-  struct task {
-    model::duty what;
-    model::control_event event;
-    std::shared_ptr<awaited> result;
-  };
-
   void fail(error why);
   bool start();
   bool run_start_hooks();
   bool bind();
   void start_workers();
   void serve();
-  void perform(task& next);
-  void pause();
-  void resume();
-  void reload();
-  void answer(task& next);
-  ending run_hook(std::function<void()> body, milliseconds allowance);
-  bool run_hooks(const std::vector<named_hook>& hooks, const char* doing);
-  template <class Event>
-  void run_hooks(const std::vector<event_hook<Event>>& hooks, const char* what, Event event);
-  void gave_up(const std::string& doing, const std::string& hook, milliseconds limit, const char* hint = "");
+  void gave_up(const std::string& doing, const std::string& hook, milliseconds limit);
   void drain();
   void run_stop_hooks();
   void was_cut(std::string what);
-  void told(model::event what, const char* words);
 
   void note_stop(std::string_view why, milliseconds limit);  // under mutex_
   void signal_stop();
-  [[nodiscard]] milliseconds start_hint() const { return plan_.start_limit + margin; }
-  [[nodiscard]] milliseconds stop_hint() const { return limit_.load() + margin; }
+  [[nodiscard]] milliseconds start_hint() const { return plan_.start_limit + duties::margin; }
+  [[nodiscard]] milliseconds stop_hint() const { return limit_.load() + duties::margin; }
   [[nodiscard]] milliseconds limit_for(std::uint32_t control) const;
-  start_context::progress_function progress_of(const char* doing, std::function<milliseconds()> hint);
 
   blueprint& plan_;
   reporter& report_;
@@ -147,12 +120,10 @@ class runtime {
   std::atomic<phase> phase_{phase::starting};
   std::unique_ptr<http::engine> engine_;
   std::unique_ptr<worker_pool> workers_;
-  std::optional<start_context> start_;   // here and not in a frame: a hook that was given up still uses it
-  std::optional<stop_context> pending_;  // of pause, continue, reload and stop hooks
   std::vector<named_hook> undos_;        // in the order they are to be run backwards
   std::vector<std::string> cut_;
   bool stuck_ = false;
-  hook_thread hooks_;                    // last: its thread goes before what hooks use
+  hook_runner hooks_;                    // last: its thread ends before what hooks use
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -160,11 +131,11 @@ class runtime {
 // -- from any thread --
 
 inline std::uint32_t runtime::control(const model::control_event& event) {
-  std::shared_ptr<awaited> result;
+  std::shared_ptr<awaited_result> result;
   {
     const std::lock_guard lock(mutex_);
     const milliseconds limit = limit_for(event.control);
-    const auto decided = report_.take(event.control, limit + margin);
+    const auto decided = report_.take(event.control, limit + duties::margin);
     if (decided.then == model::duty::nothing) return decided.answer;
     if (decided.then == model::duty::stop) {
       note_stop(event.control == static_cast<std::uint32_t>(model::control::stop)
@@ -172,7 +143,7 @@ inline std::uint32_t runtime::control(const model::control_event& event) {
                     : "the machine shuts down",
                 limit);
     } else {
-      if (decided.then == model::duty::custom) result = std::make_shared<awaited>();
+      if (decided.then == model::duty::custom) result = std::make_shared<awaited_result>();
       tasks_.push_back({decided.then, event, result});
       wake_.notify_all();
     }
@@ -181,9 +152,7 @@ inline std::uint32_t runtime::control(const model::control_event& event) {
     signal_stop();
     return 0;
   }
-  std::unique_lock lock(result->mutex);
-  result->given.wait_for(lock, control_patience, [&] { return result->answer.has_value(); });
-  return result->answer.value_or(still_at_work);
+  return result->wait(control_patience, still_at_work);
 }
 
 /// The system ends us 5 to 20 s after SHUTDOWN, and at the end of our time after PRESHUTDOWN, whatever we are doing:
@@ -192,8 +161,7 @@ inline runtime::milliseconds runtime::limit_for(std::uint32_t control) const {
   switch (static_cast<model::control>(control)) {
     case model::control::shutdown: return (std::min<milliseconds>)(plan_.stop_limit, std::chrono::seconds(4));
     case model::control::preshutdown:
-      return (std::min)(plan_.stop_limit, settings_.launch.preshutdown.value_or(
-                                              plan_.spec.preshutdown.value_or(plan_.stop_limit)) * 4 / 5);
+      return (std::min)(plan_.stop_limit, plan_.spec.preshutdown.value_or(plan_.stop_limit) * 4 / 5);
     default: return plan_.stop_limit;
   }
 }
@@ -203,7 +171,7 @@ inline void runtime::request_stop(std::string_view why, std::optional<millisecon
     const std::lock_guard lock(mutex_);
     if (stop_asked_) return;
     // Not legal before START_PENDING or in a stop: then there is nothing to publish, and the request is remembered.
-    report_.apply(model::step::stop, limit.value_or(plan_.stop_limit) + margin);
+    report_.apply(model::step::stop, limit.value_or(plan_.stop_limit) + duties::margin);
     note_stop(why, limit.value_or(plan_.stop_limit));
   }
   signal_stop();
@@ -283,19 +251,9 @@ inline bool runtime::start() {
   return true;
 }
 
-inline start_context::progress_function runtime::progress_of(const char* doing, std::function<milliseconds()> hint) {
-  return [this, doing, hint = std::move(hint)](std::string_view what, unsigned step, unsigned of) {
-    std::string line = std::string(doing) + ": " + std::string(what);
-    if (of != 0) line += " (" + std::to_string(step) + " of " + std::to_string(of) + ")";
-    plan_.log.info(std::move(line));
-    hooks_.progress();
-    report_.apply(model::step::progress, hint());
-  };
-}
-
 inline bool runtime::run_start_hooks() {
-  start_.emplace(progress_of("starting", [this] { return stop_.token().stop_requested() ? stop_hint() : start_hint(); }),
-                 stop_.token(), settings_.arguments);
+  hooks_.announce_start([this] { return stop_.token().stop_requested() ? stop_hint() : start_hint(); }, stop_.token(),
+                        settings_.arguments);
   bool first = true;
   for (auto& hook : plan_.hooks) {
     if (stop_.token().stop_requested()) return false;
@@ -303,12 +261,9 @@ inline bool runtime::run_start_hooks() {
     if (!hook.start) continue;
     if (!std::exchange(first, false)) report_.apply(model::step::progress, start_hint());  // the one before is done
 
-    const auto back = std::make_shared<undo>();
-    const ending how = run_hook([this, &hook, back] { *back = hook.start(*start_); }, plan_.start_limit);
-    if (how.what == ending::silent) {
-      gave_up("start", hook.stop.text(), plan_.start_limit, "call progress() when something is done, or raise start_limit");
-      return false;
-    }
+    undo back;
+    const ending how = hooks_.call(hook, back, plan_.start_limit);
+    if (how.what == ending::silent) return false;
     if (how.what == ending::threw) {
       const std::string said = hook.stop.text() + " threw: " + how.words;
       // Of a start that is to stop, an exception is one way of leaving.
@@ -316,7 +271,7 @@ inline bool runtime::run_start_hooks() {
       else fail({model::code::exception_in_service, "start", plan_.spec.name, said, {}});
       return false;
     }
-    if (*back) undos_.push_back({hook.stop.name, hook.stop.where, std::move(*back)});
+    if (back) undos_.push_back({hook.stop.name, hook.stop.where, std::move(back)});
   }
   return true;
 }
@@ -352,6 +307,7 @@ inline void runtime::start_workers() {
 
 /// Does what controls ask for, one after the other, until a stop is asked for.
 inline void runtime::serve() {
+  duties work(plan_, plan_.log, report_, hooks_, *engine_, phase_, settings_.on_event);
   for (;;) {
     std::unique_lock lock(mutex_);
     wake_.wait(lock, [this] { return stop_asked_ || !tasks_.empty(); });
@@ -359,109 +315,18 @@ inline void runtime::serve() {
     task next = std::move(tasks_.front());
     tasks_.pop_front();
     lock.unlock();
-    perform(next);
+    work.perform(next);
   }
 }
 
-inline void runtime::perform(task& next) {
-  switch (next.what) {
-    case model::duty::pause: return pause();
-    case model::duty::resume: return resume();
-    case model::duty::reload: return reload();
-    case model::duty::time: return static_cast<void>(run_hooks(plan_.time_hooks, "time change"));
-    case model::duty::session:
-      return run_hooks(plan_.session_hooks, "session change",
-                       session_change{static_cast<session_change::kind>(next.event.type), next.event.session});
-    case model::duty::power:
-      return run_hooks(plan_.power_hooks, "power event",
-                       power_event{static_cast<power_event::kind>(next.event.type), next.event.setting, next.event.data});
-    case model::duty::custom: return answer(next);
-    case model::duty::stop:
-    case model::duty::nothing: return;
-  }
-}
-
-inline void runtime::pause() {
-  engine_->pause(true);
-  phase_.store(phase::paused);
-  const bool good = run_hooks(plan_.pause_hooks, "pause");
-  if (!good) {
-    phase_.store(phase::serving);
-    engine_->pause(false);
-  }
-  if (report_.apply(good ? model::step::paused : model::step::refused) && good) told(model::event::paused, "paused");
-}
-
-inline void runtime::resume() {
-  if (!run_hooks(plan_.continue_hooks, "continue")) {
-    report_.apply(model::step::refused);
-    return;
-  }
-  phase_.store(phase::serving);
-  engine_->pause(false);
-  if (report_.apply(model::step::resumed)) told(model::event::continued, "continued");
-}
-
-inline void runtime::reload() {
-  if (run_hooks(plan_.reload_hooks, "reload")) told(model::event::reloaded, "reloaded");
-}
-
-inline void runtime::told(model::event what, const char* words) {
-  plan_.log.info(words);
-  if (settings_.on_event) settings_.on_event(what, plan_.spec.name + ' ' + words);
-}
-
-/// A control of the app's own.
-inline void runtime::answer(task& next) {
-  std::uint32_t code = model::code::exception_in_service;
-  for (const auto& hook : plan_.control_hooks) {
-    if (hook.code != next.event.control) continue;
-    const auto got = std::make_shared<std::uint32_t>(0);
-    const ending how = run_hook([&hook, got] { *got = hook.body(hook.code); }, plan_.stop_limit);
-    const std::string name = "on_control " + std::to_string(hook.code) + " at " + hook.where.text();
-    if (how.what == ending::done) code = *got;
-    if (how.what == ending::threw) plan_.log.error(name + " threw: " + how.words);
-    if (how.what == ending::silent) gave_up("run", name, plan_.stop_limit);
-  }
-  next.result->give(code);
-}
-
-// -- hooks --
-
-inline ending runtime::run_hook(std::function<void()> body, milliseconds allowance) {
-  return hooks_.run(std::move(body), settings_.patient_with_hooks ? hook_thread::no_limit : allowance);
-}
-
-/// In the order of registration. False: one threw, or hung, which is said; those behind it are not run.
-inline bool runtime::run_hooks(const std::vector<named_hook>& hooks, const char* doing) {
-  pending_.emplace(progress_of(doing, [this] { return stop_hint(); }));
-  for (const auto& hook : hooks) {
-    const ending how = run_hook([this, &hook] { hook.body(*pending_); }, plan_.stop_limit);
-    if (how.what == ending::threw) plan_.log.error(std::string(doing) + ": " + hook.text() + " threw: " + how.words);
-    if (how.what == ending::silent) gave_up(doing, hook.text(), plan_.stop_limit);
-    if (how.what != ending::done) return false;
-    report_.apply(model::step::progress, stop_hint());  // in a pending state: it is a step on the way
-  }
-  return true;
-}
-
-template <class Event>
-void runtime::run_hooks(const std::vector<event_hook<Event>>& hooks, const char* what, Event event) {
-  const auto shared = std::make_shared<const Event>(std::move(event));
-  for (const auto& hook : hooks) {
-    const ending how = run_hook([&hook, shared] { hook.body(*shared); }, plan_.stop_limit);
-    const std::string name = "hook at " + hook.where.text();
-    if (how.what == ending::threw) plan_.log.error(std::string(what) + ": " + name + " threw: " + how.words);
-    if (how.what == ending::silent) return gave_up(what, name, plan_.stop_limit);
-  }
-}
+// -- hooks that hang --
 
 /// A hook hangs: nothing can be run on its thread any more, so the service ends, and says over what.
-inline void runtime::gave_up(const std::string& doing, const std::string& hook, milliseconds limit, const char* hint) {
+inline void runtime::gave_up(const std::string& doing, const std::string& hook, milliseconds limit) {
   stuck_ = true;
   if (stop_.token().stop_requested()) return was_cut(hook + " made no progress for " + duration_text(limit_));
-  fail({model::code::service_request_timeout, doing, plan_.spec.name,
-        hook + " made no progress for " + duration_text(limit), hint});
+  fail({model::code::service_request_timeout, doing, plan_.spec.name, hook + " made no progress for " + duration_text(limit),
+        "let it call progress() when something is done, or raise " + std::string(doing == "start" ? "start_limit" : "stop_limit")});
   request_stop(hook + " hangs");
 }
 
@@ -511,18 +376,14 @@ inline void runtime::run_stop_hooks() {
     plan_.log.error("the stop hooks are not run: a hook, handler or worker still does");
     return;
   }
-  const auto hint = [this] { return stop_hint(); };
-  pending_.emplace(progress_of("stopping", hint));
-  for (; !undos_.empty(); undos_.pop_back()) {
+  hooks_.announce("stopping", [this] { return stop_hint(); });
+  for (; !undos_.empty() && !stuck_; undos_.pop_back()) {
     const named_hook& back = undos_.back();
-    const ending how = run_hook([this, &back] { back.body(*pending_); }, limit_);
+    const ending how = hooks_.call("stop", back, limit_);
     // It is logged and does not make a stop that was asked for a failure: the SCM would start the service again.
     if (how.what == ending::threw) plan_.log.error("stopping: " + back.text() + " threw: " + how.words);
-    if (how.what == ending::silent) {
-      stuck_ = true;
-      return was_cut(back.text() + " made no progress for " + duration_text(limit_));
-    }
-    report_.apply(model::step::progress, hint());
+    if (how.what == ending::silent) return;
+    report_.apply(model::step::progress, stop_hint());
   }
 }
 

@@ -180,6 +180,7 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
     return threw("something that is no std::exception was thrown");
   }
   plan->spec.name = name_;
+  if (launch_.preshutdown) plan->spec.preshutdown = launch_.preshutdown;
 
   run_settings settings;
   settings.launch = launch_;

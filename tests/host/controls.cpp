@@ -1,0 +1,656 @@
+// Controls under the simulated SCM: pause and continue, reload, events, controls of the app's own, and every stop.
+#include <winsvc/testing.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+using namespace std::chrono_literals;
+using winsvc::power_event;
+using winsvc::service;
+using winsvc::session_change;
+using winsvc::start_context;
+using winsvc::stop_context;
+using winsvc::stop_source;
+using winsvc::stop_token;
+using winsvc::model::control;
+using winsvc::model::state;
+using winsvc::testing::answer;
+using winsvc::testing::simulated_scm;
+using winsvc::testing::take_answer;
+
+namespace {
+
+class diary {
+ public:
+  void note(std::string what) {
+    const std::lock_guard lock(mutex_);
+    if (!text_.empty()) text_ += ' ';
+    text_ += what;
+  }
+  std::string text() {
+    const std::lock_guard lock(mutex_);
+    return text_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::string text_;
+};
+
+std::string states(const simulated_scm& scm) {
+  std::string out;
+  state last = state::none;
+  for (const auto& h : scm.history()) {
+    if (h.status.current == last) continue;
+    last = h.status.current;
+    if (!out.empty()) out += ", ";
+    out += name(last);
+  }
+  return out;
+}
+
+bool has(const std::vector<std::string>& lines, std::string_view part) {
+  return std::any_of(lines.begin(), lines.end(), [&](const auto& l) { return l.find(part) != std::string::npos; });
+}
+
+answer get(const simulated_scm& scm, std::string_view target) {
+  const auto port = static_cast<std::uint16_t>(std::stoi(scm.url().substr(scm.url().rfind(':') + 1)));
+  auto socket = winsvc::os::tcp_socket::connect({"127.0.0.1", port}, 5s);
+  REQUIRE(socket);
+  const std::string bytes = "GET " + std::string(target) + " HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n";
+  REQUIRE(socket->send(bytes.data(), bytes.size(), 5s) == winsvc::os::transfer::done);
+  std::string got;
+  char piece[4096];
+  std::size_t count = 0;
+  while (socket->receive(piece, sizeof piece, count, 5s) == winsvc::os::transfer::done) got.append(piece, count);
+  return take_answer(got);
+}
+
+struct folder {
+  std::string path;
+  folder() {
+    static std::atomic<int> next{0};
+    path = (std::filesystem::temp_directory_path() /
+            ("winsvc-controls-" + std::to_string(winsvc::os::process_id()) + "-" + std::to_string(++next)))
+               .string();
+    std::filesystem::create_directories(path);
+  }
+  ~folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+  std::string log() const { return winsvc::os::read_file(path + "/logs/simulated.log").value_or(""); }
+  std::string failure() const {
+    const auto left = winsvc::model::parse_service_state(winsvc::os::read_file(path + "/state.json").value_or(""));
+    return left ? left->failure : "no state";
+  }
+};
+
+/// Waits until it holds; false after a long while.
+template <class F>
+bool eventually(F holds) {
+  for (int i = 0; i < 5000; ++i) {
+    if (holds()) return true;
+    std::this_thread::sleep_for(1ms);
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("a paused service refuses requests with 503 and Retry-After, stays alive, and serves again when continued") {
+  diary d;
+  auto app = [&](service& svc) {
+    svc.get("/", [] { return "hello"; });
+    svc.on_pause([&] { d.note("pause"); });
+    svc.on_pause([&](stop_context& context) { context.progress("half of it"); d.note("pause2"); });
+    svc.on_continue([&] { d.note("continue"); });
+  };
+  simulated_scm scm;
+  scm.start(app);
+
+  CHECK(scm.pause() == 0);
+  REQUIRE(scm.wait_for(state::paused));
+  const auto refused = get(scm, "/");
+  const auto ready = get(scm, "/readyz");
+  const auto live = get(scm, "/livez");
+  CHECK(scm.pause() == 0);  // already
+  CHECK(scm.resume() == 0);
+  REQUIRE(scm.wait_for(state::running, 5));
+  const auto served = get(scm, "/");
+  CHECK(scm.stop() == 0);
+
+  CHECK(scm.wait() == 0);
+  CHECK(refused.status == 503);
+  CHECK(refused.header("Retry-After") == "10");
+  CHECK(refused.body.find("the service is paused") != std::string::npos);
+  CHECK(ready.status == 503);
+  CHECK(ready.body == "paused\n");
+  CHECK(live.status == 200);
+  CHECK(served.body == "hello");
+  CHECK(d.text() == "pause pause2 continue");
+  CHECK(states(scm) == "start pending, running, pause pending, paused, continue pending, running, stop pending, stopped");
+  CHECK(has(scm.events(), "5 simulated paused"));
+  CHECK(has(scm.events(), "6 simulated continued"));
+  CHECK(scm.verdicts().empty());
+}
+
+TEST_CASE("a paused service can be stopped") {
+  auto app = [](service& svc) { svc.on_pause([] {}); };
+  simulated_scm scm;
+  scm.start(app);
+
+  CHECK(scm.pause() == 0);
+  REQUIRE(scm.wait_for(state::paused));
+  CHECK(scm.stop() == 0);
+
+  CHECK(scm.wait() == 0);
+  CHECK(states(scm) == "start pending, running, pause pending, paused, stop pending, stopped");
+  CHECK(scm.verdicts().empty());
+}
+
+TEST_CASE("a pause hook that throws leaves the service running, a continue hook that throws leaves it paused") {
+  std::atomic<bool> broken{true};
+  auto app = [&](service& svc) {
+    svc.get("/", [] { return "hello"; });
+    svc.on_pause([&] { if (broken) throw std::runtime_error("the device is busy"); });
+    svc.on_continue([&] { if (broken) throw 7; });
+  };
+  folder data;
+  simulated_scm scm;
+  scm.data_folder = data.path;
+  scm.start(app);
+
+  const auto before = scm.history().size();
+  CHECK(scm.pause() == 0);
+  REQUIRE(scm.wait_for(state::running, before));
+  CHECK(get(scm, "/").body == "hello");
+  broken = false;
+  CHECK(scm.pause() == 0);
+  REQUIRE(scm.wait_for(state::paused));
+  broken = true;
+  const auto paused = scm.history().size();
+  CHECK(scm.resume() == 0);
+  REQUIRE(scm.wait_for(state::paused, paused));
+  CHECK(get(scm, "/").status == 503);
+  CHECK(scm.stop() == 0);
+
+  CHECK(scm.wait() == 0);
+  CHECK(data.log().find("pause: hook at controls.cpp:") != std::string::npos);
+  CHECK(data.log().find("threw: the device is busy") != std::string::npos);
+  CHECK(data.log().find("continue: hook at controls.cpp:") != std::string::npos);
+  CHECK(scm.verdicts().empty());
+}
+
+TEST_CASE("what is hooked is accepted, exactly") {
+  struct { void (*app)(service&); control what; std::uint32_t mask;
+  } const cases[] = {
+      {[](service& svc) { svc.on_pause([] {}); }, control::pause, 0x2},
+      {[](service& svc) { svc.on_continue([] {}); }, control::pause, 0x2},
+      {[](service& svc) { svc.on_reload([] {}); }, control::param_change, 0x8},
+      {[](service& svc) { svc.on_power([](const power_event&) {}); }, control::power_event, 0x40},
+      {[](service& svc) { svc.on_session_change([](const session_change&) {}); }, control::session_change, 0x80},
+      {[](service& svc) { svc.on_time_change([] {}); }, control::time_change, 0x200},
+  };
+  for (const auto& one : cases) {
+    simulated_scm scm;
+    scm.start(one.app);
+    CHECK(scm.history().back().status.accepted == (0x1u | 0x4u | one.mask));
+    for (const auto& other : cases) CHECK(scm.force(other.what) == (other.mask == one.mask ? 0u : 120u));
+    static_cast<void>(scm.force(control::stop));
+    CHECK(scm.wait() == 0);
+    CHECK(scm.verdicts().empty());
+  }
+}
+
+TEST_CASE("reload runs its hooks, in running and in paused, and one that throws ends nothing") {
+  diary d;
+  auto app = [&](service& svc) {
+    svc.on_reload([&] { d.note("reload"); });
+    svc.on_reload([&](stop_context&) { if (d.text() != "reload") throw std::runtime_error("bad file"); });
+    svc.on_pause([] {});
+  };
+  folder data;
+  simulated_scm scm;
+  scm.data_folder = data.path;
+  scm.start(app);
+
+  CHECK(scm.reload() == 0);
+  CHECK(eventually([&] { return has(scm.events(), "7 simulated reloaded"); }));
+  CHECK(scm.pause() == 0);
+  REQUIRE(scm.wait_for(state::paused));
+  CHECK(scm.reload() == 0);
+  CHECK(eventually([&] { return data.log().find("threw: bad file") != std::string::npos; }));
+  CHECK(scm.state() == state::paused);
+  CHECK(scm.stop() == 0);
+
+  CHECK(scm.wait() == 0);
+  CHECK(scm.verdicts().empty());
+}
+
+TEST_CASE("session changes, power events and changes of the clock reach their hooks, typed") {
+  diary d;
+  auto app = [&](service& svc) {
+    svc.on_session_change([&](const session_change& c) {
+      d.note(std::string(name(c.what)) + " of " + std::to_string(c.session));
+    });
+    svc.on_power([&](const power_event& p) { d.note(std::string(name(p.what)) + p.setting + p.data); });
+    svc.on_time_change([&] { d.note("time"); });
+  };
+  simulated_scm scm;
+  scm.start(app);
+
+  CHECK(scm.session(session_change::lock, 3) == 0);
+  CHECK(scm.power(power_event::suspend) == 0);
+  CHECK(scm.control({static_cast<std::uint32_t>(control::power_event), power_event::setting_changed, 0, "{g}", "x"}) == 0);
+  CHECK(scm.control(control::time_change) == 0);
+  CHECK(eventually([&] { return d.text().find("time") != std::string::npos; }));
+  CHECK(scm.stop() == 0);
+
+  CHECK(scm.wait() == 0);
+  CHECK(d.text() == "lock of 3 suspend setting changed{g}x time");
+  CHECK(scm.verdicts().empty());
+}
+
+TEST_CASE("an event hook that throws is logged, and the next one runs") {
+  diary d;
+  auto app = [&](service& svc) {
+    svc.on_power([](const power_event&) { throw std::runtime_error("no battery"); });
+    svc.on_power([&](const power_event&) { d.note("second"); });
+  };
+  folder data;
+  simulated_scm scm;
+  scm.data_folder = data.path;
+  scm.start(app);
+
+  CHECK(scm.power(power_event::resume) == 0);
+  CHECK(eventually([&] { return d.text() == "second"; }));
+  CHECK(scm.stop() == 0);
+  CHECK(scm.wait() == 0);
+  CHECK(data.log().find("power event: hook at controls.cpp:") != std::string::npos);
+}
+
+TEST_CASE("the sender of a control of the app's own gets the hook's result") {
+  auto app = [](service& svc) {
+    svc.on_control(128, [] {});
+    svc.on_control(200, [](std::uint32_t code) { return code + 1; });
+    svc.on_control(255, []() -> int { throw std::runtime_error("no"); });
+  };
+  simulated_scm scm;
+  scm.start(app);
+
+  CHECK(scm.custom(128) == 0);
+  CHECK(scm.custom(200) == 201);
+  CHECK(scm.custom(255) == 1064);
+  CHECK(scm.custom(129) == 120);
+  CHECK(scm.custom(127) == 1052);
+  CHECK(scm.stop() == 0);
+  CHECK(scm.wait() == 0);
+  CHECK(scm.verdicts().empty());
+}
+
+TEST_CASE("the sender of a control that takes long does not wait for its end") {
+  stop_source go;
+  std::atomic<bool> done{false};
+  auto app = [&](service& svc) { svc.on_control(200, [&] { go.token().wait(); done = true; return 5; }); };
+  simulated_scm scm;
+  scm.start(app);
+
+  CHECK(scm.custom(200) == 997);
+  go.request_stop();
+  CHECK(eventually([&] { return done.load(); }));
+  CHECK(scm.stop() == 0);
+  CHECK(scm.wait() == 0);
+  CHECK(scm.verdicts().empty());  // the handler was not too slow
+}
+
+TEST_CASE("a control that waits behind another when the stop comes is told that it cannot be taken") {
+  stop_source begun, go;
+  auto app = [&](service& svc) {
+    svc.on_reload([&] { begun.request_stop(); go.token().wait(); });
+    svc.on_control(200, [] { return 5; });
+  };
+  simulated_scm scm;
+  scm.start(app);
+  CHECK(scm.reload() == 0);
+  begun.token().wait();
+
+  std::uint32_t answered = 0;
+  std::thread sender([&] { answered = scm.custom(200); });
+  std::this_thread::sleep_for(20ms);
+  std::thread stopper([&] { CHECK(scm.stop() == 0); });
+  std::this_thread::sleep_for(20ms);
+  go.request_stop();
+  sender.join();
+  stopper.join();
+
+  CHECK(scm.wait() == 0);
+  CHECK((answered == 5 || answered == 1061 || answered == 997));
+  CHECK(scm.verdicts().empty());
+}
+
+TEST_CASE("controls are 128 to 255, and have one hook each") {
+  const auto refused = [](auto app) {
+    simulated_scm scm;
+    scm.start(app);
+    CHECK(scm.wait() == 1064);
+    return scm.events();
+  };
+  auto low = [](service& svc) { svc.on_control(127, [] {}); };
+  auto high = [](service& svc) { svc.on_control(256, [] {}); };
+  auto twice = [](service& svc) { svc.on_control(200, [] {}).on_control(200, [] {}); };
+
+  CHECK(has(refused(low), "controls of your own are 128 to 255"));
+  CHECK(has(refused(high), "controls of your own are 128 to 255"));
+  CHECK(has(refused(twice), "on_control 200 (controls.cpp:"));
+}
+
+TEST_CASE("a service that asks for PRESHUTDOWN gets it, and has four fifths of its time for requests") {
+  auto app = [](service& svc) { svc.preshutdown(10s).stop_limit(60s); };
+  simulated_scm scm;
+  scm.start(app);
+
+  CHECK(scm.history().back().status.accepted == (0x1u | 0x100u));
+  CHECK(scm.control(control::shutdown) == 1052);
+  CHECK(scm.shut_down() == 0);
+  CHECK(scm.wait() == 0);
+  for (const auto& h : scm.history()) {
+    if (h.status.current == state::stop_pending) CHECK(h.status.wait_hint == 13s);  // 8 s, and a margin
+  }
+  CHECK(scm.verdicts().empty());
+}
+
+TEST_CASE("a preshutdown that was asked for at install is accepted as well, and has that time") {
+  auto app = [](service& svc) { svc.stop_limit(60s); };
+  simulated_scm scm;
+  scm.launch.preshutdown = 5s;
+  scm.start(app);
+
+  CHECK(scm.history().back().status.accepted == (0x1u | 0x100u));
+  CHECK(scm.shut_down() == 0);
+  CHECK(scm.wait() == 0);
+  CHECK(scm.history().back().status.current == state::stopped);
+}
+
+TEST_CASE("a service without PRESHUTDOWN is shut down by SHUTDOWN") {
+  auto app = [](service&) {};
+  simulated_scm scm;
+  scm.start(app);
+
+  CHECK(scm.shut_down() == 0);
+  CHECK(scm.wait() == 0);
+  CHECK(scm.verdicts().empty());
+}
+
+TEST_CASE("a start hook that makes no progress is named, and the service fails") {
+  stop_source go, left;
+  auto app = [&](service& svc) {
+    svc.start_limit(50ms);
+    svc.on_stop("first", [] {});
+    svc.on_start("open store", [go, left] { go.token().wait(); left.request_stop(); });
+  };
+  folder data;
+  simulated_scm scm;
+  scm.data_folder = data.path;
+
+  scm.start(app);
+
+  CHECK(scm.wait() == 1053);
+  const std::string sentence = "start 'simulated': hook 'open store' made no progress for 50 ms (1053); let it call "
+                               "progress() when something is done, or raise start_limit";
+  CHECK(has(scm.events(), "3 " + sentence));
+  CHECK(data.failure() == sentence);
+  CHECK(data.log().find(sentence) != std::string::npos);
+  CHECK(data.log().find("the stop hooks are not run") != std::string::npos);
+  CHECK(states(scm) == "start pending, stop pending, stopped");
+  REQUIRE(scm.verdicts().size() == 1);
+  CHECK(scm.verdicts()[0].find("the process would be ended over it") != std::string::npos);
+  go.request_stop();
+  left.token().wait();
+}
+
+TEST_CASE("a stop hook that makes no progress is named and given up; the stop that was asked for is no failure") {
+  stop_source go, left;
+  diary d;
+  auto app = [&](service& svc) {
+    svc.stop_limit(50ms);
+    svc.on_stop("never", [&] { d.note("never"); });
+    svc.on_stop("flush cache", [go, left] { go.token().wait(); left.request_stop(); });
+    svc.on_stop("last", [&] { d.note("last"); });
+  };
+  folder data;
+  simulated_scm scm;
+  scm.data_folder = data.path;
+  scm.start(app);
+
+  CHECK(scm.stop() == 0);
+
+  CHECK(scm.wait() == 0);
+  CHECK(d.text() == "last");
+  CHECK(data.log().find("stopping: hook 'flush cache' made no progress for 50 ms") != std::string::npos);
+  CHECK(data.failure() == "stop 'simulated': hook 'flush cache' made no progress for 50 ms (1460)");
+  CHECK(has(scm.events(), "9 stop 'simulated': hook 'flush cache' made no progress for 50 ms"));
+  CHECK(scm.verdicts().size() == 1);
+  go.request_stop();
+  left.token().wait();
+}
+
+TEST_CASE("progress in a stop hook raises the checkpoint and gives it its time again") {
+  auto app = [](service& svc) {
+    svc.stop_limit(200ms);
+    svc.on_stop("flush", [](stop_context& stop) {
+      for (unsigned i = 1; i <= 5; ++i) {
+        std::this_thread::sleep_for(60ms);
+        stop.progress("flushed some", i, 5);
+      }
+    });
+  };
+  folder data;
+  simulated_scm scm;
+  scm.data_folder = data.path;
+  scm.start(app);
+
+  CHECK(scm.stop() == 0);
+
+  CHECK(scm.wait() == 0);
+  CHECK(data.log().find("stopping: flushed some (5 of 5)") != std::string::npos);
+  CHECK(data.failure().empty());
+  CHECK(scm.history().back().status.exit.win32 == 0);
+  CHECK(scm.verdicts().empty());
+}
+
+TEST_CASE("a reload hook that hangs ends the service, which says over what") {
+  stop_source go, left;
+  auto app = [&](service& svc) {
+    svc.stop_limit(50ms);
+    svc.on_reload([go, left] { go.token().wait(); left.request_stop(); });
+  };
+  folder data;
+  simulated_scm scm;
+  scm.data_folder = data.path;
+  scm.start(app);
+
+  CHECK(scm.reload() == 0);
+
+  CHECK(scm.wait() == 1053);
+  CHECK(data.failure().find("reload 'simulated': hook at controls.cpp:") == 0);
+  go.request_stop();
+  left.token().wait();
+}
+
+TEST_CASE("a stop does not wait longer for a start hook than for anything else") {
+  stop_source begun, go, left;
+  auto app = [&](service& svc) {
+    svc.stop_limit(50ms).start_limit(60s);
+    svc.on_start("deaf", [begun, go, left] { begun.request_stop(); go.token().wait(); left.request_stop(); });
+  };
+  simulated_scm scm;
+  scm.begin(app);
+  begun.token().wait();
+
+  CHECK(scm.force(control::shutdown) == 0);
+
+  CHECK(scm.wait() == 0);
+  CHECK(has(scm.events(), "9 stop 'simulated': hook 'deaf' made no progress for 50 ms"));
+  go.request_stop();
+  left.token().wait();
+}
+
+TEST_CASE("a start hook that leaves a cancelled start by an exception has not failed") {
+  stop_source begun;
+  auto app = [&](service& svc) {
+    svc.on_start([&](start_context& start) {
+      begun.request_stop();
+      start.stop().wait();
+      throw std::runtime_error("cancelled");
+    });
+  };
+  simulated_scm scm;
+  scm.begin(app);
+  begun.token().wait();
+
+  CHECK(scm.force(control::shutdown) == 0);
+  CHECK(scm.wait() == 0);
+  CHECK(scm.verdicts().empty());
+}
+
+TEST_CASE("no checkpoint rises while a start hook achieves nothing") {
+  stop_source begun, go;
+  auto app = [&](service& svc) {
+    svc.on_start([&](start_context& start) {
+      start.progress("one");
+      begun.request_stop();
+      go.token().wait();
+    });
+  };
+  simulated_scm scm;
+  scm.begin(app);
+  begun.token().wait();
+
+  scm.watch_idle(50ms);
+  go.request_stop();
+  REQUIRE(scm.wait_for(state::running));
+  static_cast<void>(scm.stop());
+  CHECK(scm.wait() == 0);
+  CHECK(scm.verdicts().empty());
+}
+
+TEST_CASE("an address that this machine has not got is tried again, each attempt a checkpoint, until its time is up") {
+  winsvc::host::blueprint plan;
+  plan.spec.name = "late";
+  std::vector<winsvc::model::service_status> seen;
+  winsvc::host::reporter report([&](const auto& s) { seen.push_back(s); });
+  winsvc::host::run_settings settings;
+  settings.launch.host = "192.0.2.1";  // of documentation alone (RFC 5737)
+  settings.launch.port = std::uint16_t{0};
+  settings.address_patience = 60ms;
+  settings.address_pause = 10ms;
+  report.apply(winsvc::model::step::start, 30s);
+
+  const auto result = winsvc::host::runtime(plan, report, settings).run();
+
+  REQUIRE(result.why);
+  CHECK(result.why->code == 10049);
+  CHECK(result.exit.win32 == 10049);
+  std::uint32_t highest = 0;
+  for (const auto& s : seen) {
+    if (s.current == state::start_pending) highest = (std::max)(highest, s.checkpoint);
+  }
+  CHECK(highest >= 3);
+  CHECK(highest <= 9);
+}
+
+TEST_CASE("a stop cancels the wait for an address") {
+  auto app = [](service& svc) { svc.listen("192.0.2.1", 1); };
+  simulated_scm scm;
+  scm.launch.host.reset();
+  const auto began = std::chrono::steady_clock::now();
+  scm.begin(app);
+  REQUIRE(scm.wait_for(state::start_pending));
+  while (scm.history().size() < 2) std::this_thread::sleep_for(1ms);
+
+  CHECK(scm.force(control::shutdown) == 0);
+
+  CHECK(scm.wait() == 0);
+  CHECK(std::chrono::steady_clock::now() - began < 20s);
+  CHECK(scm.verdicts().empty());
+}
+
+TEST_CASE("an exception after RUNNING stops the service as failed") {
+  // The started event is reported when RUNNING is known; a report that throws is one that has no memory, say.
+  winsvc::host::blueprint plan;
+  plan.spec.name = "late";
+  std::vector<state> seen;
+  winsvc::host::reporter report([&](const auto& s) { seen.push_back(s.current); });
+  winsvc::host::run_settings settings;
+  settings.launch.port = std::uint16_t{0};
+  settings.on_running = [](const auto&) { throw std::runtime_error("no memory"); };
+  report.apply(winsvc::model::step::start, 30s);
+
+  const auto result = winsvc::host::runtime(plan, report, settings).run();
+
+  CHECK(result.exit.win32 == 1064);
+  CHECK(result.why->said == "no memory");
+  CHECK(seen.back() == state::stop_pending);
+}
+
+TEST_CASE("a worker that never returns is named, the stop is no failure, and the process has to end over it") {
+  stop_source go, left;
+  auto app = [&](service& svc) {
+    svc.stop_limit(20ms);
+    svc.on_stop([] {});
+    svc.worker("deaf", [go, left](stop_token) { go.token().wait(); left.request_stop(); });
+  };
+  folder data;
+  simulated_scm scm;
+  scm.data_folder = data.path;
+  scm.start(app);
+
+  CHECK(scm.stop() == 0);
+
+  CHECK(scm.wait() == 0);
+  CHECK(data.failure() == "stop 'simulated': worker 'deaf' did not return within 20 ms (1460)");
+  CHECK(scm.verdicts().size() == 1);
+  go.request_stop();
+  left.token().wait();
+}
+
+TEST_CASE("a dispatcher that refuses, and a handler that cannot be registered, end the process with their codes") {
+  auto app = [](service&) {};
+  simulated_scm refused;
+  refused.refuse["run"] = 1063;
+  refused.start(app);
+  CHECK(refused.wait() == 0);
+  CHECK(refused.history().empty());
+
+  simulated_scm unregistered;
+  unregistered.refuse["register_handler"] = 1060;
+  unregistered.start(app);
+  static_cast<void>(unregistered.wait());
+  CHECK(unregistered.history().empty());
+  CHECK(has(unregistered.events(), "3 register the control handler of 'simulated'"));
+}
+
+TEST_CASE("a machine that is slow to take statuses changes nothing but the time") {
+  auto app = [](service& svc) { svc.on_pause([] {}); };
+  simulated_scm scm;
+  scm.delay["set_status"] = 5ms;
+  scm.delay["register_handler"] = 5ms;
+  scm.start(app);
+
+  CHECK(scm.pause() == 0);
+  REQUIRE(scm.wait_for(state::paused));
+  CHECK(scm.stop() == 0);
+  CHECK(scm.wait() == 0);
+  CHECK(scm.verdicts().empty());
+}

@@ -1,0 +1,89 @@
+// Hooks on their thread: what becomes of one that ends, throws, gets on, hurries, or hangs.
+#include <winsvc/testing.hpp>
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+using namespace std::chrono_literals;
+using winsvc::stop_source;
+using winsvc::host::ending;
+using winsvc::host::hook_thread;
+using steady = std::chrono::steady_clock;
+
+TEST_CASE("a hook that ends, one that throws, and all of them on one thread that is not ours") {
+  hook_thread hooks;
+  std::thread::id first, second;
+
+  CHECK(hooks.run([&] { first = std::this_thread::get_id(); }, 5s).what == ending::done);
+  CHECK(hooks.run([&] { second = std::this_thread::get_id(); }, 5s).what == ending::done);
+  const ending threw = hooks.run([] { throw std::runtime_error("no such store"); }, 5s);
+  const ending odd = hooks.run([] { throw 7; }, 5s);
+
+  CHECK(first == second);
+  CHECK(first != std::this_thread::get_id());
+  CHECK(threw.what == ending::threw);
+  CHECK(threw.words == "no such store");
+  CHECK(odd.words == "something that is no std::exception");
+  CHECK(hooks.run([] {}, 5s).words.empty());
+}
+
+TEST_CASE("a hook that is silent for longer than it may be is given up, and not waited for") {
+  stop_source go, left;
+  hook_thread hooks;
+  const auto began = steady::now();
+
+  const ending how = hooks.run([go, left] { go.token().wait(); left.request_stop(); }, 30ms);
+
+  CHECK(how.what == ending::silent);
+  CHECK(steady::now() - began >= 30ms);
+  go.request_stop();
+  left.token().wait();  // it may still end; nobody cares
+}
+
+TEST_CASE("progress gives a hook its whole time again") {
+  hook_thread hooks;
+
+  const ending how = hooks.run([&] {
+    for (int i = 0; i < 10; ++i) {
+      std::this_thread::sleep_for(20ms);
+      hooks.progress();
+    }
+  }, 150ms);
+
+  CHECK(how.what == ending::done);
+}
+
+TEST_CASE("a hook without a limit is waited for") {
+  hook_thread hooks;
+
+  CHECK(hooks.run([] { std::this_thread::sleep_for(20ms); }, hook_thread::no_limit).what == ending::done);
+}
+
+TEST_CASE("who is hurried has less time, the one that runs and those that follow") {
+  stop_source go, begun;
+  hook_thread hooks;
+  std::thread hurrier([&] {
+    begun.token().wait();
+    hooks.hurry(30ms);
+    hooks.hurry(10min);  // nobody gets more by it
+  });
+  const auto began = steady::now();
+
+  const ending how = hooks.run([go, begun] { begun.request_stop(); go.token().wait(); }, 60s);
+
+  CHECK(how.what == ending::silent);
+  CHECK(steady::now() - began < 30s);
+  hurrier.join();
+  go.request_stop();
+
+  stop_source hold;
+  hook_thread later;
+  later.hurry(30ms);
+  CHECK(later.run([hold] { hold.token().wait(); }, 60s).what == ending::silent);
+  hold.request_stop();
+}

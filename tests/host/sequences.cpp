@@ -1,0 +1,220 @@
+// Any control at any moment: services of random shape are played random sequences of controls by the simulated SCM, with
+// failures thrown in, and no verdict may come of it.
+//
+// A sequence is its seed. WINSVC_SEQUENCES says how many are played (default 500), WINSVC_SEED with which to begin; a
+// complaint names the seed, and WINSVC_SEED=that WINSVC_SEQUENCES=1 plays it again (the threads may interleave anew).
+#include <winsvc/testing.hpp>
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <functional>
+#include <mutex>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace std::chrono_literals;
+using winsvc::service;
+using winsvc::start_context;
+using winsvc::stop_context;
+using winsvc::stop_token;
+using winsvc::model::control;
+using winsvc::model::state;
+using winsvc::testing::simulated_scm;
+
+namespace {
+
+/// Random numbers that are the same everywhere: the standard's distributions are not.
+class dice {
+ public:
+  explicit dice(std::uint64_t seed) : engine_(seed) {}
+  unsigned below(unsigned n) { return static_cast<unsigned>(engine_() % n); }
+  bool in(unsigned n) { return below(n) == 0; }  // once in n times
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+/// What a hook does when it is called.
+enum class deed { nothing, progress, throws, dawdles };
+
+struct shape {
+  std::vector<deed> start, stop, pause, resume, reload;
+  bool custom = false, session = false, power = false, time = false, preshutdown = false;
+  bool waits_for_stop = false, port_taken = false, app_throws = false, worker = false, worker_throws = false;
+
+  bool may_fail() const {
+    if (port_taken || app_throws || worker_throws) return true;
+    for (const deed d : start) {
+      if (d == deed::throws) return true;
+    }
+    return false;
+  }
+};
+
+std::vector<deed> some(dice& d, unsigned most, unsigned throws_once_in) {
+  std::vector<deed> out(d.below(most + 1));
+  for (deed& one : out) {
+    one = d.in(throws_once_in) ? deed::throws : d.in(3) ? deed::progress : d.in(4) ? deed::dawdles : deed::nothing;
+  }
+  return out;
+}
+
+shape random_shape(dice& d) {
+  shape s;
+  s.start = some(d, 3, 30);
+  s.stop = some(d, 3, 6);
+  s.pause = some(d, 2, 5);
+  s.resume = some(d, 2, 5);
+  s.reload = some(d, 2, 5);
+  s.custom = d.in(2);
+  s.session = d.in(2);
+  s.power = d.in(3);
+  s.time = d.in(3);
+  s.preshutdown = d.in(3);
+  s.waits_for_stop = d.in(25);
+  s.port_taken = d.in(50);
+  s.app_throws = d.in(100);
+  s.worker = d.in(3);
+  s.worker_throws = s.worker && d.in(10);
+  return s;
+}
+
+template <class Context>
+void act(deed what, Context* context) {
+  if (what == deed::throws) throw std::runtime_error("thrown by the dice");
+  if (what == deed::dawdles) std::this_thread::yield();
+  if (what == deed::progress && context) context->progress("a step");
+}
+
+struct counts {
+  std::atomic<int> opened{0}, closed{0};
+};
+
+std::function<void(service&)> app_of(const shape& s, counts& c) {
+  return [&s, &c](service& svc) {
+    if (s.app_throws) throw std::runtime_error("thrown by the dice");
+    svc.get("/", [] { return "hello"; });
+    for (const deed d : s.start) {
+      svc.on_start([d, &c](start_context& context) {
+        act(d, &context);
+        ++c.opened;
+        return [&c] { ++c.closed; };
+      });
+    }
+    for (const deed d : s.stop) svc.on_stop([d](stop_context& context) { act(d, &context); });
+    for (const deed d : s.pause) svc.on_pause([d](stop_context& context) { act(d, &context); });
+    for (const deed d : s.resume) svc.on_continue([d](stop_context& context) { act(d, &context); });
+    for (const deed d : s.reload) svc.on_reload([d] { act<stop_context>(d, nullptr); });
+    if (s.waits_for_stop) svc.on_start([](start_context& context) { context.stop().wait(); });
+    if (s.custom) {
+      svc.on_control(128, [] { return 7; });
+      svc.on_control(255, []() -> int { throw std::runtime_error("thrown by the dice"); });
+    }
+    if (s.session) svc.on_session_change([](const auto&) {});
+    if (s.power) svc.on_power([](const auto&) { throw 7; });
+    if (s.time) svc.on_time_change([] {});
+    if (s.preshutdown) svc.preshutdown(10s);
+    if (s.worker) {
+      svc.worker("w", [fails = s.worker_throws](stop_token stop) {
+        if (fails) throw std::runtime_error("thrown by the dice");
+        stop.wait();
+      });
+    }
+  };
+}
+
+/// One control, any of them, as the SCM would send it or as it never would.
+void send_one(simulated_scm& scm, dice& d) {
+  constexpr std::uint32_t known[] = {1, 2, 2, 2, 3, 3, 3, 4, 5, 6, 6, 13, 14, 15, 16, 128, 200, 255, 7, 99, 0, 256};
+  const std::uint32_t code = known[d.below(static_cast<unsigned>(std::size(known)))];
+  // Most stops are kept for the end, or there would be little before it.
+  const auto what = static_cast<control>(code);
+  if ((what == control::stop || what == control::shutdown || what == control::preshutdown) && !d.in(5)) return;
+  const winsvc::model::control_event event{code, d.below(12), d.below(3), {}, {}};
+  static_cast<void>(d.in(4) ? scm.force(event) : scm.control(event));
+  if (d.in(3)) std::this_thread::yield();
+  if (d.in(12)) std::this_thread::sleep_for(std::chrono::microseconds(d.below(200)));
+}
+
+/// Empty, or what was wrong.
+std::string play(std::uint64_t seed) {
+  dice d(seed);
+  const shape s = random_shape(d);
+  counts c;
+  const auto app = app_of(s, c);
+  const auto taken = winsvc::os::tcp_socket::listen("127.0.0.1", 0);
+  simulated_scm scm;
+  if (s.port_taken && taken) scm.launch.port = taken->local().port;
+  if (d.in(20)) scm.delay["set_status"] = std::chrono::milliseconds(1);
+
+  // Controls from the first moment on, or once it runs; from one thread, or from two.
+  const bool at_once = s.waits_for_stop || d.in(4);
+  if (at_once) scm.begin(app);
+  else scm.start(app);
+  const unsigned how_many = d.below(14);
+  dice other_dice(seed ^ 0x9E3779B97F4A7C15u);
+  std::thread other;
+  if (d.in(4)) {
+    other = std::thread([&] {
+      for (unsigned i = 0; i < 6; ++i) send_one(scm, other_dice);
+    });
+  }
+  for (unsigned i = 0; i < how_many; ++i) send_one(scm, d);
+  if (other.joinable()) other.join();
+  constexpr control ends[] = {control::stop, control::shutdown, control::preshutdown};
+  const control last = ends[d.below(3)];
+  while (scm.state() != state::stopped && scm.force(last) == 1061) std::this_thread::yield();
+  const std::uint32_t code = scm.wait();
+
+  const auto verdicts = scm.verdicts();
+  if (!verdicts.empty()) return "verdict: " + verdicts[0];
+  state now = state::none;
+  for (const auto& h : scm.history()) {
+    bool legal = false;
+    for (const auto& m : winsvc::model::legal_moves) legal = legal || (m.from == now && m.to == h.status.current);
+    if (!legal) return std::string(name(now)) + " to " + std::string(name(h.status.current)) + " is no legal move";
+    now = h.status.current;
+  }
+  if (code != 0 && !s.may_fail()) return "exit code " + std::to_string(code) + " without a failure";
+  if (c.opened != c.closed) return "opened " + std::to_string(c.opened) + ", closed " + std::to_string(c.closed);
+  return {};
+}
+
+std::uint64_t number_in(const char* variable, std::uint64_t otherwise) {
+  const char* said = std::getenv(variable);
+  return said ? std::strtoull(said, nullptr, 10) : otherwise;
+}
+
+}  // namespace
+
+TEST_CASE("no sequence of controls, at no moment, earns a verdict") {
+  const std::uint64_t first = number_in("WINSVC_SEED", 1), count = number_in("WINSVC_SEQUENCES", 500);
+  std::atomic<std::uint64_t> next{first};
+  std::mutex mutex;
+  std::vector<std::string> complaints;
+  const auto began = std::chrono::steady_clock::now();
+
+  std::vector<std::thread> players;
+  for (int i = 0; i < 3; ++i) {
+    players.emplace_back([&] {
+      for (std::uint64_t seed = next++; seed < first + count; seed = next++) {
+        std::string complaint = play(seed);
+        if (complaint.empty()) continue;
+        const std::lock_guard lock(mutex);
+        complaints.push_back("seed " + std::to_string(seed) + ": " + std::move(complaint));
+      }
+    });
+  }
+  for (auto& p : players) p.join();
+
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+  MESSAGE(count << " sequences from seed " << first << " in " << took.count() << " ms");
+  CHECK(complaints.size() == 0);
+  for (std::size_t i = 0; i < complaints.size() && i < 10; ++i) FAIL_CHECK(complaints[i]);
+}
