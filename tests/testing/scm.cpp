@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -147,4 +148,143 @@ TEST_CASE("the simulated SCM stops a service that is still starting when it goes
     while (!begun) std::this_thread::yield();
   }
   CHECK(cancelled);
+}
+
+// -- every verdict of the simulator, by a service over the dispatcher that deserves it --
+
+namespace {
+
+using program = std::function<void(winsvc::os::dispatcher&)>;
+
+/// What a service written by hand reports, one status after the other.
+program reports(std::vector<service_status> statuses) {
+  return [statuses = std::move(statuses)](winsvc::os::dispatcher& d) {
+    d.run([&](const std::vector<std::string>&) {
+      d.register_handler("bad", [](const auto&) { return 0u; });
+      for (const auto& s : statuses) d.set_status(s);
+    });
+  };
+}
+
+std::vector<std::string> verdicts_of(const program& p, std::uint16_t port = 0) {
+  winsvc::testing::simulated_scm scm;
+  scm.begin_program(p, port);
+  static_cast<void>(scm.wait());
+  return scm.verdicts();
+}
+
+bool says(const std::vector<std::string>& verdicts, std::string_view part) {
+  return std::any_of(verdicts.begin(), verdicts.end(),
+                     [&](const auto& v) { return v.find(part) != std::string::npos; });
+}
+
+}  // namespace
+
+TEST_CASE("a service by hand that behaves has no verdict") {
+  CHECK(verdicts_of(reports({starting, running, stopping, stopped})).empty());
+}
+
+TEST_CASE("a service that reports RUNNING before its port answers has that verdict, one that listens has not") {
+  auto free_port = winsvc::os::tcp_socket::listen("127.0.0.1", 0);
+  REQUIRE(free_port);
+  const std::uint16_t port = free_port->local().port;
+  const program p = reports({starting, running, stopping, stopped});
+
+  CHECK(verdicts_of(p, port).empty());
+  free_port->close();
+  const auto verdicts = verdicts_of(p, port);
+  REQUIRE(verdicts.size() == 1);
+  CHECK(verdicts[0] == "running: reported before the port answers: whoever waited for it finds nobody");
+}
+
+TEST_CASE("a service whose timer raises checkpoints while its work hangs has that verdict") {
+  winsvc::stop_source go;
+  const program pulsing = [go](winsvc::os::dispatcher& d) {
+    d.run([&](const std::vector<std::string>&) {
+      d.register_handler("bad", [](const auto&) { return 0u; });
+      std::uint32_t checkpoint = 0;
+      do d.set_status(pending(state::start_pending, ++checkpoint));
+      while (!go.token().wait_for(5ms));
+      d.set_status(running);
+      d.set_status(stopping);
+      d.set_status(stopped);
+    });
+  };
+  winsvc::testing::simulated_scm scm;
+  scm.begin_program(pulsing);
+  REQUIRE(scm.wait_for(state::start_pending));
+
+  scm.watch_idle(5s);
+  go.request_stop();
+
+  CHECK(scm.wait() == 0);
+  REQUIRE(scm.verdicts().size() == 1);
+  CHECK(scm.verdicts()[0] == "the checkpoint rose while nothing was achieved: a timer raises it, and hides a hang");
+}
+
+TEST_CASE("a service that works in its control handler has that verdict, and so has one that is silent for too long") {
+  winsvc::stop_source asked;
+  const program slow = [asked](winsvc::os::dispatcher& d) {
+    d.run([&](const std::vector<std::string>&) {
+      d.register_handler("bad", [&](const auto&) {
+        std::this_thread::sleep_for(1100ms);
+        asked.request_stop();
+        return 0u;
+      });
+      d.set_status(pending(state::start_pending, 1, 1ms));
+      std::this_thread::sleep_for(20ms);
+      d.set_status(running);
+      asked.token().wait();
+      d.set_status(stopping);
+      d.set_status(stopped);
+    });
+  };
+  winsvc::testing::simulated_scm scm;
+  scm.begin_program(slow);
+  REQUIRE(scm.wait_for(state::running));
+
+  CHECK(scm.stop() == 0);
+
+  CHECK(scm.wait() == 0);
+  CHECK(scm.verdicts().size() == 2);
+  CHECK(says(scm.verdicts(), "control 1: the handler took over 1 s"));
+  CHECK(says(scm.verdicts(), "start pending: silent for longer than its wait hint"));
+}
+
+TEST_CASE("each fault of a history is a verdict of the simulator's too") {
+  auto eager = starting;
+  eager.accepted = 1;
+  struct { std::vector<service_status> statuses; const char* verdict;
+  } const cases[] = {
+      {{eager, running, stopping, stopped}, "controls are accepted in this state"},
+      {{pending(state::start_pending, 1, 0ms), running, stopping, stopped}, "no wait hint"},
+      {{pending(state::start_pending, 0), running, stopping, stopped}, "no checkpoint in a pending state"},
+      {{starting, starting, running, stopping, stopped}, "the checkpoint did not rise"},
+      {{starting, running, running, stopping, stopped}, "reported twice"},
+      {{running, stopping, stopped}, "the first status is not START_PENDING"},
+      {{starting, running, stopping, stopped, stopped}, "reported after STOPPED"},
+      {{starting, running}, "never reported STOPPED"},
+      {{starting, settled(state::stopped, 1066, 0)}, "completed successfully"},
+  };
+  for (const auto& one : cases) {
+    CAPTURE(one.verdict);
+    CHECK(says(verdicts_of(reports(one.statuses)), one.verdict));
+  }
+}
+
+TEST_CASE("what the simulated SCM refuses and delays is what the service meets") {
+  winsvc::testing::simulated_scm scm;
+  scm.refuse["set_status"] = 6;
+  scm.delay["run"] = 30ms;
+  std::uint32_t answered = 0;
+  const auto began = std::chrono::steady_clock::now();
+
+  scm.begin_program([&](winsvc::os::dispatcher& d) {
+    d.run([&](const std::vector<std::string>&) { answered = d.set_status(starting); });
+  });
+  static_cast<void>(scm.wait());
+
+  CHECK(answered == 6);
+  CHECK(scm.history().empty());
+  CHECK(std::chrono::steady_clock::now() - began >= 30ms);
 }
