@@ -29,7 +29,7 @@ from kit import (BUILD, CLANG, GXX, JOBS, MINGW, ROOT, STANDARD, Ninja, Tally, h
 COMPILE_LINE = re.compile(r"^(?://)?\s*((?:g\+\+|clang\+\+|x86_64-w64-mingw32-g\+\+-posix)\s.*)$")
 KNOWN_COMMANDS = {
     "app.exe", "cd", "cmake", "ctest", "curl", "git", "hello", "hello.exe", "./hello", "./hello.exe", "meson", "ninja",
-    "sc.exe", "rest", "rest.exe", "./rest", "tools/amalgamate", "tools/demo", "tools/deps", "tools/test", "wine",
+    "sc.exe", "rest", "rest.exe", "./rest", "./tested_service_test", "tools/amalgamate", "tools/demo", "tools/deps", "tools/test", "wine",
     GXX, CLANG, MINGW,
 }
 
@@ -52,7 +52,9 @@ def attempt(job):
     """What is wrong with one command line of one example; empty when it builds in silence and what it built runs."""
     path, line = job
     words = shlex.split(line.replace("<httplib>", "HTTPLIB"))
-    folder = BUILD / "test" / "examples" / f"{path.stem}-{words[0]}"
+    if "-o" not in words:
+        return f"{line}: it has no -o"
+    folder = BUILD / "test" / "examples" / f"{words[words.index('-o') + 1]}-{words[0]}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in ("include", "single_include", "examples"):  # what it builds lies beside these, not in the source tree
@@ -64,15 +66,15 @@ def attempt(job):
     code, output = run(words, timeout=300, cwd=folder)
     if code != 0 or output.strip():
         return f"$ {line}\n{output}exit code {code}"
-    if "-o" not in words:
-        return f"{line}: it has no -o"
     program = folder / words[words.index("-o") + 1]
+    # A program of tests runs them; any other tells its version.
+    arguments, expected = (["--no-colors=true"], "Status: SUCCESS") if "-DTESTS" in words else (["version"], "winsvc")
     if words[0] == MINGW:
         with wine_prefix("example-" + path.stem) as environment:
-            code, output = run(["wine", program, "version"], env=environment)
+            code, output = run(["wine", program, *arguments], env=environment)
     else:
-        code, output = run([program, "version"])
-    return "" if code == 0 and "winsvc" in output else f"{program.name} version: {output}exit code {code}"
+        code, output = run([program, *arguments])
+    return "" if code == 0 and expected in output else f"{program.name} {arguments}: {output}exit code {code}"
 
 
 def examples(tally, names):
@@ -87,7 +89,8 @@ def examples(tally, names):
         jobs += [(path, line) for line in lines]
     with concurrent.futures.ThreadPoolExecutor(max_workers=int(JOBS)) as pool:
         for (path, line), wrong in zip(jobs, pool.map(attempt, jobs)):
-            tally.check(f"{path.stem} by its {line.split()[0]} line", not wrong, wrong)
+            what = line.split(" -o ")[-1].split()[0]
+            tally.check(f"{path.stem} by its {line.split()[0]} line: {what}", not wrong, wrong)
 
 
 # --- README.md --------------------------------------------------------------------------------------------------------

@@ -39,6 +39,8 @@ STAGES = (
     Stage("http-asan", False, "http under address and undefined sanitizers", program("units.py", "http", "asan")),
     Stage("http-tsan", False, "http under the thread sanitizer", program("units.py", "http", "tsan")),
     Stage("single", False, "the same with g++, against single_include", program("units.py", "single", "plain")),
+    Stage("sequences", False, "100,000 random sequences of controls under the simulated SCM",
+          program("units.py", "sequences", "fast")),
     Stage("misuse", False, "what must not compile says why", program("misuse/run.py")),
     Stage("hygiene", False, "a polite guest: alone, twice, beside windows.h, no macro left", program("hygiene/run.py")),
     Stage("examples", False, "every example by the command in its head", program("documents.py", "examples")),

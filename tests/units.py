@@ -3,17 +3,20 @@
 
   tests/units.py PROGRAM WAY
 
-PROGRAM  units    tests/{base,model,route,wire,os}: no httplib, so it builds in seconds
-         http     tests/{http,host,testing}
-         single   those of them that include <winsvc.hpp> alone, against single_include/
-         fuzz     tests/fuzz/*.cpp, each fed with its corpus
+PROGRAM  units      tests/{base,model,route,wire,os}: no httplib, so it builds in seconds
+         http       tests/{http,host,testing}
+         single     those of them that include <winsvc.hpp> alone, against single_include/
+         sequences  tests/host/sequences.cpp alone, with 100,000 sequences of controls
+         fuzz       tests/fuzz/*.cpp, each fed with its corpus
 WAY      plain    g++, all warnings are errors
+         fast     clang++ -O2
          clang    clang++, the same; half the time of g++ where cpp-httplib is compiled
          asan     clang++, address and undefined behaviour sanitizers
          tsan     clang++, thread sanitizer
          mingw    mingw g++, run under Wine
 """
 
+import os
 import re
 import sys
 
@@ -24,12 +27,15 @@ FOLDERS = {
     "units": ("base", "model", "route", "wire", "os"),
     "http": ("http", "host", "testing"),
     "single": ("http", "host", "testing"),
+    "sequences": ("host",),
 }
+SEQUENCES = {"WINSVC_SEQUENCES": "100000"}
 
 # compiler, its options, libraries
 WAYS = {
     "plain": (GXX, ["-O0"], ["-pthread"]),
     "clang": (CLANG, ["-O0"], ["-pthread"]),
+    "fast": (CLANG, ["-O2"], ["-pthread"]),
     "asan": (CLANG, ["-O1", "-gline-tables-only", "-fno-omit-frame-pointer", "-fsanitize=address,undefined",
                      "-fno-sanitize-recover=all", "-D_GLIBCXX_ASSERTIONS"], ["-pthread"]),
     "tsan": (CLANG, ["-O1", "-gline-tables-only", "-fsanitize=thread"], ["-pthread"]),
@@ -39,6 +45,8 @@ WAYS = {
 
 def sources(program):
     files = [path for folder in FOLDERS[program] for path in sorted((ROOT / "tests" / folder).glob("*.cpp"))]
+    if program == "sequences":
+        return [path for path in files if path.stem == "sequences"]
     return [path for path in files if includes_the_umbrella_alone(path)] if program == "single" else files
 
 
@@ -93,6 +101,8 @@ def doctest_program(tally, program, way):
         tally.check(f"{program} builds ({way})", False, output)
         return
 
+    if program == "sequences":
+        os.environ.update(SEQUENCES)
     code, output = run_it(way, target, ["--no-colors=true"])
     counts = doctest_counts(output)
     print(output.rstrip())

@@ -1,0 +1,6 @@
+// expect: winsvc: this hook takes a callable without arguments, or with winsvc::stop_context&
+#include <winsvc.hpp>
+
+void App(winsvc::service& svc) {
+  svc.on_pause([](int) {});
+}
