@@ -1,20 +1,17 @@
 // Controls under the simulated SCM: pause and continue, reload, events, controls of the app's own, and every stop.
 #include <winsvc/testing.hpp>
 
-#include <doctest/doctest.h>
+#include "support.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <filesystem>
-#include <mutex>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
 
-using namespace std::chrono_literals;
+using namespace support;
 using winsvc::power_event;
 using winsvc::service;
 using winsvc::session_change;
@@ -24,89 +21,6 @@ using winsvc::stop_source;
 using winsvc::stop_token;
 using winsvc::model::control;
 using winsvc::model::state;
-using winsvc::testing::answer;
-using winsvc::testing::simulated_scm;
-using winsvc::testing::take_answer;
-
-namespace {
-
-class diary {
- public:
-  void note(std::string what) {
-    const std::lock_guard lock(mutex_);
-    if (!text_.empty()) text_ += ' ';
-    text_ += what;
-  }
-  std::string text() {
-    const std::lock_guard lock(mutex_);
-    return text_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::string text_;
-};
-
-std::string states(const simulated_scm& scm) {
-  std::string out;
-  state last = state::none;
-  for (const auto& h : scm.history()) {
-    if (h.status.current == last) continue;
-    last = h.status.current;
-    if (!out.empty()) out += ", ";
-    out += name(last);
-  }
-  return out;
-}
-
-bool has(const std::vector<std::string>& lines, std::string_view part) {
-  return std::any_of(lines.begin(), lines.end(), [&](const auto& l) { return l.find(part) != std::string::npos; });
-}
-
-answer get(const simulated_scm& scm, std::string_view target) {
-  const auto port = static_cast<std::uint16_t>(std::stoi(scm.url().substr(scm.url().rfind(':') + 1)));
-  auto socket = winsvc::os::tcp_socket::connect({"127.0.0.1", port}, 5s);
-  REQUIRE(socket);
-  const std::string bytes = "GET " + std::string(target) + " HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n";
-  REQUIRE(socket->send(bytes.data(), bytes.size(), 5s) == winsvc::os::transfer::done);
-  std::string got;
-  char piece[4096];
-  std::size_t count = 0;
-  while (socket->receive(piece, sizeof piece, count, 5s) == winsvc::os::transfer::done) got.append(piece, count);
-  return take_answer(got);
-}
-
-struct folder {
-  std::string path;
-  folder() {
-    static std::atomic<int> next{0};
-    path = (std::filesystem::temp_directory_path() /
-            ("winsvc-controls-" + std::to_string(winsvc::os::process_id()) + "-" + std::to_string(++next)))
-               .string();
-    std::filesystem::create_directories(path);
-  }
-  ~folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  std::string log() const { return winsvc::os::read_file(path + "/logs/simulated.log").value_or(""); }
-  std::string failure() const {
-    const auto left = winsvc::model::parse_service_state(winsvc::os::read_file(path + "/state.json").value_or(""));
-    return left ? left->failure : "no state";
-  }
-};
-
-/// Waits until it holds; false after a long while.
-template <class F>
-bool eventually(F holds) {
-  for (int i = 0; i < 5000; ++i) {
-    if (holds()) return true;
-    std::this_thread::sleep_for(1ms);
-  }
-  return false;
-}
-
-}  // namespace
 
 TEST_CASE("a paused service refuses requests with 503 and Retry-After, stays alive, and serves again when continued") {
   diary d;
@@ -409,7 +323,7 @@ TEST_CASE("a start hook that makes no progress is named, and the service fails")
   const std::string sentence = "start 'simulated': hook 'open store' made no progress for 50 ms (1053); let it call "
                                "progress() when something is done, or raise start_limit";
   CHECK(has(scm.events(), "3 " + sentence));
-  CHECK(data.failure() == sentence);
+  CHECK(data.left().failure == sentence);
   CHECK(data.log().find(sentence) != std::string::npos);
   CHECK(data.log().find("the stop hooks are not run") != std::string::npos);
   CHECK(states(scm) == "start pending, stop pending, stopped");
@@ -438,7 +352,7 @@ TEST_CASE("a stop hook that makes no progress is named and given up; the stop th
   CHECK(scm.wait() == 0);
   CHECK(d.text() == "last");
   CHECK(data.log().find("stopping: hook 'flush cache' made no progress for 50 ms") != std::string::npos);
-  CHECK(data.failure() == "stop 'simulated': hook 'flush cache' made no progress for 50 ms (1460)");
+  CHECK(data.left().failure == "stop 'simulated': hook 'flush cache' made no progress for 50 ms (1460)");
   CHECK(has(scm.events(), "9 stop 'simulated': hook 'flush cache' made no progress for 50 ms"));
   CHECK(scm.verdicts().size() == 1);
   go.request_stop();
@@ -464,7 +378,7 @@ TEST_CASE("progress in a stop hook raises the checkpoint and gives it its time a
 
   CHECK(scm.wait() == 0);
   CHECK(data.log().find("stopping: flushed some (5 of 5)") != std::string::npos);
-  CHECK(data.failure().empty());
+  CHECK(data.left().failure.empty());
   CHECK(scm.history().back().status.exit.win32 == 0);
   CHECK(scm.verdicts().empty());
 }
@@ -483,7 +397,7 @@ TEST_CASE("a reload hook that hangs ends the service, which says over what") {
   CHECK(scm.reload() == 0);
 
   CHECK(scm.wait() == 1053);
-  CHECK(data.failure().find("reload 'simulated': hook at controls.cpp:") == 0);
+  CHECK(data.left().failure.find("reload 'simulated': hook at controls.cpp:") == 0);
   go.request_stop();
   left.token().wait();
 }
@@ -619,7 +533,7 @@ TEST_CASE("a worker that never returns is named, the stop is no failure, and the
   CHECK(scm.stop() == 0);
 
   CHECK(scm.wait() == 0);
-  CHECK(data.failure() == "stop 'simulated': worker 'deaf' did not return within 20 ms (1460)");
+  CHECK(data.left().failure == "stop 'simulated': worker 'deaf' did not return within 20 ms (1460)");
   CHECK(scm.verdicts().size() == 1);
   go.request_stop();
   left.token().wait();

@@ -151,7 +151,7 @@ std::string play(std::uint64_t seed) {
   const auto taken = winsvc::os::tcp_socket::listen("127.0.0.1", 0);
   simulated_scm scm;
   if (s.port_taken && taken) scm.launch.port = taken->local().port;
-  if (d.in(20)) scm.delay["set_status"] = std::chrono::milliseconds(1);
+  if (d.in(100)) scm.delay["set_status"] = std::chrono::milliseconds(1);
 
   // Controls from the first moment on, or once it runs; from one thread, or from two.
   const bool at_once = s.waits_for_stop || d.in(4);
@@ -201,7 +201,7 @@ TEST_CASE("no sequence of controls, at no moment, earns a verdict") {
   const auto began = std::chrono::steady_clock::now();
 
   std::vector<std::thread> players;
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < 8; ++i) {  // most of them wait for threads of their own
     players.emplace_back([&] {
       for (std::uint64_t seed = next++; seed < first + count; seed = next++) {
         std::string complaint = play(seed);

@@ -1,0 +1,138 @@
+// What the tests of the host share: a diary of what happened, a data folder, requests to a service that runs.
+#pragma once
+
+#include <winsvc/testing.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace support {
+
+using namespace std::chrono_literals;
+using winsvc::testing::answer;
+using winsvc::testing::simulated_scm;
+
+/// What happened, in its order, from any thread.
+class diary {
+ public:
+  void note(std::string what) {
+    const std::lock_guard lock(mutex_);
+    if (!text_.empty()) text_ += ' ';
+    text_ += what;
+  }
+  std::string text() {
+    const std::lock_guard lock(mutex_);
+    return text_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::string text_;
+};
+
+/// The states that were reported, one after the other, without repetitions.
+inline std::string states(const simulated_scm& scm) {
+  std::string out;
+  auto last = winsvc::model::state::none;
+  for (const auto& h : scm.history()) {
+    if (h.status.current == last) continue;
+    last = h.status.current;
+    if (!out.empty()) out += ", ";
+    out += name(last);
+  }
+  return out;
+}
+
+inline int count_of(const simulated_scm& scm, winsvc::model::state s) {
+  int n = 0;
+  for (const auto& h : scm.history()) n += h.status.current == s ? 1 : 0;
+  return n;
+}
+
+inline winsvc::os::tcp_socket connected(const simulated_scm& scm) {
+  const std::string url = scm.url();
+  REQUIRE(url.find("http://127.0.0.1:") == 0);
+  const auto port = static_cast<std::uint16_t>(std::stoi(url.substr(17)));
+  auto made = winsvc::os::tcp_socket::connect({"127.0.0.1", port}, 5s);
+  REQUIRE(made);
+  return std::move(*made);
+}
+inline void ask(winsvc::os::tcp_socket& to, std::string_view target) {
+  const std::string bytes = "GET " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n\r\n";
+  CHECK(to.send(bytes.data(), bytes.size(), 5s) == winsvc::os::transfer::done);
+}
+inline answer hear(winsvc::os::tcp_socket& from) {
+  std::string got;
+  for (;;) {
+    const auto end = got.find("\r\n\r\n");
+    if (end != std::string::npos) {
+      std::string head = got.substr(0, end + 4);
+      if (got.size() >= end + 4 + std::stoul("0" + winsvc::testing::take_answer(head, true).header("Content-Length")))
+        return winsvc::testing::take_answer(got);
+    }
+    char piece[4096];
+    std::size_t count = 0;
+    if (from.receive(piece, sizeof piece, count, 5s) != winsvc::os::transfer::done) return {};
+    got.append(piece, count);
+  }
+}
+inline answer get(const simulated_scm& scm, std::string_view target) {
+  auto socket = connected(scm);
+  ask(socket, target);
+  return hear(socket);
+}
+
+/// Until the listener has gone.
+inline void until_drain(const simulated_scm& scm) {
+  const auto port = static_cast<std::uint16_t>(std::stoi(scm.url().substr(17)));
+  while (winsvc::os::tcp_socket::connect({"127.0.0.1", port}, 1s)) std::this_thread::sleep_for(1ms);
+}
+
+inline bool has(const std::vector<std::string>& lines, std::string_view part) {
+  return std::any_of(lines.begin(), lines.end(), [&](const auto& l) { return l.find(part) != std::string::npos; });
+}
+
+/// A data folder of its own, gone at the end.
+struct folder {
+  std::string path;
+  folder() {
+    static std::atomic<int> next{0};
+    path = (std::filesystem::temp_directory_path() /
+            ("winsvc-service-" + std::to_string(winsvc::os::process_id()) + "-" + std::to_string(++next)))
+               .string();
+    std::filesystem::create_directories(path);
+  }
+  ~folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+  std::string read(const char* name) const {
+    return winsvc::os::read_file(winsvc::os::path_join(path, name)).value_or("");
+  }
+  std::string log() const { return read("logs/simulated.log"); }
+  winsvc::model::service_state left() const {
+    return winsvc::model::parse_service_state(read("state.json")).value_or(winsvc::model::service_state{});
+  }
+};
+
+/// Waits until it holds; false after a long while.
+template <class F>
+bool eventually(F holds) {
+  for (int i = 0; i < 5000; ++i) {
+    if (holds()) return true;
+    std::this_thread::sleep_for(1ms);
+  }
+  return false;
+}
+
+}  // namespace support
