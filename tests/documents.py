@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What people copy works: the examples by the command lines in their heads, and the blocks of README.md.
+"""What people copy works: the examples by the command lines in their heads, and the blocks of README.md and docs/.
 
   tests/documents.py examples [NAME...]
   tests/documents.py readme
@@ -12,7 +12,7 @@ An example's head holds its command lines, each on a line of its own:
 They are run as they stand, but that <httplib> is the folder of httplib.h; they must build without a word, and what they
 built must run. Lines for other compilers (cl) are not run here.
 
-In README.md, a ```cpp block compiles (a fragment as the body of an App), a ```sh block holds commands we know, a compile
+In these pages, a ```cpp block compiles (a fragment as the body of an App), a ```sh block holds commands we know, a compile
 line is one of the examples', a relative link leads somewhere.
 """
 
@@ -105,13 +105,32 @@ def readme(tally, _):
     path = ROOT / "README.md"
     if not tally.check("there is a README.md", path.exists()):
         return
-    text = path.read_text(encoding="utf-8")
-    tally.check("it has 300 lines at most", text.count("\n") <= 300, f"{text.count(chr(10))} lines")
+    count = path.read_text(encoding="utf-8").count("\n")
+    tally.check("it has 300 lines at most", count <= 300, f"{count} lines")
+    for page in [path, *sorted((ROOT / "docs").glob("*.md"))]:
+        check_page(tally, page)
+    events_of_the_table(tally)
 
-    ninja = Ninja("readme")
+
+def events_of_the_table(tally):
+    """docs/services.md shows the events as model/events.hpp has them."""
+    source = (ROOT / "include/winsvc/model/events.hpp").read_text(encoding="utf-8")
+    numbers = dict(re.findall(r"(\w+) = (\d+)", source[source.index("enum class event :"):].split("};")[0]))
+    rows = re.findall(r'\{event::(\w+), event_level::(\w+), "(\w+)", "([^"]+)"\}', source)
+    page = (ROOT / "docs" / "services.md").read_text(encoding="utf-8")
+    tally.check("the table of events was found", len(rows) == len(numbers) > 0, f"{rows} {numbers}")
+    for event, level, name, when in rows:
+        line = f"| {numbers[event]} | {level} | {name} | {when} |"
+        tally.check(f"docs/services.md has event {name}", line in page, line)
+
+
+def check_page(tally, path):
+    text = path.read_text(encoding="utf-8")
+    page = path.relative_to(ROOT).as_posix()
+    ninja = Ninja("readme-" + path.stem)
     for number, language, body in blocks(text):
         if language in ("cpp", "c++"):
-            whole = body if "#include" in body else "#include <winsvc.hpp>\n\nvoid App(winsvc::service& svc) {\n" + body + "}\n"
+            whole = body if "#include" in body else "#include <winsvc.hpp>\nusing namespace std::chrono_literals;\n\nvoid App(winsvc::service& svc) {\n" + body + "}\n"
             source = ninja.folder / f"line{number}.cpp"
             if not source.exists() or source.read_text(encoding="utf-8") != whole:
                 source.write_text(whole, encoding="utf-8")
@@ -119,10 +138,10 @@ def readme(tally, _):
                               [CLANG, *STANDARD, f"-I{ROOT / 'single_include'}", *library_includes()])
         elif language in ("sh", "bash", "console"):
             wrong = unknown_commands(body)
-            tally.check(f"README.md:{number}: its commands are known", not wrong, "\n".join(wrong))
+            tally.check(f"{page}:{number}: its commands are known", not wrong, "\n".join(wrong))
     _, output = ninja.build() if ninja.targets else (True, "")
     for target in ninja.targets:
-        tally.check(f"README.md:{target.stem[len('line'):]}: the block compiles", target.exists(), output)
+        tally.check(f"{page}:{target.stem[len('line'):]}: the block compiles", target.exists(), output)
 
     of_examples = {line for example in (ROOT / "examples").glob("*.cpp") for line in compile_lines(head_of(example))}
     for line in compile_lines("\n".join(body for _, language, body in blocks(text) if language != "cpp")):
@@ -130,7 +149,7 @@ def readme(tally, _):
 
     prose = re.sub(r"^```.*?^```|`[^`\n]*`", "", text, flags=re.MULTILINE | re.DOTALL)   # code holds lambdas: [](int)
     for link in re.findall(r"\]\(((?!https?:|mailto:|#)[^)#\s]+)", prose):
-        tally.check(f"link to {link}", (ROOT / link).exists(), "it leads nowhere")
+        tally.check(f"{page}: link to {link}", (path.parent / link).exists(), "it leads nowhere")
 
 
 def unknown_commands(body):
