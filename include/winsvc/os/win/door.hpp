@@ -29,7 +29,10 @@
   #include <ws2tcpip.h>
   #include <windows.h>
 
+  #include <aclapi.h>
   #include <iphlpapi.h>
+  #include <sddl.h>
+  #include <shellapi.h>
   #include <winsvc.h>
 
   #ifdef WINSVC_DEFINED_NOMINMAX

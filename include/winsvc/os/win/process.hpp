@@ -11,6 +11,7 @@
 #include "winsvc/os/file.hpp"
 #include "winsvc/os/process.hpp"
 #include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/library.hpp"
 #include "winsvc/os/win/wide.hpp"
 
 #if WINSVC_OS_WINDOWS
@@ -43,17 +44,12 @@ inline bool change_directory(const std::string& folder) noexcept {
 }
 
 inline sys_result<std::string> data_folder(const std::string& service_name) {
-  // Found at run time, so that a program need not link shell32 and ole32, which most services never touch otherwise.
   using get_folder = HRESULT(WINAPI*)(const GUID&, DWORD, HANDLE, wchar_t**);
   using free_memory = void(WINAPI*)(void*);
   const GUID program_data = {0x62AB5D82, 0xFDC1, 0x4DC3, {0xA9, 0xDD, 0x07, 0x0D, 0x1D, 0x49, 0x5D, 0x97}};
-  const auto shell = ::LoadLibraryExW(L"shell32.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
-  const auto ole = ::LoadLibraryExW(L"ole32.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
-  if (!shell || !ole) return sys_failure(::GetLastError());
-  const auto known_folder =
-      reinterpret_cast<get_folder>(reinterpret_cast<void*>(::GetProcAddress(shell, "SHGetKnownFolderPath")));
-  const auto release = reinterpret_cast<free_memory>(reinterpret_cast<void*>(::GetProcAddress(ole, "CoTaskMemFree")));
-  if (!known_folder || !release) return sys_failure(::GetLastError());
+  const auto known_folder = system_library("shell32.dll").find<get_folder>("SHGetKnownFolderPath");
+  const auto release = system_library("ole32.dll").find<free_memory>("CoTaskMemFree");
+  if (!known_folder || !release) return sys_failure(ERROR_PROC_NOT_FOUND);
 
   wchar_t* path = nullptr;
   const HRESULT got = known_folder(program_data, 0, nullptr, &path);

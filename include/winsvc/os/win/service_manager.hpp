@@ -1,18 +1,26 @@
 // The real Service Control Manager: each function is one Win32 call, its arguments translated, its code handed back.
+// What stands beside it is in os/win/install.hpp.
 //
 // Source: the pages of OpenSCManagerW, CreateServiceW, ChangeServiceConfigW, ChangeServiceConfig2W,
-// QueryServiceConfigW, QueryServiceStatusEx, StartServiceW, ControlService and DeleteService in the Win32
-// documentation.
+// QueryServiceConfigW, QueryServiceConfig2W, QueryServiceStatusEx, StartServiceW, ControlService,
+// EnumDependentServicesW, QueryServiceObjectSecurity and DeleteService in the Win32 documentation.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/service_manager.hpp"
 #include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/install.hpp"
+#include "winsvc/os/win/levels.hpp"
+#include "winsvc/os/win/security.hpp"
 #include "winsvc/os/win/wide.hpp"
 
 #if WINSVC_OS_WINDOWS
@@ -30,6 +38,39 @@ namespace os {
   return out;
 }
 
+/// service_settings as the two calls take them: NULL where nothing was said.
+class native_settings {
+ public:
+  explicit native_settings(const service_settings& s)
+      : binary_(optional_wide(s.binary)),
+        display_(optional_wide(s.display_name)),
+        account_(optional_wide(s.account)),
+        password_(optional_wide(s.password)) {
+    if (s.dependencies) dependencies_ = wide_list(*s.dependencies);
+    if (s.startup) {
+      start_type_ = *s.startup == startup::manual     ? SERVICE_DEMAND_START
+                    : *s.startup == startup::disabled ? SERVICE_DISABLED
+                                                      : SERVICE_AUTO_START;
+    }
+  }
+  native_settings(const native_settings&) = delete;
+  native_settings& operator=(const native_settings&) = delete;
+
+  [[nodiscard]] DWORD start_type() const noexcept { return start_type_; }  ///< or SERVICE_NO_CHANGE
+  [[nodiscard]] const wchar_t* binary() const noexcept { return or_null(binary_); }
+  [[nodiscard]] const wchar_t* display_name() const noexcept { return or_null(display_); }
+  [[nodiscard]] const wchar_t* account() const noexcept { return or_null(account_); }
+  [[nodiscard]] const wchar_t* password() const noexcept { return or_null(password_); }
+  [[nodiscard]] const wchar_t* dependencies() const noexcept { return or_null(dependencies_); }
+
+ private:
+  using text = std::optional<std::wstring>;
+  static text optional_wide(const std::optional<std::string>& s) { return s ? text(wide(*s)) : std::nullopt; }
+  static const wchar_t* or_null(const text& t) noexcept { return t ? t->c_str() : nullptr; }
+  DWORD start_type_ = SERVICE_NO_CHANGE;
+  text binary_, display_, account_, password_, dependencies_;
+};
+
 class native_service_manager final : public service_manager {
  public:
   sys_result<raw_handle> open_manager(std::uint32_t rights) override {
@@ -38,12 +79,14 @@ class native_service_manager final : public service_manager {
 
   sys_result<raw_handle> create_service(raw_handle manager, const std::string& name, std::uint32_t rights,
                                         const service_settings& s) override {
-    const std::wstring display = wide(s.display_name.value_or(name));
-    const std::wstring binary = wide(s.binary.value_or(std::string()));
-    return handle_or_error(::CreateServiceW(native(manager), wide(name).c_str(), display.c_str(), rights,
-                                            SERVICE_WIN32_OWN_PROCESS,
-                                            start_type(s.startup.value_or(startup::automatic)), SERVICE_ERROR_NORMAL,
-                                            binary.c_str(), nullptr, nullptr, nullptr, nullptr, nullptr));
+    const native_settings with(s);
+    const DWORD start = s.startup ? with.start_type() : SERVICE_AUTO_START;
+    const std::wstring as = wide(name);
+    return handle_or_error(::CreateServiceW(native(manager), as.c_str(),
+                                            s.display_name ? with.display_name() : as.c_str(), rights,
+                                            SERVICE_WIN32_OWN_PROCESS, start, SERVICE_ERROR_NORMAL,
+                                            s.binary ? with.binary() : L"", nullptr, nullptr, with.dependencies(),
+                                            with.account(), with.password()));
   }
 
   sys_result<raw_handle> open_service(raw_handle manager, const std::string& name, std::uint32_t rights) override {
@@ -51,23 +94,24 @@ class native_service_manager final : public service_manager {
   }
 
   sys_result<void> change_config(raw_handle service, const service_settings& s) override {
-    const std::wstring display = wide(s.display_name.value_or(std::string()));
-    const std::wstring binary = wide(s.binary.value_or(std::string()));
-    return ok_or_error(::ChangeServiceConfigW(native(service), SERVICE_NO_CHANGE,
-                                              s.startup ? start_type(*s.startup) : SERVICE_NO_CHANGE, SERVICE_NO_CHANGE,
-                                              s.binary ? binary.c_str() : nullptr, nullptr, nullptr, nullptr, nullptr,
-                                              nullptr, s.display_name ? display.c_str() : nullptr));
+    const native_settings with(s);
+    return ok_or_error(::ChangeServiceConfigW(native(service), SERVICE_NO_CHANGE, with.start_type(), SERVICE_NO_CHANGE,
+                                              with.binary(), nullptr, nullptr, with.dependencies(), with.account(),
+                                              with.password(), with.display_name()));
   }
 
-  sys_result<void> change_description(raw_handle service, const std::string& description) override {
-    std::wstring text = wide(description);
-    SERVICE_DESCRIPTIONW level{text.data()};
-    return ok_or_error(::ChangeServiceConfig2W(native(service), SERVICE_CONFIG_DESCRIPTION, &level));
+  sys_result<void> change_level(raw_handle service, const model::config_level& value) override {
+    native_level level(value);
+    return ok_or_error(::ChangeServiceConfig2W(native(service), level.number(), level.data()));
   }
 
-  sys_result<void> change_delayed_start(raw_handle service, bool delayed) override {
-    SERVICE_DELAYED_AUTO_START_INFO level{delayed ? TRUE : FALSE};
-    return ok_or_error(::ChangeServiceConfig2W(native(service), SERVICE_CONFIG_DELAYED_AUTO_START_INFO, &level));
+  sys_result<model::config_level> query_level(raw_handle service, std::uint32_t level) override {
+    if (level < model::level::description || level > model::level::preshutdown) return sys_failure(ERROR_INVALID_LEVEL);
+    std::vector<std::uint64_t> buffer(8192 / 8);  // 8 KiB is the most the call ever wants; 64-bit words align it
+    DWORD needed = 0;
+    if (!::QueryServiceConfig2W(native(service), level, reinterpret_cast<BYTE*>(buffer.data()), 8192, &needed))
+      return sys_failure(::GetLastError());
+    return level_value(level, buffer.data());
   }
 
   sys_result<service_config> query_config(raw_handle service) override {
@@ -83,13 +127,11 @@ class native_service_manager final : public service_manager {
     out.binary = narrow(config->lpBinaryPathName);
     out.display_name = narrow(config->lpDisplayName);
     out.account = narrow(config->lpServiceStartName);
+    out.dependencies = narrow_list(config->lpDependencies);
 
-    SERVICE_DELAYED_AUTO_START_INFO delayed{};
-    if (out.startup == startup::automatic &&
-        ::QueryServiceConfig2W(native(service), SERVICE_CONFIG_DELAYED_AUTO_START_INFO,
-                               reinterpret_cast<BYTE*>(&delayed), sizeof delayed, &needed) &&
-        delayed.fDelayedAutostart) {
-      out.startup = startup::delayed;
+    if (out.startup == startup::automatic) {
+      const auto level = query_level(service, model::level::delayed_start);
+      if (level && std::get<model::delayed_start>(*level).on) out.startup = startup::delayed;
     }
     return out;
   }
@@ -118,44 +160,67 @@ class native_service_manager final : public service_manager {
     return ok_or_error(::ControlService(native(service), control, &status));
   }
 
+  sys_result<std::vector<std::string>> active_dependents(raw_handle service) override {
+    std::vector<std::uint64_t> buffer(1024 / 8);
+    for (;;) {
+      const auto found = reinterpret_cast<ENUM_SERVICE_STATUSW*>(buffer.data());
+      DWORD needed = 0, count = 0;
+      if (::EnumDependentServicesW(native(service), SERVICE_ACTIVE, found, static_cast<DWORD>(buffer.size() * 8),
+                                   &needed, &count)) {
+        std::vector<std::string> names;
+        for (DWORD i = 0; i < count; ++i) names.push_back(narrow(found[i].lpServiceName));
+        return names;
+      }
+      if (::GetLastError() != ERROR_MORE_DATA) return sys_failure(::GetLastError());
+      buffer.resize((std::max)(buffer.size() * 2, std::size_t{needed} / 8 + 1));  // more may have been started since
+    }
+  }
+
+  sys_result<std::string> query_security(raw_handle service) override {
+    std::vector<std::uint64_t> descriptor(1024 / 8);
+    for (;;) {
+      DWORD needed = 0;
+      if (::QueryServiceObjectSecurity(native(service), DACL_SECURITY_INFORMATION, descriptor.data(),
+                                       static_cast<DWORD>(descriptor.size() * 8), &needed)) {
+        return dacl_text(descriptor.data());
+      }
+      if (::GetLastError() != ERROR_INSUFFICIENT_BUFFER || needed <= descriptor.size() * 8)
+        return sys_failure(::GetLastError());
+      descriptor.resize(needed / 8 + 1);
+    }
+  }
+
+  sys_result<void> change_security(raw_handle service, const std::string& sddl) override {
+    const auto descriptor = descriptor_of(sddl);
+    if (!descriptor) return sys_failure(descriptor.error());
+    return ok_or_error(::SetServiceObjectSecurity(native(service), DACL_SECURITY_INFORMATION, descriptor->get()));
+  }
+
   sys_result<void> delete_service(raw_handle service) override { return ok_or_error(::DeleteService(native(service))); }
 
   void close(raw_handle handle) noexcept override { ::CloseServiceHandle(native(handle)); }
 
-  sys_result<void> add_event_source(const std::string& source) override {
-    HKEY key = nullptr;
-    LSTATUS status = ::RegCreateKeyExW(HKEY_LOCAL_MACHINE, source_key(source).c_str(), 0, nullptr, 0, KEY_SET_VALUE,
-                                       nullptr, &key, nullptr);
-    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
+  // -- beside the SCM: os/win/install.hpp --
 
-    constexpr wchar_t message_file[] = L"%SystemRoot%\\System32\\EventCreate.exe";
-    const DWORD types = EVENTLOG_ERROR_TYPE | EVENTLOG_WARNING_TYPE | EVENTLOG_INFORMATION_TYPE;
-    status = ::RegSetValueExW(key, L"EventMessageFile", 0, REG_EXPAND_SZ, reinterpret_cast<const BYTE*>(message_file),
-                              sizeof message_file);
-    if (status == ERROR_SUCCESS) {
-      status =
-          ::RegSetValueExW(key, L"TypesSupported", 0, REG_DWORD, reinterpret_cast<const BYTE*>(&types), sizeof types);
-    }
-    ::RegCloseKey(key);
-    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
-    return {};
+  sys_result<void> add_event_source(const std::string& source) override { return os::add_event_source(source); }
+  sys_result<void> remove_event_source(const std::string& source) override { return os::remove_event_source(source); }
+  sys_result<std::vector<std::string>> query_environment(const std::string& service_name) override {
+    return os::query_environment(service_name);
   }
-
-  sys_result<void> remove_event_source(const std::string& source) override {
-    const LSTATUS status = ::RegDeleteKeyW(HKEY_LOCAL_MACHINE, source_key(source).c_str());
-    if (status != ERROR_SUCCESS && status != ERROR_FILE_NOT_FOUND)
-      return sys_failure(static_cast<std::uint32_t>(status));
-    return {};
+  sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& all) override {
+    return os::change_environment(service_name, all);
+  }
+  sys_result<std::string> account_sid(const std::string& account) override { return sid_of_account(account); }
+  sys_result<void> add_logon_right(const std::string& sid) override { return os::add_logon_right(sid); }
+  sys_result<std::string> query_folder_security(const std::string& path) override {
+    return os::query_folder_security(path);
+  }
+  sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) override {
+    return os::change_folder_security(path, sddl);
   }
 
  private:
   static SC_HANDLE native(raw_handle h) noexcept { return static_cast<SC_HANDLE>(h); }
-  static std::wstring source_key(const std::string& source) {
-    return L"SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\" + wide(source);
-  }
-  static DWORD start_type(startup s) noexcept {
-    return s == startup::manual ? SERVICE_DEMAND_START : s == startup::disabled ? SERVICE_DISABLED : SERVICE_AUTO_START;
-  }
   static sys_result<raw_handle> handle_or_error(SC_HANDLE handle) {
     if (!handle) return sys_failure(::GetLastError());
     return static_cast<raw_handle>(handle);

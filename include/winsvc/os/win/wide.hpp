@@ -1,10 +1,11 @@
-// Windows' own strings and handles: UTF-8 in, UTF-16 out, and a handle that closes itself.
+// Windows' own strings, lists of strings and handles: UTF-8 in, UTF-16 out, and a handle that closes itself.
 #pragma once
 
 #include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
@@ -24,6 +25,24 @@ namespace os {
 }
 [[nodiscard]] inline std::string narrow(const wchar_t* utf16) {
   return utf16 ? narrow(std::wstring_view(utf16)) : std::string();
+}
+
+/// Strings as the service manager and the registry want a list: each ends with a NUL, and the list with one more. An
+/// empty list is two NULs, as the documentation writes it. An empty string would end the list early: it is left out.
+[[nodiscard]] inline std::wstring wide_list(const std::vector<std::string>& all) {
+  std::wstring out;
+  for (const auto& one : all) {
+    const std::wstring units = wide(one);
+    if (!units.empty()) out += units + L'\0';
+  }
+  if (out.empty()) out += L'\0';
+  return out + L'\0';
+}
+/// And back; null is the empty list.
+[[nodiscard]] inline std::vector<std::string> narrow_list(const wchar_t* list) {
+  std::vector<std::string> out;
+  for (; list && *list; list += std::wstring_view(list).size() + 1) out.push_back(narrow(list));
+  return out;
 }
 
 /// A path as the wide calls take it: with the \\?\ prefix once it is long, where the old limit of 260 would refuse it.

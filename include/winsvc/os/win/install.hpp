@@ -1,0 +1,235 @@
+// What an install touches beside the Service Control Manager: the registry (event source, environment), the right to
+// log on as a service, the security of folders. The bodies of those members of the service_manager.
+//
+// Source: RegSetValueExW, LsaAddAccountRights, "Automatic Propagation of Inheritable ACEs", SetSecurityInfo and
+// FILE_FLAG_OPEN_REPARSE_POINT of CreateFileW in the Win32 documentation.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/file.hpp"
+#include "winsvc/os/process.hpp"
+#include "winsvc/os/service_manager.hpp"
+#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/library.hpp"
+#include "winsvc/os/win/security.hpp"
+#include "winsvc/os/win/wide.hpp"
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+sys_result<void> add_event_source(const std::string& source);
+sys_result<void> remove_event_source(const std::string& source);
+[[nodiscard]] sys_result<std::vector<std::string>> query_environment(const std::string& service_name);
+sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& all);
+sys_result<void> add_logon_right(const std::string& sid);
+[[nodiscard]] sys_result<std::string> query_folder_security(const std::string& path);
+sys_result<void> change_folder_security(const std::string& path, const std::string& sddl);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// A key below HKEY_LOCAL_MACHINE, closed at the end.
+class registry_key {
+ public:
+  static sys_result<registry_key> open(const std::wstring& path, REGSAM rights) {
+    HKEY key = nullptr;
+    const LSTATUS status = ::RegOpenKeyExW(HKEY_LOCAL_MACHINE, path.c_str(), 0, rights, &key);
+    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
+    return registry_key(key);
+  }
+  static sys_result<registry_key> create(const std::wstring& path, REGSAM rights) {
+    HKEY key = nullptr;
+    const LSTATUS status =
+        ::RegCreateKeyExW(HKEY_LOCAL_MACHINE, path.c_str(), 0, nullptr, 0, rights, nullptr, &key, nullptr);
+    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
+    return registry_key(key);
+  }
+  registry_key(registry_key&& other) noexcept : key_(std::exchange(other.key_, nullptr)) {}
+  registry_key& operator=(registry_key&& other) noexcept {
+    std::swap(key_, other.key_);
+    return *this;
+  }
+  ~registry_key() {
+    if (key_) ::RegCloseKey(key_);
+  }
+
+  /// `text` goes in as it is, NULs included, and one more behind it.
+  sys_result<void> set(const wchar_t* name, DWORD type, const std::wstring& text) {
+    return set(name, type, text.c_str(), (text.size() + 1) * sizeof(wchar_t));
+  }
+  sys_result<void> set(const wchar_t* name, DWORD type, const void* data, std::size_t size) {
+    return done(::RegSetValueExW(key_, name, 0, type, static_cast<const BYTE*>(data), static_cast<DWORD>(size)));
+  }
+  /// Not there: success.
+  sys_result<void> remove(const wchar_t* name) {
+    const LSTATUS status = ::RegDeleteValueW(key_, name);
+    return done(status == ERROR_FILE_NOT_FOUND ? ERROR_SUCCESS : status);
+  }
+  /// A REG_MULTI_SZ; empty when it is not there.
+  [[nodiscard]] sys_result<std::vector<std::string>> list(const wchar_t* name) const {
+    std::vector<wchar_t> text(1024);
+    for (;;) {
+      auto size = static_cast<DWORD>(text.size() * sizeof(wchar_t));
+      // RegGetValueW ends the list as a list must end, also where whoever wrote it did not.
+      const LSTATUS status = ::RegGetValueW(key_, nullptr, name, RRF_RT_REG_MULTI_SZ, nullptr, text.data(), &size);
+      if (status == ERROR_FILE_NOT_FOUND) return std::vector<std::string>();
+      if (status == ERROR_SUCCESS) return narrow_list(text.data());
+      if (status != ERROR_MORE_DATA) return sys_failure(static_cast<std::uint32_t>(status));
+      text.resize(text.size() * 2);
+    }
+  }
+
+ private:
+  explicit registry_key(HKEY key) noexcept : key_(key) {}
+  static sys_result<void> done(LSTATUS status) {
+    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
+    return {};
+  }
+  HKEY key_;
+};
+
+[[nodiscard]] inline std::wstring services_key(std::string_view below) {
+  return L"SYSTEM\\CurrentControlSet\\Services\\" + wide(below);
+}
+
+inline sys_result<void> add_event_source(const std::string& source) {
+  auto key = registry_key::create(services_key("EventLog\\Application\\" + source), KEY_SET_VALUE);
+  if (!key) return sys_failure(key.error());
+  const DWORD types = EVENTLOG_ERROR_TYPE | EVENTLOG_WARNING_TYPE | EVENTLOG_INFORMATION_TYPE;
+  auto done = key->set(L"EventMessageFile", REG_EXPAND_SZ, L"%SystemRoot%\\System32\\EventCreate.exe");
+  if (done) done = key->set(L"TypesSupported", REG_DWORD, &types, sizeof types);
+  return done;
+}
+
+inline sys_result<void> remove_event_source(const std::string& source) {
+  const LSTATUS status =
+      ::RegDeleteKeyW(HKEY_LOCAL_MACHINE, services_key("EventLog\\Application\\" + source).c_str());
+  if (status != ERROR_SUCCESS && status != ERROR_FILE_NOT_FOUND)
+    return sys_failure(static_cast<std::uint32_t>(status));
+  return {};
+}
+
+inline sys_result<std::vector<std::string>> query_environment(const std::string& service_name) {
+  const auto key = registry_key::open(services_key(service_name), KEY_QUERY_VALUE);
+  if (!key) return sys_failure(key.error());
+  return key->list(L"Environment");
+}
+
+inline sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& all) {
+  auto key = registry_key::open(services_key(service_name), KEY_SET_VALUE);
+  if (!key) return sys_failure(key.error());
+  if (all.empty()) return key->remove(L"Environment");
+  const std::wstring list = wide_list(all);
+  return key->set(L"Environment", REG_MULTI_SZ, list.data(), list.size() * sizeof(wchar_t));
+}
+
+inline sys_result<void> add_logon_right(const std::string& sid) {
+  // <ntsecapi.h> quarrels with <winternl.h>, which a program may want: its three structs are written out here.
+  struct lsa_text {
+    USHORT bytes, room;
+    wchar_t* text;
+  };
+  struct lsa_attributes {
+    ULONG size;
+    HANDLE root;
+    lsa_text* name;
+    ULONG attributes;
+    void *security, *quality;
+  };
+  using open_policy = LONG(NTAPI*)(lsa_text*, lsa_attributes*, ACCESS_MASK, void**);
+  using add_rights = LONG(NTAPI*)(void*, PSID, lsa_text*, ULONG);
+  using close_policy = LONG(NTAPI*)(void*);
+  using to_win32 = ULONG(NTAPI*)(LONG);
+  const system_library advapi("advapi32.dll");
+  const auto open = advapi.find<open_policy>("LsaOpenPolicy");
+  const auto add = advapi.find<add_rights>("LsaAddAccountRights");
+  const auto close = advapi.find<close_policy>("LsaClose");
+  const auto win32 = advapi.find<to_win32>("LsaNtStatusToWinError");
+  if (!open || !add || !close || !win32) return sys_failure(ERROR_PROC_NOT_FOUND);
+
+  PSID parsed = nullptr;
+  if (!::ConvertStringSidToSidW(wide(sid).c_str(), &parsed)) return sys_failure(::GetLastError());
+  const local_memory held(parsed);
+  constexpr ACCESS_MASK lookup_names = 0x800, create_account = 0x10;
+  lsa_attributes none{};
+  void* policy = nullptr;
+  LONG status = open(nullptr, &none, lookup_names | create_account, &policy);
+  if (status != 0) return sys_failure(win32(status));
+  wchar_t name[] = L"SeServiceLogonRight";
+  lsa_text right{sizeof name - sizeof(wchar_t), sizeof name, name};
+  status = add(policy, parsed, &right, 1);
+  close(policy);
+  if (status != 0) return sys_failure(win32(status));
+  return {};
+}
+
+/// The folder itself, and never what a link in its place leads to: everyone may put one into ProgramData, and an
+/// installer that follows it gives System32 away.
+[[nodiscard]] inline sys_result<unique_handle> open_folder(const std::string& path, DWORD rights) {
+  constexpr DWORD link_in_its_place = 4395;  // ERROR_REPARSE_POINT_ENCOUNTERED
+  unique_handle folder(::CreateFileW(wide_path(path).c_str(), rights | FILE_READ_ATTRIBUTES,
+                                     FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
+                                     FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT, nullptr));
+  if (!folder) return sys_failure(::GetLastError());
+  BY_HANDLE_FILE_INFORMATION info{};
+  if (!::GetFileInformationByHandle(folder.get(), &info)) return sys_failure(::GetLastError());
+  if ((info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) return sys_failure(link_in_its_place);
+  if ((info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0) return sys_failure(ERROR_DIRECTORY);
+  return folder;
+}
+
+inline sys_result<std::string> query_folder_security(const std::string& path) {
+  const auto folder = open_folder(path, READ_CONTROL);
+  if (!folder) return sys_failure(folder.error());
+  PSECURITY_DESCRIPTOR descriptor = nullptr;
+  const DWORD code = ::GetSecurityInfo(folder->get(), SE_FILE_OBJECT, DACL_SECURITY_INFORMATION, nullptr, nullptr,
+                                       nullptr, nullptr, &descriptor);
+  if (code != ERROR_SUCCESS) return sys_failure(code);
+  const local_memory held(descriptor);
+  return dacl_text(descriptor);
+}
+
+inline sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) {
+  const auto descriptor = descriptor_of(sddl);
+  if (!descriptor) return sys_failure(descriptor.error());
+  PACL dacl = nullptr;
+  PSID owner = nullptr;
+  SECURITY_DESCRIPTOR_CONTROL control = 0;
+  BOOL has_dacl = FALSE, defaulted = FALSE;
+  DWORD revision = 0;
+  if (!::GetSecurityDescriptorDacl(descriptor->get(), &has_dacl, &dacl, &defaulted) ||
+      !::GetSecurityDescriptorOwner(descriptor->get(), &owner, &defaulted) ||
+      !::GetSecurityDescriptorControl(descriptor->get(), &control, &revision)) {
+    return sys_failure(::GetLastError());
+  }
+  if (!has_dacl || !dacl) return sys_failure(ERROR_INVALID_ACL);  // a missing DACL would open the folder to everyone
+
+  if (auto parent = make_folders(folder_of(path)); !parent) return parent;
+  // Made with it, so that there is no moment in which somebody else may open what is not yet closed to him.
+  SECURITY_ATTRIBUTES attributes{sizeof attributes, descriptor->get(), FALSE};
+  if (::CreateDirectoryW(wide_path(path).c_str(), &attributes)) return {};
+  if (const DWORD code = ::GetLastError(); code != ERROR_ALREADY_EXISTS) return sys_failure(code);
+
+  const auto folder = open_folder(path, READ_CONTROL | WRITE_DAC | (owner ? WRITE_OWNER : 0));
+  if (!folder) return sys_failure(folder.error());
+  const DWORD what = DACL_SECURITY_INFORMATION | (owner ? OWNER_SECURITY_INFORMATION : 0) |
+                     ((control & SE_DACL_PROTECTED) != 0 ? PROTECTED_DACL_SECURITY_INFORMATION
+                                                         : UNPROTECTED_DACL_SECURITY_INFORMATION);
+  // Of the two ways to set a DACL this is the one that hands down to what is in the folder what can be inherited.
+  const DWORD code = ::SetSecurityInfo(folder->get(), SE_FILE_OBJECT, what, owner, nullptr, dacl, nullptr);
+  if (code != ERROR_SUCCESS) return sys_failure(code);
+  return {};
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS

@@ -1,0 +1,101 @@
+// Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//
+//   const auto d = descriptor_of("D:P(A;;GA;;;BA)");   // d->get() goes into a SECURITY_ATTRIBUTES
+//   sid_of_account("Administrators")                   // S-1-5-32-544
+//
+// Source: ConvertStringSecurityDescriptorToSecurityDescriptorW, ConvertSidToStringSidW, LookupAccountNameW and
+// GetTokenInformation in the Win32 documentation.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/service_manager.hpp"
+#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/wide.hpp"
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// Memory that the system allocated with LocalAlloc: a descriptor, a SID, a text.
+class local_memory {
+ public:
+  explicit local_memory(void* held) noexcept : held_(held) {}
+  local_memory(local_memory&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
+  local_memory& operator=(local_memory&& other) noexcept {
+    std::swap(held_, other.held_);
+    return *this;
+  }
+  ~local_memory() {
+    if (held_) ::LocalFree(held_);
+  }
+  [[nodiscard]] void* get() const noexcept { return held_; }
+
+ private:
+  void* held_;
+};
+
+[[nodiscard]] inline sys_result<local_memory> descriptor_of(const std::string& sddl) {
+  void* descriptor = nullptr;
+  if (!::ConvertStringSecurityDescriptorToSecurityDescriptorW(wide(sddl).c_str(), SDDL_REVISION_1, &descriptor,
+                                                              nullptr)) {
+    return sys_failure(::GetLastError());
+  }
+  return local_memory(descriptor);
+}
+
+/// The DACL of a descriptor, in SDDL.
+[[nodiscard]] inline sys_result<std::string> dacl_text(void* descriptor) {
+  wchar_t* text = nullptr;
+  if (!::ConvertSecurityDescriptorToStringSecurityDescriptorW(descriptor, SDDL_REVISION_1, DACL_SECURITY_INFORMATION,
+                                                              &text, nullptr)) {
+    return sys_failure(::GetLastError());
+  }
+  const local_memory held(text);
+  return narrow(text);
+}
+
+[[nodiscard]] inline sys_result<std::string> sid_text(void* sid) {
+  wchar_t* text = nullptr;
+  if (!::ConvertSidToStringSidW(sid, &text)) return sys_failure(::GetLastError());
+  const local_memory held(text);
+  return narrow(text);
+}
+
+[[nodiscard]] inline sys_result<std::string> sid_of_account(const std::string& account) {
+  std::vector<std::uint64_t> sid(16);  // a SID is 68 bytes at most; 64-bit words align it
+  std::wstring domain(256, L'\0');
+  for (;;) {
+    auto sid_size = static_cast<DWORD>(sid.size() * 8);
+    auto domain_size = static_cast<DWORD>(domain.size());
+    SID_NAME_USE kind{};
+    if (::LookupAccountNameW(nullptr, wide(account).c_str(), sid.data(), &sid_size, domain.data(), &domain_size, &kind))
+      return sid_text(sid.data());
+    const DWORD code = ::GetLastError();
+    const bool grows = sid_size > sid.size() * 8 || domain_size > domain.size();
+    if (code != ERROR_INSUFFICIENT_BUFFER || !grows) return sys_failure(code);
+    if (sid_size > sid.size() * 8) sid.resize(sid_size / 8 + 1);
+    if (domain_size > domain.size()) domain.resize(domain_size);
+  }
+}
+
+/// Whom this process runs as.
+[[nodiscard]] inline sys_result<std::string> own_sid() {
+  HANDLE opened = nullptr;
+  if (!::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &opened)) return sys_failure(::GetLastError());
+  const unique_handle token(opened);
+  std::uint64_t user[32] = {};  // a TOKEN_USER and the SID behind it
+  DWORD size = 0;
+  if (!::GetTokenInformation(token.get(), TokenUser, user, sizeof user, &size)) return sys_failure(::GetLastError());
+  return sid_text(reinterpret_cast<TOKEN_USER*>(user)->User.Sid);
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS

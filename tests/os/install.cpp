@@ -1,0 +1,141 @@
+// What an install touches beside the service manager: registry, accounts, folders.
+#include "winsvc/base/scope.hpp"
+#include "winsvc/model/security.hpp"
+#include "winsvc/os/native.hpp"
+
+#include <doctest/doctest.h>
+
+#if defined(_WIN32)
+
+using namespace winsvc;
+
+namespace {
+
+/// Without an elevated prompt nothing of this can be tried.
+bool denied(const os::sys_result<void>& r) { return !r && r.error() == model::code::access_denied; }
+
+std::string beside_the_test(const std::string& name) {
+  return os::path_join(os::folder_of(os::executable_path()), name + "-" + std::to_string(os::process_id()));
+}
+
+}  // namespace
+
+TEST_CASE("an event source is added and removed, also twice") {
+  os::native_service_manager scm;
+  const std::string source = "winsvc-test-" + std::to_string(os::process_id());
+  const auto added = scm.add_event_source(source);
+  if (denied(added)) return;
+  CHECK(added);
+  CHECK(scm.add_event_source(source));
+
+  const std::wstring path = os::services_key("EventLog\\Application\\" + source);
+  wchar_t file[128];
+  DWORD size = sizeof file, types = 0, type = 0;
+  CHECK(::RegGetValueW(HKEY_LOCAL_MACHINE, path.c_str(), L"EventMessageFile", RRF_RT_ANY | RRF_NOEXPAND, &type, file,
+                       &size) == 0);
+  CHECK(type == REG_EXPAND_SZ);
+  CHECK(file == std::wstring(L"%SystemRoot%\\System32\\EventCreate.exe"));
+  size = sizeof types;
+  CHECK(::RegGetValueW(HKEY_LOCAL_MACHINE, path.c_str(), L"TypesSupported", RRF_RT_REG_DWORD, nullptr, &types, &size) == 0);
+  CHECK(types == 7);
+
+  CHECK(scm.remove_event_source(source));
+  CHECK(scm.remove_event_source(source));
+  CHECK_FALSE(os::registry_key::open(path, KEY_QUERY_VALUE));
+}
+
+TEST_CASE("a service's environment is a list of any length in its key; an empty list takes it out") {
+  os::native_service_manager scm;
+  const std::string name = "winsvc-test-environment-" + std::to_string(os::process_id());
+  CHECK(scm.query_environment(name).error() == 2);
+  CHECK(scm.change_environment(name, {"A=b"}).error() == 2);
+  const auto key = os::registry_key::create(os::services_key(name), KEY_SET_VALUE);
+  if (!key && key.error() == model::code::access_denied) return;
+  REQUIRE(key);
+  const scope_exit gone([&] { ::RegDeleteKeyW(HKEY_LOCAL_MACHINE, os::services_key(name).c_str()); });
+
+  CHECK(scm.query_environment(name)->empty());
+  const std::vector<std::string> few = {"PORT=5001", "GREETING=Gr\xC3\xBC\xC3\x9F" "e", "EMPTY="};
+  CHECK(scm.change_environment(name, few));
+  CHECK(*scm.query_environment(name) == few);
+  std::vector<std::string> many;
+  for (int i = 0; i < 500; ++i) many.push_back("VARIABLE_" + std::to_string(i) + "=" + std::string(20, 'x'));
+  CHECK(scm.change_environment(name, many));
+  CHECK(*scm.query_environment(name) == many);
+  CHECK(scm.change_environment(name, {}));
+  CHECK(scm.change_environment(name, {}));
+  CHECK(scm.query_environment(name)->empty());
+}
+
+TEST_CASE("an account's SID is found by its name, and one that there is not is 1332") {
+  os::native_service_manager scm;
+  CHECK(*scm.account_sid("BUILTIN\\Administrators") == "S-1-5-32-544");
+  CHECK(*scm.account_sid("Administrators") == "S-1-5-32-544");
+  CHECK(*scm.account_sid("NT AUTHORITY\\SYSTEM") == "S-1-5-18");
+  CHECK(scm.account_sid("winsvc-there-is-nobody").error() == 1332);
+  const auto own = os::own_sid();
+  REQUIRE(own);
+  CHECK(own->substr(0, 4) == "S-1-");
+}
+
+TEST_CASE("the right to log on is for a SID, and what is none is refused") {
+  os::native_service_manager scm;
+  CHECK(scm.add_logon_right("nobody").error() == ERROR_INVALID_SID);
+}
+
+TEST_CASE("a descriptor is the same after a journey through its binary form") {
+  for (const char* sddl : {"D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)", "D:(A;;CCLCSWRPWPDTLOCRRC;;;S-1-5-80-1-2-3-4-5)",
+                           "D:(A;OICIID;FA;;;SY)", "D:AI(A;OICI;0x1200a9;;;BU)"}) {
+    const auto descriptor = os::descriptor_of(sddl);
+    REQUIRE(descriptor);
+    const auto text = os::dacl_text(descriptor->get());
+    REQUIRE(text);
+    CHECK(*text == sddl);
+  }
+  CHECK_FALSE(os::descriptor_of("nonsense"));
+}
+
+TEST_CASE("a folder is made with its parents and with its security, and can be given another") {
+  os::native_service_manager scm;
+  const std::string above = beside_the_test("winsvc-folder"), folder = os::path_join(above, "Z\xC3\xBCrich");
+  const scope_exit gone([&] {
+    ::RemoveDirectoryW(os::wide(folder).c_str());
+    ::RemoveDirectoryW(os::wide(above).c_str());
+  });
+  // Wine keeps what Unix permissions can say: of the groups nothing but Everyone, and no protection.
+  const auto has = [](const os::sys_result<std::string>& sddl, std::string_view entry) {
+    REQUIRE(sddl);
+    CAPTURE(*sddl);
+    CHECK(sddl->substr(0, 2) == "D:");
+    return sddl->find(entry) != std::string::npos;
+  };
+  CHECK(scm.query_folder_security(folder).error() == 3);
+  CHECK(scm.change_folder_security(folder, "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"));
+  const auto closed = scm.query_folder_security(folder);
+  CHECK(has(closed, "(A;OICI;FA;;;SY)"));
+  CHECK_FALSE(has(closed, "0x1200a9"));
+  CHECK(scm.change_folder_security(folder, model::with_entry(*closed, model::read_entry("BU"))));
+  CHECK(has(scm.query_folder_security(folder), "(A;OICI;0x1200a9;;;"));
+  CHECK(scm.change_folder_security(folder, *closed));
+  CHECK_FALSE(has(scm.query_folder_security(folder), "0x1200a9"));
+}
+
+TEST_CASE("a folder's security must have a DACL, and a file or a link in its place is left alone") {
+  os::native_service_manager scm;
+  const std::string path = beside_the_test("winsvc-file");
+  const scope_exit gone([&] { os::remove_file(path); });
+  CHECK(os::replace_file(path, "x"));
+  CHECK(scm.change_folder_security(path, "D:P(A;;FA;;;BA)").error() == ERROR_DIRECTORY);
+  CHECK(scm.query_folder_security(path).error() == ERROR_DIRECTORY);
+  CHECK(scm.change_folder_security(path, "O:BA").error() == ERROR_INVALID_ACL);
+  CHECK_FALSE(scm.change_folder_security(path, "nonsense"));
+
+  const std::wstring link = os::wide(path + "-link");
+  ::CreateSymbolicLinkW(link.c_str(), os::wide(os::folder_of(path)).c_str(), SYMBOLIC_LINK_FLAG_DIRECTORY);
+  const DWORD made = ::GetFileAttributesW(link.c_str());
+  if (made == INVALID_FILE_ATTRIBUTES) return;  // an account may lack the right to; Wine only says that it did
+  CHECK(scm.change_folder_security(path + "-link", "D:P(A;;FA;;;BA)").error() == 4395);
+  ::RemoveDirectoryW(link.c_str());
+}
+
+#endif

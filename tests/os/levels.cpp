@@ -1,0 +1,123 @@
+// The structs of ChangeServiceConfig2W, field by field: no service manager here keeps them all.
+#include "winsvc/os/native.hpp"
+
+#include <doctest/doctest.h>
+
+#if defined(_WIN32)
+
+using namespace winsvc;
+using namespace std::chrono_literals;
+
+namespace {
+
+template <class Struct>
+const Struct& as(os::native_level& level) {
+  return *static_cast<const Struct*>(level.data());
+}
+
+/// There and back.
+std::string again(const model::config_level& value) {
+  os::native_level native(value);
+  return model::text_of(os::level_value(native.number(), native.data()));
+}
+
+}  // namespace
+
+TEST_CASE("a level has the number that Windows gave it") {
+  CHECK(os::native_level(model::description_text{}).number() == SERVICE_CONFIG_DESCRIPTION);
+  CHECK(os::native_level(model::recovery_plan{}).number() == SERVICE_CONFIG_FAILURE_ACTIONS);
+  CHECK(os::native_level(model::delayed_start{}).number() == SERVICE_CONFIG_DELAYED_AUTO_START_INFO);
+  CHECK(os::native_level(model::failure_flag{}).number() == SERVICE_CONFIG_FAILURE_ACTIONS_FLAG);
+  CHECK(os::native_level(model::sid_type{}).number() == SERVICE_CONFIG_SERVICE_SID_INFO);
+  CHECK(os::native_level(model::required_privileges{}).number() == SERVICE_CONFIG_REQUIRED_PRIVILEGES_INFO);
+  CHECK(os::native_level(model::preshutdown_timeout{}).number() == SERVICE_CONFIG_PRESHUTDOWN_INFO);
+}
+
+TEST_CASE("failure actions: the reset period is in seconds, the delays are in milliseconds, text and command stay") {
+  os::native_level level(model::recovery_plan{{restart_after(5s), restart_after(1500ms), no_action()}, 24h});
+  const auto& s = as<SERVICE_FAILURE_ACTIONSW>(level);
+  CHECK(s.dwResetPeriod == 86'400);
+  CHECK(s.lpRebootMsg == nullptr);
+  CHECK(s.lpCommand == nullptr);
+  REQUIRE(s.cActions == 3);
+  CHECK(s.lpsaActions[0].Type == SC_ACTION_RESTART);
+  CHECK(s.lpsaActions[0].Delay == 5'000);
+  CHECK(s.lpsaActions[1].Delay == 1'500);
+  CHECK(s.lpsaActions[2].Type == SC_ACTION_NONE);
+  CHECK(s.lpsaActions[2].Delay == 0);
+}
+
+TEST_CASE("no failure action is a count of 0 with a pointer, or the call would leave the old ones") {
+  os::native_level level(model::recovery_plan{});
+  const auto& s = as<SERVICE_FAILURE_ACTIONSW>(level);
+  CHECK(s.cActions == 0);
+  CHECK(s.lpsaActions != nullptr);
+}
+
+TEST_CASE("a time that a DWORD cannot say is the longest that it can, and none is below nothing") {
+  os::native_level level(model::recovery_plan{{restart_after(1'000'000h), restart_after(-1s)}, 10'000'000h});
+  const auto& s = as<SERVICE_FAILURE_ACTIONSW>(level);
+  CHECK(s.dwResetPeriod == INFINITE);
+  CHECK(s.lpsaActions[0].Delay == 0xFFFFFFFF);
+  CHECK(s.lpsaActions[1].Delay == 0);
+}
+
+TEST_CASE("privileges are a list that ends with two NULs, also when it is empty") {
+  os::native_level two(model::required_privileges{{"SeChangeNotifyPrivilege", "SeBackupPrivilege"}});
+  const wchar_t* list = as<SERVICE_REQUIRED_PRIVILEGES_INFOW>(two).pmszRequiredPrivileges;
+  constexpr wchar_t expected[] = L"SeChangeNotifyPrivilege\0SeBackupPrivilege\0";
+  CHECK(std::wstring(list, sizeof expected / sizeof(wchar_t)) == std::wstring(expected, sizeof expected / sizeof(wchar_t)));
+
+  os::native_level none(model::required_privileges{});
+  list = as<SERVICE_REQUIRED_PRIVILEGES_INFOW>(none).pmszRequiredPrivileges;
+  REQUIRE(list != nullptr);
+  CHECK(std::wstring(list, 2) == std::wstring(2, L'\0'));
+}
+
+TEST_CASE("the simple levels are one field each") {
+  os::native_level on(model::delayed_start{true}), off(model::delayed_start{false}), flag(model::failure_flag{true}),
+      sid(model::sid_type{model::sid_type::unrestricted}), wait(model::preshutdown_timeout{30s}),
+      text(model::description_text{"Gr\xC3\xBC\xC3\x9F" "e"}), no_text(model::description_text{});
+  CHECK(as<SERVICE_DELAYED_AUTO_START_INFO>(on).fDelayedAutostart == TRUE);
+  CHECK(as<SERVICE_DELAYED_AUTO_START_INFO>(off).fDelayedAutostart == FALSE);
+  CHECK(as<SERVICE_FAILURE_ACTIONS_FLAG>(flag).fFailureActionsOnNonCrashFailures == TRUE);
+  CHECK(as<SERVICE_SID_INFO>(sid).dwServiceSidType == SERVICE_SID_TYPE_UNRESTRICTED);
+  CHECK(as<SERVICE_PRESHUTDOWN_INFO>(wait).dwPreshutdownTimeout == 30'000);
+  CHECK(as<SERVICE_DESCRIPTIONW>(text).lpDescription == std::wstring(L"Gr\u00FC\u00DF" L"e"));
+  REQUIRE(as<SERVICE_DESCRIPTIONW>(no_text).lpDescription != nullptr);
+  CHECK(as<SERVICE_DESCRIPTIONW>(no_text).lpDescription == std::wstring());
+}
+
+TEST_CASE("what was set is what is read") {
+  const model::config_level all[] = {
+      model::description_text{"Gr\xC3\xBC\xC3\x9F" "e"},
+      model::default_recovery(),
+      model::recovery_plan{{{recovery_action::kind::reboot, 60s}, {recovery_action::kind::run, 1s}}, 60s},
+      model::recovery_plan{{}, 0s},
+      model::delayed_start{true},
+      model::failure_flag{true},
+      model::sid_type{model::sid_type::restricted},
+      model::required_privileges{{"SeChangeNotifyPrivilege", "SeImpersonatePrivilege"}},
+      model::required_privileges{},
+      model::preshutdown_timeout{12'345ms},
+  };
+  for (const auto& value : all) CHECK(again(value) == model::text_of(value));
+}
+
+TEST_CASE("what the SCM was never told is read as nothing") {
+  const SERVICE_DESCRIPTIONW no_text{nullptr};
+  const SERVICE_FAILURE_ACTIONSW no_actions{};
+  const SERVICE_REQUIRED_PRIVILEGES_INFOW no_privileges{nullptr};
+  CHECK(std::get<model::description_text>(os::level_value(1, &no_text)).text.empty());
+  CHECK(std::get<model::recovery_plan>(os::level_value(2, &no_actions)).actions.empty());
+  CHECK(std::get<model::required_privileges>(os::level_value(6, &no_privileges)).names.empty());
+}
+
+TEST_CASE("a list of strings ends with two NULs, and an empty string in it does not end it") {
+  CHECK(os::wide_list({}) == std::wstring(2, L'\0'));
+  CHECK(os::wide_list({"a", "", "bc"}) == std::wstring(L"a\0bc\0", 5) + L'\0');
+  CHECK(os::narrow_list(os::wide_list({"a", "", "b\xC3\xBC"}).c_str()) == std::vector<std::string>{"a", "b\xC3\xBC"});
+  CHECK(os::narrow_list(nullptr).empty());
+}
+
+#endif
