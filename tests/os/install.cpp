@@ -116,7 +116,7 @@ TEST_CASE("a folder is made with its parents and with its security, and can be g
   CHECK_FALSE(has(closed, "0x1200a9"));
   CHECK(scm.change_folder_security(folder, model::with_entry(*closed, model::read_entry("BU"))));
   CHECK(has(scm.query_folder_security(folder), "(A;OICI;0x1200a9;;;"));
-  CHECK(scm.change_folder_security(folder, *closed));
+  CHECK(scm.change_folder_security(folder, "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"));
   CHECK_FALSE(has(scm.query_folder_security(folder), "0x1200a9"));
 }
 
