@@ -539,6 +539,29 @@ TEST_CASE("a worker that never returns is named, the stop is no failure, and the
   left.token().wait();
 }
 
+TEST_CASE("a request handler that never returns is counted, the stop is no failure, and the process has to end over it") {
+  stop_source begun, go, left;
+  auto app = [&](service& svc) {
+    svc.stop_limit(20ms);
+    svc.get("/deaf", [begun, go, left] { begun.request_stop(); go.token().wait(); left.request_stop(); return "late"; });
+  };
+  folder data;
+  simulated_scm scm;
+  scm.data_folder = data.path;
+  scm.start(app);
+  auto client = connected(scm);
+  ask(client, "/deaf");
+  begun.token().wait();
+
+  CHECK(scm.stop() == 0);
+
+  CHECK(scm.wait() == 0);
+  CHECK(data.left().failure == "stop 'simulated': 1 request handler(s) did not return within 20 ms (1460)");
+  CHECK(scm.verdicts().size() == 1);
+  go.request_stop();
+  left.token().wait();
+}
+
 TEST_CASE("a dispatcher that refuses, and a handler that cannot be registered, end the process with their codes") {
   auto app = [](service&) {};
   simulated_scm refused;

@@ -360,6 +360,7 @@ inline void runtime::drain() {
   }
   if (drained.stuck != 0) {
     stuck_ = true;
+    engine_->abandon();
     was_cut(std::to_string(drained.stuck) + " request handler(s) did not return within " + duration_text(limit));
   }
 

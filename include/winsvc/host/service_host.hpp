@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "winsvc/base/scope.hpp"
@@ -38,6 +39,15 @@ struct service_surroundings {
   std::function<void(const os::endpoint&)> listening = {};  ///< where, before RUNNING
   std::function<void(int code)> end_process = [](int code) { std::_Exit(code); };
 };
+
+/// For what a thread may still use that nobody waits for any more. It stays reachable, so that a leak checker does not
+/// take it for lost.
+inline void keep_until_the_end(std::shared_ptr<void> what) {
+  static auto& mutex = *new std::mutex;
+  static auto& kept = *new std::vector<std::shared_ptr<void>>;
+  const std::lock_guard lock(mutex);
+  kept.push_back(std::move(what));
+}
 
 class service_host {
  public:
@@ -208,9 +218,9 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   }
   const run_result result = service_runtime->run();
   if (result.stuck) {  // a thread still runs user code: what it stands on stays, until the process ends
-    static_cast<void>(service_runtime.release());
-    static_cast<void>(plan.release());
-    static_cast<void>(new std::shared_ptr<void>(std::move(app)));
+    keep_until_the_end(std::move(service_runtime));
+    keep_until_the_end(std::move(plan));
+    keep_until_the_end(std::move(app));
   }
   return result;
 }

@@ -85,6 +85,7 @@ inline std::vector<std::string> worker_pool::join(std::chrono::steady_clock::tim
       one.thread.join();
       ended();
     } else {
+      one.thread.detach();
       left.push_back(one.what->name);
     }
   }

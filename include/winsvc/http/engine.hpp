@@ -63,6 +63,9 @@ class engine {
   /// Stops: see above. `progress` is called, on the calling thread, whenever requests were answered meanwhile.
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
 
+  /// Lets go of threads that a drain found stuck. The engine must stay as it is until the process ends.
+  void abandon();
+
   /// Requests being handled, connections open: for status.
   [[nodiscard]] std::size_t in_flight() const noexcept { return shared_.in_flight.load(); }
   [[nodiscard]] std::size_t connections() const;
@@ -176,6 +179,14 @@ inline void engine::take(os::tcp_socket socket) {
     const std::string answer = refusal(503, "the service is too busy");
     c.wire.send(answer.data(), answer.size(), std::chrono::milliseconds(0));
     clients_.pop_back();
+  }
+}
+
+inline void engine::abandon() {
+  reap();
+  const std::lock_guard lock(mutex_);
+  for (auto& c : clients_) {
+    if (!c.ended && c.thread.joinable()) c.thread.detach();
   }
 }
 
