@@ -8,6 +8,9 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
 
 using namespace winsvc;
 
@@ -32,6 +35,43 @@ class counter {
   int count_ = 0;
 };
 
+/// Standard input, for as long as it lives.
+class input_from_pipe {
+ public:
+  explicit input_from_pipe(std::string_view content) {
+#if defined(_WIN32)
+    HANDLE read = nullptr, write = nullptr;
+    REQUIRE(::CreatePipe(&read, &write, nullptr, 65536));
+    CHECK(os::write_all(write, content));
+    ::CloseHandle(write);
+    before_ = ::GetStdHandle(STD_INPUT_HANDLE);
+    pipe_ = os::unique_handle(read);
+    ::SetStdHandle(STD_INPUT_HANDLE, read);
+  }
+  ~input_from_pipe() { ::SetStdHandle(STD_INPUT_HANDLE, before_); }
+
+ private:
+  HANDLE before_;
+  os::unique_handle pipe_;
+#else
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    CHECK(os::write_all(ends[1], content));
+    ::close(ends[1]);
+    before_ = ::dup(STDIN_FILENO);
+    ::dup2(ends[0], STDIN_FILENO);
+    ::close(ends[0]);
+  }
+  ~input_from_pipe() {
+    ::dup2(before_, STDIN_FILENO);
+    ::close(before_);
+  }
+
+ private:
+  int before_;
+#endif
+};
+
 }  // namespace
 
 TEST_CASE("printing nothing is no harm, and a program that prints knows it has somebody to print to") {
@@ -39,6 +79,32 @@ TEST_CASE("printing nothing is no harm, and a program that prints knows it has s
   os::write_err("");
   CHECK(os::has_standard_output());
   if (os::out_is_terminal()) CHECK(os::has_standard_output());
+}
+
+TEST_CASE("a line is what stands before its end, without the mark that PowerShell puts before the first") {
+  CHECK(os::as_line("secret") == "secret");
+  CHECK(os::as_line("secret\r") == "secret");
+  CHECK(os::as_line("\xEF\xBB\xBFsecret\r") == "secret");
+  CHECK(os::as_line("").empty());
+  CHECK(os::as_line("\r").empty());
+  CHECK(os::as_line(" a\r\r") == " a\r");
+}
+
+TEST_CASE("lines are read from standard input one by one, and no byte beyond them") {
+  input_from_pipe input("first\r\n\nZ\xC3\xBCrich\nlast without an end");
+  CHECK(os::read_input_line() == "first");
+  CHECK(os::read_input_line() == "");
+  CHECK(os::read_input_line() == "Z\xC3\xBCrich");
+  CHECK(os::read_input_line() == "last without an end");
+  CHECK_FALSE(os::read_input_line());
+}
+
+TEST_CASE("a secret is not read from what is no terminal") {
+  input_from_pipe input("secret\n");
+  const auto secret = os::read_secret("password: ");
+  REQUIRE_FALSE(secret);
+  CHECK(secret.error() != 0);
+  CHECK(os::read_input_line() == "secret");
 }
 
 TEST_CASE("a guard against interrupts comes and goes, any number of times") {
@@ -49,6 +115,74 @@ TEST_CASE("a guard against interrupts comes and goes, any number of times") {
 }
 
 #if !defined(_WIN32)
+
+namespace {
+
+/// A terminal with a person before it who types what the test says; standard input for as long as it lives.
+class input_from_terminal {
+ public:
+  input_from_terminal() : person_(::posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK)), before_(::dup(STDIN_FILENO)) {
+    REQUIRE(person_ >= 0);
+    REQUIRE(::grantpt(person_) == 0);
+    REQUIRE(::unlockpt(person_) == 0);
+    const int terminal = ::open(::ptsname(person_), O_RDWR | O_NOCTTY);
+    REQUIRE(terminal >= 0);
+    ::dup2(terminal, STDIN_FILENO);
+    ::close(terminal);
+  }
+  ~input_from_terminal() {
+    ::dup2(before_, STDIN_FILENO);
+    ::close(before_);
+    ::close(person_);
+  }
+  input_from_terminal(const input_from_terminal&) = delete;
+  input_from_terminal& operator=(const input_from_terminal&) = delete;
+
+  /// Once the terminal no longer shows what is typed; what was typed before is thrown away.
+  void type_unseen(std::string_view text) {
+    while (shows()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    CHECK(os::write_all(person_, text));
+  }
+  [[nodiscard]] bool shows() const {
+    termios now{};
+    ::tcgetattr(STDIN_FILENO, &now);
+    return (now.c_lflag & ECHO) != 0;
+  }
+  /// What the person sees.
+  [[nodiscard]] std::string seen() const {
+    char text[256];
+    const auto n = ::read(person_, text, sizeof text);
+    return n > 0 ? std::string(text, static_cast<std::size_t>(n)) : std::string();
+  }
+
+ private:
+  int person_, before_;
+};
+
+}  // namespace
+
+TEST_CASE("a secret is typed into a terminal that does not show it, and shows what comes after it") {
+  input_from_terminal terminal;
+  std::thread person([&] { terminal.type_unseen("Z\xC3\xBCrich 8001\n"); });
+  const auto secret = os::read_secret("");
+  person.join();
+  REQUIRE(secret);
+  CHECK(*secret == "Z\xC3\xBCrich 8001");
+  CHECK(terminal.seen().find("8001") == std::string::npos);
+  CHECK(terminal.shows());
+}
+
+TEST_CASE("who gives up at the prompt with Ctrl-C or Ctrl-D gets a terminal back that shows") {
+  for (const char* given_up : {"half\x03", "\x04"}) {
+    input_from_terminal terminal;
+    std::thread person([&] { terminal.type_unseen(given_up); });
+    const auto secret = os::read_secret("");
+    person.join();
+    REQUIRE_FALSE(secret);
+    CHECK(secret.error() == ECANCELED);
+    CHECK(terminal.shows());
+  }
+}
 
 TEST_CASE("Ctrl-C, a terminate and a hang-up are calls from a thread of its own, as often as they come") {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {

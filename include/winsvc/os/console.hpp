@@ -1,12 +1,17 @@
-// The terminal: writing to it, and the ways a person ends a program that runs in it.
+// The terminal: writing to it, asking for a secret, and the ways a person ends a program that runs in it.
+//
+//   if (auto password = read_secret("password: ")) use(*password);
 //
 // A service has no standard handles; `write_out` and `write_err` then do nothing.
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "winsvc/config/abi.hpp"
+#include "winsvc/os/service_manager.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -18,6 +23,20 @@ void write_err(std::string_view utf8) noexcept;
 [[nodiscard]] bool out_is_terminal() noexcept;
 /// Is there anybody to read what we print: a console, a pipe, a file?
 [[nodiscard]] bool has_standard_output() noexcept;
+
+/// Writes `prompt` to standard error and reads a line from the terminal that is not shown while it is typed. A code when
+/// standard input is no terminal (whoever pipes a secret says so: read_input_line), or when the person gave up with
+/// Ctrl-C.
+[[nodiscard]] sys_result<std::string> read_secret(std::string_view prompt);
+/// One line of standard input, UTF-8, without its line end and without the mark that PowerShell puts before the first;
+/// nothing at the end. It takes no byte beyond the line.
+[[nodiscard]] std::optional<std::string> read_input_line();
+
+/// What was read up to a '\n', as a line.
+[[nodiscard]] inline std::string as_line(std::string read) {
+  if (!read.empty() && read.back() == '\r') read.pop_back();
+  return read.compare(0, 3, "\xEF\xBB\xBF") == 0 ? read.substr(3) : read;
+}
 
 /// While it lives, Ctrl-C and its kin are a call of `on_interrupt` (from a thread of its own, any number of times) and
 /// no longer the end of the process. Windows: Ctrl-C, Ctrl-Break, and the closing of the console, logoff and shutdown;

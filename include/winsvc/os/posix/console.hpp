@@ -2,11 +2,15 @@
 #pragma once
 
 #include <cerrno>
+#include <cstdint>
 #include <functional>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
 
+#include "winsvc/base/scope.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/console.hpp"
 #include "winsvc/os/posix/door.hpp"
@@ -28,6 +32,43 @@ inline void write_out(std::string_view utf8) noexcept { write_descriptor(STDOUT_
 inline void write_err(std::string_view utf8) noexcept { write_descriptor(STDERR_FILENO, utf8); }
 inline bool out_is_terminal() noexcept { return ::isatty(STDOUT_FILENO) == 1; }
 inline bool has_standard_output() noexcept { return ::fcntl(STDOUT_FILENO, F_GETFD) != -1; }
+
+inline std::optional<std::string> read_input_line() {
+  std::string line;
+  for (char byte = 0;;) {
+    const auto n = ::read(STDIN_FILENO, &byte, 1);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0 && line.empty()) return std::nullopt;
+    if (n <= 0 || byte == '\n') return as_line(std::move(line));
+    line += byte;
+  }
+}
+
+inline sys_result<std::string> read_secret(std::string_view prompt) {
+  termios before{};
+  if (::tcgetattr(STDIN_FILENO, &before) != 0) return sys_failure(static_cast<std::uint32_t>(errno));
+  // Ctrl-C would end the process and leave a terminal behind that shows nothing: it ends the line instead.
+  const char interrupt = static_cast<char>(before.c_cc[VINTR]);
+  termios silent = before;
+  silent.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG);
+  silent.c_cc[VEOL] = before.c_cc[VINTR];
+  if (::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) != 0) return sys_failure(static_cast<std::uint32_t>(errno));
+  const scope_exit restore([&] {
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+    write_err("\n");  // the Enter was not shown either
+  });
+  write_err(prompt);
+  std::string line;
+  for (char byte = 0; byte != '\n' && byte != interrupt;) {
+    const auto n = ::read(STDIN_FILENO, &byte, 1);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) byte = interrupt;  // the end of the file: nobody answers
+    line += byte;
+  }
+  if (line.back() == interrupt) return sys_failure(ECANCELED);
+  line.pop_back();
+  return line;
+}
 
 struct interrupts::state {
   static constexpr int signals[3] = {SIGINT, SIGTERM, SIGHUP};

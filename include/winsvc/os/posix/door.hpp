@@ -7,6 +7,7 @@
 
   #include <arpa/inet.h>
   #include <csignal>
+  #include <dirent.h>
   #include <fcntl.h>
   #include <netdb.h>
   #include <netinet/in.h>
@@ -15,6 +16,7 @@
   #include <sys/socket.h>
   #include <sys/stat.h>
   #include <sys/types.h>
+  #include <termios.h>
   #include <unistd.h>
 
 #endif  // !WINSVC_OS_WINDOWS

@@ -6,10 +6,12 @@
 #include <cstddef>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "winsvc/base/scope.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/console.hpp"
 #include "winsvc/os/win/door.hpp"
@@ -57,6 +59,55 @@ inline bool has_standard_output() noexcept {
   const HANDLE handle = ::GetStdHandle(STD_OUTPUT_HANDLE);
   return ::GetConsoleWindow() != nullptr ||
          (handle && handle != INVALID_HANDLE_VALUE && ::GetFileType(handle) != FILE_TYPE_UNKNOWN);
+}
+
+/// A line of a console, as it was typed; empty at the end (Ctrl-Z), and a code when Ctrl-C broke it off.
+[[nodiscard]] inline sys_result<std::string> read_console_line(HANDLE console) {
+  std::wstring line;
+  for (wchar_t piece[256];;) {
+    DWORD got = 0;
+    ::SetLastError(ERROR_SUCCESS);
+    if (!::ReadConsoleW(console, piece, 256, &got, nullptr)) return sys_failure(::GetLastError());
+    // Ctrl-C: the call succeeds with nothing, and this is the only sign of it.
+    if (got == 0 && ::GetLastError() == ERROR_OPERATION_ABORTED) return sys_failure(ERROR_CANCELLED);
+    line.append(piece, got);
+    if (got == 0 || line.back() == L'\n' || line.front() == L'\x1A') return narrow(line);
+  }
+}
+
+inline std::optional<std::string> read_input_line() {
+  const HANDLE input = ::GetStdHandle(STD_INPUT_HANDLE);
+  if (!input || input == INVALID_HANDLE_VALUE) return std::nullopt;
+  std::string line;
+  DWORD mode = 0, got = 0;
+  if (::GetConsoleMode(input, &mode)) {
+    auto typed = read_console_line(input);
+    if (!typed || typed->empty() || typed->front() == '\x1A') return std::nullopt;
+    line = std::move(*typed);
+  } else {
+    for (char byte = 0; byte != '\n' && ::ReadFile(input, &byte, 1, &got, nullptr) && got == 1;) line += byte;
+    if (line.empty()) return std::nullopt;
+  }
+  if (line.back() == '\n') line.pop_back();
+  return as_line(std::move(line));
+}
+
+inline sys_result<std::string> read_secret(std::string_view prompt) {
+  const HANDLE input = ::GetStdHandle(STD_INPUT_HANDLE);
+  DWORD before = 0;
+  if (!::GetConsoleMode(input, &before)) return sys_failure(::GetLastError());
+  ::FlushConsoleInputBuffer(input);  // what was typed before it was asked for is no answer
+  if (!::SetConsoleMode(input, ENABLE_LINE_INPUT | ENABLE_PROCESSED_INPUT)) return sys_failure(::GetLastError());
+  const scope_exit restore([&] {
+    ::SetConsoleMode(input, before);
+    write_err("\r\n");  // the Enter was not shown either
+  });
+  write_err(prompt);
+  auto typed = read_console_line(input);
+  if (!typed) return typed;
+  if (typed->empty() || typed->front() == '\x1A') return sys_failure(ERROR_CANCELLED);
+  while (!typed->empty() && (typed->back() == '\n' || typed->back() == '\r')) typed->pop_back();
+  return typed;
 }
 
 struct interrupts::state {
