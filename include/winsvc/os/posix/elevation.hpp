@@ -1,0 +1,27 @@
+// os/elevation.hpp on POSIX: there is nobody to ask. What needs more rights is run with sudo.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/elevation.hpp"
+
+#if !WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+inline sys_result<std::uint32_t> run_elevated(std::vector<std::string>, const std::string&,
+                                              const std::function<void(std::string_view)>&) {
+  return sys_failure(50);  // ERROR_NOT_SUPPORTED
+}
+inline sys_result<std::string> join_parent(const std::string&) { return sys_failure(50); }
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // !WINSVC_OS_WINDOWS

@@ -1,0 +1,71 @@
+// This program once more, as another process: a test names a part, the process plays it instead of running the tests.
+//
+//   const part hello("hello", [] { os::write_out("hello"); return 7; });      // beside the tests
+//   CHECK(play("hello") == 7);                                                // in one of them
+#pragma once
+
+#include "winsvc/base/quote.hpp"
+#include "winsvc/os/native.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+#if !defined(_WIN32)
+  #include <sys/wait.h>
+#endif
+
+/// The words this process was called with.
+inline std::vector<std::string> own_words() {
+#if defined(_WIN32)
+  return winsvc::os::arguments(0, nullptr);
+#else
+  const std::string all = winsvc::os::read_file("/proc/self/cmdline").value_or("");
+  std::vector<std::string> words;
+  for (std::size_t at = 0; at < all.size(); at = all.find('\0', at) + 1) words.emplace_back(all.c_str() + at);
+  if (!words.empty()) words.erase(words.begin());
+  return words;
+#endif
+}
+
+/// A variable of a test file: where this process is to play it, it does so before main, and ends with what `act` returns.
+struct part {
+  part(const char* name, int (*act)()) {
+    const std::vector<std::string> words = own_words();
+    if (words.size() < 2 || words[0] != "--part" || words[1] != name) return;
+    const int code = act();
+    std::fflush(nullptr);
+    std::_Exit(code);
+  }
+};
+
+/// Plays a part in another process, waits for its end, and returns its exit code; on POSIX 128 and the signal for one
+/// that a signal ended.
+inline std::uint32_t play(const std::string& name, const std::vector<std::string>& more = {}) {
+  std::vector<std::string> words = {"--part", name};
+  words.insert(words.end(), more.begin(), more.end());
+  const std::string program = winsvc::os::executable_path();
+#if defined(_WIN32)
+  std::wstring line = winsvc::os::wide(winsvc::command_line(program, words));
+  STARTUPINFOW start{};
+  start.cb = sizeof start;
+  PROCESS_INFORMATION made{};
+  if (!::CreateProcessW(nullptr, line.data(), nullptr, nullptr, FALSE, 0, nullptr, nullptr, &start, &made)) return 0xBAD;
+  const winsvc::os::unique_handle process(made.hProcess), thread(made.hThread);
+  DWORD code = 0xBAD;
+  if (::WaitForSingleObject(process.get(), 60'000) == WAIT_OBJECT_0) ::GetExitCodeProcess(process.get(), &code);
+  return code;
+#else
+  std::vector<char*> pointers = {const_cast<char*>(program.c_str())};
+  for (auto& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::execv(program.c_str(), pointers.data());
+    std::_Exit(127);
+  }
+  int status = 0;
+  if (child < 0 || ::waitpid(child, &status, 0) != child) return 0xBAD;
+  return static_cast<std::uint32_t>(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+#endif
+}
