@@ -38,10 +38,6 @@ class FailedStart(wine.Case):
         self.assertEqual(service.status()["url"], f"http://127.0.0.1:{port}")
         self.assertIsNone(service.status()["failure"])
 
-    def test_an_address_of_another_machine_is_named_and_keeps_its_code(self):
-        service = self.installed("elsewhere", "--host", "192.0.2.1", "--port", "8080")
-        self.failed_start(service, 10049, "192.0.2.1:8080", "(10049)")
-
     def test_a_start_hook_that_throws_fails_the_start_with_its_text(self):
         service = self.installed("throws")
         life = self.failed_start(service, EXCEPTION, "the cupboard is bare")

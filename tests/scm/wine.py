@@ -58,18 +58,29 @@ def eventually(holds, seconds=10.0):
     return seen
 
 
-def program():
-    """The test program, built once: against the single header when that is what include/ says."""
+def kill(pid):
+    """Ends a process of ours, if it is still there."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def programs():
+    """The test program, built once, against the single header when that is what include/ says; and the control pipe's."""
     fresh = subprocess.run([kit.ROOT / "tools" / "amalgamate", "--check"], capture_output=True).returncode == 0
     ours = kit.ROOT / ("single_include" if fresh else "include")
     ninja = kit.Ninja("scm")
-    compiler = [kit.MINGW, *kit.STANDARD, "-O1", *kit.WARNINGS, f"-I{ours}", *kit.library_includes()]
-    built = ninja.compile("behaviour.o", kit.ROOT / "tests/scm/services/behaviour.cpp", compiler)
-    exe = ninja.link("behaviour.exe", [built], ([kit.MINGW], kit.WINDOWS_LIBRARIES))
+    plain = [kit.MINGW, *kit.STANDARD, "-O1", *kit.WARNINGS]
+    sources = kit.ROOT / "tests/scm/services"
+    service = [ninja.compile("behaviour.o", sources / "behaviour.cpp", [*plain, f"-I{ours}", *kit.library_includes()]),
+               ninja.compile("event_type.o", sources / "event_type.cpp", plain)]
+    pipe = ninja.compile("control_pipe.o", sources / "control_pipe.cpp", plain)
+    link = ([kit.MINGW], kit.WINDOWS_LIBRARIES)
+    built = (ninja.link("behaviour.exe", service, link),
+             ninja.link("control_pipe.exe", [pipe], ([kit.MINGW, "-municode"], kit.WINDOWS_LIBRARIES)))
     good, said = ninja.build()
     if not good:
-        raise RuntimeError("the test program does not build:\n" + said)
-    return exe
+        raise RuntimeError("the test programs do not build:\n" + said)
+    return built
 
 
 @functools.cache
@@ -89,15 +100,15 @@ def machine():
 
 class Machine:
     def __init__(self):
-        exe = program()
+        self.exe, self.pipe_exe = programs()
         shutil.rmtree(PROGRAMS, ignore_errors=True)
         PROGRAMS.mkdir(parents=True)
-        self.exe = exe
         self.trace_path = FOLDER / "trace.log"
         self.trace_path.write_bytes(b"")
         life = contextlib.ExitStack()
         atexit.register(life.close)
         self.environment = life.enter_context(kit.wine_prefix("scm"))
+        self.traced = dict(self.environment, WINEDEBUG="-all,+timestamp,+pid,+service,+eventlog")
         self.prefix = pathlib.Path(self.environment["WINEPREFIX"])
         life.callback(self.halt)
         self.boot()
@@ -111,10 +122,9 @@ class Machine:
 
     def boot(self):
         """Starts the service manager, and with it what starts automatically."""
-        traced = dict(self.environment, WINEDEBUG="-all,+timestamp,+pid,+service,+eventlog")
         with open(self.trace_path, "ab") as trace:
             for command in (["wineserver", "-p300"], ["wine", "cmd", "/c", "exit"]):
-                subprocess.run(command, env=traced, stdin=subprocess.DEVNULL, stdout=trace, stderr=trace, timeout=120, check=True)
+                subprocess.run(command, env=self.traced, stdin=subprocess.DEVNULL, stdout=trace, stderr=trace, timeout=120, check=True)
 
     def halt(self):
         for option in ("-k", "-w"):
@@ -205,6 +215,7 @@ class Service:
         self.exe.unlink(missing_ok=True)
         os.link(box.exe, self.exe)
         self.windows_path = "Z:" + str(self.exe).replace("/", "\\")
+        self.data = box.prefix / "drive_c/ProgramData" / name
         self.key = "System\\CurrentControlSet\\Services\\" + name
         self.source_key = "System\\CurrentControlSet\\Services\\EventLog\\Application\\" + name
 
@@ -228,7 +239,7 @@ class Service:
         return [pid for pid, line in processes().items() if f"\\{self.name}.exe" in line and "run-service" in line]
 
     def log(self):
-        path = self.box.prefix / "drive_c/ProgramData" / self.name / "logs" / (self.name + ".log")
+        path = self.data / "logs" / (self.name + ".log")
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
     def lives(self, since):
@@ -289,5 +300,5 @@ class Case(unittest.TestCase):
         eventually(lambda: not processes())
         left = processes()
         for pid in left:
-            os.kill(pid, signal.SIGKILL)        # or every test after this one would find it as well
+            kill(pid)                           # or every test after this one would find it as well
         self.assertEqual(left, {})

@@ -39,6 +39,10 @@ void App(winsvc::service& svc) {
     std::this_thread::sleep_for(4s);
     return "too late";
   });
+  svc.get("/longest", [] {
+    std::this_thread::sleep_for(8s);
+    return "much too late";
+  });
   svc.get("/crash", [] { __builtin_trap(); });  // no null pointer: Wine has memory at 0, for old programs
 
   svc.on_start([&svc] {
