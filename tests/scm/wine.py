@@ -243,12 +243,21 @@ class Service:
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
     def lives(self, since):
-        """What services told the service manager, process by process, in order. (Wine's own are not of this type, 0x10.)"""
-        found = {}
-        line = r"^ *([\d.]+):([0-9a-f]{4}):[0-9a-f]{4}:trace:service:SetServiceStatus \S+ 0x10" + r" (\S+)" * 6 + "$"
-        for at, pid, *numbers in re.findall(line, self.box.trace(since), re.MULTILINE):
-            found.setdefault(pid, []).append(Status(float(at), *(int(number, 16) for number in numbers)))
-        return list(found.values())
+        """What services told the service manager, process by process, in order. (Wine's own are not of this type, 0x10.)
+
+        A life begins where the handler is registered: Windows gives the number of a process that has ended to the next.
+        """
+        lives, of = [], {}
+        line = (r"^ *([\d.]+):([0-9a-f]{4}):[0-9a-f]{4}:trace:service:"
+                r"(?:(RegisterServiceCtrlHandlerExW)|SetServiceStatus \S+ 0x10" + r" (\S+)" * 6 + "$)")
+        for at, pid, registered, *numbers in re.findall(line, self.box.trace(since), re.MULTILINE):
+            if registered:
+                of[pid] = []
+            else:
+                if not of.setdefault(pid, []):
+                    lives.append(of[pid])
+                of[pid].append(Status(float(at), *(int(number, 16) for number in numbers)))
+        return lives
 
     def asked_to_start(self, since):
         """When the service manager was asked, which is before there is a process."""
