@@ -1,7 +1,6 @@
 """What goes wrong: the verb says a sentence, the service manager keeps a code, and nothing stays behind."""
 
-import os
-import signal
+import contextlib
 import socket
 import time
 
@@ -96,10 +95,50 @@ class Crash(wine.Case):
         self.trace_start = self.box.now()
         self.box.reboot()                                       # until then Wine believes that it runs
 
+    def test_a_service_that_was_killed_starts_again_and_works_as_before(self):
+        service = self.started("killed")
+        for lives in (2, 3, 4):
+            before = service.status()
+            self.kill(service)
+            self.succeeds(service.run("start"))
+            now = service.status()
+            self.assertEqual((now["state"], now["failure"]), ("running", None))
+            self.assertNotEqual((now["pid"], now["url"]), (before["pid"], before["url"]))
+            self.assertEqual(service.get().body, "hello from killed")
+            self.assertEqual(len(service.unix_pids()), 1)
+            self.assertEqual(service.log().count("listening on"), lives)            # nothing of the log is lost
+
+        self.succeeds(service.run("stop"))
+        self.assertEqual((service.status()["state"], service.status()["exit_code"]), ("stopped", 0))
+        *killed, last = service.lives(self.trace_start)
+        self.assertEqual([life[-1].state for life in killed], [wine.RUNNING] * 3)
+        self.assertEqual(last[-1][1:5], (wine.STOPPED, 0, 0, 0))
+
+    def test_a_service_that_was_killed_while_it_started_starts_again(self):
+        service = self.installed("steps")
+        self.succeeds(service.run("start", "--no-wait"))
+        self.kill(service)
+        self.succeeds(service.run("start"))
+        self.assertEqual(service.get().status, 200)
+
+    def test_a_service_that_was_killed_while_it_stopped_starts_again(self):
+        service = self.started("drains")
+        with contextlib.closing(service.connection()) as connection:
+            connection.request("GET", "/longer")
+            time.sleep(0.3)
+            self.succeeds(service.run("stop", "--no-wait"))
+            self.kill(service)
+        self.succeeds(service.run("start"))
+        self.assertEqual(service.get().status, 200)
+
+    def kill(self, service):
+        (pid,) = service.unix_pids()
+        wine.kill(pid)
+        self.assertTrue(wine.eventually(lambda: not service.unix_pids()))
+
     def test_verbs_speak_clearly_after_a_crash_and_the_next_boot_starts_the_service(self):
         service = self.started("crashed")
-        os.kill(service.unix_pids()[0], signal.SIGKILL)
-        self.assertTrue(wine.eventually(lambda: not service.unix_pids()))
+        self.kill(service)
 
         # Windows knows that it ended (1067); Wine believes in it and cannot reach it. Either way there is one sentence.
         stop = service.run("stop")
