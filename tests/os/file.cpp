@@ -179,6 +179,16 @@ TEST_CASE("folders are made with all their parents, and one that exists is succe
   CHECK(os::read_file(file) == "x");
 }
 
+TEST_CASE("a folder's files are listed in order, and its folders are not") {
+  scratch s;
+  CHECK(os::list_files(s.root())->empty());
+  for (const char* name : {"b.dmp", "a.dmp", "Z\xC3\xBCrich", "a b"}) CHECK(os::replace_file(s.file(name), "x"));
+  CHECK(os::make_folders(s.folder("", "folder")));
+  CHECK(*os::list_files(s.root()) == std::vector<std::string>{"Z\xC3\xBCrich", "a b", "a.dmp", "b.dmp"});
+  CHECK(os::list_files(os::path_join(s.root(), "none")).error() != 0);
+  CHECK_FALSE(os::list_files(os::path_join(s.root(), "a.dmp")));
+}
+
 TEST_CASE("a file where a folder should be is a failure, not a folder") {
   scratch s;
   const std::string path = s.file("taken");

@@ -36,7 +36,8 @@ TEST_CASE("an event source is added and removed, also twice") {
   CHECK(type == REG_EXPAND_SZ);
   CHECK(file == std::wstring(L"%SystemRoot%\\System32\\EventCreate.exe"));
   size = sizeof types;
-  CHECK(::RegGetValueW(HKEY_LOCAL_MACHINE, path.c_str(), L"TypesSupported", RRF_RT_REG_DWORD, nullptr, &types, &size) == 0);
+  CHECK(::RegGetValueW(HKEY_LOCAL_MACHINE, path.c_str(), L"TypesSupported", RRF_RT_REG_DWORD, nullptr, &types,
+                       &size) == 0);
   CHECK(types == 7);
 
   CHECK(scm.remove_event_source(source));
@@ -109,8 +110,8 @@ TEST_CASE("a folder is made with its security, and can be given another") {
     return *sddl;
   };
   const auto has = [](const std::string& sddl, std::string_view entry) { return sddl.find(entry) != sddl.npos; };
-  // Wine keeps what Unix permissions can say: the owner and everyone; and lets a folder inherit that is protected, which
-  // is why the one above is closed as well.
+  // Wine keeps what Unix permissions can say, the owner and everyone, and lets a folder inherit that is protected: so
+  // the one above is closed as well.
   const std::string closed = "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)", everyone = model::read_entry("WD");
   CHECK(scm.query_folder_security(folder).error() == 3);
   CHECK(scm.change_folder_security(above, closed));

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <iterator>
+
 #if defined(_WIN32)
 
 using namespace winsvc;
@@ -65,8 +67,8 @@ TEST_CASE("a time that a DWORD cannot say is the longest that it can, and none i
 TEST_CASE("privileges are a list that ends with two NULs, also when it is empty") {
   os::native_level two(model::required_privileges{{"SeChangeNotifyPrivilege", "SeBackupPrivilege"}});
   const wchar_t* list = as<SERVICE_REQUIRED_PRIVILEGES_INFOW>(two).pmszRequiredPrivileges;
-  constexpr wchar_t expected[] = L"SeChangeNotifyPrivilege\0SeBackupPrivilege\0";
-  CHECK(std::wstring(list, sizeof expected / sizeof(wchar_t)) == std::wstring(expected, sizeof expected / sizeof(wchar_t)));
+  constexpr wchar_t both[] = L"SeChangeNotifyPrivilege\0SeBackupPrivilege\0";  // and the literal's own NUL
+  CHECK(std::wstring(list, std::size(both)) == std::wstring(both, std::size(both)));
 
   os::native_level none(model::required_privileges{});
   list = as<SERVICE_REQUIRED_PRIVILEGES_INFOW>(none).pmszRequiredPrivileges;

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 #if !defined(_WIN32)
+  #include <sys/resource.h>
   #include <sys/wait.h>
 #endif
 
@@ -28,7 +29,8 @@ inline std::vector<std::string> own_words() {
 #endif
 }
 
-/// A variable of a test file: where this process is to play it, it does so before main, and ends with what `act` returns.
+/// A variable of a test file: where this process is to play it, it does so before main, and ends with what `act`
+/// returns.
 struct part {
   part(const char* name, int (*act)()) {
     const std::vector<std::string> words = own_words();
@@ -50,7 +52,8 @@ inline std::uint32_t play(const std::string& name, const std::vector<std::string
   STARTUPINFOW start{};
   start.cb = sizeof start;
   PROCESS_INFORMATION made{};
-  if (!::CreateProcessW(nullptr, line.data(), nullptr, nullptr, FALSE, 0, nullptr, nullptr, &start, &made)) return 0xBAD;
+  if (!::CreateProcessW(nullptr, line.data(), nullptr, nullptr, FALSE, 0, nullptr, nullptr, &start, &made))
+    return 0xBAD;
   const winsvc::os::unique_handle process(made.hProcess), thread(made.hThread);
   DWORD code = 0xBAD;
   if (::WaitForSingleObject(process.get(), 60'000) == WAIT_OBJECT_0) ::GetExitCodeProcess(process.get(), &code);
@@ -61,6 +64,8 @@ inline std::uint32_t play(const std::string& name, const std::vector<std::string
   pointers.push_back(nullptr);
   const pid_t child = ::fork();
   if (child == 0) {
+    const rlimit no_core{0, 0};
+    ::setrlimit(RLIMIT_CORE, &no_core);
     ::execv(program.c_str(), pointers.data());
     std::_Exit(127);
   }

@@ -208,7 +208,7 @@ TEST_CASE("a second service of a name is 1073, and of a display name 1078") {
   CHECK(again(made.name + "2", "Z\xC3\xBCrich " + std::to_string(os::process_id())) == 1078);
 }
 
-TEST_CASE("what nobody said is NULL or SERVICE_NO_CHANGE, a list is closed by two NULs, an empty password is not NULL") {
+TEST_CASE("what nobody said is NULL or SERVICE_NO_CHANGE, a list ends with two NULs, an empty password is not NULL") {
   const os::native_settings nothing({});
   CHECK(nothing.start_type() == SERVICE_NO_CHANGE);
   CHECK(nothing.binary() == nullptr);

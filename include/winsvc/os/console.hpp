@@ -24,9 +24,9 @@ void write_err(std::string_view utf8) noexcept;
 /// Is there anybody to read what we print: a console, a pipe, a file?
 [[nodiscard]] bool has_standard_output() noexcept;
 
-/// Writes `prompt` to standard error and reads a line from the terminal that is not shown while it is typed. A code when
-/// standard input is no terminal (whoever pipes a secret says so: read_input_line), or when the person gave up with
-/// Ctrl-C.
+/// Writes `prompt` to standard error and reads a line from the terminal that is not shown while it is typed. A code
+/// when standard input is no terminal (whoever pipes a secret says so: read_input_line), or when the person gave up
+/// with Ctrl-C.
 [[nodiscard]] sys_result<std::string> read_secret(std::string_view prompt);
 /// One line of standard input, UTF-8, without its line end and without the mark that PowerShell puts before the first;
 /// nothing at the end. It takes no byte beyond the line.

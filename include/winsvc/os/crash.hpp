@@ -1,17 +1,34 @@
 // What is left of a process that crashes: a minidump for a debugger, and a last word for the log.
 //
+//   crash_guard::settings s;
+//   s.folder = log_folder;
+//   s.name = "hello";
+//   s.tell = [&](const crash_report& r) { log.error(r.what); };
+//   const crash_guard guard(std::move(s));
+//
 // It catches a structured exception that nobody handles (an access violation, a stack overflow), std::terminate (an
 // exception that left a thread or a noexcept function) and abort(). The process ends with a code after that, without
-// STOPPED, which the SCM counts as a failure. On POSIX there is no dump of ours (the system's core is what there is):
-// std::terminate and the fatal signals get their last word.
+// STOPPED, which the SCM counts as a failure. What ends a process at once leaves nothing: TerminateProcess, and the
+// fail-fast by which Windows answers a damaged heap or stack cookie.
 //
-// Source: SetUnhandledExceptionFilter and MiniDumpWriteDump in the Win32 documentation.
+// On POSIX there is no dump of ours (the system's core is what there is): std::terminate and the fatal signals get
+// their last word, and what they would have done without us happens then. A stack overflow is caught there on the
+// thread that made the guard alone, because a signal's own stack belongs to one thread.
+//
+// Source: SetUnhandledExceptionFilter and MiniDumpWriteDump in the Win32 documentation; sigaltstack(2).
 #pragma once
 
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 
 namespace winsvc {
@@ -21,7 +38,7 @@ namespace os {
 /// The last word.
 struct crash_report {
   std::string what;              ///< "an access violation at 0x…", "std::terminate: no such device"
-  std::uint32_t code = 0;        ///< what the process ends with
+  std::uint32_t code = 0;        ///< what the process ends with: the exception's, 1064; on POSIX 128 + the signal
   std::string dump;              ///< the minidump's path; empty: none was written
   std::uint32_t dump_fault = 0;  ///< and why not; 0: none was wanted
 };
@@ -32,10 +49,11 @@ class crash_guard {
   struct settings {
     std::string folder;  ///< of the dumps; empty: none
     std::string name;    ///< they are called `<name>-20260131-080509-1234.dmp`, in UTC and with the process's id
-    int kept = 3;        ///< older ones of that name are deleted
-    /// On the crashing thread (after a stack overflow: on one of ours), once. The process ends when it returns, or 5 s
-    /// later.
+    int kept = 3;        ///< with the new one; older ones of that name are deleted
+    /// Once, on a thread of the guard's own: the crashing one may have no stack left, or be in the middle of what it
+    /// would need, the log for one. The process ends when it returns, or after `patience`.
     std::function<void(const crash_report&)> tell;
+    std::chrono::milliseconds patience{5'000};
   };
   explicit crash_guard(settings s);
   ~crash_guard();
@@ -46,6 +64,50 @@ class crash_guard {
   struct state;
   state* state_;
 };
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// What the exception says that is being handled or about to end the process; empty when there is none.
+[[nodiscard]] inline std::string current_exception_words() {
+  const std::exception_ptr current = std::current_exception();
+  if (!current) return {};
+  try {
+    std::rethrow_exception(current);
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "an exception that is no std::exception";
+  }
+}
+[[nodiscard]] inline std::string terminate_words() {
+  const std::string words = current_exception_words();
+  return words.empty() ? "std::terminate" : "std::terminate: " + words;
+}
+
+/// Is it a dump of this name, and not of one that begins with it?
+[[nodiscard]] inline bool is_dump_of(std::string_view name, std::string_view file) {
+  if (!text::starts_with(file, name)) return false;
+  file.remove_prefix(name.size());
+  constexpr std::string_view shape = "-########-######-", ending = ".dmp";
+  if (file.size() <= shape.size() + ending.size() || file.substr(file.size() - ending.size()) != ending) return false;
+  file.remove_suffix(ending.size());
+  for (std::size_t i = 0; i < file.size(); ++i) {
+    const bool digit = i >= shape.size() || shape[i] == '#';
+    if (digit ? !text::is_digit(file[i]) : file[i] != shape[i]) return false;
+  }
+  return true;
+}
+/// Which of a folder's files (in order) are dumps of this name beyond the newest `kept`.
+[[nodiscard]] inline std::vector<std::string> dumps_too_many(const std::vector<std::string>& files,
+                                                             std::string_view name, int kept) {
+  std::vector<std::string> dumps;
+  for (const auto& file : files) {
+    if (is_dump_of(name, file)) dumps.push_back(file);
+  }
+  const auto stay = static_cast<std::size_t>((std::max)(kept, 1));  // the one that was just written, at least
+  dumps.resize(dumps.size() - (std::min)(dumps.size(), stay));
+  return dumps;
+}
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI

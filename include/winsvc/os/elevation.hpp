@@ -32,19 +32,20 @@ namespace os {
 [[nodiscard]] sys_result<std::uint32_t> run_elevated(std::vector<std::string> words, const std::string& input,
                                                      const std::function<void(std::string_view)>& on_output);
 
+inline constexpr std::size_t elevated_input_limit = 65'536;  ///< longer input is refused with 87
+
 /// The option that `run_elevated` puts behind the words: `--elevated PIPE`.
 inline constexpr std::string_view elevated_option = "--elevated";
 
-/// In the child, before anything is printed: from here on, what write_out and write_err of os/console.hpp are given goes
-/// to the parent (the C and C++ streams keep the handles that they began with). Returns the parent's input; 123 for what
-/// is not the name of such a pipe.
-inline constexpr std::size_t elevated_input_limit = 65'536;  ///< longer input is refused with 87
+/// In the child, before anything is printed: from here on, what write_out and write_err of os/console.hpp are given
+/// goes to the parent (the C and C++ streams keep the handles that they began with). Returns the parent's input; 123
+/// for what is not the name of such a pipe.
 [[nodiscard]] sys_result<std::string> join_parent(const std::string& pipe);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/// How many bytes at the beginning are whole characters, where a pipe may have cut the last one. What is no UTF-8 counts
-/// as whole: nothing will mend it.
+/// How many bytes at the beginning are whole characters, where a pipe may have cut the last one. What is no UTF-8
+/// counts as whole: nothing will mend it.
 [[nodiscard]] inline std::size_t whole_characters(std::string_view s) noexcept {
   for (std::size_t back = 1; back <= 3 && back <= s.size(); ++back) {
     const auto byte = static_cast<unsigned char>(s[s.size() - back]);

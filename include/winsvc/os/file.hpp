@@ -1,5 +1,5 @@
-// The few things done with files: append, read whole, replace whole, rename, make folders. Paths are UTF-8; nothing is
-// inherited by child processes.
+// The few things done with files: append, read whole, replace whole, rename, list, make folders. Paths are UTF-8;
+// nothing is inherited by child processes.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/service_manager.hpp"
@@ -60,6 +61,8 @@ bool rename_file(const std::string& from, const std::string& to) noexcept;
 bool remove_file(const std::string& path) noexcept;
 /// With all parents. Existing: success.
 sys_result<void> make_folders(const std::string& path);
+/// The names of the files in a folder, in the order of their bytes; not of the folders in it.
+[[nodiscard]] sys_result<std::vector<std::string>> list_files(const std::string& folder);
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI

@@ -13,6 +13,7 @@
   #include <netinet/in.h>
   #include <netinet/tcp.h>
   #include <poll.h>
+  #include <pthread.h>
   #include <sys/socket.h>
   #include <sys/stat.h>
   #include <sys/types.h>

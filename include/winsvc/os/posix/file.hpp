@@ -1,11 +1,15 @@
 // os/file.hpp on POSIX.
 #pragma once
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/file.hpp"
@@ -91,6 +95,22 @@ inline sys_result<void> make_folders(const std::string& path) {
   }
   if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) return errno_failure();
   return {};
+}
+
+inline sys_result<std::vector<std::string>> list_files(const std::string& folder) {
+  DIR* const open = ::opendir(folder.c_str());
+  if (!open) return errno_failure();
+  std::vector<std::string> names;
+  for (errno = 0; const dirent* one = ::readdir(open);) {
+    struct stat info = {};
+    if (::fstatat(::dirfd(open), one->d_name, &info, 0) == 0 && S_ISREG(info.st_mode)) names.emplace_back(one->d_name);
+    errno = 0;
+  }
+  const int code = errno;
+  ::closedir(open);
+  if (code != 0) return sys_failure(static_cast<std::uint32_t>(code));
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 }  // namespace os

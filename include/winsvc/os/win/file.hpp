@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/file.hpp"
@@ -105,6 +106,21 @@ inline sys_result<void> make_folders(const std::string& path) {
     return sys_failure(::GetLastError());
   }
   return {};
+}
+
+inline sys_result<std::vector<std::string>> list_files(const std::string& folder) {
+  WIN32_FIND_DATAW found{};
+  const HANDLE search = ::FindFirstFileW(wide_path(path_join(folder, "*")).c_str(), &found);
+  if (search == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
+  std::vector<std::string> names;
+  do {
+    if ((found.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0) names.push_back(narrow(found.cFileName));
+  } while (::FindNextFileW(search, &found));
+  const DWORD code = ::GetLastError();
+  ::FindClose(search);
+  if (code != ERROR_NO_MORE_FILES) return sys_failure(code);
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 }  // namespace os
