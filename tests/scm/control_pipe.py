@@ -9,7 +9,8 @@
       self.assertEqual(scm.end(), 0)                  # the process' exit code
 
 The program services/control_pipe.cpp does it; its prose says what is real about it. Whatever happens, the process ends
-with the block, and if it had not ended before, the machine is booted. What the service reports is in the machine's trace as ever: `service.lives(since)`.
+with the block; if it had not ended before, the machine is booted anew, because services.exe believes in it. What the
+service reports is in the machine's trace as ever: `service.lives(since)`.
 """
 
 import http.client

@@ -6,13 +6,16 @@ of ours (control_pipe.py). So the order of statuses is in the trace, and `status
 
 import concurrent.futures
 import contextlib
+import itertools
 import time
 
 import control_pipe
 import wine
 from control_pipe import INTERROGATE, NETBINDADD, SHUTDOWN, STOP
 
-CALL_NOT_IMPLEMENTED = 120
+CALL_NOT_IMPLEMENTED, IO_PENDING, EXCEPTION = 120, 997, 1064
+
+ALL_ACCEPTED = 0x1 | 0x2 | 0x4 | 0x8 | 0x40 | 0x80 | 0x200     # stop, pause, shutdown, paramchange, power, session, time
 
 
 class Played(wine.Case):
@@ -62,7 +65,7 @@ class Answers(Played):
         self.assert_stopped_well(service, manager)
 
     def test_what_is_unknown_or_not_hooked_is_120_and_does_no_harm(self):
-        service, manager = self.played("unhooked")
+        service, manager = self.played("deaf")
         accepted = self.the_life(service)[-1]
         for number in (control_pipe.PAUSE, control_pipe.CONTINUE, control_pipe.PARAMCHANGE, NETBINDADD, 9, 10,
                        control_pipe.DEVICEEVENT, control_pipe.TIMECHANGE, 17, 0x60, 127, 128, 200, 255, 256, 0xFFFFFFFF):
@@ -70,8 +73,118 @@ class Answers(Played):
         for event in (control_pipe.session_change(control_pipe.LOGON, 1), (control_pipe.POWEREVENT, control_pipe.SUSPEND)):
             self.assertEqual(manager.control(*event), CALL_NOT_IMPLEMENTED, event)
         self.assertEqual(self.the_life(service)[-1], accepted)
-        self.assertEqual(wine.get(self.connection(manager)).body, "hello from unhooked")
+        self.assertEqual(wine.get(self.connection(manager)).body, "hello from deaf")
         self.assertEqual(manager.control(STOP), 0)
+        self.assert_stopped_well(service, manager)
+
+
+class Hooked(Played):
+    """Controls that are accepted because there is a hook."""
+
+    def hooked(self, name):
+        service, manager = self.played(name)
+        self.assertEqual(self.the_life(service)[-1].accepted, ALL_ACCEPTED)
+        return service, manager
+
+    def logged(self, service, words):
+        self.assertTrue(wine.eventually(lambda: words in service.log()), service.log())
+
+    def test_pause_and_continue_are_pending_until_the_hooks_have_run(self):
+        service, manager = self.hooked("hooked")
+        connection = self.connection(manager)
+        self.assertEqual(manager.control(control_pipe.PAUSE), 0)
+        self.assertTrue(wine.eventually(lambda: service.status()["state"] == "paused"))
+        answer = wine.get(connection)
+        self.assertEqual((answer.status, answer.headers["Retry-After"]), (503, "10"))
+        self.assertEqual(manager.control(control_pipe.PAUSE), 0)                    # done already
+        self.assertEqual(manager.control(INTERROGATE), 0)
+
+        self.assertEqual(manager.control(control_pipe.CONTINUE), 0)
+        self.assertTrue(wine.eventually(lambda: service.status()["state"] == "running"))
+        self.assertEqual(wine.get(connection).status, 200)
+        self.assertEqual(manager.control(STOP), 0)
+        self.assert_stopped_well(service, manager)
+
+        life = self.the_life(service)
+        self.assertEqual([state for state, _ in itertools.groupby(status.state for status in life)],
+                         [wine.START_PENDING, wine.RUNNING, wine.PAUSE_PENDING, wine.PAUSED, wine.CONTINUE_PENDING,
+                          wine.RUNNING, wine.STOP_PENDING, wine.STOPPED])
+        for status in life:
+            settled = status.state in (wine.RUNNING, wine.PAUSED)
+            self.assertEqual(status.accepted, ALL_ACCEPTED if settled else 0, status)
+
+    def test_a_pause_hook_that_throws_leaves_it_running(self):
+        service, manager = self.hooked("hooked unwilling")
+        self.assertEqual(manager.control(control_pipe.PAUSE), 0)
+        self.logged(service, "not now")
+        self.assertTrue(wine.eventually(lambda: service.status()["state"] == "running"))
+        self.assertEqual(wine.get(self.connection(manager)).status, 200)
+        self.assertEqual(manager.control(STOP), 0)
+        self.assert_stopped_well(service, manager)
+
+    def test_a_paused_service_can_be_shut_down(self):
+        service, manager = self.hooked("hooked")
+        self.assertEqual(manager.control(control_pipe.PAUSE), 0)
+        self.assertTrue(wine.eventually(lambda: service.status()["state"] == "paused"))
+        self.assertEqual(manager.control(SHUTDOWN), 0)
+        self.assert_stopped_well(service, manager)
+
+    def test_reload_and_time_change_run_their_hooks(self):
+        service, manager = self.hooked("hooked")
+        self.assertEqual(manager.control(control_pipe.PARAMCHANGE), 0)
+        self.logged(service, "reload hook")
+        self.assertEqual(manager.control(control_pipe.TIMECHANGE), 0)
+        self.logged(service, "time hook")
+        self.assertEqual(manager.control(STOP), 0)
+        self.assert_stopped_well(service, manager)
+
+    def test_session_changes_arrive_with_what_and_where(self):
+        service, manager = self.hooked("hooked")
+        for what, word in ((control_pipe.LOGON, "logon"), (control_pipe.LOCK, "lock"), (control_pipe.UNLOCK, "unlock"),
+                           (control_pipe.LOGOFF, "logoff")):
+            self.assertEqual(manager.control(*control_pipe.session_change(what, session=7)), 0)
+            self.logged(service, f"session hook: {word} in 7")
+        self.assertEqual(manager.control(STOP), 0)
+        self.assert_stopped_well(service, manager)
+
+    def test_power_events_arrive_and_settings_with_their_bytes(self):
+        service, manager = self.hooked("hooked")
+        for what, word in ((control_pipe.SUSPEND, "suspend"), (control_pipe.RESUME, "resume")):
+            self.assertEqual(manager.control(control_pipe.POWEREVENT, what), 0)
+            self.logged(service, f"power hook: {word} ")
+        display = "02731015-4510-4526-99e6-e5a17ebd1aea"
+        self.assertEqual(manager.control(*control_pipe.power_setting(display, b"\x01\x00\xff\x2a")), 0)
+        self.logged(service, f"power hook: setting changed {{{display}}} 0100ff2a")
+        self.assertEqual(manager.control(STOP), 0)
+        self.assert_stopped_well(service, manager)
+
+    def test_a_control_of_its_own_gives_its_hooks_result(self):
+        service, manager = self.hooked("hooked")
+        self.assertEqual(manager.control(200), 0)
+        self.logged(service, "control hook")
+        self.assertEqual(manager.control(201), 1201)
+        self.assertEqual(manager.control(203), EXCEPTION)
+        self.logged(service, "the spoon is bent")
+        self.assertEqual(manager.control(204), CALL_NOT_IMPLEMENTED)
+        began = time.monotonic()
+        self.assertEqual(manager.control(202), IO_PENDING)                          # takes 1.5 s
+        self.assertLess(time.monotonic() - began, 1.0 * wine.load())
+        self.logged(service, "slow control hook")
+        self.assertEqual(manager.control(STOP), 0)
+        self.assert_stopped_well(service, manager)
+
+
+class Preshutdown(Played):
+    def test_preshutdown_is_accepted_in_the_place_of_shutdown_and_drains(self):
+        service, manager = self.played("preshutdown")
+        self.assertEqual(self.the_life(service)[-1].accepted, wine.ACCEPT_STOP | wine.ACCEPT_PRESHUTDOWN)
+        with concurrent.futures.ThreadPoolExecutor() as aside:
+            answered = aside.submit(wine.get, self.connection(manager), "/longest") # 8 s: more than SHUTDOWN would leave
+            time.sleep(0.5)
+            self.assertEqual(manager.control(control_pipe.PRESHUTDOWN), 0)
+            self.assertEqual(manager.control(SHUTDOWN), 0)                          # which Windows would not send
+            answer = answered.result()
+        self.assertEqual((answer.status, answer.body), (200, "much too late"))
         self.assert_stopped_well(service, manager)
 
 

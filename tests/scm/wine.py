@@ -37,8 +37,8 @@ FOLDER = kit.BUILD / "test" / "scm"
 PROGRAMS = FOLDER / "run"                               # every copy of the program, and nothing else, runs from here
 CRASH = re.compile(r"wine: unhandled |terminate called|assertion fail", re.IGNORECASE)
 
-STOPPED, START_PENDING, STOP_PENDING, RUNNING = 1, 2, 3, 4
-ACCEPT_STOP, ACCEPT_SHUTDOWN = 1, 4
+STOPPED, START_PENDING, STOP_PENDING, RUNNING, CONTINUE_PENDING, PAUSE_PENDING, PAUSED = range(1, 8)
+ACCEPT_STOP, ACCEPT_SHUTDOWN, ACCEPT_PRESHUTDOWN = 0x1, 0x4, 0x100
 
 Answer = collections.namedtuple("Answer", "code out err took")      # of a command
 Response = collections.namedtuple("Response", "status headers body")

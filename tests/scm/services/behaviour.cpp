@@ -3,6 +3,7 @@
 #include <winsvc.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
@@ -23,6 +24,41 @@ std::filesystem::path executable() {
 const std::string stem = executable().stem().u8string();
 
 bool is(const char* word) { return stem.find(word) != std::string::npos; }
+
+std::string hexadecimal(const std::string& bytes) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += {digits[byte / 16], digits[byte % 16]};
+  }
+  return out;
+}
+
+/// Everything that can be hooked says so in the log.
+void hook_all_controls(winsvc::service& svc) {
+  svc.on_pause([&svc] {
+    svc.log().info("pause hook");
+    if (is("unwilling")) throw std::runtime_error("not now");
+  });
+  svc.on_continue([&svc] { svc.log().info("continue hook"); });
+  svc.on_reload([&svc] { svc.log().info("reload hook"); });
+  svc.on_time_change([&svc] { svc.log().info("time hook"); });
+  svc.on_session_change([&svc](const winsvc::session_change& change) {
+    svc.log().info("session hook: " + std::string(winsvc::name(change.what)) + " in " + std::to_string(change.session));
+  });
+  svc.on_power([&svc](const winsvc::power_event& power) {
+    svc.log().info("power hook: " + std::string(winsvc::name(power.what)) + ' ' + power.setting + ' ' +
+                   hexadecimal(power.data));
+  });
+  svc.on_control(200, [&svc] { svc.log().info("control hook"); });
+  svc.on_control(201, [](std::uint32_t code) { return code + 1000; });
+  svc.on_control(202, [&svc] {
+    std::this_thread::sleep_for(1500ms);
+    svc.log().info("slow control hook");
+  });
+  svc.on_control(203, [] { throw std::runtime_error("the spoon is bent"); });
+}
 
 }  // namespace
 
@@ -69,6 +105,8 @@ void App(winsvc::service& svc) {
       if (!stop.wait_for(200ms)) throw std::runtime_error("the soup is cold");
     });
   }
+  if (is("hooked")) hook_all_controls(svc);
+  if (is("preshutdown")) svc.preshutdown(30s);
   if (is("stuck")) svc.stop_limit(500ms);
 }
 WINSVC_MAIN(App)

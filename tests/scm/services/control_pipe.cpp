@@ -1,5 +1,5 @@
-// Plays the service manager to one installed service, so that a test can send what Wine's own never sends, and read what
-// the service's handler returned, which Wine's own tells nobody:
+// Plays the service manager to one installed service, so that a test can send what Wine's own never sends, and read
+// what the service's handler returned, which Wine's own tells nobody:
 //
 //   control_pipe.exe NAME LIMIT        LIMIT: after so many seconds everything is ended, come what may
 //
@@ -14,7 +14,7 @@
 // or `broken CODE` when the service is not there to hear or answer, CODE being Windows' reason.
 //
 // The statuses of the service go to the real services.exe, which believes them: `status` shows the state, though with
-// pid 0, and the machine's trace has them. But it has no process to control: the verb `stop` fails (see test_controls.py).
+// pid 0, and the machine's trace has them. But it has no process to control: the verb `stop` fails with 1061.
 //
 // Wine has no place for an event type (SESSIONCHANGE's "logon", POWEREVENT's "suspend") in what it writes to the pipe:
 // the handler gets 0. The test program takes it from the first four bytes of the data instead (event_type.cpp), and
