@@ -132,3 +132,5 @@ TEST_CASE("the system's words are one line without a dot at its end") {
     CHECK(words.back() != ' ');
   }
 }
+
+TEST_CASE("nobody debugs the tests") { CHECK(!winsvc::os::debugger_attached()); }

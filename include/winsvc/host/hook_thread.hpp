@@ -21,6 +21,7 @@
 #include <utility>
 
 #include "winsvc/config/abi.hpp"
+#include "winsvc/os/native.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -44,7 +45,8 @@ class hook_thread {
   hook_thread& operator=(const hook_thread&) = delete;
 
   /// Runs `body` on the thread and waits: until it ends, or has made no progress for `allowance`. After `silent` nothing
-  /// more can be run, and what the body uses must stay until the process ends.
+  /// more can be run, and what the body uses must stay until the process ends. Under a debugger nothing is silent:
+  /// somebody may be at a breakpoint.
   ending run(std::function<void()> body, milliseconds allowance);
   /// From any thread: the hook that runs now is alive; its time begins anew.
   void progress() noexcept;
@@ -110,6 +112,10 @@ inline ending hook_thread::run(std::function<void()> body, milliseconds allowanc
     const auto until = desk_->until;  // progress and hurry move it
     if (desk_->changed.wait_until(lock, until) == std::cv_status::timeout && desk_->running &&
         std::chrono::steady_clock::now() >= desk_->until) {
+      if (os::debugger_attached()) {
+        desk_->patience(desk_->allowance);
+        continue;
+      }
       thread_.detach();  // it may come back or not; nobody waits for it any more
       return {ending::silent, {}};
     }

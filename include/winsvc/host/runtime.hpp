@@ -48,7 +48,6 @@ struct run_settings {
   /// How long an address that this machine has not got is waited for: at boot it may be on its way (10049).
   std::chrono::milliseconds address_patience{0};
   std::chrono::milliseconds address_pause{500};  ///< between two attempts
-  bool patient_with_hooks = false;               ///< a person may be at a breakpoint: hooks have no limit
 };
 
 /// How a run ended.

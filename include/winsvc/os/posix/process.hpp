@@ -42,6 +42,19 @@ inline std::vector<std::string> arguments(int argc, char** argv) {
 
 inline std::uint32_t process_id() noexcept { return static_cast<std::uint32_t>(::getpid()); }
 
+inline bool debugger_attached() noexcept {
+  const int file = ::open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  char text[4096];
+  const auto count = ::read(file, text, sizeof text);
+  ::close(file);
+  if (count <= 0) return false;
+  const std::string_view status(text, static_cast<std::size_t>(count));
+  constexpr std::string_view field = "TracerPid:\t";
+  const auto at = status.find(field);
+  return at != status.npos && status.substr(at + field.size(), 1) != "0";
+}
+
 inline bool change_directory(const std::string& folder) noexcept { return ::chdir(folder.c_str()) == 0; }
 
 inline sys_result<std::string> data_folder(const std::string& service_name) {

@@ -39,6 +39,8 @@ inline std::vector<std::string> arguments(int, char**) {
 
 inline std::uint32_t process_id() noexcept { return ::GetCurrentProcessId(); }
 
+inline bool debugger_attached() noexcept { return ::IsDebuggerPresent() != 0; }
+
 inline bool change_directory(const std::string& folder) noexcept {
   return ::SetCurrentDirectoryW(wide(folder).c_str()) != 0;
 }
