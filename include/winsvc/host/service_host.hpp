@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +38,7 @@ struct service_surroundings {
   std::function<void(const std::string& source, model::event_level, std::uint32_t id, std::string_view)> report_event =
       os::report_event;
   std::function<void(const os::endpoint&)> listening = {};  ///< where, before RUNNING
+  bool guards_crashes = true;                               ///< not in a test's process, which is not ours
   std::function<void(int code)> end_process = [](int code) { std::_Exit(code); };
 };
 
@@ -65,6 +67,7 @@ class service_host {
   void service_main(const std::vector<std::string>& arguments);
   run_result serve(const std::vector<std::string>& arguments);
   void open_log(logger& log);
+  void crashed(logger& log, const os::crash_report& what);
   void leave_state(const std::string& url, const std::string& failure);
   std::uint32_t control(const model::control_event& what);
   void event(model::event what, std::string_view text) {
@@ -76,6 +79,7 @@ class service_host {
   service_surroundings around_;
   std::string name_;
   std::string state_file_;  // empty: nowhere to leave a state
+  std::string log_folder_;  // empty: nowhere to leave a dump
   reporter report_{[this](const model::service_status& s) { static_cast<void>(around_.dispatcher.set_status(s)); }};
   std::mutex mutex_;
   std::condition_variable left_control_;
@@ -154,6 +158,7 @@ inline void service_host::open_log(logger& log) {
   if (const auto folder = around_.data_folder(name_)) {
     const std::string logs = os::path_join(*folder, "logs");
     if (const auto made = os::make_folders(logs); !made) fault = made.error();
+    else log_folder_ = logs;
     state_file_ = os::path_join(*folder, "state.json");
     auto file = std::make_shared<file_log>(os::path_join(logs, model::folder_name(name_)));
     if (!file->is_open()) fault = file->fault();
@@ -165,6 +170,18 @@ inline void service_host::open_log(logger& log) {
   event(model::event::degraded, "the log file cannot be written: " + os::system_words(fault));
 }
 
+/// The last word of a process that crashes, on a thread that may hold anything: each line of it goes as far as it can.
+inline void service_host::crashed(logger& log, const os::crash_report& what) {
+  const std::string dump = !what.dump.empty()      ? "; the dump is " + what.dump
+                           : what.dump_fault != 0 ? "; no dump: " + os::system_words(what.dump_fault)
+                                                  : std::string();
+  const std::string sentence = "crashed: " + what.what + dump;
+  event(model::event::crashed, name_ + ' ' + sentence);
+  leave_state({}, sentence);
+  log.error(sentence);
+  log.flush();
+}
+
 inline run_result service_host::serve(const std::vector<std::string>& arguments) {
   os::change_directory(os::folder_of(os::executable_path()));  // it is System32 until now
 
@@ -172,6 +189,12 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   plan->spec.name = name_;
   plan->instance = launch_.instance;
   open_log(plan->log);  // before App, so that what App says or throws is kept
+  std::optional<os::crash_guard> guard;
+  if (around_.guards_crashes) {
+    guard.emplace(os::crash_guard::settings{
+        log_folder_, model::folder_name(name_), 3,
+        [this, &log = plan->log](const os::crash_report& what) { crashed(log, what); }});
+  }
   leave_state({}, {});  // what an earlier run left is no news of this one
 
   std::shared_ptr<void> app;

@@ -248,6 +248,7 @@ class simulated_scm {
       const std::lock_guard lock(mutex_);
       address_ = where;
     };
+    around.guards_crashes = false;
     around.end_process = [this](int) {
       const std::lock_guard lock(mutex_);
       own_verdicts_.push_back("a hook, handler or worker did not return, and the process would be ended over it");
