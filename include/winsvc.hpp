@@ -44,6 +44,7 @@
 #include "winsvc/model/spec.hpp"        // what is installed
 #include "winsvc/model/verbs.hpp"       // the command line as tables
 #include "winsvc/model/command.hpp"     // from argv to what is asked
+#include "winsvc/model/installation.hpp"  // what is installed, and what is wanted
 #include "winsvc/model/state_file.hpp"  // what the service leaves for status
 #include "winsvc/route/method.hpp"      // request methods
 #include "winsvc/route/path.hpp"        // request paths, cut and decoded
@@ -85,7 +86,14 @@
 #include "winsvc/host/service_host.hpp"  // under the SCM
 #include "winsvc/host/wait.hpp"          // until it is where it was sent
 #include "winsvc/host/status.hpp"        // what status shows
-#include "winsvc/host/manage.hpp"        // install … status
+#include "winsvc/host/desk.hpp"          // where the verbs work
+#include "winsvc/host/manage.hpp"        // start, stop, status
+#include "winsvc/host/send.hpp"          // pause … control
+#include "winsvc/host/folders.hpp"       // rights to folders
+#include "winsvc/host/survey.hpp"        // what is installed
+#include "winsvc/host/install.hpp"       // install, update
+#include "winsvc/host/remove.hpp"        // and back
+#include "winsvc/host/managing.hpp"      // all of these, elevated where need be
 #include "winsvc/host/run.hpp"           // from main to a verb
 
 // F6, the macro.

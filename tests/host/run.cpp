@@ -12,6 +12,9 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -153,14 +156,260 @@ TEST_CASE("a mistake in the app is shown for every verb, and so is what the app 
 }
 
 TEST_CASE("the verbs of the SCM say where there is none what there is instead") {
-  for (const char* verb : {"install", "remove", "start", "stop", "restart", "status"}) {
-    CAPTURE(verb);
-    const auto o = run(app, {verb});
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"install"}, {"update"}, {"remove"}, {"start"}, {"stop"}, {"restart"},
+                                             {"pause"}, {"continue"}, {"reload"}, {"control", "200"}, {"status"}}) {
+    CAPTURE(words[0]);
+    const auto o = run(app, words);
     CHECK(o.code == 50);
     CHECK(o.out.empty());
     CHECK(has(o.err, "'hello': services are a thing of Windows (50); 'debug' serves in the terminal on every system"));
   }
   CHECK(has(run(app, {"run-service"}).err, "was not started by the service control manager"));
+}
+
+namespace {
+
+/// A machine of one's own: its services, what is printed, and what an elevated process would be told.
+struct machine {
+  std::shared_ptr<winsvc::testing::service_database> scm = std::make_shared<winsvc::testing::service_database>();
+  winsvc::testing::manual_clock time;
+  std::string out, err;
+  std::vector<std::string> elevated_with;  // the words
+  std::string given;                       // and the input
+  int elevations = 0, prompts = 0;
+  winsvc::os::sys_result<std::uint32_t> elevation = std::uint32_t{0};
+  std::optional<std::string> typed, piped;
+  std::string from_parent;
+
+  machine() { scm->folders["C:\\apps"] = "D:AI(A;OICIID;FA;;;BA)"; }
+
+  int run(const std::vector<std::string>& words) {
+    out.clear();
+    err.clear();
+    winsvc::host::program_surroundings around;
+    around.scm = scm;
+    around.executable = "C:\\apps\\hello.exe";
+    around.out = [this](std::string_view text) { out += text; };
+    around.err = [this](std::string_view text) { err += text; };
+    around.data_folder = [](const std::string& name) -> winsvc::os::sys_result<std::string> {
+      return "C:\\ProgramData\\" + name;
+    };
+    around.read_secret = [this](std::string_view prompt) -> winsvc::os::sys_result<std::string> {
+      ++prompts;
+      err += prompt;
+      if (!typed) return winsvc::os::sys_failure(1223);
+      return *typed;
+    };
+    around.read_input_line = [this] { return piped; };
+    around.run_elevated = [this](std::vector<std::string> w, const std::string& input,
+                                 const std::function<void(std::string_view)>& on_output) {
+      ++elevations;
+      elevated_with = std::move(w);
+      given = input;
+      on_output("said by the child\n");
+      return elevation;
+    };
+    around.join_parent = [this](const std::string& pipe) -> winsvc::os::sys_result<std::string> {
+      if (pipe != "pipe") return winsvc::os::sys_failure(123);
+      return from_parent;
+    };
+    return winsvc::host::run(winsvc::host::app_of_callable(app), words, around);
+  }
+};
+
+const std::vector<std::string> as_anna{"install", "--username", "CORP\\anna"};
+std::vector<std::string> with(std::vector<std::string> words, std::vector<std::string> more) {
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+}  // namespace
+
+TEST_CASE("the verbs manage the service that App names, and exit with 0 or the system's code") {
+  machine m;
+  m.scm->after_start = {winsvc::testing::service_database::at(winsvc::model::state::running)};
+  m.scm->after_stop = {winsvc::testing::service_database::at(winsvc::model::state::stopped)};
+
+  CHECK(m.run({"status"}) == 4);
+  CHECK(m.run({"update"}) == winsvc::os::exit_code(1060));
+  CHECK(m.err == "hello: update 'hello': it is not installed (1060); install it first\n");
+  CHECK(m.run({"install", "--start"}) == 0);
+  CHECK(m.out == "installed 'hello' (auto): \"C:\\apps\\hello.exe\" run-service\nstarted 'hello'\n");
+  CHECK(m.run({"status"}) == 0);
+  CHECK(m.run({"control", "200"}) == 0);
+  CHECK(m.run({"reload"}) == 0);
+  CHECK(m.run({"stop"}) == 0);
+  CHECK(m.run({"status"}) == 3);
+  CHECK(m.run({"remove"}) == 0);
+  CHECK(m.run({"status"}) == 4);
+  CHECK(m.scm->services.empty());
+  CHECK(m.elevations == 0);
+}
+
+TEST_CASE("the preshutdown time-out is the app's, or its stop limit and 5 s") {
+  machine m;
+  CHECK(m.run({"install"}) == 0);
+  CHECK(winsvc::model::text_of(m.scm->services.at("hello").levels.at(7)) == "25s");
+}
+
+TEST_CASE("an instance is another service, with a name and a data folder of its own, for every verb") {
+  machine m;
+  m.scm->after_start = {winsvc::testing::service_database::at(winsvc::model::state::running)};
+
+  CHECK(m.run({"install", "--instance", "blue", "--port", "5002"}) == 0);
+  CHECK(m.run({"start", "--instance", "blue"}) == 0);
+  CHECK(m.run({"status", "--instance", "blue"}) == 0);
+  CHECK(m.run({"status"}) == 4);
+
+  const auto& e = m.scm->services.at("hello$blue");
+  CHECK(e.config.display_name == "Hello service (blue)");
+  CHECK(e.config.binary == "\"C:\\apps\\hello.exe\" run-service --instance blue --port 5002");
+  CHECK(m.scm->folders.count("C:\\ProgramData\\hello$blue") == 1);
+  CHECK(m.run({"remove", "--instance", "green"}) == 0);
+  CHECK(m.out == "'hello$green' is not installed\n");
+  CHECK(m.run({"start", "--instance", "a/b"}) == 2);
+}
+
+TEST_CASE("App knows which instance it describes") {
+  std::string seen = "none";
+  auto tells = [&seen](service& svc) { seen = svc.instance(); };
+  CHECK(run(tells, {"status", "--instance", "blue"}).code == 50);
+  CHECK(seen == "blue");
+  run(tells, {"status"});
+  CHECK(seen.empty());
+}
+
+TEST_CASE("where Windows says no, the same is done elevated: output and exit code are the child's") {
+  machine m;
+  m.scm->refuse["open_manager"] = 5;
+  m.elevation = std::uint32_t{77};
+
+  CHECK(m.run({"install", "--port", "80", "--start"}) == 77);
+
+  CHECK(m.elevations == 1);
+  CHECK(m.elevated_with == std::vector<std::string>{"install", "--port", "80", "--start"});
+  CHECK(m.given.empty());
+  CHECK(m.out == "said by the child\n");
+  CHECK(m.err.empty());
+}
+
+TEST_CASE("every verb that manages is done elevated once, and neither a plan nor a status ever is") {
+  machine m;
+  m.scm->refuse["open_manager"] = 5;
+  for (const auto& words :
+       std::vector<std::vector<std::string>>{{"install"}, {"update"}, {"remove"}, {"start"}, {"stop"}, {"restart"},
+                                             {"pause"}, {"continue"}, {"reload"}, {"control", "200"}}) {
+    CAPTURE(words[0]);
+    m.elevations = 0;
+    CHECK(m.run(words) == 0);
+    CHECK(m.elevations == 1);
+    CHECK(m.run(with(words, {"--no-elevate"})) == 5);
+    CHECK(has(m.err, "access denied (5); run from an elevated prompt\n"));
+    CHECK(m.run(with(words, {"--elevated", "pipe"})) == 5);  // it is elevated, and Windows says no all the same
+    CHECK(m.elevations == 1);
+  }
+  CHECK(m.run({"install", "--plan"}) == 5);
+  CHECK(m.run({"status"}) == 5);
+  CHECK(m.elevations == 1);
+}
+
+TEST_CASE("start arguments reach the elevated process") {
+  machine m;
+  m.scm->refuse["open_service"] = 5;
+  CHECK(m.run({"start", "--", "--fast", "a b"}) == 0);
+  CHECK(m.elevated_with == std::vector<std::string>{"start", "--argument=--fast", "--argument=a b"});
+  m.scm->refuse.clear();
+  m.scm->add("hello", "\"C:\\apps\\hello.exe\" run-service");
+  m.scm->after_start = {winsvc::testing::service_database::at(winsvc::model::state::running)};
+  m.scm->calls.clear();
+  CHECK(m.run(with(m.elevated_with, {"--elevated", "pipe"})) == 0);
+  CHECK(m.scm->calls[2] == "start_service(--fast a b)");
+}
+
+TEST_CASE("who refuses the elevation is told so, and one that cannot be had leaves the first error") {
+  machine m;
+  m.scm->refuse["open_manager"] = 5;
+  m.elevation = winsvc::os::sys_failure(1223);
+  CHECK(m.run({"install"}) == winsvc::os::exit_code(1223));
+  CHECK(m.err ==
+        "hello: install 'hello': the elevation was refused (1223); say yes to the question, or run from an elevated "
+        "prompt\n");
+  m.elevation = winsvc::os::sys_failure(50);
+  CHECK(m.run({"install"}) == 5);
+  CHECK(m.err == "hello: install 'hello': access denied (5); run from an elevated prompt\n");
+}
+
+TEST_CASE("a 5 that is not Windows' is no reason to elevate") {
+  machine m;
+  m.scm->add("hello", "\"C:\\apps\\hello.exe\" run-service", winsvc::model::state::running).answers[200] = 5;
+  CHECK(m.run({"control", "200"}) == 5);
+  m.scm->services.at("hello").process = winsvc::testing::service_database::at(winsvc::model::state::stopped);
+  m.scm->after_start = {winsvc::testing::service_database::at(winsvc::model::state::stopped, 0, 0, {5, 0})};
+  CHECK(m.run({"start"}) == 5);
+  CHECK(m.elevations == 0);
+}
+
+TEST_CASE("a password is typed at a prompt, or piped in, and never shown") {
+  machine m;
+  m.scm->accounts["CORP\\anna"] = "S-1-5-21-7";
+  m.typed = "se cret";
+  CHECK(m.run(as_anna) == 0);
+  CHECK(m.err == "password of CORP\\anna: ");
+  CHECK(m.scm->services.at("hello").password == "se cret");
+  CHECK(!has(m.out, "se cret"));
+
+  machine p;
+  p.scm->accounts["CORP\\anna"] = "S-1-5-21-7";
+  p.piped = "piped";
+  CHECK(p.run(with(as_anna, {"--password-stdin"})) == 0);
+  CHECK(p.scm->services.at("hello").password == "piped");
+  CHECK(p.prompts == 0);
+}
+
+TEST_CASE("a password that nobody gives is one sentence, and nothing is installed") {
+  machine m;
+  m.scm->accounts["CORP\\anna"] = "S-1-5-21-7";
+  CHECK(m.run(as_anna) == winsvc::os::exit_code(1223));
+  CHECK(has(m.err, "hello: ask for the password of 'CORP\\anna': there is nobody who gives it: "));
+  CHECK(has(m.err, "type it, or pipe it in with --password-stdin\n"));
+  CHECK(m.run(with(as_anna, {"--password-stdin"})) == 2);
+  CHECK(has(m.err, "read the password of 'CORP\\anna': standard input is at its end; pipe it in, as a line\n"));
+  CHECK(m.scm->services.empty());
+  CHECK(m.run({"install", "--password", "secret"}) == 2);
+  CHECK(has(m.err, "there is no --password: "));
+}
+
+TEST_CASE("the parent asks for the password, once, and hands it to the elevated process") {
+  machine m;
+  m.scm->accounts["CORP\\anna"] = "S-1-5-21-7";
+  m.typed = "secret";
+  m.scm->refuse_call = {{2, 5}};  // to look is allowed, to create is not
+  CHECK(m.run(as_anna) == 0);
+  CHECK(m.elevations == 1);
+  CHECK(m.prompts == 1);
+  CHECK(m.given == "secret");
+  CHECK(m.elevated_with == as_anna);
+
+  machine blind;  // it may not even look
+  blind.typed = "secret";
+  blind.scm->refuse["open_manager"] = 5;
+  CHECK(blind.run(as_anna) == 0);
+  CHECK(blind.given == "secret");
+
+  m.scm->refuse_call.clear();
+  CHECK(m.run(with(as_anna, {"--elevated", "pipe"})) == winsvc::os::exit_code(1223));
+  CHECK(has(m.err, "the elevated process was given none"));
+  m.from_parent = "secret";
+  CHECK(m.run(with(as_anna, {"--elevated", "pipe"})) == 0);
+  CHECK(m.prompts == 1);
+  CHECK(m.scm->services.at("hello").password == "secret");
+}
+
+TEST_CASE("an elevated process that cannot join its parent does nothing") {
+  machine m;
+  CHECK(m.run({"install", "--elevated", "\\\\elsewhere\\pipe"}) == 123);
+  CHECK(m.scm->calls.empty());
 }
 
 TEST_CASE("debug serves until it is interrupted, shows routes, requests and log, and drains") {

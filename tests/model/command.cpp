@@ -16,9 +16,19 @@ std::string sample(const option_row& o) {
     case option::startup: return "manual";
     case option::display_name: return "Hello service";
     case option::description: return "Says hello";
+    case option::username: return "CORP\\anna";
+    case option::depends: return "tcpip,+net";
+    case option::recovery: return "restart/5s,none";
+    case option::recovery_reset: return "2h";
+    case option::preshutdown: return "45s";
+    case option::environment: return "A=b=c";
+    case option::allow_control: return "CORP\\operators";
     case option::host: return "0.0.0.0";
     case option::port: return "5001";
+    case option::instance: return "blue";
     case option::wait: return "90";
+    case option::elevated: return "pipe-1";
+    case option::argument: return "--fast";
     default: return {};
   }
 }
@@ -28,13 +38,37 @@ bool applied(const command& c, option o) {
     case option::startup: return c.startup == winsvc::startup::manual;
     case option::display_name: return c.display_name == "Hello service";
     case option::description: return c.description == "Says hello";
+    case option::username: return c.username == "CORP\\anna";
+    case option::password_stdin: return c.password_stdin;
+    case option::depends: return c.depends_on == words{"tcpip", "+net"};
+    case option::recovery: return c.recovery == std::vector{restart_after(5s), no_action()};
+    case option::recovery_reset: return c.recovery_reset == 7200s;
+    case option::preshutdown: return c.launch.preshutdown == 45s;
+    case option::environment: return c.environment == words{"A=b=c"};
+    case option::allow_control: return c.allow_control == words{"CORP\\operators"};
     case option::host: return c.launch.host == "0.0.0.0";
     case option::port: return c.launch.port == 5001;
+    case option::instance: return c.launch.instance == "blue";
+    case option::then_start: return c.then_start;
+    case option::plan: return c.plan;
+    case option::force: return c.force;
     case option::wait: return c.wait == 90s;
     case option::no_wait: return c.no_wait;
     case option::json: return c.json;
+    case option::no_elevate: return c.no_elevate;
+    case option::elevated: return c.elevated == "pipe-1";
+    case option::argument: return c.arguments == words{"--fast"};
   }
   return false;
+}
+
+/// The verb's words, and what it cannot do without.
+words alone(const std::string& verb) {
+  return text::equal_nocase(verb, "control") ? words{verb, "200"} : words{verb};
+}
+words with(words first, const words& more) {
+  first.insert(first.end(), more.begin(), more.end());
+  return first;
 }
 
 std::string shouted(std::string_view s) {
@@ -63,10 +97,10 @@ TEST_CASE("every verb takes the options that the table gives it, in both forms a
       std::vector<words> forms;
       for (const std::string& as : {option, shouted(option)}) {
         if (o.value.empty()) {
-          forms.push_back({verb, as});
+          forms.push_back(with(alone(verb), {as}));
         } else {
-          forms.push_back({verb, as, value});
-          forms.push_back({shouted(verb), as + "=" + value});
+          forms.push_back(with(alone(verb), {as, value}));
+          forms.push_back(with(alone(shouted(verb)), {as + "=" + value}));
         }
       }
       for (const auto& form : forms) {
@@ -91,13 +125,14 @@ TEST_CASE("every verb is known by its words in any case, and alone asks for noth
     for (const std::string_view word : {v.word, v.also}) {
       if (word.empty()) continue;
       for (const std::string& spelled : {std::string(word), shouted(word)}) {
-        const auto got = parse_command({spelled});
+        const auto got = parse_command(alone(spelled));
         REQUIRE(got);
         CHECK(got->verb == v.id);
         CHECK_FALSE(got->bare);
         CHECK_FALSE(got->topic);
-        CHECK_FALSE(got->listen.host);
-        CHECK_FALSE(got->listen.port);
+        for (const auto& o : option_table) CHECK_FALSE(applied(*got, o.id));
+        CHECK_FALSE(got->launch.host);
+        CHECK_FALSE(got->launch.port);
         CHECK_FALSE(got->startup);
         CHECK_FALSE(got->no_wait);
         CHECK_FALSE(got->json);
@@ -118,8 +153,8 @@ TEST_CASE("options come in any number and order, and the last one counts") {
   const auto got = parse_command({"install", "--port", "1", "--host=::1", "--startup", "Delayed", "--port=2",
                                   "--display-name", "A = B", "--description="});
   REQUIRE(got);
-  CHECK(*got->listen.port == 2);
-  CHECK(*got->listen.host == "::1");
+  CHECK(*got->launch.port == 2);
+  CHECK(*got->launch.host == "::1");
   CHECK(*got->startup == startup::delayed);
   CHECK(*got->display_name == "A = B");
   CHECK(got->description->empty());
@@ -181,6 +216,20 @@ TEST_CASE("a value that an option does not take is refused, with what it takes")
       {{"start", "--wait", "soon"}, "give seconds"},
       {{"start", "--wait=-1"}, "give seconds"},
       {{"install", "--display-name", std::string(257, 'x')}, "shorten it"},
+      {{"install", "--username", ""}, "DOMAIN\\name"},
+      {{"install", "--depends", "a,,b"}, "commas between them"},
+      {{"install", "--depends", "a,+"}, "commas between them"},
+      {{"install", "--recovery", "reboot/5s"}, "restart/5s,restart/1m,none"},
+      {{"install", "--recovery", "restart/50d"}, "restart/5s,restart/1m,none"},
+      {{"install", "--recovery-reset", "500ms"}, "whole seconds"},
+      {{"install", "--preshutdown", "25h"}, "up to a day"},
+      {{"install", "--env", "=x"}, "NAME=VALUE"},
+      {{"install", "--env", "NAME"}, "NAME=VALUE"},
+      {{"install", "--allow-control", ""}, "a user or a group"},
+      {{"start", "--instance", ""}, "such as blue"},
+      {{"start", "--instance", "a b"}, "such as blue"},
+      {{"start", "--instance", "a$b"}, "such as blue"},
+      {{"start", "--elevated", ""}, "write --elevated PIPE"},
   };
   for (const auto& r : rows) {
     CAPTURE(text::join(r.w, " "));
@@ -189,8 +238,8 @@ TEST_CASE("a value that an option does not take is refused, with what it takes")
     CHECK(holds(got.error().hint, r.hint));
   }
   CHECK(sentence({"install", "--port", "-1"}) == "--port does not take '-1'; a port is a number from 0 to 65535");
-  CHECK(*parse_command({"install", "--port", "0"})->listen.port == 0);
-  CHECK(*parse_command({"install", "--port", "65535"})->listen.port == 65535);
+  CHECK(*parse_command({"install", "--port", "0"})->launch.port == 0);
+  CHECK(*parse_command({"install", "--port", "65535"})->launch.port == 65535);
 }
 
 TEST_CASE("a usage error has no system code, whatever was wrong") {
@@ -217,4 +266,105 @@ TEST_CASE("waiting is given in seconds or with a unit") {
   CHECK(parse_command({"start", "--wait", "5"})->wait == 5s);
   CHECK(parse_command({"start", "--wait=2m"})->wait == 2min);
   CHECK(parse_command({"remove", "--wait", "0"})->wait == 0s);
+}
+
+TEST_CASE("lists of services are cut at commas, and the empty text is no service") {
+  CHECK(parse_command({"install", "--depends", " a , +b ,c"})->depends_on == words{"a", "+b", "c"});
+  CHECK(parse_command({"install", "--depends", ""})->depends_on == words{});
+  CHECK_FALSE(parse_command({"install"})->depends_on);
+}
+
+TEST_CASE("options that may be repeated are all kept, in their order") {
+  const auto got = parse_command({"install", "--env", "A=1", "--env=B=", "--env", "A=2", "--allow-control", "x",
+                                  "--allow-control=y"});
+  REQUIRE(got);
+  CHECK(got->environment == words{"A=1", "B=", "A=2"});
+  CHECK(got->allow_control == words{"x", "y"});
+}
+
+TEST_CASE("what stands behind -- is for the start hooks, whatever it looks like") {
+  for (const std::string verb : {"start", "restart"}) {
+    const auto got = parse_command({verb, "--wait", "5", "--", "--port", "80", "", "--", "help", "/?"});
+    REQUIRE(got);
+    CHECK(got->wait == 5s);
+    CHECK(got->arguments == words{"--port", "80", "", "--", "help", "/?"});
+    CHECK(parse_command({verb, "--"})->arguments.empty());
+  }
+  CHECK(sentence({"stop", "--", "x"}) == "unknown option '--'; 'help stop' lists the options");
+  CHECK(sentence({"start", "x"}) ==
+        "'start' takes no argument 'x'; options begin with --; 'help start' lists them");
+}
+
+TEST_CASE("control takes a number from 128 to 255, and nothing else") {
+  CHECK(parse_command({"control", "128"})->control == 128);
+  CHECK(parse_command({"control", "--wait=1", "255"}).error().said == "'control' takes no option --wait");
+  CHECK(parse_command({"CONTROL", "255"})->control == 255);
+  for (const std::string word : {"0", "1", "127", "256", "200x", "-200", "4294967496", "reload"}) {
+    CAPTURE(word);
+    CHECK_FALSE(parse_command({"control", word}));
+  }
+  CHECK(sentence({"control", "127"}) == "'127' is no control of a service's own; they are 128 to 255");
+  CHECK(sentence({"control"}) == "'control' needs a number; write control N, N being 128 to 255");
+  CHECK(holds(sentence({"control", "200", "201"}), "takes no argument '201'"));
+  CHECK(parse_command({"control", "--help"})->topic == verb::control);
+}
+
+TEST_CASE("a password is not taken from a command line, and the sentence says where it comes from") {
+  for (const words& w : {words{"install", "--password", "secret"}, words{"install", "--password=secret"},
+                         words{"--username", "anna", "--password", "secret", "install"}}) {
+    CHECK(sentence(w) ==
+          "there is no --password: a command line is no place for a password: every user of the machine can read it; "
+          "leave it out, and a prompt asks; or pipe it in, with --password-stdin");
+  }
+  CHECK(holds(sentence({"install", "--interactive"}), "no desktop since Windows Vista"));
+}
+
+TEST_CASE("options may stand before the verb, as pywin32 has them") {
+  const auto got = parse_command({"--startup", "auto", "--username=anna", "--start", "install", "--port", "80"});
+  REQUIRE(got);
+  CHECK(got->verb == verb::install);
+  CHECK(got->startup == startup::automatic);
+  CHECK(got->username == "anna");
+  CHECK(got->then_start);
+  CHECK(got->launch.port == 80);
+  CHECK(parse_command({"--wait", "5", "start"})->wait == 5s);
+  CHECK(parse_command({"--display-name", "install", "update"})->verb == verb::update);  // a value is no verb
+  CHECK(sentence({"--wait", "5"}) == "unknown verb '--wait'; 'help' lists the verbs");
+  CHECK(sentence({"--wait"}) == "unknown verb '--wait'; 'help' lists the verbs");
+  CHECK(sentence({"--", "start"}) == "unknown verb '--'; 'help' lists the verbs");
+  CHECK(parse_command({"--help", "install"})->verb == verb::help);
+  CHECK(parse_command({"--help", "install"})->topic == verb::install);
+}
+
+TEST_CASE("hidden options are taken, and neither shown nor suggested") {
+  CHECK(parse_command({"install", "--elevated", "p"})->elevated == "p");
+  CHECK(sentence({"install", "--elevate"}) == "unknown option '--elevate'; did you mean '--no-elevate'?");
+  CHECK_FALSE(holds(help_text("app", verb::start), "--argument"));
+}
+
+TEST_CASE("the elevated process is asked for the same, also where an option is put at the end") {
+  struct row { words asked; words elevated; };
+  const row rows[] = {
+      {{"install", "--port", "80"}, {"install", "--port", "80"}},
+      {{"start", "--wait", "5", "--"}, {"start", "--wait", "5"}},
+      {{"start", "--", "a b", "", "--", "-x"}, {"start", "--argument=a b", "--argument=", "--argument=--", "--argument=-x"}},
+  };
+  for (const auto& r : rows) {
+    CHECK(elevated_words(r.asked) == r.elevated);
+    const auto parent = parse_command(r.asked), child = parse_command(with(elevated_words(r.asked), {"--elevated", "p"}));
+    REQUIRE(parent);
+    REQUIRE(child);
+    CHECK(child->arguments == parent->arguments);
+    CHECK(child->wait == parent->wait);
+    CHECK(child->elevated == "p");
+  }
+}
+
+TEST_CASE("what an ImagePath says is read back, pair by pair") {
+  const launch_options all{"blue", "::1", 80, 90s};
+  const auto back = launch_options_in(image_path("C:\\My tools\\app.exe", all));
+  CHECK(back.instance == all.instance);
+  CHECK(back.host == all.host);
+  CHECK(back.port == all.port);
+  CHECK(back.preshutdown == all.preshutdown);
 }

@@ -25,29 +25,35 @@ bool well_formed(const std::string& s) {
 TEST_CASE("the ImagePath quotes the executable, has the word, and keeps what was given") {
   struct row { const char* exe; launch_options listen; const char* path; };
   const row rows[] = {
-      {"C:\\app.exe", {{}, {}}, R"("C:\app.exe" run-service)"},
-      {"C:\\My tools\\app.exe", {{}, 5001}, R"("C:\My tools\app.exe" run-service --port 5001)"},
-      {"C:\\My tools\\app.exe", {"0.0.0.0", 0}, R"("C:\My tools\app.exe" run-service --host 0.0.0.0 --port 0)"},
-      {"C:\\app.exe", {"::1", {}}, R"("C:\app.exe" run-service --host ::1)"},
-      {"C:\\app.exe", {"a b", 65535}, R"("C:\app.exe" run-service --host "a b" --port 65535)"},
+      {"C:\\app.exe", {}, R"("C:\app.exe" run-service)"},
+      {"C:\\My tools\\app.exe", {{}, {}, 5001, {}}, R"("C:\My tools\app.exe" run-service --port 5001)"},
+      {"C:\\My tools\\app.exe", {{}, "0.0.0.0", 0, {}}, R"("C:\My tools\app.exe" run-service --host 0.0.0.0 --port 0)"},
+      {"C:\\app.exe", {{}, "::1", {}, {}}, R"("C:\app.exe" run-service --host ::1)"},
+      {"C:\\app.exe", {{}, "a b", 65535, {}}, R"("C:\app.exe" run-service --host "a b" --port 65535)"},
+      {"C:\\app.exe", {"blue", {}, {}, {}}, R"("C:\app.exe" run-service --instance blue)"},
+      {"C:\\app.exe", {"blue", {}, 80, std::chrono::milliseconds(1500)},
+       R"("C:\app.exe" run-service --instance blue --port 80 --preshutdown 1500ms)"},
   };
   for (const auto& r : rows) CHECK(image_path(r.exe, r.listen) == r.path);
 }
 
 TEST_CASE("an ImagePath is read back as it was meant") {
   const std::string exe = "D:\\Z\xC3\xBCrich tools\\app.exe";
-  CHECK(split_command_line(image_path(exe, {"fe80::1%3", 80})) ==
+  CHECK(split_command_line(image_path(exe, {{}, "fe80::1%3", 80, {}})) ==
         words{exe, "run-service", "--host", "fe80::1%3", "--port", "80"});
-  CHECK(split_command_line(image_path(exe, {"", {}})) == words{exe, "run-service", "--host", ""});
+  CHECK(split_command_line(image_path(exe, {{}, "", {}, {}})) == words{exe, "run-service", "--host", ""});
 }
 
-TEST_CASE("where to listen: the newer word counts, the older fills the gaps") {
-  const launch_options older{"0.0.0.0", 80};
+TEST_CASE("what a start is told: the newer word counts, the older fills the gaps") {
+  const launch_options older{"blue", "0.0.0.0", 80, std::chrono::seconds(30)};
   CHECK(*launch_options{}.over(older).host == "0.0.0.0");
   CHECK(*launch_options{}.over(older).port == 80);
-  CHECK(*launch_options{"::1", {}}.over(older).host == "::1");
-  CHECK(*launch_options{"::1", {}}.over(older).port == 80);
-  CHECK(*launch_options{{}, 0}.over(older).port == 0);
+  CHECK(*launch_options{{}, "::1", {}, {}}.over(older).host == "::1");
+  CHECK(*launch_options{{}, "::1", {}, {}}.over(older).port == 80);
+  CHECK(*launch_options{{}, {}, 0, {}}.over(older).port == 0);
+  CHECK(*launch_options{}.over(older).instance == "blue");
+  CHECK(*launch_options{}.over(older).preshutdown == std::chrono::seconds(30));
+  CHECK(*launch_options{{}, {}, {}, std::chrono::seconds(5)}.over(older).preshutdown == std::chrono::seconds(5));
   CHECK_FALSE(launch_options{}.over({}).host);
   CHECK_FALSE(launch_options{}.over({}).port);
 }
@@ -123,4 +129,30 @@ TEST_CASE("a service name becomes a folder that stays where it is put and that W
       {".", "_"},           {"..", "._"},             {"trailing. ", "trailing._"},   {"v1.2", "v1.2"},
   };
   for (const auto& r : rows) CHECK(folder_name(r.name) == r.folder);
+}
+
+TEST_CASE("an instance has a name that stays a service's and a folder's") {
+  for (const std::string& good : words{"blue", "a", "B-2_x.9", times("a", 64)}) CHECK(check_instance(good));
+  for (const std::string& bad : words{"", times("a", 65), "a b", "a$b", "a/b", "a\\b", "..\\x", "\xC3\xBC", "a\n", "a:b"}) {
+    CAPTURE(bad);
+    const auto checked = check_instance(bad);
+    REQUIRE_FALSE(checked);
+    CHECK(checked.error().code == 123);
+    CHECK(well_formed(checked.error().sentence()));
+  }
+  CHECK(instance_name("hello", "blue") == "hello$blue");
+  CHECK(folder_name(instance_name("hello", "blue")) == "hello$blue");
+}
+
+TEST_CASE("an instance is installed under another name, and its display name says which it is") {
+  service_spec spec;
+  spec.name = "hello";
+  spec.description = "says hello";
+  CHECK(of_instance(spec, std::nullopt).name == "hello");
+  CHECK_FALSE(of_instance(spec, std::nullopt).display_name);
+  CHECK(of_instance(spec, "blue").name == "hello$blue");
+  CHECK(of_instance(spec, "blue").display_name == "hello (blue)");
+  CHECK(of_instance(spec, "blue").description == "says hello");
+  spec.display_name = "Hello service";
+  CHECK(of_instance(spec, "blue").display_name == "Hello service (blue)");
 }

@@ -23,8 +23,9 @@ TEST_CASE("every verb is in the table once, under words that no other has") {
     CHECK(text::lowered(r.word) == r.word);
     CHECK(&row(r.id) == &r);
   }
-  for (const verb v : {verb::help, verb::version, verb::install, verb::remove, verb::start, verb::stop, verb::restart,
-                       verb::status, verb::debug, verb::routes, verb::run_service}) {
+  for (const verb v : {verb::help, verb::version, verb::install, verb::update, verb::remove, verb::start, verb::stop,
+                       verb::restart, verb::pause, verb::resume, verb::reload, verb::control, verb::status, verb::debug,
+                       verb::routes, verb::run_service}) {
     CHECK(ids.count(v) == 1);
   }
 }
@@ -40,9 +41,9 @@ TEST_CASE("every option is in the table once, has a verb that takes it, and word
     CHECK(text::lowered(o.word) == o.word);
     CHECK(o.verbs != 0);
     CHECK((o.verbs & ~every_verb) == 0);
-    CHECK_FALSE(o.summary.empty());
-    CHECK(o.summary.back() != '.');
+    if (!o.summary.empty()) CHECK(o.summary.back() != '.');
   }
+  for (const auto& o : absent_options) CHECK(words.insert(std::string(o.word)).second);
 }
 
 TEST_CASE("the help of a verb has its options and no other's") {
@@ -52,7 +53,7 @@ TEST_CASE("the help of a verb has its options and no other's") {
     CHECK(help.rfind("usage: app " + std::string(r.word), 0) == 0);
     CHECK(help.back() == '\n');
     for (const auto& o : option_table) {
-      const bool taken = (o.verbs & bit(r.id)) != 0;
+      const bool taken = (o.verbs & bit(r.id)) != 0 && !o.summary.empty();
       CHECK(holds(help, "  " + std::string(o.word) + (o.value.empty() ? "\n" : " " + std::string(o.value) + "\n")) ==
             taken);
       if (taken) CHECK(holds(help, o.summary));
@@ -72,6 +73,29 @@ TEST_CASE("the help screen has every verb that a person may use, with its line, 
   }
   CHECK(holds(help, "app help VERB"));
   CHECK(help_text("app", "").rfind("usage: app", 0) == 0);
+}
+
+TEST_CASE("the help of a verb shows what it takes beside options") {
+  CHECK(help_text("app", verb::control).rfind("usage: app control [options] N\n", 0) == 0);
+  CHECK(help_text("app", verb::start).rfind("usage: app start [options] [-- ARGUMENTS]\n", 0) == 0);
+  CHECK(help_text("app", verb::help).rfind("usage: app help [VERB]\n", 0) == 0);
+  CHECK(help_text("app", verb::version).rfind("usage: app version\n", 0) == 0);
+}
+
+TEST_CASE("every verb but those that only tell of the program takes an instance, and every one that may be refused a way out") {
+  const auto takes = [](verb v, std::string_view word) {
+    for (const auto& o : option_table) {
+      if (o.word == word) return (o.verbs & bit(v)) != 0;
+    }
+    return false;
+  };
+  for (const auto& v : verb_table) {
+    CAPTURE(v.word);
+    const bool tells = v.id == verb::help || v.id == verb::version || v.id == verb::routes;
+    CHECK(takes(v.id, "--instance") == !tells);
+    CHECK(takes(v.id, "--no-elevate") == takes(v.id, "--elevated"));
+    CHECK(takes(v.id, "--no-elevate") == (!tells && v.id != verb::status && v.id != verb::debug && v.id != verb::run_service));
+  }
 }
 
 TEST_CASE("help fits a terminal of 120 columns") {

@@ -45,6 +45,11 @@ struct account {
 /// `DOMAIN\name`, `name@domain`, `name` (of this machine). Another service's virtual account is refused.
 [[nodiscard]] result<account> parse_account(std::string_view s, std::string_view service_name);
 
+/// The name as LookupAccountNameW knows it: `.\` is a word of the SCM alone, and a bare name is this machine's first.
+[[nodiscard]] inline std::string name_to_look_up(std::string_view name) {
+  return std::string(text::starts_with(name, ".\\") ? name.substr(2) : name);
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 
 inline std::string_view account::gives_up() const noexcept {
@@ -56,7 +61,8 @@ inline std::string_view account::gives_up() const noexcept {
     case account_kind::network_service:
       return "this account is shared with other services, which can read and stop what this one does";
     case account_kind::managed: return {};
-    case account_kind::person: return "a password that somebody has to change, here as well";
+    case account_kind::person:
+      return "a person's account has a password, and when that is changed it has to be given here anew";
   }
   return {};
 }
@@ -75,9 +81,11 @@ inline result<account> parse_account(std::string_view s, std::string_view servic
       {"local-service", account_kind::local_service, "NT AUTHORITY\\LocalService"},
       {"LocalService", account_kind::local_service, "NT AUTHORITY\\LocalService"},
       {"NT AUTHORITY\\LocalService", account_kind::local_service, "NT AUTHORITY\\LocalService"},
+      {"NT AUTHORITY\\LOCAL SERVICE", account_kind::local_service, "NT AUTHORITY\\LocalService"},
       {"network-service", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
       {"NetworkService", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
       {"NT AUTHORITY\\NetworkService", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
+      {"NT AUTHORITY\\NETWORK SERVICE", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
   };
   const auto refuse = [&](std::string said, std::string hint) {
     return failure{error{1057, "use the account", std::string(s), std::move(said), std::move(hint)}};
@@ -100,6 +108,7 @@ inline result<account> parse_account(std::string_view s, std::string_view servic
   }
   const account_kind kind = s.back() == '$' ? account_kind::managed : account_kind::person;
   if (slash != s.npos || s.find('@') != s.npos) return account{kind, std::string(s)};
+  if (kind == account_kind::managed) return refuse("a managed account has a domain", "write DOMAIN\\" + std::string(s));
   return account{kind, ".\\" + std::string(s)};
 }
 

@@ -3,12 +3,15 @@
 //   auto asked = parse_command({"install", "--port", "5001"});
 //   if (asked) asked->verb == verb::install; *asked->listen.port == 5001;
 //
-// Verbs and options are case-blind; `--opt value` and `--opt=value` are the same. A mistake is an error without a code
+// Verbs and options are case-blind; `--opt value` and `--opt=value` are the same; options may stand before the verb, as
+// pywin32's did. A mistake is an error without a code
 // (the exit code is 2) that suggests the nearest word. No words at all is `help`, with `bare` set, so that the program
 // can try the service control manager first where there is no terminal.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,19 +35,41 @@ namespace model {
 /// What the command line asks for.
 struct command {
   model::verb verb = model::verb::help;
-  bool bare = false;                      ///< there were no words at all
-  std::optional<model::verb> topic;       ///< help VERB
+  bool bare = false;                 ///< there were no words at all
+  std::optional<model::verb> topic;  ///< help VERB
+  launch_options launch;
+
+  // install, update
   std::optional<winsvc::startup> startup;
   std::optional<std::string> display_name;
   std::optional<std::string> description;
-  launch_options launch;
-  std::chrono::milliseconds wait{60'000};
+  std::optional<std::string> username;
+  bool password_stdin = false;
+  std::optional<std::vector<std::string>> depends_on;
+  std::optional<std::vector<recovery_action>> recovery;
+  std::optional<std::chrono::seconds> recovery_reset;
+  std::vector<std::string> environment;    ///< NAME=value; NAME= takes it out
+  std::vector<std::string> allow_control;  ///< users and groups
+  bool then_start = false;
+  bool plan = false;
+
+  // the others
+  std::vector<std::string> arguments;  ///< start, restart: what stands behind --
+  std::uint32_t control = 0;           ///< control N
+  bool force = false;
   bool no_wait = false;
+  std::chrono::milliseconds wait{60'000};
   bool json = false;
+  bool no_elevate = false;
+  std::optional<std::string> elevated;  ///< this process is the elevated one, and that its parent's pipe
 };
 
 /// `words` is argv without the program's name, in UTF-8.
 [[nodiscard]] result<command> parse_command(const std::vector<std::string>& words);
+
+/// The words for the elevated process: the same, but nothing behind a `--`, where an option added at the end would be
+/// taken for an argument.
+[[nodiscard]] std::vector<std::string> elevated_words(const std::vector<std::string>& words);
 
 /// What an earlier install left in an ImagePath (model::image_path made it); nothing where it is not one of ours.
 [[nodiscard]] launch_options launch_options_in(const std::string& image_path);
@@ -97,57 +122,158 @@ inline result<const option_row*> option_of(std::string_view word, const verb_row
       return usage_error("'" + std::string(v.word) + "' takes no option " + std::string(o.word),
                          "'help " + std::string(v.word) + "' lists the ones it takes");
     }
-    if (taken) known.push_back(o.word);
+    if (taken && !o.summary.empty()) known.push_back(o.word);
+  }
+  for (const auto& o : absent_options) {
+    if (text::equal_nocase(o.word, word))
+      return usage_error("there is no " + std::string(o.word) + ": " + std::string(o.said), std::string(o.hint));
   }
   return usage_error("unknown option '" + std::string(word) + "'",
                      suggestion(word, known, "'help " + std::string(v.word) + "' lists the options"));
 }
 
-/// Puts one option's value where it belongs.
-inline result<void> apply_option(command& into, const option_row& o, std::string_view value) {
-  const auto refuse = [&](std::string hint) {
-    return usage_error(std::string(o.word) + " does not take '" + std::string(value) + "'", std::move(hint));
-  };
-  switch (o.id) {
-    case option::startup:
-      into.startup = parse_startup(value);
-      if (!into.startup) return refuse("it is one of " + std::string(o.value));
-      return {};
-    case option::display_name:
-      if (const auto good = check_display_name(value); !good) {
-        return usage_error(std::string(o.word) + ": " + good.error().said, good.error().hint);
-      }
-      into.display_name = std::string(value);
-      return {};
-    case option::description: into.description = std::string(value); return {};
-    case option::host:
-      if (value.empty()) return refuse("give an address, such as 127.0.0.1 or 0.0.0.0");
-      into.launch.host = std::string(value);
-      return {};
-    case option::port: {
-      std::uint64_t port = 0;
-      if (!text::parse_number(value, 65'535, port)) return refuse("a port is a number from 0 to 65535");
-      into.launch.port = static_cast<std::uint16_t>(port);
-      return {};
-    }
-    case option::wait: {
-      const auto wait = parse_duration(value);
-      if (!wait) return refuse("give seconds, such as 30, or 2m");
-      into.wait = *wait;
-      return {};
-    }
-    case option::no_wait: into.no_wait = true; return {};
-    case option::json: into.json = true; return {};
+/// `A,B`: no piece may be empty; the empty text is no piece at all.
+inline std::optional<std::vector<std::string>> parse_list(std::string_view s) {
+  std::vector<std::string> pieces;
+  if (text::trimmed(s).empty()) return pieces;
+  for (const auto& piece : text::split(s, ',')) {
+    pieces.emplace_back(text::trimmed(piece));
+    if (pieces.back().empty() || pieces.back() == "+") return std::nullopt;
   }
-  return {};
+  return pieces;
 }
 
-inline result<command> parse_command(const std::vector<std::string>& words) {
+/// Puts one option's value where it belongs; false where it is none that the option takes.
+inline bool take_value(command& into, option o, std::string_view value) {
+  const auto text_into = [&](std::optional<std::string>& field) {
+    field = std::string(value);
+    return !value.empty();
+  };
+  switch (o) {
+    case option::startup: return (into.startup = parse_startup(value)).has_value();
+    case option::display_name: into.display_name = std::string(value); return true;
+    case option::description: into.description = std::string(value); return true;
+    case option::username: return text_into(into.username);
+    case option::password_stdin: return into.password_stdin = true;
+    case option::depends: return (into.depends_on = parse_list(value)).has_value();
+    case option::recovery: return (into.recovery = parse_recovery(value)).has_value();
+    case option::recovery_reset: {
+      const auto reset = parse_duration(value);
+      if (!reset || reset->count() % 1000 != 0) return false;
+      into.recovery_reset = std::chrono::duration_cast<std::chrono::seconds>(*reset);
+      return true;
+    }
+    case option::preshutdown:
+      into.launch.preshutdown = parse_duration(value);
+      return into.launch.preshutdown && *into.launch.preshutdown <= std::chrono::hours(24);
+    case option::environment:
+      into.environment.emplace_back(value);
+      return value.find('=') != 0 && value.find('=') != value.npos;
+    case option::allow_control: into.allow_control.emplace_back(value); return !value.empty();
+    case option::host: return text_into(into.launch.host);
+    case option::port: {
+      std::uint64_t port = 0;
+      if (!text::parse_number(value, 65'535, port)) return false;
+      into.launch.port = static_cast<std::uint16_t>(port);
+      return true;
+    }
+    case option::instance: return text_into(into.launch.instance) && check_instance(value);
+    case option::then_start: return into.then_start = true;
+    case option::plan: return into.plan = true;
+    case option::force: return into.force = true;
+    case option::wait: {
+      const auto wait = parse_duration(value);
+      if (wait) into.wait = *wait;
+      return wait.has_value();
+    }
+    case option::no_wait: return into.no_wait = true;
+    case option::json: return into.json = true;
+    case option::no_elevate: return into.no_elevate = true;
+    case option::elevated: return text_into(into.elevated);
+    case option::argument: into.arguments.emplace_back(value); return true;
+  }
+  return false;
+}
+
+/// What would have been taken.
+inline std::string taken_values(const option_row& o) {
+  switch (o.id) {
+    case option::startup: return "it is one of " + std::string(o.value);
+    case option::username: return "give virtual, system, local-service, network-service or DOMAIN\\name";
+    case option::depends: return "give service names with commas between them; \"\" is none";
+    case option::recovery: return "give restart/TIME and none with commas between, such as restart/5s,restart/1m,none";
+    case option::recovery_reset: return "give whole seconds, such as 1d";
+    case option::preshutdown: return "give a time of up to a day, such as 30s";
+    case option::environment: return "write NAME=VALUE, or NAME= to take it out";
+    case option::allow_control: return "give a user or a group, such as DOMAIN\\name";
+    case option::host: return "give an address, such as 127.0.0.1 or 0.0.0.0";
+    case option::port: return "a port is a number from 0 to 65535";
+    case option::instance: return "give 1 to 64 letters, digits, '-', '_' and '.', such as blue";
+    case option::wait: return "give seconds, such as 30, or 2m";
+    default: return "write " + std::string(o.word) + ' ' + std::string(o.value);
+  }
+}
+
+inline result<void> apply_option(command& into, const option_row& o, std::string_view value) {
+  if (o.id == option::display_name) {
+    if (const auto good = check_display_name(value); !good)
+      return usage_error(std::string(o.word) + ": " + good.error().said, good.error().hint);
+  }
+  if (take_value(into, o.id, value)) return {};
+  return usage_error(std::string(o.word) + " does not take '" + std::string(text::cut(value, 80)) + "'",
+                     taken_values(o));
+}
+
+/// A word that is no option: the topic of help, the number of control.
+inline result<void> apply_word(command& into, const verb_row& v, std::string_view word) {
+  if (v.id == verb::help && !into.topic) {
+    const auto topic = verb_of(word);
+    if (!topic) return failure{topic.error()};
+    into.topic = (*topic)->id;
+    return {};
+  }
+  if (v.id == verb::control && into.control == 0) {
+    std::uint64_t number = 0;
+    if (!text::parse_number(word, 255, number) || number < 128)
+      return usage_error("'" + std::string(word) + "' is no control of a service's own", "they are 128 to 255");
+    into.control = static_cast<std::uint32_t>(number);
+    return {};
+  }
+  return usage_error("'" + std::string(v.word) + "' takes no argument '" + std::string(word) + "'",
+                     "options begin with --; 'help " + std::string(v.word) + "' lists them");
+}
+
+inline bool has_value(std::string_view option) noexcept {
+  for (const auto& o : option_table) {
+    if (text::equal_nocase(o.word, option)) return !o.value.empty();
+  }
+  for (const auto& o : absent_options) {
+    if (text::equal_nocase(o.word, option)) return o.has_value;
+  }
+  return false;
+}
+
+/// pywin32 has options before the verb: `app --startup auto install`. The verb comes to the front.
+inline std::vector<std::string> verb_first(std::vector<std::string> words) {
+  if (asks_for_help(words[0]) || text::equal_nocase(words[0], "--version")) return words;
+  for (std::size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
+    if (words[i].size() < 2 || words[i][0] != '-') {
+      std::rotate(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(i),
+                  words.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+      break;
+    }
+    if (has_value(words[i])) ++i;  // which is no verb
+  }
+  return words;
+}
+
+inline result<command> parse_command(const std::vector<std::string>& as_written) {
   command asked;
-  if (words.empty()) {
+  if (as_written.empty()) {
     asked.bare = true;
     return asked;
   }
+  const auto words = verb_first(as_written);
   const auto verb_found = verb_of(words[0]);
   if (!verb_found) return failure{verb_found.error()};
   const verb_row& v = **verb_found;
@@ -160,15 +286,13 @@ inline result<command> parse_command(const std::vector<std::string>& words) {
       asked.verb = verb::help;
       return asked;
     }
+    if (word == "--" && (bit(v.id) & bits(verb::start, verb::restart)) != 0) {
+      asked.arguments.insert(asked.arguments.end(), words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words.end());
+      break;
+    }
     if (word.size() < 2 || word[0] != '-') {
-      if (v.id == verb::help && !asked.topic) {
-        const auto topic = verb_of(word);
-        if (!topic) return failure{topic.error()};
-        asked.topic = (*topic)->id;
-        continue;
-      }
-      return usage_error("'" + std::string(v.word) + "' takes no argument '" + std::string(word) + "'",
-                         "options begin with --; 'help " + std::string(v.word) + "' lists them");
+      if (auto taken = apply_word(asked, v, word); !taken) return failure{taken.error()};
+      continue;
     }
 
     const auto equals = word.find('=');
@@ -189,7 +313,17 @@ inline result<command> parse_command(const std::vector<std::string>& words) {
     }
     if (auto applied = apply_option(asked, **o, value); !applied) return failure{applied.error()};
   }
+  if (asked.verb == verb::control && asked.control == 0)
+    return usage_error("'control' needs a number", "write control N, N being 128 to 255");
   return asked;
+}
+
+inline std::vector<std::string> elevated_words(const std::vector<std::string>& words) {
+  const auto mark = std::find(words.begin(), words.end(), "--");
+  std::vector<std::string> out(words.begin(), mark);
+  if (mark == words.end()) return out;
+  for (auto it = mark + 1; it != words.end(); ++it) out.push_back("--argument=" + *it);
+  return out;
 }
 
 inline launch_options launch_options_in(const std::string& image_path) {

@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/model/recovery.hpp"
 
@@ -30,8 +31,8 @@ struct delayed_start {
 struct failure_flag {
   bool on = false;
 };
-/// SERVICE_SID_TYPE_*: with `unrestricted` the process's token holds the SID of `NT SERVICE\<name>`, whatever account it
-/// runs as, so that files can be opened to this service and to no other.
+/// SERVICE_SID_TYPE_*: with `unrestricted` the process's token holds the SID of `NT SERVICE\<name>`, whatever account
+/// it runs as, so that files can be opened to this service and to no other.
 struct sid_type {
   std::uint32_t value = 0;
   static constexpr std::uint32_t none = 0, unrestricted = 1, restricted = 3;

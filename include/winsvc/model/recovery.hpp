@@ -37,6 +37,8 @@ struct recovery_action {
   return {recovery_action::kind::restart, delay};
 }
 [[nodiscard]] inline recovery_action no_action() noexcept { return {}; }
+/// Windows counts delays in milliseconds of 32 bits: 49 days.
+inline constexpr std::chrono::milliseconds longest_recovery_delay{0xFFFFFFFF};
 
 namespace model {
 
@@ -55,7 +57,8 @@ struct recovery_plan {
   return {{restart_after(5s), restart_after(30s), restart_after(2min)}, std::chrono::hours(24)};
 }
 
-/// `restart/5s,restart/30s,none`; `none` alone and the empty text: no action at all. Nothing for anything else.
+/// `restart/5s,restart/30s,none`; `none` alone and the empty text: no action at all. Nothing for anything else, and for
+/// a delay that Windows cannot say.
 [[nodiscard]] std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s);
 /// The same back; kinds that cannot be asked for as `reboot/…` and `run/…`.
 [[nodiscard]] std::string recovery_text(const std::vector<recovery_action>& actions);
@@ -85,8 +88,9 @@ inline std::optional<std::vector<recovery_action>> parse_recovery(std::string_vi
     const std::string_view word = one.substr(0, slash);
     recovery_action action;
     if (text::equal_nocase(word, "restart")) {
-      const auto delay = slash == one.npos ? std::optional(std::chrono::milliseconds(0)) : parse_duration(one.substr(slash + 1));
-      if (!delay) return std::nullopt;
+      const auto delay =
+          slash == one.npos ? std::optional(std::chrono::milliseconds(0)) : parse_duration(one.substr(slash + 1));
+      if (!delay || *delay > longest_recovery_delay) return std::nullopt;
       action = restart_after(*delay);
       acts = true;
     } else if (!text::equal_nocase(word, "none") || slash != one.npos) {

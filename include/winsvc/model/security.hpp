@@ -1,12 +1,13 @@
 // Who may do what, as text: security descriptors in SDDL, changed without Windows, so that install is tested entry by
 // entry.
 //
-//   with_entry("D:(A;;FA;;;SY)", "(A;OICI;0x1200a9;;;S-1-5-80-1)")   // the entry is put at the end of the DACL, once
+//   with_entry("D:(A;;FA;;;SY)", "(A;OICI;0x1200a9;;;S-1-5-80-1)")   // the entry is put into the DACL, once
 //   without_account(sddl, "S-1-5-80-1")                              // every entry of that SID is taken out
 //
 // Source: "Security Descriptor String Format" and "ACE Strings" in the Win32 documentation.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -17,31 +18,57 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
+/// A SID as Windows writes it into SDDL: the well-known ones have two letters. (An entry that is spelled otherwise than
+/// Windows reads it back would be added at every install anew.)
+[[nodiscard]] std::string trustee(std::string_view sid);
+
 /// Read and execute, for the folder and what is in it: what a service needs of its executable's folder.
-[[nodiscard]] inline std::string read_entry(std::string_view sid) {
-  return "(A;OICI;0x1200a9;;;" + std::string(sid) + ")";
-}
+[[nodiscard]] inline std::string read_entry(std::string_view sid) { return "(A;OICI;0x1200a9;;;" + trustee(sid) + ")"; }
 /// Modify: what it needs of its data folder.
 [[nodiscard]] inline std::string modify_entry(std::string_view sid) {
-  return "(A;OICI;0x1301bf;;;" + std::string(sid) + ")";
+  return "(A;OICI;0x1301bf;;;" + trustee(sid) + ")";
 }
 /// The right to look at the service, start, stop, pause and continue it and send it its own controls; not to change it.
 [[nodiscard]] inline std::string control_entry(std::string_view sid) {
-  return "(A;;CCLCSWRPWPDTLOCRRC;;;" + std::string(sid) + ")";
+  return "(A;;CCLCSWRPWPDTLOCRRC;;;" + trustee(sid) + ")";
 }
 /// The data folder: the system and administrators all, the service modify, users read what lies in it directly (the
 /// state that `status` shows) and none of its folders (the log). Protected: nothing is inherited, because everyone may
 /// create files in ProgramData.
 [[nodiscard]] inline std::string data_folder_security(std::string_view service_sid) {
-  return "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)" + modify_entry(service_sid) + "(A;;0x1200a9;;;BU)(A;OINPIO;0x120089;;;BU)";
+  return "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)" + modify_entry(service_sid) +
+         "(A;;0x1200a9;;;BU)(A;OINPIO;0x120089;;;BU)";
 }
+/// The same for a folder that is there already with `sddl`: what an administrator made of a protected one stays.
+[[nodiscard]] std::string data_folder_security(std::string_view sddl, std::string_view service_sid);
 
-/// `sddl` with this entry in its DACL; unchanged when it has it. A missing DACL is begun.
+[[nodiscard]] bool has_entry(std::string_view sddl, std::string_view entry) noexcept;
+/// `sddl` with this entry in its DACL, before what is inherited; unchanged when it has it, and where no DACL means that
+/// everyone may do everything (NO_ACCESS_CONTROL). A missing DACL is begun.
 [[nodiscard]] std::string with_entry(std::string_view sddl, std::string_view entry);
 /// `sddl` without any entry of this SID in its DACL.
 [[nodiscard]] std::string without_account(std::string_view sddl, std::string_view sid);
 
+/// Why a service's right to its executable's folder is not written there; empty where it is. Entries are handed down to
+/// all that is in a folder, so they belong to one that is the program's own.
+[[nodiscard]] std::string_view not_a_folder_of_ones_own(std::string_view path) noexcept;
+
 // ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string trustee(std::string_view sid) {
+  struct known {
+    std::string_view sid, letters;
+  };
+  constexpr known table[] = {
+      {"S-1-1-0", "WD"},       {"S-1-5-4", "IU"},       {"S-1-5-6", "SU"},       {"S-1-5-11", "AU"},
+      {"S-1-5-18", "SY"},      {"S-1-5-19", "LS"},      {"S-1-5-20", "NS"},      {"S-1-5-32-544", "BA"},
+      {"S-1-5-32-545", "BU"},  {"S-1-5-32-546", "BG"},  {"S-1-5-32-547", "PU"},
+  };
+  for (const auto& k : table) {
+    if (text::equal_nocase(k.sid, sid)) return std::string(k.letters);
+  }
+  return std::string(sid);
+}
 
 /// Where the entries of the DACL begin and end in `sddl`; {npos, npos} without a DACL.
 struct dacl_extent {
@@ -65,11 +92,26 @@ inline dacl_extent find_dacl(std::string_view sddl) noexcept {
   return found;
 }
 
+inline std::string_view dacl_of(std::string_view sddl) noexcept {
+  const dacl_extent dacl = find_dacl(sddl);
+  return dacl.begin == sddl.npos ? std::string_view() : sddl.substr(dacl.begin, dacl.end - dacl.begin);
+}
+/// The letters between `D:` and its first entry.
+inline std::string_view dacl_flags(std::string_view sddl) noexcept {
+  const std::string_view dacl = dacl_of(sddl);
+  return dacl.substr(0, dacl.find('('));
+}
+
+inline bool has_entry(std::string_view sddl, std::string_view entry) noexcept {
+  return dacl_of(sddl).find(entry) != sddl.npos;
+}
+
 inline std::string with_entry(std::string_view sddl, std::string_view entry) {
   const dacl_extent dacl = find_dacl(sddl);
   if (dacl.begin == sddl.npos) return std::string(sddl) + "D:" + std::string(entry);
-  const std::string_view entries = sddl.substr(dacl.begin, dacl.end - dacl.begin);
-  if (entries.find(entry) != sddl.npos) return std::string(sddl);
+  const bool open_to_all = dacl_flags(sddl).find("NO_ACCESS_CONTROL") != sddl.npos;
+  if (open_to_all || has_entry(sddl, entry)) return std::string(sddl);
+  const std::string_view entries = dacl_of(sddl);
   // Windows wants what was inherited (flag ID) behind what was not.
   std::size_t at = dacl.end;
   for (auto open = entries.find('('); open != entries.npos && at == dacl.end; open = entries.find('(', open + 1)) {
@@ -84,19 +126,48 @@ inline std::string with_entry(std::string_view sddl, std::string_view entry) {
 inline std::string without_account(std::string_view sddl, std::string_view sid) {
   const dacl_extent dacl = find_dacl(sddl);
   if (dacl.begin == sddl.npos) return std::string(sddl);
-  const std::string ending = ";" + std::string(sid) + ")";
+  const auto is_of = [](std::string_view one, const std::string& whom) {
+    const std::string ending = ";" + whom + ")";
+    return one.size() >= ending.size() && text::equal_nocase(one.substr(one.size() - ending.size()), ending);
+  };
+  const std::string whole(sid), letters = trustee(sid);
   std::string out(sddl.substr(0, dacl.begin));
-  std::string_view rest = sddl.substr(dacl.begin, dacl.end - dacl.begin);
+  std::string_view rest = dacl_of(sddl);
   while (!rest.empty()) {
     const auto open = rest.find('(');
     out += rest.substr(0, open);  // the DACL's flags
     if (open == rest.npos) break;
     const auto close = rest.find(')', open);
     const std::string_view one = rest.substr(open, close == rest.npos ? close : close - open + 1);
-    if (one.size() < ending.size() || !text::equal_nocase(one.substr(one.size() - ending.size()), ending)) out += one;
+    if (!is_of(one, whole) && !is_of(one, letters)) out += one;
     rest.remove_prefix(open + one.size());
   }
   return out + std::string(sddl.substr(dacl.end));
+}
+
+inline std::string data_folder_security(std::string_view sddl, std::string_view service_sid) {
+  const bool ours = text::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
+  return ours ? with_entry(sddl, modify_entry(service_sid)) : data_folder_security(service_sid);
+}
+
+inline std::string_view not_a_folder_of_ones_own(std::string_view path) noexcept {
+  const auto slash = [](char c) { return c == '\\' || c == '/'; };
+  while (!path.empty() && slash(path.back())) path.remove_suffix(1);
+  if (text::starts_with(path, "\\\\?\\") && path.size() > 5 && path[5] == ':') path.remove_prefix(4);  // \\?\C:\...
+  if (path.size() >= 2 && slash(path[0]) && slash(path[1])) return "it lies on another machine";
+  if (path.size() >= 2 && path[1] == ':') path.remove_prefix(2);
+  if (path.empty() || path == ".") return "it is the root of a drive";
+  path.remove_prefix(slash(path[0]) ? 1 : 0);
+
+  std::size_t end = 0;
+  while (end < path.size() && !slash(path[end])) ++end;
+  const std::string_view first = path.substr(0, end);
+  if (text::equal_nocase(first, "Windows")) return "it is a folder of Windows itself";
+  if (end < path.size()) return {};
+  for (const std::string_view shared : {"Program Files", "Program Files (x86)", "ProgramData", "Users"}) {
+    if (text::equal_nocase(first, shared)) return "it is a folder of everybody's";
+  }
+  return {};
 }
 
 }  // namespace model

@@ -1,5 +1,5 @@
-// What is to be installed: the app's own description, and what an install adds to it. Pure values; host/manage.hpp
-// turns them into calls.
+// What is to be installed: the app's own description, and what an install adds to it. Pure values, with which
+// model/installation.hpp plans; host/install.hpp turns the plan into calls.
 #pragma once
 
 #include <chrono>
@@ -53,14 +53,14 @@ struct launch_options {
 /// in an update.
 struct service_spec {
   std::string name;
-  std::optional<std::string> display_name;                ///< default: the name
-  std::optional<std::string> description;                 ///< default: none
-  std::optional<winsvc::startup> startup;                 ///< default: automatic
-  std::optional<std::string> account;                     ///< default: virtual (model/account.hpp)
-  std::optional<std::vector<std::string>> depends_on;     ///< default: nothing
-  std::optional<recovery_plan> recovery;                  ///< default: default_recovery()
-  std::optional<std::chrono::milliseconds> preshutdown;   ///< default: SHUTDOWN is taken instead
-  std::vector<std::string> privileges;                    ///< beside SeChangeNotifyPrivilege
+  std::optional<std::string> display_name;               ///< default: the name
+  std::optional<std::string> description;                ///< default: none
+  std::optional<winsvc::startup> startup;                ///< default: automatic
+  std::optional<std::string> account;                    ///< default: virtual (model/account.hpp)
+  std::optional<std::vector<std::string>> depends_on;    ///< default: nothing
+  std::optional<recovery_plan> recovery;                 ///< default: default_recovery()
+  std::optional<std::chrono::milliseconds> preshutdown;  ///< default: SHUTDOWN is taken instead
+  std::vector<std::string> privileges;                   ///< beside SeChangeNotifyPrivilege
 };
 
 /// The name of an instance of a service, as Windows' own instances are called: `hello$blue`.
@@ -69,6 +69,8 @@ struct service_spec {
 }
 /// 1 to 64 letters, digits, '-', '_' and '.'.
 [[nodiscard]] result<void> check_instance(std::string_view instance);
+/// What is installed for an instance: another name, and a display name that says which, "Hello service (blue)".
+[[nodiscard]] service_spec of_instance(service_spec spec, const std::optional<std::string>& instance);
 
 /// The word in the ImagePath that tells the process it was started by the SCM. It is explicit, so that nothing has to
 /// be guessed from parent process, session or handles.
@@ -113,11 +115,19 @@ inline result<void> check_name(std::string_view name) {
 inline result<void> check_instance(std::string_view instance) {
   bool good = !instance.empty() && instance.size() <= 64;
   for (const char c : instance) {
-    good = good && (text::is_digit(c) || (text::to_lower(c) >= 'a' && text::to_lower(c) <= 'z') || c == '-' || c == '_' || c == '.');
+    const bool letter = text::to_lower(c) >= 'a' && text::to_lower(c) <= 'z';
+    good = good && (letter || text::is_digit(c) || c == '-' || c == '_' || c == '.');
   }
   if (good) return {};
   return failure{error{123, "use the instance name", std::string(text::cut(instance, 80)),
                        "it is not 1 to 64 letters, digits, '-', '_' and '.'", "choose another, such as blue"}};
+}
+
+inline service_spec of_instance(service_spec spec, const std::optional<std::string>& instance) {
+  if (!instance) return spec;
+  spec.display_name = spec.display_name.value_or(spec.name) + " (" + *instance + ')';
+  spec.name = instance_name(spec.name, *instance);
+  return spec;
 }
 
 inline std::string folder_name(std::string_view service_name) {

@@ -14,63 +14,126 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-enum class verb { help, version, install, remove, start, stop, restart, status, debug, routes, run_service };
+enum class verb {
+  help, version, install, update, remove, start, stop, restart, pause, resume, reload, control, status, debug, routes,
+  run_service
+};
 
 struct verb_row {
   verb id;
   std::string_view word;
-  std::string_view also;     ///< a second spelling, or empty
-  std::string_view summary;  ///< one line of help; empty hides the verb
-  std::string_view details;  ///< what `help VERB` adds
+  std::string_view also;       ///< a second spelling, or empty
+  std::string_view arguments;  ///< what it takes beside options, as the help shows it
+  std::string_view summary;    ///< one line of help; empty hides the verb
+  std::string_view details;    ///< what `help VERB` adds
 };
 
 inline constexpr verb_row verb_table[] = {
-    {verb::install, "install", "", "create the service, or bring an existing one to what is asked",
-     "Needs an elevated prompt. What is given here is kept in the service's command line, so that it holds at\n"
-     "every start; an existing service keeps what is not given anew."},
-    {verb::remove, "remove", "uninstall", "stop the service, delete it, wait until it is gone",
-     "Needs an elevated prompt. A service that is not installed is no error."},
-    {verb::start, "start", "", "start the service and wait until it serves",
-     "A service that runs already is no error."},
-    {verb::stop, "stop", "", "stop the service and wait until it has answered every request",
-     "A service that is stopped already is no error."},
-    {verb::restart, "restart", "", "stop, then start", ""},
-    {verb::status, "status", "", "what the service is doing, and where it listens",
+    {verb::install, "install", "", "", "create the service, or bring an existing one to what is asked",
+     "Needs an elevated prompt, or asks for one. What is given here is kept with the service, so that it holds at\n"
+     "every start; an existing service keeps what is not given anew. What fails half-way is taken back."},
+    {verb::update, "update", "", "", "bring an existing service to what is asked",
+     "As install, for a service that is there already."},
+    {verb::remove, "remove", "uninstall", "", "stop the service, delete it, wait until it is gone",
+     "Needs an elevated prompt, or asks for one. A service that is not installed is no error. Its data folder stays."},
+    {verb::start, "start", "", "[-- ARGUMENTS]", "start the service and wait until it serves",
+     "A service that runs already is no error. What stands behind -- reaches the start hooks, this time alone."},
+    {verb::stop, "stop", "", "", "stop the service and wait until it has answered every request",
+     "A service that is stopped already is no error. Exit code 1460: it has stopped, and cut what did not end."},
+    {verb::restart, "restart", "", "[-- ARGUMENTS]", "stop, then start",
+     "With --force the services that depend on it are stopped before and started after it."},
+    {verb::pause, "pause", "", "", "pause the service: it stays, and requests get 503", "Needs a hook of the app."},
+    {verb::resume, "continue", "", "", "let a paused service go on", "Needs a hook of the app."},
+    {verb::reload, "reload", "", "", "tell the service to read anew what has changed", "Needs a hook of the app."},
+    {verb::control, "control", "", "N", "send the service a control of its own, 128 to 255",
+     "Needs a hook of the app, whose answer is the exit code."},
+    {verb::status, "status", "", "", "what the service is doing, and where it listens",
      "Exit code: 0 running, 3 installed and not running, 4 not installed."},
-    {verb::debug, "debug", "run", "serve in this terminal; Ctrl-C drains and stops",
+    {verb::debug, "debug", "run", "", "serve in this terminal; Ctrl-C drains and stops",
      "Needs no installation. Attach a debugger, or start the program in one. Routes, requests and the log are shown."},
-    {verb::routes, "routes", "", "method, pattern and source line of every route", ""},
-    {verb::help, "help", "", "this, or the help of one verb", ""},
-    {verb::version, "version", "", "the version of the program and of winsvc", ""},
-    {verb::run_service, "run-service", "", "",
+    {verb::routes, "routes", "", "", "method, pattern and source line of every route", ""},
+    {verb::help, "help", "", "[VERB]", "this, or the help of one verb", ""},
+    {verb::version, "version", "", "", "the version of the program and of winsvc", ""},
+    {verb::run_service, "run-service", "", "", "",
      "How the service control manager starts this program. Not for a person."},
 };
 
-enum class option { startup, display_name, description, host, port, wait, no_wait, json };
+enum class option {
+  startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
+  environment, allow_control, host, port, instance, then_start, plan, force, wait, no_wait, json, no_elevate, elevated,
+  argument
+};
 
+/// A set of verbs, one bit each.
 constexpr std::uint32_t bit(verb v) noexcept { return 1u << static_cast<int>(v); }
+template <class... Verbs>
+constexpr std::uint32_t bits(Verbs... v) noexcept {
+  return (bit(v) | ...);
+}
+inline constexpr std::uint32_t verbs_that_install = bits(verb::install, verb::update);
+inline constexpr std::uint32_t verbs_that_wait =
+    verbs_that_install |
+    bits(verb::remove, verb::start, verb::stop, verb::restart, verb::pause, verb::resume);
+/// Those that Windows may refuse to who is not elevated.
+inline constexpr std::uint32_t verbs_that_manage = verbs_that_wait | bits(verb::reload, verb::control);
+inline constexpr std::uint32_t verbs_that_listen = verbs_that_install | bits(verb::debug, verb::run_service);
 
 struct option_row {
   option id;
   std::string_view word;
-  std::string_view value;  ///< what it takes, as the help shows it; empty for a switch
-  std::uint32_t verbs;     ///< who takes it
-  std::string_view summary;
+  std::string_view value;    ///< what it takes, as the help shows it; empty for a switch
+  std::uint32_t verbs;       ///< who takes it
+  std::string_view summary;  ///< empty hides the option
 };
 
 inline constexpr option_row option_table[] = {
-    {option::startup, "--startup", "auto|delayed|manual|disabled", bit(verb::install),
+    {option::startup, "--startup", "auto|delayed|manual|disabled", verbs_that_install,
      "when the system starts it; default auto"},
-    {option::display_name, "--display-name", "TEXT", bit(verb::install), "the name that the Services window shows"},
-    {option::description, "--description", "TEXT", bit(verb::install), "the line under it"},
-    {option::host, "--host", "ADDRESS", bit(verb::install) | bit(verb::debug) | bit(verb::run_service),
-     "the address to listen on"},
-    {option::port, "--port", "N", bit(verb::install) | bit(verb::debug) | bit(verb::run_service),
-     "the port to listen on; 0 picks a free one"},
-    {option::wait, "--wait", "SECONDS", bit(verb::start) | bit(verb::stop) | bit(verb::restart) | bit(verb::remove),
-     "how long to wait for it; default 60"},
-    {option::no_wait, "--no-wait", "", bit(verb::start) | bit(verb::stop), "ask, and do not wait"},
-    {option::json, "--json", "", bit(verb::status) | bit(verb::routes), "for a machine to read"},
+    {option::display_name, "--display-name", "TEXT", verbs_that_install, "the name that the Services window shows"},
+    {option::description, "--description", "TEXT", verbs_that_install, "the line under it"},
+    {option::username, "--username", "ACCOUNT", verbs_that_install,
+     "whom it runs as: virtual, system, local-service, network-service, DOMAIN\\name; default virtual"},
+    {option::password_stdin, "--password-stdin", "", verbs_that_install,
+     "the account's password is the first line of standard input; without it, a prompt asks for it"},
+    {option::depends, "--depends", "A,B", verbs_that_install, "services that must run before it; +G is a group"},
+    {option::recovery, "--recovery", "ACTION,...", verbs_that_install,
+     "what follows each failure: restart/5s, none; the last one repeats; default restart/5s,restart/30s,restart/2m"},
+    {option::recovery_reset, "--recovery-reset", "TIME", verbs_that_install,
+     "so long without a failure, and the next is the first again; default 1d"},
+    {option::preshutdown, "--preshutdown", "TIME", verbs_that_install | bit(verb::run_service),
+     "have the machine wait so long for it before it shuts down"},
+    {option::environment, "--env", "NAME=VALUE", verbs_that_install,
+     "a variable of its environment (may be repeated); NAME= takes it out"},
+    {option::allow_control, "--allow-control", "USER", verbs_that_install,
+     "let this user or group start and stop it without elevation (may be repeated)"},
+    {option::host, "--host", "ADDRESS", verbs_that_listen, "the address to listen on"},
+    {option::port, "--port", "N", verbs_that_listen, "the port to listen on; 0 picks a free one"},
+    {option::instance, "--instance", "NAME",
+     verbs_that_manage | bits(verb::status, verb::debug, verb::run_service),
+     "this one of several instances, each a service with a name, settings and data of its own"},
+    {option::then_start, "--start", "", verbs_that_install, "start it afterwards"},
+    {option::plan, "--plan", "", verbs_that_install, "show what would be changed, and change nothing"},
+    {option::force, "--force", "", bits(verb::stop, verb::restart, verb::remove),
+     "stop the services that depend on it, too"},
+    {option::wait, "--wait", "SECONDS", verbs_that_wait, "how long to wait for it; default 60"},
+    {option::no_wait, "--no-wait", "", bits(verb::start, verb::stop), "ask, and do not wait"},
+    {option::json, "--json", "", bits(verb::status, verb::routes), "for a machine to read"},
+    {option::no_elevate, "--no-elevate", "", verbs_that_manage,
+     "fail where elevation is needed, and do not ask for it"},
+    {option::elevated, "--elevated", "PIPE", verbs_that_manage, ""},  // this is the elevated one (os/elevation.hpp)
+    {option::argument, "--argument", "TEXT", bits(verb::start, verb::restart), ""},  // as one behind --
+};
+
+/// Options that people look for, and why there are none.
+struct absent_option {
+  std::string_view word;
+  bool has_value;
+  std::string_view said, hint;
+};
+inline constexpr absent_option absent_options[] = {
+    {"--password", true, "a command line is no place for a password: every user of the machine can read it",
+     "leave it out, and a prompt asks; or pipe it in, with --password-stdin"},
+    {"--interactive", false, "services have had no desktop since Windows Vista", "leave it out"},
 };
 
 [[nodiscard]] inline const verb_row& row(verb v) noexcept {
@@ -106,12 +169,12 @@ inline std::string help_text(std::string_view program, verb v) {
   std::string out = "usage: " + std::string(program) + ' ' + std::string(r.word);
   std::string options;
   for (const auto& o : option_table) {
-    if ((o.verbs & bit(v)) == 0) continue;
+    if ((o.verbs & bit(v)) == 0 || o.summary.empty()) continue;
     const std::string spelled = std::string(o.word) + (o.value.empty() ? "" : " " + std::string(o.value));
     options += "  " + spelled + "\n      " + std::string(o.summary) + '\n';
   }
-  if (v == verb::help) out += " [VERB]";
   if (!options.empty()) out += " [options]";
+  if (!r.arguments.empty()) out += ' ' + std::string(r.arguments);
   out += "\n\n";
   if (!r.summary.empty())
     out += static_cast<char>(text::to_upper(r.summary[0])) + std::string(r.summary.substr(1)) + ".\n";
