@@ -62,9 +62,14 @@
 #include "winsvc/http/httplib.hpp"     // the door to cpp-httplib
 #include "winsvc/http/reply.hpp"       // what a handler may answer
 #include "winsvc/http/handler.hpp"     // what a lambda may take and return
+#include "winsvc/http/middleware.hpp"  // what runs around handlers
+#include "winsvc/http/errors.hpp"      // what an error looks like
 #include "winsvc/http/router.hpp"      // routes with their handlers
+#include "winsvc/http/resource.hpp"    // a class as a resource
+#include "winsvc/http/group.hpp"       // routes as they are registered
 #include "winsvc/http/transport.hpp"   // socket or memory
 #include "winsvc/http/exchange.hpp"    // one request on its way
+#include "winsvc/http/body_reader.hpp" // bodies, when they are wanted
 #include "winsvc/http/core.hpp"        // cpp-httplib at work for it
 #include "winsvc/http/connection.hpp"  // from first byte to close
 #include "winsvc/http/engine.hpp"      // listen, accept, serve, drain

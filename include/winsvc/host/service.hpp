@@ -29,6 +29,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/blueprint.hpp"
 #include "winsvc/host/hooks.hpp"
+#include "winsvc/http/group.hpp"
 #include "winsvc/model/account.hpp"
 #include "winsvc/model/control_event.hpp"
 #include "winsvc/model/recovery.hpp"
@@ -37,9 +38,10 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-class service {
+class service : public http::route_registrar<service> {
  public:
-  explicit service(host::blueprint& plan) noexcept : plan_(plan) {}
+  explicit service(host::blueprint& plan)
+      : route_registrar(plan.router, {}, std::make_shared<http::chain>()), plan_(plan) {}
   service(const service&) = delete;
   service& operator=(const service&) = delete;
 
@@ -81,41 +83,20 @@ class service {
   /// Sizes and time-outs of the wire, each with its default in wire/limits.hpp.
   [[nodiscard]] wire::limits& limits() noexcept { return plan_.limits; }
 
-  // -- routes: patterns in route/pattern.hpp, handlers in http/handler.hpp --
+  // -- routes: see http/group.hpp for all of them, route/pattern.hpp for patterns, http/handler.hpp for handlers --
 
-  template <class F>
-  service& get(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::get, pattern, std::move(handler), where);
+  /// What an answer of winsvc's own with this status looks like (404, 405, 413, 500, `abort`…).
+  service& on_error(int status, http::error_page page, source where = source::here());
+  /// 404, said your way.
+  service& not_found(http::error_page page, source where = source::here()) {
+    return on_error(404, std::move(page), where);
   }
-  template <class F>
-  service& post(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::post, pattern, std::move(handler), where);
-  }
-  template <class F>
-  service& put(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::put, pattern, std::move(handler), where);
-  }
-  template <class F>
-  service& patch(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::patch, pattern, std::move(handler), where);
-  }
-  /// HTTP DELETE, a word that C++ and Windows' headers both have taken.
-  template <class F>
-  service& del(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::del, pattern, std::move(handler), where);
-  }
-  template <class F>
-  service& options(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::options, pattern, std::move(handler), where);
-  }
-  /// Whatever the method is; a route for the method itself goes before it.
-  template <class F>
-  service& any(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::any, pattern, std::move(handler), where);
-  }
-  template <class F>
-  service& route(route::method verb, std::string_view pattern, F handler, source where = source::here()) {
-    plan_.router.add(verb, pattern, std::move(handler), where);
+  /// What becomes of an exception of this type that leaves a handler or a middleware: `f(const E&)`, which returns what
+  /// a handler may return, or `f(const E&, const request&, response&)`. It is not logged then. The first that fits.
+  template <class E, class F>
+  service& on_exception(F f) {
+    check_open("on_exception");
+    plan_.router.pages.by_exception.push_back(http::make_exception_page<E>(std::move(f)));
     return *this;
   }
 
@@ -331,6 +312,12 @@ inline service& service::worker(std::string name, std::function<void(stop_token)
                         "): there is one of that name; the log could not tell them apart");
   }
   plan_.workers.push_back({std::move(name), std::move(body)});
+  return *this;
+}
+inline service& service::on_error(int status, http::error_page page, source where) {
+  check_open("on_error");
+  if (!plan_.router.pages.by_status.emplace(status, std::move(page)).second)
+    throw setup_error("on_error " + std::to_string(status) + " (" + where.text() + "): it is said already");
   return *this;
 }
 inline service& service::ready(std::string name, std::function<bool()> check) {

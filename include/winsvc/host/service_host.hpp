@@ -198,7 +198,7 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   leave_state({}, {});  // what an earlier run left is no news of this one
 
   std::shared_ptr<void> app;
-  service svc(*plan);
+  auto svc = std::make_unique<service>(*plan);  // handlers and hooks may have caught it by reference
   const auto threw = [&](const std::string& what) {
     run_result failed;
     failed.why = error{model::code::exception_in_service, "describe", name_, what, {}};
@@ -206,7 +206,7 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
     return failed;
   };
   try {
-    app = app_(svc);
+    app = app_(*svc);
   } catch (const std::exception& e) {
     return threw(e.what());
   } catch (...) {
@@ -242,6 +242,7 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   const run_result result = service_runtime->run();
   if (result.stuck) {  // a thread still runs user code: what it stands on stays, until the process ends
     keep_until_the_end(std::move(service_runtime));
+    keep_until_the_end(std::move(svc));
     keep_until_the_end(std::move(plan));
     keep_until_the_end(std::move(app));
   }

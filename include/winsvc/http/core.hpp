@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/http/body_reader.hpp"
 #include "winsvc/http/exchange.hpp"
 #include "winsvc/http/httplib.hpp"
 #include "winsvc/http/router.hpp"
@@ -41,7 +43,12 @@ class core final : public httplib::Server {
 
  private:
   void route(exchange& x, request& req, response& res);
+  void dispatch(exchange& x, request& req, response& res);
   void call_handler(exchange& x, request& req, response& res);
+  void problem(const request& req, response& res, int status, std::string_view detail, std::string_view id = {});
+  void drop_late_body(exchange& x);
+  template <class F>
+  void guarded(exchange& x, request& req, response& res, const char* what, F call);
   void before_write(exchange& x, const request& req, response& res);
 
   /// The exchange that this thread is in. cpp-httplib's hooks are shared by all connections and have no other way to
@@ -57,6 +64,14 @@ class core final : public httplib::Server {
   std::uint32_t salt_;
   std::atomic<std::uint64_t> count_{0};  // relaxed: only its uniqueness matters
 };
+
+/// What was wrong with a body, by the status it got.
+[[nodiscard]] constexpr std::string_view body_problem(int status) noexcept {
+  return status == 408   ? "the body did not arrive in time"
+         : status == 413 ? "the body is too large"
+         : status == 415 ? "the body is in a coding that is not known here"
+                         : "the body is not framed as it says";
+}
 
 /// An answer without cpp-httplib, for what the gate refuses: the whole response, connection closing.
 [[nodiscard]] std::string refusal(int status, std::string_view reason);
@@ -92,15 +107,26 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
     return HandlerResponse::Handled;
   });
 
-  const Handler with_body = [this](const request& req, response& res) {
+  const auto go_on = [this](const request& req, response& res, std::function<bool()> read_body) {
     exchange& x = *current();
     auto& r = const_cast<request&>(req);
     r.path = std::move(x.path);
     r.path_params.clear();
+    x.read_body = std::move(read_body);
     route(x, r, res);
+    x.read_body = nullptr;
   };
-  Get("/:_", with_body).Post("/:_", with_body).Put("/:_", with_body).Patch("/:_", with_body);
-  Delete("/:_", with_body).Options("/:_", with_body);
+  // With a reader cpp-httplib lets us say when the body is read: after the middleware, before the handler.
+  const HandlerWithContentReader late = [this, go_on](const request& req, response& res,
+                                                      const httplib::ContentReader& read) {
+    go_on(req, res, [this, &req, &read] {
+      return http::read_body(const_cast<request&>(req), read, bounds_.body_bytes, current()->body_too_large);
+    });
+  };
+  Post("/:_", late).Put("/:_", late).Patch("/:_", late).Delete("/:_", late);
+  // For these it has none, and has read it already.
+  const Handler read_already = [go_on](const request& req, response& res) { go_on(req, res, nullptr); };
+  Get("/:_", read_already).Options("/:_", read_already);
 
   set_error_handler([](const request&, response& res) {
     exchange& x = *current();
@@ -111,9 +137,7 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
       return HandlerResponse::Handled;
     }
     x.closing = true;
-    write_problem(res, fault, fault == 408   ? "the body did not arrive in time"
-                              : fault == 413 ? "the body is too large"
-                                             : "the body is not framed as it says");
+    write_problem(res, fault, body_problem(fault));
     return HandlerResponse::Handled;
   });
 
@@ -142,16 +166,30 @@ inline bool core::process(exchange& x, const os::endpoint& peer, const os::endpo
   return ok && x.stream.flush() && !x.closing && x.stream.body_done();
 }
 
+/// The middleware, and in its middle the handler or the refusal.
 inline void core::route(exchange& x, request& req, response& res) {
   x.ours = true;
+  const chain& links = routes_.around(x.match);
+  if (links.empty()) return dispatch(x, req, res);
+  guarded(x, req, res, "middleware", [&] {
+    run_chain(links, 0, req, res, [&] { dispatch(x, req, res); });
+  });
+  if (res.status == -1) res.status = 200;
+  drop_late_body(x);
+}
+
+/// A body that has arrived with its head is dropped, and the connection lives on. One that would have to be waited for
+/// is not worth it: the answer leaves now, and the connection ends.
+inline void core::drop_late_body(exchange& x) {
+  if (x.stream.body_here()) return;
+  x.closing = true;
+  x.stream.refuse_body();
+}
+
+inline void core::dispatch(exchange& x, request& req, response& res) {
   const auto reject = [&](int status, std::string_view detail) {
-    // A body that has arrived with its head is dropped, and the connection lives on. One that would have to be waited
-    // for is not worth it: the answer leaves now, and the connection ends.
-    if (!x.stream.body_here()) {
-      x.closing = true;
-      x.stream.refuse_body();
-    }
-    write_problem(res, status, detail);
+    drop_late_body(x);
+    problem(req, res, status, detail);
   };
 
   switch (x.match.what) {
@@ -171,29 +209,62 @@ inline void core::route(exchange& x, request& req, response& res) {
   }
 }
 
-inline void core::call_handler(exchange& x, request& req, response& res) {
-  const auto& route = routes_.entry(x.match.id);
-  x.pattern = route.path.text;
-  const auto failed = [&](const std::string& what) {
+/// An error of ours, in the form that the app wants it, or that the client asked for.
+inline void core::problem(const request& req, response& res, int status, std::string_view detail, std::string_view id) {
+  if (asks_for_text(req)) write_text_problem(res, status, detail, id);
+  else write_problem(res, status, detail, id);
+  routes_.pages.answer(req, res);
+}
+
+/// Whatever `call` throws becomes an answer.
+template <class F>
+void core::guarded(exchange& x, request& req, response& res, const char* what, F call) {
+  const auto failed = [&](const std::string& words) {
     // The text is for the log: it may hold a path, a query, a password. The client gets the id to ask about.
-    log_.error("request " + x.id + ": " + std::string(x.head.method) + ' ' + std::string(x.head.path) +
-               ": handler at " + route.where.text() + " threw: " + what);
-    response blank;  // what the handler had begun goes with it, its content provider's clean-up included
-    std::swap(res, blank);
-    write_problem(res, 500, "the request failed; the log has the reason under this id", x.id);
+    const std::string place =
+        x.match.what == route::outcome::found ? " at " + routes_.entry(x.match.id).where.text() : std::string();
+    log_.error("request " + x.id + ": " + std::string(x.head.method) + ' ' + std::string(x.head.path) + ": " + what +
+               place + " threw: " + words);
+    problem(req, res, 500, "the request failed; the log has the reason under this id", x.id);
+  };
+  const httplib::Headers before = res.headers;
+  const auto blank = [&] {  // what was begun goes, its content provider's clean-up included; not what was there before
+    response empty;
+    empty.headers = before;
+    std::swap(res, empty);
   };
   try {
+    call();
+  } catch (const abort_error& e) {
+    problem(req, res, e.status(), e.what());
+  } catch (...) {
+    blank();
+    const std::exception_ptr thrown = std::current_exception();
+    try {
+      if (routes_.pages.answer(thrown, req, res)) return;
+      std::rethrow_exception(thrown);
+    } catch (const std::exception& e) {
+      failed(e.what());
+    } catch (...) {
+      failed("something that is no std::exception");
+    }
+  }
+}
+
+inline void core::call_handler(exchange& x, request& req, response& res) {
+  x.pattern = routes_.entry(x.match.id).path.text;
+  guarded(x, req, res, "handler", [&] {
+    if (x.read_body && !x.read_body()) {
+      const int fault = x.stream.body_fault();
+      const int status = x.body_too_large ? 413 : fault > 0 ? fault : res.status >= 400 ? res.status : 400;
+      x.closing = true;
+      return problem(req, res, status, body_problem(status));
+    }
     routes_.call(x.match, req, res);
     if (text::equal_nocase(res.get_header_value("Connection"), "close")) x.closing = true;  // the handler's own wish
     if (res.status == -1) res.status = 200;  // left at -1, a Range would turn it into 206
     if (res.status != 206) req.ranges.clear();  // cpp-httplib would make it 416 where they reach past the answer's end
-  } catch (const abort_error& e) {
-    write_problem(res, e.status(), e.what());
-  } catch (const std::exception& e) {
-    failed(e.what());
-  } catch (...) {
-    failed("something that is no std::exception");
-  }
+  });
 }
 
 /// Runs when cpp-httplib has put the headers together and before it writes them.

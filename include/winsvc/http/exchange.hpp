@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -223,6 +224,8 @@ struct exchange {
   const std::atomic<bool>& draining;  ///< may become true while the handler runs
   route::match_result match;
   std::string id;            ///< of the request, in the log and in a 500
+  std::function<bool()> read_body;  ///< reads it now; empty when there is none, or it was read
+  bool body_too_large = false;
   std::string path;          ///< of the request, while cpp-httplib routes it to "/_" for its body
   bool closing = false;      ///< the connection ends with this answer
   bool closed = false;       ///< cpp-httplib wants it to

@@ -119,6 +119,22 @@ inline void write_problem(response& res, int status, std::string_view detail, st
   res.set_content(body + "}\n", "application/problem+json");
 }
 
+/// Does the client want text, and not JSON? Text is named in Accept, JSON and `*/*` are not.
+[[nodiscard]] inline bool asks_for_text(const request& req) {
+  const std::string accept = text::lowered(req.get_header_value("Accept"));
+  const auto names = [&](std::string_view type) { return accept.find(type) != std::string::npos; };
+  return names("text/plain") && !names("json") && !names("*/*");
+}
+
+/// The same as a line of text.
+inline void write_text_problem(response& res, int status, std::string_view detail, std::string_view id = {}) {
+  std::string body = std::to_string(status) + ' ' + httplib::status_message(status);
+  if (!detail.empty()) body += ": " + std::string(detail);
+  if (!id.empty()) body += " (request " + std::string(id) + ")";
+  res.status = status;
+  res.set_content(body + "\n", "text/plain; charset=utf-8");
+}
+
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

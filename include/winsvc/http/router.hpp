@@ -13,7 +13,9 @@
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/source.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/http/errors.hpp"
 #include "winsvc/http/handler.hpp"
+#include "winsvc/http/middleware.hpp"
 #include "winsvc/route/table.hpp"
 
 namespace winsvc {
@@ -24,11 +26,21 @@ class router {
  public:
   /// Adds a route. Throws setup_error: a malformed pattern, a duplicate or a conflict (both places are named), a
   /// parameter count that does not match the lambda, a call after start.
+  /// `links`: the middleware around it.
   template <class F>
-  void add(route::method verb, std::string_view pattern, F f, source where) {
+  void add(route::method verb, std::string_view pattern, F f, source where,
+           std::shared_ptr<const chain> links = std::make_shared<chain>()) {
     auto [made, shape] = make_handler(std::move(f));
-    add(verb, pattern, std::move(made), shape, where);
+    add(verb, pattern, std::move(made), shape, where, std::move(links));
   }
+
+  /// The app's own middleware, for what no route serves. Throws setup_error after start.
+  void outer(std::shared_ptr<const chain> links);
+  /// The middleware around whatever answers this match.
+  [[nodiscard]] const chain& around(const route::match_result& m) const noexcept {
+    return m.what == route::outcome::found ? *handlers_[m.id].links : *outer_;
+  }
+  error_pages pages;  ///< filled before start
 
   [[nodiscard]] const route::table& routes() const noexcept { return table_; }
   /// Is there a route of exactly this pattern text?
@@ -46,15 +58,18 @@ class router {
   [[nodiscard]] const route::entry& entry(std::size_t id) const noexcept { return table_.entries()[id]; }
 
  private:
-  void add(route::method verb, std::string_view pattern, std::unique_ptr<handler> h, handler_shape shape, source where);
+  void add(route::method verb, std::string_view pattern, std::unique_ptr<handler> h, handler_shape shape, source where,
+           std::shared_ptr<const chain> links);
 
   struct held {
     std::unique_ptr<handler> call;
     bool wants_names;
+    std::shared_ptr<const chain> links;
     bool while_paused = false;
   };
   route::table table_;
   std::vector<held> handlers_;  // by id, which is the order of registration
+  std::shared_ptr<const chain> outer_ = std::make_shared<chain>();
   bool frozen_ = false;
 };
 
@@ -67,8 +82,13 @@ inline bool router::has(std::string_view pattern) const noexcept {
   return false;
 }
 
+inline void router::outer(std::shared_ptr<const chain> links) {
+  if (frozen_) throw setup_error("use: the service has started; add middleware in the app, not in a handler or hook");
+  outer_ = std::move(links);
+}
+
 inline void router::add(route::method verb, std::string_view pattern, std::unique_ptr<handler> h, handler_shape shape,
-                        source where) {
+                        source where, std::shared_ptr<const chain> links) {
   const auto what = [&] {
     return std::string(route::name(verb)) + " " + std::string(pattern) + " (" + where.text() + ")";
   };
@@ -88,7 +108,7 @@ inline void router::add(route::method verb, std::string_view pattern, std::uniqu
                       (names == 1 ? "" : "s") + ", the handler takes " + std::to_string(shape.parameters));
   }
   table_.add(verb, pattern, handlers_.size(), where);
-  handlers_.push_back({std::move(h), shape.takes_request});
+  handlers_.push_back({std::move(h), shape.takes_request, std::move(links)});
 }
 
 inline void router::call(const route::match_result& match, request& req, response& res) const {

@@ -166,8 +166,8 @@ class client {
       : plan_(std::make_unique<host::blueprint>()), lines_(std::make_shared<kept_log>()) {
     plan_->spec.name = "test";
     plan_->log.add_sink(lines_);
-    service svc(*plan_);
-    object_ = app(svc);
+    service_ = std::make_unique<service>(*plan_);  // kept: handlers may have caught it by reference
+    object_ = app(*service_);
     host::add_health_routes(*plan_, phase_);
     plan_->frozen = true;
     plan_->router.freeze();
@@ -176,6 +176,7 @@ class client {
 
   std::unique_ptr<host::blueprint> plan_;
   std::shared_ptr<kept_log> lines_;
+  std::unique_ptr<service> service_;
   std::shared_ptr<void> object_;
   std::atomic<host::phase> phase_{host::phase::serving};
   std::unique_ptr<http::engine> engine_;

@@ -1,0 +1,149 @@
+// Routes, as an app or a part of it registers them: methods, groups under a prefix, middleware, resources.
+//
+//   void users(winsvc::route_group& g) {                          // in a file of its own
+//     g.use(winsvc::basic_auth(…));
+//     g.get("/", [] { … });
+//     g.get("/{id}", [](int id) { … });
+//   }
+//   svc.group("/users", users);                             // /users and /users/{id}
+//
+//   struct todo { winsvc::json get(int id) const; void put(int id, winsvc::body<item> i) const; void del(int id) const; };
+//   svc.resource<todo>("/todos/{id}");                      // any subset of get, post, put, patch, del
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "winsvc/base/source.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/middleware.hpp"
+#include "winsvc/http/resource.hpp"
+#include "winsvc/http/router.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+class route_group;
+
+namespace http {
+
+/// What `service` and `group` have in common; `Self` is which of them it is.
+template <class Self>
+class route_registrar {
+ public:
+  template <class F>
+  Self& get(std::string_view pattern, F handler, source where = source::here()) {
+    return route(route::method::get, pattern, std::move(handler), where);
+  }
+  template <class F>
+  Self& post(std::string_view pattern, F handler, source where = source::here()) {
+    return route(route::method::post, pattern, std::move(handler), where);
+  }
+  template <class F>
+  Self& put(std::string_view pattern, F handler, source where = source::here()) {
+    return route(route::method::put, pattern, std::move(handler), where);
+  }
+  template <class F>
+  Self& patch(std::string_view pattern, F handler, source where = source::here()) {
+    return route(route::method::patch, pattern, std::move(handler), where);
+  }
+  /// HTTP DELETE, a word that C++ and Windows' headers both have taken.
+  template <class F>
+  Self& del(std::string_view pattern, F handler, source where = source::here()) {
+    return route(route::method::del, pattern, std::move(handler), where);
+  }
+  template <class F>
+  Self& options(std::string_view pattern, F handler, source where = source::here()) {
+    return route(route::method::options, pattern, std::move(handler), where);
+  }
+  /// Whatever the method is; a route for the method itself goes before it.
+  template <class F>
+  Self& any(std::string_view pattern, F handler, source where = source::here()) {
+    return route(route::method::any, pattern, std::move(handler), where);
+  }
+  template <class F>
+  Self& route(route::method verb, std::string_view pattern, F handler, source where = source::here()) {
+    router_->add(verb, prefix_ + std::string(pattern_below(pattern)), std::move(handler), where, links_);
+    return self();
+  }
+
+  /// A class whose members `get`, `post`, `put`, `patch`, `del` (any of them, const, not overloaded) are handlers of one
+  /// pattern. One object serves all requests; it is made with the default constructor, or given.
+  template <class T>
+  Self& resource(std::string_view pattern, source where = source::here()) {
+    return resource<T>(pattern, std::make_shared<T>(), where);
+  }
+  template <class T>
+  Self& resource(std::string_view pattern, std::shared_ptr<T> object, source where = source::here()) {
+    for_each_member(std::move(object), [&](route::method verb, auto handler) {
+      this->route(verb, pattern, std::move(handler), where);
+    });
+    return self();
+  }
+
+  /// Adds a middleware for the routes that are registered after it, here and in groups of this one.
+  Self& use(middleware m) {
+    auto longer = std::make_shared<chain>(*links_);
+    longer->push_back(std::make_shared<const middleware>(std::move(m)));
+    links_ = std::move(longer);
+    used(links_);
+    return self();
+  }
+
+  /// Routes under a common prefix, with this one's middleware and their own. `describe(winsvc::route_group&)` is called here
+  /// and now; a pattern of "/" in it is the prefix itself.
+  template <class F>
+  Self& group(std::string_view prefix, F&& describe);
+
+ protected:
+  route_registrar(router& to, std::string prefix, std::shared_ptr<const chain> links)
+      : router_(&to), prefix_(std::move(prefix)), links_(std::move(links)) {}
+  ~route_registrar() = default;
+
+ private:
+  Self& self() noexcept { return static_cast<Self&>(*this); }
+  [[nodiscard]] std::string_view pattern_below(std::string_view pattern) const noexcept {
+    return !prefix_.empty() && pattern == "/" ? std::string_view() : pattern;
+  }
+  /// The app's own middleware runs for what no route serves too.
+  void used(const std::shared_ptr<const chain>& links) {
+    if constexpr (!std::is_same_v<Self, winsvc::route_group>) router_->outer(links);
+    else static_cast<void>(links);
+  }
+
+  router* router_;
+  std::string prefix_;
+  std::shared_ptr<const chain> links_;
+};
+
+}  // namespace http
+
+class route_group : public http::route_registrar<route_group> {
+ public:
+  route_group(http::router& to, std::string prefix, std::shared_ptr<const http::chain> links)
+      : route_registrar(to, std::move(prefix), std::move(links)) {}
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+namespace http {
+
+template <class Self>
+template <class F>
+Self& route_registrar<Self>::group(std::string_view prefix, F&& describe) {
+  static_assert(std::is_invocable_v<F&, winsvc::route_group&>, "winsvc: group takes a callable with winsvc::route_group&");
+  if (prefix.empty() || prefix.front() != '/' || prefix.back() == '/') {
+    throw setup_error("group '" + std::string(prefix) + "': a prefix begins with '/' and does not end with it");
+  }
+  winsvc::route_group inner(*router_, prefix_ + std::string(prefix), links_);
+  describe(inner);
+  return self();
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,53 @@
+// What runs around handlers: one shape for all of it.
+//
+//   svc.use([](const winsvc::request& req, winsvc::response& res, const winsvc::next& next) {
+//     const auto began = std::chrono::steady_clock::now();
+//     next();                                   // the rest of the chain, and the handler
+//     res.set_header("Server-Timing", …);       // what it answered can be read and changed here
+//   });
+//
+// A middleware that does not call `next` has answered itself. One that calls it sees a finished answer afterwards, that
+// of an exception included. It runs before the body of the request is read, so that a refusal costs no upload; the body
+// is there when the handler is. Middlewares run in the order of their registration, the app's before a group's, on the
+// request's thread, many at once.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/httplib.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// The rest of the chain. Call it at most once; valid during the middleware's call only.
+class next {
+ public:
+  void operator()() const { go_(); }
+  explicit next(const std::function<void()>& go) noexcept : go_(go) {}
+
+ private:
+  const std::function<void()>& go_;
+};
+
+using middleware = std::function<void(const request&, response&, const next&)>;
+
+namespace http {
+
+/// Middlewares in their order. Shared, because many routes have the same.
+using chain = std::vector<std::shared_ptr<const middleware>>;
+
+/// Runs the chain from `at` on, and `last` in its middle.
+inline void run_chain(const chain& links, std::size_t at, const request& req, response& res,
+                      const std::function<void()>& last) {
+  if (at == links.size()) return last();
+  const std::function<void()> rest = [&] { run_chain(links, at + 1, req, res, last); };
+  (*links[at])(req, res, next(rest));
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,295 @@
+// Middleware, groups, resources, error pages, forms: through the client, as in production.
+#include <winsvc/testing.hpp>
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+using winsvc::route_group;
+using winsvc::next;
+using winsvc::reply;
+using winsvc::request;
+using winsvc::response;
+using winsvc::service;
+using winsvc::testing::client;
+
+namespace {
+
+winsvc::middleware marks(const std::string& letter) {
+  return [letter](const request&, response& res, const next& go_on) {
+    const auto so_far = [&res] { return res.get_header_value("Trace"); };
+    winsvc::http::replace_header(res, "Trace", so_far() + letter);
+    go_on();
+    winsvc::http::replace_header(res, "Trace", so_far() + "-" + letter);
+  };
+}
+
+struct no_such_user : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct todos {
+  std::string get(int id) const { return "todo " + std::to_string(id); }
+  reply del(int) const noexcept { return reply(204); }
+  winsvc::reply put(const request& req, int id) const { return reply::text(std::to_string(id) + "=" + req.body, 201); }
+
+  int counter = 0;  // a member that is no handler
+};
+
+}  // namespace
+
+TEST_CASE("middleware wraps the handler in the order of registration, the app's around a group's around its group's") {
+  auto app = [](service& svc) {
+    svc.get("/before", [] { return "x"; });
+    svc.use(marks("a"));
+    svc.get("/plain", [] { return "x"; });
+    svc.group("/api", [](route_group& api) {
+      api.use(marks("b"));
+      api.get("/", [] { return "root"; });
+      api.group("/v1", [](route_group& v1) {
+        v1.use(marks("c"));
+        v1.get("/users/{id}", [](int id) { return "user " + std::to_string(id); });
+      });
+      api.get("/after", [] { return "x"; });
+    });
+    svc.use(marks("d"));
+    svc.get("/last", [] { return "x"; });
+  };
+  client c(app);
+
+  CHECK(c.get("/before").header("Trace").empty());
+  CHECK(c.get("/plain").header("Trace") == "a-a");
+  CHECK(c.get("/api").body == "root");
+  CHECK(c.get("/api").header("Trace") == "ab-b-a");
+  CHECK(c.get("/api/v1/users/7").body == "user 7");
+  CHECK(c.get("/api/v1/users/7").header("Trace") == "abc-c-b-a");
+  CHECK(c.get("/api/after").header("Trace") == "ab-b-a");
+  CHECK(c.get("/last").header("Trace") == "ad-d-a");
+}
+
+TEST_CASE("the app's middleware runs for what no route serves, with all that was added") {
+  auto app = [](service& svc) {
+    svc.get("/", [] { return "x"; });
+    svc.use(marks("a")).use(marks("b"));
+  };
+  client c(app);
+
+  CHECK(c.get("/nowhere").status == 404);
+  CHECK(c.get("/nowhere").header("Trace") == "ab-b-a");
+  CHECK(c.post("/", "x").status == 405);
+  CHECK(c.post("/", "x").header("Trace") == "ab-b-a");
+  CHECK(c.post("/", "x").header("Allow") == "GET, HEAD, OPTIONS");
+}
+
+TEST_CASE("a middleware that does not go on has answered, and the handler is not called") {
+  std::atomic<int> called{0};
+  auto app = [&](service& svc) {
+    svc.use([](const request& req, response& res, const next& go_on) {
+      if (req.has_header("Key")) return go_on();
+      res.status = 401;
+      res.set_content("who are you?\n", "text/plain");
+    });
+    svc.get("/", [&] { ++called; return "hello"; });
+  };
+  client c(app);
+
+  CHECK(c.get("/").status == 401);
+  CHECK(c.get("/").body == "who are you?\n");
+  CHECK(called == 0);
+  CHECK(c.get("/", {{"Key", "k"}}).body == "hello");
+}
+
+TEST_CASE("what a handler threw is a finished answer when the middleware goes on, and headers set before stay") {
+  int seen = 0;
+  auto app = [&](service& svc) {
+    svc.use([&](const request&, response& res, const next& go_on) {
+      res.set_header("Access-Control-Allow-Origin", "*");
+      go_on();
+      seen = res.status;
+    });
+    svc.get("/", []() -> std::string { throw std::runtime_error("secret"); });
+  };
+  client c(app);
+  const auto r = c.get("/");
+
+  CHECK(r.status == 500);
+  CHECK(seen == 500);
+  CHECK(r.header("Access-Control-Allow-Origin") == "*");
+  CHECK(r.body.find("secret") == std::string::npos);
+}
+
+TEST_CASE("a middleware that throws is a logged 500, one that aborts is its status") {
+  auto app = [](service& svc) {
+    svc.use([](const request& req, response&, const next& go_on) {
+      if (req.has_param("abort")) winsvc::abort(429, "slower");
+      if (req.has_param("throw")) throw std::runtime_error("no memory");
+      go_on();
+      if (req.has_param("late")) throw std::runtime_error("late");
+    });
+    svc.get("/", [] { return "hello"; });
+  };
+  client c(app);
+
+  CHECK(c.get("/?abort").status == 429);
+  CHECK(c.get("/?abort").body.find("slower") != std::string::npos);
+  CHECK(c.get("/?throw").status == 500);
+  CHECK(c.get("/?late").status == 500);
+  CHECK(c.get("/?late").body.find("hello") == std::string::npos);
+  REQUIRE(!c.log().empty());
+  CHECK(c.log()[0].text.find("middleware") != std::string::npos);
+  CHECK(c.log()[0].text.find("threw: no memory") != std::string::npos);
+}
+
+TEST_CASE("a refusal of a middleware leaves before the body is read") {
+  auto app = [](service& svc) {
+    svc.use([](const request& req, response& res, const next&) {
+      CHECK(req.body.empty());
+      res.status = 401;
+    });
+    svc.post("/", [](const request& req) { return req.body; });
+  };
+  client c(app);
+  // A hundred bytes are announced, none is sent: whoever waits for them gets nothing before the time-out.
+  const std::string out = c.raw("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n");
+
+  CHECK(out.find("HTTP/1.1 401") == 0);
+  CHECK(out.find("100 Continue") == std::string::npos);
+  CHECK(out.find("Connection: close") != std::string::npos);
+}
+
+TEST_CASE("the body is there when the handler is, whatever stands before it") {
+  auto app = [](service& svc) {
+    svc.use(marks("a"));
+    svc.post("/", [](const request& req) { return req.body; });
+    svc.del("/", [](const request& req) { return "deleted " + req.body; });
+  };
+  client c(app);
+
+  CHECK(c.post("/", "text", "text/plain").body == "text");
+  CHECK(c.request("DELETE", "/", {}, "it").body == "deleted it");
+  std::string out = c.raw(
+      "POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n2\r\nef\r\n0\r\n\r\n"
+      "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\ngh");
+  CHECK(winsvc::testing::take_answer(out).body == "abcdef");
+  CHECK(winsvc::testing::take_answer(out).body == "gh");
+}
+
+TEST_CASE("forms are read: fields of any size, parts and files") {
+  auto app = [](service& svc) {
+    svc.post("/form", [](const request& req) { return req.get_param_value("a") + "," + req.get_param_value("b"); });
+    svc.post("/size", [](const request& req) { return std::to_string(req.get_param_value("a").size()); });
+    svc.post("/upload", [](const request& req) {
+      const auto file = req.form.get_file("f");
+      return req.form.get_field("t") + "|" + file.filename + "|" + file.content_type + "|" + file.content;
+    });
+  };
+  client c(app);
+  const std::string type = "application/x-www-form-urlencoded";
+
+  CHECK(c.post("/form", "a=1+2&b=%C3%BC", type).body == "1 2,\xC3\xBC");
+  CHECK(c.post("/size", "a=" + std::string(100'000, 'x'), type).body == "100000");
+  CHECK(c.post("/upload",
+               "--B\r\nContent-Disposition: form-data; name=\"t\"\r\n\r\ntitle\r\n"
+               "--B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\n"
+               "one\r\ntwo\r\n--B--\r\n",
+               "multipart/form-data; boundary=B")
+            .body == "title|a.txt|text/plain|one\r\ntwo");
+}
+
+TEST_CASE("a multipart body that is none is 400, one that is too large 413") {
+  auto app = [](service& svc) {
+    svc.limits().body_bytes = 1000;
+    svc.post("/", [] { return "taken"; });
+  };
+  client c(app);
+
+  CHECK(c.post("/", "no parts at all", "multipart/form-data; boundary=B").status == 400);
+  CHECK(c.post("/", "x", "multipart/form-data").status == 400);
+  CHECK(c.post("/", std::string(2000, 'x'), "text/plain").status == 413);
+}
+
+TEST_CASE("a resource's members are handlers, the others are 405") {
+  auto app = [](service& svc) {
+    svc.resource<todos>("/todos/{id}");
+    svc.group("/v2", [](route_group& g) { g.resource("/todos/{id}", std::make_shared<todos>()); });
+  };
+  client c(app);
+
+  CHECK(c.get("/todos/7").body == "todo 7");
+  CHECK(c.put("/todos/7", "x", "text/plain").body == "7=x");
+  CHECK(c.del("/todos/7").status == 204);
+  CHECK(c.post("/todos/7", "x").status == 405);
+  CHECK(c.post("/todos/7", "x").header("Allow") == "GET, HEAD, PUT, DELETE, OPTIONS");
+  CHECK(c.get("/todos/seven").status == 404);
+  CHECK(c.get("/v2/todos/7").body == "todo 7");
+}
+
+TEST_CASE("an error page by status is for winsvc's own answers, not for a handler's") {
+  auto app = [](service& svc) {
+    svc.not_found([](const request& req, response& res) { res.set_content("no " + req.path + " here\n", "text/plain"); });
+    svc.on_error(500, [](const request&, response& res) { res.set_content("sorry\n", "text/plain"); });
+    svc.get("/own", [] { return std::pair(404, std::string("mine\n")); });
+    svc.get("/abort", []() -> std::string { winsvc::abort(404); });
+    svc.get("/throw", []() -> std::string { throw 7; });
+  };
+  client c(app);
+
+  CHECK(c.get("/nowhere").body == "no /nowhere here\n");
+  CHECK(c.get("/nowhere").status == 404);
+  CHECK(c.get("/abort").body == "no /abort here\n");
+  CHECK(c.get("/own").body == "mine\n");
+  CHECK(c.get("/throw").body == "sorry\n");
+  CHECK(c.get("/throw").status == 500);
+}
+
+TEST_CASE("an exception of a type that the app knows is answered by it, and is not logged") {
+  auto app = [](service& svc) {
+    svc.on_exception<no_such_user>([](const no_such_user& e) { return reply::text(e.what(), 404); });
+    svc.on_exception<std::invalid_argument>(
+        [](const std::invalid_argument& e, const request& req, response& res) {
+          res.status = 422;
+          res.set_content(req.path + ": " + e.what(), "text/plain");
+        });
+    svc.get("/user", []() -> std::string { throw no_such_user("nobody"); });
+    svc.get("/bad", []() -> std::string { throw std::invalid_argument("too low"); });
+    svc.get("/other", []() -> std::string { throw std::runtime_error("secret"); });
+  };
+  client c(app);
+
+  CHECK(c.get("/user").status == 404);
+  CHECK(c.get("/user").body == "nobody");
+  CHECK(c.get("/bad").status == 422);
+  CHECK(c.get("/bad").body == "/bad: too low");
+  CHECK(c.log().empty());
+  CHECK(c.get("/other").status == 500);
+  CHECK(c.log().size() == 1);
+}
+
+TEST_CASE("an error is JSON, or a line of text for who asks for text") {
+  auto app = [](service& svc) { svc.get("/", []() -> std::string { winsvc::abort(409, "taken"); }); };
+  client c(app);
+
+  for (const char* accept : {"", "*/*", "application/json", "text/plain, */*", "text/html"}) {
+    const auto r = c.get("/", {{"Accept", accept}});
+    CHECK(r.header("Content-Type") == "application/problem+json");
+  }
+  const auto r = c.get("/", {{"Accept", "text/plain"}});
+  CHECK(r.status == 409);
+  CHECK(r.header("Content-Type") == "text/plain; charset=utf-8");
+  CHECK(r.body == "409 Conflict: taken\n");
+}
+
+TEST_CASE("a group's prefix begins with a slash and does not end with one, and a late middleware is refused") {
+  for (const char* prefix : {"", "api", "/api/", "/"}) {
+    auto app = [&](service& svc) { svc.group(prefix, [](route_group&) {}); };
+    CHECK_THROWS_AS(client c(app), winsvc::setup_error);
+  }
+  auto late = [&](service& svc) { svc.get("/", [&svc] { svc.use(marks("x")); return ""; }); };
+  client c(late);
+  CHECK(c.get("/").status == 500);
+  CHECK(c.log()[0].text.find("add middleware in the app") != std::string::npos);
+}
