@@ -24,6 +24,8 @@
 #include "winsvc/base/source.hpp"    // where a registration was written
 #include "winsvc/base/scope.hpp"     // at the end of a scope
 #include "winsvc/base/text.hpp"      // UTF-8, UTF-16, nearest words
+#include "winsvc/base/encoding.hpp"  // base64, and the comparison of secrets
+#include "winsvc/base/sha256.hpp"    // for signed cookies
 #include "winsvc/base/quote.hpp"     // command lines by Windows' rules
 #include "winsvc/base/duration.hpp"  // 30s, 5m
 #include "winsvc/base/clock.hpp"     // time, passed in
@@ -69,12 +71,22 @@
 #include "winsvc/http/group.hpp"       // routes as they are registered
 #include "winsvc/http/transport.hpp"   // socket or memory
 #include "winsvc/http/exchange.hpp"    // one request on its way
+#include "winsvc/http/context.hpp"     // what travels with a request
 #include "winsvc/http/body_reader.hpp" // bodies, when they are wanted
 #include "winsvc/http/core.hpp"        // cpp-httplib at work for it
 #include "winsvc/http/connection.hpp"  // from first byte to close
 #include "winsvc/http/engine.hpp"      // listen, accept, serve, drain
 
-// F5, the host: what App receives, and what runs it.
+// F5, what an app reaches for.
+#include "winsvc/web/values.hpp"      // query, form and header as values
+#include "winsvc/web/cookies.hpp"     // cookies, signed too
+#include "winsvc/web/auth.hpp"        // basic, bearer
+#include "winsvc/web/cors.hpp"        // pages of other sites
+#include "winsvc/web/rate_limit.hpp"  // how often one client may ask
+#include "winsvc/web/proxies.hpp"     // the client behind a proxy
+#include "winsvc/web/headers.hpp"     // small middleware
+
+// F6, the host: what App receives, and what runs it.
 #include "winsvc/host/hooks.hpp"         // hooks, brought to one shape
 #include "winsvc/host/blueprint.hpp"     // everything App said
 #include "winsvc/host/service.hpp"       // the service object
@@ -101,7 +113,7 @@
 #include "winsvc/host/managing.hpp"      // all of these, elevated where need be
 #include "winsvc/host/run.hpp"           // from main to a verb
 
-// F6, the macro.
+// F7, the macro.
 #include "winsvc/main.hpp"
 
 #include "winsvc/config/undef.hpp"  // internal macros end here

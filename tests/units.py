@@ -4,7 +4,7 @@
   tests/units.py PROGRAM WAY
 
 PROGRAM  units      tests/{base,model,route,wire,os}: no httplib, so it builds in seconds
-         http       tests/{http,host,testing}
+         http       tests/{http,web,host,testing}
          single     those of them that include <winsvc.hpp> alone, against single_include/
          sequences  tests/host/sequences.cpp alone, with 100,000 sequences of controls
          fuzz       tests/fuzz/*.cpp, each fed with its corpus
@@ -25,8 +25,8 @@ from kit import (CLANG, GXX, MINGW, ROOT, STANDARD, WARNINGS, WINDOWS_LIBRARIES,
 
 FOLDERS = {
     "units": ("base", "model", "route", "wire", "os"),
-    "http": ("http", "host", "testing"),
-    "single": ("http", "host", "testing"),
+    "http": ("http", "web", "host", "testing"),
+    "single": ("http", "web", "host", "testing"),
     "sequences": ("host",),
 }
 SEQUENCES = {"WINSVC_SEQUENCES": "100000"}

@@ -6,6 +6,7 @@
 // stop().
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -51,13 +52,6 @@ class core final : public httplib::Server {
   void guarded(exchange& x, request& req, response& res, const char* what, F call);
   void before_write(exchange& x, const request& req, response& res);
 
-  /// The exchange that this thread is in. cpp-httplib's hooks are shared by all connections and have no other way to
-  /// it.
-  static exchange*& current() noexcept {
-    static thread_local exchange* one = nullptr;
-    return one;
-  }
-
   const router& routes_;
   const wire::limits& bounds_;
   logger& log_;
@@ -87,7 +81,8 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
   set_pre_routing_handler([this](const request& req, response& res) {
     // cpp-httplib hands out its own non-const objects as const; casting that away is well defined.
     auto& r = const_cast<request&>(req);
-    exchange& x = *current();
+    exchange& x = *current_exchange();
+    x.req = &req;
     r.is_connection_closed = [&x] { return !x.stream.is_peer_alive(); };
     if (r.method != "GET" && r.method != "HEAD") r.ranges.clear();  // a range is defined for GET alone (RFC 9110 §14.2)
 
@@ -108,7 +103,7 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
   });
 
   const auto go_on = [this](const request& req, response& res, std::function<bool()> read_body) {
-    exchange& x = *current();
+    exchange& x = *current_exchange();
     auto& r = const_cast<request&>(req);
     r.path = std::move(x.path);
     r.path_params.clear();
@@ -120,7 +115,8 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
   const HandlerWithContentReader late = [this, go_on](const request& req, response& res,
                                                       const httplib::ContentReader& read) {
     go_on(req, res, [this, &req, &read] {
-      return http::read_body(const_cast<request&>(req), read, bounds_.body_bytes, current()->body_too_large);
+      exchange& x = *current_exchange();
+      return http::read_body(const_cast<request&>(req), read, (std::min)(bounds_.body_bytes, x.body_limit), x.body_too_large);
     });
   };
   Post("/:_", late).Put("/:_", late).Patch("/:_", late).Delete("/:_", late);
@@ -129,7 +125,7 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
   Get("/:_", read_already).Options("/:_", read_already);
 
   set_error_handler([](const request&, response& res) {
-    exchange& x = *current();
+    exchange& x = *current_exchange();
     const int fault = x.stream.body_fault();
     if (fault <= 0) {
       if (x.ours || !res.body.empty()) return HandlerResponse::Unhandled;
@@ -141,7 +137,7 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
     return HandlerResponse::Handled;
   });
 
-  set_post_routing_handler([this](const request& req, response& res) { before_write(*current(), req, res); });
+  set_post_routing_handler([this](const request& req, response& res) { before_write(*current_exchange(), req, res); });
 }
 
 inline std::string core::next_id() {
@@ -152,7 +148,7 @@ inline std::string core::next_id() {
 }
 
 inline bool core::process(exchange& x, const os::endpoint& peer, const os::endpoint& local) {
-  current() = &x;
+  current_exchange() = &x;
   bool ok = false;
   try {
     ok = process_request(x.stream, peer.host, peer.port, local.host, local.port, x.closing, x.closed, nullptr);
@@ -162,7 +158,7 @@ inline bool core::process(exchange& x, const os::endpoint& peer, const os::endpo
   } catch (...) {
     log_.error("request " + x.id + ": the answer failed while it was written");
   }
-  current() = nullptr;
+  current_exchange() = nullptr;
   return ok && x.stream.flush() && !x.closing && x.stream.body_done();
 }
 

@@ -14,6 +14,8 @@
 #include <cstdio>
 #include <cstring>
 #include <functional>
+#include <map>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -226,6 +228,9 @@ struct exchange {
   std::string id;            ///< of the request, in the log and in a 500
   std::function<bool()> read_body;  ///< reads it now; empty when there is none, or it was read
   bool body_too_large = false;
+  std::uint64_t body_limit = ~std::uint64_t{0};  ///< of this request; the app's own holds beside it
+  const request* req = nullptr;                  ///< cpp-httplib's, while it is handled
+  std::map<const void*, std::shared_ptr<void>> values;  ///< of winsvc::context, by type
   std::string path;          ///< of the request, while cpp-httplib routes it to "/_" for its body
   bool closing = false;      ///< the connection ends with this answer
   bool closed = false;       ///< cpp-httplib wants it to
@@ -233,6 +238,12 @@ struct exchange {
   int status = 0;            ///< what was answered
   std::string_view pattern;  ///< of the route, for the access log
 };
+
+/// The exchange that this thread is in. cpp-httplib's hooks are shared by all connections and have no other way to it.
+inline exchange*& current_exchange() noexcept {
+  static thread_local exchange* one = nullptr;
+  return one;
+}
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI

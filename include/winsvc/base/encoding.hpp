@@ -1,0 +1,96 @@
+// Bytes as text and back, and the comparison of secrets.
+//
+//   from_base64("aGVsbG8=")                  // "hello"; nothing for what is no base64 (RFC 4648, section 4)
+//   equal_secret(given, expected)            // takes the same time wherever they differ
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "winsvc/config/abi.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace text {
+
+[[nodiscard]] std::string to_base64(std::string_view bytes);
+/// The same with '-' and '_' and without padding: fit for cookies and paths (RFC 4648, section 5).
+[[nodiscard]] std::string to_base64url(std::string_view bytes);
+/// Either alphabet, padding or not; nothing else, and no bits left over.
+[[nodiscard]] std::optional<std::string> from_base64(std::string_view s);
+
+}  // namespace text
+
+/// Are they equal? The time depends on the length of `given` alone, so that nobody learns a secret by trying.
+[[nodiscard]] bool equal_secret(std::string_view given, std::string_view expected) noexcept;
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+namespace text {
+
+inline std::string base64_with(std::string_view bytes, const char (&digits)[65], bool padded) {
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t group = 0;
+    const std::size_t count = bytes.size() - i < 3 ? bytes.size() - i : 3;
+    for (std::size_t k = 0; k < 3; ++k)
+      group = group << 8 | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+    for (std::size_t k = 0; k < 4; ++k) {
+      if (k <= count) out += digits[group >> (18 - 6 * k) & 63];
+      else if (padded) out += '=';
+    }
+  }
+  return out;
+}
+
+inline std::string to_base64(std::string_view bytes) {
+  return base64_with(bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", true);
+}
+inline std::string to_base64url(std::string_view bytes) {
+  return base64_with(bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", false);
+}
+
+inline std::optional<std::string> from_base64(std::string_view s) {
+  const auto value = [](char c) -> int {
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
+  };
+  if (s.size() % 4 == 0) {
+    for (int i = 0; i < 2 && !s.empty() && s.back() == '='; ++i) s.remove_suffix(1);
+  }
+  if (s.size() % 4 == 1) return std::nullopt;
+  std::string out;
+  std::uint32_t bits = 0;
+  int have = 0;
+  for (const char c : s) {
+    const int v = value(c);
+    if (v < 0) return std::nullopt;
+    bits = (bits << 6 | static_cast<std::uint32_t>(v)) & 0xFFFFu;
+    have += 6;
+    if (have < 8) continue;
+    have -= 8;
+    out += static_cast<char>(bits >> have & 0xFFu);
+  }
+  if ((bits & ((1u << have) - 1)) != 0) return std::nullopt;  // two texts for one value would be two keys for one door
+  return out;
+}
+
+}  // namespace text
+
+inline bool equal_secret(std::string_view given, std::string_view expected) noexcept {
+  volatile unsigned char different = given.size() == expected.size() ? 0 : 1;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    const char against = expected.empty() ? '\0' : expected[i % expected.size()];
+    different = static_cast<unsigned char>(different | (static_cast<unsigned char>(given[i]) ^ static_cast<unsigned char>(against)));
+  }
+  return different == 0;
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,107 @@
+// Who asks: HTTP basic and bearer authentication as middleware.
+//
+//   svc.use(winsvc::basic_auth("hello", {{"anna", "secret"}}));
+//   svc.use(winsvc::bearer_auth("hello", [&](std::string_view token) { return user_of(token); }));
+//   winsvc::context(req).get<winsvc::identity>()->name                  // in the handler
+//
+// Without TLS both send the secret in the clear: on a loopback address, or behind a proxy that has TLS.
+// Source: RFC 9110 section 11, RFC 7617 (basic), RFC 6750 (bearer).
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "winsvc/base/encoding.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/context.hpp"
+#include "winsvc/http/middleware.hpp"
+#include "winsvc/http/reply.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// Whoever has been authenticated; middleware leaves it in the request's context.
+struct identity {
+  std::string name;
+};
+
+/// `check(user, password)`; on the request's thread. Compare with `equal_secret`.
+[[nodiscard]] middleware basic_auth(std::string realm, std::function<bool(std::string_view, std::string_view)> check);
+/// Users and their passwords, compared in constant time.
+[[nodiscard]] middleware basic_auth(std::string realm, std::map<std::string, std::string> users);
+/// `check(token)`: the name it belongs to, or nothing.
+[[nodiscard]] middleware bearer_auth(std::string realm,
+                                     std::function<std::optional<std::string>(std::string_view token)> check);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+namespace http {
+
+/// What comes behind the scheme in Authorization; nothing when it is another scheme, or not there.
+inline std::optional<std::string> credentials(const request& req, std::string_view scheme) {
+  const std::string header = req.get_header_value("Authorization");
+  const auto blank = header.find(' ');
+  if (blank == std::string::npos || !text::equal_nocase(std::string_view(header).substr(0, blank), scheme))
+    return std::nullopt;
+  return std::string(text::trimmed(std::string_view(header).substr(blank)));
+}
+
+inline void challenge(response& res, const std::string& what, std::string_view detail) {
+  write_problem(res, 401, detail);
+  replace_header(res, "WWW-Authenticate", what);
+}
+
+inline std::string quoted_realm(std::string_view realm) {
+  std::string out = "\"";
+  for (const char c : realm) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) >= 0x20) out += c;
+  }
+  return out + '"';
+}
+
+}  // namespace http
+
+inline middleware basic_auth(std::string realm, std::function<bool(std::string_view, std::string_view)> check) {
+  const std::string ask = "Basic realm=" + http::quoted_realm(realm) + ", charset=\"UTF-8\"";
+  return [ask, check = std::move(check)](const request& req, response& res, const next& go_on) {
+    const auto given = http::credentials(req, "Basic");
+    const auto plain = given ? text::from_base64(*given) : std::nullopt;
+    const auto colon = plain ? plain->find(':') : std::string::npos;
+    if (colon == std::string::npos) return http::challenge(res, ask, "a user and a password are needed");
+    const auto user = std::string_view(*plain).substr(0, colon);
+    if (!check(user, std::string_view(*plain).substr(colon + 1)))
+      return http::challenge(res, ask, "the user or the password is wrong");
+    context(req).set(identity{std::string(user)});
+    go_on();
+  };
+}
+
+inline middleware basic_auth(std::string realm, std::map<std::string, std::string> users) {
+  return basic_auth(std::move(realm), [users = std::move(users)](std::string_view user, std::string_view password) {
+    const auto found = users.find(std::string(user));
+    // The same work for a user that there is not, so that the time does not tell.
+    const bool right = equal_secret(password, found == users.end() ? std::string_view("no such user") : found->second);
+    return right && found != users.end();
+  });
+}
+
+inline middleware bearer_auth(std::string realm, std::function<std::optional<std::string>(std::string_view)> check) {
+  const std::string ask = "Bearer realm=" + http::quoted_realm(realm);
+  return [ask, check = std::move(check)](const request& req, response& res, const next& go_on) {
+    const auto token = http::credentials(req, "Bearer");
+    if (!token || token->empty()) return http::challenge(res, ask, "a token is needed");
+    auto name = check(*token);
+    if (!name) return http::challenge(res, ask + ", error=\"invalid_token\"", "the token is not valid");
+    context(req).set(identity{std::move(*name)});
+    go_on();
+  };
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,55 @@
+// Small middleware for headers and sizes.
+//
+//   svc.use(winsvc::request_id());            // X-Request-Id, the id that the log has
+//   svc.use(winsvc::security_headers());      // what browsers should be told
+//   g.use(winsvc::body_limit(64 * 1024));     // less than the app's limit, for this group
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/context.hpp"
+#include "winsvc/http/middleware.hpp"
+#include "winsvc/http/reply.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// Puts the request's id into the answer.
+[[nodiscard]] inline middleware request_id(std::string header = "X-Request-Id") {
+  return [header = std::move(header)](const request& req, response& res, const next& go_on) {
+    res.set_header(header, context(req).id());
+    go_on();
+  };
+}
+
+/// nosniff, no frames, no referrer, and a Content-Security-Policy of one's own pages alone. A header that the handler
+/// sets itself stays as it set it.
+[[nodiscard]] inline middleware security_headers(std::string content_security_policy = "default-src 'self'") {
+  return [csp = std::move(content_security_policy)](const request&, response& res, const next& go_on) {
+    go_on();
+    const auto unless_set = [&res](const char* name, const std::string& value) {
+      if (!res.has_header(name)) res.set_header(name, value);
+    };
+    unless_set("X-Content-Type-Options", "nosniff");
+    unless_set("X-Frame-Options", "DENY");
+    unless_set("Referrer-Policy", "no-referrer");
+    if (!csp.empty()) unless_set("Content-Security-Policy", csp);
+  };
+}
+
+/// 413 for a body that announces more, or turns out to be more. It cannot raise the app's own limit
+/// (`svc.limits().body_bytes`).
+[[nodiscard]] inline middleware body_limit(std::uint64_t bytes) {
+  return [bytes](const request& req, response& res, const next& go_on) {
+    if (req.has_header("Content-Length") && req.get_header_value_u64("Content-Length") > bytes)
+      return http::write_problem(res, 413, "the body is larger than " + std::to_string(bytes) + " bytes");
+    context(req).limit_body(bytes);
+    go_on();
+  };
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

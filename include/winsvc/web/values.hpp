@@ -1,0 +1,107 @@
+// What a request says beside its path, as a value of a type: query, form and header. A value that does not convert is a
+// 400 that names it.
+//
+//   const int page = winsvc::query(req, "page", 1);                    // 1 when it is not there
+//   const auto q = winsvc::query<std::string>(req, "q");               // 400 "the query parameter 'q' is missing"
+//   const auto tags = winsvc::query_all<std::string>(req, "tag");      // ?tag=a&tag=b
+//   const auto size = winsvc::form<int>(req, "size");                  // of a form's field
+//
+// Types: those of path parameters, and bool (true, false, 1, 0, yes, no, on, off).
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/handler.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+template <class T>
+T value_of(const std::string& from, const char* what, const std::string& name) {
+  static_assert(std::is_same_v<T, bool> || kind_of<T>() == argument_kind::parameter,
+                "winsvc: a value is an integer, double, bool or std::string");
+  T to{};
+  if constexpr (std::is_same_v<T, bool>) {
+    for (const char* yes : {"true", "1", "yes", "on"}) {
+      if (text::equal_nocase(from, yes)) return true;
+    }
+    for (const char* no : {"false", "0", "no", "off"}) {
+      if (text::equal_nocase(from, no)) return false;
+    }
+  } else {
+    if (convert(from, to)) return to;
+  }
+  constexpr const char* kind = std::is_same_v<T, bool>     ? "true or false"
+                               : std::is_same_v<T, double> ? "a number"
+                               : std::is_unsigned_v<T>     ? "a whole number from 0 on, or is too large"
+                                                           : "a whole number, or is too large";
+  abort(400, std::string(what) + " '" + name + "' is not " + kind + ": '" + std::string(text::cut(from, 80)) + "'");
+}
+
+/// A string literal as a default means text.
+template <class T>
+using value_type = std::conditional_t<std::is_convertible_v<T, std::string_view>, std::string, T>;
+
+inline std::optional<std::string> form_text(const request& req, const std::string& name) {
+  if (req.is_multipart_form_data())
+    return req.form.has_field(name) ? std::optional(req.form.get_field(name)) : std::nullopt;
+  return req.has_param(name) ? std::optional(req.get_param_value(name)) : std::nullopt;
+}
+
+}  // namespace http
+
+template <class T>
+[[nodiscard]] std::optional<T> find_query(const request& req, const std::string& name) {
+  if (!req.has_param(name)) return std::nullopt;
+  return http::value_of<T>(req.get_param_value(name), "the query parameter", name);
+}
+template <class T>
+[[nodiscard]] T query(const request& req, const std::string& name) {
+  auto found = find_query<T>(req, name);
+  if (!found) abort(400, "the query parameter '" + name + "' is missing");
+  return std::move(*found);
+}
+template <class T>
+[[nodiscard]] http::value_type<T> query(const request& req, const std::string& name, T otherwise) {
+  auto found = find_query<http::value_type<T>>(req, name);
+  return found ? std::move(*found) : http::value_type<T>(std::move(otherwise));
+}
+template <class T>
+[[nodiscard]] std::vector<T> query_all(const request& req, const std::string& name) {
+  std::vector<T> all;
+  for (std::size_t i = 0; i < req.get_param_value_count(name); ++i)
+    all.push_back(http::value_of<T>(req.get_param_value(name, i), "the query parameter", name));
+  return all;
+}
+
+/// A field of a form, urlencoded or multipart.
+template <class T>
+[[nodiscard]] std::optional<T> find_form(const request& req, const std::string& name) {
+  const auto text = http::form_text(req, name);
+  if (!text) return std::nullopt;
+  return http::value_of<T>(*text, "the form field", name);
+}
+template <class T>
+[[nodiscard]] T form(const request& req, const std::string& name) {
+  auto found = find_form<T>(req, name);
+  if (!found) abort(400, "the form field '" + name + "' is missing");
+  return std::move(*found);
+}
+
+template <class T>
+[[nodiscard]] std::optional<T> find_header(const request& req, const std::string& name) {
+  if (!req.has_header(name)) return std::nullopt;
+  return http::value_of<T>(req.get_header_value(name), "the header", name);
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,67 @@
+// Base64 by the vectors of RFC 4648, SHA-256 by those of FIPS 180-4, HMAC by those of RFC 4231.
+#include "winsvc/base/encoding.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "winsvc/base/sha256.hpp"
+
+using namespace winsvc;
+
+namespace {
+
+std::string hex(const std::string& bytes) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  for (const char c : bytes) {
+    out += digits[static_cast<unsigned char>(c) >> 4];
+    out += digits[static_cast<unsigned char>(c) & 15];
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("base64 goes there and back") {
+  struct { const char* plain; const char* coded; const char* url;
+  } const cases[] = {{"", "", ""},           {"f", "Zg==", "Zg"},          {"fo", "Zm8=", "Zm8"},
+                     {"foo", "Zm9v", "Zm9v"}, {"foobar", "Zm9vYmFy", "Zm9vYmFy"}, {"\xfb\xff", "+/8=", "-_8"}};
+  for (const auto& one : cases) {
+    CHECK(text::to_base64(one.plain) == one.coded);
+    CHECK(text::to_base64url(one.plain) == one.url);
+    CHECK(text::from_base64(one.coded) == one.plain);
+    CHECK(text::from_base64(one.url) == one.plain);
+  }
+  std::string all;
+  for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
+  CHECK(text::from_base64(text::to_base64(all)) == all);
+}
+
+TEST_CASE("what is no base64 is nothing") {
+  for (const char* bad : {"Z", "Zg=", "Z===", "Zh==", "Zm9=", "Zm-9=", "Zm 9v", "Zg==Zg==", "====", "Zm9v\n", "\xc3\xbc"}) {
+    CAPTURE(bad);
+    CHECK(!text::from_base64(bad));
+  }
+}
+
+TEST_CASE("secrets are equal only when they are") {
+  CHECK(equal_secret("", ""));
+  CHECK(equal_secret("secret", "secret"));
+  for (const char* other : {"", "secre", "secrets", "Secret", "secreT", "secretsecret"}) CHECK(!equal_secret(other, "secret"));
+  CHECK(!equal_secret("a", ""));
+}
+
+TEST_CASE("SHA-256 and HMAC are the standards'") {
+  CHECK(hex(sha256("")) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  CHECK(hex(sha256("abc")) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(hex(sha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq")) ==
+        "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  CHECK(hex(sha256(std::string(1'000'000, 'a'))) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  CHECK(hex(hmac_sha256(std::string(20, '\x0b'), "Hi There")) ==
+        "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+  CHECK(hex(hmac_sha256("Jefe", "what do ya want for nothing?")) ==
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  CHECK(hex(hmac_sha256(std::string(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First")) ==
+        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}

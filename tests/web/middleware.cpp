@@ -1,0 +1,321 @@
+// The middleware that is shipped: through the client, as in production.
+#include <winsvc/testing.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+using namespace std::chrono_literals;
+using winsvc::request;
+using winsvc::response;
+using winsvc::route_group;
+using winsvc::service;
+using winsvc::setup_error;
+using winsvc::testing::client;
+
+namespace {
+
+struct user {
+  std::string name;
+};
+std::string basic(const std::string& pair) { return "Basic " + winsvc::text::to_base64(pair); }
+
+}  // namespace
+
+TEST_CASE("the context carries values from middleware to handler, one of each type, and the request's id") {
+  auto app = [](service& svc) {
+    svc.use(winsvc::request_id());
+    svc.use([](const request& req, response&, const winsvc::next& go_on) {
+      if (req.has_param("user")) winsvc::context(req).set(user{req.get_param_value("user")});
+      winsvc::context(req).set(41);
+      ++*winsvc::context(req).get<int>();
+      go_on();
+    });
+    svc.get("/", [](const request& req) {
+      const auto* who = winsvc::context(req).get<user>();
+      return (who ? who->name : "nobody") + std::to_string(*winsvc::context(req).get<int>()) + winsvc::context(req).id();
+    });
+    svc.get("/stale", [](const request& req) {
+      const request copy = req;
+      return winsvc::context(copy).id();
+    });
+  };
+  client c(app);
+
+  const auto r = c.get("/?user=anna");
+  CHECK(!r.header("X-Request-Id").empty());
+  CHECK(r.body == "anna42" + r.header("X-Request-Id"));
+  CHECK(c.get("/").body.find("nobody42") == 0);
+  CHECK(c.get("/").header("X-Request-Id") != r.header("X-Request-Id"));
+  CHECK(c.get("/stale").status == 500);
+}
+
+TEST_CASE("basic authentication lets in who it knows, and asks everybody else") {
+  auto app = [](service& svc) {
+    svc.get("/open", [] { return "open"; });
+    svc.group("/in", [](route_group& g) {
+      g.use(winsvc::basic_auth("the \"realm\"", {{"anna", "secret"}, {"bob", ""}}));
+      g.get("/", [](const request& req) { return winsvc::context(req).get<winsvc::identity>()->name; });
+    });
+  };
+  client c(app);
+
+  CHECK(c.get("/open").body == "open");
+  CHECK(c.get("/in").status == 401);
+  CHECK(c.get("/in").header("WWW-Authenticate") == "Basic realm=\"the \\\"realm\\\"\", charset=\"UTF-8\"");
+  CHECK(c.get("/in", {{"Authorization", basic("anna:secret")}}).body == "anna");
+  CHECK(c.get("/in", {{"Authorization", "bAsIc   " + winsvc::text::to_base64("bob:")}}).body == "bob");
+  for (const auto& wrong : {basic("anna:wrong"), basic("anna:"), basic("anna"), basic("eve:no such user"),
+                            std::string("Basic !!!"), std::string("Bearer abc"), std::string("Basic")}) {
+    CAPTURE(wrong);
+    CHECK(c.get("/in", {{"Authorization", wrong}}).status == 401);
+  }
+}
+
+TEST_CASE("bearer authentication asks the app whose token it is") {
+  auto app = [](service& svc) {
+    svc.use(winsvc::bearer_auth("api", [](std::string_view token) -> std::optional<std::string> {
+      if (winsvc::equal_secret(token, "t0ken")) return "anna";
+      return std::nullopt;
+    }));
+    svc.get("/", [](const request& req) { return winsvc::context(req).get<winsvc::identity>()->name; });
+  };
+  client c(app);
+
+  CHECK(c.get("/", {{"Authorization", "Bearer t0ken"}}).body == "anna");
+  CHECK(c.get("/").header("WWW-Authenticate") == "Bearer realm=\"api\"");
+  const auto wrong = c.get("/", {{"Authorization", "Bearer other"}});
+  CHECK(wrong.status == 401);
+  CHECK(wrong.header("WWW-Authenticate") == "Bearer realm=\"api\", error=\"invalid_token\"");
+}
+
+TEST_CASE("cors answers preflights, and names the origin to pages that may read") {
+  auto app = [](service& svc) {
+    winsvc::cors_policy policy;
+    policy.origins = {"https://app.example"};
+    policy.credentials = true;
+    policy.exposed = {"X-Total"};
+    svc.use(winsvc::cors(policy));
+    svc.use(winsvc::bearer_auth("api", [](std::string_view) { return std::optional<std::string>("x"); }));
+    svc.get("/", [] { return "hello"; });
+  };
+  client c(app);
+
+  const auto preflight = c.options("/", {{"Origin", "https://app.example"}, {"Access-Control-Request-Method", "PUT"},
+                                         {"Access-Control-Request-Headers", "X-Token"}});
+  CHECK(preflight.status == 204);
+  CHECK(preflight.header("Access-Control-Allow-Origin") == "https://app.example");
+  CHECK(preflight.header("Access-Control-Allow-Methods").find("PUT") != std::string::npos);
+  CHECK(preflight.header("Access-Control-Allow-Headers") == "X-Token");
+  CHECK(preflight.header("Access-Control-Max-Age") == "600");
+  const auto asked = c.get("/", {{"Origin", "https://app.example"}, {"Authorization", "Bearer x"}});
+  CHECK(asked.body == "hello");
+  CHECK(asked.header("Access-Control-Allow-Origin") == "https://app.example");
+  CHECK(asked.header("Access-Control-Allow-Credentials") == "true");
+  CHECK(asked.header("Access-Control-Expose-Headers") == "X-Total");
+  CHECK(asked.header("Vary") == "Origin");
+  const auto other = c.get("/", {{"Origin", "https://evil.example"}, {"Authorization", "Bearer x"}});
+  CHECK(other.body == "hello");
+  CHECK(other.header("Access-Control-Allow-Origin").empty());
+  CHECK(other.header("Vary") == "Origin");
+}
+
+TEST_CASE("a cors policy that browsers would refuse is refused at start-up") {
+  winsvc::cors_policy both;
+  both.origins = {"*"};
+  both.credentials = true;
+
+  CHECK_THROWS_AS(static_cast<void>(winsvc::cors(both)), setup_error);
+  for (const char* bad : {"app.example", "https://app.example/", "https://app.example/path", ""})
+    CHECK_THROWS_AS(static_cast<void>(winsvc::cors({std::string(bad)})), setup_error);
+}
+
+TEST_CASE("a bucket gives its burst at once, then its rate, to each client its own") {
+  winsvc::testing::manual_clock time;
+  winsvc::token_buckets buckets(2, 3, 100, time);
+
+  for (int i = 0; i < 3; ++i) CHECK(buckets.take("a") == 0ms);
+  const auto wait = buckets.take("a");
+  CHECK(wait > 490ms);
+  CHECK(wait < 510ms);
+  CHECK(buckets.take("b") == 0ms);
+  time.advance(500ms);
+  CHECK(buckets.take("a") == 0ms);
+  CHECK(buckets.take("a") > 0ms);
+  time.advance(1h);
+  for (int i = 0; i < 3; ++i) CHECK(buckets.take("a") == 0ms);
+  CHECK(buckets.take("a") > 0ms);
+}
+
+TEST_CASE("buckets are forgotten when they are full again, so that many clients cost no more than the limit") {
+  winsvc::testing::manual_clock time;
+  winsvc::token_buckets buckets(1, 1, 4, time);
+  CHECK(buckets.take("busy") == 0ms);
+  time.advance(500ms);
+  CHECK(buckets.take("busy") > 0ms);
+  for (const char* other : {"a", "b", "c"}) CHECK(buckets.take(other) == 0ms);
+  time.advance(800ms);
+  CHECK(buckets.take("d") == 0ms);  // one of them has a full bucket by now: it makes room
+  CHECK(buckets.take("d") > 0ms);
+}
+
+TEST_CASE("more than the rate is 429 with Retry-After") {
+  auto app = [](service& svc) {
+    svc.use(winsvc::rate_limit(0.1, 2));
+    svc.get("/", [] { return "hello"; });
+  };
+  client c(app);
+
+  CHECK(c.get("/").status == 200);
+  CHECK(c.get("/").status == 200);
+  const auto r = c.get("/");
+  CHECK(r.status == 429);
+  CHECK(std::stoi(r.header("Retry-After")) >= 9);
+  CHECK(std::stoi(r.header("Retry-After")) <= 10);
+  CHECK_THROWS_AS(static_cast<void>(winsvc::rate_limit(0, 1)), setup_error);
+  CHECK_THROWS_AS(static_cast<void>(winsvc::rate_limit(1, 0)), setup_error);
+}
+
+TEST_CASE("an IPv6 client is its /64") {
+  CHECK(winsvc::client_key("10.0.0.1") == "10.0.0.1");
+  CHECK(winsvc::client_key("2001:db8:1:2:3:4:5:6") == "2001:db8:1:2::/64");
+  CHECK(winsvc::client_key("2001:db8:1:2::1") == "2001:db8:1:2::/64");
+  CHECK(winsvc::client_key("::1") == "::/64");
+}
+
+TEST_CASE("addresses and ranges are read as they are written everywhere") {
+  const auto in = [](const char* range, const char* address) {
+    const auto r = winsvc::ip_range::parse(range);
+    const auto a = winsvc::parse_ip(address);
+    REQUIRE(r);
+    REQUIRE(a);
+    return r->contains(*a);
+  };
+  CHECK(in("10.0.0.0/8", "10.255.0.1"));
+  CHECK(!in("10.0.0.0/8", "11.0.0.1"));
+  CHECK(in("10.0.0.0/8", "::ffff:10.1.2.3"));
+  CHECK(in("127.0.0.1", "127.0.0.1"));
+  CHECK(!in("127.0.0.1", "127.0.0.2"));
+  CHECK(in("192.168.4.0/22", "192.168.7.255"));
+  CHECK(!in("192.168.4.0/22", "192.168.8.0"));
+  CHECK(in("0.0.0.0/0", "8.8.8.8"));
+  CHECK(!in("0.0.0.0/0", "::1"));
+  CHECK(in("::/0", "8.8.8.8"));
+  CHECK(in("fd00::/8", "fdab::1"));
+  CHECK(!in("fd00::/8", "fe80::1"));
+  CHECK(in("2001:db8::/33", "2001:db8:7fff::"));
+  CHECK(!in("2001:db8::/33", "2001:db8:8000::"));
+  for (const char* bad : {"", "10", "10.0.0", "10.0.0.256", "10.0.0.01", "10.0.0.0.0", "a.b.c.d", ":", ":::", "1:2:3:4:5:6:7",
+                          "1:2:3:4:5:6:7:8:9", "1::2::3", "12345::", "g::", "::1.2.3", "fe80::1%eth0", "1:2:3:4:5:6:7::8"}) {
+    CAPTURE(bad);
+    CHECK(!winsvc::parse_ip(bad));
+  }
+  for (const char* bad : {"10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/x", "/8"}) CHECK(!winsvc::ip_range::parse(bad));
+}
+
+TEST_CASE("behind trusted proxies the client is who the last of them saw, and nobody can write himself another address") {
+  auto app = [](service& svc) {
+    svc.use(winsvc::trusted_proxies({"127.0.0.0/8", "10.0.0.0/8"}));
+    svc.get("/", [](const request& req) { return req.remote_addr; });
+  };
+  auto strict = [](service& svc) {
+    svc.use(winsvc::trusted_proxies({"10.0.0.0/8"}));
+    svc.get("/", [](const request& req) { return req.remote_addr; });
+  };
+  client c(app), s(strict);
+
+  CHECK(c.get("/").body == "127.0.0.1");
+  CHECK(c.get("/", {{"X-Forwarded-For", "203.0.113.9"}}).body == "203.0.113.9");
+  CHECK(c.get("/", {{"X-Forwarded-For", "1.1.1.1, 203.0.113.9"}}).body == "203.0.113.9");
+  CHECK(c.get("/", {{"X-Forwarded-For", "203.0.113.9, 10.1.1.1"}}).body == "203.0.113.9");
+  CHECK(c.get("/", {{"X-Forwarded-For", "203.0.113.9"}, {"X-Forwarded-For", "10.1.1.1"}}).body == "203.0.113.9");
+  CHECK(c.get("/", {{"X-Forwarded-For", "nonsense"}}).body == "127.0.0.1");
+  CHECK(c.get("/", {{"X-Forwarded-For", "203.0.113.9, nonsense"}}).body == "127.0.0.1");
+  CHECK(s.get("/", {{"X-Forwarded-For", "203.0.113.9"}}).body == "127.0.0.1");
+  CHECK_THROWS_AS(static_cast<void>(winsvc::trusted_proxies({"10.0.0.0/8", "intranet"})), setup_error);
+}
+
+TEST_CASE("security headers are there unless the handler has said otherwise") {
+  auto app = [](service& svc) {
+    svc.use(winsvc::security_headers());
+    svc.get("/", [] { return "hello"; });
+    svc.get("/frame", [](const request&, response& res) {
+      res.set_header("X-Frame-Options", "SAMEORIGIN");
+      res.set_content("x", "text/plain");
+    });
+  };
+  client c(app);
+
+  const auto r = c.get("/");
+  CHECK(r.header("X-Content-Type-Options") == "nosniff");
+  CHECK(r.header("X-Frame-Options") == "DENY");
+  CHECK(r.header("Referrer-Policy") == "no-referrer");
+  CHECK(r.header("Content-Security-Policy") == "default-src 'self'");
+  CHECK(c.get("/nowhere").header("X-Content-Type-Options") == "nosniff");
+  CHECK(c.get("/frame").header("X-Frame-Options") == "SAMEORIGIN");
+}
+
+TEST_CASE("a body limit holds for what is announced and for what comes, and no further than its group") {
+  auto app = [](service& svc) {
+    svc.group("/small", [](route_group& g) {
+      g.use(winsvc::body_limit(10));
+      g.post("/", [](const request& req) { return req.body; });
+    });
+    svc.post("/large", [](const request& req) { return req.body; });
+  };
+  client c(app);
+
+  CHECK(c.post("/small", "0123456789", "text/plain").body == "0123456789");
+  const auto r = c.post("/small", "0123456789x", "text/plain");
+  CHECK(r.status == 413);
+  CHECK(r.body.find("the body is larger than 10 bytes") != std::string::npos);
+  std::string out = c.raw("POST /small HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n0123456789x\r\n0\r\n\r\n");
+  CHECK(winsvc::testing::take_answer(out).status == 413);
+  CHECK(c.post("/large", "0123456789x", "text/plain").status == 200);
+}
+
+TEST_CASE("cookies are read, set with their attributes, and refused when they could not be read again") {
+  auto app = [](service& svc) {
+    svc.get("/read", [](const request& req) { return winsvc::find_cookie(req, "theme").value_or("none"); });
+    svc.get("/set", [](const request&, response& res) {
+      winsvc::set_cookie(res, winsvc::cookie("theme", "dark"));
+      winsvc::set_cookie(res, winsvc::cookie("all", "1").path("/x").domain("a.example").max_age(24h).secure().http_only(false).same_site("None"));
+    });
+  };
+  client c(app);
+
+  CHECK(c.get("/read").body == "none");
+  CHECK(c.get("/read", {{"Cookie", "a=b; theme=dark; c=d"}}).body == "dark");
+  CHECK(c.get("/read", {{"Cookie", "theme=\"quoted\""}}).body == "quoted");
+  CHECK(c.get("/read", {{"Cookie", "xtheme=no"}}).body == "none");
+  CHECK(c.get("/read", {{"Cookie", "theme"}}).body == "none");
+  const auto r = c.get("/set");
+  CHECK(r.headers.size() >= 2);
+  CHECK(r.header("Set-Cookie").find("Path=") != std::string::npos);
+  CHECK(winsvc::cookie("theme", "dark").text() == "theme=dark; Path=/; HttpOnly; SameSite=Lax");
+  CHECK(winsvc::cookie("all", "1").path("/x").domain("a.example").max_age(24h).secure().http_only(false).same_site("None").text() ==
+        "all=1; Path=/x; Domain=a.example; Max-Age=86400; Secure; SameSite=None");
+  for (const char* bad : {"a b", "a;b", "a,b", "a\"b", "a\\b", "\xc3\xbc", "a\r\nb"}) CHECK_THROWS_AS(winsvc::cookie("n", bad), setup_error);
+  CHECK_THROWS_AS(winsvc::cookie("", "x"), setup_error);
+  CHECK_THROWS_AS(winsvc::cookie("a b", "x"), setup_error);
+  CHECK_THROWS_AS(winsvc::cookie("a", "x").path("/;"), setup_error);
+  CHECK_THROWS_AS(winsvc::cookie("a", "x").same_site("none"), setup_error);
+}
+
+TEST_CASE("a signed value comes back whole, and one that was changed does not") {
+  const std::string key = "sixteen bytes ok";
+  const std::string text = winsvc::sign("anna \xc3\xbc;", key);
+
+  CHECK(winsvc::unsign(text, key) == "anna \xc3\xbc;");
+  CHECK(!winsvc::unsign(text, "another key of 16"));
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    std::string changed = text;
+    changed[i] = changed[i] == 'A' ? 'B' : 'A';
+    CHECK(!winsvc::unsign(changed, key));
+  }
+  for (const char* bad : {"", ".", "abc", "abc.", ".abc"}) CHECK(!winsvc::unsign(bad, key));
+  CHECK(winsvc::cookie("user", text).text().find(text) != std::string::npos);
+  CHECK_THROWS_AS(static_cast<void>(winsvc::sign("x", "short")), setup_error);
+}
