@@ -62,6 +62,9 @@
 
 // F4, HTTP over cpp-httplib.
 #include "winsvc/http/httplib.hpp"     // the door to cpp-httplib
+#include "winsvc/http/transport.hpp"   // socket or memory
+#include "winsvc/http/exchange.hpp"    // one request on its way
+#include "winsvc/http/stream.hpp"      // answers that are written while they are made
 #include "winsvc/http/reply.hpp"       // what a handler may answer
 #include "winsvc/http/handler.hpp"     // what a lambda may take and return
 #include "winsvc/http/middleware.hpp"  // what runs around handlers
@@ -69,8 +72,6 @@
 #include "winsvc/http/router.hpp"      // routes with their handlers
 #include "winsvc/http/resource.hpp"    // a class as a resource
 #include "winsvc/http/group.hpp"       // routes as they are registered
-#include "winsvc/http/transport.hpp"   // socket or memory
-#include "winsvc/http/exchange.hpp"    // one request on its way
 #include "winsvc/http/context.hpp"     // what travels with a request
 #include "winsvc/http/body_reader.hpp" // bodies, when they are wanted
 #include "winsvc/http/core.hpp"        // cpp-httplib at work for it

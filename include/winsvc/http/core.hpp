@@ -83,7 +83,7 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
     auto& r = const_cast<request&>(req);
     exchange& x = *current_exchange();
     x.req = &req;
-    r.is_connection_closed = [&x] { return !x.stream.is_peer_alive(); };
+    r.is_connection_closed = [&x] { return x.stream.watch(std::chrono::milliseconds(0)) == watched::gone; };
     if (r.method != "GET" && r.method != "HEAD") r.ranges.clear();  // a range is defined for GET alone (RFC 9110 §14.2)
 
     const bool has_body = !x.stream.body_done();

@@ -76,6 +76,8 @@ class exchange_stream final : public httplib::Stream {
   /// From here on every write leaves at once.
   void unbuffered() noexcept { unbuffered_ = true; }
   [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
+  /// Waits beside the answer; see transport::watch.
+  watched watch(std::chrono::milliseconds limit) noexcept { return broken_ ? watched::gone : wire_.watch(limit); }
 
   bool flush() noexcept {
     if (out_.empty()) return !broken_;

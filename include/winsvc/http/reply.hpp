@@ -7,7 +7,9 @@
 // `winsvc::json` is nlohmann's json, there when <nlohmann/json.hpp> is (WINSVC_JSON in config/knobs.hpp).
 #pragma once
 
+#include <cstddef>
 #include <exception>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +18,7 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/httplib.hpp"
+#include "winsvc/http/stream.hpp"
 
 #if WINSVC_JSON
   #include <nlohmann/json.hpp>
@@ -45,6 +48,24 @@ class reply {
     return with(value.dump(-1, ' ', false, winsvc::json::error_handler_t::replace), "application/json", status);
   }
 #endif
+  /// Bytes that are written while they are made (http/stream.hpp); `write(stream&)` runs on the request's thread after
+  /// the head was sent.
+  [[nodiscard]] static reply stream(std::string content_type, std::function<void(winsvc::stream&)> write) {
+    reply r;
+    r.content_type_ = std::move(content_type);
+    r.write_ = std::move(write);
+    return r;
+  }
+  /// Server-sent events (http/stream.hpp).
+  [[nodiscard]] static reply events(std::function<void(event_stream&)> write) {
+    auto r = stream("text/event-stream", [write = std::move(write)](winsvc::stream& out) {
+      const auto* req = http::current_exchange()->req;
+      event_stream events(out, req ? req->get_header_value("Last-Event-ID") : std::string());
+      write(events);
+    });
+    // A proxy that collects an answer before it passes it on would keep the events back.
+    return std::move(r).header("Cache-Control", "no-store").header("X-Accel-Buffering", "no");
+  }
   /// To another place: 302, or 301, 303, 307, 308 (RFC 9110, section 15.4).
   [[nodiscard]] static reply redirect(const std::string& location, int status = 302) {
     return reply(status).header("Location", location);
@@ -81,13 +102,23 @@ class reply {
   void apply(response& res) && {
     res.status = status_;
     for (const auto& [name, value] : headers_) http::replace_header(res, name, value);
-    if (!content_type_.empty()) res.set_content(std::move(body_), content_type_);
+    if (write_) {
+      res.set_chunked_content_provider(content_type_, [write = std::move(write_)](std::size_t, httplib::DataSink& sink) {
+        winsvc::stream out(sink, *http::current_exchange());
+        write(out);
+        sink.done();
+        return true;
+      });
+    } else if (!content_type_.empty()) {
+      res.set_content(std::move(body_), content_type_);
+    }
   }
 
  private:
   int status_ = 200;
   std::string body_;
   std::string content_type_;
+  std::function<void(winsvc::stream&)> write_;
   std::vector<std::pair<std::string, std::string>> headers_;
 };
 

@@ -2,8 +2,10 @@
 // same way through everything above.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <thread>
 #include <utility>
 
 #include "winsvc/config/abi.hpp"
@@ -20,6 +22,9 @@ enum class parting {
   unread,    ///< with an answer, over something the client was still sending
 };
 
+/// What ended a wait beside an answer that is being streamed.
+enum class watched { quiet, gone, draining };
+
 class transport {
  public:
   virtual ~transport() = default;
@@ -31,6 +36,8 @@ class transport {
   virtual os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
                                     std::chrono::milliseconds limit) noexcept = 0;
   virtual os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept = 0;
+  /// Waits while an answer is streamed: until the client has closed its end, a drain begins, or the time is over.
+  virtual watched watch(std::chrono::milliseconds limit) noexcept = 0;
   /// No more will be sent. After an answer, what the client still sends is taken for a moment, because closing over it
   /// makes Windows reset the connection, and the client never sees the answer (RFC 9112 §9.6). A client that has all it
   /// wants ends that moment at once.
@@ -55,6 +62,21 @@ class socket_transport final : public transport {
   }
   os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept override {
     return socket_.send(from, count, limit);
+  }
+  watched watch(std::chrono::milliseconds limit) noexcept override {
+    const auto until = std::chrono::steady_clock::now() + limit;
+    for (;;) {
+      const auto what = drain_->wait_for(socket_, limit);
+      if (what == os::waker::outcome::woken) return watched::draining;
+      if (what == os::waker::outcome::timed_out) return watched::quiet;
+      if (what == os::waker::outcome::failed || socket_.peer_closed()) return watched::gone;
+      // The next request has come already, and makes the socket readable for good: look now and then.
+      const auto left =
+          std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+      if (left.count() <= 0) return watched::quiet;
+      limit = (std::min)(left, std::chrono::milliseconds(100));
+      std::this_thread::sleep_for(limit);
+    }
   }
   void finish(parting how) noexcept override {
     socket_.shutdown_send();

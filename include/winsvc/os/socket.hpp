@@ -69,6 +69,8 @@ class tcp_socket {
   transfer receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept;
   /// All of it; the limit is for each stretch without progress.
   transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept;
+  /// Has the peer closed its end, or is the connection gone? Looks, and takes nothing.
+  [[nodiscard]] bool peer_closed() const noexcept;
   /// The peer reads the end of the stream; we can still receive.
   void shutdown_send() noexcept;
   /// Both ways, from any thread: whoever waits on this socket wakes and sees it closed.

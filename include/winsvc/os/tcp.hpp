@@ -154,6 +154,13 @@ inline sys_result<tcp_socket> tcp_socket::accept() const {
   return client;
 }
 
+inline bool tcp_socket::peer_closed() const noexcept {
+  const auto s = calls::raw(native_);
+  char one = 0;
+  const auto n = ::recv(s, &one, 1, MSG_PEEK);  // sockets here never block
+  return n == 0 || (n < 0 && !calls::would_block(calls::last_error()));
+}
+
 inline transfer tcp_socket::receive(char* into, std::size_t room, std::size_t& got,
                                     std::chrono::milliseconds limit) noexcept {
   got = 0;

@@ -100,12 +100,16 @@ class memory_transport final : public http::transport {
     ++sends;
     return os::transfer::done;
   }
+  http::watched watch(std::chrono::milliseconds) noexcept override {
+    return waits-- > 0 ? http::watched::quiet : http::watched::gone;
+  }
   void finish(http::parting) noexcept override {}
   [[nodiscard]] os::endpoint local() const override { return {"127.0.0.1", 80}; }
   [[nodiscard]] os::endpoint peer() const override { return {"127.0.0.1", 50000}; }
 
   std::string output;
   int sends = 0;  ///< how many writes the output came in
+  int waits = 3;  ///< how often whoever streams may wait before the client leaves; no time passes
 
  private:
   std::string input_;

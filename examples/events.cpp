@@ -1,0 +1,63 @@
+// Events: a page that shows what the service does while it does it, over server-sent events.
+//
+//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -Isingle_include -I<httplib> examples/events.cpp -o events.exe -lws2_32
+//   g++ -std=c++17 -O2 -Isingle_include -I<httplib> examples/events.cpp -o events
+//
+//   $ ./events debug
+//   $ curl -N http://127.0.0.1:5012/events        or open http://127.0.0.1:5012/ in a browser
+//   id: 1
+//   event: reading
+//   data: 20.5
+//
+// A client that comes back after a lost connection says which event it saw last, and goes on from there. When the service
+// stops, every stream ends at once.
+#include <winsvc.hpp>
+
+#include <atomic>
+#include <cstdlib>
+#include <string>
+
+using namespace std::chrono_literals;
+
+constexpr const char* page = R"(<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Thermometer</title>
+<meta name="viewport" content="width=device-width">
+<link rel="stylesheet" href="/page.css">
+<p><output id="degrees">…</output> °C
+<script src="/page.js"></script>
+</html>)";
+
+constexpr const char* style =
+    "body { font: 4rem/1.5 system-ui; text-align: center; margin-top: 20vh; color-scheme: light dark }\n";
+
+constexpr const char* script = R"(
+const output = document.getElementById("degrees");
+const events = new EventSource("/events");
+events.addEventListener("reading", event => output.value = event.data);
+events.onerror = () => output.value = "…";
+)";
+
+std::atomic<int> tenths{200};  // of a degree
+
+void App(winsvc::service& svc) {
+  svc.name("thermometer").listen("127.0.0.1", 5012);
+  svc.use(winsvc::security_headers());  // nothing in the page itself, so that its policy holds
+
+  svc.get("/", [] { return winsvc::reply::html(page); });
+  svc.get("/page.js", [] { return winsvc::reply::with(script, "text/javascript"); });
+  svc.get("/page.css", [] { return winsvc::reply::with(style, "text/css"); });
+  svc.get("/events", [] {
+    return winsvc::reply::events([](winsvc::event_stream& out) {
+      long long next = out.last_id().empty() ? 1 : std::strtoll(out.last_id().c_str(), nullptr, 10) + 1;
+      do {
+        const int now = tenths;
+        out.send(std::to_string(now / 10) + "." + std::to_string(now % 10), "reading", std::to_string(next++));
+      } while (out.wait_for(1s));
+    });
+  });
+
+  svc.worker("sensor", [](winsvc::stop_token stop) {
+    while (!stop.wait_for(500ms)) tenths = 200 + (tenths + 3) % 50;
+  });
+}
+WINSVC_MAIN(App)
