@@ -17,80 +17,127 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//     98  config/version.hpp          The version of winsvc: the one place that knows it.
-//    115  config/compiler.hpp         What is compiling us.
-//    144  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    184  config/abi.hpp              The inline namespace that everything lives in.
-//    209  base/error.hpp              An error is a sentence for a tired person.
-//    269  base/result.hpp             A value or the reason there is none.
-//    344  base/source.hpp             Where in the user's program a call was written.
-//    378  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    409  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    668  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//    783  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//    853  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//    956  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1037  base/log.hpp                The log that a service keeps.
-//   1148  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   1287  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   1386  model/codes.hpp             What system codes mean to the person who meets them.
-//   1490  model/spec.hpp              What is to be installed.
-//   1600  model/verbs.hpp             The command line as two tables.
-//   1726  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   1930  model/state_file.hpp        What the running service leaves for `status` to find.
-//   2042  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   2134  route/path.hpp              The path of a request, cut into segments.
-//   2245  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   2423  route/table.hpp             The routes of an app as a tree of segments.
-//   2681  wire/limits.hpp             How much a client may send, and how long it may take.
-//   2734  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   2812  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   3255  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   3403  os/console.hpp              The terminal: writing to it, and the ways a person ends a program that runs ...
-//   3445  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   3467  os/posix/console.hpp        os/console.hpp on POSIX.
-//   3552  os/service_manager.hpp      The Service Control Manager as seen by who manages services.
-//   3662  os/file.hpp                 The few things done with files.
-//   3729  os/posix/file.hpp           os/file.hpp on POSIX.
-//   3828  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//   3868  os/event_log.hpp            The Windows event log: one report, one line.
-//   3917  os/process.hpp              This process and its surroundings.
-//   3980  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//   4069  os/socket.hpp               TCP as the engine needs it.
-//   4181  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   4276  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   4326  os/win/wide.hpp             Windows' own strings and handles.
-//   4388  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   4521  os/tcp.hpp                  os/socket.hpp on every platform.
-//   4743  os/win/console.hpp          os/console.hpp on Windows.
-//   4856  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//   4933  os/win/file.hpp             os/file.hpp on Windows.
-//   5045  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//   5137  os/win/service_manager.hpp  The real Service Control Manager.
-//   5308  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//   5314  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//   5376  http/reply.hpp              What a handler may answer with, beyond plain text.
-//   5500  http/handler.hpp            What a lambda may take and return, and how it is called.
-//   5797  http/router.hpp             The routes of an app with their handlers.
-//   5895  http/transport.hpp          What a connection reads from and writes to.
-//   5980  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//   6212  http/core.hpp               cpp-httplib at work for one request.
-//   6445  http/connection.hpp         One connection, from its first byte to its close.
-//   6618  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//   6864  host/service.hpp            What App receives: the description of a service.
-//   7169  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//   7212  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//   7256  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//   7337  host/health.hpp             Liveness and readiness.
-//   7383  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//   7692  host/console_host.hpp       `debug`: the service in a terminal.
-//   7764  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//   7978  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//   8041  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//   8121  host/manage.hpp             The verbs that manage the service: install, remove, start, stop, restart, status.
-//   8449  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//   8592  main.hpp                    The macro: a main for an App.
-//   8605  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    145  config/version.hpp          The version of winsvc: the one place that knows it.
+//    162  config/compiler.hpp         What is compiling us.
+//    191  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    231  config/abi.hpp              The inline namespace that everything lives in.
+//    256  base/error.hpp              An error is a sentence for a tired person.
+//    316  base/result.hpp             A value or the reason there is none.
+//    391  base/source.hpp             Where in the user's program a call was written.
+//    425  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    456  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    719  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
+//    817  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//    904  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1019  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1089  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1192  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1273  base/log.hpp                The log that a service keeps.
+//   1384  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   1529  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   1630  model/decision.hpp          What a control means in a state.
+//   1699  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   1751  model/codes.hpp             What system codes mean to the person who meets them.
+//   1869  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   1939  model/recovery.hpp          What the SCM does when the service fails.
+//   2060  model/account.hpp           The account a service runs as.
+//   2176  model/security.hpp          Who may do what, as text.
+//   2352  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   2445  model/spec.hpp              What is to be installed.
+//   2594  model/verbs.hpp             The command line as two tables.
+//   2783  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   3121  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   3429  model/state_file.hpp        What the running service leaves for `status` to find.
+//   3541  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   3633  route/path.hpp              The path of a request, cut into segments.
+//   3744  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   3922  route/table.hpp             The routes of an app as a tree of segments.
+//   4181  wire/limits.hpp             How much a client may send, and how long it may take.
+//   4234  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   4312  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   4755  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   4903  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   5043  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//   5103  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   5128  os/posix/console.hpp        os/console.hpp on POSIX.
+//   5253  os/crash.hpp                What is left of a process that crashes.
+//   5368  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//   5550  os/elevation.hpp            The same program once more, elevated.
+//   5612  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//   5640  os/file.hpp                 The few things done with files.
+//   5710  os/posix/file.hpp           os/file.hpp on POSIX.
+//   5829  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//   5869  os/event_log.hpp            The Windows event log: one report, one line.
+//   5912  os/process.hpp              This process and its surroundings.
+//   5978  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//   6091  os/socket.hpp               TCP as the engine needs it.
+//   6205  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   6300  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   6353  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   6434  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   6567  os/tcp.hpp                  os/socket.hpp on every platform.
+//   6796  os/win/console.hpp          os/console.hpp on Windows.
+//   6958  os/win/file.hpp             os/file.hpp on Windows.
+//   7086  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//   7123  os/win/crash.hpp            os/crash.hpp on Windows.
+//   7394  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//   7493  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//   7593  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//   7801  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//   7890  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//   8120  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//   8255  os/win/service_manager.hpp  The real Service Control Manager.
+//   8488  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//   8494  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//   8556  http/transport.hpp          What a connection reads from and writes to.
+//   8663  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//   8911  http/stream.hpp             An answer that is written while it is made.
+//   9015  http/reply.hpp              What a handler may answer with, beyond plain text.
+//   9185  http/handler.hpp            What a lambda may take and return, and how it is called.
+//   9482  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//   9536  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//   9612  http/router.hpp             The routes of an app with their handlers.
+//   9734  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//   9821  http/group.hpp              Routes, as an app or a part of it registers them.
+//   9968  http/context.hpp            What travels with a request.
+//  10026  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  10089  http/core.hpp               cpp-httplib at work for one request.
+//  10391  http/connection.hpp         One connection, from its first byte to its close.
+//  10566  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  10825  web/values.hpp              What a request says beside its path, as a value of a type.
+//  10932  web/cookies.hpp             Cookies: read, set with all their attributes, and signed so that a client ...
+//  11069  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  11173  web/cors.hpp                Cross-origin requests.
+//  11249  web/rate_limit.hpp          How often one client may ask.
+//  11351  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  11514  web/headers.hpp             Small middleware for headers and sizes.
+//  11568  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  11728  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  11792  host/service.hpp            What App receives: the description of a service.
+//  12124  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  12167  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  12232  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//  12313  host/health.hpp             Liveness and readiness.
+//  12371  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  12524  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  12619  host/duties.hpp             What controls ask for, beside a stop.
+//  12795  host/worker_pool.hpp        The app's workers while they run.
+//  12892  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  13276  host/console_host.hpp       `debug`: the service in a terminal.
+//  13349  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  13617  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  13680  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  13760  host/desk.hpp               What every verb that manages the service stands on.
+//  13882  host/manage.hpp             The verbs that bring an installed service up and down.
+//  14162  host/send.hpp               The verbs that send a running service a control.
+//  14288  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  14403  host/survey.hpp             What is installed, read with query rights alone.
+//  14477  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  14809  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  14886  host/managing.hpp           The verbs that manage, by their words.
+//  15034  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  15153  main.hpp                    The macro: a main for an App.
+//  15166  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -558,6 +605,10 @@ inline bool starts_with(std::string_view s, std::string_view prefix) noexcept {
   return s.substr(0, prefix.size()) == prefix;
 }
 
+inline bool starts_with_nocase(std::string_view s, std::string_view prefix) noexcept {
+  return equal_nocase(s.substr(0, prefix.size()), prefix);
+}
+
 inline std::string_view cut(std::string_view s, std::size_t most) noexcept {
   if (s.size() <= most) return s;
   std::size_t end = most;
@@ -661,6 +712,191 @@ inline std::string json_quoted(std::string_view s) {
 }
 
 }  // namespace text
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// base/encoding.hpp
+// =====================================================================================================================
+
+// Bytes as text and back, and the comparison of secrets.
+//
+//   from_base64("aGVsbG8=")                  // "hello"; nothing for what is no base64 (RFC 4648, section 4)
+//   equal_secret(given, expected)            // takes the same time wherever they differ
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace text {
+
+[[nodiscard]] std::string to_base64(std::string_view bytes);
+/// The same with '-' and '_' and without padding: fit for cookies and paths (RFC 4648, section 5).
+[[nodiscard]] std::string to_base64url(std::string_view bytes);
+/// Either alphabet, padding or not; nothing else, and no bits left over.
+[[nodiscard]] std::optional<std::string> from_base64(std::string_view s);
+
+}  // namespace text
+
+/// Are they equal? The time depends on the length of `given` alone, so that nobody learns a secret by trying.
+[[nodiscard]] bool equal_secret(std::string_view given, std::string_view expected) noexcept;
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+namespace text {
+
+inline std::string base64_with(std::string_view bytes, const char (&digits)[65], bool padded) {
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t group = 0;
+    const std::size_t count = bytes.size() - i < 3 ? bytes.size() - i : 3;
+    for (std::size_t k = 0; k < 3; ++k)
+      group = group << 8 | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+    for (std::size_t k = 0; k < 4; ++k) {
+      if (k <= count) out += digits[group >> (18 - 6 * k) & 63];
+      else if (padded) out += '=';
+    }
+  }
+  return out;
+}
+
+inline std::string to_base64(std::string_view bytes) {
+  return base64_with(bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", true);
+}
+inline std::string to_base64url(std::string_view bytes) {
+  return base64_with(bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", false);
+}
+
+inline std::optional<std::string> from_base64(std::string_view s) {
+  const auto value = [](char c) -> int {
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
+  };
+  if (s.size() % 4 == 0) {
+    for (int i = 0; i < 2 && !s.empty() && s.back() == '='; ++i) s.remove_suffix(1);
+  }
+  if (s.size() % 4 == 1) return std::nullopt;
+  std::string out;
+  std::uint32_t bits = 0;
+  int have = 0;
+  for (const char c : s) {
+    const int v = value(c);
+    if (v < 0) return std::nullopt;
+    bits = (bits << 6 | static_cast<std::uint32_t>(v)) & 0xFFFFu;
+    have += 6;
+    if (have < 8) continue;
+    have -= 8;
+    out += static_cast<char>(bits >> have & 0xFFu);
+  }
+  if ((bits & ((1u << have) - 1)) != 0) return std::nullopt;  // two texts for one value would be two keys for one door
+  return out;
+}
+
+}  // namespace text
+
+inline bool equal_secret(std::string_view given, std::string_view expected) noexcept {
+  volatile unsigned char different = given.size() == expected.size() ? 0 : 1;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    const char against = expected.empty() ? '\0' : expected[i % expected.size()];
+    different = static_cast<unsigned char>(different | (static_cast<unsigned char>(given[i]) ^ static_cast<unsigned char>(against)));
+  }
+  return different == 0;
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// base/sha256.hpp
+// =====================================================================================================================
+
+// SHA-256 and HMAC, for signed cookies: cpp-httplib brings none without a TLS library.
+//
+//   hmac_sha256(key, "text")          // 32 bytes
+//
+// Source: FIPS 180-4 and RFC 2104; tested with the vectors of RFC 4231.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// 32 bytes.
+[[nodiscard]] std::string sha256(std::string_view bytes);
+/// 32 bytes.
+[[nodiscard]] std::string hmac_sha256(std::string_view key, std::string_view bytes);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline void sha256_block(std::array<std::uint32_t, 8>& state, const unsigned char* block) noexcept {
+  // The first 32 bits of the fractional parts of the cube roots of the first 64 primes.
+  static constexpr std::uint32_t k[64] = {
+      0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be,
+      0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa,
+      0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85,
+      0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3,
+      0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f,
+      0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+  const auto right = [](std::uint32_t v, unsigned n) { return v >> n | v << (32 - n); };
+  std::uint32_t w[64];
+  for (std::size_t i = 0; i < 16; ++i) {
+    w[i] = static_cast<std::uint32_t>(block[4 * i]) << 24 | static_cast<std::uint32_t>(block[4 * i + 1]) << 16 |
+           static_cast<std::uint32_t>(block[4 * i + 2]) << 8 | block[4 * i + 3];
+  }
+  for (std::size_t i = 16; i < 64; ++i) {
+    const std::uint32_t s0 = right(w[i - 15], 7) ^ right(w[i - 15], 18) ^ w[i - 15] >> 3;
+    const std::uint32_t s1 = right(w[i - 2], 17) ^ right(w[i - 2], 19) ^ w[i - 2] >> 10;
+    w[i] = w[i - 16] + s0 + w[i - 7] + s1;
+  }
+  auto [a, b, c, d, e, f, g, h] = state;
+  for (std::size_t i = 0; i < 64; ++i) {
+    const std::uint32_t one = h + (right(e, 6) ^ right(e, 11) ^ right(e, 25)) + ((e & f) ^ (~e & g)) + k[i] + w[i];
+    const std::uint32_t two = (right(a, 2) ^ right(a, 13) ^ right(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+    h = g, g = f, f = e, e = d + one, d = c, c = b, b = a, a = one + two;
+  }
+  const std::uint32_t added[8] = {a, b, c, d, e, f, g, h};
+  for (std::size_t i = 0; i < 8; ++i) state[i] += added[i];
+}
+
+inline std::string sha256(std::string_view bytes) {
+  std::array<std::uint32_t, 8> state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                        0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+  std::string all(bytes);
+  all += static_cast<char>(0x80);
+  while (all.size() % 64 != 56) all += '\0';
+  const std::uint64_t bits = static_cast<std::uint64_t>(bytes.size()) * 8;
+  for (int shift = 56; shift >= 0; shift -= 8) all += static_cast<char>(bits >> shift & 0xFFu);
+  for (std::size_t at = 0; at < all.size(); at += 64)
+    sha256_block(state, reinterpret_cast<const unsigned char*>(all.data()) + at);
+  std::string out;
+  for (const std::uint32_t word : state) {
+    for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(word >> shift & 0xFFu);
+  }
+  return out;
+}
+
+inline std::string hmac_sha256(std::string_view key, std::string_view bytes) {
+  std::string padded = key.size() > 64 ? sha256(key) : std::string(key);
+  padded.resize(64, '\0');
+  std::string inner, outer;
+  for (const char c : padded) {
+    inner += static_cast<char>(c ^ 0x36);
+    outer += static_cast<char>(c ^ 0x5c);
+  }
+  return sha256(outer + sha256(inner + std::string(bytes)));
+}
+
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -1153,6 +1389,7 @@ inline void logger::flush() noexcept {
 //
 // Source: SERVICE_STATUS, HandlerEx and SetServiceStatus in the Win32 documentation.
 
+#include <bitset>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -1247,11 +1484,16 @@ struct hooked {
   bool session_change = false;
   bool time_change = false;
   bool preshutdown = false;
+  std::bitset<128> custom;  ///< 128 to 255
+
+  [[nodiscard]] bool has_custom(std::uint32_t control) const noexcept {
+    return control >= 128 && control <= 255 && custom[control - 128];
+  }
 };
 
 /// The one function that computes the mask of accepted controls: nothing in a pending state and in STOPPED. With
 /// PRESHUTDOWN accepted, Windows delivers no SHUTDOWN, so exactly one of the two is asked for.
-[[nodiscard]] constexpr std::uint32_t accepted_controls(state s, const hooked& h) noexcept {
+[[nodiscard]] inline std::uint32_t accepted_controls(state s, const hooked& h) noexcept {
   if (s != state::running && s != state::paused) return 0;
   std::uint32_t mask = accept::stop | (h.preshutdown ? accept::preshutdown : accept::shutdown);
   if (h.pause_continue) mask |= accept::pause_continue;
@@ -1304,8 +1546,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-/// What happened, or is asked for.
-enum class step { start, progress, ready, pause, paused, resume, resumed, stop, finished };
+/// What happened, or is asked for. `refused`: a pause or continue hook threw, and things are as they were before.
+enum class step { start, progress, ready, pause, paused, resume, resumed, refused, stop, finished };
 
 /// One legal move. `progress` stays in its state and raises the checkpoint.
 struct move {
@@ -1324,11 +1566,13 @@ inline constexpr move legal_moves[] = {
     {state::running, step::stop, state::stop_pending},
     {state::pause_pending, step::progress, state::pause_pending},
     {state::pause_pending, step::paused, state::paused},
+    {state::pause_pending, step::refused, state::running},
     {state::pause_pending, step::stop, state::stop_pending},
     {state::paused, step::resume, state::continue_pending},
     {state::paused, step::stop, state::stop_pending},
     {state::continue_pending, step::progress, state::continue_pending},
     {state::continue_pending, step::resumed, state::running},
+    {state::continue_pending, step::refused, state::paused},
     {state::continue_pending, step::stop, state::stop_pending},
     {state::stop_pending, step::progress, state::stop_pending},
     {state::stop_pending, step::finished, state::stopped},
@@ -1383,6 +1627,127 @@ inline std::optional<service_status> lifecycle::apply(step what, std::chrono::mi
 }  // namespace winsvc
 
 // =====================================================================================================================
+// model/decision.hpp
+// =====================================================================================================================
+
+// What a control means in a state: the answer for the SCM, the status to publish at once, and what is left to do for the
+// service's own thread. Pure: the control handler asks, publishes, hands on and returns.
+//
+//   decide(state::running, hooks, 2 /* pause */)     // {0, step::pause, duty::pause}
+//   decide(state::paused, hooks, 99)                 // {120}: the service does not know it
+//
+// Source: HandlerEx and "Service Control Handler Function" in the Win32 documentation.
+
+#include <cstdint>
+#include <optional>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// What a control leaves to be done.
+enum class duty { nothing, stop, pause, resume, reload, power, session, time, custom };
+
+struct decision {
+  std::uint32_t answer = 0;     ///< the handler's return value; of `custom` the hook's comes in its place
+  std::optional<step> publish;  ///< applied to the lifecycle before anything else happens
+  duty then = duty::nothing;
+};
+
+/// Decides. Whatever comes, even what the SCM should not have sent, has an answer and does no harm.
+[[nodiscard]] decision decide(state now, const hooked& h, std::uint32_t control) noexcept;
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline decision decide(state now, const hooked& h, std::uint32_t what) noexcept {
+  constexpr decision unknown{120, {}, duty::nothing};      // ERROR_CALL_NOT_IMPLEMENTED
+  constexpr decision not_now{1061, {}, duty::nothing};     // ERROR_SERVICE_CANNOT_ACCEPT_CTRL
+  constexpr decision done_already{0, {}, duty::nothing};
+  const bool working = now == state::running || now == state::paused;
+  const auto if_hooked = [&](bool is_hooked, duty then) {
+    return !is_hooked ? unknown : !working ? not_now : decision{0, {}, then};
+  };
+
+  switch (static_cast<control>(what)) {
+    case control::interrogate: return done_already;  // the SCM has our last status, which is true
+    case control::stop:
+    case control::shutdown:
+    case control::preshutdown:
+      if (now == state::stop_pending || now == state::stopped) return done_already;
+      return {0, step::stop, duty::stop};
+    case control::pause:
+      if (!h.pause_continue) return unknown;
+      if (now == state::paused || now == state::pause_pending) return done_already;
+      return now == state::running ? decision{0, step::pause, duty::pause} : not_now;
+    case control::resume:
+      if (!h.pause_continue) return unknown;
+      if (now == state::running || now == state::continue_pending) return done_already;
+      return now == state::paused ? decision{0, step::resume, duty::resume} : not_now;
+    case control::param_change: return if_hooked(h.param_change, duty::reload);
+    case control::power_event: return if_hooked(h.power_event, duty::power);
+    case control::session_change: return if_hooked(h.session_change, duty::session);
+    case control::time_change: return if_hooked(h.time_change, duty::time);
+    default: return if_hooked(h.has_custom(what), duty::custom);
+  }
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// model/events.hpp
+// =====================================================================================================================
+
+// What the service writes into the Windows event log, as a table: the ID to filter by, the level, when it is written.
+// `docs/services.md` shows it, and a test compares the two. An ID keeps its meaning for ever.
+//
+// Source: "Event Identifiers" in the Win32 documentation. IDs 1 to 1000 are what the message file (EventCreate.exe) has.
+
+#include <cstdint>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+enum class event_level : std::uint16_t { error = 1, warning = 2, information = 4 };  // EVENTLOG_*_TYPE
+
+enum class event : std::uint32_t {
+  started = 1, stopped = 2, failed = 3, degraded = 4, paused = 5, continued = 6, reloaded = 7, crashed = 8, cut = 9,
+};
+
+struct event_row {
+  event id;
+  event_level level;
+  std::string_view name;
+  std::string_view when;
+};
+
+inline constexpr event_row event_table[] = {
+    {event::started, event_level::information, "started", "the service runs; the text has its address"},
+    {event::stopped, event_level::information, "stopped", "it has stopped as it was asked to"},
+    {event::failed, event_level::error, "failed", "it could not start, or stopped because something failed"},
+    {event::degraded, event_level::warning, "degraded", "it runs, and something of it does not: the log, say"},
+    {event::paused, event_level::information, "paused", "it is paused: requests get 503"},
+    {event::continued, event_level::information, "continued", "it serves again"},
+    {event::reloaded, event_level::information, "reloaded", "the reload hooks have run"},
+    {event::crashed, event_level::error, "crashed", "the process crashed; the text has the minidump's path"},
+    {event::cut, event_level::warning, "cut", "it has stopped, and cut what did not end in time"},
+};
+
+[[nodiscard]] constexpr const event_row& row(event e) noexcept {
+  for (const auto& r : event_table) {
+    if (r.id == e) return r;
+  }
+  return event_table[0];
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // model/codes.hpp
 // =====================================================================================================================
 
@@ -1414,11 +1779,13 @@ inline constexpr int not_installed = 4;  // status
 
 /// The system codes that decisions are made on.
 namespace code {
-inline constexpr std::uint32_t access_denied = 5, call_not_implemented = 120, invalid_service_control = 1052,
-                               service_request_timeout = 1053, service_already_running = 1056, service_disabled = 1058,
-                               service_does_not_exist = 1060, service_cannot_accept_control = 1061,
-                               service_not_active = 1062, failed_controller_connect = 1063,
-                               service_marked_for_delete = 1072, service_exists = 1073, timeout = 1460,
+inline constexpr std::uint32_t access_denied = 5, not_supported = 50, call_not_implemented = 120, invalid_level = 124,
+                               io_pending = 997, dependent_services_running = 1051, invalid_service_control = 1052,
+                               service_request_timeout = 1053, service_already_running = 1056,
+                               invalid_service_account = 1057, service_disabled = 1058, service_does_not_exist = 1060,
+                               service_cannot_accept_control = 1061, service_not_active = 1062,
+                               failed_controller_connect = 1063, service_marked_for_delete = 1072,
+                               service_exists = 1073, cancelled = 1223, timeout = 1460, invalid_tag = 1733,
                                address_in_use = 10048, access_to_address = 10013, address_not_available = 10049;
 }
 
@@ -1434,29 +1801,41 @@ inline constexpr explanation explanations[] = {
     {5, "access denied", "run from an elevated prompt"},
     {50, "not supported on this system", ""},
     {87, "a parameter is not valid", ""},
-    {120, "the service does not handle this control", ""},
+    {120, "the service does not handle this control", "hook it in the app, with on_control"},
     {123, "the name is not valid", "use 1 to 256 characters without '/' and '\\'"},
-    {1051, "other services that depend on it are running", "stop them first"},
-    {1052, "the service does not take this control", ""},
+    {124, "this system does not know the setting", ""},
+    {997, "the service has taken it and is still at work", "look into its log for the end of it"},
+    {1051, "other services that depend on it are running", "stop them first, or add --force"},
+    {1052, "the service does not take this control", "pause, continue and reload need hooks of the app"},
     {1053, "the service did not respond to the start in time", "read its log and the event log"},
-    {1056, "it is running already", ""},
+    {1055, "the service database is locked", "try again in a moment"},
+    {1056, "it is running already", "restart it where it has to begin anew"},
     {1057, "the account or its password is not valid", "check the name, with its domain, and the password"},
     {1058, "the service is disabled", "install it with --startup auto or --startup manual"},
+    {1059, "its dependencies lead back to it", "give others with --depends"},
     {1060, "it is not installed", "install it first"},
     {1061, "the service cannot take a control now", "wait until it has started or stopped, then try again"},
-    {1062, "it is not running", ""},
+    {1062, "it is not running", "start it first"},
     {1063, "this process was not started by the service control manager",
      "use the start verb, or debug for a terminal"},
     {1064, "an exception was thrown in the service", "read its log"},
     {1066, "the service ended with an error of its own", "read its log"},
     {1067, "the process ended unexpectedly", "read its log and the event log"},
     {1068, "a service it depends on did not start", "start that one first, or look into its log"},
-    {1069, "the account could not log on", "check the password and the right to log on as a service"},
+    {1069, "the account could not log on",
+     "give its password anew with update --username ACCOUNT, which also gives the right to log on as a service"},
     {1072, "the service is marked for deletion",
      "close the Services window and Task Manager, which hold it open, then try again"},
-    {1073, "a service of that name exists", ""},
-    {1077, "it was not started since the machine was", ""},
+    {1073, "a service of that name exists", "use update, or give the app another name"},
+    {1075, "a service it depends on is not installed", "install that one first, or give others with --depends"},
+    {1077, "it was not started since the machine was", "start it"},
     {1078, "the display name is taken by another service", "choose another with --display-name"},
+    {1223, "the elevation was refused", "say yes to the question, or run from an elevated prompt"},
+    {1297, "its account lacks a privilege that the app asks for", "give the account that privilege, or use another"},
+    {1326, "the account's name or password is wrong", "give the password anew with update --username ACCOUNT"},
+    {1332, "there is no account of that name", "check the name, with its domain"},
+    {1385, "the account may not log on as a service",
+     "run update --username ACCOUNT, or see whether a group policy denies it"},
     {1460, "the time ran out", "look with the status verb; allow more with --wait SECONDS"},
     {10013, "the port is in a range the system keeps for others, or another program owns it exclusively",
      "choose another port; 'netsh int ipv4 show excludedportrange tcp' lists the ranges"},
@@ -1487,12 +1866,589 @@ inline constexpr explanation explanations[] = {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// model/control_event.hpp
+// =====================================================================================================================
+
+// What comes with a control: the session that changed, the power that went. Typed, so that a hook need not look up
+// numbers.
+//
+//   svc.on_session_change([](const winsvc::session_change& c) { if (c.what == winsvc::session_change::lock) … });
+//   svc.on_power([](const winsvc::power_event& p) { if (p.what == winsvc::power_event::suspend) … });
+//
+// Source: HandlerEx, WM_WTSSESSION_CHANGE and WM_POWERBROADCAST in the Win32 documentation.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// A person's session on this machine changed.
+struct session_change {
+  /// WTS_*, with Windows' values; what is not listed here may come as its number.
+  enum kind : std::uint32_t {
+    console_connect = 1, console_disconnect = 2, remote_connect = 3, remote_disconnect = 4, logon = 5, logoff = 6,
+    lock = 7, unlock = 8, remote_control = 9, created = 10, terminated = 11,
+  };
+  kind what = logon;
+  std::uint32_t session = 0;
+};
+
+/// The machine's power changed.
+struct power_event {
+  /// PBT_*, with Windows' values. `setting_changed` comes only to who has registered for a setting with Windows.
+  enum kind : std::uint32_t {
+    suspend = 0x4, resume = 0x7, status_changed = 0xA, resume_automatic = 0x12, setting_changed = 0x8013,
+  };
+  kind what = status_changed;
+  std::string setting;  ///< of setting_changed: the GUID, `{02731015-4510-4526-99e6-e5a17ebd1aea}`
+  std::string data;     ///< and its bytes
+};
+
+[[nodiscard]] constexpr std::string_view name(session_change::kind k) noexcept {
+  constexpr std::string_view names[] = {"",       "console connect", "console disconnect", "remote connect",
+                                        "remote disconnect", "logon", "logoff", "lock", "unlock", "remote control",
+                                        "created", "terminated"};
+  return k >= 1 && k <= 11 ? names[k] : "unknown";
+}
+[[nodiscard]] constexpr std::string_view name(power_event::kind k) noexcept {
+  return k == power_event::suspend            ? "suspend"
+         : k == power_event::resume           ? "resume"
+         : k == power_event::status_changed   ? "status changed"
+         : k == power_event::resume_automatic ? "resume automatic"
+         : k == power_event::setting_changed  ? "setting changed"
+                                              : "unknown";
+}
+
+namespace model {
+
+/// A control as the dispatcher hands it on, its event data copied out of Windows' memory.
+struct control_event {
+  std::uint32_t control = 0;
+  std::uint32_t type = 0;     ///< dwEventType
+  std::uint32_t session = 0;  ///< of SESSION_CHANGE
+  std::string setting, data;  ///< of POWER_EVENT with a setting
+};
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// model/recovery.hpp
+// =====================================================================================================================
+
+// What the SCM does when the service fails: a list of actions, one a failure, the last one for all that follow, and how
+// long without a failure begins the list anew.
+//
+//   svc.recovery({restart_after(5s), restart_after(30s), no_action()}, 24h);
+//   hello install --recovery restart/5s,restart/30s,none --recovery-reset 1d
+//
+// A failure is a process that ends without STOPPED, and, by the flag that install sets as well, a STOPPED with an exit
+// code. Source: SERVICE_FAILURE_ACTIONSW and SERVICE_FAILURE_ACTIONS_FLAG in the Win32 documentation.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// One action after one failure.
+struct recovery_action {
+  /// SC_ACTION_TYPE. reboot and run are never set here, but may be found.
+  enum class kind : std::uint32_t { none = 0, restart = 1, reboot = 2, run = 3 };
+  kind what = kind::none;
+  std::chrono::milliseconds delay{0};
+
+  friend bool operator==(const recovery_action& a, const recovery_action& b) noexcept {
+    return a.what == b.what && a.delay == b.delay;
+  }
+};
+[[nodiscard]] inline recovery_action restart_after(std::chrono::milliseconds delay) noexcept {
+  return {recovery_action::kind::restart, delay};
+}
+[[nodiscard]] inline recovery_action no_action() noexcept { return {}; }
+/// Windows counts delays in milliseconds of 32 bits: 49 days.
+inline constexpr std::chrono::milliseconds longest_recovery_delay{0xFFFFFFFF};
+
+namespace model {
+
+struct recovery_plan {
+  std::vector<recovery_action> actions;
+  std::chrono::seconds reset{24 * 3600};  ///< so long without a failure, and the next one is the first again
+
+  friend bool operator==(const recovery_plan& a, const recovery_plan& b) noexcept {
+    return a.actions == b.actions && a.reset == b.reset;
+  }
+};
+
+/// What an install sets where nobody says otherwise: the service comes back, ever more slowly.
+[[nodiscard]] inline recovery_plan default_recovery() {
+  using namespace std::chrono_literals;
+  return {{restart_after(5s), restart_after(30s), restart_after(2min)}, std::chrono::hours(24)};
+}
+
+/// `restart/5s,restart/30s,none`; `none` alone and the empty text: no action at all. Nothing for anything else, and for
+/// a delay that Windows cannot say.
+[[nodiscard]] std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s);
+/// The same back; kinds that cannot be asked for as `reboot/…` and `run/…`.
+[[nodiscard]] std::string recovery_text(const std::vector<recovery_action>& actions);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// 5s, 2m, 1d: the largest unit that says it exactly, as parse_duration reads it.
+[[nodiscard]] inline std::string exact_duration(std::chrono::milliseconds d) {
+  struct unit {
+    std::int64_t ms;
+    const char* name;
+  };
+  for (const unit u : {unit{86'400'000, "d"}, unit{3'600'000, "h"}, unit{60'000, "m"}, unit{1000, "s"}}) {
+    if (d.count() != 0 && d.count() % u.ms == 0) return std::to_string(d.count() / u.ms) + u.name;
+  }
+  return d.count() == 0 ? "0s" : std::to_string(d.count()) + "ms";
+}
+
+inline std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s) {
+  std::vector<recovery_action> actions;
+  if (text::trimmed(s).empty()) return actions;
+  bool acts = false;
+  while (true) {
+    const auto comma = s.find(',');
+    const std::string_view one = text::trimmed(s.substr(0, comma));
+    const auto slash = one.find('/');
+    const std::string_view word = one.substr(0, slash);
+    recovery_action action;
+    if (text::equal_nocase(word, "restart")) {
+      const auto delay =
+          slash == one.npos ? std::optional(std::chrono::milliseconds(0)) : parse_duration(one.substr(slash + 1));
+      if (!delay || *delay > longest_recovery_delay) return std::nullopt;
+      action = restart_after(*delay);
+      acts = true;
+    } else if (!text::equal_nocase(word, "none") || slash != one.npos) {
+      return std::nullopt;
+    }
+    actions.push_back(action);
+    if (comma == s.npos) break;
+    s.remove_prefix(comma + 1);
+  }
+  if (!acts) actions.clear();  // nothing but "none" is no plan at all
+  return actions;
+}
+
+inline std::string recovery_text(const std::vector<recovery_action>& actions) {
+  constexpr std::string_view words[] = {"none", "restart", "reboot", "run"};
+  std::string out;
+  for (const auto& a : actions) {
+    const auto i = static_cast<std::uint32_t>(a.what);
+    if (!out.empty()) out += ',';
+    out += i < 4 ? std::string(words[i]) : "action " + std::to_string(i);
+    if (a.what != recovery_action::kind::none) out += '/' + exact_duration(a.delay);
+  }
+  return out.empty() ? "none" : out;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// model/account.hpp
+// =====================================================================================================================
+
+// The account a service runs as: how it is spelled, what Windows calls it, and what it gives up.
+//
+//   parse_account("virtual", "hello")->name      // NT SERVICE\hello, the default: an account of its own, no password
+//   parse_account("system", "hello")->name       // LocalSystem
+//   parse_account("CORP\\anna", "hello")->name   // a person's: needs a password and the right to log on as a service
+//
+// Source: "Service User Accounts" and lpServiceStartName, lpPassword of CreateServiceW in the Win32 documentation.
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+enum class account_kind { virtual_account, local_system, local_service, network_service, managed, person };
+
+struct account {
+  account_kind kind = account_kind::virtual_account;
+  std::string name;  ///< lpServiceStartName
+
+  /// Has it a password of its own that must be asked for?
+  [[nodiscard]] bool needs_password() const noexcept { return kind == account_kind::person; }
+  /// lpPassword where none is asked for: NULL for virtual and managed accounts, "" for the built-in ones.
+  [[nodiscard]] std::optional<std::string> fixed_password() const {
+    const bool null = kind == account_kind::virtual_account || kind == account_kind::managed;
+    return null ? std::nullopt : std::optional(std::string());
+  }
+  /// Must it be given SeServiceLogonRight? Built-in and virtual accounts have it.
+  [[nodiscard]] bool needs_logon_right() const noexcept {
+    return kind == account_kind::person || kind == account_kind::managed;
+  }
+  /// What is lost against an account of the service's own; empty for that one.
+  [[nodiscard]] std::string_view gives_up() const noexcept;
+};
+
+/// `virtual`, `system`, `local-service`, `network-service`, their Windows names, `DOMAIN\name$` (a managed account),
+/// `DOMAIN\name`, `name@domain`, `name` (of this machine). Another service's virtual account is refused.
+[[nodiscard]] result<account> parse_account(std::string_view s, std::string_view service_name);
+
+/// The name as LookupAccountNameW knows it: `.\` is a word of the SCM alone, and a bare name is this machine's first.
+[[nodiscard]] inline std::string name_to_look_up(std::string_view name) {
+  return std::string(text::starts_with(name, ".\\") ? name.substr(2) : name);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string_view account::gives_up() const noexcept {
+  switch (kind) {
+    case account_kind::virtual_account: return {};
+    case account_kind::local_system:
+      return "LocalSystem may do anything on this machine: whoever takes over the service takes over the machine";
+    case account_kind::local_service:
+    case account_kind::network_service:
+      return "this account is shared with other services, which can read and stop what this one does";
+    case account_kind::managed: return {};
+    case account_kind::person:
+      return "a person's account has a password, and when that is changed it has to be given here anew";
+  }
+  return {};
+}
+
+inline result<account> parse_account(std::string_view s, std::string_view service_name) {
+  struct known {
+    std::string_view word;
+    account_kind kind;
+    std::string_view name;
+  };
+  constexpr known table[] = {
+      {"system", account_kind::local_system, "LocalSystem"},
+      {"LocalSystem", account_kind::local_system, "LocalSystem"},
+      {".\\LocalSystem", account_kind::local_system, "LocalSystem"},
+      {"NT AUTHORITY\\SYSTEM", account_kind::local_system, "LocalSystem"},
+      {"local-service", account_kind::local_service, "NT AUTHORITY\\LocalService"},
+      {"LocalService", account_kind::local_service, "NT AUTHORITY\\LocalService"},
+      {"NT AUTHORITY\\LocalService", account_kind::local_service, "NT AUTHORITY\\LocalService"},
+      {"NT AUTHORITY\\LOCAL SERVICE", account_kind::local_service, "NT AUTHORITY\\LocalService"},
+      {"network-service", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
+      {"NetworkService", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
+      {"NT AUTHORITY\\NetworkService", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
+      {"NT AUTHORITY\\NETWORK SERVICE", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
+  };
+  const auto refuse = [&](std::string said, std::string hint) {
+    return failure{error{1057, "use the account", std::string(s), std::move(said), std::move(hint)}};
+  };
+  s = text::trimmed(s);
+  if (s.empty()) return refuse("it is empty", "give virtual, system, local-service, network-service or DOMAIN\\name");
+  const std::string own = "NT SERVICE\\" + std::string(service_name);
+  if (text::equal_nocase(s, "virtual") || text::equal_nocase(s, own)) {
+    return account{account_kind::virtual_account, own};
+  }
+  for (const auto& k : table) {
+    if (text::equal_nocase(s, k.word)) return account{k.kind, std::string(k.name)};
+  }
+  if (text::starts_with_nocase(s, "NT SERVICE\\")) {
+    return refuse("it is the virtual account of another service", "'virtual' is this one's own: " + own);
+  }
+  const auto slash = s.find('\\');
+  if (slash == 0 || slash + 1 == s.size() || (slash != s.npos && s.find('\\', slash + 1) != s.npos)) {
+    return refuse("it is no account name", "write DOMAIN\\name, .\\name for this machine, or name@domain");
+  }
+  const account_kind kind = s.back() == '$' ? account_kind::managed : account_kind::person;
+  if (slash != s.npos || s.find('@') != s.npos) return account{kind, std::string(s)};
+  if (kind == account_kind::managed) return refuse("a managed account has a domain", "write DOMAIN\\" + std::string(s));
+  return account{kind, ".\\" + std::string(s)};
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// model/security.hpp
+// =====================================================================================================================
+
+// Who may do what, as text: security descriptors in SDDL, changed without Windows, so that install is tested entry by
+// entry.
+//
+//   with_entry("D:(A;;FA;;;SY)", "(A;OICI;0x1200a9;;;S-1-5-80-1)")   // the entry is put into the DACL, once
+//   without_account(sddl, "S-1-5-80-1")                              // every entry of that SID is taken out
+//
+// Source: "Security Descriptor String Format" and "ACE Strings" in the Win32 documentation.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// A SID as Windows writes it into SDDL: the well-known ones have two letters. (An entry that is spelled otherwise than
+/// Windows reads it back would be added at every install anew.)
+[[nodiscard]] std::string trustee(std::string_view sid);
+
+/// Read and execute, for the folder and what is in it: what a service needs of its executable's folder.
+[[nodiscard]] inline std::string read_entry(std::string_view sid) { return "(A;OICI;0x1200a9;;;" + trustee(sid) + ")"; }
+/// Modify: what it needs of its data folder.
+[[nodiscard]] inline std::string modify_entry(std::string_view sid) {
+  return "(A;OICI;0x1301bf;;;" + trustee(sid) + ")";
+}
+/// The right to look at the service, start, stop, pause and continue it and send it its own controls; not to change it.
+[[nodiscard]] inline std::string control_entry(std::string_view sid) {
+  return "(A;;CCLCSWRPWPDTLOCRRC;;;" + trustee(sid) + ")";
+}
+/// The data folder: the system and administrators all, the service modify, users read what lies in it directly (the
+/// state that `status` shows) and none of its folders (the log). Protected: nothing is inherited, because everyone may
+/// create files in ProgramData.
+[[nodiscard]] inline std::string data_folder_security(std::string_view service_sid) {
+  return "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)" + modify_entry(service_sid) +
+         "(A;;0x1200a9;;;BU)(A;OINPIO;0x120089;;;BU)";
+}
+/// The same for a folder that is there already with `sddl`: what an administrator made of a protected one stays.
+[[nodiscard]] std::string data_folder_security(std::string_view sddl, std::string_view service_sid);
+
+[[nodiscard]] bool has_entry(std::string_view sddl, std::string_view entry) noexcept;
+/// `sddl` with this entry in its DACL, before what is inherited; unchanged when it has it, and where no DACL means that
+/// everyone may do everything (NO_ACCESS_CONTROL). A missing DACL is begun.
+[[nodiscard]] std::string with_entry(std::string_view sddl, std::string_view entry);
+/// `sddl` without any entry of this SID in its DACL.
+[[nodiscard]] std::string without_account(std::string_view sddl, std::string_view sid);
+
+/// Why a service's right to its executable's folder is not written there; empty where it is. Entries are handed down to
+/// all that is in a folder, so they belong to one that is the program's own.
+[[nodiscard]] std::string_view not_a_folder_of_ones_own(std::string_view path) noexcept;
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string trustee(std::string_view sid) {
+  struct known {
+    std::string_view sid, letters;
+  };
+  constexpr known table[] = {
+      {"S-1-1-0", "WD"},       {"S-1-5-4", "IU"},       {"S-1-5-6", "SU"},       {"S-1-5-11", "AU"},
+      {"S-1-5-18", "SY"},      {"S-1-5-19", "LS"},      {"S-1-5-20", "NS"},      {"S-1-5-32-544", "BA"},
+      {"S-1-5-32-545", "BU"},  {"S-1-5-32-546", "BG"},  {"S-1-5-32-547", "PU"},
+  };
+  for (const auto& k : table) {
+    if (text::equal_nocase(k.sid, sid)) return std::string(k.letters);
+  }
+  return std::string(sid);
+}
+
+/// Where the entries of the DACL begin and end in `sddl`; {npos, npos} without a DACL.
+struct dacl_extent {
+  std::size_t begin = std::string_view::npos, end = std::string_view::npos;
+};
+inline dacl_extent find_dacl(std::string_view sddl) noexcept {
+  // A part begins with its letter and a colon outside of parentheses: O: G: D: S:
+  int depth = 0;
+  dacl_extent found;
+  for (std::size_t i = 0; i < sddl.size(); ++i) {
+    if (sddl[i] == '(') ++depth;
+    if (sddl[i] == ')') --depth;
+    if (depth != 0 || i + 1 >= sddl.size() || sddl[i + 1] != ':') continue;
+    if (found.begin != sddl.npos) {
+      found.end = i;
+      return found;
+    }
+    if (sddl[i] == 'D') found.begin = i + 2;
+  }
+  if (found.begin != sddl.npos) found.end = sddl.size();
+  return found;
+}
+
+inline std::string_view dacl_of(std::string_view sddl) noexcept {
+  const dacl_extent dacl = find_dacl(sddl);
+  return dacl.begin == sddl.npos ? std::string_view() : sddl.substr(dacl.begin, dacl.end - dacl.begin);
+}
+/// The letters between `D:` and its first entry.
+inline std::string_view dacl_flags(std::string_view sddl) noexcept {
+  const std::string_view dacl = dacl_of(sddl);
+  return dacl.substr(0, dacl.find('('));
+}
+
+inline bool has_entry(std::string_view sddl, std::string_view entry) noexcept {
+  return dacl_of(sddl).find(entry) != sddl.npos;
+}
+
+inline std::string with_entry(std::string_view sddl, std::string_view entry) {
+  const dacl_extent dacl = find_dacl(sddl);
+  if (dacl.begin == sddl.npos) return std::string(sddl) + "D:" + std::string(entry);
+  const bool open_to_all = dacl_flags(sddl).find("NO_ACCESS_CONTROL") != sddl.npos;
+  if (open_to_all || has_entry(sddl, entry)) return std::string(sddl);
+  const std::string_view entries = dacl_of(sddl);
+  // Windows wants what was inherited (flag ID) behind what was not.
+  std::size_t at = dacl.end;
+  for (auto open = entries.find('('); open != entries.npos && at == dacl.end; open = entries.find('(', open + 1)) {
+    const auto flags = entries.find(';', open);
+    const auto after = flags == entries.npos ? flags : entries.find(';', flags + 1);
+    if (after != entries.npos && entries.substr(flags + 1, after - flags - 1).find("ID") != entries.npos)
+      at = dacl.begin + open;
+  }
+  return std::string(sddl.substr(0, at)) + std::string(entry) + std::string(sddl.substr(at));
+}
+
+inline std::string without_account(std::string_view sddl, std::string_view sid) {
+  const dacl_extent dacl = find_dacl(sddl);
+  if (dacl.begin == sddl.npos) return std::string(sddl);
+  const auto is_of = [](std::string_view one, const std::string& whom) {
+    const std::string ending = ";" + whom + ")";
+    return one.size() >= ending.size() && text::equal_nocase(one.substr(one.size() - ending.size()), ending);
+  };
+  const std::string whole(sid), letters = trustee(sid);
+  std::string out(sddl.substr(0, dacl.begin));
+  std::string_view rest = dacl_of(sddl);
+  while (!rest.empty()) {
+    const auto open = rest.find('(');
+    out += rest.substr(0, open);  // the DACL's flags
+    if (open == rest.npos) break;
+    const auto close = rest.find(')', open);
+    const std::string_view one = rest.substr(open, close == rest.npos ? close : close - open + 1);
+    if (!is_of(one, whole) && !is_of(one, letters)) out += one;
+    rest.remove_prefix(open + one.size());
+  }
+  return out + std::string(sddl.substr(dacl.end));
+}
+
+inline std::string data_folder_security(std::string_view sddl, std::string_view service_sid) {
+  const bool ours = text::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
+  return ours ? with_entry(sddl, modify_entry(service_sid)) : data_folder_security(service_sid);
+}
+
+inline std::string_view not_a_folder_of_ones_own(std::string_view path) noexcept {
+  const auto slash = [](char c) { return c == '\\' || c == '/'; };
+  while (!path.empty() && slash(path.back())) path.remove_suffix(1);
+  if (text::starts_with(path, "\\\\?\\") && path.size() > 5 && path[5] == ':') path.remove_prefix(4);  // \\?\C:\...
+  if (path.size() >= 2 && slash(path[0]) && slash(path[1])) return "it lies on another machine";
+  if (path.size() >= 2 && path[1] == ':') path.remove_prefix(2);
+  if (path.empty() || path == ".") return "it is the root of a drive";
+  path.remove_prefix(slash(path[0]) ? 1 : 0);
+
+  std::size_t end = 0;
+  while (end < path.size() && !slash(path[end])) ++end;
+  const std::string_view first = path.substr(0, end);
+  if (text::equal_nocase(first, "Windows")) return "it is a folder of Windows itself";
+  if (end < path.size()) return {};
+  for (const std::string_view shared : {"Program Files", "Program Files (x86)", "ProgramData", "Users"}) {
+    if (text::equal_nocase(first, shared)) return "it is a folder of everybody's";
+  }
+  return {};
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// model/levels.hpp
+// =====================================================================================================================
+
+// What ChangeServiceConfig2W sets, level by level. A level's number is its place in `config_level`, counted from 1.
+//
+//   change_level(service, model::failure_flag{true});     // SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, 4
+//
+// Systems differ in the levels they know: a refusal with 120, 124 or 1733 is a warning, not a failure.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+struct description_text {
+  std::string text;
+};
+/// An automatic start some two minutes after the others.
+struct delayed_start {
+  bool on = false;
+};
+/// Is a STOPPED with an exit code a failure too? Without it recovery acts on crashes alone.
+struct failure_flag {
+  bool on = false;
+};
+/// SERVICE_SID_TYPE_*: with `unrestricted` the process's token holds the SID of `NT SERVICE\<name>`, whatever account
+/// it runs as, so that files can be opened to this service and to no other.
+struct sid_type {
+  std::uint32_t value = 0;
+  static constexpr std::uint32_t none = 0, unrestricted = 1, restricted = 3;
+};
+/// The privileges that stay in the process's token; the SCM takes the others out. Empty: all that the account has.
+struct required_privileges {
+  std::vector<std::string> names;
+};
+/// How long the SCM waits for the service before the machine shuts down.
+struct preshutdown_timeout {
+  std::chrono::milliseconds limit{0};
+};
+
+using config_level = std::variant<description_text,      // 1 SERVICE_CONFIG_DESCRIPTION
+                                  recovery_plan,         // 2 SERVICE_CONFIG_FAILURE_ACTIONS
+                                  delayed_start,         // 3 SERVICE_CONFIG_DELAYED_AUTO_START_INFO
+                                  failure_flag,          // 4 SERVICE_CONFIG_FAILURE_ACTIONS_FLAG
+                                  sid_type,              // 5 SERVICE_CONFIG_SERVICE_SID_INFO
+                                  required_privileges,   // 6 SERVICE_CONFIG_REQUIRED_PRIVILEGES_INFO
+                                  preshutdown_timeout>;  // 7 SERVICE_CONFIG_PRESHUTDOWN_INFO
+
+namespace level {
+inline constexpr std::uint32_t description = 1, failure_actions = 2, delayed_start = 3, failure_flag = 4, sid_type = 5,
+                               required_privileges = 6, preshutdown = 7;
+}
+[[nodiscard]] inline std::uint32_t number(const config_level& l) noexcept {
+  return static_cast<std::uint32_t>(l.index()) + 1;
+}
+/// As an install plan shows it.
+[[nodiscard]] std::string text_of(const config_level& l);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string text_of(const config_level& l) {
+  struct writer {
+    std::string operator()(const description_text& v) const { return v.text; }
+    std::string operator()(const recovery_plan& v) const {
+      return recovery_text(v.actions) + ", reset " + exact_duration(v.reset);
+    }
+    std::string operator()(const delayed_start& v) const { return v.on ? "yes" : "no"; }
+    std::string operator()(const failure_flag& v) const { return v.on ? "yes" : "no"; }
+    std::string operator()(const sid_type& v) const {
+      return v.value == sid_type::none           ? "none"
+             : v.value == sid_type::unrestricted ? "unrestricted"
+             : v.value == sid_type::restricted   ? "restricted"
+                                                 : std::to_string(v.value);
+    }
+    std::string operator()(const required_privileges& v) const {
+      return v.names.empty() ? "all that the account has" : text::join(v.names, ", ");
+    }
+    std::string operator()(const preshutdown_timeout& v) const { return exact_duration(v.limit); }
+  };
+  return std::visit(writer{}, l);
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // model/spec.hpp
 // =====================================================================================================================
 
-// What is to be installed: the app's own description, and what an install adds to it. Pure values; host/manage.hpp
-// turns them into calls.
+// What is to be installed: the app's own description, and what an install adds to it. Pure values, with which
+// model/installation.hpp plans; host/install.hpp turns the plan into calls.
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -1518,31 +2474,49 @@ enum class startup { automatic, delayed, manual, disabled };
 
 namespace model {
 
-/// Where to listen, as far as it was said.
-struct listen_options {
+/// What the ImagePath carries from install to every start, as far as it was said.
+struct launch_options {
+  std::optional<std::string> instance;
   std::optional<std::string> host;
   std::optional<std::uint16_t> port;
+  std::optional<std::chrono::milliseconds> preshutdown;
 
   /// These, and from `older` what these leave open.
-  [[nodiscard]] listen_options over(const listen_options& older) const {
-    return {host ? host : older.host, port ? port : older.port};
+  [[nodiscard]] launch_options over(const launch_options& older) const {
+    return {instance ? instance : older.instance, host ? host : older.host, port ? port : older.port,
+            preshutdown ? preshutdown : older.preshutdown};
   }
 };
 
-/// The app's identity. What is not set is defaulted at creation and left alone in an update.
+/// The app's identity, and what it asks to be installed with. What is not set is defaulted at creation and left alone
+/// in an update.
 struct service_spec {
   std::string name;
-  std::optional<std::string> display_name;  ///< default: the name
-  std::optional<std::string> description;   ///< default: none
-  std::optional<winsvc::startup> startup;   ///< default: automatic
+  std::optional<std::string> display_name;               ///< default: the name
+  std::optional<std::string> description;                ///< default: none
+  std::optional<winsvc::startup> startup;                ///< default: automatic
+  std::optional<std::string> account;                    ///< default: virtual (model/account.hpp)
+  std::optional<std::vector<std::string>> depends_on;    ///< default: nothing
+  std::optional<recovery_plan> recovery;                 ///< default: default_recovery()
+  std::optional<std::chrono::milliseconds> preshutdown;  ///< default: SHUTDOWN is taken instead
+  std::vector<std::string> privileges;                   ///< beside SeChangeNotifyPrivilege
 };
+
+/// The name of an instance of a service, as Windows' own instances are called: `hello$blue`.
+[[nodiscard]] inline std::string instance_name(std::string_view service, std::string_view instance) {
+  return std::string(service) + '$' + std::string(instance);
+}
+/// 1 to 64 letters, digits, '-', '_' and '.'.
+[[nodiscard]] result<void> check_instance(std::string_view instance);
+/// What is installed for an instance: another name, and a display name that says which, "Hello service (blue)".
+[[nodiscard]] service_spec of_instance(service_spec spec, const std::optional<std::string>& instance);
 
 /// The word in the ImagePath that tells the process it was started by the SCM. It is explicit, so that nothing has to
 /// be guessed from parent process, session or handles.
 inline constexpr std::string_view run_service_word = "run-service";
 
 /// The ImagePath: the quoted executable, the word, the options that were given at install.
-[[nodiscard]] std::string image_path(std::string_view executable, const listen_options& listen);
+[[nodiscard]] std::string image_path(std::string_view executable, const launch_options& launch);
 
 /// A service name as CreateService takes it: 1 to 256 characters (UTF-16 units), no slash of either kind.
 [[nodiscard]] result<void> check_name(std::string_view name);
@@ -1554,10 +2528,12 @@ inline constexpr std::string_view run_service_word = "run-service";
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string image_path(std::string_view executable, const listen_options& listen) {
+inline std::string image_path(std::string_view executable, const launch_options& launch) {
   std::vector<std::string> arguments{std::string(run_service_word)};
-  if (listen.host) arguments.insert(arguments.end(), {"--host", *listen.host});
-  if (listen.port) arguments.insert(arguments.end(), {"--port", std::to_string(*listen.port)});
+  if (launch.instance) arguments.insert(arguments.end(), {"--instance", *launch.instance});
+  if (launch.host) arguments.insert(arguments.end(), {"--host", *launch.host});
+  if (launch.port) arguments.insert(arguments.end(), {"--port", std::to_string(*launch.port)});
+  if (launch.preshutdown) arguments.insert(arguments.end(), {"--preshutdown", exact_duration(*launch.preshutdown)});
   return command_line(executable, arguments);
 }
 
@@ -1573,6 +2549,24 @@ inline result<void> check_name(std::string_view name) {
     if (static_cast<unsigned char>(c) < 0x20) return refuse("it has a control character");
   }
   return {};
+}
+
+inline result<void> check_instance(std::string_view instance) {
+  bool good = !instance.empty() && instance.size() <= 64;
+  for (const char c : instance) {
+    const bool letter = text::to_lower(c) >= 'a' && text::to_lower(c) <= 'z';
+    good = good && (letter || text::is_digit(c) || c == '-' || c == '_' || c == '.');
+  }
+  if (good) return {};
+  return failure{error{123, "use the instance name", std::string(text::cut(instance, 80)),
+                       "it is not 1 to 64 letters, digits, '-', '_' and '.'", "choose another, such as blue"}};
+}
+
+inline service_spec of_instance(service_spec spec, const std::optional<std::string>& instance) {
+  if (!instance) return spec;
+  spec.display_name = spec.display_name.value_or(spec.name) + " (" + *instance + ')';
+  spec.name = instance_name(spec.name, *instance);
+  return spec;
 }
 
 inline std::string folder_name(std::string_view service_name) {
@@ -1612,63 +2606,126 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-enum class verb { help, version, install, remove, start, stop, restart, status, debug, routes, run_service };
+enum class verb {
+  help, version, install, update, remove, start, stop, restart, pause, resume, reload, control, status, debug, routes,
+  run_service
+};
 
 struct verb_row {
   verb id;
   std::string_view word;
-  std::string_view also;     ///< a second spelling, or empty
-  std::string_view summary;  ///< one line of help; empty hides the verb
-  std::string_view details;  ///< what `help VERB` adds
+  std::string_view also;       ///< a second spelling, or empty
+  std::string_view arguments;  ///< what it takes beside options, as the help shows it
+  std::string_view summary;    ///< one line of help; empty hides the verb
+  std::string_view details;    ///< what `help VERB` adds
 };
 
 inline constexpr verb_row verb_table[] = {
-    {verb::install, "install", "", "create the service, or bring an existing one to what is asked",
-     "Needs an elevated prompt. What is given here is kept in the service's command line, so that it holds at\n"
-     "every start; an existing service keeps what is not given anew."},
-    {verb::remove, "remove", "uninstall", "stop the service, delete it, wait until it is gone",
-     "Needs an elevated prompt. A service that is not installed is no error."},
-    {verb::start, "start", "", "start the service and wait until it serves",
-     "A service that runs already is no error."},
-    {verb::stop, "stop", "", "stop the service and wait until it has answered every request",
-     "A service that is stopped already is no error."},
-    {verb::restart, "restart", "", "stop, then start", ""},
-    {verb::status, "status", "", "what the service is doing, and where it listens",
+    {verb::install, "install", "", "", "create the service, or bring an existing one to what is asked",
+     "Needs an elevated prompt, or asks for one. What is given here is kept with the service, so that it holds at\n"
+     "every start; an existing service keeps what is not given anew. What fails half-way is taken back."},
+    {verb::update, "update", "", "", "bring an existing service to what is asked",
+     "As install, for a service that is there already."},
+    {verb::remove, "remove", "uninstall", "", "stop the service, delete it, wait until it is gone",
+     "Needs an elevated prompt, or asks for one. A service that is not installed is no error. Its data folder stays."},
+    {verb::start, "start", "", "[-- ARGUMENTS]", "start the service and wait until it serves",
+     "A service that runs already is no error. What stands behind -- reaches the start hooks, this time alone."},
+    {verb::stop, "stop", "", "", "stop the service and wait until it has answered every request",
+     "A service that is stopped already is no error. Exit code 1460: it has stopped, and cut what did not end."},
+    {verb::restart, "restart", "", "[-- ARGUMENTS]", "stop, then start",
+     "With --force the services that depend on it are stopped before and started after it."},
+    {verb::pause, "pause", "", "", "pause the service: it stays, and requests get 503", "Needs a hook of the app."},
+    {verb::resume, "continue", "", "", "let a paused service go on", "Needs a hook of the app."},
+    {verb::reload, "reload", "", "", "tell the service to read anew what has changed", "Needs a hook of the app."},
+    {verb::control, "control", "", "N", "send the service a control of its own, 128 to 255",
+     "Needs a hook of the app, whose answer is the exit code."},
+    {verb::status, "status", "", "", "what the service is doing, and where it listens",
      "Exit code: 0 running, 3 installed and not running, 4 not installed."},
-    {verb::debug, "debug", "run", "serve in this terminal; Ctrl-C drains and stops",
+    {verb::debug, "debug", "run", "", "serve in this terminal; Ctrl-C drains and stops",
      "Needs no installation. Attach a debugger, or start the program in one. Routes, requests and the log are shown."},
-    {verb::routes, "routes", "", "method, pattern and source line of every route", ""},
-    {verb::help, "help", "", "this, or the help of one verb", ""},
-    {verb::version, "version", "", "the version of the program and of winsvc", ""},
-    {verb::run_service, "run-service", "", "",
+    {verb::routes, "routes", "", "", "method, pattern and source line of every route", ""},
+    {verb::help, "help", "", "[VERB]", "this, or the help of one verb", ""},
+    {verb::version, "version", "", "", "the version of the program and of winsvc", ""},
+    {verb::run_service, "run-service", "", "", "",
      "How the service control manager starts this program. Not for a person."},
 };
 
-enum class option { startup, display_name, description, host, port, wait, no_wait, json };
+enum class option {
+  startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
+  environment, allow_control, host, port, instance, then_start, plan, force, wait, no_wait, json, no_elevate, elevated,
+  argument
+};
 
+/// A set of verbs, one bit each.
 constexpr std::uint32_t bit(verb v) noexcept { return 1u << static_cast<int>(v); }
+template <class... Verbs>
+constexpr std::uint32_t bits(Verbs... v) noexcept {
+  return (bit(v) | ...);
+}
+inline constexpr std::uint32_t verbs_that_install = bits(verb::install, verb::update);
+inline constexpr std::uint32_t verbs_that_wait =
+    verbs_that_install |
+    bits(verb::remove, verb::start, verb::stop, verb::restart, verb::pause, verb::resume);
+/// Those that Windows may refuse to who is not elevated.
+inline constexpr std::uint32_t verbs_that_manage = verbs_that_wait | bits(verb::reload, verb::control);
+inline constexpr std::uint32_t verbs_that_listen = verbs_that_install | bits(verb::debug, verb::run_service);
 
 struct option_row {
   option id;
   std::string_view word;
-  std::string_view value;  ///< what it takes, as the help shows it; empty for a switch
-  std::uint32_t verbs;     ///< who takes it
-  std::string_view summary;
+  std::string_view value;    ///< what it takes, as the help shows it; empty for a switch
+  std::uint32_t verbs;       ///< who takes it
+  std::string_view summary;  ///< empty hides the option
 };
 
 inline constexpr option_row option_table[] = {
-    {option::startup, "--startup", "auto|delayed|manual|disabled", bit(verb::install),
+    {option::startup, "--startup", "auto|delayed|manual|disabled", verbs_that_install,
      "when the system starts it; default auto"},
-    {option::display_name, "--display-name", "TEXT", bit(verb::install), "the name that the Services window shows"},
-    {option::description, "--description", "TEXT", bit(verb::install), "the line under it"},
-    {option::host, "--host", "ADDRESS", bit(verb::install) | bit(verb::debug) | bit(verb::run_service),
-     "the address to listen on"},
-    {option::port, "--port", "N", bit(verb::install) | bit(verb::debug) | bit(verb::run_service),
-     "the port to listen on; 0 picks a free one"},
-    {option::wait, "--wait", "SECONDS", bit(verb::start) | bit(verb::stop) | bit(verb::restart) | bit(verb::remove),
-     "how long to wait for it; default 60"},
-    {option::no_wait, "--no-wait", "", bit(verb::start) | bit(verb::stop), "ask, and do not wait"},
-    {option::json, "--json", "", bit(verb::status) | bit(verb::routes), "for a machine to read"},
+    {option::display_name, "--display-name", "TEXT", verbs_that_install, "the name that the Services window shows"},
+    {option::description, "--description", "TEXT", verbs_that_install, "the line under it"},
+    {option::username, "--username", "ACCOUNT", verbs_that_install,
+     "whom it runs as: virtual, system, local-service, network-service, DOMAIN\\name; default virtual"},
+    {option::password_stdin, "--password-stdin", "", verbs_that_install,
+     "the account's password is the first line of standard input; without it, a prompt asks for it"},
+    {option::depends, "--depends", "A,B", verbs_that_install, "services that must run before it; +G is a group"},
+    {option::recovery, "--recovery", "ACTION,...", verbs_that_install,
+     "what follows each failure: restart/5s, none; the last one repeats; default restart/5s,restart/30s,restart/2m"},
+    {option::recovery_reset, "--recovery-reset", "TIME", verbs_that_install,
+     "so long without a failure, and the next is the first again; default 1d"},
+    {option::preshutdown, "--preshutdown", "TIME", verbs_that_install | bit(verb::run_service),
+     "have the machine wait so long for it before it shuts down"},
+    {option::environment, "--env", "NAME=VALUE", verbs_that_install,
+     "a variable of its environment (may be repeated); NAME= takes it out"},
+    {option::allow_control, "--allow-control", "USER", verbs_that_install,
+     "let this user or group start and stop it without elevation (may be repeated)"},
+    {option::host, "--host", "ADDRESS", verbs_that_listen, "the address to listen on"},
+    {option::port, "--port", "N", verbs_that_listen, "the port to listen on; 0 picks a free one"},
+    {option::instance, "--instance", "NAME",
+     verbs_that_manage | bits(verb::status, verb::debug, verb::run_service),
+     "this one of several instances, each a service with a name, settings and data of its own"},
+    {option::then_start, "--start", "", verbs_that_install, "start it afterwards"},
+    {option::plan, "--plan", "", verbs_that_install, "show what would be changed, and change nothing"},
+    {option::force, "--force", "", bits(verb::stop, verb::restart, verb::remove),
+     "stop the services that depend on it, too"},
+    {option::wait, "--wait", "SECONDS", verbs_that_wait, "how long to wait for it; default 60"},
+    {option::no_wait, "--no-wait", "", bits(verb::start, verb::stop), "ask, and do not wait"},
+    {option::json, "--json", "", bits(verb::status, verb::routes), "for a machine to read"},
+    {option::no_elevate, "--no-elevate", "", verbs_that_manage,
+     "fail where elevation is needed, and do not ask for it"},
+    {option::elevated, "--elevated", "PIPE", verbs_that_manage, ""},  // this is the elevated one (os/elevation.hpp)
+    {option::argument, "--argument", "TEXT", bits(verb::start, verb::restart), ""},  // as one behind --
+};
+
+/// Options that people look for, and why there are none.
+struct absent_option {
+  std::string_view word;
+  bool has_value;
+  std::string_view said, hint;
+};
+inline constexpr absent_option absent_options[] = {
+    {"--password", true, "a command line is no place for a password: every user of the machine can read it",
+     "leave it out, and a prompt asks; or pipe it in, with --password-stdin"},
+    {"--interactive", false, "services have had no desktop since Windows Vista", "leave it out"},
 };
 
 [[nodiscard]] inline const verb_row& row(verb v) noexcept {
@@ -1704,12 +2761,12 @@ inline std::string help_text(std::string_view program, verb v) {
   std::string out = "usage: " + std::string(program) + ' ' + std::string(r.word);
   std::string options;
   for (const auto& o : option_table) {
-    if ((o.verbs & bit(v)) == 0) continue;
+    if ((o.verbs & bit(v)) == 0 || o.summary.empty()) continue;
     const std::string spelled = std::string(o.word) + (o.value.empty() ? "" : " " + std::string(o.value));
     options += "  " + spelled + "\n      " + std::string(o.summary) + '\n';
   }
-  if (v == verb::help) out += " [VERB]";
   if (!options.empty()) out += " [options]";
+  if (!r.arguments.empty()) out += ' ' + std::string(r.arguments);
   out += "\n\n";
   if (!r.summary.empty())
     out += static_cast<char>(text::to_upper(r.summary[0])) + std::string(r.summary.substr(1)) + ".\n";
@@ -1731,11 +2788,14 @@ inline std::string help_text(std::string_view program, verb v) {
 //   auto asked = parse_command({"install", "--port", "5001"});
 //   if (asked) asked->verb == verb::install; *asked->listen.port == 5001;
 //
-// Verbs and options are case-blind; `--opt value` and `--opt=value` are the same. A mistake is an error without a code
+// Verbs and options are case-blind; `--opt value` and `--opt=value` are the same; options may stand before the verb, as
+// pywin32's did. A mistake is an error without a code
 // (the exit code is 2) that suggests the nearest word. No words at all is `help`, with `bare` set, so that the program
 // can try the service control manager first where there is no terminal.
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -1750,22 +2810,44 @@ namespace model {
 /// What the command line asks for.
 struct command {
   model::verb verb = model::verb::help;
-  bool bare = false;                      ///< there were no words at all
-  std::optional<model::verb> topic;       ///< help VERB
+  bool bare = false;                 ///< there were no words at all
+  std::optional<model::verb> topic;  ///< help VERB
+  launch_options launch;
+
+  // install, update
   std::optional<winsvc::startup> startup;
   std::optional<std::string> display_name;
   std::optional<std::string> description;
-  listen_options listen;
-  std::chrono::milliseconds wait{60'000};
+  std::optional<std::string> username;
+  bool password_stdin = false;
+  std::optional<std::vector<std::string>> depends_on;
+  std::optional<std::vector<recovery_action>> recovery;
+  std::optional<std::chrono::seconds> recovery_reset;
+  std::vector<std::string> environment;    ///< NAME=value; NAME= takes it out
+  std::vector<std::string> allow_control;  ///< users and groups
+  bool then_start = false;
+  bool plan = false;
+
+  // the others
+  std::vector<std::string> arguments;  ///< start, restart: what stands behind --
+  std::uint32_t control = 0;           ///< control N
+  bool force = false;
   bool no_wait = false;
+  std::chrono::milliseconds wait{60'000};
   bool json = false;
+  bool no_elevate = false;
+  std::optional<std::string> elevated;  ///< this process is the elevated one, and that its parent's pipe
 };
 
 /// `words` is argv without the program's name, in UTF-8.
 [[nodiscard]] result<command> parse_command(const std::vector<std::string>& words);
 
+/// The words for the elevated process: the same, but nothing behind a `--`, where an option added at the end would be
+/// taken for an argument.
+[[nodiscard]] std::vector<std::string> elevated_words(const std::vector<std::string>& words);
+
 /// What an earlier install left in an ImagePath (model::image_path made it); nothing where it is not one of ours.
-[[nodiscard]] listen_options listen_options_in(const std::string& image_path);
+[[nodiscard]] launch_options launch_options_in(const std::string& image_path);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -1815,57 +2897,158 @@ inline result<const option_row*> option_of(std::string_view word, const verb_row
       return usage_error("'" + std::string(v.word) + "' takes no option " + std::string(o.word),
                          "'help " + std::string(v.word) + "' lists the ones it takes");
     }
-    if (taken) known.push_back(o.word);
+    if (taken && !o.summary.empty()) known.push_back(o.word);
+  }
+  for (const auto& o : absent_options) {
+    if (text::equal_nocase(o.word, word))
+      return usage_error("there is no " + std::string(o.word) + ": " + std::string(o.said), std::string(o.hint));
   }
   return usage_error("unknown option '" + std::string(word) + "'",
                      suggestion(word, known, "'help " + std::string(v.word) + "' lists the options"));
 }
 
-/// Puts one option's value where it belongs.
-inline result<void> apply_option(command& into, const option_row& o, std::string_view value) {
-  const auto refuse = [&](std::string hint) {
-    return usage_error(std::string(o.word) + " does not take '" + std::string(value) + "'", std::move(hint));
-  };
-  switch (o.id) {
-    case option::startup:
-      into.startup = parse_startup(value);
-      if (!into.startup) return refuse("it is one of " + std::string(o.value));
-      return {};
-    case option::display_name:
-      if (const auto good = check_display_name(value); !good) {
-        return usage_error(std::string(o.word) + ": " + good.error().said, good.error().hint);
-      }
-      into.display_name = std::string(value);
-      return {};
-    case option::description: into.description = std::string(value); return {};
-    case option::host:
-      if (value.empty()) return refuse("give an address, such as 127.0.0.1 or 0.0.0.0");
-      into.listen.host = std::string(value);
-      return {};
-    case option::port: {
-      std::uint64_t port = 0;
-      if (!text::parse_number(value, 65'535, port)) return refuse("a port is a number from 0 to 65535");
-      into.listen.port = static_cast<std::uint16_t>(port);
-      return {};
-    }
-    case option::wait: {
-      const auto wait = parse_duration(value);
-      if (!wait) return refuse("give seconds, such as 30, or 2m");
-      into.wait = *wait;
-      return {};
-    }
-    case option::no_wait: into.no_wait = true; return {};
-    case option::json: into.json = true; return {};
+/// `A,B`: no piece may be empty; the empty text is no piece at all.
+inline std::optional<std::vector<std::string>> parse_list(std::string_view s) {
+  std::vector<std::string> pieces;
+  if (text::trimmed(s).empty()) return pieces;
+  for (const auto& piece : text::split(s, ',')) {
+    pieces.emplace_back(text::trimmed(piece));
+    if (pieces.back().empty() || pieces.back() == "+") return std::nullopt;
   }
-  return {};
+  return pieces;
 }
 
-inline result<command> parse_command(const std::vector<std::string>& words) {
+/// Puts one option's value where it belongs; false where it is none that the option takes.
+inline bool take_value(command& into, option o, std::string_view value) {
+  const auto text_into = [&](std::optional<std::string>& field) {
+    field = std::string(value);
+    return !value.empty();
+  };
+  switch (o) {
+    case option::startup: return (into.startup = parse_startup(value)).has_value();
+    case option::display_name: into.display_name = std::string(value); return true;
+    case option::description: into.description = std::string(value); return true;
+    case option::username: return text_into(into.username);
+    case option::password_stdin: return into.password_stdin = true;
+    case option::depends: return (into.depends_on = parse_list(value)).has_value();
+    case option::recovery: return (into.recovery = parse_recovery(value)).has_value();
+    case option::recovery_reset: {
+      const auto reset = parse_duration(value);
+      if (!reset || reset->count() % 1000 != 0) return false;
+      into.recovery_reset = std::chrono::duration_cast<std::chrono::seconds>(*reset);
+      return true;
+    }
+    case option::preshutdown:
+      into.launch.preshutdown = parse_duration(value);
+      return into.launch.preshutdown && *into.launch.preshutdown <= std::chrono::hours(24);
+    case option::environment:
+      into.environment.emplace_back(value);
+      return value.find('=') != 0 && value.find('=') != value.npos;
+    case option::allow_control: into.allow_control.emplace_back(value); return !value.empty();
+    case option::host: return text_into(into.launch.host);
+    case option::port: {
+      std::uint64_t port = 0;
+      if (!text::parse_number(value, 65'535, port)) return false;
+      into.launch.port = static_cast<std::uint16_t>(port);
+      return true;
+    }
+    case option::instance: return text_into(into.launch.instance) && check_instance(value);
+    case option::then_start: return into.then_start = true;
+    case option::plan: return into.plan = true;
+    case option::force: return into.force = true;
+    case option::wait: {
+      const auto wait = parse_duration(value);
+      if (wait) into.wait = *wait;
+      return wait.has_value();
+    }
+    case option::no_wait: return into.no_wait = true;
+    case option::json: return into.json = true;
+    case option::no_elevate: return into.no_elevate = true;
+    case option::elevated: return text_into(into.elevated);
+    case option::argument: into.arguments.emplace_back(value); return true;
+  }
+  return false;
+}
+
+/// What would have been taken.
+inline std::string taken_values(const option_row& o) {
+  switch (o.id) {
+    case option::startup: return "it is one of " + std::string(o.value);
+    case option::username: return "give virtual, system, local-service, network-service or DOMAIN\\name";
+    case option::depends: return "give service names with commas between them; \"\" is none";
+    case option::recovery: return "give restart/TIME and none with commas between, such as restart/5s,restart/1m,none";
+    case option::recovery_reset: return "give whole seconds, such as 1d";
+    case option::preshutdown: return "give a time of up to a day, such as 30s";
+    case option::environment: return "write NAME=VALUE, or NAME= to take it out";
+    case option::allow_control: return "give a user or a group, such as DOMAIN\\name";
+    case option::host: return "give an address, such as 127.0.0.1 or 0.0.0.0";
+    case option::port: return "a port is a number from 0 to 65535";
+    case option::instance: return "give 1 to 64 letters, digits, '-', '_' and '.', such as blue";
+    case option::wait: return "give seconds, such as 30, or 2m";
+    default: return "write " + std::string(o.word) + ' ' + std::string(o.value);
+  }
+}
+
+inline result<void> apply_option(command& into, const option_row& o, std::string_view value) {
+  if (o.id == option::display_name) {
+    if (const auto good = check_display_name(value); !good)
+      return usage_error(std::string(o.word) + ": " + good.error().said, good.error().hint);
+  }
+  if (take_value(into, o.id, value)) return {};
+  return usage_error(std::string(o.word) + " does not take '" + std::string(text::cut(value, 80)) + "'",
+                     taken_values(o));
+}
+
+/// A word that is no option: the topic of help, the number of control.
+inline result<void> apply_word(command& into, const verb_row& v, std::string_view word) {
+  if (v.id == verb::help && !into.topic) {
+    const auto topic = verb_of(word);
+    if (!topic) return failure{topic.error()};
+    into.topic = (*topic)->id;
+    return {};
+  }
+  if (v.id == verb::control && into.control == 0) {
+    std::uint64_t number = 0;
+    if (!text::parse_number(word, 255, number) || number < 128)
+      return usage_error("'" + std::string(word) + "' is no control of a service's own", "they are 128 to 255");
+    into.control = static_cast<std::uint32_t>(number);
+    return {};
+  }
+  return usage_error("'" + std::string(v.word) + "' takes no argument '" + std::string(word) + "'",
+                     "options begin with --; 'help " + std::string(v.word) + "' lists them");
+}
+
+inline bool has_value(std::string_view option) noexcept {
+  for (const auto& o : option_table) {
+    if (text::equal_nocase(o.word, option)) return !o.value.empty();
+  }
+  for (const auto& o : absent_options) {
+    if (text::equal_nocase(o.word, option)) return o.has_value;
+  }
+  return false;
+}
+
+/// pywin32 has options before the verb: `app --startup auto install`. The verb comes to the front.
+inline std::vector<std::string> verb_first(std::vector<std::string> words) {
+  if (asks_for_help(words[0]) || text::equal_nocase(words[0], "--version")) return words;
+  for (std::size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
+    if (words[i].size() < 2 || words[i][0] != '-') {
+      std::rotate(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(i),
+                  words.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+      break;
+    }
+    if (has_value(words[i])) ++i;  // which is no verb
+  }
+  return words;
+}
+
+inline result<command> parse_command(const std::vector<std::string>& as_written) {
   command asked;
-  if (words.empty()) {
+  if (as_written.empty()) {
     asked.bare = true;
     return asked;
   }
+  const auto words = verb_first(as_written);
   const auto verb_found = verb_of(words[0]);
   if (!verb_found) return failure{verb_found.error()};
   const verb_row& v = **verb_found;
@@ -1878,15 +3061,13 @@ inline result<command> parse_command(const std::vector<std::string>& words) {
       asked.verb = verb::help;
       return asked;
     }
+    if (word == "--" && (bit(v.id) & bits(verb::start, verb::restart)) != 0) {
+      asked.arguments.insert(asked.arguments.end(), words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words.end());
+      break;
+    }
     if (word.size() < 2 || word[0] != '-') {
-      if (v.id == verb::help && !asked.topic) {
-        const auto topic = verb_of(word);
-        if (!topic) return failure{topic.error()};
-        asked.topic = (*topic)->id;
-        continue;
-      }
-      return usage_error("'" + std::string(v.word) + "' takes no argument '" + std::string(word) + "'",
-                         "options begin with --; 'help " + std::string(v.word) + "' lists them");
+      if (auto taken = apply_word(asked, v, word); !taken) return failure{taken.error()};
+      continue;
     }
 
     const auto equals = word.find('=');
@@ -1907,19 +3088,337 @@ inline result<command> parse_command(const std::vector<std::string>& words) {
     }
     if (auto applied = apply_option(asked, **o, value); !applied) return failure{applied.error()};
   }
+  if (asked.verb == verb::control && asked.control == 0)
+    return usage_error("'control' needs a number", "write control N, N being 128 to 255");
   return asked;
 }
 
-inline listen_options listen_options_in(const std::string& image_path) {
+inline std::vector<std::string> elevated_words(const std::vector<std::string>& words) {
+  const auto mark = std::find(words.begin(), words.end(), "--");
+  std::vector<std::string> out(words.begin(), mark);
+  if (mark == words.end()) return out;
+  for (auto it = mark + 1; it != words.end(); ++it) out.push_back("--argument=" + *it);
+  return out;
+}
+
+inline launch_options launch_options_in(const std::string& image_path) {
   // Pair by pair, so that an option of another version costs nothing but itself.
   const auto words = split_command_line(image_path);
-  listen_options found;
+  launch_options found;
   if (words.size() < 2 || words[1] != run_service_word) return found;
   for (std::size_t i = 2; i + 1 < words.size(); ++i) {
     const auto asked = parse_command({std::string(run_service_word), words[i], words[i + 1]});
-    if (asked) found = asked->listen.over(found);
+    if (asked) found = asked->launch.over(found);
   }
   return found;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// model/installation.hpp
+// =====================================================================================================================
+
+// What is installed, what is to be, and what lies between the two: values in, a list of changes out, which `--plan`
+// shows and host/install.hpp carries out.
+//
+//   const auto wanted = wanted_installation(asked, spec, there ? &*there : nullptr, ours);
+//   const install_plan plan = plan_install(there ? &*there : nullptr, *wanted);
+//   plan_text("hello", plan);     // "'hello' is installed; these change:\n  startup       manual -> auto\n"
+//
+// What counts, strongest first: what is asked on the command line, what the app says, what there is, the default.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// All that an install sets. What is empty is unknown in what there is, and left alone in what is wanted.
+struct installation {
+  std::optional<winsvc::startup> startup;
+  std::optional<std::string> binary;
+  std::optional<std::string> display_name;
+  std::optional<model::account> account;
+  std::optional<std::vector<std::string>> dependencies;
+  std::map<std::uint32_t, config_level> levels;  ///< by number; without delayed_start, which `startup` says
+  std::optional<std::vector<std::string>> environment;
+  std::map<std::string, bool> may_control;  ///< by user, those who were asked about
+  std::optional<bool> reads_program;        ///< the service its executable's folder
+  std::optional<bool> modifies_data;        ///< and its data folder
+  bool new_password = false;                ///< one must be asked for
+};
+
+/// What an install takes from the program and not from a person.
+struct install_defaults {
+  std::string executable;
+  std::string program_folder;                     ///< the executable's
+  std::string data_folder;                        ///< empty: there is none
+  std::chrono::milliseconds preshutdown{25'000};  ///< its stop limit and a little
+};
+
+enum class item {
+  startup, binary, display_name, account, password, dependencies, description, recovery, failure_flag, service_sid,
+  privileges, preshutdown, environment, event_source, control, logon_right, program_folder, data_folder
+};
+
+/// The levels of `installation::levels`, as the plan shows them.
+struct level_row {
+  std::uint32_t number;
+  item what;
+  std::string_view name;
+};
+inline constexpr level_row level_rows[] = {
+    {level::description, item::description, "description"},
+    {level::failure_actions, item::recovery, "recovery"},
+    {level::failure_flag, item::failure_flag, "on errors too"},
+    {level::sid_type, item::service_sid, "service SID"},
+    {level::required_privileges, item::privileges, "privileges"},
+    {level::preshutdown, item::preshutdown, "preshutdown"},
+};
+
+struct change {
+  item what;
+  std::string name;  ///< as the plan shows it
+  std::string from;  ///< empty in a service that is not there yet
+  std::string to;
+};
+
+struct install_plan {
+  bool creates = false;
+  std::vector<change> changes;
+
+  [[nodiscard]] bool has(item what) const noexcept {
+    for (const auto& c : changes) {
+      if (c.what == what) return true;
+    }
+    return false;
+  }
+  /// For what turned out not to be possible.
+  void drop(item what) {
+    changes.erase(std::remove_if(changes.begin(), changes.end(), [what](const change& c) { return c.what == what; }),
+                  changes.end());
+  }
+};
+
+/// `there`: null where nothing is installed. Fails where the account is none.
+[[nodiscard]] result<installation> wanted_installation(const command& asked, const service_spec& spec,
+                                                       const installation* there, const install_defaults& ours);
+[[nodiscard]] install_plan plan_install(const installation* there, const installation& wanted,
+                                        const install_defaults& ours);
+[[nodiscard]] std::string plan_text(std::string_view service, const install_plan& plan);
+/// The list alone, a line each, indented.
+[[nodiscard]] std::string changes_text(const install_plan& plan);
+
+/// The account of a service that is there: any name that Windows gives.
+[[nodiscard]] account known_account(std::string_view name, std::string_view service);
+
+/// The environment with what is asked: NAME=value sets, NAME= takes out; names are case-blind.
+[[nodiscard]] std::vector<std::string> merged_environment(std::vector<std::string> there,
+                                                          const std::vector<std::string>& asked);
+
+/// What goes without, where the system refuses a level that is optional: for a warning.
+[[nodiscard]] std::string_view lost_without(std::uint32_t level) noexcept;
+/// 120, 124 and 1733: the system does not know the level.
+[[nodiscard]] constexpr bool is_unknown_level(std::uint32_t code) noexcept {
+  return code == code::call_not_implemented || code == code::invalid_level || code == code::invalid_tag;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline account known_account(std::string_view name, std::string_view service) {
+  if (auto known = parse_account(name, service)) return *std::move(known);
+  const bool another = text::starts_with_nocase(name, "NT SERVICE\\");
+  return {another ? account_kind::virtual_account : account_kind::person, std::string(name)};
+}
+
+inline std::vector<std::string> merged_environment(std::vector<std::string> there,
+                                                   const std::vector<std::string>& asked) {
+  const auto name_of = [](const std::string& s) { return std::string_view(s).substr(0, s.find('=')); };
+  for (const auto& one : asked) {
+    const auto same = std::find_if(there.begin(), there.end(),
+                                   [&](const std::string& s) { return text::equal_nocase(name_of(s), name_of(one)); });
+    const bool out = one.size() == name_of(one).size() + 1;
+    if (same == there.end()) {
+      if (!out) there.push_back(one);
+    } else if (out) {
+      there.erase(same);
+    } else {
+      *same = one;
+    }
+  }
+  return there;
+}
+
+inline std::string_view lost_without(std::uint32_t l) noexcept {
+  switch (l) {
+    case level::description:
+      return "the Services window shows no description";
+    case level::failure_actions:
+      return "it is not started again after a failure";
+    case level::delayed_start:
+      return "it starts without delay";
+    case level::failure_flag:
+      return "it is started again after a crash alone, not after it stopped with an error";
+    case level::sid_type:
+      return "files cannot be opened to this service alone";
+    case level::required_privileges:
+      return "its process keeps every privilege of its account";
+    case level::preshutdown:
+      return "the system's own time-out counts when the machine shuts down";
+    default:
+      return {};
+  }
+}
+
+inline std::optional<config_level> level_of(const installation& i, std::uint32_t number) {
+  const auto found = i.levels.find(number);
+  return found == i.levels.end() ? std::nullopt : std::optional(found->second);
+}
+
+/// What follows a failure; nothing: leave it as it is.
+inline std::optional<recovery_plan> wanted_recovery(const command& asked, const service_spec& spec,
+                                                    const installation* there) {
+  if (there && !asked.recovery && !asked.recovery_reset && !spec.recovery) return std::nullopt;
+  const auto old = there ? level_of(*there, level::failure_actions) : std::nullopt;
+  recovery_plan wanted = spec.recovery ? *spec.recovery : old ? std::get<recovery_plan>(*old) : default_recovery();
+  if (asked.recovery) wanted.actions = *asked.recovery;
+  if (asked.recovery_reset) wanted.reset = *asked.recovery_reset;
+  for (auto& action : wanted.actions)
+    action.delay = std::clamp(action.delay, std::chrono::milliseconds(0), longest_recovery_delay);
+  return wanted;
+}
+
+inline result<installation> wanted_installation(const command& asked, const service_spec& spec,
+                                                const installation* there, const install_defaults& ours) {
+  installation wanted;
+  const auto default_of = [there](auto value) { return there ? std::nullopt : std::optional(std::move(value)); };
+  const auto first_of = [](const auto& a, const auto& b, auto otherwise) { return a ? a : b ? b : otherwise; };
+
+  wanted.startup = first_of(asked.startup, spec.startup, default_of(startup::automatic));
+  wanted.display_name = first_of(asked.display_name, spec.display_name, default_of(spec.name));
+  wanted.dependencies = first_of(asked.depends_on, spec.depends_on, default_of(std::vector<std::string>()));
+  const launch_options older = there && there->binary ? launch_options_in(*there->binary) : launch_options();
+  const launch_options launch = asked.launch.over(older);
+  wanted.binary = image_path(ours.executable, launch);
+
+  const auto name = first_of(asked.username, spec.account, default_of(std::string("virtual")));
+  if (name) {
+    auto parsed = parse_account(*name, spec.name);
+    if (!parsed) return failure{parsed.error()};
+    wanted.account = *std::move(parsed);
+  } else if (asked.password_stdin) {
+    wanted.account = there->account;
+  }
+  if (wanted.account && wanted.account->needs_password()) {
+    const bool same = there && there->account && text::equal_nocase(there->account->name, wanted.account->name);
+    wanted.new_password = !same || asked.username || asked.password_stdin;
+  }
+
+  const auto description = first_of(asked.description, spec.description, std::optional<std::string>());
+  const auto set = [&wanted](config_level l) { wanted.levels.insert_or_assign(number(l), std::move(l)); };
+  if (description && (there || !description->empty())) set(description_text{*description});
+  if (auto recovery = wanted_recovery(asked, spec, there)) set(*std::move(recovery));
+  set(failure_flag{true});
+  const auto old_type = there ? level_of(*there, level::sid_type) : std::nullopt;
+  const bool stricter = old_type && std::get<sid_type>(*old_type).value == sid_type::restricted;  // an administrator's
+  set(sid_type{stricter ? sid_type::restricted : sid_type::unrestricted});
+  required_privileges privileges{{"SeChangeNotifyPrivilege"}};
+  for (const auto& p : spec.privileges) {
+    if (!text::equal_nocase(p, privileges.names[0])) privileges.names.push_back(p);
+  }
+  set(std::move(privileges));
+  set(preshutdown_timeout{first_of(launch.preshutdown, spec.preshutdown, std::optional(ours.preshutdown)).value()});
+
+  if (!asked.environment.empty()) {
+    wanted.environment = merged_environment(
+        there && there->environment ? *there->environment : std::vector<std::string>(), asked.environment);
+  }
+  for (const auto& user : asked.allow_control) wanted.may_control[user] = true;
+  if (not_a_folder_of_ones_own(ours.program_folder).empty()) wanted.reads_program = true;
+  if (!ours.data_folder.empty()) wanted.modifies_data = true;
+  return wanted;
+}
+
+inline install_plan plan_install(const installation* there, const installation& wanted, const install_defaults& ours) {
+  install_plan plan;
+  plan.creates = there == nullptr;
+  const auto put = [&](item what, std::string name, const std::optional<std::string>& from,
+                       const std::string& to) {
+    if (there && from && *from == to) return;
+    const auto word = [](const std::string& s) { return s.empty() ? "none" : s; };
+    const std::string before = !there ? std::string() : from ? word(*from) : "unknown";
+    plan.changes.push_back({what, std::move(name), before, word(to)});
+  };
+  const auto shown = [](const auto& field, auto text_of_it) {
+    return field ? std::optional<std::string>(text_of_it(*field)) : std::nullopt;
+  };
+  const auto list = [](const std::vector<std::string>& l) {
+    return l.empty() ? std::string("none") : text::join(l, ", ");
+  };
+  const auto same = [](const std::string& s) { return s; };
+  const installation old = there ? *there : installation();
+
+  if (wanted.startup) {
+    const auto word = [](winsvc::startup s) { return std::string(winsvc::name(s)); };
+    put(item::startup, "startup", shown(old.startup, word), word(*wanted.startup));
+  }
+  if (wanted.binary) put(item::binary, "binary", shown(old.binary, same), *wanted.binary);
+  if (wanted.display_name) put(item::display_name, "display name", shown(old.display_name, same), *wanted.display_name);
+  if (wanted.account && !(old.account && text::equal_nocase(old.account->name, wanted.account->name))) {
+    put(item::account, "account", shown(old.account, [](const account& a) { return a.name; }), wanted.account->name);
+  }
+  if (wanted.new_password) put(item::password, "password", std::nullopt, "the one that is given");
+  if (wanted.dependencies) {
+    if (there || !wanted.dependencies->empty())
+      put(item::dependencies, "depends on", shown(old.dependencies, list), list(*wanted.dependencies));
+  }
+  for (const auto& row : level_rows) {
+    if (const auto to = level_of(wanted, row.number))
+      put(row.what, std::string(row.name), shown(level_of(old, row.number), text_of), text_of(*to));
+  }
+  if (wanted.environment && (there || !wanted.environment->empty()))
+    put(item::environment, "environment", shown(old.environment, list), list(*wanted.environment));
+  if (!there) put(item::event_source, "event source", std::nullopt, "registered");
+
+  const auto right = [&put](item what, std::string name, std::optional<bool> has, const std::string& to) {
+    if (!has.value_or(false)) put(what, std::move(name), has ? std::optional<std::string>("none") : std::nullopt, to);
+  };
+  for (const auto& [user, may] : wanted.may_control) {
+    const auto has = old.may_control.find(user);
+    right(item::control, "rights of " + user,
+          has == old.may_control.end() ? std::nullopt : std::optional<bool>(has->second), "start and stop it");
+  }
+  if (wanted.account && wanted.account->needs_logon_right() && (plan.has(item::account) || wanted.new_password))
+    put(item::logon_right, "log-on right", std::nullopt, "as a service");
+  if (wanted.reads_program) right(item::program_folder, "may read", old.reads_program, ours.program_folder);
+  if (wanted.modifies_data) right(item::data_folder, "may modify", old.modifies_data, ours.data_folder);
+  return plan;
+}
+
+inline std::string changes_text(const install_plan& plan) {
+  std::string out;
+  for (const auto& c : plan.changes) {
+    out += "  " + padded(c.name, 14) + (c.from.empty() ? "" : c.from + " -> ") + c.to + '\n';
+  }
+  return out;
+}
+
+inline std::string plan_text(std::string_view service, const install_plan& plan) {
+  const std::string quoted = '\'' + std::string(service) + '\'';
+  if (plan.creates) return quoted + " is not installed; install creates it:\n" + changes_text(plan);
+  if (plan.changes.empty()) return quoted + " is installed as it is asked for; nothing changes\n";
+  return quoted + " is installed; these change:\n" + changes_text(plan);
 }
 
 }  // namespace model
@@ -2448,8 +3947,9 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// The answers: serve it, 404, 405 (or 204 to OPTIONS) with Allow, 400.
-enum class outcome { found, not_found, method_not_allowed, bad_path };
+/// The answers: serve it, 404, 405 (or 204 to OPTIONS) with Allow, 400, and 503 while the service is paused (which the
+/// table itself never says).
+enum class outcome { found, not_found, method_not_allowed, bad_path, paused };
 
 struct match_result {
   outcome what = outcome::not_found;
@@ -3400,14 +4900,158 @@ inline chunked_decoder::step chunked_decoder::trailer_byte(bool allowed, state n
 }  // namespace winsvc
 
 // =====================================================================================================================
+// os/service_manager.hpp
+// =====================================================================================================================
+
+// The Service Control Manager as seen by who manages services, and what an install touches beside it: one member
+// function for one Win32 call, in neutral types. Windows answers through os/win/service_manager.hpp and
+// os/win/install.hpp, the simulated one of winsvc/testing.hpp on any platform, so that the logic of install, start and
+// remove (host/install.hpp, host/manage.hpp) is tested call by call, argument by argument.
+//
+// Every function returns the Win32 code as it was; the sentences are made above, where it is known what was being done.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// A value or a bare system code.
+template <class T>
+using sys_result = result<T, std::uint32_t>;
+[[nodiscard]] inline failure<std::uint32_t> sys_failure(std::uint32_t code) { return {code}; }
+
+/// Access rights, with Win32's values. Ask for the least: with more than an account has, the open fails with 5.
+namespace access {
+inline constexpr std::uint32_t manager_connect = 0x1, manager_create = 0x2;
+inline constexpr std::uint32_t query_config = 0x1, change_config = 0x2, query_status = 0x4, enumerate_dependents = 0x8,
+                               start = 0x10, stop = 0x20, pause_continue = 0x40, interrogate = 0x80,
+                               user_control = 0x100, remove = 0x10000, read_security = 0x20000,
+                               write_security = 0x40000;
+}  // namespace access
+
+/// QUERY_SERVICE_CONFIGW, as far as it is used.
+struct service_config {
+  winsvc::startup startup = startup::automatic;
+  std::string binary;        ///< ImagePath: executable and arguments, quoted
+  std::string display_name;
+  std::string account;
+  std::vector<std::string> dependencies;  ///< Wine tells none
+};
+
+/// The arguments of CreateServiceW and ChangeServiceConfigW. Empty optionals are NULL or SERVICE_NO_CHANGE.
+struct service_settings {
+  std::optional<winsvc::startup> startup;
+  std::optional<std::string> binary;
+  std::optional<std::string> display_name;
+  std::optional<std::string> account;   ///< model::account::name
+  std::optional<std::string> password;  ///< beside `account` only: NULL and "" mean different accounts
+  /// Always the whole list: Windows reads NULL as "leave them", Wine as "none". A name with '+' before it is a group.
+  std::optional<std::vector<std::string>> dependencies;
+};
+
+/// SERVICE_STATUS_PROCESS.
+struct service_process {
+  model::service_status status;
+  std::uint32_t pid = 0;
+};
+
+class service_manager {
+ public:
+  using raw_handle = void*;
+
+  virtual ~service_manager() = default;
+  virtual sys_result<raw_handle> open_manager(std::uint32_t rights) = 0;
+  virtual sys_result<raw_handle> create_service(raw_handle manager, const std::string& name, std::uint32_t rights,
+                                                const service_settings& settings) = 0;
+  virtual sys_result<raw_handle> open_service(raw_handle manager, const std::string& name, std::uint32_t rights) = 0;
+  virtual sys_result<void> change_config(raw_handle service, const service_settings& settings) = 0;
+  /// ChangeServiceConfig2W, QueryServiceConfig2W.
+  virtual sys_result<void> change_level(raw_handle service, const model::config_level& value) = 0;
+  virtual sys_result<model::config_level> query_level(raw_handle service, std::uint32_t level) = 0;
+  virtual sys_result<service_config> query_config(raw_handle service) = 0;
+  virtual sys_result<service_process> query_status(raw_handle service) = 0;
+  virtual sys_result<void> start_service(raw_handle service, const std::vector<std::string>& arguments) = 0;
+  virtual sys_result<void> control_service(raw_handle service, std::uint32_t control) = 0;
+  /// EnumDependentServicesW, the active ones: in the order in which they are to be stopped.
+  virtual sys_result<std::vector<std::string>> active_dependents(raw_handle service) = 0;
+  /// QueryServiceObjectSecurity and SetServiceObjectSecurity: the DACL in SDDL.
+  virtual sys_result<std::string> query_security(raw_handle service) = 0;
+  virtual sys_result<void> change_security(raw_handle service, const std::string& sddl) = 0;
+  virtual sys_result<void> delete_service(raw_handle service) = 0;
+  virtual void close(raw_handle handle) noexcept = 0;
+
+  // -- beside the SCM --
+
+  /// The registry key that lets the Event Viewer show a source's messages. Adding twice, removing what is not there:
+  /// success.
+  virtual sys_result<void> add_event_source(const std::string& source) = 0;
+  virtual sys_result<void> remove_event_source(const std::string& source) = 0;
+  /// `Environment` in the service's registry key, which the SCM adds to the environment of its process: `NAME=value`
+  /// each. An empty list takes the value out. A service that is not there: 2.
+  virtual sys_result<std::vector<std::string>> query_environment(const std::string& service_name) = 0;
+  virtual sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& all) = 0;
+  /// LookupAccountNameW: the SID of an account, a group or a service (`NT SERVICE\name`) as text; 1332 for nobody.
+  virtual sys_result<std::string> account_sid(const std::string& account) = 0;
+  /// LsaAddAccountRights: the right to log on as a service.
+  virtual sys_result<void> add_logon_right(const std::string& sid) = 0;
+  /// The DACL of a folder in SDDL; 2 or 3 when there is none. Changing it creates the folder when it is not there, with
+  /// this security from its first moment (folders above it as any other), and hands what can be inherited down to what
+  /// is in it; `D:P` keeps out what the folder above hands down, `O:` gives it an owner. A link in the folder's place is
+  /// not followed: 4395. No DACL would be a folder open to everyone: 1336.
+  virtual sys_result<std::string> query_folder_security(const std::string& path) = 0;
+  virtual sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) = 0;
+};
+
+/// Owns a handle to the manager or to a service; closes it. An open handle keeps a deleted service alive (1072), so
+/// these live short.
+class service_handle {
+ public:
+  service_handle(service_manager& owner, service_manager::raw_handle handle) noexcept
+      : owner_(&owner), handle_(handle) {}
+  service_handle(service_handle&& other) noexcept
+      : owner_(other.owner_), handle_(std::exchange(other.handle_, nullptr)) {}
+  service_handle& operator=(service_handle&& other) noexcept {
+    if (this != &other) {
+      reset();
+      owner_ = other.owner_;
+      handle_ = std::exchange(other.handle_, nullptr);
+    }
+    return *this;
+  }
+  ~service_handle() { reset(); }
+
+  [[nodiscard]] service_manager::raw_handle get() const noexcept { return handle_; }
+  void reset() noexcept {
+    if (handle_) owner_->close(std::exchange(handle_, nullptr));
+  }
+
+ private:
+  service_manager* owner_;
+  service_manager::raw_handle handle_;
+};
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // os/console.hpp
 // =====================================================================================================================
 
-// The terminal: writing to it, and the ways a person ends a program that runs in it.
+// The terminal: writing to it, asking for a secret, and the ways a person ends a program that runs in it.
+//
+//   if (auto password = read_secret("password: ")) use(*password);
 //
 // A service has no standard handles; `write_out` and `write_err` then do nothing.
 
 #include <functional>
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace winsvc {
@@ -3420,6 +5064,20 @@ void write_err(std::string_view utf8) noexcept;
 [[nodiscard]] bool out_is_terminal() noexcept;
 /// Is there anybody to read what we print: a console, a pipe, a file?
 [[nodiscard]] bool has_standard_output() noexcept;
+
+/// Writes `prompt` to standard error and reads a line from the terminal that is not shown while it is typed. A code
+/// when standard input is no terminal (whoever pipes a secret says so: read_input_line), or when the person gave up
+/// with Ctrl-C.
+[[nodiscard]] sys_result<std::string> read_secret(std::string_view prompt);
+/// One line of standard input, UTF-8, without its line end and without the mark that PowerShell puts before the first;
+/// nothing at the end. It takes no byte beyond the line.
+[[nodiscard]] std::optional<std::string> read_input_line();
+
+/// What was read up to a '\n', as a line.
+[[nodiscard]] inline std::string as_line(std::string read) {
+  if (!read.empty() && read.back() == '\r') read.pop_back();
+  return read.compare(0, 3, "\xEF\xBB\xBF") == 0 ? read.substr(3) : read;
+}
 
 /// While it lives, Ctrl-C and its kin are a call of `on_interrupt` (from a thread of its own, any number of times) and
 /// no longer the end of the process. Windows: Ctrl-C, Ctrl-Break, and the closing of the console, logoff and shutdown;
@@ -3451,14 +5109,17 @@ class interrupts {
 
   #include <arpa/inet.h>
   #include <csignal>
+  #include <dirent.h>
   #include <fcntl.h>
   #include <netdb.h>
   #include <netinet/in.h>
   #include <netinet/tcp.h>
   #include <poll.h>
+  #include <pthread.h>
   #include <sys/socket.h>
   #include <sys/stat.h>
   #include <sys/types.h>
+  #include <termios.h>
   #include <unistd.h>
 
 #endif  // !WINSVC_OS_WINDOWS
@@ -3470,7 +5131,10 @@ class interrupts {
 // os/console.hpp on POSIX: signals, led through a pipe to a thread, because a signal handler may do next to nothing.
 
 #include <cerrno>
+#include <cstdint>
 #include <functional>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -3492,6 +5156,43 @@ inline void write_out(std::string_view utf8) noexcept { write_descriptor(STDOUT_
 inline void write_err(std::string_view utf8) noexcept { write_descriptor(STDERR_FILENO, utf8); }
 inline bool out_is_terminal() noexcept { return ::isatty(STDOUT_FILENO) == 1; }
 inline bool has_standard_output() noexcept { return ::fcntl(STDOUT_FILENO, F_GETFD) != -1; }
+
+inline std::optional<std::string> read_input_line() {
+  std::string line;
+  for (char byte = 0;;) {
+    const auto n = ::read(STDIN_FILENO, &byte, 1);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0 && line.empty()) return std::nullopt;
+    if (n <= 0 || byte == '\n') return as_line(std::move(line));
+    line += byte;
+  }
+}
+
+inline sys_result<std::string> read_secret(std::string_view prompt) {
+  termios before{};
+  if (::tcgetattr(STDIN_FILENO, &before) != 0) return sys_failure(static_cast<std::uint32_t>(errno));
+  // Ctrl-C would end the process and leave a terminal behind that shows nothing: it ends the line instead.
+  const char interrupt = static_cast<char>(before.c_cc[VINTR]);
+  termios silent = before;
+  silent.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG);
+  silent.c_cc[VEOL] = before.c_cc[VINTR];
+  if (::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) != 0) return sys_failure(static_cast<std::uint32_t>(errno));
+  const scope_exit restore([&] {
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+    write_err("\n");  // the Enter was not shown either
+  });
+  write_err(prompt);
+  std::string line;
+  for (char byte = 0; byte != '\n' && byte != interrupt;) {
+    const auto n = ::read(STDIN_FILENO, &byte, 1);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) byte = interrupt;  // the end of the file: nobody answers
+    line += byte;
+  }
+  if (line.back() == interrupt) return sys_failure(ECANCELED);
+  line.pop_back();
+  return line;
+}
 
 struct interrupts::state {
   static constexpr int signals[3] = {SIGINT, SIGTERM, SIGHUP};
@@ -3549,127 +5250,405 @@ inline interrupts::~interrupts() {
 #endif  // !WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
-// os/service_manager.hpp
+// os/crash.hpp
 // =====================================================================================================================
 
-// The Service Control Manager as seen by who manages services: one member function for one Win32 call, in neutral
-// types. Windows answers through os/win/service_manager.hpp, the simulated one of winsvc/testing.hpp on any platform,
-// so that the logic of install, start and remove (host/manage.hpp) is tested call by call, argument by argument.
+// What is left of a process that crashes: a minidump for a debugger, and a last word for the log.
 //
-// Every function returns the Win32 code as it was; the sentences are made above, where it is known what was being done.
+//   crash_guard::settings s;
+//   s.folder = log_folder;
+//   s.name = "hello";
+//   s.tell = [&](const crash_report& r) { log.error(r.what); };
+//   const crash_guard guard(std::move(s));
+//
+// It catches a structured exception that nobody handles (an access violation, a stack overflow), std::terminate (an
+// exception that left a thread or a noexcept function) and abort(). The process ends with a code after that, without
+// STOPPED, which the SCM counts as a failure. What ends a process at once leaves nothing: TerminateProcess, and the
+// fail-fast by which Windows answers a damaged heap or stack cookie.
+//
+// On POSIX there is no dump of ours (the system's core is what there is): std::terminate and the fatal signals get
+// their last word, and what they would have done without us happens then. A stack overflow is caught there on the
+// thread that made the guard alone, because a signal's own stack belongs to one thread.
+//
+// Source: SetUnhandledExceptionFilter and MiniDumpWriteDump in the Win32 documentation; sigaltstack(2).
 
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <exception>
+#include <functional>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// A value or a bare system code.
-template <class T>
-using sys_result = result<T, std::uint32_t>;
-[[nodiscard]] inline failure<std::uint32_t> sys_failure(std::uint32_t code) { return {code}; }
-
-/// Access rights, with Win32's values. Ask for the least: with more than an account has, the open fails with 5.
-namespace access {
-inline constexpr std::uint32_t manager_connect = 0x1, manager_create = 0x2;
-inline constexpr std::uint32_t query_config = 0x1, change_config = 0x2, query_status = 0x4, enumerate_dependents = 0x8,
-                               start = 0x10, stop = 0x20, remove = 0x10000;
-}  // namespace access
-
-/// QUERY_SERVICE_CONFIGW, as far as it is used.
-struct service_config {
-  winsvc::startup startup = startup::automatic;
-  std::string binary;        ///< ImagePath: executable and arguments, quoted
-  std::string display_name;
-  std::string account;
+/// The last word.
+struct crash_report {
+  std::string what;              ///< "an access violation at 0x…", "std::terminate: no such device"
+  std::uint32_t code = 0;        ///< what the process ends with: the exception's, 1064; on POSIX 128 + the signal
+  std::string dump;              ///< the minidump's path; empty: none was written
+  std::uint32_t dump_fault = 0;  ///< and why not; 0: none was wanted
 };
 
-/// The arguments of CreateServiceW and ChangeServiceConfigW. Empty optionals are NULL or SERVICE_NO_CHANGE.
-struct service_settings {
-  std::optional<winsvc::startup> startup;
-  std::optional<std::string> binary;
-  std::optional<std::string> display_name;
-};
-
-/// SERVICE_STATUS_PROCESS.
-struct service_process {
-  model::service_status status;
-  std::uint32_t pid = 0;
-};
-
-class service_manager {
+/// While it lives, a crash of any thread leaves a dump and calls `tell`. One at a time.
+class crash_guard {
  public:
-  using raw_handle = void*;
-
-  virtual ~service_manager() = default;
-  virtual sys_result<raw_handle> open_manager(std::uint32_t rights) = 0;
-  virtual sys_result<raw_handle> create_service(raw_handle manager, const std::string& name, std::uint32_t rights,
-                                                const service_settings& settings) = 0;
-  virtual sys_result<raw_handle> open_service(raw_handle manager, const std::string& name, std::uint32_t rights) = 0;
-  virtual sys_result<void> change_config(raw_handle service, const service_settings& settings) = 0;
-  virtual sys_result<void> change_description(raw_handle service, const std::string& description) = 0;
-  virtual sys_result<void> change_delayed_start(raw_handle service, bool delayed) = 0;
-  virtual sys_result<service_config> query_config(raw_handle service) = 0;
-  virtual sys_result<service_process> query_status(raw_handle service) = 0;
-  virtual sys_result<void> start_service(raw_handle service, const std::vector<std::string>& arguments) = 0;
-  virtual sys_result<void> control_service(raw_handle service, std::uint32_t control) = 0;
-  virtual sys_result<void> delete_service(raw_handle service) = 0;
-  virtual void close(raw_handle handle) noexcept = 0;
-
-  /// The registry key that lets the Event Viewer show a source's messages. Adding twice, removing what is not there:
-  /// success.
-  virtual sys_result<void> add_event_source(const std::string& source) = 0;
-  virtual sys_result<void> remove_event_source(const std::string& source) = 0;
-};
-
-/// Owns a handle to the manager or to a service; closes it. An open handle keeps a deleted service alive (1072), so
-/// these live short.
-class service_handle {
- public:
-  service_handle(service_manager& owner, service_manager::raw_handle handle) noexcept
-      : owner_(&owner), handle_(handle) {}
-  service_handle(service_handle&& other) noexcept
-      : owner_(other.owner_), handle_(std::exchange(other.handle_, nullptr)) {}
-  service_handle& operator=(service_handle&& other) noexcept {
-    if (this != &other) {
-      reset();
-      owner_ = other.owner_;
-      handle_ = std::exchange(other.handle_, nullptr);
-    }
-    return *this;
-  }
-  ~service_handle() { reset(); }
-
-  [[nodiscard]] service_manager::raw_handle get() const noexcept { return handle_; }
-  void reset() noexcept {
-    if (handle_) owner_->close(std::exchange(handle_, nullptr));
-  }
+  struct settings {
+    std::string folder;  ///< of the dumps; empty: none
+    std::string name;    ///< they are called `<name>-20260131-080509-1234.dmp`, in UTC and with the process's id
+    int kept = 3;        ///< with the new one; older ones of that name are deleted
+    /// Once, on a thread of the guard's own: the crashing one may have no stack left, or be in the middle of what it
+    /// would need, the log for one. The process ends when it returns, or after `patience`.
+    std::function<void(const crash_report&)> tell;
+    std::chrono::milliseconds patience{5'000};
+  };
+  explicit crash_guard(settings s);
+  ~crash_guard();
+  crash_guard(const crash_guard&) = delete;
+  crash_guard& operator=(const crash_guard&) = delete;
 
  private:
-  service_manager* owner_;
-  service_manager::raw_handle handle_;
+  struct state;
+  state* state_;
 };
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// What the exception says that is being handled or about to end the process; empty when there is none.
+[[nodiscard]] inline std::string current_exception_words() {
+  const std::exception_ptr current = std::current_exception();
+  if (!current) return {};
+  try {
+    std::rethrow_exception(current);
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "an exception that is no std::exception";
+  }
+}
+[[nodiscard]] inline std::string terminate_words() {
+  const std::string words = current_exception_words();
+  return words.empty() ? "std::terminate" : "std::terminate: " + words;
+}
+
+/// Is it a dump of this name, and not of one that begins with it?
+[[nodiscard]] inline bool is_dump_of(std::string_view name, std::string_view file) {
+  if (!text::starts_with(file, name)) return false;
+  file.remove_prefix(name.size());
+  constexpr std::string_view shape = "-########-######-", ending = ".dmp";
+  if (file.size() <= shape.size() + ending.size() || file.substr(file.size() - ending.size()) != ending) return false;
+  file.remove_suffix(ending.size());
+  for (std::size_t i = 0; i < file.size(); ++i) {
+    const bool digit = i >= shape.size() || shape[i] == '#';
+    if (digit ? !text::is_digit(file[i]) : file[i] != shape[i]) return false;
+  }
+  return true;
+}
+/// Which of a folder's files (in order) are dumps of this name beyond the newest `kept`.
+[[nodiscard]] inline std::vector<std::string> dumps_too_many(const std::vector<std::string>& files,
+                                                             std::string_view name, int kept) {
+  std::vector<std::string> dumps;
+  for (const auto& file : files) {
+    if (is_dump_of(name, file)) dumps.push_back(file);
+  }
+  const auto stay = static_cast<std::size_t>((std::max)(kept, 1));  // the one that was just written, at least
+  dumps.resize(dumps.size() - (std::min)(dumps.size(), stay));
+  return dumps;
+}
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // =====================================================================================================================
+// os/posix/crash.hpp
+// =====================================================================================================================
+
+// os/crash.hpp on POSIX. A signal handler may do next to nothing: it writes a byte to a pipe, waits for one to come
+// back, and lets happen what would have happened without it. The last word is spoken by a thread that waits for it from
+// the beginning.
+
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <iterator>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#if !WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+struct crash_guard::state {
+  struct fatal {
+    int number;
+    const char* words;
+  };
+  static constexpr fatal signals[] = {
+      {SIGSEGV, "a segmentation fault (SIGSEGV)"}, {SIGBUS, "a bus error (SIGBUS)"},
+      {SIGFPE, "an arithmetic error (SIGFPE)"},    {SIGILL, "an illegal instruction (SIGILL)"},
+      {SIGABRT, "abort() (SIGABRT)"},
+  };
+
+  settings with;
+  int crashed[2] = {-1, -1}, told[2] = {-1, -1};
+  std::thread teller;
+  pthread_t teller_id{};
+  struct sigaction before[std::size(signals)] = {};
+  std::terminate_handler terminate_before = nullptr;
+  std::vector<char> stack;  // the handlers'
+  pthread_t stack_owner{};
+
+  // Written by the crashing thread before the byte in the pipe, read by the teller after it.
+  std::string terminated;  // the words of std::terminate, when it is that
+  int signal = 0;
+  const void* address = nullptr;
+  std::atomic<bool> taken{false}, finished{false};
+
+  static std::atomic<state*>& current() noexcept {
+    static std::atomic<state*> one{nullptr};
+    return one;
+  }
+
+  /// On the crashing thread; returns when the word is spoken. Whoever crashes meanwhile waits here for the end, but not
+  /// the teller itself, for which everybody would wait.
+  void tell(int number, const void* where) noexcept {
+    if (taken.exchange(true)) {
+      while (!finished && !::pthread_equal(::pthread_self(), teller_id)) ::poll(nullptr, 0, 20);
+      return;
+    }
+    signal = number;
+    address = where;
+    static_cast<void>(!::write(crashed[1], "c", 1));
+    pollfd answer = {told[0], POLLIN, 0};
+    while (::poll(&answer, 1, static_cast<int>(with.patience.count())) < 0 && errno == EINTR) {
+    }
+    finished = true;
+  }
+
+  void wait_and_speak() {
+    char byte = 0;
+    while (::read(crashed[0], &byte, 1) < 0 && errno == EINTR) {
+    }
+    if (byte != 'c') return;
+    try {
+      crash_report report;
+      report.what = terminated.empty() ? words_of_signal() : terminated;
+      report.code = 128 + static_cast<std::uint32_t>(signal);
+      if (with.tell) with.tell(report);
+    } catch (...) {  // the process ends in any case
+    }
+    static_cast<void>(!::write(told[1], "t", 1));
+  }
+
+  std::string words_of_signal() const {
+    std::string words;
+    for (const auto& s : signals) {
+      if (s.number == signal) words = s.words;
+    }
+    char where[32];
+    std::snprintf(where, sizeof where, " at %p", address);
+    return signal == SIGABRT ? words : words + where;
+  }
+
+  static void on_signal(int number, siginfo_t* info, void*) noexcept {
+    const int saved = errno;
+    state* const s = current();
+    if (!s) {  // somebody kept our handler for longer than we live
+      std::signal(number, SIG_DFL);
+      return;
+    }
+    s->tell(number, info->si_addr);
+    for (std::size_t i = 0; i < std::size(signals); ++i) {
+      if (signals[i].number == number) ::sigaction(number, &s->before[i], nullptr);
+    }
+    // A fault comes again when its instruction does, on return from here; what was sent must be sent again.
+    if (info->si_code <= 0) ::raise(number);
+    errno = saved;
+  }
+
+  [[noreturn]] static void on_terminate() noexcept {
+    if (state* const s = current()) {
+      if (!s->taken) s->terminated = terminate_words();
+      s->tell(SIGABRT, nullptr);
+      if (s->terminate_before) s->terminate_before();
+    }
+    std::abort();
+  }
+};
+
+inline crash_guard::crash_guard(settings s) : state_(new state) {
+  state_->with = std::move(s);
+  if (::pipe(state_->crashed) != 0 || ::pipe(state_->told) != 0) return;
+  for (const int end : {state_->crashed[0], state_->crashed[1], state_->told[0], state_->told[1]}) {
+    ::fcntl(end, F_SETFD, FD_CLOEXEC);
+  }
+  state_->teller = std::thread([state = state_] { state->wait_and_speak(); });
+  state_->teller_id = state_->teller.native_handle();
+
+  stack_t now = {};
+  if (::sigaltstack(nullptr, &now) == 0 && (now.ss_flags & SS_DISABLE) != 0) {  // a sanitizer brings its own
+    state_->stack.resize(64 * 1024);
+    stack_t ours = {};
+    ours.ss_sp = state_->stack.data();
+    ours.ss_size = state_->stack.size();
+    ::sigaltstack(&ours, nullptr);
+    state_->stack_owner = ::pthread_self();
+  }
+  state::current() = state_;
+  struct sigaction action = {};
+  action.sa_sigaction = &state::on_signal;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  for (std::size_t i = 0; i < std::size(state::signals); ++i) {
+    ::sigaction(state::signals[i].number, &action, &state_->before[i]);
+  }
+  state_->terminate_before = std::set_terminate(&state::on_terminate);
+}
+
+inline crash_guard::~crash_guard() {
+  if (state_->teller.joinable()) {
+    // What somebody has put over ours since stays.
+    const auto terminate_found = std::set_terminate(state_->terminate_before);
+    if (terminate_found != &state::on_terminate) std::set_terminate(terminate_found);
+    for (std::size_t i = 0; i < std::size(state::signals); ++i) {
+      struct sigaction found = {};
+      ::sigaction(state::signals[i].number, nullptr, &found);
+      if ((found.sa_flags & SA_SIGINFO) != 0 && found.sa_sigaction == &state::on_signal)
+        ::sigaction(state::signals[i].number, &state_->before[i], nullptr);
+    }
+    state::current() = nullptr;
+    if (!state_->stack.empty() && ::pthread_equal(state_->stack_owner, ::pthread_self())) {
+      stack_t none = {};
+      none.ss_flags = SS_DISABLE;
+      ::sigaltstack(&none, nullptr);
+    }
+    static_cast<void>(!::write(state_->crashed[1], "q", 1));
+    state_->teller.join();
+  }
+  for (const int end : {state_->crashed[0], state_->crashed[1], state_->told[0], state_->told[1]}) {
+    if (end != -1) ::close(end);
+  }
+  delete state_;
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // !WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/elevation.hpp
+// =====================================================================================================================
+
+// The same program once more, elevated: Windows asks the person, the window stays hidden, what it prints and its exit
+// code come back here.
+//
+//   if (auto code = run_elevated({"install"}, {}, [](std::string_view out) { write_out(out); })) return *code;
+//
+// Parent and child talk through a named pipe that only this user can open; the child opens it so that the pipe's owner
+// cannot act in its name. Elsewhere: 50 (not supported).
+//
+// Source: ShellExecuteExW with the verb "runas", CreateNamedPipeW and SECURITY_ANONYMOUS in the Win32 documentation.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// Runs this executable with `words`, elevated, in the current folder, and waits for it. `input` is what `join_parent`
+/// returns there (a password, which must not be on a command line). `on_output` gets what it writes, in pieces of whole
+/// characters, on this thread. The exit code; or 1223 when the person said no.
+///
+/// A child that ends without `join_parent` is no error: its exit code is all there is. Ctrl-C ends this process alone;
+/// the child brings to its end what it began.
+[[nodiscard]] sys_result<std::uint32_t> run_elevated(std::vector<std::string> words, const std::string& input,
+                                                     const std::function<void(std::string_view)>& on_output);
+
+inline constexpr std::size_t elevated_input_limit = 65'536;  ///< longer input is refused with 87
+
+/// The option that `run_elevated` puts behind the words: `--elevated PIPE`.
+inline constexpr std::string_view elevated_option = "--elevated";
+
+/// In the child, before anything is printed: from here on, what write_out and write_err of os/console.hpp are given
+/// goes to the parent (the C and C++ streams keep the handles that they began with). Returns the parent's input; 123
+/// for what is not the name of such a pipe.
+[[nodiscard]] sys_result<std::string> join_parent(const std::string& pipe);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// How many bytes at the beginning are whole characters, where a pipe may have cut the last one. What is no UTF-8
+/// counts as whole: nothing will mend it.
+[[nodiscard]] inline std::size_t whole_characters(std::string_view s) noexcept {
+  for (std::size_t back = 1; back <= 3 && back <= s.size(); ++back) {
+    const auto byte = static_cast<unsigned char>(s[s.size() - back]);
+    if ((byte & 0xC0u) == 0x80u) continue;  // inside of a character
+    const std::size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1;
+    return length > back ? s.size() - back : s.size();
+  }
+  return s.size();
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// os/posix/elevation.hpp
+// =====================================================================================================================
+
+// os/elevation.hpp on POSIX: there is nobody to ask. What needs more rights is run with sudo.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#if !WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+inline sys_result<std::uint32_t> run_elevated(std::vector<std::string>, const std::string&,
+                                              const std::function<void(std::string_view)>&) {
+  return sys_failure(50);  // ERROR_NOT_SUPPORTED
+}
+inline sys_result<std::string> join_parent(const std::string&) { return sys_failure(50); }
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // !WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
 // os/file.hpp
 // =====================================================================================================================
 
-// The few things done with files: append, read whole, replace whole, rename, make folders. Paths are UTF-8; nothing is
-// inherited by child processes.
+// The few things done with files: append, read whole, replace whole, rename, list, make folders. Paths are UTF-8;
+// nothing is inherited by child processes.
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -3720,6 +5699,8 @@ bool rename_file(const std::string& from, const std::string& to) noexcept;
 bool remove_file(const std::string& path) noexcept;
 /// With all parents. Existing: success.
 sys_result<void> make_folders(const std::string& path);
+/// The names of the files in a folder, in the order of their bytes; not of the folders in it.
+[[nodiscard]] sys_result<std::vector<std::string>> list_files(const std::string& folder);
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -3731,11 +5712,15 @@ sys_result<void> make_folders(const std::string& path);
 
 // os/file.hpp on POSIX.
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
@@ -3819,6 +5804,22 @@ inline sys_result<void> make_folders(const std::string& path) {
   return {};
 }
 
+inline sys_result<std::vector<std::string>> list_files(const std::string& folder) {
+  DIR* const open = ::opendir(folder.c_str());
+  if (!open) return errno_failure();
+  std::vector<std::string> names;
+  for (errno = 0; const dirent* one = ::readdir(open);) {
+    struct stat info = {};
+    if (::fstatat(::dirfd(open), one->d_name, &info, 0) == 0 && S_ISREG(info.st_mode)) names.emplace_back(one->d_name);
+    errno = 0;
+  }
+  const int code = errno;
+  ::closedir(open);
+  if (code != 0) return sys_failure(static_cast<std::uint32_t>(code));
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -3845,9 +5846,9 @@ class dispatcher {
   /// ServiceMain's own arguments: [0] is the service's name, the rest came with StartService. Runs on a thread of the
   /// dispatcher's. They are not the command line.
   using service_main = std::function<void(const std::vector<std::string>& arguments)>;
-  /// A control and its event type; returns the Win32 code for the SCM. Runs on the thread that called `run`, one at a
-  /// time; it must return at once, because the SCM serves no other service meanwhile.
-  using control_handler = std::function<std::uint32_t(std::uint32_t control, std::uint32_t event)>;
+  /// A control and what came with it; returns the Win32 code for the SCM. Runs on the thread that called `run`, one at
+  /// a time; it must return at once, because the SCM serves no other service meanwhile.
+  using control_handler = std::function<std::uint32_t(const model::control_event& event)>;
 
   virtual ~dispatcher() = default;
 
@@ -3882,15 +5883,9 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-enum class event_level : std::uint16_t { error = 1, warning = 2, information = 4 };  // EVENTLOG_*_TYPE
-
-/// What is reported, with its ID in the Event Viewer.
-namespace event_id {
-inline constexpr std::uint32_t started = 1, stopped = 2, failed = 3, degraded = 4;
-}
-
 /// Never throws, never blocks for long; a report that cannot be made is dropped, because the log file has it too.
-void report_event(const std::string& source, event_level level, std::uint32_t id, std::string_view text) noexcept;
+void report_event(const std::string& source, model::event_level level, std::uint32_t id,
+                  std::string_view text) noexcept;
 
 /// `%` begins an insertion in the event log (`%1`, `%n`) where a letter, a digit, `%` or `!` follows: there a blank is
 /// put behind it. Cut to 31,839 characters, the most that ReportEvent takes.
@@ -3956,6 +5951,9 @@ namespace os {
 /// A service starts in System32; relative paths are meant relative to the executable.
 bool change_directory(const std::string& folder) noexcept;
 
+/// Does somebody hold this process at a breakpoint, or may he? IsDebuggerPresent; TracerPid of /proc/self/status.
+[[nodiscard]] bool debugger_attached() noexcept;
+
 /// `%ProgramData%\<name>` by the known-folder API; elsewhere `$XDG_STATE_HOME/<name>` or `~/.local/state/<name>`; the
 /// name as model::folder_name makes it. Not created: who only asks for the status must not become the folder's owner.
 [[nodiscard]] sys_result<std::string> data_folder(const std::string& service_name);
@@ -4013,6 +6011,19 @@ inline std::vector<std::string> arguments(int argc, char** argv) {
 
 inline std::uint32_t process_id() noexcept { return static_cast<std::uint32_t>(::getpid()); }
 
+inline bool debugger_attached() noexcept {
+  const int file = ::open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  char text[4096];
+  const auto count = ::read(file, text, sizeof text);
+  ::close(file);
+  if (count <= 0) return false;
+  const std::string_view status(text, static_cast<std::size_t>(count));
+  constexpr std::string_view field = "TracerPid:\t";
+  const auto at = status.find(field);
+  return at != status.npos && status.substr(at + field.size(), 1) != "0";
+}
+
 inline bool change_directory(const std::string& folder) noexcept { return ::chdir(folder.c_str()) == 0; }
 
 inline sys_result<std::string> data_folder(const std::string& service_name) {
@@ -4025,7 +6036,7 @@ inline sys_result<std::string> data_folder(const std::string& service_name) {
 
 inline std::string system_words(std::uint32_t code) { return std::strerror(static_cast<int>(code)); }
 
-inline void report_event(const std::string&, event_level, std::uint32_t, std::string_view) noexcept {}
+inline void report_event(const std::string&, model::event_level, std::uint32_t, std::string_view) noexcept {}
 
 class native_service_manager final : public service_manager {
  public:
@@ -4038,8 +6049,8 @@ class native_service_manager final : public service_manager {
     return sys_failure(none);
   }
   sys_result<void> change_config(raw_handle, const service_settings&) override { return sys_failure(none); }
-  sys_result<void> change_description(raw_handle, const std::string&) override { return sys_failure(none); }
-  sys_result<void> change_delayed_start(raw_handle, bool) override { return sys_failure(none); }
+  sys_result<void> change_level(raw_handle, const model::config_level&) override { return sys_failure(none); }
+  sys_result<model::config_level> query_level(raw_handle, std::uint32_t) override { return sys_failure(none); }
   sys_result<service_config> query_config(raw_handle) override { return sys_failure(none); }
   sys_result<service_process> query_status(raw_handle) override { return sys_failure(none); }
   sys_result<void> start_service(raw_handle, const std::vector<std::string>&) override { return sys_failure(none); }
@@ -4048,6 +6059,17 @@ class native_service_manager final : public service_manager {
   void close(raw_handle) noexcept override {}
   sys_result<void> add_event_source(const std::string&) override { return sys_failure(none); }
   sys_result<void> remove_event_source(const std::string&) override { return sys_failure(none); }
+  sys_result<std::vector<std::string>> active_dependents(raw_handle) override { return sys_failure(none); }
+  sys_result<std::string> query_security(raw_handle) override { return sys_failure(none); }
+  sys_result<void> change_security(raw_handle, const std::string&) override { return sys_failure(none); }
+  sys_result<std::vector<std::string>> query_environment(const std::string&) override { return sys_failure(none); }
+  sys_result<void> change_environment(const std::string&, const std::vector<std::string>&) override {
+    return sys_failure(none);
+  }
+  sys_result<std::string> account_sid(const std::string&) override { return sys_failure(none); }
+  sys_result<void> add_logon_right(const std::string&) override { return sys_failure(none); }
+  sys_result<std::string> query_folder_security(const std::string&) override { return sys_failure(none); }
+  sys_result<void> change_folder_security(const std::string&, const std::string&) override { return sys_failure(none); }
 
  private:
   static constexpr std::uint32_t none = 50;  // ERROR_NOT_SUPPORTED
@@ -4136,6 +6158,8 @@ class tcp_socket {
   transfer receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept;
   /// All of it; the limit is for each stretch without progress.
   transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept;
+  /// Has the peer closed its end, or is the connection gone? Looks, and takes nothing.
+  [[nodiscard]] bool peer_closed() const noexcept;
   /// The peer reads the end of the stream; we can still receive.
   void shutdown_send() noexcept;
   /// Both ways, from any thread: whoever waits on this socket wakes and sees it closed.
@@ -4303,7 +6327,10 @@ inline std::string port_owner(const endpoint&) { return {}; }
   #include <ws2tcpip.h>
   #include <windows.h>
 
+  #include <aclapi.h>
   #include <iphlpapi.h>
+  #include <sddl.h>
+  #include <shellapi.h>
   #include <winsvc.h>
 
   #ifdef WINSVC_DEFINED_NOMINMAX
@@ -4326,12 +6353,13 @@ inline std::string port_owner(const endpoint&) { return {}; }
 // os/win/wide.hpp
 // =====================================================================================================================
 
-// Windows' own strings and handles: UTF-8 in, UTF-16 out, and a handle that closes itself.
+// Windows' own strings, lists of strings and handles: UTF-8 in, UTF-16 out, and a handle that closes itself.
 
 #include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
@@ -4347,6 +6375,24 @@ namespace os {
 }
 [[nodiscard]] inline std::string narrow(const wchar_t* utf16) {
   return utf16 ? narrow(std::wstring_view(utf16)) : std::string();
+}
+
+/// Strings as the service manager and the registry want a list: each ends with a NUL, and the list with one more. An
+/// empty list is two NULs, as the documentation writes it. An empty string would end the list early: it is left out.
+[[nodiscard]] inline std::wstring wide_list(const std::vector<std::string>& all) {
+  std::wstring out;
+  for (const auto& one : all) {
+    const std::wstring units = wide(one);
+    if (!units.empty()) out += units + L'\0';
+  }
+  if (out.empty()) out += L'\0';
+  return out + L'\0';
+}
+/// And back; null is the empty list.
+[[nodiscard]] inline std::vector<std::string> narrow_list(const wchar_t* list) {
+  std::vector<std::string> out;
+  for (; list && *list; list += std::wstring_view(list).size() + 1) out.push_back(narrow(list));
+  return out;
 }
 
 /// A path as the wide calls take it: with the \\?\ prefix once it is long, where the old limit of 260 would refuse it.
@@ -4671,6 +6717,13 @@ inline sys_result<tcp_socket> tcp_socket::accept() const {
   return client;
 }
 
+inline bool tcp_socket::peer_closed() const noexcept {
+  const auto s = calls::raw(native_);
+  char one = 0;
+  const auto n = ::recv(s, &one, 1, MSG_PEEK);  // sockets here never block
+  return n == 0 || (n < 0 && !calls::would_block(calls::last_error()));
+}
+
 inline transfer tcp_socket::receive(char* into, std::size_t room, std::size_t& got,
                                     std::chrono::milliseconds limit) noexcept {
   got = 0;
@@ -4750,6 +6803,7 @@ inline waker::outcome waker::wait_for(const tcp_socket& socket, std::chrono::mil
 #include <cstddef>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -4768,10 +6822,9 @@ inline void write_handle(DWORD which, std::string_view utf8) noexcept {
     try {
       const std::wstring text = wide(utf8);
       std::wstring_view left = text;  // a console takes 64 KiB at a time, and may take less
-      while (!left.empty() &&
-             ::WriteConsoleW(handle, left.data(), static_cast<DWORD>((std::min)(left.size(), std::size_t{8192})), &written,
-                             nullptr) &&
-             written != 0) {
+      while (!left.empty()) {
+        const auto piece = static_cast<DWORD>((std::min)(left.size(), std::size_t{8192}));
+        if (!::WriteConsoleW(handle, left.data(), piece, &written, nullptr) || written == 0) break;
         left.remove_prefix(written);
       }
     } catch (...) {  // out of memory: nothing can be said
@@ -4796,6 +6849,55 @@ inline bool has_standard_output() noexcept {
   const HANDLE handle = ::GetStdHandle(STD_OUTPUT_HANDLE);
   return ::GetConsoleWindow() != nullptr ||
          (handle && handle != INVALID_HANDLE_VALUE && ::GetFileType(handle) != FILE_TYPE_UNKNOWN);
+}
+
+/// A line of a console, as it was typed; empty at the end (Ctrl-Z), and a code when Ctrl-C broke it off.
+[[nodiscard]] inline sys_result<std::string> read_console_line(HANDLE console) {
+  std::wstring line;
+  for (wchar_t piece[256];;) {
+    DWORD got = 0;
+    ::SetLastError(ERROR_SUCCESS);
+    if (!::ReadConsoleW(console, piece, 256, &got, nullptr)) return sys_failure(::GetLastError());
+    // Ctrl-C: the call succeeds with nothing, and this is the only sign of it.
+    if (got == 0 && ::GetLastError() == ERROR_OPERATION_ABORTED) return sys_failure(ERROR_CANCELLED);
+    line.append(piece, got);
+    if (got == 0 || line.back() == L'\n' || line.front() == L'\x1A') return narrow(line);
+  }
+}
+
+inline std::optional<std::string> read_input_line() {
+  const HANDLE input = ::GetStdHandle(STD_INPUT_HANDLE);
+  if (!input || input == INVALID_HANDLE_VALUE) return std::nullopt;
+  std::string line;
+  DWORD mode = 0, got = 0;
+  if (::GetConsoleMode(input, &mode)) {
+    auto typed = read_console_line(input);
+    if (!typed || typed->empty() || typed->front() == '\x1A') return std::nullopt;
+    line = std::move(*typed);
+  } else {
+    for (char byte = 0; byte != '\n' && ::ReadFile(input, &byte, 1, &got, nullptr) && got == 1;) line += byte;
+    if (line.empty()) return std::nullopt;
+  }
+  if (line.back() == '\n') line.pop_back();
+  return as_line(std::move(line));
+}
+
+inline sys_result<std::string> read_secret(std::string_view prompt) {
+  const HANDLE input = ::GetStdHandle(STD_INPUT_HANDLE);
+  DWORD before = 0;
+  if (!::GetConsoleMode(input, &before)) return sys_failure(::GetLastError());
+  ::FlushConsoleInputBuffer(input);  // what was typed before it was asked for is no answer
+  if (!::SetConsoleMode(input, ENABLE_LINE_INPUT | ENABLE_PROCESSED_INPUT)) return sys_failure(::GetLastError());
+  const scope_exit restore([&] {
+    ::SetConsoleMode(input, before);
+    write_err("\r\n");  // the Enter was not shown either
+  });
+  write_err(prompt);
+  auto typed = read_console_line(input);
+  if (!typed) return typed;
+  if (typed->empty() || typed->front() == '\x1A') return sys_failure(ERROR_CANCELLED);
+  while (!typed->empty() && (typed->back() == '\n' || typed->back() == '\r')) typed->pop_back();
+  return typed;
 }
 
 struct interrupts::state {
@@ -4853,83 +6955,6 @@ inline interrupts::~interrupts() {
 #endif  // WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
-// os/win/dispatcher.hpp
-// =====================================================================================================================
-
-// The real dispatcher: ServiceMain and the control handler, which Windows calls without a context of ours, led to the
-// two callables that the host gave. No exception crosses either; Windows would end the process without a word.
-//
-// Source: "Writing a ServiceMain Function", HandlerEx, SetServiceStatus in the Win32 documentation.
-
-#include <string>
-#include <utility>
-#include <vector>
-
-#if WINSVC_OS_WINDOWS
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace os {
-
-/// One a process, because StartServiceCtrlDispatcher may be called once.
-class native_dispatcher final : public dispatcher {
- public:
-  std::uint32_t run(service_main entry) override {
-    entry_ = std::move(entry);
-    current() = this;
-    wchar_t no_name[] = L"";  // ignored for SERVICE_WIN32_OWN_PROCESS: the SCM knows which service this is
-    const SERVICE_TABLE_ENTRYW table[] = {{no_name, &service_main_thunk}, {nullptr, nullptr}};
-    return ::StartServiceCtrlDispatcherW(table) ? 0 : ::GetLastError();
-  }
-
-  std::uint32_t register_handler(const std::string& service_name, control_handler handler) override {
-    handler_ = std::move(handler);
-    status_ = ::RegisterServiceCtrlHandlerExW(wide(service_name).c_str(), &control_thunk, this);
-    return status_ ? 0 : ::GetLastError();
-  }
-
-  std::uint32_t set_status(const model::service_status& s) noexcept override {
-    SERVICE_STATUS native{};
-    native.dwServiceType = SERVICE_WIN32_OWN_PROCESS;
-    native.dwCurrentState = static_cast<DWORD>(s.current);
-    native.dwControlsAccepted = s.accepted;
-    native.dwWin32ExitCode = s.exit.win32;
-    native.dwServiceSpecificExitCode = s.exit.specific;
-    native.dwCheckPoint = s.checkpoint;
-    native.dwWaitHint = static_cast<DWORD>(s.wait_hint.count());
-    return ::SetServiceStatus(status_, &native) ? 0 : ::GetLastError();
-  }
-
- private:
-  static native_dispatcher*& current() noexcept {
-    static native_dispatcher* one = nullptr;
-    return one;
-  }
-
-  static void WINAPI service_main_thunk(DWORD count, wchar_t** words) noexcept {
-    std::vector<std::string> arguments;
-    for (DWORD i = 0; i < count; ++i) arguments.push_back(narrow(words[i]));
-    current()->entry_(arguments);
-  }
-
-  static DWORD WINAPI control_thunk(DWORD control, DWORD event, void*, void* context) noexcept {
-    try {
-      return static_cast<native_dispatcher*>(context)->handler_(control, event);
-    } catch (...) {
-      return ERROR_EXCEPTION_IN_SERVICE;
-    }
-  }
-
-  service_main entry_;
-  control_handler handler_;
-  SERVICE_STATUS_HANDLE status_ = nullptr;
-};
-
-}  // namespace os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-#endif  // WINSVC_OS_WINDOWS
-
-// =====================================================================================================================
 // os/win/file.hpp
 // =====================================================================================================================
 
@@ -4942,6 +6967,7 @@ class native_dispatcher final : public dispatcher {
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
@@ -5036,6 +7062,736 @@ inline sys_result<void> make_folders(const std::string& path) {
   return {};
 }
 
+inline sys_result<std::vector<std::string>> list_files(const std::string& folder) {
+  WIN32_FIND_DATAW found{};
+  const HANDLE search = ::FindFirstFileW(wide_path(path_join(folder, "*")).c_str(), &found);
+  if (search == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
+  std::vector<std::string> names;
+  do {
+    if ((found.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0) names.push_back(narrow(found.cFileName));
+  } while (::FindNextFileW(search, &found));
+  const DWORD code = ::GetLastError();
+  ::FindClose(search);
+  if (code != ERROR_NO_MORE_FILES) return sys_failure(code);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/win/library.hpp
+// =====================================================================================================================
+
+// Functions of Windows' own libraries, found at run time: a program then links none but ws2_32 and what every program
+// links, and starts without loading what most services never touch.
+//
+//   using free_memory = void(WINAPI*)(void*);
+//   if (const auto release = system_library("ole32.dll").find<free_memory>("CoTaskMemFree")) release(memory);
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// From System32 alone: beside the executable a stranger may have put one of that name. It stays loaded.
+class system_library {
+ public:
+  explicit system_library(const char* file) noexcept
+      : module_(::LoadLibraryExA(file, nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32)) {}
+
+  /// Null when there is none.
+  template <class Function>
+  [[nodiscard]] Function find(const char* name) const noexcept {
+    if (!module_) return nullptr;
+    return reinterpret_cast<Function>(reinterpret_cast<void*>(::GetProcAddress(module_, name)));
+  }
+
+ private:
+  HMODULE module_;
+};
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/win/crash.hpp
+// =====================================================================================================================
+
+// os/crash.hpp on Windows.
+//
+// The crashing thread may have no stack left and may hold any lock, the heap's too. So it does next to nothing: it says
+// where it stands and waits, with a limit, for a thread that was made for this in time and writes the dump before it
+// asks for any memory. Then the process ends, whatever became of that.
+//
+// Source: SetUnhandledExceptionFilter, MiniDumpWriteDump, EXCEPTION_RECORD, set_terminate in the Win32 and C runtime
+// documentation.
+
+#include <atomic>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// `an access violation at 0x7ff6a1c01234 (hello.exe+0x1234), reading 0x10`
+[[nodiscard]] inline std::string exception_words(const EXCEPTION_RECORD& record) {
+  struct known {
+    DWORD code;
+    const char* words;
+  };
+  constexpr known table[] = {
+      {0xC0000005, "an access violation"},         {0xC00000FD, "a stack overflow"},
+      {0xC0000094, "an integer division by zero"}, {0xC0000095, "an integer overflow"},
+      {0xC000001D, "an illegal instruction"},      {0xC0000096, "a privileged instruction"},
+      {0xC0000006, "a page that cannot be read"},  {0xC000008C, "an array index out of bounds"},
+      {0x80000002, "a misaligned access"},         {0x80000003, "a breakpoint"},
+      {0xC000008E, "a division by zero"},          {0xC0000090, "an invalid floating-point operation"},
+  };
+  char text[64];
+  std::snprintf(text, sizeof text, "exception 0x%08lX", static_cast<unsigned long>(record.ExceptionCode));
+  std::string out = text;
+  for (const auto& k : table) {
+    if (k.code == record.ExceptionCode) out = k.words;
+  }
+
+  std::snprintf(text, sizeof text, " at %p", record.ExceptionAddress);
+  out += text;
+  HMODULE module = nullptr;
+  wchar_t file[MAX_PATH];
+  if (::GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT,
+                           static_cast<const wchar_t*>(record.ExceptionAddress), &module) &&
+      ::GetModuleFileNameW(module, file, MAX_PATH) != 0) {
+    const std::string path = narrow(file);
+    const auto offset = static_cast<const char*>(record.ExceptionAddress) - reinterpret_cast<const char*>(module);
+    std::snprintf(text, sizeof text, "+0x%llx)", static_cast<unsigned long long>(offset));
+    out += " (" + path.substr(path.find_last_of("/\\") + 1) + text;
+  }
+
+  if (record.ExceptionCode == EXCEPTION_ACCESS_VIOLATION && record.NumberParameters >= 2) {
+    const ULONG_PTR how = record.ExceptionInformation[0];
+    std::snprintf(text, sizeof text, ", %s 0x%llx", how == 0 ? "reading" : how == 1 ? "writing" : "executing",
+                  static_cast<unsigned long long>(record.ExceptionInformation[1]));
+    out += text;
+  }
+  return out;
+}
+
+struct crash_guard::state {
+#pragma pack(push, 4)
+  struct dump_exception {  // MINIDUMP_EXCEPTION_INFORMATION: <dbghelp.h> would bring all its macros for this one struct
+    DWORD thread;
+    EXCEPTION_POINTERS* pointers;
+    BOOL in_the_reader;
+  };
+#pragma pack(pop)
+  using write_dump = BOOL(WINAPI*)(HANDLE process, DWORD id, HANDLE file, int type, const dump_exception*, const void*,
+                                   const void*);
+  static constexpr std::uint32_t exception_in_service = 1064;
+
+  settings with;
+  write_dump write = nullptr;
+  std::wstring path;        // of the dump, with room for digits
+  std::size_t digits = 0;   // where they begin
+  unique_handle crashed, written, told;
+  std::thread witness;
+  std::atomic<DWORD> witness_id{0};
+  LPTOP_LEVEL_EXCEPTION_FILTER filter_before = nullptr;
+  std::terminate_handler terminate_before = nullptr;
+  void (*abort_before)(int) = SIG_DFL;
+
+  // Said by the crashing thread before `crashed` is set, read by the witness after it.
+  std::string words;  // empty: those of the exception
+  DWORD code = 0, thread = 0;
+  EXCEPTION_POINTERS* pointers = nullptr;
+  std::atomic<bool> taken{false}, over{false};
+
+  static std::atomic<state*>& current() noexcept {
+    static std::atomic<state*> one{nullptr};
+    return one;
+  }
+
+  // -- on the crashing thread --
+
+  /// Whoever crashes second waits for the end that the first one brings; but for the witness everybody would wait.
+  [[noreturn]] void end(DWORD with_code, EXCEPTION_POINTERS* where) noexcept {
+    code = with_code;
+    pointers = where;
+    thread = ::GetCurrentThreadId();
+    ::SetEvent(crashed.get());
+    ::WaitForSingleObject(written.get(), 30'000);
+    ::WaitForSingleObject(told.get(), static_cast<DWORD>(with.patience.count()));
+    for (;;) ::TerminateProcess(::GetCurrentProcess(), code);
+  }
+  void take() noexcept {
+    if (!taken.exchange(true)) return;
+    if (::GetCurrentThreadId() == witness_id) ::TerminateProcess(::GetCurrentProcess(), code);
+    ::Sleep(INFINITE);
+  }
+  /// Where there is no exception of the system's: one is made up, so that a debugger opens the dump at this place.
+  [[noreturn]] void end_here() noexcept {
+    CONTEXT context{};
+    ::RtlCaptureContext(&context);
+    EXCEPTION_RECORD record{};
+    record.ExceptionCode = 0x40000015;  // STATUS_FATAL_APP_EXIT
+    EXCEPTION_POINTERS here{&record, &context};
+    end(exception_in_service, &here);
+  }
+
+  static LONG WINAPI on_exception(EXCEPTION_POINTERS* where) noexcept {
+    const EXCEPTION_RECORD& record = *where->ExceptionRecord;
+    // A throw of libgcc's that nobody catches: told to go on, it comes back to __cxa_throw, which calls std::terminate.
+    constexpr DWORD gnu_throw = 0x20474343, gnu_mask = 0x20FFFFFF, microsoft_throw = 0xE06D7363;
+    const bool may_go_on = (record.ExceptionFlags & EXCEPTION_NONCONTINUABLE) == 0;
+    if ((record.ExceptionCode & gnu_mask) == gnu_throw && may_go_on) return EXCEPTION_CONTINUE_EXECUTION;
+    state* const s = current();
+    if (!s) return EXCEPTION_CONTINUE_SEARCH;  // somebody kept our filter for longer than we live
+    s->take();
+    if (record.ExceptionCode == microsoft_throw) {
+      s->words = terminate_words();
+      s->end(exception_in_service, where);
+    }
+    s->end(record.ExceptionCode, where);
+  }
+
+  [[noreturn]] static void on_terminate() noexcept {
+    state* const s = current();
+    if (!s) std::abort();
+    s->take();
+    s->words = terminate_words();
+    s->end_here();
+  }
+
+  /// Microsoft's set_terminate is for one thread: an exception that leaves another one ends in abort(), and here.
+  static void on_abort(int) noexcept {
+    state* const s = current();
+    if (!s) return;
+    s->take();
+    const std::string said = current_exception_words();
+    s->words = said.empty() ? "abort()" : "abort(): " + said;
+    s->end_here();
+  }
+
+  // -- on the witness --
+
+  void wait_and_speak() {
+    ::WaitForSingleObject(crashed.get(), INFINITE);
+    if (over) return;
+    const std::uint32_t fault = digits != 0 ? dump() : 0;
+    ::SetEvent(written.get());
+    try {
+      crash_report report;
+      report.what = words.empty() ? exception_words(*pointers->ExceptionRecord) : words;
+      report.code = code;
+      report.dump_fault = fault;
+      if (digits != 0 && fault == 0) report.dump = narrow(path);
+      prune();
+      if (with.tell) with.tell(report);
+    } catch (...) {  // the process ends in any case
+    }
+    ::SetEvent(told.get());
+  }
+
+  /// Room for the largest name now, so that none has to be found then.
+  void prepare_dump() {
+    if (with.folder.empty()) return;
+    write = system_library("dbghelp.dll").find<write_dump>("MiniDumpWriteDump");
+    constexpr std::string_view largest = "-20260131-080509-4294967295.dmp";
+    path = wide_path(path_join(with.folder, with.name + std::string(largest)));
+    digits = path.size() - largest.size();
+  }
+
+  std::uint32_t dump() noexcept {
+    if (!write) return ERROR_MOD_NOT_FOUND;
+    SYSTEMTIME now{};
+    ::GetSystemTime(&now);
+    char name[64];
+    const int length = std::snprintf(name, sizeof name, "-%04u%02u%02u-%02u%02u%02u-%lu.dmp", now.wYear, now.wMonth,
+                                     now.wDay, now.wHour, now.wMinute, now.wSecond,
+                                     static_cast<unsigned long>(::GetCurrentProcessId()));
+    path.resize(digits);
+    for (int i = 0; i < length; ++i) path += static_cast<wchar_t>(name[i]);
+
+    DWORD fault = 0;
+    {
+      const unique_handle file(
+          ::CreateFileW(path.c_str(), GENERIC_WRITE, 0, nullptr, CREATE_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr));
+      if (!file) return ::GetLastError();
+      // What the stacks' pointers lead to, unloaded modules, and the threads' times: no whole heap.
+      constexpr int indirect = 0x40, unloaded = 0x20, times = 0x1000;
+      const dump_exception exception{thread, pointers, FALSE};
+      if (write(::GetCurrentProcess(), ::GetCurrentProcessId(), file.get(), indirect | unloaded | times, &exception,
+                nullptr, nullptr)) {
+        return 0;
+      }
+      fault = ::GetLastError();
+    }
+    ::DeleteFileW(path.c_str());
+    return fault != 0 ? fault : ERROR_WRITE_FAULT;
+  }
+
+  void prune() const {
+    const auto files = list_files(with.folder);
+    if (!files) return;
+    for (const auto& file : dumps_too_many(*files, with.name, with.kept)) remove_file(path_join(with.folder, file));
+  }
+};
+
+inline crash_guard::crash_guard(settings s) : state_(new state) {
+  state_->with = std::move(s);
+  state_->with.name = model::folder_name(state_->with.name);
+  state_->prepare_dump();
+  const auto event = [] { return unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr)); };
+  state_->crashed = event();
+  state_->written = event();
+  state_->told = event();
+  state_->witness = std::thread([state = state_] {
+    state->witness_id = ::GetCurrentThreadId();
+    state->wait_and_speak();
+  });
+  state::current() = state_;
+  state_->filter_before = ::SetUnhandledExceptionFilter(&state::on_exception);
+  state_->terminate_before = std::set_terminate(&state::on_terminate);
+  state_->abort_before = std::signal(SIGABRT, &state::on_abort);
+}
+
+inline crash_guard::~crash_guard() {
+  // What somebody has put over ours since stays.
+  const auto filter = ::SetUnhandledExceptionFilter(state_->filter_before);
+  if (filter != &state::on_exception) ::SetUnhandledExceptionFilter(filter);
+  const auto terminate = std::set_terminate(state_->terminate_before);
+  if (terminate != &state::on_terminate) std::set_terminate(terminate);
+  const auto abort = std::signal(SIGABRT, state_->abort_before);
+  if (abort != &state::on_abort) std::signal(SIGABRT, abort);
+  state::current() = nullptr;
+  state_->over = true;
+  ::SetEvent(state_->crashed.get());
+  state_->witness.join();
+  delete state_;
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/win/dispatcher.hpp
+// =====================================================================================================================
+
+// The real dispatcher: ServiceMain and the control handler, which Windows calls without a context of ours, led to the
+// two callables that the host gave. No exception crosses either; Windows would end the process without a word.
+//
+// Source: "Writing a ServiceMain Function", HandlerEx, SetServiceStatus in the Win32 documentation.
+
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// One a process, because StartServiceCtrlDispatcher may be called once.
+class native_dispatcher final : public dispatcher {
+ public:
+  std::uint32_t run(service_main entry) override {
+    entry_ = std::move(entry);
+    current() = this;
+    wchar_t no_name[] = L"";  // ignored for SERVICE_WIN32_OWN_PROCESS: the SCM knows which service this is
+    const SERVICE_TABLE_ENTRYW table[] = {{no_name, &service_main_thunk}, {nullptr, nullptr}};
+    return ::StartServiceCtrlDispatcherW(table) ? 0 : ::GetLastError();
+  }
+
+  std::uint32_t register_handler(const std::string& service_name, control_handler handler) override {
+    handler_ = std::move(handler);
+    status_ = ::RegisterServiceCtrlHandlerExW(wide(service_name).c_str(), &control_thunk, this);
+    return status_ ? 0 : ::GetLastError();
+  }
+
+  std::uint32_t set_status(const model::service_status& s) noexcept override {
+    SERVICE_STATUS native{};
+    native.dwServiceType = SERVICE_WIN32_OWN_PROCESS;
+    native.dwCurrentState = static_cast<DWORD>(s.current);
+    native.dwControlsAccepted = s.accepted;
+    native.dwWin32ExitCode = s.exit.win32;
+    native.dwServiceSpecificExitCode = s.exit.specific;
+    native.dwCheckPoint = s.checkpoint;
+    native.dwWaitHint = static_cast<DWORD>(s.wait_hint.count());
+    return ::SetServiceStatus(status_, &native) ? 0 : ::GetLastError();
+  }
+
+ private:
+  static native_dispatcher*& current() noexcept {
+    static native_dispatcher* one = nullptr;
+    return one;
+  }
+
+  static void WINAPI service_main_thunk(DWORD count, wchar_t** words) noexcept {
+    std::vector<std::string> arguments;
+    for (DWORD i = 0; i < count; ++i) arguments.push_back(narrow(words[i]));
+    current()->entry_(arguments);
+  }
+
+  static DWORD WINAPI control_thunk(DWORD control, DWORD type, void* data, void* context) noexcept {
+    try {
+      return static_cast<native_dispatcher*>(context)->handler_(copied(control, type, data));
+    } catch (...) {
+      return ERROR_EXCEPTION_IN_SERVICE;
+    }
+  }
+
+  /// The event's data is the system's memory, and gone when the handler returns.
+  static model::control_event copied(DWORD control, DWORD type, void* data) {
+    model::control_event event;
+    event.control = control;
+    event.type = type;
+    if (data && control == SERVICE_CONTROL_SESSIONCHANGE) {
+      event.session = static_cast<const DWORD*>(data)[1];  // WTSSESSION_NOTIFICATION: its size, then the session
+    }
+    if (data && control == SERVICE_CONTROL_POWEREVENT && type == PBT_POWERSETTINGCHANGE) {
+      const auto* setting = static_cast<const POWERBROADCAST_SETTING*>(data);
+      const GUID& id = setting->PowerSetting;
+      char text[40];
+      std::snprintf(text, sizeof text, "{%08lx-%04x-%04x-%02x%02x-%02x%02x%02x%02x%02x%02x}",
+                    static_cast<unsigned long>(id.Data1), id.Data2, id.Data3, id.Data4[0], id.Data4[1], id.Data4[2],
+                    id.Data4[3], id.Data4[4], id.Data4[5], id.Data4[6], id.Data4[7]);
+      event.setting = text;
+      event.data.assign(reinterpret_cast<const char*>(setting->Data), setting->DataLength);
+    }
+    return event;
+  }
+
+  service_main entry_;
+  control_handler handler_;
+  SERVICE_STATUS_HANDLE status_ = nullptr;
+};
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/win/security.hpp
+// =====================================================================================================================
+
+// Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//
+//   const auto d = descriptor_of("D:P(A;;GA;;;BA)");   // d->get() goes into a SECURITY_ATTRIBUTES
+//   sid_of_account("Administrators")                   // S-1-5-32-544
+//
+// Source: ConvertStringSecurityDescriptorToSecurityDescriptorW, ConvertSidToStringSidW, LookupAccountNameW and
+// GetTokenInformation in the Win32 documentation.
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// Memory that the system allocated with LocalAlloc: a descriptor, a SID, a text.
+class local_memory {
+ public:
+  explicit local_memory(void* held) noexcept : held_(held) {}
+  local_memory(local_memory&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
+  local_memory& operator=(local_memory&& other) noexcept {
+    std::swap(held_, other.held_);
+    return *this;
+  }
+  ~local_memory() {
+    if (held_) ::LocalFree(held_);
+  }
+  [[nodiscard]] void* get() const noexcept { return held_; }
+
+ private:
+  void* held_;
+};
+
+[[nodiscard]] inline sys_result<local_memory> descriptor_of(const std::string& sddl) {
+  void* descriptor = nullptr;
+  if (!::ConvertStringSecurityDescriptorToSecurityDescriptorW(wide(sddl).c_str(), SDDL_REVISION_1, &descriptor,
+                                                              nullptr)) {
+    return sys_failure(::GetLastError());
+  }
+  return local_memory(descriptor);
+}
+
+/// The DACL of a descriptor, in SDDL.
+[[nodiscard]] inline sys_result<std::string> dacl_text(void* descriptor) {
+  wchar_t* text = nullptr;
+  if (!::ConvertSecurityDescriptorToStringSecurityDescriptorW(descriptor, SDDL_REVISION_1, DACL_SECURITY_INFORMATION,
+                                                              &text, nullptr)) {
+    return sys_failure(::GetLastError());
+  }
+  const local_memory held(text);
+  return narrow(text);
+}
+
+[[nodiscard]] inline sys_result<std::string> sid_text(void* sid) {
+  wchar_t* text = nullptr;
+  if (!::ConvertSidToStringSidW(sid, &text)) return sys_failure(::GetLastError());
+  const local_memory held(text);
+  return narrow(text);
+}
+
+[[nodiscard]] inline sys_result<std::string> sid_of_account(const std::string& account) {
+  std::vector<std::uint64_t> sid(16);  // a SID is 68 bytes at most; 64-bit words align it
+  std::wstring domain(256, L'\0');
+  for (;;) {
+    auto sid_size = static_cast<DWORD>(sid.size() * 8);
+    auto domain_size = static_cast<DWORD>(domain.size());
+    SID_NAME_USE kind{};
+    if (::LookupAccountNameW(nullptr, wide(account).c_str(), sid.data(), &sid_size, domain.data(), &domain_size, &kind))
+      return sid_text(sid.data());
+    const DWORD code = ::GetLastError();
+    const bool grows = sid_size > sid.size() * 8 || domain_size > domain.size();
+    if (code != ERROR_INSUFFICIENT_BUFFER || !grows) return sys_failure(code);
+    if (sid_size > sid.size() * 8) sid.resize(sid_size / 8 + 1);
+    if (domain_size > domain.size()) domain.resize(domain_size);
+  }
+}
+
+/// Whom this process runs as.
+[[nodiscard]] inline sys_result<std::string> own_sid() {
+  HANDLE opened = nullptr;
+  if (!::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &opened)) return sys_failure(::GetLastError());
+  const unique_handle token(opened);
+  std::uint64_t user[32] = {};  // a TOKEN_USER and the SID behind it
+  DWORD size = 0;
+  if (!::GetTokenInformation(token.get(), TokenUser, user, sizeof user, &size)) return sys_failure(::GetLastError());
+  return sid_text(reinterpret_cast<TOKEN_USER*>(user)->User.Sid);
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/win/elevation.hpp
+// =====================================================================================================================
+
+// os/elevation.hpp on Windows.
+//
+// The pipe has a name that nobody can guess, one instance, of which ours is the first, and is open to this user and to
+// administrators alone: the person who agrees may be another than the one who asked. The parent sends the length of the
+// input in four bytes, low one first, then the input; all that comes back is output. The child's end is closed by its
+// end, also by a crash, and the parent waits for both: it cannot be left hanging.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// `winsvc-` and 128 random bits.
+[[nodiscard]] inline std::string random_pipe_name() {
+  std::random_device random;  // the system's generator, with every compiler for Windows
+  std::string name = "winsvc-";
+  for (int i = 0; i < 4; ++i) {
+    char digits[9];
+    std::snprintf(digits, sizeof digits, "%08x", static_cast<unsigned>(random()));
+    name += digits;
+  }
+  return name;
+}
+/// Is it one of those? Any other could lead the elevated child anywhere, to another machine for one.
+[[nodiscard]] inline bool is_pipe_name(std::string_view name) noexcept {
+  return name.size() == 39 && text::starts_with(name, "winsvc-") &&
+         name.find_first_not_of("0123456789abcdef", 7) == std::string_view::npos;
+}
+
+/// The parent's end, and the child it belongs to.
+class elevated_child {
+ public:
+  /// Asks the person and starts it; not yet connected.
+  static sys_result<elevated_child> start(std::vector<std::string> words) {
+    elevated_child out;
+    const std::string name = random_pipe_name();
+    if (const DWORD code = out.listen(name); code != 0) return sys_failure(code);
+    words.insert(words.end(), {std::string(elevated_option), name});
+    if (const DWORD code = out.launch(words); code != 0) return sys_failure(code);
+    return out;
+  }
+
+  bool connect() {
+    return finished([&](OVERLAPPED* o) { return ::ConnectNamedPipe(pipe_.get(), o); }) ||
+           ::GetLastError() == ERROR_PIPE_CONNECTED;
+  }
+  bool write(const std::string& bytes) {
+    return finished([&](OVERLAPPED* o) {
+      return ::WriteFile(pipe_.get(), bytes.data(), static_cast<DWORD>(bytes.size()), nullptr, o);
+    });
+  }
+  /// Empty at the end.
+  std::string_view read() {
+    const bool got = finished(
+        [&](OVERLAPPED* o) { return ::ReadFile(pipe_.get(), piece_.data(), buffer_size, nullptr, o); });
+    return {piece_.data(), got ? moved_ : 0};
+  }
+  sys_result<std::uint32_t> exit_code() {
+    DWORD code = 0;
+    if (::WaitForSingleObject(process_.get(), INFINITE) != WAIT_OBJECT_0 ||
+        !::GetExitCodeProcess(process_.get(), &code)) {
+      return sys_failure(::GetLastError());
+    }
+    return code;
+  }
+
+ private:
+  static constexpr DWORD buffer_size = 16'384;
+
+  DWORD listen(const std::string& name) {
+    const auto me = own_sid();
+    if (!me) return me.error();
+    const auto descriptor = descriptor_of("D:P(A;;GRGW;;;" + *me + ")(A;;GRGW;;;BA)");
+    if (!descriptor) return descriptor.error();
+    SECURITY_ATTRIBUTES attributes{sizeof attributes, descriptor->get(), FALSE};
+    pipe_ = unique_handle(::CreateNamedPipeW(wide("\\\\.\\pipe\\" + name).c_str(),
+                                             PIPE_ACCESS_DUPLEX | FILE_FLAG_FIRST_PIPE_INSTANCE | FILE_FLAG_OVERLAPPED,
+                                             PIPE_TYPE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS, 1, buffer_size,
+                                             buffer_size, 0, &attributes));
+    event_ = unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
+    return pipe_ && event_ ? 0 : ::GetLastError();
+  }
+
+  DWORD launch(const std::vector<std::string>& words) {
+    using execute = BOOL(WINAPI*)(SHELLEXECUTEINFOW*);
+    using initialize = HRESULT(WINAPI*)(void*, DWORD);
+    using uninitialize = void(WINAPI*)();
+    const auto shell_execute = system_library("shell32.dll").find<execute>("ShellExecuteExW");
+    const auto begin_com = system_library("ole32.dll").find<initialize>("CoInitializeEx");
+    const auto end_com = system_library("ole32.dll").find<uninitialize>("CoUninitialize");
+    if (!shell_execute || !begin_com || !end_com) return ERROR_PROC_NOT_FOUND;
+    constexpr DWORD apartment = 0x2, no_ole1 = 0x4;  // COINIT_: the shell may ask an extension of its own
+    const bool com = SUCCEEDED(begin_com(nullptr, apartment | no_ole1));
+    const scope_exit end([&] {
+      if (com) end_com();
+    });
+
+    const std::wstring program = wide(executable_path());
+    std::string line;
+    for (const auto& word : words) line += (line.empty() ? "" : " ") + quote_argument(word);
+    const std::wstring parameters = wide(line);
+    std::wstring folder(32'768, L'\0');  // without it the child would begin in System32, and relative paths lead there
+    folder.resize(::GetCurrentDirectoryW(static_cast<DWORD>(folder.size()), folder.data()));
+
+    SHELLEXECUTEINFOW info{};
+    info.cbSize = sizeof info;
+    info.fMask = SEE_MASK_NOCLOSEPROCESS | SEE_MASK_NOASYNC | SEE_MASK_FLAG_NO_UI;
+    info.hwnd = ::GetConsoleWindow();  // or the question would only blink in the task bar
+    info.lpVerb = L"runas";
+    info.lpFile = program.c_str();
+    info.lpParameters = parameters.c_str();
+    info.lpDirectory = folder.c_str();
+    info.nShow = SW_HIDE;
+    if (!shell_execute(&info)) return ::GetLastError();
+    process_ = unique_handle(info.hProcess);
+    return process_ ? 0 : ERROR_INVALID_HANDLE;
+  }
+
+  /// Begins an operation on the pipe and waits until it is done or the child gone.
+  template <class Call>
+  bool finished(Call begin) {
+    OVERLAPPED operation{};
+    operation.hEvent = event_.get();
+    moved_ = 0;
+    if (!begin(&operation) && ::GetLastError() != ERROR_IO_PENDING) return false;
+    const HANDLE either[] = {event_.get(), process_.get()};
+    if (::WaitForMultipleObjects(2, either, FALSE, INFINITE) != WAIT_OBJECT_0) {
+      // What it wrote is in the pipe all the same; what is not there by now will not come.
+      ::WaitForSingleObject(event_.get(), 200);
+    }
+    ::CancelIoEx(pipe_.get(), &operation);  // nothing to cancel when it is done
+    return ::GetOverlappedResult(pipe_.get(), &operation, &moved_, TRUE) != 0;
+  }
+
+  unique_handle pipe_, event_, process_;
+  DWORD moved_ = 0;
+  std::vector<char> piece_ = std::vector<char>(buffer_size);
+};
+
+inline sys_result<std::uint32_t> run_elevated(std::vector<std::string> words, const std::string& input,
+                                              const std::function<void(std::string_view)>& on_output) {
+  if (input.size() > elevated_input_limit) return sys_failure(ERROR_INVALID_PARAMETER);
+  auto child = elevated_child::start(std::move(words));
+  if (!child) return sys_failure(child.error());
+
+  std::string message;
+  for (int shift = 0; shift < 32; shift += 8) message += static_cast<char>(input.size() >> shift & 0xFFu);
+  if (child->connect() && child->write(message + input)) {
+    std::string held;  // a character whose last bytes are still to come
+    for (auto piece = child->read(); !piece.empty(); piece = child->read()) {
+      held.append(piece);
+      const std::size_t whole = whole_characters(held);
+      if (whole != 0) on_output(std::string_view(held).substr(0, whole));
+      held.erase(0, whole);
+    }
+    if (!held.empty()) on_output(held);
+  }
+  return child->exit_code();
+}
+
+inline sys_result<std::string> join_parent(const std::string& pipe) {
+  if (!is_pipe_name(pipe)) return sys_failure(ERROR_INVALID_NAME);
+  const HANDLE parent = ::CreateFileW(wide("\\\\.\\pipe\\" + pipe).c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr,
+                                      OPEN_EXISTING, SECURITY_SQOS_PRESENT | SECURITY_ANONYMOUS, nullptr);
+  if (parent == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
+  const auto read_exactly = [&](std::size_t size) -> sys_result<std::string> {
+    std::string bytes(size, '\0');
+    for (std::size_t at = 0; at < size;) {
+      DWORD got = 0;
+      if (!::ReadFile(parent, bytes.data() + at, static_cast<DWORD>(size - at), &got, nullptr))
+        return sys_failure(::GetLastError());
+      if (got == 0) return sys_failure(ERROR_BROKEN_PIPE);
+      at += got;
+    }
+    return bytes;
+  };
+  const auto length = read_exactly(4);
+  if (!length) return length;
+  std::size_t size = 0;
+  for (int i = 3; i >= 0; --i) size = size << 8 | static_cast<unsigned char>((*length)[static_cast<std::size_t>(i)]);
+  if (size > elevated_input_limit) return sys_failure(ERROR_INVALID_DATA);
+  auto input = read_exactly(size);
+  if (!input) return input;
+
+  ::SetStdHandle(STD_OUTPUT_HANDLE, parent);  // never closed: its end is how the parent learns of ours
+  ::SetStdHandle(STD_ERROR_HANDLE, parent);
+  return input;
+}
+
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -5075,22 +7831,19 @@ inline std::vector<std::string> arguments(int, char**) {
 
 inline std::uint32_t process_id() noexcept { return ::GetCurrentProcessId(); }
 
+inline bool debugger_attached() noexcept { return ::IsDebuggerPresent() != 0; }
+
 inline bool change_directory(const std::string& folder) noexcept {
   return ::SetCurrentDirectoryW(wide(folder).c_str()) != 0;
 }
 
 inline sys_result<std::string> data_folder(const std::string& service_name) {
-  // Found at run time, so that a program need not link shell32 and ole32, which most services never touch otherwise.
   using get_folder = HRESULT(WINAPI*)(const GUID&, DWORD, HANDLE, wchar_t**);
   using free_memory = void(WINAPI*)(void*);
   const GUID program_data = {0x62AB5D82, 0xFDC1, 0x4DC3, {0xA9, 0xDD, 0x07, 0x0D, 0x1D, 0x49, 0x5D, 0x97}};
-  const auto shell = ::LoadLibraryExW(L"shell32.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
-  const auto ole = ::LoadLibraryExW(L"ole32.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
-  if (!shell || !ole) return sys_failure(::GetLastError());
-  const auto known_folder =
-      reinterpret_cast<get_folder>(reinterpret_cast<void*>(::GetProcAddress(shell, "SHGetKnownFolderPath")));
-  const auto release = reinterpret_cast<free_memory>(reinterpret_cast<void*>(::GetProcAddress(ole, "CoTaskMemFree")));
-  if (!known_folder || !release) return sys_failure(::GetLastError());
+  const auto known_folder = system_library("shell32.dll").find<get_folder>("SHGetKnownFolderPath");
+  const auto release = system_library("ole32.dll").find<free_memory>("CoTaskMemFree");
+  if (!known_folder || !release) return sys_failure(ERROR_PROC_NOT_FOUND);
 
   wchar_t* path = nullptr;
   const HRESULT got = known_folder(program_data, 0, nullptr, &path);
@@ -5115,7 +7868,7 @@ inline std::string system_words(std::uint32_t code) {
   return words;
 }
 
-inline void report_event(const std::string& source, event_level level, std::uint32_t id,
+inline void report_event(const std::string& source, model::event_level level, std::uint32_t id,
                          std::string_view what) noexcept {
   try {
     const HANDLE log = ::RegisterEventSourceW(nullptr, wide(source).c_str());
@@ -5134,18 +7887,388 @@ inline void report_event(const std::string& source, event_level level, std::uint
 #endif  // WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
-// os/win/service_manager.hpp
+// os/win/install.hpp
 // =====================================================================================================================
 
-// The real Service Control Manager: each function is one Win32 call, its arguments translated, its code handed back.
+// What an install touches beside the Service Control Manager: the registry (event source, environment), the right to
+// log on as a service, the security of folders. The bodies of those members of the service_manager.
 //
-// Source: the pages of OpenSCManagerW, CreateServiceW, ChangeServiceConfigW, ChangeServiceConfig2W,
-// QueryServiceConfigW, QueryServiceStatusEx, StartServiceW, ControlService and DeleteService in the Win32
-// documentation.
+// Source: RegSetValueExW, LsaAddAccountRights, "Automatic Propagation of Inheritable ACEs", SetSecurityInfo and
+// FILE_FLAG_OPEN_REPARSE_POINT of CreateFileW in the Win32 documentation.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+sys_result<void> add_event_source(const std::string& source);
+sys_result<void> remove_event_source(const std::string& source);
+[[nodiscard]] sys_result<std::vector<std::string>> query_environment(const std::string& service_name);
+sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& all);
+sys_result<void> add_logon_right(const std::string& sid);
+[[nodiscard]] sys_result<std::string> query_folder_security(const std::string& path);
+sys_result<void> change_folder_security(const std::string& path, const std::string& sddl);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// A key below HKEY_LOCAL_MACHINE, closed at the end.
+class registry_key {
+ public:
+  static sys_result<registry_key> open(const std::wstring& path, REGSAM rights) {
+    HKEY key = nullptr;
+    const LSTATUS status = ::RegOpenKeyExW(HKEY_LOCAL_MACHINE, path.c_str(), 0, rights, &key);
+    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
+    return registry_key(key);
+  }
+  static sys_result<registry_key> create(const std::wstring& path, REGSAM rights) {
+    HKEY key = nullptr;
+    const LSTATUS status =
+        ::RegCreateKeyExW(HKEY_LOCAL_MACHINE, path.c_str(), 0, nullptr, 0, rights, nullptr, &key, nullptr);
+    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
+    return registry_key(key);
+  }
+  registry_key(registry_key&& other) noexcept : key_(std::exchange(other.key_, nullptr)) {}
+  registry_key& operator=(registry_key&& other) noexcept {
+    std::swap(key_, other.key_);
+    return *this;
+  }
+  ~registry_key() {
+    if (key_) ::RegCloseKey(key_);
+  }
+
+  /// `text` goes in as it is, NULs included, and one more behind it.
+  sys_result<void> set(const wchar_t* name, DWORD type, const std::wstring& text) {
+    return set(name, type, text.c_str(), (text.size() + 1) * sizeof(wchar_t));
+  }
+  sys_result<void> set(const wchar_t* name, DWORD type, const void* data, std::size_t size) {
+    return done(::RegSetValueExW(key_, name, 0, type, static_cast<const BYTE*>(data), static_cast<DWORD>(size)));
+  }
+  /// Not there: success.
+  sys_result<void> remove(const wchar_t* name) {
+    const LSTATUS status = ::RegDeleteValueW(key_, name);
+    return done(status == ERROR_FILE_NOT_FOUND ? ERROR_SUCCESS : status);
+  }
+  /// A REG_MULTI_SZ; empty when it is not there.
+  [[nodiscard]] sys_result<std::vector<std::string>> list(const wchar_t* name) const {
+    std::vector<wchar_t> text(1024);
+    for (;;) {
+      auto size = static_cast<DWORD>(text.size() * sizeof(wchar_t));
+      // RegGetValueW ends the list as a list must end, also where whoever wrote it did not.
+      const LSTATUS status = ::RegGetValueW(key_, nullptr, name, RRF_RT_REG_MULTI_SZ, nullptr, text.data(), &size);
+      if (status == ERROR_FILE_NOT_FOUND) return std::vector<std::string>();
+      if (status == ERROR_SUCCESS) return narrow_list(text.data());
+      if (status != ERROR_MORE_DATA) return sys_failure(static_cast<std::uint32_t>(status));
+      text.resize(text.size() * 2);
+    }
+  }
+
+ private:
+  explicit registry_key(HKEY key) noexcept : key_(key) {}
+  static sys_result<void> done(LSTATUS status) {
+    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
+    return {};
+  }
+  HKEY key_;
+};
+
+[[nodiscard]] inline std::wstring services_key(std::string_view below) {
+  return L"SYSTEM\\CurrentControlSet\\Services\\" + wide(below);
+}
+
+inline sys_result<void> add_event_source(const std::string& source) {
+  auto key = registry_key::create(services_key("EventLog\\Application\\" + source), KEY_SET_VALUE);
+  if (!key) return sys_failure(key.error());
+  const DWORD types = EVENTLOG_ERROR_TYPE | EVENTLOG_WARNING_TYPE | EVENTLOG_INFORMATION_TYPE;
+  auto done = key->set(L"EventMessageFile", REG_EXPAND_SZ, L"%SystemRoot%\\System32\\EventCreate.exe");
+  if (done) done = key->set(L"TypesSupported", REG_DWORD, &types, sizeof types);
+  return done;
+}
+
+inline sys_result<void> remove_event_source(const std::string& source) {
+  const LSTATUS status =
+      ::RegDeleteKeyW(HKEY_LOCAL_MACHINE, services_key("EventLog\\Application\\" + source).c_str());
+  if (status != ERROR_SUCCESS && status != ERROR_FILE_NOT_FOUND)
+    return sys_failure(static_cast<std::uint32_t>(status));
+  return {};
+}
+
+inline sys_result<std::vector<std::string>> query_environment(const std::string& service_name) {
+  const auto key = registry_key::open(services_key(service_name), KEY_QUERY_VALUE);
+  if (!key) return sys_failure(key.error());
+  return key->list(L"Environment");
+}
+
+inline sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& all) {
+  auto key = registry_key::open(services_key(service_name), KEY_SET_VALUE);
+  if (!key) return sys_failure(key.error());
+  if (all.empty()) return key->remove(L"Environment");
+  const std::wstring list = wide_list(all);
+  return key->set(L"Environment", REG_MULTI_SZ, list.data(), list.size() * sizeof(wchar_t));
+}
+
+inline sys_result<void> add_logon_right(const std::string& sid) {
+  // <ntsecapi.h> quarrels with <winternl.h>, which a program may want: its three structs are written out here.
+  struct lsa_text {
+    USHORT bytes, room;
+    wchar_t* text;
+  };
+  struct lsa_attributes {
+    ULONG size;
+    HANDLE root;
+    lsa_text* name;
+    ULONG attributes;
+    void *security, *quality;
+  };
+  using open_policy = LONG(NTAPI*)(lsa_text*, lsa_attributes*, ACCESS_MASK, void**);
+  using add_rights = LONG(NTAPI*)(void*, PSID, lsa_text*, ULONG);
+  using close_policy = LONG(NTAPI*)(void*);
+  using to_win32 = ULONG(NTAPI*)(LONG);
+  const system_library advapi("advapi32.dll");
+  const auto open = advapi.find<open_policy>("LsaOpenPolicy");
+  const auto add = advapi.find<add_rights>("LsaAddAccountRights");
+  const auto close = advapi.find<close_policy>("LsaClose");
+  const auto win32 = advapi.find<to_win32>("LsaNtStatusToWinError");
+  if (!open || !add || !close || !win32) return sys_failure(ERROR_PROC_NOT_FOUND);
+
+  PSID parsed = nullptr;
+  if (!::ConvertStringSidToSidW(wide(sid).c_str(), &parsed)) return sys_failure(::GetLastError());
+  const local_memory held(parsed);
+  constexpr ACCESS_MASK lookup_names = 0x800, create_account = 0x10;
+  lsa_attributes none{};
+  void* policy = nullptr;
+  LONG status = open(nullptr, &none, lookup_names | create_account, &policy);
+  if (status != 0) return sys_failure(win32(status));
+  wchar_t name[] = L"SeServiceLogonRight";
+  lsa_text right{sizeof name - sizeof(wchar_t), sizeof name, name};
+  status = add(policy, parsed, &right, 1);
+  close(policy);
+  if (status != 0) return sys_failure(win32(status));
+  return {};
+}
+
+/// The folder itself, and never what a link in its place leads to: everyone may put one into ProgramData, and an
+/// installer that follows it gives System32 away.
+[[nodiscard]] inline sys_result<unique_handle> open_folder(const std::string& path, DWORD rights) {
+  constexpr DWORD link_in_its_place = 4395;  // ERROR_REPARSE_POINT_ENCOUNTERED
+  unique_handle folder(::CreateFileW(wide_path(path).c_str(), rights | FILE_READ_ATTRIBUTES,
+                                     FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
+                                     FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT, nullptr));
+  if (!folder) return sys_failure(::GetLastError());
+  BY_HANDLE_FILE_INFORMATION info{};
+  if (!::GetFileInformationByHandle(folder.get(), &info)) return sys_failure(::GetLastError());
+  if ((info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) return sys_failure(link_in_its_place);
+  if ((info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0) return sys_failure(ERROR_DIRECTORY);
+  return folder;
+}
+
+inline sys_result<std::string> query_folder_security(const std::string& path) {
+  const auto folder = open_folder(path, READ_CONTROL);
+  if (!folder) return sys_failure(folder.error());
+  PSECURITY_DESCRIPTOR descriptor = nullptr;
+  const DWORD code = ::GetSecurityInfo(folder->get(), SE_FILE_OBJECT, DACL_SECURITY_INFORMATION, nullptr, nullptr,
+                                       nullptr, nullptr, &descriptor);
+  if (code != ERROR_SUCCESS) return sys_failure(code);
+  const local_memory held(descriptor);
+  return dacl_text(descriptor);
+}
+
+inline sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) {
+  const auto descriptor = descriptor_of(sddl);
+  if (!descriptor) return sys_failure(descriptor.error());
+  PACL dacl = nullptr;
+  PSID owner = nullptr;
+  SECURITY_DESCRIPTOR_CONTROL control = 0;
+  BOOL has_dacl = FALSE, defaulted = FALSE;
+  DWORD revision = 0;
+  if (!::GetSecurityDescriptorDacl(descriptor->get(), &has_dacl, &dacl, &defaulted) ||
+      !::GetSecurityDescriptorOwner(descriptor->get(), &owner, &defaulted) ||
+      !::GetSecurityDescriptorControl(descriptor->get(), &control, &revision)) {
+    return sys_failure(::GetLastError());
+  }
+  if (!has_dacl || !dacl) return sys_failure(ERROR_INVALID_ACL);  // a missing DACL would open the folder to everyone
+
+  if (auto parent = make_folders(folder_of(path)); !parent) return parent;
+  // Made with it, so that there is no moment in which somebody else may open what is not yet closed to him.
+  SECURITY_ATTRIBUTES attributes{sizeof attributes, descriptor->get(), FALSE};
+  if (::CreateDirectoryW(wide_path(path).c_str(), &attributes)) return {};
+  if (const DWORD code = ::GetLastError(); code != ERROR_ALREADY_EXISTS) return sys_failure(code);
+
+  const auto folder = open_folder(path, READ_CONTROL | WRITE_DAC | (owner ? WRITE_OWNER : 0));
+  if (!folder) return sys_failure(folder.error());
+  const DWORD what = DACL_SECURITY_INFORMATION | (owner ? OWNER_SECURITY_INFORMATION : 0) |
+                     ((control & SE_DACL_PROTECTED) != 0 ? PROTECTED_DACL_SECURITY_INFORMATION
+                                                         : UNPROTECTED_DACL_SECURITY_INFORMATION);
+  // Of the two ways to set a DACL this is the one that hands down to what is in the folder what can be inherited.
+  const DWORD code = ::SetSecurityInfo(folder->get(), SE_FILE_OBJECT, what, owner, nullptr, dacl, nullptr);
+  if (code != ERROR_SUCCESS) return sys_failure(code);
+  return {};
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/win/levels.hpp
+// =====================================================================================================================
+
+// model/levels.hpp as Windows has it: a value becomes the struct that ChangeServiceConfig2W takes, and what
+// QueryServiceConfig2W filled in becomes a value. No call is made here, so that each field is tested where the service
+// manager forgets what it was told.
+//
+//   native_level level(model::preshutdown_timeout{30s});
+//   ::ChangeServiceConfig2W(service, level.number(), level.data());
+//
+// Source: ChangeServiceConfig2W and the pages of the SERVICE_… structures in the Win32 documentation.
 
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <variant>
+#include <vector>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// The struct of one level, and the memory that its pointers lead to.
+class native_level {
+ public:
+  explicit native_level(const model::config_level& value);
+  native_level(const native_level&) = delete;
+  native_level& operator=(const native_level&) = delete;
+
+  [[nodiscard]] DWORD number() const noexcept { return number_; }
+  /// For ChangeServiceConfig2W, which wants it without const and leaves it alone.
+  [[nodiscard]] void* data() noexcept { return &native_; }
+
+ private:
+  void set(const model::description_text& v);
+  void set(const model::recovery_plan& v);
+  void set(const model::delayed_start& v) { native_.delayed.fDelayedAutostart = v.on ? TRUE : FALSE; }
+  void set(const model::failure_flag& v) { native_.flag.fFailureActionsOnNonCrashFailures = v.on ? TRUE : FALSE; }
+  void set(const model::sid_type& v) { native_.sid.dwServiceSidType = v.value; }
+  void set(const model::required_privileges& v);
+  void set(const model::preshutdown_timeout& v);
+
+  union structs {
+    SERVICE_DESCRIPTIONW description;
+    SERVICE_FAILURE_ACTIONSW failure;
+    SERVICE_DELAYED_AUTO_START_INFO delayed;
+    SERVICE_FAILURE_ACTIONS_FLAG flag;
+    SERVICE_SID_INFO sid;
+    SERVICE_REQUIRED_PRIVILEGES_INFOW privileges;
+    SERVICE_PRESHUTDOWN_INFO preshutdown;
+  };
+  DWORD number_;
+  structs native_{};
+  std::wstring text_;
+  std::vector<SC_ACTION> actions_;
+};
+
+/// What QueryServiceConfig2W filled in for a level from 1 to 7.
+[[nodiscard]] model::config_level level_value(std::uint32_t number, const void* native);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// A time as a DWORD, which cannot say more than 49 days in milliseconds.
+template <class Unit>
+[[nodiscard]] constexpr DWORD as_dword(Unit time) noexcept {
+  constexpr std::int64_t most = 0xFFFFFFFF;  // INFINITE
+  const std::int64_t count = time.count();
+  return static_cast<DWORD>(count < 0 ? 0 : count > most ? most : count);
+}
+
+inline native_level::native_level(const model::config_level& value) : number_(model::number(value)) {
+  std::visit([this](const auto& v) { set(v); }, value);
+}
+
+inline void native_level::set(const model::description_text& v) {
+  text_ = wide(v.text);
+  native_.description.lpDescription = text_.data();  // "" takes the description out, where NULL would leave it
+}
+
+inline void native_level::set(const model::recovery_plan& v) {
+  for (const auto& a : v.actions) actions_.push_back({static_cast<SC_ACTION_TYPE>(a.what), as_dword(a.delay)});
+  native_.failure.cActions = static_cast<DWORD>(actions_.size());
+  // No action with a pointer that is not NULL takes them out; with NULL the call would leave them, and so it does with
+  // the message and the command, which are not ours.
+  if (actions_.empty()) actions_.push_back({SC_ACTION_NONE, 0});
+  native_.failure.lpsaActions = actions_.data();
+  native_.failure.dwResetPeriod = as_dword(v.reset);  // seconds here, milliseconds in the actions
+}
+
+inline void native_level::set(const model::required_privileges& v) {
+  text_ = wide_list(v.names);
+  native_.privileges.pmszRequiredPrivileges = text_.data();
+}
+
+inline void native_level::set(const model::preshutdown_timeout& v) {
+  native_.preshutdown.dwPreshutdownTimeout = as_dword(v.limit);
+}
+
+inline model::config_level level_value(std::uint32_t number, const void* native) {
+  switch (number) {
+    case model::level::description:
+      return model::description_text{narrow(static_cast<const SERVICE_DESCRIPTIONW*>(native)->lpDescription)};
+    case model::level::failure_actions: {
+      const auto* s = static_cast<const SERVICE_FAILURE_ACTIONSW*>(native);
+      model::recovery_plan plan;
+      plan.reset = std::chrono::seconds(s->dwResetPeriod);
+      for (DWORD i = 0; s->lpsaActions && i < s->cActions; ++i) {
+        plan.actions.push_back({static_cast<recovery_action::kind>(s->lpsaActions[i].Type),
+                                std::chrono::milliseconds(s->lpsaActions[i].Delay)});
+      }
+      return plan;
+    }
+    case model::level::delayed_start:
+      return model::delayed_start{static_cast<const SERVICE_DELAYED_AUTO_START_INFO*>(native)->fDelayedAutostart != 0};
+    case model::level::failure_flag:
+      return model::failure_flag{
+          static_cast<const SERVICE_FAILURE_ACTIONS_FLAG*>(native)->fFailureActionsOnNonCrashFailures != 0};
+    case model::level::sid_type:
+      return model::sid_type{static_cast<const SERVICE_SID_INFO*>(native)->dwServiceSidType};
+    case model::level::required_privileges:
+      return model::required_privileges{
+          narrow_list(static_cast<const SERVICE_REQUIRED_PRIVILEGES_INFOW*>(native)->pmszRequiredPrivileges)};
+    default:
+      return model::preshutdown_timeout{
+          std::chrono::milliseconds(static_cast<const SERVICE_PRESHUTDOWN_INFO*>(native)->dwPreshutdownTimeout)};
+  }
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/win/service_manager.hpp
+// =====================================================================================================================
+
+// The real Service Control Manager: each function is one Win32 call, its arguments translated, its code handed back.
+// What stands beside it is in os/win/install.hpp.
+//
+// Source: the pages of OpenSCManagerW, CreateServiceW, ChangeServiceConfigW, ChangeServiceConfig2W,
+// QueryServiceConfigW, QueryServiceConfig2W, QueryServiceStatusEx, StartServiceW, ControlService,
+// EnumDependentServicesW, QueryServiceObjectSecurity and DeleteService in the Win32 documentation.
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
 #include <vector>
 
 #if WINSVC_OS_WINDOWS
@@ -5163,6 +8286,39 @@ namespace os {
   return out;
 }
 
+/// service_settings as the two calls take them: NULL where nothing was said.
+class native_settings {
+ public:
+  explicit native_settings(const service_settings& s)
+      : binary_(optional_wide(s.binary)),
+        display_(optional_wide(s.display_name)),
+        account_(optional_wide(s.account)),
+        password_(optional_wide(s.password)) {
+    if (s.dependencies) dependencies_ = wide_list(*s.dependencies);
+    if (s.startup) {
+      start_type_ = *s.startup == startup::manual     ? SERVICE_DEMAND_START
+                    : *s.startup == startup::disabled ? SERVICE_DISABLED
+                                                      : SERVICE_AUTO_START;
+    }
+  }
+  native_settings(const native_settings&) = delete;
+  native_settings& operator=(const native_settings&) = delete;
+
+  [[nodiscard]] DWORD start_type() const noexcept { return start_type_; }  ///< or SERVICE_NO_CHANGE
+  [[nodiscard]] const wchar_t* binary() const noexcept { return or_null(binary_); }
+  [[nodiscard]] const wchar_t* display_name() const noexcept { return or_null(display_); }
+  [[nodiscard]] const wchar_t* account() const noexcept { return or_null(account_); }
+  [[nodiscard]] const wchar_t* password() const noexcept { return or_null(password_); }
+  [[nodiscard]] const wchar_t* dependencies() const noexcept { return or_null(dependencies_); }
+
+ private:
+  using text = std::optional<std::wstring>;
+  static text optional_wide(const std::optional<std::string>& s) { return s ? text(wide(*s)) : std::nullopt; }
+  static const wchar_t* or_null(const text& t) noexcept { return t ? t->c_str() : nullptr; }
+  DWORD start_type_ = SERVICE_NO_CHANGE;
+  text binary_, display_, account_, password_, dependencies_;
+};
+
 class native_service_manager final : public service_manager {
  public:
   sys_result<raw_handle> open_manager(std::uint32_t rights) override {
@@ -5171,12 +8327,14 @@ class native_service_manager final : public service_manager {
 
   sys_result<raw_handle> create_service(raw_handle manager, const std::string& name, std::uint32_t rights,
                                         const service_settings& s) override {
-    const std::wstring display = wide(s.display_name.value_or(name));
-    const std::wstring binary = wide(s.binary.value_or(std::string()));
-    return handle_or_error(::CreateServiceW(native(manager), wide(name).c_str(), display.c_str(), rights,
-                                            SERVICE_WIN32_OWN_PROCESS,
-                                            start_type(s.startup.value_or(startup::automatic)), SERVICE_ERROR_NORMAL,
-                                            binary.c_str(), nullptr, nullptr, nullptr, nullptr, nullptr));
+    const native_settings with(s);
+    const DWORD start = s.startup ? with.start_type() : SERVICE_AUTO_START;
+    const std::wstring as = wide(name);
+    return handle_or_error(::CreateServiceW(native(manager), as.c_str(),
+                                            s.display_name ? with.display_name() : as.c_str(), rights,
+                                            SERVICE_WIN32_OWN_PROCESS, start, SERVICE_ERROR_NORMAL,
+                                            s.binary ? with.binary() : L"", nullptr, nullptr, with.dependencies(),
+                                            with.account(), with.password()));
   }
 
   sys_result<raw_handle> open_service(raw_handle manager, const std::string& name, std::uint32_t rights) override {
@@ -5184,23 +8342,24 @@ class native_service_manager final : public service_manager {
   }
 
   sys_result<void> change_config(raw_handle service, const service_settings& s) override {
-    const std::wstring display = wide(s.display_name.value_or(std::string()));
-    const std::wstring binary = wide(s.binary.value_or(std::string()));
-    return ok_or_error(::ChangeServiceConfigW(native(service), SERVICE_NO_CHANGE,
-                                              s.startup ? start_type(*s.startup) : SERVICE_NO_CHANGE, SERVICE_NO_CHANGE,
-                                              s.binary ? binary.c_str() : nullptr, nullptr, nullptr, nullptr, nullptr,
-                                              nullptr, s.display_name ? display.c_str() : nullptr));
+    const native_settings with(s);
+    return ok_or_error(::ChangeServiceConfigW(native(service), SERVICE_NO_CHANGE, with.start_type(), SERVICE_NO_CHANGE,
+                                              with.binary(), nullptr, nullptr, with.dependencies(), with.account(),
+                                              with.password(), with.display_name()));
   }
 
-  sys_result<void> change_description(raw_handle service, const std::string& description) override {
-    std::wstring text = wide(description);
-    SERVICE_DESCRIPTIONW level{text.data()};
-    return ok_or_error(::ChangeServiceConfig2W(native(service), SERVICE_CONFIG_DESCRIPTION, &level));
+  sys_result<void> change_level(raw_handle service, const model::config_level& value) override {
+    native_level level(value);
+    return ok_or_error(::ChangeServiceConfig2W(native(service), level.number(), level.data()));
   }
 
-  sys_result<void> change_delayed_start(raw_handle service, bool delayed) override {
-    SERVICE_DELAYED_AUTO_START_INFO level{delayed ? TRUE : FALSE};
-    return ok_or_error(::ChangeServiceConfig2W(native(service), SERVICE_CONFIG_DELAYED_AUTO_START_INFO, &level));
+  sys_result<model::config_level> query_level(raw_handle service, std::uint32_t level) override {
+    if (level < model::level::description || level > model::level::preshutdown) return sys_failure(ERROR_INVALID_LEVEL);
+    std::vector<std::uint64_t> buffer(8192 / 8);  // 8 KiB is the most the call ever wants; 64-bit words align it
+    DWORD needed = 0;
+    if (!::QueryServiceConfig2W(native(service), level, reinterpret_cast<BYTE*>(buffer.data()), 8192, &needed))
+      return sys_failure(::GetLastError());
+    return level_value(level, buffer.data());
   }
 
   sys_result<service_config> query_config(raw_handle service) override {
@@ -5216,13 +8375,11 @@ class native_service_manager final : public service_manager {
     out.binary = narrow(config->lpBinaryPathName);
     out.display_name = narrow(config->lpDisplayName);
     out.account = narrow(config->lpServiceStartName);
+    out.dependencies = narrow_list(config->lpDependencies);
 
-    SERVICE_DELAYED_AUTO_START_INFO delayed{};
-    if (out.startup == startup::automatic &&
-        ::QueryServiceConfig2W(native(service), SERVICE_CONFIG_DELAYED_AUTO_START_INFO,
-                               reinterpret_cast<BYTE*>(&delayed), sizeof delayed, &needed) &&
-        delayed.fDelayedAutostart) {
-      out.startup = startup::delayed;
+    if (out.startup == startup::automatic) {
+      const auto level = query_level(service, model::level::delayed_start);
+      if (level && std::get<model::delayed_start>(*level).on) out.startup = startup::delayed;
     }
     return out;
   }
@@ -5251,44 +8408,67 @@ class native_service_manager final : public service_manager {
     return ok_or_error(::ControlService(native(service), control, &status));
   }
 
+  sys_result<std::vector<std::string>> active_dependents(raw_handle service) override {
+    std::vector<std::uint64_t> buffer(1024 / 8);
+    for (;;) {
+      const auto found = reinterpret_cast<ENUM_SERVICE_STATUSW*>(buffer.data());
+      DWORD needed = 0, count = 0;
+      if (::EnumDependentServicesW(native(service), SERVICE_ACTIVE, found, static_cast<DWORD>(buffer.size() * 8),
+                                   &needed, &count)) {
+        std::vector<std::string> names;
+        for (DWORD i = 0; i < count; ++i) names.push_back(narrow(found[i].lpServiceName));
+        return names;
+      }
+      if (::GetLastError() != ERROR_MORE_DATA) return sys_failure(::GetLastError());
+      buffer.resize((std::max)(buffer.size() * 2, std::size_t{needed} / 8 + 1));  // more may have been started since
+    }
+  }
+
+  sys_result<std::string> query_security(raw_handle service) override {
+    std::vector<std::uint64_t> descriptor(1024 / 8);
+    for (;;) {
+      DWORD needed = 0;
+      if (::QueryServiceObjectSecurity(native(service), DACL_SECURITY_INFORMATION, descriptor.data(),
+                                       static_cast<DWORD>(descriptor.size() * 8), &needed)) {
+        return dacl_text(descriptor.data());
+      }
+      if (::GetLastError() != ERROR_INSUFFICIENT_BUFFER || needed <= descriptor.size() * 8)
+        return sys_failure(::GetLastError());
+      descriptor.resize(needed / 8 + 1);
+    }
+  }
+
+  sys_result<void> change_security(raw_handle service, const std::string& sddl) override {
+    const auto descriptor = descriptor_of(sddl);
+    if (!descriptor) return sys_failure(descriptor.error());
+    return ok_or_error(::SetServiceObjectSecurity(native(service), DACL_SECURITY_INFORMATION, descriptor->get()));
+  }
+
   sys_result<void> delete_service(raw_handle service) override { return ok_or_error(::DeleteService(native(service))); }
 
   void close(raw_handle handle) noexcept override { ::CloseServiceHandle(native(handle)); }
 
-  sys_result<void> add_event_source(const std::string& source) override {
-    HKEY key = nullptr;
-    LSTATUS status = ::RegCreateKeyExW(HKEY_LOCAL_MACHINE, source_key(source).c_str(), 0, nullptr, 0, KEY_SET_VALUE,
-                                       nullptr, &key, nullptr);
-    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
+  // -- beside the SCM: os/win/install.hpp --
 
-    constexpr wchar_t message_file[] = L"%SystemRoot%\\System32\\EventCreate.exe";
-    const DWORD types = EVENTLOG_ERROR_TYPE | EVENTLOG_WARNING_TYPE | EVENTLOG_INFORMATION_TYPE;
-    status = ::RegSetValueExW(key, L"EventMessageFile", 0, REG_EXPAND_SZ, reinterpret_cast<const BYTE*>(message_file),
-                              sizeof message_file);
-    if (status == ERROR_SUCCESS) {
-      status =
-          ::RegSetValueExW(key, L"TypesSupported", 0, REG_DWORD, reinterpret_cast<const BYTE*>(&types), sizeof types);
-    }
-    ::RegCloseKey(key);
-    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
-    return {};
+  sys_result<void> add_event_source(const std::string& source) override { return os::add_event_source(source); }
+  sys_result<void> remove_event_source(const std::string& source) override { return os::remove_event_source(source); }
+  sys_result<std::vector<std::string>> query_environment(const std::string& service_name) override {
+    return os::query_environment(service_name);
   }
-
-  sys_result<void> remove_event_source(const std::string& source) override {
-    const LSTATUS status = ::RegDeleteKeyW(HKEY_LOCAL_MACHINE, source_key(source).c_str());
-    if (status != ERROR_SUCCESS && status != ERROR_FILE_NOT_FOUND)
-      return sys_failure(static_cast<std::uint32_t>(status));
-    return {};
+  sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& all) override {
+    return os::change_environment(service_name, all);
+  }
+  sys_result<std::string> account_sid(const std::string& account) override { return sid_of_account(account); }
+  sys_result<void> add_logon_right(const std::string& sid) override { return os::add_logon_right(sid); }
+  sys_result<std::string> query_folder_security(const std::string& path) override {
+    return os::query_folder_security(path);
+  }
+  sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) override {
+    return os::change_folder_security(path, sddl);
   }
 
  private:
   static SC_HANDLE native(raw_handle h) noexcept { return static_cast<SC_HANDLE>(h); }
-  static std::wstring source_key(const std::string& source) {
-    return L"SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\" + wide(source);
-  }
-  static DWORD start_type(startup s) noexcept {
-    return s == startup::manual ? SERVICE_DEMAND_START : s == startup::disabled ? SERVICE_DISABLED : SERVICE_AUTO_START;
-  }
   static sys_result<raw_handle> handle_or_error(SC_HANDLE handle) {
     if (!handle) return sys_failure(::GetLastError());
     return static_cast<raw_handle>(handle);
@@ -5373,6 +8553,465 @@ inline void replace_header(response& res, const std::string& name, const std::st
 }  // namespace winsvc
 
 // =====================================================================================================================
+// http/transport.hpp
+// =====================================================================================================================
+
+// What a connection reads from and writes to: a socket in production, memory in the test client. The bytes take the
+// same way through everything above.
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <thread>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// How a connection comes to its end.
+enum class parting {
+  idle,      ///< nothing was sent that the client could still miss
+  answered,  ///< with an answer that said so
+  unread,    ///< with an answer, over something the client was still sending
+};
+
+/// What ended a wait beside an answer that is being streamed.
+enum class watched { quiet, gone, draining };
+
+class transport {
+ public:
+  virtual ~transport() = default;
+  /// Waits for bytes up to `limit`; see os::tcp_socket::receive.
+  virtual os::transfer receive(char* into, std::size_t room, std::size_t& got,
+                               std::chrono::milliseconds limit) noexcept = 0;
+  /// Waits for the first byte of a request, the only wait that a drain ends early: `timed_out` then too, unless bytes
+  /// are there already.
+  virtual os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
+                                    std::chrono::milliseconds limit) noexcept = 0;
+  virtual os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept = 0;
+  /// Waits while an answer is streamed: until the client has closed its end, a drain begins, or the time is over.
+  virtual watched watch(std::chrono::milliseconds limit) noexcept = 0;
+  /// No more will be sent. After an answer, what the client still sends is taken for a moment, because closing over it
+  /// makes Windows reset the connection, and the client never sees the answer (RFC 9112 §9.6). A client that has all it
+  /// wants ends that moment at once.
+  virtual void finish(parting how) noexcept = 0;
+  [[nodiscard]] virtual os::endpoint local() const = 0;
+  [[nodiscard]] virtual os::endpoint peer() const = 0;
+};
+
+class socket_transport final : public transport {
+ public:
+  /// `drain` wakes a wait for a new request; it is shared by all connections of an engine and outlives them.
+  socket_transport(os::tcp_socket socket, os::waker& drain) noexcept : socket_(std::move(socket)), drain_(&drain) {}
+
+  os::transfer receive(char* into, std::size_t room, std::size_t& got,
+                       std::chrono::milliseconds limit) noexcept override {
+    return socket_.receive(into, room, got, limit);
+  }
+  os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
+                            std::chrono::milliseconds limit) noexcept override {
+    static_cast<void>(drain_->wait_for(socket_, limit));  // whatever ended the wait
+    return socket_.receive(into, room, got, std::chrono::milliseconds(0));  // what has arrived is served, even so late
+  }
+  os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept override {
+    return socket_.send(from, count, limit);
+  }
+  watched watch(std::chrono::milliseconds limit) noexcept override {
+    const auto until = std::chrono::steady_clock::now() + limit;
+    for (;;) {
+      const auto what = drain_->wait_for(socket_, limit);
+      if (what == os::waker::outcome::woken) return watched::draining;
+      if (what == os::waker::outcome::timed_out) return watched::quiet;
+      if (what == os::waker::outcome::failed || socket_.peer_closed()) return watched::gone;
+      // The next request has come already, and makes the socket readable for good: look now and then.
+      const auto left =
+          std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+      if (left.count() <= 0) return watched::quiet;
+      limit = (std::min)(left, std::chrono::milliseconds(100));
+      std::this_thread::sleep_for(limit);
+    }
+  }
+  void finish(parting how) noexcept override {
+    socket_.shutdown_send();
+    if (how == parting::idle) return;
+    constexpr std::size_t most = 1024 * 1024;
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(how == parting::unread ? 500 : 100);
+    char sink[8192];
+    for (std::size_t total = 0, got = 0; total < most && std::chrono::steady_clock::now() < until; total += got) {
+      if (socket_.receive(sink, sizeof sink, got, std::chrono::milliseconds(100)) != os::transfer::done) return;
+    }
+  }
+  [[nodiscard]] os::endpoint local() const override { return socket_.local(); }
+  [[nodiscard]] os::endpoint peer() const override { return socket_.peer(); }
+
+  /// Once `serve` has returned.
+  void close() noexcept { socket_.close(); }
+  /// From any thread, before `close`: whoever waits on this connection wakes and finds it closed.
+  void cut() noexcept { socket_.shutdown_both(); }
+
+ private:
+  os::tcp_socket socket_;
+  os::waker* drain_;
+};
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// http/exchange.hpp
+// =====================================================================================================================
+
+// One request and its answer on their way through cpp-httplib: the stream it reads the canonical head and the body from
+// and writes the answer to, and the few facts that the hooks around the handler share.
+//
+// The stream is where the wire's promises are kept: a body is framed by our own decoder and counted, it has a deadline
+// as a whole, and `100 Continue` leaves only when a handler wants the body (RFC 9110 §10.1.1). Head and body of an
+// answer leave in one send; a streamed one leaves as it comes.
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// Bytes received and not yet used: the head is parsed in place here, the body follows it, and the next request that.
+struct receive_buffer {
+  std::string bytes;
+  std::size_t used = 0;
+
+  [[nodiscard]] std::string_view rest() const noexcept { return std::string_view(bytes).substr(used); }
+  void consume(std::size_t count) {
+    used += count;
+    if (used == bytes.size()) {
+      bytes.clear();
+      used = 0;
+    }
+  }
+};
+
+class exchange_stream final : public httplib::Stream {
+ public:
+  /// `buffer` begins with the body's first byte.
+  exchange_stream(transport& wire, receive_buffer& buffer, const wire::head& head, std::string canonical,
+                  const wire::limits& bounds)
+      : wire_(wire),
+        buffer_(buffer),
+        framing_(head.framing),
+        left_(head.framing == wire::framing::length ? head.content_length : 0),
+        wants_continue_(head.expect_continue),
+        canonical_(std::move(canonical)),
+        bounds_(bounds),
+        decoder_(bounds, bounds.body_bytes),
+        began_(std::chrono::steady_clock::now()) {
+    if (framing_ == wire::framing::length && left_ == 0) framing_ = wire::framing::none;
+  }
+
+  /// Has all of the body been read?
+  [[nodiscard]] bool body_done() const noexcept { return framing_ == wire::framing::none; }
+  /// Could the rest of it be read without waiting for the client?
+  [[nodiscard]] bool body_here() const noexcept {
+    return body_done() || (framing_ == wire::framing::length && left_ <= buffer_.rest().size());
+  }
+  /// The body is not wanted any more: reads fail from here on. What is unread ends the connection.
+  void refuse_body() noexcept { refused_ = true; }
+  /// The status for what was wrong with the body: 400, 408, 413; 0 for nothing; -1 when the client is gone.
+  [[nodiscard]] int body_fault() const noexcept { return fault_; }
+  /// From here on every write leaves at once.
+  void unbuffered() noexcept { unbuffered_ = true; }
+  [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
+  /// Waits beside the answer; see transport::watch.
+  watched watch(std::chrono::milliseconds limit) noexcept { return broken_ ? watched::gone : wire_.watch(limit); }
+
+  bool flush() noexcept {
+    if (out_.empty()) return !broken_;
+    if (!broken_ && wire_.send(out_.data(), out_.size(), bounds_.write_time) != os::transfer::done) broken_ = true;
+    if (!broken_) sent_ += out_.size();
+    out_.clear();
+    return !broken_;
+  }
+
+  // What cpp-httplib calls. Without `override`, because its versions differ in what they declare: this is the union.
+  bool is_readable() const { return !refused_ && (at_ < canonical_.size() || !body_done()); }
+  bool wait_readable() const { return is_readable(); }
+  bool wait_writable() const { return !broken_; }
+  bool is_peer_alive() const { return !broken_; }
+  time_t duration() const { return 0; }
+  socket_t socket() const { return INVALID_SOCKET; }
+  void get_remote_ip_and_port(std::string& ip, int& port) const { ip = wire_.peer().host, port = wire_.peer().port; }
+  void get_local_ip_and_port(std::string& ip, int& port) const { ip = wire_.local().host, port = wire_.local().port; }
+
+  ssize_t read(char* into, size_t room) {
+    if (at_ < canonical_.size()) {
+      const auto count = (std::min)(room, canonical_.size() - at_);
+      std::memcpy(into, canonical_.data() + at_, count);
+      at_ += count;
+      return static_cast<ssize_t>(count);
+    }
+    if (refused_ || fault_ != 0) return -1;
+    return framing_ == wire::framing::chunked || !decoded_.empty() ? read_chunked(into, room) : read_plain(into, room);
+  }
+
+  ssize_t write(const char* from, size_t count) {
+    constexpr std::size_t most_kept = 256 * 1024;
+    if (broken_) return -1;
+    out_.append(from, count);
+    if ((unbuffered_ || out_.size() > most_kept) && !flush()) return -1;
+    return static_cast<ssize_t>(count);
+  }
+  using httplib::Stream::write;
+
+  // From 0.52 on the head is scanned in place, which halves the instructions of a small request.
+  const char* buffered_data(size_t& size) const {
+    size = canonical_.size() - at_;
+    return size != 0 ? canonical_.data() + at_ : nullptr;  // a line reader takes anything else for a line begun
+  }
+  void consume_buffered(size_t size) { at_ += size; }
+
+ private:
+  ssize_t read_plain(char* into, size_t room) {
+    if (left_ == 0) return 0;
+    if (!fill()) return -1;
+    const auto have = buffer_.rest();
+    const auto count =
+        (std::min)({room, have.size(), static_cast<std::size_t>((std::min)(left_, std::uint64_t{1} << 30))});
+    std::memcpy(into, have.data(), count);
+    buffer_.consume(count);
+    took_ += count;
+    left_ -= count;
+    if (left_ == 0) framing_ = wire::framing::none;
+    return static_cast<ssize_t>(count);
+  }
+
+  /// Hands decoded chunks on in chunks of our own spelling, so that no parser behind us meets the client's.
+  ssize_t read_chunked(char* into, size_t room) {
+    while (decoded_at_ == decoded_.size()) {
+      if (framing_ == wire::framing::none) return 0;
+      if (!fill()) return -1;
+      std::string data;
+      std::size_t consumed = 0;
+      using wire::chunked_decoder;
+      const auto step = decoder_.feed(buffer_.rest(), consumed, data);
+      buffer_.consume(consumed);
+      took_ += consumed;
+      if (step == chunked_decoder::step::bad) return fail(400);
+      if (step == chunked_decoder::step::too_large) return fail(413);
+
+      decoded_.clear();
+      decoded_at_ = 0;
+      if (!data.empty()) {
+        char size[32];
+        std::snprintf(size, sizeof size, "%zx\r\n", data.size());
+        decoded_ = size + data + "\r\n";
+      }
+      if (step == chunked_decoder::step::done) {
+        decoded_ += "0\r\n\r\n";
+        framing_ = wire::framing::none;
+      }
+    }
+    const auto count = (std::min)(room, decoded_.size() - decoded_at_);
+    std::memcpy(into, decoded_.data() + decoded_at_, count);
+    decoded_at_ += count;
+    return static_cast<ssize_t>(count);
+  }
+
+  ssize_t fail(int status) noexcept {
+    fault_ = status;
+    return -1;
+  }
+
+  /// At least one byte of the body in the buffer.
+  bool fill() {
+    if (!buffer_.rest().empty()) return true;
+    if (std::exchange(wants_continue_, false)) {
+      constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+      wire_.send(go_on.data(), go_on.size(), bounds_.write_time);
+    }
+    // The deadline is for the whole body: each byte that came buys the time it is worth, and no more.
+    const auto until = began_ + bounds_.time_for_body(took_);
+    const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    char piece[16 * 1024];
+    std::size_t got = 0;
+    const auto what = limit.count() <= 0 ? os::transfer::timed_out : wire_.receive(piece, sizeof piece, got, limit);
+    if (what == os::transfer::done) {
+      buffer_.bytes.append(piece, got);
+      return true;
+    }
+    fault_ = what == os::transfer::timed_out ? 408 : -1;
+    return false;
+  }
+
+  transport& wire_;
+  receive_buffer& buffer_;
+  wire::framing framing_;
+  std::uint64_t left_;
+  bool wants_continue_;
+  std::string canonical_;
+  std::size_t at_ = 0;
+  const wire::limits& bounds_;
+  wire::chunked_decoder decoder_;
+  std::string decoded_;
+  std::size_t decoded_at_ = 0;
+  std::uint64_t took_ = 0;
+  std::chrono::steady_clock::time_point began_;
+  std::string out_;
+  std::uint64_t sent_ = 0;
+  int fault_ = 0;
+  bool refused_ = false;
+  bool unbuffered_ = false;
+  bool broken_ = false;
+};
+
+/// What the hooks around one handler share.
+struct exchange {
+  exchange(const wire::head& h, exchange_stream& s, std::string request_id, const std::atomic<bool>& drains)
+      : head(h), stream(s), draining(drains), id(std::move(request_id)) {}
+
+  const wire::head& head;
+  exchange_stream& stream;
+  const std::atomic<bool>& draining;  ///< may become true while the handler runs
+  route::match_result match;
+  std::string id;            ///< of the request, in the log and in a 500
+  std::function<bool()> read_body;  ///< reads it now; empty when there is none, or it was read
+  bool body_too_large = false;
+  std::uint64_t body_limit = ~std::uint64_t{0};  ///< of this request; the app's own holds beside it
+  const request* req = nullptr;                  ///< cpp-httplib's, while it is handled
+  std::map<const void*, std::shared_ptr<void>> values;  ///< of winsvc::context, by type
+  std::string path;          ///< of the request, while cpp-httplib routes it to "/_" for its body
+  bool closing = false;      ///< the connection ends with this answer
+  bool closed = false;       ///< cpp-httplib wants it to
+  bool ours = false;         ///< the answer is the handler's or our own, not cpp-httplib's
+  int status = 0;            ///< what was answered
+  std::string_view pattern;  ///< of the route, for the access log
+};
+
+/// The exchange that this thread is in. cpp-httplib's hooks are shared by all connections and have no other way to it.
+inline exchange*& current_exchange() noexcept {
+  static thread_local exchange* one = nullptr;
+  return one;
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// http/stream.hpp
+// =====================================================================================================================
+
+// An answer that is written while it is made: a stream of bytes, and server-sent events over one.
+//
+//   svc.get("/numbers", [] {
+//     return winsvc::reply::stream("text/plain", [](winsvc::stream& out) {
+//       for (int i = 0; i < 1000 && out.write(std::to_string(i) + "\n"); ++i) {}
+//     });
+//   });
+//   svc.get("/ticks", [] {
+//     return winsvc::reply::events([](winsvc::event_stream& out) {
+//       while (out.wait_for(1s)) out.send("tick");
+//     });
+//   });
+//
+// Both hold a thread of the engine's while they last. `wait_for` ends early, and says so, when the client has left and
+// when the service stops: return then.
+// Source of the events' form: the HTML standard, section "Server-sent events".
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// Used on the thread that writes the answer.
+class stream {
+ public:
+  stream(httplib::DataSink& sink, http::exchange& x) noexcept : sink_(sink), exchange_(x) {}
+
+  /// False when the client is gone: there is nobody to write for.
+  bool write(std::string_view bytes) { return open_ = open_ && sink_.write(bytes.data(), bytes.size()); }
+  /// Waits that long. False at once when the client has left or the service stops.
+  bool wait_for(std::chrono::milliseconds how_long) {
+    return open_ = open_ && exchange_.stream.watch(how_long) == http::watched::quiet;
+  }
+  /// Is there a reason to go on: a client, and a service that does not stop?
+  [[nodiscard]] bool is_open() const noexcept { return open_ && !exchange_.draining.load(); }
+
+ private:
+  httplib::DataSink& sink_;
+  http::exchange& exchange_;
+  bool open_ = true;
+};
+
+/// Server-sent events: what an EventSource in a page reads.
+class event_stream {
+ public:
+  explicit event_stream(stream& out, std::string last_id) : out_(out), last_id_(std::move(last_id)) {}
+
+  /// One event. `name`: its type, default "message"; `id`: what the client sends as Last-Event-ID when it comes back.
+  bool send(std::string_view data, std::string_view name = {}, std::string_view id = {});
+  /// How long the client waits before it comes back after the connection was lost.
+  bool retry_after(std::chrono::milliseconds pause) { return out_.write("retry: " + std::to_string(pause.count()) + "\n\n"); }
+  /// As stream's. A comment goes out every 15 s, so that proxies and vanished clients are not waited for.
+  bool wait_for(std::chrono::milliseconds how_long);
+  [[nodiscard]] bool is_open() const noexcept { return out_.is_open(); }
+  /// Of the last event that the client got before it came back; "" at first.
+  [[nodiscard]] const std::string& last_id() const noexcept { return last_id_; }
+
+ private:
+  stream& out_;
+  std::string last_id_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline bool event_stream::send(std::string_view data, std::string_view name, std::string_view id) {
+  const auto one_line = [](std::string_view field, std::string_view value) {
+    std::string line(field);
+    for (const char c : value) {
+      if (c != '\n' && c != '\r' && c != '\0') line += c;
+    }
+    return line + '\n';
+  };
+  std::string text;
+  if (!id.empty()) text += one_line("id: ", id);
+  if (!name.empty()) text += one_line("event: ", name);
+  for (;;) {  // each line of the data is a field; \n, \r and \r\n all end one
+    const auto end = data.find_first_of("\r\n");
+    text += "data: " + std::string(data.substr(0, end)) + '\n';
+    if (end == data.npos) break;
+    data.remove_prefix(end + (data.substr(end, 2) == "\r\n" ? 2 : 1));
+  }
+  return out_.write(text + '\n');
+}
+
+inline bool event_stream::wait_for(std::chrono::milliseconds how_long) {
+  constexpr std::chrono::milliseconds quiet_for{15'000};
+  for (; how_long > quiet_for; how_long -= quiet_for) {
+    if (!out_.wait_for(quiet_for) || !out_.write(": still here\n\n")) return false;
+  }
+  return out_.wait_for(how_long);
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // http/reply.hpp
 // =====================================================================================================================
 
@@ -5384,7 +9023,9 @@ inline void replace_header(response& res, const std::string& name, const std::st
 //
 // `winsvc::json` is nlohmann's json, there when <nlohmann/json.hpp> is (WINSVC_JSON in config/knobs.hpp).
 
+#include <cstddef>
 #include <exception>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -5418,6 +9059,24 @@ class reply {
     return with(value.dump(-1, ' ', false, winsvc::json::error_handler_t::replace), "application/json", status);
   }
 #endif
+  /// Bytes that are written while they are made (http/stream.hpp); `write(stream&)` runs on the request's thread after
+  /// the head was sent.
+  [[nodiscard]] static reply stream(std::string content_type, std::function<void(winsvc::stream&)> write) {
+    reply r;
+    r.content_type_ = std::move(content_type);
+    r.write_ = std::move(write);
+    return r;
+  }
+  /// Server-sent events (http/stream.hpp).
+  [[nodiscard]] static reply events(std::function<void(event_stream&)> write) {
+    auto r = stream("text/event-stream", [write = std::move(write)](winsvc::stream& out) {
+      const auto* req = http::current_exchange()->req;
+      event_stream events(out, req ? req->get_header_value("Last-Event-ID") : std::string());
+      write(events);
+    });
+    // A proxy that collects an answer before it passes it on would keep the events back.
+    return std::move(r).header("Cache-Control", "no-store").header("X-Accel-Buffering", "no");
+  }
   /// To another place: 302, or 301, 303, 307, 308 (RFC 9110, section 15.4).
   [[nodiscard]] static reply redirect(const std::string& location, int status = 302) {
     return reply(status).header("Location", location);
@@ -5454,13 +9113,23 @@ class reply {
   void apply(response& res) && {
     res.status = status_;
     for (const auto& [name, value] : headers_) http::replace_header(res, name, value);
-    if (!content_type_.empty()) res.set_content(std::move(body_), content_type_);
+    if (write_) {
+      res.set_chunked_content_provider(content_type_, [write = std::move(write_)](std::size_t, httplib::DataSink& sink) {
+        winsvc::stream out(sink, *http::current_exchange());
+        write(out);
+        sink.done();
+        return true;
+      });
+    } else if (!content_type_.empty()) {
+      res.set_content(std::move(body_), content_type_);
+    }
   }
 
  private:
   int status_ = 200;
   std::string body_;
   std::string content_type_;
+  std::function<void(winsvc::stream&)> write_;
   std::vector<std::pair<std::string, std::string>> headers_;
 };
 
@@ -5490,6 +9159,22 @@ inline void write_problem(response& res, int status, std::string_view detail, st
   if (!id.empty()) body += ",\"request_id\":" + text::json_quoted(id);
   res.status = status;
   res.set_content(body + "}\n", "application/problem+json");
+}
+
+/// Does the client want text, and not JSON? Text is named in Accept, JSON and `*/*` are not.
+[[nodiscard]] inline bool asks_for_text(const request& req) {
+  const std::string accept = text::lowered(req.get_header_value("Accept"));
+  const auto names = [&](std::string_view type) { return accept.find(type) != std::string::npos; };
+  return names("text/plain") && !names("json") && !names("*/*");
+}
+
+/// The same as a line of text.
+inline void write_text_problem(response& res, int status, std::string_view detail, std::string_view id = {}) {
+  std::string body = std::to_string(status) + ' ' + httplib::status_message(status);
+  if (!detail.empty()) body += ": " + std::string(detail);
+  if (!id.empty()) body += " (request " + std::string(id) + ")";
+  res.status = status;
+  res.set_content(body + "\n", "text/plain; charset=utf-8");
 }
 
 }  // namespace http
@@ -5794,6 +9479,136 @@ std::pair<std::unique_ptr<handler>, handler_shape> make_handler(F f) {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// http/middleware.hpp
+// =====================================================================================================================
+
+// What runs around handlers: one shape for all of it.
+//
+//   svc.use([](const winsvc::request& req, winsvc::response& res, const winsvc::next& next) {
+//     const auto began = std::chrono::steady_clock::now();
+//     next();                                   // the rest of the chain, and the handler
+//     res.set_header("Server-Timing", …);       // what it answered can be read and changed here
+//   });
+//
+// A middleware that does not call `next` has answered itself. One that calls it sees a finished answer afterwards, that
+// of an exception included. It runs before the body of the request is read, so that a refusal costs no upload; the body
+// is there when the handler is. Middlewares run in the order of their registration, the app's before a group's, on the
+// request's thread, many at once.
+
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// The rest of the chain. Call it at most once; valid during the middleware's call only.
+class next {
+ public:
+  void operator()() const { go_(); }
+  explicit next(const std::function<void()>& go) noexcept : go_(go) {}
+
+ private:
+  const std::function<void()>& go_;
+};
+
+using middleware = std::function<void(const request&, response&, const next&)>;
+
+namespace http {
+
+/// Middlewares in their order. Shared, because many routes have the same.
+using chain = std::vector<std::shared_ptr<const middleware>>;
+
+/// Runs the chain from `at` on, and `last` in its middle.
+inline void run_chain(const chain& links, std::size_t at, const request& req, response& res,
+                      const std::function<void()>& last) {
+  if (at == links.size()) return last();
+  const std::function<void()> rest = [&] { run_chain(links, at + 1, req, res, last); };
+  (*links[at])(req, res, next(rest));
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// http/errors.hpp
+// =====================================================================================================================
+
+// What an error looks like to the client, where the app wants to say it itself: by status, by type of exception.
+//
+//   svc.on_error(404, [](const winsvc::request& req, winsvc::response& res) { res.set_content(…); });
+//   svc.on_exception<no_such_user>([](const no_such_user& e) { return winsvc::reply::text(e.what(), 404); });
+//
+// `on_error` is for answers that winsvc gives (no route, 405, abort, 413, 500 …), not for a status that a handler
+// returned on its own. The status stays what it was unless the function changes it.
+
+#include <exception>
+#include <functional>
+#include <map>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+using error_page = std::function<void(const request&, response&)>;
+/// True: it was of the type, and is answered.
+using exception_page = std::function<bool(std::exception_ptr, const request&, response&)>;
+
+struct error_pages {
+  std::map<int, error_page> by_status;
+  std::vector<exception_page> by_exception;  ///< the first that knows the type answers
+
+  /// Lets the exception's page answer; false where there is none.
+  bool answer(const std::exception_ptr& thrown, const request& req, response& res) const {
+    for (const auto& page : by_exception) {
+      if (page(thrown, req, res)) return true;
+    }
+    return false;
+  }
+  /// Lets the status' page answer.
+  void answer(const request& req, response& res) const {
+    const auto page = by_status.find(res.status);
+    if (page != by_status.end()) page->second(req, res);
+  }
+};
+
+template <class E, class F>
+exception_page make_exception_page(F f) {
+  constexpr bool whole = std::is_invocable_v<const F&, const E&, const request&, response&>;
+  static_assert(whole || std::is_invocable_v<const F&, const E&>,
+                "winsvc: on_exception<E> takes a callable with const E&, or with const E&, const request&, response&");
+  return [f = std::move(f)](const std::exception_ptr& thrown, const request& req, response& res) {
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const E& e) {
+      if constexpr (whole) {
+        f(e, req, res);
+      } else {
+        using returned = std::invoke_result_t<const F&, const E&>;
+        if constexpr (std::is_void_v<returned>) {
+          f(e);
+          res.status = 500;
+        } else {
+          write_result(res, f(e));
+        }
+      }
+      return true;
+    } catch (...) {
+      return false;
+    }
+  };
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // http/router.hpp
 // =====================================================================================================================
 
@@ -5816,16 +9631,31 @@ class router {
  public:
   /// Adds a route. Throws setup_error: a malformed pattern, a duplicate or a conflict (both places are named), a
   /// parameter count that does not match the lambda, a call after start.
+  /// `links`: the middleware around it.
   template <class F>
-  void add(route::method verb, std::string_view pattern, F f, source where) {
+  void add(route::method verb, std::string_view pattern, F f, source where,
+           std::shared_ptr<const chain> links = std::make_shared<chain>()) {
     auto [made, shape] = make_handler(std::move(f));
-    add(verb, pattern, std::move(made), shape, where);
+    add(verb, pattern, std::move(made), shape, where, std::move(links));
   }
+
+  /// The app's own middleware, for what no route serves. Throws setup_error after start.
+  void outer(std::shared_ptr<const chain> links);
+  /// The middleware around whatever answers this match.
+  [[nodiscard]] const chain& around(const route::match_result& m) const noexcept {
+    return m.what == route::outcome::found ? *handlers_[m.id].links : *outer_;
+  }
+  error_pages pages;  ///< filled before start
 
   [[nodiscard]] const route::table& routes() const noexcept { return table_; }
   /// Is there a route of exactly this pattern text?
   [[nodiscard]] bool has(std::string_view pattern) const noexcept;
   void freeze() noexcept { frozen_ = true; }
+  /// The route added last answers while the service is paused, as liveness must.
+  void keep_while_paused() noexcept { handlers_.back().while_paused = true; }
+  [[nodiscard]] bool serves_paused(const route::match_result& m) const noexcept {
+    return m.what == route::outcome::found && handlers_[m.id].while_paused;
+  }
 
   /// Calls the handler of a match. Whatever it throws passes through.
   void call(const route::match_result& match, request& req, response& res) const;
@@ -5833,14 +9663,18 @@ class router {
   [[nodiscard]] const route::entry& entry(std::size_t id) const noexcept { return table_.entries()[id]; }
 
  private:
-  void add(route::method verb, std::string_view pattern, std::unique_ptr<handler> h, handler_shape shape, source where);
+  void add(route::method verb, std::string_view pattern, std::unique_ptr<handler> h, handler_shape shape, source where,
+           std::shared_ptr<const chain> links);
 
   struct held {
     std::unique_ptr<handler> call;
     bool wants_names;
+    std::shared_ptr<const chain> links;
+    bool while_paused = false;
   };
   route::table table_;
   std::vector<held> handlers_;  // by id, which is the order of registration
+  std::shared_ptr<const chain> outer_ = std::make_shared<chain>();
   bool frozen_ = false;
 };
 
@@ -5853,8 +9687,13 @@ inline bool router::has(std::string_view pattern) const noexcept {
   return false;
 }
 
+inline void router::outer(std::shared_ptr<const chain> links) {
+  if (frozen_) throw setup_error("use: the service has started; add middleware in the app, not in a handler or hook");
+  outer_ = std::move(links);
+}
+
 inline void router::add(route::method verb, std::string_view pattern, std::unique_ptr<handler> h, handler_shape shape,
-                        source where) {
+                        source where, std::shared_ptr<const chain> links) {
   const auto what = [&] {
     return std::string(route::name(verb)) + " " + std::string(pattern) + " (" + where.text() + ")";
   };
@@ -5874,7 +9713,7 @@ inline void router::add(route::method verb, std::string_view pattern, std::uniqu
                       (names == 1 ? "" : "s") + ", the handler takes " + std::to_string(shape.parameters));
   }
   table_.add(verb, pattern, handlers_.size(), where);
-  handlers_.push_back({std::move(h), shape.takes_request});
+  handlers_.push_back({std::move(h), shape.takes_request, std::move(links)});
 }
 
 inline void router::call(const route::match_result& match, request& req, response& res) const {
@@ -5892,317 +9731,355 @@ inline void router::call(const route::match_result& match, request& req, respons
 }  // namespace winsvc
 
 // =====================================================================================================================
-// http/transport.hpp
+// http/resource.hpp
 // =====================================================================================================================
 
-// What a connection reads from and writes to: a socket in production, memory in the test client. The bytes take the
-// same way through everything above.
+// A class as a resource: which of its members are handlers, found at compile time.
 
-#include <chrono>
-#include <cstddef>
+#include <memory>
+#include <type_traits>
 #include <utility>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// How a connection comes to its end.
-enum class parting {
-  idle,      ///< nothing was sent that the client could still miss
-  answered,  ///< with an answer that said so
-  unread,    ///< with an answer, over something the client was still sending
+/// A const member function and its object, as a callable with exactly its parameters.
+template <class Member>
+struct member_call {
+  static_assert(sizeof(Member) == 0,
+                "winsvc: a resource's get, post, put, patch and del are const member functions, because they are called "
+                "from many threads at once");
+};
+template <class T, class R, class... A>
+struct member_call<R (T::*)(A...) const> {
+  std::shared_ptr<const T> object;
+  R (T::*member)(A...) const;
+  R operator()(A... arguments) const { return (object.get()->*member)(std::forward<A>(arguments)...); }
+};
+template <class T, class R, class... A>
+struct member_call<R (T::*)(A...) const noexcept> {
+  std::shared_ptr<const T> object;
+  R (T::*member)(A...) const noexcept;
+  R operator()(A... arguments) const { return (object.get()->*member)(std::forward<A>(arguments)...); }
 };
 
-class transport {
- public:
-  virtual ~transport() = default;
-  /// Waits for bytes up to `limit`; see os::tcp_socket::receive.
-  virtual os::transfer receive(char* into, std::size_t room, std::size_t& got,
-                               std::chrono::milliseconds limit) noexcept = 0;
-  /// Waits for the first byte of a request, the only wait that a drain ends early: `timed_out` then too, unless bytes
-  /// are there already.
-  virtual os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
-                                    std::chrono::milliseconds limit) noexcept = 0;
-  virtual os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept = 0;
-  /// No more will be sent. After an answer, what the client still sends is taken for a moment, because closing over it
-  /// makes Windows reset the connection, and the client never sees the answer (RFC 9112 §9.6). A client that has all it
-  /// wants ends that moment at once.
-  virtual void finish(parting how) noexcept = 0;
-  [[nodiscard]] virtual os::endpoint local() const = 0;
-  [[nodiscard]] virtual os::endpoint peer() const = 0;
-};
-
-class socket_transport final : public transport {
- public:
-  /// `drain` wakes a wait for a new request; it is shared by all connections of an engine and outlives them.
-  socket_transport(os::tcp_socket socket, os::waker& drain) noexcept : socket_(std::move(socket)), drain_(&drain) {}
-
-  os::transfer receive(char* into, std::size_t room, std::size_t& got,
-                       std::chrono::milliseconds limit) noexcept override {
-    return socket_.receive(into, room, got, limit);
+// For each name: is there one member of it, more than one, or none? A class that inherits a second one of the name is
+// ambiguous exactly when the first is there, overloaded or not.
+#define WINSVC_RESOURCE_MEMBER(word)                                                                            \
+  template <class T, class = void>                                                                              \
+  struct single_##word : std::false_type {};                                                                    \
+  template <class T>                                                                                            \
+  struct single_##word<T, std::void_t<decltype(&T::word)>> : std::true_type {};                                 \
+  struct with_##word {                                                                                          \
+    int word;                                                                                                   \
+  };                                                                                                            \
+  template <class T>                                                                                            \
+  struct both_##word : T, with_##word {};                                                                       \
+  template <class T, class = void>                                                                              \
+  struct named_##word : std::true_type {};                                                                      \
+  template <class T>                                                                                            \
+  struct named_##word<T, std::void_t<decltype(&both_##word<T>::word)>> : std::false_type {};                    \
+  template <class T, class F>                                                                                   \
+  void each_##word(const std::shared_ptr<T>& object, route::method verb, F& found) {                            \
+    if constexpr (single_##word<T>::value) {                                                                    \
+      found(verb, member_call<decltype(&T::word)>{object, &T::word});                                           \
+    } else {                                                                                                    \
+      static_assert(!named_##word<T>::value,                                                                    \
+                    "winsvc: a resource's " #word " is one public member function, not overloaded and no template"); \
+      static_cast<void>(object), static_cast<void>(verb), static_cast<void>(found);                             \
+    }                                                                                                           \
   }
-  os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
-                            std::chrono::milliseconds limit) noexcept override {
-    static_cast<void>(drain_->wait_for(socket_, limit));  // whatever ended the wait
-    return socket_.receive(into, room, got, std::chrono::milliseconds(0));  // what has arrived is served, even so late
-  }
-  os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept override {
-    return socket_.send(from, count, limit);
-  }
-  void finish(parting how) noexcept override {
-    socket_.shutdown_send();
-    if (how == parting::idle) return;
-    constexpr std::size_t most = 1024 * 1024;
-    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(how == parting::unread ? 500 : 100);
-    char sink[8192];
-    for (std::size_t total = 0, got = 0; total < most && std::chrono::steady_clock::now() < until; total += got) {
-      if (socket_.receive(sink, sizeof sink, got, std::chrono::milliseconds(100)) != os::transfer::done) return;
-    }
-  }
-  [[nodiscard]] os::endpoint local() const override { return socket_.local(); }
-  [[nodiscard]] os::endpoint peer() const override { return socket_.peer(); }
+WINSVC_RESOURCE_MEMBER(get)
+WINSVC_RESOURCE_MEMBER(post)
+WINSVC_RESOURCE_MEMBER(put)
+WINSVC_RESOURCE_MEMBER(patch)
+WINSVC_RESOURCE_MEMBER(del)
+#undef WINSVC_RESOURCE_MEMBER
 
-  /// Once `serve` has returned.
-  void close() noexcept { socket_.close(); }
-  /// From any thread, before `close`: whoever waits on this connection wakes and finds it closed.
-  void cut() noexcept { socket_.shutdown_both(); }
+template <class T>
+inline constexpr bool is_resource = single_get<T>::value || single_post<T>::value || single_put<T>::value ||
+                                    single_patch<T>::value || single_del<T>::value;
 
- private:
-  os::tcp_socket socket_;
-  os::waker* drain_;
-};
+/// Calls `found(method, handler)` for each of them.
+template <class T, class F>
+void for_each_member(const std::shared_ptr<T>& object, F found) {
+  static_assert(std::is_class_v<T> && !std::is_final_v<T>, "winsvc: a resource is a class that is not final");
+  each_get(object, route::method::get, found);
+  each_post(object, route::method::post, found);
+  each_put(object, route::method::put, found);
+  each_patch(object, route::method::patch, found);
+  each_del(object, route::method::del, found);
+  static_assert(is_resource<T>, "winsvc: a resource has at least one of the members get, post, put, patch, del");
+}
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // =====================================================================================================================
-// http/exchange.hpp
+// http/group.hpp
 // =====================================================================================================================
 
-// One request and its answer on their way through cpp-httplib: the stream it reads the canonical head and the body from
-// and writes the answer to, and the few facts that the hooks around the handler share.
+// Routes, as an app or a part of it registers them: methods, groups under a prefix, middleware, resources.
 //
-// The stream is where the wire's promises are kept: a body is framed by our own decoder and counted, it has a deadline
-// as a whole, and `100 Continue` leaves only when a handler wants the body (RFC 9110 §10.1.1). Head and body of an
-// answer leave in one send; a streamed one leaves as it comes.
+//   void users(winsvc::route_group& g) {                          // in a file of its own
+//     g.use(winsvc::basic_auth(…));
+//     g.get("/", [] { … });
+//     g.get("/{id}", [](int id) { … });
+//   }
+//   svc.group("/users", users);                             // /users and /users/{id}
+//
+//   struct todo { winsvc::json get(int id) const; void put(int id, winsvc::body<item> i) const; void del(int id) const; };
+//   svc.resource<todo>("/todos/{id}");                      // any subset of get, post, put, patch, del
 
-#include <algorithm>
-#include <atomic>
-#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+class route_group;
+
+namespace http {
+
+/// What `service` and `group` have in common; `Self` is which of them it is.
+template <class Self>
+class route_registrar {
+ public:
+  template <class F>
+  Self& get(std::string_view pattern, F handler, source where = source::here()) {
+    return route(route::method::get, pattern, std::move(handler), where);
+  }
+  template <class F>
+  Self& post(std::string_view pattern, F handler, source where = source::here()) {
+    return route(route::method::post, pattern, std::move(handler), where);
+  }
+  template <class F>
+  Self& put(std::string_view pattern, F handler, source where = source::here()) {
+    return route(route::method::put, pattern, std::move(handler), where);
+  }
+  template <class F>
+  Self& patch(std::string_view pattern, F handler, source where = source::here()) {
+    return route(route::method::patch, pattern, std::move(handler), where);
+  }
+  /// HTTP DELETE, a word that C++ and Windows' headers both have taken.
+  template <class F>
+  Self& del(std::string_view pattern, F handler, source where = source::here()) {
+    return route(route::method::del, pattern, std::move(handler), where);
+  }
+  template <class F>
+  Self& options(std::string_view pattern, F handler, source where = source::here()) {
+    return route(route::method::options, pattern, std::move(handler), where);
+  }
+  /// Whatever the method is; a route for the method itself goes before it.
+  template <class F>
+  Self& any(std::string_view pattern, F handler, source where = source::here()) {
+    return route(route::method::any, pattern, std::move(handler), where);
+  }
+  template <class F>
+  Self& route(route::method verb, std::string_view pattern, F handler, source where = source::here()) {
+    router_->add(verb, prefix_ + std::string(pattern_below(pattern)), std::move(handler), where, links_);
+    return self();
+  }
+
+  /// A class whose members `get`, `post`, `put`, `patch`, `del` (any of them, const, not overloaded) are handlers of one
+  /// pattern. One object serves all requests; it is made with the default constructor, or given.
+  template <class T>
+  Self& resource(std::string_view pattern, source where = source::here()) {
+    return resource<T>(pattern, std::make_shared<T>(), where);
+  }
+  template <class T>
+  Self& resource(std::string_view pattern, std::shared_ptr<T> object, source where = source::here()) {
+    for_each_member(std::move(object), [&](route::method verb, auto handler) {
+      this->route(verb, pattern, std::move(handler), where);
+    });
+    return self();
+  }
+
+  /// Adds a middleware for the routes that are registered after it, here and in groups of this one.
+  Self& use(middleware m) {
+    auto longer = std::make_shared<chain>(*links_);
+    longer->push_back(std::make_shared<const middleware>(std::move(m)));
+    links_ = std::move(longer);
+    used(links_);
+    return self();
+  }
+
+  /// Routes under a common prefix, with this one's middleware and their own. `describe(winsvc::route_group&)` is called here
+  /// and now; a pattern of "/" in it is the prefix itself.
+  template <class F>
+  Self& group(std::string_view prefix, F&& describe);
+
+ protected:
+  route_registrar(router& to, std::string prefix, std::shared_ptr<const chain> links)
+      : router_(&to), prefix_(std::move(prefix)), links_(std::move(links)) {}
+  ~route_registrar() = default;
+
+ private:
+  Self& self() noexcept { return static_cast<Self&>(*this); }
+  [[nodiscard]] std::string_view pattern_below(std::string_view pattern) const noexcept {
+    return !prefix_.empty() && pattern == "/" ? std::string_view() : pattern;
+  }
+  /// The app's own middleware runs for what no route serves too.
+  void used(const std::shared_ptr<const chain>& links) {
+    if constexpr (!std::is_same_v<Self, winsvc::route_group>) router_->outer(links);
+    else static_cast<void>(links);
+  }
+
+  router* router_;
+  std::string prefix_;
+  std::shared_ptr<const chain> links_;
+};
+
+}  // namespace http
+
+class route_group : public http::route_registrar<route_group> {
+ public:
+  route_group(http::router& to, std::string prefix, std::shared_ptr<const http::chain> links)
+      : route_registrar(to, std::move(prefix), std::move(links)) {}
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+namespace http {
+
+template <class Self>
+template <class F>
+Self& route_registrar<Self>::group(std::string_view prefix, F&& describe) {
+  static_assert(std::is_invocable_v<F&, winsvc::route_group&>, "winsvc: group takes a callable with winsvc::route_group&");
+  if (prefix.empty() || prefix.front() != '/' || prefix.back() == '/') {
+    throw setup_error("group '" + std::string(prefix) + "': a prefix begins with '/' and does not end with it");
+  }
+  winsvc::route_group inner(*router_, prefix_ + std::string(prefix), links_);
+  describe(inner);
+  return self();
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// http/context.hpp
+// =====================================================================================================================
+
+// What travels with a request: its id, and values that middleware leaves for whoever comes behind it.
+//
+//   winsvc::context(req).set(user{"anna"});              // in a middleware
+//   const user* who = winsvc::context(req).get<user>();  // in the handler; null when nobody left one
+//   winsvc::context(req).id()                            // as the log and a 500 have it
+//
+// One value of each type. On the request's own thread, while it is handled.
+
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+class context {
+ public:
+  /// Throws setup_error for a request that is not the one this thread handles.
+  explicit context(const request& req) : exchange_(http::current_exchange()) {
+    if (!exchange_ || exchange_->req != &req)
+      throw setup_error("context: it belongs to the thread that handles the request, while it does");
+  }
+
+  [[nodiscard]] const std::string& id() const noexcept { return exchange_->id; }
+
+  template <class T>
+  void set(T value) const {
+    exchange_->values[key<T>()] = std::make_shared<T>(std::move(value));
+  }
+  template <class T>
+  [[nodiscard]] T* get() const noexcept {
+    const auto found = exchange_->values.find(key<T>());
+    return found == exchange_->values.end() ? nullptr : static_cast<T*>(found->second.get());
+  }
+
+  /// The most bytes of a body that are read for this request, when that is less than the app's limit.
+  void limit_body(std::uint64_t bytes) const noexcept {
+    if (bytes < exchange_->body_limit) exchange_->body_limit = bytes;
+  }
+
+ private:
+  /// An address a type: no RTTI is needed.
+  template <class T>
+  static const void* key() noexcept {
+    static const char one = 0;
+    return &one;
+  }
+  http::exchange* exchange_;
+};
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// http/body_reader.hpp
+// =====================================================================================================================
+
+// Reads the body of a request when a handler is about to be called, and not before: what was refused in front of it cost
+// no upload. Forms become params and form fields, as cpp-httplib has them; anything else is the body.
+
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstring>
 #include <string>
-#include <utility>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// Bytes received and not yet used: the head is parsed in place here, the body follows it, and the next request that.
-struct receive_buffer {
-  std::string bytes;
-  std::size_t used = 0;
+/// `most`: bytes of it, decompressed, that are kept. False: it did not arrive, or is not what it says.
+[[nodiscard]] bool read_body(request& req, const httplib::ContentReader& read, std::uint64_t most, bool& too_large);
 
-  [[nodiscard]] std::string_view rest() const noexcept { return std::string_view(bytes).substr(used); }
-  void consume(std::size_t count) {
-    used += count;
-    if (used == bytes.size()) {
-      bytes.clear();
-      used = 0;
-    }
-  }
-};
+// ---------------------------------------------------------------------------------------------------------------------
 
-class exchange_stream final : public httplib::Stream {
- public:
-  /// `buffer` begins with the body's first byte.
-  exchange_stream(transport& wire, receive_buffer& buffer, const wire::head& head, std::string canonical,
-                  const wire::limits& bounds)
-      : wire_(wire),
-        buffer_(buffer),
-        framing_(head.framing),
-        left_(head.framing == wire::framing::length ? head.content_length : 0),
-        wants_continue_(head.expect_continue),
-        canonical_(std::move(canonical)),
-        bounds_(bounds),
-        decoder_(bounds, bounds.body_bytes),
-        began_(std::chrono::steady_clock::now()) {
-    if (framing_ == wire::framing::length && left_ == 0) framing_ = wire::framing::none;
-  }
+inline bool read_multipart(request& req, const httplib::ContentReader& read, std::uint64_t most, bool& too_large) {
+  constexpr std::size_t most_parts = 1024;  // each costs memory, however little is in it
+  std::string* content = nullptr;
+  std::size_t parts = 0;
+  std::uint64_t kept = 0;
+  return read(
+      [&](const httplib::FormData& part) {
+        if (++parts > most_parts) return false;
+        if (part.filename.empty()) {
+          httplib::FormField field;
+          field.name = part.name;
+          field.headers = part.headers;
+          content = &req.form.fields.emplace(part.name, std::move(field))->second.content;
+        } else {
+          content = &req.form.files.emplace(part.name, part)->second.content;
+        }
+        return true;
+      },
+      [&](const char* bytes, std::size_t count) {
+        if (count > most - kept) return !(too_large = true);
+        kept += count;
+        content->append(bytes, count);
+        return true;
+      });
+}
 
-  /// Has all of the body been read?
-  [[nodiscard]] bool body_done() const noexcept { return framing_ == wire::framing::none; }
-  /// Could the rest of it be read without waiting for the client?
-  [[nodiscard]] bool body_here() const noexcept {
-    return body_done() || (framing_ == wire::framing::length && left_ <= buffer_.rest().size());
-  }
-  /// The body is not wanted any more: reads fail from here on. What is unread ends the connection.
-  void refuse_body() noexcept { refused_ = true; }
-  /// The status for what was wrong with the body: 400, 408, 413; 0 for nothing; -1 when the client is gone.
-  [[nodiscard]] int body_fault() const noexcept { return fault_; }
-  /// From here on every write leaves at once.
-  void unbuffered() noexcept { unbuffered_ = true; }
-  [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
-
-  bool flush() noexcept {
-    if (out_.empty()) return !broken_;
-    if (!broken_ && wire_.send(out_.data(), out_.size(), bounds_.write_time) != os::transfer::done) broken_ = true;
-    if (!broken_) sent_ += out_.size();
-    out_.clear();
-    return !broken_;
-  }
-
-  // What cpp-httplib calls. Without `override`, because its versions differ in what they declare: this is the union.
-  bool is_readable() const { return !refused_ && (at_ < canonical_.size() || !body_done()); }
-  bool wait_readable() const { return is_readable(); }
-  bool wait_writable() const { return !broken_; }
-  bool is_peer_alive() const { return !broken_; }
-  time_t duration() const { return 0; }
-  socket_t socket() const { return INVALID_SOCKET; }
-  void get_remote_ip_and_port(std::string& ip, int& port) const { ip = wire_.peer().host, port = wire_.peer().port; }
-  void get_local_ip_and_port(std::string& ip, int& port) const { ip = wire_.local().host, port = wire_.local().port; }
-
-  ssize_t read(char* into, size_t room) {
-    if (at_ < canonical_.size()) {
-      const auto count = (std::min)(room, canonical_.size() - at_);
-      std::memcpy(into, canonical_.data() + at_, count);
-      at_ += count;
-      return static_cast<ssize_t>(count);
-    }
-    if (refused_ || fault_ != 0) return -1;
-    return framing_ == wire::framing::chunked || !decoded_.empty() ? read_chunked(into, room) : read_plain(into, room);
-  }
-
-  ssize_t write(const char* from, size_t count) {
-    constexpr std::size_t most_kept = 256 * 1024;
-    if (broken_) return -1;
-    out_.append(from, count);
-    if ((unbuffered_ || out_.size() > most_kept) && !flush()) return -1;
-    return static_cast<ssize_t>(count);
-  }
-  using httplib::Stream::write;
-
-  // From 0.52 on the head is scanned in place, which halves the instructions of a small request.
-  const char* buffered_data(size_t& size) const {
-    size = canonical_.size() - at_;
-    return size != 0 ? canonical_.data() + at_ : nullptr;  // a line reader takes anything else for a line begun
-  }
-  void consume_buffered(size_t size) { at_ += size; }
-
- private:
-  ssize_t read_plain(char* into, size_t room) {
-    if (left_ == 0) return 0;
-    if (!fill()) return -1;
-    const auto have = buffer_.rest();
-    const auto count =
-        (std::min)({room, have.size(), static_cast<std::size_t>((std::min)(left_, std::uint64_t{1} << 30))});
-    std::memcpy(into, have.data(), count);
-    buffer_.consume(count);
-    took_ += count;
-    left_ -= count;
-    if (left_ == 0) framing_ = wire::framing::none;
-    return static_cast<ssize_t>(count);
-  }
-
-  /// Hands decoded chunks on in chunks of our own spelling, so that no parser behind us meets the client's.
-  ssize_t read_chunked(char* into, size_t room) {
-    while (decoded_at_ == decoded_.size()) {
-      if (framing_ == wire::framing::none) return 0;
-      if (!fill()) return -1;
-      std::string data;
-      std::size_t consumed = 0;
-      using wire::chunked_decoder;
-      const auto step = decoder_.feed(buffer_.rest(), consumed, data);
-      buffer_.consume(consumed);
-      took_ += consumed;
-      if (step == chunked_decoder::step::bad) return fail(400);
-      if (step == chunked_decoder::step::too_large) return fail(413);
-
-      decoded_.clear();
-      decoded_at_ = 0;
-      if (!data.empty()) {
-        char size[32];
-        std::snprintf(size, sizeof size, "%zx\r\n", data.size());
-        decoded_ = size + data + "\r\n";
-      }
-      if (step == chunked_decoder::step::done) {
-        decoded_ += "0\r\n\r\n";
-        framing_ = wire::framing::none;
-      }
-    }
-    const auto count = (std::min)(room, decoded_.size() - decoded_at_);
-    std::memcpy(into, decoded_.data() + decoded_at_, count);
-    decoded_at_ += count;
-    return static_cast<ssize_t>(count);
-  }
-
-  ssize_t fail(int status) noexcept {
-    fault_ = status;
-    return -1;
-  }
-
-  /// At least one byte of the body in the buffer.
-  bool fill() {
-    if (!buffer_.rest().empty()) return true;
-    if (std::exchange(wants_continue_, false)) {
-      constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-      wire_.send(go_on.data(), go_on.size(), bounds_.write_time);
-    }
-    // The deadline is for the whole body: each byte that came buys the time it is worth, and no more.
-    const auto until = began_ + bounds_.time_for_body(took_);
-    const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
-    char piece[16 * 1024];
-    std::size_t got = 0;
-    const auto what = limit.count() <= 0 ? os::transfer::timed_out : wire_.receive(piece, sizeof piece, got, limit);
-    if (what == os::transfer::done) {
-      buffer_.bytes.append(piece, got);
-      return true;
-    }
-    fault_ = what == os::transfer::timed_out ? 408 : -1;
-    return false;
-  }
-
-  transport& wire_;
-  receive_buffer& buffer_;
-  wire::framing framing_;
-  std::uint64_t left_;
-  bool wants_continue_;
-  std::string canonical_;
-  std::size_t at_ = 0;
-  const wire::limits& bounds_;
-  wire::chunked_decoder decoder_;
-  std::string decoded_;
-  std::size_t decoded_at_ = 0;
-  std::uint64_t took_ = 0;
-  std::chrono::steady_clock::time_point began_;
-  std::string out_;
-  std::uint64_t sent_ = 0;
-  int fault_ = 0;
-  bool refused_ = false;
-  bool unbuffered_ = false;
-  bool broken_ = false;
-};
-
-/// What the hooks around one handler share.
-struct exchange {
-  exchange(const wire::head& h, exchange_stream& s, std::string request_id, const std::atomic<bool>& drains)
-      : head(h), stream(s), draining(drains), id(std::move(request_id)) {}
-
-  const wire::head& head;
-  exchange_stream& stream;
-  const std::atomic<bool>& draining;  ///< may become true while the handler runs
-  route::match_result match;
-  std::string id;            ///< of the request, in the log and in a 500
-  std::string path;          ///< of the request, while cpp-httplib routes it to "/_" for its body
-  bool closing = false;      ///< the connection ends with this answer
-  bool closed = false;       ///< cpp-httplib wants it to
-  bool ours = false;         ///< the answer is the handler's or our own, not cpp-httplib's
-  int status = 0;            ///< what was answered
-  std::string_view pattern;  ///< of the route, for the access log
-};
+inline bool read_body(request& req, const httplib::ContentReader& read, std::uint64_t most, bool& too_large) {
+  if (req.is_multipart_form_data()) return read_multipart(req, read, most, too_large);
+  const bool whole = read([&](const char* bytes, std::size_t count) {
+    if (count > most - req.body.size()) return !(too_large = true);  // it may have grown by decompression
+    req.body.append(bytes, count);
+    return true;
+  });
+  if (!whole) return false;
+  if (text::starts_with_nocase(req.get_header_value("Content-Type"), "application/x-www-form-urlencoded"))
+    httplib::detail::parse_query_text(req.body, req.params);
+  return true;
+}
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI
@@ -6219,11 +10096,13 @@ struct exchange {
 // carry. It uses what a subclass is offered (process_request, svr_sock_) and public hooks, and never calls listen() or
 // stop().
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -6247,15 +10126,13 @@ class core final : public httplib::Server {
 
  private:
   void route(exchange& x, request& req, response& res);
+  void dispatch(exchange& x, request& req, response& res);
   void call_handler(exchange& x, request& req, response& res);
+  void problem(const request& req, response& res, int status, std::string_view detail, std::string_view id = {});
+  void drop_late_body(exchange& x);
+  template <class F>
+  void guarded(exchange& x, request& req, response& res, const char* what, F call);
   void before_write(exchange& x, const request& req, response& res);
-
-  /// The exchange that this thread is in. cpp-httplib's hooks are shared by all connections and have no other way to
-  /// it.
-  static exchange*& current() noexcept {
-    static thread_local exchange* one = nullptr;
-    return one;
-  }
 
   const router& routes_;
   const wire::limits& bounds_;
@@ -6263,6 +10140,14 @@ class core final : public httplib::Server {
   std::uint32_t salt_;
   std::atomic<std::uint64_t> count_{0};  // relaxed: only its uniqueness matters
 };
+
+/// What was wrong with a body, by the status it got.
+[[nodiscard]] constexpr std::string_view body_problem(int status) noexcept {
+  return status == 408   ? "the body did not arrive in time"
+         : status == 413 ? "the body is too large"
+         : status == 415 ? "the body is in a coding that is not known here"
+                         : "the body is not framed as it says";
+}
 
 /// An answer without cpp-httplib, for what the gate refuses: the whole response, connection closing.
 [[nodiscard]] std::string refusal(int status, std::string_view reason);
@@ -6278,8 +10163,9 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
   set_pre_routing_handler([this](const request& req, response& res) {
     // cpp-httplib hands out its own non-const objects as const; casting that away is well defined.
     auto& r = const_cast<request&>(req);
-    exchange& x = *current();
-    r.is_connection_closed = [&x] { return !x.stream.is_peer_alive(); };
+    exchange& x = *current_exchange();
+    x.req = &req;
+    r.is_connection_closed = [&x] { return x.stream.watch(std::chrono::milliseconds(0)) == watched::gone; };
     if (r.method != "GET" && r.method != "HEAD") r.ranges.clear();  // a range is defined for GET alone (RFC 9110 §14.2)
 
     const bool has_body = !x.stream.body_done();
@@ -6298,18 +10184,30 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
     return HandlerResponse::Handled;
   });
 
-  const Handler with_body = [this](const request& req, response& res) {
-    exchange& x = *current();
+  const auto go_on = [this](const request& req, response& res, std::function<bool()> read_body) {
+    exchange& x = *current_exchange();
     auto& r = const_cast<request&>(req);
     r.path = std::move(x.path);
     r.path_params.clear();
+    x.read_body = std::move(read_body);
     route(x, r, res);
+    x.read_body = nullptr;
   };
-  Get("/:_", with_body).Post("/:_", with_body).Put("/:_", with_body).Patch("/:_", with_body);
-  Delete("/:_", with_body).Options("/:_", with_body);
+  // With a reader cpp-httplib lets us say when the body is read: after the middleware, before the handler.
+  const HandlerWithContentReader late = [this, go_on](const request& req, response& res,
+                                                      const httplib::ContentReader& read) {
+    go_on(req, res, [this, &req, &read] {
+      exchange& x = *current_exchange();
+      return http::read_body(const_cast<request&>(req), read, (std::min)(bounds_.body_bytes, x.body_limit), x.body_too_large);
+    });
+  };
+  Post("/:_", late).Put("/:_", late).Patch("/:_", late).Delete("/:_", late);
+  // For these it has none, and has read it already.
+  const Handler read_already = [go_on](const request& req, response& res) { go_on(req, res, nullptr); };
+  Get("/:_", read_already).Options("/:_", read_already);
 
   set_error_handler([](const request&, response& res) {
-    exchange& x = *current();
+    exchange& x = *current_exchange();
     const int fault = x.stream.body_fault();
     if (fault <= 0) {
       if (x.ours || !res.body.empty()) return HandlerResponse::Unhandled;
@@ -6317,13 +10215,11 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
       return HandlerResponse::Handled;
     }
     x.closing = true;
-    write_problem(res, fault, fault == 408   ? "the body did not arrive in time"
-                              : fault == 413 ? "the body is too large"
-                                             : "the body is not framed as it says");
+    write_problem(res, fault, body_problem(fault));
     return HandlerResponse::Handled;
   });
 
-  set_post_routing_handler([this](const request& req, response& res) { before_write(*current(), req, res); });
+  set_post_routing_handler([this](const request& req, response& res) { before_write(*current_exchange(), req, res); });
 }
 
 inline std::string core::next_id() {
@@ -6334,7 +10230,7 @@ inline std::string core::next_id() {
 }
 
 inline bool core::process(exchange& x, const os::endpoint& peer, const os::endpoint& local) {
-  current() = &x;
+  current_exchange() = &x;
   bool ok = false;
   try {
     ok = process_request(x.stream, peer.host, peer.port, local.host, local.port, x.closing, x.closed, nullptr);
@@ -6344,26 +10240,43 @@ inline bool core::process(exchange& x, const os::endpoint& peer, const os::endpo
   } catch (...) {
     log_.error("request " + x.id + ": the answer failed while it was written");
   }
-  current() = nullptr;
+  current_exchange() = nullptr;
   return ok && x.stream.flush() && !x.closing && x.stream.body_done();
 }
 
+/// The middleware, and in its middle the handler or the refusal.
 inline void core::route(exchange& x, request& req, response& res) {
   x.ours = true;
+  const chain& links = routes_.around(x.match);
+  if (links.empty()) return dispatch(x, req, res);
+  guarded(x, req, res, "middleware", [&] {
+    run_chain(links, 0, req, res, [&] { dispatch(x, req, res); });
+  });
+  if (res.status == -1) res.status = 200;
+  drop_late_body(x);
+}
+
+/// A body that has arrived with its head is dropped, and the connection lives on. One that would have to be waited for
+/// is not worth it: the answer leaves now, and the connection ends.
+inline void core::drop_late_body(exchange& x) {
+  if (x.stream.body_here()) return;
+  x.closing = true;
+  x.stream.refuse_body();
+}
+
+inline void core::dispatch(exchange& x, request& req, response& res) {
   const auto reject = [&](int status, std::string_view detail) {
-    // A body that has arrived with its head is dropped, and the connection lives on. One that would have to be waited
-    // for is not worth it: the answer leaves now, and the connection ends.
-    if (!x.stream.body_here()) {
-      x.closing = true;
-      x.stream.refuse_body();
-    }
-    write_problem(res, status, detail);
+    drop_late_body(x);
+    problem(req, res, status, detail);
   };
 
   switch (x.match.what) {
     case route::outcome::found: return call_handler(x, req, res);
     case route::outcome::bad_path: return reject(400, "the path is not well formed");
     case route::outcome::not_found: return reject(404, {});
+    case route::outcome::paused:
+      reject(503, "the service is paused");
+      return replace_header(res, "Retry-After", "10");
     case route::outcome::method_not_allowed:
       if (x.head.verb == route::method::options) {
         res.status = 204;
@@ -6374,29 +10287,62 @@ inline void core::route(exchange& x, request& req, response& res) {
   }
 }
 
-inline void core::call_handler(exchange& x, request& req, response& res) {
-  const auto& route = routes_.entry(x.match.id);
-  x.pattern = route.path.text;
-  const auto failed = [&](const std::string& what) {
+/// An error of ours, in the form that the app wants it, or that the client asked for.
+inline void core::problem(const request& req, response& res, int status, std::string_view detail, std::string_view id) {
+  if (asks_for_text(req)) write_text_problem(res, status, detail, id);
+  else write_problem(res, status, detail, id);
+  routes_.pages.answer(req, res);
+}
+
+/// Whatever `call` throws becomes an answer.
+template <class F>
+void core::guarded(exchange& x, request& req, response& res, const char* what, F call) {
+  const auto failed = [&](const std::string& words) {
     // The text is for the log: it may hold a path, a query, a password. The client gets the id to ask about.
-    log_.error("request " + x.id + ": " + std::string(x.head.method) + ' ' + std::string(x.head.path) +
-               ": handler at " + route.where.text() + " threw: " + what);
-    response blank;  // what the handler had begun goes with it, its content provider's clean-up included
-    std::swap(res, blank);
-    write_problem(res, 500, "the request failed; the log has the reason under this id", x.id);
+    const std::string place =
+        x.match.what == route::outcome::found ? " at " + routes_.entry(x.match.id).where.text() : std::string();
+    log_.error("request " + x.id + ": " + std::string(x.head.method) + ' ' + std::string(x.head.path) + ": " + what +
+               place + " threw: " + words);
+    problem(req, res, 500, "the request failed; the log has the reason under this id", x.id);
+  };
+  const httplib::Headers before = res.headers;
+  const auto blank = [&] {  // what was begun goes, its content provider's clean-up included; not what was there before
+    response empty;
+    empty.headers = before;
+    std::swap(res, empty);
   };
   try {
+    call();
+  } catch (const abort_error& e) {
+    problem(req, res, e.status(), e.what());
+  } catch (...) {
+    blank();
+    const std::exception_ptr thrown = std::current_exception();
+    try {
+      if (routes_.pages.answer(thrown, req, res)) return;
+      std::rethrow_exception(thrown);
+    } catch (const std::exception& e) {
+      failed(e.what());
+    } catch (...) {
+      failed("something that is no std::exception");
+    }
+  }
+}
+
+inline void core::call_handler(exchange& x, request& req, response& res) {
+  x.pattern = routes_.entry(x.match.id).path.text;
+  guarded(x, req, res, "handler", [&] {
+    if (x.read_body && !x.read_body()) {
+      const int fault = x.stream.body_fault();
+      const int status = x.body_too_large ? 413 : fault > 0 ? fault : res.status >= 400 ? res.status : 400;
+      x.closing = true;
+      return problem(req, res, status, body_problem(status));
+    }
     routes_.call(x.match, req, res);
     if (text::equal_nocase(res.get_header_value("Connection"), "close")) x.closing = true;  // the handler's own wish
     if (res.status == -1) res.status = 200;  // left at -1, a Range would turn it into 206
     if (res.status != 206) req.ranges.clear();  // cpp-httplib would make it 416 where they reach past the answer's end
-  } catch (const abort_error& e) {
-    write_problem(res, e.status(), e.what());
-  } catch (const std::exception& e) {
-    failed(e.what());
-  } catch (...) {
-    failed("something that is no std::exception");
-  }
+  });
 }
 
 /// Runs when cpp-httplib has put the headers together and before it writes them.
@@ -6478,6 +10424,7 @@ struct access_entry {
 /// What the connections of one engine have in common.
 struct traffic {
   std::atomic<bool> draining{false};
+  std::atomic<bool> paused{false};        ///< requests get 503, but for the routes that are kept
   std::atomic<std::size_t> in_flight{0};  ///< requests whose head is complete and whose answer is not
   std::atomic<std::uint64_t> answered{0};
   std::function<void(const access_entry&)> on_answered;  ///< set before the first connection; called on its thread
@@ -6596,6 +10543,7 @@ inline std::optional<parting> connection::serve_one() {
   } else {
     x.match = server_.routes().routes().match(head.verb, head.path);
   }
+  if (shared_.paused.load() && !server_.routes().serves_paused(x.match)) x.match.what = route::outcome::paused;
   x.closing = !head.keep_alive;
   const bool alive = server_.process(x, peer_, local_);
 
@@ -6671,8 +10619,13 @@ class engine {
 
   /// Starts to serve.
   void accept();
+  /// While paused, requests get 503 with Retry-After; connections stay. From any thread.
+  void pause(bool paused) noexcept { shared_.paused.store(paused); }
   /// Stops: see above. `progress` is called, on the calling thread, whenever requests were answered meanwhile.
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
+
+  /// Lets go of threads that a drain found stuck. The engine must stay as it is until the process ends.
+  void abandon();
 
   /// Requests being handled, connections open: for status.
   [[nodiscard]] std::size_t in_flight() const noexcept { return shared_.in_flight.load(); }
@@ -6790,6 +10743,14 @@ inline void engine::take(os::tcp_socket socket) {
   }
 }
 
+inline void engine::abandon() {
+  reap();
+  const std::lock_guard lock(mutex_);
+  for (auto& c : clients_) {
+    if (!c.ended && c.thread.joinable()) c.thread.detach();
+  }
+}
+
 /// Joins the threads of connections that have ended.
 inline void engine::reap() {
   std::list<client> done;
@@ -6861,6 +10822,973 @@ inline drain_report engine::drain(std::chrono::milliseconds limit, const std::fu
 }  // namespace winsvc
 
 // =====================================================================================================================
+// web/values.hpp
+// =====================================================================================================================
+
+// What a request says beside its path, as a value of a type: query, form and header. A value that does not convert is a
+// 400 that names it.
+//
+//   const int page = winsvc::query(req, "page", 1);                    // 1 when it is not there
+//   const auto q = winsvc::query<std::string>(req, "q");               // 400 "the query parameter 'q' is missing"
+//   const auto tags = winsvc::query_all<std::string>(req, "tag");      // ?tag=a&tag=b
+//   const auto size = winsvc::form<int>(req, "size");                  // of a form's field
+//
+// Types: those of path parameters, and bool (true, false, 1, 0, yes, no, on, off).
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+template <class T>
+T value_of(const std::string& from, const char* what, const std::string& name) {
+  static_assert(std::is_same_v<T, bool> || kind_of<T>() == argument_kind::parameter,
+                "winsvc: a value is an integer, double, bool or std::string");
+  T to{};
+  if constexpr (std::is_same_v<T, bool>) {
+    for (const char* yes : {"true", "1", "yes", "on"}) {
+      if (text::equal_nocase(from, yes)) return true;
+    }
+    for (const char* no : {"false", "0", "no", "off"}) {
+      if (text::equal_nocase(from, no)) return false;
+    }
+  } else {
+    if (convert(from, to)) return to;
+  }
+  constexpr const char* kind = std::is_same_v<T, bool>     ? "true or false"
+                               : std::is_same_v<T, double> ? "a number"
+                               : std::is_unsigned_v<T>     ? "a whole number from 0 on, or is too large"
+                                                           : "a whole number, or is too large";
+  abort(400, std::string(what) + " '" + name + "' is not " + kind + ": '" + std::string(text::cut(from, 80)) + "'");
+}
+
+/// A string literal as a default means text.
+template <class T>
+using value_type = std::conditional_t<std::is_convertible_v<T, std::string_view>, std::string, T>;
+
+inline std::optional<std::string> form_text(const request& req, const std::string& name) {
+  if (req.is_multipart_form_data())
+    return req.form.has_field(name) ? std::optional(req.form.get_field(name)) : std::nullopt;
+  return req.has_param(name) ? std::optional(req.get_param_value(name)) : std::nullopt;
+}
+
+}  // namespace http
+
+template <class T>
+[[nodiscard]] std::optional<T> find_query(const request& req, const std::string& name) {
+  if (!req.has_param(name)) return std::nullopt;
+  return http::value_of<T>(req.get_param_value(name), "the query parameter", name);
+}
+template <class T>
+[[nodiscard]] T query(const request& req, const std::string& name) {
+  auto found = find_query<T>(req, name);
+  if (!found) abort(400, "the query parameter '" + name + "' is missing");
+  return std::move(*found);
+}
+template <class T>
+[[nodiscard]] http::value_type<T> query(const request& req, const std::string& name, T otherwise) {
+  auto found = find_query<http::value_type<T>>(req, name);
+  return found ? std::move(*found) : http::value_type<T>(std::move(otherwise));
+}
+template <class T>
+[[nodiscard]] std::vector<T> query_all(const request& req, const std::string& name) {
+  std::vector<T> all;
+  for (std::size_t i = 0; i < req.get_param_value_count(name); ++i)
+    all.push_back(http::value_of<T>(req.get_param_value(name, i), "the query parameter", name));
+  return all;
+}
+
+/// A field of a form, urlencoded or multipart.
+template <class T>
+[[nodiscard]] std::optional<T> find_form(const request& req, const std::string& name) {
+  const auto text = http::form_text(req, name);
+  if (!text) return std::nullopt;
+  return http::value_of<T>(*text, "the form field", name);
+}
+template <class T>
+[[nodiscard]] T form(const request& req, const std::string& name) {
+  auto found = find_form<T>(req, name);
+  if (!found) abort(400, "the form field '" + name + "' is missing");
+  return std::move(*found);
+}
+
+template <class T>
+[[nodiscard]] std::optional<T> find_header(const request& req, const std::string& name) {
+  if (!req.has_header(name)) return std::nullopt;
+  return http::value_of<T>(req.get_header_value(name), "the header", name);
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// web/cookies.hpp
+// =====================================================================================================================
+
+// Cookies: read, set with all their attributes, and signed so that a client cannot change what it keeps for us.
+//
+//   if (auto theme = winsvc::find_cookie(req, "theme")) …
+//   winsvc::set_cookie(res, winsvc::cookie("theme", "dark").max_age(24h * 30).same_site("Lax"));
+//   winsvc::set_cookie(res, winsvc::cookie("user", winsvc::sign("anna", key)));
+//   auto user = winsvc::unsign(*winsvc::find_cookie(req, "user"), key);     // nothing when it was changed
+//
+// By default a cookie is `Path=/; HttpOnly; SameSite=Lax`; `secure()` adds Secure, and should where there is TLS.
+// Source: RFC 6265 and its successor draft for SameSite.
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// A cookie to set. A name or value that RFC 6265 does not allow throws setup_error: encode it (`text::to_base64url`).
+class cookie {
+ public:
+  cookie(std::string name, std::string value);
+
+  cookie& path(std::string p) { return keep(path_, std::move(p)); }
+  cookie& domain(std::string d) { return keep(domain_, std::move(d)); }
+  /// How long the browser keeps it. Without: until it is closed. 0: it is deleted.
+  cookie& max_age(std::chrono::seconds age) {
+    max_age_ = age;
+    return *this;
+  }
+  cookie& secure(bool on = true) {
+    secure_ = on;
+    return *this;
+  }
+  /// Scripts of the page see it when this is off.
+  cookie& http_only(bool on) {
+    http_only_ = on;
+    return *this;
+  }
+  /// "Strict", "Lax" or "None"; with "None" browsers want `secure` too.
+  cookie& same_site(std::string value);
+
+  /// The value of Set-Cookie.
+  [[nodiscard]] std::string text() const;
+
+ private:
+  cookie& keep(std::string& into, std::string value);
+  std::string name_, value_, path_ = "/", domain_, same_site_ = "Lax";
+  std::optional<std::chrono::seconds> max_age_;
+  bool secure_ = false, http_only_ = true;
+};
+
+inline void set_cookie(response& res, const cookie& c) { res.headers.emplace("Set-Cookie", c.text()); }
+/// The first cookie of this name, without quotes around it.
+[[nodiscard]] std::optional<std::string> find_cookie(const request& req, std::string_view name);
+
+/// `value` with a signature behind it, fit for a cookie. `key`: at least 16 bytes that nobody else knows.
+[[nodiscard]] std::string sign(std::string_view value, std::string_view key);
+/// The value again; nothing when it or its signature is not what `sign` made with this key.
+[[nodiscard]] std::optional<std::string> unsign(std::string_view signed_value, std::string_view key);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline bool fits_cookie(std::string_view s) noexcept {
+  for (const char c : s) {
+    const auto u = static_cast<unsigned char>(c);
+    if (u <= 0x20 || u >= 0x7F || c == '"' || c == ',' || c == ';' || c == '\\') return false;
+  }
+  return true;
+}
+
+inline cookie::cookie(std::string name, std::string value) : name_(std::move(name)), value_(std::move(value)) {
+  if (!wire::is_token(name_)) throw setup_error("cookie '" + name_ + "': the name is no token (RFC 6265)");
+  if (!fits_cookie(value_)) {
+    throw setup_error("cookie '" + name_ + "': its value has a blank, quote, comma, semicolon, backslash or a byte that is "
+                      "not ASCII; encode it, with text::to_base64url say");
+  }
+}
+inline cookie& cookie::keep(std::string& into, std::string value) {
+  for (const char c : value) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == ';' || c == 0x7F)
+      throw setup_error("cookie '" + name_ + "': an attribute has a semicolon or a control character");
+  }
+  into = std::move(value);
+  return *this;
+}
+inline cookie& cookie::same_site(std::string value) {
+  if (value != "Strict" && value != "Lax" && value != "None")
+    throw setup_error("cookie '" + name_ + "': SameSite is Strict, Lax or None");
+  same_site_ = std::move(value);
+  return *this;
+}
+inline std::string cookie::text() const {
+  std::string out = name_ + '=' + value_;
+  if (!path_.empty()) out += "; Path=" + path_;
+  if (!domain_.empty()) out += "; Domain=" + domain_;
+  if (max_age_) out += "; Max-Age=" + std::to_string(max_age_->count());
+  if (secure_) out += "; Secure";
+  if (http_only_) out += "; HttpOnly";
+  return out + "; SameSite=" + same_site_;
+}
+
+inline std::optional<std::string> find_cookie(const request& req, std::string_view name) {
+  const auto [begin, end] = req.headers.equal_range("Cookie");
+  for (auto header = begin; header != end; ++header) {
+    for (const std::string_view part : text::split(header->second, ';')) {
+      const std::string_view pair = text::trimmed(part);
+      const auto equals = pair.find('=');
+      if (equals == pair.npos || text::trimmed(pair.substr(0, equals)) != name) continue;
+      std::string_view value = text::trimmed(pair.substr(equals + 1));
+      if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+      return std::string(value);
+    }
+  }
+  return std::nullopt;
+}
+
+inline std::string sign(std::string_view value, std::string_view key) {
+  if (key.size() < 16) throw setup_error("sign: the key is shorter than 16 bytes; anybody could guess it");
+  return text::to_base64url(value) + '.' + text::to_base64url(hmac_sha256(key, value));
+}
+inline std::optional<std::string> unsign(std::string_view signed_value, std::string_view key) {
+  const auto dot = signed_value.find('.');
+  if (dot == signed_value.npos) return std::nullopt;
+  auto value = text::from_base64(signed_value.substr(0, dot));
+  if (!value || !equal_secret(signed_value, sign(*value, key))) return std::nullopt;
+  return value;
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// web/auth.hpp
+// =====================================================================================================================
+
+// Who asks: HTTP basic and bearer authentication as middleware.
+//
+//   svc.use(winsvc::basic_auth("hello", {{"anna", "secret"}}));
+//   svc.use(winsvc::bearer_auth("hello", [&](std::string_view token) { return user_of(token); }));
+//   winsvc::context(req).get<winsvc::identity>()->name                  // in the handler
+//
+// Without TLS both send the secret in the clear: on a loopback address, or behind a proxy that has TLS.
+// Source: RFC 9110 section 11, RFC 7617 (basic), RFC 6750 (bearer).
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// Whoever has been authenticated; middleware leaves it in the request's context.
+struct identity {
+  std::string name;
+};
+
+/// `check(user, password)`; on the request's thread. Compare with `equal_secret`.
+[[nodiscard]] middleware basic_auth(std::string realm, std::function<bool(std::string_view, std::string_view)> check);
+/// Users and their passwords, compared in constant time.
+[[nodiscard]] middleware basic_auth(std::string realm, std::map<std::string, std::string> users);
+/// `check(token)`: the name it belongs to, or nothing.
+[[nodiscard]] middleware bearer_auth(std::string realm,
+                                     std::function<std::optional<std::string>(std::string_view token)> check);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+namespace http {
+
+/// What comes behind the scheme in Authorization; nothing when it is another scheme, or not there.
+inline std::optional<std::string> credentials(const request& req, std::string_view scheme) {
+  const std::string header = req.get_header_value("Authorization");
+  const auto blank = header.find(' ');
+  if (blank == std::string::npos || !text::equal_nocase(std::string_view(header).substr(0, blank), scheme))
+    return std::nullopt;
+  return std::string(text::trimmed(std::string_view(header).substr(blank)));
+}
+
+inline void challenge(response& res, const std::string& what, std::string_view detail) {
+  write_problem(res, 401, detail);
+  replace_header(res, "WWW-Authenticate", what);
+}
+
+inline std::string quoted_realm(std::string_view realm) {
+  std::string out = "\"";
+  for (const char c : realm) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) >= 0x20) out += c;
+  }
+  return out + '"';
+}
+
+}  // namespace http
+
+inline middleware basic_auth(std::string realm, std::function<bool(std::string_view, std::string_view)> check) {
+  const std::string ask = "Basic realm=" + http::quoted_realm(realm) + ", charset=\"UTF-8\"";
+  return [ask, check = std::move(check)](const request& req, response& res, const next& go_on) {
+    const auto given = http::credentials(req, "Basic");
+    const auto plain = given ? text::from_base64(*given) : std::nullopt;
+    const auto colon = plain ? plain->find(':') : std::string::npos;
+    if (colon == std::string::npos) return http::challenge(res, ask, "a user and a password are needed");
+    const auto user = std::string_view(*plain).substr(0, colon);
+    if (!check(user, std::string_view(*plain).substr(colon + 1)))
+      return http::challenge(res, ask, "the user or the password is wrong");
+    context(req).set(identity{std::string(user)});
+    go_on();
+  };
+}
+
+inline middleware basic_auth(std::string realm, std::map<std::string, std::string> users) {
+  return basic_auth(std::move(realm), [users = std::move(users)](std::string_view user, std::string_view password) {
+    const auto found = users.find(std::string(user));
+    // The same work for a user that there is not, so that the time does not tell.
+    const bool right = equal_secret(password, found == users.end() ? std::string_view("no such user") : found->second);
+    return right && found != users.end();
+  });
+}
+
+inline middleware bearer_auth(std::string realm, std::function<std::optional<std::string>(std::string_view)> check) {
+  const std::string ask = "Bearer realm=" + http::quoted_realm(realm);
+  return [ask, check = std::move(check)](const request& req, response& res, const next& go_on) {
+    const auto token = http::credentials(req, "Bearer");
+    if (!token || token->empty()) return http::challenge(res, ask, "a token is needed");
+    auto name = check(*token);
+    if (!name) return http::challenge(res, ask + ", error=\"invalid_token\"", "the token is not valid");
+    context(req).set(identity{std::move(*name)});
+    go_on();
+  };
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// web/cors.hpp
+// =====================================================================================================================
+
+// Cross-origin requests: which pages of other sites a browser lets read the answers.
+//
+//   svc.use(winsvc::cors({"https://app.example"}));
+//   winsvc::cors_policy policy{{"*"}};
+//   policy.headers = {"Content-Type", "X-Token"};
+//   svc.use(winsvc::cors(policy));
+//
+// Preflights are answered here; put it before authentication, which they carry none of. An origin that is not allowed
+// gets its answer without the headers: it is the browser that refuses.
+// Source: the Fetch standard, section "CORS protocol".
+
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+struct cors_policy {
+  std::vector<std::string> origins;  ///< `https://host[:port]` each, or one "*"
+  std::vector<std::string> methods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+  std::vector<std::string> headers;  ///< of requests, beyond what needs no permission; empty: those that are asked for
+  std::vector<std::string> exposed;  ///< of answers, for scripts to read
+  bool credentials = false;          ///< cookies and Authorization; not with "*"
+  std::chrono::seconds max_age{600}; ///< how long a browser remembers a preflight
+};
+
+/// Throws setup_error for "*" with credentials, which browsers refuse, and for an origin that has a path.
+[[nodiscard]] middleware cors(cors_policy policy);
+[[nodiscard]] inline middleware cors(std::vector<std::string> origins) {
+  cors_policy policy;
+  policy.origins = std::move(origins);
+  return cors(std::move(policy));
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline middleware cors(cors_policy policy) {
+  const bool any = policy.origins.size() == 1 && policy.origins[0] == "*";
+  if (any && policy.credentials)
+    throw setup_error("cors: \"*\" with credentials is refused by browsers; name the origins");
+  for (const auto& o : policy.origins) {
+    const auto scheme = o.find("://");
+    if (!any && (scheme == std::string::npos || o.find('/', scheme + 3) != std::string::npos))
+      throw setup_error("cors: '" + o + "' is no origin; write https://host or https://host:port");
+  }
+  return [policy = std::move(policy), any](const request& req, response& res, const next& go_on) {
+    const std::string origin = req.get_header_value("Origin");
+    bool allowed = any;
+    for (const auto& o : policy.origins) allowed = allowed || text::equal_nocase(o, origin);
+    if (!any) res.set_header("Vary", "Origin");  // a cache must not give one origin's answer to another
+    if (origin.empty() || !allowed) return go_on();
+
+    res.set_header("Access-Control-Allow-Origin", any ? "*" : origin);
+    if (policy.credentials) res.set_header("Access-Control-Allow-Credentials", "true");
+    if (req.method != "OPTIONS" || !req.has_header("Access-Control-Request-Method")) {
+      if (!policy.exposed.empty()) res.set_header("Access-Control-Expose-Headers", text::join(policy.exposed, ", "));
+      return go_on();
+    }
+    res.status = 204;
+    res.set_header("Access-Control-Allow-Methods", text::join(policy.methods, ", "));
+    const std::string asked = req.get_header_value("Access-Control-Request-Headers");
+    const std::string headers = policy.headers.empty() ? asked : text::join(policy.headers, ", ");
+    if (!headers.empty()) res.set_header("Access-Control-Allow-Headers", headers);
+    res.set_header("Access-Control-Max-Age", std::to_string(policy.max_age.count()));
+  };
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// web/rate_limit.hpp
+// =====================================================================================================================
+
+// How often one client may ask: a bucket of tokens for each address, one token a request, refilled steadily.
+//
+//   svc.use(winsvc::rate_limit(10, 20));     // ten requests a second, twenty at once
+//
+// More get 429 with Retry-After. An IPv6 client is its /64, which is what one subscriber has. Behind a proxy put
+// `trusted_proxies` before it, or all clients are one.
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// The buckets by themselves. Safe to use from any thread.
+class token_buckets {
+ public:
+  /// `most`: so many clients are remembered; whose bucket is full is forgotten first, and costs nothing by it.
+  token_buckets(double per_second, double burst, std::size_t most = 10'000, const clock& time = clock::system())
+      : per_second_(per_second), burst_(burst), most_(most), time_(time) {
+    if (!(per_second > 0) || !(burst >= 1)) throw setup_error("rate_limit: it needs a rate above 0 and a burst of 1 or more");
+  }
+
+  /// Takes a token: 0, or how long until there is one.
+  std::chrono::milliseconds take(const std::string& client);
+
+ private:
+  struct bucket {
+    double tokens;
+    clock::time_point when;
+  };
+  void forget_full_ones(clock::time_point now);
+
+  double per_second_, burst_;
+  std::size_t most_;
+  const clock& time_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, bucket> all_;
+};
+
+/// `per_second` requests a second from one client, up to `burst` at once.
+[[nodiscard]] middleware rate_limit(double per_second, double burst);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::chrono::milliseconds token_buckets::take(const std::string& client) {
+  const auto now = time_.now();
+  const std::lock_guard lock(mutex_);
+  if (all_.size() >= most_ && all_.find(client) == all_.end()) forget_full_ones(now);
+  bucket& b = all_.try_emplace(client, bucket{burst_, now}).first->second;
+  const double passed = std::chrono::duration<double>(now - b.when).count();
+  b.tokens = (std::min)(burst_, b.tokens + passed * per_second_);
+  b.when = now;
+  if (b.tokens >= 1) {
+    b.tokens -= 1;
+    return {};
+  }
+  return std::chrono::milliseconds(1 + static_cast<long long>((1 - b.tokens) / per_second_ * 1000));
+}
+
+inline void token_buckets::forget_full_ones(clock::time_point now) {
+  for (auto it = all_.begin(); it != all_.end();) {
+    const double passed = std::chrono::duration<double>(now - it->second.when).count();
+    it = it->second.tokens + passed * per_second_ >= burst_ ? all_.erase(it) : std::next(it);
+  }
+  if (all_.size() >= most_) all_.clear();  // so many at once are an attack: all begin anew, and memory stays what it is
+}
+
+/// IPv4 as it is; of IPv6 the first four groups.
+inline std::string client_key(const std::string& address) {
+  if (address.find(':') == std::string::npos) return address;
+  std::size_t at = 0;
+  for (int colons = 0; at < address.size(); ++at) {
+    if (address[at] != ':') continue;
+    if (++colons == 4 || (at + 1 < address.size() && address[at + 1] == ':')) break;
+  }
+  return address.substr(0, at) + "::/64";
+}
+
+inline middleware rate_limit(double per_second, double burst) {
+  const auto buckets = std::make_shared<token_buckets>(per_second, burst);
+  return [buckets](const request& req, response& res, const next& go_on) {
+    const auto wait = buckets->take(client_key(req.remote_addr));
+    if (wait.count() == 0) return go_on();
+    http::write_problem(res, 429, "too many requests from this address");
+    http::replace_header(res, "Retry-After", std::to_string((wait.count() + 999) / 1000));
+  };
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// web/proxies.hpp
+// =====================================================================================================================
+
+// The client behind a proxy: who asked, as far as proxies that we trust can say.
+//
+//   svc.use(winsvc::trusted_proxies({"127.0.0.1", "10.0.0.0/8", "fd00::/8"}));
+//   req.remote_addr                           // from here on the client's address, for the rate limit and for handlers
+//
+// X-Forwarded-For is read from the right, and only while the one who wrote it is trusted: what stands further left
+// anybody can write. From a peer that is not trusted it is ignored.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// An IP address as 16 bytes; IPv4 as ::ffff:a.b.c.d.
+using ip_bytes = std::array<unsigned char, 16>;
+[[nodiscard]] std::optional<ip_bytes> parse_ip(std::string_view s);
+
+/// A range of addresses: `10.0.0.0/8`, `fd00::/8`, or one address.
+class ip_range {
+ public:
+  /// Nothing for what is none.
+  [[nodiscard]] static std::optional<ip_range> parse(std::string_view s);
+  [[nodiscard]] bool contains(const ip_bytes& a) const noexcept;
+
+ private:
+  ip_bytes first_{};
+  unsigned bits_ = 128;
+};
+
+/// Throws setup_error for a range that is none.
+[[nodiscard]] middleware trusted_proxies(const std::vector<std::string>& ranges);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::optional<ip_bytes> parse_ip(std::string_view s) {
+  ip_bytes out{};
+  const auto number = [](std::string_view digits, std::uint64_t most, std::uint64_t& value) {
+    return digits.size() <= 3 && (digits.size() < 2 || digits[0] != '0') && text::parse_number(digits, most, value);
+  };
+  const auto dotted = [&](std::string_view four, std::size_t at) {
+    const auto parts = text::split(four, '.');
+    if (parts.size() != 4) return false;
+    for (std::size_t i = 0; i < 4; ++i) {
+      std::uint64_t value = 0;
+      if (!number(parts[i], 255, value)) return false;
+      out[at + i] = static_cast<unsigned char>(value);
+    }
+    return true;
+  };
+  if (s.find(':') == s.npos) {
+    out[10] = out[11] = 0xFF;
+    return dotted(s, 12) ? std::optional(out) : std::nullopt;
+  }
+
+  // Groups before and behind "::", which stands for as many zeros as are missing.
+  std::vector<std::uint16_t> head, tail;
+  const auto gap = s.find("::");
+  const auto groups = [&](std::string_view part, std::vector<std::uint16_t>& into) {
+    if (part.empty()) return true;
+    const auto all = text::split(part, ':');
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (i + 1 == all.size() && all[i].find('.') != std::string_view::npos) {  // the last 32 bits, dotted
+        if (!dotted(all[i], 12)) return false;
+        into.push_back(static_cast<std::uint16_t>(out[12] << 8 | out[13]));
+        into.push_back(static_cast<std::uint16_t>(out[14] << 8 | out[15]));
+        return true;
+      }
+      if (all[i].empty() || all[i].size() > 4) return false;
+      unsigned value = 0;
+      for (const char c : all[i]) {
+        const char low = text::to_lower(c);
+        const int digit = text::is_digit(c) ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+        if (digit < 0) return false;
+        value = value * 16 + static_cast<unsigned>(digit);
+      }
+      into.push_back(static_cast<std::uint16_t>(value));
+    }
+    return true;
+  };
+  if (!groups(s.substr(0, gap), head)) return std::nullopt;
+  if (gap != s.npos && !groups(s.substr(gap + 2), tail)) return std::nullopt;
+  const std::size_t have = head.size() + tail.size();
+  if (gap == s.npos ? have != 8 : have > 7) return std::nullopt;
+  out = {};
+  for (std::size_t i = 0; i < head.size(); ++i) out[2 * i] = static_cast<unsigned char>(head[i] >> 8), out[2 * i + 1] = static_cast<unsigned char>(head[i] & 0xFF);
+  for (std::size_t i = 0; i < tail.size(); ++i) {
+    const std::size_t at = 2 * (8 - tail.size() + i);
+    out[at] = static_cast<unsigned char>(tail[i] >> 8);
+    out[at + 1] = static_cast<unsigned char>(tail[i] & 0xFF);
+  }
+  return out;
+}
+
+inline std::optional<ip_range> ip_range::parse(std::string_view s) {
+  const auto slash = s.find('/');
+  const auto address = parse_ip(s.substr(0, slash));
+  if (!address) return std::nullopt;
+  ip_range range;
+  range.first_ = *address;
+  if (slash == s.npos) return range;
+  const bool v4 = s.find(':') == s.npos;
+  std::uint64_t bits = 0;
+  if (!text::parse_number(s.substr(slash + 1), v4 ? 32 : 128, bits)) return std::nullopt;
+  range.bits_ = static_cast<unsigned>(bits) + (v4 ? 96 : 0);
+  return range;
+}
+
+inline bool ip_range::contains(const ip_bytes& a) const noexcept {
+  for (unsigned bit = 0; bit < bits_; bit += 8) {
+    const unsigned left = bits_ - bit < 8 ? bits_ - bit : 8;
+    const auto mask = static_cast<unsigned>(0xFF00u >> left & 0xFFu);
+    if (((a[bit / 8] ^ first_[bit / 8]) & mask) != 0) return false;
+  }
+  return true;
+}
+
+inline middleware trusted_proxies(const std::vector<std::string>& ranges) {
+  std::vector<ip_range> trusted;
+  for (const auto& r : ranges) {
+    const auto range = ip_range::parse(r);
+    if (!range) throw setup_error("trusted_proxies: '" + r + "' is no address and no range such as 10.0.0.0/8");
+    trusted.push_back(*range);
+  }
+  return [trusted = std::move(trusted)](const request& req, response&, const next& go_on) {
+    const auto is_trusted = [&trusted](std::string_view address) {
+      const auto bytes = parse_ip(address);
+      if (!bytes) return false;
+      for (const auto& r : trusted) {
+        if (r.contains(*bytes)) return true;
+      }
+      return false;
+    };
+    // All headers of the name are one list, in their order (RFC 9110, section 5.3).
+    std::vector<std::string> hops;
+    const auto [begin, end] = req.headers.equal_range("X-Forwarded-For");
+    for (auto header = begin; header != end; ++header) {
+      for (const auto hop : text::split(header->second, ',')) hops.emplace_back(text::trimmed(hop));
+    }
+    std::string client = req.remote_addr;
+    while (!hops.empty() && is_trusted(client) && parse_ip(hops.back())) {
+      client = std::move(hops.back());
+      hops.pop_back();
+    }
+    // cpp-httplib hands out its own non-const object as const; casting that away is well defined.
+    const_cast<request&>(req).remote_addr = client;
+    go_on();
+  };
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// web/headers.hpp
+// =====================================================================================================================
+
+// Small middleware for headers and sizes.
+//
+//   svc.use(winsvc::request_id());            // X-Request-Id, the id that the log has
+//   svc.use(winsvc::security_headers());      // what browsers should be told
+//   g.use(winsvc::body_limit(64 * 1024));     // less than the app's limit, for this group
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// Puts the request's id into the answer.
+[[nodiscard]] inline middleware request_id(std::string header = "X-Request-Id") {
+  return [header = std::move(header)](const request& req, response& res, const next& go_on) {
+    res.set_header(header, context(req).id());
+    go_on();
+  };
+}
+
+/// nosniff, no frames, no referrer, and a Content-Security-Policy of one's own pages alone. A header that the handler
+/// sets itself stays as it set it.
+[[nodiscard]] inline middleware security_headers(std::string content_security_policy = "default-src 'self'") {
+  return [csp = std::move(content_security_policy)](const request&, response& res, const next& go_on) {
+    go_on();
+    const auto unless_set = [&res](const char* name, const std::string& value) {
+      if (!res.has_header(name)) res.set_header(name, value);
+    };
+    unless_set("X-Content-Type-Options", "nosniff");
+    unless_set("X-Frame-Options", "DENY");
+    unless_set("Referrer-Policy", "no-referrer");
+    if (!csp.empty()) unless_set("Content-Security-Policy", csp);
+  };
+}
+
+/// 413 for a body that announces more, or turns out to be more. It cannot raise the app's own limit
+/// (`svc.limits().body_bytes`).
+[[nodiscard]] inline middleware body_limit(std::uint64_t bytes) {
+  return [bytes](const request& req, response& res, const next& go_on) {
+    if (req.has_header("Content-Length") && req.get_header_value_u64("Content-Length") > bytes)
+      return http::write_problem(res, 413, "the body is larger than " + std::to_string(bytes) + " bytes");
+    context(req).limit_body(bytes);
+    go_on();
+  };
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/hooks.hpp
+// =====================================================================================================================
+
+// The hooks of a service as the app writes them, each brought to one shape for the runtime.
+//
+//   svc.on_start("open store", [](winsvc::start_context& start) { …; return [] { close_store(); }; });
+//   svc.on_stop("flush cache", [](winsvc::stop_context& stop) { …; stop.progress("half of it"); });
+//   svc.on_control(200, [](std::uint32_t) { return 0; });
+//
+// A hook is named by the text it was given, or by where it was written: the log and a failure have to tell them apart.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// What a start hook is given. Used on the thread that runs the hook.
+class start_context {
+ public:
+  /// "opening store", 2 of 5: goes to the log, and tells the SCM that the start is alive. A hook that makes none for
+  /// the start limit (`service::start_limit`, 30 s) is taken for hung, so call it when something has been achieved, and
+  /// only then.
+  void progress(std::string_view what, unsigned step = 0, unsigned of = 0) const { progress_(what, step, of); }
+  /// A stop was asked for meanwhile: return soon, the service will not run.
+  [[nodiscard]] bool stop_requested() const { return stop_.stop_requested(); }
+  [[nodiscard]] const stop_token& stop() const noexcept { return stop_; }
+  /// What came with the start (`start -- words…`), without the service's name. Empty in debug.
+  [[nodiscard]] const std::vector<std::string>& arguments() const noexcept { return arguments_; }
+
+  using progress_function = std::function<void(std::string_view, unsigned, unsigned)>;
+  start_context(progress_function progress, stop_token stop, std::vector<std::string> arguments)
+      : progress_(std::move(progress)), stop_(std::move(stop)), arguments_(std::move(arguments)) {}
+
+ private:
+  progress_function progress_;
+  stop_token stop_;
+  std::vector<std::string> arguments_;
+};
+
+/// What a stop, pause, continue or reload hook may be given. Used on the thread that runs the hook.
+class stop_context {
+ public:
+  /// As in start_context; the limit is `service::stop_limit`, 20 s, and 4 s when the machine shuts down.
+  void progress(std::string_view what, unsigned step = 0, unsigned of = 0) const { progress_(what, step, of); }
+  explicit stop_context(start_context::progress_function progress) : progress_(std::move(progress)) {}
+
+ private:
+  start_context::progress_function progress_;
+};
+
+namespace host {
+
+/// A start hook returns what undoes it, or nothing.
+using undo = std::function<void(stop_context&)>;
+
+/// What is called when the service pauses, continues, reloads or stops.
+struct named_hook {
+  std::string name;
+  source where;
+  undo body;
+
+  [[nodiscard]] std::string text() const { return name.empty() ? "hook at " + where.text() : "hook '" + name + "'"; }
+};
+
+/// One entry of the list that is walked forwards at start and backwards at stop: a start hook or a stop hook.
+struct hook {
+  std::function<undo(start_context&)> start;
+  named_hook stop;  ///< its name and place are the start hook's too
+};
+
+/// Of a control of the app's own; the result goes to the sender.
+struct control_hook {
+  std::uint32_t code = 0;
+  source where;
+  std::function<std::uint32_t(std::uint32_t)> body;
+};
+
+/// A hook of events: `session_change` or `power_event`.
+template <class Event>
+struct event_hook {
+  source where;
+  std::function<void(const Event&)> body;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+template <class F>
+undo stop_hook(F f) {
+  if constexpr (std::is_invocable_v<F&, stop_context&>) {
+    return [f = std::move(f)](stop_context& context) mutable { static_cast<void>(f(context)); };
+  } else {
+    return [f = std::move(f)](stop_context&) mutable { static_cast<void>(f()); };
+  }
+}
+
+template <class F>
+inline constexpr bool is_stop_hook = std::is_invocable_v<F&> || std::is_invocable_v<F&, stop_context&>;
+template <>
+inline constexpr bool is_stop_hook<void> = false;
+
+template <class F>
+std::function<undo(start_context&)> start_hook(F f) {
+  constexpr bool with_context = std::is_invocable_v<F&, start_context&>;
+  static_assert(with_context || std::is_invocable_v<F&>,
+                "winsvc: on_start takes a callable without arguments, or with winsvc::start_context&");
+  return [f = std::move(f)](start_context& context) mutable -> undo {
+    const auto call = [&]() -> decltype(auto) {
+      if constexpr (with_context) return f(context);
+      else return static_cast<void>(context), f();
+    };
+    using returned = decltype(call());
+    static_assert(std::is_void_v<returned> || is_stop_hook<std::decay_t<returned>>,
+                  "winsvc: an on_start hook returns nothing, or a callable that undoes it at stop");
+    if constexpr (std::is_void_v<returned>) {
+      call();
+      return {};
+    } else {
+      auto back = call();
+      if constexpr (std::is_assignable_v<decltype(back)&, std::nullptr_t>) {  // a std::function, which may be empty
+        if (!back) return {};
+      }
+      return stop_hook(std::move(back));
+    }
+  };
+}
+
+template <class F>
+std::function<std::uint32_t(std::uint32_t)> make_control_hook(F f) {
+  constexpr bool with_code = std::is_invocable_v<F&, std::uint32_t>;
+  static_assert(with_code || std::is_invocable_v<F&>,
+                "winsvc: on_control takes a callable without arguments, or with the control's number");
+  return [f = std::move(f)](std::uint32_t code) mutable -> std::uint32_t {
+    const auto call = [&]() -> decltype(auto) {
+      if constexpr (with_code) return f(code);
+      else return static_cast<void>(code), f();
+    };
+    using returned = decltype(call());
+    static_assert(std::is_void_v<returned> || std::is_convertible_v<returned, std::uint32_t>,
+                  "winsvc: an on_control hook returns nothing, or a Win32 code for who sent the control");
+    if constexpr (std::is_void_v<returned>) {
+      call();
+      return 0;
+    } else {
+      return static_cast<std::uint32_t>(call());
+    }
+  };
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/blueprint.hpp
+// =====================================================================================================================
+
+// Everything App said, as a value: what the runtime and the verbs read. `service` (host/service.hpp) fills it.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+struct worker {
+  std::string name;
+  std::function<void(stop_token)> body;
+};
+struct ready_check {
+  std::string name;
+  std::function<bool()> check;
+};
+
+struct blueprint {
+  model::service_spec spec;
+  std::optional<std::string> instance;  ///< of this run; set before App is called
+  std::string version;
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 8080;
+  std::chrono::milliseconds start_limit = std::chrono::seconds(30), stop_limit = std::chrono::seconds(20);
+  std::string live_path = "/livez", ready_path = "/readyz";
+  wire::limits limits;
+  http::router router;
+  std::vector<hook> hooks;
+  std::vector<named_hook> pause_hooks, continue_hooks, reload_hooks, time_hooks;
+  std::vector<event_hook<session_change>> session_hooks;
+  std::vector<event_hook<power_event>> power_hooks;
+  std::vector<control_hook> control_hooks;
+  std::vector<worker> workers;
+  std::vector<ready_check> ready_checks;
+  logger log;
+  bool frozen = false;
+
+  /// What the SCM may send: exactly what there is a hook for.
+  [[nodiscard]] model::hooked accepts() const {
+    model::hooked h;
+    h.pause_continue = !pause_hooks.empty() || !continue_hooks.empty();
+    h.param_change = !reload_hooks.empty();
+    h.power_event = !power_hooks.empty();
+    h.session_change = !session_hooks.empty();
+    h.time_change = !time_hooks.empty();
+    h.preshutdown = spec.preshutdown.has_value();
+    for (const auto& c : control_hooks) h.custom.set(c.code - 128);
+    return h;
+  }
+};
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // host/service.hpp
 // =====================================================================================================================
 
@@ -6890,94 +11818,10 @@ inline drain_report engine::drain(std::chrono::milliseconds limit, const std::fu
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// What a start hook is given. Used on the thread that runs the hook.
-class start_context {
+class service : public http::route_registrar<service> {
  public:
-  /// "opening store", 2 of 5: goes to the log, and tells the SCM that the start is alive. Windows takes a start for
-  /// hung after 30 s without one, so call it when something has been achieved, and only then.
-  void progress(std::string_view what, unsigned step = 0, unsigned of = 0) const { progress_(what, step, of); }
-  /// A stop was asked for meanwhile: return soon, the service will not run.
-  [[nodiscard]] bool stop_requested() const { return stop_.stop_requested(); }
-  [[nodiscard]] const stop_token& stop() const noexcept { return stop_; }
-  /// What came with the start (`sc start NAME words…`), without the service's name. Empty in debug.
-  [[nodiscard]] const std::vector<std::string>& arguments() const noexcept { return arguments_; }
-
-  using progress_function = std::function<void(std::string_view, unsigned, unsigned)>;
-  start_context(progress_function progress, stop_token stop, std::vector<std::string> arguments)
-      : progress_(std::move(progress)), stop_(std::move(stop)), arguments_(std::move(arguments)) {}
-
- private:
-  progress_function progress_;
-  stop_token stop_;
-  std::vector<std::string> arguments_;
-};
-
-namespace host {
-
-/// A start hook returns what undoes it, or nothing.
-using undo = std::function<void()>;
-/// One entry of the list that is walked forwards at start and backwards at stop: a start hook or a stop hook.
-struct hook {
-  std::function<undo(start_context&)> start;
-  undo stop;
-  source where;
-};
-struct worker {
-  std::string name;
-  std::function<void(stop_token)> body;
-};
-struct ready_check {
-  std::string name;
-  std::function<bool()> check;
-};
-
-/// Everything App said, as a value: what the runtime and the verbs read.
-struct blueprint {
-  model::service_spec spec;
-  std::string version;
-  std::string host = "127.0.0.1";
-  std::uint16_t port = 8080;
-  std::chrono::milliseconds stop_limit = std::chrono::seconds(20);
-  std::string live_path = "/livez", ready_path = "/readyz";
-  wire::limits limits;
-  http::router router;
-  std::vector<hook> hooks;
-  std::vector<worker> workers;
-  std::vector<ready_check> ready_checks;
-  logger log;
-  bool frozen = false;
-};
-
-template <class R>
-inline constexpr bool is_undo_or_void = std::is_void_v<R> || std::is_invocable_v<R>;
-
-template <class F>
-std::function<undo(start_context&)> start_hook(F f) {
-  constexpr bool with_context = std::is_invocable_v<F&, start_context&>;
-  static_assert(with_context || std::is_invocable_v<F&>,
-                "winsvc: on_start takes a callable without arguments, or with winsvc::start_context&");
-  return [f = std::move(f)](start_context& context) mutable -> undo {
-    const auto call = [&]() -> decltype(auto) {
-      if constexpr (with_context) return f(context);
-      else return static_cast<void>(context), f();
-    };
-    using returned = decltype(call());
-    static_assert(is_undo_or_void<returned>,
-                  "winsvc: an on_start hook returns nothing, or a callable that undoes it at stop");
-    if constexpr (std::is_void_v<returned>) {
-      call();
-      return {};
-    } else {
-      return undo(call());
-    }
-  };
-}
-
-}  // namespace host
-
-class service {
- public:
-  explicit service(host::blueprint& plan) noexcept : plan_(plan) {}
+  explicit service(host::blueprint& plan)
+      : route_registrar(plan.router, {}, std::make_shared<http::chain>()), plan_(plan) {}
   service(const service&) = delete;
   service& operator=(const service&) = delete;
 
@@ -6991,8 +11835,25 @@ class service {
   service& description(std::string text);
   /// The app's own version, for the `version` verb.
   service& version(std::string text);
+  /// Which instance this is (`--instance blue`), or "". The SCM's name of one is `name$instance`.
+  [[nodiscard]] std::string instance() const { return plan_.instance.value_or(std::string()); }
+
   /// When the system starts it. Default: automatic.
   service& startup(winsvc::startup when);
+  /// Whom it runs as: `virtual`, `system`, `local-service`, `network-service`, `DOMAIN\name`. Default: virtual, an
+  /// account of the service's own without a password. A password is asked for at install.
+  service& account(std::string text);
+  /// What has to run before it: service names, groups with a '+' before them. Default: nothing.
+  service& depends_on(std::vector<std::string> services);
+  /// What the SCM does after a failure, one action a failure, the last one for all that follow; after `reset` without
+  /// a failure the first again. Default: restart after 5 s, 30 s, 2 min; 1 day. An empty list: nothing.
+  service& recovery(std::vector<recovery_action> actions, std::chrono::seconds reset = std::chrono::hours(24));
+  /// Takes PRESHUTDOWN in the place of SHUTDOWN: the machine waits this long for the service before it shuts down.
+  /// Default: SHUTDOWN, for which the system leaves 5 to 20 s.
+  service& preshutdown(std::chrono::milliseconds limit);
+  /// Privileges its process keeps beside SeChangeNotifyPrivilege ("SeImpersonatePrivilege", …). The SCM takes all
+  /// others out of its token; one that its account has not makes the start fail.
+  service& privileges(std::vector<std::string> names);
 
   // -- listening --
 
@@ -7002,64 +11863,95 @@ class service {
   /// Sizes and time-outs of the wire, each with its default in wire/limits.hpp.
   [[nodiscard]] wire::limits& limits() noexcept { return plan_.limits; }
 
-  // -- routes: patterns in route/pattern.hpp, handlers in http/handler.hpp --
+  // -- routes: see http/group.hpp for all of them, route/pattern.hpp for patterns, http/handler.hpp for handlers --
 
-  template <class F>
-  service& get(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::get, pattern, std::move(handler), where);
+  /// What an answer of winsvc's own with this status looks like (404, 405, 413, 500, `abort`…).
+  service& on_error(int status, http::error_page page, source where = source::here());
+  /// 404, said your way.
+  service& not_found(http::error_page page, source where = source::here()) {
+    return on_error(404, std::move(page), where);
   }
-  template <class F>
-  service& post(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::post, pattern, std::move(handler), where);
-  }
-  template <class F>
-  service& put(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::put, pattern, std::move(handler), where);
-  }
-  template <class F>
-  service& patch(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::patch, pattern, std::move(handler), where);
-  }
-  /// HTTP DELETE, a word that C++ and Windows' headers both have taken.
-  template <class F>
-  service& del(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::del, pattern, std::move(handler), where);
-  }
-  template <class F>
-  service& options(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::options, pattern, std::move(handler), where);
-  }
-  /// Whatever the method is; a route for the method itself goes before it.
-  template <class F>
-  service& any(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::any, pattern, std::move(handler), where);
-  }
-  template <class F>
-  service& route(route::method verb, std::string_view pattern, F handler, source where = source::here()) {
-    plan_.router.add(verb, pattern, std::move(handler), where);
+  /// What becomes of an exception of this type that leaves a handler or a middleware: `f(const E&)`, which returns what
+  /// a handler may return, or `f(const E&, const request&, response&)`. It is not logged then. The first that fits.
+  template <class E, class F>
+  service& on_exception(F f) {
+    check_open("on_exception");
+    plan_.router.pages.by_exception.push_back(http::make_exception_page<E>(std::move(f)));
     return *this;
   }
 
-  // -- lifecycle: all on the service's main thread, none of them at the same time --
+  // -- lifecycle: all hooks on one thread, which is none of the requests', one at a time --
 
   /// Before the port is bound, in the order of registration. `f()` or `f(start_context&)`; what it returns, if
-  /// anything, is called at stop, in reverse order. An exception fails the start with its text.
+  /// anything, is called at stop, in reverse order, as on_stop's are. An exception fails the start with its text, and so
+  /// does a hook that makes no progress for the start limit. `name`: what the log calls it; default: where it is
+  /// written.
   template <class F>
   service& on_start(F f, source where = source::here()) {
-    add_hook("on_start", {host::start_hook(std::move(f)), {}, where});
+    return on_start(std::string(), std::move(f), where);
+  }
+  template <class F>
+  service& on_start(std::string name, F f, source where = source::here()) {
+    check_open("on_start");
+    plan_.hooks.push_back({host::start_hook(std::move(f)), {std::move(name), where, {}}});
     return *this;
   }
   /// After the last request was answered, in reverse order of registration, among what on_start hooks returned; only
-  /// when all hooks registered before it have started. An exception is logged, and the other hooks still run. Not run
-  /// when a handler or worker did not return in time, because it may still use what the hook would close.
+  /// when all hooks registered before it have started. `f()` or `f(stop_context&)`. An exception is logged, and the
+  /// other hooks still run; a hook that makes no progress for the stop limit is named in the log and given up, and the
+  /// process ends. Not run when a handler or worker did not return in time, because it may still use what the hook
+  /// would close.
   template <class F>
   service& on_stop(F f, source where = source::here()) {
-    static_assert(std::is_invocable_v<F&>, "winsvc: on_stop takes a callable without arguments");
-    add_hook("on_stop", {{}, std::move(f), where});
+    return on_stop(std::string(), std::move(f), where);
+  }
+  template <class F>
+  service& on_stop(std::string name, F f, source where = source::here()) {
+    check_open("on_stop");
+    static_assert(host::is_stop_hook<F>,
+                  "winsvc: on_stop takes a callable without arguments, or with winsvc::stop_context&");
+    plan_.hooks.push_back({{}, {std::move(name), where, host::stop_hook(std::move(f))}});
     return *this;
   }
-  /// How long a stop waits for requests in flight, up to a day. Default: 20 s; 4 s when the machine shuts down, which
-  /// waits no longer.
+  /// Pause and continue, accepted when either is hooked. While it is paused the listener stays and requests get 503 with
+  /// Retry-After (`/livez` still answers); workers go on. Paused is reported when all pause hooks have returned. A hook
+  /// that throws undoes the step: the service is as it was.
+  template <class F>
+  service& on_pause(F f, source where = source::here()) {
+    return add(plan_.pause_hooks, "on_pause", std::move(f), where);
+  }
+  template <class F>
+  service& on_continue(F f, source where = source::here()) {
+    return add(plan_.continue_hooks, "on_continue", std::move(f), where);
+  }
+  /// PARAMCHANGE (`reload`): read what has changed. An exception is logged; the service goes on as it was.
+  template <class F>
+  service& on_reload(F f, source where = source::here()) {
+    return add(plan_.reload_hooks, "on_reload", std::move(f), where);
+  }
+  /// The machine's clock was set.
+  template <class F>
+  service& on_time_change(F f, source where = source::here()) {
+    return add(plan_.time_hooks, "on_time_change", std::move(f), where);
+  }
+  /// A control of your own, 128 to 255 (`control 200`). `f()` or `f(code)`; it returns a Win32 code for the sender, or
+  /// nothing, which is 0. The sender gets it when it comes within 500 ms, and 997 (still at work) otherwise, because the
+  /// SCM serves no one else meanwhile; 1064 when the hook throws.
+  template <class F>
+  service& on_control(std::uint32_t code, F f, source where = source::here()) {
+    auto made = host::make_control_hook(std::move(f));
+    add_control({code, where, std::move(made)});
+    return *this;
+  }
+  /// Somebody logged on, locked the screen, …
+  service& on_session_change(std::function<void(const session_change&)> f, source where = source::here());
+  /// The machine suspends or resumes, its battery changed, …
+  service& on_power(std::function<void(const power_event&)> f, source where = source::here());
+
+  /// How long a start hook may make no progress, up to a day. Default: 30 s.
+  service& start_limit(std::chrono::milliseconds limit);
+  /// How long a stop waits for requests in flight, and for a hook that makes no progress, up to a day. Default: 20 s;
+  /// 4 s when the machine shuts down, which waits no longer.
   service& stop_limit(std::chrono::milliseconds limit);
 
   /// A thread of its own from RUNNING to the end of the drain: owned, and joined before the stop hooks run. An
@@ -7078,7 +11970,15 @@ class service {
   [[nodiscard]] logger& log() noexcept { return plan_.log; }
 
  private:
-  void add_hook(std::string_view what, host::hook h);
+  template <class F>
+  service& add(std::vector<host::named_hook>& list, const char* what, F f, source where) {
+    check_open(what);
+    static_assert(host::is_stop_hook<F>,
+                  "winsvc: this hook takes a callable without arguments, or with winsvc::stop_context&");
+    list.push_back({{}, where, host::stop_hook(std::move(f))});
+    return *this;
+  }
+  void add_control(host::control_hook h);
   void check_open(std::string_view what) const;
   host::blueprint& plan_;
 };
@@ -7125,10 +12025,64 @@ inline service& service::listen(std::string host, std::uint16_t port) {
   plan_.port = port;
   return *this;
 }
+inline std::chrono::milliseconds up_to_a_day(std::chrono::milliseconds limit) {
+  return std::clamp(limit, std::chrono::milliseconds(0), std::chrono::milliseconds(std::chrono::hours(24)));
+}
+inline service& service::start_limit(std::chrono::milliseconds limit) {
+  check_open("start_limit");
+  plan_.start_limit = up_to_a_day(limit);
+  return *this;
+}
 inline service& service::stop_limit(std::chrono::milliseconds limit) {
   check_open("stop_limit");
-  plan_.stop_limit = std::clamp(limit, std::chrono::milliseconds(0), std::chrono::milliseconds(std::chrono::hours(24)));
+  plan_.stop_limit = up_to_a_day(limit);
   return *this;
+}
+inline service& service::account(std::string text) {
+  check_open("account");
+  if (const auto good = model::parse_account(text, plan_.spec.name); !good) throw setup_error(good.error().sentence());
+  plan_.spec.account = std::move(text);
+  return *this;
+}
+inline service& service::depends_on(std::vector<std::string> services) {
+  check_open("depends_on");
+  plan_.spec.depends_on = std::move(services);
+  return *this;
+}
+inline service& service::recovery(std::vector<recovery_action> actions, std::chrono::seconds reset) {
+  check_open("recovery");
+  plan_.spec.recovery = model::recovery_plan{std::move(actions), reset};
+  return *this;
+}
+inline service& service::preshutdown(std::chrono::milliseconds limit) {
+  check_open("preshutdown");
+  plan_.spec.preshutdown = up_to_a_day(limit);
+  return *this;
+}
+inline service& service::privileges(std::vector<std::string> names) {
+  check_open("privileges");
+  plan_.spec.privileges = std::move(names);
+  return *this;
+}
+inline service& service::on_session_change(std::function<void(const session_change&)> f, source where) {
+  check_open("on_session_change");
+  plan_.session_hooks.push_back({where, std::move(f)});
+  return *this;
+}
+inline service& service::on_power(std::function<void(const power_event&)> f, source where) {
+  check_open("on_power");
+  plan_.power_hooks.push_back({where, std::move(f)});
+  return *this;
+}
+inline void service::add_control(host::control_hook h) {
+  check_open("on_control");
+  const std::string what = "on_control " + std::to_string(h.code) + " (" + h.where.text() + "): ";
+  if (h.code < 128 || h.code > 255) throw setup_error(what + "controls of your own are 128 to 255");
+  for (const auto& other : plan_.control_hooks) {
+    if (other.code == h.code)
+      throw setup_error(what + "it is hooked at " + other.where.text() + ", and has one result only");
+  }
+  plan_.control_hooks.push_back(std::move(h));
 }
 inline service& service::worker(std::string name, std::function<void(stop_token)> body, source where) {
   check_open("worker");
@@ -7138,6 +12092,12 @@ inline service& service::worker(std::string name, std::function<void(stop_token)
                         "): there is one of that name; the log could not tell them apart");
   }
   plan_.workers.push_back({std::move(name), std::move(body)});
+  return *this;
+}
+inline service& service::on_error(int status, http::error_page page, source where) {
+  check_open("on_error");
+  if (!plan_.router.pages.by_status.emplace(status, std::move(page)).second)
+    throw setup_error("on_error " + std::to_string(status) + " (" + where.text() + "): it is said already");
   return *this;
 }
 inline service& service::ready(std::string name, std::function<bool()> check) {
@@ -7157,11 +12117,6 @@ inline service& service::health_paths(std::string live, std::string ready, sourc
   plan_.ready_path = std::move(ready);
   return *this;
 }
-inline void service::add_hook(std::string_view what, host::hook h) {
-  check_open(what);
-  plan_.hooks.push_back(std::move(h));
-}
-
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -7230,21 +12185,42 @@ class reporter {
   explicit reporter(std::function<void(const model::service_status&)> publish)
       : life_({}), publish_(std::move(publish)) {}
 
+  /// What may be sent from RUNNING on; known when the app has been described.
+  void accepts(model::hooked hooks) {
+    const std::lock_guard lock(mutex_);
+    hooks_ = hooks;
+    life_.hooks(hooks);
+  }
+
   /// Makes the move and publishes it; false where it is not legal from here, and nothing was published.
   bool apply(model::step what, std::chrono::milliseconds wait_hint = {}, model::exit_status exit = {}) {
     const std::lock_guard lock(mutex_);
-    const auto status = life_.apply(what, wait_hint, exit);
-    if (status && publish_) publish_(*status);
-    return status.has_value();
+    return publish(what, wait_hint, exit);
   }
+
+  /// Decides what a control means now, and publishes what follows from it, in one step: no other status comes between.
+  model::decision take(std::uint32_t control, std::chrono::milliseconds wait_hint) {
+    const std::lock_guard lock(mutex_);
+    const auto decided = model::decide(life_.now().current, hooks_, control);
+    if (decided.publish) publish(*decided.publish, wait_hint, {});
+    return decided;
+  }
+
   [[nodiscard]] model::service_status now() const {
     const std::lock_guard lock(mutex_);
     return life_.now();
   }
 
  private:
+  bool publish(model::step what, std::chrono::milliseconds wait_hint, model::exit_status exit) {
+    const auto status = life_.apply(what, wait_hint, exit);
+    if (status && publish_) publish_(*status);
+    return status.has_value();
+  }
+
   mutable std::mutex mutex_;
   model::lifecycle life_;
+  model::hooked hooks_;
   std::function<void(const model::service_status&)> publish_;
 };
 
@@ -7351,15 +12327,26 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// `serving`: false from the first moment of a stop. It and the plan outlive the router's last call.
-inline void add_health_routes(blueprint& plan, const std::atomic<bool>& serving) {
+/// What readiness depends on beside the checks.
+enum class phase { starting, serving, paused, stopping };
+
+/// `now` changes with the first moment of a pause and of a stop. It and the plan outlive the router's last call.
+inline void add_health_routes(blueprint& plan, const std::atomic<phase>& now) {
   const source where = source::here();
   const auto free = [&plan](const std::string& path) { return !path.empty() && !plan.router.has(path); };
-  if (free(plan.live_path)) plan.router.add(route::method::get, plan.live_path, [] { return "live\n"; }, where);
+  if (free(plan.live_path)) {
+    plan.router.add(route::method::get, plan.live_path, [] { return "live\n"; }, where);
+    plan.router.keep_while_paused();
+  }
   if (!free(plan.ready_path)) return;
 
-  plan.router.add(route::method::get, plan.ready_path, [&plan, &serving]() -> reply {
-    if (!serving.load()) return reply::text("stopping\n", 503);
+  plan.router.add(route::method::get, plan.ready_path, [&plan, &now]() -> reply {
+    switch (now.load()) {
+      case phase::starting: return reply::text("starting\n", 503);
+      case phase::paused: return reply::text("paused\n", 503);
+      case phase::stopping: return reply::text("stopping\n", 503);
+      case phase::serving: break;
+    }
     for (const auto& r : plan.ready_checks) {
       bool good = false;
       try {
@@ -7373,6 +12360,528 @@ inline void add_health_routes(blueprint& plan, const std::atomic<bool>& serving)
     }
     return reply::text("ready\n");
   }, where);
+  plan.router.keep_while_paused();
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/hook_thread.hpp
+// =====================================================================================================================
+
+// The thread that hooks run on, one after the other, and the patience with them. Whoever runs a hook waits beside it, so
+// that one that hangs can be named and given up.
+//
+//   hook_thread hooks;
+//   auto how = hooks.run([&] { open_store(); }, 30s);
+//   if (how.what == ending::silent) …          // no progress() for 30 s: the thread is left to itself
+//
+// All hooks of a service run on this one thread, because what one opens (a COM apartment, a window) another may have to
+// close on the same. It begins with the first hook.
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// How a hook ended, for the one who waited.
+struct ending {
+  enum kind { done, threw, silent };
+  kind what = done;
+  std::string words;  ///< of the exception
+};
+
+class hook_thread {
+ public:
+  using milliseconds = std::chrono::milliseconds;
+  static constexpr milliseconds no_limit = (milliseconds::max)();
+
+  hook_thread() = default;
+  ~hook_thread();
+  hook_thread(const hook_thread&) = delete;
+  hook_thread& operator=(const hook_thread&) = delete;
+
+  /// Runs `body` on the thread and waits: until it ends, or has made no progress for `allowance`. After `silent` nothing
+  /// more can be run, and what the body uses must stay until the process ends. Under a debugger nothing is silent:
+  /// somebody may be at a breakpoint.
+  ending run(std::function<void()> body, milliseconds allowance);
+  /// From any thread: the hook that runs now is alive; its time begins anew.
+  void progress() noexcept;
+  /// From any thread: whatever runs now has this long from here on, if it had longer, and so has what is run later.
+  void hurry(milliseconds allowance) noexcept;
+
+ private:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  /// What both threads look at. It outlives a thread that was given up.
+  struct desk {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::function<void()> body;  // to run, or running
+    bool running = false, closing = false;
+    ending how;
+    milliseconds most = std::chrono::hours(24 * 365);  // for ever; more would overflow where it is added to a time
+    milliseconds allowance{0};
+    time_point until;
+
+    void patience(milliseconds allowed) {
+      allowance = (std::min)(allowed, most);
+      until = std::chrono::steady_clock::now() + allowance;
+    }
+    void work();
+  };
+
+  std::shared_ptr<desk> desk_ = std::make_shared<desk>();
+  std::thread thread_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline void hook_thread::desk::work() {
+  std::unique_lock lock(mutex);
+  for (;;) {
+    changed.wait(lock, [this] { return running || closing; });
+    if (!running) return;
+    lock.unlock();
+    ending ended;
+    try {
+      body();
+    } catch (const std::exception& e) {
+      ended = {ending::threw, e.what()};
+    } catch (...) {
+      ended = {ending::threw, "something that is no std::exception"};
+    }
+    lock.lock();
+    how = std::move(ended);
+    running = false;
+    changed.notify_all();
+  }
+}
+
+inline ending hook_thread::run(std::function<void()> body, milliseconds allowance) {
+  if (!thread_.joinable()) thread_ = std::thread([shared = desk_] { shared->work(); });
+  std::unique_lock lock(desk_->mutex);
+  desk_->body = std::move(body);
+  desk_->running = true;
+  desk_->patience(allowance);
+  desk_->changed.notify_all();
+  while (desk_->running) {
+    const auto until = desk_->until;  // progress and hurry move it
+    if (desk_->changed.wait_until(lock, until) == std::cv_status::timeout && desk_->running &&
+        std::chrono::steady_clock::now() >= desk_->until) {
+      if (os::debugger_attached()) {
+        desk_->patience(desk_->allowance);
+        continue;
+      }
+      thread_.detach();  // it may come back or not; nobody waits for it any more
+      return {ending::silent, {}};
+    }
+  }
+  desk_->body = nullptr;
+  return std::move(desk_->how);
+}
+
+inline void hook_thread::progress() noexcept {
+  const std::lock_guard lock(desk_->mutex);
+  desk_->patience(desk_->allowance);
+}
+
+inline void hook_thread::hurry(milliseconds allowance) noexcept {
+  const std::lock_guard lock(desk_->mutex);
+  desk_->most = (std::min)(allowance, desk_->most);
+  if (desk_->allowance <= desk_->most) return;
+  desk_->patience(desk_->most);
+  desk_->changed.notify_all();
+}
+
+inline hook_thread::~hook_thread() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(desk_->mutex);
+    desk_->closing = true;
+    desk_->changed.notify_all();
+  }
+  thread_.join();
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/hook_runner.hpp
+// =====================================================================================================================
+
+// Runs the app's hooks on their thread and waits beside it: with the limits of the app, with a way for a hook to say
+// that it gets on, and with one place that hears of a hook that hangs.
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+class hook_runner {
+ public:
+  using milliseconds = std::chrono::milliseconds;
+  /// `doing` what, which hook, and how long it had been silent.
+  using hung_function = std::function<void(const std::string& doing, const std::string& hook, milliseconds limit)>;
+
+  hook_runner(blueprint& plan, reporter& report, hung_function hung)
+      : plan_(plan), report_(report), hung_(std::move(hung)) {}
+
+  /// From any thread: whatever runs has this long from here on, and what is run after it too.
+  void hurry(milliseconds limit) noexcept { thread_.hurry(limit); }
+
+  /// What the hooks that are run next may say progress with, and the wait hint that the SCM is given then.
+  void announce(const char* doing, std::function<milliseconds()> hint);
+  /// The same for start hooks.
+  void announce_start(std::function<milliseconds()> hint, stop_token stop, std::vector<std::string> arguments);
+
+  /// Runs one hook. `silent` was told to `hung` when this returns.
+  ending call(const std::string& doing, const std::string& hook, std::function<void()> body, milliseconds limit);
+  ending call(const std::string& doing, const named_hook& hook, milliseconds limit) {
+    return call(doing, hook.text(), [this, &hook] { hook.body(*pending_); }, limit);
+  }
+  /// Runs a start hook; `back` becomes what undoes it.
+  ending call(const hook& h, undo& back, milliseconds limit);
+
+ private:
+  start_context::progress_function progress(const char* doing, std::function<milliseconds()> hint);
+
+  blueprint& plan_;
+  reporter& report_;
+  hung_function hung_;
+  std::optional<start_context> start_;   // here and not in a frame: a hook that was given up still uses it
+  std::optional<stop_context> pending_;
+  hook_thread thread_;                   // last: it ends before what hooks use
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline start_context::progress_function hook_runner::progress(const char* doing, std::function<milliseconds()> hint) {
+  return [this, doing, hint = std::move(hint)](std::string_view what, unsigned step, unsigned of) {
+    std::string line = std::string(doing) + ": " + std::string(what);
+    if (of != 0) line += " (" + std::to_string(step) + " of " + std::to_string(of) + ")";
+    plan_.log.info(std::move(line));
+    thread_.progress();
+    report_.apply(model::step::progress, hint());
+  };
+}
+
+inline void hook_runner::announce(const char* doing, std::function<milliseconds()> hint) {
+  pending_.emplace(progress(doing, std::move(hint)));
+}
+
+inline void hook_runner::announce_start(std::function<milliseconds()> hint, stop_token stop,
+                                        std::vector<std::string> arguments) {
+  start_.emplace(progress("starting", std::move(hint)), std::move(stop), std::move(arguments));
+}
+
+inline ending hook_runner::call(const std::string& doing, const std::string& hook, std::function<void()> body,
+                                milliseconds limit) {
+  ending how = thread_.run(std::move(body), limit);
+  if (how.what == ending::silent) hung_(doing, hook, limit);
+  return how;
+}
+
+inline ending hook_runner::call(const hook& h, undo& back, milliseconds limit) {
+  const auto made = std::make_shared<undo>();  // shared: see start_
+  ending how = call("start", h.stop.text(), [this, &h, made] { *made = h.start(*start_); }, limit);
+  if (how.what == ending::done) back = std::move(*made);
+  return how;
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/duties.hpp
+// =====================================================================================================================
+
+// What controls ask for, beside a stop: pause, continue, reload, events, and controls of the app's own. The control
+// handler queues it, the service's thread does it, one after the other.
+//
+// A hook that throws here is logged and ends nothing. One that hangs ends the service (host/hook_runner.hpp tells it).
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// The result of a control of the app's own, on its way from the hook to the sender.
+class awaited_result {
+ public:
+  void give(std::uint32_t code) {
+    const std::lock_guard lock(mutex_);
+    code_ = code;
+    given_.notify_all();
+  }
+  /// The code; `otherwise` when it does not come in time.
+  std::uint32_t wait(std::chrono::milliseconds limit, std::uint32_t otherwise) {
+    std::unique_lock lock(mutex_);
+    given_.wait_for(lock, limit, [this] { return code_.has_value(); });
+    return code_.value_or(otherwise);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable given_;
+  std::optional<std::uint32_t> code_;
+};
+
+/// One control on its way.
+struct task {
+  model::duty what = model::duty::nothing;
+  model::control_event event;
+  std::shared_ptr<awaited_result> result;  ///< of a control of the app's own
+};
+
+class duties {
+ public:
+  using event_function = std::function<void(model::event, const std::string&)>;
+
+  /// `now` and the engine follow a pause.
+  duties(const blueprint& plan, logger& log, reporter& report, hook_runner& hooks, http::engine& engine,
+         std::atomic<phase>& now, event_function on_event)
+      : plan_(plan), log_(log), report_(report), hooks_(hooks), engine_(engine), now_(now), on_event_(std::move(on_event)) {}
+
+  void perform(task& next);
+
+  /// How long a pending state may be silent before the SCM should worry, beyond what the app allows.
+  static constexpr std::chrono::milliseconds margin{5'000};
+
+ private:
+  void pause();
+  void resume();
+  void answer(task& next);
+  bool run(const char* doing, const std::vector<named_hook>& hooks);
+  template <class Event>
+  void run(const char* doing, const std::vector<event_hook<Event>>& hooks, Event event);
+  void tell(model::event what, const char* words);
+  [[nodiscard]] std::chrono::milliseconds hint() const { return plan_.stop_limit + margin; }
+
+  const blueprint& plan_;
+  logger& log_;
+  reporter& report_;
+  hook_runner& hooks_;
+  http::engine& engine_;
+  std::atomic<phase>& now_;
+  event_function on_event_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline void duties::perform(task& next) {
+  switch (next.what) {
+    case model::duty::pause: return pause();
+    case model::duty::resume: return resume();
+    case model::duty::reload:
+      if (run("reload", plan_.reload_hooks)) tell(model::event::reloaded, "reloaded");
+      return;
+    case model::duty::time: run("time change", plan_.time_hooks); return;
+    case model::duty::session:
+      return run("session change", plan_.session_hooks,
+                 session_change{static_cast<session_change::kind>(next.event.type), next.event.session});
+    case model::duty::power:
+      return run("power event", plan_.power_hooks,
+                 power_event{static_cast<power_event::kind>(next.event.type), next.event.setting, next.event.data});
+    case model::duty::custom: return answer(next);
+    case model::duty::stop:
+    case model::duty::nothing: return;
+  }
+}
+
+inline void duties::pause() {
+  engine_.pause(true);
+  now_.store(phase::paused);
+  const bool good = run("pause", plan_.pause_hooks);
+  if (!good) {
+    now_.store(phase::serving);
+    engine_.pause(false);
+  }
+  // Not legal any more when a stop came meanwhile: it has the word then.
+  if (report_.apply(good ? model::step::paused : model::step::refused) && good) tell(model::event::paused, "paused");
+}
+
+inline void duties::resume() {
+  if (!run("continue", plan_.continue_hooks)) {
+    report_.apply(model::step::refused);
+    return;
+  }
+  now_.store(phase::serving);
+  engine_.pause(false);
+  if (report_.apply(model::step::resumed)) tell(model::event::continued, "continued");
+}
+
+inline void duties::answer(task& next) {
+  std::uint32_t code = model::code::exception_in_service;
+  for (const auto& hook : plan_.control_hooks) {
+    if (hook.code != next.event.control) continue;
+    const auto got = std::make_shared<std::uint32_t>(0);  // shared: a hook that was given up may still write it
+    const std::string name = "on_control " + std::to_string(hook.code) + " at " + hook.where.text();
+    const ending how = hooks_.call("control", name, [&hook, got] { *got = hook.body(hook.code); }, plan_.stop_limit);
+    if (how.what == ending::done) code = *got;
+    if (how.what == ending::threw) log_.error(name + " threw: " + how.words);
+  }
+  next.result->give(code);
+}
+
+/// In the order of registration. False: one threw, or hung; those behind it are not run.
+inline bool duties::run(const char* doing, const std::vector<named_hook>& hooks) {
+  hooks_.announce(doing, [this] { return hint(); });
+  bool first = true;
+  for (const auto& hook : hooks) {
+    if (!std::exchange(first, false)) report_.apply(model::step::progress, hint());  // the one before is done
+    const ending how = hooks_.call(doing, hook, plan_.stop_limit);
+    if (how.what == ending::threw) log_.error(std::string(doing) + ": " + hook.text() + " threw: " + how.words);
+    if (how.what != ending::done) return false;
+  }
+  return true;
+}
+
+template <class Event>
+void duties::run(const char* doing, const std::vector<event_hook<Event>>& hooks, Event event) {
+  const auto shared = std::make_shared<const Event>(std::move(event));
+  for (const auto& hook : hooks) {
+    const std::string name = "hook at " + hook.where.text();
+    const ending how = hooks_.call(doing, name, [&hook, shared] { hook.body(*shared); }, plan_.stop_limit);
+    if (how.what == ending::threw) log_.error(std::string(doing) + ": " + name + " threw: " + how.words);
+    if (how.what == ending::silent) return;
+  }
+}
+
+inline void duties::tell(model::event what, const char* words) {
+  log_.info(words);
+  if (on_event_) on_event_(what, plan_.spec.name + ' ' + words);
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/worker_pool.hpp
+// =====================================================================================================================
+
+// The app's workers while they run: a thread each, asked to stop when the drain begins, joined before the stop hooks.
+
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <functional>
+#include <list>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+class worker_pool {
+ public:
+  /// On the worker's thread, with the words of the exception that left it.
+  using failed_function = std::function<void(const worker&, const std::string& words)>;
+
+  explicit worker_pool(failed_function failed) : failed_(std::move(failed)) {}
+  worker_pool(const worker_pool&) = delete;
+  worker_pool& operator=(const worker_pool&) = delete;
+
+  /// Starts one thread; throws std::system_error when there is none to be had.
+  void start(const worker& w);
+  void request_stop() noexcept { stop_.request_stop(); }
+  /// Joins all that end until then, calling `ended` after each. The names of those that did not: their threads stay, and
+  /// so must all that they use, until the process ends.
+  std::vector<std::string> join(std::chrono::steady_clock::time_point until, const std::function<void()>& ended);
+
+ private:
+  struct running {
+    const worker* what = nullptr;
+    std::thread thread;
+    bool ended = false;  // under mutex_
+  };
+
+  failed_function failed_;
+  stop_source stop_;
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  std::list<running> all_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline void worker_pool::start(const worker& w) {
+  auto& mine = all_.emplace_back();
+  mine.what = &w;
+  try {
+    mine.thread = std::thread([this, &mine] {
+      try {
+        mine.what->body(stop_.token());
+      } catch (const std::exception& e) {
+        failed_(*mine.what, e.what());
+      } catch (...) {
+        failed_(*mine.what, "something that is no std::exception");
+      }
+      const std::lock_guard lock(mutex_);
+      mine.ended = true;
+      ended_.notify_all();
+    });
+  } catch (...) {
+    all_.pop_back();  // `join` waits for those that run, and for no other
+    throw;
+  }
+}
+
+inline std::vector<std::string> worker_pool::join(std::chrono::steady_clock::time_point until,
+                                                  const std::function<void()>& ended) {
+  std::vector<std::string> left;
+  for (auto& one : all_) {
+    std::unique_lock lock(mutex_);
+    const bool in_time = ended_.wait_until(lock, until, [&one] { return one.ended; });
+    lock.unlock();
+    if (in_time) {
+      one.thread.join();
+      ended();
+    } else {
+      one.thread.detach();
+      left.push_back(one.what->name);
+    }
+  }
+  return left;
 }
 
 }  // namespace host
@@ -7384,24 +12893,24 @@ inline void add_health_routes(blueprint& plan, const std::atomic<bool>& serving)
 // =====================================================================================================================
 
 // The one order of start, serve, drain and stop, the same in a terminal and under the SCM. A host gives it a reporter,
-// a way to ask for a stop, and a thread; what differs between hosts is only where a stop comes from.
+// controls, and a thread; what differs between hosts is only where a stop comes from.
 //
-//   START_PENDING → start hooks → bind → RUNNING → accept, workers
+//   START_PENDING → start hooks → bind → RUNNING → accept, workers → controls, one after the other
 //   STOP_PENDING → /readyz 503 → listener closed → requests answered → workers joined → stop hooks in reverse → done
 //
-// The host reports the STOPPED that follows, as its last act.
+// The host reports the STOPPED that follows, as its last act. The thread that calls `run` never runs a hook itself: it
+// waits beside the one that does (host/hook_runner.hpp), so that a hook that hangs is named and not waited for for ever.
 
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <exception>
 #include <functional>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -7411,86 +12920,158 @@ namespace host {
 
 /// What a host gives a run beside the blueprint.
 struct run_settings {
-  model::listen_options listen;        ///< from the command line: goes before what App said
+  model::launch_options launch;        ///< from the command line: goes before what App said
   std::vector<std::string> arguments;  ///< of StartService
   std::function<void(const os::endpoint&)> on_listening;  ///< bound, not yet RUNNING
   std::function<void(const os::endpoint&)> on_running;    ///< RUNNING was reported
   std::function<void(const http::access_entry&)> on_answered;
+  std::function<void(model::event, const std::string&)> on_event;  ///< paused, continued, reloaded
+  /// How long an address that this machine has not got is waited for: at boot it may be on its way (10049).
+  std::chrono::milliseconds address_patience{0};
+  std::chrono::milliseconds address_pause{500};  ///< between two attempts
 };
 
 /// How a run ended.
 struct run_result {
   model::exit_status exit;
   std::optional<error> why;  ///< of a failure
-  /// A handler or a worker did not return. The process must end without waiting for it, and the runtime, the blueprint
-  /// and the app's object must stay as they are until it does.
+  std::optional<error> cut;  ///< the stop was asked for and came, and this did not end in time
+  /// A hook, handler or worker did not return. The process must end without waiting for it, and the runtime, the
+  /// blueprint and the app's object must stay as they are until it does.
   bool stuck = false;
 };
 
 class runtime {
  public:
+  using milliseconds = std::chrono::milliseconds;
+
   runtime(blueprint& plan, reporter& report, run_settings settings)
-      : plan_(plan), report_(report), settings_(std::move(settings)), limit_(plan.stop_limit) {}
+      : plan_(plan), report_(report), settings_(std::move(settings)), limit_(plan.stop_limit),
+        hooks_(plan, report, [this](const std::string& doing, const std::string& hook, milliseconds limit) {
+          gave_up(doing, hook, limit);
+        }) {}
   runtime(const runtime&) = delete;
   runtime& operator=(const runtime&) = delete;
 
   /// Runs until a stop is requested or something fails. Call once.
   run_result run();
 
-  /// From any thread, any number of times; the first counts. STOP_PENDING is published before anything is signalled,
-  /// and nothing is written or waited for: it may be the control handler's thread.
+  /// A control of the SCM's: publishes what follows from it, hands the work on and returns, at the latest after
+  /// `control_patience`. From any thread.
+  std::uint32_t control(const model::control_event& event);
+  /// From any thread, any number of times; the first counts. STOP_PENDING is published before anything is signalled.
   /// `limit`: how long requests in flight may take; default the app's stop_limit.
-  void request_stop(std::string_view why, std::optional<std::chrono::milliseconds> limit = {});
+  void request_stop(std::string_view why, std::optional<milliseconds> limit = {});
 
-  /// How long a start may be silent before the SCM should worry: Windows takes 30 s for hung.
-  static constexpr std::chrono::milliseconds start_hint{30'000};
+  /// How long the sender of a control of the app's own waits for its result.
+  static constexpr milliseconds control_patience{500};
+  /// And what it gets when the result is later than that: ERROR_IO_PENDING.
+  static constexpr std::uint32_t still_at_work = 997;
 
  private:
   void fail(error why);
-  void start_guarded();
   bool start();
   bool run_start_hooks();
+  bool bind();
   void start_workers();
+  void serve();
+  void gave_up(const std::string& doing, const std::string& hook, milliseconds limit);
   void drain();
   void run_stop_hooks();
-  std::chrono::milliseconds stop_hint() const { return limit_.load() + std::chrono::seconds(5); }
+  void was_cut(std::string what);
 
-  struct running_worker {
-    const worker* what = nullptr;
-    std::thread thread;
-    bool ended = false;  // under mutex_
-  };
+  void note_stop(std::string_view why, milliseconds limit);  // under mutex_
+  void signal_stop();
+  [[nodiscard]] milliseconds start_hint() const { return plan_.start_limit + duties::margin; }
+  [[nodiscard]] milliseconds stop_hint() const { return limit_.load() + duties::margin; }
+  [[nodiscard]] milliseconds limit_for(std::uint32_t control) const;
 
   blueprint& plan_;
   reporter& report_;
   run_settings settings_;
-  stop_source stop_;          // of the service
-  stop_source worker_stop_;   // of the workers: they work until the drain has begun
+  stop_source stop_;
   std::mutex mutex_;
-  std::condition_variable worker_ended_;
-  std::optional<error> failure_;                      // under mutex_; the first one
-  bool stop_asked_ = false;                           // under mutex_
-  std::string stop_reason_;                           // under mutex_
-  std::atomic<std::chrono::milliseconds> limit_;      // set again at most once, before stop_ is requested
-  std::atomic<bool> ready_{false};
+  std::condition_variable wake_;
+  std::deque<task> tasks_;               // under mutex_
+  bool stop_asked_ = false;              // under mutex_
+  std::optional<error> failure_;         // under mutex_; the first one
+  std::string stop_reason_;              // under mutex_
+  std::atomic<milliseconds> limit_;      // set again at most once, before stop_ is requested
+  std::atomic<phase> phase_{phase::starting};
   std::unique_ptr<http::engine> engine_;
-  std::list<running_worker> workers_;
-  std::vector<std::pair<undo, source>> undos_;        // in the order they are to be run backwards
+  std::unique_ptr<worker_pool> workers_;
+  std::vector<named_hook> undos_;        // in the order they are to be run backwards
+  std::vector<std::string> cut_;
   bool stuck_ = false;
+  hook_runner hooks_;                    // last: its thread ends before what hooks use
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline void runtime::request_stop(std::string_view why, std::optional<std::chrono::milliseconds> limit) {
+// -- from any thread --
+
+inline std::uint32_t runtime::control(const model::control_event& event) {
+  std::shared_ptr<awaited_result> result;
+  {
+    const std::lock_guard lock(mutex_);
+    const milliseconds limit = limit_for(event.control);
+    const auto decided = report_.take(event.control, limit + duties::margin);
+    if (decided.then == model::duty::nothing) return decided.answer;
+    if (decided.then == model::duty::stop) {
+      note_stop(event.control == static_cast<std::uint32_t>(model::control::stop)
+                    ? "the service control manager asked for it"
+                    : "the machine shuts down",
+                limit);
+    } else {
+      if (decided.then == model::duty::custom) result = std::make_shared<awaited_result>();
+      tasks_.push_back({decided.then, event, result});
+      wake_.notify_all();
+    }
+  }
+  if (!result) {
+    signal_stop();
+    return 0;
+  }
+  return result->wait(control_patience, still_at_work);
+}
+
+/// The system ends us 5 to 20 s after SHUTDOWN, and at the end of our time after PRESHUTDOWN, whatever we are doing:
+/// leave some of it to the hooks.
+inline runtime::milliseconds runtime::limit_for(std::uint32_t control) const {
+  switch (static_cast<model::control>(control)) {
+    case model::control::shutdown: return (std::min<milliseconds>)(plan_.stop_limit, std::chrono::seconds(4));
+    case model::control::preshutdown:
+      return (std::min)(plan_.stop_limit, plan_.spec.preshutdown.value_or(plan_.stop_limit) * 4 / 5);
+    default: return plan_.stop_limit;
+  }
+}
+
+inline void runtime::request_stop(std::string_view why, std::optional<milliseconds> limit) {
   {
     const std::lock_guard lock(mutex_);
     if (stop_asked_) return;
-    stop_reason_ = why;
-    stop_asked_ = true;
-    if (limit) limit_ = *limit;
     // Not legal before START_PENDING or in a stop: then there is nothing to publish, and the request is remembered.
-    report_.apply(model::step::stop, stop_hint());
+    report_.apply(model::step::stop, limit.value_or(plan_.stop_limit) + duties::margin);
+    note_stop(why, limit.value_or(plan_.stop_limit));
   }
+  signal_stop();
+}
+
+inline void runtime::note_stop(std::string_view why, milliseconds limit) {
+  if (stop_asked_) return;
+  stop_asked_ = true;
+  stop_reason_ = why;
+  limit_ = limit;
+  wake_.notify_all();
+}
+
+/// Outside the lock: a hook may be waiting for it, or for the token.
+inline void runtime::signal_stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stop_asked_) return;
+  }
+  hooks_.hurry(limit_);
   stop_.request_stop();
 }
 
@@ -7502,9 +13083,18 @@ inline void runtime::fail(error why) {
   plan_.log.error(why.sentence());
 }
 
+// -- the run --
+
 inline run_result runtime::run() {
   plan_.frozen = true;
-  start_guarded();
+  try {
+    if (start()) serve();
+  } catch (const std::exception& e) {  // no memory, no thread to be had
+    fail({model::code::exception_in_service, "start", plan_.spec.name, e.what(), {}});
+  } catch (...) {
+    fail({model::code::exception_in_service, "start", plan_.spec.name, "something that is no std::exception was thrown",
+          {}});
+  }
   report_.apply(model::step::stop, stop_hint());  // after a failure nobody has asked for it
   if (engine_) drain();
   run_stop_hooks();
@@ -7515,47 +13105,24 @@ inline run_result runtime::run() {
     result.why = failure_;
   }
   if (result.why) result.exit = model::failure_status(result.why->code);
+  else if (!cut_.empty()) result.cut = error{model::code::timeout, "stop", plan_.spec.name, text::join(cut_, "; "), {}};
   result.stuck = stuck_;
   plan_.log.info(result.why ? "stopped after a failure" : "stopped");
   plan_.log.flush();
   return result;
 }
 
-/// From the start to the request to stop, or to the first failure.
-inline void runtime::start_guarded() {
-  try {
-    if (!start()) return;
-    stop_.token().wait();
-  } catch (const std::exception& e) {  // no memory, no thread to be had
-    fail({model::code::exception_in_service, "start", plan_.spec.name, e.what(), {}});
-  } catch (...) {
-    fail({model::code::exception_in_service,
-          "start",
-          plan_.spec.name,
-          "something that is no std::exception was thrown",
-          {}});
-  }
-}
-
 /// True: RUNNING. False: a hook or the bind failed, or a stop came first.
 inline bool runtime::start() {
-  add_health_routes(plan_, ready_);
+  add_health_routes(plan_, phase_);
   plan_.router.freeze();
-  if (!run_start_hooks() || stop_.token().stop_requested()) return false;
-
-  engine_ = std::make_unique<http::engine>(plan_.router, plan_.limits, plan_.log);
-  if (auto bound =
-          engine_->bind(settings_.listen.host.value_or(plan_.host), settings_.listen.port.value_or(plan_.port));
-      !bound) {
-    fail(bound.error());
-    return false;
-  }
+  report_.accepts(plan_.accepts());
+  if (!run_start_hooks() || stop_.token().stop_requested() || !bind()) return false;
   if (settings_.on_answered) engine_->on_answered(settings_.on_answered);
   const os::endpoint address = engine_->address();
-  if (settings_.on_listening)
-    settings_.on_listening(address);  // before RUNNING: who waited for that may ask where at once
+  if (settings_.on_listening) settings_.on_listening(address);  // before RUNNING: who waits for that may ask at once
 
-  ready_.store(true);
+  phase_.store(phase::serving);
   if (!report_.apply(model::step::ready)) return false;  // a stop came between: STOP_PENDING was published
   plan_.log.info("listening on http://" + address.text());
   if (settings_.on_running) settings_.on_running(address);
@@ -7565,76 +13132,106 @@ inline bool runtime::start() {
 }
 
 inline bool runtime::run_start_hooks() {
-  start_context context(
-      [this](std::string_view what, unsigned step, unsigned of) {
-        std::string line = "starting: " + std::string(what);
-        if (of != 0) line += " (" + std::to_string(step) + " of " + std::to_string(of) + ")";
-        plan_.log.info(std::move(line));
-        report_.apply(model::step::progress, start_hint);
-      },
-      stop_.token(), settings_.arguments);
-
+  hooks_.announce_start([this] { return stop_.token().stop_requested() ? stop_hint() : start_hint(); }, stop_.token(),
+                        settings_.arguments);
+  bool first = true;
   for (auto& hook : plan_.hooks) {
     if (stop_.token().stop_requested()) return false;
-    if (hook.stop) undos_.emplace_back(hook.stop, hook.where);
+    if (hook.stop.body) undos_.push_back(hook.stop);
     if (!hook.start) continue;
-    const auto threw = [&](const std::string& what) {
-      fail({model::code::exception_in_service,
-            "start",
-            plan_.spec.name,
-            "on_start at " + hook.where.text() + " threw: " + what,
-            {}});
+    if (!std::exchange(first, false)) report_.apply(model::step::progress, start_hint());  // the one before is done
+
+    undo back;
+    const ending how = hooks_.call(hook, back, plan_.start_limit);
+    if (how.what == ending::silent) return false;
+    if (how.what == ending::threw) {
+      const std::string said = hook.stop.text() + " threw: " + how.words;
+      // Of a start that is to stop, an exception is one way of leaving.
+      if (stop_.token().stop_requested()) plan_.log.warn("the start was cancelled: " + said);
+      else fail({model::code::exception_in_service, "start", plan_.spec.name, said, {}});
       return false;
-    };
-    try {
-      if (undo back = hook.start(context)) undos_.emplace_back(std::move(back), hook.where);
-    } catch (const std::exception& e) {
-      return threw(e.what());
-    } catch (...) {
-      return threw("something that is no std::exception");
     }
+    if (back) undos_.push_back({hook.stop.name, hook.stop.where, std::move(back)});
   }
   return true;
 }
 
-inline void runtime::start_workers() {
-  for (const auto& w : plan_.workers) {
-    auto& mine = workers_.emplace_back();
-    mine.what = &w;
-    const auto body = [this, &mine] {
-      const auto threw = [&](const std::string& what) {
-        fail({model::code::exception_in_service, "run worker", mine.what->name, "it threw: " + what, {}});
-        request_stop("worker '" + mine.what->name + "' failed");
-      };
-      try {
-        mine.what->body(worker_stop_.token());
-      } catch (const std::exception& e) {
-        threw(e.what());
-      } catch (...) {
-        threw("something that is no std::exception");
-      }
-      const std::lock_guard lock(mutex_);
-      mine.ended = true;
-      worker_ended_.notify_all();
-    };
-    try {
-      mine.thread = std::thread(body);
-    } catch (...) {
-      workers_.pop_back();  // the drain joins those that run, and no other
-      throw;
+/// Binds. An address that is not there yet is tried again for a while; each attempt is a checkpoint.
+inline bool runtime::bind() {
+  engine_ = std::make_unique<http::engine>(plan_.router, plan_.limits, plan_.log);
+  const auto until = std::chrono::steady_clock::now() + settings_.address_patience;
+  for (bool first = true;; first = false) {
+    const auto bound =
+        engine_->bind(settings_.launch.host.value_or(plan_.host), settings_.launch.port.value_or(plan_.port));
+    if (bound) return true;
+    if (bound.error().code != model::code::address_not_available || std::chrono::steady_clock::now() >= until) {
+      fail(bound.error());
+      return false;
     }
+    if (first) {
+      plan_.log.warn(bound.error().sentence() + "; it may come with the network: trying again for up to " +
+                     duration_text(settings_.address_patience));
+    }
+    report_.apply(model::step::progress, start_hint());
+    if (stop_.token().wait_for(settings_.address_pause)) return false;
   }
 }
 
+inline void runtime::start_workers() {
+  workers_ = std::make_unique<worker_pool>([this](const worker& w, const std::string& words) {
+    fail({model::code::exception_in_service, "run worker", w.name, "it threw: " + words, {}});
+    request_stop("worker '" + w.name + "' failed");
+  });
+  for (const auto& w : plan_.workers) workers_->start(w);
+}
+
+/// Does what controls ask for, one after the other, until a stop is asked for.
+inline void runtime::serve() {
+  duties work(plan_, plan_.log, report_, hooks_, *engine_, phase_, settings_.on_event);
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    wake_.wait(lock, [this] { return stop_asked_ || !tasks_.empty(); });
+    if (stop_asked_) return;
+    task next = std::move(tasks_.front());
+    tasks_.pop_front();
+    lock.unlock();
+    work.perform(next);
+  }
+}
+
+// -- hooks that hang --
+
+/// A hook hangs: nothing can be run on its thread any more, so the service ends, and says over what.
+inline void runtime::gave_up(const std::string& doing, const std::string& hook, milliseconds limit) {
+  stuck_ = true;
+  if (stop_.token().stop_requested()) return was_cut(hook + " made no progress for " + duration_text(limit_));
+  fail({model::code::service_request_timeout, doing, plan_.spec.name, hook + " made no progress for " + duration_text(limit),
+        "let it call progress() when something is done, or raise " + std::string(doing == "start" ? "start_limit" : "stop_limit")});
+  request_stop(hook + " hangs");
+}
+
+// -- the stop --
+
+inline void runtime::was_cut(std::string what) {
+  plan_.log.error("stopping: " + what);
+  cut_.push_back(std::move(what));
+}
+
 inline void runtime::drain() {
-  ready_.store(false);
+  phase_.store(phase::stopping);
+  std::deque<task> left;
   {
     const std::lock_guard lock(mutex_);
     if (!stop_reason_.empty()) plan_.log.info("stopping: " + stop_reason_);
+    left.swap(tasks_);
   }
-  worker_stop_.request_stop();
+  for (auto& one : left) {
+    if (one.result) one.result->give(model::code::service_cannot_accept_control);
+  }
+  if (workers_) workers_->request_stop();
   const auto progress = [this] { report_.apply(model::step::progress, stop_hint()); };
-  const std::chrono::milliseconds limit = limit_;
+  progress();  // whatever ran when the stop came is done
+  const milliseconds limit = limit_;
   const auto until = std::chrono::steady_clock::now() + limit;
   const auto drained = engine_->drain(limit, progress);
   if (drained.answered != 0 || drained.cut != 0) {
@@ -7643,43 +13240,30 @@ inline void runtime::drain() {
   }
   if (drained.stuck != 0) {
     stuck_ = true;
-    plan_.log.error(std::to_string(drained.stuck) + " request handler(s) did not return within " +
-                    duration_text(limit));
+    engine_->abandon();
+    was_cut(std::to_string(drained.stuck) + " request handler(s) did not return within " + duration_text(limit));
   }
 
+  if (!workers_) return;
   const auto one_second_more = (std::max)(until, std::chrono::steady_clock::now() + std::chrono::seconds(1));
-  for (auto& w : workers_) {
-    std::unique_lock lock(mutex_);
-    const bool ended = worker_ended_.wait_until(lock, one_second_more, [&w] { return w.ended; });
-    lock.unlock();
-    if (ended) {
-      w.thread.join();
-      progress();
-    } else {
-      stuck_ = true;
-      plan_.log.error("worker '" + w.what->name + "' did not return within " + duration_text(limit));
-    }
+  for (const auto& name : workers_->join(one_second_more, progress)) {
+    stuck_ = true;
+    was_cut("worker '" + name + "' did not return within " + duration_text(limit));
   }
 }
 
 inline void runtime::run_stop_hooks() {
   if (stuck_ && !undos_.empty()) {  // they would tear down what a handler or worker still stands on
-    plan_.log.error("the stop hooks are not run: a handler or worker still does");
+    plan_.log.error("the stop hooks are not run: a hook, handler or worker still does");
     return;
   }
-  for (; !undos_.empty(); undos_.pop_back()) {
-    const auto& [back, where] = undos_.back();
-    const auto threw = [&, at = where](const std::string& what) {
-      // It is logged and does not make a stop that was asked for a failure: the SCM would start the service again.
-      plan_.log.error("stop hook of " + at.text() + " threw: " + what);
-    };
-    try {
-      back();
-    } catch (const std::exception& e) {
-      threw(e.what());
-    } catch (...) {
-      threw("something that is no std::exception");
-    }
+  hooks_.announce("stopping", [this] { return stop_hint(); });
+  for (; !undos_.empty() && !stuck_; undos_.pop_back()) {
+    const named_hook& back = undos_.back();
+    const ending how = hooks_.call("stop", back, limit_);
+    // It is logged and does not make a stop that was asked for a failure: the SCM would start the service again.
+    if (how.what == ending::threw) plan_.log.error("stopping: " + back.text() + " threw: " + how.words);
+    if (how.what == ending::silent) return;
     report_.apply(model::step::progress, stop_hint());
   }
 }
@@ -7727,12 +13311,12 @@ class console_log final : public log_sink {
 
 /// Serves until Ctrl-C, and drains; `app` is the app's object, which ends before this returns. The exit code of the
 /// process.
-inline int run_in_console(blueprint& plan, std::shared_ptr<void> app, const model::listen_options& listen) {
+inline int run_in_console(blueprint& plan, std::shared_ptr<void> app, const model::launch_options& launch) {
   plan.log.add_sink(std::make_shared<console_log>());
   os::write_err(routes_text(plan.router.routes()));
 
   run_settings settings;
-  settings.listen = listen;
+  settings.launch = launch;
   settings.on_running = [&plan](const os::endpoint& address) {
     os::write_err(plan.spec.name + ": " + address.url() + "   Ctrl-C stops\n");
   };
@@ -7741,7 +13325,7 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app, const mode
                   std::to_string(a.bytes) + " B  " + std::to_string(a.took.count()) + " us");
   };
   reporter report({});
-  report.apply(model::step::start, runtime::start_hint);
+  report.apply(model::step::start);
   auto service = std::make_unique<runtime>(plan, report, std::move(settings));
   int code = 0;
   {
@@ -7750,6 +13334,7 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app, const mode
     const run_result ended = service->run();
     report.apply(model::step::finished, {}, ended.exit);
     code = os::exit_code(ended.exit.code());
+    if (code == 0 && ended.cut) code = os::exit_code(ended.cut->code);
     if (ended.stuck) std::_Exit(code);  // a thread still runs user code: nothing may be pulled from under it
     app.reset();
   }
@@ -7772,12 +13357,15 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app, const mode
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdlib>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace winsvc {
@@ -7788,37 +13376,55 @@ namespace host {
 struct service_surroundings {
   os::dispatcher& dispatcher;
   std::function<os::sys_result<std::string>(const std::string& service_name)> data_folder = os::data_folder;
-  std::function<void(const std::string& source, os::event_level, std::uint32_t id, std::string_view)> report_event =
+  std::function<void(const std::string& source, model::event_level, std::uint32_t id, std::string_view)> report_event =
       os::report_event;
+  std::function<void(const os::endpoint&)> listening = {};  ///< where, before RUNNING
+  bool guards_crashes = true;                               ///< not in a test's process, which is not ours
   std::function<void(int code)> end_process = [](int code) { std::_Exit(code); };
 };
 
+/// For what a thread may still use that nobody waits for any more. It stays reachable, so that a leak checker does not
+/// take it for lost.
+inline void keep_until_the_end(std::shared_ptr<void> what) {
+  static auto& mutex = *new std::mutex;
+  static auto& kept = *new std::vector<std::shared_ptr<void>>;
+  const std::lock_guard lock(mutex);
+  kept.push_back(std::move(what));
+}
+
 class service_host {
  public:
-  service_host(app_factory app, model::listen_options listen, service_surroundings around)
-      : app_(std::move(app)), listen_(std::move(listen)), around_(std::move(around)) {}
+  service_host(app_factory app, model::launch_options launch, service_surroundings around)
+      : app_(std::move(app)), launch_(std::move(launch)), around_(std::move(around)) {}
 
   /// Blocks until the service has stopped. The exit code of the process: the service's own, or the dispatcher's code
   /// when this process was not started by the SCM (1063).
   int run();
 
  private:
+  /// Until the app has been described, and its own limit is known.
+  static constexpr std::chrono::milliseconds start_hint{30'000};
+
   void service_main(const std::vector<std::string>& arguments);
   run_result serve(const std::vector<std::string>& arguments);
   void open_log(logger& log);
+  void crashed(logger& log, const os::crash_report& what);
   void leave_state(const std::string& url, const std::string& failure);
-  std::uint32_t control(std::uint32_t what);
-  void event(os::event_level level, std::uint32_t id, std::string_view text) {
-    around_.report_event(name_, level, id, text);
+  std::uint32_t control(const model::control_event& what);
+  void event(model::event what, std::string_view text) {
+    around_.report_event(name_, model::row(what).level, static_cast<std::uint32_t>(what), text);
   }
 
   app_factory app_;
-  model::listen_options listen_;
+  model::launch_options launch_;
   service_surroundings around_;
   std::string name_;
   std::string state_file_;  // empty: nowhere to leave a state
+  std::string log_folder_;  // empty: nowhere to leave a dump
   reporter report_{[this](const model::service_status& s) { static_cast<void>(around_.dispatcher.set_status(s)); }};
   std::mutex mutex_;
+  std::condition_variable left_control_;
+  int in_control_ = 0;                     // under mutex_: controls that are on their way through the runtime
   runtime* runtime_ = nullptr;             // under mutex_
   std::function<void(runtime&)> pending_;  // under mutex_: a stop that came before there was a runtime
   run_result ended_;
@@ -7846,15 +13452,15 @@ inline int service_host::run() {
 inline void service_host::service_main(const std::vector<std::string>& arguments) {
   name_ = arguments.empty() ? std::string() : arguments[0];
   const auto refused =
-      around_.dispatcher.register_handler(name_, [this](std::uint32_t what, std::uint32_t) { return control(what); });
+      around_.dispatcher.register_handler(name_, [this](const model::control_event& e) { return control(e); });
   if (refused != 0) {  // without a handler no status can be reported: the event log is all there is, and then the end
-    event(os::event_level::error, os::event_id::failed,
+    event(model::event::failed,
           model::explained(refused, "register the control handler of", name_, os::system_words(refused)).sentence());
     ended_.exit = model::failure_status(refused);
     around_.end_process(os::exit_code(ended_.exit.code()));
     return;
   }
-  report_.apply(model::step::start, runtime::start_hint);
+  report_.apply(model::step::start, start_hint);
   try {
     ended_ = serve(arguments);
   } catch (const std::exception& e) {
@@ -7865,15 +13471,17 @@ inline void service_host::service_main(const std::vector<std::string>& arguments
   }
   if (ended_.why) {
     ended_.exit = model::failure_status(ended_.why->code);
-    event(os::event_level::error, os::event_id::failed, ended_.why->sentence());
+    event(model::event::failed, ended_.why->sentence());
+  } else if (ended_.cut) {
+    event(model::event::cut, ended_.cut->sentence());
   } else {
-    event(os::event_level::information, os::event_id::stopped, name_ + " stopped");
+    event(model::event::stopped, name_ + " stopped");
   }
-  leave_state({}, ended_.why ? ended_.why->sentence() : std::string());
+  leave_state({}, ended_.why ? ended_.why->sentence() : ended_.cut ? ended_.cut->sentence() : std::string());
   // The process may end before this returns. From RUNNING, where only an exception leads here, STOPPED is two steps
   // away.
   if (!report_.apply(model::step::finished, {}, ended_.exit)) {
-    report_.apply(model::step::stop, runtime::start_hint);
+    report_.apply(model::step::stop, start_hint);
     report_.apply(model::step::finished, {}, ended_.exit);
   }
 }
@@ -7891,6 +13499,7 @@ inline void service_host::open_log(logger& log) {
   if (const auto folder = around_.data_folder(name_)) {
     const std::string logs = os::path_join(*folder, "logs");
     if (const auto made = os::make_folders(logs); !made) fault = made.error();
+    else log_folder_ = logs;
     state_file_ = os::path_join(*folder, "state.json");
     auto file = std::make_shared<file_log>(os::path_join(logs, model::folder_name(name_)));
     if (!file->is_open()) fault = file->fault();
@@ -7899,7 +13508,19 @@ inline void service_host::open_log(logger& log) {
     fault = folder.error();
   }
   if (fault == 0) return;
-  event(os::event_level::warning, os::event_id::degraded, "the log file cannot be written: " + os::system_words(fault));
+  event(model::event::degraded, "the log file cannot be written: " + os::system_words(fault));
+}
+
+/// The last word of a process that crashes, on a thread that may hold anything: each line of it goes as far as it can.
+inline void service_host::crashed(logger& log, const os::crash_report& what) {
+  const std::string dump = !what.dump.empty()      ? "; the dump is " + what.dump
+                           : what.dump_fault != 0 ? "; no dump: " + os::system_words(what.dump_fault)
+                                                  : std::string();
+  const std::string sentence = "crashed: " + what.what + dump;
+  event(model::event::crashed, name_ + ' ' + sentence);
+  leave_state({}, sentence);
+  log.error(sentence);
+  log.flush();
 }
 
 inline run_result service_host::serve(const std::vector<std::string>& arguments) {
@@ -7907,11 +13528,18 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
 
   auto plan = std::make_unique<blueprint>();
   plan->spec.name = name_;
+  plan->instance = launch_.instance;
   open_log(plan->log);  // before App, so that what App says or throws is kept
+  std::optional<os::crash_guard> guard;
+  if (around_.guards_crashes) {
+    guard.emplace(os::crash_guard::settings{
+        log_folder_, model::folder_name(name_), 3,
+        [this, &log = plan->log](const os::crash_report& what) { crashed(log, what); }});
+  }
   leave_state({}, {});  // what an earlier run left is no news of this one
 
   std::shared_ptr<void> app;
-  service svc(*plan);
+  auto svc = std::make_unique<service>(*plan);  // handlers and hooks may have caught it by reference
   const auto threw = [&](const std::string& what) {
     run_result failed;
     failed.why = error{model::code::exception_in_service, "describe", name_, what, {}};
@@ -7919,26 +13547,33 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
     return failed;
   };
   try {
-    app = app_(svc);
+    app = app_(*svc);
   } catch (const std::exception& e) {
     return threw(e.what());
   } catch (...) {
     return threw("something that is no std::exception was thrown");
   }
   plan->spec.name = name_;
+  if (launch_.preshutdown) plan->spec.preshutdown = launch_.preshutdown;
 
   run_settings settings;
-  settings.listen = listen_;
+  settings.launch = launch_;
   if (arguments.size() > 1) settings.arguments.assign(arguments.begin() + 1, arguments.end());
-  settings.on_listening = [this](const os::endpoint& address) { leave_state(address.url(), {}); };
-  settings.on_running = [this](const os::endpoint& address) {
-    event(os::event_level::information, os::event_id::started, name_ + " listens on " + address.url());
+  settings.address_patience = std::chrono::seconds(60);
+  settings.on_listening = [this](const os::endpoint& address) {
+    leave_state(address.url(), {});
+    if (around_.listening) around_.listening(address);
   };
+  settings.on_running = [this](const os::endpoint& address) {
+    event(model::event::started, name_ + " listens on " + address.url());
+  };
+  settings.on_event = [this](model::event what, const std::string& text) { event(what, text); };
 
   auto service_runtime = std::make_unique<runtime>(*plan, report_, std::move(settings));
-  const scope_exit forget([this] {
-    const std::lock_guard lock(mutex_);
+  const scope_exit forget([this] {  // and no control is in it any more, or about to be
+    std::unique_lock lock(mutex_);
     runtime_ = nullptr;
+    left_control_.wait(lock, [this] { return in_control_ == 0; });
   });
   {
     const std::lock_guard lock(mutex_);
@@ -7947,27 +13582,31 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   }
   const run_result result = service_runtime->run();
   if (result.stuck) {  // a thread still runs user code: what it stands on stays, until the process ends
-    static_cast<void>(service_runtime.release());
-    static_cast<void>(plan.release());
-    static_cast<void>(new std::shared_ptr<void>(std::move(app)));
+    keep_until_the_end(std::move(service_runtime));
+    keep_until_the_end(std::move(svc));
+    keep_until_the_end(std::move(plan));
+    keep_until_the_end(std::move(app));
   }
   return result;
 }
 
-inline std::uint32_t service_host::control(std::uint32_t what) {
-  const auto stop = [this](std::string_view why, std::optional<std::chrono::milliseconds> limit) {
+inline std::uint32_t service_host::control(const model::control_event& what) {
+  runtime* running = nullptr;
+  {
     const std::lock_guard lock(mutex_);
-    if (runtime_) runtime_->request_stop(why, limit);
-    else pending_ = [why, limit](runtime& r) { r.request_stop(why, limit); };
-    return std::uint32_t{0};
-  };
-  switch (static_cast<model::control>(what)) {
-    case model::control::interrogate: return 0;  // the SCM has our last status, which is true
-    case model::control::stop: return stop("the service control manager asked for it", {});
-    // The system ends us after 5 to 20 s, whatever we are doing: leave some of it to the hooks.
-    case model::control::shutdown: return stop("the machine shuts down", std::chrono::seconds(4));
-    default: return model::code::call_not_implemented;
+    running = runtime_;
+    if (!running) {  // App is being described, or all is over
+      const auto decided = model::decide(model::state::start_pending, {}, what.control);
+      if (decided.then == model::duty::stop) pending_ = [what](runtime& r) { static_cast<void>(r.control(what)); };
+      return decided.answer;
+    }
+    ++in_control_;
   }
+  const std::uint32_t answer = running->control(what);
+  const std::lock_guard lock(mutex_);
+  --in_control_;
+  left_control_.notify_all();
+  return answer;
 }
 
 }  // namespace host
@@ -8118,16 +13757,16 @@ inline std::string status_json(const service_report& r) {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/manage.hpp
+// host/desk.hpp
 // =====================================================================================================================
 
-// The verbs that manage the service: install, remove, start, stop, restart, status. Each is a short program over the
-// seam in os/service_manager.hpp that asks for the least rights it needs; nothing here knows Windows.
+// What every verb that manages the service stands on: the way to it with the rights that are needed, the sentence when
+// there is none, and the person who is told.
 //
-// A verb that finds the work done already (stopped, gone, running) has succeeded.
+//   const auto service = desk.open("stop", os::access::stop | os::access::query_status);
+//   if (!service) return failure{service.error()};      // stop 'hello': it is not installed (1060); install it first
 
-#include <algorithm>
-#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -8137,57 +13776,79 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-class manager {
+class desk {
  public:
   using raw_handle = os::service_manager::raw_handle;
 
-  /// `say` gets the lines for the person; `state` reads what the service left in its data folder.
   struct surroundings {
     os::service_manager& scm;
     clock& time;
-    std::function<void(const std::string&)> say;
-    std::function<std::optional<model::service_state>()> state;
-    std::string executable;
+    std::function<void(const std::string&)> say;                 ///< gets the lines for the person
+    std::function<std::optional<model::service_state>()> state;  ///< what the service left in its data folder
+    model::install_defaults ours;
+    std::function<result<std::string>()> ask_password = no_one_to_ask;  ///< the account's
   };
-  manager(model::service_spec spec, surroundings around) : spec_(std::move(spec)), around_(std::move(around)) {}
+  desk(model::service_spec spec, surroundings around) : spec_(std::move(spec)), around_(std::move(around)) {}
 
-  result<void> install(const model::command& asked);
-  result<void> remove(std::chrono::milliseconds limit);
-  result<void> start(std::chrono::milliseconds limit, bool wait);
-  result<void> stop(std::chrono::milliseconds limit, bool wait);
-  result<service_report> status();
-
- private:
-  [[nodiscard]] failure<error> failed(std::string doing, std::uint32_t code) const {
-    return {model::explained(code, std::move(doing), spec_.name, os::system_words(code))};
+  [[nodiscard]] const model::service_spec& spec() const noexcept { return spec_; }
+  [[nodiscard]] const std::string& name() const noexcept { return spec_.name; }
+  [[nodiscard]] std::string quoted() const { return '\'' + spec_.name + '\''; }
+  [[nodiscard]] os::service_manager& scm() const noexcept { return around_.scm; }
+  [[nodiscard]] clock& time() const noexcept { return around_.time; }
+  [[nodiscard]] const model::install_defaults& ours() const noexcept { return around_.ours; }
+  [[nodiscard]] std::optional<model::service_state> state() const {
+    return around_.state ? around_.state() : std::nullopt;
   }
-  result<os::service_handle> open(const std::string& doing, std::uint32_t rights,
-                                  std::uint32_t manager_rights = os::access::manager_connect);
-  result<os::service_handle> open_manager(const std::string& doing, std::uint32_t rights);
-  result<void> create(const model::command& asked);
-  result<void> change(const model::command& asked, os::service_handle service);
-  result<void> finish_install(raw_handle service, const os::service_settings& settings,
-                              const std::optional<std::string>& description);
-  result<void> stop_and_wait(raw_handle service, std::chrono::milliseconds limit, bool wait, const std::string& doing);
-  result<void> wait_until_gone(std::chrono::milliseconds limit);
-  [[nodiscard]] result<void> check_ours(const std::string& doing, const os::service_config& found) const;
-  [[nodiscard]] error failed_start(const model::service_status& status,
-                                   const std::optional<model::service_state>& before) const;
+  [[nodiscard]] result<std::string> ask_password() const { return around_.ask_password(); }
+
   void say(const std::string& line) const {
     if (around_.say) around_.say(line);
   }
+  void warn(const std::string& what) const { say("warning: " + what); }
 
+  /// The error for a code that a call answered.
+  [[nodiscard]] failure<error> failed(std::string doing, std::uint32_t code) {
+    return failed(std::move(doing), name(), code);
+  }
+  [[nodiscard]] failure<error> failed(std::string doing, std::string subject, std::uint32_t code);
+  /// Has Windows refused a call for want of rights? (A service that ends with 5 has not.)
+  [[nodiscard]] bool denied() const noexcept { return denied_; }
+
+  result<os::service_handle> open_manager(const std::string& doing, std::uint32_t rights);
+  result<os::service_handle> open(const std::string& doing, std::uint32_t rights) {
+    return open(doing, name(), rights);
+  }
+  result<os::service_handle> open(const std::string& doing, const std::string& service, std::uint32_t rights);
+
+  /// Ours is what has our word in its command line, wherever the executable was then, and what runs this executable.
+  /// Any other service that happens to have the name is left alone.
+  [[nodiscard]] result<void> check_ours(const std::string& doing, const std::string& binary) const;
+
+ private:
+  static result<std::string> no_one_to_ask() {
+    return failure{error{model::code::invalid_service_account,
+                         "ask for the password",
+                         {},
+                         "there is nobody to ask",
+                         "pipe it in, with --password-stdin"}};
+  }
   model::service_spec spec_;
   surroundings around_;
+  bool denied_ = false;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline result<os::service_handle> manager::open_manager(const std::string& doing, std::uint32_t rights) {
+inline failure<error> desk::failed(std::string doing, std::string subject, std::uint32_t code) {
+  if (code == model::code::access_denied) denied_ = true;
+  return {model::explained(code, std::move(doing), std::move(subject), os::system_words(code))};
+}
+
+inline result<os::service_handle> desk::open_manager(const std::string& doing, std::uint32_t rights) {
   const auto handle = around_.scm.open_manager(rights);
   if (!handle) {
     auto why = failed(doing, handle.error());
-    if (handle.error() == 50) {
+    if (handle.error() == model::code::not_supported) {
       why.reason.said = "services are a thing of Windows";
       why.reason.hint = "'debug' serves in the terminal on every system";
     }
@@ -8196,169 +13857,118 @@ inline result<os::service_handle> manager::open_manager(const std::string& doing
   return os::service_handle(around_.scm, *handle);
 }
 
-inline result<os::service_handle> manager::open(const std::string& doing, std::uint32_t rights,
-                                                std::uint32_t manager_rights) {
-  const auto scm = open_manager(doing, manager_rights);
-  if (!scm) return failure{scm.error()};
-  const auto handle = around_.scm.open_service(scm->get(), spec_.name, rights);
-  if (!handle) return failed(doing, handle.error());
+inline result<os::service_handle> desk::open(const std::string& doing, const std::string& service,
+                                             std::uint32_t rights) {
+  const auto manager = open_manager(doing, os::access::manager_connect);
+  if (!manager) return failure{manager.error()};
+  const auto handle = around_.scm.open_service(manager->get(), service, rights);
+  if (!handle) return failed(doing, service, handle.error());
   return os::service_handle(around_.scm, *handle);
 }
 
-// -- install --
-
-inline result<void> manager::install(const model::command& asked) {
-  auto existing = open("install", os::access::query_config | os::access::change_config);
-  if (existing) return change(asked, std::move(*existing));
-  if (existing.error().code != model::code::service_does_not_exist) return failure{existing.error()};
-  return create(asked);
-}
-
-inline result<void> manager::create(const model::command& asked) {
-  const auto scm = open_manager("install", os::access::manager_connect | os::access::manager_create);
-  if (!scm) return failure{scm.error()};
-
-  os::service_settings settings;
-  settings.startup = asked.startup ? asked.startup : spec_.startup.value_or(startup::automatic);
-  settings.display_name = asked.display_name ? asked.display_name : spec_.display_name.value_or(spec_.name);
-  settings.binary = model::image_path(around_.executable, asked.listen);
-  const auto created =
-      around_.scm.create_service(scm->get(), spec_.name, os::access::change_config | os::access::remove, settings);
-  if (!created) return failed("install", created.error());
-
-  const os::service_handle service(around_.scm, *created);
-  if (auto finished =
-          finish_install(service.get(), settings, asked.description ? asked.description : spec_.description);
-      !finished) {
-    static_cast<void>(around_.scm.delete_service(service.get()));  // a half-installed service is worse than none
-    static_cast<void>(around_.scm.remove_event_source(spec_.name));
-    return finished;
-  }
-  say("installed '" + spec_.name + "' (" + std::string(name(*settings.startup)) + "): " + *settings.binary);
-  return {};
-}
-
-inline result<void> manager::change(const model::command& asked, os::service_handle service) {
-  const auto before = around_.scm.query_config(service.get());
-  if (!before) return failed("install", before.error());
-  if (auto mine = check_ours("install", *before); !mine) return mine;
-
-  os::service_settings settings;
-  settings.startup = asked.startup ? asked.startup : spec_.startup;
-  settings.display_name = asked.display_name ? asked.display_name : spec_.display_name;
-  settings.binary = model::image_path(around_.executable, asked.listen.over(model::listen_options_in(before->binary)));
-  if (auto changed = around_.scm.change_config(service.get(), settings); !changed)
-    return failed("install", changed.error());
-  if (auto finished =
-          finish_install(service.get(), settings, asked.description ? asked.description : spec_.description);
-      !finished)
-    return finished;
-  say("'" + spec_.name + "' was installed already and is updated: " + *settings.binary);
-  if (before->binary != *settings.binary) say("  it was: " + before->binary);
-  return {};
-}
-
-/// Ours is what has our word in its command line, wherever the executable was then, and what runs this executable. Any
-/// other service that happens to have the name is left alone.
-inline result<void> manager::check_ours(const std::string& doing, const os::service_config& found) const {
-  const auto words = split_command_line(found.binary);
+inline result<void> desk::check_ours(const std::string& doing, const std::string& binary) const {
+  const auto words = split_command_line(binary);
   const bool has_word = words.size() > 1 && words[1] == model::run_service_word;
-  if (has_word || (!words.empty() && text::equal_nocase(words[0], around_.executable))) return {};
-  return failure{error{model::code::service_exists, doing, spec_.name,
-                       "another program's service has that name: " + found.binary, "give the app another name"}};
+  if (has_word || (!words.empty() && text::equal_nocase(words[0], around_.ours.executable))) return {};
+  return failure{error{model::code::service_exists, doing, name(), "another program's service has that name: " + binary,
+                       "give the app another name"}};
 }
 
-/// What creation and update have in common.
-inline result<void> manager::finish_install(raw_handle service, const os::service_settings& settings,
-                                            const std::optional<std::string>& description) {
-  if (description) {
-    if (auto done = around_.scm.change_description(service, *description); !done)
-      return failed("describe", done.error());
-  }
-  if (settings.startup && (*settings.startup == startup::delayed || *settings.startup == startup::automatic)) {
-    const bool delayed = *settings.startup == startup::delayed;
-    // Refused by systems that do not know the level (120, 124): an ordinary automatic start is what is left.
-    if (auto done = around_.scm.change_delayed_start(service, delayed); !done && delayed) {
-      say("warning: a delayed start is not supported here (" + std::to_string(done.error()) +
-          "); the service starts without delay");
-    }
-  }
-  if (auto done = around_.scm.add_event_source(spec_.name); !done)
-    return failed("register the event source", done.error());
-  return {};
-}
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
 
-// -- remove --
+// =====================================================================================================================
+// host/manage.hpp
+// =====================================================================================================================
 
-inline result<void> manager::remove(std::chrono::milliseconds limit) {
-  bool was_there = false;
-  {
-    const auto service =
-        open("remove", os::access::query_config | os::access::query_status | os::access::stop | os::access::remove);
-    if (service) {
-      was_there = true;
-      const auto config = around_.scm.query_config(service->get());
-      if (!config) return failed("remove", config.error());
-      if (auto mine = check_ours("remove", *config); !mine) return mine;
-      if (auto stopped = stop_and_wait(service->get(), limit, true, "remove"); !stopped) return stopped;
-      if (auto deleted = around_.scm.delete_service(service->get());
-          !deleted && deleted.error() != model::code::service_marked_for_delete) {
-        return failed("remove", deleted.error());
-      }
-    } else if (service.error().code == model::code::service_marked_for_delete) {
-      was_there = true;  // somebody has deleted it; it goes when the last handle does
-    } else if (service.error().code != model::code::service_does_not_exist) {
-      return failure{service.error()};
-    }
-  }  // our handle goes before we wait: it would keep the service there
-  if (was_there) {
-    if (auto gone = wait_until_gone(limit); !gone) return gone;
-  }
-  if (auto removed = around_.scm.remove_event_source(spec_.name); !removed)
-    return failed("remove the event source of", removed.error());
-  say(was_there ? "removed '" + spec_.name + "'" : "'" + spec_.name + "' is not installed");
-  return {};
-}
+// The verbs that bring an installed service up and down: start, stop, restart, and status, which looks. Each is a short
+// program over the seam in os/service_manager.hpp that asks for the least rights it needs; nothing here knows Windows.
+//
+// A verb that finds the work done already (stopped, running) has succeeded.
 
-inline result<void> manager::wait_until_gone(std::chrono::milliseconds limit) {
-  const auto until = around_.time.now() + limit;
-  for (auto pause = std::chrono::milliseconds(10);; pause = (std::min)(pause * 2, std::chrono::milliseconds(1000))) {
-    const auto there = open("remove", os::access::query_status);
-    if (!there && there.error().code == model::code::service_does_not_exist) return {};
-    if (!there && there.error().code != model::code::service_marked_for_delete) return failure{there.error()};
-    if (around_.time.now() >= until) return failed("remove", model::code::service_marked_for_delete);
-    around_.time.sleep(pause);
-  }
-}
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
-// -- start, stop --
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
 
-inline result<void> manager::start(std::chrono::milliseconds limit, bool wait) {
-  const auto service = open("start", os::access::start | os::access::query_status);
+class manager {
+ public:
+  explicit manager(desk& at) noexcept : desk_(at) {}
+
+  result<void> start(const model::command& asked);
+  /// Fails with 1460 when the service has stopped, and says that it cut something on its way.
+  result<void> stop(const model::command& asked);
+  result<void> restart(const model::command& asked);
+  result<service_report> status();
+
+  /// How a stop ended. A service that is not running has stopped well.
+  struct stopped {
+    bool was_running = false;             ///< and was waited for
+    std::uint32_t code = 0;               ///< 0: well
+    std::string sentence;                 ///< what the service says of it, where it was not well
+    std::vector<std::string> dependents;  ///< those that were stopped before it, in that order
+  };
+  /// What the handle for it has to allow.
+  static constexpr std::uint32_t stop_rights =
+      os::access::stop | os::access::query_status | os::access::enumerate_dependents;
+  /// Stops it, and with `asked.force` what depends on it before, and waits unless told not to.
+  result<stopped> stop_and_wait(desk::raw_handle service, const model::command& asked, const std::string& doing);
+
+ private:
+  result<void> stop_one(desk::raw_handle service, const std::string& name, const model::command& asked, bool wait,
+                        const std::string& doing, os::service_process* ended);
+  result<std::vector<std::string>> stop_dependents(desk::raw_handle service, const model::command& asked,
+                                                   const std::string& doing);
+  result<void> start_again(const std::vector<std::string>& stopped_ones, const model::command& asked);
+  [[nodiscard]] stopped how_it_ended(const model::service_status& status,
+                                     const std::optional<model::service_state>& before) const;
+  [[nodiscard]] error failed_start(const model::service_status& status,
+                                   const std::optional<model::service_state>& before) const;
+
+  desk& desk_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+// -- start --
+
+inline result<void> manager::start(const model::command& asked) {
+  const auto service = desk_.open("start", os::access::start | os::access::query_status);
   if (!service) return failure{service.error()};
-  const auto before = around_.state();
+  const auto before = desk_.state();
   for (bool first = true;; first = false) {
-    const auto started = around_.scm.start_service(service->get(), {});
+    const auto started = desk_.scm().start_service(service->get(), asked.arguments);
     if (started) break;
-    if (started.error() != model::code::service_already_running) return failed("start", started.error());
-    const auto now = around_.scm.query_status(service->get());
+    if (started.error() != model::code::service_already_running) return desk_.failed("start", started.error());
+    const auto now = desk_.scm().query_status(service->get());
     if (now && now->status.current == model::state::running) {
-      say("'" + spec_.name + "' is running already");
+      desk_.say(desk_.quoted() + " is running already");
+      if (!asked.arguments.empty()) desk_.warn("the arguments did not reach it: use restart");
       return {};
     }
     if (!first || !now || now->status.current != model::state::stop_pending) break;
     // It is on its way down from an earlier stop: let it get there, and start it then.
-    const auto stopped = wait_until_settled(around_.scm, service->get(), around_.time, {}, limit, "start", spec_.name);
-    if (!stopped) return failure{stopped.error()};
+    const auto settled =
+        wait_until_settled(desk_.scm(), service->get(), desk_.time(), {}, asked.wait, "start", desk_.name());
+    if (!settled) return failure{settled.error()};
   }
-  if (!wait) return {};
+  if (asked.no_wait) return {};
 
-  const auto settled = wait_until_settled(around_.scm, service->get(), around_.time, {model::state::running}, limit,
-                                          "start", spec_.name);
+  const auto settled = wait_until_settled(desk_.scm(), service->get(), desk_.time(), {model::state::running},
+                                          asked.wait, "start", desk_.name());
   if (!settled) return failure{settled.error()};
   if (settled->status.current != model::state::running) return failure{failed_start(settled->status, before)};
-  const auto left = around_.state();
-  say("started '" + spec_.name + "'" + (left && left->pid == settled->pid ? ": " + left->url : ""));
+  const auto left = desk_.state();
+  const bool known = left && left->pid == settled->pid && !left->url.empty();
+  desk_.say("started " + desk_.quoted() + (known ? ": " + left->url : ""));
   return {};
 }
 
@@ -8367,8 +13977,8 @@ inline result<void> manager::start(std::chrono::milliseconds limit, bool wait) {
 inline error manager::failed_start(const model::service_status& status,
                                    const std::optional<model::service_state>& before) const {
   const std::uint32_t code = status.exit.failed() ? status.exit.code() : model::code::service_request_timeout;
-  error why = model::explained(code, "start", spec_.name, os::system_words(code));
-  if (const auto left = around_.state(); left && !left->failure.empty() && (!before || left->pid != before->pid)) {
+  error why = model::explained(code, "start", desk_.name(), os::system_words(code));
+  if (const auto left = desk_.state(); left && !left->failure.empty() && (!before || left->pid != before->pid)) {
     why.said = left->failure;
     why.hint.clear();
   } else if (!status.exit.failed()) {
@@ -8378,67 +13988,1042 @@ inline error manager::failed_start(const model::service_status& status,
   return why;
 }
 
-inline result<void> manager::stop(std::chrono::milliseconds limit, bool wait) {
-  const auto service = open("stop", os::access::stop | os::access::query_status);
+// -- stop --
+
+inline result<void> manager::stop(const model::command& asked) {
+  const auto service = desk_.open("stop", stop_rights);
   if (!service) return failure{service.error()};
-  const auto now = around_.scm.query_status(service->get());
+  const auto now = desk_.scm().query_status(service->get());
   if (now && now->status.current == model::state::stopped) {
-    say("'" + spec_.name + "' is not running");
+    desk_.say(desk_.quoted() + " is not running");
     return {};
   }
-  if (auto stopped = stop_and_wait(service->get(), limit, wait, "stop"); !stopped) return stopped;
-  say(wait ? "stopped '" + spec_.name + "'" : "asked '" + spec_.name + "' to stop");
+  const auto ended = stop_and_wait(service->get(), asked, "stop");
+  if (!ended) return failure{ended.error()};
+  if (asked.no_wait) {
+    desk_.say("asked " + desk_.quoted() + " to stop");
+    return {};
+  }
+  if (ended->code != 0)
+    return failure{error{ended->code, {}, {}, "stopped " + desk_.quoted() + ", but: " + ended->sentence, {}}};
+  desk_.say("stopped " + desk_.quoted());
   return {};
 }
 
-inline result<void> manager::stop_and_wait(raw_handle service, std::chrono::milliseconds limit, bool wait,
-                                           const std::string& doing) {
-  const auto until = around_.time.now() + limit;
+inline result<void> manager::restart(const model::command& asked) {
+  stopped ended;
+  {
+    const auto service = desk_.open("restart", stop_rights);
+    if (!service) return failure{service.error()};
+    auto stopping = stop_and_wait(service->get(), asked, "restart");
+    if (!stopping) return failure{stopping.error()};
+    ended = *std::move(stopping);
+  }
+  if (ended.code != 0)
+    desk_.warn("stopped " + desk_.quoted() + ", but: " + ended.sentence);
+  else
+    desk_.say(ended.was_running ? "stopped " + desk_.quoted() : desk_.quoted() + " is not running");
+  if (auto started = start(asked); !started) return started;
+  return start_again(ended.dependents, asked);
+}
+
+inline result<manager::stopped> manager::stop_and_wait(desk::raw_handle service, const model::command& asked,
+                                                       const std::string& doing) {
+  const auto before = desk_.state();
+  const bool wait = !asked.no_wait;
+  stopped ended;
+  os::service_process last;
+  auto done = stop_one(service, desk_.name(), asked, wait, doing, &last);
+  if (!done && done.error().code == model::code::dependent_services_running) {
+    auto dependents = stop_dependents(service, asked, doing);
+    if (!dependents) return failure{dependents.error()};
+    ended.dependents = *std::move(dependents);
+    done = stop_one(service, desk_.name(), asked, wait, doing, &last);
+  }
+  if (!done) return failure{done.error()};
+  if (last.status.current != model::state::stopped) return ended;  // it was not running, or is not waited for
+  auto how = how_it_ended(last.status, before);
+  how.dependents = std::move(ended.dependents);
+  return how;
+}
+
+/// One service, ours or a dependent. `ended` is what it was at last, where there was a stop to wait for.
+inline result<void> manager::stop_one(desk::raw_handle service, const std::string& name, const model::command& asked,
+                                      bool wait, const std::string& doing, os::service_process* ended) {
+  const auto until = desk_.time().now() + asked.wait;
   for (;;) {
-    const auto asked = around_.scm.control_service(service, static_cast<std::uint32_t>(model::control::stop));
-    if (asked) break;
-    if (asked.error() == model::code::service_not_active) return {};
-    const auto now = around_.scm.query_status(service);
+    const auto done = desk_.scm().control_service(service, static_cast<std::uint32_t>(model::control::stop));
+    if (done) break;
+    if (done.error() == model::code::service_not_active) return {};
+    const auto now = desk_.scm().query_status(service);
     // Windows says 1061 of a service between two states, Wine 1052, which is also what one says that never takes a
     // stop.
     const bool between =
-        asked.error() == model::code::service_cannot_accept_control ||
-        (asked.error() == model::code::invalid_service_control && now && model::is_pending(now->status.current));
-    if (!between) return failed(doing, asked.error());
+        done.error() == model::code::service_cannot_accept_control ||
+        (done.error() == model::code::invalid_service_control && now && model::is_pending(now->status.current));
+    if (!between) return desk_.failed(doing, name, done.error());
 
     // It is starting, or stopping already. Let it get there; a start is then asked again.
     if (now && now->status.current == model::state::stop_pending) break;
-    if (around_.time.now() >= until) return failed(doing, asked.error());
-    around_.time.sleep(std::chrono::milliseconds(50));
+    if (desk_.time().now() >= until) return desk_.failed(doing, name, done.error());
+    desk_.time().sleep(std::chrono::milliseconds(50));
   }
   if (!wait) return {};
-  const auto settled = wait_until_settled(around_.scm, service, around_.time, {}, limit, doing, spec_.name);
+  const auto settled = wait_until_settled(desk_.scm(), service, desk_.time(), {}, asked.wait, doing, name);
   if (!settled) return failure{settled.error()};
+  if (ended) *ended = *settled;
   return {};
+}
+
+inline result<std::vector<std::string>> manager::stop_dependents(desk::raw_handle service, const model::command& asked,
+                                                                 const std::string& doing) {
+  auto dependents = desk_.scm().active_dependents(service);
+  if (!dependents) return desk_.failed(doing, dependents.error());
+  if (!asked.force) {
+    auto why = desk_.failed(doing, model::code::dependent_services_running);
+    if (!dependents->empty()) why.reason.said += ": " + text::join(*dependents, ", ");
+    return why;
+  }
+  for (const auto& name : *dependents) {
+    const auto one = desk_.open(doing, name, os::access::stop | os::access::query_status);
+    if (!one) return failure{one.error()};
+    if (auto done = stop_one(one->get(), name, asked, true, doing, nullptr); !done) return failure{done.error()};
+    desk_.say("stopped '" + name + "', which depends on it");
+  }
+  return *std::move(dependents);
+}
+
+/// What restart stopped before ours comes back after it, the last one first.
+inline result<void> manager::start_again(const std::vector<std::string>& stopped_ones, const model::command& asked) {
+  for (auto name = stopped_ones.rbegin(); name != stopped_ones.rend(); ++name) {
+    const auto one = desk_.open("start", *name, os::access::start | os::access::query_status);
+    if (!one) return failure{one.error()};
+    const auto started = desk_.scm().start_service(one->get(), {});
+    if (!started && started.error() != model::code::service_already_running)
+      return desk_.failed("start", *name, started.error());
+    const auto settled =
+        wait_until_settled(desk_.scm(), one->get(), desk_.time(), {model::state::running}, asked.wait, "start", *name);
+    if (!settled) return failure{settled.error()};
+    if (settled->status.current != model::state::running)
+      return failure{model::explained(settled->status.exit.code(), "start", *name, "it did not stay")};
+    desk_.say("started '" + *name + "' again");
+  }
+  return {};
+}
+
+/// A stop that had to cut a request or a hook ends with 0, because recovery must not follow it, and with a sentence.
+inline manager::stopped manager::how_it_ended(const model::service_status& status,
+                                              const std::optional<model::service_state>& before) const {
+  stopped how;
+  how.was_running = true;
+  const auto left = desk_.state();
+  const bool news =
+      left && !left->failure.empty() && (!before || before->pid != left->pid || before->failure != left->failure);
+  if (status.exit.failed()) {
+    how.code = status.exit.code();
+    const auto* row = model::explain(how.code);
+    how.sentence = news ? left->failure : row ? std::string(row->said) : os::system_words(how.code);
+  } else if (news) {
+    how.code = model::code::timeout;
+    how.sentence = left->failure;
+  }
+  return how;
 }
 
 // -- status --
 
 inline result<service_report> manager::status() {
   service_report r;
-  r.name = spec_.name;
-  const auto service = open("query", os::access::query_status | os::access::query_config);
+  r.name = desk_.name();
+  const auto service = desk_.open("query", os::access::query_status | os::access::query_config);
   if (!service) {
     if (service.error().code == model::code::service_does_not_exist) return r;
     return failure{service.error()};
   }
   r.installed = true;
-  const auto process = around_.scm.query_status(service->get());
-  if (!process) return failed("query", process.error());
+  const auto process = desk_.scm().query_status(service->get());
+  if (!process) return desk_.failed("query", process.error());
   r.process = *process;
-  const auto config = around_.scm.query_config(service->get());
-  if (!config) return failed("query", config.error());
+  const auto config = desk_.scm().query_config(service->get());
+  if (!config) return desk_.failed("query", config.error());
   r.config = *config;
-  if (auto left = around_.state()) {
+  if (auto left = desk_.state()) {
     r.left = *left;
     if (r.left.pid != r.process.pid || r.process.pid == 0) r.left.url.clear(), r.left.since.clear();
   }
   return r;
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/send.hpp
+// =====================================================================================================================
+
+// The verbs that send a running service a control: pause, continue, reload, control N. What they cannot do is told in
+// terms of the app's hooks, because that is where it is mended.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// Both wait until it is there; a service that is there already is a success.
+result<void> pause(desk& at, const model::command& asked);
+result<void> resume(desk& at, const model::command& asked);
+/// PARAMCHANGE: asked, and not waited for.
+result<void> reload(desk& at);
+/// 128 to 255. The code of its error is the hook's answer, where the hook has one.
+result<void> send_control(desk& at, const model::command& asked);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline failure<error> no_hook(const desk& at, const char* doing, std::uint32_t code, const std::string& hook) {
+  return {error{code, doing, at.name(), "the service has no " + hook + " hook", {}}};
+}
+
+/// Pause and continue, which mirror each other.
+struct turn_row {
+  const char* doing;
+  model::control control;
+  model::state wanted, from;
+  const char* done;
+  const char* hook;
+};
+
+inline result<void> turn(desk& at, const model::command& asked, const turn_row& row) {
+  const auto service = at.open(row.doing, os::access::pause_continue | os::access::query_status);
+  if (!service) return failure{service.error()};
+  const auto until = at.time().now() + asked.wait;
+  for (;;) {
+    const auto now = at.scm().query_status(service->get());
+    if (!now) return at.failed(row.doing, now.error());
+    if (now->status.current == row.wanted) {
+      at.say(at.quoted() + " is " + row.done + " already");
+      return {};
+    }
+    const auto done = at.scm().control_service(service->get(), static_cast<std::uint32_t>(row.control));
+    if (done) break;
+    if (done.error() == model::code::invalid_service_control && !model::is_pending(now->status.current))
+      return no_hook(at, row.doing, done.error(), row.hook);
+    const bool between = done.error() == model::code::service_cannot_accept_control ||
+                         done.error() == model::code::invalid_service_control;
+    if (!between || at.time().now() >= until) return at.failed(row.doing, done.error());
+    at.time().sleep(std::chrono::milliseconds(50));
+  }
+
+  // The handler has published the pending state before the control returned: where it is as it was, a hook has failed.
+  const auto settled =
+      wait_until_settled(at.scm(), service->get(), at.time(), {row.wanted, row.from}, asked.wait, row.doing, at.name());
+  if (!settled) return failure{settled.error()};
+  if (settled->status.current == row.wanted) {
+    at.say(at.quoted() + " is " + row.done);
+    return {};
+  }
+  if (settled->status.current == model::state::stopped) return at.failed(row.doing, model::code::service_not_active);
+  return failure{error{model::code::exception_in_service, row.doing, at.name(),
+                       "its " + std::string(row.hook) + " hook failed; it is still '" +
+                           std::string(model::name(settled->status.current)) + '\'',
+                       "read its log"}};
+}
+
+inline result<void> reload(desk& at) {
+  const auto service = at.open("reload", os::access::pause_continue);  // PARAMCHANGE has no right of its own
+  if (!service) return failure{service.error()};
+  const auto done = at.scm().control_service(service->get(), static_cast<std::uint32_t>(model::control::param_change));
+  if (!done) {
+    if (done.error() == model::code::invalid_service_control) return no_hook(at, "reload", done.error(), "on_reload");
+    return at.failed("reload", done.error());
+  }
+  at.say("told " + at.quoted() + " to reload");
+  return {};
+}
+
+inline result<void> send_control(desk& at, const model::command& asked) {
+  const auto service = at.open("control", os::access::user_control);
+  if (!service) return failure{service.error()};
+  const std::string number = std::to_string(asked.control);
+  const auto done = at.scm().control_service(service->get(), asked.control);
+  if (done) {
+    at.say(at.quoted() + " has done control " + number);
+    return {};
+  }
+  switch (done.error()) {
+    case model::code::io_pending:
+      at.say(at.quoted() + " has taken control " + number + " and is still at work");
+      return {};
+    case model::code::call_not_implemented:
+    case model::code::invalid_service_control: return no_hook(at, "control", done.error(), "on_control " + number);
+    case model::code::service_request_timeout:
+    case model::code::service_cannot_accept_control:
+    case model::code::service_not_active: return at.failed("control", done.error());
+    default: break;
+  }
+  // The handle was opened with the right to send it, so this is the hook's own answer, and not the system's.
+  return failure{error{done.error(), "control", at.name(),
+                       "the hook for " + number + " answered: " + os::system_words(done.error()), {}}};
+}
+
+inline result<void> pause(desk& at, const model::command& asked) {
+  return turn(at, asked,
+              {"pause", model::control::pause, model::state::paused, model::state::running, "paused", "on_pause"});
+}
+
+inline result<void> resume(desk& at, const model::command& asked) {
+  return turn(at, asked,
+              {"continue", model::control::resume, model::state::running, model::state::paused, "running",
+               "on_continue"});
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/folders.hpp
+// =====================================================================================================================
+
+// The folders that a service needs, opened to its own SID and to nothing else of it: read and execute where its
+// executable lies, modify where its data does. What fails here is a warning, with the command's words for a remedy: the
+// service is installed, and may well have these rights already by what it inherits.
+
+#include <optional>
+#include <string>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// What the service may do there now; left unknown where that cannot be seen.
+void look_at_folders(desk& at, model::installation& there);
+/// Does what is planned for the folders, and drops from the plan what cannot be done. `there`: as it was before, whose
+/// executable may have lain elsewhere.
+void open_folders(desk& at, model::install_plan& plan, const std::optional<model::installation>& there);
+/// Takes what belongs to that SID out of the rights to the folder of `binary`, an ImagePath.
+void close_folder(desk& at, const std::string& sid, const std::string& binary);
+
+/// The SID of the service itself, whatever account it runs as. Known only while the service is installed.
+[[nodiscard]] inline os::sys_result<std::string> service_sid(desk& at) {
+  return at.scm().account_sid("NT SERVICE\\" + at.name());
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline bool is_not_there(std::uint32_t code) noexcept { return code == 2 || code == 3; }
+
+inline std::string folder_of_binary(const std::string& binary) {
+  const auto words = split_command_line(binary);
+  return words.empty() ? std::string() : os::folder_of(words[0]);
+}
+
+inline void look_at_folders(desk& at, model::installation& there) {
+  const auto sid = service_sid(at);
+  if (!sid) return;
+  const auto has = [&at](const std::string& folder, const std::string& entry) -> std::optional<bool> {
+    const auto security = at.scm().query_folder_security(folder);
+    if (security) return model::has_entry(*security, entry);
+    return is_not_there(security.error()) ? std::optional(false) : std::nullopt;
+  };
+  there.reads_program = has(at.ours().program_folder, model::read_entry(*sid));
+  there.modifies_data = has(at.ours().data_folder, model::modify_entry(*sid));
+}
+
+inline std::string code_text(std::uint32_t code) { return os::system_words(code) + " (" + std::to_string(code) + ")"; }
+
+/// Adds one entry to a folder's rights; the data folder is made where it is not there.
+inline bool open_folder(desk& at, model::item what, const std::string& folder, const std::string& sid) {
+  const bool data = what == model::item::data_folder;
+  const std::string right = data ? "modify" : "read", who = "'NT SERVICE\\" + at.name() + '\'';
+  const auto now = at.scm().query_folder_security(folder);
+  if (!now && !(data && is_not_there(now.error()))) {  // what cannot be read must not be overwritten
+    at.warn("the rights to '" + folder + "' cannot be read: " + code_text(now.error()) + "; give " + who +
+            " the right to " + right + " it by hand");
+    return false;
+  }
+  const std::string sddl = !data ? model::with_entry(*now, model::read_entry(sid))
+                           : now ? model::data_folder_security(*now, sid)
+                                 : model::data_folder_security(sid);
+  if (const auto done = at.scm().change_folder_security(folder, sddl); !done) {
+    at.warn("the right to " + right + " '" + folder + "' is not set: " + code_text(done.error()) + "; give it to " +
+            who + " by hand");
+    return false;
+  }
+  return true;
+}
+
+inline void open_folders(desk& at, model::install_plan& plan, const std::optional<model::installation>& there) {
+  const auto& ours = at.ours();
+  if (const auto why = model::not_a_folder_of_ones_own(ours.program_folder);
+      !why.empty() && (plan.creates || plan.has(model::item::binary))) {
+    at.warn("the service gets no right to '" + ours.program_folder + "', because " + std::string(why) +
+            "; put the program into a folder of its own");
+  }
+  const bool program = plan.has(model::item::program_folder), data = plan.has(model::item::data_folder);
+  const std::string old_folder = there && there->binary ? folder_of_binary(*there->binary) : std::string();
+  const bool moved = !old_folder.empty() && !text::equal_nocase(old_folder, ours.program_folder);
+  if (!program && !data && !moved) return;
+
+  const auto sid = service_sid(at);
+  if (!sid && (program || data)) {
+    at.warn("the service's own SID is not to be had: " + code_text(sid.error()) + "; give 'NT SERVICE\\" + at.name() +
+            "' the right to" + (program ? " read '" + ours.program_folder + '\'' : "") +
+            (program && data ? " and" : "") + (data ? " modify '" + ours.data_folder + '\'' : "") + " by hand");
+  }
+  const auto open = [&](model::item what, const std::string& folder) {
+    if (!sid || !open_folder(at, what, folder, *sid)) plan.drop(what);
+  };
+  if (program) open(model::item::program_folder, ours.program_folder);
+  if (data) open(model::item::data_folder, ours.data_folder);
+  if (moved && sid) close_folder(at, *sid, *there->binary);
+}
+
+inline void close_folder(desk& at, const std::string& sid, const std::string& binary) {
+  const std::string folder = folder_of_binary(binary);
+  if (folder.empty() || !model::not_a_folder_of_ones_own(folder).empty()) return;
+  const auto now = at.scm().query_folder_security(folder);
+  if (!now) return;  // it is gone, perhaps with the program
+  const std::string without = model::without_account(*now, sid);
+  if (without == *now) return;
+  if (const auto done = at.scm().change_folder_security(folder, without); !done) {
+    at.warn("the rights of " + sid + " to '" + folder + "' are still there: " + code_text(done.error()) +
+            "; take them out by hand");
+  }
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/survey.hpp
+// =====================================================================================================================
+
+// What is installed, read with query rights alone: what install plans with, and all that `--plan` needs.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+struct surveyed {
+  std::optional<model::installation> there;  ///< nothing: it is not installed
+  std::map<std::string, std::string> sids;   ///< of the users of --allow-control
+};
+
+/// Fails where it cannot be seen, where another program's service has the name, and where a user is not known.
+[[nodiscard]] result<surveyed> survey(desk& at, const model::command& asked, const std::string& doing);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline result<surveyed> survey(desk& at, const model::command& asked, const std::string& doing) {
+  auto& scm = at.scm();
+  surveyed found;
+  for (const auto& user : asked.allow_control) {
+    const auto sid = scm.account_sid(model::name_to_look_up(user));
+    if (!sid) return at.failed("find the account", user, sid.error());
+    found.sids[user] = *sid;
+  }
+
+  const std::uint32_t security_right = found.sids.empty() ? 0 : os::access::read_security;
+  const auto service = at.open(doing, os::access::query_config | security_right);
+  if (!service) {
+    if (service.error().code == model::code::service_does_not_exist) return found;
+    return failure{service.error()};
+  }
+  const auto config = scm.query_config(service->get());
+  if (!config) return at.failed(doing, config.error());
+  if (auto mine = at.check_ours(doing, config->binary); !mine) return failure{mine.error()};
+
+  model::installation& there = found.there.emplace();
+  there.startup = config->startup;
+  there.binary = config->binary;
+  there.display_name = config->display_name;
+  there.account = model::known_account(config->account, at.name());
+  there.dependencies = config->dependencies;
+  for (const auto& row : model::level_rows) {
+    auto value = scm.query_level(service->get(), row.number);
+    if (value) there.levels.insert_or_assign(row.number, *std::move(value));
+  }
+  if (!asked.environment.empty()) {  // or what is there and not asked for would be lost
+    auto all = scm.query_environment(at.name());
+    if (!all) return at.failed("read the environment of", all.error());
+    there.environment = *std::move(all);
+  }
+  if (!found.sids.empty()) {
+    const auto security = scm.query_security(service->get());
+    if (!security) return at.failed("read the rights of", security.error());
+    for (const auto& [user, sid] : found.sids)
+      there.may_control[user] = model::has_entry(*security, model::control_entry(sid));
+  }
+  look_at_folders(at, there);
+  return found;
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/install.hpp
+// =====================================================================================================================
+
+// install and update: look at what there is (host/survey.hpp), plan (model/installation.hpp), and carry the plan out
+// step by step, with the least rights that it needs; what was done is undone when a step that must not fail does.
+//
+// What must not fail: the service itself, what was asked for, the event source, the right to log on. Warnings: levels
+// that the system does not know, and the service's rights to folders.
+//
+// Source: "Installing, Removing, and Enumerating Services" and "Service Security and Access Rights" in the Win32
+// documentation.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// Undoes what was done, the last step first, unless all went well.
+class undo_list {
+ public:
+  undo_list() = default;
+  undo_list(const undo_list&) = delete;
+  undo_list& operator=(const undo_list&) = delete;
+  ~undo_list() {
+    for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) (*step)();
+  }
+  void add(std::function<void()> step) { steps_.push_back(std::move(step)); }
+  void all_is_well() noexcept { steps_.clear(); }
+
+ private:
+  std::vector<std::function<void()>> steps_;
+};
+
+class installer {
+ public:
+  explicit installer(desk& at) noexcept : desk_(at) {}
+
+  /// `asked.verb` says whether an absent service is created (install) or an error (update).
+  result<void> run(const model::command& asked);
+  /// Would `run` ask for a password? As far as can be seen without rights: for who asks before it is run elevated.
+  bool needs_password(const model::command& asked);
+
+ private:
+  /// One install on its way.
+  struct job {
+    const model::command& asked;
+    std::string doing;
+    std::optional<model::installation> there;
+    std::map<std::string, std::string> sids;  ///< of the users who may control it
+    model::installation wanted;
+    model::install_plan plan;
+    std::optional<std::string> password;
+  };
+
+  result<job> plan(const model::command& asked);
+  result<void> ask_password(job& j);
+  result<void> create(job& j);
+  result<void> change(job& j);
+  // The steps of both; what a step has done is added to the list.
+  result<void> change_settings(job& j, desk::raw_handle service, undo_list& trail);
+  result<void> change_account(const job& j, desk::raw_handle service, undo_list& trail);
+  result<void> change_levels(job& j, desk::raw_handle service, undo_list& trail);
+  result<void> change_level(job& j, desk::raw_handle service, const std::optional<model::config_level>& from,
+                            const model::config_level& to, undo_list& trail);
+  result<void> change_surroundings(const job& j, desk::raw_handle service, undo_list& trail);
+  result<void> give_logon_right(const job& j);
+  void tell(const job& j) const;
+
+  /// The rights that what is planned needs on the service's handle.
+  [[nodiscard]] static std::uint32_t rights_for(const job& j);
+
+  desk& desk_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline result<void> installer::run(const model::command& asked) {
+  auto planned = plan(asked);
+  if (!planned) return failure{planned.error()};
+  job& j = *planned;
+  if (asked.plan) {
+    std::string text = model::plan_text(desk_.name(), j.plan);
+    text.pop_back();
+    desk_.say(text);
+    return {};
+  }
+
+  if (!j.plan.creates && j.plan.changes.empty()) {
+    desk_.say(desk_.quoted() + " is installed as it is asked for");
+  } else {
+    if (auto done = j.plan.creates ? create(j) : change(j); !done) return done;
+    open_folders(desk_, j.plan, j.there);
+    tell(j);
+  }
+  if (!asked.then_start) return {};
+  return manager(desk_).start(asked);
+}
+
+inline bool installer::needs_password(const model::command& asked) {
+  if (const auto planned = plan(asked)) return planned->wanted.new_password;
+  const auto wanted = model::wanted_installation(asked, desk_.spec(), nullptr, desk_.ours());  // as if it were new
+  return wanted && wanted->new_password;
+}
+
+// -- what there is, and what is wanted --
+
+inline result<installer::job> installer::plan(const model::command& asked) {
+  job j{asked, std::string(model::row(asked.verb).word), {}, {}, {}, {}, {}};
+  auto found = survey(desk_, asked, j.doing);
+  if (!found) return failure{found.error()};
+  j.there = std::move(found->there);
+  j.sids = std::move(found->sids);
+  if (!j.there && asked.verb == model::verb::update) return desk_.failed(j.doing, model::code::service_does_not_exist);
+
+  const model::installation* old = j.there ? &*j.there : nullptr;
+  auto wanted = model::wanted_installation(asked, desk_.spec(), old, desk_.ours());
+  if (!wanted) return failure{wanted.error()};
+  j.wanted = *std::move(wanted);
+  j.plan = model::plan_install(old, j.wanted, desk_.ours());
+  return j;
+}
+
+// -- the steps --
+
+inline std::uint32_t installer::rights_for(const job& j) {
+  const auto restarts = [](const std::optional<model::config_level>& l) {
+    if (!l) return false;
+    for (const auto& action : std::get<model::recovery_plan>(*l).actions) {
+      if (action.what == recovery_action::kind::restart) return true;
+    }
+    return false;
+  };
+  std::uint32_t rights = os::access::change_config | (j.plan.creates ? os::access::remove : 0);
+  if (j.plan.has(model::item::recovery)) {  // who lets the SCM start it must be allowed to; the undoing included
+    const auto old = j.there ? model::level_of(*j.there, model::level::failure_actions) : std::nullopt;
+    if (restarts(model::level_of(j.wanted, model::level::failure_actions)) || restarts(old))
+      rights |= os::access::start;
+  }
+  if (j.plan.has(model::item::control)) rights |= os::access::read_security | os::access::write_security;
+  return rights;
+}
+
+/// Only now that the manager was opened with the rights that it takes: nobody types a password for an error 5.
+inline result<void> installer::ask_password(job& j) {
+  if (!j.wanted.account) return {};
+  j.password = j.wanted.account->fixed_password();
+  if (!j.wanted.new_password) return {};
+  auto given = desk_.ask_password();
+  if (!given) return failure{given.error()};
+  j.password = *std::move(given);
+  return {};
+}
+
+inline result<void> installer::create(job& j) {
+  auto& scm = desk_.scm();
+  const auto manager = desk_.open_manager(j.doing, os::access::manager_connect | os::access::manager_create);
+  if (!manager) return failure{manager.error()};
+  if (auto asked = ask_password(j); !asked) return asked;
+
+  os::service_settings settings;
+  settings.startup = j.wanted.startup;
+  settings.binary = j.wanted.binary;
+  settings.display_name = j.wanted.display_name;
+  settings.account = j.wanted.account->name;
+  settings.password = j.password;
+  settings.dependencies = j.wanted.dependencies;
+  const auto created = scm.create_service(manager->get(), desk_.name(), rights_for(j), settings);
+  if (!created) return desk_.failed(j.doing, created.error());
+  const os::service_handle service(scm, *created);
+
+  undo_list trail;  // behind the handle, which it needs
+  trail.add([&] { static_cast<void>(scm.delete_service(service.get())); });
+  if (j.wanted.startup == startup::delayed) {
+    if (auto done = change_level(j, service.get(), {}, model::delayed_start{true}, trail); !done) return done;
+  }
+  if (auto done = change_levels(j, service.get(), trail); !done) return done;
+  if (auto done = change_surroundings(j, service.get(), trail); !done) return done;
+  if (auto done = give_logon_right(j); !done) return done;
+  trail.all_is_well();
+  return {};
+}
+
+inline result<void> installer::change(job& j) {
+  const auto service = desk_.open(j.doing, rights_for(j));
+  if (!service) return failure{service.error()};
+  if (auto asked = ask_password(j); !asked) return asked;
+
+  undo_list trail;
+  if (auto done = change_settings(j, service->get(), trail); !done) return done;
+  if (auto done = change_levels(j, service->get(), trail); !done) return done;
+  if (auto done = change_surroundings(j, service->get(), trail); !done) return done;
+  // Last, because an old account that has a password cannot be put back, nor can the right to log on be taken away from
+  // one that may have had it before.
+  if (auto done = change_account(j, service->get(), trail); !done) return done;
+  if (auto done = give_logon_right(j); !done) return done;
+  trail.all_is_well();
+  return {};
+}
+
+/// What one ChangeServiceConfigW changes, but for the account.
+inline result<void> installer::change_settings(job& j, desk::raw_handle service, undo_list& trail) {
+  auto& scm = desk_.scm();
+  os::service_settings to, back;
+  if (j.plan.has(model::item::startup)) to.startup = j.wanted.startup, back.startup = j.there->startup;
+  if (j.plan.has(model::item::binary)) to.binary = j.wanted.binary, back.binary = j.there->binary;
+  if (j.plan.has(model::item::display_name))
+    to.display_name = j.wanted.display_name, back.display_name = j.there->display_name;
+  if (!to.startup && !to.binary && !to.display_name && !j.plan.has(model::item::dependencies)) return {};
+  back.dependencies = j.there->dependencies;
+  to.dependencies = j.wanted.dependencies ? j.wanted.dependencies : j.there->dependencies;
+
+  // A delay belongs to an automatic start: it is taken away while there still is one, and set when there is.
+  const bool was_delayed = to.startup && j.there->startup == startup::delayed;
+  if (was_delayed) {
+    const model::config_level off = model::delayed_start{false}, on = model::delayed_start{true};
+    if (auto done = change_level(j, service, on, off, trail); !done) return done;
+  }
+  if (auto changed = scm.change_config(service, to); !changed) return desk_.failed(j.doing, changed.error());
+  trail.add([&scm, service, back] { static_cast<void>(scm.change_config(service, back)); });
+  if (to.startup == startup::delayed) {
+    const model::config_level off = model::delayed_start{false}, on = model::delayed_start{true};
+    if (auto done = change_level(j, service, off, on, trail); !done) return done;
+  }
+  return {};
+}
+
+inline result<void> installer::change_account(const job& j, desk::raw_handle service, undo_list& trail) {
+  if (!j.plan.has(model::item::account) && !j.plan.has(model::item::password)) return {};
+  auto& scm = desk_.scm();
+  os::service_settings to, back;
+  to.account = j.wanted.account->name;
+  to.password = j.password;
+  to.dependencies = j.wanted.dependencies ? j.wanted.dependencies : j.there->dependencies;
+  if (auto changed = scm.change_config(service, to); !changed) return desk_.failed(j.doing, changed.error());
+  if (j.there->account->needs_password()) return {};
+  back.account = j.there->account->name;
+  back.password = j.there->account->fixed_password();
+  back.dependencies = to.dependencies;
+  trail.add([&scm, service, back] { static_cast<void>(scm.change_config(service, back)); });
+  return {};
+}
+
+inline result<void> installer::change_levels(job& j, desk::raw_handle service, undo_list& trail) {
+  for (const auto& [number, to] : j.wanted.levels) {
+    const auto from = j.there ? model::level_of(*j.there, number) : std::nullopt;
+    if (from && model::text_of(*from) == model::text_of(to)) continue;
+    if (auto done = change_level(j, service, from, to, trail); !done) return done;
+  }
+  return {};
+}
+
+inline result<void> installer::change_level(job& j, desk::raw_handle service,
+                                            const std::optional<model::config_level>& from,
+                                            const model::config_level& to, undo_list& trail) {
+  auto& scm = desk_.scm();
+  const std::uint32_t number = model::number(to);
+  if (auto done = scm.change_level(service, to); !done) {
+    if (!model::is_unknown_level(done.error())) return desk_.failed("configure", done.error());
+    desk_.warn("this system does not know setting " + std::to_string(number) + " (" + std::to_string(done.error()) +
+               "): " + std::string(model::lost_without(number)));
+    for (const auto& row : model::level_rows) {
+      if (row.number == number) j.plan.drop(row.what);
+    }
+    return {};
+  }
+  if (from) trail.add([&scm, service, from] { static_cast<void>(scm.change_level(service, *from)); });
+  return {};
+}
+
+/// What lies beside the SCM's own settings: environment, event source, the rights to the service itself.
+inline result<void> installer::change_surroundings(const job& j, desk::raw_handle service, undo_list& trail) {
+  auto& scm = desk_.scm();
+  if (j.plan.has(model::item::environment)) {
+    if (auto done = scm.change_environment(desk_.name(), *j.wanted.environment); !done)
+      return desk_.failed("set the environment of", done.error());
+    if (j.there) {  // of a new one it goes with the service
+      trail.add([&scm, name = desk_.name(), back = *j.there->environment] {
+        static_cast<void>(scm.change_environment(name, back));
+      });
+    }
+  }
+  if (j.plan.has(model::item::control)) {
+    const auto security = scm.query_security(service);
+    if (!security) return desk_.failed("read the rights of", security.error());
+    std::string to = *security;
+    for (const auto& [user, sid] : j.sids) to = model::with_entry(to, model::control_entry(sid));
+    if (auto done = scm.change_security(service, to); !done) return desk_.failed("change the rights of", done.error());
+    trail.add([&scm, service, back = *security] { static_cast<void>(scm.change_security(service, back)); });
+  }
+  // Added to an existing service as well, because it may have lost it; that is never undone.
+  if (j.plan.creates) trail.add([&scm, name = desk_.name()] { static_cast<void>(scm.remove_event_source(name)); });
+  if (auto done = scm.add_event_source(desk_.name()); !done)
+    return desk_.failed("register the event source", done.error());
+  return {};
+}
+
+/// Without it the start fails with 1069, and it is nothing that the Services window would show.
+inline result<void> installer::give_logon_right(const job& j) {
+  if (!j.plan.has(model::item::logon_right)) return {};
+  const auto sid = desk_.scm().account_sid(model::name_to_look_up(j.wanted.account->name));
+  if (!sid) return desk_.failed("find the account", j.wanted.account->name, sid.error());
+  if (auto done = desk_.scm().add_logon_right(*sid); !done)
+    return desk_.failed("give the right to log on as a service to", j.wanted.account->name, done.error());
+  return {};
+}
+
+inline void installer::tell(const job& j) const {
+  if (j.plan.creates) {
+    desk_.say("installed " + desk_.quoted() + " (" + std::string(name(*j.wanted.startup)) + "): " + *j.wanted.binary);
+  } else if (j.plan.changes.empty()) {
+    desk_.say(desk_.quoted() + " is installed as far as this system can have it");
+  } else {
+    std::string text = "updated " + desk_.quoted() + ":\n" + model::changes_text(j.plan);
+    text.pop_back();
+    desk_.say(text);
+  }
+  const auto& account = j.wanted.account ? j.wanted.account : j.there->account;
+  if (const auto given_up = account->gives_up(); !given_up.empty()) desk_.say("note: " + std::string(given_up));
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/remove.hpp
+// =====================================================================================================================
+
+// remove: stop, wait, delete, close, wait until it is gone, and take back what an install left beside it. What is gone
+// already is a success.
+//
+// An open handle keeps a deleted service alive (1072), the one of a Services window as well, so its end is waited for.
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <string>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// The data folder stays: what is in it is the user's.
+result<void> remove(desk& at, const model::command& asked);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline result<void> wait_until_gone(desk& at, std::chrono::milliseconds limit) {
+  const auto until = at.time().now() + limit;
+  for (auto pause = std::chrono::milliseconds(10);; pause = (std::min)(pause * 2, std::chrono::milliseconds(1000))) {
+    const auto there = at.open("remove", os::access::query_status);
+    if (!there && there.error().code == model::code::service_does_not_exist) return {};
+    if (!there && there.error().code != model::code::service_marked_for_delete) return failure{there.error()};
+    if (at.time().now() >= until) return at.failed("remove", model::code::service_marked_for_delete);
+    at.time().sleep(pause);
+  }
+}
+
+inline result<void> remove(desk& at, const model::command& asked) {
+  bool was_there = false;
+  std::string binary;
+  std::optional<std::string> sid;
+  {
+    const auto service = at.open("remove", os::access::query_config | os::access::remove | manager::stop_rights);
+    if (service) {
+      was_there = true;
+      const auto config = at.scm().query_config(service->get());
+      if (!config) return at.failed("remove", config.error());
+      if (auto mine = at.check_ours("remove", config->binary); !mine) return mine;
+      binary = config->binary;
+      if (const auto known = service_sid(at)) sid = *known;  // as long as there is a service of that name
+
+      model::command waiting = asked;
+      waiting.no_wait = false;
+      const auto stopped = manager(at).stop_and_wait(service->get(), waiting, "remove");
+      if (!stopped) return failure{stopped.error()};
+      if (stopped->code != 0) at.warn("stopped " + at.quoted() + ", but: " + stopped->sentence);
+      if (auto deleted = at.scm().delete_service(service->get());
+          !deleted && deleted.error() != model::code::service_marked_for_delete) {
+        return at.failed("remove", deleted.error());
+      }
+    } else if (service.error().code == model::code::service_marked_for_delete) {
+      was_there = true;  // somebody has deleted it; it goes when the last handle does
+    } else if (service.error().code != model::code::service_does_not_exist) {
+      return failure{service.error()};
+    }
+  }  // our handle goes before we wait: it would keep the service there
+  if (was_there) {
+    if (auto gone = wait_until_gone(at, asked.wait); !gone) return gone;
+  }
+  if (auto removed = at.scm().remove_event_source(at.name()); !removed)
+    return at.failed("remove the event source of", removed.error());
+  if (sid) close_folder(at, *sid, binary);
+  at.say(was_there ? "removed " + at.quoted() : at.quoted() + " is not installed");
+  return {};
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/managing.hpp
+// =====================================================================================================================
+
+// The verbs that manage, by their words: what each prints, what it exits with, where a password comes from, and once
+// more elevated where Windows says no.
+//
+// An error 5 begins the same program anew, elevated and hidden (os/elevation.hpp): the person is asked once, by Windows,
+// and what it prints and its exit code are this program's. `--no-elevate` leaves it at the error.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// What a program needs from outside, so that a test can stand in for it.
+struct program_surroundings {
+  std::shared_ptr<os::service_manager> scm = std::make_shared<os::native_service_manager>();
+  clock& time = clock::system();
+  std::string executable = os::executable_path();
+  std::function<void(std::string_view)> out = os::write_out;
+  std::function<void(std::string_view)> err = os::write_err;
+  std::function<os::sys_result<std::string>(const std::string& service_name)> data_folder = os::data_folder;
+  std::function<os::sys_result<std::string>(std::string_view prompt)> read_secret = os::read_secret;
+  std::function<std::optional<std::string>()> read_input_line = os::read_input_line;
+  std::function<os::sys_result<std::uint32_t>(std::vector<std::string> words, const std::string& input,
+                                              const std::function<void(std::string_view)>& on_output)>
+      run_elevated = os::run_elevated;
+  std::function<os::sys_result<std::string>(const std::string& pipe)> join_parent = os::join_parent;
+
+  [[nodiscard]] std::string program() const { return os::program_name(executable); }
+  /// Prints an error as `program: sentence` and gives the exit code for it: the system's; 2 for a usage error, which
+  /// has none.
+  [[nodiscard]] int complain(const error& why) const {
+    err(program() + ": " + why.sentence() + '\n');
+    return why.code == 0 ? model::exits::usage : os::exit_code(why.code);
+  }
+};
+
+/// Runs a verb that manages. `words` is what the command line said, `from_parent` what the parent of this elevated
+/// process gave it. The exit code.
+[[nodiscard]] int manage(const blueprint& plan, const model::command& asked, const std::vector<std::string>& words,
+                         const program_surroundings& around, const std::optional<std::string>& from_parent = {});
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// Asked once, however often it is wanted.
+inline std::function<result<std::string>()> password_source(const model::command& asked,
+                                                            const program_surroundings& around,
+                                                            const std::optional<std::string>& from_parent) {
+  return [&asked, &around, &from_parent, given = from_parent]() mutable -> result<std::string> {
+    const std::string whom = asked.username.value_or("the service's account");
+    if (from_parent && from_parent->empty()) {
+      return failure{error{model::code::cancelled, "get the password of", whom, "the elevated process was given none",
+                           "run from an elevated prompt"}};
+    }
+    if (given) return *given;
+    if (asked.password_stdin) {
+      given = around.read_input_line();
+      if (given) return *given;
+      return failure{error{0, "read the password of", whom, "standard input is at its end", "pipe it in, as a line"}};
+    }
+    const auto typed = around.read_secret("password of " + whom + ": ");
+    if (!typed) {
+      return failure{error{model::code::cancelled, "ask for the password of", whom,
+                           "there is nobody who gives it: " + os::system_words(typed.error()),
+                           "type it, or pipe it in with --password-stdin"}};
+    }
+    given = *typed;
+    return *given;
+  };
+}
+
+/// What the verb does, but for status, which has exit codes of its own.
+inline result<void> perform(desk& at, const model::command& asked) {
+  switch (asked.verb) {
+    case model::verb::install:
+    case model::verb::update: return installer(at).run(asked);
+    case model::verb::remove: return remove(at, asked);
+    case model::verb::start: return manager(at).start(asked);
+    case model::verb::stop: return manager(at).stop(asked);
+    case model::verb::restart: return manager(at).restart(asked);
+    case model::verb::pause: return pause(at, asked);
+    case model::verb::resume: return resume(at, asked);
+    case model::verb::reload: return reload(at);
+    case model::verb::control: return send_control(at, asked);
+    default: return failure{error{model::code::not_supported, "manage", at.name(), "there is no such verb", {}}};
+  }
+}
+
+/// The same words in an elevated process. `denied`: why.
+inline int elevate(desk& at, const model::command& asked, const std::vector<std::string>& words,
+                   const program_surroundings& around, const error& denied) {
+  std::string input;
+  const bool installs = (model::bit(asked.verb) & model::verbs_that_install) != 0;
+  if (installs && installer(at).needs_password(asked)) {  // the hidden window is no place to type it
+    auto given = at.ask_password();
+    if (!given) return around.complain(given.error());
+    input = *std::move(given);
+  }
+  const auto code = around.run_elevated(model::elevated_words(words), input, around.out);
+  if (code) return static_cast<int>(*code);
+  if (code.error() != model::code::cancelled) return around.complain(denied);
+  return around.complain(model::explained(code.error(), denied.doing, denied.subject));
+}
+
+inline int manage(const blueprint& plan, const model::command& asked, const std::vector<std::string>& words,
+                  const program_surroundings& around, const std::optional<std::string>& from_parent) {
+  const model::service_spec spec = model::of_instance(plan.spec, asked.launch.instance);
+  if (const auto good = model::check_name(spec.name); !good) return around.complain(good.error());
+  const auto folder = around.data_folder(spec.name);
+  const auto state = [&folder]() -> std::optional<model::service_state> {
+    const auto content = folder ? os::read_file(os::path_join(*folder, "state.json")) : std::nullopt;
+    return content ? model::parse_service_state(*content) : std::nullopt;
+  };
+  const auto say = [&around](const std::string& line) { around.out(line + '\n'); };
+  model::install_defaults ours;
+  ours.executable = around.executable;
+  ours.program_folder = os::folder_of(around.executable);
+  ours.data_folder = folder ? *folder : std::string();
+  ours.preshutdown = plan.stop_limit + std::chrono::seconds(5);
+  desk at(spec, {*around.scm, around.time, say, state, ours, password_source(asked, around, from_parent)});
+
+  if (asked.verb == model::verb::status) {
+    const auto report = manager(at).status();
+    if (!report) return around.complain(report.error());
+    around.out(asked.json ? status_json(*report) : status_text(*report));
+    return status_exit(*report);
+  }
+  const auto done = perform(at, asked);
+  if (done) return model::exits::ok;
+  const bool may_elevate = !asked.no_elevate && !asked.elevated && !asked.plan;
+  if (at.denied() && done.error().code == model::code::access_denied && may_elevate)
+    return elevate(at, asked, words, around, done.error());
+  return around.complain(done.error());
 }
 
 }  // namespace host
@@ -8454,7 +15039,8 @@ inline result<service_report> manager::status() {
 //   int main(int argc, char** argv) { return winsvc::run<App>(argc, argv); }
 //
 // Words are parsed before anything else, so that no verb waits for a dispatcher that is not there, and `run-service`
-// goes to the dispatcher at once. The exit code: 0, 2 for a usage error, otherwise the system's code.
+// goes to the dispatcher at once. The exit code: 0, 2 for a usage error, otherwise the system's code. The verbs that
+// manage the service are in host/managing.hpp.
 
 #include <memory>
 #include <optional>
@@ -8466,13 +15052,6 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// Prints an error as `program: sentence` and gives the exit code for it: the system's; 2 for a usage error, which has
-/// none.
-inline int complain(const std::string& program, const error& why) {
-  os::write_err(program + ": " + why.sentence() + '\n');
-  return why.code == 0 ? model::exits::usage : os::exit_code(why.code);
-}
-
 inline std::string routes_json(const route::table& routes) {
   std::string out = "[";
   for (const auto& e : routes.entries()) {
@@ -8483,92 +15062,74 @@ inline std::string routes_json(const route::table& routes) {
   return out + "]\n";
 }
 
-/// The verbs that talk to the SCM.
-inline int manage(const std::string& program, const blueprint& plan, const model::command& asked) {
-  os::native_service_manager scm;
-  const auto say = [](const std::string& line) { os::write_out(line + '\n'); };
-  const auto state = [&plan]() -> std::optional<model::service_state> {
-    const auto folder = os::data_folder(plan.spec.name);
-    const auto content = folder ? os::read_file(os::path_join(*folder, "state.json")) : std::nullopt;
-    return content ? model::parse_service_state(*content) : std::nullopt;
-  };
-  manager m(plan.spec, {scm, clock::system(), say, state, os::executable_path()});
-
-  const auto code_of = [&](const result<void>& done) {
-    return done ? model::exits::ok : complain(program, done.error());
-  };
-  switch (asked.verb) {
-    case model::verb::install: return code_of(m.install(asked));
-    case model::verb::remove: return code_of(m.remove(asked.wait));
-    case model::verb::start: return code_of(m.start(asked.wait, !asked.no_wait));
-    case model::verb::stop: return code_of(m.stop(asked.wait, !asked.no_wait));
-    case model::verb::restart: {
-      if (const auto stopped = m.stop(asked.wait, true); !stopped) return complain(program, stopped.error());
-      return code_of(m.start(asked.wait, true));
-    }
-    default: break;
-  }
-  const auto report = m.status();
-  if (!report) return complain(program, report.error());
-  os::write_out(asked.json ? status_json(*report) : status_text(*report));
-  return status_exit(*report);
-}
-
-inline int run_service(app_factory app, const model::listen_options& listen) {
+inline int run_service(app_factory app, const model::launch_options& launch) {
   os::native_dispatcher dispatcher;
-  return service_host(std::move(app), listen, {dispatcher}).run();
+  return service_host(std::move(app), launch, {dispatcher}).run();
 }
 
-inline int run(const app_factory& app, const std::vector<std::string>& words) {
-  const std::string executable = os::executable_path();
-  const std::string program = os::program_name(executable);
+/// Everything that main does.
+inline int run(const app_factory& app, const std::vector<std::string>& words, const program_surroundings& around = {}) {
+  const std::string program = around.program();
   const auto asked = model::parse_command(words);
-  if (!asked) return complain(program, asked.error());
+  if (!asked) return around.complain(asked.error());
   if (asked->verb == model::verb::run_service) {
-    const int code = run_service(app, asked->listen);
+    const int code = run_service(app, asked->launch);
     if (code == os::exit_code(model::code::failed_controller_connect)) {
-      return complain(program, model::explained(model::code::failed_controller_connect, "run the service", program));
+      return around.complain(
+          model::explained(model::code::failed_controller_connect, "run the service", program));
     }
     return code;
   }
   // A service that was registered by hand, without the word, has neither a word nor anybody to show the help to.
   if (asked->bare && !os::has_standard_output()) return run_service(app, {});
 
+  std::optional<std::string> from_parent;
+  if (asked->elevated) {  // before anything is printed, which nobody would see
+    const auto joined = around.join_parent(*asked->elevated);
+    if (!joined) {
+      return around.complain(model::explained(joined.error(), "join the program that asked for elevation", program,
+                                              os::system_words(joined.error())));
+    }
+    from_parent = *joined;
+  }
   if (asked->verb == model::verb::debug)
-    os::change_directory(os::folder_of(executable));  // as the service does, before App
+    os::change_directory(os::folder_of(around.executable));  // as the service does, before App
 
   blueprint plan;
   plan.spec.name = program;
+  plan.instance = asked->launch.instance;
   std::shared_ptr<void> object;
   service svc(plan);
   try {
     object = app(svc);
   } catch (const setup_error& e) {
-    return complain(program, {0, {}, {}, e.what(), {}});
+    return around.complain({0, {}, {}, e.what(), {}});
   } catch (const std::exception& e) {
-    return complain(program, {model::code::exception_in_service, "describe", plan.spec.name, e.what(),
-                              "open things in on_start: the app is described for every verb"});
+    return around.complain({model::code::exception_in_service, "describe", plan.spec.name, e.what(),
+                            "open things in on_start: the app is described for every verb"});
   } catch (...) {
-    return complain(program, {model::code::exception_in_service, "describe", plan.spec.name,
-                              "something that is no std::exception was thrown", {}});
+    return around.complain({model::code::exception_in_service, "describe", plan.spec.name,
+                            "something that is no std::exception was thrown", {}});
   }
 
   switch (asked->verb) {
     case model::verb::help: {
       const std::string about = plan.spec.display_name.value_or(plan.spec.name) +
                                 (plan.spec.description ? ": " + *plan.spec.description : "");
-      os::write_out(asked->topic ? model::help_text(program, *asked->topic) : model::help_text(program, about));
+      around.out(asked->topic ? model::help_text(program, *asked->topic) : model::help_text(program, about));
       return model::exits::ok;
     }
     case model::verb::version:
-      os::write_out(plan.spec.name + ' ' + (plan.version.empty() ? "(no version)" : plan.version) +
-                    ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " CPPHTTPLIB_VERSION "\n");
+      around.out(plan.spec.name + ' ' + (plan.version.empty() ? "(no version)" : plan.version) +
+                 ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " CPPHTTPLIB_VERSION "\n");
       return model::exits::ok;
     case model::verb::routes:
-      os::write_out(asked->json ? routes_json(plan.router.routes()) : routes_text(plan.router.routes()));
+      around.out(asked->json ? routes_json(plan.router.routes()) : routes_text(plan.router.routes()));
       return model::exits::ok;
-    case model::verb::debug: return run_in_console(plan, std::move(object), asked->listen);
-    default: return manage(program, plan, *asked);
+    case model::verb::debug:
+      plan.spec = model::of_instance(std::move(plan.spec), plan.instance);
+      return run_in_console(plan, std::move(object), asked->launch);
+    default: return manage(plan, *asked, words, around, from_parent);
   }
 }
 

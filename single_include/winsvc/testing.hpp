@@ -14,11 +14,12 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//     28  testing/client.hpp    A client without a socket.
-//    215  testing/clock.hpp     A clock that is moved by hand.
-//    250  testing/scm.hpp       A simulated Service Control Manager, on any platform.
-//    507  testing/services.hpp  A database of services in memory, behind the seam that the verbs use.
-//    709  testing.hpp           For tests of your own services, on any platform.
+//     29  testing/client.hpp    A client without a socket.
+//    221  testing/clock.hpp     A clock that is moved by hand.
+//    256  testing/judge.hpp     What is wrong with the statuses that a service reported, in the SCM's eyes.
+//    314  testing/scm.hpp       A simulated Service Control Manager, on any platform.
+//    612  testing/services.hpp  A database of services in memory, behind the seam that the verbs use.
+//   1052  testing.hpp           For tests of your own services, on any platform.
 
 #pragma once
 
@@ -127,12 +128,16 @@ class memory_transport final : public http::transport {
     ++sends;
     return os::transfer::done;
   }
+  http::watched watch(std::chrono::milliseconds) noexcept override {
+    return waits-- > 0 ? http::watched::quiet : http::watched::gone;
+  }
   void finish(http::parting) noexcept override {}
   [[nodiscard]] os::endpoint local() const override { return {"127.0.0.1", 80}; }
   [[nodiscard]] os::endpoint peer() const override { return {"127.0.0.1", 50000}; }
 
   std::string output;
   int sends = 0;  ///< how many writes the output came in
+  int waits = 3;  ///< how often whoever streams may wait before the client leaves; no time passes
 
  private:
   std::string input_;
@@ -193,9 +198,9 @@ class client {
       : plan_(std::make_unique<host::blueprint>()), lines_(std::make_shared<kept_log>()) {
     plan_->spec.name = "test";
     plan_->log.add_sink(lines_);
-    service svc(*plan_);
-    object_ = app(svc);
-    host::add_health_routes(*plan_, serving_);
+    service_ = std::make_unique<service>(*plan_);  // kept: handlers may have caught it by reference
+    object_ = app(*service_);
+    host::add_health_routes(*plan_, phase_);
     plan_->frozen = true;
     plan_->router.freeze();
     engine_ = std::make_unique<http::engine>(plan_->router, plan_->limits, plan_->log);
@@ -203,8 +208,9 @@ class client {
 
   std::unique_ptr<host::blueprint> plan_;
   std::shared_ptr<kept_log> lines_;
+  std::unique_ptr<service> service_;
   std::shared_ptr<void> object_;
-  std::atomic<bool> serving_{true};
+  std::atomic<host::phase> phase_{host::phase::serving};
   std::unique_ptr<http::engine> engine_;
 };
 
@@ -247,30 +253,13 @@ class manual_clock final : public clock {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// testing/scm.hpp
+// testing/judge.hpp
 // =====================================================================================================================
 
-// A simulated Service Control Manager, on any platform: it starts a service in this process, plays controls to it,
-// keeps every status, and judges them as the real one would.
-//
-//   winsvc::testing::simulated_scm scm;
-//   scm.start(App);                                       // returns when it runs, or has stopped
-//   CHECK(scm.state() == winsvc::model::state::running);
-//   scm.control(winsvc::model::control::stop);
-//   CHECK(scm.wait() == 0);                               // the exit code
-//   CHECK(scm.verdicts().empty());
-//
-// It is strict where the real one is silent: what would make Windows wait in vain, kill the service or show a wrong
-// state is a verdict.
+// What is wrong with the statuses that a service reported, in the SCM's eyes: pure, over a record of them.
 
 #include <chrono>
-#include <condition_variable>
-#include <cstdint>
-#include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
-#include <utility>
 #include <vector>
 
 namespace winsvc {
@@ -282,7 +271,7 @@ struct reported {
   std::chrono::steady_clock::time_point when;
 };
 
-/// What is wrong with a history of statuses; empty when nothing is. Pure.
+/// What is wrong with a history of statuses, a sentence each; empty when nothing is.
 [[nodiscard]] inline std::vector<std::string> judge(const std::vector<reported>& history) {
   using model::state;
   std::vector<std::string> verdicts;
@@ -318,8 +307,46 @@ struct reported {
   return verdicts;
 }
 
+}  // namespace testing
+}  // namespace winsvc
+
+// =====================================================================================================================
+// testing/scm.hpp
+// =====================================================================================================================
+
+// A simulated Service Control Manager, on any platform: it starts a service in this process, plays controls to it,
+// keeps every status, and judges them as the real one would.
+//
+//   winsvc::testing::simulated_scm scm;
+//   scm.start(App);                                       // returns when it runs, or has stopped
+//   CHECK(scm.pause() == 0);
+//   CHECK(scm.wait_for(winsvc::model::state::paused));
+//   CHECK(scm.stop() == 0);
+//   CHECK(scm.wait() == 0);                               // the exit code
+//   CHECK(scm.verdicts().empty());
+//
+// It is strict where the real one is silent: what would make Windows wait in vain, kill the service or show a wrong
+// state is a verdict. `refuse` and `delay` make its calls fail and take long.
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+namespace testing {
+
 class simulated_scm {
  public:
+  using milliseconds = std::chrono::milliseconds;
+
   simulated_scm() = default;
   /// Asks a service that still runs, or starts, to stop, and waits for it.
   ~simulated_scm() {
@@ -334,51 +361,85 @@ class simulated_scm {
   simulated_scm(const simulated_scm&) = delete;
   simulated_scm& operator=(const simulated_scm&) = delete;
 
-  /// Where the service's data goes; empty: nowhere, and the service is told so. Set before start.
+  // -- what it is like; set before start --
+
+  /// Where the service's data goes; empty: nowhere, and the service is told so.
   std::string data_folder;
-  /// `--host` and `--port` of its ImagePath. Default: a free port of 127.0.0.1.
-  model::listen_options listen{std::string("127.0.0.1"), std::uint16_t{0}};
+  /// `--host`, `--port` and the rest of its ImagePath. Default: a free port of 127.0.0.1.
+  model::launch_options launch{{}, std::string("127.0.0.1"), std::uint16_t{0}, {}};
+  /// The code that a call of the service's is answered with: "run" (StartServiceCtrlDispatcher), "register_handler",
+  /// "set_status" (which is then not known to the SCM).
+  std::map<std::string, std::uint32_t> refuse;
+  /// How long it takes.
+  std::map<std::string, milliseconds> delay;
+
+  // -- start --
 
   /// Starts the service, once for each simulated_scm, and returns when it runs and `url` is known, or when it has
   /// stopped.
   template <class App>
   void start(App& app, std::vector<std::string> arguments = {}) {
-    start_app(host::app_of_callable(app), std::move(arguments));
+    begin(app, std::move(arguments));
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return !url_.empty() || ended_; });
+    changed_.wait(lock, [this] { return running_ || ended_; });
   }
   /// Starts the service and returns at once.
   template <class App>
   void begin(App& app, std::vector<std::string> arguments = {}) {
     start_app(host::app_of_callable(app), std::move(arguments));
   }
+  /// Starts a service that is written over the dispatcher by hand; `port`: where it must answer from RUNNING on, or 0.
+  void begin_program(std::function<void(os::dispatcher&)> program, std::uint16_t port = 0) {
+    if (port != 0) address_ = os::endpoint{"127.0.0.1", port};
+    judges_port_ = port != 0;
+    launch_thread([this, program = std::move(program)] { program(line_); });
+  }
 
-  /// Sends a control as ControlService does: 0, or the code of the refusal (1052, 1061, 1062), or what the handler
-  /// answered.
-  std::uint32_t control(model::control c) {
+  // -- controls: 0, or the code of the SCM's refusal (1052, 1061, 1062), or what the handler answered --
+
+  std::uint32_t control(const model::control_event& event) {
     os::dispatcher::control_handler handler;
     {
       const std::lock_guard lock(mutex_);
       if (history_.empty() || ended_) return 1062;
       const auto& now = history_.back().status;
+      const auto what = static_cast<model::control>(event.control);
       if (now.current == model::state::stopped) return 1062;
-      const bool always = c == model::control::interrogate;
-      if (!always && (now.current == model::state::start_pending || now.current == model::state::stop_pending))
-        return 1061;
-      if (!model::is_accepted(now.accepted, c)) return 1052;
+      if (what != model::control::interrogate && model::is_pending(now.current)) return 1061;
+      if (!model::is_accepted(now.accepted, what)) return 1052;
       handler = handler_;
     }
-    return send(handler, c);
+    return send(handler, event);
   }
-  /// Hands a control to the service whatever its state is: what a shutdown in START_PENDING does.
-  std::uint32_t force(model::control c) {
+  std::uint32_t control(model::control c) { return control(only(c)); }
+  std::uint32_t custom(std::uint32_t code) { return control(static_cast<model::control>(code)); }
+  std::uint32_t stop() { return control(model::control::stop); }
+  std::uint32_t pause() { return control(model::control::pause); }
+  std::uint32_t resume() { return control(model::control::resume); }
+  std::uint32_t reload() { return control(model::control::param_change); }
+  std::uint32_t session(session_change::kind what, std::uint32_t id) {
+    return control({static_cast<std::uint32_t>(model::control::session_change), what, id, {}, {}});
+  }
+  std::uint32_t power(power_event::kind what) {
+    return control({static_cast<std::uint32_t>(model::control::power_event), what, 0, {}, {}});
+  }
+  /// As the machine does when it shuts down: PRESHUTDOWN to who takes it, SHUTDOWN to the others.
+  std::uint32_t shut_down() {
+    const auto refused = control(model::control::preshutdown);
+    return refused == 1052 ? control(model::control::shutdown) : refused;
+  }
+  /// Hands a control to the service whatever its state is and whatever it accepts.
+  std::uint32_t force(const model::control_event& event) {
     os::dispatcher::control_handler handler;
     {
       const std::lock_guard lock(mutex_);
       handler = handler_;
     }
-    return handler ? send(handler, c) : 1061;
+    return handler ? send(handler, event) : 1061;
   }
+  std::uint32_t force(model::control c) { return force(only(c)); }
+
+  // -- waiting --
 
   /// Waits until the service has stopped; its exit code.
   std::uint32_t wait() {
@@ -386,18 +447,29 @@ class simulated_scm {
     const std::lock_guard lock(mutex_);
     return history_.empty() ? 0 : history_.back().status.exit.code();
   }
-  /// Waits until it has reported this state, or has ended without: false.
-  bool wait_for(model::state s) {
+  /// Waits until it has reported this state since `from` (a place in the history), or has ended without: false.
+  bool wait_for(model::state s, std::size_t from = 0) {
     std::unique_lock lock(mutex_);
     const auto seen = [&] {
-      for (const auto& h : history_) {
-        if (h.status.current == s) return true;
+      for (std::size_t i = from; i < history_.size(); ++i) {
+        if (history_[i].status.current == s) return true;
       }
       return false;
     };
     changed_.wait(lock, [&] { return seen() || ended_; });
     return seen();
   }
+  /// The service is known to achieve nothing now, because the test holds it. A checkpoint within this time is blind: a
+  /// timer's, and not the work's. That is a verdict.
+  void watch_idle(milliseconds how_long) {
+    std::unique_lock lock(mutex_);
+    const std::size_t before = history_.size();
+    changed_.wait_for(lock, how_long, [&] { return history_.size() != before; });
+    if (history_.size() != before && model::is_pending(history_.back().status.current))
+      own_verdicts_.push_back("the checkpoint rose while nothing was achieved: a timer raises it, and hides a hang");
+  }
+
+  // -- the record --
 
   [[nodiscard]] model::state state() const {
     const std::lock_guard lock(mutex_);
@@ -412,16 +484,16 @@ class simulated_scm {
     const std::lock_guard lock(mutex_);
     return events_;
   }
-  /// Where the service listens, from its event; "" before that.
+  /// Where the service listens; "" before that.
   [[nodiscard]] std::string url() const {
     const std::lock_guard lock(mutex_);
-    return url_;
+    return address_ ? address_->url() : std::string();
   }
-  /// The judgement so far, slow control handlers included. Ask after the end.
+  /// The judgement so far. Ask after the end.
   [[nodiscard]] std::vector<std::string> verdicts() const {
     const std::lock_guard lock(mutex_);
     auto all = judge(history_);
-    all.insert(all.end(), handler_verdicts_.begin(), handler_verdicts_.end());
+    all.insert(all.end(), own_verdicts_.begin(), own_verdicts_.end());
     return all;
   }
 
@@ -429,47 +501,77 @@ class simulated_scm {
   struct line final : os::dispatcher {
     explicit line(simulated_scm& s) : scm(s) {}
     std::uint32_t run(service_main entry) override {
+      if (const auto code = scm.answer_to("run")) return code;
       entry(scm.arguments_);
       return 0;
     }
     std::uint32_t register_handler(const std::string&, control_handler handler) override {
+      if (const auto code = scm.answer_to("register_handler")) return code;
       const std::lock_guard lock(scm.mutex_);
       scm.handler_ = std::move(handler);
       scm.changed_.notify_all();
       return 0;
     }
     std::uint32_t set_status(const model::service_status& status) noexcept override {
-      const std::lock_guard lock(scm.mutex_);
-      scm.history_.push_back({status, std::chrono::steady_clock::now()});
-      scm.changed_.notify_all();
+      if (const auto code = scm.answer_to("set_status")) return code;
+      scm.keep(status);
       return 0;
     }
     simulated_scm& scm;
   };
 
+  static model::control_event only(model::control c) { return {static_cast<std::uint32_t>(c), 0, 0, {}, {}}; }
+
+  std::uint32_t answer_to(const char* call) {
+    if (const auto slow = delay.find(call); slow != delay.end()) std::this_thread::sleep_for(slow->second);
+    const auto refused = refuse.find(call);
+    return refused == refuse.end() ? 0 : refused->second;
+  }
+
+  void keep(const model::service_status& status) {
+    const auto now = std::chrono::steady_clock::now();
+    const std::lock_guard lock(mutex_);
+    const bool first_running = status.current == model::state::running && !was_running_;
+    if (first_running) {
+      was_running_ = true;
+      if (judges_port_ && !(address_ && os::tcp_socket::connect(*address_, std::chrono::seconds(5))))
+        own_verdicts_.push_back("running: reported before the port answers: whoever waited for it finds nobody");
+      if (!app_) running_ = true;
+    }
+    history_.push_back({status, now});
+    changed_.notify_all();
+  }
+
   void start_app(host::app_factory app, std::vector<std::string> arguments) {
     arguments_ = {"simulated"};
     arguments_.insert(arguments_.end(), arguments.begin(), arguments.end());
-    host::service_surroundings around{
-        line_,
-        [this](const std::string&) -> os::sys_result<std::string> {
-          if (data_folder.empty()) return os::sys_failure(model::code::access_denied);
-          return data_folder;
-        },
-        [this](const std::string&, os::event_level, std::uint32_t id, std::string_view what) {
-          const std::lock_guard lock(mutex_);
-          events_.push_back(std::to_string(id) + ' ' + std::string(what));
-          if (const auto at = what.find("http://"); id == os::event_id::started && at != what.npos)
-            url_ = what.substr(at);
-          changed_.notify_all();
-        },
-        [this](int) {
-          const std::lock_guard lock(mutex_);
-          handler_verdicts_.push_back("a handler or worker did not return, and the process would be ended over it");
-        }};
-    host_ = std::make_unique<host::service_host>(std::move(app), listen, std::move(around));
-    service_ = std::thread([this] {
-      host_->run();
+    host::service_surroundings around{line_};
+    around.data_folder = [this](const std::string&) -> os::sys_result<std::string> {
+      if (data_folder.empty()) return os::sys_failure(model::code::access_denied);
+      return data_folder;
+    };
+    around.report_event = [this](const std::string&, model::event_level, std::uint32_t id, std::string_view what) {
+      const std::lock_guard lock(mutex_);
+      events_.push_back(std::to_string(id) + ' ' + std::string(what));
+      if (id == static_cast<std::uint32_t>(model::event::started)) running_ = true;
+      changed_.notify_all();
+    };
+    around.listening = [this](const os::endpoint& where) {
+      const std::lock_guard lock(mutex_);
+      address_ = where;
+    };
+    around.guards_crashes = false;
+    around.end_process = [this](int) {
+      const std::lock_guard lock(mutex_);
+      own_verdicts_.push_back("a hook, handler or worker did not return, and the process would be ended over it");
+    };
+    app_ = std::make_unique<host::service_host>(std::move(app), launch, std::move(around));
+    launch_thread([this] { app_->run(); });
+  }
+
+  void launch_thread(std::function<void()> body) {
+    service_ = std::thread([this, body = std::move(body)] {
+      body();
       const std::lock_guard lock(mutex_);
       ended_ = true;
       handler_ = nullptr;
@@ -477,26 +579,29 @@ class simulated_scm {
     });
   }
 
-  std::uint32_t send(const os::dispatcher::control_handler& handler, model::control c) {
+  /// One at a time, as the real one does.
+  std::uint32_t send(const os::dispatcher::control_handler& handler, const model::control_event& event) {
+    const std::lock_guard turn(sending_);
     const auto began = std::chrono::steady_clock::now();
-    const std::uint32_t answered = handler(static_cast<std::uint32_t>(c), 0);
+    const std::uint32_t answered = handler(event);
     if (std::chrono::steady_clock::now() - began > std::chrono::seconds(1)) {
       const std::lock_guard lock(mutex_);
-      handler_verdicts_.push_back("control " + std::to_string(static_cast<unsigned>(c)) +
-                                  ": the handler took over 1 s, and every caller of the SCM waits for it");
+      own_verdicts_.push_back("control " + std::to_string(event.control) +
+                              ": the handler took over 1 s, and every caller of the SCM waits for it");
     }
     return answered;
   }
 
+  std::mutex sending_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<reported> history_;
-  std::vector<std::string> events_, handler_verdicts_, arguments_;
-  std::string url_;
+  std::vector<std::string> events_, own_verdicts_, arguments_;
+  std::optional<os::endpoint> address_;
   os::dispatcher::control_handler handler_;
-  bool ended_ = false;
+  bool judges_port_ = true, was_running_ = false, running_ = false, ended_ = false;
   line line_{*this};
-  std::unique_ptr<host::service_host> host_;  // until the end of all: a control may be on its way into it as it ends
+  std::unique_ptr<host::service_host> app_;  // until the end of all: a control may be on its way into it as it ends
   std::thread service_;
 };
 
@@ -507,18 +612,23 @@ class simulated_scm {
 // testing/services.hpp
 // =====================================================================================================================
 
-// A database of services in memory, behind the seam that the verbs use: every call is recorded with its arguments, any
-// of them can be told to fail, and a started service moves through the states it is given.
+// A database of services in memory, behind the seam that the verbs use: every call is recorded with its arguments and
+// checked for the rights of its handle, any of them can be told to fail, and a started service moves through the states
+// it is given.
 //
 //   winsvc::testing::service_database scm;
-//   scm.refuse["change_description"] = 5;
+//   scm.refuse["change_config"] = 5;         // by function; refuse_level by level, refuse_call by number
 //   … run a verb …
 //   CHECK(scm.calls == std::vector<std::string>{"open_manager(0x1)", …});
+//   CHECK(scm.picture() == before);
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <list>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -528,22 +638,34 @@ namespace testing {
 
 class service_database final : public os::service_manager {
  public:
+  /// One service.
   struct entry {
     os::service_config config;
-    std::string description;
-    bool delayed = false;
+    std::optional<std::string> password;  ///< as it was given at last; empty: NULL
+    std::map<std::uint32_t, model::config_level> levels;
+    std::vector<std::string> environment;
+    std::vector<std::string> dependents;  ///< services that need it and run: while they do, it cannot be stopped (1051)
+    std::string security = "D:(A;;CCLCSWRPWPDTLOCRRC;;;SY)(A;;CCDCLCSWRPWPDTLOCRSDRCWDWO;;;BA)";
+    std::map<std::uint32_t, std::uint32_t> answers;  ///< by control: what the service answers; 0 where nothing stands
     os::service_process process;
-    bool marked_for_delete = false;
-    int handles = 0;
     std::deque<os::service_process> next;  ///< one is taken at each query_status
+    bool marked_for_delete = false;
+    int handles = 0;  ///< add one for a Services window that is open
   };
 
   std::map<std::string, entry> services;
-  std::vector<std::string> event_sources;
-  std::vector<std::string> calls;
-  std::map<std::string, std::uint32_t> refuse;      ///< by function: the code it answers
-  std::deque<os::service_process> after_start;      ///< what a started service goes through
-  std::deque<os::service_process> after_stop;       ///< and a stopped one
+  std::set<std::string> event_sources;
+  std::set<std::string> logon_rights;           ///< SIDs that may log on as a service
+  std::map<std::string, std::string> accounts;  ///< names to SIDs; a service's own is known while it is installed
+  std::map<std::string, std::string> folders;   ///< paths to their DACLs in SDDL
+
+  std::vector<std::string> calls;                       ///< as `function(arguments)`; passwords are not shown
+  std::map<std::string, std::uint32_t> refuse;          ///< by function: the code that it answers
+  std::map<std::uint32_t, std::uint32_t> refuse_level;  ///< by level: of change_level and query_level
+  std::map<std::size_t, std::uint32_t> refuse_call;     ///< by number, counted from 0
+  std::deque<os::service_process> after_start;          ///< what a started service goes through
+  std::deque<os::service_process> after_stop;           ///< a stopped one
+  std::deque<os::service_process> after_pause, after_continue;
 
   [[nodiscard]] static os::service_process at(model::state s, std::uint32_t pid = 42, std::uint32_t checkpoint = 0,
                                               model::exit_status exit = {}) {
@@ -559,148 +681,369 @@ class service_database final : public os::service_manager {
     entry& e = services[name];
     e.config.binary = binary;
     e.config.display_name = name;
+    e.config.account = "LocalSystem";
     e.process = at(s);
     return e;
   }
+  /// All that is there, as text: what two moments are compared by.
+  [[nodiscard]] std::string picture() const;
+  /// Handles that are open; 0 when a verb is done.
+  [[nodiscard]] std::size_t open_handles() const noexcept { return open_.size(); }
 
-  os::sys_result<raw_handle> open_manager(std::uint32_t rights) override {
-    if (const auto code = call("open_manager", hex(rights))) return os::sys_failure(code);
-    return this;
-  }
-  os::sys_result<raw_handle> create_service(raw_handle, const std::string& name, std::uint32_t rights,
-                                            const os::service_settings& s) override {
-    if (const auto code = call("create_service", name + ", " + hex(rights) + settings(s))) return os::sys_failure(code);
-    if (const auto found = services.find(name); found != services.end()) {
-      return os::sys_failure(found->second.marked_for_delete ? 1072u : 1073u);
-    }
-    entry& e = add(name, s.binary.value_or(""));
-    apply(e, s);
-    return hold(e, rights);
-  }
-  os::sys_result<raw_handle> open_service(raw_handle, const std::string& name, std::uint32_t rights) override {
-    if (const auto code = call("open_service", name + ", " + hex(rights))) return os::sys_failure(code);
-    const auto found = services.find(name);
-    if (found == services.end()) return os::sys_failure(1060);
-    return hold(found->second, rights);
-  }
-  os::sys_result<void> change_config(raw_handle h, const os::service_settings& s) override {
-    if (const auto code = call("change_config", settings(s))) return os::sys_failure(code);
-    if (!may(h, os::access::change_config)) return os::sys_failure(model::code::access_denied);
-    apply(of(h), s);
-    return {};
-  }
-  os::sys_result<void> change_description(raw_handle h, const std::string& description) override {
-    if (const auto code = call("change_description", description)) return os::sys_failure(code);
-    if (!may(h, os::access::change_config)) return os::sys_failure(model::code::access_denied);
-    of(h).description = description;
-    return {};
-  }
-  os::sys_result<void> change_delayed_start(raw_handle h, bool delayed) override {
-    if (const auto code = call("change_delayed_start", delayed ? "true" : "false")) return os::sys_failure(code);
-    if (!may(h, os::access::change_config)) return os::sys_failure(model::code::access_denied);
-    of(h).delayed = delayed;
-    return {};
-  }
-  os::sys_result<os::service_config> query_config(raw_handle h) override {
-    if (const auto code = call("query_config", "")) return os::sys_failure(code);
-    if (!may(h, os::access::query_config)) return os::sys_failure(model::code::access_denied);
-    return of(h).config;
-  }
-  os::sys_result<os::service_process> query_status(raw_handle h) override {
-    if (const auto code = call("query_status", "")) return os::sys_failure(code);
-    if (!may(h, os::access::query_status)) return os::sys_failure(model::code::access_denied);
-    entry& e = of(h);
-    if (!e.next.empty()) {
-      e.process = e.next.front();
-      e.next.pop_front();
-    }
-    return e.process;
-  }
-  os::sys_result<void> start_service(raw_handle h, const std::vector<std::string>& arguments) override {
-    if (const auto code = call("start_service", text::join(arguments, " "))) return os::sys_failure(code);
-    if (!may(h, os::access::start)) return os::sys_failure(model::code::access_denied);
-    entry& e = of(h);
-    if (e.process.status.current != model::state::stopped) return os::sys_failure(1056);
-    if (e.config.startup == startup::disabled) return os::sys_failure(1058);
-    e.process = at(model::state::start_pending);
-    e.next = after_start;
-    return {};
-  }
-  os::sys_result<void> control_service(raw_handle h, std::uint32_t control) override {
-    if (const auto code = call("control_service", std::to_string(control))) return os::sys_failure(code);
-    if (control == static_cast<std::uint32_t>(model::control::stop) && !may(h, os::access::stop))
-      return os::sys_failure(model::code::access_denied);
-    entry& e = of(h);
-    if (e.process.status.current == model::state::stopped) return os::sys_failure(1062);
-    if (model::is_pending(e.process.status.current)) return os::sys_failure(1061);
-    e.next = after_stop;
-    return {};
-  }
-  os::sys_result<void> delete_service(raw_handle h) override {
-    if (const auto code = call("delete_service", "")) return os::sys_failure(code);
-    if (!may(h, os::access::remove)) return os::sys_failure(model::code::access_denied);
-    if (of(h).marked_for_delete) return os::sys_failure(1072);
-    of(h).marked_for_delete = true;
-    return {};
-  }
-  void close(raw_handle h) noexcept override {
-    if (h == this) return;
-    entry* e = &of(h);
-    open_.remove_if([h](const handle& one) { return &one == h; });
-    if (--e->handles > 0 || !e->marked_for_delete) return;
-    for (auto it = services.begin(); it != services.end(); ++it) {
-      if (&it->second == e) return static_cast<void>(services.erase(it));
-    }
-  }
-  os::sys_result<void> add_event_source(const std::string& source) override {
-    if (const auto code = call("add_event_source", source)) return os::sys_failure(code);
-    event_sources.push_back(source);
-    return {};
-  }
-  os::sys_result<void> remove_event_source(const std::string& source) override {
-    if (const auto code = call("remove_event_source", source)) return os::sys_failure(code);
-    event_sources.clear();
-    return {};
-  }
+  // -- the seam --
+
+  os::sys_result<raw_handle> open_manager(std::uint32_t rights) override;
+  os::sys_result<raw_handle> create_service(raw_handle manager, const std::string& name, std::uint32_t rights,
+                                            const os::service_settings& s) override;
+  os::sys_result<raw_handle> open_service(raw_handle manager, const std::string& name, std::uint32_t rights) override;
+  os::sys_result<void> change_config(raw_handle h, const os::service_settings& s) override;
+  os::sys_result<void> change_level(raw_handle h, const model::config_level& value) override;
+  os::sys_result<model::config_level> query_level(raw_handle h, std::uint32_t level) override;
+  os::sys_result<os::service_config> query_config(raw_handle h) override;
+  os::sys_result<os::service_process> query_status(raw_handle h) override;
+  os::sys_result<void> start_service(raw_handle h, const std::vector<std::string>& arguments) override;
+  os::sys_result<void> control_service(raw_handle h, std::uint32_t control) override;
+  os::sys_result<std::vector<std::string>> active_dependents(raw_handle h) override;
+  os::sys_result<std::string> query_security(raw_handle h) override;
+  os::sys_result<void> change_security(raw_handle h, const std::string& sddl) override;
+  os::sys_result<void> delete_service(raw_handle h) override;
+  void close(raw_handle h) noexcept override;
+  os::sys_result<void> add_event_source(const std::string& source) override;
+  os::sys_result<void> remove_event_source(const std::string& source) override;
+  os::sys_result<std::vector<std::string>> query_environment(const std::string& name) override;
+  os::sys_result<void> change_environment(const std::string& name, const std::vector<std::string>& all) override;
+  os::sys_result<std::string> account_sid(const std::string& account) override;
+  os::sys_result<void> add_logon_right(const std::string& sid) override;
+  os::sys_result<std::string> query_folder_security(const std::string& path) override;
+  os::sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) override;
 
  private:
   struct handle {
-    entry* to;
+    entry* to;  // null: to the manager
     std::uint32_t rights;
   };
-  raw_handle hold(entry& e, std::uint32_t rights) {
-    ++e.handles;
-    open_.push_back({&e, rights});
-    return &open_.back();
-  }
-  static entry& of(raw_handle h) noexcept { return *static_cast<handle*>(h)->to; }
-  static bool may(raw_handle h, std::uint32_t right) noexcept { return (static_cast<handle*>(h)->rights & right) != 0; }
-  static std::string hex(std::uint32_t v) {
-    constexpr char digits[] = "0123456789abcdef";
-    std::string out;
-    for (; v != 0 || out.empty(); v >>= 4) out.insert(out.begin(), digits[v & 15]);
-    return "0x" + out;
-  }
-  static std::string settings(const os::service_settings& s) {
-    std::string out;
-    if (s.startup) out += ", startup " + std::string(name(*s.startup));
-    if (s.binary) out += ", binary " + *s.binary;
-    if (s.display_name) out += ", display name " + *s.display_name;
-    return out;
-  }
-  static void apply(entry& e, const os::service_settings& s) {
-    if (s.startup) e.config.startup = *s.startup;
-    if (s.binary) e.config.binary = *s.binary;
-    if (s.display_name) e.config.display_name = *s.display_name;
-  }
+
+  /// Notes a call; the code it is to answer, or 0.
   std::uint32_t call(const std::string& function, const std::string& arguments) {
     calls.push_back(function + '(' + arguments + ')');
+    if (const auto refused = refuse_call.find(calls.size() - 1); refused != refuse_call.end()) return refused->second;
     const auto refused = refuse.find(function);
     return refused == refuse.end() ? 0 : refused->second;
   }
+  /// The same for a call on a handle, which needs these rights.
+  std::uint32_t call(const std::string& function, const std::string& arguments, raw_handle h, std::uint32_t rights) {
+    if (const auto code = call(function, arguments)) return code;
+    if ((static_cast<handle*>(h)->rights & rights) != rights) return model::code::access_denied;
+    return 0;
+  }
+  raw_handle hold(entry* e, std::uint32_t rights) {
+    if (e) ++e->handles;
+    open_.push_back({e, rights});
+    return &open_.back();
+  }
+  static entry& of(raw_handle h) noexcept { return *static_cast<handle*>(h)->to; }
+  static std::uint32_t right_for(std::uint32_t control) noexcept {
+    if (control >= 128) return os::access::user_control;
+    switch (static_cast<model::control>(control)) {
+      case model::control::stop:
+        return os::access::stop;
+      case model::control::interrogate:
+        return os::access::interrogate;
+      default:
+        return os::access::pause_continue;
+    }
+  }
+  [[nodiscard]] bool is_display_name_taken(const os::service_settings& s, const entry* ours) const {
+    for (const auto& [name, e] : services) {
+      if (s.display_name && &e != ours && text::equal_nocase(e.config.display_name, *s.display_name)) return true;
+    }
+    return false;
+  }
+  static void apply(entry& e, const os::service_settings& s);
+  /// As it was set, or as Windows has it in a service where nobody has.
+  static std::optional<model::config_level> level_of(const entry& e, std::uint32_t level);
+  static std::string text_of(const os::service_settings& s);
+  static std::string hex(std::uint32_t v);
+  static std::string list(const std::vector<std::string>& l) { return l.empty() ? "none" : text::join(l, " "); }
 
   std::list<handle> open_;  // a list: handles are addresses
 };
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string service_database::hex(std::uint32_t v) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  for (; v != 0 || out.empty(); v >>= 4) out.insert(out.begin(), digits[v & 15]);
+  return "0x" + out;
+}
+
+inline std::string service_database::text_of(const os::service_settings& s) {
+  std::string out;
+  const auto put = [&out](const std::string& what) { out += (out.empty() ? "" : ", ") + what; };
+  if (s.startup) put("startup " + std::string(name(*s.startup)));
+  if (s.binary) put("binary " + *s.binary);
+  if (s.display_name) put("display name " + *s.display_name);
+  if (s.account) put("account " + *s.account);
+  if (s.account || s.password)
+    put(!s.password ? "password NULL" : s.password->empty() ? "password \"\"" : "password given");
+  if (s.dependencies) put("depends on " + list(*s.dependencies));
+  return out;
+}
+
+inline void service_database::apply(entry& e, const os::service_settings& s) {
+  // CreateServiceW and ChangeServiceConfigW know no delayed start: that is level 3.
+  if (s.startup) e.config.startup = *s.startup == startup::delayed ? startup::automatic : *s.startup;
+  if (s.binary) e.config.binary = *s.binary;
+  if (s.display_name) e.config.display_name = *s.display_name;
+  if (s.account) e.config.account = *s.account, e.password = s.password;
+  if (s.dependencies) e.config.dependencies = *s.dependencies;
+}
+
+inline std::optional<model::config_level> service_database::level_of(const entry& e, std::uint32_t level) {
+  if (const auto found = e.levels.find(level); found != e.levels.end()) return found->second;
+  switch (level) {
+    case model::level::description:
+      return model::description_text{};
+    case model::level::failure_actions:
+      return model::recovery_plan{{}, std::chrono::seconds(0)};
+    case model::level::delayed_start:
+      return model::delayed_start{};
+    case model::level::failure_flag:
+      return model::failure_flag{};
+    case model::level::sid_type:
+      return model::sid_type{};
+    case model::level::required_privileges:
+      return model::required_privileges{};
+    case model::level::preshutdown:
+      return model::preshutdown_timeout{std::chrono::minutes(3)};
+    default:
+      return std::nullopt;
+  }
+}
+
+inline std::string service_database::picture() const {
+  std::string out;
+  for (const auto& [name, e] : services) {
+    out += name + ": " + std::string(winsvc::name(e.config.startup)) + ", " + e.config.binary + ", " +
+           e.config.display_name + ", " + e.config.account + ", depends on " + list(e.config.dependencies) +
+           ", environment " + list(e.environment) + ", " + e.security + ", " +
+           std::string(model::name(e.process.status.current)) + (e.marked_for_delete ? ", marked for delete" : "") +
+           '\n';
+    for (std::uint32_t number = 1; const auto level = level_of(e, number); ++number)
+      out += "  " + std::to_string(number) + ": " + model::text_of(*level) + '\n';
+  }
+  for (const auto& source : event_sources) out += "event source " + source + '\n';
+  for (const auto& sid : logon_rights) out += "log-on right of " + sid + '\n';
+  for (const auto& [path, sddl] : folders) out += path + ": " + sddl + '\n';
+  return out;
+}
+
+inline os::sys_result<os::service_manager::raw_handle> service_database::open_manager(std::uint32_t rights) {
+  if (const auto code = call("open_manager", hex(rights))) return os::sys_failure(code);
+  return hold(nullptr, rights);
+}
+
+inline os::sys_result<os::service_manager::raw_handle> service_database::create_service(raw_handle manager,
+                                                                                        const std::string& name,
+                                                                                        std::uint32_t rights,
+                                                                                        const os::service_settings& s) {
+  if (const auto code = call("create_service", name + ", " + hex(rights) + ", " + text_of(s), manager,
+                             os::access::manager_connect | os::access::manager_create)) {
+    return os::sys_failure(code);
+  }
+  if (const auto found = services.find(name); found != services.end())
+    return os::sys_failure(found->second.marked_for_delete ? 1072u : 1073u);
+  if (is_display_name_taken(s, nullptr)) return os::sys_failure(1078);
+  entry& e = add(name, {});
+  apply(e, s);
+  return hold(&e, rights);
+}
+
+inline os::sys_result<os::service_manager::raw_handle> service_database::open_service(raw_handle manager,
+                                                                                      const std::string& name,
+                                                                                      std::uint32_t rights) {
+  if (const auto code = call("open_service", name + ", " + hex(rights), manager, os::access::manager_connect))
+    return os::sys_failure(code);
+  const auto found = services.find(name);
+  if (found == services.end()) return os::sys_failure(1060);
+  return hold(&found->second, rights);
+}
+
+inline os::sys_result<void> service_database::change_config(raw_handle h, const os::service_settings& s) {
+  if (const auto code = call("change_config", text_of(s), h, os::access::change_config)) return os::sys_failure(code);
+  if (of(h).marked_for_delete) return os::sys_failure(1072);
+  if (is_display_name_taken(s, &of(h))) return os::sys_failure(1078);
+  apply(of(h), s);
+  return {};
+}
+
+inline os::sys_result<void> service_database::change_level(raw_handle h, const model::config_level& value) {
+  const std::uint32_t level = model::number(value);
+  std::uint32_t rights = os::access::change_config;
+  if (const auto* recovery = std::get_if<model::recovery_plan>(&value)) {
+    for (const auto& a : recovery->actions) rights |= a.what == recovery_action::kind::restart ? os::access::start : 0;
+  }
+  if (const auto code = call("change_level", std::to_string(level) + ", " + model::text_of(value), h, rights))
+    return os::sys_failure(code);
+  if (const auto refused = refuse_level.find(level); refused != refuse_level.end())
+    return os::sys_failure(refused->second);
+  of(h).levels.insert_or_assign(level, value);
+  return {};
+}
+
+inline os::sys_result<model::config_level> service_database::query_level(raw_handle h, std::uint32_t level) {
+  if (const auto code = call("query_level", std::to_string(level), h, os::access::query_config))
+    return os::sys_failure(code);
+  if (const auto refused = refuse_level.find(level); refused != refuse_level.end())
+    return os::sys_failure(refused->second);
+  const auto value = level_of(of(h), level);
+  if (!value) return os::sys_failure(model::code::invalid_level);
+  return *value;
+}
+
+inline os::sys_result<os::service_config> service_database::query_config(raw_handle h) {
+  if (const auto code = call("query_config", "", h, os::access::query_config)) return os::sys_failure(code);
+  os::service_config config = of(h).config;
+  const auto delayed = of(h).levels.find(model::level::delayed_start);
+  if (config.startup == startup::automatic && delayed != of(h).levels.end() &&
+      std::get<model::delayed_start>(delayed->second).on) {
+    config.startup = startup::delayed;
+  }
+  return config;
+}
+
+inline os::sys_result<os::service_process> service_database::query_status(raw_handle h) {
+  if (const auto code = call("query_status", "", h, os::access::query_status)) return os::sys_failure(code);
+  entry& e = of(h);
+  if (!e.next.empty()) {
+    e.process = e.next.front();
+    e.next.pop_front();
+  }
+  return e.process;
+}
+
+inline os::sys_result<void> service_database::start_service(raw_handle h, const std::vector<std::string>& arguments) {
+  if (const auto code = call("start_service", text::join(arguments, " "), h, os::access::start))
+    return os::sys_failure(code);
+  entry& e = of(h);
+  if (e.process.status.current != model::state::stopped) return os::sys_failure(1056);
+  if (e.config.startup == startup::disabled) return os::sys_failure(1058);
+  e.process = at(model::state::start_pending);
+  e.next = after_start;
+  return {};
+}
+
+inline os::sys_result<void> service_database::control_service(raw_handle h, std::uint32_t control) {
+  if (const auto code = call("control_service", std::to_string(control), h, right_for(control)))
+    return os::sys_failure(code);
+  entry& e = of(h);
+  const auto sent = static_cast<model::control>(control);
+  if (e.process.status.current == model::state::stopped) return os::sys_failure(1062);
+  if (model::is_pending(e.process.status.current)) return os::sys_failure(1061);
+  if (sent == model::control::stop) {
+    for (const auto& name : e.dependents) {
+      const auto other = services.find(name);
+      if (other != services.end() && other->second.process.status.current != model::state::stopped)
+        return os::sys_failure(1051);
+    }
+  }
+  if (const auto answer = e.answers.find(control); answer != e.answers.end() && answer->second != 0)
+    return os::sys_failure(answer->second);
+  if (sent == model::control::stop) e.next = after_stop;
+  if (sent == model::control::pause) e.next = after_pause;
+  if (sent == model::control::resume) e.next = after_continue;
+  return {};
+}
+
+inline os::sys_result<std::vector<std::string>> service_database::active_dependents(raw_handle h) {
+  if (const auto code = call("active_dependents", "", h, os::access::enumerate_dependents))
+    return os::sys_failure(code);
+  return of(h).dependents;
+}
+
+inline os::sys_result<std::string> service_database::query_security(raw_handle h) {
+  if (const auto code = call("query_security", "", h, os::access::read_security)) return os::sys_failure(code);
+  return of(h).security;
+}
+
+inline os::sys_result<void> service_database::change_security(raw_handle h, const std::string& sddl) {
+  if (const auto code = call("change_security", sddl, h, os::access::write_security)) return os::sys_failure(code);
+  of(h).security = sddl;
+  return {};
+}
+
+inline os::sys_result<void> service_database::delete_service(raw_handle h) {
+  if (const auto code = call("delete_service", "", h, os::access::remove)) return os::sys_failure(code);
+  if (of(h).marked_for_delete) return os::sys_failure(1072);
+  of(h).marked_for_delete = true;
+  return {};
+}
+
+inline void service_database::close(raw_handle h) noexcept {
+  entry* e = static_cast<handle*>(h)->to;
+  open_.remove_if([h](const handle& one) { return &one == h; });
+  if (!e || --e->handles > 0 || !e->marked_for_delete) return;
+  for (auto it = services.begin(); it != services.end(); ++it) {
+    if (&it->second == e) return static_cast<void>(services.erase(it));
+  }
+}
+
+inline os::sys_result<void> service_database::add_event_source(const std::string& source) {
+  if (const auto code = call("add_event_source", source)) return os::sys_failure(code);
+  event_sources.insert(source);
+  return {};
+}
+
+inline os::sys_result<void> service_database::remove_event_source(const std::string& source) {
+  if (const auto code = call("remove_event_source", source)) return os::sys_failure(code);
+  event_sources.erase(source);
+  return {};
+}
+
+inline os::sys_result<std::vector<std::string>> service_database::query_environment(const std::string& name) {
+  if (const auto code = call("query_environment", name)) return os::sys_failure(code);
+  const auto found = services.find(name);
+  if (found == services.end()) return os::sys_failure(2);
+  return found->second.environment;
+}
+
+inline os::sys_result<void> service_database::change_environment(const std::string& name,
+                                                                 const std::vector<std::string>& all) {
+  if (const auto code = call("change_environment", name + ", " + list(all))) return os::sys_failure(code);
+  const auto found = services.find(name);
+  if (found == services.end()) return os::sys_failure(2);
+  found->second.environment = all;
+  return {};
+}
+
+inline os::sys_result<std::string> service_database::account_sid(const std::string& account) {
+  if (const auto code = call("account_sid", account)) return os::sys_failure(code);
+  if (const auto found = accounts.find(account); found != accounts.end()) return found->second;
+  const auto slash = account.find('\\');
+  if (text::starts_with_nocase(account, "NT SERVICE\\") && services.count(account.substr(slash + 1)) != 0)
+    return "S-1-5-80-" + account.substr(slash + 1);
+  return os::sys_failure(1332);
+}
+
+inline os::sys_result<void> service_database::add_logon_right(const std::string& sid) {
+  if (const auto code = call("add_logon_right", sid)) return os::sys_failure(code);
+  logon_rights.insert(sid);
+  return {};
+}
+
+inline os::sys_result<std::string> service_database::query_folder_security(const std::string& path) {
+  if (const auto code = call("query_folder_security", path)) return os::sys_failure(code);
+  const auto found = folders.find(path);
+  if (found == folders.end()) return os::sys_failure(2);
+  return found->second;
+}
+
+inline os::sys_result<void> service_database::change_folder_security(const std::string& path, const std::string& sddl) {
+  if (const auto code = call("change_folder_security", path + ", " + sddl)) return os::sys_failure(code);
+  folders[path] = sddl;
+  return {};
+}
 
 }  // namespace testing
 }  // namespace winsvc
