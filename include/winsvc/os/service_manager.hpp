@@ -94,15 +94,17 @@ class service_manager {
   virtual sys_result<void> add_event_source(const std::string& source) = 0;
   virtual sys_result<void> remove_event_source(const std::string& source) = 0;
   /// `Environment` in the service's registry key, which the SCM adds to the environment of its process: `NAME=value`
-  /// each. An empty list takes the value out.
+  /// each. An empty list takes the value out. A service that is not there: 2.
   virtual sys_result<std::vector<std::string>> query_environment(const std::string& service_name) = 0;
   virtual sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& all) = 0;
-  /// LookupAccountNameW: the SID of an account, a group or a service (`NT SERVICE\name`) as text.
+  /// LookupAccountNameW: the SID of an account, a group or a service (`NT SERVICE\name`) as text; 1332 for nobody.
   virtual sys_result<std::string> account_sid(const std::string& account) = 0;
   /// LsaAddAccountRights: the right to log on as a service.
   virtual sys_result<void> add_logon_right(const std::string& sid) = 0;
-  /// The DACL of a folder in SDDL. Changing it creates the folder when it is not there, and hands what can be inherited
-  /// down to what is in it.
+  /// The DACL of a folder in SDDL; 2 or 3 when there is none. Changing it creates the folder when it is not there, with
+  /// this security from its first moment (folders above it as any other), and hands what can be inherited down to what
+  /// is in it; `D:P` keeps out what the folder above hands down, `O:` gives it an owner. A link in the folder's place is
+  /// not followed: 4395. No DACL would be a folder open to everyone: 1336.
   virtual sys_result<std::string> query_folder_security(const std::string& path) = 0;
   virtual sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) = 0;
 };

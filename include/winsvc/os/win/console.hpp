@@ -31,10 +31,9 @@ inline void write_handle(DWORD which, std::string_view utf8) noexcept {
     try {
       const std::wstring text = wide(utf8);
       std::wstring_view left = text;  // a console takes 64 KiB at a time, and may take less
-      while (!left.empty() &&
-             ::WriteConsoleW(handle, left.data(), static_cast<DWORD>((std::min)(left.size(), std::size_t{8192})), &written,
-                             nullptr) &&
-             written != 0) {
+      while (!left.empty()) {
+        const auto piece = static_cast<DWORD>((std::min)(left.size(), std::size_t{8192}));
+        if (!::WriteConsoleW(handle, left.data(), piece, &written, nullptr) || written == 0) break;
         left.remove_prefix(written);
       }
     } catch (...) {  // out of memory: nothing can be said
