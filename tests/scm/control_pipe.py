@@ -53,14 +53,14 @@ class Manager:
         return self
 
     def __exit__(self, *exception):
-        if self.ended:
-            return
-        # Without it the service ends at once. services.exe hears nothing, and believes until the next boot that it runs.
-        self.process.kill()
-        self.finish()
-        for pid in self.service.unix_pids():
-            wine.kill(pid)
-        self.box.reboot()
+        if not self.ended:                              # without its manager, a service of Wine's ends at once
+            self.process.kill()
+            self.finish()
+            for pid in self.service.unix_pids():
+                wine.kill(pid)
+        # Of a process that is not its own, services.exe knows only what that said: until the next boot, "running".
+        if self.service.status()["state"] != "stopped":
+            self.box.reboot()
 
     def start(self, *words):
         answer = self.ask("0", *words)

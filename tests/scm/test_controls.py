@@ -253,6 +253,33 @@ class Shutdown(Played):
         self.assert_stopped_well(service, manager)
 
 
+class Crash(Played):
+    """How the process ends, which the service manager of Windows sees and Wine's does not."""
+
+    def crashed(self, path, code, *words):
+        service, manager = self.played("faulty")
+        with self.assertRaises(OSError):
+            wine.get(self.connection(manager), path)
+        self.assertEqual(manager.end(), code)
+        self.assertNotIn(wine.STOPPED, [status.state for status in self.the_life(service)])
+        for word in words:
+            self.assertIn(word, service.log().splitlines()[-1])
+            self.assertIn(word, service.status()["failure"])
+        (dump,) = service.data.glob("logs/*.dmp")
+        self.assertIn(dump.name, service.log())
+        self.assertEqual(dump.read_bytes()[:4], b"MDMP")
+        dump.unlink()
+        with self.assertRaisesRegex(AssertionError, "faulty crashed: "):            # an event: these tests see a crash
+            self.nothing_crashed()
+        self.trace_start = self.box.now()
+
+    def test_a_structured_exception_leaves_a_dump_its_reason_and_its_code(self):
+        self.crashed("/crash", 0xC000001D, "crashed", "an illegal instruction", "faulty.exe+0x")
+
+    def test_an_exception_that_leaves_a_thread_does_so_too(self):
+        self.crashed("/terminate", EXCEPTION, "crashed", "std::terminate", "the roof is down")
+
+
 class ThePipe(Played):
     """What these tests stand on."""
 

@@ -35,7 +35,7 @@ import kit                                              # noqa: E402
 
 FOLDER = kit.BUILD / "test" / "scm"
 PROGRAMS = FOLDER / "run"                               # every copy of the program, and nothing else, runs from here
-CRASH = re.compile(r"wine: unhandled |terminate called|assertion fail", re.IGNORECASE)
+CRASH = re.compile(r"wine: unhandled |terminate called|assertion fail|ReportEventW L\".* crashed: ", re.IGNORECASE)
 
 STOPPED, START_PENDING, STOP_PENDING, RUNNING, CONTINUE_PENDING, PAUSE_PENDING, PAUSED = range(1, 8)
 ACCEPT_STOP, ACCEPT_SHUTDOWN, ACCEPT_PRESHUTDOWN = 0x1, 0x4, 0x100

@@ -80,6 +80,7 @@ void App(winsvc::service& svc) {
     return "much too late";
   });
   svc.get("/crash", [] { __builtin_trap(); });  // no null pointer: Wine has memory at 0, for old programs
+  svc.get("/terminate", [] { std::thread([] { throw std::runtime_error("the roof is down"); }).join(); });
 
   svc.on_start([&svc] {
     svc.log().info("first hook");
