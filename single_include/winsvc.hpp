@@ -42,102 +42,102 @@
 //   1939  model/recovery.hpp          What the SCM does when the service fails.
 //   2060  model/account.hpp           The account a service runs as.
 //   2176  model/security.hpp          Who may do what, as text.
-//   2352  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   2445  model/spec.hpp              What is to be installed.
-//   2594  model/verbs.hpp             The command line as two tables.
-//   2783  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   3121  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   3429  model/state_file.hpp        What the running service leaves for `status` to find.
-//   3541  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   3633  route/path.hpp              The path of a request, cut into segments.
-//   3744  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   3922  route/table.hpp             The routes of an app as a tree of segments.
-//   4181  wire/limits.hpp             How much a client may send, and how long it may take.
-//   4234  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   4312  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   4755  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   4903  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   5043  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//   5103  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   5128  os/posix/console.hpp        os/console.hpp on POSIX.
-//   5253  os/crash.hpp                What is left of a process that crashes.
-//   5368  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//   5550  os/elevation.hpp            The same program once more, elevated.
-//   5612  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//   5640  os/file.hpp                 The few things done with files.
-//   5710  os/posix/file.hpp           os/file.hpp on POSIX.
-//   5829  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//   5869  os/event_log.hpp            The Windows event log: one report, one line.
-//   5912  os/process.hpp              This process and its surroundings.
-//   5978  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//   6091  os/socket.hpp               TCP as the engine needs it.
-//   6205  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   6300  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   6353  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   6434  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   6567  os/tcp.hpp                  os/socket.hpp on every platform.
-//   6796  os/win/console.hpp          os/console.hpp on Windows.
-//   6958  os/win/file.hpp             os/file.hpp on Windows.
-//   7086  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//   7123  os/win/crash.hpp            os/crash.hpp on Windows.
-//   7394  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//   7493  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//   7593  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//   7801  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//   7890  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//   8120  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//   8255  os/win/service_manager.hpp  The real Service Control Manager.
-//   8488  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//   8494  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//   8556  http/transport.hpp          What a connection reads from and writes to.
-//   8663  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//   8911  http/stream.hpp             An answer that is written while it is made.
-//   9015  http/reply.hpp              What a handler may answer with, beyond plain text.
-//   9185  http/handler.hpp            What a lambda may take and return, and how it is called.
-//   9482  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//   9536  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//   9612  http/router.hpp             The routes of an app with their handlers.
-//   9734  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//   9821  http/group.hpp              Routes, as an app or a part of it registers them.
-//   9968  http/context.hpp            What travels with a request.
-//  10026  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  10089  http/core.hpp               cpp-httplib at work for one request.
-//  10391  http/connection.hpp         One connection, from its first byte to its close.
-//  10566  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  10825  web/values.hpp              What a request says beside its path, as a value of a type.
-//  10932  web/cookies.hpp             Cookies: read, set with all their attributes, and signed so that a client ...
-//  11069  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  11173  web/cors.hpp                Cross-origin requests.
-//  11249  web/rate_limit.hpp          How often one client may ask.
-//  11351  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  11514  web/headers.hpp             Small middleware for headers and sizes.
-//  11568  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  11728  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  11792  host/service.hpp            What App receives: the description of a service.
-//  12124  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  12167  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  12232  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//  12313  host/health.hpp             Liveness and readiness.
-//  12371  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  12524  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  12619  host/duties.hpp             What controls ask for, beside a stop.
-//  12795  host/worker_pool.hpp        The app's workers while they run.
-//  12892  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  13276  host/console_host.hpp       `debug`: the service in a terminal.
-//  13349  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  13617  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  13680  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  13760  host/desk.hpp               What every verb that manages the service stands on.
-//  13882  host/manage.hpp             The verbs that bring an installed service up and down.
-//  14162  host/send.hpp               The verbs that send a running service a control.
-//  14288  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  14403  host/survey.hpp             What is installed, read with query rights alone.
-//  14477  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  14809  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  14886  host/managing.hpp           The verbs that manage, by their words.
-//  15034  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  15153  main.hpp                    The macro: a main for an App.
-//  15166  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//   2371  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   2464  model/spec.hpp              What is to be installed.
+//   2613  model/verbs.hpp             The command line as two tables.
+//   2802  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   3140  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   3448  model/state_file.hpp        What the running service leaves for `status` to find.
+//   3560  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   3652  route/path.hpp              The path of a request, cut into segments.
+//   3763  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   3941  route/table.hpp             The routes of an app as a tree of segments.
+//   4200  wire/limits.hpp             How much a client may send, and how long it may take.
+//   4253  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   4331  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   4774  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   4922  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   5062  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//   5122  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   5147  os/posix/console.hpp        os/console.hpp on POSIX.
+//   5272  os/crash.hpp                What is left of a process that crashes.
+//   5387  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//   5569  os/elevation.hpp            The same program once more, elevated.
+//   5631  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//   5659  os/file.hpp                 The few things done with files.
+//   5729  os/posix/file.hpp           os/file.hpp on POSIX.
+//   5848  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//   5888  os/event_log.hpp            The Windows event log: one report, one line.
+//   5931  os/process.hpp              This process and its surroundings.
+//   5997  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//   6110  os/socket.hpp               TCP as the engine needs it.
+//   6224  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   6319  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   6372  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   6453  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   6586  os/tcp.hpp                  os/socket.hpp on every platform.
+//   6815  os/win/console.hpp          os/console.hpp on Windows.
+//   6977  os/win/file.hpp             os/file.hpp on Windows.
+//   7105  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//   7142  os/win/crash.hpp            os/crash.hpp on Windows.
+//   7413  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//   7512  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//   7612  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//   7820  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//   7909  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//   8140  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//   8275  os/win/service_manager.hpp  The real Service Control Manager.
+//   8508  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//   8514  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//   8576  http/transport.hpp          What a connection reads from and writes to.
+//   8683  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//   8931  http/stream.hpp             An answer that is written while it is made.
+//   9035  http/reply.hpp              What a handler may answer with, beyond plain text.
+//   9205  http/handler.hpp            What a lambda may take and return, and how it is called.
+//   9502  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//   9556  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//   9632  http/router.hpp             The routes of an app with their handlers.
+//   9754  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//   9841  http/group.hpp              Routes, as an app or a part of it registers them.
+//   9988  http/context.hpp            What travels with a request.
+//  10046  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  10109  http/core.hpp               cpp-httplib at work for one request.
+//  10411  http/connection.hpp         One connection, from its first byte to its close.
+//  10586  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  10845  web/values.hpp              What a request says beside its path, as a value of a type.
+//  10952  web/cookies.hpp             Cookies: read, set with all their attributes, and signed so that a client ...
+//  11089  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  11193  web/cors.hpp                Cross-origin requests.
+//  11269  web/rate_limit.hpp          How often one client may ask.
+//  11371  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  11534  web/headers.hpp             Small middleware for headers and sizes.
+//  11588  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  11748  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  11812  host/service.hpp            What App receives: the description of a service.
+//  12144  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  12187  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  12252  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//  12333  host/health.hpp             Liveness and readiness.
+//  12391  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  12544  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  12639  host/duties.hpp             What controls ask for, beside a stop.
+//  12815  host/worker_pool.hpp        The app's workers while they run.
+//  12912  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  13296  host/console_host.hpp       `debug`: the service in a terminal.
+//  13369  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  13637  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  13700  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  13780  host/desk.hpp               What every verb that manages the service stands on.
+//  13902  host/manage.hpp             The verbs that bring an installed service up and down.
+//  14182  host/send.hpp               The verbs that send a running service a control.
+//  14308  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  14423  host/survey.hpp             What is installed, read with query rights alone.
+//  14497  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  14829  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  14906  host/managing.hpp           The verbs that manage, by their words.
+//  15054  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  15173  main.hpp                    The macro: a main for an App.
+//  15186  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -350,7 +350,7 @@ class [[nodiscard]] result {
   /// The value. Asking a failed result for it is a bug of the caller (asserted).
   T& operator*() & { return *check(std::get_if<0>(&held_)); }
   const T& operator*() const& { return *check(std::get_if<0>(&held_)); }
-  T&& operator*() && { return std::move(*check(std::get_if<0>(&held_))); }
+  T operator*() && { return std::move(*check(std::get_if<0>(&held_))); }  // no reference into what is about to go
   T* operator->() { return check(std::get_if<0>(&held_)); }
   const T* operator->() const { return check(std::get_if<0>(&held_)); }
 
@@ -2184,6 +2184,7 @@ inline result<account> parse_account(std::string_view s, std::string_view servic
 //
 // Source: "Security Descriptor String Format" and "ACE Strings" in the Win32 documentation.
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -2208,13 +2209,18 @@ namespace model {
 }
 /// The data folder: the system and administrators all, the service modify, users read what lies in it directly (the
 /// state that `status` shows) and none of its folders (the log). Protected: nothing is inherited, because everyone may
-/// create files in ProgramData.
+/// create files in ProgramData. Owned by administrators: whoever owns a folder may open it again.
 [[nodiscard]] inline std::string data_folder_security(std::string_view service_sid) {
-  return "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)" + modify_entry(service_sid) +
+  return "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)" + modify_entry(service_sid) +
          "(A;;0x1200a9;;;BU)(A;OINPIO;0x120089;;;BU)";
 }
-/// The same for a folder that is there already with `sddl`: what an administrator made of a protected one stays.
+/// The same for a folder that is there already with `sddl`: what an administrator made of one that is closed stays.
 [[nodiscard]] std::string data_folder_security(std::string_view sddl, std::string_view service_sid);
+/// Is it owned by administrators or the system, and inherits nothing? Anybody may have made a folder of our name before
+/// we came.
+[[nodiscard]] bool is_closed(std::string_view sddl) noexcept;
+/// `sddl` from its DACL on: to give a folder back its rights and leave its owner alone.
+[[nodiscard]] std::string without_owner(std::string_view sddl);
 
 [[nodiscard]] bool has_entry(std::string_view sddl, std::string_view entry) noexcept;
 /// `sddl` with this entry in its DACL, before what is inherited; unchanged when it has it, and where no DACL means that
@@ -2320,8 +2326,21 @@ inline std::string without_account(std::string_view sddl, std::string_view sid) 
 }
 
 inline std::string data_folder_security(std::string_view sddl, std::string_view service_sid) {
-  const bool ours = text::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
-  return ours ? with_entry(sddl, modify_entry(service_sid)) : data_folder_security(service_sid);
+  return is_closed(sddl) ? with_entry(sddl, modify_entry(service_sid)) : data_folder_security(service_sid);
+}
+
+inline bool is_closed(std::string_view sddl) noexcept {
+  bool owned = false;
+  for (const std::string_view owner : {"O:BA", "O:SY", "O:S-1-5-32-544", "O:S-1-5-18"}) {
+    const auto after = sddl.substr((std::min)(owner.size(), sddl.size()), 2);
+    owned = owned || (text::starts_with(sddl, owner) && (after == "D:" || after == "G:"));
+  }
+  return owned && text::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
+}
+
+inline std::string without_owner(std::string_view sddl) {
+  const dacl_extent dacl = find_dacl(sddl);
+  return dacl.begin == sddl.npos ? std::string() : std::string(sddl.substr(dacl.begin - 2));
 }
 
 inline std::string_view not_a_folder_of_ones_own(std::string_view path) noexcept {
@@ -4999,7 +5018,7 @@ class service_manager {
   virtual sys_result<std::string> account_sid(const std::string& account) = 0;
   /// LsaAddAccountRights: the right to log on as a service.
   virtual sys_result<void> add_logon_right(const std::string& sid) = 0;
-  /// The DACL of a folder in SDDL; 2 or 3 when there is none. Changing it creates the folder when it is not there, with
+  /// The owner and DACL of a folder in SDDL; 2 or 3 when there is none. Changing it creates the folder when it is not there, with
   /// this security from its first moment (folders above it as any other), and hands what can be inherited down to what
   /// is in it; `D:P` keeps out what the folder above hands down, `O:` gives it an owner. A link in the folder's place is
   /// not followed: 4395. No DACL would be a folder open to everyone: 1336.
@@ -7538,11 +7557,11 @@ class local_memory {
   return local_memory(descriptor);
 }
 
-/// The DACL of a descriptor, in SDDL.
-[[nodiscard]] inline sys_result<std::string> dacl_text(void* descriptor) {
+/// The DACL of a descriptor, in SDDL, and what else is asked for.
+[[nodiscard]] inline sys_result<std::string> dacl_text(void* descriptor, DWORD also = 0) {
   wchar_t* text = nullptr;
-  if (!::ConvertSecurityDescriptorToStringSecurityDescriptorW(descriptor, SDDL_REVISION_1, DACL_SECURITY_INFORMATION,
-                                                              &text, nullptr)) {
+  if (!::ConvertSecurityDescriptorToStringSecurityDescriptorW(descriptor, SDDL_REVISION_1,
+                                                              DACL_SECURITY_INFORMATION | also, &text, nullptr)) {
     return sys_failure(::GetLastError());
   }
   const local_memory held(text);
@@ -8072,11 +8091,12 @@ inline sys_result<std::string> query_folder_security(const std::string& path) {
   const auto folder = open_folder(path, READ_CONTROL);
   if (!folder) return sys_failure(folder.error());
   PSECURITY_DESCRIPTOR descriptor = nullptr;
-  const DWORD code = ::GetSecurityInfo(folder->get(), SE_FILE_OBJECT, DACL_SECURITY_INFORMATION, nullptr, nullptr,
-                                       nullptr, nullptr, &descriptor);
+  const DWORD code =
+      ::GetSecurityInfo(folder->get(), SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, nullptr,
+                        nullptr, nullptr, nullptr, &descriptor);
   if (code != ERROR_SUCCESS) return sys_failure(code);
   const local_memory held(descriptor);
-  return dacl_text(descriptor);
+  return dacl_text(descriptor, OWNER_SECURITY_INFORMATION);
 }
 
 inline sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) {
@@ -14324,13 +14344,13 @@ inline std::string folder_of_binary(const std::string& binary) {
 inline void look_at_folders(desk& at, model::installation& there) {
   const auto sid = service_sid(at);
   if (!sid) return;
-  const auto has = [&at](const std::string& folder, const std::string& entry) -> std::optional<bool> {
+  const auto has = [&at](const std::string& folder, const std::string& entry, bool closed) -> std::optional<bool> {
     const auto security = at.scm().query_folder_security(folder);
-    if (security) return model::has_entry(*security, entry);
+    if (security) return model::has_entry(*security, entry) && (!closed || model::is_closed(*security));
     return is_not_there(security.error()) ? std::optional(false) : std::nullopt;
   };
-  there.reads_program = has(at.ours().program_folder, model::read_entry(*sid));
-  there.modifies_data = has(at.ours().data_folder, model::modify_entry(*sid));
+  there.reads_program = has(at.ours().program_folder, model::read_entry(*sid), false);
+  there.modifies_data = has(at.ours().data_folder, model::modify_entry(*sid), true);
 }
 
 inline std::string code_text(std::uint32_t code) { return os::system_words(code) + " (" + std::to_string(code) + ")"; }
@@ -14345,7 +14365,7 @@ inline bool open_folder(desk& at, model::item what, const std::string& folder, c
             " the right to " + right + " it by hand");
     return false;
   }
-  const std::string sddl = !data ? model::with_entry(*now, model::read_entry(sid))
+  const std::string sddl = !data ? model::with_entry(model::without_owner(*now), model::read_entry(sid))
                            : now ? model::data_folder_security(*now, sid)
                                  : model::data_folder_security(sid);
   if (const auto done = at.scm().change_folder_security(folder, sddl); !done) {
@@ -14387,8 +14407,8 @@ inline void close_folder(desk& at, const std::string& sid, const std::string& bi
   if (folder.empty() || !model::not_a_folder_of_ones_own(folder).empty()) return;
   const auto now = at.scm().query_folder_security(folder);
   if (!now) return;  // it is gone, perhaps with the program
-  const std::string without = model::without_account(*now, sid);
-  if (without == *now) return;
+  const std::string before = model::without_owner(*now), without = model::without_account(before, sid);
+  if (without == before) return;
   if (const auto done = at.scm().change_folder_security(folder, without); !done) {
     at.warn("the rights of " + sid + " to '" + folder + "' are still there: " + code_text(done.error()) +
             "; take them out by hand");

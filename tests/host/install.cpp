@@ -45,7 +45,7 @@ void with_people(bench& b) {
 }
 
 const std::string data_sddl =
-    "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1301bf;;;S-1-5-80-hello)(A;;0x1200a9;;;BU)(A;OINPIO;0x120089;;;BU)";
+    "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1301bf;;;S-1-5-80-hello)(A;;0x1200a9;;;BU)(A;OINPIO;0x120089;;;BU)";
 const std::string apps_sddl = "D:AI(A;OICI;0x1200a9;;;S-1-5-80-hello)(A;OICIID;FA;;;BA)";
 
 }  // namespace
@@ -508,10 +508,10 @@ TEST_CASE("no rights are written to a drive's root, to Windows or to a folder of
 
 TEST_CASE("a data folder of an administrator's making keeps its entries") {
   bench b;
-  b.scm.folders["C:\\ProgramData\\hello"] = "D:PAI(A;OICI;FA;;;BA)(A;OICI;FR;;;IU)";
+  b.scm.folders["C:\\ProgramData\\hello"] = "O:BAD:PAI(A;OICI;FA;;;BA)(A;OICI;FR;;;IU)";
   CHECK(sentence(b.install()) == "done");
   CHECK(b.scm.folders.at("C:\\ProgramData\\hello") ==
-        "D:PAI(A;OICI;FA;;;BA)(A;OICI;FR;;;IU)(A;OICI;0x1301bf;;;S-1-5-80-hello)");
+        "O:BAD:PAI(A;OICI;FA;;;BA)(A;OICI;FR;;;IU)(A;OICI;0x1301bf;;;S-1-5-80-hello)");
 }
 
 TEST_CASE("a program that has moved takes its rights along") {

@@ -72,15 +72,19 @@ TEST_CASE("the service may read its program, modify its data, and be controlled 
 
 TEST_CASE("the data folder inherits nothing and is opened to the service alone") {
   const std::string sddl = data_folder_security(sid);
-  CHECK(sddl == "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1301bf;;;S-1-5-80-1-2-3)(A;;0x1200a9;;;BU)"
+  CHECK(sddl == "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1301bf;;;S-1-5-80-1-2-3)(A;;0x1200a9;;;BU)"
                 "(A;OINPIO;0x120089;;;BU)");
 }
 
 TEST_CASE("a data folder that is protected already keeps what an administrator made of it") {
-  CHECK(data_folder_security("D:PAI(A;OICI;FA;;;BA)(A;OICI;FR;;;IU)", sid) ==
-        "D:PAI(A;OICI;FA;;;BA)(A;OICI;FR;;;IU)" + modify_entry(sid));
+  CHECK(data_folder_security("O:BAD:PAI(A;OICI;FA;;;BA)(A;OICI;FR;;;IU)", sid) ==
+        "O:BAD:PAI(A;OICI;FA;;;BA)(A;OICI;FR;;;IU)" + modify_entry(sid));
   CHECK(data_folder_security(data_folder_security(sid), sid) == data_folder_security(sid));
-  for (const char* open : {"", "D:AI(A;OICIID;FA;;;SY)(A;OICIID;0x1301bf;;;BU)", "D:NO_ACCESS_CONTROL"})
+  // Somebody else's folder of our name is made ours, whatever he wrote into it.
+  CHECK(data_folder_security("O:S-1-5-21-7D:P(A;OICI;FA;;;S-1-5-21-7)" + modify_entry(sid), sid) ==
+        data_folder_security(sid));
+  CHECK(data_folder_security("D:P(A;OICI;FA;;;BA)", sid) == data_folder_security(sid));
+  for (const char* open : {"", "O:BAD:AI(A;OICIID;FA;;;SY)", "D:AI(A;OICIID;FA;;;SY)(A;OICIID;0x1301bf;;;BU)", "D:NO_ACCESS_CONTROL"})
     CHECK(data_folder_security(open, sid) == data_folder_security(sid));
 }
 
@@ -115,4 +119,14 @@ TEST_CASE("rights are written to a folder of the program's own, and not to a dri
     CAPTURE(r.path);
     CHECK(not_a_folder_of_ones_own(r.path).empty() == r.own);
   }
+}
+
+TEST_CASE("a folder is closed when administrators or the system own it and nothing is inherited") {
+  for (const char* closed : {"O:BAD:P(A;;FA;;;BA)", "O:SYD:PAI", "O:BAG:SYD:P(A;;FA;;;BA)", "O:S-1-5-32-544D:P"})
+    CHECK(is_closed(closed));
+  for (const char* open : {"", "D:P", "O:BA", "O:BAD:AI(A;;FA;;;BA)", "O:BUD:P(A;;FA;;;BA)", "O:S-1-5-21-7D:P", "O:BAXD:P"})
+    CHECK_FALSE(is_closed(open));
+  CHECK(without_owner("O:BAG:SYD:P(A;;FA;;;BA)") == "D:P(A;;FA;;;BA)");
+  CHECK(without_owner("D:(A;;FA;;;BA)") == "D:(A;;FA;;;BA)");
+  CHECK(without_owner("O:BA").empty());
 }

@@ -36,7 +36,7 @@ class [[nodiscard]] result {
   /// The value. Asking a failed result for it is a bug of the caller (asserted).
   T& operator*() & { return *check(std::get_if<0>(&held_)); }
   const T& operator*() const& { return *check(std::get_if<0>(&held_)); }
-  T&& operator*() && { return std::move(*check(std::get_if<0>(&held_))); }
+  T operator*() && { return std::move(*check(std::get_if<0>(&held_))); }  // no reference into what is about to go
   T* operator->() { return check(std::get_if<0>(&held_)); }
   const T* operator->() const { return check(std::get_if<0>(&held_)); }
 

@@ -43,13 +43,13 @@ inline std::string folder_of_binary(const std::string& binary) {
 inline void look_at_folders(desk& at, model::installation& there) {
   const auto sid = service_sid(at);
   if (!sid) return;
-  const auto has = [&at](const std::string& folder, const std::string& entry) -> std::optional<bool> {
+  const auto has = [&at](const std::string& folder, const std::string& entry, bool closed) -> std::optional<bool> {
     const auto security = at.scm().query_folder_security(folder);
-    if (security) return model::has_entry(*security, entry);
+    if (security) return model::has_entry(*security, entry) && (!closed || model::is_closed(*security));
     return is_not_there(security.error()) ? std::optional(false) : std::nullopt;
   };
-  there.reads_program = has(at.ours().program_folder, model::read_entry(*sid));
-  there.modifies_data = has(at.ours().data_folder, model::modify_entry(*sid));
+  there.reads_program = has(at.ours().program_folder, model::read_entry(*sid), false);
+  there.modifies_data = has(at.ours().data_folder, model::modify_entry(*sid), true);
 }
 
 inline std::string code_text(std::uint32_t code) { return os::system_words(code) + " (" + std::to_string(code) + ")"; }
@@ -64,7 +64,7 @@ inline bool open_folder(desk& at, model::item what, const std::string& folder, c
             " the right to " + right + " it by hand");
     return false;
   }
-  const std::string sddl = !data ? model::with_entry(*now, model::read_entry(sid))
+  const std::string sddl = !data ? model::with_entry(model::without_owner(*now), model::read_entry(sid))
                            : now ? model::data_folder_security(*now, sid)
                                  : model::data_folder_security(sid);
   if (const auto done = at.scm().change_folder_security(folder, sddl); !done) {
@@ -106,8 +106,8 @@ inline void close_folder(desk& at, const std::string& sid, const std::string& bi
   if (folder.empty() || !model::not_a_folder_of_ones_own(folder).empty()) return;
   const auto now = at.scm().query_folder_security(folder);
   if (!now) return;  // it is gone, perhaps with the program
-  const std::string without = model::without_account(*now, sid);
-  if (without == *now) return;
+  const std::string before = model::without_owner(*now), without = model::without_account(before, sid);
+  if (without == before) return;
   if (const auto done = at.scm().change_folder_security(folder, without); !done) {
     at.warn("the rights of " + sid + " to '" + folder + "' are still there: " + code_text(done.error()) +
             "; take them out by hand");

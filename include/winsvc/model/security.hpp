@@ -7,6 +7,7 @@
 // Source: "Security Descriptor String Format" and "ACE Strings" in the Win32 documentation.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -34,13 +35,18 @@ namespace model {
 }
 /// The data folder: the system and administrators all, the service modify, users read what lies in it directly (the
 /// state that `status` shows) and none of its folders (the log). Protected: nothing is inherited, because everyone may
-/// create files in ProgramData.
+/// create files in ProgramData. Owned by administrators: whoever owns a folder may open it again.
 [[nodiscard]] inline std::string data_folder_security(std::string_view service_sid) {
-  return "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)" + modify_entry(service_sid) +
+  return "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)" + modify_entry(service_sid) +
          "(A;;0x1200a9;;;BU)(A;OINPIO;0x120089;;;BU)";
 }
-/// The same for a folder that is there already with `sddl`: what an administrator made of a protected one stays.
+/// The same for a folder that is there already with `sddl`: what an administrator made of one that is closed stays.
 [[nodiscard]] std::string data_folder_security(std::string_view sddl, std::string_view service_sid);
+/// Is it owned by administrators or the system, and inherits nothing? Anybody may have made a folder of our name before
+/// we came.
+[[nodiscard]] bool is_closed(std::string_view sddl) noexcept;
+/// `sddl` from its DACL on: to give a folder back its rights and leave its owner alone.
+[[nodiscard]] std::string without_owner(std::string_view sddl);
 
 [[nodiscard]] bool has_entry(std::string_view sddl, std::string_view entry) noexcept;
 /// `sddl` with this entry in its DACL, before what is inherited; unchanged when it has it, and where no DACL means that
@@ -146,8 +152,21 @@ inline std::string without_account(std::string_view sddl, std::string_view sid) 
 }
 
 inline std::string data_folder_security(std::string_view sddl, std::string_view service_sid) {
-  const bool ours = text::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
-  return ours ? with_entry(sddl, modify_entry(service_sid)) : data_folder_security(service_sid);
+  return is_closed(sddl) ? with_entry(sddl, modify_entry(service_sid)) : data_folder_security(service_sid);
+}
+
+inline bool is_closed(std::string_view sddl) noexcept {
+  bool owned = false;
+  for (const std::string_view owner : {"O:BA", "O:SY", "O:S-1-5-32-544", "O:S-1-5-18"}) {
+    const auto after = sddl.substr((std::min)(owner.size(), sddl.size()), 2);
+    owned = owned || (text::starts_with(sddl, owner) && (after == "D:" || after == "G:"));
+  }
+  return owned && text::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
+}
+
+inline std::string without_owner(std::string_view sddl) {
+  const dacl_extent dacl = find_dacl(sddl);
+  return dacl.begin == sddl.npos ? std::string() : std::string(sddl.substr(dacl.begin - 2));
 }
 
 inline std::string_view not_a_folder_of_ones_own(std::string_view path) noexcept {

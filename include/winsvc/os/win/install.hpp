@@ -190,11 +190,12 @@ inline sys_result<std::string> query_folder_security(const std::string& path) {
   const auto folder = open_folder(path, READ_CONTROL);
   if (!folder) return sys_failure(folder.error());
   PSECURITY_DESCRIPTOR descriptor = nullptr;
-  const DWORD code = ::GetSecurityInfo(folder->get(), SE_FILE_OBJECT, DACL_SECURITY_INFORMATION, nullptr, nullptr,
-                                       nullptr, nullptr, &descriptor);
+  const DWORD code =
+      ::GetSecurityInfo(folder->get(), SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, nullptr,
+                        nullptr, nullptr, nullptr, &descriptor);
   if (code != ERROR_SUCCESS) return sys_failure(code);
   const local_memory held(descriptor);
-  return dacl_text(descriptor);
+  return dacl_text(descriptor, OWNER_SECURITY_INFORMATION);
 }
 
 inline sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) {

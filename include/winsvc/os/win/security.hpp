@@ -49,11 +49,11 @@ class local_memory {
   return local_memory(descriptor);
 }
 
-/// The DACL of a descriptor, in SDDL.
-[[nodiscard]] inline sys_result<std::string> dacl_text(void* descriptor) {
+/// The DACL of a descriptor, in SDDL, and what else is asked for.
+[[nodiscard]] inline sys_result<std::string> dacl_text(void* descriptor, DWORD also = 0) {
   wchar_t* text = nullptr;
-  if (!::ConvertSecurityDescriptorToStringSecurityDescriptorW(descriptor, SDDL_REVISION_1, DACL_SECURITY_INFORMATION,
-                                                              &text, nullptr)) {
+  if (!::ConvertSecurityDescriptorToStringSecurityDescriptorW(descriptor, SDDL_REVISION_1,
+                                                              DACL_SECURITY_INFORMATION | also, &text, nullptr)) {
     return sys_failure(::GetLastError());
   }
   const local_memory held(text);
