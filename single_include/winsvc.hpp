@@ -58,86 +58,86 @@
 //   4774  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
 //   4922  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
 //   5062  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//   5122  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   5147  os/posix/console.hpp        os/console.hpp on POSIX.
-//   5272  os/crash.hpp                What is left of a process that crashes.
-//   5387  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//   5569  os/elevation.hpp            The same program once more, elevated.
-//   5631  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//   5659  os/file.hpp                 The few things done with files.
-//   5729  os/posix/file.hpp           os/file.hpp on POSIX.
-//   5848  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//   5888  os/event_log.hpp            The Windows event log: one report, one line.
-//   5931  os/process.hpp              This process and its surroundings.
-//   5997  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//   6110  os/socket.hpp               TCP as the engine needs it.
-//   6224  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   6319  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   6372  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   6453  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   6586  os/tcp.hpp                  os/socket.hpp on every platform.
-//   6815  os/win/console.hpp          os/console.hpp on Windows.
-//   6977  os/win/file.hpp             os/file.hpp on Windows.
-//   7105  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//   7142  os/win/crash.hpp            os/crash.hpp on Windows.
-//   7413  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//   7512  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//   7612  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//   7820  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//   7909  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//   8140  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//   8275  os/win/service_manager.hpp  The real Service Control Manager.
-//   8508  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//   8514  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//   8576  http/transport.hpp          What a connection reads from and writes to.
-//   8683  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//   8931  http/stream.hpp             An answer that is written while it is made.
-//   9035  http/reply.hpp              What a handler may answer with, beyond plain text.
-//   9205  http/handler.hpp            What a lambda may take and return, and how it is called.
-//   9502  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//   9556  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//   9632  http/router.hpp             The routes of an app with their handlers.
-//   9754  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//   9841  http/group.hpp              Routes, as an app or a part of it registers them.
-//   9988  http/context.hpp            What travels with a request.
-//  10046  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  10109  http/core.hpp               cpp-httplib at work for one request.
-//  10411  http/connection.hpp         One connection, from its first byte to its close.
-//  10586  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  10845  web/values.hpp              What a request says beside its path, as a value of a type.
-//  10952  web/cookies.hpp             Cookies: read, set with all their attributes, and signed so that a client ...
-//  11089  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  11193  web/cors.hpp                Cross-origin requests.
-//  11269  web/rate_limit.hpp          How often one client may ask.
-//  11371  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  11534  web/headers.hpp             Small middleware for headers and sizes.
-//  11588  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  11748  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  11812  host/service.hpp            What App receives: the description of a service.
-//  12144  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  12187  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  12252  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//  12333  host/health.hpp             Liveness and readiness.
-//  12391  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  12544  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  12639  host/duties.hpp             What controls ask for, beside a stop.
-//  12815  host/worker_pool.hpp        The app's workers while they run.
-//  12912  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  13296  host/console_host.hpp       `debug`: the service in a terminal.
-//  13369  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  13637  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  13700  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  13780  host/desk.hpp               What every verb that manages the service stands on.
-//  13902  host/manage.hpp             The verbs that bring an installed service up and down.
-//  14182  host/send.hpp               The verbs that send a running service a control.
-//  14308  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  14423  host/survey.hpp             What is installed, read with query rights alone.
-//  14497  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  14829  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  14906  host/managing.hpp           The verbs that manage, by their words.
-//  15054  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  15173  main.hpp                    The macro: a main for an App.
-//  15186  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//   5125  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   5150  os/posix/console.hpp        os/console.hpp on POSIX.
+//   5275  os/crash.hpp                What is left of a process that crashes.
+//   5390  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//   5572  os/elevation.hpp            The same program once more, elevated.
+//   5634  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//   5662  os/file.hpp                 The few things done with files.
+//   5732  os/posix/file.hpp           os/file.hpp on POSIX.
+//   5851  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//   5891  os/event_log.hpp            The Windows event log: one report, one line.
+//   5934  os/process.hpp              This process and its surroundings.
+//   6004  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//   6119  os/socket.hpp               TCP as the engine needs it.
+//   6233  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   6328  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   6381  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   6462  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   6595  os/tcp.hpp                  os/socket.hpp on every platform.
+//   6824  os/win/console.hpp          os/console.hpp on Windows.
+//   6987  os/win/file.hpp             os/file.hpp on Windows.
+//   7115  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//   7152  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//   7252  os/win/crash.hpp            os/crash.hpp on Windows.
+//   7534  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//   7633  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//   7846  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//   7941  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//   8172  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//   8307  os/win/service_manager.hpp  The real Service Control Manager.
+//   8540  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//   8546  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//   8608  http/transport.hpp          What a connection reads from and writes to.
+//   8715  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//   8963  http/stream.hpp             An answer that is written while it is made.
+//   9067  http/reply.hpp              What a handler may answer with, beyond plain text.
+//   9237  http/handler.hpp            What a lambda may take and return, and how it is called.
+//   9534  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//   9588  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//   9664  http/router.hpp             The routes of an app with their handlers.
+//   9786  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//   9873  http/group.hpp              Routes, as an app or a part of it registers them.
+//  10020  http/context.hpp            What travels with a request.
+//  10078  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  10141  http/core.hpp               cpp-httplib at work for one request.
+//  10443  http/connection.hpp         One connection, from its first byte to its close.
+//  10618  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  10877  web/values.hpp              What a request says beside its path, as a value of a type.
+//  10984  web/cookies.hpp             Cookies: read, set with all their attributes, and signed so that a client ...
+//  11121  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  11225  web/cors.hpp                Cross-origin requests.
+//  11301  web/rate_limit.hpp          How often one client may ask.
+//  11403  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  11566  web/headers.hpp             Small middleware for headers and sizes.
+//  11620  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  11780  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  11844  host/service.hpp            What App receives: the description of a service.
+//  12176  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  12219  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  12284  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//  12365  host/health.hpp             Liveness and readiness.
+//  12423  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  12577  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  12672  host/duties.hpp             What controls ask for, beside a stop.
+//  12850  host/worker_pool.hpp        The app's workers while they run.
+//  12947  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  13358  host/console_host.hpp       `debug`: the service in a terminal.
+//  13433  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  13703  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  13766  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  13846  host/desk.hpp               What every verb that manages the service stands on.
+//  13968  host/manage.hpp             The verbs that bring an installed service up and down.
+//  14254  host/send.hpp               The verbs that send a running service a control.
+//  14380  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  14495  host/survey.hpp             What is installed, read with query rights alone.
+//  14569  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  14901  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  14980  host/managing.hpp           The verbs that manage, by their words.
+//  15128  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  15247  main.hpp                    The macro: a main for an App.
+//  15260  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -5098,13 +5098,16 @@ void write_err(std::string_view utf8) noexcept;
   return read.compare(0, 3, "\xEF\xBB\xBF") == 0 ? read.substr(3) : read;
 }
 
+/// Whether a person asks, or the system does, which ends the process about 5 s later whatever it is doing.
+enum class interruption { asked, closing };
+
 /// While it lives, Ctrl-C and its kin are a call of `on_interrupt` (from a thread of its own, any number of times) and
 /// no longer the end of the process. Windows: Ctrl-C, Ctrl-Break, and the closing of the console, logoff and shutdown;
 /// for the last three the process ends when their handler returns, so it is held until this object is destroyed. POSIX:
 /// SIGINT, SIGTERM, SIGHUP. One at a time.
 class interrupts {
  public:
-  explicit interrupts(std::function<void()> on_interrupt);
+  explicit interrupts(std::function<void(interruption)> on_interrupt);
   ~interrupts();
   interrupts(const interrupts&) = delete;
   interrupts& operator=(const interrupts&) = delete;
@@ -5217,7 +5220,7 @@ struct interrupts::state {
   static constexpr int signals[3] = {SIGINT, SIGTERM, SIGHUP};
   int pipe[2] = {-1, -1};
   struct sigaction before[3] = {};
-  std::function<void()> on_interrupt;
+  std::function<void(interruption)> on_interrupt;
   std::thread listener;
 
   static int& write_end() noexcept {
@@ -5231,7 +5234,7 @@ struct interrupts::state {
   }
 };
 
-inline interrupts::interrupts(std::function<void()> on_interrupt) : state_(new state) {
+inline interrupts::interrupts(std::function<void(interruption)> on_interrupt) : state_(new state) {
   state_->on_interrupt = std::move(on_interrupt);
   if (::pipe(state_->pipe) != 0) return;
   for (const int end : state_->pipe) ::fcntl(end, F_SETFD, FD_CLOEXEC);
@@ -5242,7 +5245,7 @@ inline interrupts::interrupts(std::function<void()> on_interrupt) : state_(new s
       if (n < 0 && errno == EINTR) continue;
       if (n != 1 || byte != 'i') return;
       try {
-        s->on_interrupt();
+        s->on_interrupt(interruption::asked);
       } catch (...) {  // out of memory: the next Ctrl-C may have more luck
       }
     }
@@ -5970,6 +5973,10 @@ namespace os {
 /// A service starts in System32; relative paths are meant relative to the executable.
 bool change_directory(const std::string& folder) noexcept;
 
+/// Ends this process at once: nothing is destroyed, nothing waited for. TerminateProcess, because ExitProcess takes the
+/// loader's lock, which a thread that hangs may hold; _Exit.
+[[noreturn]] void end_process(int code) noexcept;
+
 /// Does somebody hold this process at a breakpoint, or may he? IsDebuggerPresent; TracerPid of /proc/self/status.
 [[nodiscard]] bool debugger_attached() noexcept;
 
@@ -6029,6 +6036,8 @@ inline std::vector<std::string> arguments(int argc, char** argv) {
 }
 
 inline std::uint32_t process_id() noexcept { return static_cast<std::uint32_t>(::getpid()); }
+
+inline void end_process(int code) noexcept { std::_Exit(code); }
 
 inline bool debugger_attached() noexcept {
   const int file = ::open("/proc/self/status", O_RDONLY | O_CLOEXEC);
@@ -6922,7 +6931,7 @@ inline sys_result<std::string> read_secret(std::string_view prompt) {
 struct interrupts::state {
   std::mutex mutex;
   std::condition_variable drained;
-  std::function<void()> on_interrupt;
+  std::function<void(interruption)> on_interrupt;
   bool alive = false;
 
   static state& one() noexcept {
@@ -6934,21 +6943,22 @@ struct interrupts::state {
     state& s = one();
     std::unique_lock lock(s.mutex);
     if (!s.alive) return FALSE;
+    const bool closing = event == CTRL_CLOSE_EVENT || event == CTRL_LOGOFF_EVENT || event == CTRL_SHUTDOWN_EVENT;
     try {
-      s.on_interrupt();
+      s.on_interrupt(closing ? interruption::closing : interruption::asked);
     } catch (...) {
       return FALSE;  // let the system end us, as it would have
     }
     // For these the process ends as soon as we return: stay here until everything is drained. Windows gives us about
     // 5 s for a closed console, 20 s for shutdown, and ends the process then.
-    if (event == CTRL_CLOSE_EVENT || event == CTRL_LOGOFF_EVENT || event == CTRL_SHUTDOWN_EVENT) {
+    if (closing) {
       s.drained.wait(lock, [&s] { return !s.alive; });
     }
     return TRUE;
   }
 };
 
-inline interrupts::interrupts(std::function<void()> on_interrupt) : state_(&state::one()) {
+inline interrupts::interrupts(std::function<void(interruption)> on_interrupt) : state_(&state::one()) {
   {
     const std::lock_guard lock(state_->mutex);
     state_->on_interrupt = std::move(on_interrupt);
@@ -7139,6 +7149,106 @@ class system_library {
 #endif  // WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
+// os/win/security.hpp
+// =====================================================================================================================
+
+// Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//
+//   const auto d = descriptor_of("D:P(A;;GA;;;BA)");   // d->get() goes into a SECURITY_ATTRIBUTES
+//   sid_of_account("Administrators")                   // S-1-5-32-544
+//
+// Source: ConvertStringSecurityDescriptorToSecurityDescriptorW, ConvertSidToStringSidW, LookupAccountNameW and
+// GetTokenInformation in the Win32 documentation.
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// Memory that the system allocated with LocalAlloc: a descriptor, a SID, a text.
+class local_memory {
+ public:
+  explicit local_memory(void* held) noexcept : held_(held) {}
+  local_memory(local_memory&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
+  local_memory& operator=(local_memory&& other) noexcept {
+    std::swap(held_, other.held_);
+    return *this;
+  }
+  ~local_memory() {
+    if (held_) ::LocalFree(held_);
+  }
+  [[nodiscard]] void* get() const noexcept { return held_; }
+
+ private:
+  void* held_;
+};
+
+[[nodiscard]] inline sys_result<local_memory> descriptor_of(const std::string& sddl) {
+  void* descriptor = nullptr;
+  if (!::ConvertStringSecurityDescriptorToSecurityDescriptorW(wide(sddl).c_str(), SDDL_REVISION_1, &descriptor,
+                                                              nullptr)) {
+    return sys_failure(::GetLastError());
+  }
+  return local_memory(descriptor);
+}
+
+/// The DACL of a descriptor, in SDDL, and what else is asked for.
+[[nodiscard]] inline sys_result<std::string> dacl_text(void* descriptor, DWORD also = 0) {
+  wchar_t* text = nullptr;
+  if (!::ConvertSecurityDescriptorToStringSecurityDescriptorW(descriptor, SDDL_REVISION_1,
+                                                              DACL_SECURITY_INFORMATION | also, &text, nullptr)) {
+    return sys_failure(::GetLastError());
+  }
+  const local_memory held(text);
+  return narrow(text);
+}
+
+[[nodiscard]] inline sys_result<std::string> sid_text(void* sid) {
+  wchar_t* text = nullptr;
+  if (!::ConvertSidToStringSidW(sid, &text)) return sys_failure(::GetLastError());
+  const local_memory held(text);
+  return narrow(text);
+}
+
+[[nodiscard]] inline sys_result<std::string> sid_of_account(const std::string& account) {
+  std::vector<std::uint64_t> sid(16);  // a SID is 68 bytes at most; 64-bit words align it
+  std::wstring domain(256, L'\0');
+  for (;;) {
+    auto sid_size = static_cast<DWORD>(sid.size() * 8);
+    auto domain_size = static_cast<DWORD>(domain.size());
+    SID_NAME_USE kind{};
+    if (::LookupAccountNameW(nullptr, wide(account).c_str(), sid.data(), &sid_size, domain.data(), &domain_size, &kind))
+      return sid_text(sid.data());
+    const DWORD code = ::GetLastError();
+    const bool grows = sid_size > sid.size() * 8 || domain_size > domain.size();
+    if (code != ERROR_INSUFFICIENT_BUFFER || !grows) return sys_failure(code);
+    if (sid_size > sid.size() * 8) sid.resize(sid_size / 8 + 1);
+    if (domain_size > domain.size()) domain.resize(domain_size);
+  }
+}
+
+/// Whom this process runs as.
+[[nodiscard]] inline sys_result<std::string> own_sid() {
+  HANDLE opened = nullptr;
+  if (!::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &opened)) return sys_failure(::GetLastError());
+  const unique_handle token(opened);
+  std::uint64_t user[32] = {};  // a TOKEN_USER and the SID behind it
+  DWORD size = 0;
+  if (!::GetTokenInformation(token.get(), TokenUser, user, sizeof user, &size)) return sys_failure(::GetLastError());
+  return sid_text(reinterpret_cast<TOKEN_USER*>(user)->User.Sid);
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
 // os/win/crash.hpp
 // =====================================================================================================================
 
@@ -7227,6 +7337,7 @@ struct crash_guard::state {
   write_dump write = nullptr;
   std::wstring path;        // of the dump, with room for digits
   std::size_t digits = 0;   // where they begin
+  local_memory security{nullptr};  // whom it is open to
   unique_handle crashed, written, told;
   std::thread witness;
   std::atomic<DWORD> witness_id{0};
@@ -7329,6 +7440,10 @@ struct crash_guard::state {
   /// Room for the largest name now, so that none has to be found then.
   void prepare_dump() {
     if (with.folder.empty()) return;
+    // Memory holds secrets: a dump is the system's, administrators' and the service's own, wherever it lies.
+    if (const auto me = own_sid()) {
+      if (auto made = descriptor_of("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;" + *me + ")")) security = *std::move(made);
+    }
     write = system_library("dbghelp.dll").find<write_dump>("MiniDumpWriteDump");
     constexpr std::string_view largest = "-20260131-080509-4294967295.dmp";
     path = wide_path(path_join(with.folder, with.name + std::string(largest)));
@@ -7348,8 +7463,9 @@ struct crash_guard::state {
 
     DWORD fault = 0;
     {
+      SECURITY_ATTRIBUTES closed{sizeof(SECURITY_ATTRIBUTES), security.get(), FALSE};
       const unique_handle file(
-          ::CreateFileW(path.c_str(), GENERIC_WRITE, 0, nullptr, CREATE_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr));
+          ::CreateFileW(path.c_str(), GENERIC_WRITE, 0, &closed, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, nullptr));
       if (!file) return ::GetLastError();
       // What the stacks' pointers lead to, unloaded modules, and the threads' times: no whole heap.
       constexpr int indirect = 0x40, unloaded = 0x20, times = 0x1000;
@@ -7379,6 +7495,7 @@ inline crash_guard::crash_guard(settings s) : state_(new state) {
   state_->crashed = event();
   state_->written = event();
   state_->told = event();
+  if (!state_->crashed || !state_->written || !state_->told) return;  // no one would hear of it: as if we were not there
   state_->witness = std::thread([state = state_] {
     state->witness_id = ::GetCurrentThreadId();
     state->wait_and_speak();
@@ -7390,6 +7507,10 @@ inline crash_guard::crash_guard(settings s) : state_(new state) {
 }
 
 inline crash_guard::~crash_guard() {
+  if (!state_->witness.joinable()) {
+    delete state_;
+    return;
+  }
   // What somebody has put over ours since stays.
   const auto filter = ::SetUnhandledExceptionFilter(state_->filter_before);
   if (filter != &state::on_exception) ::SetUnhandledExceptionFilter(filter);
@@ -7509,106 +7630,6 @@ class native_dispatcher final : public dispatcher {
 #endif  // WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
-// os/win/security.hpp
-// =====================================================================================================================
-
-// Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//
-//   const auto d = descriptor_of("D:P(A;;GA;;;BA)");   // d->get() goes into a SECURITY_ATTRIBUTES
-//   sid_of_account("Administrators")                   // S-1-5-32-544
-//
-// Source: ConvertStringSecurityDescriptorToSecurityDescriptorW, ConvertSidToStringSidW, LookupAccountNameW and
-// GetTokenInformation in the Win32 documentation.
-
-#include <cstdint>
-#include <string>
-#include <utility>
-#include <vector>
-
-#if WINSVC_OS_WINDOWS
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace os {
-
-/// Memory that the system allocated with LocalAlloc: a descriptor, a SID, a text.
-class local_memory {
- public:
-  explicit local_memory(void* held) noexcept : held_(held) {}
-  local_memory(local_memory&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
-  local_memory& operator=(local_memory&& other) noexcept {
-    std::swap(held_, other.held_);
-    return *this;
-  }
-  ~local_memory() {
-    if (held_) ::LocalFree(held_);
-  }
-  [[nodiscard]] void* get() const noexcept { return held_; }
-
- private:
-  void* held_;
-};
-
-[[nodiscard]] inline sys_result<local_memory> descriptor_of(const std::string& sddl) {
-  void* descriptor = nullptr;
-  if (!::ConvertStringSecurityDescriptorToSecurityDescriptorW(wide(sddl).c_str(), SDDL_REVISION_1, &descriptor,
-                                                              nullptr)) {
-    return sys_failure(::GetLastError());
-  }
-  return local_memory(descriptor);
-}
-
-/// The DACL of a descriptor, in SDDL, and what else is asked for.
-[[nodiscard]] inline sys_result<std::string> dacl_text(void* descriptor, DWORD also = 0) {
-  wchar_t* text = nullptr;
-  if (!::ConvertSecurityDescriptorToStringSecurityDescriptorW(descriptor, SDDL_REVISION_1,
-                                                              DACL_SECURITY_INFORMATION | also, &text, nullptr)) {
-    return sys_failure(::GetLastError());
-  }
-  const local_memory held(text);
-  return narrow(text);
-}
-
-[[nodiscard]] inline sys_result<std::string> sid_text(void* sid) {
-  wchar_t* text = nullptr;
-  if (!::ConvertSidToStringSidW(sid, &text)) return sys_failure(::GetLastError());
-  const local_memory held(text);
-  return narrow(text);
-}
-
-[[nodiscard]] inline sys_result<std::string> sid_of_account(const std::string& account) {
-  std::vector<std::uint64_t> sid(16);  // a SID is 68 bytes at most; 64-bit words align it
-  std::wstring domain(256, L'\0');
-  for (;;) {
-    auto sid_size = static_cast<DWORD>(sid.size() * 8);
-    auto domain_size = static_cast<DWORD>(domain.size());
-    SID_NAME_USE kind{};
-    if (::LookupAccountNameW(nullptr, wide(account).c_str(), sid.data(), &sid_size, domain.data(), &domain_size, &kind))
-      return sid_text(sid.data());
-    const DWORD code = ::GetLastError();
-    const bool grows = sid_size > sid.size() * 8 || domain_size > domain.size();
-    if (code != ERROR_INSUFFICIENT_BUFFER || !grows) return sys_failure(code);
-    if (sid_size > sid.size() * 8) sid.resize(sid_size / 8 + 1);
-    if (domain_size > domain.size()) domain.resize(domain_size);
-  }
-}
-
-/// Whom this process runs as.
-[[nodiscard]] inline sys_result<std::string> own_sid() {
-  HANDLE opened = nullptr;
-  if (!::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &opened)) return sys_failure(::GetLastError());
-  const unique_handle token(opened);
-  std::uint64_t user[32] = {};  // a TOKEN_USER and the SID behind it
-  DWORD size = 0;
-  if (!::GetTokenInformation(token.get(), TokenUser, user, sizeof user, &size)) return sys_failure(::GetLastError());
-  return sid_text(reinterpret_cast<TOKEN_USER*>(user)->User.Sid);
-}
-
-}  // namespace os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-#endif  // WINSVC_OS_WINDOWS
-
-// =====================================================================================================================
 // os/win/elevation.hpp
 // =====================================================================================================================
 
@@ -7664,9 +7685,14 @@ class elevated_child {
     return out;
   }
 
+  /// True: the child is there, and nobody else who has come before it.
   bool connect() {
-    return finished([&](OVERLAPPED* o) { return ::ConnectNamedPipe(pipe_.get(), o); }) ||
-           ::GetLastError() == ERROR_PIPE_CONNECTED;
+    if (!finished([&](OVERLAPPED* o) { return ::ConnectNamedPipe(pipe_.get(), o); }) &&
+        ::GetLastError() != ERROR_PIPE_CONNECTED) {
+      return false;
+    }
+    ULONG client = 0;
+    return ::GetNamedPipeClientProcessId(pipe_.get(), &client) && client == ::GetProcessId(process_.get());
   }
   bool write(const std::string& bytes) {
     return finished([&](OVERLAPPED* o) {
@@ -7822,6 +7848,7 @@ inline sys_result<std::string> join_parent(const std::string& pipe) {
 
 // os/process.hpp and os/event_log.hpp on Windows.
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -7849,6 +7876,11 @@ inline std::vector<std::string> arguments(int, char**) {
 }
 
 inline std::uint32_t process_id() noexcept { return ::GetCurrentProcessId(); }
+
+inline void end_process(int code) noexcept {
+  ::TerminateProcess(::GetCurrentProcess(), static_cast<UINT>(code));
+  std::_Exit(code);  // not reached; the compiler cannot know
+}
 
 inline bool debugger_attached() noexcept { return ::IsDebuggerPresent() != 0; }
 
@@ -11634,7 +11666,7 @@ class start_context {
 /// What a stop, pause, continue or reload hook may be given. Used on the thread that runs the hook.
 class stop_context {
  public:
-  /// As in start_context; the limit is `service::stop_limit`, 20 s, and 4 s when the machine shuts down.
+  /// As in start_context; the limit is `service::stop_limit`, 20 s, and 3 s when the machine shuts down.
   void progress(std::string_view what, unsigned step = 0, unsigned of = 0) const { progress_(what, step, of); }
   explicit stop_context(start_context::progress_function progress) : progress_(std::move(progress)) {}
 
@@ -11869,7 +11901,7 @@ class service : public http::route_registrar<service> {
   /// a failure the first again. Default: restart after 5 s, 30 s, 2 min; 1 day. An empty list: nothing.
   service& recovery(std::vector<recovery_action> actions, std::chrono::seconds reset = std::chrono::hours(24));
   /// Takes PRESHUTDOWN in the place of SHUTDOWN: the machine waits this long for the service before it shuts down.
-  /// Default: SHUTDOWN, for which the system leaves 5 to 20 s.
+  /// Default: SHUTDOWN, for which the system leaves some 5 s.
   service& preshutdown(std::chrono::milliseconds limit);
   /// Privileges its process keeps beside SeChangeNotifyPrivilege ("SeImpersonatePrivilege", …). The SCM takes all
   /// others out of its token; one that its account has not makes the start fail.
@@ -11934,8 +11966,8 @@ class service : public http::route_registrar<service> {
     return *this;
   }
   /// Pause and continue, accepted when either is hooked. While it is paused the listener stays and requests get 503 with
-  /// Retry-After (`/livez` still answers); workers go on. Paused is reported when all pause hooks have returned. A hook
-  /// that throws undoes the step: the service is as it was.
+  /// Retry-After (`/livez` still answers); workers go on. Paused is reported when all pause hooks have returned. When one
+  /// throws the service goes on running (or stays paused); hooks that had run before it are not called back.
   template <class F>
   service& on_pause(F f, source where = source::here()) {
     return add(plan_.pause_hooks, "on_pause", std::move(f), where);
@@ -12426,6 +12458,7 @@ struct ending {
 class hook_thread {
  public:
   using milliseconds = std::chrono::milliseconds;
+  using time_point = std::chrono::steady_clock::time_point;
   static constexpr milliseconds no_limit = (milliseconds::max)();
 
   hook_thread() = default;
@@ -12439,12 +12472,11 @@ class hook_thread {
   ending run(std::function<void()> body, milliseconds allowance);
   /// From any thread: the hook that runs now is alive; its time begins anew.
   void progress() noexcept;
-  /// From any thread: whatever runs now has this long from here on, if it had longer, and so has what is run later.
-  void hurry(milliseconds allowance) noexcept;
+  /// From any thread: whatever runs now has this long from here on, if it had longer, and so has what is run later; and
+  /// nothing has longer than `all_by`, whatever progress it makes.
+  void hurry(milliseconds allowance, time_point all_by = (time_point::max)()) noexcept;
 
  private:
-  using time_point = std::chrono::steady_clock::time_point;
-
   /// What both threads look at. It outlives a thread that was given up.
   struct desk {
     std::mutex mutex;
@@ -12454,11 +12486,11 @@ class hook_thread {
     ending how;
     milliseconds most = std::chrono::hours(24 * 365);  // for ever; more would overflow where it is added to a time
     milliseconds allowance{0};
-    time_point until;
+    time_point until, all_by = (time_point::max)();
 
     void patience(milliseconds allowed) {
       allowance = (std::min)(allowed, most);
-      until = std::chrono::steady_clock::now() + allowance;
+      until = (std::min)(std::chrono::steady_clock::now() + allowance, all_by);
     }
     void work();
   };
@@ -12518,11 +12550,12 @@ inline void hook_thread::progress() noexcept {
   desk_->patience(desk_->allowance);
 }
 
-inline void hook_thread::hurry(milliseconds allowance) noexcept {
+inline void hook_thread::hurry(milliseconds allowance, time_point all_by) noexcept {
   const std::lock_guard lock(desk_->mutex);
   desk_->most = (std::min)(allowance, desk_->most);
-  if (desk_->allowance <= desk_->most) return;
-  desk_->patience(desk_->most);
+  desk_->all_by = (std::min)(all_by, desk_->all_by);
+  if (desk_->allowance <= desk_->most && desk_->until <= desk_->all_by) return;
+  desk_->patience((std::min)(desk_->most, desk_->allowance));
   desk_->changed.notify_all();
 }
 
@@ -12570,7 +12603,7 @@ class hook_runner {
       : plan_(plan), report_(report), hung_(std::move(hung)) {}
 
   /// From any thread: whatever runs has this long from here on, and what is run after it too.
-  void hurry(milliseconds limit) noexcept { thread_.hurry(limit); }
+  void hurry(milliseconds limit, hook_thread::time_point all_by) noexcept { thread_.hurry(limit, all_by); }
 
   /// What the hooks that are run next may say progress with, and the wait hint that the SCM is given then.
   void announce(const char* doing, std::function<milliseconds()> hint);
@@ -12744,6 +12777,7 @@ inline void duties::perform(task& next) {
 }
 
 inline void duties::pause() {
+  report_.apply(model::step::progress, hint());  // what stood before it in the queue is done
   engine_.pause(true);
   now_.store(phase::paused);
   const bool good = run("pause", plan_.pause_hooks);
@@ -12756,6 +12790,7 @@ inline void duties::pause() {
 }
 
 inline void duties::resume() {
+  report_.apply(model::step::progress, hint());
   if (!run("continue", plan_.continue_hooks)) {
     report_.apply(model::step::refused);
     return;
@@ -12780,7 +12815,7 @@ inline void duties::answer(task& next) {
 
 /// In the order of registration. False: one threw, or hung; those behind it are not run.
 inline bool duties::run(const char* doing, const std::vector<named_hook>& hooks) {
-  hooks_.announce(doing, [this] { return hint(); });
+  hooks_.announce(doing, [h = hint()] { return h; });  // by value: a hook that was given up may outlive us
   bool first = true;
   for (const auto& hook : hooks) {
     if (!std::exchange(first, false)) report_.apply(model::step::progress, hint());  // the one before is done
@@ -12964,6 +12999,7 @@ struct run_result {
 class runtime {
  public:
   using milliseconds = std::chrono::milliseconds;
+  using time_point = std::chrono::steady_clock::time_point;
 
   runtime(blueprint& plan, reporter& report, run_settings settings)
       : plan_(plan), report_(report), settings_(std::move(settings)), limit_(plan.stop_limit),
@@ -12980,8 +13016,12 @@ class runtime {
   /// `control_patience`. From any thread.
   std::uint32_t control(const model::control_event& event);
   /// From any thread, any number of times; the first counts. STOP_PENDING is published before anything is signalled.
-  /// `limit`: how long requests in flight may take; default the app's stop_limit.
-  void request_stop(std::string_view why, std::optional<milliseconds> limit = {});
+  /// `limit`: how long requests in flight and each hook may take, default the app's stop_limit; `in_all`: everything.
+  void request_stop(std::string_view why, std::optional<milliseconds> limit = {},
+                    std::optional<milliseconds> in_all = {});
+
+  /// When the machine shuts down or the console is closed, Windows ends us about 5 s later, whatever we are doing.
+  static constexpr milliseconds hurried_limit{3'000}, hurried_in_all{4'500};
 
   /// How long the sender of a control of the app's own waits for its result.
   static constexpr milliseconds control_patience{500};
@@ -13000,11 +13040,20 @@ class runtime {
   void run_stop_hooks();
   void was_cut(std::string what);
 
-  void note_stop(std::string_view why, milliseconds limit);  // under mutex_
+  void note_stop(std::string_view why, milliseconds limit, std::optional<milliseconds> in_all);  // under mutex_
   void signal_stop();
   [[nodiscard]] milliseconds start_hint() const { return plan_.start_limit + duties::margin; }
   [[nodiscard]] milliseconds stop_hint() const { return limit_.load() + duties::margin; }
-  [[nodiscard]] milliseconds limit_for(std::uint32_t control) const;
+  /// How long requests and each hook have, and all of it together.
+  struct stop_limits {
+    milliseconds each;
+    std::optional<milliseconds> in_all;
+  };
+  [[nodiscard]] stop_limits limits_for(std::uint32_t control) const;
+  [[nodiscard]] static milliseconds left_of(time_point until) {
+    const auto left = std::chrono::duration_cast<milliseconds>(until - std::chrono::steady_clock::now());
+    return (std::max)(left, milliseconds(0));
+  }
 
   blueprint& plan_;
   reporter& report_;
@@ -13017,6 +13066,7 @@ class runtime {
   std::optional<error> failure_;         // under mutex_; the first one
   std::string stop_reason_;              // under mutex_
   std::atomic<milliseconds> limit_;      // set again at most once, before stop_ is requested
+  std::atomic<time_point> all_by_{(time_point::max)()};  // likewise
   std::atomic<phase> phase_{phase::starting};
   std::unique_ptr<http::engine> engine_;
   std::unique_ptr<worker_pool> workers_;
@@ -13034,14 +13084,14 @@ inline std::uint32_t runtime::control(const model::control_event& event) {
   std::shared_ptr<awaited_result> result;
   {
     const std::lock_guard lock(mutex_);
-    const milliseconds limit = limit_for(event.control);
-    const auto decided = report_.take(event.control, limit + duties::margin);
+    const stop_limits limits = limits_for(event.control);
+    const auto decided = report_.take(event.control, limits.each + duties::margin);
     if (decided.then == model::duty::nothing) return decided.answer;
     if (decided.then == model::duty::stop) {
       note_stop(event.control == static_cast<std::uint32_t>(model::control::stop)
                     ? "the service control manager asked for it"
                     : "the machine shuts down",
-                limit);
+                limits.each, limits.in_all);
     } else {
       if (decided.then == model::duty::custom) result = std::make_shared<awaited_result>();
       tasks_.push_back({decided.then, event, result});
@@ -13055,31 +13105,35 @@ inline std::uint32_t runtime::control(const model::control_event& event) {
   return result->wait(control_patience, still_at_work);
 }
 
-/// The system ends us 5 to 20 s after SHUTDOWN, and at the end of our time after PRESHUTDOWN, whatever we are doing:
-/// leave some of it to the hooks.
-inline runtime::milliseconds runtime::limit_for(std::uint32_t control) const {
+/// The system ends us some 5 s after SHUTDOWN, and at the end of our time after PRESHUTDOWN, whatever we are doing:
+/// requests get a part of it, so that hooks and the log have theirs.
+inline runtime::stop_limits runtime::limits_for(std::uint32_t control) const {
   switch (static_cast<model::control>(control)) {
-    case model::control::shutdown: return (std::min<milliseconds>)(plan_.stop_limit, std::chrono::seconds(4));
-    case model::control::preshutdown:
-      return (std::min)(plan_.stop_limit, plan_.spec.preshutdown.value_or(plan_.stop_limit) * 4 / 5);
-    default: return plan_.stop_limit;
+    case model::control::shutdown: return {(std::min)(plan_.stop_limit, hurried_limit), hurried_in_all};
+    case model::control::preshutdown: {
+      const milliseconds all = plan_.spec.preshutdown.value_or(plan_.stop_limit);
+      return {(std::min)(plan_.stop_limit, all * 3 / 5), all * 9 / 10};
+    }
+    default: return {plan_.stop_limit, {}};
   }
 }
 
-inline void runtime::request_stop(std::string_view why, std::optional<milliseconds> limit) {
+inline void runtime::request_stop(std::string_view why, std::optional<milliseconds> limit,
+                                  std::optional<milliseconds> in_all) {
   {
     const std::lock_guard lock(mutex_);
     if (stop_asked_) return;
     // Not legal before START_PENDING or in a stop: then there is nothing to publish, and the request is remembered.
     report_.apply(model::step::stop, limit.value_or(plan_.stop_limit) + duties::margin);
-    note_stop(why, limit.value_or(plan_.stop_limit));
+    note_stop(why, limit.value_or(plan_.stop_limit), in_all);
   }
   signal_stop();
 }
 
-inline void runtime::note_stop(std::string_view why, milliseconds limit) {
+inline void runtime::note_stop(std::string_view why, milliseconds limit, std::optional<milliseconds> in_all) {
   if (stop_asked_) return;
   stop_asked_ = true;
+  if (in_all) all_by_ = std::chrono::steady_clock::now() + *in_all;
   stop_reason_ = why;
   limit_ = limit;
   wake_.notify_all();
@@ -13091,7 +13145,7 @@ inline void runtime::signal_stop() {
     const std::lock_guard lock(mutex_);
     if (!stop_asked_) return;
   }
-  hooks_.hurry(limit_);
+  hooks_.hurry(limit_, all_by_);
   stop_.request_stop();
 }
 
@@ -13137,6 +13191,7 @@ inline bool runtime::start() {
   add_health_routes(plan_, phase_);
   plan_.router.freeze();
   report_.accepts(plan_.accepts());
+  report_.apply(model::step::progress, start_hint());  // the app is described: from here on its own limit counts
   if (!run_start_hooks() || stop_.token().stop_requested() || !bind()) return false;
   if (settings_.on_answered) engine_->on_answered(settings_.on_answered);
   const os::endpoint address = engine_->address();
@@ -13224,7 +13279,11 @@ inline void runtime::serve() {
 /// A hook hangs: nothing can be run on its thread any more, so the service ends, and says over what.
 inline void runtime::gave_up(const std::string& doing, const std::string& hook, milliseconds limit) {
   stuck_ = true;
-  if (stop_.token().stop_requested()) return was_cut(hook + " made no progress for " + duration_text(limit_));
+  if (stop_.token().stop_requested()) {
+    const bool out_of_time = std::chrono::steady_clock::now() >= all_by_.load();
+    return was_cut(hook + (out_of_time ? " was still running when the machine waited no longer"
+                                       : " made no progress for " + duration_text(limit_)));
+  }
   fail({model::code::service_request_timeout, doing, plan_.spec.name, hook + " made no progress for " + duration_text(limit),
         "let it call progress() when something is done, or raise " + std::string(doing == "start" ? "start_limit" : "stop_limit")});
   request_stop(hook + " hangs");
@@ -13251,9 +13310,11 @@ inline void runtime::drain() {
   if (workers_) workers_->request_stop();
   const auto progress = [this] { report_.apply(model::step::progress, stop_hint()); };
   progress();  // whatever ran when the stop came is done
-  const milliseconds limit = limit_;
-  const auto until = std::chrono::steady_clock::now() + limit;
+  const auto now = std::chrono::steady_clock::now();
+  const milliseconds limit = (std::min)(limit_.load(), left_of(all_by_));
+  const auto until = now + limit;
   const auto drained = engine_->drain(limit, progress);
+  progress();
   if (drained.answered != 0 || drained.cut != 0) {
     plan_.log.info("drained: " + std::to_string(drained.answered) + " answered, " + std::to_string(drained.cut) +
                    " cut");
@@ -13265,7 +13326,8 @@ inline void runtime::drain() {
   }
 
   if (!workers_) return;
-  const auto one_second_more = (std::max)(until, std::chrono::steady_clock::now() + std::chrono::seconds(1));
+  const auto one_second_more =
+      (std::min)((std::max)(until, std::chrono::steady_clock::now() + std::chrono::seconds(1)), all_by_.load());
   for (const auto& name : workers_->join(one_second_more, progress)) {
     stuck_ = true;
     was_cut("worker '" + name + "' did not return within " + duration_text(limit));
@@ -13273,14 +13335,14 @@ inline void runtime::drain() {
 }
 
 inline void runtime::run_stop_hooks() {
-  if (stuck_ && !undos_.empty()) {  // they would tear down what a handler or worker still stands on
-    plan_.log.error("the stop hooks are not run: a hook, handler or worker still does");
+  if (stuck_) {  // they would tear down what a hook, handler or worker still stands on
+    if (!undos_.empty()) plan_.log.error("the stop hooks are not run: a hook, handler or worker still does");
     return;
   }
   hooks_.announce("stopping", [this] { return stop_hint(); });
   for (; !undos_.empty() && !stuck_; undos_.pop_back()) {
     const named_hook& back = undos_.back();
-    const ending how = hooks_.call("stop", back, limit_);
+    const ending how = hooks_.call("stop", back, (std::min)(limit_.load(), left_of(all_by_)));
     // It is logged and does not make a stop that was asked for a failure: the SCM would start the service again.
     if (how.what == ending::threw) plan_.log.error("stopping: " + back.text() + " threw: " + how.words);
     if (how.what == ending::silent) return;
@@ -13300,7 +13362,6 @@ inline void runtime::run_stop_hooks() {
 // is the screen, and what was answered is shown.
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 #include <string>
 
@@ -13350,12 +13411,15 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app, const mode
   int code = 0;
   {
     // A closing console is held until this scope ends, so everything that must be undone is undone in it.
-    const os::interrupts interrupts([&service] { service->request_stop("Ctrl-C"); });
+    const os::interrupts interrupts([&service](os::interruption why) {
+      if (why == os::interruption::asked) service->request_stop("Ctrl-C");
+      else service->request_stop("the terminal is closed", runtime::hurried_limit, runtime::hurried_in_all);
+    });
     const run_result ended = service->run();
     report.apply(model::step::finished, {}, ended.exit);
     code = os::exit_code(ended.exit.code());
     if (code == 0 && ended.cut) code = os::exit_code(ended.cut->code);
-    if (ended.stuck) std::_Exit(code);  // a thread still runs user code: nothing may be pulled from under it
+    if (ended.stuck) os::end_process(code);  // a thread still runs user code: nothing may be pulled from under it
     app.reset();
   }
   return code;
@@ -13383,7 +13447,6 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app, const mode
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13400,7 +13463,7 @@ struct service_surroundings {
       os::report_event;
   std::function<void(const os::endpoint&)> listening = {};  ///< where, before RUNNING
   bool guards_crashes = true;                               ///< not in a test's process, which is not ours
-  std::function<void(int code)> end_process = [](int code) { std::_Exit(code); };
+  std::function<void(int code)> end_process = [](int code) { os::end_process(code); };
 };
 
 /// For what a thread may still use that nobody waits for any more. It stays reachable, so that a leak checker does not
@@ -13550,11 +13613,13 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   plan->spec.name = name_;
   plan->instance = launch_.instance;
   open_log(plan->log);  // before App, so that what App says or throws is kept
-  std::optional<os::crash_guard> guard;
+  std::shared_ptr<os::crash_guard> guard;
   if (around_.guards_crashes) {
-    guard.emplace(os::crash_guard::settings{
-        log_folder_, model::folder_name(name_), 3,
-        [this, &log = plan->log](const os::crash_report& what) { crashed(log, what); }});
+    os::crash_guard::settings how;
+    how.folder = log_folder_;
+    how.name = model::folder_name(name_);
+    how.tell = [this, &log = plan->log](const os::crash_report& what) { crashed(log, what); };
+    guard = std::make_shared<os::crash_guard>(std::move(how));
   }
   leave_state({}, {});  // what an earlier run left is no news of this one
 
@@ -13579,7 +13644,7 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   run_settings settings;
   settings.launch = launch_;
   if (arguments.size() > 1) settings.arguments.assign(arguments.begin() + 1, arguments.end());
-  settings.address_patience = std::chrono::seconds(60);
+  settings.address_patience = std::chrono::seconds(45);  // less than `start` waits: it hears the reason
   settings.on_listening = [this](const os::endpoint& address) {
     leave_state(address.url(), {});
     if (around_.listening) around_.listening(address);
@@ -13606,6 +13671,7 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
     keep_until_the_end(std::move(svc));
     keep_until_the_end(std::move(plan));
     keep_until_the_end(std::move(app));
+    keep_until_the_end(std::move(guard));
   }
   return result;
 }
@@ -14070,22 +14136,28 @@ inline result<manager::stopped> manager::stop_and_wait(desk::raw_handle service,
 /// One service, ours or a dependent. `ended` is what it was at last, where there was a stop to wait for.
 inline result<void> manager::stop_one(desk::raw_handle service, const std::string& name, const model::command& asked,
                                       bool wait, const std::string& doing, os::service_process* ended) {
-  const auto until = desk_.time().now() + asked.wait;
+  const auto began = desk_.time().now(), until = began + asked.wait;
   for (;;) {
     const auto done = desk_.scm().control_service(service, static_cast<std::uint32_t>(model::control::stop));
     if (done) break;
     if (done.error() == model::code::service_not_active) return {};
     const auto now = desk_.scm().query_status(service);
     // Windows says 1061 of a service between two states, Wine 1052, which is also what one says that never takes a
-    // stop.
-    const bool between =
-        done.error() == model::code::service_cannot_accept_control ||
-        (done.error() == model::code::invalid_service_control && now && model::is_pending(now->status.current));
-    if (!between) return desk_.failed(doing, name, done.error());
-
-    // It is starting, or stopping already. Let it get there; a start is then asked again.
+    // stop. A state that has just changed is asked about once more; one that stays is no reason to wait.
+    const bool refused = done.error() == model::code::service_cannot_accept_control ||
+                         done.error() == model::code::invalid_service_control;
+    if (!refused) return desk_.failed(doing, name, done.error());
     if (now && now->status.current == model::state::stop_pending) break;
-    if (desk_.time().now() >= until) return desk_.failed(doing, name, done.error());
+
+    // It is starting, say. Let it get there; the stop is then asked for again.
+    const bool pending = now && model::is_pending(now->status.current);
+    if (!pending && desk_.time().now() >= (std::min)(until, began + std::chrono::seconds(1)))
+      return desk_.failed(doing, name, done.error());
+    if (pending && desk_.time().now() >= until) {
+      error late = model::explained(model::code::timeout, doing, name);
+      late.said = "it is still '" + std::string(model::name(now->status.current)) + '\'';
+      return failure{std::move(late)};
+    }
     desk_.time().sleep(std::chrono::milliseconds(50));
   }
   if (!wait) return {};
@@ -14851,9 +14923,11 @@ result<void> remove(desk& at, const model::command& asked);
 inline result<void> wait_until_gone(desk& at, std::chrono::milliseconds limit) {
   const auto until = at.time().now() + limit;
   for (auto pause = std::chrono::milliseconds(10);; pause = (std::min)(pause * 2, std::chrono::milliseconds(1000))) {
-    const auto there = at.open("remove", os::access::query_status);
-    if (!there && there.error().code == model::code::service_does_not_exist) return {};
-    if (!there && there.error().code != model::code::service_marked_for_delete) return failure{there.error()};
+    {
+      const auto there = at.open("remove", os::access::query_status);
+      if (!there && there.error().code == model::code::service_does_not_exist) return {};
+      if (!there && there.error().code != model::code::service_marked_for_delete) return failure{there.error()};
+    }  // our handle would keep it there
     if (at.time().now() >= until) return at.failed("remove", model::code::service_marked_for_delete);
     at.time().sleep(pause);
   }

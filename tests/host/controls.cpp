@@ -269,7 +269,7 @@ TEST_CASE("controls are 128 to 255, and have one hook each") {
   CHECK(has(refused(twice), "on_control 200 (controls.cpp:"));
 }
 
-TEST_CASE("a service that asks for PRESHUTDOWN gets it, and has four fifths of its time for requests") {
+TEST_CASE("a service that asks for PRESHUTDOWN gets it, and has three fifths of its time for requests") {
   auto app = [](service& svc) { svc.preshutdown(10s).stop_limit(60s); };
   simulated_scm scm;
   scm.start(app);
@@ -279,7 +279,7 @@ TEST_CASE("a service that asks for PRESHUTDOWN gets it, and has four fifths of i
   CHECK(scm.shut_down() == 0);
   CHECK(scm.wait() == 0);
   for (const auto& h : scm.history()) {
-    if (h.status.current == state::stop_pending) CHECK(h.status.wait_hint == 13s);  // 8 s, and a margin
+    if (h.status.current == state::stop_pending) CHECK(h.status.wait_hint == 11s);  // 6 s, and a margin
   }
   CHECK(scm.verdicts().empty());
 }
@@ -398,6 +398,67 @@ TEST_CASE("a reload hook that hangs ends the service, which says over what") {
 
   CHECK(scm.wait() == 1053);
   CHECK(data.left().failure.find("reload 'simulated': hook at controls.cpp:") == 0);
+  go.request_stop();
+  left.token().wait();
+}
+
+TEST_CASE("a hook that was given up and makes progress after all does no harm") {
+  stop_source go, left;
+  auto app = [&](service& svc) {
+    svc.stop_limit(50ms);
+    svc.on_reload([go, left](stop_context& context) {
+      go.token().wait();
+      context.progress("late");
+      left.request_stop();
+    });
+  };
+  simulated_scm scm;
+  scm.start(app);
+
+  CHECK(scm.reload() == 0);
+  REQUIRE(scm.wait_for(state::stop_pending));
+  go.request_stop();
+  left.token().wait();
+
+  CHECK(scm.wait() == 1053);
+}
+
+TEST_CASE("a slow hook within a long limit is silent for less than the SCM was told") {
+  auto app = [](service& svc) {
+    svc.start_limit(40s).stop_limit(40s);
+    svc.on_start([] {});
+  };
+  simulated_scm scm;
+  scm.start(app);
+  CHECK(scm.stop() == 0);
+  CHECK(scm.wait() == 0);
+  for (const auto& h : scm.history()) {
+    if (h.status.checkpoint > 1) CHECK(h.status.wait_hint == 45s);
+  }
+  CHECK(scm.verdicts().empty());
+}
+
+TEST_CASE("when the machine shuts down all hooks together have what is left, whatever progress they make") {
+  stop_source go, left;
+  diary d;
+  auto app = [&](service& svc) {
+    svc.on_stop([&] { d.note("never"); });
+    svc.on_stop("endless", [go, left](stop_context& context) {
+      while (!go.token().wait_for(20ms)) context.progress("a little more");
+      left.request_stop();
+    });
+  };
+  simulated_scm scm;
+  scm.start(app);
+  const auto began = std::chrono::steady_clock::now();
+
+  CHECK(scm.shut_down() == 0);
+
+  CHECK(scm.wait() == 0);
+  CHECK(std::chrono::steady_clock::now() - began >= 4s);
+  CHECK(std::chrono::steady_clock::now() - began < 10s);
+  CHECK(d.text().empty());
+  CHECK(has(scm.events(), "9 stop 'simulated': hook 'endless' was still running when the machine waited no longer"));
   go.request_stop();
   left.token().wait();
 }

@@ -110,7 +110,7 @@ TEST_CASE("a secret is not read from what is no terminal") {
 TEST_CASE("a guard against interrupts comes and goes, any number of times") {
   counter calls;
   for (int i = 0; i < 5; ++i) {
-    const os::interrupts guard([&calls] { calls.add(); });
+    const os::interrupts guard([&calls](os::interruption) { calls.add(); });
   }
 }
 
@@ -190,7 +190,8 @@ TEST_CASE("Ctrl-C, a terminate and a hang-up are calls from a thread of its own,
     counter calls;
     std::atomic<bool> elsewhere{true};
     const auto here = std::this_thread::get_id();
-    const os::interrupts guard([&] {
+    const os::interrupts guard([&](os::interruption why) {
+      CHECK(why == os::interruption::asked);
       if (std::this_thread::get_id() == here) elsewhere = false;
       calls.add();
     });
@@ -216,7 +217,7 @@ TEST_CASE("what handled the signals before handles them afterwards") {
 
   counter calls;
   {
-    const os::interrupts guard([&calls] { calls.add(); });
+    const os::interrupts guard([&calls](os::interruption) { calls.add(); });
     ::raise(SIGTERM);
     CHECK(calls.reaches(1));
   }
@@ -231,7 +232,7 @@ TEST_CASE("a signal that came just before the end is not lost") {
   for (int i = 0; i < 20; ++i) {
     counter calls;
     {
-      const os::interrupts guard([&calls] { calls.add(); });
+      const os::interrupts guard([&calls](os::interruption) { calls.add(); });
       ::raise(SIGINT);
     }
     CHECK(calls.reaches(1));
@@ -240,7 +241,7 @@ TEST_CASE("a signal that came just before the end is not lost") {
 
 TEST_CASE("a handler does not disturb the errno of the code it interrupts") {
   counter calls;
-  const os::interrupts guard([&calls] { calls.add(); });
+  const os::interrupts guard([&calls](os::interruption) { calls.add(); });
   errno = 4711;
   ::raise(SIGINT);
   CHECK(errno == 4711);

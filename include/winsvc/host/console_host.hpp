@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 #include <string>
 
@@ -59,12 +58,15 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app, const mode
   int code = 0;
   {
     // A closing console is held until this scope ends, so everything that must be undone is undone in it.
-    const os::interrupts interrupts([&service] { service->request_stop("Ctrl-C"); });
+    const os::interrupts interrupts([&service](os::interruption why) {
+      if (why == os::interruption::asked) service->request_stop("Ctrl-C");
+      else service->request_stop("the terminal is closed", runtime::hurried_limit, runtime::hurried_in_all);
+    });
     const run_result ended = service->run();
     report.apply(model::step::finished, {}, ended.exit);
     code = os::exit_code(ended.exit.code());
     if (code == 0 && ended.cut) code = os::exit_code(ended.cut->code);
-    if (ended.stuck) std::_Exit(code);  // a thread still runs user code: nothing may be pulled from under it
+    if (ended.stuck) os::end_process(code);  // a thread still runs user code: nothing may be pulled from under it
     app.reset();
   }
   return code;

@@ -113,6 +113,7 @@ inline void duties::perform(task& next) {
 }
 
 inline void duties::pause() {
+  report_.apply(model::step::progress, hint());  // what stood before it in the queue is done
   engine_.pause(true);
   now_.store(phase::paused);
   const bool good = run("pause", plan_.pause_hooks);
@@ -125,6 +126,7 @@ inline void duties::pause() {
 }
 
 inline void duties::resume() {
+  report_.apply(model::step::progress, hint());
   if (!run("continue", plan_.continue_hooks)) {
     report_.apply(model::step::refused);
     return;
@@ -149,7 +151,7 @@ inline void duties::answer(task& next) {
 
 /// In the order of registration. False: one threw, or hung; those behind it are not run.
 inline bool duties::run(const char* doing, const std::vector<named_hook>& hooks) {
-  hooks_.announce(doing, [this] { return hint(); });
+  hooks_.announce(doing, [h = hint()] { return h; });  // by value: a hook that was given up may outlive us
   bool first = true;
   for (const auto& hook : hooks) {
     if (!std::exchange(first, false)) report_.apply(model::step::progress, hint());  // the one before is done

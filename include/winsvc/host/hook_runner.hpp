@@ -31,7 +31,7 @@ class hook_runner {
       : plan_(plan), report_(report), hung_(std::move(hung)) {}
 
   /// From any thread: whatever runs has this long from here on, and what is run after it too.
-  void hurry(milliseconds limit) noexcept { thread_.hurry(limit); }
+  void hurry(milliseconds limit, hook_thread::time_point all_by) noexcept { thread_.hurry(limit, all_by); }
 
   /// What the hooks that are run next may say progress with, and the wait hint that the SCM is given then.
   void announce(const char* doing, std::function<milliseconds()> hint);

@@ -37,6 +37,7 @@ struct ending {
 class hook_thread {
  public:
   using milliseconds = std::chrono::milliseconds;
+  using time_point = std::chrono::steady_clock::time_point;
   static constexpr milliseconds no_limit = (milliseconds::max)();
 
   hook_thread() = default;
@@ -50,12 +51,11 @@ class hook_thread {
   ending run(std::function<void()> body, milliseconds allowance);
   /// From any thread: the hook that runs now is alive; its time begins anew.
   void progress() noexcept;
-  /// From any thread: whatever runs now has this long from here on, if it had longer, and so has what is run later.
-  void hurry(milliseconds allowance) noexcept;
+  /// From any thread: whatever runs now has this long from here on, if it had longer, and so has what is run later; and
+  /// nothing has longer than `all_by`, whatever progress it makes.
+  void hurry(milliseconds allowance, time_point all_by = (time_point::max)()) noexcept;
 
  private:
-  using time_point = std::chrono::steady_clock::time_point;
-
   /// What both threads look at. It outlives a thread that was given up.
   struct desk {
     std::mutex mutex;
@@ -65,11 +65,11 @@ class hook_thread {
     ending how;
     milliseconds most = std::chrono::hours(24 * 365);  // for ever; more would overflow where it is added to a time
     milliseconds allowance{0};
-    time_point until;
+    time_point until, all_by = (time_point::max)();
 
     void patience(milliseconds allowed) {
       allowance = (std::min)(allowed, most);
-      until = std::chrono::steady_clock::now() + allowance;
+      until = (std::min)(std::chrono::steady_clock::now() + allowance, all_by);
     }
     void work();
   };
@@ -129,11 +129,12 @@ inline void hook_thread::progress() noexcept {
   desk_->patience(desk_->allowance);
 }
 
-inline void hook_thread::hurry(milliseconds allowance) noexcept {
+inline void hook_thread::hurry(milliseconds allowance, time_point all_by) noexcept {
   const std::lock_guard lock(desk_->mutex);
   desk_->most = (std::min)(allowance, desk_->most);
-  if (desk_->allowance <= desk_->most) return;
-  desk_->patience(desk_->most);
+  desk_->all_by = (std::min)(all_by, desk_->all_by);
+  if (desk_->allowance <= desk_->most && desk_->until <= desk_->all_by) return;
+  desk_->patience((std::min)(desk_->most, desk_->allowance));
   desk_->changed.notify_all();
 }
 

@@ -50,7 +50,7 @@ class start_context {
 /// What a stop, pause, continue or reload hook may be given. Used on the thread that runs the hook.
 class stop_context {
  public:
-  /// As in start_context; the limit is `service::stop_limit`, 20 s, and 4 s when the machine shuts down.
+  /// As in start_context; the limit is `service::stop_limit`, 20 s, and 3 s when the machine shuts down.
   void progress(std::string_view what, unsigned step = 0, unsigned of = 0) const { progress_(what, step, of); }
   explicit stop_context(start_context::progress_function progress) : progress_(std::move(progress)) {}
 

@@ -177,22 +177,28 @@ inline result<manager::stopped> manager::stop_and_wait(desk::raw_handle service,
 /// One service, ours or a dependent. `ended` is what it was at last, where there was a stop to wait for.
 inline result<void> manager::stop_one(desk::raw_handle service, const std::string& name, const model::command& asked,
                                       bool wait, const std::string& doing, os::service_process* ended) {
-  const auto until = desk_.time().now() + asked.wait;
+  const auto began = desk_.time().now(), until = began + asked.wait;
   for (;;) {
     const auto done = desk_.scm().control_service(service, static_cast<std::uint32_t>(model::control::stop));
     if (done) break;
     if (done.error() == model::code::service_not_active) return {};
     const auto now = desk_.scm().query_status(service);
     // Windows says 1061 of a service between two states, Wine 1052, which is also what one says that never takes a
-    // stop.
-    const bool between =
-        done.error() == model::code::service_cannot_accept_control ||
-        (done.error() == model::code::invalid_service_control && now && model::is_pending(now->status.current));
-    if (!between) return desk_.failed(doing, name, done.error());
-
-    // It is starting, or stopping already. Let it get there; a start is then asked again.
+    // stop. A state that has just changed is asked about once more; one that stays is no reason to wait.
+    const bool refused = done.error() == model::code::service_cannot_accept_control ||
+                         done.error() == model::code::invalid_service_control;
+    if (!refused) return desk_.failed(doing, name, done.error());
     if (now && now->status.current == model::state::stop_pending) break;
-    if (desk_.time().now() >= until) return desk_.failed(doing, name, done.error());
+
+    // It is starting, say. Let it get there; the stop is then asked for again.
+    const bool pending = now && model::is_pending(now->status.current);
+    if (!pending && desk_.time().now() >= (std::min)(until, began + std::chrono::seconds(1)))
+      return desk_.failed(doing, name, done.error());
+    if (pending && desk_.time().now() >= until) {
+      error late = model::explained(model::code::timeout, doing, name);
+      late.said = "it is still '" + std::string(model::name(now->status.current)) + '\'';
+      return failure{std::move(late)};
+    }
     desk_.time().sleep(std::chrono::milliseconds(50));
   }
   if (!wait) return {};

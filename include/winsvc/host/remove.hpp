@@ -29,9 +29,11 @@ result<void> remove(desk& at, const model::command& asked);
 inline result<void> wait_until_gone(desk& at, std::chrono::milliseconds limit) {
   const auto until = at.time().now() + limit;
   for (auto pause = std::chrono::milliseconds(10);; pause = (std::min)(pause * 2, std::chrono::milliseconds(1000))) {
-    const auto there = at.open("remove", os::access::query_status);
-    if (!there && there.error().code == model::code::service_does_not_exist) return {};
-    if (!there && there.error().code != model::code::service_marked_for_delete) return failure{there.error()};
+    {
+      const auto there = at.open("remove", os::access::query_status);
+      if (!there && there.error().code == model::code::service_does_not_exist) return {};
+      if (!there && there.error().code != model::code::service_marked_for_delete) return failure{there.error()};
+    }  // our handle would keep it there
     if (at.time().now() >= until) return at.failed("remove", model::code::service_marked_for_delete);
     at.time().sleep(pause);
   }

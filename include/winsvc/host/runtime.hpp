@@ -63,6 +63,7 @@ struct run_result {
 class runtime {
  public:
   using milliseconds = std::chrono::milliseconds;
+  using time_point = std::chrono::steady_clock::time_point;
 
   runtime(blueprint& plan, reporter& report, run_settings settings)
       : plan_(plan), report_(report), settings_(std::move(settings)), limit_(plan.stop_limit),
@@ -79,8 +80,12 @@ class runtime {
   /// `control_patience`. From any thread.
   std::uint32_t control(const model::control_event& event);
   /// From any thread, any number of times; the first counts. STOP_PENDING is published before anything is signalled.
-  /// `limit`: how long requests in flight may take; default the app's stop_limit.
-  void request_stop(std::string_view why, std::optional<milliseconds> limit = {});
+  /// `limit`: how long requests in flight and each hook may take, default the app's stop_limit; `in_all`: everything.
+  void request_stop(std::string_view why, std::optional<milliseconds> limit = {},
+                    std::optional<milliseconds> in_all = {});
+
+  /// When the machine shuts down or the console is closed, Windows ends us about 5 s later, whatever we are doing.
+  static constexpr milliseconds hurried_limit{3'000}, hurried_in_all{4'500};
 
   /// How long the sender of a control of the app's own waits for its result.
   static constexpr milliseconds control_patience{500};
@@ -99,11 +104,20 @@ class runtime {
   void run_stop_hooks();
   void was_cut(std::string what);
 
-  void note_stop(std::string_view why, milliseconds limit);  // under mutex_
+  void note_stop(std::string_view why, milliseconds limit, std::optional<milliseconds> in_all);  // under mutex_
   void signal_stop();
   [[nodiscard]] milliseconds start_hint() const { return plan_.start_limit + duties::margin; }
   [[nodiscard]] milliseconds stop_hint() const { return limit_.load() + duties::margin; }
-  [[nodiscard]] milliseconds limit_for(std::uint32_t control) const;
+  /// How long requests and each hook have, and all of it together.
+  struct stop_limits {
+    milliseconds each;
+    std::optional<milliseconds> in_all;
+  };
+  [[nodiscard]] stop_limits limits_for(std::uint32_t control) const;
+  [[nodiscard]] static milliseconds left_of(time_point until) {
+    const auto left = std::chrono::duration_cast<milliseconds>(until - std::chrono::steady_clock::now());
+    return (std::max)(left, milliseconds(0));
+  }
 
   blueprint& plan_;
   reporter& report_;
@@ -116,6 +130,7 @@ class runtime {
   std::optional<error> failure_;         // under mutex_; the first one
   std::string stop_reason_;              // under mutex_
   std::atomic<milliseconds> limit_;      // set again at most once, before stop_ is requested
+  std::atomic<time_point> all_by_{(time_point::max)()};  // likewise
   std::atomic<phase> phase_{phase::starting};
   std::unique_ptr<http::engine> engine_;
   std::unique_ptr<worker_pool> workers_;
@@ -133,14 +148,14 @@ inline std::uint32_t runtime::control(const model::control_event& event) {
   std::shared_ptr<awaited_result> result;
   {
     const std::lock_guard lock(mutex_);
-    const milliseconds limit = limit_for(event.control);
-    const auto decided = report_.take(event.control, limit + duties::margin);
+    const stop_limits limits = limits_for(event.control);
+    const auto decided = report_.take(event.control, limits.each + duties::margin);
     if (decided.then == model::duty::nothing) return decided.answer;
     if (decided.then == model::duty::stop) {
       note_stop(event.control == static_cast<std::uint32_t>(model::control::stop)
                     ? "the service control manager asked for it"
                     : "the machine shuts down",
-                limit);
+                limits.each, limits.in_all);
     } else {
       if (decided.then == model::duty::custom) result = std::make_shared<awaited_result>();
       tasks_.push_back({decided.then, event, result});
@@ -154,31 +169,35 @@ inline std::uint32_t runtime::control(const model::control_event& event) {
   return result->wait(control_patience, still_at_work);
 }
 
-/// The system ends us 5 to 20 s after SHUTDOWN, and at the end of our time after PRESHUTDOWN, whatever we are doing:
-/// leave some of it to the hooks.
-inline runtime::milliseconds runtime::limit_for(std::uint32_t control) const {
+/// The system ends us some 5 s after SHUTDOWN, and at the end of our time after PRESHUTDOWN, whatever we are doing:
+/// requests get a part of it, so that hooks and the log have theirs.
+inline runtime::stop_limits runtime::limits_for(std::uint32_t control) const {
   switch (static_cast<model::control>(control)) {
-    case model::control::shutdown: return (std::min<milliseconds>)(plan_.stop_limit, std::chrono::seconds(4));
-    case model::control::preshutdown:
-      return (std::min)(plan_.stop_limit, plan_.spec.preshutdown.value_or(plan_.stop_limit) * 4 / 5);
-    default: return plan_.stop_limit;
+    case model::control::shutdown: return {(std::min)(plan_.stop_limit, hurried_limit), hurried_in_all};
+    case model::control::preshutdown: {
+      const milliseconds all = plan_.spec.preshutdown.value_or(plan_.stop_limit);
+      return {(std::min)(plan_.stop_limit, all * 3 / 5), all * 9 / 10};
+    }
+    default: return {plan_.stop_limit, {}};
   }
 }
 
-inline void runtime::request_stop(std::string_view why, std::optional<milliseconds> limit) {
+inline void runtime::request_stop(std::string_view why, std::optional<milliseconds> limit,
+                                  std::optional<milliseconds> in_all) {
   {
     const std::lock_guard lock(mutex_);
     if (stop_asked_) return;
     // Not legal before START_PENDING or in a stop: then there is nothing to publish, and the request is remembered.
     report_.apply(model::step::stop, limit.value_or(plan_.stop_limit) + duties::margin);
-    note_stop(why, limit.value_or(plan_.stop_limit));
+    note_stop(why, limit.value_or(plan_.stop_limit), in_all);
   }
   signal_stop();
 }
 
-inline void runtime::note_stop(std::string_view why, milliseconds limit) {
+inline void runtime::note_stop(std::string_view why, milliseconds limit, std::optional<milliseconds> in_all) {
   if (stop_asked_) return;
   stop_asked_ = true;
+  if (in_all) all_by_ = std::chrono::steady_clock::now() + *in_all;
   stop_reason_ = why;
   limit_ = limit;
   wake_.notify_all();
@@ -190,7 +209,7 @@ inline void runtime::signal_stop() {
     const std::lock_guard lock(mutex_);
     if (!stop_asked_) return;
   }
-  hooks_.hurry(limit_);
+  hooks_.hurry(limit_, all_by_);
   stop_.request_stop();
 }
 
@@ -236,6 +255,7 @@ inline bool runtime::start() {
   add_health_routes(plan_, phase_);
   plan_.router.freeze();
   report_.accepts(plan_.accepts());
+  report_.apply(model::step::progress, start_hint());  // the app is described: from here on its own limit counts
   if (!run_start_hooks() || stop_.token().stop_requested() || !bind()) return false;
   if (settings_.on_answered) engine_->on_answered(settings_.on_answered);
   const os::endpoint address = engine_->address();
@@ -323,7 +343,11 @@ inline void runtime::serve() {
 /// A hook hangs: nothing can be run on its thread any more, so the service ends, and says over what.
 inline void runtime::gave_up(const std::string& doing, const std::string& hook, milliseconds limit) {
   stuck_ = true;
-  if (stop_.token().stop_requested()) return was_cut(hook + " made no progress for " + duration_text(limit_));
+  if (stop_.token().stop_requested()) {
+    const bool out_of_time = std::chrono::steady_clock::now() >= all_by_.load();
+    return was_cut(hook + (out_of_time ? " was still running when the machine waited no longer"
+                                       : " made no progress for " + duration_text(limit_)));
+  }
   fail({model::code::service_request_timeout, doing, plan_.spec.name, hook + " made no progress for " + duration_text(limit),
         "let it call progress() when something is done, or raise " + std::string(doing == "start" ? "start_limit" : "stop_limit")});
   request_stop(hook + " hangs");
@@ -350,9 +374,11 @@ inline void runtime::drain() {
   if (workers_) workers_->request_stop();
   const auto progress = [this] { report_.apply(model::step::progress, stop_hint()); };
   progress();  // whatever ran when the stop came is done
-  const milliseconds limit = limit_;
-  const auto until = std::chrono::steady_clock::now() + limit;
+  const auto now = std::chrono::steady_clock::now();
+  const milliseconds limit = (std::min)(limit_.load(), left_of(all_by_));
+  const auto until = now + limit;
   const auto drained = engine_->drain(limit, progress);
+  progress();
   if (drained.answered != 0 || drained.cut != 0) {
     plan_.log.info("drained: " + std::to_string(drained.answered) + " answered, " + std::to_string(drained.cut) +
                    " cut");
@@ -364,7 +390,8 @@ inline void runtime::drain() {
   }
 
   if (!workers_) return;
-  const auto one_second_more = (std::max)(until, std::chrono::steady_clock::now() + std::chrono::seconds(1));
+  const auto one_second_more =
+      (std::min)((std::max)(until, std::chrono::steady_clock::now() + std::chrono::seconds(1)), all_by_.load());
   for (const auto& name : workers_->join(one_second_more, progress)) {
     stuck_ = true;
     was_cut("worker '" + name + "' did not return within " + duration_text(limit));
@@ -372,14 +399,14 @@ inline void runtime::drain() {
 }
 
 inline void runtime::run_stop_hooks() {
-  if (stuck_ && !undos_.empty()) {  // they would tear down what a handler or worker still stands on
-    plan_.log.error("the stop hooks are not run: a hook, handler or worker still does");
+  if (stuck_) {  // they would tear down what a hook, handler or worker still stands on
+    if (!undos_.empty()) plan_.log.error("the stop hooks are not run: a hook, handler or worker still does");
     return;
   }
   hooks_.announce("stopping", [this] { return stop_hint(); });
   for (; !undos_.empty() && !stuck_; undos_.pop_back()) {
     const named_hook& back = undos_.back();
-    const ending how = hooks_.call("stop", back, limit_);
+    const ending how = hooks_.call("stop", back, (std::min)(limit_.load(), left_of(all_by_)));
     // It is logged and does not make a stop that was asked for a failure: the SCM would start the service again.
     if (how.what == ending::threw) plan_.log.error("stopping: " + back.text() + " threw: " + how.words);
     if (how.what == ending::silent) return;

@@ -69,7 +69,7 @@ class service : public http::route_registrar<service> {
   /// a failure the first again. Default: restart after 5 s, 30 s, 2 min; 1 day. An empty list: nothing.
   service& recovery(std::vector<recovery_action> actions, std::chrono::seconds reset = std::chrono::hours(24));
   /// Takes PRESHUTDOWN in the place of SHUTDOWN: the machine waits this long for the service before it shuts down.
-  /// Default: SHUTDOWN, for which the system leaves 5 to 20 s.
+  /// Default: SHUTDOWN, for which the system leaves some 5 s.
   service& preshutdown(std::chrono::milliseconds limit);
   /// Privileges its process keeps beside SeChangeNotifyPrivilege ("SeImpersonatePrivilege", …). The SCM takes all
   /// others out of its token; one that its account has not makes the start fail.
@@ -134,8 +134,8 @@ class service : public http::route_registrar<service> {
     return *this;
   }
   /// Pause and continue, accepted when either is hooked. While it is paused the listener stays and requests get 503 with
-  /// Retry-After (`/livez` still answers); workers go on. Paused is reported when all pause hooks have returned. A hook
-  /// that throws undoes the step: the service is as it was.
+  /// Retry-After (`/livez` still answers); workers go on. Paused is reported when all pause hooks have returned. When one
+  /// throws the service goes on running (or stays paused); hooks that had run before it are not called back.
   template <class F>
   service& on_pause(F f, source where = source::here()) {
     return add(plan_.pause_hooks, "on_pause", std::move(f), where);

@@ -13,7 +13,6 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,7 +38,7 @@ struct service_surroundings {
       os::report_event;
   std::function<void(const os::endpoint&)> listening = {};  ///< where, before RUNNING
   bool guards_crashes = true;                               ///< not in a test's process, which is not ours
-  std::function<void(int code)> end_process = [](int code) { std::_Exit(code); };
+  std::function<void(int code)> end_process = [](int code) { os::end_process(code); };
 };
 
 /// For what a thread may still use that nobody waits for any more. It stays reachable, so that a leak checker does not
@@ -189,11 +188,13 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   plan->spec.name = name_;
   plan->instance = launch_.instance;
   open_log(plan->log);  // before App, so that what App says or throws is kept
-  std::optional<os::crash_guard> guard;
+  std::shared_ptr<os::crash_guard> guard;
   if (around_.guards_crashes) {
-    guard.emplace(os::crash_guard::settings{
-        log_folder_, model::folder_name(name_), 3,
-        [this, &log = plan->log](const os::crash_report& what) { crashed(log, what); }});
+    os::crash_guard::settings how;
+    how.folder = log_folder_;
+    how.name = model::folder_name(name_);
+    how.tell = [this, &log = plan->log](const os::crash_report& what) { crashed(log, what); };
+    guard = std::make_shared<os::crash_guard>(std::move(how));
   }
   leave_state({}, {});  // what an earlier run left is no news of this one
 
@@ -218,7 +219,7 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   run_settings settings;
   settings.launch = launch_;
   if (arguments.size() > 1) settings.arguments.assign(arguments.begin() + 1, arguments.end());
-  settings.address_patience = std::chrono::seconds(60);
+  settings.address_patience = std::chrono::seconds(45);  // less than `start` waits: it hears the reason
   settings.on_listening = [this](const os::endpoint& address) {
     leave_state(address.url(), {});
     if (around_.listening) around_.listening(address);
@@ -245,6 +246,7 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
     keep_until_the_end(std::move(svc));
     keep_until_the_end(std::move(plan));
     keep_until_the_end(std::move(app));
+    keep_until_the_end(std::move(guard));
   }
   return result;
 }

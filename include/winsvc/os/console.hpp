@@ -38,13 +38,16 @@ void write_err(std::string_view utf8) noexcept;
   return read.compare(0, 3, "\xEF\xBB\xBF") == 0 ? read.substr(3) : read;
 }
 
+/// Whether a person asks, or the system does, which ends the process about 5 s later whatever it is doing.
+enum class interruption { asked, closing };
+
 /// While it lives, Ctrl-C and its kin are a call of `on_interrupt` (from a thread of its own, any number of times) and
 /// no longer the end of the process. Windows: Ctrl-C, Ctrl-Break, and the closing of the console, logoff and shutdown;
 /// for the last three the process ends when their handler returns, so it is held until this object is destroyed. POSIX:
 /// SIGINT, SIGTERM, SIGHUP. One at a time.
 class interrupts {
  public:
-  explicit interrupts(std::function<void()> on_interrupt);
+  explicit interrupts(std::function<void(interruption)> on_interrupt);
   ~interrupts();
   interrupts(const interrupts&) = delete;
   interrupts& operator=(const interrupts&) = delete;

@@ -42,6 +42,10 @@ namespace os {
 /// A service starts in System32; relative paths are meant relative to the executable.
 bool change_directory(const std::string& folder) noexcept;
 
+/// Ends this process at once: nothing is destroyed, nothing waited for. TerminateProcess, because ExitProcess takes the
+/// loader's lock, which a thread that hangs may hold; _Exit.
+[[noreturn]] void end_process(int code) noexcept;
+
 /// Does somebody hold this process at a breakpoint, or may he? IsDebuggerPresent; TracerPid of /proc/self/status.
 [[nodiscard]] bool debugger_attached() noexcept;
 

@@ -74,7 +74,7 @@ struct interrupts::state {
   static constexpr int signals[3] = {SIGINT, SIGTERM, SIGHUP};
   int pipe[2] = {-1, -1};
   struct sigaction before[3] = {};
-  std::function<void()> on_interrupt;
+  std::function<void(interruption)> on_interrupt;
   std::thread listener;
 
   static int& write_end() noexcept {
@@ -88,7 +88,7 @@ struct interrupts::state {
   }
 };
 
-inline interrupts::interrupts(std::function<void()> on_interrupt) : state_(new state) {
+inline interrupts::interrupts(std::function<void(interruption)> on_interrupt) : state_(new state) {
   state_->on_interrupt = std::move(on_interrupt);
   if (::pipe(state_->pipe) != 0) return;
   for (const int end : state_->pipe) ::fcntl(end, F_SETFD, FD_CLOEXEC);
@@ -99,7 +99,7 @@ inline interrupts::interrupts(std::function<void()> on_interrupt) : state_(new s
       if (n < 0 && errno == EINTR) continue;
       if (n != 1 || byte != 'i') return;
       try {
-        s->on_interrupt();
+        s->on_interrupt(interruption::asked);
       } catch (...) {  // out of memory: the next Ctrl-C may have more luck
       }
     }

@@ -42,6 +42,8 @@ inline std::vector<std::string> arguments(int argc, char** argv) {
 
 inline std::uint32_t process_id() noexcept { return static_cast<std::uint32_t>(::getpid()); }
 
+inline void end_process(int code) noexcept { std::_Exit(code); }
+
 inline bool debugger_attached() noexcept {
   const int file = ::open("/proc/self/status", O_RDONLY | O_CLOEXEC);
   if (file < 0) return false;

@@ -112,7 +112,7 @@ inline sys_result<std::string> read_secret(std::string_view prompt) {
 struct interrupts::state {
   std::mutex mutex;
   std::condition_variable drained;
-  std::function<void()> on_interrupt;
+  std::function<void(interruption)> on_interrupt;
   bool alive = false;
 
   static state& one() noexcept {
@@ -124,21 +124,22 @@ struct interrupts::state {
     state& s = one();
     std::unique_lock lock(s.mutex);
     if (!s.alive) return FALSE;
+    const bool closing = event == CTRL_CLOSE_EVENT || event == CTRL_LOGOFF_EVENT || event == CTRL_SHUTDOWN_EVENT;
     try {
-      s.on_interrupt();
+      s.on_interrupt(closing ? interruption::closing : interruption::asked);
     } catch (...) {
       return FALSE;  // let the system end us, as it would have
     }
     // For these the process ends as soon as we return: stay here until everything is drained. Windows gives us about
     // 5 s for a closed console, 20 s for shutdown, and ends the process then.
-    if (event == CTRL_CLOSE_EVENT || event == CTRL_LOGOFF_EVENT || event == CTRL_SHUTDOWN_EVENT) {
+    if (closing) {
       s.drained.wait(lock, [&s] { return !s.alive; });
     }
     return TRUE;
   }
 };
 
-inline interrupts::interrupts(std::function<void()> on_interrupt) : state_(&state::one()) {
+inline interrupts::interrupts(std::function<void(interruption)> on_interrupt) : state_(&state::one()) {
   {
     const std::lock_guard lock(state_->mutex);
     state_->on_interrupt = std::move(on_interrupt);

@@ -28,6 +28,7 @@
 #include "winsvc/os/win/door.hpp"
 #include "winsvc/os/win/file.hpp"
 #include "winsvc/os/win/library.hpp"
+#include "winsvc/os/win/security.hpp"
 #include "winsvc/os/win/wide.hpp"
 
 #if WINSVC_OS_WINDOWS
@@ -94,6 +95,7 @@ struct crash_guard::state {
   write_dump write = nullptr;
   std::wstring path;        // of the dump, with room for digits
   std::size_t digits = 0;   // where they begin
+  local_memory security{nullptr};  // whom it is open to
   unique_handle crashed, written, told;
   std::thread witness;
   std::atomic<DWORD> witness_id{0};
@@ -196,6 +198,10 @@ struct crash_guard::state {
   /// Room for the largest name now, so that none has to be found then.
   void prepare_dump() {
     if (with.folder.empty()) return;
+    // Memory holds secrets: a dump is the system's, administrators' and the service's own, wherever it lies.
+    if (const auto me = own_sid()) {
+      if (auto made = descriptor_of("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;" + *me + ")")) security = *std::move(made);
+    }
     write = system_library("dbghelp.dll").find<write_dump>("MiniDumpWriteDump");
     constexpr std::string_view largest = "-20260131-080509-4294967295.dmp";
     path = wide_path(path_join(with.folder, with.name + std::string(largest)));
@@ -215,8 +221,9 @@ struct crash_guard::state {
 
     DWORD fault = 0;
     {
+      SECURITY_ATTRIBUTES closed{sizeof(SECURITY_ATTRIBUTES), security.get(), FALSE};
       const unique_handle file(
-          ::CreateFileW(path.c_str(), GENERIC_WRITE, 0, nullptr, CREATE_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr));
+          ::CreateFileW(path.c_str(), GENERIC_WRITE, 0, &closed, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, nullptr));
       if (!file) return ::GetLastError();
       // What the stacks' pointers lead to, unloaded modules, and the threads' times: no whole heap.
       constexpr int indirect = 0x40, unloaded = 0x20, times = 0x1000;
@@ -246,6 +253,7 @@ inline crash_guard::crash_guard(settings s) : state_(new state) {
   state_->crashed = event();
   state_->written = event();
   state_->told = event();
+  if (!state_->crashed || !state_->written || !state_->told) return;  // no one would hear of it: as if we were not there
   state_->witness = std::thread([state = state_] {
     state->witness_id = ::GetCurrentThreadId();
     state->wait_and_speak();
@@ -257,6 +265,10 @@ inline crash_guard::crash_guard(settings s) : state_(new state) {
 }
 
 inline crash_guard::~crash_guard() {
+  if (!state_->witness.joinable()) {
+    delete state_;
+    return;
+  }
   // What somebody has put over ours since stays.
   const auto filter = ::SetUnhandledExceptionFilter(state_->filter_before);
   if (filter != &state::on_exception) ::SetUnhandledExceptionFilter(filter);

@@ -63,9 +63,14 @@ class elevated_child {
     return out;
   }
 
+  /// True: the child is there, and nobody else who has come before it.
   bool connect() {
-    return finished([&](OVERLAPPED* o) { return ::ConnectNamedPipe(pipe_.get(), o); }) ||
-           ::GetLastError() == ERROR_PIPE_CONNECTED;
+    if (!finished([&](OVERLAPPED* o) { return ::ConnectNamedPipe(pipe_.get(), o); }) &&
+        ::GetLastError() != ERROR_PIPE_CONNECTED) {
+      return false;
+    }
+    ULONG client = 0;
+    return ::GetNamedPipeClientProcessId(pipe_.get(), &client) && client == ::GetProcessId(process_.get());
   }
   bool write(const std::string& bytes) {
     return finished([&](OVERLAPPED* o) {

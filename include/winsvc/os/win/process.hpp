@@ -1,6 +1,7 @@
 // os/process.hpp and os/event_log.hpp on Windows.
 #pragma once
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,11 @@ inline std::vector<std::string> arguments(int, char**) {
 }
 
 inline std::uint32_t process_id() noexcept { return ::GetCurrentProcessId(); }
+
+inline void end_process(int code) noexcept {
+  ::TerminateProcess(::GetCurrentProcess(), static_cast<UINT>(code));
+  std::_Exit(code);  // not reached; the compiler cannot know
+}
 
 inline bool debugger_attached() noexcept { return ::IsDebuggerPresent() != 0; }
 
