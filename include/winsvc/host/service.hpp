@@ -171,7 +171,7 @@ class service : public http::route_registrar<service> {
   /// How long a start hook may make no progress, up to a day. Default: 30 s.
   service& start_limit(std::chrono::milliseconds limit);
   /// How long a stop waits for requests in flight, and for a hook that makes no progress, up to a day. Default: 20 s;
-  /// 4 s when the machine shuts down, which waits no longer.
+  /// 3 s when the machine shuts down, which waits no longer.
   service& stop_limit(std::chrono::milliseconds limit);
 
   /// A thread of its own from RUNNING to the end of the drain: owned, and joined before the stop hooks run. An
