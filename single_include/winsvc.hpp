@@ -27,117 +27,117 @@
 //    425  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
 //    456  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
 //    719  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
-//    817  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
-//    904  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//   1019  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1089  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//   1192  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1273  base/log.hpp                The log that a service keeps.
-//   1384  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   1529  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   1630  model/decision.hpp          What a control means in a state.
-//   1699  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   1751  model/codes.hpp             What system codes mean to the person who meets them.
-//   1869  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   1939  model/recovery.hpp          What the SCM does when the service fails.
-//   2060  model/account.hpp           The account a service runs as.
-//   2176  model/security.hpp          Who may do what, as text.
-//   2371  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   2464  model/spec.hpp              What is to be installed.
-//   2613  model/verbs.hpp             The command line as two tables.
-//   2802  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   3140  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   3448  model/state_file.hpp        What the running service leaves for `status` to find.
-//   3560  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   3652  route/path.hpp              The path of a request, cut into segments.
-//   3763  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   3941  route/table.hpp             The routes of an app as a tree of segments.
-//   4200  wire/limits.hpp             How much a client may send, and how long it may take.
-//   4253  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   4331  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   4774  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   4922  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   5062  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//   5125  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   5150  os/posix/console.hpp        os/console.hpp on POSIX.
-//   5275  os/crash.hpp                What is left of a process that crashes.
-//   5390  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//   5572  os/elevation.hpp            The same program once more, elevated.
-//   5634  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//   5662  os/file.hpp                 The few things done with files.
-//   5732  os/posix/file.hpp           os/file.hpp on POSIX.
-//   5851  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//   5891  os/event_log.hpp            The Windows event log: one report, one line.
-//   5934  os/process.hpp              This process and its surroundings.
-//   6004  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//   6119  os/socket.hpp               TCP as the engine needs it.
-//   6233  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   6328  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   6381  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   6462  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   6595  os/tcp.hpp                  os/socket.hpp on every platform.
-//   6824  os/win/console.hpp          os/console.hpp on Windows.
-//   6987  os/win/file.hpp             os/file.hpp on Windows.
-//   7115  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//   7152  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//   7252  os/win/crash.hpp            os/crash.hpp on Windows.
-//   7534  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//   7633  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//   7846  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//   7941  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//   8172  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//   8307  os/win/service_manager.hpp  The real Service Control Manager.
-//   8540  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//   8546  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//   8608  http/transport.hpp          What a connection reads from and writes to.
-//   8715  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//   8963  http/stream.hpp             An answer that is written while it is made.
-//   9067  http/reply.hpp              What a handler may answer with, beyond plain text.
-//   9237  http/handler.hpp            What a lambda may take and return, and how it is called.
-//   9534  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//   9588  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//   9664  http/router.hpp             The routes of an app with their handlers.
-//   9786  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//   9873  http/group.hpp              Routes, as an app or a part of it registers them.
-//  10020  http/context.hpp            What travels with a request.
-//  10078  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  10141  http/core.hpp               cpp-httplib at work for one request.
-//  10443  http/connection.hpp         One connection, from its first byte to its close.
-//  10618  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  10877  web/values.hpp              What a request says beside its path, as a value of a type.
-//  10984  web/cookies.hpp             Cookies: read, set with all their attributes, and signed so that a client ...
-//  11121  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  11225  web/cors.hpp                Cross-origin requests.
-//  11301  web/rate_limit.hpp          How often one client may ask.
-//  11403  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  11566  web/headers.hpp             Small middleware for headers and sizes.
-//  11620  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  11780  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  11844  host/service.hpp            What App receives: the description of a service.
-//  12176  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  12219  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  12284  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//  12365  host/health.hpp             Liveness and readiness.
-//  12423  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  12577  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  12672  host/duties.hpp             What controls ask for, beside a stop.
-//  12850  host/worker_pool.hpp        The app's workers while they run.
-//  12947  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  13358  host/console_host.hpp       `debug`: the service in a terminal.
-//  13433  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  13703  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  13766  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  13846  host/desk.hpp               What every verb that manages the service stands on.
-//  13968  host/manage.hpp             The verbs that bring an installed service up and down.
-//  14254  host/send.hpp               The verbs that send a running service a control.
-//  14380  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  14495  host/survey.hpp             What is installed, read with query rights alone.
-//  14569  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  14901  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  14980  host/managing.hpp           The verbs that manage, by their words.
-//  15128  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  15247  main.hpp                    The macro: a main for an App.
-//  15260  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    818  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//    907  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1022  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1092  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1195  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1276  base/log.hpp                The log that a service keeps.
+//   1387  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   1532  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   1633  model/decision.hpp          What a control means in a state.
+//   1702  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   1754  model/codes.hpp             What system codes mean to the person who meets them.
+//   1872  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   1942  model/recovery.hpp          What the SCM does when the service fails.
+//   2063  model/account.hpp           The account a service runs as.
+//   2179  model/security.hpp          Who may do what, as text.
+//   2374  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   2467  model/spec.hpp              What is to be installed.
+//   2616  model/verbs.hpp             The command line as two tables.
+//   2805  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   3143  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   3451  model/state_file.hpp        What the running service leaves for `status` to find.
+//   3563  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   3655  route/path.hpp              The path of a request, cut into segments.
+//   3766  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   3944  route/table.hpp             The routes of an app as a tree of segments.
+//   4203  wire/limits.hpp             How much a client may send, and how long it may take.
+//   4256  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   4334  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   4777  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   4925  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   5065  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//   5128  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   5153  os/posix/console.hpp        os/console.hpp on POSIX.
+//   5278  os/crash.hpp                What is left of a process that crashes.
+//   5393  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//   5575  os/elevation.hpp            The same program once more, elevated.
+//   5637  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//   5665  os/file.hpp                 The few things done with files.
+//   5735  os/posix/file.hpp           os/file.hpp on POSIX.
+//   5854  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//   5894  os/event_log.hpp            The Windows event log: one report, one line.
+//   5937  os/process.hpp              This process and its surroundings.
+//   6007  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//   6122  os/socket.hpp               TCP as the engine needs it.
+//   6236  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   6331  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   6384  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   6465  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   6598  os/tcp.hpp                  os/socket.hpp on every platform.
+//   6827  os/win/console.hpp          os/console.hpp on Windows.
+//   6990  os/win/file.hpp             os/file.hpp on Windows.
+//   7118  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//   7155  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//   7255  os/win/crash.hpp            os/crash.hpp on Windows.
+//   7537  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//   7636  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//   7849  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//   7944  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//   8175  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//   8310  os/win/service_manager.hpp  The real Service Control Manager.
+//   8543  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//   8549  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//   8611  http/transport.hpp          What a connection reads from and writes to.
+//   8718  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//   8966  http/stream.hpp             An answer that is written while it is made.
+//   9072  http/reply.hpp              What a handler may answer with, beyond plain text.
+//   9242  http/handler.hpp            What a lambda may take and return, and how it is called.
+//   9539  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//   9593  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//   9669  http/router.hpp             The routes of an app with their handlers.
+//   9791  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//   9878  http/group.hpp              Routes, as an app or a part of it registers them.
+//  10026  http/context.hpp            What travels with a request.
+//  10084  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  10147  http/core.hpp               cpp-httplib at work for one request.
+//  10450  http/connection.hpp         One connection, from its first byte to its close.
+//  10625  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  10884  web/values.hpp              What a request says beside its path, as a value of a type.
+//  10991  web/cookies.hpp             Cookies: read, set with all their attributes, and signed so that a client ...
+//  11129  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  11233  web/cors.hpp                Cross-origin requests.
+//  11309  web/rate_limit.hpp          How often one client may ask.
+//  11411  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  11575  web/headers.hpp             Small middleware for headers and sizes.
+//  11629  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  11789  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  11853  host/service.hpp            What App receives: the description of a service.
+//  12185  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  12228  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  12293  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//  12374  host/health.hpp             Liveness and readiness.
+//  12432  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  12586  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  12681  host/duties.hpp             What controls ask for, beside a stop.
+//  12865  host/worker_pool.hpp        The app's workers while they run.
+//  12962  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  13375  host/console_host.hpp       `debug`: the service in a terminal.
+//  13450  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  13720  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  13783  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  13863  host/desk.hpp               What every verb that manages the service stands on.
+//  13985  host/manage.hpp             The verbs that bring an installed service up and down.
+//  14271  host/send.hpp               The verbs that send a running service a control.
+//  14397  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  14512  host/survey.hpp             What is installed, read with query rights alone.
+//  14586  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  14918  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  14997  host/managing.hpp           The verbs that manage, by their words.
+//  15145  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  15264  main.hpp                    The macro: a main for an App.
+//  15277  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -805,7 +805,8 @@ inline bool equal_secret(std::string_view given, std::string_view expected) noex
   volatile unsigned char different = given.size() == expected.size() ? 0 : 1;
   for (std::size_t i = 0; i < given.size(); ++i) {
     const char against = expected.empty() ? '\0' : expected[i % expected.size()];
-    different = static_cast<unsigned char>(different | (static_cast<unsigned char>(given[i]) ^ static_cast<unsigned char>(against)));
+    different = static_cast<unsigned char>(
+        different | (static_cast<unsigned char>(given[i]) ^ static_cast<unsigned char>(against)));
   }
   return different == 0;
 }
@@ -842,12 +843,14 @@ inline namespace WINSVC_ABI {
 inline void sha256_block(std::array<std::uint32_t, 8>& state, const unsigned char* block) noexcept {
   // The first 32 bits of the fractional parts of the cube roots of the first 64 primes.
   static constexpr std::uint32_t k[64] = {
-      0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be,
-      0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa,
-      0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85,
-      0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3,
-      0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f,
-      0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+      0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+      0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+      0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+      0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+      0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+      0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+      0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+      0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
   const auto right = [](std::uint32_t v, unsigned n) { return v >> n | v << (32 - n); };
   std::uint32_t w[64];
   for (std::size_t i = 0; i < 16; ++i) {
@@ -9018,7 +9021,9 @@ class event_stream {
   /// One event. `name`: its type, default "message"; `id`: what the client sends as Last-Event-ID when it comes back.
   bool send(std::string_view data, std::string_view name = {}, std::string_view id = {});
   /// How long the client waits before it comes back after the connection was lost.
-  bool retry_after(std::chrono::milliseconds pause) { return out_.write("retry: " + std::to_string(pause.count()) + "\n\n"); }
+  bool retry_after(std::chrono::milliseconds pause) {
+    return out_.write("retry: " + std::to_string(pause.count()) + "\n\n");
+  }
   /// As stream's. A comment goes out every 15 s, so that proxies and vanished clients are not waited for.
   bool wait_for(std::chrono::milliseconds how_long);
   [[nodiscard]] bool is_open() const noexcept { return out_.is_open(); }
@@ -9962,8 +9967,8 @@ class route_registrar {
     return self();
   }
 
-  /// Routes under a common prefix, with this one's middleware and their own. `describe(winsvc::route_group&)` is called here
-  /// and now; a pattern of "/" in it is the prefix itself.
+  /// Routes under a common prefix, with this one's middleware and their own. `describe(winsvc::route_group&)` is called
+  /// here and now; a pattern of "/" in it is the prefix itself.
   template <class F>
   Self& group(std::string_view prefix, F&& describe);
 
@@ -10003,7 +10008,8 @@ namespace http {
 template <class Self>
 template <class F>
 Self& route_registrar<Self>::group(std::string_view prefix, F&& describe) {
-  static_assert(std::is_invocable_v<F&, winsvc::route_group&>, "winsvc: group takes a callable with winsvc::route_group&");
+  static_assert(std::is_invocable_v<F&, winsvc::route_group&>,
+                "winsvc: group takes a callable with winsvc::route_group&");
   if (prefix.empty() || prefix.front() != '/' || prefix.back() == '/') {
     throw setup_error("group '" + std::string(prefix) + "': a prefix begins with '/' and does not end with it");
   }
@@ -10250,7 +10256,8 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
                                                       const httplib::ContentReader& read) {
     go_on(req, res, [this, &req, &read] {
       exchange& x = *current_exchange();
-      return http::read_body(const_cast<request&>(req), read, (std::min)(bounds_.body_bytes, x.body_limit), x.body_too_large);
+      return http::read_body(const_cast<request&>(req), read, (std::min)(bounds_.body_bytes, x.body_limit),
+                             x.body_too_large);
     });
   };
   Post("/:_", late).Put("/:_", late).Patch("/:_", late).Delete("/:_", late);
@@ -11059,7 +11066,8 @@ inline bool fits_cookie(std::string_view s) noexcept {
 inline cookie::cookie(std::string name, std::string value) : name_(std::move(name)), value_(std::move(value)) {
   if (!wire::is_token(name_)) throw setup_error("cookie '" + name_ + "': the name is no token (RFC 6265)");
   if (!fits_cookie(value_)) {
-    throw setup_error("cookie '" + name_ + "': its value has a blank, quote, comma, semicolon, backslash or a byte that is "
+    throw setup_error("cookie '" + name_ +
+                      "': its value has a blank, quote, comma, semicolon, backslash or a byte that is "
                       "not ASCII; encode it, with text::to_base64url say");
   }
 }
@@ -11494,7 +11502,8 @@ inline std::optional<ip_bytes> parse_ip(std::string_view s) {
   const std::size_t have = head.size() + tail.size();
   if (gap == s.npos ? have != 8 : have > 7) return std::nullopt;
   out = {};
-  for (std::size_t i = 0; i < head.size(); ++i) out[2 * i] = static_cast<unsigned char>(head[i] >> 8), out[2 * i + 1] = static_cast<unsigned char>(head[i] & 0xFF);
+  for (std::size_t i = 0; i < head.size(); ++i)
+    out[2 * i] = static_cast<unsigned char>(head[i] >> 8), out[2 * i + 1] = static_cast<unsigned char>(head[i] & 0xFF);
   for (std::size_t i = 0; i < tail.size(); ++i) {
     const std::size_t at = 2 * (8 - tail.size() + i);
     out[at] = static_cast<unsigned char>(tail[i] >> 8);
@@ -12728,7 +12737,13 @@ class duties {
   /// `now` and the engine follow a pause.
   duties(const blueprint& plan, logger& log, reporter& report, hook_runner& hooks, http::engine& engine,
          std::atomic<phase>& now, event_function on_event)
-      : plan_(plan), log_(log), report_(report), hooks_(hooks), engine_(engine), now_(now), on_event_(std::move(on_event)) {}
+      : plan_(plan),
+        log_(log),
+        report_(report),
+        hooks_(hooks),
+        engine_(engine),
+        now_(now),
+        on_event_(std::move(on_event)) {}
 
   void perform(task& next);
 
@@ -13284,8 +13299,10 @@ inline void runtime::gave_up(const std::string& doing, const std::string& hook, 
     return was_cut(hook + (out_of_time ? " was still running when the machine waited no longer"
                                        : " made no progress for " + duration_text(limit_)));
   }
-  fail({model::code::service_request_timeout, doing, plan_.spec.name, hook + " made no progress for " + duration_text(limit),
-        "let it call progress() when something is done, or raise " + std::string(doing == "start" ? "start_limit" : "stop_limit")});
+  fail({model::code::service_request_timeout, doing, plan_.spec.name,
+        hook + " made no progress for " + duration_text(limit),
+        "let it call progress() when something is done, or raise " +
+            std::string(doing == "start" ? "start_limit" : "stop_limit")});
   request_stop(hook + " hangs");
 }
 

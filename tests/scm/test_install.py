@@ -135,9 +135,9 @@ class Sent(wine.Case):
             self.assertTrue(wine.eventually(lambda: hook in service.log()), hook)
 
     def test_a_service_without_the_hook_says_which_one_is_missing(self):
-        service = self.started("unhooked")
-        self.fails(service.run("pause"), "pause 'unhooked'", "no on_pause", "(1052)")
-        self.fails(service.run("reload"), "reload 'unhooked'", "no on_reload", "(1052)")
+        service = self.started("mute")
+        self.fails(service.run("pause"), "pause 'mute'", "no on_pause", "(1052)")
+        self.fails(service.run("reload"), "reload 'mute'", "no on_reload", "(1052)")
 
     def test_a_control_out_of_range_is_a_usage_error(self):
         service = self.installed("ranged")

@@ -87,7 +87,8 @@ inline bool equal_secret(std::string_view given, std::string_view expected) noex
   volatile unsigned char different = given.size() == expected.size() ? 0 : 1;
   for (std::size_t i = 0; i < given.size(); ++i) {
     const char against = expected.empty() ? '\0' : expected[i % expected.size()];
-    different = static_cast<unsigned char>(different | (static_cast<unsigned char>(given[i]) ^ static_cast<unsigned char>(against)));
+    different = static_cast<unsigned char>(
+        different | (static_cast<unsigned char>(given[i]) ^ static_cast<unsigned char>(against)));
   }
   return different == 0;
 }

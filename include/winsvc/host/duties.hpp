@@ -64,7 +64,13 @@ class duties {
   /// `now` and the engine follow a pause.
   duties(const blueprint& plan, logger& log, reporter& report, hook_runner& hooks, http::engine& engine,
          std::atomic<phase>& now, event_function on_event)
-      : plan_(plan), log_(log), report_(report), hooks_(hooks), engine_(engine), now_(now), on_event_(std::move(on_event)) {}
+      : plan_(plan),
+        log_(log),
+        report_(report),
+        hooks_(hooks),
+        engine_(engine),
+        now_(now),
+        on_event_(std::move(on_event)) {}
 
   void perform(task& next);
 

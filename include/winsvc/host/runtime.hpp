@@ -348,8 +348,10 @@ inline void runtime::gave_up(const std::string& doing, const std::string& hook, 
     return was_cut(hook + (out_of_time ? " was still running when the machine waited no longer"
                                        : " made no progress for " + duration_text(limit_)));
   }
-  fail({model::code::service_request_timeout, doing, plan_.spec.name, hook + " made no progress for " + duration_text(limit),
-        "let it call progress() when something is done, or raise " + std::string(doing == "start" ? "start_limit" : "stop_limit")});
+  fail({model::code::service_request_timeout, doing, plan_.spec.name,
+        hook + " made no progress for " + duration_text(limit),
+        "let it call progress() when something is done, or raise " +
+            std::string(doing == "start" ? "start_limit" : "stop_limit")});
   request_stop(hook + " hangs");
 }
 

@@ -116,7 +116,8 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
                                                       const httplib::ContentReader& read) {
     go_on(req, res, [this, &req, &read] {
       exchange& x = *current_exchange();
-      return http::read_body(const_cast<request&>(req), read, (std::min)(bounds_.body_bytes, x.body_limit), x.body_too_large);
+      return http::read_body(const_cast<request&>(req), read, (std::min)(bounds_.body_bytes, x.body_limit),
+                             x.body_too_large);
     });
   };
   Post("/:_", late).Put("/:_", late).Patch("/:_", late).Delete("/:_", late);

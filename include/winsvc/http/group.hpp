@@ -94,8 +94,8 @@ class route_registrar {
     return self();
   }
 
-  /// Routes under a common prefix, with this one's middleware and their own. `describe(winsvc::route_group&)` is called here
-  /// and now; a pattern of "/" in it is the prefix itself.
+  /// Routes under a common prefix, with this one's middleware and their own. `describe(winsvc::route_group&)` is called
+  /// here and now; a pattern of "/" in it is the prefix itself.
   template <class F>
   Self& group(std::string_view prefix, F&& describe);
 
@@ -135,7 +135,8 @@ namespace http {
 template <class Self>
 template <class F>
 Self& route_registrar<Self>::group(std::string_view prefix, F&& describe) {
-  static_assert(std::is_invocable_v<F&, winsvc::route_group&>, "winsvc: group takes a callable with winsvc::route_group&");
+  static_assert(std::is_invocable_v<F&, winsvc::route_group&>,
+                "winsvc: group takes a callable with winsvc::route_group&");
   if (prefix.empty() || prefix.front() != '/' || prefix.back() == '/') {
     throw setup_error("group '" + std::string(prefix) + "': a prefix begins with '/' and does not end with it");
   }

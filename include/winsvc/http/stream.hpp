@@ -58,7 +58,9 @@ class event_stream {
   /// One event. `name`: its type, default "message"; `id`: what the client sends as Last-Event-ID when it comes back.
   bool send(std::string_view data, std::string_view name = {}, std::string_view id = {});
   /// How long the client waits before it comes back after the connection was lost.
-  bool retry_after(std::chrono::milliseconds pause) { return out_.write("retry: " + std::to_string(pause.count()) + "\n\n"); }
+  bool retry_after(std::chrono::milliseconds pause) {
+    return out_.write("retry: " + std::to_string(pause.count()) + "\n\n");
+  }
   /// As stream's. A comment goes out every 15 s, so that proxies and vanished clients are not waited for.
   bool wait_for(std::chrono::milliseconds how_long);
   [[nodiscard]] bool is_open() const noexcept { return out_.is_open(); }

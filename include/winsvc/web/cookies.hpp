@@ -82,7 +82,8 @@ inline bool fits_cookie(std::string_view s) noexcept {
 inline cookie::cookie(std::string name, std::string value) : name_(std::move(name)), value_(std::move(value)) {
   if (!wire::is_token(name_)) throw setup_error("cookie '" + name_ + "': the name is no token (RFC 6265)");
   if (!fits_cookie(value_)) {
-    throw setup_error("cookie '" + name_ + "': its value has a blank, quote, comma, semicolon, backslash or a byte that is "
+    throw setup_error("cookie '" + name_ +
+                      "': its value has a blank, quote, comma, semicolon, backslash or a byte that is "
                       "not ASCII; encode it, with text::to_base64url say");
   }
 }

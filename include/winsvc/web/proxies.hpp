@@ -95,7 +95,8 @@ inline std::optional<ip_bytes> parse_ip(std::string_view s) {
   const std::size_t have = head.size() + tail.size();
   if (gap == s.npos ? have != 8 : have > 7) return std::nullopt;
   out = {};
-  for (std::size_t i = 0; i < head.size(); ++i) out[2 * i] = static_cast<unsigned char>(head[i] >> 8), out[2 * i + 1] = static_cast<unsigned char>(head[i] & 0xFF);
+  for (std::size_t i = 0; i < head.size(); ++i)
+    out[2 * i] = static_cast<unsigned char>(head[i] >> 8), out[2 * i + 1] = static_cast<unsigned char>(head[i] & 0xFF);
   for (std::size_t i = 0; i < tail.size(); ++i) {
     const std::size_t at = 2 * (8 - tail.size() + i);
     out[at] = static_cast<unsigned char>(tail[i] >> 8);
