@@ -51,7 +51,9 @@
 #include "winsvc/route/method.hpp"      // request methods
 #include "winsvc/route/path.hpp"        // request paths, cut and decoded
 #include "winsvc/route/pattern.hpp"     // /users/{id}
+#include "winsvc/route/facts.hpp"       // what is known of a route
 #include "winsvc/route/table.hpp"       // which route serves a path
+#include "winsvc/route/url.hpp"         // and the way back
 #include "winsvc/wire/limits.hpp"       // how much and how long
 #include "winsvc/wire/grammar.hpp"      // tokens and authorities
 #include "winsvc/wire/head.hpp"         // the gate
@@ -72,6 +74,8 @@
 #include "winsvc/http/router.hpp"      // routes with their handlers
 #include "winsvc/http/resource.hpp"    // a class as a resource
 #include "winsvc/http/group.hpp"       // routes as they are registered
+#include "winsvc/http/route_handle.hpp"  // what else there is to say of a route
+#include "winsvc/http/url_for.hpp"     // the path of a named route
 #include "winsvc/http/context.hpp"     // what travels with a request
 #include "winsvc/http/body_reader.hpp" // bodies, when they are wanted
 #include "winsvc/http/core.hpp"        // cpp-httplib at work for it

@@ -40,13 +40,16 @@ TEST_CASE("a handler that takes another number of parameters than its pattern ha
 
 TEST_CASE("a duplicate or a conflict names both routes, both source lines and a path that both match") {
   const auto same = complaint([](service& svc) {
-    svc.get("/users/{id}", [](int) { return ""; }, at(10)).get("/users/{name}", [](std::string) { return ""; }, at(20));
+    svc.get("/users/{id}", [](int) { return ""; }, at(10));
+    svc.get("/users/{name}", [](std::string) { return ""; }, at(20));
   });
   const auto crossing = complaint([](service& svc) {
-    svc.get("/a/{x}", [](int) { return ""; }, at(10)).get("/{y}/b", [](std::string) { return ""; }, at(20));
+    svc.get("/a/{x}", [](int) { return ""; }, at(10));
+    svc.get("/{y}/b", [](std::string) { return ""; }, at(20));
   });
   const auto any_twice = complaint([](service& svc) {
-    svc.any("/a", [] { return ""; }, at(10)).any("/a", [] { return ""; }, at(20));
+    svc.any("/a", [] { return ""; }, at(10));
+    svc.any("/a", [] { return ""; }, at(20));
   });
 
   struct {
@@ -119,7 +122,9 @@ TEST_CASE("a raw handler finds its path parameters by name, and the route it is"
       }
       return out;
     };
-    svc.get("/users/{id}", show).post("/users/{id}", show).get("/files/{id}/{path...}", show);
+    svc.get("/users/{id}", show);
+    svc.post("/users/{id}", show);
+    svc.get("/files/{id}/{path...}", show);
   };
   client c(app);
 

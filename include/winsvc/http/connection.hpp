@@ -151,11 +151,15 @@ inline std::optional<parting> connection::serve_one() {
   if (head.path == "*") {
     x.match.what = route::outcome::method_not_allowed;
     x.match.allowed = server_.routes().routes().all_methods();
+  x.websockets = &shared_.websockets;
+  x.routes = &server_.routes().routes();
   } else {
     x.match = server_.routes().routes().match(head.verb, head.path);
   }
   if (shared_.paused.load() && !server_.routes().serves_paused(x.match)) x.match.what = route::outcome::paused;
   x.closing = !head.keep_alive;
+    if (head.framing == wire::framing::chunked)
+      stream.limit_body(server_.routes().body_limit(x.match, bounds_.body_bytes));
   const bool alive = server_.process(x, peer_, local_);
 
   if (stream.sent() > 0) {

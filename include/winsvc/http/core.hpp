@@ -76,7 +76,7 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
     : routes_(routes), bounds_(bounds), log_(log), salt_(std::random_device{}() & 0xFFFFFFu) {
   // Content providers stop as soon as this is INVALID_SOCKET, which to cpp-httplib means "stopped".
   svr_sock_ = static_cast<socket_t>(0);
-  set_payload_max_length(static_cast<std::size_t>(bounds.body_bytes));
+  set_payload_max_length(static_cast<std::size_t>(routes.largest_body(bounds.body_bytes)));  // no limit of ours is above
 
   set_pre_routing_handler([this](const request& req, response& res) {
     // cpp-httplib hands out its own non-const objects as const; casting that away is well defined.
@@ -88,11 +88,12 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
 
     const bool has_body = !x.stream.body_done();
     if (x.match.what == route::outcome::found && has_body) {
-      if (x.head.framing == wire::framing::length && x.head.content_length > bounds_.body_bytes) {
+      const std::uint64_t most = routes_.body_limit(x.match, bounds_.body_bytes);
+      if (x.head.framing == wire::framing::length && x.head.content_length > most) {
         x.closing = true;
         x.ours = true;
         x.stream.refuse_body();
-        write_problem(res, 413, "the body is larger than " + std::to_string(bounds_.body_bytes) + " bytes");
+        write_problem(res, 413, "the body is larger than " + std::to_string(most) + " bytes");
         return HandlerResponse::Handled;
       }
       x.path = std::exchange(r.path, "/_");  // on to the handlers below, called once cpp-httplib has read the body
@@ -116,8 +117,8 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
                                                       const httplib::ContentReader& read) {
     go_on(req, res, [this, &req, &read] {
       exchange& x = *current_exchange();
-      return http::read_body(const_cast<request&>(req), read, (std::min)(bounds_.body_bytes, x.body_limit),
-                             x.body_too_large);
+      const std::uint64_t most = routes_.body_limit(x.match, bounds_.body_bytes);
+      return http::read_body(const_cast<request&>(req), read, (std::min)(most, x.body_limit), x.body_too_large);
     });
   };
   Post("/:_", late).Put("/:_", late).Patch("/:_", late).Delete("/:_", late);

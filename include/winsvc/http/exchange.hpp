@@ -70,6 +70,8 @@ class exchange_stream final : public httplib::Stream {
     return body_done() || (framing_ == wire::framing::length && left_ <= buffer_.rest().size());
   }
   /// The body is not wanted any more: reads fail from here on. What is unread ends the connection.
+  /// The most bytes of a body that comes in chunks, in place of the app's limit. Before it is read.
+  void limit_body(std::uint64_t most) { decoder_ = wire::chunked_decoder(bounds_, most); }
   void refuse_body() noexcept { refused_ = true; }
   /// The status for what was wrong with the body: 400, 408, 413; 0 for nothing; -1 when the client is gone.
   [[nodiscard]] int body_fault() const noexcept { return fault_; }

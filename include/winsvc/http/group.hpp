@@ -9,6 +9,11 @@
 //
 //   struct todo { winsvc::json get(int id) const; void put(int id, winsvc::body<item> i) const; void del(int id) const; };
 //   svc.resource<todo>("/todos/{id}");                      // any subset of get, post, put, patch, del
+//
+// A route that was registered is at hand for what else there is to say of it (http/route_handle.hpp):
+//
+//   svc.get("/users/{id}", show).name("user").summary("One user");
+//   svc.url_for("user", 7)                                  // "/users/7"
 #pragma once
 
 #include <functional>
@@ -22,7 +27,9 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/middleware.hpp"
 #include "winsvc/http/resource.hpp"
+#include "winsvc/http/route_handle.hpp"
 #include "winsvc/http/router.hpp"
+#include "winsvc/http/websocket.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -35,54 +42,64 @@ namespace http {
 template <class Self>
 class route_registrar {
  public:
+  /// Each of these: a pattern (route/pattern.hpp) and what answers it (http/handler.hpp).
   template <class F>
-  Self& get(std::string_view pattern, F handler, source where = source::here()) {
+  route_handle get(std::string_view pattern, F handler, source where = source::here()) {
     return route(route::method::get, pattern, std::move(handler), where);
   }
   template <class F>
-  Self& post(std::string_view pattern, F handler, source where = source::here()) {
+  route_handle post(std::string_view pattern, F handler, source where = source::here()) {
     return route(route::method::post, pattern, std::move(handler), where);
   }
   template <class F>
-  Self& put(std::string_view pattern, F handler, source where = source::here()) {
+  route_handle put(std::string_view pattern, F handler, source where = source::here()) {
     return route(route::method::put, pattern, std::move(handler), where);
   }
   template <class F>
-  Self& patch(std::string_view pattern, F handler, source where = source::here()) {
+  route_handle patch(std::string_view pattern, F handler, source where = source::here()) {
     return route(route::method::patch, pattern, std::move(handler), where);
   }
   /// HTTP DELETE, a word that C++ and Windows' headers both have taken.
   template <class F>
-  Self& del(std::string_view pattern, F handler, source where = source::here()) {
+  route_handle del(std::string_view pattern, F handler, source where = source::here()) {
     return route(route::method::del, pattern, std::move(handler), where);
   }
   template <class F>
-  Self& options(std::string_view pattern, F handler, source where = source::here()) {
+  route_handle options(std::string_view pattern, F handler, source where = source::here()) {
     return route(route::method::options, pattern, std::move(handler), where);
   }
   /// Whatever the method is; a route for the method itself goes before it.
   template <class F>
-  Self& any(std::string_view pattern, F handler, source where = source::here()) {
+  route_handle any(std::string_view pattern, F handler, source where = source::here()) {
     return route(route::method::any, pattern, std::move(handler), where);
   }
   template <class F>
-  Self& route(route::method verb, std::string_view pattern, F handler, source where = source::here()) {
-    router_->add(verb, prefix_ + std::string(pattern_below(pattern)), std::move(handler), where, links_);
-    return self();
+  route_handle route(route::method verb, std::string_view pattern, F handler, source where = source::here()) {
+    const auto id = router_->add(verb, prefix_ + std::string(pattern_below(pattern)), std::move(handler), where, links_);
+    return {*router_, id, id + 1};
+  }
+
+  /// A WebSocket (http/websocket.hpp): `f(winsvc::websocket&, path parameters…)`.
+  template <class F>
+  auto websocket(std::string_view pattern, F handler, websocket_options options = {}, source where = source::here()) {
+    websocket_route<F> with{std::move(handler), std::move(options)};
+    return this->route(route::method::get, pattern, std::move(with), where);
   }
 
   /// A class whose members `get`, `post`, `put`, `patch`, `del` (any of them, const, not overloaded) are handlers of one
-  /// pattern. One object serves all requests; it is made with the default constructor, or given.
+  /// pattern. One object serves all requests; it is made with the default constructor, or given. What is said of the
+  /// handle is said of all of them, and of one with `on`.
   template <class T>
-  Self& resource(std::string_view pattern, source where = source::here()) {
+  route_handle resource(std::string_view pattern, source where = source::here()) {
     return resource<T>(pattern, std::make_shared<T>(), where);
   }
   template <class T>
-  Self& resource(std::string_view pattern, std::shared_ptr<T> object, source where = source::here()) {
+  route_handle resource(std::string_view pattern, std::shared_ptr<T> object, source where = source::here()) {
+    const auto first = router_->routes().entries().size();
     for_each_member(std::move(object), [&](route::method verb, auto handler) {
       this->route(verb, pattern, std::move(handler), where);
     });
-    return self();
+    return {*router_, first, router_->routes().entries().size()};
   }
 
   /// Adds a middleware for the routes that are registered after it, here and in groups of this one.
@@ -98,6 +115,13 @@ class route_registrar {
   /// here and now; a pattern of "/" in it is the prefix itself.
   template <class F>
   Self& group(std::string_view prefix, F&& describe);
+
+  /// The path of the route with this name, percent-encoded, its parameters filled with the values. Of routes that were
+  /// registered before it; in a handler it is winsvc::url_for (http/url_for.hpp). Throws setup_error where that is none.
+  template <class... Values>
+  [[nodiscard]] std::string url_for(std::string_view name, const Values&... values) const {
+    return route::build_path(router_->routes(), name, {url_value(values)...});
+  }
 
  protected:
   route_registrar(router& to, std::string prefix, std::shared_ptr<const chain> links)

@@ -27,6 +27,7 @@
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/reply.hpp"
+#include "winsvc/route/facts.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -62,6 +63,12 @@ class handler {
 struct handler_shape {
   std::size_t parameters = 0;  ///< how many path parameters it takes
   bool takes_request = false;  ///< and could look at `path_params` itself
+  bool takes_response = false;
+  bool takes_body = false;
+  const route::value_kind* kinds = nullptr;  ///< of the path parameters, so many
+  route::answer_kind answers = route::answer_kind::unknown;
+  bool may_be_missing = false;  ///< it returns an optional
+  bool chooses_status = false;  ///< by a pair or a reply
 };
 
 template <class T>
@@ -186,6 +193,23 @@ void write_result(response& res, std::pair<int, T>&& value) {
   res.status = value.first;
 }
 
+/// What a return type says of the answer.
+template <class R>
+struct answer_of {
+  static constexpr bool optional = false, chooses = std::is_same_v<R, reply>;
+  static constexpr auto kind = std::is_void_v<R> || chooses ? route::answer_kind::unknown
+                               : is_nlohmann<R>::value      ? route::answer_kind::json
+                                                            : route::answer_kind::text;
+};
+template <class T>
+struct answer_of<std::optional<T>> : answer_of<T> {
+  static constexpr bool optional = true;
+};
+template <class T>
+struct answer_of<std::pair<int, T>> : answer_of<T> {
+  static constexpr bool chooses = true;
+};
+
 template <class F, class R, class... Arguments>
 class bound_handler final : public handler {
   static_assert(
@@ -203,6 +227,14 @@ class bound_handler final : public handler {
     handler_shape s;
     s.parameters = (std::size_t{0} + ... + (kind_of<Arguments>() == argument_kind::parameter ? 1 : 0));
     s.takes_request = ((kind_of<Arguments>() == argument_kind::request) || ...);
+    s.takes_response = ((kind_of<Arguments>() == argument_kind::response) || ...);
+    s.takes_body = ((kind_of<Arguments>() == argument_kind::body) || ...);
+    // Parameters are together, behind the request and the response.
+    s.kinds = kinds_ + (s.takes_request ? 1 : 0) + (s.takes_response ? 1 : 0);
+    using answer = answer_of<std::remove_cv_t<std::remove_reference_t<R>>>;
+    s.answers = answer::kind;
+    s.may_be_missing = answer::optional;
+    s.chooses_status = answer::chooses;
     return s;
   }
 
@@ -211,6 +243,7 @@ class bound_handler final : public handler {
  private:
   template <class A>
   using plain = std::remove_cv_t<std::remove_reference_t<A>>;
+  static constexpr route::value_kind kinds_[] = {route::kind_of_value<plain<Arguments>>()..., route::value_kind::text};
   /// What an argument is kept in between its conversion and the call.
   template <class A>
   using held =

@@ -4,6 +4,9 @@
 // Filled while the app is described, frozen at start, read from many threads after that without a lock.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,6 +20,7 @@
 #include "winsvc/http/handler.hpp"
 #include "winsvc/http/middleware.hpp"
 #include "winsvc/route/table.hpp"
+#include "winsvc/route/url.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -26,12 +30,12 @@ class router {
  public:
   /// Adds a route. Throws setup_error: a malformed pattern, a duplicate or a conflict (both places are named), a
   /// parameter count that does not match the lambda, a call after start.
-  /// `links`: the middleware around it.
+  /// `links`: the middleware around it. Returns the route's id.
   template <class F>
-  void add(route::method verb, std::string_view pattern, F f, source where,
-           std::shared_ptr<const chain> links = std::make_shared<chain>()) {
+  std::size_t add(route::method verb, std::string_view pattern, F f, source where,
+                  std::shared_ptr<const chain> links = std::make_shared<chain>()) {
     auto [made, shape] = make_handler(std::move(f));
-    add(verb, pattern, std::move(made), shape, where, std::move(links));
+    return add(verb, pattern, std::move(made), shape, where, std::move(links));
   }
 
   /// The app's own middleware, for what no route serves. Throws setup_error after start.
@@ -43,14 +47,26 @@ class router {
   error_pages pages;  ///< filled before start
 
   [[nodiscard]] const route::table& routes() const noexcept { return table_; }
+  /// The routes, to say `what` of the one with this id. Throws setup_error after start.
+  [[nodiscard]] route::table& describe(std::size_t id, std::string_view what);
   /// Is there a route of exactly this pattern text?
   [[nodiscard]] bool has(std::string_view pattern) const noexcept;
   void freeze() noexcept { frozen_ = true; }
-  /// The route added last answers while the service is paused, as liveness must.
-  void keep_while_paused() noexcept { handlers_.back().while_paused = true; }
+  /// The route added last answers while the service is paused, as liveness must, and is not the app's own.
+  void keep_while_paused() noexcept {
+    handlers_.back().while_paused = true;
+    table_.about(handlers_.size() - 1).hidden = true;
+  }
   [[nodiscard]] bool serves_paused(const route::match_result& m) const noexcept {
     return m.what == route::outcome::found && handlers_[m.id].while_paused;
   }
+
+  /// The most bytes of a body: the route's own limit, or the app's.
+  [[nodiscard]] std::uint64_t body_limit(const route::match_result& m, std::uint64_t of_app) const noexcept {
+    return m.what == route::outcome::found ? entry(m.id).about.body_limit.value_or(of_app) : of_app;
+  }
+  /// The largest of them all.
+  [[nodiscard]] std::uint64_t largest_body(std::uint64_t of_app) const noexcept;
 
   /// Calls the handler of a match. Whatever it throws passes through.
   void call(const route::match_result& match, request& req, response& res) const;
@@ -58,8 +74,8 @@ class router {
   [[nodiscard]] const route::entry& entry(std::size_t id) const noexcept { return table_.entries()[id]; }
 
  private:
-  void add(route::method verb, std::string_view pattern, std::unique_ptr<handler> h, handler_shape shape, source where,
-           std::shared_ptr<const chain> links);
+  std::size_t add(route::method verb, std::string_view pattern, std::unique_ptr<handler> h, const handler_shape& shape,
+                  source where, std::shared_ptr<const chain> links);
 
   struct held {
     std::unique_ptr<handler> call;
@@ -82,13 +98,26 @@ inline bool router::has(std::string_view pattern) const noexcept {
   return false;
 }
 
+inline std::uint64_t router::largest_body(std::uint64_t of_app) const noexcept {
+  for (const auto& e : table_.entries()) of_app = (std::max)(of_app, e.about.body_limit.value_or(0));
+  return of_app;
+}
+
 inline void router::outer(std::shared_ptr<const chain> links) {
   if (frozen_) throw setup_error("use: the service has started; add middleware in the app, not in a handler or hook");
   outer_ = std::move(links);
 }
 
-inline void router::add(route::method verb, std::string_view pattern, std::unique_ptr<handler> h, handler_shape shape,
-                        source where, std::shared_ptr<const chain> links) {
+inline route::table& router::describe(std::size_t id, std::string_view what) {
+  if (frozen_) {
+    throw setup_error("route " + entry(id).text() + ": " + std::string(what) +
+                      ": the service has started; describe routes in the app, not in a handler or hook");
+  }
+  return table_;
+}
+
+inline std::size_t router::add(route::method verb, std::string_view pattern, std::unique_ptr<handler> h,
+                               const handler_shape& shape, source where, std::shared_ptr<const chain> links) {
   const auto what = [&] {
     return std::string(route::name(verb)) + " " + std::string(pattern) + " (" + where.text() + ")";
   };
@@ -107,8 +136,17 @@ inline void router::add(route::method verb, std::string_view pattern, std::uniqu
     throw setup_error("route " + what() + ": the pattern has " + std::to_string(names) + " parameter" +
                       (names == 1 ? "" : "s") + ", the handler takes " + std::to_string(shape.parameters));
   }
-  table_.add(verb, pattern, handlers_.size(), where);
+  const std::size_t id = handlers_.size();
+  table_.add(verb, pattern, id, where);
   handlers_.push_back({std::move(h), shape.takes_request, std::move(links)});
+
+  auto& about = table_.about(id);
+  about.parameters.assign(shape.kinds, shape.kinds + shape.parameters);
+  about.takes_json = shape.takes_body;
+  about.answers = shape.answers;
+  about.may_be_missing = shape.may_be_missing;
+  about.chooses_status = shape.chooses_status || shape.takes_response;
+  return id;
 }
 
 inline void router::call(const route::match_result& match, request& req, response& res) const {

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,7 @@
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/source.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/route/facts.hpp"
 #include "winsvc/route/method.hpp"
 #include "winsvc/route/path.hpp"
 #include "winsvc/route/pattern.hpp"
@@ -48,6 +50,12 @@ struct entry {
   pattern path;
   std::size_t id;
   source where;
+  facts about;
+
+  /// `GET /users/{id} (main.cpp:12)`, for sentences.
+  [[nodiscard]] std::string text() const {
+    return std::string(name(verb)) + ' ' + path.text + " (" + where.text() + ')';
+  }
 };
 
 class table {
@@ -77,6 +85,15 @@ class table {
   [[nodiscard]] bool any_route() const noexcept { return !entries_.empty(); }
   /// In the order of registration.
   [[nodiscard]] const std::vector<entry>& entries() const noexcept { return entries_; }
+  /// What is known of the route that was added as the index-th.
+  [[nodiscard]] facts& about(std::size_t index) noexcept { return entries_[index].about; }
+
+  /// Names the routes from `first` up to `last`, which have one pattern. Throws setup_error when the name is empty or
+  /// that of other routes (both places are named), or when they have one already.
+  void name_routes(std::size_t first, std::size_t last, std::string name);
+  /// The first route of this name; null when there is none.
+  [[nodiscard]] const entry* named(std::string_view name) const noexcept;
+  [[nodiscard]] std::vector<std::string_view> names() const;
 
  private:
   static constexpr std::size_t none = static_cast<std::size_t>(-1);
@@ -112,6 +129,7 @@ class table {
 
   std::vector<node> nodes_;  // [0] is the root, before the first segment
   std::vector<entry> entries_;
+  std::map<std::string, std::size_t, std::less<>> names_;  // to the first entry that has it
   method_set all_;
 };
 
@@ -124,10 +142,7 @@ inline void table::check_conflicts(method verb, const pattern& path, source wher
     const relation how = compare(path, old.path);
     if (how != relation::overlap && !(how == relation::same && equal)) continue;
 
-    const auto shown = [](method m, const pattern& p, source w) {
-      return std::string(name(m)) + ' ' + p.text + " (" + w.text() + ')';
-    };
-    throw setup_error(shown(verb, path, where) + " conflicts with " + shown(old.verb, old.path, old.where) +
+    throw setup_error(entry{verb, path, 0, where, {}}.text() + " conflicts with " + old.text() +
                       ": both match " + witness(path, old.path) +
                       (how == relation::same ? "; remove one" : "; make one of them narrower than the other"));
   }
@@ -147,7 +162,32 @@ inline void table::add(method verb, std::string_view pattern_text, std::size_t i
   end.by_method[static_cast<std::size_t>(verb)] = entries_.size();
   end.methods.add(verb);
   all_.add(verb);
-  entries_.push_back({verb, std::move(path), id, where});
+  entries_.push_back({verb, std::move(path), id, where, {}});
+}
+
+inline void table::name_routes(std::size_t first, std::size_t last, std::string name) {
+  const entry& one = entries_[first];
+  if (name.empty()) throw setup_error(one.text() + ": its name is empty");
+  if (!one.about.name.empty()) {
+    throw setup_error(one.text() + ": it is named '" + one.about.name + "' already, and now '" + name + "'");
+  }
+  const auto [at, fresh] = names_.emplace(name, first);
+  if (!fresh) {
+    throw setup_error(one.text() + " and " + entries_[at->second].text() + " are both named '" + name +
+                      "'; a name is one route's, so that url_for knows which");
+  }
+  for (std::size_t i = first; i < last; ++i) entries_[i].about.name = name;
+}
+
+inline const entry* table::named(std::string_view name) const noexcept {
+  const auto found = names_.find(name);
+  return found == names_.end() ? nullptr : &entries_[found->second];
+}
+
+inline std::vector<std::string_view> table::names() const {
+  std::vector<std::string_view> all;
+  for (const auto& [name, index] : names_) all.push_back(name);
+  return all;
 }
 
 inline std::size_t table::child(std::size_t parent, const segment& piece) {

@@ -1,0 +1,173 @@
+// A route that was registered, at hand for what else there is to say of it.
+//
+//   svc.get("/users", list).name("users").summary("All users").query("page", "which page", 1).tag("users");
+//   svc.put("/users/{id}", change).limit_body(4096).returns(200, "The user as it is now").returns(201, "It is new");
+//
+//   const auto todo = svc.resource<todo_item>("/todos/{id}").name("todo").tag("todos");     // of all its methods
+//   todo.on(winsvc::route::method::get).summary("One to-do");                                // of one
+//
+// `limit_body` changes what the route does, `name` serves url_for, all else describes it: the OpenAPI document shows it
+// (web/openapi.hpp), nothing checks that the handler keeps it. A handle is a light value; it is of use while the app is
+// described, and throws setup_error afterwards.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "winsvc/base/error.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/router.hpp"
+#include "winsvc/route/url.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+class route_handle {
+ public:
+  /// The routes with ids from `first` up to `last`; they have one pattern.
+  route_handle(http::router& of, std::size_t first, std::size_t last) noexcept
+      : router_(&of), first_(first), last_(last) {}
+
+  /// For url_for, `routes` and the description. Unique; the routes of one resource share theirs.
+  route_handle name(std::string text) const {
+    router_->describe(first_, "name").name_routes(first_, last_, std::move(text));
+    return *this;
+  }
+  /// The most bytes of a body, in place of the app's `limits().body_bytes`: less, or more. A larger one gets 413, before
+  /// it is read where it says its length.
+  route_handle limit_body(std::uint64_t bytes) const {
+    return say("limit_body", [&](route::facts& f) { f.body_limit = bytes; });
+  }
+
+  /// One line.
+  route_handle summary(const std::string& text) const {
+    return say("summary", [&](route::facts& f) { f.summary = text; });
+  }
+  /// As much as there is to say; Markdown.
+  route_handle description(const std::string& text) const {
+    return say("description", [&](route::facts& f) { f.description = text; });
+  }
+  /// What it belongs to. Any number.
+  route_handle tag(const std::string& text) const {
+    return say("tag", [&](route::facts& f) { f.tags.push_back(text); });
+  }
+  route_handle deprecated() const {
+    return say("deprecated", [](route::facts& f) { f.deprecated = true; });
+  }
+  /// Not in the description.
+  route_handle hidden() const {
+    return say("hidden", [](route::facts& f) { f.hidden = true; });
+  }
+
+  /// What its handler reads from the query, spelled as it reads it (web/values.hpp): without a default it is required.
+  template <class T>
+  route_handle query(const std::string& name, const std::string& about) const {
+    return add_query({name, about, route::kind_of_value<T>(), true, {}});
+  }
+  template <class T>
+  route_handle query(const std::string& name, const std::string& about, const T& otherwise) const {
+    constexpr bool is_text = !std::is_arithmetic_v<T>;
+    constexpr auto kind = is_text ? route::value_kind::text : route::kind_of_value<T>();
+    const std::string value = url_value(otherwise).text();
+    return add_query({name, about, kind, false, is_text ? text::json_quoted(value) : value});
+  }
+  template <class T>
+  route_handle find_query(const std::string& name, const std::string& about) const {
+    return add_query({name, about, route::kind_of_value<T>(), false, {}});
+  }
+
+  /// The body of the request. A handler with body<T> is known to take JSON; others may say what they read.
+  route_handle takes(const std::string& about, const std::string& media_type = "application/json") const {
+    return say("takes", [&](route::facts& f) { f.takes = route::body_facts{about, media_type, {}, {}}; }, in_request);
+  }
+  /// An answer. Those of winsvc's own (404, 422, …) are described without it. `media_type`: default is what the handler's
+  /// type says.
+  route_handle returns(int status, const std::string& about, const std::string& media_type = {}) const {
+    if (status < 100 || status > 599)
+      throw setup_error("route " + router_->entry(first_).text() + ": returns: " + std::to_string(status) +
+                        " is no status; they are 100 to 599");
+    return say("returns", [&](route::facts& f) {
+      for (const auto& [known, body] : f.returns) {
+        if (known == status)
+          throw setup_error("route " + router_->entry(first_).text() + ": returns: " + std::to_string(status) +
+                            " is said already");
+      }
+      f.returns.emplace_back(status, route::body_facts{about, media_type, {}, {}});
+    }, status);
+  }
+#if WINSVC_JSON
+  /// The JSON Schema (2020-12) of the body that `takes` or `returns` named right before. It is written by hand: C++17
+  /// cannot ask a type for its members.
+  route_handle schema(const winsvc::json& value) const {
+    return say("schema", [&](route::facts& f) { last_body(f, "schema").schema = dumped(value); }, last_said_);
+  }
+  /// An example of it.
+  route_handle example(const winsvc::json& value) const {
+    return say("example", [&](route::facts& f) { last_body(f, "example").example = dumped(value); }, last_said_);
+  }
+#endif
+
+  /// Of the routes of a resource, the one for this method. Throws setup_error where there is none.
+  [[nodiscard]] route_handle on(route::method verb) const;
+
+ private:
+  static constexpr int nothing = -1, in_request = 0;  // else the status of an answer
+
+  template <class F>
+  route_handle say(std::string_view what, F into, int said = nothing) const {
+    auto& table = router_->describe(first_, what);
+    for (std::size_t id = first_; id < last_; ++id) into(table.about(id));
+    route_handle again = *this;
+    again.last_said_ = said;
+    return again;
+  }
+  [[nodiscard]] route_handle add_query(route::query_facts q) const;
+  [[nodiscard]] route::body_facts& last_body(route::facts& f, std::string_view what) const;
+#if WINSVC_JSON
+  static std::string dumped(const winsvc::json& value) {
+    return value.dump(-1, ' ', false, winsvc::json::error_handler_t::replace);
+  }
+#endif
+
+  http::router* router_;
+  std::size_t first_, last_;
+  int last_said_ = nothing;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline route_handle route_handle::on(route::method verb) const {
+  std::string there;
+  for (std::size_t id = first_; id < last_; ++id) {
+    const auto& one = router_->entry(id);
+    if (one.verb == verb) return {*router_, id, id + 1};
+    there += (there.empty() ? "" : ", ") + std::string(route::name(one.verb));
+  }
+  throw setup_error("route " + router_->entry(first_).text() + ": on " + std::string(route::name(verb)) +
+                    ": this resource has " + there);
+}
+
+inline route_handle route_handle::add_query(route::query_facts q) const {
+  return say("query", [&](route::facts& f) {
+    for (const auto& known : f.query) {
+      if (known.name == q.name)
+        throw setup_error("route " + router_->entry(first_).text() + ": query: '" + q.name + "' is said already");
+    }
+    f.query.push_back(q);
+  });
+}
+
+inline route::body_facts& route_handle::last_body(route::facts& f, std::string_view what) const {
+  if (last_said_ == in_request && f.takes) return *f.takes;
+  if (last_said_ != nothing && !f.returns.empty()) return f.returns.back().second;
+  throw setup_error("route " + router_->entry(first_).text() + ": " + std::string(what) +
+                    ": of which body? it stands right behind takes or returns");
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
