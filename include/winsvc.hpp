@@ -58,6 +58,7 @@
 #include "winsvc/wire/grammar.hpp"      // tokens and authorities
 #include "winsvc/wire/head.hpp"         // the gate
 #include "winsvc/wire/chunked.hpp"      // chunked bodies
+#include "winsvc/wire/websocket.hpp"    // frames and handshakes
 
 // F3, the operating system behind one seam.
 #include "winsvc/os/native.hpp"
@@ -69,13 +70,14 @@
 #include "winsvc/http/stream.hpp"      // answers that are written while they are made
 #include "winsvc/http/reply.hpp"       // what a handler may answer
 #include "winsvc/http/handler.hpp"     // what a lambda may take and return
+#include "winsvc/http/websocket.hpp"   // talks in both directions
 #include "winsvc/http/middleware.hpp"  // what runs around handlers
 #include "winsvc/http/errors.hpp"      // what an error looks like
 #include "winsvc/http/router.hpp"      // routes with their handlers
-#include "winsvc/http/resource.hpp"    // a class as a resource
-#include "winsvc/http/group.hpp"       // routes as they are registered
 #include "winsvc/http/route_handle.hpp"  // what else there is to say of a route
 #include "winsvc/http/url_for.hpp"     // the path of a named route
+#include "winsvc/http/resource.hpp"    // a class as a resource
+#include "winsvc/http/group.hpp"       // routes as they are registered
 #include "winsvc/http/context.hpp"     // what travels with a request
 #include "winsvc/http/body_reader.hpp" // bodies, when they are wanted
 #include "winsvc/http/core.hpp"        // cpp-httplib at work for it

@@ -37,6 +37,7 @@ struct traffic {
   std::atomic<bool> draining{false};
   std::atomic<bool> paused{false};        ///< requests get 503, but for the routes that are kept
   std::atomic<std::size_t> in_flight{0};  ///< requests whose head is complete and whose answer is not
+  std::atomic<std::size_t> websockets{0};  ///< open ones; their requests have been answered
   std::atomic<std::uint64_t> answered{0};
   std::function<void(const access_entry&)> on_answered;  ///< set before the first connection; called on its thread
 };
@@ -134,9 +135,11 @@ inline std::optional<parting> connection::serve_one() {
     std::atomic<std::size_t>& count;
     explicit counted(std::atomic<std::size_t>& c) : count(c) { ++count; }
     ~counted() { --count; }
+    counted(const counted&) = delete;
+    counted& operator=(const counted&) = delete;
   };
   const auto began = std::chrono::steady_clock::now();
-  const counted in_flight(shared_.in_flight);
+  std::optional<counted> in_flight(std::in_place, shared_.in_flight);
 
   // The head's views point into the buffer, which the body's bytes would move: the block they are in is set aside, and
   // the two blocks take turns from request to request.
@@ -148,18 +151,18 @@ inline std::optional<parting> connection::serve_one() {
 
   exchange_stream stream(wire_, buffer_, head, wire::canonical_head(head, httplib_decodes_headers), bounds_);
   exchange x(head, stream, server_.next_id(), shared_.draining);
+  x.websockets = &shared_.websockets;
+  x.routes = &server_.routes().routes();
   if (head.path == "*") {
     x.match.what = route::outcome::method_not_allowed;
     x.match.allowed = server_.routes().routes().all_methods();
-  x.websockets = &shared_.websockets;
-  x.routes = &server_.routes().routes();
   } else {
     x.match = server_.routes().routes().match(head.verb, head.path);
+    if (head.framing == wire::framing::chunked)
+      stream.limit_body(server_.routes().body_limit(x.match, bounds_.body_bytes));
   }
   if (shared_.paused.load() && !server_.routes().serves_paused(x.match)) x.match.what = route::outcome::paused;
   x.closing = !head.keep_alive;
-    if (head.framing == wire::framing::chunked)
-      stream.limit_body(server_.routes().body_limit(x.match, bounds_.body_bytes));
   const bool alive = server_.process(x, peer_, local_);
 
   if (stream.sent() > 0) {
@@ -168,6 +171,11 @@ inline std::optional<parting> connection::serve_one() {
       const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
       shared_.on_answered({head.method, head.target, x.pattern, peer_, x.status, stream.sent(), took});
     }
+  }
+  if (alive && x.status == 101 && x.upgraded) {
+    in_flight.reset();  // from here on it is no request
+    server_.process_upgraded(x);
+    return parting::answered;
   }
   if (alive) return std::nullopt;
   return stream.body_done() ? parting::answered : parting::unread;

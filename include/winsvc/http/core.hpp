@@ -37,6 +37,9 @@ class core final : public httplib::Server {
   /// Runs one request that the gate has let through. False: the connection is of no further use.
   bool process(exchange& x, const os::endpoint& peer, const os::endpoint& local);
 
+  /// Serves a connection whose request was answered with 101, until it is over.
+  void process_upgraded(exchange& x) { x.upgraded(log_); }
+
   /// The routes, for whoever matches before the body is read.
   [[nodiscard]] const router& routes() const noexcept { return routes_; }
   /// A request id: short, and unlike those of the run before.
@@ -277,17 +280,20 @@ inline void core::before_write(exchange& x, const request& req, response& res) {
   if (x.draining.load() || x.closed || (!x.stream.body_done() && x.stream.body_fault() != 0)) x.closing = true;
   if (res.content_provider_) x.stream.unbuffered();
 
-  const bool bodiless = res.status == 204 || res.status == 304;
-  if (bodiless) {  // RFC 9110 §8.6: no Content-Length in a 204; a 304's would be that of the answer it stands for
+  const bool bodiless = res.status < 200 || res.status == 204 || res.status == 304;
+  if (bodiless) {  // RFC 9110 §8.6: no Content-Length in a 1xx or 204; a 304's would be that of the answer it stands for
     res.body.clear();
     res.headers.erase("Content-Length");
-    if (res.status == 204) res.headers.erase("Content-Type");
+    if (res.status != 304) res.headers.erase("Content-Type");
   }
   if (req.method == "HEAD") res.headers.erase("Accept-Ranges");  // cpp-httplib promises ranges on HEAD alone
   res.headers.erase("Keep-Alive");
   res.headers.erase("Connection");
-  if (x.closing) {
-    res.set_header("Connection", "close");
+  const bool switches = res.has_header("Upgrade");  // or tells what to switch to: 101 and 426
+  if (x.closing && res.status != 101) {
+    res.set_header("Connection", switches ? "Upgrade, close" : "close");
+  } else if (switches) {
+    res.set_header("Connection", "Upgrade");
   } else if (x.head.minor == 0) {
     res.set_header("Connection", "keep-alive");
   }

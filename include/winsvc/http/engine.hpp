@@ -34,7 +34,7 @@ namespace http {
 /// How a drain went.
 struct drain_report {
   std::size_t answered = 0;  ///< requests in flight that got their answer
-  std::size_t cut = 0;       ///< requests that were still running at the deadline
+  std::size_t cut = 0;       ///< requests and WebSockets that were still at work at the deadline
   std::size_t stuck = 0;     ///< threads that are in a handler even after that: the process has to end over them
 };
 
@@ -66,8 +66,9 @@ class engine {
   /// Lets go of threads that a drain found stuck. The engine must stay as it is until the process ends.
   void abandon();
 
-  /// Requests being handled, connections open: for status.
+  /// Requests being handled, WebSockets and connections open: for status.
   [[nodiscard]] std::size_t in_flight() const noexcept { return shared_.in_flight.load(); }
+  [[nodiscard]] std::size_t websockets() const noexcept { return shared_.websockets.load(); }
   [[nodiscard]] std::size_t connections() const;
 
   /// Serves one connection on the calling thread, without a listener: the way of the test client.
@@ -240,7 +241,7 @@ inline drain_report engine::drain(std::chrono::milliseconds limit, const std::fu
   while (!all_ended() && ended_.wait_until(lock, until) != std::cv_status::timeout) tell();
   tell();  // of those that were done before we waited
   if (!all_ended()) {
-    report.cut = shared_.in_flight.load();
+    report.cut = shared_.in_flight.load() + shared_.websockets.load();
     for (auto& c : clients_) {
       if (!c.ended) c.wire.cut();
     }

@@ -19,6 +19,7 @@
 #include <string>
 #include <utility>
 
+#include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/httplib.hpp"
 #include "winsvc/http/transport.hpp"
@@ -69,15 +70,19 @@ class exchange_stream final : public httplib::Stream {
   [[nodiscard]] bool body_here() const noexcept {
     return body_done() || (framing_ == wire::framing::length && left_ <= buffer_.rest().size());
   }
-  /// The body is not wanted any more: reads fail from here on. What is unread ends the connection.
   /// The most bytes of a body that comes in chunks, in place of the app's limit. Before it is read.
   void limit_body(std::uint64_t most) { decoder_ = wire::chunked_decoder(bounds_, most); }
+  /// The body is not wanted any more: reads fail from here on. What is unread ends the connection.
   void refuse_body() noexcept { refused_ = true; }
   /// The status for what was wrong with the body: 400, 408, 413; 0 for nothing; -1 when the client is gone.
   [[nodiscard]] int body_fault() const noexcept { return fault_; }
   /// From here on every write leaves at once.
   void unbuffered() noexcept { unbuffered_ = true; }
   [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
+  /// For whoever speaks another protocol from here on: what has come of it already is in the buffer.
+  [[nodiscard]] transport& wire() noexcept { return wire_; }
+  [[nodiscard]] receive_buffer& buffer() noexcept { return buffer_; }
+  [[nodiscard]] const wire::limits& bounds() const noexcept { return bounds_; }
   /// Waits beside the answer; see transport::watch.
   watched watch(std::chrono::milliseconds limit) noexcept { return broken_ ? watched::gone : wire_.watch(limit); }
 
@@ -229,6 +234,7 @@ struct exchange {
   exchange_stream& stream;
   const std::atomic<bool>& draining;  ///< may become true while the handler runs
   route::match_result match;
+  const route::table* routes = nullptr;  ///< that it was matched with
   std::string id;            ///< of the request, in the log and in a 500
   std::function<bool()> read_body;  ///< reads it now; empty when there is none, or it was read
   bool body_too_large = false;
@@ -241,6 +247,9 @@ struct exchange {
   bool ours = false;         ///< the answer is the handler's or our own, not cpp-httplib's
   int status = 0;            ///< what was answered
   std::string_view pattern;  ///< of the route, for the access log
+  std::atomic<std::size_t>* websockets = nullptr;  ///< open in this engine; null where there can be none
+  /// Serves the connection once a 101 has left: the protocol has been switched. Throws what its handler throws.
+  std::function<void(logger&)> upgraded;
 };
 
 /// The exchange that this thread is in. cpp-httplib's hooks are shared by all connections and have no other way to it.

@@ -42,6 +42,8 @@ class transport {
   /// makes Windows reset the connection, and the client never sees the answer (RFC 9112 §9.6). A client that has all it
   /// wants ends that moment at once.
   virtual void finish(parting how) noexcept = 0;
+  /// From any thread: whoever waits here wakes and finds it closed.
+  virtual void cut() noexcept {}
   [[nodiscard]] virtual os::endpoint local() const = 0;
   [[nodiscard]] virtual os::endpoint peer() const = 0;
 };
@@ -93,8 +95,8 @@ class socket_transport final : public transport {
 
   /// Once `serve` has returned.
   void close() noexcept { socket_.close(); }
-  /// From any thread, before `close`: whoever waits on this connection wakes and finds it closed.
-  void cut() noexcept { socket_.shutdown_both(); }
+  /// Before `close`.
+  void cut() noexcept override { socket_.shutdown_both(); }
 
  private:
   os::tcp_socket socket_;

@@ -39,6 +39,13 @@ struct limits {
   std::uint64_t body_bytes_per_second = 1024;                       ///< the slowest client that is not an attack
   std::chrono::milliseconds write_time = std::chrono::seconds(20);  ///< without progress: a client that stopped reading
 
+  // WebSockets.
+  std::size_t websockets = 1000;                     ///< open at once, each with a thread of its own; else 503
+  std::size_t websocket_message_bytes = 1024 * 1024; ///< it is kept in memory until it is whole; else close code 1009
+  std::chrono::milliseconds websocket_ping = std::chrono::seconds(30);  ///< of silence, then a ping asks for life
+  std::chrono::milliseconds websocket_pong = std::chrono::seconds(20);  ///< of silence after that: the client is gone
+  std::chrono::milliseconds websocket_close = std::chrono::seconds(2);  ///< for the client's half of the goodbye
+
   /// How long a body of `bytes` may take in all.
   [[nodiscard]] std::chrono::milliseconds time_for_body(std::uint64_t bytes) const noexcept {
     const auto rate = body_bytes_per_second == 0 ? 1 : body_bytes_per_second;

@@ -1,0 +1,452 @@
+// WebSockets: a route whose handler talks with a page for as long as both like.
+//
+//   svc.websocket("/chat/{room}", [](winsvc::websocket& ws, std::string room) {
+//     while (auto message = ws.receive()) ws.send(room + ": " + message->data);
+//   });
+//
+// Middleware runs before, as for any GET, and can refuse; what it sets goes with the 101. The handler has the
+// connection's thread to itself while it lasts, up to `limits().websockets` of them, beyond which there is 503.
+// `receive` answers pings, sends them to a client that is silent, and ends when the client leaves, when it broke the
+// protocol, and when the service stops: return then. The closing handshake is done for the handler, with 1000, 1001 when
+// the service stops, 1011 when it threw.
+//
+// cpp-httplib writes the 101 and no more. Its own WebSockets (0.41 to 0.53) close a connection over a frame header that
+// came in two packets, send no close code for what was wrong, and give each connection a second thread for pings; so the
+// frames are ours (wire/websocket.hpp).
+// Source: RFC 6455. No extensions, so no compression.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "winsvc/base/log.hpp"
+#include "winsvc/base/scope.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/exchange.hpp"
+#include "winsvc/http/handler.hpp"
+#include "winsvc/http/httplib.hpp"
+#include "winsvc/wire/websocket.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+struct websocket_options {
+  /// Pages of which other sites may connect: `https://host[:port]` each, or "*". The service's own may, and programs,
+  /// which send no Origin.
+  std::vector<std::string> origins;
+  /// Subprotocols the handler speaks, the best first; see websocket::protocol.
+  std::vector<std::string> protocols;
+};
+
+namespace http {
+class websocket_session;
+}
+
+/// A handle: copies are the same connection. Keep them where you like; once the handler has returned, they are closed.
+class websocket {
+ public:
+  struct message {
+    std::string data;
+    bool binary = false;  ///< otherwise UTF-8, checked
+  };
+
+  /// The next message; nothing when there will be none. On the handler's thread.
+  [[nodiscard]] std::optional<message> receive() const;
+  /// Nothing too when none came in that time; `is_open` tells which.
+  [[nodiscard]] std::optional<message> receive(std::chrono::milliseconds limit) const;
+
+  // From any thread.
+
+  /// False when there is nobody to send to any more. Waits while a client takes nothing, and cuts it off after
+  /// `limits().write_time`. Throws std::invalid_argument for what is not UTF-8.
+  bool send(std::string_view text) const;
+  bool send(const message& m) const { return m.binary ? send_binary(m.data) : send(m.data); }
+  bool send_binary(std::string_view bytes) const;
+  /// JSON, as text.
+  template <class Json, std::enable_if_t<http::is_nlohmann<Json>::value, int> = 0>
+  bool send(const Json& value) const {
+    return send(value.dump(-1, ' ', false, Json::error_handler_t::replace));
+  }
+  /// Says goodbye; `receive` ends, the client's answer is waited for behind the handler. Throws std::invalid_argument
+  /// for a code that must not be sent: 1000 to 1003, 1007 to 1014 and 3000 to 4999 may.
+  void close(int code = wire::close_code::normal, std::string_view reason = {}) const;
+  /// Is there a reason to go on: a client, and a service that does not stop?
+  [[nodiscard]] bool is_open() const noexcept;
+
+  /// What the client closed with: 1005 without a code, 1006 when it just went; 0 while it has not.
+  [[nodiscard]] int close_code() const noexcept;
+  /// The request that it began as.
+  [[nodiscard]] const winsvc::request& request() const noexcept;
+  /// Of the request, as the log has it.
+  [[nodiscard]] const std::string& id() const noexcept;
+  /// The subprotocol that was agreed on, or "".
+  [[nodiscard]] const std::string& protocol() const noexcept;
+
+  friend bool operator==(const websocket& a, const websocket& b) noexcept { return a.session_ == b.session_; }
+  friend bool operator!=(const websocket& a, const websocket& b) noexcept { return a.session_ != b.session_; }
+
+  explicit websocket(std::shared_ptr<http::websocket_session> s) noexcept : session_(std::move(s)) {}
+
+ private:
+  std::shared_ptr<http::websocket_session> session_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+namespace http {
+
+class websocket_session {
+ public:
+  using steady = std::chrono::steady_clock;
+  static constexpr const char* stopping = "the service stops";
+
+  websocket_session(exchange& x, const request& req, std::string_view protocol)
+      : wire_(&x.stream.wire()),
+        buffer_(x.stream.buffer()),
+        bounds_(x.stream.bounds()),
+        draining_(&x.draining),
+        frames_(bounds_.websocket_message_bytes),
+        heard_(steady::now()),
+        req_(req),
+        id_(x.id),
+        protocol_(protocol) {
+    req_.is_connection_closed = [this] { return !is_open(); };
+  }
+
+  std::optional<websocket::message> receive(steady::time_point until);
+  bool send(wire::opcode what, std::string_view payload);
+  void close(int code, std::string_view reason);
+  [[nodiscard]] bool is_open() const noexcept;
+  /// Behind the handler: says goodbye if nobody has, and waits for the client's. No copy reaches the wire after it.
+  void finish(int code, std::string_view reason);
+
+  [[nodiscard]] int peer_code() const noexcept { return peer_code_.load(); }
+  [[nodiscard]] const request& req() const noexcept { return req_; }
+  [[nodiscard]] const std::string& id() const noexcept { return id_; }
+  [[nodiscard]] const std::string& protocol() const noexcept { return protocol_; }
+
+ private:
+  using event = wire::frame_decoder::event;
+  event next_event();
+  os::transfer more(std::chrono::milliseconds limit, bool wakes_for_drain);
+  [[nodiscard]] bool wait(steady::time_point until);
+  bool put(wire::opcode what, std::string_view payload);
+  void send_close(int code, std::string_view reason);
+  void lost() noexcept;
+
+  // Under mutex_: frames of several threads must not mix, and none may follow a Close.
+  mutable std::mutex mutex_;
+  transport* wire_;  // null: the connection is not ours any more
+  bool close_sent_ = false, broken_ = false;
+
+  // Of the handler's thread.
+  receive_buffer& buffer_;
+  const wire::limits& bounds_;
+  const std::atomic<bool>* draining_;
+  wire::frame_decoder frames_;
+  steady::time_point heard_, message_began_;
+  bool pinged_ = false, was_pending_ = false;
+
+  std::atomic<int> peer_code_{0};
+  request req_;
+  std::string id_, protocol_;
+};
+
+/// One frame to the wire; under mutex_.
+inline bool websocket_session::put(wire::opcode what, std::string_view payload) {
+  if (!wire_ || close_sent_ || broken_) return false;
+  const std::string bytes = wire::frame(what, payload);
+  if (wire_->send(bytes.data(), bytes.size(), bounds_.write_time) == os::transfer::done) return true;
+  broken_ = true;
+  wire_->cut();  // it may hold half a frame; and whoever waits to receive shall know
+  return false;
+}
+
+inline void websocket_session::send_close(int code, std::string_view reason) {
+  const std::lock_guard lock(mutex_);
+  const bool empty = code == wire::close_code::none;
+  static_cast<void>(put(wire::opcode::close, empty ? std::string() : wire::close_payload(code, reason)));
+  close_sent_ = true;
+}
+
+inline bool websocket_session::send(wire::opcode what, std::string_view payload) {
+  if (!is_open()) return false;
+  const std::lock_guard lock(mutex_);
+  return put(what, payload);
+}
+
+inline void websocket_session::close(int code, std::string_view reason) {
+  if (!wire::is_close_code(code))
+    throw std::invalid_argument("websocket: close code " + std::to_string(code) + " must not be sent (RFC 6455, 7.4)");
+  send_close(code, reason);
+}
+
+inline bool websocket_session::is_open() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return wire_ && !close_sent_ && !broken_ && peer_code_.load() == 0 && !draining_->load();
+}
+
+/// The client went without a goodbye.
+inline void websocket_session::lost() noexcept {
+  constexpr int abnormal = 1006;
+  int none = 0;
+  peer_code_.compare_exchange_strong(none, abnormal);
+  const std::lock_guard lock(mutex_);
+  broken_ = true;
+}
+
+/// What the bytes say that are here; answers what needs no handler.
+inline websocket_session::event websocket_session::next_event() {
+  for (;;) {
+    std::size_t used = 0;
+    const auto what = frames_.feed(buffer_.rest(), used);
+    buffer_.consume(used);
+    const bool pending = frames_.pending();
+    if (pending && !was_pending_) message_began_ = steady::now();
+    was_pending_ = pending && what != event::message;
+    switch (what) {
+      case event::ping: {
+        const std::lock_guard lock(mutex_);
+        static_cast<void>(put(wire::opcode::pong, frames_.payload()));
+        continue;
+      }
+      case event::pong: continue;
+      case event::close:
+        peer_code_.store(frames_.code());
+        send_close(frames_.code(), frames_.payload());
+        return what;
+      case event::wrong:
+        send_close(frames_.code(), frames_.reason());
+        lost();
+        return what;
+      default: return what;
+    }
+  }
+}
+
+inline os::transfer websocket_session::more(std::chrono::milliseconds limit, bool wakes_for_drain) {
+  char piece[16 * 1024];
+  std::size_t got = 0;
+  limit = (std::max)(limit, std::chrono::milliseconds(0));
+  const auto what = wakes_for_drain ? wire_->receive_idle(piece, sizeof piece, got, limit)
+                                    : wire_->receive(piece, sizeof piece, got, limit);
+  if (what == os::transfer::done) {
+    buffer_.bytes.append(piece, got);
+    heard_ = steady::now();
+    pinged_ = false;
+  } else if (what != os::transfer::timed_out) {
+    lost();
+  }
+  return what;
+}
+
+/// Waits for bytes, and does what a clock asks for meanwhile. False: none came.
+inline bool websocket_session::wait(steady::time_point until) {
+  // A message has a deadline as a whole, as a body has: one byte now and then does not keep it alive.
+  const auto in_time = was_pending_ ? message_began_ + bounds_.time_for_body(frames_.received())
+                                    : (steady::time_point::max)();
+  const auto alive = heard_ + bounds_.websocket_ping + (pinged_ ? bounds_.websocket_pong : std::chrono::milliseconds(0));
+  const auto first = (std::min)({until, in_time, alive});
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(first - steady::now());
+  const auto what = more(left + std::chrono::milliseconds(1), true);  // a part of a millisecond would be waited in turns
+  if (what != os::transfer::timed_out) return what == os::transfer::done;
+
+  const auto now = steady::now();
+  if (now >= in_time) {
+    send_close(wire::close_code::policy, "the message did not arrive in time");
+    lost();
+  } else if (now >= alive && pinged_) {
+    lost();
+  } else if (now >= alive) {
+    pinged_ = true;
+    const std::lock_guard lock(mutex_);
+    static_cast<void>(put(wire::opcode::ping, {}));
+  }
+  return false;
+}
+
+inline std::optional<websocket::message> websocket_session::receive(steady::time_point until) {
+  for (;;) {
+    // A drain ends the wait below: the goodbye leaves here and now, not when the handler is done.
+    if (draining_->load()) send_close(wire::close_code::going_away, stopping);
+    if (!is_open()) return std::nullopt;
+    const auto what = next_event();
+    if (what == event::message) return websocket::message{frames_.take_message(), frames_.is_binary()};
+    if (what == event::more && !wait(until) && steady::now() >= until) return std::nullopt;
+  }
+}
+
+inline void websocket_session::finish(int code, std::string_view reason) {
+  const scope_exit over([this]() noexcept {
+    const std::lock_guard lock(mutex_);
+    wire_ = nullptr;
+  });
+  send_close(code, reason);
+  const auto until = steady::now() + bounds_.websocket_close;
+  const auto goes_on = [this] {
+    const std::lock_guard lock(mutex_);
+    return peer_code_.load() == 0 && !broken_;
+  };
+  while (goes_on()) {
+    const auto what = next_event();
+    if (what == event::message) static_cast<void>(frames_.take_message());  // sent before the client saw our Close
+    if (what != event::more) continue;
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - steady::now());
+    if (left.count() <= 0 || more(left, false) != os::transfer::done) return;
+  }
+}
+
+/// One WebSocket among those that an engine may have open.
+class websocket_place {
+ public:
+  explicit websocket_place(std::atomic<std::size_t>& open) noexcept : open_(open) { ++open_; }
+  ~websocket_place() { --open_; }
+  websocket_place(const websocket_place&) = delete;
+  websocket_place& operator=(const websocket_place&) = delete;
+
+ private:
+  std::atomic<std::size_t>& open_;
+};
+
+/// Serves a connection that has been told 101.
+inline void serve_websocket(exchange& x, const std::shared_ptr<websocket_session>& session, logger& log,
+                            const std::function<void(websocket&)>& handler) {
+  int code = wire::close_code::normal;
+  std::string reason;
+  const auto failed = [&](const std::string& words) {
+    log.error("request " + x.id + ": " + std::string(x.head.path) + ": websocket handler of " + std::string(x.pattern) +
+              " threw: " + words);
+    code = wire::close_code::internal_error;
+    reason = "the handler failed; the log has the reason under " + x.id;
+  };
+  x.req = &session->req();  // for winsvc::context
+  current_exchange() = &x;
+  try {
+    websocket ws(session);
+    handler(ws);
+    if (x.draining.load()) code = wire::close_code::going_away, reason = websocket_session::stopping;
+  } catch (const abort_error& e) {
+    code = wire::close_code::policy, reason = e.what();
+  } catch (const std::exception& e) {
+    failed(e.what());
+  } catch (...) {
+    failed("something that is no std::exception");
+  }
+  current_exchange() = nullptr;
+  session->finish(code, reason);
+}
+
+/// Answers the handshake: 101 into the response, and what follows it into the exchange; or leaves with a refusal.
+inline void accept_websocket(const invocation& with, const websocket_options& options,
+                             std::function<void(websocket&)> handler) {
+  exchange& x = *current_exchange();
+  const auto asked = wire::judge_handshake(x.head, options.protocols, options.origins);
+  if (asked.status == 426) {  // RFC 9110 §15.5.22, RFC 6455 §4.4
+    replace_header(with.res, "Upgrade", "websocket");
+    replace_header(with.res, "Sec-WebSocket-Version", "13");
+  }
+  if (asked.status != 101) abort(asked.status, std::string(asked.reason));
+  if (!x.websockets) abort(501, "there are no WebSockets here");
+
+  auto place = std::make_shared<websocket_place>(*x.websockets);
+  if (x.draining.load() || x.websockets->load() > x.stream.bounds().websockets) {
+    replace_header(with.res, "Retry-After", "10");
+    abort(503, x.draining.load() ? websocket_session::stopping : "too many WebSockets are open");
+  }
+  with.res.status = 101;
+  replace_header(with.res, "Upgrade", "websocket");
+  replace_header(with.res, "Sec-WebSocket-Accept", httplib::detail::websocket_accept_key(std::string(asked.key)));
+  if (!asked.protocol.empty())
+    replace_header(with.res, "Sec-WebSocket-Protocol", std::string(asked.protocol));
+  auto session = std::make_shared<websocket_session>(x, with.req, asked.protocol);
+  x.upgraded = [&x, session, place, handler = std::move(handler)](logger& log) {
+    serve_websocket(x, session, log, handler);
+  };
+}
+
+/// A handler with its options, on its way to the router.
+template <class F>
+struct websocket_route {
+  F handler;
+  websocket_options options;
+};
+
+template <class F, class First, class... Parameters>
+class websocket_handler final : public handler {
+  static_assert(std::is_same_v<std::remove_cv_t<std::remove_reference_t<First>>, websocket> &&
+                    ((kind_of<Parameters>() == argument_kind::parameter) && ...),
+                "winsvc: a websocket handler takes winsvc::websocket& and the path parameters (integers, double, "
+                "std::string)");
+
+ public:
+  explicit websocket_handler(websocket_route<F> of) : f_(std::move(of.handler)), options_(std::move(of.options)) {}
+
+  static constexpr handler_shape shape() noexcept {
+    handler_shape s;
+    s.parameters = sizeof...(Parameters);
+    return s;
+  }
+
+  void call(const invocation& with) const override { call(with, std::index_sequence_for<Parameters...>()); }
+
+ private:
+  template <std::size_t... I>
+  void call(const invocation& with, std::index_sequence<I...>) const {
+    std::tuple<std::remove_cv_t<std::remove_reference_t<Parameters>>...> values;
+    if (!(convert(with.values[I], std::get<I>(values)) && ...)) return write_problem(with.res, 404, {});
+    accept_websocket(with, options_, [this, values](websocket& ws) { f_(ws, std::get<I>(values)...); });
+  }
+
+  F f_;
+  websocket_options options_;
+};
+
+template <class F, class Bound>
+struct bind_websocket {
+  static_assert(sizeof(F) == 0, "winsvc: a websocket handler takes winsvc::websocket& first, then the path parameters");
+};
+template <class F, class R, class First, class... A>
+struct bind_websocket<F, bound_handler<F, R, First, A...>> {
+  static_assert(std::is_void_v<R>, "winsvc: a websocket handler returns nothing: it sends");
+  using type = websocket_handler<F, First, A...>;
+};
+template <class F>
+struct bind_handler<websocket_route<F>, void> : bind_websocket<F, typename bind_handler<F>::type> {};
+
+}  // namespace http
+
+inline std::optional<websocket::message> websocket::receive() const {
+  return session_->receive((http::websocket_session::steady::time_point::max)());
+}
+inline std::optional<websocket::message> websocket::receive(std::chrono::milliseconds limit) const {
+  return session_->receive(http::websocket_session::steady::now() + limit);
+}
+inline bool websocket::send(std::string_view text) const {
+  if (!wire::is_utf8(text))
+    throw std::invalid_argument("websocket: a text message is UTF-8; send_binary takes any bytes");
+  return session_->send(wire::opcode::text, text);
+}
+inline bool websocket::send_binary(std::string_view bytes) const { return session_->send(wire::opcode::binary, bytes); }
+inline void websocket::close(int code, std::string_view reason) const { session_->close(code, reason); }
+inline bool websocket::is_open() const noexcept { return session_->is_open(); }
+inline int websocket::close_code() const noexcept { return session_->peer_code(); }
+inline const winsvc::request& websocket::request() const noexcept { return session_->req(); }
+inline const std::string& websocket::id() const noexcept { return session_->id(); }
+inline const std::string& websocket::protocol() const noexcept { return session_->protocol(); }
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
