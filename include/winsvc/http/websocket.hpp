@@ -398,17 +398,25 @@ class websocket_handler final : public handler {
   static constexpr handler_shape shape() noexcept {
     handler_shape s;
     s.parameters = sizeof...(Parameters);
+    s.kinds = kinds_;
+    s.chooses_status = true;
     return s;
   }
 
   void call(const invocation& with) const override { call(with, std::index_sequence_for<Parameters...>()); }
 
  private:
+  template <class A>
+  using plain = std::remove_cv_t<std::remove_reference_t<A>>;
+  static constexpr route::value_kind kinds_[] = {route::kind_of_value<plain<Parameters>>()..., route::value_kind::text};
+
   template <std::size_t... I>
   void call(const invocation& with, std::index_sequence<I...>) const {
-    std::tuple<std::remove_cv_t<std::remove_reference_t<Parameters>>...> values;
+    std::tuple<plain<Parameters>...> values;
     if (!(convert(with.values[I], std::get<I>(values)) && ...)) return write_problem(with.res, 404, {});
-    accept_websocket(with, options_, [this, values](websocket& ws) { f_(ws, std::get<I>(values)...); });
+    accept_websocket(with, options_, [this, values](websocket& ws) {
+      std::apply([&](const auto&... value) { f_(ws, value...); }, values);
+    });
   }
 
   F f_;

@@ -58,7 +58,7 @@ struct answer {
         a.headers.emplace_back(line.substr(0, colon), text::trimmed(std::string_view(line).substr(colon + 1)));
       at = next;
     }
-    if (a.status >= 200) break;
+    if (a.status >= 200 || a.status == 101) break;  // what follows a 101 is another protocol's: the body, here
     a.headers.clear();
   }
   if (to_head || a.status == 204 || a.status == 304) return a;
