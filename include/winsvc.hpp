@@ -92,6 +92,7 @@
 #include "winsvc/web/rate_limit.hpp"  // how often one client may ask
 #include "winsvc/web/proxies.hpp"     // the client behind a proxy
 #include "winsvc/web/headers.hpp"     // small middleware
+#include "winsvc/web/openapi.hpp"     // the routes, described for machines
 
 // F6, the host: what App receives, and what runs it.
 #include "winsvc/host/hooks.hpp"         // hooks, brought to one shape

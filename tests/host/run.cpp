@@ -115,9 +115,19 @@ TEST_CASE("routes are listed with method, pattern and source line, and as JSON")
   CHECK(o.code == 0);
   CHECK(o.out == "GET     /            app.cpp:7\nPOST    /users/{id}  app.cpp:8\n");
   CHECK(j.out ==
-        "[{\"method\":\"GET\",\"pattern\":\"/\",\"source\":\"app.cpp:7\"},\n "
-        "{\"method\":\"POST\",\"pattern\":\"/users/{id}\",\"source\":\"app.cpp:8\"}]\n");
+        "[{\"method\":\"GET\",\"pattern\":\"/\",\"name\":null,\"source\":\"app.cpp:7\"},\n "
+        "{\"method\":\"POST\",\"pattern\":\"/users/{id}\",\"name\":null,\"source\":\"app.cpp:8\"}]\n");
   CHECK(winsvc::json::parse(j.out).size() == 2);
+}
+
+TEST_CASE("routes shows the names of those that have one") {
+  auto named = [](service& svc) {
+    svc.get("/", [] { return ""; }, {"app.cpp", 7});
+    svc.get("/users/{id}", [](int) { return ""; }, {"app.cpp", 8}).name("user");
+  };
+
+  CHECK(run(named, {"routes"}).out == "GET     /                  app.cpp:7\nGET     /users/{id}  user  app.cpp:8\n");
+  CHECK(winsvc::json::parse(run(named, {"routes", "--json"}).out)[1]["name"] == "user");
 }
 
 TEST_CASE("a usage error is one line with a suggestion, and exit code 2") {

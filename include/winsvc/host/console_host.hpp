@@ -26,13 +26,17 @@ class console_log final : public log_sink {
   }
 };
 
-/// `GET    /users/{id}   main.cpp:12`, a line a route.
+/// `GET    /users/{id}   user   main.cpp:12`, a line a route; the names are there where a route has one.
 [[nodiscard]] inline std::string routes_text(const route::table& routes) {
-  std::size_t widest = 0;
-  for (const auto& e : routes.entries()) widest = (std::max)(widest, e.path.text.size());
+  std::size_t path = 0, name = 0;
+  for (const auto& e : routes.entries()) {
+    path = (std::max)(path, e.path.text.size());
+    name = (std::max)(name, e.about.name.size());
+  }
   std::string out;
   for (const auto& e : routes.entries()) {
-    out += model::padded(route::name(e.verb), 8) + model::padded(e.path.text, widest + 2) + e.where.text() + '\n';
+    out += model::padded(route::name(e.verb), 8) + model::padded(e.path.text, path + 2) +
+           (name != 0 ? model::padded(e.about.name, name + 2) : std::string()) + e.where.text() + '\n';
   }
   return out;
 }

@@ -30,7 +30,7 @@ inline std::string routes_json(const route::table& routes) {
   for (const auto& e : routes.entries()) {
     if (out.size() > 1) out += ",\n ";
     out += "{\"method\":" + text::json_quoted(route::name(e.verb)) + ",\"pattern\":" + text::json_quoted(e.path.text) +
-           ",\"source\":" + text::json_quoted(e.where.text()) + "}";
+           ",\"name\":" + (e.about.name.empty() ? "null" : text::json_quoted(e.about.name)) + ",\"source\":" + text::json_quoted(e.where.text()) + "}";
   }
   return out + "]\n";
 }

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -34,6 +35,7 @@
 #include "winsvc/model/control_event.hpp"
 #include "winsvc/model/recovery.hpp"
 #include "winsvc/model/spec.hpp"
+#include "winsvc/web/openapi.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -99,6 +101,10 @@ class service : public http::route_registrar<service> {
     plan_.router.pages.by_exception.push_back(http::make_exception_page<E>(std::move(f)));
     return *this;
   }
+
+  /// Answers GET at this path with the OpenAPI 3.1 document of the routes (web/openapi.hpp), with the middleware that was
+  /// added before. Default: there is none.
+  service& openapi(std::string_view path = "/openapi.json", source where = source::here());
 
   // -- lifecycle: all hooks on one thread, which is none of the requests', one at a time --
 
@@ -318,6 +324,23 @@ inline service& service::on_error(int status, http::error_page page, source wher
   check_open("on_error");
   if (!plan_.router.pages.by_status.emplace(status, std::move(page)).second)
     throw setup_error("on_error " + std::to_string(status) + " (" + where.text() + "): it is said already");
+  return *this;
+}
+inline service& service::openapi(std::string_view path, source where) {
+  check_open("openapi");
+  struct document {
+    std::once_flag made;
+    std::string text;
+  };
+  // Made when it is first asked for: the app says its version and the last of its routes when it likes.
+  get(path, [&plan = plan_, one = std::make_shared<document>()] {
+    std::call_once(one->made, [&] {
+      const auto& spec = plan.spec;
+      one->text = web::openapi_document(plan.router.routes(), {spec.display_name.value_or(spec.name), plan.version,
+                                                               spec.description.value_or(std::string())});
+    });
+    return reply::with(one->text, "application/json");
+  }, where).hidden();
   return *this;
 }
 inline service& service::ready(std::string name, std::function<bool()> check) {

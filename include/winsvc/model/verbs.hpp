@@ -51,7 +51,7 @@ inline constexpr verb_row verb_table[] = {
      "Exit code: 0 running, 3 installed and not running, 4 not installed."},
     {verb::debug, "debug", "run", "", "serve in this terminal; Ctrl-C drains and stops",
      "Needs no installation. Attach a debugger, or start the program in one. Routes, requests and the log are shown."},
-    {verb::routes, "routes", "", "", "method, pattern and source line of every route", ""},
+    {verb::routes, "routes", "", "", "method, pattern, name and source line of every route", ""},
     {verb::help, "help", "", "[VERB]", "this, or the help of one verb", ""},
     {verb::version, "version", "", "", "the version of the program and of winsvc", ""},
     {verb::run_service, "run-service", "", "", "",

@@ -1,0 +1,307 @@
+// The app's routes as an OpenAPI 3.1 document: what a client generator, a tester or a person with a browser reads.
+//
+//   svc.openapi("/openapi.json");                                  // off unless asked for
+//   svc.get("/users/{id}", show).name("user").summary("One user").returns(200, "The user");
+//
+// Paths, parameters with their types, and whether a body is taken follow from the handlers; words, schemas and examples
+// are what was said of a route (http/route_handle.hpp). Names become operation ids. `{path...}` is written `{path}`,
+// because OpenAPI has no tails; a route for `any` method stands under GET, POST, PUT, PATCH and DELETE; HEAD and OPTIONS
+// are not listed, since every path has them. Errors of winsvc's own are described once, as application/problem+json.
+// Routes that no client asks for by hand (health, metrics, this document) are left out, as `hidden` ones are.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/route/table.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace web {
+
+struct api_info {
+  std::string title, version, description;
+};
+
+/// The document, JSON in UTF-8 (OpenAPI Specification 3.1, schemas in JSON Schema 2020-12). Pure: the same routes give
+/// the same bytes.
+[[nodiscard]] std::string openapi_document(const route::table& routes, const api_info& info);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// A JSON object while it grows.
+class json_object {
+ public:
+  /// `value` is JSON.
+  json_object& put(std::string_view name, std::string_view value) {
+    text_ += (text_.size() == 1 ? "" : ",") + text::json_quoted(name) + ':';
+    text_ += value;
+    return *this;
+  }
+  json_object& put_text(std::string_view name, std::string_view value) { return put(name, text::json_quoted(value)); }
+  /// Leaves it out where it is empty.
+  json_object& put_some(std::string_view name, std::string_view value) {
+    return value.empty() ? *this : put_text(name, value);
+  }
+  [[nodiscard]] std::string text() const { return text_ + '}'; }
+
+ private:
+  std::string text_ = "{";
+};
+
+/// `[a,b]` of what `one` makes of each.
+template <class List, class F>
+std::string json_list(const List& all, F one) {
+  std::string out = "[";
+  for (const auto& item : all) out += (out.size() == 1 ? "" : ",") + one(item);
+  return out + ']';
+}
+
+inline std::string schema_of(route::value_kind kind, std::string_view otherwise = {}) {
+  using route::value_kind;
+  json_object s;
+  switch (kind) {
+    case value_kind::int32: s.put_text("type", "integer").put_text("format", "int32"); break;
+    case value_kind::int64: s.put_text("type", "integer").put_text("format", "int64"); break;
+    case value_kind::uint32: s.put_text("type", "integer").put("minimum", "0").put("maximum", "4294967295"); break;
+    case value_kind::uint64: s.put_text("type", "integer").put("minimum", "0"); break;
+    case value_kind::number: s.put_text("type", "number").put_text("format", "double"); break;
+    case value_kind::boolean: s.put_text("type", "boolean"); break;
+    case value_kind::text: s.put_text("type", "string"); break;
+  }
+  if (!otherwise.empty()) s.put("default", otherwise);
+  return s.text();
+}
+
+/// One method of one path.
+struct operation {
+  const route::entry* route;
+  route::method verb;  ///< the route's own, or one of those that `any` stands for
+  std::string id;
+};
+
+/// One path with its operations.
+struct path_item {
+  const route::entry* first;           ///< whose parameter names the path has
+  std::vector<operation> operations;   ///< in the order of the methods
+};
+
+inline constexpr std::array listed_methods = {route::method::get, route::method::post, route::method::put,
+                                              route::method::patch, route::method::del};
+
+/// What paths have in common that OpenAPI takes for one: `{id}` is as good as `{name}`, and as a tail.
+inline std::string shape_of(const route::pattern& path) {
+  std::string shape;
+  for (const auto& piece : path.segments) {
+    const bool literal = piece.kind == route::segment::sort::literal;
+    shape += '/' + (literal ? route::percent_encode_segment(piece.text) : "{}");
+  }
+  return shape;
+}
+
+/// Groups the routes into paths. Where two have one shape and method, the one that is served first is listed.
+inline std::vector<path_item> path_items(const route::table& routes) {
+  std::vector<path_item> items;
+  std::map<std::string, std::size_t> by_shape;
+  std::vector<const route::entry*> order;
+  for (const auto& e : routes.entries()) {
+    const bool listed = std::find(listed_methods.begin(), listed_methods.end(), e.verb) != listed_methods.end();
+    if (e.about.hidden || (!listed && e.verb != route::method::any)) continue;
+    order.push_back(&e);
+    if (by_shape.emplace(shape_of(e.path), items.size()).second) items.push_back({&e, {}});
+  }
+  const auto rank = [](const route::entry* e) {  // as the table tries them
+    return (e->path.segments.back().kind == route::segment::sort::tail ? 2 : 0) +
+           (e->verb == route::method::any ? 1 : 0);
+  };
+  std::stable_sort(order.begin(), order.end(), [&](auto* a, auto* b) { return rank(a) < rank(b); });
+
+  for (const auto* e : order) {
+    auto& there = items[by_shape.at(shape_of(e->path))].operations;
+    for (const auto verb : listed_methods) {
+      if (e->verb != verb && e->verb != route::method::any) continue;
+      const auto at = std::find_if(there.begin(), there.end(), [&](const operation& o) { return o.verb >= verb; });
+      if (at == there.end() || at->verb != verb) there.insert(at, {e, verb, {}});
+    }
+  }
+  return items;
+}
+
+inline std::string method_word(route::method verb) { return text::lowered(route::name(verb)); }
+
+/// `get_users_id` of GET /users/{id}.
+inline std::string derived_id(const operation& o) {
+  std::string id = method_word(o.verb);
+  for (const auto& piece : o.route->path.segments) {
+    if (!piece.text.empty()) id += '_';
+    for (const char c : piece.text) {
+      const bool word = text::is_digit(c) || (text::to_lower(c) >= 'a' && text::to_lower(c) <= 'z');
+      id += word ? c : '_';
+    }
+  }
+  return id;
+}
+
+/// The name where it is one operation's, with the method before it where it is several', and else made of the path.
+/// Those with a name get theirs before the others do.
+inline void give_ids(std::vector<path_item>& items) {
+  std::map<std::string_view, int> bearers;
+  for (const auto& item : items) {
+    for (const auto& o : item.operations) ++bearers[o.route->about.name];
+  }
+  std::set<std::string> taken;
+  for (const bool named : {true, false}) {
+    for (auto& item : items) {
+      for (auto& o : item.operations) {
+        const std::string& name = o.route->about.name;
+        if (name.empty() == named) continue;
+        const std::string wish = !named ? derived_id(o) : bearers[name] == 1 ? name : method_word(o.verb) + '_' + name;
+        o.id = wish;
+        for (int n = 2; !taken.insert(o.id).second; ++n) o.id = wish + '_' + std::to_string(n);
+      }
+    }
+  }
+}
+
+inline std::string content_of(const route::body_facts& b, const std::string& media_type) {
+  json_object inner;
+  if (!b.schema.empty()) inner.put("schema", b.schema);
+  if (!b.example.empty()) inner.put("example", b.example);
+  return json_object().put(media_type, inner.text()).text();
+}
+
+inline std::string parameters_of(const operation& o, const route::pattern& names) {
+  const route::facts& about = o.route->about;
+  std::vector<std::string> all;
+  const bool tail = o.route->path.segments.back().kind == route::segment::sort::tail;
+  for (std::size_t i = 0; i < names.names.size(); ++i) {
+    json_object p;
+    p.put_text("name", names.names[i]).put_text("in", "path").put("required", "true");
+    if (tail && i + 1 == names.names.size()) p.put_text("description", "The rest of the path; it may hold slashes.");
+    p.put("schema", schema_of(i < about.parameters.size() ? about.parameters[i] : route::value_kind::text));
+    all.push_back(p.text());
+  }
+  for (const auto& q : about.query) {
+    json_object p;
+    p.put_text("name", q.name).put_text("in", "query").put_some("description", q.about);
+    p.put("required", q.required ? "true" : "false").put("schema", schema_of(q.kind, q.otherwise));
+    all.push_back(p.text());
+  }
+  return all.empty() ? std::string() : json_list(all, [](const std::string& p) { return p; });
+}
+
+inline std::string request_body_of(const operation& o) {
+  const route::facts& about = o.route->about;
+  // A body has no meaning in a GET (RFC 9110 §9.3.1): a route for any method reads one where there is one.
+  const bool none = o.route->verb == route::method::any && o.verb == route::method::get;
+  if (none || (!about.takes && !about.takes_json)) return {};
+  const route::body_facts b = about.takes.value_or(route::body_facts{{}, "application/json", {}, {}});
+  json_object body;
+  body.put_some("description", b.about).put("required", "true");
+  return body.put("content", content_of(b, b.media_type)).text();
+}
+
+inline std::string responses_of(const route::facts& about) {
+  using route::answer_kind;
+  std::map<std::string, std::string> all;  // by status, which sorts them, "default" last
+  const auto media_type = [&about](const route::body_facts& b) -> std::string {
+    if (!b.media_type.empty()) return b.media_type;
+    if (about.answers == answer_kind::text) return "text/plain";
+    return about.answers == answer_kind::json || !b.schema.empty() || !b.example.empty() ? "application/json" : "";
+  };
+  const auto add = [&](const std::string& status, const route::body_facts& b) {
+    json_object r;
+    r.put_text("description", b.about.empty() ? "Success" : b.about);
+    const bool empty = status == "204" || status == "304" || status[0] == '1';
+    if (const auto type = media_type(b); !empty && !type.empty()) r.put("content", content_of(b, type));
+    all.emplace(status, r.text());
+  };
+  bool success = false;
+  for (const auto& [status, body] : about.returns) {
+    add(std::to_string(status), body);
+    success = success || status < 400;
+  }
+  if (!success) add(about.chooses_status ? "2XX" : "200", {});
+
+  const std::string problem = R"({"$ref":"#/components/responses/problem"})";
+  const auto kinds = about.parameters;
+  const bool converts = std::any_of(kinds.begin(), kinds.end(), [](auto k) { return k != route::value_kind::text; });
+  if (!about.query.empty() || about.takes_json) all.emplace("400", problem);
+  if (about.may_be_missing || converts) all.emplace("404", problem);
+  if (about.takes_json) all.emplace("422", problem);
+  all.emplace("default", problem);
+
+  json_object out;
+  for (const auto& [status, r] : all) out.put(status, r);
+  return out.text();
+}
+
+inline std::string operation_text(const operation& o, const route::pattern& names) {
+  const route::facts& about = o.route->about;
+  json_object out;
+  out.put_text("operationId", o.id).put_some("summary", about.summary).put_some("description", about.description);
+  if (!about.tags.empty()) out.put("tags", json_list(about.tags, [](auto& tag) { return text::json_quoted(tag); }));
+  if (about.deprecated) out.put("deprecated", "true");
+  if (const auto parameters = parameters_of(o, names); !parameters.empty()) out.put("parameters", parameters);
+  if (const auto body = request_body_of(o); !body.empty()) out.put("requestBody", body);
+  return out.put("responses", responses_of(about)).text();
+}
+
+/// `/users/{id}`, a tail without its dots.
+inline std::string template_of(const route::pattern& path) {
+  std::string out;
+  for (const auto& piece : path.segments) {
+    const bool literal = piece.kind == route::segment::sort::literal;
+    out += '/' + (literal ? route::percent_encode_segment(piece.text) : '{' + piece.text + '}');
+  }
+  return out;
+}
+
+/// http::write_problem writes what this describes.
+inline constexpr std::string_view problem_components =
+    R"({"schemas":{"problem":{"type":"object","description":"RFC 9457","properties":{"title":{"type":"string"},)"
+    R"("status":{"type":"integer"},"detail":{"type":"string"},"request_id":{"type":"string",)"
+    R"("description":"What the log of the service has about it."}},"required":["title","status"]}},)"
+    R"("responses":{"problem":{"description":"An error","content":{"application/problem+json":)"
+    R"({"schema":{"$ref":"#/components/schemas/problem"}}}}}})";
+
+inline std::string openapi_document(const route::table& routes, const api_info& info) {
+  auto items = path_items(routes);
+  give_ids(items);
+
+  json_object paths;
+  std::vector<std::string> tags;
+  for (const auto& item : items) {
+    json_object path;
+    for (const auto& o : item.operations) {
+      path.put(method_word(o.verb), operation_text(o, item.first->path));
+      for (const auto& tag : o.route->about.tags) {
+        if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
+      }
+    }
+    paths.put(template_of(item.first->path), path.text());
+  }
+
+  json_object about;
+  about.put_text("title", info.title).put_text("version", info.version.empty() ? "0" : info.version);
+  about.put_some("description", info.description);
+  json_object out;
+  out.put_text("openapi", "3.1.0").put("info", about.text());
+  if (!tags.empty()) {
+    out.put("tags", json_list(tags, [](auto& tag) { return json_object().put_text("name", tag).text(); }));
+  }
+  return out.put("paths", paths.text()).put("components", problem_components).text() + '\n';
+}
+
+}  // namespace web
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
