@@ -4,7 +4,9 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <cstdlib>
+#include <string>
 
 using namespace winsvc;
 
@@ -134,3 +136,22 @@ TEST_CASE("the system's words are one line without a dot at its end") {
 }
 
 TEST_CASE("nobody debugs the tests") { CHECK(!winsvc::os::debugger_attached()); }
+
+TEST_CASE("a process knows since when it runs, how much memory it has, and how long it has worked") {
+  using namespace std::chrono;
+  const auto before = os::usage();
+  std::string memory(32u << 20, 'x');
+  for (int round = 0; os::usage().cpu < before.cpu + milliseconds(30); ++round) {
+    for (char& c : memory) c = static_cast<char>(c + round);
+  }
+  const auto after = os::usage();
+  const auto now = duration_cast<milliseconds>(system_clock::now().time_since_epoch());
+
+  CHECK(before.started <= now);
+  CHECK(before.started > now - hours(1));
+  CHECK(after.started - before.started < milliseconds(50));  // two clocks are compared
+  CHECK(before.started - after.started < milliseconds(50));
+  CHECK(before.resident > (1u << 20));
+  CHECK(after.resident > before.resident + (16u << 20));
+  CHECK(after.cpu < minutes(10));
+}

@@ -2,6 +2,7 @@
 // the system says a code means. All text is UTF-8.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -39,6 +40,15 @@ namespace os {
 [[nodiscard]] std::vector<std::string> arguments(int argc, char** argv);
 
 [[nodiscard]] std::uint32_t process_id() noexcept;
+
+/// What this process has used, and since when.
+struct process_usage {
+  std::chrono::milliseconds started{0};  ///< since 1970, UTC
+  std::chrono::microseconds cpu{0};      ///< of all its threads, in the program and in the system
+  std::uint64_t resident = 0;            ///< bytes in memory
+};
+/// GetProcessTimes and K32GetProcessMemoryInfo; /proc and the process' own clock. What cannot be had stays 0.
+[[nodiscard]] process_usage usage() noexcept;
 /// A service starts in System32; relative paths are meant relative to the executable.
 bool change_directory(const std::string& folder) noexcept;
 

@@ -2,12 +2,17 @@
 // Manager: its calls answer 50 (not supported).
 #pragma once
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/model/codes.hpp"
 #include "winsvc/model/spec.hpp"
@@ -42,16 +47,52 @@ inline std::vector<std::string> arguments(int argc, char** argv) {
 
 inline std::uint32_t process_id() noexcept { return static_cast<std::uint32_t>(::getpid()); }
 
+/// The first bytes of a file of /proc, which are there at once; empty where there is none.
+inline std::string_view read_proc(const char* path, char* into, std::size_t room) noexcept {
+  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return {};
+  const auto count = ::read(file, into, room);
+  ::close(file);
+  return count <= 0 ? std::string_view() : std::string_view(into, static_cast<std::size_t>(count));
+}
+
+/// The n-th word from 0 on as a number; 0 where it is none.
+inline std::uint64_t number_at(std::string_view words, int n) noexcept {
+  for (; n > 0 && !words.empty(); --n) words.remove_prefix((std::min)(words.find(' '), words.size() - 1) + 1);
+  std::uint64_t value = 0;
+  static_cast<void>(text::parse_number(words.substr(0, words.find_first_of(" \n")), ~std::uint64_t{0}, value));
+  return value;
+}
+
+inline process_usage usage() noexcept {
+  using namespace std::chrono;
+  const auto now = [](clockid_t which) {
+    timespec t{};
+    return ::clock_gettime(which, &t) == 0 ? seconds(t.tv_sec) + nanoseconds(t.tv_nsec) : nanoseconds(0);
+  };
+  process_usage u;
+  u.cpu = duration_cast<microseconds>(now(CLOCK_PROCESS_CPUTIME_ID));
+  char room[4096];
+  u.resident = number_at(read_proc("/proc/self/statm", room, sizeof room), 1) *
+               static_cast<std::uint64_t>((std::max)(::sysconf(_SC_PAGESIZE), 0L));
+#if defined(__linux__)
+  // proc(5): field 22 is the start in ticks since boot. The second is the name, which may hold blanks and brackets.
+  const std::string_view stat = read_proc("/proc/self/stat", room, sizeof room);
+  const auto ticks_a_second = static_cast<std::uint64_t>((std::max)(::sysconf(_SC_CLK_TCK), 1L));
+  if (const auto name_end = stat.rfind(") "); name_end != stat.npos) {
+    const std::uint64_t ticks = number_at(stat.substr(name_end + 2), 19);
+    const auto boot = duration_cast<milliseconds>(now(CLOCK_REALTIME) - now(CLOCK_BOOTTIME));
+    u.started = boot + milliseconds(ticks * 1000 / ticks_a_second);
+  }
+#endif
+  return u;
+}
+
 inline void end_process(int code) noexcept { std::_Exit(code); }
 
 inline bool debugger_attached() noexcept {
-  const int file = ::open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-  if (file < 0) return false;
-  char text[4096];
-  const auto count = ::read(file, text, sizeof text);
-  ::close(file);
-  if (count <= 0) return false;
-  const std::string_view status(text, static_cast<std::size_t>(count));
+  char room[4096];
+  const std::string_view status = read_proc("/proc/self/status", room, sizeof room);
   constexpr std::string_view field = "TracerPid:\t";
   const auto at = status.find(field);
   return at != status.npos && status.substr(at + field.size(), 1) != "0";

@@ -1,6 +1,8 @@
 // os/process.hpp and os/event_log.hpp on Windows.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -39,6 +41,30 @@ inline std::vector<std::string> arguments(int, char**) {
 }
 
 inline std::uint32_t process_id() noexcept { return ::GetCurrentProcessId(); }
+
+inline process_usage usage() noexcept {
+  using namespace std::chrono;
+  const auto hundred_nanoseconds = [](const FILETIME& t) {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(t.dwHighDateTime) << 32 | t.dwLowDateTime);
+  };
+  process_usage u;
+  FILETIME began{}, ended{}, in_system{}, in_program{};
+  if (::GetProcessTimes(::GetCurrentProcess(), &began, &ended, &in_system, &in_program)) {
+    constexpr std::int64_t from_1601_to_1970 = 11'644'473'600'000;
+    u.started = milliseconds(hundred_nanoseconds(began) / 10'000 - from_1601_to_1970);
+    u.cpu = microseconds((hundred_nanoseconds(in_system) + hundred_nanoseconds(in_program)) / 10);
+  }
+  struct memory_counters {  // PROCESS_MEMORY_COUNTERS of psapi.h
+    DWORD size, page_faults;
+    SIZE_T peak_resident, resident, quota[4], page_file, peak_page_file;
+  };
+  using get_memory = BOOL(WINAPI*)(HANDLE, memory_counters*, DWORD);
+  memory_counters memory{};
+  memory.size = sizeof memory;
+  const auto get = system_library("kernel32.dll").find<get_memory>("K32GetProcessMemoryInfo");
+  if (get && get(::GetCurrentProcess(), &memory, sizeof memory)) u.resident = memory.resident;
+  return u;
+}
 
 inline void end_process(int code) noexcept {
   ::TerminateProcess(::GetCurrentProcess(), static_cast<UINT>(code));
