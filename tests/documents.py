@@ -10,7 +10,8 @@ An example's head holds its command lines, each on a line of its own:
   //   x86_64-w64-mingw32-g++-posix ... examples/hello.cpp -o hello.exe -lws2_32
 
 They are run as they stand, but that <httplib> is the folder of httplib.h; they must build without a word, and what they
-built must run. Lines for other compilers (cl) are not run here.
+built must run; some are asked then what their head shows (tests/asking.py). Lines for other compilers (cl) are not run
+here.
 
 In these pages, a ```cpp block compiles (a fragment as the body of an App), a ```sh block holds commands we know, a compile
 line is one of the examples', a relative link leads somewhere.
@@ -23,6 +24,7 @@ import shlex
 import shutil
 import sys
 
+import asking
 from kit import (BUILD, CLANG, GXX, JOBS, MINGW, ROOT, STANDARD, Ninja, Tally, httplib_folder, library_includes, run,
                  wine_prefix)
 
@@ -74,7 +76,9 @@ def attempt(job):
             code, output = run(["wine", program, *arguments], env=environment)
     else:
         code, output = run([program, *arguments])
-    return "" if code == 0 and expected in output else f"{program.name} {arguments}: {output}exit code {code}"
+    if code != 0 or expected not in output:
+        return f"{program.name} {arguments}: {output}exit code {code}"
+    return asking.ask(path.stem, program) if words[0] == GXX and "-DTESTS" not in words else ""
 
 
 def examples(tally, names):

@@ -1,0 +1,97 @@
+// WebSockets: a chat in rooms, with the page that it is talked in.
+//
+//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -Isingle_include -I<httplib> examples/websocket.cpp -o websocket.exe -lws2_32
+//   g++ -std=c++17 -O2 -Isingle_include -I<httplib> examples/websocket.cpp -o websocket
+//
+//   $ ./websocket debug
+//   $ python3 -m websockets ws://127.0.0.1:5014/chat/kitchen        or open http://127.0.0.1:5014/ in two windows
+//   > hello
+//   < hello
+//
+// Pages of other sites may not connect: a browser would let them, and send this user's cookies along. When the service
+// stops, every client is told so (1001), and a page can come back when it is there again.
+#include <winsvc.hpp>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+constexpr const char* page = R"(<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Chat</title>
+<meta name="viewport" content="width=device-width">
+<link rel="stylesheet" href="/page.css">
+<h1>Kitchen</h1>
+<ul id="said" aria-live="polite"></ul>
+<form id="form"><input id="text" aria-label="Message" autocomplete="off" autofocus> <button>Say</button></form>
+<script src="/page.js"></script>
+</html>)";
+
+constexpr const char* style =
+    "body { font: 1.1rem/1.5 system-ui; max-width: 40rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark }\n"
+    "form { display: flex; gap: .5rem } input { flex: 1; font: inherit } button { font: inherit }\n";
+
+constexpr const char* script = R"(
+const said = document.getElementById("said"), text = document.getElementById("text");
+const show = line => said.appendChild(document.createElement("li")).textContent = line;
+let socket;
+function connect() {
+  socket = new WebSocket((location.protocol == "https:" ? "wss://" : "ws://") + location.host + "/chat/kitchen");
+  socket.onmessage = event => show(event.data);
+  socket.onclose = () => setTimeout(connect, 2000);
+}
+document.getElementById("form").onsubmit = event => {
+  event.preventDefault();
+  if (text.value && socket.readyState == WebSocket.OPEN) socket.send(text.value);
+  text.value = "";
+};
+connect();
+)";
+
+/// Who is in which room. A websocket is a handle: copies are the same connection.
+class rooms {
+ public:
+  void enter(const std::string& room, const winsvc::websocket& who) {
+    const std::lock_guard lock(mutex_);
+    inside_[room].push_back(who);
+  }
+  void leave(const std::string& room, const winsvc::websocket& who) {
+    const std::lock_guard lock(mutex_);
+    auto& all = inside_[room];
+    all.erase(std::remove(all.begin(), all.end(), who), all.end());
+    if (all.empty()) inside_.erase(room);
+  }
+  void say(const std::string& room, const std::string& text) {
+    std::vector<winsvc::websocket> all;
+    {
+      const std::lock_guard lock(mutex_);
+      all = inside_[room];
+    }
+    for (const auto& one : all) one.send(text);  // outside the lock: a slow client holds up this message, not the house
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::vector<winsvc::websocket>> inside_;
+};
+
+struct App {
+  explicit App(winsvc::service& svc) {
+    svc.name("chat").listen("127.0.0.1", 5014);
+    svc.use(winsvc::security_headers());
+
+    svc.get("/", [] { return winsvc::reply::html(page); });
+    svc.get("/page.js", [] { return winsvc::reply::with(script, "text/javascript"); });
+    svc.get("/page.css", [] { return winsvc::reply::with(style, "text/css"); });
+    svc.websocket("/chat/{room}", [this](winsvc::websocket& ws, std::string room) {
+      chat.enter(room, ws);
+      const winsvc::scope_exit leave([&] { chat.leave(room, ws); });
+      while (auto message = ws.receive()) {
+        if (!message->binary) chat.say(room, message->data);
+      }
+    });
+  }
+  rooms chat;
+};
+WINSVC_MAIN(App)

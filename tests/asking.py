@@ -1,0 +1,124 @@
+"""What an example is asked once it runs, in `debug`, as its head shows it: EXAMPLES has one function a name.
+
+A function gets the port, asks, and returns what was wrong, or nothing. After that the program is stopped with Ctrl-C and
+must end with 0.
+"""
+
+import base64
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def ask(name, program):
+    """What was wrong; empty when there is nothing to ask this example, or all was well."""
+    question = EXAMPLES.get(name)
+    if not question:
+        return ""
+    port = free_port()
+    with open(program.parent / "asked.log", "w+b") as log:
+        running = subprocess.Popen([program, "debug", "--port", str(port)], stdin=subprocess.DEVNULL, stdout=log,
+                                   stderr=subprocess.STDOUT, cwd=program.parent, start_new_session=True)
+        try:
+            wrong = "" if listens(port, running) else "it does not listen\n"
+            wrong = wrong or question(port) or ""
+        except (OSError, ValueError, http.client.HTTPException) as e:
+            wrong = f"{type(e).__name__}: {e}\n"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(running.pid, signal.SIGINT)
+            try:
+                code = running.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                running.kill()
+                code = running.wait()
+        if code != 0:
+            wrong += f"it ended with {code}\n"
+        log.seek(0)
+        return wrong and f"{program.name} debug, asked: {wrong}{log.read().decode('utf-8', 'replace')}"
+
+
+def listens(port, running):
+    for _ in range(200):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+            return True
+        if running.poll() is not None:
+            return False
+        time.sleep(0.05)
+    return False
+
+
+def get(connection, path):
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode("utf-8")
+
+
+# --- WebSockets -------------------------------------------------------------------------------------------------------
+
+class Talk:
+    """A WebSocket client in so many lines as a test needs: short texts, no fragments (RFC 6455, section 5)."""
+
+    def __init__(self, port, path, fields=""):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.stream = self.socket.makefile("rb")
+        key = base64.b64encode(os.urandom(16)).decode()
+        self.socket.sendall((f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{fields}\r\n").encode())
+        self.status = int(self.stream.readline().split()[1])
+        while self.stream.readline() not in (b"\r\n", b""):
+            pass
+
+    def send(self, opcode, payload):
+        mask = os.urandom(4)
+        masked = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+        self.socket.sendall(bytes([0x80 | opcode, 0x80 | len(payload)]) + mask + masked)
+
+    def say(self, text):
+        self.send(1, text.encode())
+
+    def close(self, code=1000):
+        self.send(8, struct.pack("!H", code))
+
+    def next(self):
+        """("text", "hello"), ("close", 1000), ("end", "")"""
+        head = self.stream.read(2)
+        if len(head) < 2:
+            return "end", ""
+        payload = self.stream.read(head[1] & 0x7F)
+        if head[0] & 0x0F == 8:
+            return "close", struct.unpack("!H", payload[:2])[0]
+        return "text", payload.decode("utf-8")
+
+
+def websocket(port):
+    status, page = get(http.client.HTTPConnection("127.0.0.1", port, timeout=10), "/")
+    if status != 200 or "/page.js" not in page:
+        return f"GET /: {status} {page}\n"
+    anna, bert, other = Talk(port, "/chat/kitchen"), Talk(port, "/chat/kitchen"), Talk(port, "/chat/garden")
+    anna.say("hello")
+    heard = [anna.next(), bert.next()]
+    other.say("quiet here")
+    heard.append(other.next())
+    if heard != [("text", "hello"), ("text", "hello"), ("text", "quiet here")]:
+        return f"heard {heard}\n"
+    anna.close()
+    goodbye = [anna.next(), anna.next()]
+    if goodbye != [("close", 1000), ("end", "")]:
+        return f"the goodbye: {goodbye}\n"
+    stranger = Talk(port, "/chat/kitchen", "Origin: http://elsewhere.example\r\n")
+    return f"a page of another site got {stranger.status}\n" if stranger.status != 403 else ""
+
+
+EXAMPLES = {"websocket": websocket}
