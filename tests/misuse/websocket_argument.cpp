@@ -1,0 +1,5 @@
+// expect: winsvc: a websocket handler takes winsvc::websocket& and the path parameters (integers, double, std::string)
+#include <winsvc.hpp>
+
+void App(winsvc::service& svc) { svc.websocket("/{a}", [](winsvc::websocket&, bool) {}); }
+WINSVC_MAIN(App)
