@@ -93,6 +93,7 @@
 #include "winsvc/web/proxies.hpp"     // the client behind a proxy
 #include "winsvc/web/headers.hpp"     // small middleware
 #include "winsvc/web/openapi.hpp"     // the routes, described for machines
+#include "winsvc/web/metrics.hpp"     // what was answered, counted
 
 // F6, the host: what App receives, and what runs it.
 #include "winsvc/host/hooks.hpp"         // hooks, brought to one shape

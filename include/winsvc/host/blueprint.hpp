@@ -12,6 +12,7 @@
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/hooks.hpp"
+#include "winsvc/http/engine.hpp"
 #include "winsvc/http/router.hpp"
 #include "winsvc/model/spec.hpp"
 #include "winsvc/model/state.hpp"
@@ -40,6 +41,7 @@ struct blueprint {
   std::string live_path = "/livez", ready_path = "/readyz";
   wire::limits limits;
   http::router router;
+  std::vector<std::function<void(http::engine&)>> on_engine;  ///< when the engine has been made, before it accepts
   std::vector<hook> hooks;
   std::vector<named_hook> pause_hooks, continue_hooks, reload_hooks, time_hooks;
   std::vector<event_hook<session_change>> session_hooks;

@@ -298,6 +298,7 @@ inline bool runtime::run_start_hooks() {
 /// Binds. An address that is not there yet is tried again for a while; each attempt is a checkpoint.
 inline bool runtime::bind() {
   engine_ = std::make_unique<http::engine>(plan_.router, plan_.limits, plan_.log);
+  for (const auto& tell : plan_.on_engine) tell(*engine_);
   const auto until = std::chrono::steady_clock::now() + settings_.address_patience;
   for (bool first = true;; first = false) {
     const auto bound =

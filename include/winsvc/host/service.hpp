@@ -17,6 +17,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -28,6 +29,7 @@
 #include "winsvc/base/source.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/config/version.hpp"
 #include "winsvc/host/blueprint.hpp"
 #include "winsvc/host/hooks.hpp"
 #include "winsvc/http/group.hpp"
@@ -35,6 +37,8 @@
 #include "winsvc/model/control_event.hpp"
 #include "winsvc/model/recovery.hpp"
 #include "winsvc/model/spec.hpp"
+#include "winsvc/os/process.hpp"
+#include "winsvc/web/metrics.hpp"
 #include "winsvc/web/openapi.hpp"
 
 namespace winsvc {
@@ -105,6 +109,9 @@ class service : public http::route_registrar<service> {
   /// Answers GET at this path with the OpenAPI 3.1 document of the routes (web/openapi.hpp), with the middleware that was
   /// added before. Default: there is none.
   service& openapi(std::string_view path = "/openapi.json", source where = source::here());
+  /// Answers GET at this path with counts of requests in Prometheus' text format (web/metrics.hpp), also while the service
+  /// is paused, with the middleware that was added before. Default: there is none, and nothing is counted.
+  service& metrics(std::string_view path = "/metrics", source where = source::here());
 
   // -- lifecycle: all hooks on one thread, which is none of the requests', one at a time --
 
@@ -341,6 +348,29 @@ inline service& service::openapi(std::string_view path, source where) {
     });
     return reply::with(one->text, "application/json");
   }, where).hidden();
+  return *this;
+}
+inline service& service::metrics(std::string_view path, source where) {
+  check_open("metrics");
+  struct measured {
+    std::optional<web::request_counts> counts;
+    const http::engine* engine = nullptr;
+  };
+  const auto m = std::make_shared<measured>();
+  plan_.on_engine.push_back([&plan = plan_, m](http::engine& e) {  // now that all routes are known
+    m->counts.emplace(plan.router.routes());
+    m->engine = &e;
+    e.on_answered([m](const http::access_entry& a) { m->counts->count(a.route_id, a.verb, a.status, a.took); });
+  });
+  get(path, [&plan = plan_, m] {
+    const web::gauges now{m->engine->in_flight(), m->engine->connections(), m->engine->websockets(), os::usage(),
+                          {{"service", plan.spec.name},
+                           {"version", plan.version},
+                           {"winsvc", WINSVC_VERSION_STRING},
+                           {"httplib", CPPHTTPLIB_VERSION}}};
+    return reply::with(m->counts->text(now), "text/plain; version=0.0.4; charset=utf-8");
+  }, where);
+  plan_.router.keep_while_paused();
   return *this;
 }
 inline service& service::ready(std::string name, std::function<bool()> check) {

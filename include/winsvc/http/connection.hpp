@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/core.hpp"
@@ -30,6 +31,8 @@ struct access_entry {
   int status = 0;
   std::uint64_t bytes = 0;  ///< head and body of the answer
   std::chrono::microseconds took{0};
+  std::optional<std::size_t> route_id = {};        ///< that matched, also where a middleware answered
+  std::optional<winsvc::route::method> verb = {};  ///< nothing of a request that the gate refused
 };
 
 /// What the connections of one engine have in common.
@@ -39,7 +42,12 @@ struct traffic {
   std::atomic<std::size_t> in_flight{0};  ///< requests whose head is complete and whose answer is not
   std::atomic<std::size_t> websockets{0};  ///< open ones; their requests have been answered
   std::atomic<std::uint64_t> answered{0};
-  std::function<void(const access_entry&)> on_answered;  ///< set before the first connection; called on its thread
+  /// Set before the first connection; called on its thread.
+  std::vector<std::function<void(const access_entry&)>> on_answered;
+
+  void tell(const access_entry& answered_one) const {
+    for (const auto& f : on_answered) f(answered_one);
+  }
 };
 
 class connection {
@@ -120,7 +128,7 @@ inline bool connection::read_head(wire::head_result& got) {
 inline void connection::refuse(int status, std::string_view reason) {
   const std::string answer = refusal(status, reason);
   wire_.send(answer.data(), answer.size(), bounds_.write_time);
-  if (shared_.on_answered) shared_.on_answered({"refused:", reason, {}, peer_, status, answer.size(), {}});
+  shared_.tell({"refused:", reason, {}, peer_, status, answer.size(), {}});
 }
 
 inline std::optional<parting> connection::serve_one() {
@@ -167,9 +175,10 @@ inline std::optional<parting> connection::serve_one() {
 
   if (stream.sent() > 0) {
     ++shared_.answered;
-    if (shared_.on_answered) {
+    if (!shared_.on_answered.empty()) {
       const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
-      shared_.on_answered({head.method, head.target, x.pattern, peer_, x.status, stream.sent(), took});
+      const auto route_id = x.match.what == route::outcome::found ? std::optional(x.match.id) : std::nullopt;
+      shared_.tell({head.method, head.target, x.pattern, peer_, x.status, stream.sent(), took, route_id, head.verb});
     }
   }
   if (alive && x.status == 101 && x.upgraded) {

@@ -53,8 +53,8 @@ class engine {
   /// Where it listens, with the real port; after bind.
   [[nodiscard]] os::endpoint address() const { return address_; }
 
-  /// Called on a connection's thread after each answer. Set before `accept`.
-  void on_answered(std::function<void(const access_entry&)> f) { shared_.on_answered = std::move(f); }
+  /// Called on a connection's thread after each answer, beside those that were given before. Give it before `accept`.
+  void on_answered(std::function<void(const access_entry&)> f) { shared_.on_answered.push_back(std::move(f)); }
 
   /// Starts to serve.
   void accept();

@@ -176,6 +176,7 @@ class client {
     plan_->frozen = true;
     plan_->router.freeze();
     engine_ = std::make_unique<http::engine>(plan_->router, plan_->limits, plan_->log);
+    for (const auto& tell : plan_->on_engine) tell(*engine_);
   }
 
   std::unique_ptr<host::blueprint> plan_;
