@@ -112,9 +112,12 @@ struct folder {
                .string();
     std::filesystem::create_directories(path);
   }
+  /// What a service that was given up still holds open stays on Windows; libstdc++'s remove_all would try it for ever.
   ~folder() {
     std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
+    std::vector<std::filesystem::path> inside{path};
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(path, ignored)) inside.push_back(entry);
+    for (auto each = inside.rbegin(); each != inside.rend(); ++each) std::filesystem::remove(*each, ignored);
   }
   std::string read(const char* name) const {
     return winsvc::os::read_file(winsvc::os::path_join(path, name)).value_or("");
