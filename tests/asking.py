@@ -7,12 +7,15 @@ must end with 0.
 import base64
 import contextlib
 import http.client
+import json
 import os
 import signal
 import socket
 import struct
 import subprocess
 import time
+
+from kit import BUILD
 
 
 def free_port():
@@ -121,4 +124,53 @@ def websocket(port):
     return f"a page of another site got {stranger.status}\n" if stranger.status != 403 else ""
 
 
-EXAMPLES = {"websocket": websocket}
+# --- OpenAPI, metrics -------------------------------------------------------------------------------------------------
+
+VALIDATOR = BUILD / "deps" / "node" / "node_modules"      # tools/deps installs it: @apidevtools/swagger-parser
+VALIDATE = """require("@apidevtools/swagger-parser").validate(JSON.parse(require("fs").readFileSync(0))).then(
+  api => console.log(Object.keys(api.paths).length + " paths"), e => { console.log(e.message); process.exit(1); });"""
+
+
+def validated(document):
+    """What the validator says against an OpenAPI document; empty when it is one."""
+    ran = subprocess.run(["node", "-e", VALIDATE], input=document.encode(), capture_output=True, timeout=60,
+                         env=dict(os.environ, NODE_PATH=str(VALIDATOR)))
+    return "" if ran.returncode == 0 else (ran.stdout + ran.stderr).decode("utf-8", "replace")
+
+
+def openapi(port):
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    seats = []
+    for user in ("anna", "bert", "carl"):
+        client.request("POST", "/products/cad/seats", json.dumps({"user": user}), {"Content-Type": "application/json"})
+        answer = client.getresponse()
+        seats.append((answer.status, answer.getheader("Location")))
+        answer.read()
+    if seats != [(201, "/products/cad/seats/1"), (201, "/products/cad/seats/2"), (409, None)]:
+        return f"three took seats: {seats}\n"
+    _, products = get(client, "/products?free=true")
+    if [p["seats"] for p in json.loads(products)] != ["/products/render/seats"]:
+        return f"products with free seats: {products}\n"
+    status, page = get(client, "/products?free=perhaps")
+    if status != 400 or "'free'" not in page:
+        return f"free=perhaps: {status} {page}\n"
+
+    status, document = get(client, "/openapi.json")
+    ids = sorted(o["operationId"] for path in json.loads(document)["paths"].values() for o in path.values())
+    if status != 200 or ids != ["give_back", "products", "seat", "seats"]:
+        return f"the document: {status}, {ids}\n"
+    if VALIDATOR.exists() and (wrong := validated(document)):
+        return f"the document is not OpenAPI: {wrong}\n{document}\n"
+
+    status, page = get(client, "/metrics")
+    for line in ('http_requests_total{method="POST",route="/products/{product}/seats",status="201"} 2',
+                 'http_requests_total{method="POST",route="/products/{product}/seats",status="409"} 1',
+                 'http_request_duration_seconds_bucket{route="/products/{product}/seats",le="+Inf"} 3',
+                 'http_request_duration_seconds_count{route="/products/{product}/seats"} 3',
+                 "http_requests_in_flight 1", "http_connections 1"):
+        if status != 200 or line not in page.split("\n"):
+            return f"the metrics have no line {line}: {status}\n{page}\n"
+    return ""
+
+
+EXAMPLES = {"openapi": openapi, "websocket": websocket}

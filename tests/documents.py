@@ -95,6 +95,8 @@ def examples(tally, names):
         for (path, line), wrong in zip(jobs, pool.map(attempt, jobs)):
             what = line.split(" -o ")[-1].split()[0]
             tally.check(f"{path.stem} by its {line.split()[0]} line: {what}", not wrong, wrong)
+    if not asking.VALIDATOR.exists():
+        tally.skip("openapi: its document before a validator", "tools/deps could not fetch that")
 
 
 # --- README.md --------------------------------------------------------------------------------------------------------
