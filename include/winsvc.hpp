@@ -82,6 +82,7 @@
 #include "winsvc/http/body_reader.hpp" // bodies, when they are wanted
 #include "winsvc/http/core.hpp"        // cpp-httplib at work for it
 #include "winsvc/http/connection.hpp"  // from first byte to close
+#include "winsvc/http/tls.hpp"         // certificates, and what they protect
 #include "winsvc/http/engine.hpp"      // listen, accept, serve, drain
 
 // F5, what an app reaches for.

@@ -14,6 +14,7 @@
 #include "winsvc/host/hooks.hpp"
 #include "winsvc/http/engine.hpp"
 #include "winsvc/http/router.hpp"
+#include "winsvc/http/tls.hpp"
 #include "winsvc/model/spec.hpp"
 #include "winsvc/model/state.hpp"
 #include "winsvc/wire/limits.hpp"
@@ -40,6 +41,7 @@ struct blueprint {
   std::chrono::milliseconds start_limit = std::chrono::seconds(30), stop_limit = std::chrono::seconds(20);
   std::string live_path = "/livez", ready_path = "/readyz";
   wire::limits limits;
+  std::optional<http::tls_files> tls;
   http::router router;
   std::vector<std::function<void(http::engine&)>> on_engine;  ///< when the engine has been made, before it accepts
   std::vector<hook> hooks;
@@ -56,7 +58,7 @@ struct blueprint {
   [[nodiscard]] model::hooked accepts() const {
     model::hooked h;
     h.pause_continue = !pause_hooks.empty() || !continue_hooks.empty();
-    h.param_change = !reload_hooks.empty();
+    h.param_change = !reload_hooks.empty() || tls.has_value();
     h.power_event = !power_hooks.empty();
     h.session_change = !session_hooks.empty();
     h.time_change = !time_hooks.empty();

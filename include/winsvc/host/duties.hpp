@@ -82,6 +82,7 @@ class duties {
   void resume();
   void answer(task& next);
   bool run(const char* doing, const std::vector<named_hook>& hooks);
+  bool read_certificates();
   template <class Event>
   void run(const char* doing, const std::vector<event_hook<Event>>& hooks, Event event);
   void tell(model::event what, const char* words);
@@ -103,7 +104,7 @@ inline void duties::perform(task& next) {
     case model::duty::pause: return pause();
     case model::duty::resume: return resume();
     case model::duty::reload:
-      if (run("reload", plan_.reload_hooks)) tell(model::event::reloaded, "reloaded");
+      if (run("reload", plan_.reload_hooks) && read_certificates()) tell(model::event::reloaded, "reloaded");
       return;
     case model::duty::time: run("time change", plan_.time_hooks); return;
     case model::duty::session:
@@ -166,6 +167,15 @@ inline bool duties::run(const char* doing, const std::vector<named_hook>& hooks)
     if (how.what != ending::done) return false;
   }
   return true;
+}
+
+/// Anew, for connections from now on. False: they cannot be used, and those that could be stay.
+inline bool duties::read_certificates() {
+  if (!plan_.tls) return true;
+  auto identity = http::tls_identity::load(*plan_.tls);
+  if (identity) engine_.tls(*identity);
+  else log_.error("reload: " + identity.error().sentence() + "; the certificate from before is used on");
+  return static_cast<bool>(identity);
 }
 
 template <class Event>

@@ -263,7 +263,7 @@ inline bool runtime::start() {
 
   phase_.store(phase::serving);
   if (!report_.apply(model::step::ready)) return false;  // a stop came between: STOP_PENDING was published
-  plan_.log.info("listening on http://" + address.text());
+  plan_.log.info(std::string("listening on ") + (address.tls ? "https://" : "http://") + address.text());
   if (settings_.on_running) settings_.on_running(address);
   engine_->accept();
   start_workers();
@@ -299,6 +299,14 @@ inline bool runtime::run_start_hooks() {
 inline bool runtime::bind() {
   engine_ = std::make_unique<http::engine>(plan_.router, plan_.limits, plan_.log);
   for (const auto& tell : plan_.on_engine) tell(*engine_);
+  if (plan_.tls) {
+    auto identity = http::tls_identity::load(*plan_.tls);
+    if (!identity) {
+      fail(identity.error());
+      return false;
+    }
+    engine_->tls(*identity);
+  }
   const auto until = std::chrono::steady_clock::now() + settings_.address_patience;
   for (bool first = true;; first = false) {
     const auto bound =

@@ -86,6 +86,16 @@ class service : public http::route_registrar<service> {
   /// Default: 127.0.0.1:8080. Port 0 picks a free one, which `status` shows. The command line has the last word
   /// (`--host`, `--port`). "0.0.0.0" listens on all IPv4 addresses, "::" on all.
   service& listen(std::string host, std::uint16_t port);
+  /// HTTPS, and no plain HTTP, with a certificate and its key: PEM files, relative to the executable's folder. They are
+  /// read at start, which fails when they cannot be used, and again at `reload`. See http/tls.hpp.
+  template <bool Built = http::has_tls>
+  service& tls(std::string certificate, std::string key, tls_options options = {}) {
+    static_assert(Built,
+                  "winsvc: tls needs cpp-httplib built with a TLS library: compile with -DCPPHTTPLIB_OPENSSL_SUPPORT "
+                  "and link -lssl -lcrypto");
+    set_tls({std::move(certificate), std::move(key), std::move(options.client_authorities)});
+    return *this;
+  }
   /// Sizes and time-outs of the wire, each with its default in wire/limits.hpp.
   [[nodiscard]] wire::limits& limits() noexcept { return plan_.limits; }
 
@@ -212,6 +222,7 @@ class service : public http::route_registrar<service> {
     return *this;
   }
   void add_control(host::control_hook h);
+  void set_tls(http::tls_files files);
   void check_open(std::string_view what) const;
   host::blueprint& plan_;
 };
@@ -225,6 +236,15 @@ inline void service::check_open(std::string_view what) const {
   }
 }
 
+inline void service::set_tls(http::tls_files files) {
+  check_open("tls");
+  if (files.certificate.empty() || files.key.empty()) throw setup_error("tls: it takes two files, certificate and key");
+  const auto folder = os::folder_of(os::executable_path());  // not the current one: a hook may change that
+  for (auto* path : {&files.certificate, &files.key, &files.client_authorities}) {
+    if (!path->empty() && !os::is_absolute(*path)) *path = os::path_join(folder, *path);
+  }
+  plan_.tls = std::move(files);
+}
 inline service& service::name(std::string text) {
   check_open("name");
   if (const auto good = model::check_name(text); !good) throw setup_error(good.error().sentence());

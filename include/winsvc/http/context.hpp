@@ -29,6 +29,8 @@ class context {
   }
 
   [[nodiscard]] const std::string& id() const noexcept { return exchange_->id; }
+  /// Did it come over TLS? To this process, that is: a proxy before it may have had TLS, and ended it.
+  [[nodiscard]] bool encrypted() const noexcept { return exchange_->stream.wire().encrypted(); }
 
   template <class T>
   void set(T value) const {

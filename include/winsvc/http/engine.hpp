@@ -25,6 +25,7 @@
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/connection.hpp"
+#include "winsvc/http/tls.hpp"
 #include "winsvc/model/codes.hpp"
 
 namespace winsvc {
@@ -53,6 +54,9 @@ class engine {
   /// Where it listens, with the real port; after bind.
   [[nodiscard]] os::endpoint address() const { return address_; }
 
+  /// What new connections speak TLS with; null: plain HTTP. From any thread; the first time before `bind`.
+  void tls(std::shared_ptr<tls_identity> identity);
+
   /// Called on a connection's thread after each answer, beside those that were given before. Give it before `accept`.
   void on_answered(std::function<void(const access_entry&)> f) { shared_.on_answered.push_back(std::move(f)); }
 
@@ -76,8 +80,8 @@ class engine {
 
  private:
   struct client {
-    client(os::tcp_socket socket, os::waker& drain) : wire(std::move(socket), drain) {}
-    socket_transport wire;
+    explicit client(std::unique_ptr<socket_transport> w) noexcept : wire(std::move(w)) {}
+    std::unique_ptr<socket_transport> wire;
     std::thread thread;
     bool ended = false;  // under mutex_
   };
@@ -97,6 +101,7 @@ class engine {
   mutable std::mutex mutex_;
   std::condition_variable ended_;
   std::list<client> clients_;
+  std::shared_ptr<tls_identity> identity_;  // under mutex_
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -123,7 +128,13 @@ inline result<void> engine::bind(const std::string& host, std::uint16_t port) {
   }
   listener_ = std::move(*listening);
   address_ = listener_.local();
+  address_.tls = identity_ != nullptr;
   return {};
+}
+
+inline void engine::tls(std::shared_ptr<tls_identity> identity) {
+  const std::lock_guard lock(mutex_);
+  identity_ = std::move(identity);
 }
 
 inline void engine::accept() {
@@ -163,22 +174,22 @@ inline void engine::accept_loop() {
 inline void engine::take(os::tcp_socket socket) {
   reap();
   const std::lock_guard lock(mutex_);
-  clients_.emplace_back(std::move(socket), drain_);
+  clients_.emplace_back(make_transport(std::move(socket), drain_, identity_, bounds_.head_time));
   auto& c = clients_.back();
   try {
     c.thread = std::thread([this, &c] {
       try {
-        serve(c.wire);
+        serve(*c.wire);
       } catch (...) {  // out of memory before it had begun: this connection ends, the others go on
       }
       const std::lock_guard ending(mutex_);
-      c.wire.close();  // now, not at the next reap: the client would wait for its end until then
+      c.wire->close();  // now, not at the next reap: the client would wait for its end until then
       c.ended = true;
       ended_.notify_all();
     });
   } catch (const std::system_error&) {  // no more threads to be had: this client is turned away, the others are served
     const std::string answer = refusal(503, "the service is too busy");
-    c.wire.send(answer.data(), answer.size(), std::chrono::milliseconds(0));
+    if (!identity_) c.wire->send(answer.data(), answer.size(), std::chrono::milliseconds(0));
     clients_.pop_back();
   }
 }
@@ -243,7 +254,7 @@ inline drain_report engine::drain(std::chrono::milliseconds limit, const std::fu
   if (!all_ended()) {
     report.cut = shared_.in_flight.load() + shared_.websockets.load();
     for (auto& c : clients_) {
-      if (!c.ended) c.wire.cut();
+      if (!c.ended) c.wire->cut();
     }
     // Whoever waits on the network wakes at once; whoever computes gets a last moment.
     constexpr auto last_moment = std::chrono::milliseconds(500);

@@ -44,11 +44,13 @@ class transport {
   virtual void finish(parting how) noexcept = 0;
   /// From any thread: whoever waits here wakes and finds it closed.
   virtual void cut() noexcept {}
+  /// Does nobody between here and the other end see what is sent?
+  [[nodiscard]] virtual bool encrypted() const noexcept { return false; }
   [[nodiscard]] virtual os::endpoint local() const = 0;
   [[nodiscard]] virtual os::endpoint peer() const = 0;
 };
 
-class socket_transport final : public transport {
+class socket_transport : public transport {
  public:
   /// `drain` wakes a wait for a new request; it is shared by all connections of an engine and outlives them.
   socket_transport(os::tcp_socket socket, os::waker& drain) noexcept : socket_(std::move(socket)), drain_(&drain) {}
@@ -98,7 +100,7 @@ class socket_transport final : public transport {
   /// Before `close`.
   void cut() noexcept override { socket_.shutdown_both(); }
 
- private:
+ protected:
   os::tcp_socket socket_;
   os::waker* drain_;
 };

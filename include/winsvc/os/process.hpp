@@ -10,6 +10,7 @@
 
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/os/file.hpp"
 #include "winsvc/os/service_manager.hpp"
 
 namespace winsvc {
@@ -25,6 +26,11 @@ namespace os {
   if (slash == std::string_view::npos) return ".";
   const bool root = slash == 0 || (slash == 2 && path[1] == ':');
   return std::string(path.substr(0, root ? slash + 1 : slash));
+}
+/// Does it lead there from anywhere? `\x` and `C:x` do not, but neither is meant relative to a folder of ours.
+[[nodiscard]] inline bool is_absolute(std::string_view path) {
+  const bool drive = path.size() > 1 && path[1] == ':' && path_separator == '\\';
+  return !path.empty() && (path[0] == '/' || (path[0] == '\\' && path_separator == '\\') || drive);
 }
 /// The last component without `.exe`: what a person types.
 [[nodiscard]] inline std::string program_name(std::string_view path) {

@@ -22,6 +22,7 @@ namespace os {
 struct endpoint {
   std::string host;
   std::uint16_t port = 0;
+  bool tls = false;  ///< what is spoken there, where that is known
 
   /// `127.0.0.1:8080`, `[::1]:8080`.
   [[nodiscard]] std::string text() const {
@@ -31,7 +32,7 @@ struct endpoint {
   /// As a client on this machine can open it: an "any" address is no address to connect to.
   [[nodiscard]] std::string url() const {
     const std::string to = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host;
-    return "http://" + endpoint{to, port}.text();
+    return (tls ? "https://" : "http://") + endpoint{to, port}.text();
   }
 };
 
@@ -69,6 +70,11 @@ class tcp_socket {
   transfer receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept;
   /// All of it; the limit is for each stretch without progress.
   transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept;
+  /// Waits until there is something to receive, or room to send; an error counts as both. False: not in that time.
+  [[nodiscard]] bool wait_readable(std::chrono::milliseconds limit) const noexcept;
+  [[nodiscard]] bool wait_writable(std::chrono::milliseconds limit) const noexcept;
+  /// The first byte that is here already; it stays. False: there is none.
+  [[nodiscard]] bool peek(char& first) const noexcept;
   /// Has the peer closed its end, or is the connection gone? Looks, and takes nothing.
   [[nodiscard]] bool peer_closed() const noexcept;
   /// The peer reads the end of the stream; we can still receive.

@@ -154,6 +154,16 @@ inline sys_result<tcp_socket> tcp_socket::accept() const {
   return client;
 }
 
+inline bool tcp_socket::wait_readable(std::chrono::milliseconds limit) const noexcept {
+  return calls::wait_ready(calls::raw(native_), POLLIN, limit);
+}
+inline bool tcp_socket::wait_writable(std::chrono::milliseconds limit) const noexcept {
+  return calls::wait_ready(calls::raw(native_), POLLOUT, limit);
+}
+inline bool tcp_socket::peek(char& first) const noexcept {
+  return ::recv(calls::raw(native_), &first, 1, MSG_PEEK) == 1;  // sockets here never block
+}
+
 inline bool tcp_socket::peer_closed() const noexcept {
   const auto s = calls::raw(native_);
   char one = 0;

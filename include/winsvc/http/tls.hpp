@@ -1,0 +1,365 @@
+// TLS between a socket and HTTP, where cpp-httplib is built with a library for it (OpenSSL or Mbed TLS).
+//
+//   svc.tls("cert.pem", "key.pem");     // beside the executable; -DCPPHTTPLIB_OPENSSL_SUPPORT … -lssl -lcrypto
+//
+// TLS 1.2 or newer. The certificate file holds the service's own and those between it and the authority; the key has no
+// passphrase, because nobody is there to type it: let the file be readable for the service's account alone. A reload
+// (PARAMCHANGE) reads both again, for connections from then on; what cannot be used is logged, and the old ones stay.
+//
+// The handshake has the deadline of a request head. Whoever speaks plain HTTP here is told so in plain HTTP.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "winsvc/base/error.hpp"
+#include "winsvc/base/result.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/core.hpp"
+#include "winsvc/http/httplib.hpp"
+#include "winsvc/http/transport.hpp"
+#include "winsvc/model/codes.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+struct tls_options {
+  /// Certificates of authorities, in one file: clients must bring a certificate that one of them has signed. Empty:
+  /// clients bring none.
+  std::string client_authorities;
+};
+
+namespace http {
+
+#ifdef CPPHTTPLIB_SSL_ENABLED
+inline constexpr bool has_tls = true;
+#else
+inline constexpr bool has_tls = false;
+#endif
+
+/// Where a service's certificate is: PEM files, their paths absolute.
+struct tls_files {
+  std::string certificate, key, client_authorities;
+};
+
+/// Certificate and key as the library has them: shared by the connections that began with them.
+class tls_identity {
+ public:
+  /// The error names the file and what to do about it.
+  [[nodiscard]] static result<std::shared_ptr<tls_identity>> load(const tls_files& from);
+  ~tls_identity();
+  tls_identity(const tls_identity&) = delete;
+  tls_identity& operator=(const tls_identity&) = delete;
+
+  [[nodiscard]] void* native() const noexcept { return native_; }
+
+ private:
+  explicit tls_identity(void* native) noexcept : native_(native) {}
+  void* native_;
+};
+
+/// A connection's end, plain or, with an identity, behind TLS. `handshake`: how long that may take.
+[[nodiscard]] std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
+                                                               std::shared_ptr<tls_identity> identity,
+                                                               std::chrono::milliseconds handshake);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#ifdef CPPHTTPLIB_SSL_ENABLED
+
+/// The errors of this thread: one that somebody left there would be taken for ours. Their first, in words.
+inline std::string take_tls_errors() {
+  std::string first;
+  for (int i = 0; i < 16; ++i) {  // OpenSSL's queue has so many
+    const auto code = httplib::tls::get_error();
+    if (code == 0) break;
+    if (first.empty()) first = httplib::tls::error_string(code);
+  }
+  return first;
+}
+
+inline tls_identity::~tls_identity() { httplib::tls::free_context(native_); }
+
+inline result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files& from) {
+  constexpr std::uint32_t not_found = 2, not_valid = 13;  // ERROR_FILE_NOT_FOUND, ERROR_INVALID_DATA
+  const auto refused = [](std::uint32_t code, const char* doing, const std::string& path, std::string said,
+                          std::string hint) {
+    return failure{error{code, doing, path, std::move(said), std::move(hint)}};
+  };
+  constexpr const char* check = "check the path, and that the service's account may read it";
+
+  const auto certificate = os::read_file(from.certificate);
+  if (!certificate) return refused(not_found, "read certificate", from.certificate, "it cannot be read", check);
+  const auto key = os::read_file(from.key);
+  if (!key) return refused(not_found, "read key", from.key, "it cannot be read", check);
+  if (certificate->find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
+    return refused(not_valid, "read certificate", from.certificate, "there is no certificate in PEM form in it",
+                   "openssl x509 -inform der -in FILE -out cert.pem converts one");
+  }
+  if (key->find("ENCRYPTED") != std::string::npos) {  // OpenSSL would ask the terminal for the passphrase, and wait
+    return refused(not_valid, "read key", from.key, "it has a passphrase, and nobody is there to type it",
+                   "openssl pkey -in FILE -out key.pem takes it off; let the service's account alone read that file");
+  }
+  if (key->find("PRIVATE KEY-----") == std::string::npos) {
+    return refused(not_valid, "read key", from.key, "there is no private key in PEM form in it",
+                   "give the file that was made with the certificate");
+  }
+
+  take_tls_errors();
+  const auto words = [](const char* otherwise) {
+    std::string said = take_tls_errors();
+    return said.empty() ? std::string(otherwise) : said;
+  };
+  std::shared_ptr<tls_identity> made(new tls_identity(httplib::tls::create_server_context()));
+  if (!made->native())
+    return refused(not_valid, "prepare TLS for", from.certificate, words("the library refused"), {});
+  {
+    // From memory first, which checks that the two belong together; the second time with the chain.
+    const tls_identity trial(httplib::tls::create_server_context());
+    if (!httplib::tls::set_server_cert_pem(trial.native(), certificate->c_str(), key->c_str(), "")) {
+      return refused(not_valid, "use certificate", from.certificate, words("the library refused it"),
+                     "is '" + from.key + "' its key, and are both files whole?");
+    }
+  }
+  if (!httplib::tls::set_min_version(made->native(), httplib::tls::Version::TLS1_2) ||
+      !httplib::tls::set_server_cert_file(made->native(), from.certificate.c_str(), from.key.c_str(), "")) {
+    return refused(not_valid, "use certificate", from.certificate, words("the library refused it"),
+                   "are all certificates in it whole, the service's own first?");
+  }
+  if (!from.client_authorities.empty()) {
+    if (!httplib::tls::set_client_ca_file(made->native(), from.client_authorities.c_str(), nullptr)) {
+      return refused(not_valid, "read client authorities", from.client_authorities, words("it cannot be read"),
+                     "give a file of their certificates in PEM form");
+    }
+    httplib::tls::set_verify_client(made->native(), true);
+  #ifdef CPPHTTPLIB_OPENSSL_SUPPORT
+    // Without a name for its sessions OpenSSL refuses a client that comes back with one and was verified.
+    constexpr unsigned char name[] = {'w', 'i', 'n', 's', 'v', 'c'};
+    SSL_CTX_set_session_id_context(static_cast<SSL_CTX*>(made->native()), name, sizeof name);
+  #endif
+  }
+  take_tls_errors();
+  return made;
+}
+
+class tls_transport final : public socket_transport {
+ public:
+  tls_transport(os::tcp_socket socket, os::waker& drain, std::shared_ptr<tls_identity> identity,
+                std::chrono::milliseconds handshake)
+      : socket_transport(std::move(socket), drain),
+        identity_(std::move(identity)),
+        handshake_time_(handshake),
+        session_(httplib::tls::create_session(identity_->native(), static_cast<socket_t>(socket_.native()))) {}
+  ~tls_transport() override { httplib::tls::free_session(session_); }
+
+  os::transfer receive(char* into, std::size_t room, std::size_t& got,
+                       std::chrono::milliseconds limit) noexcept override {
+    const auto until = steady::now() + limit;
+    for (;;) {
+      const auto what = read(into, room, got);
+      if (what != need::read && what != need::write) return outcome(what);
+      const auto left = left_of(until);
+      const bool ready = what == need::read ? socket_.wait_readable(left) : socket_.wait_writable(left);
+      if (!ready) return os::transfer::timed_out;
+    }
+  }
+
+  os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
+                            std::chrono::milliseconds limit) noexcept override {
+    if (state_ == state::fresh && !shake_hands()) return os::transfer::closed;
+    const auto until = steady::now() + limit;
+    for (bool last = false;; ) {  // a record may come in pieces: none of them ends the wait
+      const auto what = read(into, room, got);
+      if (what != need::read && what != need::write) return outcome(what);
+      if (last) return os::transfer::timed_out;
+      if (what == need::write) {
+        last = !socket_.wait_writable(left_of(until));
+      } else {
+        last = drain_->wait_for(socket_, left_of(until)) != os::waker::outcome::ready;
+      }
+    }
+  }
+
+  os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept override {
+    constexpr std::size_t record = 16 * 1024;  // a reader gets its turn between two
+    while (count > 0) {
+      std::size_t took = 0;
+      const auto what = write(from, (std::min)(count, record), took);  // tried again, it has to be the same bytes
+      if (what == need::nothing) {
+        from += took;
+        count -= took;
+        continue;
+      }
+      if (what != need::read && what != need::write) return outcome(what);
+      const bool ready = what == need::write ? socket_.wait_writable(limit) : socket_.wait_readable(limit);
+      if (!ready) {
+        state_ = state::broken;  // half a record may have left
+        return os::transfer::timed_out;
+      }
+    }
+    return os::transfer::done;
+  }
+
+  watched watch(std::chrono::milliseconds limit) noexcept override {
+    const auto until = steady::now() + limit;
+    for (;;) {
+      const auto woken = drain_->wait_for(socket_, left_of(until));
+      if (woken == os::waker::outcome::woken) return watched::draining;
+      if (woken == os::waker::outcome::timed_out) return watched::quiet;
+      if (woken == os::waker::outcome::failed || socket_.peer_closed()) return watched::gone;
+      // Readable may mean the client's goodbye, which is a record like others: it has to be read to be known.
+      if (early_size_ == 0) {
+        const auto what = read(early_, sizeof early_, early_size_);
+        if (what == need::over || what == need::failed) return watched::gone;
+        if (what == need::read && left_of(until).count() > 0) continue;
+      }
+      // The next request has come already, and makes the socket readable for good: look now and then.
+      const auto left = left_of(until);
+      if (left.count() <= 0) return watched::quiet;
+      std::this_thread::sleep_for((std::min)(left, std::chrono::milliseconds(100)));
+    }
+  }
+
+  void finish(parting how) noexcept override {
+    if (state_ == state::ready) {
+      const std::lock_guard lock(mutex_);
+      take_tls_errors();
+      httplib::tls::shutdown(session_, true);
+    }
+    // Of a handshake that failed, the client shall see the reason.
+    socket_transport::finish(state_ != state::ready && how == parting::idle ? parting::answered : how);
+  }
+
+  [[nodiscard]] os::endpoint local() const override {
+    auto here = socket_transport::local();
+    here.tls = true;
+    return here;
+  }
+  [[nodiscard]] bool encrypted() const noexcept override { return true; }
+
+ private:
+  using steady = std::chrono::steady_clock;
+  enum class need { nothing, read, write, over, failed };
+  enum class state { fresh, ready, broken };
+
+  [[nodiscard]] static std::chrono::milliseconds left_of(steady::time_point until) noexcept {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - steady::now());
+    return (std::max)(left, std::chrono::milliseconds(0));
+  }
+  [[nodiscard]] static os::transfer outcome(need what) noexcept {
+    return what == need::nothing ? os::transfer::done : what == need::over ? os::transfer::closed : os::transfer::failed;
+  }
+  [[nodiscard]] need judged(const httplib::tls::TlsError& e) noexcept {
+    using httplib::tls::ErrorCode;
+    switch (e.code) {
+      case ErrorCode::Success: return need::nothing;
+      case ErrorCode::WantRead: return need::read;
+      case ErrorCode::WantWrite: return need::write;
+      case ErrorCode::PeerClosed: return need::over;
+      default: state_ = state::broken; return need::failed;
+    }
+  }
+
+  need read(char* into, std::size_t room, std::size_t& got) noexcept {
+    got = 0;
+    if (early_size_ > 0 && into != early_) {
+      got = (std::min)(room, early_size_);
+      std::copy(early_, early_ + got, into);
+      std::copy(early_ + got, early_ + early_size_, early_);
+      early_size_ -= got;
+      return need::nothing;
+    }
+    const std::lock_guard lock(mutex_);
+    if (state_ != state::ready) return need::failed;
+    take_tls_errors();
+    httplib::tls::TlsError e;
+    const auto n = httplib::tls::read(session_, into, room, e);
+    if (n <= 0) return n == 0 ? need::over : judged(e);
+    got = static_cast<std::size_t>(n);
+    return need::nothing;
+  }
+  need write(const char* from, std::size_t count, std::size_t& took) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (state_ != state::ready) return need::failed;
+    take_tls_errors();
+    httplib::tls::TlsError e;
+    const auto n = httplib::tls::write(session_, from, count, e);
+    if (n <= 0) return n == 0 ? need::over : judged(e);
+    took = static_cast<std::size_t>(n);
+    return need::nothing;
+  }
+
+  /// Before the first request; a drain ends it, because nothing was asked yet.
+  bool shake_hands() noexcept {
+    const auto until = steady::now() + handshake_time_;
+    if (!session_ || drain_->wait_for(socket_, handshake_time_) != os::waker::outcome::ready) return false;
+    char first = 0;
+    if (socket_.peek(first) && first >= 'A' && first <= 'Z') {  // a record of TLS begins with 22
+      state_ = state::broken;
+      return refuse_plain_http();
+    }
+    for (;;) {
+      take_tls_errors();
+      const auto what = judged(httplib::tls::accept(session_));
+      if (what == need::nothing) {
+        state_ = state::ready;
+        return true;
+      }
+      if (what == need::write ? !socket_.wait_writable(left_of(until))
+                              : what != need::read ||
+                                    drain_->wait_for(socket_, left_of(until)) != os::waker::outcome::ready) {
+        state_ = state::broken;
+        return false;
+      }
+    }
+  }
+  bool refuse_plain_http() noexcept {
+    try {
+      const std::string answer = refusal(400, "this port speaks HTTPS: ask with https://");
+      static_cast<void>(socket_.send(answer.data(), answer.size(), std::chrono::milliseconds(1000)));
+    } catch (...) {  // out of memory: it is just closed
+    }
+    return false;
+  }
+
+  std::shared_ptr<tls_identity> identity_;  // outlives the session
+  std::chrono::milliseconds handshake_time_;
+  std::mutex mutex_;  // a session takes one call at a time, and a WebSocket sends while it receives
+  httplib::tls::session_t session_;
+  std::atomic<state> state_{state::fresh};
+  char early_[1024];  // read by a watch, not asked for yet
+  std::size_t early_size_ = 0;
+};
+
+inline std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
+                                                        std::shared_ptr<tls_identity> identity,
+                                                        std::chrono::milliseconds handshake) {
+  if (!identity) return std::make_unique<socket_transport>(std::move(socket), drain);
+  return std::make_unique<tls_transport>(std::move(socket), drain, std::move(identity), handshake);
+}
+
+#else
+
+inline tls_identity::~tls_identity() = default;
+inline result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files& from) {
+  return failure{error{model::code::not_supported, "use certificate", from.certificate,
+                       "cpp-httplib is built without TLS", "define CPPHTTPLIB_OPENSSL_SUPPORT"}};
+}
+inline std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
+                                                        std::shared_ptr<tls_identity>, std::chrono::milliseconds) {
+  return std::make_unique<socket_transport>(std::move(socket), drain);
+}
+
+#endif
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
