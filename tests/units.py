@@ -6,6 +6,7 @@
 PROGRAM  units      tests/{base,model,route,wire,os}: no httplib, so it builds in seconds
          http       tests/{http,web,host,testing}
          single     those of them that include <winsvc.hpp> alone, against single_include/
+         tls        tests/http/{tls,websocket}.cpp, with cpp-httplib built with OpenSSL
          sequences  tests/host/sequences.cpp alone, with 100,000 sequences of controls
          fuzz       tests/fuzz/*.cpp, each fed with its corpus
 WAY      plain    g++, all warnings are errors
@@ -27,8 +28,10 @@ FOLDERS = {
     "units": ("base", "model", "route", "wire", "os"),
     "http": ("http", "web", "host", "testing"),
     "single": ("http", "web", "host", "testing"),
+    "tls": ("http",),
     "sequences": ("host",),
 }
+TLS = (["-DCPPHTTPLIB_OPENSSL_SUPPORT"], ["-lssl", "-lcrypto"])   # options, libraries
 SEQUENCES = {"WINSVC_SEQUENCES": "100000"}
 
 # compiler, its options, libraries
@@ -47,6 +50,8 @@ def sources(program):
     files = [path for folder in FOLDERS[program] for path in sorted((ROOT / "tests" / folder).glob("*.cpp"))]
     if program == "sequences":
         return [path for path in files if path.stem == "sequences"]
+    if program == "tls":
+        return [path for path in files if path.stem in ("tls", "websocket")]
     return [path for path in files if includes_the_umbrella_alone(path)] if program == "single" else files
 
 
@@ -60,9 +65,9 @@ def command(way, tree):
     return [compiler, *STANDARD, *options, *WARNINGS, f"-I{ROOT / tree}", *library_includes()]
 
 
-def link(ninja, way, output, objects):
+def link(ninja, way, output, objects, more=()):
     compiler, options, libraries = WAYS[way]
-    return ninja.link(output, objects, ([compiler, *options], libraries))
+    return ninja.link(output, objects, ([compiler, *options], [*libraries, *more]))
 
 
 def without_address_randomisation():
@@ -87,6 +92,8 @@ def doctest_program(tally, program, way):
         tally.check(f"{program}: there are tests", False, "no tests/*/*.cpp of this program was found")
         return
     do = command(way, "single_include" if program == "single" else "include")
+    options, libraries = TLS if program == "tls" else ([], [])
+    do += options
     use, first = [], []
     if program != "units":                                  # cpp-httplib is most of what these have to parse
         use, precompiled = ninja.precompile("testing_pch.hpp", "#include <winsvc/testing.hpp>\n", do)
@@ -95,7 +102,7 @@ def doctest_program(tally, program, way):
     for source in found:
         name = source.relative_to(ROOT / "tests").with_suffix(".o")
         objects.append(ninja.compile(name, source, [*do, *use], first))
-    target = link(ninja, way, program + ".exe", objects)
+    target = link(ninja, way, program + ".exe", objects, libraries)
     built, output = ninja.build()
     if not built:
         tally.check(f"{program} builds ({way})", False, output)

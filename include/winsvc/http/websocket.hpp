@@ -33,6 +33,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/encoding.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/base/scope.hpp"
 #include "winsvc/config/abi.hpp"
@@ -369,7 +370,9 @@ inline void accept_websocket(const invocation& with, const websocket_options& op
   }
   with.res.status = 101;
   replace_header(with.res, "Upgrade", "websocket");
-  replace_header(with.res, "Sec-WebSocket-Accept", httplib::detail::websocket_accept_key(std::string(asked.key)));
+  // RFC 6455 §4.2.2. Not cpp-httplib's own function: its base64 of 0.41 shifts negative numbers.
+  const std::string proof = std::string(asked.key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+  replace_header(with.res, "Sec-WebSocket-Accept", text::to_base64(httplib::detail::sha1(proof)));
   if (!asked.protocol.empty())
     replace_header(with.res, "Sec-WebSocket-Protocol", std::string(asked.protocol));
   auto session = std::make_shared<websocket_session>(x, with.req, asked.protocol);
