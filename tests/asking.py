@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import time
@@ -30,6 +31,7 @@ def ask(name, program):
     if not question:
         return ""
     port = free_port()
+    BEFORE.get(name, lambda folder: None)(program.parent)
     with open(program.parent / "asked.log", "w+b") as log:
         running = subprocess.Popen([program, "debug", "--port", str(port)], stdin=subprocess.DEVNULL, stdout=log,
                                    stderr=subprocess.STDOUT, cwd=program.parent, start_new_session=True)
@@ -173,4 +175,28 @@ def openapi(port):
     return ""
 
 
-EXAMPLES = {"openapi": openapi, "websocket": websocket}
+# --- TLS --------------------------------------------------------------------------------------------------------------
+
+def certificate(folder):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", "key.pem", "-out",
+                    "cert.pem", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+                   cwd=folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    certificate.made = folder / "cert.pem"
+
+
+def tls(port):
+    trust = ssl.create_default_context(cafile=certificate.made)
+    status, text = get(http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=trust), "/")
+    if (status, text) != (200, "hello, quietly"):
+        return f"GET /: {status} {text}\n"
+    login = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=trust)
+    login.request("GET", "/login")
+    cookie = login.getresponse().getheader("Set-Cookie", "")
+    if "; Secure" not in cookie:
+        return f"the cookie: {cookie}\n"
+    status, text = get(http.client.HTTPConnection("127.0.0.1", port, timeout=10), "/")
+    return f"plain HTTP: {status} {text}\n" if status != 400 or "https://" not in text else ""
+
+
+BEFORE = {"tls": certificate}     # what has to lie beside the program
+EXAMPLES = {"openapi": openapi, "tls": tls, "websocket": websocket}

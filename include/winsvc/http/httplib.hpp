@@ -19,8 +19,23 @@
   #define WINSVC_HAD_NO_NOMINMAX
 #endif
 
+// With a TLS library, cpp-httplib calls functions that it deprecates itself (0.41).
+#if WINSVC_COMPILER_MSVC
+  #pragma warning(push)
+  #pragma warning(disable : 4996)
+#else
+  #pragma GCC diagnostic push
+  #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+#endif
+
 // It does to the program what it always does: its constructor ignores SIGPIPE on POSIX, and its own macros stay.
 #include WINSVC_HTTPLIB
+
+#if WINSVC_COMPILER_MSVC
+  #pragma warning(pop)
+#else
+  #pragma GCC diagnostic pop
+#endif
 
 #ifdef WINSVC_HAD_NO_NOMINMAX
   #undef NOMINMAX

@@ -1,0 +1,5 @@
+// expect: winsvc: tls needs cpp-httplib built with a TLS library: compile with -DCPPHTTPLIB_OPENSSL_SUPPORT and link -lssl -lcrypto
+#include <winsvc.hpp>
+
+void App(winsvc::service& svc) { svc.tls("cert.pem", "key.pem"); }
+WINSVC_MAIN(App)
