@@ -45,38 +45,37 @@ class route_registrar {
   /// Each of these: a pattern (route/pattern.hpp) and what answers it (http/handler.hpp).
   template <class F>
   route_handle get(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::get, pattern, std::move(handler), where);
+    return add(route::method::get, pattern, make_handler(std::move(handler)), where);
   }
   template <class F>
   route_handle post(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::post, pattern, std::move(handler), where);
+    return add(route::method::post, pattern, make_handler(std::move(handler)), where);
   }
   template <class F>
   route_handle put(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::put, pattern, std::move(handler), where);
+    return add(route::method::put, pattern, make_handler(std::move(handler)), where);
   }
   template <class F>
   route_handle patch(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::patch, pattern, std::move(handler), where);
+    return add(route::method::patch, pattern, make_handler(std::move(handler)), where);
   }
   /// HTTP DELETE, a word that C++ and Windows' headers both have taken.
   template <class F>
   route_handle del(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::del, pattern, std::move(handler), where);
+    return add(route::method::del, pattern, make_handler(std::move(handler)), where);
   }
   template <class F>
   route_handle options(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::options, pattern, std::move(handler), where);
+    return add(route::method::options, pattern, make_handler(std::move(handler)), where);
   }
   /// Whatever the method is; a route for the method itself goes before it.
   template <class F>
   route_handle any(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::any, pattern, std::move(handler), where);
+    return add(route::method::any, pattern, make_handler(std::move(handler)), where);
   }
   template <class F>
   route_handle route(route::method verb, std::string_view pattern, F handler, source where = source::here()) {
-    const auto id = router_->add(verb, prefix_ + std::string(pattern_below(pattern)), std::move(handler), where, links_);
-    return {*router_, id, id + 1};
+    return add(verb, pattern, make_handler(std::move(handler)), where);
   }
 
   /// A WebSocket (http/websocket.hpp): `f(winsvc::websocket&, path parameters…)`.
@@ -129,6 +128,10 @@ class route_registrar {
   ~route_registrar() = default;
 
  private:
+  route_handle add(route::method verb, std::string_view pattern, made_handler made, source where) {
+    const auto id = router_->add(verb, prefix_ + std::string(pattern_below(pattern)), std::move(made), where, links_);
+    return {*router_, id, id + 1};
+  }
   Self& self() noexcept { return static_cast<Self&>(*this); }
   [[nodiscard]] std::string_view pattern_below(std::string_view pattern) const noexcept {
     return !prefix_.empty() && pattern == "/" ? std::string_view() : pattern;

@@ -210,8 +210,10 @@ struct answer_of<std::pair<int, T>> : answer_of<T> {
   static constexpr bool chooses = true;
 };
 
-template <class F, class R, class... Arguments>
-class bound_handler final : public handler {
+/// Everything about a handler that follows from its signature: made once for all lambdas that have the same one, because
+/// it is most of what a route costs to compile.
+template <class R, class... Arguments>
+class signature {
   static_assert(
       ((kind_of<Arguments>() != argument_kind::unsupported) && ...),
       "winsvc: a handler takes const request&, response&, path parameters (integers, double, std::string) and "
@@ -221,7 +223,8 @@ class bound_handler final : public handler {
       "winsvc: a handler takes its arguments in this order: const request&, response&, path parameters, body<T>");
 
  public:
-  explicit bound_handler(F f) : f_(std::move(f)) {}
+  /// Calls the lambda at `f`.
+  using entrance = R (*)(const void* f, Arguments...);
 
   static constexpr handler_shape shape() noexcept {
     handler_shape s;
@@ -238,7 +241,9 @@ class bound_handler final : public handler {
     return s;
   }
 
-  void call(const invocation& with) const override { call(with, std::index_sequence_for<Arguments...>()); }
+  static void call(const invocation& with, const void* f, entrance enter) {
+    call(with, f, enter, std::index_sequence_for<Arguments...>());
+  }
 
  private:
   template <class A>
@@ -251,14 +256,14 @@ class bound_handler final : public handler {
                          std::conditional_t<kind_of<A>() == argument_kind::body, std::optional<plain<A>>, char>>;
 
   template <std::size_t... I>
-  void call(const invocation& with, std::index_sequence<I...>) const {
+  static void call(const invocation& with, const void* f, entrance enter, std::index_sequence<I...>) {
     std::tuple<held<Arguments>...> values;
     [[maybe_unused]] std::size_t next = 0;
     if (!(load<Arguments>(with, std::get<I>(values), next) && ...)) return write_problem(with.res, 404, {});
     if constexpr (std::is_void_v<R>) {
-      f_(pass<Arguments>(with, std::get<I>(values))...);
+      enter(f, pass<Arguments>(with, std::get<I>(values))...);
     } else {
-      write_result(with.res, f_(pass<Arguments>(with, std::get<I>(values))...));
+      write_result(with.res, enter(f, pass<Arguments>(with, std::get<I>(values))...));
     }
   }
 
@@ -286,6 +291,20 @@ class bound_handler final : public handler {
     } else {
       return std::move(from);
     }
+  }
+};
+
+/// What is left for each lambda.
+template <class F, class R, class... Arguments>
+class bound_handler final : public handler {
+ public:
+  explicit bound_handler(F f) : f_(std::move(f)) {}
+  static constexpr handler_shape shape() noexcept { return signature<R, Arguments...>::shape(); }
+  void call(const invocation& with) const override { signature<R, Arguments...>::call(with, &f_, &enter); }
+
+ private:
+  static R enter(const void* f, Arguments... arguments) {
+    return (*static_cast<const F*>(f))(std::forward<Arguments>(arguments)...);
   }
 
   F f_;
@@ -317,11 +336,15 @@ struct bind_handler<R (*)(A...), void> { using type = bound_handler<R (*)(A...),
 template <class R, class... A>
 struct bind_handler<R (*)(A...) noexcept, void> { using type = bound_handler<R (*)(A...) noexcept, R, A...>; };
 
-/// The erased handler of a lambda, and its shape.
+/// A lambda with its type forgotten, and its shape.
+struct made_handler {
+  std::unique_ptr<handler> call;
+  handler_shape shape;
+};
 template <class F>
-std::pair<std::unique_ptr<handler>, handler_shape> make_handler(F f) {
+made_handler make_handler(F f) {
   using bound = typename bind_handler<F>::type;
-  return {std::make_unique<bound>(std::move(f)), bound::shape()};
+  return {std::unique_ptr<handler>(new bound(std::move(f))), bound::shape()};
 }
 
 }  // namespace http

@@ -34,9 +34,10 @@ class router {
   template <class F>
   std::size_t add(route::method verb, std::string_view pattern, F f, source where,
                   std::shared_ptr<const chain> links = std::make_shared<chain>()) {
-    auto [made, shape] = make_handler(std::move(f));
-    return add(verb, pattern, std::move(made), shape, where, std::move(links));
+    return add(verb, pattern, make_handler(std::move(f)), where, std::move(links));
   }
+  std::size_t add(route::method verb, std::string_view pattern, made_handler made, source where,
+                  std::shared_ptr<const chain> links);
 
   /// The app's own middleware, for what no route serves. Throws setup_error after start.
   void outer(std::shared_ptr<const chain> links);
@@ -74,9 +75,6 @@ class router {
   [[nodiscard]] const route::entry& entry(std::size_t id) const noexcept { return table_.entries()[id]; }
 
  private:
-  std::size_t add(route::method verb, std::string_view pattern, std::unique_ptr<handler> h, const handler_shape& shape,
-                  source where, std::shared_ptr<const chain> links);
-
   struct held {
     std::unique_ptr<handler> call;
     bool wants_names;
@@ -116,8 +114,9 @@ inline route::table& router::describe(std::size_t id, std::string_view what) {
   return table_;
 }
 
-inline std::size_t router::add(route::method verb, std::string_view pattern, std::unique_ptr<handler> h,
-                               const handler_shape& shape, source where, std::shared_ptr<const chain> links) {
+inline std::size_t router::add(route::method verb, std::string_view pattern, made_handler made, source where,
+                               std::shared_ptr<const chain> links) {
+  const handler_shape& shape = made.shape;
   const auto what = [&] {
     return std::string(route::name(verb)) + " " + std::string(pattern) + " (" + where.text() + ")";
   };
@@ -138,7 +137,7 @@ inline std::size_t router::add(route::method verb, std::string_view pattern, std
   }
   const std::size_t id = handlers_.size();
   table_.add(verb, pattern, id, where);
-  handlers_.push_back({std::move(h), shape.takes_request, std::move(links)});
+  handlers_.push_back({std::move(made.call), shape.takes_request, std::move(links)});
 
   auto& about = table_.about(id);
   about.parameters.assign(shape.kinds, shape.kinds + shape.parameters);
