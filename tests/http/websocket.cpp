@@ -520,6 +520,30 @@ TEST_CASE("a client that takes nothing is cut off, and does not hold the sender 
   CHECK_FALSE(sent_all);
 }
 
+TEST_CASE("messages come in while another thread's send waits for a client that takes nothing") {
+  std::atomic<int> received{0};
+  std::atomic<bool> stuck{false};
+  served s([&](service& svc) {
+    svc.limits().write_time = 3s;
+    svc.websocket("/echo", [&](websocket& ws) {
+      std::thread other([ws, &stuck] {
+        while (ws.send_binary(std::string(1024 * 1024, 'x'))) {}
+        stuck = true;
+      });
+      while (ws.receive()) ++received;
+      other.join();
+    });
+  });
+  talker t(s);
+  t.head();
+
+  std::this_thread::sleep_for(200ms);  // by now the buffers between us are full
+  for (int i = 0; i < 100; ++i) t.say("hello");
+  while (received < 100 && !stuck) std::this_thread::sleep_for(1ms);
+  CHECK(received == 100);
+  CHECK_FALSE(stuck);
+}
+
 TEST_CASE("JSON goes out as text") {
   served s([](service& svc) {
     svc.websocket("/echo", [](websocket& ws) { ws.send(winsvc::json{{"n", 1}}); });

@@ -47,7 +47,7 @@ inline namespace WINSVC_ABI {
 
 struct websocket_options {
   /// Pages of which other sites may connect: `https://host[:port]` each, or "*". The service's own may, and programs,
-  /// which send no Origin.
+  /// which send no Origin. Behind a proxy that asks under another Host, the name that browsers see goes here.
   std::vector<std::string> origins;
   /// Subprotocols the handler speaks, the best first; see websocket::protocol.
   std::vector<std::string> protocols;
@@ -149,10 +149,10 @@ class websocket_session {
   void send_close(int code, std::string_view reason);
   void lost() noexcept;
 
-  // Under mutex_: frames of several threads must not mix, and none may follow a Close.
+  // Held over a send, which may take its time: frames of several threads must not mix, and none may follow a Close.
   mutable std::mutex mutex_;
   transport* wire_;  // null: the connection is not ours any more
-  bool close_sent_ = false, broken_ = false;
+  std::atomic<bool> close_sent_{false}, broken_{false};  // written under mutex_ or by the reader, read by anybody
 
   // Of the handler's thread.
   receive_buffer& buffer_;
@@ -169,10 +169,10 @@ class websocket_session {
 
 /// One frame to the wire; under mutex_.
 inline bool websocket_session::put(wire::opcode what, std::string_view payload) {
-  if (!wire_ || close_sent_ || broken_) return false;
+  if (!wire_ || close_sent_.load() || broken_.load()) return false;
   const std::string bytes = wire::frame(what, payload);
   if (wire_->send(bytes.data(), bytes.size(), bounds_.write_time) == os::transfer::done) return true;
-  broken_ = true;
+  broken_.store(true);
   wire_->cut();  // it may hold half a frame; and whoever waits to receive shall know
   return false;
 }
@@ -181,13 +181,12 @@ inline void websocket_session::send_close(int code, std::string_view reason) {
   const std::lock_guard lock(mutex_);
   const bool empty = code == wire::close_code::none;
   static_cast<void>(put(wire::opcode::close, empty ? std::string() : wire::close_payload(code, reason)));
-  close_sent_ = true;
+  close_sent_.store(true);
 }
 
 inline bool websocket_session::send(wire::opcode what, std::string_view payload) {
-  if (!is_open()) return false;
   const std::lock_guard lock(mutex_);
-  return put(what, payload);
+  return wire_ && !draining_->load() && peer_code_.load() == 0 && put(what, payload);
 }
 
 inline void websocket_session::close(int code, std::string_view reason) {
@@ -197,8 +196,10 @@ inline void websocket_session::close(int code, std::string_view reason) {
 }
 
 inline bool websocket_session::is_open() const noexcept {
-  const std::lock_guard lock(mutex_);
-  return wire_ && !close_sent_ && !broken_ && peer_code_.load() == 0 && !draining_->load();
+  if (close_sent_.load() || broken_.load() || peer_code_.load() != 0) return false;
+  // Not waited for: a reader must not stand behind a sender whose client takes nothing. Whoever holds it has the wire.
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  return !lock || (wire_ && !draining_->load());
 }
 
 /// The client went without a goodbye.
@@ -206,8 +207,7 @@ inline void websocket_session::lost() noexcept {
   constexpr int abnormal = 1006;
   int none = 0;
   peer_code_.compare_exchange_strong(none, abnormal);
-  const std::lock_guard lock(mutex_);
-  broken_ = true;
+  broken_.store(true);
 }
 
 /// What the bytes say that are here; answers what needs no handler.
@@ -298,11 +298,7 @@ inline void websocket_session::finish(int code, std::string_view reason) {
   });
   send_close(code, reason);
   const auto until = steady::now() + bounds_.websocket_close;
-  const auto goes_on = [this] {
-    const std::lock_guard lock(mutex_);
-    return peer_code_.load() == 0 && !broken_;
-  };
-  while (goes_on()) {
+  while (peer_code_.load() == 0 && !broken_.load()) {
     const auto what = next_event();
     if (what == event::message) static_cast<void>(frames_.take_message());  // sent before the client saw our Close
     if (what != event::more) continue;
