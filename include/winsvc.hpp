@@ -24,6 +24,7 @@
 #include "winsvc/base/source.hpp"    // where a registration was written
 #include "winsvc/base/scope.hpp"     // at the end of a scope
 #include "winsvc/base/text.hpp"      // UTF-8, UTF-16, nearest words
+#include "winsvc/base/json_text.hpp"  // JSON, written
 #include "winsvc/base/encoding.hpp"  // base64, and the comparison of secrets
 #include "winsvc/base/sha256.hpp"    // for signed cookies
 #include "winsvc/base/quote.hpp"     // command lines by Windows' rules

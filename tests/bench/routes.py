@@ -43,7 +43,7 @@ def source(count):
 def seconds(count, folder):
     path = pathlib.Path(folder) / f"routes{count}.cpp"
     path.write_text(source(count), encoding="utf-8")
-    command = [GXX, *STANDARD, "-O0", f"-I{ROOT / 'include'}", *library_includes(), "-c", path, "-o", path.with_suffix(".o")]
+    command = [GXX, *STANDARD, "-O0", f"-I{ROOT / 'include'}", *library_includes(), "-c", path, "-o", f"{path}.o"]
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     subprocess.run(command, check=True)
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before

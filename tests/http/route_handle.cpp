@@ -146,7 +146,8 @@ TEST_CASE("what contradicts itself is refused, with the places") {
        "GET /a (app.cpp:1): query: 'p' is said already"},
       {complaint([&](service& svc) { static_cast<void>(svc.resource<todos>("/t/{id}", at(4)).on(method::del)); }),
        "GET /t/{id} (app.cpp:4): on DELETE: this resource has GET, PUT"},
-      {complaint([&](service& svc) { static_cast<void>(svc.url_for("user", 7)); }), "url_for 'user': no route has this"},
+      {complaint([&](service& svc) { static_cast<void>(svc.url_for("user", 7)); }),
+       "url_for 'user': no route has this name: none has one yet"},
   };
   for (const auto& r : rows) {
     CAPTURE(r.said);
@@ -188,7 +189,9 @@ TEST_CASE("what is said of a resource is said of all its methods, and with `on` 
 
 TEST_CASE("a handler builds the path of a named route, of one that was registered after it too") {
   auto app = [](service& svc) {
-    svc.post("/users", [](const request& req) { return reply(201).header("Location", winsvc::url_for(req, "user", 7)); });
+    svc.post("/users", [](const request& req) {
+      return reply(201).header("Location", winsvc::url_for(req, "user", 7));
+    });
     svc.post("/search", [](const request& req, response& res) {
       res.set_redirect(winsvc::with_query(winsvc::url_for(req, "users"), {{"page", 2}}));
     });
@@ -213,7 +216,7 @@ TEST_CASE("a handler builds the path of a named route, of one that was registere
   CHECK(has(c.log().back().text, "the request belongs to the thread that handles it"));
 }
 
-TEST_CASE("a route's own limit of the body holds in place of the app's, smaller or larger, with a length or in chunks") {
+TEST_CASE("a route's own limit of the body holds in place of the app's, lower or higher, with a length or in chunks") {
   int called = 0;
   auto app = [&](service& svc) {
     svc.limits().body_bytes = 100;

@@ -208,7 +208,7 @@ TEST_CASE("every operation has an id of its own") {
                                      "delete_any"});
 }
 
-TEST_CASE("a route for any method stands under those that have no route of their own; HEAD and OPTIONS are not listed") {
+TEST_CASE("a route for any method stands under those without a route of their own; HEAD and OPTIONS are not listed") {
   const auto d = document([](service& svc) {
     svc.any("/x", [](body<json>) {});
     svc.get("/x", text).summary("mine");

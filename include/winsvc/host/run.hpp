@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/json_text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/config/version.hpp"
 #include "winsvc/host/app.hpp"
@@ -26,13 +27,13 @@ inline namespace WINSVC_ABI {
 namespace host {
 
 inline std::string routes_json(const route::table& routes) {
-  std::string out = "[";
-  for (const auto& e : routes.entries()) {
-    if (out.size() > 1) out += ",\n ";
-    out += "{\"method\":" + text::json_quoted(route::name(e.verb)) + ",\"pattern\":" + text::json_quoted(e.path.text) +
-           ",\"name\":" + (e.about.name.empty() ? "null" : text::json_quoted(e.about.name)) + ",\"source\":" + text::json_quoted(e.where.text()) + "}";
-  }
-  return out + "]\n";
+  const auto one = [](const route::entry& e) {
+    text::json_object o;
+    o.put_text("method", route::name(e.verb)).put_text("pattern", e.path.text);
+    o.put("name", e.about.name.empty() ? "null" : text::json_quoted(e.about.name));
+    return o.put_text("source", e.where.text()).text();
+  };
+  return text::json_list(routes.entries(), one, ",\n ") + '\n';
 }
 
 inline int run_service(app_factory app, const model::launch_options& launch) {

@@ -116,11 +116,11 @@ class service : public http::route_registrar<service> {
     return *this;
   }
 
-  /// Answers GET at this path with the OpenAPI 3.1 document of the routes (web/openapi.hpp), with the middleware that was
-  /// added before. Default: there is none.
+  /// Answers GET at this path with the OpenAPI 3.1 document of the routes (web/openapi.hpp), with the middleware that
+  /// was added before. Default: there is none.
   service& openapi(std::string_view path = "/openapi.json", source where = source::here());
-  /// Answers GET at this path with counts of requests in Prometheus' text format (web/metrics.hpp), also while the service
-  /// is paused, with the middleware that was added before. Default: there is none, and nothing is counted.
+  /// Answers GET at this path with counts of requests in Prometheus' text format (web/metrics.hpp), also while the
+  /// service is paused, with the middleware that was added before. Default: there is none, and nothing is counted.
   service& metrics(std::string_view path = "/metrics", source where = source::here());
 
   // -- lifecycle: all hooks on one thread, which is none of the requests', one at a time --

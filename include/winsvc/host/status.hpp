@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "winsvc/base/json_text.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/model/codes.hpp"
@@ -58,14 +59,14 @@ inline std::string status_json(const service_report& r) {
   std::string state = r.installed ? std::string(model::name(s.current)) : "not installed";
   std::replace(state.begin(), state.end(), ' ', '_');
 
-  std::string out = "{\"name\":" + text::json_quoted(r.name);
+  text::json_object out;
   const auto put = [&out, &r](std::string_view field, const std::string& value, bool known = true) {
-    out += ",\"" + std::string(field) + "\":" + (r.installed && known ? value : "null");
+    out.put(field, r.installed && known ? value : "null");
   };
   const auto put_text = [&put](std::string_view field, std::string_view value) {
     put(field, text::json_quoted(value), !value.empty());
   };
-  out += std::string(",\"installed\":") + (r.installed ? "true" : "false") + ",\"state\":" + text::json_quoted(state);
+  out.put_text("name", r.name).put("installed", r.installed ? "true" : "false").put_text("state", state);
   put("pid", std::to_string(r.process.pid));
   put("exit_code", std::to_string(s.exit.code()));
   put_text("startup", name(r.config.startup));
@@ -74,7 +75,7 @@ inline std::string status_json(const service_report& r) {
   put_text("url", r.left.url);
   put_text("since", r.left.since);
   put_text("failure", r.left.failure);
-  return out + "}\n";
+  return out.text() + '\n';
 }
 
 }  // namespace host

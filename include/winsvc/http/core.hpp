@@ -79,7 +79,7 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
     : routes_(routes), bounds_(bounds), log_(log), salt_(std::random_device{}() & 0xFFFFFFu) {
   // Content providers stop as soon as this is INVALID_SOCKET, which to cpp-httplib means "stopped".
   svr_sock_ = static_cast<socket_t>(0);
-  set_payload_max_length(static_cast<std::size_t>(routes.largest_body(bounds.body_bytes)));  // no limit of ours is above
+  set_payload_max_length(static_cast<std::size_t>(routes.largest_body(bounds.body_bytes)));  // ours are at most that
 
   set_pre_routing_handler([this](const request& req, response& res) {
     // cpp-httplib hands out its own non-const objects as const; casting that away is well defined.

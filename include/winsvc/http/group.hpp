@@ -85,9 +85,9 @@ class route_registrar {
     return this->route(route::method::get, pattern, std::move(with), where);
   }
 
-  /// A class whose members `get`, `post`, `put`, `patch`, `del` (any of them, const, not overloaded) are handlers of one
-  /// pattern. One object serves all requests; it is made with the default constructor, or given. What is said of the
-  /// handle is said of all of them, and of one with `on`.
+  /// A class whose members `get`, `post`, `put`, `patch`, `del` (any of them, const, not overloaded) are handlers of
+  /// one pattern. One object serves all requests; it is made with the default constructor, or given. What is said of
+  /// the handle is said of all of them, and of one with `on`.
   template <class T>
   route_handle resource(std::string_view pattern, source where = source::here()) {
     return resource<T>(pattern, std::make_shared<T>(), where);
@@ -115,8 +115,8 @@ class route_registrar {
   template <class F>
   Self& group(std::string_view prefix, F&& describe);
 
-  /// The path of the route with this name, percent-encoded, its parameters filled with the values. Of routes that were
-  /// registered before it; in a handler it is winsvc::url_for (http/url_for.hpp). Throws setup_error where that is none.
+  /// The path of the route with this name, percent-encoded, its parameters filled with the values; of routes that were
+  /// registered before. In a handler it is winsvc::url_for (http/url_for.hpp). Throws setup_error as that does.
   template <class... Values>
   [[nodiscard]] std::string url_for(std::string_view name, const Values&... values) const {
     return route::build_path(router_->routes(), name, {url_value(values)...});

@@ -210,8 +210,8 @@ struct answer_of<std::pair<int, T>> : answer_of<T> {
   static constexpr bool chooses = true;
 };
 
-/// Everything about a handler that follows from its signature: made once for all lambdas that have the same one, because
-/// it is most of what a route costs to compile.
+/// Everything about a handler that follows from its signature: made once for all lambdas that have the same one, for it
+/// is most of what a route costs to compile.
 template <class R, class... Arguments>
 class signature {
   static_assert(

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/json_text.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/httplib.hpp"
@@ -142,10 +143,9 @@ namespace http {
 /// An error as application/problem+json (RFC 9457): title from the status, detail for the person.
 /// `id`: the request id that the log has, or empty.
 inline void write_problem(response& res, int status, std::string_view detail, std::string_view id = {}) {
-  std::string body =
-      "{\"title\":" + text::json_quoted(httplib::status_message(status)) + ",\"status\":" + std::to_string(status);
-  if (!detail.empty()) body += ",\"detail\":" + text::json_quoted(detail);
-  if (!id.empty()) body += ",\"request_id\":" + text::json_quoted(id);
+  text::json_object body;
+  body.put_text("title", httplib::status_message(status)).put("status", std::to_string(status));
+  body.put_some("detail", detail).put_some("request_id", id);
   res.status = status;
   res.set_content(body + "}\n", "application/problem+json");
 }

@@ -38,8 +38,8 @@ class route_handle {
     router_->describe(first_, "name").name_routes(first_, last_, std::move(text));
     return *this;
   }
-  /// The most bytes of a body, in place of the app's `limits().body_bytes`: less, or more. A larger one gets 413, before
-  /// it is read where it says its length.
+  /// The most bytes of a body, in place of the app's `limits().body_bytes`: less, or more. A larger one gets 413; where
+  /// it says its length, before it is read.
   route_handle limit_body(std::uint64_t bytes) const {
     return say("limit_body", [&](route::facts& f) { f.body_limit = bytes; });
   }
@@ -85,8 +85,8 @@ class route_handle {
   route_handle takes(const std::string& about, const std::string& media_type = "application/json") const {
     return say("takes", [&](route::facts& f) { f.takes = route::body_facts{about, media_type, {}, {}}; }, in_request);
   }
-  /// An answer. Those of winsvc's own (404, 422, …) are described without it. `media_type`: default is what the handler's
-  /// type says.
+  /// An answer. Those of winsvc's own (404, 422, …) are described without it. `media_type`: default is what the
+  /// handler's type says.
   route_handle returns(int status, const std::string& about, const std::string& media_type = {}) const {
     if (status < 100 || status > 599)
       throw setup_error("route " + router_->entry(first_).text() + ": returns: " + std::to_string(status) +

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "winsvc/base/json_text.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 
@@ -29,8 +30,9 @@ struct service_state {
 };
 
 [[nodiscard]] inline std::string to_text(const service_state& s) {
-  return "{\"pid\":" + std::to_string(s.pid) + ",\"url\":" + text::json_quoted(s.url) + ",\"since\":" +
-         text::json_quoted(s.since) + ",\"failure\":" + text::json_quoted(s.failure) + "}\n";
+  text::json_object o;
+  o.put("pid", std::to_string(s.pid)).put_text("url", s.url).put_text("since", s.since).put_text("failure", s.failure);
+  return o.text() + '\n';
 }
 
 /// Reads what `to_text` wrote, in any order, unknown names ignored. Nothing for anything else: a torn file is no file.

@@ -6,8 +6,8 @@
 //   http_request_duration_seconds_bucket{route="/users/{id}",le="0.005"} 11
 //
 // A route's label is its pattern, "none" where no route matched, so that no client can make series. What was refused
-// before it was a request has method "none" too, and no duration. A series begins with its first request. An answer that
-// streams lasts until it ends; a WebSocket until it is open.
+// before it was a request has method "none" too, and no duration. A series begins with its first request. An answer
+// that streams lasts until it ends; a WebSocket until it is open.
 //
 // Counting is four additions to atomics of the route's own, without lock or allocation; off, it is nothing.
 #pragma once
@@ -188,7 +188,7 @@ inline std::string request_counts::text(const gauges& now) const {
     put("other", "other", counts_[i].others.load(relaxed));
   }
 
-  page.family("http_request_duration_seconds", "histogram", "From a request's head to the end of its answer, by route.");
+  page.family("http_request_duration_seconds", "histogram", "From a request's head to its answer's end, by route.");
   for (std::size_t i = 0; i < labels_.size(); ++i) {
     const route_counts& of = counts_[i];
     std::array<std::uint64_t, bounds.size() + 1> up_to{};

@@ -5,8 +5,8 @@
 //
 // Paths, parameters with their types, and whether a body is taken follow from the handlers; words, schemas and examples
 // are what was said of a route (http/route_handle.hpp). Names become operation ids. `{path...}` is written `{path}`,
-// because OpenAPI has no tails; a route for `any` method stands under GET, POST, PUT, PATCH and DELETE; HEAD and OPTIONS
-// are not listed, since every path has them. Errors of winsvc's own are described once, as application/problem+json.
+// because OpenAPI has no tails; a route for `any` method stands under GET, POST, PUT, PATCH and DELETE; HEAD and
+// OPTIONS are not listed, since every path has them. Errors of winsvc's own are described once, as problem+json.
 // Routes that no client asks for by hand (health, metrics, this document) are left out, as `hidden` ones are.
 #pragma once
 
@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/json_text.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/route/table.hpp"
@@ -38,33 +39,8 @@ struct api_info {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/// A JSON object while it grows.
-class json_object {
- public:
-  /// `value` is JSON.
-  json_object& put(std::string_view name, std::string_view value) {
-    text_ += (text_.size() == 1 ? "" : ",") + text::json_quoted(name) + ':';
-    text_ += value;
-    return *this;
-  }
-  json_object& put_text(std::string_view name, std::string_view value) { return put(name, text::json_quoted(value)); }
-  /// Leaves it out where it is empty.
-  json_object& put_some(std::string_view name, std::string_view value) {
-    return value.empty() ? *this : put_text(name, value);
-  }
-  [[nodiscard]] std::string text() const { return text_ + '}'; }
-
- private:
-  std::string text_ = "{";
-};
-
-/// `[a,b]` of what `one` makes of each.
-template <class List, class F>
-std::string json_list(const List& all, F one) {
-  std::string out = "[";
-  for (const auto& item : all) out += (out.size() == 1 ? "" : ",") + one(item);
-  return out + ']';
-}
+using text::json_list;
+using text::json_object;
 
 inline std::string schema_of(route::value_kind kind, std::string_view otherwise = {}) {
   using route::value_kind;
