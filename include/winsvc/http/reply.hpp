@@ -147,7 +147,7 @@ inline void write_problem(response& res, int status, std::string_view detail, st
   body.put_text("title", httplib::status_message(status)).put("status", std::to_string(status));
   body.put_some("detail", detail).put_some("request_id", id);
   res.status = status;
-  res.set_content(body + "}\n", "application/problem+json");
+  res.set_content(body.text() + '\n', "application/problem+json");
 }
 
 /// Does the client want text, and not JSON? Text is named in Accept, JSON and `*/*` are not.
