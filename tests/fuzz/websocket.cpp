@@ -1,0 +1,59 @@
+// Whatever the bytes: what they say does not depend on how they were cut, no message is larger than allowed, text is UTF-8,
+// and nothing is read behind the end.
+#include "winsvc/wire/websocket.hpp"
+
+#include "require.hpp"
+
+#include <string>
+
+using namespace winsvc::wire;
+using event = frame_decoder::event;
+
+namespace {
+
+constexpr std::size_t most = 300;
+
+/// All that was said, one after the other.
+std::string told(std::string_view bytes, std::size_t piece) {
+  frame_decoder frames(most);
+  std::string out;
+  for (std::size_t at = 0; at < bytes.size();) {
+    std::size_t used = 0;
+    const auto now = bytes.substr(at, piece);
+    const auto what = frames.feed(now, used);
+    require(used <= now.size(), "no more is taken than is there");
+    require(what != event::more || used == now.size(), "more means that all was taken");
+    require(frames.received() <= most, "the limit of a message holds");
+    at += used;
+    if (what == event::more) continue;
+    out += std::to_string(static_cast<int>(what)) + ' ';
+    if (what == event::message) {
+      const std::string message = frames.take_message();
+      require(frames.is_binary() || is_utf8(message), "text is UTF-8");
+      out += message;
+    } else if (what != event::wrong) {
+      require(frames.payload().size() <= 125, "control frames are short");
+      out += frames.payload();
+    }
+    if (what != event::close && what != event::wrong) continue;
+    require(what == event::close ? frames.code() == close_code::none || is_close_code(frames.code())
+                                 : is_close_code(frames.code()),
+            "a code can be answered with");
+    std::size_t more = 0;
+    static_cast<void>(frames.feed(bytes.substr(at), more));
+    require(more == 0, "behind the end nothing is read");
+    return out + std::to_string(frames.code());
+  }
+  return out;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+
+  const std::string whole = told(bytes, bytes.size() + 1);
+  require(whole == told(bytes, 1 + data[0] % 9u), "what is said does not depend on packet borders");
+  return 0;
+}
