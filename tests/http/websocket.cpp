@@ -190,6 +190,30 @@ TEST_CASE("a WebSocket can be refused before it is one, in the form of every err
         400);
 }
 
+TEST_CASE("the client for tests talks without a socket") {
+  auto app = [](service& svc) {
+    echo(svc);
+    svc.websocket("/twice", [](websocket& ws) {
+      while (auto m = ws.receive()) ws.send(m->data + m->data);
+      ws.send("nobody hears this");
+    });
+    svc.websocket("/leaves", [](websocket& ws) { ws.close(4001); });
+    svc.get("/page", [] { return "a page"; });
+  };
+  client c(app);
+  const std::string large(70'000, 'x');
+
+  const auto t = c.websocket("/echo", {"hello", "", large});
+  CHECK(t.status == 101);
+  CHECK(t.messages == std::vector<std::string>{"hello", "", large});
+  CHECK(t.close_code == 1000);
+  CHECK(c.websocket("/twice", {"ab"}).messages == std::vector<std::string>{"abab"});
+  CHECK(c.websocket("/leaves", {}).close_code == 4001);
+  CHECK(c.websocket("/echo", {}, {{"Origin", "http://evil.example"}}).status == 403);
+  CHECK(c.websocket("/page", {"hello"}).status == 200);
+  CHECK(c.websocket("/page", {"hello"}).messages.empty());
+}
+
 TEST_CASE("path parameters, the request, its context and the subprotocol are at hand in the handler") {
   struct user { std::string name; };
   winsvc::websocket_options options;

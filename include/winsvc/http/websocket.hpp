@@ -345,6 +345,8 @@ inline void serve_websocket(exchange& x, const std::shared_ptr<websocket_session
   }
   current_exchange() = nullptr;
   session->finish(code, reason);
+  if (log.wants(log_level::debug))
+    log.debug("request " + x.id + ": websocket over, client's close code " + std::to_string(session->peer_code()));
 }
 
 /// Answers the handshake: 101 into the response, and what follows it into the exchange; or leaves with a refusal.

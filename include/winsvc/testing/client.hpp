@@ -5,6 +5,7 @@
 //   auto r = client.get("/users/7");
 //   CHECK(r.status == 200);
 //   CHECK(r.body == R"({"id":7})");
+//   CHECK(client.websocket("/echo", {"hello"}).messages == std::vector<std::string>{"hello"});
 //
 // The app is described and its routes are frozen; start hooks and workers do not run (testing/scm.hpp runs them).
 #pragma once
@@ -78,6 +79,42 @@ struct answer {
   return a;
 }
 
+/// What a WebSocket said, until it was over.
+struct talk {
+  int status = 0;                     ///< 101, or what refused it
+  std::vector<std::string> messages;  ///< of the server
+  int close_code = 0;                 ///< the server's; 0: it ended without a goodbye
+};
+
+/// A frame as clients send it, with a mask of zeros.
+[[nodiscard]] inline std::string masked_frame(wire::opcode what, std::string_view payload) {
+  std::string out = wire::frame(what, payload);
+  out[1] = static_cast<char>(out[1] | 0x80);
+  return out.insert(out.size() - payload.size(), 4, '\0');
+}
+/// Takes the frames of a server apart.
+[[nodiscard]] inline talk take_talk(int status, std::string_view bytes) {
+  talk t;
+  t.status = status;
+  const auto number = [&bytes](std::size_t at, std::size_t count) {
+    std::size_t value = 0;
+    for (std::size_t i = at; i < at + count && i < bytes.size(); ++i)
+      value = value << 8 | static_cast<unsigned char>(bytes[i]);
+    return value;
+  };
+  while (bytes.size() > 1) {
+    const auto what = static_cast<wire::opcode>(bytes[0] & 0x0F);
+    std::size_t length = number(1, 1);
+    const std::size_t more = length == 126 ? 2 : length == 127 ? 8 : 0;
+    if (more != 0) length = number(2, more);
+    bytes.remove_prefix((std::min)(bytes.size(), 2 + more));
+    if (what == wire::opcode::text || what == wire::opcode::binary) t.messages.emplace_back(bytes.substr(0, length));
+    if (what == wire::opcode::close) t.close_code = length < 2 ? wire::close_code::none : static_cast<int>(number(0, 2));
+    bytes.remove_prefix((std::min)(bytes.size(), length));
+  }
+  return t;
+}
+
 /// Bytes from memory, bytes to memory. Gives its input in pieces of at most `piece`, then the end of the stream.
 class memory_transport final : public http::transport {
  public:
@@ -147,6 +184,21 @@ class client {
     if (!body.empty()) bytes += "Content-Length: " + std::to_string(body.size()) + "\r\n";
     std::string out = raw(bytes + "\r\n" + body);
     return take_answer(out, method == "HEAD");
+  }
+
+  /// Opens a WebSocket, says these texts and then goodbye, and comes back when the handler has returned.
+  [[nodiscard]] talk websocket(std::string_view target, const std::vector<std::string>& texts,
+                               const headers& extra = {}) {
+    std::string bytes = "GET " + std::string(target) +
+                        " HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+    for (const auto& [name, value] : extra) bytes += name + ": " + value + "\r\n";
+    bytes += "\r\n";
+    for (const auto& text : texts) bytes += masked_frame(wire::opcode::text, text);
+    bytes += masked_frame(wire::opcode::close, wire::close_payload(wire::close_code::normal, {}));
+    std::string out = raw(std::move(bytes));
+    const answer first = take_answer(out);
+    return take_talk(first.status, first.status == 101 ? std::string_view(first.body) : std::string_view());
   }
 
   /// The bytes of one connection in, all bytes of its answers out.
