@@ -461,6 +461,48 @@ TEST_CASE("a message that comes a byte now and then is not waited for without en
   CHECK(got.find("the message did not arrive in time") != got.npos);
 }
 
+TEST_CASE("a message of empty fragments without end is ended") {
+  served s([](service& svc) {
+    svc.limits().body_time = 200ms;
+    echo(svc);
+  });
+  talker t(s);
+  t.head();
+
+  t.put(talker::masked(0x01, ""));
+  std::atomic<bool> over{false};
+  std::thread flood([&] {
+    const std::string empty = talker::masked(0x00, "");
+    while (!over && t.socket.send(empty.data(), empty.size(), 5s) == winsvc::os::transfer::done)
+      std::this_thread::sleep_for(100us);
+  });
+  const auto began = steady::now();
+  CHECK(t.next() == "close 1008 the message did not arrive in time");
+  CHECK(steady::now() - began < 5s);
+  over = true;
+  flood.join();
+}
+
+TEST_CASE("a handler that was away does not blame the client for it") {
+  served s([](service& svc) {
+    svc.limits().body_time = 100ms;
+    svc.websocket("/echo", [](websocket& ws) {
+      while (ws.is_open()) {
+        if (auto m = ws.receive(10ms)) ws.send(std::to_string(m->data.size()));
+        else std::this_thread::sleep_for(150ms);
+      }
+    });
+  });
+  talker t(s);
+  t.head();
+  const std::string large = talker::masked(0x81, std::string(500'000, 'x'));
+
+  t.put(large.substr(0, 10));
+  std::this_thread::sleep_for(50ms);
+  t.put(large.substr(10));
+  CHECK(t.next() == "text 500000");
+}
+
 TEST_CASE("there is room for so many, and the next one is told when to come again") {
   served s([](service& svc) {
     svc.limits().websockets = 2;

@@ -159,7 +159,8 @@ class websocket_session {
   const wire::limits& bounds_;
   const std::atomic<bool>* draining_;
   wire::frame_decoder frames_;
-  steady::time_point heard_, message_began_;
+  steady::time_point heard_;
+  steady::duration waited_{0};  ///< for the message that has begun, in all
   bool pinged_ = false, was_pending_ = false;
 
   std::atomic<int> peer_code_{0};
@@ -217,7 +218,7 @@ inline websocket_session::event websocket_session::next_event() {
     const auto what = frames_.feed(buffer_.rest(), used);
     buffer_.consume(used);
     const bool pending = frames_.pending();
-    if (pending && !was_pending_) message_began_ = steady::now();
+    if (!was_pending_) waited_ = steady::duration(0);
     was_pending_ = pending && what != event::message;
     switch (what) {
       case event::ping: {
@@ -257,20 +258,23 @@ inline os::transfer websocket_session::more(std::chrono::milliseconds limit, boo
 
 /// Waits for bytes, and does what a clock asks for meanwhile. False: none came.
 inline bool websocket_session::wait(steady::time_point until) {
-  // A message has a deadline as a whole, as a body has: one byte now and then does not keep it alive.
-  const auto in_time = was_pending_ ? message_began_ + bounds_.time_for_body(frames_.received())
-                                    : (steady::time_point::max)();
-  const auto alive = heard_ + bounds_.websocket_ping + (pinged_ ? bounds_.websocket_pong : std::chrono::milliseconds(0));
-  const auto first = (std::min)({until, in_time, alive});
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(first - steady::now());
-  const auto what = more(left + std::chrono::milliseconds(1), true);  // a part of a millisecond would be waited in turns
-  if (what != os::transfer::timed_out) return what == os::transfer::done;
-
-  const auto now = steady::now();
-  if (now >= in_time) {
+  const auto began = steady::now();
+  // A message has its time as a whole, as a body has: neither a byte now and then nor empty fragments keep it alive.
+  auto late = (steady::time_point::max)();
+  if (was_pending_) late = began + (bounds_.time_for_body(frames_.received()) - waited_);
+  if (began >= late) {
     send_close(wire::close_code::policy, "the message did not arrive in time");
     lost();
-  } else if (now >= alive && pinged_) {
+    return false;
+  }
+  const auto alive = heard_ + bounds_.websocket_ping + (pinged_ ? bounds_.websocket_pong : std::chrono::milliseconds(0));
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>((std::min)({until, late, alive}) - began);
+  const auto what = more(left + std::chrono::milliseconds(1), true);  // a part of a millisecond would be waited in turns
+  const auto now = steady::now();
+  waited_ += now - began;
+  if (what != os::transfer::timed_out) return what == os::transfer::done;
+
+  if (now >= alive && pinged_) {
     lost();
   } else if (now >= alive) {
     pinged_ = true;
