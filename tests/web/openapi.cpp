@@ -1,4 +1,5 @@
-// The routes as an OpenAPI document. That it is a valid one, tests/documents.py asks a validator.
+// The routes as an OpenAPI document. Every oddity together is in openapi.json beside this file, which tests/documents.py
+// puts before a validator.
 #include <winsvc/testing.hpp>
 
 #include <doctest/doctest.h>
@@ -276,6 +277,43 @@ TEST_CASE("an error of winsvc's own is what the document says it is") {
     }
     for (const auto& name : schema["required"]) CHECK(said.contains(name.get<std::string>()));
   }
+}
+
+TEST_CASE("a WebSocket is a GET that is answered with 101") {
+  const auto o = operation([](service& svc) { svc.websocket("/chat", [](winsvc::websocket&) {}).summary("Talk"); });
+  CHECK(o["summary"] == "Talk");
+  CHECK(o["responses"]["101"] == json{{"description", "A WebSocket"}});
+  CHECK(o["responses"].size() == 2);
+}
+
+TEST_CASE("every oddity together gives the document that the validator has seen") {
+  auto app = [](service& svc) {
+    svc.openapi("/described").metrics();
+    svc.name("oddities").version("1.0").description("Quotes \" and \\ and \n lines");
+    svc.get("/", text);
+    svc.any("/any", [](body<json>) {});
+    svc.get("/any", text).summary("mine");
+    svc.get("/x/{a}/{b}/{c}/{d}/{e}/{f}", [](int, long long, unsigned, unsigned long long, double, std::string) {});
+    svc.get("/f/{path...}", [](std::string) { return ""; });
+    svc.any("/f/{one}", [](int) {});
+    svc.get("/users/{id}", [](int) -> std::optional<json> { return std::nullopt; }).name("user");
+    svc.put("/users/{name}", [](std::string) {}).deprecated().takes("A picture", "image/png");
+    svc.resource<todos>("/todos/{id}").name("todo").tag("t").tag("u");
+    svc.get("/gr\xC3\xBC\xC3\x9F e/{x}", [](int) {});
+    svc.websocket("/chat/{room}", [](winsvc::websocket&, std::string) {});
+    svc.get("/users", [] { return json::array(); })
+        .name("users").description("In *order*").query<int>("page", "which").query("size", "how many", 20)
+        .query("s", "", "a\"b").query("r", "", 0.5).find_query<bool>("all", "")
+        .returns(200, "They").schema({{"type", "array"}, {"items", {{"type", "object"}}}}).example(json::array())
+        .returns(304, "The same").returns(429, "Later", "text/html");
+    svc.route(method::head, "/hidden", text);
+    svc.get("/hidden", text).hidden();
+  };
+  client c(app);
+  const auto file = winsvc::os::read_file(winsvc::os::path_join(winsvc::os::folder_of(__FILE__), "openapi.json"));
+
+  REQUIRE(file);
+  CHECK(c.get("/described").body == *file);
 }
 
 #endif  // WINSVC_JSON

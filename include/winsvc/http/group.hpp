@@ -80,9 +80,9 @@ class route_registrar {
 
   /// A WebSocket (http/websocket.hpp): `f(winsvc::websocket&, path parameters…)`.
   template <class F>
-  auto websocket(std::string_view pattern, F handler, websocket_options options = {}, source where = source::here()) {
+  route_handle websocket(std::string_view pattern, F handler, websocket_options options = {}, source where = source::here()) {
     websocket_route<F> with{std::move(handler), std::move(options)};
-    return this->route(route::method::get, pattern, std::move(with), where);
+    return add(route::method::get, pattern, make_handler(std::move(with)), where).returns(101, "A WebSocket");
   }
 
   /// A class whose members `get`, `post`, `put`, `patch`, `del` (any of them, const, not overloaded) are handlers of
