@@ -22,7 +22,7 @@ import re
 import sys
 
 from kit import (CLANG, GXX, MINGW, ROOT, STANDARD, WARNINGS, WINDOWS_LIBRARIES, Ninja, Tally, doctest_counts,
-                 library_includes, run, wine_prefix)
+                 fast_mingw_link, library_includes, run, wine_prefix)
 
 FOLDERS = {
     "units": ("base", "model", "route", "wire", "os"),
@@ -67,7 +67,8 @@ def command(way, tree):
 
 def link(ninja, way, output, objects, more=()):
     compiler, options, libraries = WAYS[way]
-    return ninja.link(output, objects, ([compiler, *options], [*libraries, *more]))
+    before, after = fast_mingw_link() if way == "mingw" else ([compiler, *options], libraries)
+    return ninja.link(output, objects, (before, [*after, *more]))
 
 
 def without_address_randomisation():
