@@ -439,6 +439,24 @@ TEST_CASE("silence is asked for life, and a client that gives none is gone") {
   CHECK(steady::now() - began < 5s);
 }
 
+TEST_CASE("a client is not gone because the handler was away") {
+  served s([](service& svc) {
+    svc.limits().websocket_ping = 50ms;
+    svc.limits().websocket_pong = 200ms;
+    svc.websocket("/echo", [](websocket& ws) {
+      std::this_thread::sleep_for(400ms);
+      while (auto m = ws.receive()) ws.send(*m);
+    });
+  });
+  talker t(s);
+  t.head();
+
+  CHECK(t.next() == "ping ");
+  std::this_thread::sleep_for(30ms);
+  t.say("still here");
+  CHECK(t.next() == "text still here");
+}
+
 TEST_CASE("a message that comes a byte now and then is not waited for without end") {
   served s([](service& svc) {
     svc.limits().body_time = 200ms;

@@ -159,7 +159,7 @@ class websocket_session {
   const wire::limits& bounds_;
   const std::atomic<bool>* draining_;
   wire::frame_decoder frames_;
-  steady::time_point heard_;
+  steady::time_point heard_, pinged_at_;
   steady::duration waited_{0};  ///< for the message that has begun, in all
   bool pinged_ = false, was_pending_ = false;
 
@@ -267,9 +267,9 @@ inline bool websocket_session::wait(steady::time_point until) {
     lost();
     return false;
   }
-  const auto alive = heard_ + bounds_.websocket_ping + (pinged_ ? bounds_.websocket_pong : std::chrono::milliseconds(0));
+  const auto alive = pinged_ ? pinged_at_ + bounds_.websocket_pong : heard_ + bounds_.websocket_ping;
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>((std::min)({until, late, alive}) - began);
-  const auto what = more(left + std::chrono::milliseconds(1), true);  // a part of a millisecond would be waited in turns
+  const auto what = more(left + std::chrono::milliseconds(1), true);  // rounded up: no turns of no time
   const auto now = steady::now();
   waited_ += now - began;
   if (what != os::transfer::timed_out) return what == os::transfer::done;
@@ -278,6 +278,7 @@ inline bool websocket_session::wait(steady::time_point until) {
     lost();
   } else if (now >= alive) {
     pinged_ = true;
+    pinged_at_ = now;
     const std::lock_guard lock(mutex_);
     static_cast<void>(put(wire::opcode::ping, {}));
   }
