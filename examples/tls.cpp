@@ -3,7 +3,7 @@
 //   g++ -std=c++17 -O2 -DCPPHTTPLIB_OPENSSL_SUPPORT -Isingle_include -I<httplib> examples/tls.cpp -o tls -lssl -lcrypto
 //   cl /std:c++17 /O2 /EHsc /utf-8 /DCPPHTTPLIB_OPENSSL_SUPPORT /Isingle_include /I<httplib> /I<openssl>\include examples\tls.cpp /link /LIBPATH:<openssl>\lib libssl.lib libcrypto.lib
 //
-// A certificate for trying out (a real one comes from an authority; the key is for the service's account alone to read):
+// A certificate for trying out (a real one comes from an authority; its key is for the service's account alone):
 //
 //   $ openssl req -x509 -newkey rsa:2048 -nodes -days 30 -keyout key.pem -out cert.pem -subj /CN=localhost -addext subjectAltName=DNS:localhost
 //   $ ./tls debug

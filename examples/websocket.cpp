@@ -29,7 +29,7 @@ constexpr const char* page = R"(<!doctype html>
 </html>)";
 
 constexpr const char* style =
-    "body { font: 1.1rem/1.5 system-ui; max-width: 40rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark }\n"
+    "body { font: 1.1rem/1.5 system-ui; max-width: 40rem; margin: 2rem auto; color-scheme: light dark }\n"
     "form { display: flex; gap: .5rem } input { flex: 1; font: inherit } button { font: inherit }\n";
 
 constexpr const char* script = R"(

@@ -1,7 +1,7 @@
 """What an example is asked once it runs, in `debug`, as its head shows it: EXAMPLES has one function a name.
 
-A function gets the port, asks, and returns what was wrong, or nothing. After that the program is stopped with Ctrl-C and
-must end with 0.
+A function gets the port, asks, and returns what was wrong, or nothing. After that the program is stopped with Ctrl-C
+and must end with 0.
 """
 
 import base64
@@ -79,7 +79,8 @@ class Talk:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         self.stream = self.socket.makefile("rb")
         key = base64.b64encode(os.urandom(16)).decode()
-        self.socket.sendall((f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        self.socket.sendall((f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+                             f"Upgrade: websocket\r\nConnection: Upgrade\r\n"
                              f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{fields}\r\n").encode())
         self.status = int(self.stream.readline().split()[1])
         while self.stream.readline() not in (b"\r\n", b""):
@@ -178,9 +179,10 @@ def openapi(port):
 # --- TLS --------------------------------------------------------------------------------------------------------------
 
 def certificate(folder):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", "key.pem", "-out",
-                    "cert.pem", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-                   cwd=folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", "key.pem",
+                    "-out", "cert.pem", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+                   cwd=folder, check=True, stdin=subprocess.DEVNULL, capture_output=True)
     certificate.made = folder / "cert.pem"
 
 

@@ -1,5 +1,5 @@
-// HTTPS, with certificates that `openssl` makes here and a client that decides how its bytes are cut. In a program of its
-// own, built with OpenSSL (the stage tls); without it, what is said then.
+// HTTPS, with certificates that `openssl` makes here and a client that decides how its bytes are cut. In a program of
+// its own, built with OpenSSL (the stage tls); without it, what is said then.
 #include <winsvc/testing.hpp>
 
 #include <doctest/doctest.h>
@@ -78,12 +78,13 @@ struct certificates {
     REQUIRE_MESSAGE(std::system(line.c_str()) == 0, words);
   }
   void authority(const std::string& name) const {
-    openssl("req -x509 -newkey rsa:2048 -nodes -keyout " + name + ".key -out " + name + ".pem -days 2 -subj /CN=" + name);
+    openssl("req -x509 -newkey rsa:2048 -nodes -days 2 -keyout " + name + ".key -out " + name + ".pem -subj /CN=" +
+            name);
   }
   void leaf(const std::string& name, const std::string& by) const {
     openssl("req -newkey rsa:2048 -nodes -keyout " + name + ".key -out " + name + ".csr -subj /CN=" + name);
-    openssl("x509 -req -in " + name + ".csr -CA " + by + ".pem -CAkey " + by + ".key -CAcreateserial -days 2 -out " + name +
-            ".pem");
+    openssl("x509 -req -in " + name + ".csr -CA " + by + ".pem -CAkey " + by + ".key -CAcreateserial -days 2 -out " +
+            name + ".pem");
   }
 };
 const certificates& made() {
@@ -420,11 +421,11 @@ TEST_CASE("the whole chain of a certificate file is sent") {
 TEST_CASE("what cannot be used says which file, and what to do") {
   const auto& m = made();
   const struct { const char* name; tls_files files; const char* says; } cases[] = {
-      {"no certificate", {m.path("none.pem"), m.path("one.key"), {}}, "none.pem': it cannot be read (2); check the path"},
-      {"no key", {m.path("one.pem"), m.path("none.key"), {}}, "none.key': it cannot be read (2); check the path"},
+      {"no certificate", {m.path("none.pem"), m.path("one.key"), {}}, "none.pem': it cannot be read (2); check the"},
+      {"no key", {m.path("one.pem"), m.path("none.key"), {}}, "none.key': it cannot be read (2); check the"},
       {"another's key", {m.path("one.pem"), m.path("two.key"), {}}, "its key, and are both files whole?"},
       {"a key of another kind", {m.path("one.pem"), m.path("curve.key"), {}}, "its key, and are both files whole?"},
-      {"passphrase", {m.path("one.pem"), m.path("locked.key"), {}}, "it has a passphrase, and nobody is there to type it"},
+      {"passphrase", {m.path("one.pem"), m.path("locked.key"), {}}, "it has a passphrase, and nobody is there to"},
       {"passphrase, old form", {m.path("one.pem"), m.path("locked-old.key"), {}}, "it has a passphrase"},
       {"DER", {m.path("one.der"), m.path("one.key"), {}}, "there is no certificate in PEM form in it"},
       {"words", {m.path("one.pem"), m.path("words.key"), {}}, "there is no private key in PEM form in it"},

@@ -70,7 +70,9 @@ struct talker {
     put("GET " + target + " HTTP/1.1\r\nHost: " + to.engine->address().text() + "\r\n" + fields + "\r\n");
   }
 
-  void put(std::string_view bytes) { REQUIRE(socket.send(bytes.data(), bytes.size(), 5s) == winsvc::os::transfer::done); }
+  void put(std::string_view bytes) {
+    REQUIRE(socket.send(bytes.data(), bytes.size(), 5s) == winsvc::os::transfer::done);
+  }
   bool fill() {
     char piece[4096];
     std::size_t got = 0;
@@ -186,8 +188,8 @@ TEST_CASE("a WebSocket can be refused before it is one, in the form of every err
   CHECK(asked(handshake, "/rooms/seven").status == 404);
   CHECK(asked(handshake, "/nowhere").status == 404);
   CHECK(asked(handshake).header("X-Seen") == "yes");
-  CHECK(asked("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n").status ==
-        400);
+  CHECK(asked("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n")
+            .status == 400);
 }
 
 TEST_CASE("the client for tests talks without a socket") {
@@ -226,8 +228,9 @@ TEST_CASE("path parameters, the request, its context and the subprotocol are at 
     });
     svc.group("/v1", [&](winsvc::route_group& g) {
       g.websocket("/{room}/{seat}", [](websocket& ws, const std::string& room, int seat) {
-        ws.send(room + ' ' + std::to_string(seat) + ' ' + ws.protocol() + ' ' + ws.request().get_param_value("q") + ' ' +
-                winsvc::context(ws.request()).get<user>()->name);
+        const auto& who = winsvc::context(ws.request()).get<user>()->name;
+        ws.send(room + ' ' + std::to_string(seat) + ' ' + ws.protocol() + ' ' + ws.request().get_param_value("q") +
+                ' ' + who);
         ws.close(4000, "that is all");
       }, options);
     });

@@ -255,7 +255,9 @@ class tls_transport final : public socket_transport {
     return (std::max)(left, std::chrono::milliseconds(0));
   }
   [[nodiscard]] static os::transfer outcome(need what) noexcept {
-    return what == need::nothing ? os::transfer::done : what == need::over ? os::transfer::closed : os::transfer::failed;
+    return what == need::nothing ? os::transfer::done
+           : what == need::over  ? os::transfer::closed
+                                 : os::transfer::failed;
   }
   [[nodiscard]] need judged(const httplib::tls::TlsError& e) noexcept {
     using httplib::tls::ErrorCode;

@@ -109,7 +109,8 @@ struct talk {
     if (more != 0) length = number(2, more);
     bytes.remove_prefix((std::min)(bytes.size(), 2 + more));
     if (what == wire::opcode::text || what == wire::opcode::binary) t.messages.emplace_back(bytes.substr(0, length));
-    if (what == wire::opcode::close) t.close_code = length < 2 ? wire::close_code::none : static_cast<int>(number(0, 2));
+    if (what == wire::opcode::close)
+      t.close_code = length < 2 ? wire::close_code::none : static_cast<int>(number(0, 2));
     bytes.remove_prefix((std::min)(bytes.size(), length));
   }
   return t;

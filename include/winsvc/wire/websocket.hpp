@@ -5,9 +5,9 @@
 //   switch (frames.feed(buffer, used)) { case frame_decoder::event::message: handle(frames.data()); … }
 //   send(wire::frame(wire::opcode::text, "hello"));
 //
-// Strict, as the gate is: frames of clients are masked, control frames are short and whole, text is UTF-8 from its first
-// wrong byte on, a message is measured before room is made for it. What is wrong has the close code to answer with. No
-// extensions: a browser that offers compression is told of none.
+// Strict, as the gate is: frames of clients are masked, control frames are short and whole, text is refused at the first
+// byte that is no UTF-8, a message is measured before room is made for it. What is wrong has the close code to answer
+// with. No extensions: a browser that offers compression is told of none.
 // Source: RFC 6455.
 #pragma once
 
@@ -123,7 +123,7 @@ struct handshake {
 
 /// A browser sends Origin, lets any page connect anywhere, and adds the user's cookies: without this check a page of
 /// another site would talk to the service as the user (RFC 6455 §10.2). The service's own pages may, which are those
-/// whose Origin names the host that was asked; the scheme is not compared, because a proxy may have ended TLS before us.
+/// whose Origin names the host that was asked; the scheme is not compared, because a proxy may have ended TLS.
 /// `origins`: others that may, `https://host[:port]` each, or "*".
 [[nodiscard]] bool origin_is_allowed(std::string_view origin, std::string_view host,
                                      const std::vector<std::string>& origins) noexcept;
@@ -320,7 +320,9 @@ inline handshake judge_handshake(const head& value, const std::vector<std::strin
     return h;
   };
   bool asked = false;
-  for_each_listed(value, "Upgrade", [&](std::string_view one) { asked = asked || text::equal_nocase(one, "websocket"); });
+  for_each_listed(value, "Upgrade", [&](std::string_view one) {
+    asked = asked || text::equal_nocase(one, "websocket");
+  });
   if (!value.upgrade || !asked || value.verb != route::method::get)
     return refused(426, "this is a WebSocket: ask with GET and Upgrade: websocket");
   if (count_fields(value, "Sec-WebSocket-Version") != 1 || value.find("Sec-WebSocket-Version") != "13")
