@@ -180,7 +180,10 @@ TEST_CASE("an app that throws while it describes the service fails the start wit
   folder data;
   auto throws_std = [](service&) { throw std::runtime_error("no such device"); };
   auto throws_int = [](service&) { throw 42; };
-  auto twice = [](service& svc) { svc.get("/", [] { return ""; }).get("/", [] { return ""; }); };
+  auto twice = [](service& svc) {
+    svc.get("/", [] { return ""; });
+    svc.get("/", [] { return ""; });
+  };
 
   struct { std::function<void(service&)> app; const char* words; } cases[] = {
       {throws_std, "no such device"}, {throws_int, "no std::exception"}, {twice, "conflicts with"}};
