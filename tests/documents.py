@@ -53,7 +53,7 @@ def head_of(path):
 def attempt(job):
     """What is wrong with one command line of one example; empty when it builds in silence and what it built runs."""
     path, line = job
-    words = shlex.split(line.replace("<httplib>", "HTTPLIB"))
+    words = shlex.split(line.replace("<httplib>", "@httplib@"))
     if "-o" not in words:
         return f"{line}: it has no -o"
     folder = BUILD / "test" / "examples" / f"{words[words.index('-o') + 1]}-{words[0]}"
@@ -61,7 +61,7 @@ def attempt(job):
     folder.mkdir(parents=True)
     for name in ("include", "single_include", "examples"):  # what it builds lies beside these, not in the source tree
         (folder / name).symlink_to(ROOT / name)
-    words = [word.replace("HTTPLIB", str(httplib_folder())) for word in words]
+    words = [word.replace("@httplib@", str(httplib_folder())) for word in words]
     if os.environ.get("WINSVC_HTTPLIB_DIR"):
         words += ["-I", str(BUILD / "deps" / "include")]     # nlohmann, which that folder may not hold
 
