@@ -5,8 +5,10 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 using winsvc::route_group;
@@ -292,4 +294,201 @@ TEST_CASE("a group's prefix begins with a slash and does not end with one, and a
   client c(late);
   CHECK(c.get("/").status == 500);
   CHECK(c.log()[0].text.find("add middleware in the app") != std::string::npos);
+}
+
+TEST_CASE("whoever called next sees a finished answer, whatever went wrong behind it") {
+  auto app = [](service& svc) {
+    svc.use([](const request&, response& res, const next& go_on) {
+      res.set_header("Before", "1");
+      go_on();
+      res.set_header("After", std::to_string(res.status));
+    });
+    svc.group("/in", [](route_group& g) {
+      g.use([](const request& req, response& res, const next& go_on) {
+        res.set_header("Inner", "begun");
+        if (req.has_param("abort")) winsvc::abort(401, "who are you?");
+        if (req.has_param("throw")) throw std::runtime_error("the store is locked");
+        go_on();
+        if (req.has_param("late")) winsvc::abort(403, "not for you");
+      });
+      g.get("/", [] { return "fine"; });
+      g.get("/stream", [] {
+        return reply::stream("text/plain", [](winsvc::stream& out) { out.write("secret"); });
+      });
+    });
+  };
+  client c(app);
+
+  const auto aborted = c.get("/in?abort=1");
+  CHECK(aborted.status == 401);
+  CHECK(aborted.header("Before") == "1");
+  CHECK(aborted.header("After") == "401");
+  CHECK(aborted.header("Inner") == "begun");  // as WWW-Authenticate would be
+  CHECK(aborted.body.find("who are you?") != std::string::npos);
+
+  const auto threw = c.get("/in?throw=1");
+  CHECK(threw.status == 500);
+  CHECK(threw.header("Before") == "1");
+  CHECK(threw.header("After") == "500");
+  CHECK(threw.header("Inner").empty());  // what was begun goes
+  CHECK(threw.body.find("locked") == std::string::npos);
+  REQUIRE(c.log().size() == 1);
+  CHECK(c.log()[0].text.find("middleware at ") != std::string::npos);
+  CHECK(c.log()[0].text.find("threw: the store is locked") != std::string::npos);
+
+  const auto late = c.get("/in/stream?late=1");
+  CHECK(late.status == 403);
+  CHECK(late.body.find("secret") == std::string::npos);
+  CHECK(late.header("Transfer-Encoding").empty());
+}
+
+TEST_CASE("a stream that something else was put in the place of is not written") {
+  auto app = [](service& svc) {
+    svc.use([](const request& req, response& res, const next& go_on) {
+      go_on();
+      if (req.has_param("text")) res.set_content("instead", "text/plain");
+      if (req.has_param("not_modified")) res.status = 304;
+    });
+    svc.get("/s", [] { return reply::stream("text/plain", [](winsvc::stream& out) { out.write("secret"); }); });
+    svc.get("/none", [] {
+      return reply::stream("text/plain", [](winsvc::stream& out) { out.write("secret"); }).status(204);
+    });
+  };
+  client c(app);
+  CHECK(c.get("/s").body == "secret");
+  CHECK(c.get("/s?text=1").body == "instead");
+  CHECK(c.get("/s?text=1").header("Content-Length") == "7");
+  CHECK(c.get("/s?not_modified=1").body.empty());
+  CHECK(c.get("/none").status == 204);
+  CHECK(c.get("/none").body.empty());
+}
+
+TEST_CASE("a middleware that calls next twice is found out, and the handler has run once") {
+  std::atomic<int> runs{0};
+  auto app = [&](service& svc) {
+    svc.use([](const request&, response&, const next& go_on) {
+      go_on();
+      go_on();
+    });
+    svc.get("/", [&] {
+      ++runs;
+      return "once";
+    });
+  };
+  client c(app);
+  CHECK(c.get("/").status == 500);
+  CHECK(runs == 1);
+  REQUIRE(c.log().size() == 1);
+  CHECK(c.log()[0].text.find("a middleware called next() a second time") != std::string::npos);
+}
+
+TEST_CASE("every error has the app's page, wherever it comes from") {
+  auto app = [](service& svc) {
+    for (const int status : {400, 401, 404, 405, 413, 415, 422, 429, 500}) {
+      svc.on_error(status, [](const request&, response& res) { res.set_content("page", "text/html"); });
+    }
+    svc.limits().body_bytes = 16;
+    svc.get("/users/{id}", [](int) { return "user"; });
+    svc.get("/maybe", []() -> std::optional<std::string> { return std::nullopt; });
+    svc.post("/in", [](const request& req) { return req.body; });
+    svc.get("/throws", []() -> std::string { throw std::runtime_error("lost"); });
+    svc.group("/closed", [](route_group& g) {
+      g.use(winsvc::basic_auth("here", {{"anna", "secret"}}));
+      g.get("/", [] { return "in"; });
+    });
+    svc.group("/slow", [](route_group& g) {
+      g.use(winsvc::rate_limit(0.001, 1));
+      g.get("/", [] { return "slow"; });
+    });
+    svc.group("/little", [](route_group& g) {
+      g.use(winsvc::body_limit(4));
+      g.post("/", [] { return "little"; });
+    });
+  };
+  client c(app);
+  const auto page = [](const winsvc::testing::answer& a) { return std::to_string(a.status) + ' ' + a.body; };
+  CHECK(page(c.get("/users/bob")) == "404 page");
+  CHECK(page(c.get("/maybe")) == "404 page");
+  CHECK(page(c.get("/nowhere")) == "404 page");
+  CHECK(page(c.post("/users/7", "x")) == "405 page");
+  CHECK(page(c.post("/in", std::string(17, 'x'))) == "413 page");
+  CHECK(page(c.get("/throws")) == "500 page");
+  CHECK(page(c.get("/closed")) == "401 page");
+  CHECK(c.get("/closed").header("WWW-Authenticate").find("Basic realm=\"here\"") == 0);
+  CHECK(page(c.get("/slow")) == "200 slow");
+  CHECK(page(c.get("/slow")) == "429 page");
+  CHECK(!c.get("/slow").header("Retry-After").empty());
+  CHECK(page(c.post("/little", "12345")) == "413 page");
+}
+
+TEST_CASE("an error page that throws is logged, and the plain error is answered") {
+  auto app = [](service& svc) {
+    svc.on_error(404, [](const request&, response&) { throw std::runtime_error("no template"); });
+    svc.get("/", [] { return "here"; });
+  };
+  client c(app);
+  const auto a = c.get("/nowhere");
+  CHECK(a.status == 404);
+  CHECK(a.body.find("Not Found") != std::string::npos);
+  CHECK(!a.header("Content-Length").empty());
+  REQUIRE(c.log().size() == 1);
+  CHECK(c.log()[0].text.find("page for an error threw: no template") != std::string::npos);
+}
+
+TEST_CASE("the page of a type of exception may abort, and need not say anything") {
+  struct lost {};
+  struct silent {};
+  auto app = [](service& svc) {
+    svc.on_exception<lost>([](const lost&) -> reply { winsvc::abort(410, "gone for good"); });
+    svc.on_exception<silent>([](const silent&) {});
+    svc.get("/lost", []() -> std::string { throw lost(); });
+    svc.get("/silent", []() -> std::string { throw silent(); });
+  };
+  client c(app);
+  CHECK(c.get("/lost").status == 410);
+  CHECK(c.get("/lost").body.find("gone for good") != std::string::npos);
+  CHECK(c.get("/silent").status == 500);
+  CHECK(c.get("/silent").body.find("Internal Server Error") != std::string::npos);
+}
+
+TEST_CASE("a status that no answer can have is a logged 500") {
+  auto app = [](service& svc) {
+    svc.get("/{status}", [](int status) { return std::pair(status, "text"); });
+  };
+  client c(app);
+  for (const char* status : {"0", "100", "199", "600", "1000"}) {
+    CAPTURE(status);
+    CHECK(c.get(std::string("/") + status).status == 500);
+  }
+  CHECK(c.get("/299").status == 299);
+  CHECK(c.get("/599").status == 599);
+  REQUIRE(c.log().size() == 5);
+  CHECK(c.log()[0].text.find("it answered with status 0, which is none") != std::string::npos);
+}
+
+TEST_CASE("a group's CORS answers what a browser asks before it sends") {
+  auto app = [](service& svc) {
+    svc.group("/api", [](route_group& g) {
+      winsvc::cors_policy policy;
+      policy.origins = {"https://app.example"};
+      g.use(winsvc::cors(policy));
+      g.put("/x", [] { return "put"; });
+    });
+  };
+  client c(app);
+  const auto a = c.request("OPTIONS", "/api/x", {{"Origin", "https://app.example"},
+                                                 {"Access-Control-Request-Method", "PUT"}});
+  CHECK(a.status == 204);
+  CHECK(a.header("Access-Control-Allow-Origin") == "https://app.example");
+}
+
+TEST_CASE("a refusal by a middleware costs no upload, whatever the method is") {
+  auto app = [](service& svc) {
+    svc.use([](const request&, response&, const next&) { winsvc::abort(401); });
+    svc.get("/in", [] { return "in"; });
+  };
+  client c(app);
+  const std::string out = c.raw("GET /in HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n");
+  CHECK(out.find("100 Continue") == std::string::npos);
+  CHECK(out.find("HTTP/1.1 401 ") == 0);
 }

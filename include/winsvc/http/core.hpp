@@ -14,6 +14,7 @@
 #include <exception>
 #include <functional>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +24,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/body_reader.hpp"
 #include "winsvc/http/exchange.hpp"
+#include "winsvc/http/guard.hpp"
 #include "winsvc/http/httplib.hpp"
 #include "winsvc/http/router.hpp"
 
@@ -49,15 +51,14 @@ class core final : public httplib::Server {
   void route(exchange& x, request& req, response& res);
   void dispatch(exchange& x, request& req, response& res);
   void call_handler(exchange& x, request& req, response& res);
-  void problem(const request& req, response& res, int status, std::string_view detail, std::string_view id = {});
+  void run_link(exchange& x, std::size_t at, request& req, response& res);
   void drop_late_body(exchange& x);
-  template <class F>
-  void guarded(exchange& x, request& req, response& res, const char* what, F call);
   void before_write(exchange& x, const request& req, response& res);
 
   const router& routes_;
   const wire::limits& bounds_;
   logger& log_;
+  const guard guard_;
   std::uint32_t salt_;
   std::atomic<std::uint64_t> count_{0};  // relaxed: only its uniqueness matters
 };
@@ -76,7 +77,7 @@ class core final : public httplib::Server {
 // ---------------------------------------------------------------------------------------------------------------------
 
 inline core::core(const router& routes, const wire::limits& bounds, logger& log)
-    : routes_(routes), bounds_(bounds), log_(log), salt_(std::random_device{}() & 0xFFFFFFu) {
+    : routes_(routes), bounds_(bounds), log_(log), guard_(routes, log), salt_(std::random_device{}() & 0xFFFFFFu) {
   // Content providers stop as soon as this is INVALID_SOCKET, which to cpp-httplib means "stopped".
   svr_sock_ = static_cast<socket_t>(0);
   set_payload_max_length(static_cast<std::size_t>(routes.largest_body(bounds.body_bytes)));  // ours are at most that
@@ -89,56 +90,37 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
     r.is_connection_closed = [&x] { return x.stream.watch(std::chrono::milliseconds(0)) == watched::gone; };
     if (r.method != "GET" && r.method != "HEAD") r.ranges.clear();  // a range is defined for GET alone (RFC 9110 §14.2)
 
-    const bool has_body = !x.stream.body_done();
-    if (x.match.what == route::outcome::found && has_body) {
-      const std::uint64_t most = routes_.body_limit(x.match, bounds_.body_bytes);
-      if (x.head.framing == wire::framing::length && x.head.content_length > most) {
-        x.closing = true;
-        x.ours = true;
-        x.stream.refuse_body();
-        write_problem(res, 413, "the body is larger than " + std::to_string(most) + " bytes");
-        return HandlerResponse::Handled;
-      }
-      x.path = std::exchange(r.path, "/_");  // on to the handlers below, called once cpp-httplib has read the body
+    if (x.match.what == route::outcome::found && !x.stream.body_done() && r.method != "HEAD") {
+      // On to the handler below, which cpp-httplib gives the body's reader, as it does for some methods only.
+      x.path = std::exchange(r.path, "/_");
+      x.method = std::exchange(r.method, "POST");
       return HandlerResponse::Unhandled;
     }
     route(x, r, res);
     return HandlerResponse::Handled;
   });
 
-  const auto go_on = [this](const request& req, response& res, std::function<bool()> read_body) {
+  // With a reader cpp-httplib lets us say when the body is read: after the middleware, before the handler.
+  const HandlerWithContentReader late = [this](const request& req, response& res, const httplib::ContentReader& read) {
     exchange& x = *current_exchange();
     auto& r = const_cast<request&>(req);
     r.path = std::move(x.path);
+    r.method = std::move(x.method);
     r.path_params.clear();
-    x.read_body = std::move(read_body);
+    x.read_body = [this, &x, &r, &read] {
+      const std::uint64_t most = (std::min)(routes_.body_limit(x.match, bounds_.body_bytes), x.body_limit);
+      x.body_too_large = x.head.framing == wire::framing::length && x.head.content_length > most;
+      return !x.body_too_large && http::read_body(r, read, most, x.body_too_large);
+    };
     route(x, r, res);
     x.read_body = nullptr;
   };
-  // With a reader cpp-httplib lets us say when the body is read: after the middleware, before the handler.
-  const HandlerWithContentReader late = [this, go_on](const request& req, response& res,
-                                                      const httplib::ContentReader& read) {
-    go_on(req, res, [this, &req, &read] {
-      exchange& x = *current_exchange();
-      const std::uint64_t most = routes_.body_limit(x.match, bounds_.body_bytes);
-      return http::read_body(const_cast<request&>(req), read, (std::min)(most, x.body_limit), x.body_too_large);
-    });
-  };
-  Post("/:_", late).Put("/:_", late).Patch("/:_", late).Delete("/:_", late);
-  // For these it has none, and has read it already.
-  const Handler read_already = [go_on](const request& req, response& res) { go_on(req, res, nullptr); };
-  Get("/:_", read_already).Options("/:_", read_already);
+  Post("/:_", late);
 
-  set_error_handler([](const request&, response& res) {
+  set_error_handler([this](const request& req, response& res) {
     exchange& x = *current_exchange();
-    const int fault = x.stream.body_fault();
-    if (fault <= 0) {
-      if (x.ours || !res.body.empty()) return HandlerResponse::Unhandled;
-      write_problem(res, res.status, "the request could not be read");  // cpp-httplib's own refusals have no text
-      return HandlerResponse::Handled;
-    }
-    x.closing = true;
-    write_problem(res, fault, body_problem(fault));
+    if (x.ours || !res.body.empty()) return HandlerResponse::Unhandled;
+    guard_.refuse(x, req, res, res.status, "the request could not be read");  // cpp-httplib's own refusals have no text
     return HandlerResponse::Handled;
   });
 
@@ -170,101 +152,61 @@ inline bool core::process(exchange& x, const os::endpoint& peer, const os::endpo
 /// The middleware, and in its middle the handler or the refusal.
 inline void core::route(exchange& x, request& req, response& res) {
   x.ours = true;
-  const chain& links = routes_.around(x.match);
-  if (links.empty()) return dispatch(x, req, res);
-  guarded(x, req, res, "middleware", [&] {
-    run_chain(links, 0, req, res, [&] { dispatch(x, req, res); });
-  });
-  if (res.status == -1) res.status = 200;
+  if (x.match.what == route::outcome::found) x.pattern = routes_.entry(x.match.id).path.text;
+  run_link(x, 0, req, res);
+  guard_.check_status(x, req, res);
+  if (text::equal_nocase(res.get_header_value("Connection"), "close")) x.closing = true;  // somebody's own wish
+  if (res.status == -1) res.status = 200;     // left at -1, a Range would turn it into 206
+  if (res.status != 206) req.ranges.clear();  // cpp-httplib would make it 416 where they reach past the answer's end
   drop_late_body(x);
+}
+
+/// One middleware, which is given the rest as `next`; each in a guard of its own, so that whoever called `next` sees a
+/// finished answer whatever went wrong behind it.
+inline void core::run_link(exchange& x, std::size_t at, request& req, response& res) {
+  const chain& links = routes_.around(x.match, x.head.verb);
+  if (at == links.size()) return dispatch(x, req, res);
+  bool called = false;
+  const std::function<void()> rest = [&] {
+    if (std::exchange(called, true)) throw std::logic_error("a middleware called next() a second time");
+    run_link(x, at + 1, req, res);
+    if (res.status == -1) res.status = 200;
+  };
+  guard_.run(x, req, res, "middleware", [&] { (*links[at])(req, res, next(rest)); });
 }
 
 /// A body that has arrived with its head is dropped, and the connection lives on. One that would have to be waited for
 /// is not worth it: the answer leaves now, and the connection ends.
 inline void core::drop_late_body(exchange& x) {
-  if (x.stream.body_here()) return;
+  if (x.stream.body_here() && x.stream.body_fault() == 0) return;
   x.closing = true;
   x.stream.refuse_body();
 }
 
 inline void core::dispatch(exchange& x, request& req, response& res) {
-  const auto reject = [&](int status, std::string_view detail) {
-    drop_late_body(x);
-    problem(req, res, status, detail);
-  };
-
   switch (x.match.what) {
     case route::outcome::found: return call_handler(x, req, res);
-    case route::outcome::bad_path: return reject(400, "the path is not well formed");
-    case route::outcome::not_found: return reject(404, {});
+    case route::outcome::bad_path: return guard_.refuse(x, req, res, 400, "the path is not well formed");
+    case route::outcome::not_found: return guard_.refuse(x, req, res, 404, {});
     case route::outcome::paused:
-      reject(503, "the service is paused");
-      return replace_header(res, "Retry-After", "10");
+      replace_header(res, "Retry-After", "10");
+      return guard_.refuse(x, req, res, 503, "the service is paused");
     case route::outcome::method_not_allowed:
-      if (x.head.verb == route::method::options) {
-        res.status = 204;
-      } else {
-        reject(405, {});
-      }
       replace_header(res, "Allow", x.match.allowed.allow());
-  }
-}
-
-/// An error of ours, in the form that the app wants it, or that the client asked for.
-inline void core::problem(const request& req, response& res, int status, std::string_view detail, std::string_view id) {
-  if (asks_for_text(req)) write_text_problem(res, status, detail, id);
-  else write_problem(res, status, detail, id);
-  routes_.pages.answer(req, res);
-}
-
-/// Whatever `call` throws becomes an answer.
-template <class F>
-void core::guarded(exchange& x, request& req, response& res, const char* what, F call) {
-  const auto failed = [&](const std::string& words) {
-    // The text is for the log: it may hold a path, a query, a password. The client gets the id to ask about.
-    const std::string place =
-        x.match.what == route::outcome::found ? " at " + routes_.entry(x.match.id).where.text() : std::string();
-    log_.error("request " + x.id + ": " + std::string(x.head.method) + ' ' + std::string(x.head.path) + ": " + what +
-               place + " threw: " + words);
-    problem(req, res, 500, "the request failed; the log has the reason under this id", x.id);
-  };
-  const httplib::Headers before = res.headers;
-  const auto blank = [&] {  // what was begun goes, its content provider's clean-up included; not what was there before
-    response empty;
-    empty.headers = before;
-    std::swap(res, empty);
-  };
-  try {
-    call();
-  } catch (const abort_error& e) {
-    problem(req, res, e.status(), e.what());
-  } catch (...) {
-    blank();
-    const std::exception_ptr thrown = std::current_exception();
-    try {
-      if (routes_.pages.answer(thrown, req, res)) return;
-      std::rethrow_exception(thrown);
-    } catch (const std::exception& e) {
-      failed(e.what());
-    } catch (...) {
-      failed("something that is no std::exception");
-    }
+      if (x.head.verb == route::method::options) res.status = 204;
+      else guard_.refuse(x, req, res, 405, {});
   }
 }
 
 inline void core::call_handler(exchange& x, request& req, response& res) {
-  x.pattern = routes_.entry(x.match.id).path.text;
-  guarded(x, req, res, "handler", [&] {
+  guard_.run(x, req, res, "handler", [&] {
     if (x.read_body && !x.read_body()) {
       const int fault = x.stream.body_fault();
       const int status = x.body_too_large ? 413 : fault > 0 ? fault : res.status >= 400 ? res.status : 400;
       x.closing = true;
-      return problem(req, res, status, body_problem(status));
+      winsvc::abort(status, std::string(body_problem(status)));
     }
     routes_.call(x.match, req, res);
-    if (text::equal_nocase(res.get_header_value("Connection"), "close")) x.closing = true;  // the handler's own wish
-    if (res.status == -1) res.status = 200;  // left at -1, a Range would turn it into 206
-    if (res.status != 206) req.ranges.clear();  // cpp-httplib would make it 416 where they reach past the answer's end
   });
 }
 
@@ -278,9 +220,12 @@ inline void core::before_write(exchange& x, const request& req, response& res) {
   }
   // Looked at now and not when the request came: the drain may have begun while the handler ran.
   if (x.draining.load() || x.closed || (!x.stream.body_done() && x.stream.body_fault() != 0)) x.closing = true;
-  if (res.content_provider_) x.stream.unbuffered();
-
   const bool bodiless = res.status < 200 || res.status == 204 || res.status == 304;
+  if (res.content_provider_ && (bodiless || !res.body.empty())) {  // a stream that something else was put in the place of
+    drop_stream(res);
+    replace_header(res, "Content-Length", std::to_string(res.body.size()));
+  }
+  if (res.content_provider_) x.stream.unbuffered();
   if (bodiless) {  // RFC 9110 §8.6: no Content-Length in a 1xx or 204; a 304's would be that of the answer it stands for
     res.body.clear();
     res.headers.erase("Content-Length");

@@ -84,7 +84,10 @@ class exchange_stream final : public httplib::Stream {
   [[nodiscard]] receive_buffer& buffer() noexcept { return buffer_; }
   [[nodiscard]] const wire::limits& bounds() const noexcept { return bounds_; }
   /// Waits beside the answer; see transport::watch.
-  watched watch(std::chrono::milliseconds limit) noexcept { return broken_ ? watched::gone : wire_.watch(limit); }
+  watched watch(std::chrono::milliseconds limit) noexcept {
+    constexpr std::chrono::milliseconds none{0}, most = std::chrono::hours(24 * 365);  // a time ahead, in any arithmetic
+    return broken_ ? watched::gone : wire_.watch((std::max)(none, (std::min)(limit, most)));
+  }
 
   bool flush() noexcept {
     if (out_.empty()) return !broken_;
@@ -236,12 +239,12 @@ struct exchange {
   route::match_result match;
   const route::table* routes = nullptr;  ///< that it was matched with
   std::string id;            ///< of the request, in the log and in a 500
-  std::function<bool()> read_body;  ///< reads it now; empty when there is none, or it was read
+  std::function<bool()> read_body;  ///< reads it now; empty when there is none
   bool body_too_large = false;
   std::uint64_t body_limit = ~std::uint64_t{0};  ///< of this request; the app's own holds beside it
   const request* req = nullptr;                  ///< cpp-httplib's, while it is handled
   std::map<const void*, std::shared_ptr<void>> values;  ///< of winsvc::context, by type
-  std::string path;          ///< of the request, while cpp-httplib routes it to "/_" for its body
+  std::string path, method;  ///< of the request, while cpp-httplib routes it to POST /_ for its body
   bool closing = false;      ///< the connection ends with this answer
   bool closed = false;       ///< cpp-httplib wants it to
   bool ours = false;         ///< the answer is the handler's or our own, not cpp-httplib's

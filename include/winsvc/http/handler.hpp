@@ -10,7 +10,7 @@
 // std::pair<int, T> (status and value).
 //
 // A path parameter that does not convert is 404: `/users/{id}` with an int has no `/users/bob`. A body that is not
-// JSON is 400, one that is not a T is 422 (RFC 9110, section 15.5.21).
+// JSON is 400, one that is not a T is 422 (RFC 9110, section 15.5.21), one that does not say it is JSON is 415.
 #pragma once
 
 #include <charconv>
@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "winsvc/config/abi.hpp"
+#include "winsvc/http/json_body.hpp"
 #include "winsvc/http/reply.hpp"
 #include "winsvc/route/facts.hpp"
 
@@ -128,30 +129,6 @@ bool convert(const std::string& from, T& to) {
   }
 }
 
-template <class T>
-[[nodiscard]] T body_from_json([[maybe_unused]] const std::string& from) {
-#if WINSVC_JSON
-  winsvc::json parsed;
-  try {
-    parsed = winsvc::json::parse(from);
-  } catch (const winsvc::json::parse_error& e) {
-    winsvc::abort(400, "the body is not JSON: error at byte " + std::to_string(e.byte));
-  } catch (const winsvc::json::exception&) {  // a number such as 1e999
-    winsvc::abort(400, "the body is JSON that cannot be held: a number in it is out of range");
-  }
-  try {
-    return parsed.get<T>();
-  } catch (const winsvc::json::exception& e) {
-    std::string_view what = e.what();  // "[json.exception.type_error.302] type must be ..."
-    const auto bracket = what.find("] ");
-    winsvc::abort(422, "the body does not have the expected shape: " +
-                           std::string(bracket == what.npos ? what : what.substr(bracket + 2)));
-  }
-#else
-  static_assert(sizeof(T) == 0, "winsvc: body<T> needs nlohmann's json: put <nlohmann/json.hpp> on the include path");
-#endif
-}
-
 /// Any of nlohmann's JSON types, ordered_json among them.
 template <class T, class = void>
 struct is_nlohmann : std::false_type {};
@@ -184,7 +161,7 @@ void write_result(response& res, R&& value) {
 }
 template <class T>
 void write_result(response& res, std::optional<T>&& value) {
-  if (!value) return write_problem(res, 404, {});
+  if (!value) winsvc::abort(404);
   write_result(res, std::move(*value));
 }
 template <class T>
@@ -259,7 +236,7 @@ class signature {
   static void call(const invocation& with, const void* f, entrance enter, std::index_sequence<I...>) {
     std::tuple<held<Arguments>...> values;
     [[maybe_unused]] std::size_t next = 0;
-    if (!(load<Arguments>(with, std::get<I>(values), next) && ...)) return write_problem(with.res, 404, {});
+    if (!(load<Arguments>(with, std::get<I>(values), next) && ...)) winsvc::abort(404);
     if constexpr (std::is_void_v<R>) {
       enter(f, pass<Arguments>(with, std::get<I>(values))...);
     } else {
@@ -273,7 +250,7 @@ class signature {
       return next < with.values.size() && convert(with.values[next++], into);
     } else if constexpr (kind_of<A>() == argument_kind::body) {
       into.emplace(
-          plain<A>{body_from_json<std::remove_reference_t<decltype(*std::declval<plain<A>&>())>>(with.req.body)});
+          plain<A>{body_from_json<std::remove_reference_t<decltype(*std::declval<plain<A>&>())>>(with.req)});
     }
     static_cast<void>(with), static_cast<void>(into), static_cast<void>(next);
     return true;

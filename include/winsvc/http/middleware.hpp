@@ -7,7 +7,7 @@
 //   });
 //
 // A middleware that does not call `next` has answered itself. One that calls it sees a finished answer afterwards, that
-// of an exception included. It runs before the body of the request is read, so that a refusal costs no upload; the body
+// of an exception or an abort behind it included. It runs before the body of the request is read, so that a refusal costs no upload; the body
 // is there when the handler is. Middlewares run in the order of their registration, the app's before a group's, on the
 // request's thread, many at once.
 #pragma once
@@ -39,14 +39,6 @@ namespace http {
 
 /// Middlewares in their order. Shared, because many routes have the same.
 using chain = std::vector<std::shared_ptr<const middleware>>;
-
-/// Runs the chain from `at` on, and `last` in its middle.
-inline void run_chain(const chain& links, std::size_t at, const request& req, response& res,
-                      const std::function<void()>& last) {
-  if (at == links.size()) return last();
-  const std::function<void()> rest = [&] { run_chain(links, at + 1, req, res, last); };
-  (*links[at])(req, res, next(rest));
-}
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI

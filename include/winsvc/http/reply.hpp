@@ -140,12 +140,32 @@ class abort_error : public std::exception {
 
 namespace http {
 
+/// What would have been written while it is made is not, and is cleaned up.
+inline void drop_stream(response& res) {
+  if (res.content_provider_resource_releaser_) res.content_provider_resource_releaser_(false);
+  res.content_provider_resource_releaser_ = nullptr;
+  res.content_provider_ = nullptr;
+  res.is_chunked_content_provider_ = false;
+  res.content_length_ = 0;
+  res.headers.erase("Transfer-Encoding");
+}
+
+/// Takes back what a handler began to answer with, but for its status and the headers that are not about the body.
+inline void drop_body(response& res) {
+  drop_stream(res);
+  res.body.clear();
+  for (const char* name : {"Content-Type", "Content-Length", "Content-Encoding", "Content-Range", "Content-Disposition",
+                           "ETag", "Last-Modified"})
+    res.headers.erase(name);
+}
+
 /// An error as application/problem+json (RFC 9457): title from the status, detail for the person.
 /// `id`: the request id that the log has, or empty.
 inline void write_problem(response& res, int status, std::string_view detail, std::string_view id = {}) {
   text::json_object body;
   body.put_text("title", httplib::status_message(status)).put("status", std::to_string(status));
   body.put_some("detail", detail).put_some("request_id", id);
+  drop_body(res);
   res.status = status;
   res.set_content(body.text() + '\n', "application/problem+json");
 }
@@ -162,6 +182,7 @@ inline void write_text_problem(response& res, int status, std::string_view detai
   std::string body = std::to_string(status) + ' ' + httplib::status_message(status);
   if (!detail.empty()) body += ": " + std::string(detail);
   if (!id.empty()) body += " (request " + std::string(id) + ")";
+  drop_body(res);
   res.status = status;
   res.set_content(body + "\n", "text/plain; charset=utf-8");
 }

@@ -41,9 +41,12 @@ class router {
 
   /// The app's own middleware, for what no route serves. Throws setup_error after start.
   void outer(std::shared_ptr<const chain> links);
-  /// The middleware around whatever answers this match.
-  [[nodiscard]] const chain& around(const route::match_result& m) const noexcept {
-    return m.what == route::outcome::found ? *handlers_[m.id].links : *outer_;
+  /// The middleware around whatever answers this match: the route's, or the app's where there is none. An OPTIONS that
+  /// has no route runs through that of the path's other methods: CORS in a group has to see what a browser asks first.
+  [[nodiscard]] const chain& around(const route::match_result& m, route::method verb) const noexcept {
+    if (m.what == route::outcome::found) return *handlers_[m.id].links;
+    const bool asks_first = m.what == route::outcome::method_not_allowed && verb == route::method::options;
+    return asks_first && m.beside ? *handlers_[*m.beside].links : *outer_;
   }
   error_pages pages;  ///< filled before start
 

@@ -37,9 +37,12 @@ class stream {
 
   /// False when the client is gone: there is nobody to write for.
   bool write(std::string_view bytes) { return open_ = open_ && sink_.write(bytes.data(), bytes.size()); }
-  /// Waits that long. False at once when the client has left or the service stops.
+  /// Waits that long. False at once when the client has left or the service stops: then a last word may still be sent.
   bool wait_for(std::chrono::milliseconds how_long) {
-    return open_ = open_ && exchange_.stream.watch(how_long) == http::watched::quiet;
+    if (!open_) return false;
+    const auto seen = exchange_.stream.watch(how_long);
+    open_ = seen != http::watched::gone;
+    return seen == http::watched::quiet;
   }
   /// Is there a reason to go on: a client, and a service that does not stop?
   [[nodiscard]] bool is_open() const noexcept { return open_ && !exchange_.draining.load(); }

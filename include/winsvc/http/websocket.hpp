@@ -419,7 +419,7 @@ class websocket_handler final : public handler {
   template <std::size_t... I>
   void call(const invocation& with, std::index_sequence<I...>) const {
     std::tuple<plain<Parameters>...> values;
-    if (!(convert(with.values[I], std::get<I>(values)) && ...)) return write_problem(with.res, 404, {});
+    if (!(convert(with.values[I], std::get<I>(values)) && ...)) winsvc::abort(404);
     accept_websocket(with, options_, [this, values](websocket& ws) {
       std::apply([&](const auto&... value) { f_(ws, value...); }, values);
     });

@@ -42,6 +42,7 @@ struct match_result {
   std::size_t id = 0;                ///< of the route, when found
   std::vector<std::string> values;   ///< of its parameters, decoded, in their order, when found
   method_set allowed;                ///< what this path can be asked for, when method_not_allowed
+  std::optional<std::size_t> beside;  ///< a route of this path for another method, when method_not_allowed
 };
 
 /// A registered route, as `app.exe routes` lists it.
@@ -115,6 +116,7 @@ class table {
   struct search {
     std::optional<method> verb;  ///< nothing: collect `allowed` only
     std::size_t found = none;
+    std::size_t met = none;  ///< the first route of another method
     std::vector<std::string_view> values;  ///< raw
     method_set allowed;
     bool slash_in_tail = false;
@@ -229,7 +231,9 @@ inline std::size_t table::leaf::serving(method verb) const noexcept {
 inline bool table::take(const leaf& end, search& s) noexcept {
   s.allowed.add(end.methods);
   if (s.verb) s.found = end.serving(*s.verb);
-  return s.found != none;
+  if (s.found != none) return true;
+  for (const auto other : end.by_method) s.met = (std::min)(s.met, other);
+  return false;
 }
 
 /// One segment further, to the node `to`: the path ends there, or is walked on behind its slash.
@@ -285,6 +289,7 @@ inline match_result table::match(method verb, std::string_view raw_path) const {
   } else if (!s.allowed.empty()) {
     result.what = outcome::method_not_allowed;
     result.allowed = s.allowed;
+    result.beside = entries_[s.met].id;
   } else if (s.slash_in_tail) {
     result.what = outcome::bad_path;
   }

@@ -51,9 +51,9 @@ inline std::optional<std::string> credentials(const request& req, std::string_vi
   return std::string(text::trimmed(std::string_view(header).substr(blank)));
 }
 
-inline void challenge(response& res, const std::string& what, std::string_view detail) {
-  write_problem(res, 401, detail);
+[[noreturn]] inline void challenge(response& res, const std::string& what, std::string_view detail) {
   replace_header(res, "WWW-Authenticate", what);
+  winsvc::abort(401, std::string(detail));
 }
 
 inline std::string quoted_realm(std::string_view realm) {

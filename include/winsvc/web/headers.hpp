@@ -43,9 +43,9 @@ inline namespace WINSVC_ABI {
 /// 413 for a body that announces more, or turns out to be more. It cannot raise the app's own limit
 /// (`svc.limits().body_bytes`).
 [[nodiscard]] inline middleware body_limit(std::uint64_t bytes) {
-  return [bytes](const request& req, response& res, const next& go_on) {
+  return [bytes](const request& req, response&, const next& go_on) {
     if (req.has_header("Content-Length") && req.get_header_value_u64("Content-Length") > bytes)
-      return http::write_problem(res, 413, "the body is larger than " + std::to_string(bytes) + " bytes");
+      abort(413, "the body is larger than " + std::to_string(bytes) + " bytes");
     context(req).limit_body(bytes);
     go_on();
   };

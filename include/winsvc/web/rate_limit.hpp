@@ -95,8 +95,8 @@ inline middleware rate_limit(double per_second, double burst) {
   return [buckets](const request& req, response& res, const next& go_on) {
     const auto wait = buckets->take(client_key(req.remote_addr));
     if (wait.count() == 0) return go_on();
-    http::write_problem(res, 429, "too many requests from this address");
     http::replace_header(res, "Retry-After", std::to_string((wait.count() + 999) / 1000));
+    abort(429, "too many requests from this address");
   };
 }
 

@@ -1,0 +1,165 @@
+// A request's body as a T, from JSON, and the sentence for one that is none: 415 for what does not say it is JSON, 400
+// for what is not JSON (the offset is named), 422 for JSON that is no T (the place in it is named).
+//
+// The type of the content is asked for because a page of another site can make a browser send any text without asking
+// this service first, but not with `application/json` (the Fetch standard's "CORS-safelisted request-header").
+#pragma once
+
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/reply.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// application/json, text/json, or a type that ends with +json (RFC 6839), whatever its parameters.
+[[nodiscard]] bool is_json_type(std::string_view content_type);
+
+/// How deep arrays and objects are nested in this text, if it is JSON.
+[[nodiscard]] std::size_t json_depth(std::string_view json) noexcept;
+
+/// Deeper documents are refused: what reads, copies and destroys them calls itself once for each level, and a thread's
+/// stack is 1 MiB on Windows.
+constexpr std::size_t most_json_depth = 128;
+
+/// The body of this request as a T. Aborts with 415, 400 or 422.
+template <class T>
+[[nodiscard]] T body_from_json(const request& req);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline bool is_json_type(std::string_view content_type) {
+  const std::string type = text::lowered(text::trimmed(content_type.substr(0, content_type.find(';'))));
+  return type == "application/json" || type == "text/json" ||
+         (type.size() > 5 && type.compare(type.size() - 5, 5, "+json") == 0);
+}
+
+inline std::size_t json_depth(std::string_view json) noexcept {
+  std::size_t depth = 0, most = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      else if (c == '"') quoted = false;
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > most) most = depth;
+    } else if ((c == ']' || c == '}') && depth != 0) {
+      --depth;
+    }
+  }
+  return most;
+}
+
+#if WINSVC_JSON
+/// Finds the value that a conversion did not like: nlohmann's exception says its kind, not its place. Each value of that
+/// kind is made one of another kind for a moment; where the complaint is then about that other kind, it was the one.
+template <class T>
+class json_culprit {
+ public:
+  explicit json_culprit(json& document) : document_(document) {}
+
+  /// As a JSON pointer (RFC 6901) with a colon behind it; "" where it was not found, or is the document itself.
+  std::string place_of(const std::string& complaint) {
+    constexpr std::string_view tell = "but is ";
+    const auto at = complaint.rfind(tell);
+    if (at == complaint.npos) return {};
+    kind_ = complaint.substr(at + tell.size());
+    if (kind_ == "null") other_ = false;
+    wanted_ = complaint.substr(0, at + tell.size()) + other_.type_name();
+    return find(document_, json::json_pointer()) && !place_.empty() ? place_.to_string() + ": " : std::string();
+  }
+
+ private:
+  bool find(json& at, const json::json_pointer& place) {
+    if (at.type_name() == kind_ && is_it(at)) {
+      place_ = place;
+      return true;
+    }
+    if (at.is_object()) {
+      for (auto it = at.begin(); it != at.end(); ++it) {
+        if (find(it.value(), place / it.key())) return true;
+      }
+    } else if (at.is_array()) {
+      for (std::size_t i = 0; i < at.size(); ++i) {
+        if (find(at[i], place / i)) return true;
+      }
+    }
+    return false;
+  }
+  bool is_it(json& value) {
+    if (tries_ == 0) return false;  // a conversion each: a large document is not worth it
+    --tries_;
+    json kept = other_;
+    std::swap(kept, value);
+    bool found = false;
+    try {
+      static_cast<void>(document_.get<T>());
+    } catch (const json::exception& e) {
+      found = e.what() == wanted_;
+    } catch (...) {  // it got further than before: this was not what it stopped at
+    }
+    std::swap(kept, value);
+    return found;
+  }
+
+  json& document_;
+  json other_ = nullptr;
+  std::string kind_, wanted_;
+  json::json_pointer place_;
+  int tries_ = 64;
+};
+#endif
+
+template <class T>
+T body_from_json([[maybe_unused]] const request& req) {
+#if WINSVC_JSON
+  if (!is_json_type(req.get_header_value("Content-Type"))) {
+    winsvc::abort(415, "the body has to be JSON; send it with 'Content-Type: application/json'");
+  }
+  if (json_depth(req.body) > most_json_depth) {
+    winsvc::abort(400, "the body is JSON that is nested deeper than " + std::to_string(most_json_depth) + " levels");
+  }
+  json parsed;
+  try {
+    parsed = json::parse(req.body);
+  } catch (const json::parse_error& e) {
+    winsvc::abort(400, "the body is not JSON: error at byte " + std::to_string(e.byte));
+  } catch (const json::exception&) {  // a number such as 1e999
+    winsvc::abort(400, "the body is JSON that cannot be held: a number in it is out of range");
+  }
+  if constexpr (std::is_same_v<T, json>) {
+    return parsed;
+  } else {
+    const auto refuse = [](std::string_view why) {
+      winsvc::abort(422, "the body does not have the expected shape: " + std::string(why));
+    };
+    try {
+      return parsed.get<T>();
+    } catch (const json::exception& e) {
+      const std::string complaint = e.what();  // "[json.exception.type_error.302] type must be ..."
+      const std::string place = json_culprit<T>(parsed).place_of(complaint);
+      const auto bracket = complaint.find("] ");
+      refuse(place + complaint.substr(bracket == complaint.npos ? 0 : bracket + 2));
+    } catch (const std::invalid_argument& e) {  // how a from_json says that a value of the right type will not do
+      refuse(e.what());
+    }
+    throw std::logic_error("refuse returned");
+  }
+#else
+  static_assert(sizeof(T) == 0, "winsvc: body<T> needs nlohmann's json: put <nlohmann/json.hpp> on the include path");
+#endif
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
