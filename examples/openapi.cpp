@@ -7,7 +7,7 @@
 //   It needs <nlohmann/json.hpp>; here it is beside httplib.h.
 //
 //   $ ./openapi debug &
-//   $ curl -i -d '{"user":"anna"}' http://127.0.0.1:5006/products/cad/seats
+//   $ curl -i --json '{"user":"anna"}' http://127.0.0.1:5006/products/cad/seats
 //   HTTP/1.1 201 Created
 //   Location: /products/cad/seats/1
 //   ...

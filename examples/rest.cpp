@@ -9,12 +9,12 @@
 //   $ ./rest debug &
 //   $ curl http://127.0.0.1:5002/todos
 //   [{"done":false,"id":1,"task":"build an API"},{"done":false,"id":2,"task":"install it as a service"}]
-//   $ curl -X POST -d '{"task":"learn"}' http://127.0.0.1:5002/todos
+//   $ curl --json '{"task":"learn"}' http://127.0.0.1:5002/todos
 //   {"done":false,"id":3,"task":"learn"}
-//   $ curl -X PUT -d '{"task":"learn","done":true}' http://127.0.0.1:5002/todos/3
+//   $ curl -X PUT --json '{"task":"learn","done":true}' http://127.0.0.1:5002/todos/3
 //   {"done":true,"id":3,"task":"learn"}
-//   $ curl -X POST -d '{"task":7}' http://127.0.0.1:5002/todos
-//   {"title":"Unprocessable Content","status":422,"detail":"the body does not have the expected shape: type must be string, but is number"}
+//   $ curl --json '{"task":7}' http://127.0.0.1:5002/todos
+//   {"title":"Unprocessable Content","status":422,"detail":"the body does not have the expected shape: /task: type must be string, but is number"}
 //   $ curl -X DELETE http://127.0.0.1:5002/todos/3
 //   $ curl http://127.0.0.1:5002/todos/3
 //   {"title":"Not Found","status":404}

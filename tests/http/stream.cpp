@@ -135,7 +135,7 @@ TEST_CASE("a stop wakes every stream, and is not kept waiting by one that listen
       return reply::events([](event_stream& out) {
         out.send("first");
         while (out.wait_for(60s)) out.send("tick");
-        out.send("goodbye");
+        out.send("goodbye");  // the client is still there
       });
     });
   };
@@ -146,6 +146,7 @@ TEST_CASE("a stop wakes every stream, and is not kept waiting by one that listen
   const auto began = steady::now();
 
   CHECK(scm.stop() == 0);
+  CHECK(read_until(socket, "goodbye\n\n").find("data: goodbye") != std::string::npos);
 
   CHECK(scm.wait() == 0);
   CHECK(steady::now() - began < 5s);
@@ -190,4 +191,31 @@ TEST_CASE("a stream that throws ends its connection, is logged, and takes nobody
   CHECK(c.get("/").body == "hello");
   REQUIRE(!c.log().empty());
   CHECK(c.log()[0].text.find("disk gone") != std::string::npos);
+}
+
+TEST_CASE("a wait that is over before it begins, or has no end that a clock could hold, is a wait") {
+  auto app = [](service& svc) {
+    svc.get("/s", [] {
+      return reply::stream("text/plain", [](winsvc::stream& out) {
+        std::string said;
+        for (const auto wait : {-5ms, 0ms}) said += out.wait_for(wait) ? "on " : "off ";
+        out.write(said);
+      });
+    });
+    svc.get("/long", [] {
+      return reply::stream("text/plain", [](winsvc::stream& out) {
+        out.write("first");
+        out.write(out.wait_for((std::chrono::milliseconds::max)()) ? " on" : " off");
+      });
+    });
+  };
+  simulated_scm scm;
+  scm.start(app);
+  auto late = asked(scm, "/s");
+  CHECK(read_until(late, "0\r\n\r\n").find("on on ") != std::string::npos);
+  auto endless = asked(scm, "/long");
+  CHECK(read_until(endless, "first").find("first") != std::string::npos);
+  CHECK(scm.stop() == 0);
+  CHECK(read_until(endless, " off").find(" off") != std::string::npos);
+  CHECK(scm.wait() == 0);
 }
