@@ -82,6 +82,7 @@
 #include "winsvc/http/group.hpp"       // routes as they are registered
 #include "winsvc/http/context.hpp"     // what travels with a request
 #include "winsvc/http/body_reader.hpp" // bodies, when they are wanted
+#include "winsvc/http/watchdog.hpp"    // handlers that take too long
 #include "winsvc/http/guard.hpp"       // what becomes of what goes wrong
 #include "winsvc/http/core.hpp"        // cpp-httplib at work for it
 #include "winsvc/http/connection.hpp"  // from first byte to close
@@ -103,6 +104,7 @@
 #include "winsvc/host/hooks.hpp"         // hooks, brought to one shape
 #include "winsvc/host/blueprint.hpp"     // everything App said
 #include "winsvc/host/service.hpp"       // the service object
+#include "winsvc/host/own_routes.hpp"    // what it tells of itself
 #include "winsvc/host/app.hpp"           // what App may be
 #include "winsvc/host/reporter.hpp"      // statuses, in order
 #include "winsvc/host/file_log.hpp"      // the log file

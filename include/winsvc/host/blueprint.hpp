@@ -43,6 +43,7 @@ struct blueprint {
   wire::limits limits;
   std::optional<http::tls_files> tls;
   http::router router;
+  bool access_log = false;                                     ///< every request has a line
   std::vector<std::function<void(http::engine&)>> on_engine;  ///< when the engine has been made, before it accepts
   std::vector<hook> hooks;
   std::vector<named_hook> pause_hooks, continue_hooks, reload_hooks, time_hooks;

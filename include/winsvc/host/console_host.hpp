@@ -52,10 +52,7 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app, const mode
   settings.on_running = [&plan](const os::endpoint& address) {
     os::write_err(plan.spec.name + ": " + address.url() + "   Ctrl-C stops\n");
   };
-  settings.on_answered = [&plan](const http::access_entry& a) {
-    plan.log.info(std::string(a.method) + ' ' + std::string(a.target) + "  " + std::to_string(a.status) + "  " +
-                  std::to_string(a.bytes) + " B  " + std::to_string(a.took.count()) + " us");
-  };
+  if (!plan.access_log) settings.on_answered = [&plan](const http::access_entry& a) { plan.log.info(a.line()); };
   reporter report({});
   report.apply(model::step::start);
   auto service = std::make_unique<runtime>(plan, report, std::move(settings));

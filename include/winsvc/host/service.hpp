@@ -38,8 +38,6 @@
 #include "winsvc/model/recovery.hpp"
 #include "winsvc/model/spec.hpp"
 #include "winsvc/os/process.hpp"
-#include "winsvc/web/metrics.hpp"
-#include "winsvc/web/openapi.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -122,6 +120,9 @@ class service : public http::route_registrar<service> {
   /// Answers GET at this path with counts of requests in Prometheus' text format (web/metrics.hpp), also while the
   /// service is paused, with the middleware that was added before. Default: there is none, and nothing is counted.
   service& metrics(std::string_view path = "/metrics", source where = source::here());
+  /// Writes a line to the log for every request that was answered, or refused before it had a route: peer, id, method and
+  /// target, status, bytes, microseconds, the route's pattern. `debug` shows a shorter one in any case.
+  service& access_log();
 
   // -- lifecycle: all hooks on one thread, which is none of the requests', one at a time --
 
@@ -351,46 +352,6 @@ inline service& service::on_error(int status, http::error_page page, source wher
   check_open("on_error");
   if (!plan_.router.pages.by_status.emplace(status, std::move(page)).second)
     throw setup_error("on_error " + std::to_string(status) + " (" + where.text() + "): it is said already");
-  return *this;
-}
-inline service& service::openapi(std::string_view path, source where) {
-  check_open("openapi");
-  struct document {
-    std::once_flag made;
-    std::string text;
-  };
-  // Made when it is first asked for: the app says its version and the last of its routes when it likes.
-  get(path, [&plan = plan_, one = std::make_shared<document>()] {
-    std::call_once(one->made, [&] {
-      const auto& spec = plan.spec;
-      one->text = web::openapi_document(plan.router.routes(), {spec.display_name.value_or(spec.name), plan.version,
-                                                               spec.description.value_or(std::string())});
-    });
-    return reply::with(one->text, "application/json");
-  }, where).hidden();
-  return *this;
-}
-inline service& service::metrics(std::string_view path, source where) {
-  check_open("metrics");
-  struct measured {
-    std::optional<web::request_counts> counts;
-    const http::engine* engine = nullptr;
-  };
-  const auto m = std::make_shared<measured>();
-  plan_.on_engine.push_back([&plan = plan_, m](http::engine& e) {  // now that all routes are known
-    m->counts.emplace(plan.router.routes());
-    m->engine = &e;
-    e.on_answered([m](const http::access_entry& a) { m->counts->count(a.route_id, a.verb, a.status, a.took); });
-  });
-  get(path, [&plan = plan_, m] {
-    const web::gauges now{m->engine->in_flight(), m->engine->connections(), m->engine->websockets(), os::usage(),
-                          {{"service", plan.spec.name},
-                           {"version", plan.version},
-                           {"winsvc", WINSVC_VERSION_STRING},
-                           {"httplib", CPPHTTPLIB_VERSION}}};
-    return reply::with(m->counts->text(now), "text/plain; version=0.0.4; charset=utf-8");
-  }, where);
-  plan_.router.keep_while_paused();
   return *this;
 }
 inline service& service::ready(std::string name, std::function<bool()> check) {

@@ -42,6 +42,9 @@ class context {
     return found == exchange_->values.end() ? nullptr : static_cast<T*>(found->second.get());
   }
 
+  /// Has its route's time-out passed? The client has its 503 then, and whatever the handler still does is for nobody.
+  [[nodiscard]] bool timed_out() const noexcept { return exchange_->stream.answered_in_place(); }
+
   /// The most bytes of a body that are read for this request, when that is less than the app's limit.
   void limit_body(std::uint64_t bytes) const noexcept {
     if (bytes < exchange_->body_limit) exchange_->body_limit = bytes;

@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -20,6 +21,7 @@
 #include <utility>
 
 #include "winsvc/base/clock.hpp"
+#include "winsvc/base/duration.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/body_reader.hpp"
@@ -27,6 +29,7 @@
 #include "winsvc/http/guard.hpp"
 #include "winsvc/http/httplib.hpp"
 #include "winsvc/http/router.hpp"
+#include "winsvc/http/watchdog.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -53,12 +56,14 @@ class core final : public httplib::Server {
   void call_handler(exchange& x, request& req, response& res);
   void run_link(exchange& x, std::size_t at, request& req, response& res);
   void drop_late_body(exchange& x);
+  void answer_late_handler(exchange& x, const request& req, std::chrono::milliseconds limit) noexcept;
   void before_write(exchange& x, const request& req, response& res);
 
   const router& routes_;
   const wire::limits& bounds_;
   logger& log_;
   const guard guard_;
+  watchdog watchdog_;
   std::uint32_t salt_;
   std::atomic<std::uint64_t> count_{0};  // relaxed: only its uniqueness matters
 };
@@ -71,7 +76,9 @@ class core final : public httplib::Server {
                          : "the body is not framed as it says";
 }
 
-/// An answer without cpp-httplib, for what the gate refuses: the whole response, connection closing.
+/// An answer without cpp-httplib: head and body, the connection closing.
+[[nodiscard]] std::string whole_answer(const response& res);
+/// The same for what the gate refuses.
 [[nodiscard]] std::string refusal(int status, std::string_view reason);
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -146,6 +153,7 @@ inline bool core::process(exchange& x, const os::endpoint& peer, const os::endpo
     log_.error("request " + x.id + ": the answer failed while it was written");
   }
   current_exchange() = nullptr;
+  if (x.stream.answered_in_place()) x.status = 503;
   return ok && x.stream.flush() && !x.closing && x.stream.body_done();
 }
 
@@ -206,8 +214,26 @@ inline void core::call_handler(exchange& x, request& req, response& res) {
       x.closing = true;
       winsvc::abort(status, std::string(body_problem(status)));
     }
+    std::optional<watchdog::watch> until;
+    if (const auto limit = routes_.entry(x.match.id).about.time_limit)
+      until.emplace(watchdog_, *limit, [this, &x, &req, limit = *limit] { answer_late_handler(x, req, limit); });
     routes_.call(x.match, req, res);
   });
+}
+
+/// On the watchdog's thread. The request is only read here, as it is in the handler.
+inline void core::answer_late_handler(exchange& x, const request& req, std::chrono::milliseconds limit) noexcept {
+  try {
+    response res;
+    const std::string detail = "no answer within " + duration_text(limit);
+    if (asks_for_text(req)) write_text_problem(res, 503, detail, x.id);
+    else write_problem(res, 503, detail, x.id);
+    if (!x.stream.answer_in_place(whole_answer(res))) return;
+    log_.warn("request " + x.id + ": " + std::string(x.head.method) + ' ' + std::string(x.head.path) + ": handler at " +
+              routes_.entry(x.match.id).where.text() + ": " + detail + "; the client was told so with 503, and the "
+              "handler goes on");
+  } catch (...) {  // no memory: the handler may still answer
+  }
 }
 
 /// Runs when cpp-httplib has put the headers together and before it writes them.
@@ -245,13 +271,17 @@ inline void core::before_write(exchange& x, const request& req, response& res) {
   if (!res.has_header("Date")) res.set_header("Date", http_date(clock::system().wall()));
 }
 
+inline std::string whole_answer(const response& res) {
+  return "HTTP/1.1 " + std::to_string(res.status) + ' ' + httplib::status_message(res.status) +
+         "\r\nDate: " + http_date(clock::system().wall()) +
+         "\r\nContent-Type: " + res.get_header_value("Content-Type") +
+         "\r\nContent-Length: " + std::to_string(res.body.size()) + "\r\nConnection: close\r\n\r\n" + res.body;
+}
+
 inline std::string refusal(int status, std::string_view reason) {
   response res;
   write_problem(res, status, reason);
-  return "HTTP/1.1 " + std::to_string(status) + ' ' + httplib::status_message(status) +
-         "\r\nDate: " + http_date(clock::system().wall()) +
-         "\r\nContent-Type: application/problem+json\r\nContent-Length: " + std::to_string(res.body.size()) +
-         "\r\nConnection: close\r\n\r\n" + res.body;
+  return whole_answer(res);
 }
 
 }  // namespace http

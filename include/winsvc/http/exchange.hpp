@@ -89,8 +89,21 @@ class exchange_stream final : public httplib::Stream {
     return broken_ ? watched::gone : wire_.watch((std::max)(none, (std::min)(limit, most)));
   }
 
+  /// From another thread, while a handler runs: sends this as the answer. What the handler answers then is dropped.
+  /// False when the answer is on its way already.
+  bool answer_in_place(const std::string& whole) noexcept {
+    auto nobody = speaker::nobody;
+    if (!speaks_.compare_exchange_strong(nobody, speaker::another)) return false;
+    static_cast<void>(wire_.send(whole.data(), whole.size(), std::chrono::milliseconds(0)));
+    sent_ = whole.size();
+    return true;
+  }
+  [[nodiscard]] bool answered_in_place() const noexcept { return speaks_.load() == speaker::another; }
+
   bool flush() noexcept {
     if (out_.empty()) return !broken_;
+    auto nobody = speaker::nobody;
+    if (!speaks_.compare_exchange_strong(nobody, speaker::handler) && nobody == speaker::another) broken_ = true;
     if (!broken_ && wire_.send(out_.data(), out_.size(), bounds_.write_time) != os::transfer::done) broken_ = true;
     if (!broken_) sent_ += out_.size();
     out_.clear();
@@ -207,6 +220,8 @@ class exchange_stream final : public httplib::Stream {
     return false;
   }
 
+  enum class speaker { nobody, handler, another };
+
   transport& wire_;
   receive_buffer& buffer_;
   wire::framing framing_;
@@ -226,6 +241,7 @@ class exchange_stream final : public httplib::Stream {
   bool refused_ = false;
   bool unbuffered_ = false;
   bool broken_ = false;
+  std::atomic<speaker> speaks_{speaker::nobody};
 };
 
 /// What the hooks around one handler share.

@@ -6,11 +6,12 @@
 //   const auto todo = svc.resource<todo_item>("/todos/{id}").name("todo").tag("todos");     // of all its methods
 //   todo.on(winsvc::route::method::get).summary("One to-do");                                // of one
 //
-// `limit_body` changes what the route does, `name` serves url_for, all else describes it: the OpenAPI document shows it
+// `limit_body` and `time_out` change what the route does, `name` serves url_for, all else describes it: the OpenAPI document shows it
 // (web/openapi.hpp), nothing checks that the handler keeps it. A handle is a light value; it is of use while the app is
 // described, and throws setup_error afterwards.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -42,6 +43,15 @@ class route_handle {
   /// it says its length, before it is read.
   route_handle limit_body(std::uint64_t bytes) const {
     return say("limit_body", [&](route::facts& f) { f.body_limit = bytes; });
+  }
+  /// How long its handler may take, from the body's end until it returns; no limit is the default. A client whose
+  /// handler takes longer gets 503 and the connection ends. The handler itself goes on, for nothing can end a thread that
+  /// is in it; it may ask `winsvc::context(req).timed_out()` between two steps. A stream is written after the handler, and
+  /// has no limit.
+  route_handle time_out(std::chrono::milliseconds limit) const {
+    if (limit.count() <= 0)
+      throw setup_error("route " + router_->entry(first_).text() + ": time_out: a handler needs some time");
+    return say("time_out", [&](route::facts& f) { f.time_limit = limit; });
   }
 
   /// One line.

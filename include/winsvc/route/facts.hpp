@@ -8,6 +8,7 @@
 #pragma once
 
 #include <charconv>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -77,6 +78,7 @@ struct facts {
   bool deprecated = false;
   bool hidden = false;                     ///< not in the description
   std::optional<std::uint64_t> body_limit;  ///< bytes, in place of the app's limit
+  std::optional<std::chrono::milliseconds> time_limit;  ///< of the handler; then the client gets 503
 };
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,77 @@
+// What a service can tell of itself, where the app asks for it: the description of its routes, its counts, and a line for
+// each request.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/host/service.hpp"
+#include "winsvc/os/native.hpp"
+#include "winsvc/web/metrics.hpp"
+#include "winsvc/web/openapi.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+inline service& service::openapi(std::string_view path, source where) {
+  check_open("openapi");
+  struct document {
+    std::once_flag made;
+    std::string text;
+  };
+  // Made when it is first asked for: the app says its version and the last of its routes when it likes.
+  get(path, [&plan = plan_, one = std::make_shared<document>()] {
+    std::call_once(one->made, [&] {
+      const auto& spec = plan.spec;
+      one->text = web::openapi_document(plan.router.routes(), {spec.display_name.value_or(spec.name), plan.version,
+                                                               spec.description.value_or(std::string())});
+    });
+    return reply::with(one->text, "application/json");
+  }, where).hidden();
+  return *this;
+}
+inline service& service::metrics(std::string_view path, source where) {
+  check_open("metrics");
+  struct measured {
+    std::optional<web::request_counts> counts;
+    const http::engine* engine = nullptr;
+  };
+  const auto m = std::make_shared<measured>();
+  plan_.on_engine.push_back([&plan = plan_, m](http::engine& e) {  // now that all routes are known
+    m->counts.emplace(plan.router.routes());
+    m->engine = &e;
+    e.on_answered([m](const http::access_entry& a) { m->counts->count(a.route_id, a.verb, a.status, a.took); });
+  });
+  get(path, [&plan = plan_, m] {
+    const web::gauges now{m->engine->in_flight(), m->engine->connections(), m->engine->websockets(), os::usage(),
+                          {{"service", plan.spec.name},
+                           {"version", plan.version},
+                           {"winsvc", WINSVC_VERSION_STRING},
+                           {"httplib", CPPHTTPLIB_VERSION}}};
+    return reply::with(m->counts->text(now), "text/plain; version=0.0.4; charset=utf-8");
+  }, where);
+  plan_.router.keep_while_paused();
+  return *this;
+}
+inline service& service::access_log() {
+  check_open("access_log");
+  if (std::exchange(plan_.access_log, true)) return *this;
+  plan_.on_engine.push_back([&plan = plan_](http::engine& e) {
+    e.on_answered([&plan](const http::access_entry& a) {
+      std::string line = a.peer.host + ' ';
+      if (!a.id.empty()) line += std::string(a.id) + ' ';
+      line += a.line();
+      if (!a.pattern.empty()) line += "  " + std::string(a.pattern);
+      plan.log.info(line);
+    });
+  });
+  return *this;
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,105 @@
+// Time-outs of handlers: the client has its answer, the handler goes on, the stop waits for it.
+#include <winsvc/testing.hpp>
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace std::chrono_literals;
+using winsvc::request;
+using winsvc::service;
+using winsvc::stop_source;
+using winsvc::http::watchdog;
+using winsvc::testing::client;
+
+TEST_CASE("what is watched is called once its time is over, the earliest first, and not after its end") {
+  std::string called;
+  stop_source both;
+  {
+    watchdog dog;
+    const watchdog::watch slow(dog, 40ms, [&] {
+      called += "slow ";
+      both.request_stop();
+    });
+    const watchdog::watch quick(dog, 10ms, [&] { called += "quick "; });
+    const watchdog::watch never(dog, 1h, [&] { called += "never "; });
+    { const watchdog::watch ended(dog, 20ms, [&] { called += "ended "; }); }
+    CHECK(both.token().wait_for(10s));
+  }
+  CHECK(called == "quick slow ");
+}
+
+TEST_CASE("a watchdog that was never needed has no thread to end") { watchdog dog; }
+
+TEST_CASE("a handler that takes longer than its route allows is answered for with 503, and logged") {
+  stop_source asked;
+  std::atomic<bool> knew{false}, ended{false};
+  auto app = [&](service& svc) {
+    svc.get("/slow", [&](const request& req) {
+      while (!winsvc::context(req).timed_out()) std::this_thread::sleep_for(1ms);
+      knew = true;
+      ended = true;
+      return "too late";
+    }).time_out(20ms);
+    svc.get("/quick", [] { return "in time"; }).time_out(10s);
+  };
+  client c(app);
+
+  const std::string out = c.raw("GET /slow HTTP/1.1\r\nHost: t\r\n\r\nGET /quick HTTP/1.1\r\nHost: t\r\n\r\n");
+
+  CHECK(out.find("HTTP/1.1 503 Service Unavailable\r\n") == 0);
+  CHECK(out.find("Connection: close\r\n") != std::string::npos);
+  CHECK(out.find("no answer within 20 ms") != std::string::npos);
+  CHECK(out.find("too late") == std::string::npos);
+  CHECK(out.find("in time") == std::string::npos);  // the connection has ended
+  CHECK(knew);
+  CHECK(ended);
+  REQUIRE(c.log().size() == 1);
+  CHECK(c.log()[0].text.find("no answer within 20 ms; the client was told so with 503, and the handler goes on") !=
+        std::string::npos);
+  CHECK(c.get("/quick").body == "in time");
+}
+
+TEST_CASE("who asked for text is told in text") {
+  auto app = [](service& svc) {
+    svc.get("/slow", [](const request& req) {
+      while (!winsvc::context(req).timed_out()) std::this_thread::sleep_for(1ms);
+      return "too late";
+    }).time_out(5ms);
+  };
+  client c(app);
+  const auto a = c.get("/slow", {{"Accept", "text/plain"}});
+  CHECK(a.status == 503);
+  CHECK(a.header("Content-Type") == "text/plain; charset=utf-8");
+  CHECK(a.body.find("503 Service Unavailable: no answer within 5 ms (request ") == 0);
+}
+
+TEST_CASE("a time-out of nothing is refused where it is said") {
+  auto app = [](service& svc) { svc.get("/", [] { return ""; }).time_out(0ms); };
+  CHECK_THROWS_WITH_AS(client c(app), doctest::Contains("time_out: a handler needs some time"), winsvc::setup_error);
+}
+
+TEST_CASE("an access log has a line for every request that was asked for, and for those that had no route") {
+  auto app = [](service& svc) {
+    svc.access_log().access_log();  // twice is once
+    svc.get("/users/{id}", [](int) { return "anna"; });
+  };
+  client c(app);
+  c.get("/users/7?x=1");
+  c.get("/nowhere");
+  static_cast<void>(c.raw("GET / HTTP/1.1\r\n\r\n"));  // no Host
+  REQUIRE(c.log().size() == 3);
+  const auto line = [&](std::size_t i) { return c.log()[i].text; };
+  CHECK(line(0).find("127.0.0.1 ") == 0);
+  CHECK(line(0).find(" GET /users/7?x=1  200  ") != std::string::npos);
+  CHECK(line(0).find(" us  /users/{id}") == line(0).size() - std::string(" us  /users/{id}").size());
+  CHECK(line(1).find(" GET /nowhere  404  ") != std::string::npos);
+  CHECK(line(2).find("127.0.0.1 refused: ") == 0);
+  CHECK(line(2).find("  400  ") != std::string::npos);
+}
