@@ -38,7 +38,7 @@ STAGES = (
     Stage("units-tsan", False, "the units under the thread sanitizer", program("units.py", "units", "tsan")),
     Stage("http-asan", False, "http under address and undefined sanitizers", program("units.py", "http", "asan")),
     Stage("http-tsan", False, "http under the thread sanitizer", program("units.py", "http", "tsan")),
-    Stage("tls", False, "HTTPS, under address and undefined sanitizers", program("units.py", "tls", "asan")),
+    Stage("tls", False, "HTTPS and compression, under address and undefined sanitizers", program("units.py", "tls", "asan")),
     Stage("single", False, "the same with g++, against single_include", program("units.py", "single", "plain")),
     Stage("sequences", False, "100,000 random sequences of controls under the simulated SCM",
           program("units.py", "sequences", "fast")),

@@ -6,7 +6,7 @@
 PROGRAM  units      tests/{base,model,route,wire,os}: no httplib, so it builds in seconds
          http       tests/{http,web,host,testing}
          single     those of them that include <winsvc.hpp> alone, against single_include/
-         tls        tests/http/{tls,websocket}.cpp, with cpp-httplib built with OpenSSL
+         tls        tests/http/{tls,compression,websocket}.cpp, with cpp-httplib built with OpenSSL and zlib
          sequences  tests/host/sequences.cpp alone, with 100,000 sequences of controls
          fuzz       tests/fuzz/*.cpp, each fed with its corpus
 WAY      plain    g++, all warnings are errors
@@ -31,7 +31,8 @@ FOLDERS = {
     "tls": ("http",),
     "sequences": ("host",),
 }
-TLS = (["-DCPPHTTPLIB_OPENSSL_SUPPORT"], ["-lssl", "-lcrypto"])   # options, libraries
+# What cpp-httplib can be built with: options, libraries.
+TLS = (["-DCPPHTTPLIB_OPENSSL_SUPPORT", "-DCPPHTTPLIB_ZLIB_SUPPORT"], ["-lssl", "-lcrypto", "-lz"])
 SEQUENCES = {"WINSVC_SEQUENCES": "100000"}
 
 # compiler, its options, libraries
@@ -51,7 +52,7 @@ def sources(program):
     if program == "sequences":
         return [path for path in files if path.stem == "sequences"]
     if program == "tls":
-        return [path for path in files if path.stem in ("tls", "websocket")]
+        return [path for path in files if path.stem in ("tls", "compression", "websocket")]
     return [path for path in files if includes_the_umbrella_alone(path)] if program == "single" else files
 
 

@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <random>
 #include <stdexcept>
@@ -87,7 +88,7 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
     : routes_(routes), bounds_(bounds), log_(log), guard_(routes, log), salt_(std::random_device{}() & 0xFFFFFFu) {
   // Content providers stop as soon as this is INVALID_SOCKET, which to cpp-httplib means "stopped".
   svr_sock_ = static_cast<socket_t>(0);
-  set_payload_max_length(static_cast<std::size_t>(routes.largest_body(bounds.body_bytes)));  // ours are at most that
+  set_payload_max_length((std::numeric_limits<std::size_t>::max)());  // ours count; its own would blank our answer
 
   set_pre_routing_handler([this](const request& req, response& res) {
     // cpp-httplib hands out its own non-const objects as const; casting that away is well defined.
@@ -166,6 +167,7 @@ inline void core::route(exchange& x, request& req, response& res) {
   if (text::equal_nocase(res.get_header_value("Connection"), "close")) x.closing = true;  // somebody's own wish
   if (res.status == -1) res.status = 200;     // left at -1, a Range would turn it into 206
   if (res.status != 206) req.ranges.clear();  // cpp-httplib would make it 416 where they reach past the answer's end
+  if (res.has_header("Content-Encoding")) req.headers.erase("Accept-Encoding");  // cpp-httplib would encode it again
   drop_late_body(x);
 }
 

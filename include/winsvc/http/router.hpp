@@ -69,8 +69,6 @@ class router {
   [[nodiscard]] std::uint64_t body_limit(const route::match_result& m, std::uint64_t of_app) const noexcept {
     return m.what == route::outcome::found ? entry(m.id).about.body_limit.value_or(of_app) : of_app;
   }
-  /// The largest of them all.
-  [[nodiscard]] std::uint64_t largest_body(std::uint64_t of_app) const noexcept;
 
   /// Calls the handler of a match. Whatever it throws passes through.
   void call(const route::match_result& match, request& req, response& res) const;
@@ -97,11 +95,6 @@ inline bool router::has(std::string_view pattern) const noexcept {
     if (e.path.text == pattern) return true;
   }
   return false;
-}
-
-inline std::uint64_t router::largest_body(std::uint64_t of_app) const noexcept {
-  for (const auto& e : table_.entries()) of_app = (std::max)(of_app, e.about.body_limit.value_or(0));
-  return of_app;
 }
 
 inline void router::outer(std::shared_ptr<const chain> links) {
