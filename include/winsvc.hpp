@@ -59,6 +59,8 @@
 #include "winsvc/wire/grammar.hpp"      // tokens and authorities
 #include "winsvc/wire/head.hpp"         // the gate
 #include "winsvc/wire/chunked.hpp"      // chunked bodies
+#include "winsvc/wire/file_name.hpp"    // names of files that clients send
+#include "winsvc/wire/multipart.hpp"    // forms with files
 #include "winsvc/wire/websocket.hpp"    // frames and handshakes
 
 // F3, the operating system behind one seam.

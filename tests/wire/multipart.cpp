@@ -1,0 +1,127 @@
+// Forms with files, whole and in pieces.
+#include "winsvc/wire/multipart.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+using namespace winsvc::wire;
+using step = multipart_decoder::step;
+
+namespace {
+
+/// "name=content;" of every part, with "(file)" behind the name of a file; "!" at the end when it is malformed, "…" when
+/// it is not over. Fed `piece` bytes at a time.
+std::string decoded(std::string_view body, std::size_t piece) {
+  multipart_decoder decoder("B");
+  std::string out;
+  bool first = true;
+  for (;;) {
+    switch (decoder.next()) {
+      case step::part:
+        if (!first) out += ';';
+        first = false;
+        out += decoder.part().name + (decoder.part().is_file ? "(" + decoder.part().file_name + ")" : "") + '=';
+        break;
+      case step::data: out += decoder.data(); break;
+      case step::done: return out + ';';
+      case step::bad: return out + '!';
+      case step::more:
+        if (body.empty()) return out + "…";
+        decoder.feed(body.substr(0, piece));
+        body.remove_prefix((std::min)(piece, body.size()));
+    }
+  }
+}
+
+void check(std::string_view body, const std::string& expected) {
+  CAPTURE(body);
+  for (std::size_t piece : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{7}, body.size() + 1}) {
+    CAPTURE(piece);
+    CHECK(decoded(body, piece) == expected);
+  }
+}
+
+std::string field(const std::string& name, const std::string& value) {
+  return "--B\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n";
+}
+
+std::string file_name_of(const std::string& parameters) {
+  const auto head = parse_part_head("Content-Disposition: form-data; name=f; " + parameters);
+  return head ? head->file_name : "malformed";
+}
+
+}  // namespace
+
+TEST_CASE("the parts of a form arrive in whatever pieces the body is cut into") {
+  check(field("a", "1") + field("b", "two\r\nlines") + "--B--\r\n", "a=1;b=two\r\nlines;");
+  check(field("empty", "") + "--B--", "empty=;");
+  check("--B--\r\n", ";");
+  check("before\r\n" + field("a", "1") + "--B--\r\nbehind\r\n--B\r\n", "a=1;");
+}
+
+TEST_CASE("what looks like a delimiter and is none belongs to the content") {
+  check(field("a", "--B\r\n-\r\n--A\r\n\r\n--") + "--B--\r\n", "a=--B\r\n-\r\n--A\r\n\r\n--;");
+  check(field("a", "\r\n\r") + "--B--\r\n", "a=\r\n\r;");
+}
+
+TEST_CASE("a form that ends before its last delimiter is not over") {
+  check(field("a", "1"), "a=…");  // "1" and its CR LF may still be followed by anything
+  check("--B\r\nContent-Disposition: form-data; name=a\r\n", "…");
+  check("no parts at all", "…");
+  check("", "…");
+}
+
+TEST_CASE("a form that is malformed is so at once") {
+  check("--B\r\n\r\nno head\r\n--B--", "!");
+  check("--B\r\nContent-Type: text/plain\r\n\r\nno name\r\n--B--", "!");
+  check("--B\r\nContent-Disposition: attachment; name=a\r\n\r\nx\r\n--B--", "!");
+  check("--B\r\nContent-Disposition: form-data; name=\"a\r\n\r\nx\r\n--B--", "!");
+  check("--B\r\nno colon\r\n\r\nx\r\n--B--", "!");
+  check("--BX\r\nContent-Disposition: form-data; name=a\r\n\r\nx\r\n--B--", "!");
+  check(field("a", "1") + "--B-\r\n", "a=1!");
+}
+
+TEST_CASE("a head that does not end, and padding that does not, are refused and not collected") {
+  multipart_decoder heads("B");
+  heads.feed("--B\r\n");
+  std::size_t fed = 0;
+  while (heads.next() == step::more && fed < 100000) heads.feed("X: y\r\n"), fed += 6;
+  CHECK(fed < multipart_decoder::most_head + 100);
+  multipart_decoder padding("B");
+  padding.feed("--B" + std::string(1000, ' '));
+  CHECK(padding.next() == step::bad);
+}
+
+TEST_CASE("a file that was not chosen is a file without a name") {
+  const auto head = parse_part_head("Content-Disposition: form-data; name=\"f\"; filename=\"\"\r\nContent-Type: a/b");
+  REQUIRE(head);
+  CHECK(head->is_file);
+  CHECK(head->file_name.empty());
+  CHECK(head->content_type == "a/b");
+}
+
+TEST_CASE("a file's name is read as the clients write it") {
+  CHECK(file_name_of("filename=\"a b.txt\"") == "a b.txt");
+  CHECK(file_name_of("filename=a.txt") == "a.txt");
+  CHECK(file_name_of("filename=\"say %22hi%22%0D%0A\"") == "say \"hi\"\r\n");  // browsers
+  CHECK(file_name_of("filename=\"say \\\"hi\\\"\"") == "say \"hi\"");           // curl before 7.81
+  CHECK(file_name_of("filename=\"C:\\new\\a.txt\"") == "C:\\new\\a.txt");       // very old browsers
+  CHECK(file_name_of("filename=\"100%25.txt\"") == "100%25.txt");
+  CHECK(file_name_of("filename=x; filename*=UTF-8''gr%C3%BC%C3%9Fe.txt") == "gr\xC3\xBC\xC3\x9F" "e.txt");
+  CHECK(file_name_of("filename*=UTF-8''bad%zz") == "malformed");
+  CHECK(file_name_of("filename=\"open") == "malformed");
+}
+
+TEST_CASE("a boundary is found in its Content-Type, quoted or not") {
+  CHECK(multipart_boundary("multipart/form-data; boundary=abc") == "abc");
+  CHECK(multipart_boundary("Multipart/Form-Data; charset=utf-8; Boundary=\"a b:c\"") == "a b:c");
+  CHECK_FALSE(multipart_boundary("multipart/form-data"));
+  CHECK_FALSE(multipart_boundary("multipart/form-data; boundary="));
+  CHECK_FALSE(multipart_boundary("multipart/form-data; boundary=" + std::string(71, 'x')));
+  CHECK_FALSE(multipart_boundary("multipart/mixed; boundary=abc"));
+  CHECK_FALSE(multipart_boundary("text/plain"));
+}
