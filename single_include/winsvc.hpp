@@ -17,127 +17,143 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//    145  config/version.hpp          The version of winsvc: the one place that knows it.
-//    162  config/compiler.hpp         What is compiling us.
-//    191  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    231  config/abi.hpp              The inline namespace that everything lives in.
-//    256  base/error.hpp              An error is a sentence for a tired person.
-//    316  base/result.hpp             A value or the reason there is none.
-//    391  base/source.hpp             Where in the user's program a call was written.
-//    425  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    456  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    719  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
-//    818  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
-//    907  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//   1022  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1092  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//   1195  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1276  base/log.hpp                The log that a service keeps.
-//   1387  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   1532  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   1633  model/decision.hpp          What a control means in a state.
-//   1702  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   1754  model/codes.hpp             What system codes mean to the person who meets them.
-//   1872  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   1942  model/recovery.hpp          What the SCM does when the service fails.
-//   2063  model/account.hpp           The account a service runs as.
-//   2179  model/security.hpp          Who may do what, as text.
-//   2374  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   2467  model/spec.hpp              What is to be installed.
-//   2616  model/verbs.hpp             The command line as two tables.
-//   2805  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   3143  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   3451  model/state_file.hpp        What the running service leaves for `status` to find.
-//   3563  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   3655  route/path.hpp              The path of a request, cut into segments.
-//   3766  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   3944  route/table.hpp             The routes of an app as a tree of segments.
-//   4203  wire/limits.hpp             How much a client may send, and how long it may take.
-//   4256  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   4334  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   4777  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   4925  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   5065  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//   5128  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   5153  os/posix/console.hpp        os/console.hpp on POSIX.
-//   5278  os/crash.hpp                What is left of a process that crashes.
-//   5393  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//   5575  os/elevation.hpp            The same program once more, elevated.
-//   5637  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//   5665  os/file.hpp                 The few things done with files.
-//   5735  os/posix/file.hpp           os/file.hpp on POSIX.
-//   5854  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//   5894  os/event_log.hpp            The Windows event log: one report, one line.
-//   5937  os/process.hpp              This process and its surroundings.
-//   6007  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//   6122  os/socket.hpp               TCP as the engine needs it.
-//   6236  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   6331  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   6384  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   6465  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   6598  os/tcp.hpp                  os/socket.hpp on every platform.
-//   6827  os/win/console.hpp          os/console.hpp on Windows.
-//   6990  os/win/file.hpp             os/file.hpp on Windows.
-//   7118  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//   7155  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//   7255  os/win/crash.hpp            os/crash.hpp on Windows.
-//   7537  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//   7636  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//   7849  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//   7944  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//   8175  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//   8310  os/win/service_manager.hpp  The real Service Control Manager.
-//   8543  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//   8549  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//   8611  http/transport.hpp          What a connection reads from and writes to.
-//   8718  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//   8966  http/stream.hpp             An answer that is written while it is made.
-//   9072  http/reply.hpp              What a handler may answer with, beyond plain text.
-//   9242  http/handler.hpp            What a lambda may take and return, and how it is called.
-//   9539  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//   9593  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//   9669  http/router.hpp             The routes of an app with their handlers.
-//   9791  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//   9878  http/group.hpp              Routes, as an app or a part of it registers them.
-//  10026  http/context.hpp            What travels with a request.
-//  10084  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  10147  http/core.hpp               cpp-httplib at work for one request.
-//  10450  http/connection.hpp         One connection, from its first byte to its close.
-//  10625  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  10884  web/values.hpp              What a request says beside its path, as a value of a type.
-//  10991  web/cookies.hpp             Cookies: read, set with all their attributes, and signed so that a client ...
-//  11129  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  11233  web/cors.hpp                Cross-origin requests.
-//  11309  web/rate_limit.hpp          How often one client may ask.
-//  11411  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  11575  web/headers.hpp             Small middleware for headers and sizes.
-//  11629  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  11789  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  11853  host/service.hpp            What App receives: the description of a service.
-//  12185  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  12228  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  12293  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//  12374  host/health.hpp             Liveness and readiness.
-//  12432  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  12586  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  12681  host/duties.hpp             What controls ask for, beside a stop.
-//  12865  host/worker_pool.hpp        The app's workers while they run.
-//  12962  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  13375  host/console_host.hpp       `debug`: the service in a terminal.
-//  13450  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  13720  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  13783  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  13863  host/desk.hpp               What every verb that manages the service stands on.
-//  13985  host/manage.hpp             The verbs that bring an installed service up and down.
-//  14271  host/send.hpp               The verbs that send a running service a control.
-//  14397  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  14512  host/survey.hpp             What is installed, read with query rights alone.
-//  14586  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  14918  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  14997  host/managing.hpp           The verbs that manage, by their words.
-//  15145  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  15264  main.hpp                    The macro: a main for an App.
-//  15277  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    161  config/version.hpp          The version of winsvc: the one place that knows it.
+//    178  config/compiler.hpp         What is compiling us.
+//    207  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    247  config/abi.hpp              The inline namespace that everything lives in.
+//    272  base/error.hpp              An error is a sentence for a tired person.
+//    332  base/result.hpp             A value or the reason there is none.
+//    407  base/source.hpp             Where in the user's program a call was written.
+//    441  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    472  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    735  base/json_text.hpp          JSON, written: for what winsvc says to machines.
+//    789  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
+//    888  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//    977  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1092  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1162  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1265  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1346  base/log.hpp                The log that a service keeps.
+//   1457  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   1602  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   1703  model/decision.hpp          What a control means in a state.
+//   1772  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   1824  model/codes.hpp             What system codes mean to the person who meets them.
+//   1942  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2012  model/recovery.hpp          What the SCM does when the service fails.
+//   2133  model/account.hpp           The account a service runs as.
+//   2249  model/security.hpp          Who may do what, as text.
+//   2444  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   2537  model/spec.hpp              What is to be installed.
+//   2686  model/verbs.hpp             The command line as two tables.
+//   2875  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   3213  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   3521  model/state_file.hpp        What the running service leaves for `status` to find.
+//   3634  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   3726  route/path.hpp              The path of a request, cut into segments.
+//   3837  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   4015  route/facts.hpp             What is known of a route beside its pattern.
+//   4138  route/table.hpp             The routes of an app as a tree of segments.
+//   4441  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   4588  wire/limits.hpp             How much a client may send, and how long it may take.
+//   4648  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   4726  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   5169  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   5317  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   5383  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   5616  wire/websocket.hpp          The WebSocket protocol as values.
+//   5983  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   6123  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//   6186  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   6211  os/posix/console.hpp        os/console.hpp on POSIX.
+//   6336  os/crash.hpp                What is left of a process that crashes.
+//   6451  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//   6633  os/elevation.hpp            The same program once more, elevated.
+//   6695  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//   6723  os/file.hpp                 The few things done with files.
+//   6793  os/posix/file.hpp           os/file.hpp on POSIX.
+//   6912  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//   6952  os/event_log.hpp            The Windows event log: one report, one line.
+//   6995  os/process.hpp              This process and its surroundings.
+//   7080  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//   7235  os/socket.hpp               TCP as the engine needs it.
+//   7355  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   7450  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   7503  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   7584  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   7717  os/tcp.hpp                  os/socket.hpp on every platform.
+//   7956  os/win/console.hpp          os/console.hpp on Windows.
+//   8119  os/win/file.hpp             os/file.hpp on Windows.
+//   8247  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//   8284  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//   8384  os/win/crash.hpp            os/crash.hpp on Windows.
+//   8666  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//   8765  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//   8978  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//   9099  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//   9330  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//   9465  os/win/service_manager.hpp  The real Service Control Manager.
+//   9698  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//   9704  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//   9781  http/transport.hpp          What a connection reads from and writes to.
+//   9892  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  10169  http/stream.hpp             An answer that is written while it is made.
+//  10278  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  10468  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  10633  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  10961  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  11422  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  11468  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  11544  http/router.hpp             The routes of an app with their handlers.
+//  11698  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  11879  http/url_for.hpp            The path of a named route, from within a handler.
+//  11914  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  12001  http/group.hpp              Routes, as an app or a part of it registers them.
+//  12174  http/context.hpp            What travels with a request.
+//  12237  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  12300  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  12400  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  12530  http/core.hpp               cpp-httplib at work for one request.
+//  12814  http/connection.hpp         One connection, from its first byte to its close.
+//  13018  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  13381  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  13651  web/values.hpp              What a request says beside its path, as a value of a type.
+//  13758  web/cookies.hpp             Cookies: read, set with all their attributes, and signed so that a client ...
+//  13896  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  14000  web/cors.hpp                Cross-origin requests.
+//  14076  web/rate_limit.hpp          How often one client may ask.
+//  14178  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  14342  web/headers.hpp             Small middleware for headers and sizes.
+//  14396  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  14678  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  14907  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  15067  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  15134  host/service.hpp            What App receives: the description of a service.
+//  15498  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  15573  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  15616  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  15681  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//  15762  host/health.hpp             Liveness and readiness.
+//  15820  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  15974  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  16069  host/duties.hpp             What controls ask for, beside a stop.
+//  16263  host/worker_pool.hpp        The app's workers while they run.
+//  16360  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  16782  host/console_host.hpp       `debug`: the service in a terminal.
+//  16858  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  17128  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  17191  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  17271  host/desk.hpp               What every verb that manages the service stands on.
+//  17393  host/manage.hpp             The verbs that bring an installed service up and down.
+//  17679  host/send.hpp               The verbs that send a running service a control.
+//  17805  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  17920  host/survey.hpp             What is installed, read with query rights alone.
+//  17994  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  18326  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  18405  host/managing.hpp           The verbs that manage, by their words.
+//  18553  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  18672  main.hpp                    The macro: a main for an App.
+//  18685  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -709,6 +725,60 @@ inline std::string json_quoted(std::string_view s) {
     }
   }
   return out + '"';
+}
+
+}  // namespace text
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// base/json_text.hpp
+// =====================================================================================================================
+
+// JSON, written: for what winsvc says to machines. (What a handler answers in JSON is nlohmann's.)
+//
+//   text::json_object o;
+//   o.put("pid", "7").put_text("name", "a \"b\"").put_some("hint", "");      // left out where it is empty
+//   o.text()                                                                 // {"pid":7,"name":"a \"b\""}
+//
+// Members stay in the order they were put; nobody checks that a name is put once. It reads nothing.
+
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace text {
+
+/// An object while it grows.
+class json_object {
+ public:
+  /// `value` is JSON itself: a number, `true`, `null`, what another one's `text` gave.
+  json_object& put(std::string_view name, std::string_view value) {
+    text_ += text_.size() == 1 ? "" : ",";
+    text_ += json_quoted(name) + ':';
+    text_ += value;
+    return *this;
+  }
+  json_object& put_text(std::string_view name, std::string_view value) { return put(name, json_quoted(value)); }
+  json_object& put_some(std::string_view name, std::string_view value) {
+    return value.empty() ? *this : put_text(name, value);
+  }
+  [[nodiscard]] std::string text() const { return text_ + '}'; }
+
+ private:
+  std::string text_ = "{";
+};
+
+/// `[a,b]`, of what `one` makes of each; `between` instead of the comma alone, to break lines.
+template <class List, class F>
+[[nodiscard]] std::string json_list(const List& all, F one, std::string_view between = ",") {
+  std::string out = "[";
+  for (const auto& item : all) {
+    if (out.size() > 1) out += between;
+    out += one(item);
+  }
+  return out + ']';
 }
 
 }  // namespace text
@@ -2665,7 +2735,7 @@ inline constexpr verb_row verb_table[] = {
      "Exit code: 0 running, 3 installed and not running, 4 not installed."},
     {verb::debug, "debug", "run", "", "serve in this terminal; Ctrl-C drains and stops",
      "Needs no installation. Attach a debugger, or start the program in one. Routes, requests and the log are shown."},
-    {verb::routes, "routes", "", "", "method, pattern and source line of every route", ""},
+    {verb::routes, "routes", "", "", "method, pattern, name and source line of every route", ""},
     {verb::help, "help", "", "[VERB]", "this, or the help of one verb", ""},
     {verb::version, "version", "", "", "the version of the program and of winsvc", ""},
     {verb::run_service, "run-service", "", "", "",
@@ -3478,8 +3548,9 @@ struct service_state {
 };
 
 [[nodiscard]] inline std::string to_text(const service_state& s) {
-  return "{\"pid\":" + std::to_string(s.pid) + ",\"url\":" + text::json_quoted(s.url) + ",\"since\":" +
-         text::json_quoted(s.since) + ",\"failure\":" + text::json_quoted(s.failure) + "}\n";
+  text::json_object o;
+  o.put("pid", std::to_string(s.pid)).put_text("url", s.url).put_text("since", s.since).put_text("failure", s.failure);
+  return o.text() + '\n';
 }
 
 /// Reads what `to_text` wrote, in any order, unknown names ignored. Nothing for anything else: a torn file is no file.
@@ -3941,6 +4012,129 @@ inline std::string witness(const pattern& a, const pattern& b) {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// route/facts.hpp
+// =====================================================================================================================
+
+// What is known of a route beside its pattern: its name, what it takes and answers, and what the app says about it.
+//
+//   facts f;
+//   f.name = "user", f.summary = "One user", f.parameters = {value_kind::int32};
+//
+// The parts that follow from the handler's type are filled when it is registered, the rest by
+// `http/route_handle.hpp`. It serves nothing: url_for, the `routes` verb, the OpenAPI document and the limits read it.
+
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace route {
+
+/// What a value in a path or a query is, as far as descriptions go.
+enum class value_kind { text, int32, int64, uint32, uint64, number, boolean };
+
+template <class T>
+[[nodiscard]] constexpr value_kind kind_of_value() noexcept {
+  if constexpr (std::is_same_v<T, bool>) return value_kind::boolean;
+  else if constexpr (std::is_floating_point_v<T>) return value_kind::number;
+  else if constexpr (!std::is_integral_v<T>) return value_kind::text;
+  else if constexpr (sizeof(T) > 4) return std::is_unsigned_v<T> ? value_kind::uint64 : value_kind::int64;
+  else return std::is_unsigned_v<T> ? value_kind::uint32 : value_kind::int32;
+}
+
+/// "a whole number", for sentences.
+[[nodiscard]] std::string_view words(value_kind k) noexcept;
+
+/// Would a path parameter of this kind take this text?
+[[nodiscard]] bool fits(value_kind k, std::string_view value) noexcept;
+
+/// A value of the query, as `winsvc::query` and its kin read it.
+struct query_facts {
+  std::string name, about;
+  value_kind kind = value_kind::text;
+  bool required = false;
+  std::string otherwise;  ///< the default as JSON; empty when there is none
+};
+
+/// A body, of a request or of an answer.
+struct body_facts {
+  std::string about;
+  std::string media_type;       ///< empty: what the handler's type says
+  std::string schema, example;  ///< JSON; empty when there is none
+};
+
+/// What a handler's type says about its answer.
+enum class answer_kind { unknown, text, json };
+
+struct facts {
+  // From the handler's type.
+  std::vector<value_kind> parameters;  ///< of the path, in order; empty where the handler reads them itself
+  bool takes_json = false;             ///< it has a body<T>
+  answer_kind answers = answer_kind::unknown;
+  bool may_be_missing = false;  ///< it returns an optional: 404
+  bool chooses_status = false;  ///< it returns a reply or a pair, or works on the response
+
+  // What the app says.
+  std::string name;  ///< for url_for; unique but among the routes of one resource
+  std::string summary, description;
+  std::vector<std::string> tags;
+  std::vector<query_facts> query;
+  std::optional<body_facts> takes;
+  std::vector<std::pair<int, body_facts>> returns;  ///< by status, in the order they were said
+  bool deprecated = false;
+  bool hidden = false;                     ///< not in the description
+  std::optional<std::uint64_t> body_limit;  ///< bytes, in place of the app's limit
+  std::optional<std::chrono::milliseconds> time_limit;  ///< of the handler; then the client gets 503
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string_view words(value_kind k) noexcept {
+  switch (k) {
+    case value_kind::int32:
+    case value_kind::int64: return "a whole number, or is too large";
+    case value_kind::uint32:
+    case value_kind::uint64: return "a whole number from 0 on, or is too large";
+    case value_kind::number: return "a number";
+    case value_kind::boolean: return "true or false";
+    case value_kind::text: break;
+  }
+  return "text";
+}
+
+template <class T>
+bool reads_as(std::string_view value) noexcept {
+  T to{};
+  const auto [end, failed] = std::from_chars(value.data(), value.data() + value.size(), to);
+  return failed == std::errc() && end == value.data() + value.size();
+}
+
+inline bool fits(value_kind k, std::string_view value) noexcept {
+  switch (k) {
+    case value_kind::int32: return reads_as<std::int32_t>(value);
+    case value_kind::int64: return reads_as<std::int64_t>(value);
+    case value_kind::uint32: return reads_as<std::uint32_t>(value);
+    case value_kind::uint64: return reads_as<std::uint64_t>(value);
+    case value_kind::number: return reads_as<double>(value);
+    case value_kind::boolean: return value == "true" || value == "false";
+    case value_kind::text: break;
+  }
+  return true;
+}
+
+}  // namespace route
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // route/table.hpp
 // =====================================================================================================================
 
@@ -3959,6 +4153,7 @@ inline std::string witness(const pattern& a, const pattern& b) {
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -3978,6 +4173,7 @@ struct match_result {
   std::size_t id = 0;                ///< of the route, when found
   std::vector<std::string> values;   ///< of its parameters, decoded, in their order, when found
   method_set allowed;                ///< what this path can be asked for, when method_not_allowed
+  std::optional<std::size_t> beside;  ///< a route of this path for another method, when method_not_allowed
 };
 
 /// A registered route, as `app.exe routes` lists it.
@@ -3986,6 +4182,12 @@ struct entry {
   pattern path;
   std::size_t id;
   source where;
+  facts about;
+
+  /// `GET /users/{id} (main.cpp:12)`, for sentences.
+  [[nodiscard]] std::string text() const {
+    return std::string(name(verb)) + ' ' + path.text + " (" + where.text() + ')';
+  }
 };
 
 class table {
@@ -4015,6 +4217,15 @@ class table {
   [[nodiscard]] bool any_route() const noexcept { return !entries_.empty(); }
   /// In the order of registration.
   [[nodiscard]] const std::vector<entry>& entries() const noexcept { return entries_; }
+  /// What is known of the route that was added as the index-th.
+  [[nodiscard]] facts& about(std::size_t index) noexcept { return entries_[index].about; }
+
+  /// Names the routes from `first` up to `last`, which have one pattern. Throws setup_error when the name is empty or
+  /// that of other routes (both places are named), or when they have one already.
+  void name_routes(std::size_t first, std::size_t last, std::string name);
+  /// The first route of this name; null when there is none.
+  [[nodiscard]] const entry* named(std::string_view name) const noexcept;
+  [[nodiscard]] std::vector<std::string_view> names() const;
 
  private:
   static constexpr std::size_t none = static_cast<std::size_t>(-1);
@@ -4036,6 +4247,7 @@ class table {
   struct search {
     std::optional<method> verb;  ///< nothing: collect `allowed` only
     std::size_t found = none;
+    std::size_t met = none;  ///< the first route of another method
     std::vector<std::string_view> values;  ///< raw
     method_set allowed;
     bool slash_in_tail = false;
@@ -4050,6 +4262,7 @@ class table {
 
   std::vector<node> nodes_;  // [0] is the root, before the first segment
   std::vector<entry> entries_;
+  std::map<std::string, std::size_t, std::less<>> names_;  // to the first entry that has it
   method_set all_;
 };
 
@@ -4062,10 +4275,7 @@ inline void table::check_conflicts(method verb, const pattern& path, source wher
     const relation how = compare(path, old.path);
     if (how != relation::overlap && !(how == relation::same && equal)) continue;
 
-    const auto shown = [](method m, const pattern& p, source w) {
-      return std::string(name(m)) + ' ' + p.text + " (" + w.text() + ')';
-    };
-    throw setup_error(shown(verb, path, where) + " conflicts with " + shown(old.verb, old.path, old.where) +
+    throw setup_error(entry{verb, path, 0, where, {}}.text() + " conflicts with " + old.text() +
                       ": both match " + witness(path, old.path) +
                       (how == relation::same ? "; remove one" : "; make one of them narrower than the other"));
   }
@@ -4085,7 +4295,32 @@ inline void table::add(method verb, std::string_view pattern_text, std::size_t i
   end.by_method[static_cast<std::size_t>(verb)] = entries_.size();
   end.methods.add(verb);
   all_.add(verb);
-  entries_.push_back({verb, std::move(path), id, where});
+  entries_.push_back({verb, std::move(path), id, where, {}});
+}
+
+inline void table::name_routes(std::size_t first, std::size_t last, std::string name) {
+  const entry& one = entries_[first];
+  if (name.empty()) throw setup_error(one.text() + ": its name is empty");
+  if (!one.about.name.empty()) {
+    throw setup_error(one.text() + ": it is named '" + one.about.name + "' already, and now '" + name + "'");
+  }
+  const auto [at, fresh] = names_.emplace(name, first);
+  if (!fresh) {
+    throw setup_error(one.text() + " and " + entries_[at->second].text() + " are both named '" + name +
+                      "'; a name is one route's, so that url_for knows which");
+  }
+  for (std::size_t i = first; i < last; ++i) entries_[i].about.name = name;
+}
+
+inline const entry* table::named(std::string_view name) const noexcept {
+  const auto found = names_.find(name);
+  return found == names_.end() ? nullptr : &entries_[found->second];
+}
+
+inline std::vector<std::string_view> table::names() const {
+  std::vector<std::string_view> all;
+  for (const auto& [name, index] : names_) all.push_back(name);
+  return all;
 }
 
 inline std::size_t table::child(std::size_t parent, const segment& piece) {
@@ -4127,7 +4362,9 @@ inline std::size_t table::leaf::serving(method verb) const noexcept {
 inline bool table::take(const leaf& end, search& s) noexcept {
   s.allowed.add(end.methods);
   if (s.verb) s.found = end.serving(*s.verb);
-  return s.found != none;
+  if (s.found != none) return true;
+  for (const auto other : end.by_method) s.met = (std::min)(s.met, other);
+  return false;
 }
 
 /// One segment further, to the node `to`: the path ends there, or is walked on behind its slash.
@@ -4183,6 +4420,7 @@ inline match_result table::match(method verb, std::string_view raw_path) const {
   } else if (!s.allowed.empty()) {
     result.what = outcome::method_not_allowed;
     result.allowed = s.allowed;
+    result.beside = entries_[s.met].id;
   } else if (s.slash_in_tail) {
     result.what = outcome::bad_path;
   }
@@ -4196,6 +4434,153 @@ inline method_set table::methods_at(std::string_view raw_path) const {
 }
 
 }  // namespace route
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// route/url.hpp
+// =====================================================================================================================
+
+// A pattern and its values back into a path: the other way round than a table goes.
+//
+//   build_path(parse_pattern("/users/{id}"), {"7"})               // "/users/7"
+//   build_path(parse_pattern("/files/{path...}"), {"a b/c"})      // "/files/a%20b/c": a tail keeps its slashes
+//   with_query("/users", {{"page", 2}, {"q", "a&b"}})             // "/users?page=2&q=a%26b"
+//
+// What it builds, `table::match` takes apart into the same values. Values that no path can carry are refused: an empty
+// segment, a NUL, and "." and "..", which clients resolve before they ask (RFC 3986 §5.2.4, escaped ones too).
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// A value for a URL: text, an integer, a floating point number (the shortest text that reads back), a bool.
+class url_value {
+ public:
+  url_value(std::string value) : text_(std::move(value)) {}
+  url_value(std::string_view value) : text_(value) {}
+  url_value(const char* value) : text_(value) {}
+  template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
+  url_value(T value) {
+    static_assert(!std::is_same_v<T, char>, "winsvc: a char in a URL is a number or a letter? give an int or a string");
+    if constexpr (std::is_same_v<T, bool>) {
+      text_ = value ? "true" : "false";
+    } else {
+      char digits[64];
+      text_.assign(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+    }
+  }
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
+
+ private:
+  std::string text_;
+};
+
+/// A URL with values behind its '?', percent-encoded; where it has some already, behind those.
+[[nodiscard]] std::string with_query(std::string url,
+                                     std::initializer_list<std::pair<std::string_view, url_value>> values);
+
+namespace route {
+
+/// The path of a route, percent-encoded (RFC 3986). Throws setup_error: the wrong number of values, or one that no
+/// path could carry or that this route would not take.
+[[nodiscard]] std::string build_path(const entry& of, const std::vector<url_value>& values);
+
+/// The same by the route's name. Throws setup_error for a name that is none, too, with the nearest that is one.
+[[nodiscard]] std::string build_path(const table& routes, std::string_view name, const std::vector<url_value>& values);
+
+}  // namespace route
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+namespace route {
+
+/// A piece of the query: only what is neither reserved nor a blank stays as it is (RFC 3986 §2.3), so that '+', '&' and
+/// '=' mean themselves wherever it is read.
+inline std::string percent_encode_value(std::string_view value) {
+  std::string out;
+  for (const char c : percent_encode_segment(value)) {
+    constexpr std::string_view reserved = "!$&'()*+,;=:@";
+    if (reserved.find(c) == std::string_view::npos) out += c;
+    else out += "%" + std::string(1, "0123456789ABCDEF"[c >> 4]) + "0123456789ABCDEF"[c & 15];
+  }
+  return out;
+}
+
+/// One decoded segment of a path: what is wrong with it, or nothing.
+inline std::string_view unfit_segment(std::string_view value) noexcept {
+  if (value.find('\0') != std::string_view::npos) return "holds a NUL, which no path may";
+  if (value == "." || value == "..") return "would be resolved by the client, and not reach this route";
+  return {};
+}
+
+inline std::string build_path(const entry& of, const std::vector<url_value>& values) {
+  const auto refuse = [&of](const std::string& why) { throw setup_error("url_for " + of.text() + ": " + why); };
+  const auto& names = of.path.names;
+  if (values.size() != names.size()) {
+    refuse("the pattern has " + std::to_string(names.size()) + " parameter" + (names.size() == 1 ? "" : "s") + ", " +
+           std::to_string(values.size()) + (values.size() == 1 ? " value was" : " values were") + " given");
+  }
+
+  std::string path;
+  std::size_t next = 0;
+  for (const auto& piece : of.path.segments) {
+    if (piece.kind == segment::sort::literal) {
+      path += '/' + percent_encode_segment(piece.text);
+      continue;
+    }
+    const std::string& value = values[next].text();
+    const bool tail = piece.kind == segment::sort::tail;
+    const std::string shown = "the parameter '" + piece.text + "'";
+    if (!tail && value.empty()) refuse(shown + " is empty, which a segment of a path is not");
+    if (next < of.about.parameters.size() && !fits(of.about.parameters[next], value)) {
+      refuse(shown + " is not " + std::string(words(of.about.parameters[next])) + ": '" +
+             std::string(text::cut(value, 80)) + "'");
+    }
+    for (const std::string_view part : tail ? text::split(value, '/') : std::vector<std::string_view>{value}) {
+      if (const auto why = unfit_segment(part); !why.empty()) refuse(shown + " " + std::string(why));
+      path += '/' + percent_encode_segment(part);
+    }
+    ++next;
+  }
+  // To a browser that is a host, not a path (RFC 3986 §4.2).
+  if (path.size() > 1 && path[1] == '/') refuse("it would begin with '//', which names a host");
+  return path;
+}
+
+inline std::string build_path(const table& routes, std::string_view name, const std::vector<url_value>& values) {
+  if (const entry* found = routes.named(name)) return build_path(*found, values);
+  const auto names = routes.names();
+  const auto near_one = text::nearest(name, names);
+  throw setup_error("url_for '" + std::string(name) + "': no route has this name" +
+                    (near_one.empty() ? names.empty() ? ": none has one yet; say .name(\"…\") behind a route" : ""
+                                      : "; did you mean '" + std::string(near_one) + "'?"));
+}
+
+}  // namespace route
+
+inline std::string with_query(std::string url,
+                              std::initializer_list<std::pair<std::string_view, url_value>> values) {
+  const auto hash = (std::min)(url.find('#'), url.size());
+  const std::string fragment = url.substr(hash);
+  url.resize(hash);
+  for (const auto& [name, value] : values) {
+    if (url.find('?') == std::string::npos) url += '?';
+    else if (url.back() != '?' && url.back() != '&') url += '&';
+    url += route::percent_encode_value(name) + '=' + route::percent_encode_value(value.text());
+  }
+  return url + fragment;
+}
+
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -4240,6 +4625,13 @@ struct limits {
   std::chrono::milliseconds body_time = std::chrono::seconds(20);   ///< for a body; the rate adds to it
   std::uint64_t body_bytes_per_second = 1024;                       ///< the slowest client that is not an attack
   std::chrono::milliseconds write_time = std::chrono::seconds(20);  ///< without progress: a client that stopped reading
+
+  // WebSockets.
+  std::size_t websockets = 1000;                     ///< open at once, each with a thread of its own; else 503
+  std::size_t websocket_message_bytes = 1024 * 1024; ///< it is kept in memory until it is whole; else close code 1009
+  std::chrono::milliseconds websocket_ping = std::chrono::seconds(30);  ///< of silence, then a ping asks for life
+  std::chrono::milliseconds websocket_pong = std::chrono::seconds(20);  ///< of silence after that: the client is gone
+  std::chrono::milliseconds websocket_close = std::chrono::seconds(2);  ///< for the client's half of the goodbye
 
   /// How long a body of `bytes` may take in all.
   [[nodiscard]] std::chrono::milliseconds time_for_body(std::uint64_t bytes) const noexcept {
@@ -4915,6 +5307,672 @@ inline chunked_decoder::step chunked_decoder::extension_byte(char c) noexcept {
 
 inline chunked_decoder::step chunked_decoder::trailer_byte(bool allowed, state next) noexcept {
   return expect(allowed && ++trailers_ <= bounds_.trailer_bytes, next);
+}
+
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// wire/file_name.hpp
+// =====================================================================================================================
+
+// The name a client gives to a file it sends, as a name that can be given to one here.
+//
+//   safe_file_name("C:\\Users\\anna\\photo.jpg")   // "photo.jpg"
+//   safe_file_name("../../etc/passwd")             // "passwd"
+//   safe_file_name("con.txt")                      // "_con.txt": Windows opens a device by that name
+//
+// The result is one component of a path on every system: never empty, never "." or "..", never hidden, never a device,
+// never another stream of a file. It may be the name of a file that is there already.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace wire {
+
+/// UTF-8 in and out, at most 200 bytes; "file" where nothing is left.
+[[nodiscard]] std::string safe_file_name(std::string_view from_client);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// Names that Windows takes for devices in every folder, whatever follows the first dot (CreateFileW, "Naming Files,
+/// Paths, and Namespaces"); with the superscript digits that it takes for 1, 2 and 3.
+[[nodiscard]] inline bool is_device_name(std::string_view name) {
+  std::string stem = text::lowered(name.substr(0, name.find('.')));
+  while (!stem.empty() && stem.back() == ' ') stem.pop_back();
+  for (const char* one : {"con", "prn", "aux", "nul", "conin$", "conout$"}) {
+    if (stem == one) return true;
+  }
+  if (stem.compare(0, 3, "com") != 0 && stem.compare(0, 3, "lpt") != 0) return false;
+  const std::string digit = stem.substr(3);
+  return (digit.size() == 1 && text::is_digit(digit[0])) || digit == "\xC2\xB9" || digit == "\xC2\xB2" ||
+         digit == "\xC2\xB3";
+}
+
+inline std::string safe_file_name(std::string_view from_client) {
+  constexpr std::size_t most = 200;  // file systems take 255 bytes or units; there is room for a suffix
+  const auto slash = from_client.find_last_of("/\\");
+  if (slash != std::string_view::npos) from_client.remove_prefix(slash + 1);
+
+  std::string name = text::to_utf8(text::to_utf16(from_client));  // what is not UTF-8 becomes U+FFFD
+  for (char& c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7F || std::string_view("<>:\"|?*").find(c) != std::string_view::npos) c = '_';
+  }
+  const auto first = name.find_first_not_of(". ");
+  name.erase(0, first == std::string::npos ? name.size() : first);
+  if (name.size() > most) {  // the end stays, where it says what the file is
+    const auto dot = name.rfind('.');
+    const std::string ending = dot != std::string::npos && name.size() - dot <= 20 ? name.substr(dot) : std::string();
+    name = std::string(text::cut(name, most - ending.size())) + ending;
+  }
+  while (!name.empty() && (name.back() == '.' || name.back() == ' ')) name.pop_back();  // Windows would drop them
+  if (name.empty()) return "file";
+  return is_device_name(name) ? "_" + name : name;
+}
+
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// wire/multipart.hpp
+// =====================================================================================================================
+
+// A form with files (multipart/form-data, RFC 7578), taken apart while it arrives: what is kept is a part's head or the
+// length of a delimiter, however large the parts are and however malformed the rest is.
+//
+//   multipart_decoder decoder(*multipart_boundary(content_type));
+//   decoder.feed(bytes);
+//   while (true) switch (decoder.next()) {
+//     case multipart_decoder::step::part: …decoder.part()…     // a part begins
+//     case multipart_decoder::step::data: …decoder.data()…     // a piece of its content
+//     case multipart_decoder::step::more: …                    // feed it
+//     case multipart_decoder::step::done: …  case multipart_decoder::step::bad: …
+//   }
+//
+// Strict where it costs nothing (every line ends with CR LF, every part has a name), lenient where clients differ: how
+// quotes in names are written, and names that RFC 5987 encodes.
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace wire {
+
+/// What stands at the head of a part.
+struct part_head {
+  std::string name;          ///< of the form's field
+  std::string file_name;     ///< as the client says it: see safe_file_name
+  std::string content_type;  ///< "" where it says none
+  bool is_file = false;      ///< it has a file name, though that may be empty: a file field that was not filled in
+};
+
+/// The boundary that this Content-Type names; nothing when it is no multipart/form-data, or its boundary is none
+/// (RFC 2046 §5.1.1: 1 to 70 characters).
+[[nodiscard]] std::optional<std::string> multipart_boundary(std::string_view content_type);
+
+/// A part's head, its lines without the empty one at the end. Nothing when it is malformed or has no name.
+[[nodiscard]] std::optional<part_head> parse_part_head(std::string_view lines);
+
+class multipart_decoder {
+ public:
+  enum class step { more, part, data, done, bad };
+
+  static constexpr std::size_t most_head = 8 * 1024;  ///< bytes of a part's head: as of a request's field
+
+  explicit multipart_decoder(std::string_view boundary) : delimiter_("\r\n--" + std::string(boundary)) {}
+
+  /// More of the body. Call it after `more` alone.
+  void feed(std::string_view bytes) {
+    buffer_.erase(0, at_);
+    at_ = 0;
+    if (where_ != place::end) buffer_ += bytes;  // what stands behind the last delimiter means nothing
+  }
+  [[nodiscard]] step next();
+  /// The head of the part that began last.
+  [[nodiscard]] const part_head& part() const noexcept { return part_; }
+  /// After `data`, until the next call of anything here.
+  [[nodiscard]] std::string_view data() const noexcept { return data_; }
+
+ private:
+  enum class place { preamble, delimiter, head, content, end, lost };
+
+  [[nodiscard]] std::string_view rest() const noexcept { return std::string_view(buffer_).substr(at_); }
+  step lose() noexcept {
+    where_ = place::lost;
+    return step::bad;
+  }
+
+  std::string delimiter_;
+  std::string buffer_ = "\r\n";  // the first delimiter may be the body's first line
+  std::size_t at_ = 0;
+  place where_ = place::preamble;
+  part_head part_;
+  std::string_view data_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// Takes `; name=value` off the front of `rest`, the value a token or quoted. False where there is none.
+inline bool take_parameter(std::string_view& rest, std::string& name, std::string& value) {
+  const auto skip = [&rest] {
+    while (!rest.empty() && (rest[0] == ' ' || rest[0] == '\t')) rest.remove_prefix(1);
+  };
+  skip();
+  if (rest.empty() || rest[0] != ';') return false;
+  rest.remove_prefix(1);
+  skip();
+  const auto equals = rest.find('=');
+  if (equals == rest.npos || !is_token(rest.substr(0, equals))) return false;
+  name = text::lowered(rest.substr(0, equals));
+  rest.remove_prefix(equals + 1);
+  value.clear();
+  if (rest.empty() || rest[0] != '"') {
+    const auto end = rest.find_first_of("; \t");
+    value = rest.substr(0, end);
+    rest.remove_prefix(value.size());
+    return !value.empty();
+  }
+  for (std::size_t at = 1; at < rest.size(); ++at) {
+    if (rest[at] == '"') {
+      rest.remove_prefix(at + 1);
+      return true;
+    }
+    // A quoted pair, but only of what would need one: old browsers send C:\folder\name as it stands.
+    if (rest[at] == '\\' && at + 1 < rest.size() && (rest[at + 1] == '"' || rest[at + 1] == '\\')) ++at;
+    value += rest[at];
+  }
+  return false;
+}
+
+/// How browsers write what a quoted name cannot hold (the HTML standard's "multipart/form-data encoding algorithm").
+inline std::string without_form_escapes(std::string_view from) {
+  std::string out;
+  for (std::size_t at = 0; at < from.size(); ++at) {
+    const int byte = from[at] == '%' ? route::escaped_byte(from, at) : -1;
+    if (byte == '"' || byte == '\r' || byte == '\n') {
+      out += static_cast<char>(byte);
+      at += 2;
+    } else {
+      out += from[at];
+    }
+  }
+  return out;
+}
+
+inline std::optional<std::string> multipart_boundary(std::string_view content_type) {
+  constexpr std::string_view type = "multipart/form-data";
+  const auto end = (std::min)(content_type.find(';'), content_type.size());
+  if (!text::equal_nocase(text::trimmed(content_type.substr(0, end)), type)) return std::nullopt;
+  std::string_view rest = content_type.substr(end);
+  std::string name, value;
+  while (take_parameter(rest, name, value)) {
+    if (name == "boundary" && !value.empty() && value.size() <= 70 && value.find_first_of("\r\n") == value.npos)
+      return value;
+  }
+  return std::nullopt;
+}
+
+inline std::optional<part_head> parse_part_head(std::string_view lines) {
+  part_head head;
+  bool named = false;
+  while (!lines.empty()) {
+    const auto end = lines.find("\r\n");
+    const std::string_view line = lines.substr(0, end);
+    lines.remove_prefix(end == lines.npos ? lines.size() : end + 2);
+    const auto colon = line.find(':');
+    if (colon == line.npos || !is_token(line.substr(0, colon))) return std::nullopt;
+    if (std::any_of(line.begin(), line.end(), is_control)) return std::nullopt;
+    const std::string_view field = line.substr(0, colon), value = text::trimmed(line.substr(colon + 1));
+    if (text::equal_nocase(field, "Content-Type")) head.content_type = value;
+    if (!text::equal_nocase(field, "Content-Disposition")) continue;
+
+    const auto semicolon = (std::min)(value.find(';'), value.size());
+    if (named || !text::equal_nocase(text::trimmed(value.substr(0, semicolon)), "form-data")) return std::nullopt;
+    std::string_view rest = value.substr(semicolon);
+    std::string name, said, encoded;
+    while (take_parameter(rest, name, said)) {
+      if (name == "name") head.name = without_form_escapes(said), named = true;
+      if (name == "filename") head.file_name = without_form_escapes(said), head.is_file = true;
+      if (name == "filename*") encoded = said;  // RFC 7578 §4.2 forbids it, Python's requests sends it
+    }
+    if (!text::trimmed(rest).empty() && text::trimmed(rest) != ";") return std::nullopt;
+    if (text::starts_with_nocase(encoded, "utf-8''")) {
+      std::string decoded;
+      if (!route::decode_segment(std::string_view(encoded).substr(7), decoded)) return std::nullopt;
+      head.file_name = decoded, head.is_file = true;
+    }
+  }
+  return named ? std::optional(std::move(head)) : std::nullopt;
+}
+
+inline multipart_decoder::step multipart_decoder::next() {
+  for (;;) {
+    const std::string_view here = rest();
+    switch (where_) {
+      case place::preamble:
+      case place::content: {
+        const auto found = here.find(delimiter_);
+        const std::size_t whole = found != here.npos                ? found
+                                  : here.size() < delimiter_.size() ? 0
+                                                                    : here.size() - delimiter_.size() + 1;
+        const bool wanted = where_ == place::content && whole != 0;
+        if (wanted) data_ = here.substr(0, whole);
+        at_ += whole;
+        if (found == here.npos) return wanted ? step::data : step::more;
+        at_ += delimiter_.size();
+        where_ = place::delimiter;
+        if (wanted) return step::data;
+        break;
+      }
+      case place::delimiter: {
+        constexpr std::size_t most_padding = 64;  // "transport padding" (RFC 2046 §5.1.1), which nobody sends
+        if (here.size() < 2) return step::more;
+        if (here.substr(0, 2) == "--") {
+          where_ = place::end;
+          break;
+        }
+        const auto end = here.find_first_not_of(" \t");
+        if (end == here.npos || here.size() - end < 2) return here.size() > most_padding ? lose() : step::more;
+        if (here.substr(end, 2) != "\r\n") return lose();
+        at_ += end;  // its CR LF stays, so that a head without lines ends as every other does
+        where_ = place::head;
+        break;
+      }
+      case place::head: {
+        const auto end = here.find("\r\n\r\n");
+        if (end == here.npos ? here.size() > most_head : end > most_head) return lose();
+        if (end == here.npos) return step::more;
+        auto head = parse_part_head(here.substr((std::min)(std::size_t{2}, end), end > 2 ? end - 2 : 0));
+        if (!head) return lose();
+        part_ = std::move(*head);
+        at_ += end + 4;
+        where_ = place::content;
+        return step::part;
+      }
+      case place::end:
+        at_ = buffer_.size();
+        return step::done;
+      case place::lost: return step::bad;
+    }
+  }
+}
+
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// wire/websocket.hpp
+// =====================================================================================================================
+
+// The WebSocket protocol as values: is a request a handshake, what do the bytes behind it say, how is a frame spelled.
+//
+//   const auto asked = wire::judge_handshake(head, {"chat.v2"}, {});        // 101, or the status that refuses it
+//   wire::frame_decoder frames(1024 * 1024);
+//   switch (frames.feed(buffer, used)) { case frame_decoder::event::message: handle(frames.data()); … }
+//   send(wire::frame(wire::opcode::text, "hello"));
+//
+// Strict, as the gate is: frames of clients are masked, control frames are short and whole, text is refused at the first
+// byte that is no UTF-8, a message is measured before room is made for it. What is wrong has the close code to answer
+// with. No extensions: a browser that offers compression is told of none.
+// Source: RFC 6455.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace wire {
+
+/// Why a connection is closed (RFC 6455 §7.4.1); an app's own are 4000 to 4999.
+namespace close_code {
+inline constexpr int normal = 1000, going_away = 1001, protocol_error = 1002, invalid_text = 1007, policy = 1008,
+                     too_big = 1009, internal_error = 1011;
+inline constexpr int none = 1005;  ///< what a Close without a code stands for; never sent
+}  // namespace close_code
+/// May an endpoint send it?
+[[nodiscard]] constexpr bool is_close_code(int code) noexcept {
+  return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
+}
+
+enum class opcode : unsigned char { continuation = 0, text = 1, binary = 2, close = 8, ping = 9, pong = 10 };
+
+/// A whole frame as a server sends it: final, not masked.
+[[nodiscard]] std::string frame(opcode what, std::string_view payload);
+/// What a Close frame carries: a control frame has room for 123 bytes of reason, which is cut at a character.
+[[nodiscard]] std::string close_payload(int code, std::string_view reason);
+
+/// UTF-8 that comes in pieces: no overlong form, no surrogate, nothing above U+10FFFF (RFC 3629).
+class utf8_check {
+ public:
+  /// False from the first byte on that no text can have there.
+  bool take(std::string_view bytes) noexcept;
+  /// Does it end with a whole character?
+  [[nodiscard]] bool whole() const noexcept { return missing_ == 0; }
+
+ private:
+  int missing_ = 0;
+  unsigned char low_ = 0x80, high_ = 0xBF;  ///< of the next byte, where one is missing
+};
+[[nodiscard]] inline bool is_utf8(std::string_view bytes) noexcept {
+  utf8_check check;
+  return check.take(bytes) && check.whole();
+}
+
+/// From a client's bytes to its messages and control frames.
+class frame_decoder {
+ public:
+  explicit frame_decoder(std::size_t most_bytes) noexcept : most_(most_bytes) {}
+
+  enum class event { more, message, ping, pong, close, wrong };
+  /// Takes bytes until something is complete, or all of them. After `close` and `wrong` nothing is taken any more.
+  event feed(std::string_view bytes, std::size_t& consumed);
+
+  /// Of `message`: taken out, so that the next one begins empty.
+  [[nodiscard]] std::string take_message() noexcept { return std::exchange(message_, {}); }
+  [[nodiscard]] bool is_binary() const noexcept { return binary_; }
+  /// Of `ping` and `pong`; of `close` the reason.
+  [[nodiscard]] const std::string& payload() const noexcept { return control_; }
+  /// Of `close`: the peer's code, or close_code::none. Of `wrong`: the code to close with.
+  [[nodiscard]] int code() const noexcept { return code_; }
+  /// Of `wrong`: why.
+  [[nodiscard]] std::string_view reason() const noexcept { return reason_; }
+  /// Has a frame or message begun that is not complete?
+  [[nodiscard]] bool pending() const noexcept { return header_size_ != 0 || in_message_; }
+  /// Bytes of the message so far.
+  [[nodiscard]] std::size_t received() const noexcept { return message_.size(); }
+
+ private:
+  [[nodiscard]] bool read_header(std::string_view& bytes);
+  [[nodiscard]] event begin_frame();
+  [[nodiscard]] event end_frame();
+  [[nodiscard]] event end_close();
+  event wrong(int code, std::string_view reason) noexcept;
+
+  std::size_t most_;
+  unsigned char header_[14] = {};
+  std::size_t header_size_ = 0;
+  bool in_frame_ = false;  ///< the header is complete
+  opcode what_ = opcode::text;
+  bool final_ = false;
+  std::uint64_t left_ = 0;  ///< of the frame's payload
+  std::size_t masked_ = 0;  ///< bytes of it that were unmasked
+  bool in_message_ = false, binary_ = false;
+  utf8_check text_;
+  std::string message_, control_;
+  bool over_ = false;
+  int code_ = 0;
+  std::string_view reason_;
+};
+
+/// What a request for a WebSocket gets (RFC 6455 §4.2).
+struct handshake {
+  int status = 101;           ///< or 400, 403, 426
+  std::string_view reason;    ///< of a refusal
+  std::string_view key;       ///< 101: Sec-WebSocket-Key
+  std::string_view protocol;  ///< 101: the subprotocol chosen, or ""
+};
+
+/// `protocols`: what the server speaks, the best first; the first that the client offers too is chosen, and none is no
+/// reason to refuse. `origins`: pages of which other sites may connect; see origin_is_allowed.
+[[nodiscard]] handshake judge_handshake(const head& value, const std::vector<std::string>& protocols,
+                                        const std::vector<std::string>& origins);
+
+/// A browser sends Origin, lets any page connect anywhere, and adds the user's cookies: without this check a page of
+/// another site would talk to the service as the user (RFC 6455 §10.2). The service's own pages may, which are those
+/// whose Origin names the host that was asked; the scheme is not compared, because a proxy may have ended TLS.
+/// `origins`: others that may, `https://host[:port]` each, or "*".
+[[nodiscard]] bool origin_is_allowed(std::string_view origin, std::string_view host,
+                                     const std::vector<std::string>& origins) noexcept;
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string frame(opcode what, std::string_view payload) {
+  const std::uint64_t size = payload.size();
+  std::string out;
+  out.reserve(payload.size() + 10);
+  out += static_cast<char>(0x80 | static_cast<unsigned char>(what));
+  const int more = size < 126 ? 0 : size <= 0xFFFF ? 2 : 8;
+  out += static_cast<char>(more == 0 ? size : more == 2 ? 126 : 127);
+  for (int i = more - 1; i >= 0; --i) out += static_cast<char>(size >> (8 * i) & 0xFF);
+  out += payload;
+  return out;
+}
+
+inline std::string close_payload(int code, std::string_view reason) {
+  constexpr std::size_t most = 123;
+  if (reason.size() > most) {
+    auto end = most;
+    while (end > 0 && (static_cast<unsigned char>(reason[end]) & 0xC0) == 0x80) --end;
+    reason = reason.substr(0, end);
+  }
+  std::string out;
+  out += static_cast<char>(code >> 8 & 0xFF);
+  out += static_cast<char>(code & 0xFF);
+  if (is_utf8(reason)) out += reason;
+  return out;
+}
+
+inline bool utf8_check::take(std::string_view bytes) noexcept {
+  for (const char c : bytes) {
+    const auto b = static_cast<unsigned char>(c);
+    if (missing_ > 0) {
+      if (b < low_ || b > high_) return false;
+      --missing_;
+      low_ = 0x80, high_ = 0xBF;
+    } else if (b >= 0x80) {  // RFC 3629, section 4: the table of the second byte
+      if (b < 0xC2 || b > 0xF4) return false;
+      missing_ = b < 0xE0 ? 1 : b < 0xF0 ? 2 : 3;
+      low_ = b == 0xE0 ? 0xA0 : b == 0xF0 ? 0x90 : 0x80;
+      high_ = b == 0xED ? 0x9F : b == 0xF4 ? 0x8F : 0xBF;
+    }
+  }
+  return true;
+}
+
+inline frame_decoder::event frame_decoder::wrong(int code, std::string_view reason) noexcept {
+  over_ = true;
+  code_ = code;
+  reason_ = reason;
+  return event::wrong;
+}
+
+/// Collects the header: 2 bytes, 0, 2 or 8 of the length, 4 of the mask. True: it is complete. Without the mask bit two
+/// bytes are enough to judge it.
+inline bool frame_decoder::read_header(std::string_view& bytes) {
+  const auto size = [this]() -> std::size_t {
+    if (header_size_ < 2 || (header_[1] & 0x80) == 0) return 2;
+    const unsigned length = header_[1] & 0x7F;
+    return length == 126 ? 8 : length == 127 ? 14 : 6;
+  };
+  while (header_size_ < size()) {
+    if (bytes.empty()) return false;
+    header_[header_size_++] = static_cast<unsigned char>(bytes.front());
+    bytes.remove_prefix(1);
+  }
+  return true;
+}
+
+inline frame_decoder::event frame_decoder::begin_frame() {
+  using close_code::protocol_error;
+  final_ = (header_[0] & 0x80) != 0;
+  what_ = static_cast<opcode>(header_[0] & 0x0F);
+  if ((header_[0] & 0x70) != 0) return wrong(protocol_error, "reserved bits");
+  if ((header_[1] & 0x80) == 0) return wrong(protocol_error, "frame without a mask");
+
+  const unsigned length = header_[1] & 0x7F;
+  const int more = length == 126 ? 2 : length == 127 ? 8 : 0;
+  left_ = more == 0 ? length : 0;
+  for (int i = 0; i < more; ++i) left_ = left_ << 8 | header_[2 + i];
+  if ((more == 2 && left_ < 126) || (more == 8 && (left_ <= 0xFFFF || left_ >> 63 != 0)))
+    return wrong(protocol_error, "length in the wrong form");
+  masked_ = 0;
+  in_frame_ = true;
+
+  switch (what_) {
+    case opcode::close:
+    case opcode::ping:
+    case opcode::pong:
+      control_.clear();
+      if (!final_) return wrong(protocol_error, "fragmented control frame");
+      if (left_ > 125) return wrong(protocol_error, "control frame too long");
+      return event::more;
+    case opcode::continuation:
+      if (!in_message_) return wrong(protocol_error, "continuation of nothing");
+      break;
+    case opcode::text:
+    case opcode::binary:
+      if (in_message_) return wrong(protocol_error, "message within a message");
+      in_message_ = true;
+      binary_ = what_ == opcode::binary;
+      text_ = {};
+      break;
+    default: return wrong(protocol_error, "unknown opcode");
+  }
+  if (left_ > most_ - message_.size()) return wrong(close_code::too_big, "message too large");
+  return event::more;
+}
+
+inline frame_decoder::event frame_decoder::end_frame() {
+  in_frame_ = false;
+  header_size_ = 0;
+  switch (what_) {
+    case opcode::ping: return event::ping;
+    case opcode::pong: return event::pong;
+    case opcode::close: return end_close();
+    default: break;
+  }
+  if (!final_) return event::more;
+  if (!binary_ && !text_.whole()) return wrong(close_code::invalid_text, "text that is not UTF-8");
+  in_message_ = false;
+  return event::message;
+}
+
+inline frame_decoder::event frame_decoder::end_close() {
+  over_ = true;
+  code_ = close_code::none;
+  if (control_.empty()) return event::close;
+  if (control_.size() == 1) return wrong(close_code::protocol_error, "close code of one byte");
+  code_ = static_cast<unsigned char>(control_[0]) << 8 | static_cast<unsigned char>(control_[1]);
+  control_.erase(0, 2);
+  if (!is_close_code(code_)) return wrong(close_code::protocol_error, "close code out of range");
+  if (!is_utf8(control_)) return wrong(close_code::invalid_text, "close reason that is not UTF-8");
+  return event::close;
+}
+
+inline frame_decoder::event frame_decoder::feed(std::string_view bytes, std::size_t& consumed) {
+  const std::size_t all = bytes.size();
+  auto what = over_ ? event::wrong : event::more;
+  while (what == event::more) {
+    if (!in_frame_) {
+      if (!read_header(bytes)) break;
+      what = begin_frame();
+      if (what != event::more) break;
+    }
+    const auto count = static_cast<std::size_t>(left_ < bytes.size() ? left_ : bytes.size());
+    auto& into = static_cast<unsigned char>(what_) >= 8 ? control_ : message_;
+    const std::size_t begin = into.size();
+    into.append(bytes.data(), count);
+    bytes.remove_prefix(count);
+    const unsigned char* const mask = header_ + header_size_ - 4;
+    for (std::size_t i = begin; i < into.size(); ++i)
+      into[i] = static_cast<char>(static_cast<unsigned char>(into[i]) ^ mask[masked_++ % 4]);
+    left_ -= count;
+
+    if (&into == &message_ && !binary_ && !text_.take(std::string_view(message_).substr(begin)))
+      what = wrong(close_code::invalid_text, "text that is not UTF-8");
+    else if (left_ == 0)
+      what = end_frame();
+    else
+      break;
+  }
+  consumed = all - bytes.size();
+  return what;
+}
+
+// -- the handshake --
+
+/// Calls `f` for each element of a list field, all fields of the name together (RFC 9110 §5.6.1).
+template <class F>
+void for_each_listed(const head& value, std::string_view name, F f) {
+  for (const auto& field : value.fields) {
+    if (!text::equal_nocase(field.name, name)) continue;
+    for (const auto piece : text::split(field.value, ',')) {
+      if (const auto one = text::trimmed(piece); !one.empty()) f(one);
+    }
+  }
+}
+[[nodiscard]] inline std::size_t count_fields(const head& value, std::string_view name) noexcept {
+  std::size_t count = 0;
+  for (const auto& field : value.fields) count += text::equal_nocase(field.name, name) ? 1 : 0;
+  return count;
+}
+
+inline handshake judge_handshake(const head& value, const std::vector<std::string>& protocols,
+                                 const std::vector<std::string>& origins) {
+  const auto refused = [](int status, std::string_view reason) {
+    handshake h;
+    h.status = status;
+    h.reason = reason;
+    return h;
+  };
+  bool asked = false;
+  for_each_listed(value, "Upgrade", [&](std::string_view one) {
+    asked = asked || text::equal_nocase(one, "websocket");
+  });
+  if (!value.upgrade || !asked || value.verb != route::method::get)
+    return refused(426, "this is a WebSocket: ask with GET and Upgrade: websocket");
+  if (count_fields(value, "Sec-WebSocket-Version") != 1 || value.find("Sec-WebSocket-Version") != "13")
+    return refused(426, "version 13 of the WebSocket protocol is spoken here");
+
+  handshake h;
+  h.key = value.find("Sec-WebSocket-Key").value_or("");
+  const auto nonce = h.key.size() == 24 ? text::from_base64(h.key) : std::nullopt;
+  if (count_fields(value, "Sec-WebSocket-Key") != 1 || !nonce || nonce->size() != 16)
+    return refused(400, "Sec-WebSocket-Key is not 16 bytes in base64");
+
+  if (const auto origin = value.find("Origin");
+      count_fields(value, "Origin") > 1 || (origin && !origin_is_allowed(*origin, value.host, origins)))
+    return refused(403, "pages of this origin may not connect");
+
+  for (const auto& known : protocols) {
+    for_each_listed(value, "Sec-WebSocket-Protocol", [&](std::string_view one) {
+      if (h.protocol.empty() && one == known) h.protocol = one;
+    });
+  }
+  return h;
+}
+
+inline bool origin_is_allowed(std::string_view origin, std::string_view host,
+                              const std::vector<std::string>& origins) noexcept {
+  for (const auto& one : origins) {
+    if (one == "*" || text::equal_nocase(one, origin)) return true;
+  }
+  const auto scheme_end = origin.find("://");
+  if (scheme_end == origin.npos) return false;  // "null", the origin of a page that hides its own
+  const auto scheme = origin.substr(0, scheme_end);
+  origin.remove_prefix(scheme_end + 3);
+  const std::string_view usual = text::equal_nocase(scheme, "https") ? ":443" : ":80";
+  const auto bare = [usual](std::string_view authority) {
+    const bool ends = authority.size() > usual.size() && authority.substr(authority.size() - usual.size()) == usual;
+    return ends ? authority.substr(0, authority.size() - usual.size()) : authority;
+  };
+  return !host.empty() && text::equal_nocase(bare(origin), bare(host));
 }
 
 }  // namespace wire
@@ -5940,6 +6998,7 @@ void report_event(const std::string& source, model::event_level level, std::uint
 // This process and its surroundings: where its executable is, what it was called with, where it may keep data, and what
 // the system says a code means. All text is UTF-8.
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -5959,6 +7018,11 @@ namespace os {
   const bool root = slash == 0 || (slash == 2 && path[1] == ':');
   return std::string(path.substr(0, root ? slash + 1 : slash));
 }
+/// Does it lead there from anywhere? `\x` and `C:x` do not, but neither is meant relative to a folder of ours.
+[[nodiscard]] inline bool is_absolute(std::string_view path) {
+  const bool drive = path.size() > 1 && path[1] == ':' && path_separator == '\\';
+  return !path.empty() && (path[0] == '/' || (path[0] == '\\' && path_separator == '\\') || drive);
+}
 /// The last component without `.exe`: what a person types.
 [[nodiscard]] inline std::string program_name(std::string_view path) {
   const auto slash = path.find_last_of("/\\");
@@ -5973,6 +7037,15 @@ namespace os {
 [[nodiscard]] std::vector<std::string> arguments(int argc, char** argv);
 
 [[nodiscard]] std::uint32_t process_id() noexcept;
+
+/// What this process has used, and since when.
+struct process_usage {
+  std::chrono::milliseconds started{0};  ///< since 1970, UTC
+  std::chrono::microseconds cpu{0};      ///< of all its threads, in the program and in the system
+  std::uint64_t resident = 0;            ///< bytes in memory
+};
+/// GetProcessTimes and K32GetProcessMemoryInfo; /proc and the process' own clock. What cannot be had stays 0.
+[[nodiscard]] process_usage usage() noexcept;
 /// A service starts in System32; relative paths are meant relative to the executable.
 bool change_directory(const std::string& folder) noexcept;
 
@@ -6010,10 +7083,14 @@ bool change_directory(const std::string& folder) noexcept;
 // os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX, where there is no Service Control
 // Manager: its calls answer 50 (not supported).
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #if !WINSVC_OS_WINDOWS
@@ -6040,16 +7117,52 @@ inline std::vector<std::string> arguments(int argc, char** argv) {
 
 inline std::uint32_t process_id() noexcept { return static_cast<std::uint32_t>(::getpid()); }
 
+/// The first bytes of a file of /proc, which are there at once; empty where there is none.
+inline std::string_view read_proc(const char* path, char* into, std::size_t room) noexcept {
+  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return {};
+  const auto count = ::read(file, into, room);
+  ::close(file);
+  return count <= 0 ? std::string_view() : std::string_view(into, static_cast<std::size_t>(count));
+}
+
+/// The n-th word from 0 on as a number; 0 where it is none.
+inline std::uint64_t number_at(std::string_view words, int n) noexcept {
+  for (; n > 0 && !words.empty(); --n) words.remove_prefix((std::min)(words.find(' '), words.size() - 1) + 1);
+  std::uint64_t value = 0;
+  static_cast<void>(text::parse_number(words.substr(0, words.find_first_of(" \n")), ~std::uint64_t{0}, value));
+  return value;
+}
+
+inline process_usage usage() noexcept {
+  using namespace std::chrono;
+  const auto now = [](clockid_t which) {
+    timespec t{};
+    return ::clock_gettime(which, &t) == 0 ? seconds(t.tv_sec) + nanoseconds(t.tv_nsec) : nanoseconds(0);
+  };
+  process_usage u;
+  u.cpu = duration_cast<microseconds>(now(CLOCK_PROCESS_CPUTIME_ID));
+  char room[4096];
+  u.resident = number_at(read_proc("/proc/self/statm", room, sizeof room), 1) *
+               static_cast<std::uint64_t>((std::max)(::sysconf(_SC_PAGESIZE), 0L));
+#if defined(__linux__)
+  // proc(5): field 22 is the start in ticks since boot. The second is the name, which may hold blanks and brackets.
+  const std::string_view stat = read_proc("/proc/self/stat", room, sizeof room);
+  const auto ticks_a_second = static_cast<std::uint64_t>((std::max)(::sysconf(_SC_CLK_TCK), 1L));
+  if (const auto name_end = stat.rfind(") "); name_end != stat.npos) {
+    const std::uint64_t ticks = number_at(stat.substr(name_end + 2), 19);
+    const auto boot = duration_cast<milliseconds>(now(CLOCK_REALTIME) - now(CLOCK_BOOTTIME));
+    u.started = boot + milliseconds(ticks * 1000 / ticks_a_second);
+  }
+#endif
+  return u;
+}
+
 inline void end_process(int code) noexcept { std::_Exit(code); }
 
 inline bool debugger_attached() noexcept {
-  const int file = ::open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-  if (file < 0) return false;
-  char text[4096];
-  const auto count = ::read(file, text, sizeof text);
-  ::close(file);
-  if (count <= 0) return false;
-  const std::string_view status(text, static_cast<std::size_t>(count));
+  char room[4096];
+  const std::string_view status = read_proc("/proc/self/status", room, sizeof room);
   constexpr std::string_view field = "TracerPid:\t";
   const auto at = status.find(field);
   return at != status.npos && status.substr(at + field.size(), 1) != "0";
@@ -6142,6 +7255,7 @@ namespace os {
 struct endpoint {
   std::string host;
   std::uint16_t port = 0;
+  bool tls = false;  ///< what is spoken there, where that is known
 
   /// `127.0.0.1:8080`, `[::1]:8080`.
   [[nodiscard]] std::string text() const {
@@ -6151,7 +7265,7 @@ struct endpoint {
   /// As a client on this machine can open it: an "any" address is no address to connect to.
   [[nodiscard]] std::string url() const {
     const std::string to = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host;
-    return "http://" + endpoint{to, port}.text();
+    return (tls ? "https://" : "http://") + endpoint{to, port}.text();
   }
 };
 
@@ -6189,6 +7303,11 @@ class tcp_socket {
   transfer receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept;
   /// All of it; the limit is for each stretch without progress.
   transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept;
+  /// Waits until there is something to receive, or room to send; an error counts as both. False: not in that time.
+  [[nodiscard]] bool wait_readable(std::chrono::milliseconds limit) const noexcept;
+  [[nodiscard]] bool wait_writable(std::chrono::milliseconds limit) const noexcept;
+  /// The first byte that is here already; it stays. False: there is none.
+  [[nodiscard]] bool peek(char& first) const noexcept;
   /// Has the peer closed its end, or is the connection gone? Looks, and takes nothing.
   [[nodiscard]] bool peer_closed() const noexcept;
   /// The peer reads the end of the stream; we can still receive.
@@ -6746,6 +7865,16 @@ inline sys_result<tcp_socket> tcp_socket::accept() const {
   calls::set_option(s, IPPROTO_TCP, TCP_NODELAY,
                     1);  // an answer leaves in one send; waiting for more would only delay it
   return client;
+}
+
+inline bool tcp_socket::wait_readable(std::chrono::milliseconds limit) const noexcept {
+  return calls::wait_ready(calls::raw(native_), POLLIN, limit);
+}
+inline bool tcp_socket::wait_writable(std::chrono::milliseconds limit) const noexcept {
+  return calls::wait_ready(calls::raw(native_), POLLOUT, limit);
+}
+inline bool tcp_socket::peek(char& first) const noexcept {
+  return ::recv(calls::raw(native_), &first, 1, MSG_PEEK) == 1;  // sockets here never block
 }
 
 inline bool tcp_socket::peer_closed() const noexcept {
@@ -7851,6 +8980,8 @@ inline sys_result<std::string> join_parent(const std::string& pipe) {
 
 // os/process.hpp and os/event_log.hpp on Windows.
 
+#include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -7879,6 +9010,30 @@ inline std::vector<std::string> arguments(int, char**) {
 }
 
 inline std::uint32_t process_id() noexcept { return ::GetCurrentProcessId(); }
+
+inline process_usage usage() noexcept {
+  using namespace std::chrono;
+  const auto hundred_nanoseconds = [](const FILETIME& t) {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(t.dwHighDateTime) << 32 | t.dwLowDateTime);
+  };
+  process_usage u;
+  FILETIME began{}, ended{}, in_system{}, in_program{};
+  if (::GetProcessTimes(::GetCurrentProcess(), &began, &ended, &in_system, &in_program)) {
+    constexpr std::int64_t from_1601_to_1970 = 11'644'473'600'000;
+    u.started = milliseconds(hundred_nanoseconds(began) / 10'000 - from_1601_to_1970);
+    u.cpu = microseconds((hundred_nanoseconds(in_system) + hundred_nanoseconds(in_program)) / 10);
+  }
+  struct memory_counters {  // PROCESS_MEMORY_COUNTERS of psapi.h
+    DWORD size, page_faults;
+    SIZE_T peak_resident, resident, quota[4], page_file, peak_page_file;
+  };
+  using get_memory = BOOL(WINAPI*)(HANDLE, memory_counters*, DWORD);
+  memory_counters memory{};
+  memory.size = sizeof memory;
+  const auto get = system_library("kernel32.dll").find<get_memory>("K32GetProcessMemoryInfo");
+  if (get && get(::GetCurrentProcess(), &memory, sizeof memory)) u.resident = memory.resident;
+  return u;
+}
 
 inline void end_process(int code) noexcept {
   ::TerminateProcess(::GetCurrentProcess(), static_cast<UINT>(code));
@@ -8566,8 +9721,23 @@ class native_service_manager final : public service_manager {
   #define WINSVC_HAD_NO_NOMINMAX
 #endif
 
+// With a TLS library, cpp-httplib calls functions that it deprecates itself (0.41).
+#if WINSVC_COMPILER_MSVC
+  #pragma warning(push)
+  #pragma warning(disable : 4996)
+#else
+  #pragma GCC diagnostic push
+  #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+#endif
+
 // It does to the program what it always does: its constructor ignores SIGPIPE on POSIX, and its own macros stay.
 #include WINSVC_HTTPLIB
+
+#if WINSVC_COMPILER_MSVC
+  #pragma warning(pop)
+#else
+  #pragma GCC diagnostic pop
+#endif
 
 #ifdef WINSVC_HAD_NO_NOMINMAX
   #undef NOMINMAX
@@ -8651,11 +9821,15 @@ class transport {
   /// makes Windows reset the connection, and the client never sees the answer (RFC 9112 §9.6). A client that has all it
   /// wants ends that moment at once.
   virtual void finish(parting how) noexcept = 0;
+  /// From any thread: whoever waits here wakes and finds it closed.
+  virtual void cut() noexcept {}
+  /// Does nobody between here and the other end see what is sent?
+  [[nodiscard]] virtual bool encrypted() const noexcept { return false; }
   [[nodiscard]] virtual os::endpoint local() const = 0;
   [[nodiscard]] virtual os::endpoint peer() const = 0;
 };
 
-class socket_transport final : public transport {
+class socket_transport : public transport {
  public:
   /// `drain` wakes a wait for a new request; it is shared by all connections of an engine and outlives them.
   socket_transport(os::tcp_socket socket, os::waker& drain) noexcept : socket_(std::move(socket)), drain_(&drain) {}
@@ -8702,10 +9876,10 @@ class socket_transport final : public transport {
 
   /// Once `serve` has returned.
   void close() noexcept { socket_.close(); }
-  /// From any thread, before `close`: whoever waits on this connection wakes and finds it closed.
-  void cut() noexcept { socket_.shutdown_both(); }
+  /// Before `close`.
+  void cut() noexcept override { socket_.shutdown_both(); }
 
- private:
+ protected:
   os::tcp_socket socket_;
   os::waker* drain_;
 };
@@ -8780,6 +9954,8 @@ class exchange_stream final : public httplib::Stream {
   [[nodiscard]] bool body_here() const noexcept {
     return body_done() || (framing_ == wire::framing::length && left_ <= buffer_.rest().size());
   }
+  /// The most bytes of a body that comes in chunks, in place of the app's limit. Before it is read.
+  void limit_body(std::uint64_t most) { decoder_ = wire::chunked_decoder(bounds_, most); }
   /// The body is not wanted any more: reads fail from here on. What is unread ends the connection.
   void refuse_body() noexcept { refused_ = true; }
   /// The status for what was wrong with the body: 400, 408, 413; 0 for nothing; -1 when the client is gone.
@@ -8787,11 +9963,31 @@ class exchange_stream final : public httplib::Stream {
   /// From here on every write leaves at once.
   void unbuffered() noexcept { unbuffered_ = true; }
   [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
+  /// For whoever speaks another protocol from here on: what has come of it already is in the buffer.
+  [[nodiscard]] transport& wire() noexcept { return wire_; }
+  [[nodiscard]] receive_buffer& buffer() noexcept { return buffer_; }
+  [[nodiscard]] const wire::limits& bounds() const noexcept { return bounds_; }
   /// Waits beside the answer; see transport::watch.
-  watched watch(std::chrono::milliseconds limit) noexcept { return broken_ ? watched::gone : wire_.watch(limit); }
+  watched watch(std::chrono::milliseconds limit) noexcept {
+    constexpr std::chrono::milliseconds none{0}, most = std::chrono::hours(24 * 365);  // a time ahead, in any arithmetic
+    return broken_ ? watched::gone : wire_.watch((std::max)(none, (std::min)(limit, most)));
+  }
+
+  /// From another thread, while a handler runs: sends this as the answer. What the handler answers then is dropped.
+  /// False when the answer is on its way already.
+  bool answer_in_place(const std::string& whole) noexcept {
+    auto nobody = speaker::nobody;
+    if (!speaks_.compare_exchange_strong(nobody, speaker::another)) return false;
+    static_cast<void>(wire_.send(whole.data(), whole.size(), std::chrono::milliseconds(0)));
+    sent_ = whole.size();
+    return true;
+  }
+  [[nodiscard]] bool answered_in_place() const noexcept { return speaks_.load() == speaker::another; }
 
   bool flush() noexcept {
     if (out_.empty()) return !broken_;
+    auto nobody = speaker::nobody;
+    if (!speaks_.compare_exchange_strong(nobody, speaker::handler) && nobody == speaker::another) broken_ = true;
     if (!broken_ && wire_.send(out_.data(), out_.size(), bounds_.write_time) != os::transfer::done) broken_ = true;
     if (!broken_) sent_ += out_.size();
     out_.clear();
@@ -8908,6 +10104,8 @@ class exchange_stream final : public httplib::Stream {
     return false;
   }
 
+  enum class speaker { nobody, handler, another };
+
   transport& wire_;
   receive_buffer& buffer_;
   wire::framing framing_;
@@ -8927,6 +10125,7 @@ class exchange_stream final : public httplib::Stream {
   bool refused_ = false;
   bool unbuffered_ = false;
   bool broken_ = false;
+  std::atomic<speaker> speaks_{speaker::nobody};
 };
 
 /// What the hooks around one handler share.
@@ -8938,18 +10137,22 @@ struct exchange {
   exchange_stream& stream;
   const std::atomic<bool>& draining;  ///< may become true while the handler runs
   route::match_result match;
+  const route::table* routes = nullptr;  ///< that it was matched with
   std::string id;            ///< of the request, in the log and in a 500
-  std::function<bool()> read_body;  ///< reads it now; empty when there is none, or it was read
+  std::function<bool()> read_body;  ///< reads it now; empty when there is none
   bool body_too_large = false;
   std::uint64_t body_limit = ~std::uint64_t{0};  ///< of this request; the app's own holds beside it
   const request* req = nullptr;                  ///< cpp-httplib's, while it is handled
   std::map<const void*, std::shared_ptr<void>> values;  ///< of winsvc::context, by type
-  std::string path;          ///< of the request, while cpp-httplib routes it to "/_" for its body
+  std::string path, method;  ///< of the request, while cpp-httplib routes it to POST /_ for its body
   bool closing = false;      ///< the connection ends with this answer
   bool closed = false;       ///< cpp-httplib wants it to
   bool ours = false;         ///< the answer is the handler's or our own, not cpp-httplib's
   int status = 0;            ///< what was answered
   std::string_view pattern;  ///< of the route, for the access log
+  std::atomic<std::size_t>* websockets = nullptr;  ///< open in this engine; null where there can be none
+  /// Serves the connection once a 101 has left: the protocol has been switched. Throws what its handler throws.
+  std::function<void(logger&)> upgraded;
 };
 
 /// The exchange that this thread is in. cpp-httplib's hooks are shared by all connections and have no other way to it.
@@ -9000,9 +10203,12 @@ class stream {
 
   /// False when the client is gone: there is nobody to write for.
   bool write(std::string_view bytes) { return open_ = open_ && sink_.write(bytes.data(), bytes.size()); }
-  /// Waits that long. False at once when the client has left or the service stops.
+  /// Waits that long. False at once when the client has left or the service stops: then a last word may still be sent.
   bool wait_for(std::chrono::milliseconds how_long) {
-    return open_ = open_ && exchange_.stream.watch(how_long) == http::watched::quiet;
+    if (!open_) return false;
+    const auto seen = exchange_.stream.watch(how_long);
+    open_ = seen != http::watched::gone;
+    return seen == http::watched::quiet;
   }
   /// Is there a reason to go on: a client, and a service that does not stop?
   [[nodiscard]] bool is_open() const noexcept { return open_ && !exchange_.draining.load(); }
@@ -9207,15 +10413,34 @@ class abort_error : public std::exception {
 
 namespace http {
 
+/// What would have been written while it is made is not, and is cleaned up.
+inline void drop_stream(response& res) {
+  if (res.content_provider_resource_releaser_) res.content_provider_resource_releaser_(false);
+  res.content_provider_resource_releaser_ = nullptr;
+  res.content_provider_ = nullptr;
+  res.is_chunked_content_provider_ = false;
+  res.content_length_ = 0;
+  res.headers.erase("Transfer-Encoding");
+}
+
+/// Takes back what a handler began to answer with, but for its status and the headers that are not about the body.
+inline void drop_body(response& res) {
+  drop_stream(res);
+  res.body.clear();
+  for (const char* name : {"Content-Type", "Content-Length", "Content-Encoding", "Content-Range", "Content-Disposition",
+                           "ETag", "Last-Modified"})
+    res.headers.erase(name);
+}
+
 /// An error as application/problem+json (RFC 9457): title from the status, detail for the person.
 /// `id`: the request id that the log has, or empty.
 inline void write_problem(response& res, int status, std::string_view detail, std::string_view id = {}) {
-  std::string body =
-      "{\"title\":" + text::json_quoted(httplib::status_message(status)) + ",\"status\":" + std::to_string(status);
-  if (!detail.empty()) body += ",\"detail\":" + text::json_quoted(detail);
-  if (!id.empty()) body += ",\"request_id\":" + text::json_quoted(id);
+  text::json_object body;
+  body.put_text("title", httplib::status_message(status)).put("status", std::to_string(status));
+  body.put_some("detail", detail).put_some("request_id", id);
+  drop_body(res);
   res.status = status;
-  res.set_content(body + "}\n", "application/problem+json");
+  res.set_content(body.text() + '\n', "application/problem+json");
 }
 
 /// Does the client want text, and not JSON? Text is named in Accept, JSON and `*/*` are not.
@@ -9230,8 +10455,174 @@ inline void write_text_problem(response& res, int status, std::string_view detai
   std::string body = std::to_string(status) + ' ' + httplib::status_message(status);
   if (!detail.empty()) body += ": " + std::string(detail);
   if (!id.empty()) body += " (request " + std::string(id) + ")";
+  drop_body(res);
   res.status = status;
   res.set_content(body + "\n", "text/plain; charset=utf-8");
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// http/json_body.hpp
+// =====================================================================================================================
+
+// A request's body as a T, from JSON, and the sentence for one that is none: 415 for what does not say it is JSON, 400
+// for what is not JSON (the offset is named), 422 for JSON that is no T (the place in it is named).
+//
+// The type of the content is asked for because a page of another site can make a browser send any text without asking
+// this service first, but not with `application/json` (the Fetch standard's "CORS-safelisted request-header").
+
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// application/json, text/json, or a type that ends with +json (RFC 6839), whatever its parameters.
+[[nodiscard]] bool is_json_type(std::string_view content_type);
+
+/// How deep arrays and objects are nested in this text, if it is JSON.
+[[nodiscard]] std::size_t json_depth(std::string_view json) noexcept;
+
+/// Deeper documents are refused: what reads, copies and destroys them calls itself once for each level, and a thread's
+/// stack is 1 MiB on Windows.
+constexpr std::size_t most_json_depth = 128;
+
+/// The body of this request as a T. Aborts with 415, 400 or 422.
+template <class T>
+[[nodiscard]] T body_from_json(const request& req);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline bool is_json_type(std::string_view content_type) {
+  const std::string type = text::lowered(text::trimmed(content_type.substr(0, content_type.find(';'))));
+  return type == "application/json" || type == "text/json" ||
+         (type.size() > 5 && type.compare(type.size() - 5, 5, "+json") == 0);
+}
+
+inline std::size_t json_depth(std::string_view json) noexcept {
+  std::size_t depth = 0, most = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      else if (c == '"') quoted = false;
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > most) most = depth;
+    } else if ((c == ']' || c == '}') && depth != 0) {
+      --depth;
+    }
+  }
+  return most;
+}
+
+#if WINSVC_JSON
+/// Finds the value that a conversion did not like: nlohmann's exception says its kind, not its place. Each value of that
+/// kind is made one of another kind for a moment; where the complaint is then about that other kind, it was the one.
+template <class T>
+class json_culprit {
+ public:
+  explicit json_culprit(json& document) : document_(document) {}
+
+  /// As a JSON pointer (RFC 6901) with a colon behind it; "" where it was not found, or is the document itself.
+  std::string place_of(const std::string& complaint) {
+    constexpr std::string_view tell = "but is ";
+    const auto at = complaint.rfind(tell);
+    if (at == complaint.npos) return {};
+    kind_ = complaint.substr(at + tell.size());
+    if (kind_ == "null") other_ = false;
+    wanted_ = complaint.substr(0, at + tell.size()) + other_.type_name();
+    return find(document_, json::json_pointer()) && !place_.empty() ? place_.to_string() + ": " : std::string();
+  }
+
+ private:
+  bool find(json& at, const json::json_pointer& place) {
+    if (at.type_name() == kind_ && is_it(at)) {
+      place_ = place;
+      return true;
+    }
+    if (at.is_object()) {
+      for (auto it = at.begin(); it != at.end(); ++it) {
+        if (find(it.value(), place / it.key())) return true;
+      }
+    } else if (at.is_array()) {
+      for (std::size_t i = 0; i < at.size(); ++i) {
+        if (find(at[i], place / i)) return true;
+      }
+    }
+    return false;
+  }
+  bool is_it(json& value) {
+    if (tries_ == 0) return false;  // a conversion each: a large document is not worth it
+    --tries_;
+    json kept = other_;
+    std::swap(kept, value);
+    bool found = false;
+    try {
+      static_cast<void>(document_.get<T>());
+    } catch (const json::exception& e) {
+      found = e.what() == wanted_;
+    } catch (...) {  // it got further than before: this was not what it stopped at
+    }
+    std::swap(kept, value);
+    return found;
+  }
+
+  json& document_;
+  json other_ = nullptr;
+  std::string kind_, wanted_;
+  json::json_pointer place_;
+  int tries_ = 64;
+};
+#endif
+
+template <class T>
+T body_from_json([[maybe_unused]] const request& req) {
+#if WINSVC_JSON
+  if (!is_json_type(req.get_header_value("Content-Type"))) {
+    winsvc::abort(415, "the body has to be JSON; send it with 'Content-Type: application/json'");
+  }
+  if (json_depth(req.body) > most_json_depth) {
+    winsvc::abort(400, "the body is JSON that is nested deeper than " + std::to_string(most_json_depth) + " levels");
+  }
+  json parsed;
+  try {
+    parsed = json::parse(req.body);
+  } catch (const json::parse_error& e) {
+    winsvc::abort(400, "the body is not JSON: error at byte " + std::to_string(e.byte));
+  } catch (const json::exception&) {  // a number such as 1e999
+    winsvc::abort(400, "the body is JSON that cannot be held: a number in it is out of range");
+  }
+  if constexpr (std::is_same_v<T, json>) {
+    return parsed;
+  } else {
+    const auto refuse = [](std::string_view why) {
+      winsvc::abort(422, "the body does not have the expected shape: " + std::string(why));
+    };
+    try {
+      return parsed.get<T>();
+    } catch (const json::exception& e) {
+      const std::string complaint = e.what();  // "[json.exception.type_error.302] type must be ..."
+      const std::string place = json_culprit<T>(parsed).place_of(complaint);
+      const auto bracket = complaint.find("] ");
+      refuse(place + complaint.substr(bracket == complaint.npos ? 0 : bracket + 2));
+    } catch (const std::invalid_argument& e) {  // how a from_json says that a value of the right type will not do
+      refuse(e.what());
+    }
+    throw std::logic_error("refuse returned");
+  }
+#else
+  static_assert(sizeof(T) == 0, "winsvc: body<T> needs nlohmann's json: put <nlohmann/json.hpp> on the include path");
+#endif
 }
 
 }  // namespace http
@@ -9254,7 +10645,7 @@ inline void write_text_problem(response& res, int status, std::string_view detai
 // std::pair<int, T> (status and value).
 //
 // A path parameter that does not convert is 404: `/users/{id}` with an int has no `/users/bob`. A body that is not
-// JSON is 400, one that is not a T is 422 (RFC 9110, section 15.5.21).
+// JSON is 400, one that is not a T is 422 (RFC 9110, section 15.5.21), one that does not say it is JSON is 415.
 
 #include <charconv>
 #include <cstddef>
@@ -9302,6 +10693,12 @@ class handler {
 struct handler_shape {
   std::size_t parameters = 0;  ///< how many path parameters it takes
   bool takes_request = false;  ///< and could look at `path_params` itself
+  bool takes_response = false;
+  bool takes_body = false;
+  const route::value_kind* kinds = nullptr;  ///< of the path parameters, so many
+  route::answer_kind answers = route::answer_kind::unknown;
+  bool may_be_missing = false;  ///< it returns an optional
+  bool chooses_status = false;  ///< by a pair or a reply
 };
 
 template <class T>
@@ -9361,30 +10758,6 @@ bool convert(const std::string& from, T& to) {
   }
 }
 
-template <class T>
-[[nodiscard]] T body_from_json([[maybe_unused]] const std::string& from) {
-#if WINSVC_JSON
-  winsvc::json parsed;
-  try {
-    parsed = winsvc::json::parse(from);
-  } catch (const winsvc::json::parse_error& e) {
-    winsvc::abort(400, "the body is not JSON: error at byte " + std::to_string(e.byte));
-  } catch (const winsvc::json::exception&) {  // a number such as 1e999
-    winsvc::abort(400, "the body is JSON that cannot be held: a number in it is out of range");
-  }
-  try {
-    return parsed.get<T>();
-  } catch (const winsvc::json::exception& e) {
-    std::string_view what = e.what();  // "[json.exception.type_error.302] type must be ..."
-    const auto bracket = what.find("] ");
-    winsvc::abort(422, "the body does not have the expected shape: " +
-                           std::string(bracket == what.npos ? what : what.substr(bracket + 2)));
-  }
-#else
-  static_assert(sizeof(T) == 0, "winsvc: body<T> needs nlohmann's json: put <nlohmann/json.hpp> on the include path");
-#endif
-}
-
 /// Any of nlohmann's JSON types, ordered_json among them.
 template <class T, class = void>
 struct is_nlohmann : std::false_type {};
@@ -9417,7 +10790,7 @@ void write_result(response& res, R&& value) {
 }
 template <class T>
 void write_result(response& res, std::optional<T>&& value) {
-  if (!value) return write_problem(res, 404, {});
+  if (!value) winsvc::abort(404);
   write_result(res, std::move(*value));
 }
 template <class T>
@@ -9426,8 +10799,27 @@ void write_result(response& res, std::pair<int, T>&& value) {
   res.status = value.first;
 }
 
-template <class F, class R, class... Arguments>
-class bound_handler final : public handler {
+/// What a return type says of the answer.
+template <class R>
+struct answer_of {
+  static constexpr bool optional = false, chooses = std::is_same_v<R, reply>;
+  static constexpr auto kind = std::is_void_v<R> || chooses ? route::answer_kind::unknown
+                               : is_nlohmann<R>::value      ? route::answer_kind::json
+                                                            : route::answer_kind::text;
+};
+template <class T>
+struct answer_of<std::optional<T>> : answer_of<T> {
+  static constexpr bool optional = true;
+};
+template <class T>
+struct answer_of<std::pair<int, T>> : answer_of<T> {
+  static constexpr bool chooses = true;
+};
+
+/// Everything about a handler that follows from its signature: made once for all lambdas that have the same one, for it
+/// is most of what a route costs to compile.
+template <class R, class... Arguments>
+class signature {
   static_assert(
       ((kind_of<Arguments>() != argument_kind::unsupported) && ...),
       "winsvc: a handler takes const request&, response&, path parameters (integers, double, std::string) and "
@@ -9437,20 +10829,32 @@ class bound_handler final : public handler {
       "winsvc: a handler takes its arguments in this order: const request&, response&, path parameters, body<T>");
 
  public:
-  explicit bound_handler(F f) : f_(std::move(f)) {}
+  /// Calls the lambda at `f`.
+  using entrance = R (*)(const void* f, Arguments...);
 
   static constexpr handler_shape shape() noexcept {
     handler_shape s;
     s.parameters = (std::size_t{0} + ... + (kind_of<Arguments>() == argument_kind::parameter ? 1 : 0));
     s.takes_request = ((kind_of<Arguments>() == argument_kind::request) || ...);
+    s.takes_response = ((kind_of<Arguments>() == argument_kind::response) || ...);
+    s.takes_body = ((kind_of<Arguments>() == argument_kind::body) || ...);
+    // Parameters are together, behind the request and the response.
+    s.kinds = kinds_ + (s.takes_request ? 1 : 0) + (s.takes_response ? 1 : 0);
+    using answer = answer_of<std::remove_cv_t<std::remove_reference_t<R>>>;
+    s.answers = answer::kind;
+    s.may_be_missing = answer::optional;
+    s.chooses_status = answer::chooses;
     return s;
   }
 
-  void call(const invocation& with) const override { call(with, std::index_sequence_for<Arguments...>()); }
+  static void call(const invocation& with, const void* f, entrance enter) {
+    call(with, f, enter, std::index_sequence_for<Arguments...>());
+  }
 
  private:
   template <class A>
   using plain = std::remove_cv_t<std::remove_reference_t<A>>;
+  static constexpr route::value_kind kinds_[] = {route::kind_of_value<plain<Arguments>>()..., route::value_kind::text};
   /// What an argument is kept in between its conversion and the call.
   template <class A>
   using held =
@@ -9458,14 +10862,14 @@ class bound_handler final : public handler {
                          std::conditional_t<kind_of<A>() == argument_kind::body, std::optional<plain<A>>, char>>;
 
   template <std::size_t... I>
-  void call(const invocation& with, std::index_sequence<I...>) const {
+  static void call(const invocation& with, const void* f, entrance enter, std::index_sequence<I...>) {
     std::tuple<held<Arguments>...> values;
     [[maybe_unused]] std::size_t next = 0;
-    if (!(load<Arguments>(with, std::get<I>(values), next) && ...)) return write_problem(with.res, 404, {});
+    if (!(load<Arguments>(with, std::get<I>(values), next) && ...)) winsvc::abort(404);
     if constexpr (std::is_void_v<R>) {
-      f_(pass<Arguments>(with, std::get<I>(values))...);
+      enter(f, pass<Arguments>(with, std::get<I>(values))...);
     } else {
-      write_result(with.res, f_(pass<Arguments>(with, std::get<I>(values))...));
+      write_result(with.res, enter(f, pass<Arguments>(with, std::get<I>(values))...));
     }
   }
 
@@ -9475,7 +10879,7 @@ class bound_handler final : public handler {
       return next < with.values.size() && convert(with.values[next++], into);
     } else if constexpr (kind_of<A>() == argument_kind::body) {
       into.emplace(
-          plain<A>{body_from_json<std::remove_reference_t<decltype(*std::declval<plain<A>&>())>>(with.req.body)});
+          plain<A>{body_from_json<std::remove_reference_t<decltype(*std::declval<plain<A>&>())>>(with.req)});
     }
     static_cast<void>(with), static_cast<void>(into), static_cast<void>(next);
     return true;
@@ -9493,6 +10897,20 @@ class bound_handler final : public handler {
     } else {
       return std::move(from);
     }
+  }
+};
+
+/// What is left for each lambda.
+template <class F, class R, class... Arguments>
+class bound_handler final : public handler {
+ public:
+  explicit bound_handler(F f) : f_(std::move(f)) {}
+  static constexpr handler_shape shape() noexcept { return signature<R, Arguments...>::shape(); }
+  void call(const invocation& with) const override { signature<R, Arguments...>::call(with, &f_, &enter); }
+
+ private:
+  static R enter(const void* f, Arguments... arguments) {
+    return (*static_cast<const F*>(f))(std::forward<Arguments>(arguments)...);
   }
 
   F f_;
@@ -9524,14 +10942,479 @@ struct bind_handler<R (*)(A...), void> { using type = bound_handler<R (*)(A...),
 template <class R, class... A>
 struct bind_handler<R (*)(A...) noexcept, void> { using type = bound_handler<R (*)(A...) noexcept, R, A...>; };
 
-/// The erased handler of a lambda, and its shape.
+/// A lambda with its type forgotten, and its shape.
+struct made_handler {
+  std::unique_ptr<handler> call;
+  handler_shape shape;
+};
 template <class F>
-std::pair<std::unique_ptr<handler>, handler_shape> make_handler(F f) {
+made_handler make_handler(F f) {
   using bound = typename bind_handler<F>::type;
-  return {std::make_unique<bound>(std::move(f)), bound::shape()};
+  return {std::unique_ptr<handler>(new bound(std::move(f))), bound::shape()};
 }
 
 }  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// http/websocket.hpp
+// =====================================================================================================================
+
+// WebSockets: a route whose handler talks with a page for as long as both like.
+//
+//   svc.websocket("/chat/{room}", [](winsvc::websocket& ws, std::string room) {
+//     while (auto message = ws.receive()) ws.send(room + ": " + message->data);
+//   });
+//
+// Middleware runs before, as for any GET, and can refuse; what it sets goes with the 101. The handler has the
+// connection's thread to itself while it lasts, up to `limits().websockets` of them, beyond which there is 503.
+// `receive` answers pings, sends them to a client that is silent, and ends when the client leaves, when it broke the
+// protocol, and when the service stops: return then. The closing handshake is done for the handler, with 1000, with 1001
+// when the service stops, with 1011 when it threw, with 1008 when it called abort.
+//
+// cpp-httplib writes the 101 and no more. Its own WebSockets (0.41 to 0.53) close a connection over a frame header that
+// came in two packets, send no close code for what was wrong, and give each connection a second thread for pings; so
+// the frames are ours (wire/websocket.hpp).
+// Source: RFC 6455. No extensions, so no compression.
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+struct websocket_options {
+  /// Pages of which other sites may connect: `https://host[:port]` each, or "*". The service's own may, and programs,
+  /// which send no Origin. Behind a proxy that asks under another Host, the name that browsers see goes here.
+  std::vector<std::string> origins;
+  /// Subprotocols the handler speaks, the best first; see websocket::protocol.
+  std::vector<std::string> protocols;
+};
+
+namespace http {
+class websocket_session;
+}
+
+/// A handle: copies are the same connection. Keep them where you like; once the handler has returned, they are closed.
+class websocket {
+ public:
+  struct message {
+    std::string data;
+    bool binary = false;  ///< otherwise UTF-8, checked
+  };
+
+  /// The next message; nothing when there will be none. On the handler's thread.
+  [[nodiscard]] std::optional<message> receive() const;
+  /// Nothing too when none came in that time; `is_open` tells which.
+  [[nodiscard]] std::optional<message> receive(std::chrono::milliseconds limit) const;
+
+  // From any thread.
+
+  /// False when there is nobody to send to any more. Waits while a client takes nothing, and cuts it off after
+  /// `limits().write_time`. Throws std::invalid_argument for what is not UTF-8.
+  bool send(std::string_view text) const;
+  bool send(const message& m) const { return m.binary ? send_binary(m.data) : send(m.data); }
+  bool send_binary(std::string_view bytes) const;
+  /// JSON, as text.
+  template <class Json, std::enable_if_t<http::is_nlohmann<Json>::value, int> = 0>
+  bool send(const Json& value) const {
+    return send(value.dump(-1, ' ', false, Json::error_handler_t::replace));
+  }
+  /// Says goodbye; `receive` ends, the client's answer is waited for behind the handler. Throws std::invalid_argument
+  /// for a code that must not be sent: 1000 to 1003, 1007 to 1014 and 3000 to 4999 may.
+  void close(int code = wire::close_code::normal, std::string_view reason = {}) const;
+  /// Is there a reason to go on: a client, and a service that does not stop?
+  [[nodiscard]] bool is_open() const noexcept;
+
+  /// What the client closed with: 1005 without a code, 1006 when it just went; 0 while it has not.
+  [[nodiscard]] int close_code() const noexcept;
+  /// The request that it began as.
+  [[nodiscard]] const winsvc::request& request() const noexcept;
+  /// Of the request, as the log has it.
+  [[nodiscard]] const std::string& id() const noexcept;
+  /// The subprotocol that was agreed on, or "".
+  [[nodiscard]] const std::string& protocol() const noexcept;
+
+  friend bool operator==(const websocket& a, const websocket& b) noexcept { return a.session_ == b.session_; }
+  friend bool operator!=(const websocket& a, const websocket& b) noexcept { return a.session_ != b.session_; }
+
+  explicit websocket(std::shared_ptr<http::websocket_session> s) noexcept : session_(std::move(s)) {}
+
+ private:
+  std::shared_ptr<http::websocket_session> session_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+namespace http {
+
+class websocket_session {
+ public:
+  using steady = std::chrono::steady_clock;
+  static constexpr const char* stopping = "the service stops";
+
+  websocket_session(exchange& x, const request& req, std::string_view protocol)
+      : wire_(&x.stream.wire()),
+        buffer_(x.stream.buffer()),
+        bounds_(x.stream.bounds()),
+        draining_(&x.draining),
+        frames_(bounds_.websocket_message_bytes),
+        heard_(steady::now()),
+        req_(req),
+        id_(x.id),
+        protocol_(protocol) {
+    req_.is_connection_closed = [this] { return !is_open(); };
+  }
+
+  std::optional<websocket::message> receive(steady::time_point until);
+  bool send(wire::opcode what, std::string_view payload);
+  void close(int code, std::string_view reason);
+  [[nodiscard]] bool is_open() const noexcept;
+  /// Behind the handler: says goodbye if nobody has, and waits for the client's. No copy reaches the wire after it.
+  void finish(int code, std::string_view reason);
+
+  [[nodiscard]] int peer_code() const noexcept { return peer_code_.load(); }
+  [[nodiscard]] const request& req() const noexcept { return req_; }
+  [[nodiscard]] const std::string& id() const noexcept { return id_; }
+  [[nodiscard]] const std::string& protocol() const noexcept { return protocol_; }
+
+ private:
+  using event = wire::frame_decoder::event;
+  event next_event();
+  os::transfer more(std::chrono::milliseconds limit, bool wakes_for_drain);
+  [[nodiscard]] bool wait(steady::time_point until);
+  bool put(wire::opcode what, std::string_view payload);
+  void send_close(int code, std::string_view reason);
+  void lost() noexcept;
+
+  // Held over a send, which may take its time: frames of several threads must not mix, and none may follow a Close.
+  mutable std::mutex mutex_;
+  transport* wire_;  // null: the connection is not ours any more
+  std::atomic<bool> close_sent_{false}, broken_{false};  // written under mutex_ or by the reader, read by anybody
+
+  // Of the handler's thread.
+  receive_buffer& buffer_;
+  const wire::limits& bounds_;
+  const std::atomic<bool>* draining_;
+  wire::frame_decoder frames_;
+  steady::time_point heard_, pinged_at_;
+  steady::duration waited_{0};  ///< for the message that has begun, in all
+  bool pinged_ = false, was_pending_ = false;
+
+  std::atomic<int> peer_code_{0};
+  request req_;
+  std::string id_, protocol_;
+};
+
+/// One frame to the wire; under mutex_.
+inline bool websocket_session::put(wire::opcode what, std::string_view payload) {
+  if (!wire_ || close_sent_.load() || broken_.load()) return false;
+  const std::string bytes = wire::frame(what, payload);
+  if (wire_->send(bytes.data(), bytes.size(), bounds_.write_time) == os::transfer::done) return true;
+  broken_.store(true);
+  wire_->cut();  // it may hold half a frame; and whoever waits to receive shall know
+  return false;
+}
+
+inline void websocket_session::send_close(int code, std::string_view reason) {
+  const std::lock_guard lock(mutex_);
+  const bool empty = code == wire::close_code::none;
+  static_cast<void>(put(wire::opcode::close, empty ? std::string() : wire::close_payload(code, reason)));
+  close_sent_.store(true);
+}
+
+inline bool websocket_session::send(wire::opcode what, std::string_view payload) {
+  const std::lock_guard lock(mutex_);
+  return wire_ && !draining_->load() && peer_code_.load() == 0 && put(what, payload);
+}
+
+inline void websocket_session::close(int code, std::string_view reason) {
+  if (!wire::is_close_code(code))
+    throw std::invalid_argument("websocket: close code " + std::to_string(code) + " must not be sent (RFC 6455, 7.4)");
+  send_close(code, reason);
+}
+
+inline bool websocket_session::is_open() const noexcept {
+  if (close_sent_.load() || broken_.load() || peer_code_.load() != 0) return false;
+  // Not waited for: a reader must not stand behind a sender whose client takes nothing. Whoever holds it has the wire.
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  return !lock || (wire_ && !draining_->load());
+}
+
+/// The client went without a goodbye.
+inline void websocket_session::lost() noexcept {
+  constexpr int abnormal = 1006;
+  int none = 0;
+  peer_code_.compare_exchange_strong(none, abnormal);
+  broken_.store(true);
+}
+
+/// What the bytes say that are here; answers what needs no handler.
+inline websocket_session::event websocket_session::next_event() {
+  for (;;) {
+    std::size_t used = 0;
+    const auto what = frames_.feed(buffer_.rest(), used);
+    buffer_.consume(used);
+    const bool pending = frames_.pending();
+    if (!was_pending_) waited_ = steady::duration(0);
+    was_pending_ = pending && what != event::message;
+    switch (what) {
+      case event::ping: {
+        const std::lock_guard lock(mutex_);
+        static_cast<void>(put(wire::opcode::pong, frames_.payload()));
+        continue;
+      }
+      case event::pong: continue;
+      case event::close:
+        peer_code_.store(frames_.code());
+        send_close(frames_.code(), frames_.payload());
+        return what;
+      case event::wrong:
+        send_close(frames_.code(), frames_.reason());
+        lost();
+        return what;
+      default: return what;
+    }
+  }
+}
+
+inline os::transfer websocket_session::more(std::chrono::milliseconds limit, bool wakes_for_drain) {
+  char piece[16 * 1024];
+  std::size_t got = 0;
+  limit = (std::max)(limit, std::chrono::milliseconds(0));
+  const auto what = wakes_for_drain ? wire_->receive_idle(piece, sizeof piece, got, limit)
+                                    : wire_->receive(piece, sizeof piece, got, limit);
+  if (what == os::transfer::done) {
+    buffer_.bytes.append(piece, got);
+    heard_ = steady::now();
+    pinged_ = false;
+  } else if (what != os::transfer::timed_out) {
+    lost();
+  }
+  return what;
+}
+
+/// Waits for bytes, and does what a clock asks for meanwhile. False: none came.
+inline bool websocket_session::wait(steady::time_point until) {
+  const auto began = steady::now();
+  // A message has its time as a whole, as a body has: neither a byte now and then nor empty fragments keep it alive.
+  auto late = (steady::time_point::max)();
+  if (was_pending_) late = began + (bounds_.time_for_body(frames_.received()) - waited_);
+  if (began >= late) {
+    send_close(wire::close_code::policy, "the message did not arrive in time");
+    lost();
+    return false;
+  }
+  const auto alive = pinged_ ? pinged_at_ + bounds_.websocket_pong : heard_ + bounds_.websocket_ping;
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>((std::min)({until, late, alive}) - began);
+  const auto what = more(left + std::chrono::milliseconds(1), true);  // rounded up: no turns of no time
+  const auto now = steady::now();
+  waited_ += now - began;
+  if (what != os::transfer::timed_out) return what == os::transfer::done;
+
+  if (now >= alive && pinged_) {
+    lost();
+  } else if (now >= alive) {
+    pinged_ = true;
+    pinged_at_ = now;
+    const std::lock_guard lock(mutex_);
+    static_cast<void>(put(wire::opcode::ping, {}));
+  }
+  return false;
+}
+
+inline std::optional<websocket::message> websocket_session::receive(steady::time_point until) {
+  for (;;) {
+    // A drain ends the wait below: the goodbye leaves here and now, not when the handler is done.
+    if (draining_->load()) send_close(wire::close_code::going_away, stopping);
+    if (!is_open()) return std::nullopt;
+    const auto what = next_event();
+    if (what == event::message) return websocket::message{frames_.take_message(), frames_.is_binary()};
+    if (what == event::more && !wait(until) && steady::now() >= until) return std::nullopt;
+  }
+}
+
+inline void websocket_session::finish(int code, std::string_view reason) {
+  const scope_exit over([this]() noexcept {
+    const std::lock_guard lock(mutex_);
+    wire_ = nullptr;
+  });
+  send_close(code, reason);
+  const auto until = steady::now() + bounds_.websocket_close;
+  while (peer_code_.load() == 0 && !broken_.load()) {
+    const auto what = next_event();
+    if (what == event::message) static_cast<void>(frames_.take_message());  // sent before the client saw our Close
+    if (what != event::more) continue;
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - steady::now());
+    if (left.count() <= 0 || more(left, false) != os::transfer::done) return;
+  }
+}
+
+/// One WebSocket among those that an engine may have open.
+class websocket_place {
+ public:
+  explicit websocket_place(std::atomic<std::size_t>& open) noexcept : open_(open) { ++open_; }
+  ~websocket_place() { --open_; }
+  websocket_place(const websocket_place&) = delete;
+  websocket_place& operator=(const websocket_place&) = delete;
+
+ private:
+  std::atomic<std::size_t>& open_;
+};
+
+/// Serves a connection that has been told 101.
+inline void serve_websocket(exchange& x, const std::shared_ptr<websocket_session>& session, logger& log,
+                            const std::function<void(websocket&)>& handler) {
+  int code = wire::close_code::normal;
+  std::string reason;
+  const auto failed = [&](const std::string& words) {
+    log.error("request " + x.id + ": " + std::string(x.head.path) + ": websocket handler of " + std::string(x.pattern) +
+              " threw: " + words);
+    code = wire::close_code::internal_error;
+    reason = "the handler failed; the log has the reason under " + x.id;
+  };
+  x.req = &session->req();  // for winsvc::context
+  current_exchange() = &x;
+  try {
+    websocket ws(session);
+    handler(ws);
+    if (x.draining.load()) code = wire::close_code::going_away, reason = websocket_session::stopping;
+  } catch (const abort_error& e) {
+    code = wire::close_code::policy, reason = e.what();
+  } catch (const std::exception& e) {
+    failed(e.what());
+  } catch (...) {
+    failed("something that is no std::exception");
+  }
+  current_exchange() = nullptr;
+  session->finish(code, reason);
+  if (log.wants(log_level::debug))
+    log.debug("request " + x.id + ": websocket over, client's close code " + std::to_string(session->peer_code()));
+}
+
+/// Answers the handshake: 101 into the response, and what follows it into the exchange; or leaves with a refusal.
+inline void accept_websocket(const invocation& with, const websocket_options& options,
+                             std::function<void(websocket&)> handler) {
+  exchange& x = *current_exchange();
+  const auto asked = wire::judge_handshake(x.head, options.protocols, options.origins);
+  if (asked.status == 426) {  // RFC 9110 §15.5.22, RFC 6455 §4.4
+    replace_header(with.res, "Upgrade", "websocket");
+    replace_header(with.res, "Sec-WebSocket-Version", "13");
+  }
+  if (asked.status != 101) abort(asked.status, std::string(asked.reason));
+  if (!x.websockets) abort(501, "there are no WebSockets here");
+
+  auto place = std::make_shared<websocket_place>(*x.websockets);
+  if (x.draining.load() || x.websockets->load() > x.stream.bounds().websockets) {
+    replace_header(with.res, "Retry-After", "10");
+    abort(503, x.draining.load() ? websocket_session::stopping : "too many WebSockets are open");
+  }
+  with.res.status = 101;
+  replace_header(with.res, "Upgrade", "websocket");
+  // RFC 6455 §4.2.2. Not cpp-httplib's own function: its base64 of 0.41 shifts negative numbers.
+  const std::string proof = std::string(asked.key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+  replace_header(with.res, "Sec-WebSocket-Accept", text::to_base64(httplib::detail::sha1(proof)));
+  if (!asked.protocol.empty())
+    replace_header(with.res, "Sec-WebSocket-Protocol", std::string(asked.protocol));
+  auto session = std::make_shared<websocket_session>(x, with.req, asked.protocol);
+  x.upgraded = [&x, session, place, handler = std::move(handler)](logger& log) {
+    serve_websocket(x, session, log, handler);
+  };
+}
+
+/// A handler with its options, on its way to the router.
+template <class F>
+struct websocket_route {
+  F handler;
+  websocket_options options;
+};
+
+template <class F, class First, class... Parameters>
+class websocket_handler final : public handler {
+  static_assert(std::is_same_v<std::remove_cv_t<std::remove_reference_t<First>>, websocket> &&
+                    ((kind_of<Parameters>() == argument_kind::parameter) && ...),
+                "winsvc: a websocket handler takes winsvc::websocket& and the path parameters (integers, double, "
+                "std::string)");
+
+ public:
+  explicit websocket_handler(websocket_route<F> of) : f_(std::move(of.handler)), options_(std::move(of.options)) {}
+
+  static constexpr handler_shape shape() noexcept {
+    handler_shape s;
+    s.parameters = sizeof...(Parameters);
+    s.kinds = kinds_;
+    s.chooses_status = true;
+    return s;
+  }
+
+  void call(const invocation& with) const override { call(with, std::index_sequence_for<Parameters...>()); }
+
+ private:
+  template <class A>
+  using plain = std::remove_cv_t<std::remove_reference_t<A>>;
+  static constexpr route::value_kind kinds_[] = {route::kind_of_value<plain<Parameters>>()..., route::value_kind::text};
+
+  template <std::size_t... I>
+  void call(const invocation& with, std::index_sequence<I...>) const {
+    std::tuple<plain<Parameters>...> values;
+    if (!(convert(with.values[I], std::get<I>(values)) && ...)) winsvc::abort(404);
+    accept_websocket(with, options_, [this, values](websocket& ws) {
+      std::apply([&](const auto&... value) { f_(ws, value...); }, values);
+    });
+  }
+
+  F f_;
+  websocket_options options_;
+};
+
+template <class F, class Bound>
+struct bind_websocket {
+  static_assert(sizeof(F) == 0, "winsvc: a websocket handler takes winsvc::websocket& first, then the path parameters");
+};
+template <class F, class R, class First, class... A>
+struct bind_websocket<F, bound_handler<F, R, First, A...>> {
+  static_assert(std::is_void_v<R>, "winsvc: a websocket handler returns nothing: it sends");
+  using type = websocket_handler<F, First, A...>;
+};
+template <class F>
+struct bind_handler<websocket_route<F>, void> : bind_websocket<F, typename bind_handler<F>::type> {};
+
+}  // namespace http
+
+inline std::optional<websocket::message> websocket::receive() const {
+  return session_->receive((http::websocket_session::steady::time_point::max)());
+}
+inline std::optional<websocket::message> websocket::receive(std::chrono::milliseconds limit) const {
+  return session_->receive(http::websocket_session::steady::now() + limit);
+}
+inline bool websocket::send(std::string_view text) const {
+  if (!wire::is_utf8(text))
+    throw std::invalid_argument("websocket: a text message is UTF-8; send_binary takes any bytes");
+  return session_->send(wire::opcode::text, text);
+}
+inline bool websocket::send_binary(std::string_view bytes) const { return session_->send(wire::opcode::binary, bytes); }
+inline void websocket::close(int code, std::string_view reason) const { session_->close(code, reason); }
+inline bool websocket::is_open() const noexcept { return session_->is_open(); }
+inline int websocket::close_code() const noexcept { return session_->peer_code(); }
+inline const winsvc::request& websocket::request() const noexcept { return session_->req(); }
+inline const std::string& websocket::id() const noexcept { return session_->id(); }
+inline const std::string& websocket::protocol() const noexcept { return session_->protocol(); }
+
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -9548,7 +11431,7 @@ std::pair<std::unique_ptr<handler>, handler_shape> make_handler(F f) {
 //   });
 //
 // A middleware that does not call `next` has answered itself. One that calls it sees a finished answer afterwards, that
-// of an exception included. It runs before the body of the request is read, so that a refusal costs no upload; the body
+// of an exception or an abort behind it included. It runs before the body of the request is read, so that a refusal costs no upload; the body
 // is there when the handler is. Middlewares run in the order of their registration, the app's before a group's, on the
 // request's thread, many at once.
 
@@ -9576,14 +11459,6 @@ namespace http {
 
 /// Middlewares in their order. Shared, because many routes have the same.
 using chain = std::vector<std::shared_ptr<const middleware>>;
-
-/// Runs the chain from `at` on, and `last` in its middle.
-inline void run_chain(const chain& links, std::size_t at, const request& req, response& res,
-                      const std::function<void()>& last) {
-  if (at == links.size()) return last();
-  const std::function<void()> rest = [&] { run_chain(links, at + 1, req, res, last); };
-  (*links[at])(req, res, next(rest));
-}
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI
@@ -9674,6 +11549,9 @@ exception_page make_exception_page(F f) {
 // It serves nothing by itself: the engine asks it for every request, the test client and the `routes` verb ask it too.
 // Filled while the app is described, frozen at start, read from many threads after that without a lock.
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -9688,30 +11566,44 @@ class router {
  public:
   /// Adds a route. Throws setup_error: a malformed pattern, a duplicate or a conflict (both places are named), a
   /// parameter count that does not match the lambda, a call after start.
-  /// `links`: the middleware around it.
+  /// `links`: the middleware around it. Returns the route's id.
   template <class F>
-  void add(route::method verb, std::string_view pattern, F f, source where,
-           std::shared_ptr<const chain> links = std::make_shared<chain>()) {
-    auto [made, shape] = make_handler(std::move(f));
-    add(verb, pattern, std::move(made), shape, where, std::move(links));
+  std::size_t add(route::method verb, std::string_view pattern, F f, source where,
+                  std::shared_ptr<const chain> links = std::make_shared<chain>()) {
+    return add(verb, pattern, make_handler(std::move(f)), where, std::move(links));
   }
+  std::size_t add(route::method verb, std::string_view pattern, made_handler made, source where,
+                  std::shared_ptr<const chain> links);
 
   /// The app's own middleware, for what no route serves. Throws setup_error after start.
   void outer(std::shared_ptr<const chain> links);
-  /// The middleware around whatever answers this match.
-  [[nodiscard]] const chain& around(const route::match_result& m) const noexcept {
-    return m.what == route::outcome::found ? *handlers_[m.id].links : *outer_;
+  /// The middleware around whatever answers this match: the route's, or the app's where there is none. An OPTIONS that
+  /// has no route runs through that of the path's other methods: CORS in a group has to see what a browser asks first.
+  [[nodiscard]] const chain& around(const route::match_result& m, route::method verb) const noexcept {
+    if (m.what == route::outcome::found) return *handlers_[m.id].links;
+    const bool asks_first = m.what == route::outcome::method_not_allowed && verb == route::method::options;
+    return asks_first && m.beside ? *handlers_[*m.beside].links : *outer_;
   }
   error_pages pages;  ///< filled before start
 
   [[nodiscard]] const route::table& routes() const noexcept { return table_; }
+  /// The routes, to say `what` of the one with this id. Throws setup_error after start.
+  [[nodiscard]] route::table& describe(std::size_t id, std::string_view what);
   /// Is there a route of exactly this pattern text?
   [[nodiscard]] bool has(std::string_view pattern) const noexcept;
   void freeze() noexcept { frozen_ = true; }
-  /// The route added last answers while the service is paused, as liveness must.
-  void keep_while_paused() noexcept { handlers_.back().while_paused = true; }
+  /// The route added last answers while the service is paused, as liveness must, and is not the app's own.
+  void keep_while_paused() noexcept {
+    handlers_.back().while_paused = true;
+    table_.about(handlers_.size() - 1).hidden = true;
+  }
   [[nodiscard]] bool serves_paused(const route::match_result& m) const noexcept {
     return m.what == route::outcome::found && handlers_[m.id].while_paused;
+  }
+
+  /// The most bytes of a body: the route's own limit, or the app's.
+  [[nodiscard]] std::uint64_t body_limit(const route::match_result& m, std::uint64_t of_app) const noexcept {
+    return m.what == route::outcome::found ? entry(m.id).about.body_limit.value_or(of_app) : of_app;
   }
 
   /// Calls the handler of a match. Whatever it throws passes through.
@@ -9720,9 +11612,6 @@ class router {
   [[nodiscard]] const route::entry& entry(std::size_t id) const noexcept { return table_.entries()[id]; }
 
  private:
-  void add(route::method verb, std::string_view pattern, std::unique_ptr<handler> h, handler_shape shape, source where,
-           std::shared_ptr<const chain> links);
-
   struct held {
     std::unique_ptr<handler> call;
     bool wants_names;
@@ -9749,8 +11638,17 @@ inline void router::outer(std::shared_ptr<const chain> links) {
   outer_ = std::move(links);
 }
 
-inline void router::add(route::method verb, std::string_view pattern, std::unique_ptr<handler> h, handler_shape shape,
-                        source where, std::shared_ptr<const chain> links) {
+inline route::table& router::describe(std::size_t id, std::string_view what) {
+  if (frozen_) {
+    throw setup_error("route " + entry(id).text() + ": " + std::string(what) +
+                      ": the service has started; describe routes in the app, not in a handler or hook");
+  }
+  return table_;
+}
+
+inline std::size_t router::add(route::method verb, std::string_view pattern, made_handler made, source where,
+                               std::shared_ptr<const chain> links) {
+  const handler_shape& shape = made.shape;
   const auto what = [&] {
     return std::string(route::name(verb)) + " " + std::string(pattern) + " (" + where.text() + ")";
   };
@@ -9769,8 +11667,17 @@ inline void router::add(route::method verb, std::string_view pattern, std::uniqu
     throw setup_error("route " + what() + ": the pattern has " + std::to_string(names) + " parameter" +
                       (names == 1 ? "" : "s") + ", the handler takes " + std::to_string(shape.parameters));
   }
-  table_.add(verb, pattern, handlers_.size(), where);
-  handlers_.push_back({std::move(h), shape.takes_request, std::move(links)});
+  const std::size_t id = handlers_.size();
+  table_.add(verb, pattern, id, where);
+  handlers_.push_back({std::move(made.call), shape.takes_request, std::move(links)});
+
+  auto& about = table_.about(id);
+  about.parameters.assign(shape.kinds, shape.kinds + shape.parameters);
+  about.takes_json = shape.takes_body;
+  about.answers = shape.answers;
+  about.may_be_missing = shape.may_be_missing;
+  about.chooses_status = shape.chooses_status || shape.takes_response;
+  return id;
 }
 
 inline void router::call(const route::match_result& match, request& req, response& res) const {
@@ -9784,6 +11691,222 @@ inline void router::call(const route::match_result& match, request& req, respons
 }
 
 }  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// http/route_handle.hpp
+// =====================================================================================================================
+
+// A route that was registered, at hand for what else there is to say of it.
+//
+//   svc.get("/users", list).name("users").summary("All users").query("page", "which page", 1).tag("users");
+//   svc.put("/users/{id}", change).limit_body(4096).returns(200, "The user as it is now").returns(201, "It is new");
+//
+//   const auto todo = svc.resource<todo_item>("/todos/{id}").name("todo").tag("todos");     // of all its methods
+//   todo.on(winsvc::route::method::get).summary("One to-do");                                // of one
+//
+// `limit_body` and `time_out` change what the route does, `name` serves url_for, all else describes it: the OpenAPI document shows it
+// (web/openapi.hpp), nothing checks that the handler keeps it. A handle is a light value; it is of use while the app is
+// described, and throws setup_error afterwards.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+class route_handle {
+ public:
+  /// The routes with ids from `first` up to `last`; they have one pattern.
+  route_handle(http::router& of, std::size_t first, std::size_t last) noexcept
+      : router_(&of), first_(first), last_(last) {}
+
+  /// For url_for, `routes` and the description. Unique; the routes of one resource share theirs.
+  route_handle name(std::string text) const {
+    router_->describe(first_, "name").name_routes(first_, last_, std::move(text));
+    return *this;
+  }
+  /// The most bytes of a body, in place of the app's `limits().body_bytes`: less, or more. A larger one gets 413; where
+  /// it says its length, before it is read.
+  route_handle limit_body(std::uint64_t bytes) const {
+    return say("limit_body", [&](route::facts& f) { f.body_limit = bytes; });
+  }
+  /// How long its handler may take, from the body's end until it returns; no limit is the default. A client whose
+  /// handler takes longer gets 503 and the connection ends. The handler itself goes on, for nothing can end a thread that
+  /// is in it; it may ask `winsvc::context(req).timed_out()` between two steps. A stream is written after the handler, and
+  /// has no limit.
+  route_handle time_out(std::chrono::milliseconds limit) const {
+    if (limit.count() <= 0)
+      throw setup_error("route " + router_->entry(first_).text() + ": time_out: a handler needs some time");
+    return say("time_out", [&](route::facts& f) { f.time_limit = limit; });
+  }
+
+  /// One line.
+  route_handle summary(const std::string& text) const {
+    return say("summary", [&](route::facts& f) { f.summary = text; });
+  }
+  /// As much as there is to say; Markdown.
+  route_handle description(const std::string& text) const {
+    return say("description", [&](route::facts& f) { f.description = text; });
+  }
+  /// What it belongs to. Any number.
+  route_handle tag(const std::string& text) const {
+    return say("tag", [&](route::facts& f) { f.tags.push_back(text); });
+  }
+  route_handle deprecated() const {
+    return say("deprecated", [](route::facts& f) { f.deprecated = true; });
+  }
+  /// Not in the description.
+  route_handle hidden() const {
+    return say("hidden", [](route::facts& f) { f.hidden = true; });
+  }
+
+  /// What its handler reads from the query, spelled as it reads it (web/values.hpp): without a default it is required.
+  template <class T>
+  route_handle query(const std::string& name, const std::string& about) const {
+    return add_query({name, about, route::kind_of_value<T>(), true, {}});
+  }
+  template <class T>
+  route_handle query(const std::string& name, const std::string& about, const T& otherwise) const {
+    constexpr bool is_text = !std::is_arithmetic_v<T>;
+    constexpr auto kind = is_text ? route::value_kind::text : route::kind_of_value<T>();
+    const std::string value = url_value(otherwise).text();
+    return add_query({name, about, kind, false, is_text ? text::json_quoted(value) : value});
+  }
+  template <class T>
+  route_handle find_query(const std::string& name, const std::string& about) const {
+    return add_query({name, about, route::kind_of_value<T>(), false, {}});
+  }
+
+  /// The body of the request. A handler with body<T> is known to take JSON; others may say what they read.
+  route_handle takes(const std::string& about, const std::string& media_type = "application/json") const {
+    return say("takes", [&](route::facts& f) { f.takes = route::body_facts{about, media_type, {}, {}}; }, in_request);
+  }
+  /// An answer. Those of winsvc's own (404, 422, …) are described without it. `media_type`: default is what the
+  /// handler's type says.
+  route_handle returns(int status, const std::string& about, const std::string& media_type = {}) const {
+    if (status < 100 || status > 599)
+      throw setup_error("route " + router_->entry(first_).text() + ": returns: " + std::to_string(status) +
+                        " is no status; they are 100 to 599");
+    return say("returns", [&](route::facts& f) {
+      for (const auto& [known, body] : f.returns) {
+        if (known == status)
+          throw setup_error("route " + router_->entry(first_).text() + ": returns: " + std::to_string(status) +
+                            " is said already");
+      }
+      f.returns.emplace_back(status, route::body_facts{about, media_type, {}, {}});
+    }, status);
+  }
+#if WINSVC_JSON
+  /// The JSON Schema (2020-12) of the body that `takes` or `returns` named right before. It is written by hand: C++17
+  /// cannot ask a type for its members.
+  route_handle schema(const winsvc::json& value) const {
+    return say("schema", [&](route::facts& f) { last_body(f, "schema").schema = dumped(value); }, last_said_);
+  }
+  /// An example of it.
+  route_handle example(const winsvc::json& value) const {
+    return say("example", [&](route::facts& f) { last_body(f, "example").example = dumped(value); }, last_said_);
+  }
+#endif
+
+  /// Of the routes of a resource, the one for this method. Throws setup_error where there is none.
+  [[nodiscard]] route_handle on(route::method verb) const;
+
+ private:
+  static constexpr int nothing = -1, in_request = 0;  // else the status of an answer
+
+  template <class F>
+  route_handle say(std::string_view what, F into, int said = nothing) const {
+    auto& table = router_->describe(first_, what);
+    for (std::size_t id = first_; id < last_; ++id) into(table.about(id));
+    route_handle again = *this;
+    again.last_said_ = said;
+    return again;
+  }
+  [[nodiscard]] route_handle add_query(route::query_facts q) const;
+  [[nodiscard]] route::body_facts& last_body(route::facts& f, std::string_view what) const;
+#if WINSVC_JSON
+  static std::string dumped(const winsvc::json& value) {
+    return value.dump(-1, ' ', false, winsvc::json::error_handler_t::replace);
+  }
+#endif
+
+  http::router* router_;
+  std::size_t first_, last_;
+  int last_said_ = nothing;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline route_handle route_handle::on(route::method verb) const {
+  std::string there;
+  for (std::size_t id = first_; id < last_; ++id) {
+    const auto& one = router_->entry(id);
+    if (one.verb == verb) return {*router_, id, id + 1};
+    there += (there.empty() ? "" : ", ") + std::string(route::name(one.verb));
+  }
+  throw setup_error("route " + router_->entry(first_).text() + ": on " + std::string(route::name(verb)) +
+                    ": this resource has " + there);
+}
+
+inline route_handle route_handle::add_query(route::query_facts q) const {
+  return say("query", [&](route::facts& f) {
+    for (const auto& known : f.query) {
+      if (known.name == q.name)
+        throw setup_error("route " + router_->entry(first_).text() + ": query: '" + q.name + "' is said already");
+    }
+    f.query.push_back(q);
+  });
+}
+
+inline route::body_facts& route_handle::last_body(route::facts& f, std::string_view what) const {
+  if (last_said_ == in_request && f.takes) return *f.takes;
+  if (last_said_ != nothing && !f.returns.empty()) return f.returns.back().second;
+  throw setup_error("route " + router_->entry(first_).text() + ": " + std::string(what) +
+                    ": of which body? it stands right behind takes or returns");
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// http/url_for.hpp
+// =====================================================================================================================
+
+// The path of a named route, from within a handler.
+//
+//   svc.get("/users/{id}", show).name("user");
+//   svc.post("/users", [](const winsvc::request& req) {
+//     return winsvc::reply(201).header("Location", winsvc::url_for(req, "user", 7));      // /users/7
+//   });
+//
+//   winsvc::with_query(winsvc::url_for(req, "users"), {{"page", 2}})                      // /users?page=2
+//
+// A pattern then stands in one place, and may change there. What is built is a path: host and scheme are the client's
+// to know. See route/url.hpp for what values may be.
+
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// Throws setup_error: a name that no route has, values that its pattern does not take, a request that this thread does
+/// not handle. Uncaught it is a logged 500.
+template <class... Values>
+[[nodiscard]] std::string url_for(const request& req, std::string_view name, const Values&... values) {
+  const auto* const x = http::current_exchange();
+  if (!x || x->req != &req || !x->routes)
+    throw setup_error("url_for: the request belongs to the thread that handles it, while it does");
+  return route::build_path(*x->routes, name, {url_value(values)...});
+}
+
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -9889,6 +12012,11 @@ void for_each_member(const std::shared_ptr<T>& object, F found) {
 //
 //   struct todo { winsvc::json get(int id) const; void put(int id, winsvc::body<item> i) const; void del(int id) const; };
 //   svc.resource<todo>("/todos/{id}");                      // any subset of get, post, put, patch, del
+//
+// A route that was registered is at hand for what else there is to say of it (http/route_handle.hpp):
+//
+//   svc.get("/users/{id}", show).name("user").summary("One user");
+//   svc.url_for("user", 7)                                  // "/users/7"
 
 #include <functional>
 #include <memory>
@@ -9908,54 +12036,63 @@ namespace http {
 template <class Self>
 class route_registrar {
  public:
+  /// Each of these: a pattern (route/pattern.hpp) and what answers it (http/handler.hpp).
   template <class F>
-  Self& get(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::get, pattern, std::move(handler), where);
+  route_handle get(std::string_view pattern, F handler, source where = source::here()) {
+    return add(route::method::get, pattern, make_handler(std::move(handler)), where);
   }
   template <class F>
-  Self& post(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::post, pattern, std::move(handler), where);
+  route_handle post(std::string_view pattern, F handler, source where = source::here()) {
+    return add(route::method::post, pattern, make_handler(std::move(handler)), where);
   }
   template <class F>
-  Self& put(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::put, pattern, std::move(handler), where);
+  route_handle put(std::string_view pattern, F handler, source where = source::here()) {
+    return add(route::method::put, pattern, make_handler(std::move(handler)), where);
   }
   template <class F>
-  Self& patch(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::patch, pattern, std::move(handler), where);
+  route_handle patch(std::string_view pattern, F handler, source where = source::here()) {
+    return add(route::method::patch, pattern, make_handler(std::move(handler)), where);
   }
   /// HTTP DELETE, a word that C++ and Windows' headers both have taken.
   template <class F>
-  Self& del(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::del, pattern, std::move(handler), where);
+  route_handle del(std::string_view pattern, F handler, source where = source::here()) {
+    return add(route::method::del, pattern, make_handler(std::move(handler)), where);
   }
   template <class F>
-  Self& options(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::options, pattern, std::move(handler), where);
+  route_handle options(std::string_view pattern, F handler, source where = source::here()) {
+    return add(route::method::options, pattern, make_handler(std::move(handler)), where);
   }
   /// Whatever the method is; a route for the method itself goes before it.
   template <class F>
-  Self& any(std::string_view pattern, F handler, source where = source::here()) {
-    return route(route::method::any, pattern, std::move(handler), where);
+  route_handle any(std::string_view pattern, F handler, source where = source::here()) {
+    return add(route::method::any, pattern, make_handler(std::move(handler)), where);
   }
   template <class F>
-  Self& route(route::method verb, std::string_view pattern, F handler, source where = source::here()) {
-    router_->add(verb, prefix_ + std::string(pattern_below(pattern)), std::move(handler), where, links_);
-    return self();
+  route_handle route(route::method verb, std::string_view pattern, F handler, source where = source::here()) {
+    return add(verb, pattern, make_handler(std::move(handler)), where);
   }
 
-  /// A class whose members `get`, `post`, `put`, `patch`, `del` (any of them, const, not overloaded) are handlers of one
-  /// pattern. One object serves all requests; it is made with the default constructor, or given.
+  /// A WebSocket (http/websocket.hpp): `f(winsvc::websocket&, path parameters…)`.
+  template <class F>
+  route_handle websocket(std::string_view pattern, F handler, websocket_options options = {}, source where = source::here()) {
+    websocket_route<F> with{std::move(handler), std::move(options)};
+    return add(route::method::get, pattern, make_handler(std::move(with)), where).returns(101, "A WebSocket");
+  }
+
+  /// A class whose members `get`, `post`, `put`, `patch`, `del` (any of them, const, not overloaded) are handlers of
+  /// one pattern. One object serves all requests; it is made with the default constructor, or given. What is said of
+  /// the handle is said of all of them, and of one with `on`.
   template <class T>
-  Self& resource(std::string_view pattern, source where = source::here()) {
+  route_handle resource(std::string_view pattern, source where = source::here()) {
     return resource<T>(pattern, std::make_shared<T>(), where);
   }
   template <class T>
-  Self& resource(std::string_view pattern, std::shared_ptr<T> object, source where = source::here()) {
+  route_handle resource(std::string_view pattern, std::shared_ptr<T> object, source where = source::here()) {
+    const auto first = router_->routes().entries().size();
     for_each_member(std::move(object), [&](route::method verb, auto handler) {
       this->route(verb, pattern, std::move(handler), where);
     });
-    return self();
+    return {*router_, first, router_->routes().entries().size()};
   }
 
   /// Adds a middleware for the routes that are registered after it, here and in groups of this one.
@@ -9972,12 +12109,23 @@ class route_registrar {
   template <class F>
   Self& group(std::string_view prefix, F&& describe);
 
+  /// The path of the route with this name, percent-encoded, its parameters filled with the values; of routes that were
+  /// registered before. In a handler it is winsvc::url_for (http/url_for.hpp). Throws setup_error as that does.
+  template <class... Values>
+  [[nodiscard]] std::string url_for(std::string_view name, const Values&... values) const {
+    return route::build_path(router_->routes(), name, {url_value(values)...});
+  }
+
  protected:
   route_registrar(router& to, std::string prefix, std::shared_ptr<const chain> links)
       : router_(&to), prefix_(std::move(prefix)), links_(std::move(links)) {}
   ~route_registrar() = default;
 
  private:
+  route_handle add(route::method verb, std::string_view pattern, made_handler made, source where) {
+    const auto id = router_->add(verb, prefix_ + std::string(pattern_below(pattern)), std::move(made), where, links_);
+    return {*router_, id, id + 1};
+  }
   Self& self() noexcept { return static_cast<Self&>(*this); }
   [[nodiscard]] std::string_view pattern_below(std::string_view pattern) const noexcept {
     return !prefix_.empty() && pattern == "/" ? std::string_view() : pattern;
@@ -10051,6 +12199,8 @@ class context {
   }
 
   [[nodiscard]] const std::string& id() const noexcept { return exchange_->id; }
+  /// Did it come over TLS? To this process, that is: a proxy before it may have had TLS, and ended it.
+  [[nodiscard]] bool encrypted() const noexcept { return exchange_->stream.wire().encrypted(); }
 
   template <class T>
   void set(T value) const {
@@ -10061,6 +12211,9 @@ class context {
     const auto found = exchange_->values.find(key<T>());
     return found == exchange_->values.end() ? nullptr : static_cast<T*>(found->second.get());
   }
+
+  /// Has its route's time-out passed? The client has its 503 then, and whatever the handler still does is for nobody.
+  [[nodiscard]] bool timed_out() const noexcept { return exchange_->stream.answered_in_place(); }
 
   /// The most bytes of a body that are read for this request, when that is less than the app's limit.
   void limit_body(std::uint64_t bytes) const noexcept {
@@ -10144,6 +12297,236 @@ inline bool read_body(request& req, const httplib::ContentReader& read, std::uin
 }  // namespace winsvc
 
 // =====================================================================================================================
+// http/watchdog.hpp
+// =====================================================================================================================
+
+// Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//
+//   watchdog dog;
+//   { const watchdog::watch until(dog, 5s, [&] { … }); handler(); }     // called once the handler has had 5 s
+//
+// One thread for all of them, begun by the first. Nothing can end a handler: what is called here answers in its place.
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+class watchdog {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  watchdog() = default;
+  ~watchdog();
+  watchdog(const watchdog&) = delete;
+  watchdog& operator=(const watchdog&) = delete;
+
+  class watch {
+   public:
+    /// `late` is called on the watchdog's thread, and must be quick: the others wait. It must not throw.
+    watch(watchdog& by, std::chrono::milliseconds limit, std::function<void()> late);
+    /// It is not called any more, and not being called.
+    ~watch();
+    watch(const watch&) = delete;
+    watch& operator=(const watch&) = delete;
+
+   private:
+    watchdog& by_;
+    std::multimap<time_point, std::function<void()>>::iterator place_;
+  };
+
+ private:
+  void run();
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::multimap<time_point, std::function<void()>> watched_;  // empty functions: those that were called
+  std::thread thread_;
+  bool over_ = false;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline watchdog::watch::watch(watchdog& by, std::chrono::milliseconds limit, std::function<void()> late) : by_(by) {
+  const std::lock_guard lock(by_.mutex_);
+  if (!by_.thread_.joinable()) by_.thread_ = std::thread([dog = &by_] { dog->run(); });
+  place_ = by_.watched_.emplace(std::chrono::steady_clock::now() + limit, std::move(late));
+  if (place_ == by_.watched_.begin()) by_.changed_.notify_one();
+}
+
+inline watchdog::watch::~watch() {
+  const std::lock_guard lock(by_.mutex_);
+  by_.watched_.erase(place_);
+}
+
+inline void watchdog::run() {
+  std::unique_lock lock(mutex_);
+  while (!over_) {
+    // Those that were called stay until their handlers return, and are passed over.
+    auto next = watched_.begin();
+    while (next != watched_.end() && !next->second) ++next;
+    if (next == watched_.end()) {
+      changed_.wait(lock);
+    } else if (const auto when = next->first; std::chrono::steady_clock::now() < when) {
+      changed_.wait_until(lock, when);
+    } else {
+      std::exchange(next->second, nullptr)();
+    }
+  }
+}
+
+inline watchdog::~watchdog() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+    changed_.notify_one();
+  }
+  thread_.join();
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// http/guard.hpp
+// =====================================================================================================================
+
+// What becomes of everything that goes wrong between a request and its answer: one shape for errors, in the form that
+// the client asked for, with the app's own page where it has one, and a line in the log for what nobody expected.
+//
+//   guard_.run(x, req, res, "handler", [&] { … });       // whatever it throws becomes an answer
+//   guard_.refuse(req, res, 405, {});                    // an error of ours
+//
+// Nothing leaves it as an exception: cpp-httplib's own handling would answer without our shape, and without a log line.
+
+#include <exception>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+class guard {
+ public:
+  guard(const router& routes, logger& log) : routes_(routes), log_(log) {}
+
+  /// Calls it. After an exception the headers are as they were before the call, and the answer is the exception's:
+  /// abort's own, the page's of that type of exception, or a logged 500. Headers that were set before an abort stay:
+  /// `WWW-Authenticate` goes with a 401.
+  template <class F>
+  void run(exchange& x, const request& req, response& res, const char* what, const F& call) const;
+
+  /// An error of ours: problem+json, or text for a client that asked for it, or the app's page for this status.
+  void refuse(const exchange& x, const request& req, response& res, int status, std::string_view detail,
+              std::string_view id = {}) const;
+
+  /// A status that no answer can have becomes a logged 500.
+  void check_status(const exchange& x, const request& req, response& res) const;
+
+ private:
+  void answer(const exchange& x, const request& req, response& res, const char* what) const;
+  void failed(const exchange& x, const request& req, response& res, const char* what, std::string_view words) const;
+  void log(const exchange& x, const char* what, std::string_view words) const;
+
+  const router& routes_;
+  logger& log_;
+};
+
+/// The words of the exception that is being handled.
+[[nodiscard]] std::string words_of_exception();
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string words_of_exception() {
+  try {
+    throw;
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "something that is no std::exception";
+  }
+}
+
+template <class F>
+void guard::run(exchange& x, const request& req, response& res, const char* what, const F& call) const {
+  const httplib::Headers before = res.headers;
+  try {
+    call();
+  } catch (const abort_error& e) {
+    refuse(x, req, res, e.status(), e.what());
+  } catch (...) {
+    response empty;  // what was begun goes, its content provider's clean-up included
+    empty.headers = before;
+    std::swap(res, empty);
+    answer(x, req, res, what);
+  }
+}
+
+/// In a handler of the exception.
+inline void guard::answer(const exchange& x, const request& req, response& res, const char* what) const {
+  const std::exception_ptr thrown = std::current_exception();
+  try {
+    if (!routes_.pages.answer(thrown, req, res)) return failed(x, req, res, what, words_of_exception());
+    // A page that says nothing of its own leaves it to the common shape.
+    if (res.status >= 400 && res.body.empty() && !res.content_provider_) refuse(x, req, res, res.status, {});
+  } catch (const abort_error& e) {
+    refuse(x, req, res, e.status(), e.what());
+  } catch (...) {
+    failed(x, req, res, "page for an exception", words_of_exception());
+  }
+}
+
+inline void guard::refuse(const exchange& x, const request& req, response& res, int status, std::string_view detail,
+                          std::string_view id) const {
+  const auto plain = [&] {
+    if (asks_for_text(req)) write_text_problem(res, status, detail, id);
+    else write_problem(res, status, detail, id);
+  };
+  plain();
+  try {
+    routes_.pages.answer(req, res);
+  } catch (...) {
+    log(x, "page for an error", words_of_exception());
+    plain();
+  }
+}
+
+inline void guard::check_status(const exchange& x, const request& req, response& res) const {
+  const bool upgrades = res.status == 101 && x.upgraded;
+  if (res.status == -1 || upgrades || (res.status >= 200 && res.status <= 599)) return;
+  failed(x, req, res, "handler", "it answered with status " + std::to_string(res.status) + ", which is none");
+}
+
+inline void guard::failed(const exchange& x, const request& req, response& res, const char* what,
+                          std::string_view words) const {
+  // The text is for the log: it may hold a path, a query, a password. The client gets the id to ask about.
+  log(x, what, words);
+  refuse(x, req, res, 500, "the request failed; the log has the reason under this id", x.id);
+}
+
+inline void guard::log(const exchange& x, const char* what, std::string_view words) const {
+  const std::string place =
+      x.match.what == route::outcome::found ? " at " + routes_.entry(x.match.id).where.text() : std::string();
+  log_.error("request " + x.id + ": " + std::string(x.head.method) + ' ' + std::string(x.head.path) + ": " + what +
+             place + " threw: " + std::string(words));
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // http/core.hpp
 // =====================================================================================================================
 
@@ -10161,7 +12544,10 @@ inline bool read_body(request& req, const httplib::ContentReader& read, std::uin
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <limits>
+#include <optional>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10177,6 +12563,9 @@ class core final : public httplib::Server {
   /// Runs one request that the gate has let through. False: the connection is of no further use.
   bool process(exchange& x, const os::endpoint& peer, const os::endpoint& local);
 
+  /// Serves a connection whose request was answered with 101, until it is over.
+  void process_upgraded(exchange& x) { x.upgraded(log_); }
+
   /// The routes, for whoever matches before the body is read.
   [[nodiscard]] const router& routes() const noexcept { return routes_; }
   /// A request id: short, and unlike those of the run before.
@@ -10186,15 +12575,16 @@ class core final : public httplib::Server {
   void route(exchange& x, request& req, response& res);
   void dispatch(exchange& x, request& req, response& res);
   void call_handler(exchange& x, request& req, response& res);
-  void problem(const request& req, response& res, int status, std::string_view detail, std::string_view id = {});
+  void run_link(exchange& x, std::size_t at, request& req, response& res);
   void drop_late_body(exchange& x);
-  template <class F>
-  void guarded(exchange& x, request& req, response& res, const char* what, F call);
+  void answer_late_handler(exchange& x, const request& req, std::chrono::milliseconds limit) noexcept;
   void before_write(exchange& x, const request& req, response& res);
 
   const router& routes_;
   const wire::limits& bounds_;
   logger& log_;
+  const guard guard_;
+  watchdog watchdog_;
   std::uint32_t salt_;
   std::atomic<std::uint64_t> count_{0};  // relaxed: only its uniqueness matters
 };
@@ -10207,16 +12597,18 @@ class core final : public httplib::Server {
                          : "the body is not framed as it says";
 }
 
-/// An answer without cpp-httplib, for what the gate refuses: the whole response, connection closing.
+/// An answer without cpp-httplib: head and body, the connection closing.
+[[nodiscard]] std::string whole_answer(const response& res);
+/// The same for what the gate refuses.
 [[nodiscard]] std::string refusal(int status, std::string_view reason);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 inline core::core(const router& routes, const wire::limits& bounds, logger& log)
-    : routes_(routes), bounds_(bounds), log_(log), salt_(std::random_device{}() & 0xFFFFFFu) {
+    : routes_(routes), bounds_(bounds), log_(log), guard_(routes, log), salt_(std::random_device{}() & 0xFFFFFFu) {
   // Content providers stop as soon as this is INVALID_SOCKET, which to cpp-httplib means "stopped".
   svr_sock_ = static_cast<socket_t>(0);
-  set_payload_max_length(static_cast<std::size_t>(bounds.body_bytes));
+  set_payload_max_length((std::numeric_limits<std::size_t>::max)());  // ours count; its own would blank our answer
 
   set_pre_routing_handler([this](const request& req, response& res) {
     // cpp-httplib hands out its own non-const objects as const; casting that away is well defined.
@@ -10226,55 +12618,37 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
     r.is_connection_closed = [&x] { return x.stream.watch(std::chrono::milliseconds(0)) == watched::gone; };
     if (r.method != "GET" && r.method != "HEAD") r.ranges.clear();  // a range is defined for GET alone (RFC 9110 §14.2)
 
-    const bool has_body = !x.stream.body_done();
-    if (x.match.what == route::outcome::found && has_body) {
-      if (x.head.framing == wire::framing::length && x.head.content_length > bounds_.body_bytes) {
-        x.closing = true;
-        x.ours = true;
-        x.stream.refuse_body();
-        write_problem(res, 413, "the body is larger than " + std::to_string(bounds_.body_bytes) + " bytes");
-        return HandlerResponse::Handled;
-      }
-      x.path = std::exchange(r.path, "/_");  // on to the handlers below, called once cpp-httplib has read the body
+    if (x.match.what == route::outcome::found && !x.stream.body_done() && r.method != "HEAD") {
+      // On to the handler below, which cpp-httplib gives the body's reader, as it does for some methods only.
+      x.path = std::exchange(r.path, "/_");
+      x.method = std::exchange(r.method, "POST");
       return HandlerResponse::Unhandled;
     }
     route(x, r, res);
     return HandlerResponse::Handled;
   });
 
-  const auto go_on = [this](const request& req, response& res, std::function<bool()> read_body) {
+  // With a reader cpp-httplib lets us say when the body is read: after the middleware, before the handler.
+  const HandlerWithContentReader late = [this](const request& req, response& res, const httplib::ContentReader& read) {
     exchange& x = *current_exchange();
     auto& r = const_cast<request&>(req);
     r.path = std::move(x.path);
+    r.method = std::move(x.method);
     r.path_params.clear();
-    x.read_body = std::move(read_body);
+    x.read_body = [this, &x, &r, &read] {
+      const std::uint64_t most = (std::min)(routes_.body_limit(x.match, bounds_.body_bytes), x.body_limit);
+      x.body_too_large = x.head.framing == wire::framing::length && x.head.content_length > most;
+      return !x.body_too_large && http::read_body(r, read, most, x.body_too_large);
+    };
     route(x, r, res);
     x.read_body = nullptr;
   };
-  // With a reader cpp-httplib lets us say when the body is read: after the middleware, before the handler.
-  const HandlerWithContentReader late = [this, go_on](const request& req, response& res,
-                                                      const httplib::ContentReader& read) {
-    go_on(req, res, [this, &req, &read] {
-      exchange& x = *current_exchange();
-      return http::read_body(const_cast<request&>(req), read, (std::min)(bounds_.body_bytes, x.body_limit),
-                             x.body_too_large);
-    });
-  };
-  Post("/:_", late).Put("/:_", late).Patch("/:_", late).Delete("/:_", late);
-  // For these it has none, and has read it already.
-  const Handler read_already = [go_on](const request& req, response& res) { go_on(req, res, nullptr); };
-  Get("/:_", read_already).Options("/:_", read_already);
+  Post("/:_", late);
 
-  set_error_handler([](const request&, response& res) {
+  set_error_handler([this](const request& req, response& res) {
     exchange& x = *current_exchange();
-    const int fault = x.stream.body_fault();
-    if (fault <= 0) {
-      if (x.ours || !res.body.empty()) return HandlerResponse::Unhandled;
-      write_problem(res, res.status, "the request could not be read");  // cpp-httplib's own refusals have no text
-      return HandlerResponse::Handled;
-    }
-    x.closing = true;
-    write_problem(res, fault, body_problem(fault));
+    if (x.ours || !res.body.empty()) return HandlerResponse::Unhandled;
+    guard_.refuse(x, req, res, res.status, "the request could not be read");  // cpp-httplib's own refusals have no text
     return HandlerResponse::Handled;
   });
 
@@ -10300,108 +12674,88 @@ inline bool core::process(exchange& x, const os::endpoint& peer, const os::endpo
     log_.error("request " + x.id + ": the answer failed while it was written");
   }
   current_exchange() = nullptr;
+  if (x.stream.answered_in_place()) x.status = 503;
   return ok && x.stream.flush() && !x.closing && x.stream.body_done();
 }
 
 /// The middleware, and in its middle the handler or the refusal.
 inline void core::route(exchange& x, request& req, response& res) {
   x.ours = true;
-  const chain& links = routes_.around(x.match);
-  if (links.empty()) return dispatch(x, req, res);
-  guarded(x, req, res, "middleware", [&] {
-    run_chain(links, 0, req, res, [&] { dispatch(x, req, res); });
-  });
-  if (res.status == -1) res.status = 200;
+  if (x.match.what == route::outcome::found) x.pattern = routes_.entry(x.match.id).path.text;
+  run_link(x, 0, req, res);
+  guard_.check_status(x, req, res);
+  if (text::equal_nocase(res.get_header_value("Connection"), "close")) x.closing = true;  // somebody's own wish
+  if (res.status == -1) res.status = 200;     // left at -1, a Range would turn it into 206
+  if (res.status != 206) req.ranges.clear();  // cpp-httplib would make it 416 where they reach past the answer's end
+  if (res.has_header("Content-Encoding")) req.headers.erase("Accept-Encoding");  // cpp-httplib would encode it again
   drop_late_body(x);
+}
+
+/// One middleware, which is given the rest as `next`; each in a guard of its own, so that whoever called `next` sees a
+/// finished answer whatever went wrong behind it.
+inline void core::run_link(exchange& x, std::size_t at, request& req, response& res) {
+  const chain& links = routes_.around(x.match, x.head.verb);
+  if (at == links.size()) return dispatch(x, req, res);
+  bool called = false;
+  const std::function<void()> rest = [&] {
+    if (std::exchange(called, true)) throw std::logic_error("a middleware called next() a second time");
+    run_link(x, at + 1, req, res);
+    if (res.status == -1) res.status = 200;
+  };
+  guard_.run(x, req, res, "middleware", [&] { (*links[at])(req, res, next(rest)); });
 }
 
 /// A body that has arrived with its head is dropped, and the connection lives on. One that would have to be waited for
 /// is not worth it: the answer leaves now, and the connection ends.
 inline void core::drop_late_body(exchange& x) {
-  if (x.stream.body_here()) return;
+  if (x.stream.body_here() && x.stream.body_fault() == 0) return;
   x.closing = true;
   x.stream.refuse_body();
 }
 
 inline void core::dispatch(exchange& x, request& req, response& res) {
-  const auto reject = [&](int status, std::string_view detail) {
-    drop_late_body(x);
-    problem(req, res, status, detail);
-  };
-
   switch (x.match.what) {
     case route::outcome::found: return call_handler(x, req, res);
-    case route::outcome::bad_path: return reject(400, "the path is not well formed");
-    case route::outcome::not_found: return reject(404, {});
+    case route::outcome::bad_path: return guard_.refuse(x, req, res, 400, "the path is not well formed");
+    case route::outcome::not_found: return guard_.refuse(x, req, res, 404, {});
     case route::outcome::paused:
-      reject(503, "the service is paused");
-      return replace_header(res, "Retry-After", "10");
+      replace_header(res, "Retry-After", "10");
+      return guard_.refuse(x, req, res, 503, "the service is paused");
     case route::outcome::method_not_allowed:
-      if (x.head.verb == route::method::options) {
-        res.status = 204;
-      } else {
-        reject(405, {});
-      }
       replace_header(res, "Allow", x.match.allowed.allow());
-  }
-}
-
-/// An error of ours, in the form that the app wants it, or that the client asked for.
-inline void core::problem(const request& req, response& res, int status, std::string_view detail, std::string_view id) {
-  if (asks_for_text(req)) write_text_problem(res, status, detail, id);
-  else write_problem(res, status, detail, id);
-  routes_.pages.answer(req, res);
-}
-
-/// Whatever `call` throws becomes an answer.
-template <class F>
-void core::guarded(exchange& x, request& req, response& res, const char* what, F call) {
-  const auto failed = [&](const std::string& words) {
-    // The text is for the log: it may hold a path, a query, a password. The client gets the id to ask about.
-    const std::string place =
-        x.match.what == route::outcome::found ? " at " + routes_.entry(x.match.id).where.text() : std::string();
-    log_.error("request " + x.id + ": " + std::string(x.head.method) + ' ' + std::string(x.head.path) + ": " + what +
-               place + " threw: " + words);
-    problem(req, res, 500, "the request failed; the log has the reason under this id", x.id);
-  };
-  const httplib::Headers before = res.headers;
-  const auto blank = [&] {  // what was begun goes, its content provider's clean-up included; not what was there before
-    response empty;
-    empty.headers = before;
-    std::swap(res, empty);
-  };
-  try {
-    call();
-  } catch (const abort_error& e) {
-    problem(req, res, e.status(), e.what());
-  } catch (...) {
-    blank();
-    const std::exception_ptr thrown = std::current_exception();
-    try {
-      if (routes_.pages.answer(thrown, req, res)) return;
-      std::rethrow_exception(thrown);
-    } catch (const std::exception& e) {
-      failed(e.what());
-    } catch (...) {
-      failed("something that is no std::exception");
-    }
+      if (x.head.verb == route::method::options) res.status = 204;
+      else guard_.refuse(x, req, res, 405, {});
   }
 }
 
 inline void core::call_handler(exchange& x, request& req, response& res) {
-  x.pattern = routes_.entry(x.match.id).path.text;
-  guarded(x, req, res, "handler", [&] {
+  guard_.run(x, req, res, "handler", [&] {
     if (x.read_body && !x.read_body()) {
       const int fault = x.stream.body_fault();
       const int status = x.body_too_large ? 413 : fault > 0 ? fault : res.status >= 400 ? res.status : 400;
       x.closing = true;
-      return problem(req, res, status, body_problem(status));
+      winsvc::abort(status, std::string(body_problem(status)));
     }
+    std::optional<watchdog::watch> until;
+    if (const auto limit = routes_.entry(x.match.id).about.time_limit)
+      until.emplace(watchdog_, *limit, [this, &x, &req, limit = *limit] { answer_late_handler(x, req, limit); });
     routes_.call(x.match, req, res);
-    if (text::equal_nocase(res.get_header_value("Connection"), "close")) x.closing = true;  // the handler's own wish
-    if (res.status == -1) res.status = 200;  // left at -1, a Range would turn it into 206
-    if (res.status != 206) req.ranges.clear();  // cpp-httplib would make it 416 where they reach past the answer's end
   });
+}
+
+/// On the watchdog's thread. The request is only read here, as it is in the handler.
+inline void core::answer_late_handler(exchange& x, const request& req, std::chrono::milliseconds limit) noexcept {
+  try {
+    response res;
+    const std::string detail = "no answer within " + duration_text(limit);
+    if (asks_for_text(req)) write_text_problem(res, 503, detail, x.id);
+    else write_problem(res, 503, detail, x.id);
+    if (!x.stream.answer_in_place(whole_answer(res))) return;
+    log_.warn("request " + x.id + ": " + std::string(x.head.method) + ' ' + std::string(x.head.path) + ": handler at " +
+              routes_.entry(x.match.id).where.text() + ": " + detail + "; the client was told so with 503, and the "
+              "handler goes on");
+  } catch (...) {  // no memory: the handler may still answer
+  }
 }
 
 /// Runs when cpp-httplib has put the headers together and before it writes them.
@@ -10414,32 +12768,42 @@ inline void core::before_write(exchange& x, const request& req, response& res) {
   }
   // Looked at now and not when the request came: the drain may have begun while the handler ran.
   if (x.draining.load() || x.closed || (!x.stream.body_done() && x.stream.body_fault() != 0)) x.closing = true;
+  const bool bodiless = res.status < 200 || res.status == 204 || res.status == 304;
+  if (res.content_provider_ && (bodiless || !res.body.empty())) {  // a stream that something else was put in the place of
+    drop_stream(res);
+    replace_header(res, "Content-Length", std::to_string(res.body.size()));
+  }
   if (res.content_provider_) x.stream.unbuffered();
-
-  const bool bodiless = res.status == 204 || res.status == 304;
-  if (bodiless) {  // RFC 9110 §8.6: no Content-Length in a 204; a 304's would be that of the answer it stands for
+  if (bodiless) {  // RFC 9110 §8.6: no Content-Length in a 1xx or 204; a 304's would be that of the answer it stands for
     res.body.clear();
     res.headers.erase("Content-Length");
-    if (res.status == 204) res.headers.erase("Content-Type");
+    if (res.status != 304) res.headers.erase("Content-Type");
   }
   if (req.method == "HEAD") res.headers.erase("Accept-Ranges");  // cpp-httplib promises ranges on HEAD alone
   res.headers.erase("Keep-Alive");
   res.headers.erase("Connection");
-  if (x.closing) {
-    res.set_header("Connection", "close");
+  const bool switches = res.has_header("Upgrade");  // or tells what to switch to: 101 and 426
+  if (x.closing && res.status != 101) {
+    res.set_header("Connection", switches ? "Upgrade, close" : "close");
+  } else if (switches) {
+    res.set_header("Connection", "Upgrade");
   } else if (x.head.minor == 0) {
     res.set_header("Connection", "keep-alive");
   }
   if (!res.has_header("Date")) res.set_header("Date", http_date(clock::system().wall()));
 }
 
+inline std::string whole_answer(const response& res) {
+  return "HTTP/1.1 " + std::to_string(res.status) + ' ' + httplib::status_message(res.status) +
+         "\r\nDate: " + http_date(clock::system().wall()) +
+         "\r\nContent-Type: " + res.get_header_value("Content-Type") +
+         "\r\nContent-Length: " + std::to_string(res.body.size()) + "\r\nConnection: close\r\n\r\n" + res.body;
+}
+
 inline std::string refusal(int status, std::string_view reason) {
   response res;
   write_problem(res, status, reason);
-  return "HTTP/1.1 " + std::to_string(status) + ' ' + httplib::status_message(status) +
-         "\r\nDate: " + http_date(clock::system().wall()) +
-         "\r\nContent-Type: application/problem+json\r\nContent-Length: " + std::to_string(res.body.size()) +
-         "\r\nConnection: close\r\n\r\n" + res.body;
+  return whole_answer(res);
 }
 
 }  // namespace http
@@ -10465,6 +12829,7 @@ inline std::string refusal(int status, std::string_view reason) {
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -10478,6 +12843,15 @@ struct access_entry {
   int status = 0;
   std::uint64_t bytes = 0;  ///< head and body of the answer
   std::chrono::microseconds took{0};
+  std::optional<std::size_t> route_id = {};        ///< that matched, also where a middleware answered
+  std::optional<winsvc::route::method> verb = {};  ///< nothing of a request that the gate refused
+  std::string_view id = {};                        ///< of the request; empty for what the gate refused
+
+  /// `GET /users/7  200  151 B  88 us`
+  [[nodiscard]] std::string line() const {
+    return std::string(method) + ' ' + std::string(target) + "  " + std::to_string(status) + "  " +
+           std::to_string(bytes) + " B  " + std::to_string(took.count()) + " us";
+  }
 };
 
 /// What the connections of one engine have in common.
@@ -10485,8 +12859,14 @@ struct traffic {
   std::atomic<bool> draining{false};
   std::atomic<bool> paused{false};        ///< requests get 503, but for the routes that are kept
   std::atomic<std::size_t> in_flight{0};  ///< requests whose head is complete and whose answer is not
+  std::atomic<std::size_t> websockets{0};  ///< open ones; their requests have been answered
   std::atomic<std::uint64_t> answered{0};
-  std::function<void(const access_entry&)> on_answered;  ///< set before the first connection; called on its thread
+  /// Set before the first connection; called on its thread.
+  std::vector<std::function<void(const access_entry&)>> on_answered;
+
+  void tell(const access_entry& answered_one) const {
+    for (const auto& f : on_answered) f(answered_one);
+  }
 };
 
 class connection {
@@ -10567,7 +12947,7 @@ inline bool connection::read_head(wire::head_result& got) {
 inline void connection::refuse(int status, std::string_view reason) {
   const std::string answer = refusal(status, reason);
   wire_.send(answer.data(), answer.size(), bounds_.write_time);
-  if (shared_.on_answered) shared_.on_answered({"refused:", reason, {}, peer_, status, answer.size(), {}});
+  shared_.tell({"refused:", reason, {}, peer_, status, answer.size(), {}});
 }
 
 inline std::optional<parting> connection::serve_one() {
@@ -10582,9 +12962,11 @@ inline std::optional<parting> connection::serve_one() {
     std::atomic<std::size_t>& count;
     explicit counted(std::atomic<std::size_t>& c) : count(c) { ++count; }
     ~counted() { --count; }
+    counted(const counted&) = delete;
+    counted& operator=(const counted&) = delete;
   };
   const auto began = std::chrono::steady_clock::now();
-  const counted in_flight(shared_.in_flight);
+  std::optional<counted> in_flight(std::in_place, shared_.in_flight);
 
   // The head's views point into the buffer, which the body's bytes would move: the block they are in is set aside, and
   // the two blocks take turns from request to request.
@@ -10596,11 +12978,15 @@ inline std::optional<parting> connection::serve_one() {
 
   exchange_stream stream(wire_, buffer_, head, wire::canonical_head(head, httplib_decodes_headers), bounds_);
   exchange x(head, stream, server_.next_id(), shared_.draining);
+  x.websockets = &shared_.websockets;
+  x.routes = &server_.routes().routes();
   if (head.path == "*") {
     x.match.what = route::outcome::method_not_allowed;
     x.match.allowed = server_.routes().routes().all_methods();
   } else {
     x.match = server_.routes().routes().match(head.verb, head.path);
+    if (head.framing == wire::framing::chunked)
+      stream.limit_body(server_.routes().body_limit(x.match, bounds_.body_bytes));
   }
   if (shared_.paused.load() && !server_.routes().serves_paused(x.match)) x.match.what = route::outcome::paused;
   x.closing = !head.keep_alive;
@@ -10608,14 +12994,384 @@ inline std::optional<parting> connection::serve_one() {
 
   if (stream.sent() > 0) {
     ++shared_.answered;
-    if (shared_.on_answered) {
+    if (!shared_.on_answered.empty()) {
       const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
-      shared_.on_answered({head.method, head.target, x.pattern, peer_, x.status, stream.sent(), took});
+      const auto route_id = x.match.what == route::outcome::found ? std::optional(x.match.id) : std::nullopt;
+      shared_.tell({head.method, head.target, x.pattern, peer_, x.status, stream.sent(), took, route_id, head.verb,
+                    x.id});
     }
+  }
+  if (alive && x.status == 101 && x.upgraded) {
+    in_flight.reset();  // from here on it is no request
+    server_.process_upgraded(x);
+    return parting::answered;
   }
   if (alive) return std::nullopt;
   return stream.body_done() ? parting::answered : parting::unread;
 }
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// http/tls.hpp
+// =====================================================================================================================
+
+// TLS between a socket and HTTP, where cpp-httplib is built with a library for it (OpenSSL or Mbed TLS).
+//
+//   svc.tls("cert.pem", "key.pem");     // beside the executable; -DCPPHTTPLIB_OPENSSL_SUPPORT … -lssl -lcrypto
+//
+// TLS 1.2 or newer. The certificate file holds the service's own and those between it and the authority; the key has no
+// passphrase, because nobody is there to type it: let the file be readable for the service's account alone. A reload
+// (PARAMCHANGE) reads both again, for connections from then on; what cannot be used is logged, and the old ones stay.
+//
+// The handshake has the deadline of a request head. Whoever speaks plain HTTP here is told so in plain HTTP.
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+struct tls_options {
+  /// Certificates of authorities, in one file: clients must bring a certificate that one of them has signed. Empty:
+  /// clients bring none.
+  std::string client_authorities;
+};
+
+namespace http {
+
+#ifdef CPPHTTPLIB_SSL_ENABLED
+inline constexpr bool has_tls = true;
+#else
+inline constexpr bool has_tls = false;
+#endif
+
+/// Where a service's certificate is: PEM files, their paths absolute.
+struct tls_files {
+  std::string certificate, key, client_authorities;
+};
+
+/// Certificate and key as the library has them: shared by the connections that began with them.
+class tls_identity {
+ public:
+  /// The error names the file and what to do about it.
+  [[nodiscard]] static result<std::shared_ptr<tls_identity>> load(const tls_files& from);
+  ~tls_identity();
+  tls_identity(const tls_identity&) = delete;
+  tls_identity& operator=(const tls_identity&) = delete;
+
+  [[nodiscard]] void* native() const noexcept { return native_; }
+
+ private:
+  explicit tls_identity(void* native) noexcept : native_(native) {}
+  void* native_;
+};
+
+/// A connection's end, plain or, with an identity, behind TLS. `handshake`: how long that may take.
+[[nodiscard]] std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
+                                                               std::shared_ptr<tls_identity> identity,
+                                                               std::chrono::milliseconds handshake);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#ifdef CPPHTTPLIB_SSL_ENABLED
+
+/// The errors of this thread: one that somebody left there would be taken for ours. Their first, in words.
+inline std::string take_tls_errors() {
+  std::string first;
+  for (int i = 0; i < 16; ++i) {  // OpenSSL's queue has so many
+    const auto code = httplib::tls::get_error();
+    if (code == 0) break;
+    if (first.empty()) first = httplib::tls::error_string(code);
+  }
+  return first;
+}
+
+inline tls_identity::~tls_identity() { httplib::tls::free_context(native_); }
+
+inline result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files& from) {
+  constexpr std::uint32_t not_found = 2, not_valid = 13;  // ERROR_FILE_NOT_FOUND, ERROR_INVALID_DATA
+  const auto refused = [](std::uint32_t code, const char* doing, const std::string& path, std::string said,
+                          std::string hint) {
+    return failure{error{code, doing, path, std::move(said), std::move(hint)}};
+  };
+  constexpr const char* check = "check the path, and that the service's account may read it";
+
+  const auto certificate = os::read_file(from.certificate);
+  if (!certificate) return refused(not_found, "read certificate", from.certificate, "it cannot be read", check);
+  const auto key = os::read_file(from.key);
+  if (!key) return refused(not_found, "read key", from.key, "it cannot be read", check);
+  if (certificate->find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
+    return refused(not_valid, "read certificate", from.certificate, "there is no certificate in PEM form in it",
+                   "openssl x509 -inform der -in FILE -out cert.pem converts one");
+  }
+  if (key->find("ENCRYPTED") != std::string::npos) {  // OpenSSL would ask the terminal for the passphrase, and wait
+    return refused(not_valid, "read key", from.key, "it has a passphrase, and nobody is there to type it",
+                   "openssl pkey -in FILE -out key.pem takes it off; let the service's account alone read that file");
+  }
+  if (key->find("PRIVATE KEY-----") == std::string::npos) {
+    return refused(not_valid, "read key", from.key, "there is no private key in PEM form in it",
+                   "give the file that was made with the certificate");
+  }
+
+  take_tls_errors();
+  const auto words = [](const char* otherwise) {
+    std::string said = take_tls_errors();
+    return said.empty() ? std::string(otherwise) : said;
+  };
+  std::shared_ptr<tls_identity> made(new tls_identity(httplib::tls::create_server_context()));
+  if (!made->native())
+    return refused(not_valid, "prepare TLS for", from.certificate, words("the library refused"), {});
+  {
+    // From memory first, which checks that the two belong together; the second time with the chain.
+    const tls_identity trial(httplib::tls::create_server_context());
+    if (!httplib::tls::set_server_cert_pem(trial.native(), certificate->c_str(), key->c_str(), "")) {
+      return refused(not_valid, "use certificate", from.certificate, words("the library refused it"),
+                     "is '" + from.key + "' its key, and are both files whole?");
+    }
+  }
+  if (!httplib::tls::set_min_version(made->native(), httplib::tls::Version::TLS1_2) ||
+      !httplib::tls::set_server_cert_file(made->native(), from.certificate.c_str(), from.key.c_str(), "")) {
+    return refused(not_valid, "use certificate", from.certificate, words("the library refused it"),
+                   "are all certificates in it whole, the service's own first?");
+  }
+  if (!from.client_authorities.empty()) {
+    if (!httplib::tls::set_client_ca_file(made->native(), from.client_authorities.c_str(), nullptr)) {
+      return refused(not_valid, "read client authorities", from.client_authorities, words("it cannot be read"),
+                     "give a file of their certificates in PEM form");
+    }
+    httplib::tls::set_verify_client(made->native(), true);
+  #ifdef CPPHTTPLIB_OPENSSL_SUPPORT
+    // Without a name for its sessions OpenSSL refuses a client that comes back with one and was verified.
+    constexpr unsigned char name[] = {'w', 'i', 'n', 's', 'v', 'c'};
+    SSL_CTX_set_session_id_context(static_cast<SSL_CTX*>(made->native()), name, sizeof name);
+  #endif
+  }
+  take_tls_errors();
+  return made;
+}
+
+class tls_transport final : public socket_transport {
+ public:
+  tls_transport(os::tcp_socket socket, os::waker& drain, std::shared_ptr<tls_identity> identity,
+                std::chrono::milliseconds handshake)
+      : socket_transport(std::move(socket), drain),
+        identity_(std::move(identity)),
+        handshake_time_(handshake),
+        session_(httplib::tls::create_session(identity_->native(), static_cast<socket_t>(socket_.native()))) {}
+  ~tls_transport() override { httplib::tls::free_session(session_); }
+
+  os::transfer receive(char* into, std::size_t room, std::size_t& got,
+                       std::chrono::milliseconds limit) noexcept override {
+    const auto until = steady::now() + limit;
+    for (;;) {
+      const auto what = read(into, room, got);
+      if (what != need::read && what != need::write) return outcome(what);
+      const auto left = left_of(until);
+      const bool ready = what == need::read ? socket_.wait_readable(left) : socket_.wait_writable(left);
+      if (!ready) return os::transfer::timed_out;
+    }
+  }
+
+  os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
+                            std::chrono::milliseconds limit) noexcept override {
+    if (state_ == state::fresh && !shake_hands()) return os::transfer::closed;
+    const auto until = steady::now() + limit;
+    for (bool last = false;; ) {  // a record may come in pieces: none of them ends the wait
+      const auto what = read(into, room, got);
+      if (what != need::read && what != need::write) return outcome(what);
+      if (last) return os::transfer::timed_out;
+      if (what == need::write) {
+        last = !socket_.wait_writable(left_of(until));
+      } else {
+        last = drain_->wait_for(socket_, left_of(until)) != os::waker::outcome::ready;
+      }
+    }
+  }
+
+  os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept override {
+    constexpr std::size_t record = 16 * 1024;  // a reader gets its turn between two
+    while (count > 0) {
+      std::size_t took = 0;
+      const auto what = write(from, (std::min)(count, record), took);  // tried again, it has to be the same bytes
+      if (what == need::nothing) {
+        from += took;
+        count -= took;
+        continue;
+      }
+      if (what != need::read && what != need::write) return outcome(what);
+      const bool ready = what == need::write ? socket_.wait_writable(limit) : socket_.wait_readable(limit);
+      if (!ready) {
+        state_ = state::broken;  // half a record may have left
+        return os::transfer::timed_out;
+      }
+    }
+    return os::transfer::done;
+  }
+
+  watched watch(std::chrono::milliseconds limit) noexcept override {
+    const auto until = steady::now() + limit;
+    for (;;) {
+      const auto woken = drain_->wait_for(socket_, left_of(until));
+      if (woken == os::waker::outcome::woken) return watched::draining;
+      if (woken == os::waker::outcome::timed_out) return watched::quiet;
+      if (woken == os::waker::outcome::failed || socket_.peer_closed()) return watched::gone;
+      // Readable may mean the client's goodbye, which is a record like others: it has to be read to be known.
+      if (early_size_ == 0) {
+        const auto what = read(early_, sizeof early_, early_size_);
+        if (what == need::over || what == need::failed) return watched::gone;
+        if (what == need::read && left_of(until).count() > 0) continue;
+      }
+      // The next request has come already, and makes the socket readable for good: look now and then.
+      const auto left = left_of(until);
+      if (left.count() <= 0) return watched::quiet;
+      std::this_thread::sleep_for((std::min)(left, std::chrono::milliseconds(100)));
+    }
+  }
+
+  void finish(parting how) noexcept override {
+    if (state_ == state::ready) {
+      const std::lock_guard lock(mutex_);
+      take_tls_errors();
+      httplib::tls::shutdown(session_, true);
+    }
+    // Of a handshake that failed, the client shall see the reason.
+    socket_transport::finish(state_ != state::ready && how == parting::idle ? parting::answered : how);
+  }
+
+  [[nodiscard]] os::endpoint local() const override {
+    auto here = socket_transport::local();
+    here.tls = true;
+    return here;
+  }
+  [[nodiscard]] bool encrypted() const noexcept override { return true; }
+
+ private:
+  using steady = std::chrono::steady_clock;
+  enum class need { nothing, read, write, over, failed };
+  enum class state { fresh, ready, broken };
+
+  [[nodiscard]] static std::chrono::milliseconds left_of(steady::time_point until) noexcept {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - steady::now());
+    return (std::max)(left, std::chrono::milliseconds(0));
+  }
+  [[nodiscard]] static os::transfer outcome(need what) noexcept {
+    return what == need::nothing ? os::transfer::done
+           : what == need::over  ? os::transfer::closed
+                                 : os::transfer::failed;
+  }
+  [[nodiscard]] need judged(const httplib::tls::TlsError& e) noexcept {
+    using httplib::tls::ErrorCode;
+    switch (e.code) {
+      case ErrorCode::Success: return need::nothing;
+      case ErrorCode::WantRead: return need::read;
+      case ErrorCode::WantWrite: return need::write;
+      case ErrorCode::PeerClosed: return need::over;
+      default: state_ = state::broken; return need::failed;
+    }
+  }
+
+  need read(char* into, std::size_t room, std::size_t& got) noexcept {
+    got = 0;
+    if (early_size_ > 0 && into != early_) {
+      got = (std::min)(room, early_size_);
+      std::copy(early_, early_ + got, into);
+      std::copy(early_ + got, early_ + early_size_, early_);
+      early_size_ -= got;
+      return need::nothing;
+    }
+    const std::lock_guard lock(mutex_);
+    if (state_ != state::ready) return need::failed;
+    take_tls_errors();
+    httplib::tls::TlsError e;
+    const auto n = httplib::tls::read(session_, into, room, e);
+    if (n <= 0) return n == 0 ? need::over : judged(e);
+    got = static_cast<std::size_t>(n);
+    return need::nothing;
+  }
+  need write(const char* from, std::size_t count, std::size_t& took) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (state_ != state::ready) return need::failed;
+    take_tls_errors();
+    httplib::tls::TlsError e;
+    const auto n = httplib::tls::write(session_, from, count, e);
+    if (n <= 0) return n == 0 ? need::over : judged(e);
+    took = static_cast<std::size_t>(n);
+    return need::nothing;
+  }
+
+  /// Before the first request; a drain ends it, because nothing was asked yet.
+  bool shake_hands() noexcept {
+    const auto until = steady::now() + handshake_time_;
+    if (!session_ || drain_->wait_for(socket_, handshake_time_) != os::waker::outcome::ready) return false;
+    char first = 0;
+    if (socket_.peek(first) && first >= 'A' && first <= 'Z') {  // a record of TLS begins with 22
+      state_ = state::broken;
+      return refuse_plain_http();
+    }
+    for (;;) {
+      take_tls_errors();
+      const auto what = judged(httplib::tls::accept(session_));
+      if (what == need::nothing) {
+        state_ = state::ready;
+        return true;
+      }
+      if (what == need::write ? !socket_.wait_writable(left_of(until))
+                              : what != need::read ||
+                                    drain_->wait_for(socket_, left_of(until)) != os::waker::outcome::ready) {
+        state_ = state::broken;
+        return false;
+      }
+    }
+  }
+  bool refuse_plain_http() noexcept {
+    try {
+      const std::string answer = refusal(400, "this port speaks HTTPS: ask with https://");
+      static_cast<void>(socket_.send(answer.data(), answer.size(), std::chrono::milliseconds(1000)));
+    } catch (...) {  // out of memory: it is just closed
+    }
+    return false;
+  }
+
+  std::shared_ptr<tls_identity> identity_;  // outlives the session
+  std::chrono::milliseconds handshake_time_;
+  std::mutex mutex_;  // a session takes one call at a time, and a WebSocket sends while it receives
+  httplib::tls::session_t session_;
+  std::atomic<state> state_{state::fresh};
+  char early_[1024];  // read by a watch, not asked for yet
+  std::size_t early_size_ = 0;
+};
+
+inline std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
+                                                        std::shared_ptr<tls_identity> identity,
+                                                        std::chrono::milliseconds handshake) {
+  if (!identity) return std::make_unique<socket_transport>(std::move(socket), drain);
+  return std::make_unique<tls_transport>(std::move(socket), drain, std::move(identity), handshake);
+}
+
+#else
+
+inline tls_identity::~tls_identity() = default;
+inline result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files& from) {
+  return failure{error{model::code::not_supported, "use certificate", from.certificate,
+                       "cpp-httplib is built without TLS", "define CPPHTTPLIB_OPENSSL_SUPPORT"}};
+}
+inline std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
+                                                        std::shared_ptr<tls_identity>, std::chrono::milliseconds) {
+  return std::make_unique<socket_transport>(std::move(socket), drain);
+}
+
+#endif
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI
@@ -10654,7 +13410,7 @@ namespace http {
 /// How a drain went.
 struct drain_report {
   std::size_t answered = 0;  ///< requests in flight that got their answer
-  std::size_t cut = 0;       ///< requests that were still running at the deadline
+  std::size_t cut = 0;       ///< requests and WebSockets that were still at work at the deadline
   std::size_t stuck = 0;     ///< threads that are in a handler even after that: the process has to end over them
 };
 
@@ -10673,8 +13429,11 @@ class engine {
   /// Where it listens, with the real port; after bind.
   [[nodiscard]] os::endpoint address() const { return address_; }
 
-  /// Called on a connection's thread after each answer. Set before `accept`.
-  void on_answered(std::function<void(const access_entry&)> f) { shared_.on_answered = std::move(f); }
+  /// What new connections speak TLS with; null: plain HTTP. From any thread; the first time before `bind`.
+  void tls(std::shared_ptr<tls_identity> identity);
+
+  /// Called on a connection's thread after each answer, beside those that were given before. Give it before `accept`.
+  void on_answered(std::function<void(const access_entry&)> f) { shared_.on_answered.push_back(std::move(f)); }
 
   /// Starts to serve.
   void accept();
@@ -10686,8 +13445,9 @@ class engine {
   /// Lets go of threads that a drain found stuck. The engine must stay as it is until the process ends.
   void abandon();
 
-  /// Requests being handled, connections open: for status.
+  /// Requests being handled, WebSockets and connections open: for status.
   [[nodiscard]] std::size_t in_flight() const noexcept { return shared_.in_flight.load(); }
+  [[nodiscard]] std::size_t websockets() const noexcept { return shared_.websockets.load(); }
   [[nodiscard]] std::size_t connections() const;
 
   /// Serves one connection on the calling thread, without a listener: the way of the test client.
@@ -10695,8 +13455,8 @@ class engine {
 
  private:
   struct client {
-    client(os::tcp_socket socket, os::waker& drain) : wire(std::move(socket), drain) {}
-    socket_transport wire;
+    explicit client(std::unique_ptr<socket_transport> w) noexcept : wire(std::move(w)) {}
+    std::unique_ptr<socket_transport> wire;
     std::thread thread;
     bool ended = false;  // under mutex_
   };
@@ -10716,6 +13476,7 @@ class engine {
   mutable std::mutex mutex_;
   std::condition_variable ended_;
   std::list<client> clients_;
+  std::shared_ptr<tls_identity> identity_;  // under mutex_
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -10742,7 +13503,13 @@ inline result<void> engine::bind(const std::string& host, std::uint16_t port) {
   }
   listener_ = std::move(*listening);
   address_ = listener_.local();
+  address_.tls = identity_ != nullptr;
   return {};
+}
+
+inline void engine::tls(std::shared_ptr<tls_identity> identity) {
+  const std::lock_guard lock(mutex_);
+  identity_ = std::move(identity);
 }
 
 inline void engine::accept() {
@@ -10782,22 +13549,22 @@ inline void engine::accept_loop() {
 inline void engine::take(os::tcp_socket socket) {
   reap();
   const std::lock_guard lock(mutex_);
-  clients_.emplace_back(std::move(socket), drain_);
+  clients_.emplace_back(make_transport(std::move(socket), drain_, identity_, bounds_.head_time));
   auto& c = clients_.back();
   try {
     c.thread = std::thread([this, &c] {
       try {
-        serve(c.wire);
+        serve(*c.wire);
       } catch (...) {  // out of memory before it had begun: this connection ends, the others go on
       }
       const std::lock_guard ending(mutex_);
-      c.wire.close();  // now, not at the next reap: the client would wait for its end until then
+      c.wire->close();  // now, not at the next reap: the client would wait for its end until then
       c.ended = true;
       ended_.notify_all();
     });
   } catch (const std::system_error&) {  // no more threads to be had: this client is turned away, the others are served
     const std::string answer = refusal(503, "the service is too busy");
-    c.wire.send(answer.data(), answer.size(), std::chrono::milliseconds(0));
+    if (!identity_) c.wire->send(answer.data(), answer.size(), std::chrono::milliseconds(0));
     clients_.pop_back();
   }
 }
@@ -10860,9 +13627,9 @@ inline drain_report engine::drain(std::chrono::milliseconds limit, const std::fu
   while (!all_ended() && ended_.wait_until(lock, until) != std::cv_status::timeout) tell();
   tell();  // of those that were done before we waited
   if (!all_ended()) {
-    report.cut = shared_.in_flight.load();
+    report.cut = shared_.in_flight.load() + shared_.websockets.load();
     for (auto& c : clients_) {
-      if (!c.ended) c.wire.cut();
+      if (!c.ended) c.wire->cut();
     }
     // Whoever waits on the network wakes at once; whoever computes gets a last moment.
     constexpr auto last_moment = std::chrono::milliseconds(500);
@@ -11174,9 +13941,9 @@ inline std::optional<std::string> credentials(const request& req, std::string_vi
   return std::string(text::trimmed(std::string_view(header).substr(blank)));
 }
 
-inline void challenge(response& res, const std::string& what, std::string_view detail) {
-  write_problem(res, 401, detail);
+[[noreturn]] inline void challenge(response& res, const std::string& what, std::string_view detail) {
   replace_header(res, "WWW-Authenticate", what);
+  winsvc::abort(401, std::string(detail));
 }
 
 inline std::string quoted_realm(std::string_view realm) {
@@ -11399,8 +14166,8 @@ inline middleware rate_limit(double per_second, double burst) {
   return [buckets](const request& req, response& res, const next& go_on) {
     const auto wait = buckets->take(client_key(req.remote_addr));
     if (wait.count() == 0) return go_on();
-    http::write_problem(res, 429, "too many requests from this address");
     http::replace_header(res, "Retry-After", std::to_string((wait.count() + 999) / 1000));
+    abort(429, "too many requests from this address");
   };
 }
 
@@ -11614,14 +14381,525 @@ inline namespace WINSVC_ABI {
 /// 413 for a body that announces more, or turns out to be more. It cannot raise the app's own limit
 /// (`svc.limits().body_bytes`).
 [[nodiscard]] inline middleware body_limit(std::uint64_t bytes) {
-  return [bytes](const request& req, response& res, const next& go_on) {
+  return [bytes](const request& req, response&, const next& go_on) {
     if (req.has_header("Content-Length") && req.get_header_value_u64("Content-Length") > bytes)
-      return http::write_problem(res, 413, "the body is larger than " + std::to_string(bytes) + " bytes");
+      abort(413, "the body is larger than " + std::to_string(bytes) + " bytes");
     context(req).limit_body(bytes);
     go_on();
   };
 }
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// web/openapi.hpp
+// =====================================================================================================================
+
+// The app's routes as an OpenAPI 3.1 document: what a client generator, a tester or a person with a browser reads.
+//
+//   svc.openapi("/openapi.json");                                  // off unless asked for
+//   svc.get("/users/{id}", show).name("user").summary("One user").returns(200, "The user");
+//
+// Paths, parameters with their types, and whether a body is taken follow from the handlers; words, schemas and examples
+// are what was said of a route (http/route_handle.hpp). Names become operation ids. `{path...}` is written `{path}`,
+// because OpenAPI has no tails; a route for `any` method stands under GET, POST, PUT, PATCH and DELETE; HEAD and
+// OPTIONS are not listed, since every path has them. Errors of winsvc's own are described once, as problem+json.
+// Routes that no client asks for by hand (health, metrics, this document) are left out, as `hidden` ones are.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace web {
+
+struct api_info {
+  std::string title, version, description;
+};
+
+/// The document, JSON in UTF-8 (OpenAPI Specification 3.1, schemas in JSON Schema 2020-12). Pure: the same routes give
+/// the same bytes.
+[[nodiscard]] std::string openapi_document(const route::table& routes, const api_info& info);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+using text::json_list;
+using text::json_object;
+
+inline std::string schema_of(route::value_kind kind, std::string_view otherwise = {}) {
+  using route::value_kind;
+  json_object s;
+  switch (kind) {
+    case value_kind::int32: s.put_text("type", "integer").put_text("format", "int32"); break;
+    case value_kind::int64: s.put_text("type", "integer").put_text("format", "int64"); break;
+    case value_kind::uint32: s.put_text("type", "integer").put("minimum", "0").put("maximum", "4294967295"); break;
+    case value_kind::uint64: s.put_text("type", "integer").put("minimum", "0"); break;
+    case value_kind::number: s.put_text("type", "number").put_text("format", "double"); break;
+    case value_kind::boolean: s.put_text("type", "boolean"); break;
+    case value_kind::text: s.put_text("type", "string"); break;
+  }
+  if (!otherwise.empty()) s.put("default", otherwise);
+  return s.text();
+}
+
+/// One method of one path.
+struct operation {
+  const route::entry* route;
+  route::method verb;  ///< the route's own, or one of those that `any` stands for
+  std::string id;
+};
+
+/// One path with its operations.
+struct path_item {
+  const route::entry* first;           ///< whose parameter names the path has
+  std::vector<operation> operations;   ///< in the order of the methods
+};
+
+inline constexpr std::array listed_methods = {route::method::get, route::method::post, route::method::put,
+                                              route::method::patch, route::method::del};
+
+/// What paths have in common that OpenAPI takes for one: `{id}` is as good as `{name}`, and as a tail.
+inline std::string shape_of(const route::pattern& path) {
+  std::string shape;
+  for (const auto& piece : path.segments) {
+    const bool literal = piece.kind == route::segment::sort::literal;
+    shape += '/' + (literal ? route::percent_encode_segment(piece.text) : "{}");
+  }
+  return shape;
+}
+
+/// Groups the routes into paths. Where two have one shape and method, the one that is served first is listed.
+inline std::vector<path_item> path_items(const route::table& routes) {
+  std::vector<path_item> items;
+  std::map<std::string, std::size_t> by_shape;
+  std::vector<const route::entry*> order;
+  for (const auto& e : routes.entries()) {
+    const bool listed = std::find(listed_methods.begin(), listed_methods.end(), e.verb) != listed_methods.end();
+    if (e.about.hidden || (!listed && e.verb != route::method::any)) continue;
+    order.push_back(&e);
+    if (by_shape.emplace(shape_of(e.path), items.size()).second) items.push_back({&e, {}});
+  }
+  const auto rank = [](const route::entry* e) {  // as the table tries them
+    return (e->path.segments.back().kind == route::segment::sort::tail ? 2 : 0) +
+           (e->verb == route::method::any ? 1 : 0);
+  };
+  std::stable_sort(order.begin(), order.end(), [&](auto* a, auto* b) { return rank(a) < rank(b); });
+
+  for (const auto* e : order) {
+    auto& there = items[by_shape.at(shape_of(e->path))].operations;
+    for (const auto verb : listed_methods) {
+      if (e->verb != verb && e->verb != route::method::any) continue;
+      const auto at = std::find_if(there.begin(), there.end(), [&](const operation& o) { return o.verb >= verb; });
+      if (at == there.end() || at->verb != verb) there.insert(at, {e, verb, {}});
+    }
+  }
+  return items;
+}
+
+inline std::string method_word(route::method verb) { return text::lowered(route::name(verb)); }
+
+/// `get_users_id` of GET /users/{id}.
+inline std::string derived_id(const operation& o) {
+  std::string id = method_word(o.verb);
+  for (const auto& piece : o.route->path.segments) {
+    if (!piece.text.empty()) id += '_';
+    for (const char c : piece.text) {
+      const bool word = text::is_digit(c) || (text::to_lower(c) >= 'a' && text::to_lower(c) <= 'z');
+      id += word ? c : '_';
+    }
+  }
+  return id;
+}
+
+/// The name where it is one operation's, with the method before it where it is several', and else made of the path.
+/// Those with a name get theirs before the others do.
+inline void give_ids(std::vector<path_item>& items) {
+  std::map<std::string_view, int> bearers;
+  for (const auto& item : items) {
+    for (const auto& o : item.operations) ++bearers[o.route->about.name];
+  }
+  std::set<std::string> taken;
+  for (const bool named : {true, false}) {
+    for (auto& item : items) {
+      for (auto& o : item.operations) {
+        const std::string& name = o.route->about.name;
+        if (name.empty() == named) continue;
+        const std::string wish = !named ? derived_id(o) : bearers[name] == 1 ? name : method_word(o.verb) + '_' + name;
+        o.id = wish;
+        for (int n = 2; !taken.insert(o.id).second; ++n) o.id = wish + '_' + std::to_string(n);
+      }
+    }
+  }
+}
+
+inline std::string content_of(const route::body_facts& b, const std::string& media_type) {
+  json_object inner;
+  if (!b.schema.empty()) inner.put("schema", b.schema);
+  if (!b.example.empty()) inner.put("example", b.example);
+  return json_object().put(media_type, inner.text()).text();
+}
+
+inline std::string parameters_of(const operation& o, const route::pattern& names) {
+  const route::facts& about = o.route->about;
+  std::vector<std::string> all;
+  const bool tail = o.route->path.segments.back().kind == route::segment::sort::tail;
+  for (std::size_t i = 0; i < names.names.size(); ++i) {
+    json_object p;
+    p.put_text("name", names.names[i]).put_text("in", "path").put("required", "true");
+    if (tail && i + 1 == names.names.size()) p.put_text("description", "The rest of the path; it may hold slashes.");
+    p.put("schema", schema_of(i < about.parameters.size() ? about.parameters[i] : route::value_kind::text));
+    all.push_back(p.text());
+  }
+  for (const auto& q : about.query) {
+    json_object p;
+    p.put_text("name", q.name).put_text("in", "query").put_some("description", q.about);
+    p.put("required", q.required ? "true" : "false").put("schema", schema_of(q.kind, q.otherwise));
+    all.push_back(p.text());
+  }
+  return all.empty() ? std::string() : json_list(all, [](const std::string& p) { return p; });
+}
+
+inline std::string request_body_of(const operation& o) {
+  const route::facts& about = o.route->about;
+  // A body has no meaning in a GET (RFC 9110 §9.3.1): a route for any method reads one where there is one.
+  const bool none = o.route->verb == route::method::any && o.verb == route::method::get;
+  if (none || (!about.takes && !about.takes_json)) return {};
+  const route::body_facts b = about.takes.value_or(route::body_facts{{}, "application/json", {}, {}});
+  json_object body;
+  body.put_some("description", b.about).put("required", "true");
+  return body.put("content", content_of(b, b.media_type)).text();
+}
+
+inline std::string responses_of(const route::facts& about) {
+  using route::answer_kind;
+  std::map<std::string, std::string> all;  // by status, which sorts them, "default" last
+  const auto media_type = [&about](const route::body_facts& b) -> std::string {
+    if (!b.media_type.empty()) return b.media_type;
+    if (about.answers == answer_kind::text) return "text/plain";
+    return about.answers == answer_kind::json || !b.schema.empty() || !b.example.empty() ? "application/json" : "";
+  };
+  const auto add = [&](const std::string& status, const route::body_facts& b) {
+    json_object r;
+    r.put_text("description", b.about.empty() ? "Success" : b.about);
+    const bool empty = status == "204" || status == "304" || status[0] == '1';
+    if (const auto type = media_type(b); !empty && !type.empty()) r.put("content", content_of(b, type));
+    all.emplace(status, r.text());
+  };
+  bool success = false;
+  for (const auto& [status, body] : about.returns) {
+    add(std::to_string(status), body);
+    success = success || status < 400;
+  }
+  if (!success) add(about.chooses_status ? "2XX" : "200", {});
+
+  const std::string problem = R"({"$ref":"#/components/responses/problem"})";
+  const auto kinds = about.parameters;
+  const bool converts = std::any_of(kinds.begin(), kinds.end(), [](auto k) { return k != route::value_kind::text; });
+  if (!about.query.empty() || about.takes_json) all.emplace("400", problem);
+  if (about.may_be_missing || converts) all.emplace("404", problem);
+  if (about.takes_json) all.emplace("422", problem);
+  all.emplace("default", problem);
+
+  json_object out;
+  for (const auto& [status, r] : all) out.put(status, r);
+  return out.text();
+}
+
+inline std::string operation_text(const operation& o, const route::pattern& names) {
+  const route::facts& about = o.route->about;
+  json_object out;
+  out.put_text("operationId", o.id).put_some("summary", about.summary).put_some("description", about.description);
+  if (!about.tags.empty()) out.put("tags", json_list(about.tags, [](auto& tag) { return text::json_quoted(tag); }));
+  if (about.deprecated) out.put("deprecated", "true");
+  if (const auto parameters = parameters_of(o, names); !parameters.empty()) out.put("parameters", parameters);
+  if (const auto body = request_body_of(o); !body.empty()) out.put("requestBody", body);
+  return out.put("responses", responses_of(about)).text();
+}
+
+/// `/users/{id}`, a tail without its dots.
+inline std::string template_of(const route::pattern& path) {
+  std::string out;
+  for (const auto& piece : path.segments) {
+    const bool literal = piece.kind == route::segment::sort::literal;
+    out += '/' + (literal ? route::percent_encode_segment(piece.text) : '{' + piece.text + '}');
+  }
+  return out;
+}
+
+/// http::write_problem writes what this describes.
+inline constexpr std::string_view problem_components =
+    R"({"schemas":{"problem":{"type":"object","description":"RFC 9457","properties":{"title":{"type":"string"},)"
+    R"("status":{"type":"integer"},"detail":{"type":"string"},"request_id":{"type":"string",)"
+    R"("description":"What the log of the service has about it."}},"required":["title","status"]}},)"
+    R"("responses":{"problem":{"description":"An error","content":{"application/problem+json":)"
+    R"({"schema":{"$ref":"#/components/schemas/problem"}}}}}})";
+
+inline std::string openapi_document(const route::table& routes, const api_info& info) {
+  auto items = path_items(routes);
+  give_ids(items);
+
+  json_object paths;
+  std::vector<std::string> tags;
+  for (const auto& item : items) {
+    json_object path;
+    for (const auto& o : item.operations) {
+      path.put(method_word(o.verb), operation_text(o, item.first->path));
+      for (const auto& tag : o.route->about.tags) {
+        if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
+      }
+    }
+    paths.put(template_of(item.first->path), path.text());
+  }
+
+  json_object about;
+  about.put_text("title", info.title).put_text("version", info.version.empty() ? "0" : info.version);
+  about.put_some("description", info.description);
+  json_object out;
+  out.put_text("openapi", "3.1.0").put("info", about.text());
+  if (!tags.empty()) {
+    out.put("tags", json_list(tags, [](auto& tag) { return json_object().put_text("name", tag).text(); }));
+  }
+  return out.put("paths", paths.text()).put("components", problem_components).text() + '\n';
+}
+
+}  // namespace web
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// web/metrics.hpp
+// =====================================================================================================================
+
+// What the service has answered, and what it costs, in Prometheus' text format 0.0.4.
+//
+//   svc.metrics("/metrics");                                       // off unless asked for
+//
+//   http_requests_total{method="GET",route="/users/{id}",status="200"} 12
+//   http_request_duration_seconds_bucket{route="/users/{id}",le="0.005"} 11
+//
+// A route's label is its pattern, "none" where no route matched, so that no client can make series. What was refused
+// before it was a request has method "none" too, and no duration. A series begins with its first request. An answer
+// that streams lasts until it ends; a WebSocket until it is open.
+//
+// Counting is four additions to atomics of the route's own, without lock or allocation; off, it is nothing.
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace web {
+
+/// What is measured when it is asked for, and not counted.
+struct gauges {
+  std::size_t in_flight = 0, connections = 0, websockets = 0;
+  os::process_usage process;
+  std::vector<std::pair<std::string, std::string>> build;  ///< labels of winsvc_build_info
+};
+
+/// Requests by route, method and status, and how long they took. `count` from any thread.
+class request_counts {
+ public:
+  explicit request_counts(const route::table& routes);
+
+  /// One that was answered. `id`: of the route, nothing where none matched. `verb`: nothing where there was no request
+  /// either; it has no duration.
+  void count(std::optional<std::size_t> id, std::optional<route::method> verb, int status,
+             std::chrono::microseconds took) noexcept;
+
+  /// The whole page.
+  [[nodiscard]] std::string text(const gauges& now) const;
+
+ private:
+  /// Upper bounds of the histogram: a service on this machine answers in microseconds, one that asks a database in
+  /// milliseconds.
+  struct bound {
+    std::int64_t microseconds;
+    const char* seconds;
+  };
+  static constexpr std::array<bound, 14> bounds = {{
+      {500, "0.0005"},  {1000, "0.001"},  {2500, "0.0025"}, {5000, "0.005"}, {10000, "0.01"},
+      {25000, "0.025"}, {50000, "0.05"},  {100000, "0.1"},  {250000, "0.25"}, {500000, "0.5"},
+      {1000000, "1"},   {2500000, "2.5"}, {5000000, "5"},   {10000000, "10"},
+  }};
+
+  // All of it relaxed: a page that is read while requests are counted is one of many possible moments. A slot's key is
+  // written once, and its count means nothing to anyone before that.
+  using counter = std::atomic<std::uint64_t>;
+  struct slot {
+    std::atomic<std::uint32_t> key{0};  ///< method and status; 0 is free
+    counter answered{0};
+  };
+  /// Of one pattern. A handler that answers with more than this many different statuses gets the rest in one sum.
+  struct route_counts {
+    std::array<slot, 48> slots;
+    counter others{0};
+    std::array<counter, bounds.size() + 1> took{};  ///< by the first bound it is not above; the last is for the rest
+    counter microseconds{0};
+  };
+
+  std::vector<std::string> labels_;               // [0] is "none"
+  std::vector<std::size_t> by_id_;                // into labels_: routes of one pattern share theirs
+  std::unique_ptr<route_counts[]> counts_;        // one for each label
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline request_counts::request_counts(const route::table& routes) : labels_{"none"} {
+  std::map<std::string, std::size_t> known;
+  for (const auto& e : routes.entries()) {
+    const auto [at, fresh] = known.emplace(e.path.text, labels_.size());
+    if (fresh) labels_.push_back(e.path.text);
+    by_id_.push_back(at->second);
+  }
+  counts_ = std::make_unique<route_counts[]>(labels_.size());
+}
+
+inline void request_counts::count(std::optional<std::size_t> id, std::optional<route::method> verb, int status,
+                                  std::chrono::microseconds took) noexcept {
+  constexpr auto relaxed = std::memory_order_relaxed;
+  route_counts& to = counts_[id && *id < by_id_.size() ? by_id_[*id] : 0];
+
+  const std::uint32_t method = verb ? static_cast<std::uint32_t>(*verb) + 1 : 0;
+  const std::uint32_t key = method << 16 | (static_cast<std::uint32_t>(status) & 0xFFFFu) | 1u << 31;
+  counter* answered = &to.others;
+  for (auto& s : to.slots) {
+    std::uint32_t there = s.key.load(relaxed);
+    if (there == 0 && s.key.compare_exchange_strong(there, key, relaxed)) there = key;
+    if (there != key) continue;  // somebody else's, perhaps since a moment ago
+    answered = &s.answered;
+    break;
+  }
+  answered->fetch_add(1, relaxed);
+  if (!verb) return;
+
+  std::size_t bucket = 0;
+  while (bucket < bounds.size() && took.count() > bounds[bucket].microseconds) ++bucket;
+  to.took[bucket].fetch_add(1, relaxed);
+  to.microseconds.fetch_add(static_cast<std::uint64_t>(took.count() < 0 ? 0 : took.count()), relaxed);
+}
+
+/// The text format, line by line.
+class prometheus_text {
+ public:
+  using labels = std::vector<std::pair<std::string_view, std::string>>;
+
+  void family(std::string_view name, std::string_view type, std::string_view help) {
+    out += "# HELP " + std::string(name) + ' ' + std::string(help) + "\n# TYPE " + std::string(name) + ' ' +
+           std::string(type) + '\n';
+  }
+  void sample(std::string_view name, const labels& with, std::string_view value) {
+    out += name;
+    char before = '{';
+    for (const auto& [label, text] : with) {
+      out += before + std::string(label) + "=\"" + escaped(text) + '"';
+      before = ',';
+    }
+    if (!with.empty()) out += '}';
+    out += ' ' + std::string(value) + '\n';
+  }
+  /// A family of one sample without labels.
+  void single(std::string_view name, std::string_view type, std::string_view help, std::string_view value) {
+    family(name, type, help);
+    sample(name, {}, value);
+  }
+
+  /// A label's value: backslash, quote and line feed escaped, malformed UTF-8 replaced.
+  static std::string escaped(std::string_view value) {
+    std::string text;
+    for (std::size_t at = 0; at < value.size();) {
+      const char32_t c = text::next_code_point(value, at);
+      if (c == U'\\' || c == U'"') text += '\\';
+      if (c == U'\n') text += "\\n";
+      else text::append_utf8(text, c);
+    }
+    return text;
+  }
+  /// A count of microseconds as seconds, without a locale's idea of a decimal point.
+  static std::string seconds(std::uint64_t microseconds) {
+    std::string fraction = std::to_string(microseconds % 1'000'000);
+    fraction.insert(0, 6 - fraction.size(), '0');
+    return std::to_string(microseconds / 1'000'000) + '.' + fraction;
+  }
+
+  std::string out;
+};
+
+inline std::string request_counts::text(const gauges& now) const {
+  constexpr auto relaxed = std::memory_order_relaxed;
+  prometheus_text page;
+
+  page.family("http_requests_total", "counter", "Answers, by method, pattern of the route, and status.");
+  for (std::size_t i = 0; i < labels_.size(); ++i) {
+    const auto put = [&](const std::string& method, const std::string& status, std::uint64_t value) {
+      if (value == 0) return;
+      page.sample("http_requests_total", {{"method", method}, {"route", labels_[i]}, {"status", status}},
+                  std::to_string(value));
+    };
+    for (const auto& s : counts_[i].slots) {
+      const std::uint32_t key = s.key.load(relaxed), method = key >> 16 & 0x7FFFu;
+      put(method == 0 ? "none" : std::string(route::name(static_cast<route::method>(method - 1))),
+          std::to_string(key & 0xFFFFu), s.answered.load(relaxed));
+    }
+    put("other", "other", counts_[i].others.load(relaxed));
+  }
+
+  page.family("http_request_duration_seconds", "histogram", "From a request's head to its answer's end, by route.");
+  for (std::size_t i = 0; i < labels_.size(); ++i) {
+    const route_counts& of = counts_[i];
+    std::array<std::uint64_t, bounds.size() + 1> up_to{};
+    std::uint64_t sum = 0;
+    for (std::size_t b = 0; b < up_to.size(); ++b) up_to[b] = sum += of.took[b].load(relaxed);
+    if (sum == 0) continue;
+    for (std::size_t b = 0; b < up_to.size(); ++b) {
+      page.sample("http_request_duration_seconds_bucket",
+                  {{"route", labels_[i]}, {"le", b < bounds.size() ? bounds[b].seconds : "+Inf"}},
+                  std::to_string(up_to[b]));
+    }
+    page.sample("http_request_duration_seconds_sum", {{"route", labels_[i]}},
+                prometheus_text::seconds(of.microseconds.load(relaxed)));
+    page.sample("http_request_duration_seconds_count", {{"route", labels_[i]}}, std::to_string(sum));
+  }
+
+  page.single("http_requests_in_flight", "gauge", "Requests that are being answered, this one too.",
+              std::to_string(now.in_flight));
+  page.single("http_connections", "gauge", "Open connections.", std::to_string(now.connections));
+  page.single("http_websockets", "gauge", "Open WebSockets.", std::to_string(now.websockets));
+  const auto number = [](auto d) { return static_cast<std::uint64_t>(d.count() < 0 ? 0 : d.count()); };
+  if (now.process.started.count() != 0) {
+    page.single("process_start_time_seconds", "gauge", "When the process was started, since 1970.",
+                prometheus_text::seconds(number(now.process.started) * 1000));
+  }
+  page.single("process_cpu_seconds_total", "counter", "Time of processors that the process has used.",
+              prometheus_text::seconds(number(now.process.cpu)));
+  if (now.process.resident != 0) {
+    page.single("process_resident_memory_bytes", "gauge", "Memory of the process that is in RAM.",
+                std::to_string(now.process.resident));
+  }
+  page.family("winsvc_build_info", "gauge", "What this is; always 1.");
+  page.sample("winsvc_build_info", {now.build.begin(), now.build.end()}, "1");
+  return std::move(page.out);
+}
+
+}  // namespace web
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -11820,7 +15098,10 @@ struct blueprint {
   std::chrono::milliseconds start_limit = std::chrono::seconds(30), stop_limit = std::chrono::seconds(20);
   std::string live_path = "/livez", ready_path = "/readyz";
   wire::limits limits;
+  std::optional<http::tls_files> tls;
   http::router router;
+  bool access_log = false;                                     ///< every request has a line
+  std::vector<std::function<void(http::engine&)>> on_engine;  ///< when the engine has been made, before it accepts
   std::vector<hook> hooks;
   std::vector<named_hook> pause_hooks, continue_hooks, reload_hooks, time_hooks;
   std::vector<event_hook<session_change>> session_hooks;
@@ -11835,7 +15116,7 @@ struct blueprint {
   [[nodiscard]] model::hooked accepts() const {
     model::hooked h;
     h.pause_continue = !pause_hooks.empty() || !continue_hooks.empty();
-    h.param_change = !reload_hooks.empty();
+    h.param_change = !reload_hooks.empty() || tls.has_value();
     h.power_event = !power_hooks.empty();
     h.session_change = !session_hooks.empty();
     h.time_change = !time_hooks.empty();
@@ -11870,6 +15151,8 @@ struct blueprint {
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -11921,6 +15204,16 @@ class service : public http::route_registrar<service> {
   /// Default: 127.0.0.1:8080. Port 0 picks a free one, which `status` shows. The command line has the last word
   /// (`--host`, `--port`). "0.0.0.0" listens on all IPv4 addresses, "::" on all.
   service& listen(std::string host, std::uint16_t port);
+  /// HTTPS, and no plain HTTP, with a certificate and its key: PEM files, relative to the executable's folder. They are
+  /// read at start, which fails when they cannot be used, and again at `reload`. See http/tls.hpp.
+  template <bool Built = http::has_tls>
+  service& tls(std::string certificate, std::string key, tls_options options = {}) {
+    static_assert(Built,
+                  "winsvc: tls needs cpp-httplib built with a TLS library: compile with -DCPPHTTPLIB_OPENSSL_SUPPORT "
+                  "and link -lssl -lcrypto");
+    set_tls({std::move(certificate), std::move(key), std::move(options.client_authorities)});
+    return *this;
+  }
   /// Sizes and time-outs of the wire, each with its default in wire/limits.hpp.
   [[nodiscard]] wire::limits& limits() noexcept { return plan_.limits; }
 
@@ -11940,6 +15233,16 @@ class service : public http::route_registrar<service> {
     plan_.router.pages.by_exception.push_back(http::make_exception_page<E>(std::move(f)));
     return *this;
   }
+
+  /// Answers GET at this path with the OpenAPI 3.1 document of the routes (web/openapi.hpp), with the middleware that
+  /// was added before. Default: there is none.
+  service& openapi(std::string_view path = "/openapi.json", source where = source::here());
+  /// Answers GET at this path with counts of requests in Prometheus' text format (web/metrics.hpp), also while the
+  /// service is paused, with the middleware that was added before. Default: there is none, and nothing is counted.
+  service& metrics(std::string_view path = "/metrics", source where = source::here());
+  /// Writes a line to the log for every request that was answered, or refused before it had a route: peer, id, method and
+  /// target, status, bytes, microseconds, the route's pattern. `debug` shows a shorter one in any case.
+  service& access_log();
 
   // -- lifecycle: all hooks on one thread, which is none of the requests', one at a time --
 
@@ -12040,6 +15343,7 @@ class service : public http::route_registrar<service> {
     return *this;
   }
   void add_control(host::control_hook h);
+  void set_tls(http::tls_files files);
   void check_open(std::string_view what) const;
   host::blueprint& plan_;
 };
@@ -12053,6 +15357,15 @@ inline void service::check_open(std::string_view what) const {
   }
 }
 
+inline void service::set_tls(http::tls_files files) {
+  check_open("tls");
+  if (files.certificate.empty() || files.key.empty()) throw setup_error("tls: it takes two files, certificate and key");
+  const auto folder = os::folder_of(os::executable_path());  // not the current one: a hook may change that
+  for (auto* path : {&files.certificate, &files.key, &files.client_authorities}) {
+    if (!path->empty() && !os::is_absolute(*path)) *path = os::path_join(folder, *path);
+  }
+  plan_.tls = std::move(files);
+}
 inline service& service::name(std::string text) {
   check_open("name");
   if (const auto good = model::check_name(text); !good) throw setup_error(good.error().sentence());
@@ -12178,6 +15491,81 @@ inline service& service::health_paths(std::string live, std::string ready, sourc
   plan_.ready_path = std::move(ready);
   return *this;
 }
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/own_routes.hpp
+// =====================================================================================================================
+
+// What a service can tell of itself, where the app asks for it: the description of its routes, its counts, and a line for
+// each request.
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+inline service& service::openapi(std::string_view path, source where) {
+  check_open("openapi");
+  struct document {
+    std::once_flag made;
+    std::string text;
+  };
+  // Made when it is first asked for: the app says its version and the last of its routes when it likes.
+  get(path, [&plan = plan_, one = std::make_shared<document>()] {
+    std::call_once(one->made, [&] {
+      const auto& spec = plan.spec;
+      one->text = web::openapi_document(plan.router.routes(), {spec.display_name.value_or(spec.name), plan.version,
+                                                               spec.description.value_or(std::string())});
+    });
+    return reply::with(one->text, "application/json");
+  }, where).hidden();
+  return *this;
+}
+inline service& service::metrics(std::string_view path, source where) {
+  check_open("metrics");
+  struct measured {
+    std::optional<web::request_counts> counts;
+    const http::engine* engine = nullptr;
+  };
+  const auto m = std::make_shared<measured>();
+  plan_.on_engine.push_back([&plan = plan_, m](http::engine& e) {  // now that all routes are known
+    m->counts.emplace(plan.router.routes());
+    m->engine = &e;
+    e.on_answered([m](const http::access_entry& a) { m->counts->count(a.route_id, a.verb, a.status, a.took); });
+  });
+  get(path, [&plan = plan_, m] {
+    const web::gauges now{m->engine->in_flight(), m->engine->connections(), m->engine->websockets(), os::usage(),
+                          {{"service", plan.spec.name},
+                           {"version", plan.version},
+                           {"winsvc", WINSVC_VERSION_STRING},
+                           {"httplib", CPPHTTPLIB_VERSION}}};
+    return reply::with(m->counts->text(now), "text/plain; version=0.0.4; charset=utf-8");
+  }, where);
+  plan_.router.keep_while_paused();
+  return *this;
+}
+inline service& service::access_log() {
+  check_open("access_log");
+  if (std::exchange(plan_.access_log, true)) return *this;
+  plan_.on_engine.push_back([&plan = plan_](http::engine& e) {
+    e.on_answered([&plan](const http::access_entry& a) {
+      std::string line = a.peer.host + ' ';
+      if (!a.id.empty()) line += std::string(a.id) + ' ';
+      line += a.line();
+      if (!a.pattern.empty()) line += "  " + std::string(a.pattern);
+      plan.log.info(line);
+    });
+  });
+  return *this;
+}
+
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
@@ -12755,6 +16143,7 @@ class duties {
   void resume();
   void answer(task& next);
   bool run(const char* doing, const std::vector<named_hook>& hooks);
+  bool read_certificates();
   template <class Event>
   void run(const char* doing, const std::vector<event_hook<Event>>& hooks, Event event);
   void tell(model::event what, const char* words);
@@ -12776,7 +16165,7 @@ inline void duties::perform(task& next) {
     case model::duty::pause: return pause();
     case model::duty::resume: return resume();
     case model::duty::reload:
-      if (run("reload", plan_.reload_hooks)) tell(model::event::reloaded, "reloaded");
+      if (run("reload", plan_.reload_hooks) && read_certificates()) tell(model::event::reloaded, "reloaded");
       return;
     case model::duty::time: run("time change", plan_.time_hooks); return;
     case model::duty::session:
@@ -12839,6 +16228,15 @@ inline bool duties::run(const char* doing, const std::vector<named_hook>& hooks)
     if (how.what != ending::done) return false;
   }
   return true;
+}
+
+/// Anew, for connections from now on. False: they cannot be used, and those that could be stay.
+inline bool duties::read_certificates() {
+  if (!plan_.tls) return true;
+  auto identity = http::tls_identity::load(*plan_.tls);
+  if (identity) engine_.tls(*identity);
+  else log_.error("reload: " + identity.error().sentence() + "; the certificate from before is used on");
+  return static_cast<bool>(identity);
 }
 
 template <class Event>
@@ -13214,7 +16612,7 @@ inline bool runtime::start() {
 
   phase_.store(phase::serving);
   if (!report_.apply(model::step::ready)) return false;  // a stop came between: STOP_PENDING was published
-  plan_.log.info("listening on http://" + address.text());
+  plan_.log.info(std::string("listening on ") + (address.tls ? "https://" : "http://") + address.text());
   if (settings_.on_running) settings_.on_running(address);
   engine_->accept();
   start_workers();
@@ -13249,6 +16647,15 @@ inline bool runtime::run_start_hooks() {
 /// Binds. An address that is not there yet is tried again for a while; each attempt is a checkpoint.
 inline bool runtime::bind() {
   engine_ = std::make_unique<http::engine>(plan_.router, plan_.limits, plan_.log);
+  for (const auto& tell : plan_.on_engine) tell(*engine_);
+  if (plan_.tls) {
+    auto identity = http::tls_identity::load(*plan_.tls);
+    if (!identity) {
+      fail(identity.error());
+      return false;
+    }
+    engine_->tls(*identity);
+  }
   const auto until = std::chrono::steady_clock::now() + settings_.address_patience;
   for (bool first = true;; first = false) {
     const auto bound =
@@ -13396,13 +16803,17 @@ class console_log final : public log_sink {
   }
 };
 
-/// `GET    /users/{id}   main.cpp:12`, a line a route.
+/// `GET    /users/{id}   user   main.cpp:12`, a line a route; the names are there where a route has one.
 [[nodiscard]] inline std::string routes_text(const route::table& routes) {
-  std::size_t widest = 0;
-  for (const auto& e : routes.entries()) widest = (std::max)(widest, e.path.text.size());
+  std::size_t path = 0, name = 0;
+  for (const auto& e : routes.entries()) {
+    path = (std::max)(path, e.path.text.size());
+    name = (std::max)(name, e.about.name.size());
+  }
   std::string out;
   for (const auto& e : routes.entries()) {
-    out += model::padded(route::name(e.verb), 8) + model::padded(e.path.text, widest + 2) + e.where.text() + '\n';
+    out += model::padded(route::name(e.verb), 8) + model::padded(e.path.text, path + 2) +
+           (name != 0 ? model::padded(e.about.name, name + 2) : std::string()) + e.where.text() + '\n';
   }
   return out;
 }
@@ -13418,10 +16829,7 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app, const mode
   settings.on_running = [&plan](const os::endpoint& address) {
     os::write_err(plan.spec.name + ": " + address.url() + "   Ctrl-C stops\n");
   };
-  settings.on_answered = [&plan](const http::access_entry& a) {
-    plan.log.info(std::string(a.method) + ' ' + std::string(a.target) + "  " + std::to_string(a.status) + "  " +
-                  std::to_string(a.bytes) + " B  " + std::to_string(a.took.count()) + " us");
-  };
+  if (!plan.access_log) settings.on_answered = [&plan](const http::access_entry& a) { plan.log.info(a.line()); };
   reporter report({});
   report.apply(model::step::start);
   auto service = std::make_unique<runtime>(plan, report, std::move(settings));
@@ -13836,14 +17244,14 @@ inline std::string status_json(const service_report& r) {
   std::string state = r.installed ? std::string(model::name(s.current)) : "not installed";
   std::replace(state.begin(), state.end(), ' ', '_');
 
-  std::string out = "{\"name\":" + text::json_quoted(r.name);
+  text::json_object out;
   const auto put = [&out, &r](std::string_view field, const std::string& value, bool known = true) {
-    out += ",\"" + std::string(field) + "\":" + (r.installed && known ? value : "null");
+    out.put(field, r.installed && known ? value : "null");
   };
   const auto put_text = [&put](std::string_view field, std::string_view value) {
     put(field, text::json_quoted(value), !value.empty());
   };
-  out += std::string(",\"installed\":") + (r.installed ? "true" : "false") + ",\"state\":" + text::json_quoted(state);
+  out.put_text("name", r.name).put("installed", r.installed ? "true" : "false").put_text("state", state);
   put("pid", std::to_string(r.process.pid));
   put("exit_code", std::to_string(s.exit.code()));
   put_text("startup", name(r.config.startup));
@@ -13852,7 +17260,7 @@ inline std::string status_json(const service_report& r) {
   put_text("url", r.left.url);
   put_text("since", r.left.since);
   put_text("failure", r.left.failure);
-  return out + "}\n";
+  return out.text() + '\n';
 }
 
 }  // namespace host
@@ -15164,13 +18572,13 @@ inline namespace WINSVC_ABI {
 namespace host {
 
 inline std::string routes_json(const route::table& routes) {
-  std::string out = "[";
-  for (const auto& e : routes.entries()) {
-    if (out.size() > 1) out += ",\n ";
-    out += "{\"method\":" + text::json_quoted(route::name(e.verb)) + ",\"pattern\":" + text::json_quoted(e.path.text) +
-           ",\"source\":" + text::json_quoted(e.where.text()) + "}";
-  }
-  return out + "]\n";
+  const auto one = [](const route::entry& e) {
+    text::json_object o;
+    o.put_text("method", route::name(e.verb)).put_text("pattern", e.path.text);
+    o.put("name", e.about.name.empty() ? "null" : text::json_quoted(e.about.name));
+    return o.put_text("source", e.where.text()).text();
+  };
+  return text::json_list(routes.entries(), one, ",\n ") + '\n';
 }
 
 inline int run_service(app_factory app, const model::launch_options& launch) {

@@ -15,11 +15,11 @@
 // Contents, lower floors first; a part uses those above it alone:
 //
 //     29  testing/client.hpp    A client without a socket.
-//    221  testing/clock.hpp     A clock that is moved by hand.
-//    256  testing/judge.hpp     What is wrong with the statuses that a service reported, in the SCM's eyes.
-//    314  testing/scm.hpp       A simulated Service Control Manager, on any platform.
-//    612  testing/services.hpp  A database of services in memory, behind the seam that the verbs use.
-//   1052  testing.hpp           For tests of your own services, on any platform.
+//    275  testing/clock.hpp     A clock that is moved by hand.
+//    310  testing/judge.hpp     What is wrong with the statuses that a service reported, in the SCM's eyes.
+//    368  testing/scm.hpp       A simulated Service Control Manager, on any platform.
+//    666  testing/services.hpp  A database of services in memory, behind the seam that the verbs use.
+//   1106  testing.hpp           For tests of your own services, on any platform.
 
 #pragma once
 
@@ -36,6 +36,7 @@
 //   auto r = client.get("/users/7");
 //   CHECK(r.status == 200);
 //   CHECK(r.body == R"({"id":7})");
+//   CHECK(client.websocket("/echo", {"hello"}).messages == std::vector<std::string>{"hello"});
 //
 // The app is described and its routes are frozen; start hooks and workers do not run (testing/scm.hpp runs them).
 
@@ -86,7 +87,7 @@ struct answer {
         a.headers.emplace_back(line.substr(0, colon), text::trimmed(std::string_view(line).substr(colon + 1)));
       at = next;
     }
-    if (a.status >= 200) break;
+    if (a.status >= 200 || a.status == 101) break;  // what follows a 101 is another protocol's: the body, here
     a.headers.clear();
   }
   if (to_head || a.status == 204 || a.status == 304) return a;
@@ -104,6 +105,43 @@ struct answer {
     bytes.erase(0, count);
   }
   return a;
+}
+
+/// What a WebSocket said, until it was over.
+struct talk {
+  int status = 0;                     ///< 101, or what refused it
+  std::vector<std::string> messages;  ///< of the server
+  int close_code = 0;                 ///< the server's; 0: it ended without a goodbye
+};
+
+/// A frame as clients send it, with a mask of zeros.
+[[nodiscard]] inline std::string masked_frame(wire::opcode what, std::string_view payload) {
+  std::string out = wire::frame(what, payload);
+  out[1] = static_cast<char>(out[1] | 0x80);
+  return out.insert(out.size() - payload.size(), 4, '\0');
+}
+/// Takes the frames of a server apart.
+[[nodiscard]] inline talk take_talk(int status, std::string_view bytes) {
+  talk t;
+  t.status = status;
+  const auto number = [&bytes](std::size_t at, std::size_t count) {
+    std::size_t value = 0;
+    for (std::size_t i = at; i < at + count && i < bytes.size(); ++i)
+      value = value << 8 | static_cast<unsigned char>(bytes[i]);
+    return value;
+  };
+  while (bytes.size() > 1) {
+    const auto what = static_cast<wire::opcode>(bytes[0] & 0x0F);
+    std::size_t length = number(1, 1);
+    const std::size_t more = length == 126 ? 2 : length == 127 ? 8 : 0;
+    if (more != 0) length = number(2, more);
+    bytes.remove_prefix((std::min)(bytes.size(), 2 + more));
+    if (what == wire::opcode::text || what == wire::opcode::binary) t.messages.emplace_back(bytes.substr(0, length));
+    if (what == wire::opcode::close)
+      t.close_code = length < 2 ? wire::close_code::none : static_cast<int>(number(0, 2));
+    bytes.remove_prefix((std::min)(bytes.size(), length));
+  }
+  return t;
 }
 
 /// Bytes from memory, bytes to memory. Gives its input in pieces of at most `piece`, then the end of the stream.
@@ -177,6 +215,21 @@ class client {
     return take_answer(out, method == "HEAD");
   }
 
+  /// Opens a WebSocket, says these texts and then goodbye, and comes back when the handler has returned.
+  [[nodiscard]] talk websocket(std::string_view target, const std::vector<std::string>& texts,
+                               const headers& extra = {}) {
+    std::string bytes = "GET " + std::string(target) +
+                        " HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+    for (const auto& [name, value] : extra) bytes += name + ": " + value + "\r\n";
+    bytes += "\r\n";
+    for (const auto& text : texts) bytes += masked_frame(wire::opcode::text, text);
+    bytes += masked_frame(wire::opcode::close, wire::close_payload(wire::close_code::normal, {}));
+    std::string out = raw(std::move(bytes));
+    const answer first = take_answer(out);
+    return take_talk(first.status, first.status == 101 ? std::string_view(first.body) : std::string_view());
+  }
+
   /// The bytes of one connection in, all bytes of its answers out.
   [[nodiscard]] std::string raw(std::string bytes) {
     memory_transport wire(std::move(bytes));
@@ -204,6 +257,7 @@ class client {
     plan_->frozen = true;
     plan_->router.freeze();
     engine_ = std::make_unique<http::engine>(plan_->router, plan_->limits, plan_->log);
+    for (const auto& tell : plan_->on_engine) tell(*engine_);
   }
 
   std::unique_ptr<host::blueprint> plan_;
