@@ -1,0 +1,86 @@
+// os/new_file.hpp on POSIX.
+#pragma once
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "winsvc/base/scope.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/new_file.hpp"
+#include "winsvc/os/posix/door.hpp"
+#include "winsvc/os/posix/file.hpp"
+
+#if !WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+inline sys_result<new_file> new_file::create(const std::string& path) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file < 0) return errno_failure();
+  new_file out;
+  out.native_ = file;
+  return out;
+}
+
+inline sys_result<void> new_file::write(std::string_view bytes) noexcept {
+  if (!write_all(static_cast<int>(native_), bytes)) return errno_failure();
+  return {};
+}
+
+inline sys_result<void> new_file::close() noexcept {
+  if (native_ != -1 && ::close(static_cast<int>(std::exchange(native_, -1))) != 0) return errno_failure();
+  return {};
+}
+
+inline sys_result<void> copy_to_new(const std::string& from, const std::string& to) {
+  const int source = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
+  if (source < 0) return errno_failure();
+  const scope_exit closed([source] { ::close(source); });
+  auto target = new_file::create(to);
+  if (!target) return sys_failure(target.error());
+  for (char piece[64 * 1024];;) {
+    const auto got = ::read(source, piece, sizeof piece);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno_failure();
+    if (got == 0) return target->close();
+    if (auto written = target->write({piece, static_cast<std::size_t>(got)}); !written) return written;
+  }
+}
+
+inline sys_result<void> move_file(const std::string& from, const std::string& to) {
+  if (rename_file(from, to)) return {};
+  if (errno != EXDEV) return errno_failure();
+  const std::string beside = place_beside(from, to);
+  auto done = copy_to_new(from, beside);
+  if (done && !rename_file(beside, to)) done = errno_failure();
+  if (!done) remove_file(beside);
+  else remove_file(from);
+  return done;
+}
+
+inline sys_result<void> make_private_folder(const std::string& path) {
+  const auto made = make_folders(path);
+  if (made && ::chmod(path.c_str(), 0700) != 0) return errno_failure();
+  return made;
+}
+
+inline std::string temporary_folder() {
+  const char* said = std::getenv("TMPDIR");
+  return said && *said ? said : "/tmp";
+}
+
+inline bool means_full(std::uint32_t code) noexcept { return code == ENOSPC || code == EDQUOT || code == EFBIG; }
+
+inline bool process_exists(std::uint32_t id) noexcept {
+  return ::kill(static_cast<pid_t>(id), 0) == 0 || errno != ESRCH;
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // !WINSVC_OS_WINDOWS
