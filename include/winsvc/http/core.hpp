@@ -57,6 +57,9 @@ class core final : public httplib::Server {
   void call_handler(exchange& x, request& req, response& res);
   void run_link(exchange& x, std::size_t at, request& req, response& res);
   void drop_late_body(exchange& x);
+  [[nodiscard]] std::uint64_t body_limit(const exchange& x) const noexcept {
+    return (std::min)(routes_.body_limit(x.match, bounds_.body_bytes), x.body_limit);
+  }
   void answer_late_handler(exchange& x, const request& req, std::chrono::milliseconds limit) noexcept;
   void before_write(exchange& x, const request& req, response& res);
 
@@ -116,7 +119,7 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
     r.method = std::move(x.method);
     r.path_params.clear();
     x.read_body = [this, &x, &r, &read] {
-      const std::uint64_t most = (std::min)(routes_.body_limit(x.match, bounds_.body_bytes), x.body_limit);
+      const std::uint64_t most = body_limit(x);
       x.body_too_large = x.head.framing == wire::framing::length && x.head.content_length > most;
       return !x.body_too_large && http::read_body(r, read, most, x.body_too_large);
     };
@@ -214,7 +217,8 @@ inline void core::call_handler(exchange& x, request& req, response& res) {
       const int fault = x.stream.body_fault();
       const int status = x.body_too_large ? 413 : fault > 0 ? fault : res.status >= 400 ? res.status : 400;
       x.closing = true;
-      winsvc::abort(status, std::string(body_problem(status)));
+      winsvc::abort(status, x.body_too_large ? "the body is larger than " + std::to_string(body_limit(x)) + " bytes"
+                                             : std::string(body_problem(status)));
     }
     std::optional<watchdog::watch> until;
     if (const auto limit = routes_.entry(x.match.id).about.time_limit)
