@@ -73,6 +73,7 @@
 #include "winsvc/http/stream.hpp"      // answers that are written while they are made
 #include "winsvc/http/reply.hpp"       // what a handler may answer
 #include "winsvc/http/json_body.hpp"   // bodies of JSON
+#include "winsvc/http/upload.hpp"      // files that a request brings
 #include "winsvc/http/handler.hpp"     // what a lambda may take and return
 #include "winsvc/http/websocket.hpp"   // talks in both directions
 #include "winsvc/http/middleware.hpp"  // what runs around handlers
@@ -85,6 +86,7 @@
 #include "winsvc/http/context.hpp"     // what travels with a request
 #include "winsvc/http/body_reader.hpp" // bodies, when they are wanted
 #include "winsvc/http/watchdog.hpp"    // handlers that take too long
+#include "winsvc/http/upload_reader.hpp" // and files, while they arrive
 #include "winsvc/http/guard.hpp"       // what becomes of what goes wrong
 #include "winsvc/http/core.hpp"        // cpp-httplib at work for it
 #include "winsvc/http/connection.hpp"  // from first byte to close

@@ -1,4 +1,4 @@
-// expect: winsvc: a handler takes its arguments in this order: const request&, response&, path parameters, body<T>
+// expect: winsvc: a handler takes its arguments in this order: const request&, response&, path parameters, body<T> or upload
 #include <winsvc.hpp>
 
 void App(winsvc::service& svc) {

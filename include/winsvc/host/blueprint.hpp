@@ -17,6 +17,7 @@
 #include "winsvc/http/tls.hpp"
 #include "winsvc/model/spec.hpp"
 #include "winsvc/model/state.hpp"
+#include "winsvc/os/process.hpp"
 #include "winsvc/wire/limits.hpp"
 
 namespace winsvc {
@@ -36,6 +37,7 @@ struct blueprint {
   model::service_spec spec;
   std::optional<std::string> instance;  ///< of this run; set before App is called
   std::string version;
+  std::string data_folder;              ///< of this run, where its host knows; see folder()
   std::string host = "127.0.0.1";
   std::uint16_t port = 8080;
   std::chrono::milliseconds start_limit = std::chrono::seconds(30), stop_limit = std::chrono::seconds(20);
@@ -55,6 +57,12 @@ struct blueprint {
   logger log;
   bool frozen = false;
 
+  /// Where it keeps its data. Nobody has made it yet, perhaps. "" where the system does not say.
+  [[nodiscard]] std::string folder() const {
+    if (!data_folder.empty()) return data_folder;
+    const auto usual = os::data_folder(instance ? model::instance_name(spec.name, *instance) : spec.name);
+    return usual ? *usual : std::string();
+  }
   /// What the SCM may send: exactly what there is a hook for.
   [[nodiscard]] model::hooked accepts() const {
     model::hooked h;

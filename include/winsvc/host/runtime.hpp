@@ -30,6 +30,7 @@
 #include "winsvc/host/reporter.hpp"
 #include "winsvc/host/worker_pool.hpp"
 #include "winsvc/http/engine.hpp"
+#include "winsvc/http/upload.hpp"
 #include "winsvc/model/events.hpp"
 #include "winsvc/model/spec.hpp"
 
@@ -250,9 +251,18 @@ inline run_result runtime::run() {
   return result;
 }
 
+/// Uploads arrive in the data folder, where what they hold is as closed to others as all else of the service.
+inline void prepare_uploads(blueprint& plan) {
+  const std::string folder = plan.folder();
+  if (folder.empty()) return;
+  plan.router.upload_folder = os::path_join(folder, "uploads");
+  http::drop_old_uploads(plan.router.upload_folder);
+}
+
 /// True: RUNNING. False: a hook or the bind failed, or a stop came first.
 inline bool runtime::start() {
   add_health_routes(plan_, phase_);
+  if (plan_.router.takes_uploads()) prepare_uploads(plan_);
   plan_.router.freeze();
   report_.accepts(plan_.accepts());
   report_.apply(model::step::progress, start_hint());  // the app is described: from here on its own limit counts

@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -210,6 +211,10 @@ class service : public http::route_registrar<service> {
   /// Where liveness and readiness are asked. Default: /livez, /readyz; empty switches one off.
   service& health_paths(std::string live, std::string ready, source where = source::here());
 
+  /// Where the service keeps its data: `%ProgramData%\<name>`, which its own account may change and nobody else;
+  /// `$XDG_STATE_HOME/<name>` elsewhere. It is made here where it is not there yet, so ask in a hook or a handler; the
+  /// verbs only describe the app. Throws std::runtime_error where it cannot be made.
+  [[nodiscard]] std::string data_folder() const;
   /// The service's log: a file as a service, the terminal in debug.
   [[nodiscard]] logger& log() noexcept { return plan_.log; }
 
@@ -245,6 +250,13 @@ inline void service::set_tls(http::tls_files files) {
     if (!path->empty() && !os::is_absolute(*path)) *path = os::path_join(folder, *path);
   }
   plan_.tls = std::move(files);
+}
+inline std::string service::data_folder() const {
+  const std::string folder = plan_.folder();
+  if (const auto made = os::make_folders(folder); !made)
+    throw std::runtime_error(
+        error{made.error(), "make the data folder", folder, os::system_words(made.error()), {}}.sentence());
+  return folder;
 }
 inline service& service::name(std::string text) {
   check_open("name");

@@ -78,6 +78,7 @@ class service_host {
   service_surroundings around_;
   std::string name_;
   std::string state_file_;  // empty: nowhere to leave a state
+  std::string data_folder_;
   std::string log_folder_;  // empty: nowhere to leave a dump
   reporter report_{[this](const model::service_status& s) { static_cast<void>(around_.dispatcher.set_status(s)); }};
   std::mutex mutex_;
@@ -155,6 +156,7 @@ inline void service_host::leave_state(const std::string& url, const std::string&
 inline void service_host::open_log(logger& log) {
   std::uint32_t fault = 0;
   if (const auto folder = around_.data_folder(name_)) {
+    data_folder_ = *folder;
     const std::string logs = os::path_join(*folder, "logs");
     if (const auto made = os::make_folders(logs); !made) fault = made.error();
     else log_folder_ = logs;
@@ -188,6 +190,7 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   plan->spec.name = name_;
   plan->instance = launch_.instance;
   open_log(plan->log);  // before App, so that what App says or throws is kept
+  plan->data_folder = data_folder_;
   std::shared_ptr<os::crash_guard> guard;
   if (around_.guards_crashes) {
     os::crash_guard::settings how;

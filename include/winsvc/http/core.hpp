@@ -30,6 +30,7 @@
 #include "winsvc/http/guard.hpp"
 #include "winsvc/http/httplib.hpp"
 #include "winsvc/http/router.hpp"
+#include "winsvc/http/upload_reader.hpp"
 #include "winsvc/http/watchdog.hpp"
 
 namespace winsvc {
@@ -55,6 +56,8 @@ class core final : public httplib::Server {
   void route(exchange& x, request& req, response& res);
   void dispatch(exchange& x, request& req, response& res);
   void call_handler(exchange& x, request& req, response& res);
+  [[nodiscard]] bool takes_upload(const exchange& x) const { return routes_.entry(x.match.id).about.takes_upload; }
+  bool receive_upload(exchange& x, request& req, const httplib::ContentReader& read, std::uint64_t most) const;
   void run_link(exchange& x, std::size_t at, request& req, response& res);
   void drop_late_body(exchange& x);
   [[nodiscard]] std::uint64_t body_limit(const exchange& x) const noexcept {
@@ -121,7 +124,8 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
     x.read_body = [this, &x, &r, &read] {
       const std::uint64_t most = body_limit(x);
       x.body_too_large = x.head.framing == wire::framing::length && x.head.content_length > most;
-      return !x.body_too_large && http::read_body(r, read, most, x.body_too_large);
+      if (x.body_too_large) return false;
+      return takes_upload(x) ? receive_upload(x, r, read, most) : http::read_body(r, read, most, x.body_too_large);
     };
     route(x, r, res);
     x.read_body = nullptr;
@@ -209,6 +213,17 @@ inline void core::dispatch(exchange& x, request& req, response& res) {
       if (x.head.verb == route::method::options) res.status = 204;
       else guard_.refuse(x, req, res, 405, {});
   }
+}
+
+inline bool core::receive_upload(exchange& x, request& req, const httplib::ContentReader& read,
+                                 std::uint64_t most) const {
+  upload files;
+  const bool closing = std::exchange(x.closing, true);  // unless it is read to its end, nothing can follow it
+  const std::uint64_t of_file = routes_.entry(x.match.id).about.file_limit.value_or(most);
+  if (!read_upload(req, read, {most, of_file, routes_.upload_folder}, files)) return false;
+  x.closing = closing;
+  leave_upload(x, std::move(files));
+  return true;
 }
 
 inline void core::call_handler(exchange& x, request& req, response& res) {

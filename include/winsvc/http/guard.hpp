@@ -19,6 +19,7 @@
 #include "winsvc/http/httplib.hpp"
 #include "winsvc/http/reply.hpp"
 #include "winsvc/http/router.hpp"
+#include "winsvc/http/upload.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -62,6 +63,17 @@ inline std::string words_of_exception() {
     return e.what();
   } catch (...) {
     return "something that is no std::exception";
+  }
+}
+
+/// Is the exception that is being handled an upload's that found the disk full?
+inline bool no_room_is_thrown() {
+  try {
+    throw;
+  } catch (const upload_error& e) {
+    return e.no_room();
+  } catch (...) {
+    return false;
   }
 }
 
@@ -119,7 +131,8 @@ inline void guard::failed(const exchange& x, const request& req, response& res, 
                           std::string_view words) const {
   // The text is for the log: it may hold a path, a query, a password. The client gets the id to ask about.
   log(x, what, words);
-  refuse(x, req, res, 500, "the request failed; the log has the reason under this id", x.id);
+  if (no_room_is_thrown()) refuse(x, req, res, 507, "there is no room to keep what was sent", x.id);
+  else refuse(x, req, res, 500, "the request failed; the log has the reason under this id", x.id);
 }
 
 inline void guard::log(const exchange& x, const char* what, std::string_view words) const {

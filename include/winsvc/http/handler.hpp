@@ -5,7 +5,7 @@
 //   [](const winsvc::request& req, winsvc::response& res, std::string name, winsvc::body<todo> item) { … }
 //
 // Takes, in this order, each of them optional: `const request&`, `response&`, the path parameters in the order of the
-// pattern (int, long, long long and their unsigned kin, double, std::string), `body<T>`.
+// pattern (int, long, long long and their unsigned kin, double, std::string), `body<T>` or `upload` (http/upload.hpp).
 // Returns: nothing (the response is as the handler left it), text, json, reply, std::optional<T> (empty is 404),
 // std::pair<int, T> (status and value).
 //
@@ -28,6 +28,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/json_body.hpp"
 #include "winsvc/http/reply.hpp"
+#include "winsvc/http/upload.hpp"
 #include "winsvc/route/facts.hpp"
 
 namespace winsvc {
@@ -66,6 +67,7 @@ struct handler_shape {
   bool takes_request = false;  ///< and could look at `path_params` itself
   bool takes_response = false;
   bool takes_body = false;
+  bool takes_upload = false;
   const route::value_kind* kinds = nullptr;  ///< of the path parameters, so many
   route::answer_kind answers = route::answer_kind::unknown;
   bool may_be_missing = false;  ///< it returns an optional
@@ -77,7 +79,7 @@ struct is_body : std::false_type {};
 template <class T>
 struct is_body<body<T>> : std::true_type {};
 
-enum class argument_kind { request, response, parameter, body, unsupported };
+enum class argument_kind { request, response, parameter, body, upload, unsupported };
 
 template <class Argument>
 constexpr argument_kind kind_of() noexcept {
@@ -90,6 +92,8 @@ constexpr argument_kind kind_of() noexcept {
     return mutable_reference ? argument_kind::response : argument_kind::unsupported;
   } else if constexpr (is_body<plain>::value) {
     return mutable_reference ? argument_kind::unsupported : argument_kind::body;
+  } else if constexpr (std::is_same_v<plain, winsvc::upload>) {
+    return mutable_reference ? argument_kind::unsupported : argument_kind::upload;
   } else if constexpr (std::is_same_v<plain, bool> || std::is_same_v<plain, char>) {
     return argument_kind::unsupported;
   } else if constexpr (std::is_integral_v<plain> || std::is_same_v<plain, double> ||
@@ -100,13 +104,13 @@ constexpr argument_kind kind_of() noexcept {
   }
 }
 
-/// Request before response before parameters before body, nothing twice but parameters.
+/// Request before response before parameters before a body of either kind, nothing twice but parameters.
 template <class... Arguments>
 constexpr bool in_order() noexcept {
   argument_kind last = argument_kind::request;
   bool first = true, ok = true;
   [[maybe_unused]] const auto next = [&](argument_kind k) {
-    if (!first && (k < last || (k == last && k != argument_kind::parameter))) ok = false;
+    if (!first && (k < last || last >= argument_kind::body || (k == last && k != argument_kind::parameter))) ok = false;
     last = k;
     first = false;
   };
@@ -194,10 +198,11 @@ class signature {
   static_assert(
       ((kind_of<Arguments>() != argument_kind::unsupported) && ...),
       "winsvc: a handler takes const request&, response&, path parameters (integers, double, std::string) and "
-      "body<T>, by value or const reference");
+      "body<T> or upload, by value or const reference");
   static_assert(
       in_order<Arguments...>(),
-      "winsvc: a handler takes its arguments in this order: const request&, response&, path parameters, body<T>");
+      "winsvc: a handler takes its arguments in this order: const request&, response&, path parameters, body<T> or "
+      "upload");
 
  public:
   /// Calls the lambda at `f`.
@@ -209,6 +214,7 @@ class signature {
     s.takes_request = ((kind_of<Arguments>() == argument_kind::request) || ...);
     s.takes_response = ((kind_of<Arguments>() == argument_kind::response) || ...);
     s.takes_body = ((kind_of<Arguments>() == argument_kind::body) || ...);
+    s.takes_upload = ((kind_of<Arguments>() == argument_kind::upload) || ...);
     // Parameters are together, behind the request and the response.
     s.kinds = kinds_ + (s.takes_request ? 1 : 0) + (s.takes_response ? 1 : 0);
     using answer = answer_of<std::remove_cv_t<std::remove_reference_t<R>>>;
@@ -229,7 +235,7 @@ class signature {
   /// What an argument is kept in between its conversion and the call.
   template <class A>
   using held =
-      std::conditional_t<kind_of<A>() == argument_kind::parameter, plain<A>,
+      std::conditional_t<kind_of<A>() == argument_kind::parameter || kind_of<A>() == argument_kind::upload, plain<A>,
                          std::conditional_t<kind_of<A>() == argument_kind::body, std::optional<plain<A>>, char>>;
 
   template <std::size_t... I>
@@ -251,6 +257,8 @@ class signature {
     } else if constexpr (kind_of<A>() == argument_kind::body) {
       into.emplace(
           plain<A>{body_from_json<std::remove_reference_t<decltype(*std::declval<plain<A>&>())>>(with.req)});
+    } else if constexpr (kind_of<A>() == argument_kind::upload) {
+      into = take_upload();
     }
     static_cast<void>(with), static_cast<void>(into), static_cast<void>(next);
     return true;

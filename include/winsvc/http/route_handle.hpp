@@ -54,6 +54,11 @@ class route_handle {
     return say("time_out", [&](route::facts& f) { f.time_limit = limit; });
   }
 
+  /// The most bytes of each file of an upload (http/upload.hpp); a larger one gets 413. Default: that of the body.
+  route_handle limit_file(std::uint64_t bytes) const {
+    return say("limit_file", [&](route::facts& f) { f.file_limit = bytes; });
+  }
+
   /// One line.
   route_handle summary(const std::string& text) const {
     return say("summary", [&](route::facts& f) { f.summary = text; });

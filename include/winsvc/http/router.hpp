@@ -48,7 +48,8 @@ class router {
     const bool asks_first = m.what == route::outcome::method_not_allowed && verb == route::method::options;
     return asks_first && m.beside ? *handlers_[*m.beside].links : *outer_;
   }
-  error_pages pages;  ///< filled before start
+  error_pages pages;          ///< filled before start
+  std::string upload_folder;  ///< set before start; "": the system's temporary one
 
   [[nodiscard]] const route::table& routes() const noexcept { return table_; }
   /// The routes, to say `what` of the one with this id. Throws setup_error after start.
@@ -68,6 +69,12 @@ class router {
   /// The most bytes of a body: the route's own limit, or the app's.
   [[nodiscard]] std::uint64_t body_limit(const route::match_result& m, std::uint64_t of_app) const noexcept {
     return m.what == route::outcome::found ? entry(m.id).about.body_limit.value_or(of_app) : of_app;
+  }
+
+  /// Does any route take uploads?
+  [[nodiscard]] bool takes_uploads() const noexcept {
+    const auto& all = table_.entries();
+    return std::any_of(all.begin(), all.end(), [](const route::entry& e) { return e.about.takes_upload; });
   }
 
   /// Calls the handler of a match. Whatever it throws passes through.
@@ -138,6 +145,7 @@ inline std::size_t router::add(route::method verb, std::string_view pattern, mad
   auto& about = table_.about(id);
   about.parameters.assign(shape.kinds, shape.kinds + shape.parameters);
   about.takes_json = shape.takes_body;
+  about.takes_upload = shape.takes_upload;
   about.answers = shape.answers;
   about.may_be_missing = shape.may_be_missing;
   about.chooses_status = shape.chooses_status || shape.takes_response;

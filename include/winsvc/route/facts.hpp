@@ -64,6 +64,7 @@ struct facts {
   // From the handler's type.
   std::vector<value_kind> parameters;  ///< of the path, in order; empty where the handler reads them itself
   bool takes_json = false;             ///< it has a body<T>
+  bool takes_upload = false;           ///< its body goes into files
   answer_kind answers = answer_kind::unknown;
   bool may_be_missing = false;  ///< it returns an optional: 404
   bool chooses_status = false;  ///< it returns a reply or a pair, or works on the response
@@ -78,6 +79,7 @@ struct facts {
   bool deprecated = false;
   bool hidden = false;                     ///< not in the description
   std::optional<std::uint64_t> body_limit;  ///< bytes, in place of the app's limit
+  std::optional<std::uint64_t> file_limit;  ///< bytes of each file of an upload
   std::optional<std::chrono::milliseconds> time_limit;  ///< of the handler; then the client gets 503
 };
 

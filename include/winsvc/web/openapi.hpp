@@ -179,8 +179,9 @@ inline std::string request_body_of(const operation& o) {
   const route::facts& about = o.route->about;
   // A body has no meaning in a GET (RFC 9110 §9.3.1): a route for any method reads one where there is one.
   const bool none = o.route->verb == route::method::any && o.verb == route::method::get;
-  if (none || (!about.takes && !about.takes_json)) return {};
-  const route::body_facts b = about.takes.value_or(route::body_facts{{}, "application/json", {}, {}});
+  if (none || (!about.takes && !about.takes_json && !about.takes_upload)) return {};
+  const char* const type = about.takes_upload ? "multipart/form-data" : "application/json";
+  const route::body_facts b = about.takes.value_or(route::body_facts{{}, type, {}, {}});
   json_object body;
   body.put_some("description", b.about).put("required", "true");
   return body.put("content", content_of(b, b.media_type)).text();
@@ -211,7 +212,7 @@ inline std::string responses_of(const route::facts& about) {
   const std::string problem = R"({"$ref":"#/components/responses/problem"})";
   const auto kinds = about.parameters;
   const bool converts = std::any_of(kinds.begin(), kinds.end(), [](auto k) { return k != route::value_kind::text; });
-  if (!about.query.empty() || about.takes_json) all.emplace("400", problem);
+  if (!about.query.empty() || about.takes_json || about.takes_upload) all.emplace("400", problem);
   if (about.may_be_missing || converts) all.emplace("404", problem);
   if (about.takes_json) all.emplace("422", problem);
   all.emplace("default", problem);
