@@ -2,6 +2,11 @@
 // after it was written anew.
 #include "winsvc/wire/head.hpp"
 
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "require.hpp"
 
 using namespace winsvc::wire;
@@ -22,10 +27,17 @@ bool within(std::string_view part, std::string_view whole) {
   return part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size();
 }
 
-std::vector<field> kept(const head& h) {
-  std::vector<field> out;
+/// Names and values, those of one name put together.
+std::vector<std::pair<std::string, std::string>> kept(const head& h) {
+  std::vector<std::pair<std::string, std::string>> out;
   for (const auto& f : h.fields) {
-    if (!is_restated(f.name)) out.push_back(f);
+    if (!is_passed_on(h, f) || winsvc::text::equal_nocase(f.name, "Upgrade")) continue;
+    const auto known = std::find_if(out.begin(), out.end(), [&f](const auto& one) {
+      return winsvc::text::equal_nocase(one.first, f.name);
+    });
+    if (known == out.end()) out.emplace_back(f.name, f.value);
+    else if (known->second.empty()) known->second = f.value;
+    else if (!f.value.empty()) known->second += (winsvc::text::equal_nocase(f.name, "Cookie") ? "; " : ", ") + std::string(f.value);
   }
   return out;
 }
@@ -51,13 +63,13 @@ void check_rewritten(const head& h, bool escaped) {
 
   auto was = kept(h);
   const auto is = kept(g);
-  if (!h.find("Host") && !h.host.empty()) was.insert(was.begin(), {"Host", h.host});
+  if (!h.find("Host") && !h.host.empty()) was.insert(was.begin(), {"Host", std::string(h.host)});
   require(was.size() == is.size(), "same fields");
   for (std::size_t i = 0; i < was.size(); ++i) {
-    const bool decoded = escaped && !winsvc::text::equal_nocase(was[i].name, "Referer") &&
-                         !winsvc::text::equal_nocase(was[i].name, "Location");
-    require(was[i].name == is[i].name, "same name");
-    require((decoded ? percent_decoded(is[i].value) : std::string(is[i].value)) == was[i].value, "same value");
+    const bool decoded = escaped && !winsvc::text::equal_nocase(was[i].first, "Referer") &&
+                         !winsvc::text::equal_nocase(was[i].first, "Location");
+    require(was[i].first == is[i].first, "same name");
+    require((decoded ? percent_decoded(is[i].second) : is[i].second) == was[i].second, "same value");
   }
 }
 

@@ -231,6 +231,7 @@ TEST_CASE("behind trusted proxies the client is who the last of them saw, and no
   CHECK(c.get("/", {{"X-Forwarded-For", "1.1.1.1, 203.0.113.9"}}).body == "203.0.113.9");
   CHECK(c.get("/", {{"X-Forwarded-For", "203.0.113.9, 10.1.1.1"}}).body == "203.0.113.9");
   CHECK(c.get("/", {{"X-Forwarded-For", "203.0.113.9"}, {"X-Forwarded-For", "10.1.1.1"}}).body == "203.0.113.9");
+  CHECK(c.get("/", {{"X-Forwarded-For", "1.1.1.1"}, {"X-Forwarded-For", "203.0.113.9"}}).body == "203.0.113.9");
   CHECK(c.get("/", {{"X-Forwarded-For", "nonsense"}}).body == "127.0.0.1");
   CHECK(c.get("/", {{"X-Forwarded-For", "203.0.113.9, nonsense"}}).body == "127.0.0.1");
   CHECK(s.get("/", {{"X-Forwarded-For", "203.0.113.9"}}).body == "127.0.0.1");
@@ -288,6 +289,7 @@ TEST_CASE("cookies are read, set with their attributes, and refused when they co
 
   CHECK(c.get("/read").body == "none");
   CHECK(c.get("/read", {{"Cookie", "a=b; theme=dark; c=d"}}).body == "dark");
+  CHECK(c.get("/read", {{"Cookie", "theme=dark"}, {"Cookie", "theme=light"}}).body == "dark");
   CHECK(c.get("/read", {{"Cookie", "theme=\"quoted\""}}).body == "quoted");
   CHECK(c.get("/read", {{"Cookie", "xtheme=no"}}).body == "none");
   CHECK(c.get("/read", {{"Cookie", "theme"}}).body == "none");

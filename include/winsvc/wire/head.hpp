@@ -81,6 +81,10 @@ struct head_result {
 /// the framing and the fate of the connection stated once, by us. To hand a decoded chunked body over, set `framing`
 /// and `content_length` of a copy before.
 ///
+/// Lines of one name become one, in their order (RFC 9110 §5.3): "a" and "b" are "a, b", and "a; b" for Cookie. Before
+/// 0.53 cpp-httplib keeps them in no order that it promises, and whoever wrote the last line matters in some:
+/// X-Forwarded-For. A Range that is there twice is left out, as §14.2 allows.
+///
 /// `escape_percent`: for cpp-httplib before 0.44, which percent-decodes values (all but Location and Referer), so that
 /// `%0d%0a` would become a line break. A '%' is written as "%25" and comes out as it went in.
 [[nodiscard]] std::string canonical_head(const head& value, bool escape_percent);
@@ -269,15 +273,37 @@ inline fault head_reader::transfer_encoding(std::string_view value) {
                                         "Content-Length", "Expect", "TE", "Trailer", "Upgrade"};
   return std::any_of(std::begin(names), std::end(names), [&](auto n) { return text::equal_nocase(n, name); });
 }
-/// Range means something to GET and in bytes alone, and is to be ignored otherwise (RFC 9110 §14.2); cpp-httplib would
-/// answer 416.
+/// Range means something to GET, in bytes and once alone, and is to be ignored otherwise (RFC 9110 §14.2); cpp-httplib
+/// would answer 416.
 [[nodiscard]] inline bool is_passed_on(const head& h, const field& f) noexcept {
   if (text::equal_nocase(f.name, "Upgrade")) return h.upgrade;
   if (text::equal_nocase(f.name, "Range")) {
     return (h.verb == route::method::get || h.verb == route::method::head) &&
-           text::equal_nocase(f.value.substr(0, 6), "bytes=");
+           text::equal_nocase(f.value.substr(0, 6), "bytes=") &&
+           std::none_of(h.fields.begin(), h.fields.end(), [&f](const field& other) {
+             return &other != &f && text::equal_nocase(other.name, f.name);
+           });
   }
   return !is_restated(f.name);
+}
+/// Calls `f(name, values)` for the fields that are passed on, in the order of each name's first line. At least one
+/// value; of more, none is empty, as an empty member of a list is none (RFC 9110 §5.6.1).
+template <class F>
+void for_each_name(const head& h, F&& f) {
+  std::vector<std::string_view> values;
+  for (auto at = h.fields.begin(); at != h.fields.end(); ++at) {
+    const auto has_name = [at](const field& other) { return text::equal_nocase(other.name, at->name); };
+    if (!is_passed_on(h, *at) || std::any_of(h.fields.begin(), at, has_name)) continue;
+    values.clear();
+    for (auto line = at; line != h.fields.end(); ++line) {
+      if (!line->value.empty() && has_name(*line)) values.push_back(line->value);
+    }
+    if (values.empty()) values.emplace_back();
+    f(at->name, values);
+  }
+}
+[[nodiscard]] inline std::string_view between_values(std::string_view name) noexcept {
+  return text::equal_nocase(name, "Cookie") ? "; " : ", ";  // RFC 6265 §4.2.1
 }
 /// A body is expected, so its absence is to be stated: without a length, cpp-httplib waits 5 s for one.
 [[nodiscard]] inline bool states_no_body(const head& h) noexcept {
@@ -302,7 +328,15 @@ inline fault head_reader::finish() {
   // Granted only where nothing else is going on: RFC 9110 §7.8 lets a server ignore any Upgrade, and 1.0 has none.
   out_.upgrade = upgrade_ && says_upgrade_ && out_.minor == 1 && out_.keep_alive && !content;
 
-  // What canonical_head writes is counted by cpp-httplib again.
+  // What canonical_head writes is counted by cpp-httplib again: the lines, and the bytes of each.
+  bool short_enough = true;
+  for_each_name(out_, [&](std::string_view name, const std::vector<std::string_view>& values) {
+    if (values.size() == 1) return;  // was measured when it came
+    std::size_t bytes = name.size();
+    for (const auto value : values) bytes += value.size() + 2;
+    if (bytes > bounds_.field_bytes) short_enough = false;
+  });
+  if (!short_enough) return {431, "fields of one name too long"};
   const auto kept = std::count_if(out_.fields.begin(), out_.fields.end(), [&](const field& f) {
     return is_passed_on(out_, f);
   });
@@ -412,21 +446,22 @@ inline std::string canonical_head(const head& value, bool escape_percent) {
   if (!value.query.empty()) put({"?", value.query});
   put({value.minor == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n"});
 
-  const auto put_field = [&](std::string_view name, std::string_view content) {
-    put({name, ": "});
+  const auto put_field = [&](std::string_view name, const std::vector<std::string_view>& values) {
     // cpp-httplib before 0.44 decodes the values of all fields but these two.
     const bool escaped =
         escape_percent && !text::equal_nocase(name, "Location") && !text::equal_nocase(name, "Referer");
-    for (auto mark = content.find('%'); escaped && mark != std::string_view::npos; mark = content.find('%')) {
-      put({content.substr(0, mark), "%25"});
-      content.remove_prefix(mark + 1);
+    put({name, ": "});
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      auto content = values[i];
+      for (auto mark = content.find('%'); escaped && mark != std::string_view::npos; mark = content.find('%')) {
+        put({content.substr(0, mark), "%25"});
+        content.remove_prefix(mark + 1);
+      }
+      put({content, i + 1 < values.size() ? between_values(name) : "\r\n"});
     }
-    put({content, "\r\n"});
   };
-  if (!value.host.empty() && !value.find("Host")) put_field("Host", value.host);  // an absolute-form target in 1.0
-  for (const auto& f : value.fields) {
-    if (is_passed_on(value, f)) put_field(f.name, f.value);
-  }
+  if (!value.host.empty() && !value.find("Host")) put_field("Host", {value.host});  // an absolute-form target in 1.0
+  for_each_name(value, put_field);
 
   if (value.framing == framing::chunked) {
     put({"Transfer-Encoding: chunked\r\n"});

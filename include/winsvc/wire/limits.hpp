@@ -23,7 +23,7 @@ struct limits {
   std::size_t head_bytes = 32 * 1024;  ///< the request head, first byte to empty line; else 431
   std::size_t method_bytes = 32;       ///< longer than any that is registered; else 501
   std::size_t target_bytes = 8000;     ///< RFC 9112 §3 asks for at least 8000 in a request line; else 414
-  std::size_t field_bytes = 8000;      ///< one field line; cpp-httplib refuses a line of more than 8192; else 431
+  std::size_t field_bytes = 8000;      ///< of one name; cpp-httplib refuses a line of more than 8192; else 431
   std::size_t fields = 100;            ///< field lines; cpp-httplib refuses more than 100; else 431
 
   // The body (RFC 9112 §6, §7.1).
