@@ -60,6 +60,9 @@
 #include "winsvc/wire/head.hpp"         // the gate
 #include "winsvc/wire/chunked.hpp"      // chunked bodies
 #include "winsvc/wire/file_name.hpp"    // names of files that clients send
+#include "winsvc/wire/file_path.hpp"    // names below a folder
+#include "winsvc/wire/conditional.hpp"  // is it still what it was?
+#include "winsvc/wire/representation.hpp"  // types, codings, ranges
 #include "winsvc/wire/multipart.hpp"    // forms with files
 #include "winsvc/wire/websocket.hpp"    // frames and handshakes
 
@@ -71,6 +74,8 @@
 #include "winsvc/http/transport.hpp"   // socket or memory
 #include "winsvc/http/exchange.hpp"    // one request on its way
 #include "winsvc/http/stream.hpp"      // answers that are written while they are made
+#include "winsvc/http/abort.hpp"       // a way out of the middle
+#include "winsvc/http/file_answer.hpp"  // a file as an answer
 #include "winsvc/http/reply.hpp"       // what a handler may answer
 #include "winsvc/http/json_body.hpp"   // bodies of JSON
 #include "winsvc/http/upload.hpp"      // files that a request brings
@@ -82,6 +87,7 @@
 #include "winsvc/http/route_handle.hpp"  // what else there is to say of a route
 #include "winsvc/http/url_for.hpp"     // the path of a named route
 #include "winsvc/http/resource.hpp"    // a class as a resource
+#include "winsvc/http/folder.hpp"      // folders of files
 #include "winsvc/http/group.hpp"       // routes as they are registered
 #include "winsvc/http/context.hpp"     // what travels with a request
 #include "winsvc/http/body_reader.hpp" // bodies, when they are wanted

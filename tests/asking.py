@@ -200,5 +200,40 @@ def tls(port):
     return f"plain HTTP: {status} {text}\n" if status != 400 or "https://" not in text else ""
 
 
-BEFORE = {"tls": certificate}     # what has to lie beside the program
-EXAMPLES = {"openapi": openapi, "tls": tls, "websocket": websocket}
+# --- static files -----------------------------------------------------------------------------------------------------
+
+def site(folder):
+    (folder / "public").mkdir(exist_ok=True)
+    (folder / "public" / "index.html").write_text("<h1>It works</h1>\n")
+    (folder / "public" / "data.csv").write_text("a,b\n1,2\n")
+
+
+def files(port):
+    """With curl, as a person would."""
+    def curl(*words):
+        ran = subprocess.run(["curl", "-sS", "-i", "--max-time", "10", *words], capture_output=True, text=True, timeout=20)
+        head, _, body = ran.stdout.partition("\n\n")
+        return (int(head.split()[1]) if head else 0), head.lower(), body, ran.stderr
+
+    at = f"http://127.0.0.1:{port}"
+    status, head, body, _ = curl(at + "/")
+    tag = next((line.split(": ")[1] for line in head.split("\n") if line.startswith("etag: ")), "")
+    if (status, body) != (200, "<h1>It works</h1>\n") or not tag:
+        return f"GET /: {head}\n{body}\n"
+    for words, wanted, text in ((("-H", f"If-None-Match: {tag}"), 304, ""), (("-r", "0-3"), 206, "<h1>"),
+                                (("-r", "100-"), 416, None), (("-I",), 200, "")):
+        status, head, body, _ = curl(*words, at + "/")
+        if status != wanted or text not in (None, body):
+            return f"{words}: {head}\n{body}\n"
+    for path, wanted in (("/any/page", 200), ("/none.css", 404), ("/../files", 404), ("/%2e%2e/files", 404)):
+        status, head, _, _ = curl("--path-as-is", at + path)
+        if status != wanted:
+            return f"{path}: {head}\n"
+    status, head, body, _ = curl(at + "/report")
+    if status != 200 or 'content-disposition: attachment; filename="report.csv"' not in head or body != "a,b\n1,2\n":
+        return f"/report: {head}\n{body}\n"
+    return ""
+
+
+BEFORE = {"files": site, "tls": certificate}     # what has to lie beside the program
+EXAMPLES = {"files": files, "openapi": openapi, "tls": tls, "websocket": websocket}

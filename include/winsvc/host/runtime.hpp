@@ -309,6 +309,11 @@ inline bool runtime::run_start_hooks() {
 inline bool runtime::bind() {
   engine_ = std::make_unique<http::engine>(plan_.router, plan_.limits, plan_.log);
   for (const auto& tell : plan_.on_engine) tell(*engine_);
+  for (const auto& f : plan_.router.folders) {
+    if (!os::real_folder(f.folder))
+      plan_.log.warn("files '" + f.prefix + "' (" + f.where.text() + "): the folder '" + f.folder +
+                     "' is not there; its paths are 404 until it is");
+  }
   if (plan_.tls) {
     auto identity = http::tls_identity::load(*plan_.tls);
     if (!identity) {

@@ -25,6 +25,7 @@
 
 #include "winsvc/base/source.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/http/folder.hpp"
 #include "winsvc/http/middleware.hpp"
 #include "winsvc/http/resource.hpp"
 #include "winsvc/http/route_handle.hpp"
@@ -101,6 +102,10 @@ class route_registrar {
     return {*router_, first, router_->routes().entries().size()};
   }
 
+  /// The files of a folder below a prefix (http/folder.hpp): GET and HEAD. The folder need not be there yet; the log says
+  /// so at start, and its paths are 404 until it is.
+  Self& files(std::string_view prefix, std::string folder, file_options how = {}, source where = source::here());
+
   /// Adds a middleware for the routes that are registered after it, here and in groups of this one.
   Self& use(middleware m) {
     auto longer = std::make_shared<chain>(*links_);
@@ -158,6 +163,26 @@ class route_group : public http::route_registrar<route_group> {
 // ---------------------------------------------------------------------------------------------------------------------
 
 namespace http {
+
+template <class Self>
+Self& route_registrar<Self>::files(std::string_view prefix, std::string folder, file_options how, source where) {
+  if (folder.empty()) throw setup_error("files '" + std::string(prefix) + "' (" + where.text() + "): no folder is named");
+  router_->folders.push_back({prefix_ + std::string(prefix), folder, where});
+  const auto served = std::make_shared<file_folder>(std::move(folder), std::move(how));
+  const auto root = [served](const request& req, response& res) { served->answer(req, res, {}); };
+  const auto below = [served](const request& req, response& res, const std::string& path) {
+    served->answer(req, res, path);
+  };
+  const auto at_pattern = [&](const std::string& pattern, auto handler) {
+    const auto id = router_->add(route::method::get, pattern, make_handler(handler), where, links_);
+    winsvc::route_handle(*router_, id, id + 1).hidden();
+  };
+  const std::string full = prefix_ + (prefix == "/" ? std::string() : std::string(prefix));
+  if (!full.empty()) at_pattern(full, &file_folder::send_behind_slash);
+  at_pattern(full + "/", root);
+  at_pattern(full + "/{path...}", below);
+  return self();
+}
 
 template <class Self>
 template <class F>

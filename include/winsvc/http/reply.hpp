@@ -18,6 +18,8 @@
 #include "winsvc/base/json_text.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/http/abort.hpp"
+#include "winsvc/http/file_answer.hpp"
 #include "winsvc/http/httplib.hpp"
 #include "winsvc/http/stream.hpp"
 
@@ -71,6 +73,14 @@ class reply {
   [[nodiscard]] static reply redirect(const std::string& location, int status = 302) {
     return reply(status).header("Location", location);
   }
+  /// A file (http/file_answer.hpp): its type by its ending, with conditions and ranges. A relative path begins at the
+  /// executable's folder. `save_as`: what a browser saves it as, instead of showing it. 404 where there is none.
+  [[nodiscard]] static reply file(std::string path, std::string save_as = {}) {
+    reply r;
+    r.file_ = std::move(path);
+    r.save_as_ = std::move(save_as);
+    return r;
+  }
   /// Bytes of a type of your own.
   [[nodiscard]] static reply with(std::string body, std::string content_type, int status = 200) {
     reply r(status);
@@ -103,6 +113,7 @@ class reply {
   void apply(response& res) && {
     res.status = status_;
     for (const auto& [name, value] : headers_) http::replace_header(res, name, value);
+    if (!file_.empty()) return http::answer_with_file(*http::current_exchange()->req, res, file_, save_as_);
     if (write_) {
       res.set_chunked_content_provider(content_type_, [write = std::move(write_)](std::size_t, httplib::DataSink& sink) {
         winsvc::stream out(sink, *http::current_exchange());
@@ -119,24 +130,10 @@ class reply {
   int status_ = 200;
   std::string body_;
   std::string content_type_;
+  std::string file_, save_as_;
   std::function<void(winsvc::stream&)> write_;
   std::vector<std::pair<std::string, std::string>> headers_;
 };
-
-/// What `abort` throws. Catch it only to rethrow.
-class abort_error : public std::exception {
- public:
-  abort_error(int status, std::string message) : status_(status), message_(std::move(message)) {}
-  [[nodiscard]] int status() const noexcept { return status_; }
-  [[nodiscard]] const char* what() const noexcept override { return message_.c_str(); }
-
- private:
-  int status_;
-  std::string message_;
-};
-
-/// Leaves the handler with an error status; the client is shown the message, unlike that of any other exception.
-[[noreturn]] inline void abort(int status, std::string message = {}) { throw abort_error(status, std::move(message)); }
 
 namespace http {
 
@@ -154,7 +151,7 @@ inline void drop_stream(response& res) {
 inline void drop_body(response& res) {
   drop_stream(res);
   res.body.clear();
-  for (const char* name : {"Content-Type", "Content-Length", "Content-Encoding", "Content-Range", "Content-Disposition",
+  for (const char* name : {"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition",
                            "ETag", "Last-Modified"})
     res.headers.erase(name);
 }

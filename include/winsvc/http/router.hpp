@@ -51,6 +51,13 @@ class router {
   error_pages pages;          ///< filled before start
   std::string upload_folder;  ///< set before start; "": the system's temporary one
 
+  /// A folder that is served, for who looks at start whether it is there.
+  struct folder_entry {
+    std::string prefix, folder;
+    source where;
+  };
+  std::vector<folder_entry> folders;
+
   [[nodiscard]] const route::table& routes() const noexcept { return table_; }
   /// The routes, to say `what` of the one with this id. Throws setup_error after start.
   [[nodiscard]] route::table& describe(std::size_t id, std::string_view what);

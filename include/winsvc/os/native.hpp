@@ -7,6 +7,7 @@
 #include "winsvc/os/posix/file.hpp"
 #include "winsvc/os/posix/new_file.hpp"
 #include "winsvc/os/posix/process.hpp"
+#include "winsvc/os/posix/source_file.hpp"
 #include "winsvc/os/tcp.hpp"
 #include "winsvc/os/win/console.hpp"
 #include "winsvc/os/win/crash.hpp"
@@ -15,4 +16,5 @@
 #include "winsvc/os/win/file.hpp"
 #include "winsvc/os/win/new_file.hpp"
 #include "winsvc/os/win/process.hpp"
+#include "winsvc/os/win/source_file.hpp"
 #include "winsvc/os/win/service_manager.hpp"

@@ -1,0 +1,122 @@
+// A folder of files below a prefix.
+//
+//   svc.files("/", "public");                                   // beside the executable
+//   svc.files("/app", "dist", {/*index*/ "index.html", /*fall_back*/ "index.html"});
+//
+// `name.gz` beside `name` is sent in its place to clients that accept gzip. A folder is answered with its index, below a
+// path that ends with a slash; without it the client is sent there. With a fall-back, paths that no file has are answered
+// with that file, for pages that route in the browser; but for paths whose last name has an ending, which were meant for a
+// file. Names that begin with a dot are not there, and neither is anything that a link leads to outside of the folder.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/file_answer.hpp"
+#include "winsvc/http/reply.hpp"
+#include "winsvc/wire/file_path.hpp"
+#include "winsvc/wire/representation.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+struct file_options {
+  std::string index = "index.html";  ///< of a folder; empty: folders have no page
+  std::string fall_back = {};        ///< for what no file has; empty: 404
+  std::string cache_control = {};    ///< for all of them: `no-cache`, `public, max-age=31536000, immutable`; empty: none
+  bool hidden = false;               ///< are names that begin with a dot served?
+};
+
+namespace http {
+
+class file_folder {
+ public:
+  /// A relative path begins at the executable's folder, which is the current directory while the service runs.
+  file_folder(std::string path, file_options how) : path_(std::move(path)), how_(std::move(how)) {}
+
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+  /// `tail`: what comes behind the prefix, decoded. Aborts with 404.
+  void answer(const request& req, response& res, std::string_view tail) const;
+  /// The prefix without its slash: to it.
+  static void send_behind_slash(const request& req, response& res);
+
+ private:
+  bool send(const request& req, response& res, const std::string& root, const std::string& relative) const;
+  bool send_form(const request& req, response& res, const std::string& root, const std::string& relative,
+                 const std::string& on_disk, const char* coding) const;
+  [[nodiscard]] bool is_within(const std::string& root, const std::string& real) const;
+
+  std::string path_;
+  file_options how_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline void file_folder::send_behind_slash(const request& req, response& res) {
+  // Relative, so that it is right behind a proxy that has cut a prefix off; "./" so that a colon is no scheme.
+  const auto query = req.target.find('?');
+  const std::string_view path = std::string_view(req.target).substr(0, query);
+  const std::string_view last = path.substr(path.rfind('/') + 1);
+  reply::redirect("./" + std::string(last) + "/" + (query == req.target.npos ? "" : req.target.substr(query)), 308)
+      .apply(res);
+}
+
+inline void file_folder::answer(const request& req, response& res, std::string_view tail) const {
+  const auto root = os::real_folder(path_);
+  const auto relative = wire::file_path(tail, {how_.hidden});
+  if (!root) abort(404);
+  if (relative) {
+    const bool names_folder = tail.empty() || tail.back() == '/';
+    if (names_folder) {
+      const std::string index = relative->empty() ? how_.index : *relative + '/' + how_.index;
+      if (!how_.index.empty() && send(req, res, *root, index)) return;
+    } else {
+      if (send(req, res, *root, *relative)) return;
+      const auto inner = os::real_folder(os::path_join(*root, *relative));
+      if (inner && is_within(*root, *inner) && !how_.index.empty()) return send_behind_slash(req, res);
+    }
+    const std::string_view last = std::string_view(*relative).substr(relative->rfind('/') + 1);
+    const bool meant_for_a_file = last.find('.') != last.npos;
+    if (!how_.fall_back.empty() && !meant_for_a_file && send(req, res, *root, how_.fall_back)) return;
+  }
+  abort(404);
+}
+
+/// The file in the form that the client takes; false where there is none.
+inline bool file_folder::send(const request& req, response& res, const std::string& root,
+                              const std::string& relative) const {
+  const bool packed = wire::accepts_coding(req.get_header_value("Accept-Encoding"), "gzip");
+  const std::string on_disk = os::path_join(root, relative);
+  if (packed && send_form(req, res, root, relative, on_disk + ".gz", "gzip")) return true;
+  return send_form(req, res, root, relative, on_disk, "");
+}
+
+inline bool file_folder::send_form(const request& req, response& res, const std::string& root,
+                                   const std::string& relative, const std::string& on_disk, const char* coding) const {
+  auto file = os::source_file::open(on_disk);
+  if (!file || !is_within(root, file->real_path())) return false;
+  replace_header(res, "Vary", "Accept-Encoding");
+  res.status = 200;
+  answer_with_file(req, res, *std::move(file), {std::string(wire::media_type(relative)), coding, how_.cache_control});
+  return true;
+}
+
+/// By where it really is: a link, or another spelling of a name, may have led out, or to what is hidden.
+inline bool file_folder::is_within(const std::string& root, const std::string& real) const {
+  const bool ends = !root.empty() && (root.back() == '/' || root.back() == '\\');  // C:\, or /
+  const std::string inside = ends ? root : root + os::path_separator;
+  if (real.compare(0, inside.size(), inside) != 0) return false;
+  std::string rest = real.substr(inside.size());
+  for (char& c : rest) {
+    if (c == os::path_separator) c = '/';
+  }
+  return wire::file_path(rest, {how_.hidden}).has_value();
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

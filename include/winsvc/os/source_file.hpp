@@ -1,0 +1,60 @@
+// A file that is read from any place of it: what a static folder is served from.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "winsvc/base/clock.hpp"
+#include "winsvc/base/result.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/process.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// Open for reading; others may write, rename and delete it meanwhile. Movable.
+class source_file {
+ public:
+  source_file() = default;
+  source_file(source_file&& other) noexcept { *this = std::move(other); }
+  source_file& operator=(source_file&& other) noexcept {
+    std::swap(native_, other.native_);
+    std::swap(size_, other.size_);
+    std::swap(modified_, other.modified_);
+    std::swap(real_path_, other.real_path_);
+    return *this;
+  }
+  ~source_file();
+
+  /// A regular file; a folder or a device is refused.
+  [[nodiscard]] static sys_result<source_file> open(const std::string& path);
+
+  /// As they were when it was opened.
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  [[nodiscard]] clock::wall_point modified() const noexcept { return modified_; }
+  /// Absolute, links followed, in the spelling of the disk: where the file really is.
+  [[nodiscard]] const std::string& real_path() const noexcept { return real_path_; }
+
+  /// From any thread: how many bytes from `at` on are in `into` now; 0 at its end; nothing after an error.
+  [[nodiscard]] std::optional<std::size_t> read(std::uint64_t at, char* into, std::size_t room) const noexcept;
+
+ private:
+  std::intptr_t native_ = -1;  // a HANDLE, or a file descriptor
+  std::uint64_t size_ = 0;
+  clock::wall_point modified_;
+  std::string real_path_;
+};
+
+/// Does this code of a failed open mean that there is no such file?
+[[nodiscard]] bool is_missing(std::uint32_t code) noexcept;
+
+/// Where a folder really is, as source_file::real_path; nothing where there is no folder of that name.
+[[nodiscard]] std::optional<std::string> real_folder(const std::string& path);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
