@@ -17,143 +17,157 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//    161  config/version.hpp          The version of winsvc: the one place that knows it.
-//    178  config/compiler.hpp         What is compiling us.
-//    207  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    247  config/abi.hpp              The inline namespace that everything lives in.
-//    272  base/error.hpp              An error is a sentence for a tired person.
-//    332  base/result.hpp             A value or the reason there is none.
-//    407  base/source.hpp             Where in the user's program a call was written.
-//    441  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    472  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    735  base/json_text.hpp          JSON, written: for what winsvc says to machines.
-//    789  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
-//    888  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
-//    977  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//   1092  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1162  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//   1265  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1346  base/log.hpp                The log that a service keeps.
-//   1457  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   1602  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   1703  model/decision.hpp          What a control means in a state.
-//   1772  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   1824  model/codes.hpp             What system codes mean to the person who meets them.
-//   1942  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2012  model/recovery.hpp          What the SCM does when the service fails.
-//   2133  model/account.hpp           The account a service runs as.
-//   2249  model/security.hpp          Who may do what, as text.
-//   2444  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   2537  model/spec.hpp              What is to be installed.
-//   2686  model/verbs.hpp             The command line as two tables.
-//   2875  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   3213  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   3521  model/state_file.hpp        What the running service leaves for `status` to find.
-//   3634  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   3726  route/path.hpp              The path of a request, cut into segments.
-//   3837  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   4015  route/facts.hpp             What is known of a route beside its pattern.
-//   4138  route/table.hpp             The routes of an app as a tree of segments.
-//   4441  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   4588  wire/limits.hpp             How much a client may send, and how long it may take.
-//   4648  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   4726  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   5169  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   5317  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   5383  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   5616  wire/websocket.hpp          The WebSocket protocol as values.
-//   5983  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   6123  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//   6186  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   6211  os/posix/console.hpp        os/console.hpp on POSIX.
-//   6336  os/crash.hpp                What is left of a process that crashes.
-//   6451  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//   6633  os/elevation.hpp            The same program once more, elevated.
-//   6695  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//   6723  os/file.hpp                 The few things done with files.
-//   6793  os/posix/file.hpp           os/file.hpp on POSIX.
-//   6912  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//   6952  os/event_log.hpp            The Windows event log: one report, one line.
-//   6995  os/process.hpp              This process and its surroundings.
-//   7080  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//   7235  os/socket.hpp               TCP as the engine needs it.
-//   7355  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   7450  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   7503  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   7584  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   7717  os/tcp.hpp                  os/socket.hpp on every platform.
-//   7956  os/win/console.hpp          os/console.hpp on Windows.
-//   8119  os/win/file.hpp             os/file.hpp on Windows.
-//   8247  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//   8284  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//   8384  os/win/crash.hpp            os/crash.hpp on Windows.
-//   8666  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//   8765  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//   8978  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//   9099  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//   9330  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//   9465  os/win/service_manager.hpp  The real Service Control Manager.
-//   9698  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//   9704  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//   9781  http/transport.hpp          What a connection reads from and writes to.
-//   9892  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  10169  http/stream.hpp             An answer that is written while it is made.
-//  10278  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  10468  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  10633  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  10961  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  11422  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  11468  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  11544  http/router.hpp             The routes of an app with their handlers.
-//  11698  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  11879  http/url_for.hpp            The path of a named route, from within a handler.
-//  11914  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  12001  http/group.hpp              Routes, as an app or a part of it registers them.
-//  12174  http/context.hpp            What travels with a request.
-//  12237  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  12300  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  12400  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  12530  http/core.hpp               cpp-httplib at work for one request.
-//  12814  http/connection.hpp         One connection, from its first byte to its close.
-//  13018  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  13381  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  13651  web/values.hpp              What a request says beside its path, as a value of a type.
-//  13758  web/cookies.hpp             Cookies: read, set with all their attributes, and signed so that a client ...
-//  13896  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  14000  web/cors.hpp                Cross-origin requests.
-//  14076  web/rate_limit.hpp          How often one client may ask.
-//  14178  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  14342  web/headers.hpp             Small middleware for headers and sizes.
-//  14396  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  14678  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  14907  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  15067  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  15134  host/service.hpp            What App receives: the description of a service.
-//  15498  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  15573  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  15616  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  15681  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//  15762  host/health.hpp             Liveness and readiness.
-//  15820  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  15974  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  16069  host/duties.hpp             What controls ask for, beside a stop.
-//  16263  host/worker_pool.hpp        The app's workers while they run.
-//  16360  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  16782  host/console_host.hpp       `debug`: the service in a terminal.
-//  16858  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  17128  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  17191  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  17271  host/desk.hpp               What every verb that manages the service stands on.
-//  17393  host/manage.hpp             The verbs that bring an installed service up and down.
-//  17679  host/send.hpp               The verbs that send a running service a control.
-//  17805  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  17920  host/survey.hpp             What is installed, read with query rights alone.
-//  17994  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  18326  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  18405  host/managing.hpp           The verbs that manage, by their words.
-//  18553  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  18672  main.hpp                    The macro: a main for an App.
-//  18685  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    175  config/version.hpp          The version of winsvc: the one place that knows it.
+//    192  config/compiler.hpp         What is compiling us.
+//    221  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    261  config/abi.hpp              The inline namespace that everything lives in.
+//    286  base/error.hpp              An error is a sentence for a tired person.
+//    346  base/result.hpp             A value or the reason there is none.
+//    421  base/source.hpp             Where in the user's program a call was written.
+//    455  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    486  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    749  base/json_text.hpp          JSON, written: for what winsvc says to machines.
+//    803  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
+//    902  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//    991  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1106  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1176  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1279  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1360  base/log.hpp                The log that a service keeps.
+//   1471  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   1616  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   1717  model/decision.hpp          What a control means in a state.
+//   1786  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   1838  model/codes.hpp             What system codes mean to the person who meets them.
+//   1956  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2026  model/recovery.hpp          What the SCM does when the service fails.
+//   2147  model/account.hpp           The account a service runs as.
+//   2263  model/security.hpp          Who may do what, as text.
+//   2458  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   2551  model/spec.hpp              What is to be installed.
+//   2700  model/verbs.hpp             The command line as two tables.
+//   2889  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   3227  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   3535  model/state_file.hpp        What the running service leaves for `status` to find.
+//   3648  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   3740  route/path.hpp              The path of a request, cut into segments.
+//   3851  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   4029  route/facts.hpp             What is known of a route beside its pattern.
+//   4154  route/table.hpp             The routes of an app as a tree of segments.
+//   4457  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   4604  wire/limits.hpp             How much a client may send, and how long it may take.
+//   4664  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   4742  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   5220  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   5368  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   5434  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   5491  wire/conditional.hpp        Requests with conditions.
+//   5621  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   5731  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   5964  wire/websocket.hpp          The WebSocket protocol as values.
+//   6331  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   6471  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//   6534  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   6559  os/posix/console.hpp        os/console.hpp on POSIX.
+//   6684  os/crash.hpp                What is left of a process that crashes.
+//   6799  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//   6981  os/elevation.hpp            The same program once more, elevated.
+//   7043  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//   7071  os/file.hpp                 The few things done with files.
+//   7141  os/posix/file.hpp           os/file.hpp on POSIX.
+//   7260  os/new_file.hpp             A file that comes into being.
+//   7322  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//   7406  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//   7446  os/event_log.hpp            The Windows event log: one report, one line.
+//   7489  os/process.hpp              This process and its surroundings.
+//   7574  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//   7729  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//   7788  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//   7856  os/socket.hpp               TCP as the engine needs it.
+//   7976  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   8071  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   8124  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   8205  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   8338  os/tcp.hpp                  os/socket.hpp on every platform.
+//   8577  os/win/console.hpp          os/console.hpp on Windows.
+//   8740  os/win/file.hpp             os/file.hpp on Windows.
+//   8868  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//   8905  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//   9005  os/win/crash.hpp            os/crash.hpp on Windows.
+//   9287  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//   9386  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//   9599  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//   9682  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//   9803  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//   9890  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  10121  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  10256  os/win/service_manager.hpp  The real Service Control Manager.
+//  10489  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  10495  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  10572  http/transport.hpp          What a connection reads from and writes to.
+//  10683  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  10960  http/stream.hpp             An answer that is written while it is made.
+//  11069  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  11102  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  11227  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  11412  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  11577  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  11771  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  12106  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  12567  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  12613  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  12689  http/router.hpp             The routes of an app with their handlers.
+//  12858  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  13044  http/url_for.hpp            The path of a named route, from within a handler.
+//  13079  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  13166  http/folder.hpp             A folder of files below a prefix.
+//  13286  http/group.hpp              Routes, as an app or a part of it registers them.
+//  13483  http/context.hpp            What travels with a request.
+//  13546  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  13609  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  13709  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  13910  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  14052  http/core.hpp               cpp-httplib at work for one request.
+//  14354  http/connection.hpp         One connection, from its first byte to its close.
+//  14558  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  14921  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  15191  web/values.hpp              What a request says beside its path, as a value of a type.
+//  15298  web/cookies.hpp             Cookies: read, set with all their attributes, and signed so that a client ...
+//  15436  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  15540  web/cors.hpp                Cross-origin requests.
+//  15616  web/rate_limit.hpp          How often one client may ask.
+//  15718  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  15882  web/headers.hpp             Small middleware for headers and sizes.
+//  15936  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  16219  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  16448  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  16608  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  16682  host/service.hpp            What App receives: the description of a service.
+//  17058  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  17133  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  17176  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  17241  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//  17322  host/health.hpp             Liveness and readiness.
+//  17380  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  17534  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  17629  host/duties.hpp             What controls ask for, beside a stop.
+//  17823  host/worker_pool.hpp        The app's workers while they run.
+//  17920  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  18356  host/console_host.hpp       `debug`: the service in a terminal.
+//  18432  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  18705  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  18768  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  18848  host/desk.hpp               What every verb that manages the service stands on.
+//  18970  host/manage.hpp             The verbs that bring an installed service up and down.
+//  19256  host/send.hpp               The verbs that send a running service a control.
+//  19382  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  19497  host/survey.hpp             What is installed, read with query rights alone.
+//  19571  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  19903  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  19982  host/managing.hpp           The verbs that manage, by their words.
+//  20130  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  20249  main.hpp                    The macro: a main for an App.
+//  20262  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -4078,6 +4092,7 @@ struct facts {
   // From the handler's type.
   std::vector<value_kind> parameters;  ///< of the path, in order; empty where the handler reads them itself
   bool takes_json = false;             ///< it has a body<T>
+  bool takes_upload = false;           ///< its body goes into files
   answer_kind answers = answer_kind::unknown;
   bool may_be_missing = false;  ///< it returns an optional: 404
   bool chooses_status = false;  ///< it returns a reply or a pair, or works on the response
@@ -4092,6 +4107,7 @@ struct facts {
   bool deprecated = false;
   bool hidden = false;                     ///< not in the description
   std::optional<std::uint64_t> body_limit;  ///< bytes, in place of the app's limit
+  std::optional<std::uint64_t> file_limit;  ///< bytes of each file of an upload
   std::optional<std::chrono::milliseconds> time_limit;  ///< of the handler; then the client gets 503
 };
 
@@ -4610,7 +4626,7 @@ struct limits {
   std::size_t head_bytes = 32 * 1024;  ///< the request head, first byte to empty line; else 431
   std::size_t method_bytes = 32;       ///< longer than any that is registered; else 501
   std::size_t target_bytes = 8000;     ///< RFC 9112 §3 asks for at least 8000 in a request line; else 414
-  std::size_t field_bytes = 8000;      ///< one field line; cpp-httplib refuses a line of more than 8192; else 431
+  std::size_t field_bytes = 8000;      ///< of one name; cpp-httplib refuses a line of more than 8192; else 431
   std::size_t fields = 100;            ///< field lines; cpp-httplib refuses more than 100; else 431
 
   // The body (RFC 9112 §6, §7.1).
@@ -4802,6 +4818,10 @@ struct head_result {
 /// the framing and the fate of the connection stated once, by us. To hand a decoded chunked body over, set `framing`
 /// and `content_length` of a copy before.
 ///
+/// Lines of one name become one, in their order (RFC 9110 §5.3): "a" and "b" are "a, b", and "a; b" for Cookie. Before
+/// 0.53 cpp-httplib keeps them in no order that it promises, and whoever wrote the last line matters in some:
+/// X-Forwarded-For. A Range that is there twice is left out, as §14.2 allows.
+///
 /// `escape_percent`: for cpp-httplib before 0.44, which percent-decodes values (all but Location and Referer), so that
 /// `%0d%0a` would become a line break. A '%' is written as "%25" and comes out as it went in.
 [[nodiscard]] std::string canonical_head(const head& value, bool escape_percent);
@@ -4990,15 +5010,37 @@ inline fault head_reader::transfer_encoding(std::string_view value) {
                                         "Content-Length", "Expect", "TE", "Trailer", "Upgrade"};
   return std::any_of(std::begin(names), std::end(names), [&](auto n) { return text::equal_nocase(n, name); });
 }
-/// Range means something to GET and in bytes alone, and is to be ignored otherwise (RFC 9110 §14.2); cpp-httplib would
-/// answer 416.
+/// Range means something to GET, in bytes and once alone, and is to be ignored otherwise (RFC 9110 §14.2); cpp-httplib
+/// would answer 416.
 [[nodiscard]] inline bool is_passed_on(const head& h, const field& f) noexcept {
   if (text::equal_nocase(f.name, "Upgrade")) return h.upgrade;
   if (text::equal_nocase(f.name, "Range")) {
     return (h.verb == route::method::get || h.verb == route::method::head) &&
-           text::equal_nocase(f.value.substr(0, 6), "bytes=");
+           text::equal_nocase(f.value.substr(0, 6), "bytes=") &&
+           std::none_of(h.fields.begin(), h.fields.end(), [&f](const field& other) {
+             return &other != &f && text::equal_nocase(other.name, f.name);
+           });
   }
   return !is_restated(f.name);
+}
+/// Calls `f(name, values)` for the fields that are passed on, in the order of each name's first line. At least one
+/// value; of more, none is empty, as an empty member of a list is none (RFC 9110 §5.6.1).
+template <class F>
+void for_each_name(const head& h, F&& f) {
+  std::vector<std::string_view> values;
+  for (auto at = h.fields.begin(); at != h.fields.end(); ++at) {
+    const auto has_name = [at](const field& other) { return text::equal_nocase(other.name, at->name); };
+    if (!is_passed_on(h, *at) || std::any_of(h.fields.begin(), at, has_name)) continue;
+    values.clear();
+    for (auto line = at; line != h.fields.end(); ++line) {
+      if (!line->value.empty() && has_name(*line)) values.push_back(line->value);
+    }
+    if (values.empty()) values.emplace_back();
+    f(at->name, values);
+  }
+}
+[[nodiscard]] inline std::string_view between_values(std::string_view name) noexcept {
+  return text::equal_nocase(name, "Cookie") ? "; " : ", ";  // RFC 6265 §4.2.1
 }
 /// A body is expected, so its absence is to be stated: without a length, cpp-httplib waits 5 s for one.
 [[nodiscard]] inline bool states_no_body(const head& h) noexcept {
@@ -5023,7 +5065,15 @@ inline fault head_reader::finish() {
   // Granted only where nothing else is going on: RFC 9110 §7.8 lets a server ignore any Upgrade, and 1.0 has none.
   out_.upgrade = upgrade_ && says_upgrade_ && out_.minor == 1 && out_.keep_alive && !content;
 
-  // What canonical_head writes is counted by cpp-httplib again.
+  // What canonical_head writes is counted by cpp-httplib again: the lines, and the bytes of each.
+  bool short_enough = true;
+  for_each_name(out_, [&](std::string_view name, const std::vector<std::string_view>& values) {
+    if (values.size() == 1) return;  // was measured when it came
+    std::size_t bytes = name.size();
+    for (const auto value : values) bytes += value.size() + 2;
+    if (bytes > bounds_.field_bytes) short_enough = false;
+  });
+  if (!short_enough) return {431, "fields of one name too long"};
   const auto kept = std::count_if(out_.fields.begin(), out_.fields.end(), [&](const field& f) {
     return is_passed_on(out_, f);
   });
@@ -5133,21 +5183,22 @@ inline std::string canonical_head(const head& value, bool escape_percent) {
   if (!value.query.empty()) put({"?", value.query});
   put({value.minor == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n"});
 
-  const auto put_field = [&](std::string_view name, std::string_view content) {
-    put({name, ": "});
+  const auto put_field = [&](std::string_view name, const std::vector<std::string_view>& values) {
     // cpp-httplib before 0.44 decodes the values of all fields but these two.
     const bool escaped =
         escape_percent && !text::equal_nocase(name, "Location") && !text::equal_nocase(name, "Referer");
-    for (auto mark = content.find('%'); escaped && mark != std::string_view::npos; mark = content.find('%')) {
-      put({content.substr(0, mark), "%25"});
-      content.remove_prefix(mark + 1);
+    put({name, ": "});
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      auto content = values[i];
+      for (auto mark = content.find('%'); escaped && mark != std::string_view::npos; mark = content.find('%')) {
+        put({content.substr(0, mark), "%25"});
+        content.remove_prefix(mark + 1);
+      }
+      put({content, i + 1 < values.size() ? between_values(name) : "\r\n"});
     }
-    put({content, "\r\n"});
   };
-  if (!value.host.empty() && !value.find("Host")) put_field("Host", value.host);  // an absolute-form target in 1.0
-  for (const auto& f : value.fields) {
-    if (is_passed_on(value, f)) put_field(f.name, f.value);
-  }
+  if (!value.host.empty() && !value.find("Host")) put_field("Host", {value.host});  // an absolute-form target in 1.0
+  for_each_name(value, put_field);
 
   if (value.framing == framing::chunked) {
     put({"Transfer-Encoding: chunked\r\n"});
@@ -5373,6 +5424,303 @@ inline std::string safe_file_name(std::string_view from_client) {
   while (!name.empty() && (name.back() == '.' || name.back() == ' ')) name.pop_back();  // Windows would drop them
   if (name.empty()) return "file";
   return is_device_name(name) ? "_" + name : name;
+}
+
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// wire/file_path.hpp
+// =====================================================================================================================
+
+// From the tail of a route to the path of a file below a folder, or a refusal: nothing that a client writes may lead out
+// of the folder, to a device, to another stream of a file, or to a file that is hidden.
+//
+//   file_path("css/site.css")     // "css/site.css"
+//   file_path("../secret")        // nothing
+//
+// The rules are Windows' on every system, so that a folder that works on one works on all.
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace wire {
+
+struct file_path_rules {
+  bool hidden = false;  ///< are names that begin with a dot served?
+};
+
+/// `tail` is decoded. The path has '/' between its names, and none at its end; "" is the folder itself.
+[[nodiscard]] std::optional<std::string> file_path(std::string_view tail, file_path_rules rules = {});
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// May this be a name in the path? (Naming Files, Paths, and Namespaces: reserved characters and names, and that a dot or
+/// a blank at the end is dropped, so that two names are one file.)
+[[nodiscard]] inline bool is_file_name(std::string_view name, file_path_rules rules) {
+  if (name.empty() || name == "." || name == "..") return false;
+  if (name.front() == '.' && !rules.hidden) return false;
+  if (name.back() == '.' || name.back() == ' ') return false;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7F || std::string_view("\\/:*?\"<>|").find(c) != std::string_view::npos) return false;
+  }
+  return !is_device_name(name);
+}
+
+inline std::optional<std::string> file_path(std::string_view tail, file_path_rules rules) {
+  if (tail.empty()) return std::string();
+  if (tail.back() == '/') tail.remove_suffix(1);
+  for (std::string_view rest = tail;;) {
+    const auto slash = rest.find('/');
+    if (!is_file_name(rest.substr(0, slash), rules)) return std::nullopt;
+    if (slash == rest.npos) return std::string(tail);
+    rest.remove_prefix(slash + 1);
+  }
+}
+
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// wire/conditional.hpp
+// =====================================================================================================================
+
+// Requests with conditions: is what the client has still what there is, and may it be changed? (RFC 9110, section 13)
+//
+//   evaluate({"", "\"a-1\"", "", ""}, {"\"a-1\"", modified}, true)      // not_modified: If-None-Match names it
+//
+// Pure: header fields in, the decision out. Dates are seconds since 1970, in UTC.
+
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace wire {
+
+/// The moment of a date field; nothing for what is none. All three forms that a recipient has to take: the present one
+/// (`Sun, 06 Nov 1994 08:49:37 GMT`), RFC 850's, and asctime's (section 5.6.7).
+[[nodiscard]] std::optional<std::int64_t> parse_http_date(std::string_view text);
+
+/// Does this list of entity tags (`*` is any) name the tag? Strongly: two weak tags (`W/"…"`) never do (section 8.8.3.2).
+[[nodiscard]] bool names_tag(std::string_view list, std::string_view tag, bool strongly);
+
+/// What a request asks about; empty where it does not.
+struct conditions {
+  std::string_view if_match, if_none_match, if_modified_since, if_unmodified_since;
+};
+/// What there is.
+struct validators {
+  std::string_view tag;       ///< with its quotes
+  std::int64_t modified = 0;
+};
+enum class verdict { serve, not_modified, failed };
+
+/// In the order of section 13.2.2: 304 only for GET and HEAD (`reads`), 412 where a condition does not hold.
+[[nodiscard]] verdict evaluate(const conditions& asked, const validators& there, bool reads);
+
+/// Is a Range to be served, or the whole in its place? (`If-Range`, section 13.1.5) It holds a strong tag or a date.
+[[nodiscard]] bool range_applies(std::string_view if_range, const validators& there);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// Days from 1970-01-01 to a date of the Gregorian calendar, whose year is counted from March, so that the leap day is
+/// the last of its year.
+[[nodiscard]] constexpr std::int64_t days_from_civil(std::int64_t year, unsigned month, unsigned day) noexcept {
+  if (month <= 2) --year;
+  const std::int64_t era = (year >= 0 ? year : year - 399) / 400;
+  const auto year_of_era = static_cast<unsigned>(year - era * 400);
+  const unsigned day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+  const unsigned day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+  return era * 146'097 + static_cast<std::int64_t>(day_of_era) - 719'468;
+}
+
+inline std::optional<std::int64_t> parse_http_date(std::string_view text) {
+  const std::string line(text::trimmed(text));
+  char month_name[4] = {}, zone[4] = {};
+  unsigned day = 0, hour = 0, minute = 0, second = 0;
+  int year = 0, end = -1;
+  const auto whole = [&] { return end == static_cast<int>(line.size()); };
+  const bool present = std::sscanf(line.c_str(), "%*3[A-Za-z], %2u %3[A-Za-z] %4d %2u:%2u:%2u %3[A-Z]%n", &day,
+                                   month_name, &year, &hour, &minute, &second, zone, &end) == 7 && whole();
+  bool known = present;
+  if (!known) {
+    end = -1;
+    known = std::sscanf(line.c_str(), "%*9[A-Za-z], %2u-%3[A-Za-z]-%2d %2u:%2u:%2u %3[A-Z]%n", &day, month_name, &year,
+                        &hour, &minute, &second, zone, &end) == 7 && whole();
+    if (known) year += year < 70 ? 2000 : 1900;  // two digits: the nearest century, as it has been read since 1994
+  }
+  if (!known) {
+    end = -1;
+    known = std::sscanf(line.c_str(), "%*3[A-Za-z] %3[A-Za-z] %2u %2u:%2u:%2u %4d%n", month_name, &day, &hour, &minute,
+                        &second, &year, &end) == 6 && whole();
+    std::snprintf(zone, sizeof zone, "GMT");
+  }
+  if (!known || std::string_view(zone) != "GMT") return std::nullopt;
+
+  constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  const auto at = std::string_view(month_name).size() == 3 ? months.find(month_name) : months.npos;
+  if (at == months.npos || at % 3 != 0 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60 || year < 1)
+    return std::nullopt;
+  return days_from_civil(year, static_cast<unsigned>(at / 3) + 1, day) * 86'400 + hour * 3600 + minute * 60 + second;
+}
+
+inline bool names_tag(std::string_view list, std::string_view tag, bool strongly) {
+  const auto weak = [](std::string_view t) { return t.substr(0, 2) == "W/"; };
+  const auto opaque = [&](std::string_view t) { return weak(t) ? t.substr(2) : t; };
+  list = text::trimmed(list);
+  if (list == "*") return true;
+  while (!list.empty()) {
+    const auto open = list.find('"');
+    const auto close = open == list.npos ? list.npos : list.find('"', open + 1);
+    if (close == list.npos) return false;
+    const auto begin = open >= 2 && list.substr(open - 2, 2) == "W/" ? open - 2 : open;
+    const auto one = list.substr(begin, close + 1 - begin);
+    if (opaque(one) == opaque(tag) && !(strongly && (weak(one) || weak(tag)))) return true;
+    list.remove_prefix(close + 1);
+  }
+  return false;
+}
+
+inline verdict evaluate(const conditions& asked, const validators& there, bool reads) {
+  if (!asked.if_match.empty()) {
+    if (!names_tag(asked.if_match, there.tag, true)) return verdict::failed;
+  } else if (const auto since = parse_http_date(asked.if_unmodified_since)) {
+    if (there.modified > *since) return verdict::failed;
+  }
+  if (!asked.if_none_match.empty()) {
+    if (names_tag(asked.if_none_match, there.tag, false)) return reads ? verdict::not_modified : verdict::failed;
+  } else if (const auto since = parse_http_date(asked.if_modified_since); since && reads) {
+    if (there.modified <= *since) return verdict::not_modified;
+  }
+  return verdict::serve;
+}
+
+inline bool range_applies(std::string_view if_range, const validators& there) {
+  if_range = text::trimmed(if_range);
+  if (if_range.empty()) return true;
+  if (if_range.find('"') != if_range.npos) return if_range != "*" && names_tag(if_range, there.tag, true);
+  const auto date = parse_http_date(if_range);
+  return date && *date == there.modified;
+}
+
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// wire/representation.hpp
+// =====================================================================================================================
+
+// Which form of a file a client gets: its media type, by the ending of its name; compressed, if it accepts that; the parts
+// of it that it asked for.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace wire {
+
+/// "text/html; charset=utf-8" for "index.html"; "application/octet-stream" for an ending that is not known.
+[[nodiscard]] std::string_view media_type(std::string_view file_name);
+
+/// Does this Accept-Encoding take the coding? (RFC 9110, section 12.5.3) What it does not name and has no `*` for it does
+/// not, and neither does one with a weight of 0.
+[[nodiscard]] bool accepts_coding(std::string_view accept_encoding, std::string_view coding);
+
+/// First and last byte each, counted from 0; -1 for what was not said (`bytes=5-`: 5, -1; `bytes=-5`: -1, 5).
+template <class Number>
+using byte_ranges = std::vector<std::pair<Number, Number>>;
+
+/// Those that lie in a file of this size, cut to it, with both ends (RFC 9110, section 14.1.2): none where no byte of them
+/// does, and the answer is 416.
+template <class Number>
+[[nodiscard]] byte_ranges<Number> satisfiable(const byte_ranges<Number>& asked, Number size);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string_view media_type(std::string_view file_name) {
+  struct row {
+    std::string_view ending, type;
+  };
+  constexpr row rows[] = {
+      {"html", "text/html; charset=utf-8"},        {"htm", "text/html; charset=utf-8"},
+      {"css", "text/css; charset=utf-8"},          {"js", "text/javascript; charset=utf-8"},
+      {"mjs", "text/javascript; charset=utf-8"},   {"json", "application/json"},
+      {"map", "application/json"},                 {"webmanifest", "application/manifest+json"},
+      {"txt", "text/plain; charset=utf-8"},        {"log", "text/plain; charset=utf-8"},
+      {"md", "text/markdown; charset=utf-8"},      {"csv", "text/csv; charset=utf-8"},
+      {"xml", "application/xml"},                  {"svg", "image/svg+xml"},
+      {"png", "image/png"},                        {"jpg", "image/jpeg"},
+      {"jpeg", "image/jpeg"},                      {"gif", "image/gif"},
+      {"webp", "image/webp"},                      {"avif", "image/avif"},
+      {"bmp", "image/bmp"},                        {"ico", "image/vnd.microsoft.icon"},
+      {"woff", "font/woff"},                       {"woff2", "font/woff2"},
+      {"ttf", "font/ttf"},                         {"otf", "font/otf"},
+      {"mp3", "audio/mpeg"},                       {"ogg", "audio/ogg"},
+      {"wav", "audio/wav"},                        {"mp4", "video/mp4"},
+      {"webm", "video/webm"},                      {"pdf", "application/pdf"},
+      {"zip", "application/zip"},                  {"gz", "application/gzip"},
+      {"tar", "application/x-tar"},                {"wasm", "application/wasm"},
+      {"rtf", "application/rtf"},                  {"epub", "application/epub+zip"},
+  };
+  const auto dot = file_name.rfind('.');
+  if (dot != file_name.npos) {
+    const std::string ending = text::lowered(file_name.substr(dot + 1));
+    for (const auto& r : rows) {
+      if (r.ending == ending) return r.type;
+    }
+  }
+  return "application/octet-stream";
+}
+
+inline bool accepts_coding(std::string_view accept_encoding, std::string_view coding) {
+  bool any = false;
+  while (!accept_encoding.empty()) {
+    const auto comma = accept_encoding.find(',');
+    const auto element = accept_encoding.substr(0, comma);
+    accept_encoding.remove_prefix(comma == accept_encoding.npos ? accept_encoding.size() : comma + 1);
+
+    const auto semicolon = element.find(';');
+    const auto name = text::trimmed(element.substr(0, semicolon));
+    bool taken = true;
+    if (semicolon != element.npos) {
+      const auto weight = text::trimmed(element.substr(semicolon + 1));
+      taken = weight.substr(0, 2) != "q=" || weight.find_first_of("123456789") != weight.npos;
+    }
+    if (text::equal_nocase(name, coding)) return taken;
+    if (name == "*") any = taken;
+  }
+  return any;
+}
+
+template <class Number>
+byte_ranges<Number> satisfiable(const byte_ranges<Number>& asked, Number size) {
+  byte_ranges<Number> out;
+  for (auto [first, last] : asked) {
+    if (first < 0) {  // so many from the end
+      if (last <= 0) continue;
+      first = last < size ? size - last : 0;
+      last = size - 1;
+    }
+    if (last < 0 || last >= size) last = size - 1;
+    if (first <= last) out.emplace_back(first, last);
+  }
+  return out;
 }
 
 }  // namespace wire
@@ -6909,6 +7257,152 @@ inline sys_result<std::vector<std::string>> list_files(const std::string& folder
 #endif  // !WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
+// os/new_file.hpp
+// =====================================================================================================================
+
+// A file that comes into being: written once from front to back, for nobody but this service, and then given its place.
+//
+//   auto file = os::new_file::create(os::path_join(folder, name));   // fails where one is
+//   file->write(bytes), file->close();
+//   os::move_file(path, final_path);                                 // a reader sees the old one or the new one
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+class new_file {
+ public:
+  new_file() = default;
+  new_file(new_file&& other) noexcept : native_(std::exchange(other.native_, -1)) {}
+  new_file& operator=(new_file&& other) noexcept {
+    std::swap(native_, other.native_);
+    return *this;
+  }
+  ~new_file() { static_cast<void>(close()); }
+
+  /// For its owner alone where modes are (0600); on Windows with the rights of its folder. A link is not followed.
+  [[nodiscard]] static sys_result<new_file> create(const std::string& path);
+  [[nodiscard]] bool is_open() const noexcept { return native_ != -1; }
+  sys_result<void> write(std::string_view bytes) noexcept;
+  /// What the system took and could not keep may come out only here.
+  sys_result<void> close() noexcept;
+
+ private:
+  std::intptr_t native_ = -1;  // a HANDLE, or a file descriptor
+};
+
+/// Over an existing target. From another volume it is copied beside the target first, so that here too a reader sees all
+/// of it or nothing.
+sys_result<void> move_file(const std::string& from, const std::string& to);
+/// With all parents; where modes are, the last one is for its owner alone (0700).
+sys_result<void> make_private_folder(const std::string& path);
+/// GetTempPathW; $TMPDIR or /tmp.
+[[nodiscard]] std::string temporary_folder();
+/// Does this code say that there is no room: on the disk, in a quota, for so large a file?
+[[nodiscard]] bool means_full(std::uint32_t code) noexcept;
+/// Is there such a process? True also where that is not for us to know.
+[[nodiscard]] bool process_exists(std::uint32_t id) noexcept;
+
+/// Where a file is put together before it has its place: beside it, by a name that nobody else uses.
+[[nodiscard]] inline std::string place_beside(const std::string& from, const std::string& to) {
+  const auto slash = from.find_last_of("/\\");
+  return to + '-' + (slash == std::string::npos ? from : from.substr(slash + 1));
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// os/posix/new_file.hpp
+// =====================================================================================================================
+
+// os/new_file.hpp on POSIX.
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#if !WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+inline sys_result<new_file> new_file::create(const std::string& path) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file < 0) return errno_failure();
+  new_file out;
+  out.native_ = file;
+  return out;
+}
+
+inline sys_result<void> new_file::write(std::string_view bytes) noexcept {
+  if (!write_all(static_cast<int>(native_), bytes)) return errno_failure();
+  return {};
+}
+
+inline sys_result<void> new_file::close() noexcept {
+  if (native_ != -1 && ::close(static_cast<int>(std::exchange(native_, -1))) != 0) return errno_failure();
+  return {};
+}
+
+inline sys_result<void> copy_to_new(const std::string& from, const std::string& to) {
+  const int source = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
+  if (source < 0) return errno_failure();
+  const scope_exit closed([source] { ::close(source); });
+  auto target = new_file::create(to);
+  if (!target) return sys_failure(target.error());
+  for (char piece[64 * 1024];;) {
+    const auto got = ::read(source, piece, sizeof piece);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno_failure();
+    if (got == 0) return target->close();
+    if (auto written = target->write({piece, static_cast<std::size_t>(got)}); !written) return written;
+  }
+}
+
+inline sys_result<void> move_file(const std::string& from, const std::string& to) {
+  if (rename_file(from, to)) return {};
+  if (errno != EXDEV) return errno_failure();
+  const std::string beside = place_beside(from, to);
+  auto done = copy_to_new(from, beside);
+  if (done && !rename_file(beside, to)) done = errno_failure();
+  if (!done) remove_file(beside);
+  else remove_file(from);
+  return done;
+}
+
+inline sys_result<void> make_private_folder(const std::string& path) {
+  const auto made = make_folders(path);
+  if (made && ::chmod(path.c_str(), 0700) != 0) return errno_failure();
+  return made;
+}
+
+inline std::string temporary_folder() {
+  const char* said = std::getenv("TMPDIR");
+  return said && *said ? said : "/tmp";
+}
+
+inline bool means_full(std::uint32_t code) noexcept { return code == ENOSPC || code == EDQUOT || code == EFBIG; }
+
+inline bool process_exists(std::uint32_t id) noexcept {
+  return ::kill(static_cast<pid_t>(id), 0) == 0 || errno != ESRCH;
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // !WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
 // os/dispatcher.hpp
 // =====================================================================================================================
 
@@ -7225,6 +7719,133 @@ class native_dispatcher final : public dispatcher {
   std::uint32_t register_handler(const std::string&, control_handler) override { return 50; }
   std::uint32_t set_status(const model::service_status&) noexcept override { return 50; }
 };
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // !WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/source_file.hpp
+// =====================================================================================================================
+
+// A file that is read from any place of it: what a static folder is served from.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// Open for reading; others may write, rename and delete it meanwhile. Movable.
+class source_file {
+ public:
+  source_file() = default;
+  source_file(source_file&& other) noexcept { *this = std::move(other); }
+  source_file& operator=(source_file&& other) noexcept {
+    std::swap(native_, other.native_);
+    std::swap(size_, other.size_);
+    std::swap(modified_, other.modified_);
+    std::swap(real_path_, other.real_path_);
+    return *this;
+  }
+  ~source_file();
+
+  /// A regular file; a folder or a device is refused.
+  [[nodiscard]] static sys_result<source_file> open(const std::string& path);
+
+  /// As they were when it was opened.
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  [[nodiscard]] clock::wall_point modified() const noexcept { return modified_; }
+  /// Absolute, links followed, in the spelling of the disk: where the file really is.
+  [[nodiscard]] const std::string& real_path() const noexcept { return real_path_; }
+
+  /// From any thread: how many bytes from `at` on are in `into` now; 0 at its end; nothing after an error.
+  [[nodiscard]] std::optional<std::size_t> read(std::uint64_t at, char* into, std::size_t room) const noexcept;
+
+ private:
+  std::intptr_t native_ = -1;  // a HANDLE, or a file descriptor
+  std::uint64_t size_ = 0;
+  clock::wall_point modified_;
+  std::string real_path_;
+};
+
+/// Does this code of a failed open mean that there is no such file?
+[[nodiscard]] bool is_missing(std::uint32_t code) noexcept;
+
+/// Where a folder really is, as source_file::real_path; nothing where there is no folder of that name.
+[[nodiscard]] std::optional<std::string> real_folder(const std::string& path);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// os/posix/source_file.hpp
+// =====================================================================================================================
+
+// os/source_file.hpp on POSIX.
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+
+#if !WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+inline std::optional<std::string> real_path_of(const std::string& path) {
+  const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), &std::free);
+  return real ? std::optional<std::string>(real.get()) : std::nullopt;
+}
+
+inline bool is_missing(std::uint32_t code) noexcept { return code == ENOENT || code == ENOTDIR; }
+
+inline std::optional<std::string> real_folder(const std::string& path) {
+  struct stat info = {};
+  if (::stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return std::nullopt;
+  return real_path_of(path);
+}
+
+inline sys_result<source_file> source_file::open(const std::string& path) {
+  auto real = real_path_of(path);
+  if (!real) return errno_failure();
+  // A link that takes the file's place from here on is not followed, and a pipe without a writer is not waited for.
+  const int file = ::open(real->c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (file < 0) return errno_failure();
+  source_file out;
+  out.native_ = file;
+  struct stat info = {};
+  if (::fstat(file, &info) != 0) return errno_failure();
+  if (!S_ISREG(info.st_mode)) return sys_failure(S_ISDIR(info.st_mode) ? EISDIR : EACCES);
+  out.size_ = static_cast<std::uint64_t>(info.st_size);
+  const auto since = std::chrono::seconds(info.st_mtim.tv_sec) + std::chrono::nanoseconds(info.st_mtim.tv_nsec);
+  out.modified_ = clock::wall_point(std::chrono::duration_cast<clock::wall_point::duration>(since));
+  out.real_path_ = *std::move(real);
+  return out;
+}
+
+inline source_file::~source_file() {
+  if (native_ != -1) ::close(static_cast<int>(native_));
+}
+
+inline std::optional<std::size_t> source_file::read(std::uint64_t at, char* into, std::size_t room) const noexcept {
+  for (;;) {
+    const auto n = ::pread(static_cast<int>(native_), into, room, static_cast<off_t>(at));
+    if (n >= 0) return static_cast<std::size_t>(n);
+    if (errno != EINTR) return std::nullopt;
+  }
+}
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -8975,6 +9596,89 @@ inline sys_result<std::string> join_parent(const std::string& pipe) {
 #endif  // WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
+// os/win/new_file.hpp
+// =====================================================================================================================
+
+// os/new_file.hpp on Windows.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+inline sys_result<new_file> new_file::create(const std::string& path) {
+  const HANDLE file = ::CreateFileW(wide_path(path).c_str(), GENERIC_WRITE, FILE_SHARE_READ, nullptr, CREATE_NEW,
+                                    FILE_ATTRIBUTE_NORMAL, nullptr);
+  if (file == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
+  new_file out;
+  out.native_ = reinterpret_cast<std::intptr_t>(file);
+  return out;
+}
+
+inline sys_result<void> new_file::write(std::string_view bytes) noexcept {
+  if (!write_all(reinterpret_cast<HANDLE>(native_), bytes)) return sys_failure(::GetLastError());
+  return {};
+}
+
+inline sys_result<void> new_file::close() noexcept {
+  if (native_ != -1 && !::CloseHandle(reinterpret_cast<HANDLE>(std::exchange(native_, -1))))
+    return sys_failure(::GetLastError());
+  return {};
+}
+
+inline sys_result<void> move_file(const std::string& from, const std::string& to) {
+  // Somebody may be reading the old one, or a scanner the new one, at this moment: that is over in an instant.
+  const auto rename = [&to](const std::string& what) -> sys_result<void> {
+    for (int attempt = 0;; ++attempt) {
+      if (rename_file(what, to)) return {};
+      const DWORD code = ::GetLastError();
+      if ((code != ERROR_ACCESS_DENIED && code != ERROR_SHARING_VIOLATION) || attempt == 10) return sys_failure(code);
+      ::Sleep(10);
+    }
+  };
+  auto done = rename(from);
+  if (done || done.error() != ERROR_NOT_SAME_DEVICE) return done;
+  const std::string beside = place_beside(from, to);
+  if (::CopyFileW(wide_path(from).c_str(), wide_path(beside).c_str(), TRUE)) done = rename(beside);
+  else done = sys_failure(::GetLastError());
+  if (!done) remove_file(beside);
+  else remove_file(from);
+  return done;
+}
+
+inline sys_result<void> make_private_folder(const std::string& path) { return make_folders(path); }
+
+inline std::string temporary_folder() {
+  wchar_t path[MAX_PATH + 1];
+  const DWORD length = ::GetTempPathW(MAX_PATH + 1, path);
+  std::string folder = length == 0 || length > MAX_PATH ? std::string("C:\\") : narrow(std::wstring_view(path, length));
+  if (folder.size() > 3 && folder.back() == '\\') folder.pop_back();
+  return folder;
+}
+
+inline bool means_full(std::uint32_t code) noexcept {
+  constexpr std::uint32_t quota_exceeded = 1295;  // ERROR_DISK_QUOTA_EXCEEDED, which not all headers have
+  return code == ERROR_DISK_FULL || code == ERROR_HANDLE_DISK_FULL || code == quota_exceeded ||
+         code == ERROR_FILE_TOO_LARGE;
+}
+
+inline bool process_exists(std::uint32_t id) noexcept {
+  const unique_handle process(::OpenProcess(SYNCHRONIZE, FALSE, id));
+  if (!process) return ::GetLastError() != ERROR_INVALID_PARAMETER;
+  return ::WaitForSingleObject(process.get(), 0) == WAIT_TIMEOUT;  // it may have ended, and be held by somebody
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
 // os/win/process.hpp
 // =====================================================================================================================
 
@@ -9088,6 +9792,93 @@ inline void report_event(const std::string& source, model::event_level level, st
     ::DeregisterEventSource(log);
   } catch (...) {  // out of memory: the log file has the line as well
   }
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/win/source_file.hpp
+// =====================================================================================================================
+
+// os/source_file.hpp on Windows.
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// Without the \\?\ that GetFinalPathNameByHandleW puts before it.
+inline std::optional<std::string> real_path_of(HANDLE file) {
+  std::wstring path(512, L'\0');
+  for (;;) {
+    const DWORD length = ::GetFinalPathNameByHandleW(file, &path[0], static_cast<DWORD>(path.size()), VOLUME_NAME_DOS);
+    if (length == 0) return std::nullopt;
+    const bool fits = length < path.size();  // else it is the size that is needed
+    path.resize(length);
+    if (fits) break;
+  }
+  std::string out = narrow(path);
+  if (out.compare(0, 8, "\\\\?\\UNC\\") == 0) return "\\\\" + out.substr(8);
+  if (out.compare(0, 4, "\\\\?\\") == 0) out.erase(0, 4);
+  return out;
+}
+
+inline bool is_missing(std::uint32_t code) noexcept {
+  return code == ERROR_FILE_NOT_FOUND || code == ERROR_PATH_NOT_FOUND || code == ERROR_INVALID_NAME;
+}
+
+inline std::optional<std::string> real_folder(const std::string& path) {
+  const unique_handle folder(::CreateFileW(wide_path(path).c_str(), 0, share_all, nullptr, OPEN_EXISTING,
+                                           FILE_FLAG_BACKUP_SEMANTICS, nullptr));  // the flag that opens folders
+  BY_HANDLE_FILE_INFORMATION info{};
+  if (!folder || !::GetFileInformationByHandle(folder.get(), &info)) return std::nullopt;
+  return (info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0 ? real_path_of(folder.get()) : std::nullopt;
+}
+
+inline sys_result<source_file> source_file::open(const std::string& path) {
+  const HANDLE file = ::CreateFileW(wide_path(path).c_str(), GENERIC_READ, share_all, nullptr, OPEN_EXISTING,
+                                    FILE_ATTRIBUTE_NORMAL, nullptr);
+  if (file == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
+  source_file out;
+  out.native_ = reinterpret_cast<std::intptr_t>(file);
+  BY_HANDLE_FILE_INFORMATION info{};
+  if (::GetFileType(file) != FILE_TYPE_DISK) return sys_failure(ERROR_ACCESS_DENIED);
+  if (!::GetFileInformationByHandle(file, &info)) return sys_failure(::GetLastError());
+  auto real = real_path_of(file);
+  if (!real) return sys_failure(::GetLastError());
+  out.real_path_ = *std::move(real);
+  out.size_ = std::uint64_t{info.nFileSizeHigh} << 32 | info.nFileSizeLow;
+  // 100 ns since 1601-01-01.
+  const auto ticks = std::uint64_t{info.ftLastWriteTime.dwHighDateTime} << 32 | info.ftLastWriteTime.dwLowDateTime;
+  constexpr std::int64_t to_1970 = 116'444'736'000'000'000;
+  using hundred_ns = std::chrono::duration<std::int64_t, std::ratio<1, 10'000'000>>;
+  out.modified_ = clock::wall_point(std::chrono::duration_cast<clock::wall_point::duration>(
+      hundred_ns(static_cast<std::int64_t>(ticks) - to_1970)));
+  return out;
+}
+
+inline source_file::~source_file() {
+  if (native_ != -1) ::CloseHandle(reinterpret_cast<HANDLE>(native_));
+}
+
+inline std::optional<std::size_t> source_file::read(std::uint64_t at, char* into, std::size_t room) const noexcept {
+  OVERLAPPED place{};  // the handle is synchronous: this only says where
+  place.Offset = static_cast<DWORD>(at);
+  place.OffsetHigh = static_cast<DWORD>(at >> 32);
+  DWORD got = 0;
+  const auto count = static_cast<DWORD>((std::min)(room, std::size_t{1} << 30));
+  if (::ReadFile(reinterpret_cast<HANDLE>(native_), into, count, &got, &place)) return got;
+  return ::GetLastError() == ERROR_HANDLE_EOF ? std::optional<std::size_t>(0) : std::nullopt;
 }
 
 }  // namespace os
@@ -10275,6 +11066,164 @@ inline bool event_stream::wait_for(std::chrono::milliseconds how_long) {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// http/abort.hpp
+// =====================================================================================================================
+
+// A way out of the middle of a handler or a middleware.
+//
+//   if (id < 0) winsvc::abort(400, "ids start at 0");
+
+#include <exception>
+#include <string>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// What `abort` throws. Catch it only to rethrow.
+class abort_error : public std::exception {
+ public:
+  abort_error(int status, std::string message) : status_(status), message_(std::move(message)) {}
+  [[nodiscard]] int status() const noexcept { return status_; }
+  [[nodiscard]] const char* what() const noexcept override { return message_.c_str(); }
+
+ private:
+  int status_;
+  std::string message_;
+};
+
+/// Leaves the handler with an error status; the client is shown the message, unlike that of any other exception.
+[[noreturn]] inline void abort(int status, std::string message = {}) { throw abort_error(status, std::move(message)); }
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// http/file_answer.hpp
+// =====================================================================================================================
+
+// A file as an answer: sent in pieces from the open file, never whole in memory, with what lets a client ask again only for
+// what it has not got (RFC 9110, sections 8.8, 13 and 14): ETag, Last-Modified, 304, 412, ranges, 416.
+//
+// The ETag is made of the size and the time of the last change, in the resolution of the file system. A file that becomes
+// shorter while it is sent ends the connection: the client sees that something is missing.
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// What there is to say of the file's content.
+struct file_form {
+  std::string type;           ///< media type
+  std::string coding;         ///< Content-Encoding; empty: as it is
+  std::string cache_control;  ///< empty: no header
+};
+
+/// Writes the answer. The status of the response is the one it answers with where all of the file is sent.
+void answer_with_file(const request& req, response& res, os::source_file file, const file_form& form);
+/// By its path. Aborts with 404 where there is no such file; throws where it cannot be read.
+void answer_with_file(const request& req, response& res, const std::string& path, const std::string& save_as);
+
+/// What a browser saves an answer as (RFC 6266): a name of ASCII, and beside it the real one where that is not.
+[[nodiscard]] std::string attachment(std::string_view file_name);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string attachment(std::string_view file_name) {
+  std::string plain;
+  bool ascii = true;
+  for (const char c : file_name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x80) ascii = false;
+    if (byte >= 0x80 && byte < 0xC0) continue;  // one mark for each letter
+    plain += byte < 0x20 || byte >= 0x7F || c == '"' || c == '\\' ? '_' : c;
+  }
+  std::string out = "attachment; filename=\"" + plain + '"';
+  if (!ascii) {  // RFC 8187; percent_encode_segment leaves more marks than an ext-value may have
+    out += "; filename*=UTF-8''";
+    for (const char c : route::percent_encode_segment(file_name)) {
+      constexpr std::string_view marks = "'()*,;=:@";
+      char text[4] = {c};
+      if (marks.find(c) != marks.npos) std::snprintf(text, sizeof text, "%%%02X", static_cast<unsigned>(c));
+      out += text;
+    }
+  }
+  return out;
+}
+
+inline void answer_with_file(const request& req, response& res, os::source_file file, const file_form& form) {
+  using namespace std::chrono;
+  const auto since = file.modified().time_since_epoch();
+  char tag[64];
+  std::snprintf(tag, sizeof tag, "\"%llx-%llx%s\"", static_cast<unsigned long long>(file.size()),
+                static_cast<unsigned long long>(duration_cast<nanoseconds>(since).count()),
+                form.coding.empty() ? "" : ("-" + form.coding).c_str());
+  const wire::validators there{tag, duration_cast<seconds>(since).count()};
+  replace_header(res, "ETag", tag);
+  replace_header(res, "Last-Modified", http_date(file.modified()));
+  if (!form.cache_control.empty()) replace_header(res, "Cache-Control", form.cache_control);
+
+  const auto field = [&req](const char* name) { return req.get_header_value(name); };
+  const std::string match = field("If-Match"), none_match = field("If-None-Match"),
+                    modified = field("If-Modified-Since"), unmodified = field("If-Unmodified-Since");
+  const bool reads = req.method == "GET" || req.method == "HEAD";
+  switch (wire::evaluate({match, none_match, modified, unmodified}, there, reads)) {
+    case wire::verdict::not_modified: res.status = 304; return;
+    case wire::verdict::failed: abort(412, "the file is not the one that the request is about");
+    case wire::verdict::serve: break;
+  }
+
+  auto& ranges = const_cast<request&>(req).ranges;  // cpp-httplib's own, which it cuts the file by
+  if (req.method != "GET" || !wire::range_applies(field("If-Range"), there) || ranges.size() > 16) ranges.clear();
+  if (!ranges.empty()) {
+    ranges = wire::satisfiable(ranges, static_cast<ssize_t>(file.size()));
+    if (ranges.empty()) {
+      replace_header(res, "Content-Range", "bytes */" + std::to_string(file.size()));
+      abort(416, "the file has " + std::to_string(file.size()) + " bytes");
+    }
+    res.status = 206;
+  }
+
+  replace_header(res, "Accept-Ranges", "bytes");
+  replace_header(res, "X-Content-Type-Options", "nosniff");
+  if (!form.coding.empty()) replace_header(res, "Content-Encoding", form.coding);
+  if (file.size() == 0) return res.set_content("", form.type);
+  const auto size = static_cast<std::size_t>(file.size());
+  res.set_content_provider(size, form.type, [from = std::make_shared<os::source_file>(std::move(file))](
+                                                std::size_t at, std::size_t length, httplib::DataSink& sink) {
+    char piece[64 * 1024];
+    const auto got = from->read(at, piece, (std::min)(length, sizeof piece));
+    return got && *got != 0 && sink.write(piece, *got);
+  });
+}
+
+inline void answer_with_file(const request& req, response& res, const std::string& path, const std::string& save_as) {
+  auto file = os::source_file::open(path);
+  if (!file) {
+    if (!os::is_missing(file.error()) && !os::real_folder(path))
+      throw std::runtime_error("open '" + path + "': " + os::system_words(file.error()));
+    abort(404);
+  }
+  if (!save_as.empty()) replace_header(res, "Content-Disposition", attachment(save_as));
+  answer_with_file(req, res, *std::move(file), {std::string(wire::media_type(path)), {}, {}});
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // http/reply.hpp
 // =====================================================================================================================
 
@@ -10344,6 +11293,14 @@ class reply {
   [[nodiscard]] static reply redirect(const std::string& location, int status = 302) {
     return reply(status).header("Location", location);
   }
+  /// A file (http/file_answer.hpp): its type by its ending, with conditions and ranges. A relative path begins at the
+  /// executable's folder. `save_as`: what a browser saves it as, instead of showing it. 404 where there is none.
+  [[nodiscard]] static reply file(std::string path, std::string save_as = {}) {
+    reply r;
+    r.file_ = std::move(path);
+    r.save_as_ = std::move(save_as);
+    return r;
+  }
   /// Bytes of a type of your own.
   [[nodiscard]] static reply with(std::string body, std::string content_type, int status = 200) {
     reply r(status);
@@ -10376,6 +11333,7 @@ class reply {
   void apply(response& res) && {
     res.status = status_;
     for (const auto& [name, value] : headers_) http::replace_header(res, name, value);
+    if (!file_.empty()) return http::answer_with_file(*http::current_exchange()->req, res, file_, save_as_);
     if (write_) {
       res.set_chunked_content_provider(content_type_, [write = std::move(write_)](std::size_t, httplib::DataSink& sink) {
         winsvc::stream out(sink, *http::current_exchange());
@@ -10392,24 +11350,10 @@ class reply {
   int status_ = 200;
   std::string body_;
   std::string content_type_;
+  std::string file_, save_as_;
   std::function<void(winsvc::stream&)> write_;
   std::vector<std::pair<std::string, std::string>> headers_;
 };
-
-/// What `abort` throws. Catch it only to rethrow.
-class abort_error : public std::exception {
- public:
-  abort_error(int status, std::string message) : status_(status), message_(std::move(message)) {}
-  [[nodiscard]] int status() const noexcept { return status_; }
-  [[nodiscard]] const char* what() const noexcept override { return message_.c_str(); }
-
- private:
-  int status_;
-  std::string message_;
-};
-
-/// Leaves the handler with an error status; the client is shown the message, unlike that of any other exception.
-[[noreturn]] inline void abort(int status, std::string message = {}) { throw abort_error(status, std::move(message)); }
 
 namespace http {
 
@@ -10427,7 +11371,7 @@ inline void drop_stream(response& res) {
 inline void drop_body(response& res) {
   drop_stream(res);
   res.body.clear();
-  for (const char* name : {"Content-Type", "Content-Length", "Content-Encoding", "Content-Range", "Content-Disposition",
+  for (const char* name : {"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition",
                            "ETag", "Last-Modified"})
     res.headers.erase(name);
 }
@@ -10630,6 +11574,200 @@ T body_from_json([[maybe_unused]] const request& req) {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// http/upload.hpp
+// =====================================================================================================================
+
+// Files that a request brings, on disk before the handler runs and never in memory whole, however large they are.
+//
+//   svc.post("/photos", [folder](winsvc::upload form) {
+//     auto& photo = form.file("photo");                       // 400 "the file 'photo' is missing"
+//     photo.save_to(folder + "/" + photo.file_name());        // what nobody saves is removed
+//     return winsvc::reply::redirect("/photos", 303);
+//   }).limit_body(200 << 20).limit_file(50 << 20);
+//   svc.put("/backups/{name}", [](std::string name, winsvc::upload sent) { sent.body().save_to(…); });
+//
+// A handler that takes `winsvc::upload` gets the parts of a form (multipart/form-data) that are files as files, and a
+// body of any other type as one file. The form's fields are values as ever (web/values.hpp: `winsvc::form<T>(req, …)`).
+// It runs when all of it has arrived; middleware before it can refuse it first, which costs no upload.
+//
+// The limits: the route's `limit_body` for all of it (default: the app's `limits().body_bytes`, 8 MiB), `limit_file`
+// for each file (default: none of its own), 1,024 parts, 1 MiB of fields: more is 413. No room on the disk is 507, with
+// a line in the log. Files lie in the service's data folder, in `uploads`, which is for the service alone; in debug in
+// the same place; in tests, and where there is no data folder, in the system's temporary folder. A file that is not
+// saved is removed with the last of its uploaded_file: when the handler returns or throws, when the client leaves. What
+// a process that was killed has left there is removed at the next start.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// A file of an upload could not be written or moved: what was being done, to what, and what the system said. One that
+/// leaves a handler is a 507 when there is no room, else a 500; the log has its words.
+class upload_error : public std::runtime_error {
+ public:
+  explicit upload_error(const error& e) : std::runtime_error(e.sentence()), code_(e.code) {}
+  /// The system's own code.
+  [[nodiscard]] std::uint32_t code() const noexcept { return code_; }
+  /// Is the disk full, or a quota used up?
+  [[nodiscard]] bool no_room() const noexcept { return os::means_full(code_); }
+
+ private:
+  std::uint32_t code_;
+};
+
+/// One file that has arrived. It can be moved, and so outlive its request. Used by one thread at a time.
+class uploaded_file {
+ public:
+  uploaded_file(uploaded_file&& other) noexcept { *this = std::move(other); }
+  uploaded_file& operator=(uploaded_file&& other) noexcept {
+    std::swap(name_, other.name_), std::swap(file_name_, other.file_name_);
+    std::swap(content_type_, other.content_type_), std::swap(path_, other.path_);
+    std::swap(size_, other.size_), std::swap(temporary_, other.temporary_);
+    return *this;
+  }
+  ~uploaded_file() {
+    if (temporary_) os::remove_file(path_);
+  }
+
+  /// Of the form's field; "" for a file that is the body.
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  /// As the client calls it, made safe (wire/file_name.hpp): never a path, "file" where there is none. Two clients may
+  /// choose the same.
+  [[nodiscard]] const std::string& file_name() const noexcept { return file_name_; }
+  /// What the client says it is: believe it as far as you believe the client.
+  [[nodiscard]] const std::string& content_type() const noexcept { return content_type_; }
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  /// Where it lies now, closed: a temporary place until it is saved.
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+  /// Gives it its place, in a folder that is there, and in that of a file which has the name already: whoever reads sees
+  /// the old one or the new one, whole. At once in the same volume; from another it is copied beside it first. The file
+  /// stays readable by the service alone where files have modes. Throws upload_error, and is still temporary then.
+  void save_to(const std::string& path) {
+    if (const auto moved = os::move_file(path_, path); !moved)
+      throw upload_error({moved.error(), "save the uploaded file as", path, os::system_words(moved.error()), {}});
+    path_ = path;
+    temporary_ = false;
+  }
+
+  /// For who receives it (http/upload_reader.hpp): a file that is about to be made at `path`.
+  uploaded_file(std::string name, std::string file_name, std::string content_type, std::string path)
+      : name_(std::move(name)),
+        file_name_(std::move(file_name)),
+        content_type_(content_type.empty() ? "application/octet-stream" : std::move(content_type)),
+        path_(std::move(path)) {}
+  void made() noexcept { temporary_ = true; }
+  void grow(std::uint64_t bytes) noexcept { size_ += bytes; }
+
+ private:
+  std::string name_, file_name_, content_type_, path_;
+  std::uint64_t size_ = 0;
+  bool temporary_ = false;
+};
+
+/// What a request brought. A handler takes it by value, as its last argument.
+class upload {
+ public:
+  /// All of them, in the order they were sent.
+  [[nodiscard]] std::vector<uploaded_file>& files() noexcept { return files_; }
+  [[nodiscard]] const std::vector<uploaded_file>& files() const noexcept { return files_; }
+
+  /// The first file of the form's field with this name; null where there is none, or none was chosen.
+  [[nodiscard]] uploaded_file* find_file(std::string_view name) noexcept {
+    for (auto& one : files_) {
+      if (one.name() == name) return &one;
+    }
+    return nullptr;
+  }
+  /// The same, and where there is none, 400 with a sentence.
+  [[nodiscard]] uploaded_file& file(const std::string& name) {
+    auto* const found = name.empty() ? nullptr : find_file(name);
+    if (!found) abort(400, "the file '" + name + "' is missing; it is sent as a part of a multipart/form-data body");
+    return *found;
+  }
+  /// The body as one file, where it was sent as no form. 400 where it was, or was empty.
+  [[nodiscard]] uploaded_file& body() {
+    auto* const found = find_file({});
+    if (!found) abort(400, "the file is missing; it is sent as the body, and not as a form");
+    return *found;
+  }
+
+ private:
+  std::vector<uploaded_file> files_;
+};
+
+namespace http {
+
+/// A name for a file that is arriving: whose it is, and unlike all others.
+[[nodiscard]] std::string temporary_name();
+/// Removes what processes that are gone have left in this folder.
+void drop_old_uploads(const std::string& folder) noexcept;
+
+/// The upload of the request that this thread handles, for its handler; empty where no body came.
+[[nodiscard]] upload take_upload();
+/// Leaves it there.
+void leave_upload(exchange& x, upload u);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline constexpr std::string_view upload_prefix = "upload-", upload_ending = ".part";
+
+inline std::string temporary_name() {
+  static const std::uint32_t salt = std::random_device{}();
+  static std::atomic<std::uint64_t> count{0};  // relaxed: only its uniqueness matters
+  char text[64];
+  std::snprintf(text, sizeof text, "%lu-%08lx-%llu", static_cast<unsigned long>(os::process_id()),
+                static_cast<unsigned long>(salt),
+                static_cast<unsigned long long>(count.fetch_add(1, std::memory_order_relaxed) + 1));
+  return std::string(upload_prefix) + text + std::string(upload_ending);
+}
+
+inline void drop_old_uploads(const std::string& folder) noexcept {
+  try {
+    const auto names = os::list_files(folder);
+    if (!names) return;
+    for (const auto& name : *names) {
+      if (!text::starts_with(name, upload_prefix)) continue;
+      const std::string_view rest = std::string_view(name).substr(upload_prefix.size());
+      std::uint64_t owner = 0;
+      if (!text::parse_number(rest.substr(0, rest.find('-')), 0xFFFFFFFF, owner)) continue;
+      // A file with our own number is of one that had it before us: this is called before the first upload.
+      const auto id = static_cast<std::uint32_t>(owner);
+      if (id == os::process_id() || !os::process_exists(id)) os::remove_file(os::path_join(folder, name));
+    }
+  } catch (...) {  // out of memory: they are removed at another start
+  }
+}
+
+inline const void* upload_key() noexcept {
+  static const char one = 0;
+  return &one;
+}
+inline upload take_upload() {
+  auto& values = current_exchange()->values;
+  const auto found = values.find(upload_key());
+  if (found == values.end()) return {};
+  const auto held = std::static_pointer_cast<upload>(found->second);
+  values.erase(found);
+  return std::move(*held);
+}
+inline void leave_upload(exchange& x, upload u) { x.values[upload_key()] = std::make_shared<upload>(std::move(u)); }
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // http/handler.hpp
 // =====================================================================================================================
 
@@ -10640,7 +11778,7 @@ T body_from_json([[maybe_unused]] const request& req) {
 //   [](const winsvc::request& req, winsvc::response& res, std::string name, winsvc::body<todo> item) { … }
 //
 // Takes, in this order, each of them optional: `const request&`, `response&`, the path parameters in the order of the
-// pattern (int, long, long long and their unsigned kin, double, std::string), `body<T>`.
+// pattern (int, long, long long and their unsigned kin, double, std::string), `body<T>` or `upload` (http/upload.hpp).
 // Returns: nothing (the response is as the handler left it), text, json, reply, std::optional<T> (empty is 404),
 // std::pair<int, T> (status and value).
 //
@@ -10695,6 +11833,7 @@ struct handler_shape {
   bool takes_request = false;  ///< and could look at `path_params` itself
   bool takes_response = false;
   bool takes_body = false;
+  bool takes_upload = false;
   const route::value_kind* kinds = nullptr;  ///< of the path parameters, so many
   route::answer_kind answers = route::answer_kind::unknown;
   bool may_be_missing = false;  ///< it returns an optional
@@ -10706,7 +11845,7 @@ struct is_body : std::false_type {};
 template <class T>
 struct is_body<body<T>> : std::true_type {};
 
-enum class argument_kind { request, response, parameter, body, unsupported };
+enum class argument_kind { request, response, parameter, body, upload, unsupported };
 
 template <class Argument>
 constexpr argument_kind kind_of() noexcept {
@@ -10719,6 +11858,8 @@ constexpr argument_kind kind_of() noexcept {
     return mutable_reference ? argument_kind::response : argument_kind::unsupported;
   } else if constexpr (is_body<plain>::value) {
     return mutable_reference ? argument_kind::unsupported : argument_kind::body;
+  } else if constexpr (std::is_same_v<plain, winsvc::upload>) {
+    return mutable_reference ? argument_kind::unsupported : argument_kind::upload;
   } else if constexpr (std::is_same_v<plain, bool> || std::is_same_v<plain, char>) {
     return argument_kind::unsupported;
   } else if constexpr (std::is_integral_v<plain> || std::is_same_v<plain, double> ||
@@ -10729,13 +11870,13 @@ constexpr argument_kind kind_of() noexcept {
   }
 }
 
-/// Request before response before parameters before body, nothing twice but parameters.
+/// Request before response before parameters before a body of either kind, nothing twice but parameters.
 template <class... Arguments>
 constexpr bool in_order() noexcept {
   argument_kind last = argument_kind::request;
   bool first = true, ok = true;
   [[maybe_unused]] const auto next = [&](argument_kind k) {
-    if (!first && (k < last || (k == last && k != argument_kind::parameter))) ok = false;
+    if (!first && (k < last || last >= argument_kind::body || (k == last && k != argument_kind::parameter))) ok = false;
     last = k;
     first = false;
   };
@@ -10823,10 +11964,11 @@ class signature {
   static_assert(
       ((kind_of<Arguments>() != argument_kind::unsupported) && ...),
       "winsvc: a handler takes const request&, response&, path parameters (integers, double, std::string) and "
-      "body<T>, by value or const reference");
+      "body<T> or upload, by value or const reference");
   static_assert(
       in_order<Arguments...>(),
-      "winsvc: a handler takes its arguments in this order: const request&, response&, path parameters, body<T>");
+      "winsvc: a handler takes its arguments in this order: const request&, response&, path parameters, body<T> or "
+      "upload");
 
  public:
   /// Calls the lambda at `f`.
@@ -10838,6 +11980,7 @@ class signature {
     s.takes_request = ((kind_of<Arguments>() == argument_kind::request) || ...);
     s.takes_response = ((kind_of<Arguments>() == argument_kind::response) || ...);
     s.takes_body = ((kind_of<Arguments>() == argument_kind::body) || ...);
+    s.takes_upload = ((kind_of<Arguments>() == argument_kind::upload) || ...);
     // Parameters are together, behind the request and the response.
     s.kinds = kinds_ + (s.takes_request ? 1 : 0) + (s.takes_response ? 1 : 0);
     using answer = answer_of<std::remove_cv_t<std::remove_reference_t<R>>>;
@@ -10858,7 +12001,7 @@ class signature {
   /// What an argument is kept in between its conversion and the call.
   template <class A>
   using held =
-      std::conditional_t<kind_of<A>() == argument_kind::parameter, plain<A>,
+      std::conditional_t<kind_of<A>() == argument_kind::parameter || kind_of<A>() == argument_kind::upload, plain<A>,
                          std::conditional_t<kind_of<A>() == argument_kind::body, std::optional<plain<A>>, char>>;
 
   template <std::size_t... I>
@@ -10880,6 +12023,8 @@ class signature {
     } else if constexpr (kind_of<A>() == argument_kind::body) {
       into.emplace(
           plain<A>{body_from_json<std::remove_reference_t<decltype(*std::declval<plain<A>&>())>>(with.req)});
+    } else if constexpr (kind_of<A>() == argument_kind::upload) {
+      into = take_upload();
     }
     static_cast<void>(with), static_cast<void>(into), static_cast<void>(next);
     return true;
@@ -11584,7 +12729,15 @@ class router {
     const bool asks_first = m.what == route::outcome::method_not_allowed && verb == route::method::options;
     return asks_first && m.beside ? *handlers_[*m.beside].links : *outer_;
   }
-  error_pages pages;  ///< filled before start
+  error_pages pages;          ///< filled before start
+  std::string upload_folder;  ///< set before start; "": the system's temporary one
+
+  /// A folder that is served, for who looks at start whether it is there.
+  struct folder_entry {
+    std::string prefix, folder;
+    source where;
+  };
+  std::vector<folder_entry> folders;
 
   [[nodiscard]] const route::table& routes() const noexcept { return table_; }
   /// The routes, to say `what` of the one with this id. Throws setup_error after start.
@@ -11604,6 +12757,12 @@ class router {
   /// The most bytes of a body: the route's own limit, or the app's.
   [[nodiscard]] std::uint64_t body_limit(const route::match_result& m, std::uint64_t of_app) const noexcept {
     return m.what == route::outcome::found ? entry(m.id).about.body_limit.value_or(of_app) : of_app;
+  }
+
+  /// Does any route take uploads?
+  [[nodiscard]] bool takes_uploads() const noexcept {
+    const auto& all = table_.entries();
+    return std::any_of(all.begin(), all.end(), [](const route::entry& e) { return e.about.takes_upload; });
   }
 
   /// Calls the handler of a match. Whatever it throws passes through.
@@ -11674,6 +12833,7 @@ inline std::size_t router::add(route::method verb, std::string_view pattern, mad
   auto& about = table_.about(id);
   about.parameters.assign(shape.kinds, shape.kinds + shape.parameters);
   about.takes_json = shape.takes_body;
+  about.takes_upload = shape.takes_upload;
   about.answers = shape.answers;
   about.may_be_missing = shape.may_be_missing;
   about.chooses_status = shape.chooses_status || shape.takes_response;
@@ -11745,6 +12905,11 @@ class route_handle {
     if (limit.count() <= 0)
       throw setup_error("route " + router_->entry(first_).text() + ": time_out: a handler needs some time");
     return say("time_out", [&](route::facts& f) { f.time_limit = limit; });
+  }
+
+  /// The most bytes of each file of an upload (http/upload.hpp); a larger one gets 413. Default: that of the body.
+  route_handle limit_file(std::uint64_t bytes) const {
+    return say("limit_file", [&](route::facts& f) { f.file_limit = bytes; });
   }
 
   /// One line.
@@ -11998,6 +13163,126 @@ void for_each_member(const std::shared_ptr<T>& object, F found) {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// http/folder.hpp
+// =====================================================================================================================
+
+// A folder of files below a prefix.
+//
+//   svc.files("/", "public");                                   // beside the executable
+//   svc.files("/app", "dist", {/*index*/ "index.html", /*fall_back*/ "index.html"});
+//
+// `name.gz` beside `name` is sent in its place to clients that accept gzip. A folder is answered with its index, below a
+// path that ends with a slash; without it the client is sent there. With a fall-back, paths that no file has are answered
+// with that file, for pages that route in the browser; but for paths whose last name has an ending, which were meant for a
+// file. Names that begin with a dot are not there, and neither is anything that a link leads to outside of the folder.
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+struct file_options {
+  std::string index = "index.html";  ///< of a folder; empty: folders have no page
+  std::string fall_back = {};        ///< for what no file has; empty: 404
+  std::string cache_control = {};    ///< for all of them: `no-cache`, `public, max-age=31536000, immutable`; empty: none
+  bool hidden = false;               ///< are names that begin with a dot served?
+};
+
+namespace http {
+
+class file_folder {
+ public:
+  /// A relative path begins at the executable's folder, which is the current directory while the service runs.
+  file_folder(std::string path, file_options how) : path_(std::move(path)), how_(std::move(how)) {}
+
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+  /// `tail`: what comes behind the prefix, decoded. Aborts with 404.
+  void answer(const request& req, response& res, std::string_view tail) const;
+  /// The prefix without its slash: to it.
+  static void send_behind_slash(const request& req, response& res);
+
+ private:
+  bool send(const request& req, response& res, const std::string& root, const std::string& relative) const;
+  bool send_form(const request& req, response& res, const std::string& root, const std::string& relative,
+                 const std::string& on_disk, const char* coding) const;
+  [[nodiscard]] bool is_within(const std::string& root, const std::string& real) const;
+
+  std::string path_;
+  file_options how_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline void file_folder::send_behind_slash(const request& req, response& res) {
+  // Relative, so that it is right behind a proxy that has cut a prefix off; "./" so that a colon is no scheme.
+  const auto query = req.target.find('?');
+  const std::string_view path = std::string_view(req.target).substr(0, query);
+  const std::string_view last = path.substr(path.rfind('/') + 1);
+  reply::redirect("./" + std::string(last) + "/" + (query == req.target.npos ? "" : req.target.substr(query)), 308)
+      .apply(res);
+}
+
+inline void file_folder::answer(const request& req, response& res, std::string_view tail) const {
+  const auto root = os::real_folder(path_);
+  const auto relative = wire::file_path(tail, {how_.hidden});
+  if (!root) abort(404);
+  if (relative) {
+    const bool names_folder = tail.empty() || tail.back() == '/';
+    if (names_folder) {
+      const std::string index = relative->empty() ? how_.index : *relative + '/' + how_.index;
+      if (!how_.index.empty() && send(req, res, *root, index)) return;
+    } else {
+      if (send(req, res, *root, *relative)) return;
+      const auto inner = os::real_folder(os::path_join(*root, *relative));
+      if (inner && is_within(*root, *inner) && !how_.index.empty()) return send_behind_slash(req, res);
+    }
+    const std::string_view last = std::string_view(*relative).substr(relative->rfind('/') + 1);
+    const bool meant_for_a_file = last.find('.') != last.npos;
+    if (!how_.fall_back.empty() && !meant_for_a_file && send(req, res, *root, how_.fall_back)) return;
+  }
+  abort(404);
+}
+
+/// The file in the form that the client takes; false where there is none.
+inline bool file_folder::send(const request& req, response& res, const std::string& root,
+                              const std::string& relative) const {
+  const bool packed = wire::accepts_coding(req.get_header_value("Accept-Encoding"), "gzip");
+  const std::string on_disk = os::path_join(root, relative);
+  if (packed && send_form(req, res, root, relative, on_disk + ".gz", "gzip")) return true;
+  return send_form(req, res, root, relative, on_disk, "");
+}
+
+inline bool file_folder::send_form(const request& req, response& res, const std::string& root,
+                                   const std::string& relative, const std::string& on_disk, const char* coding) const {
+  auto file = os::source_file::open(on_disk);
+  if (!file || !is_within(root, file->real_path())) return false;
+  replace_header(res, "Vary", "Accept-Encoding");
+  res.status = 200;
+  answer_with_file(req, res, *std::move(file), {std::string(wire::media_type(relative)), coding, how_.cache_control});
+  return true;
+}
+
+/// By where it really is: a link, or another spelling of a name, may have led out, or to what is hidden.
+inline bool file_folder::is_within(const std::string& root, const std::string& real) const {
+  const bool ends = !root.empty() && (root.back() == '/' || root.back() == '\\');  // C:\, or /
+  const std::string inside = ends ? root : root + os::path_separator;
+  if (real.compare(0, inside.size(), inside) != 0) return false;
+  std::string rest = real.substr(inside.size());
+  for (char& c : rest) {
+    if (c == os::path_separator) c = '/';
+  }
+  return wire::file_path(rest, {how_.hidden}).has_value();
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // http/group.hpp
 // =====================================================================================================================
 
@@ -12095,6 +13380,10 @@ class route_registrar {
     return {*router_, first, router_->routes().entries().size()};
   }
 
+  /// The files of a folder below a prefix (http/folder.hpp): GET and HEAD. The folder need not be there yet; the log says
+  /// so at start, and its paths are 404 until it is.
+  Self& files(std::string_view prefix, std::string folder, file_options how = {}, source where = source::here());
+
   /// Adds a middleware for the routes that are registered after it, here and in groups of this one.
   Self& use(middleware m) {
     auto longer = std::make_shared<chain>(*links_);
@@ -12152,6 +13441,26 @@ class route_group : public http::route_registrar<route_group> {
 // ---------------------------------------------------------------------------------------------------------------------
 
 namespace http {
+
+template <class Self>
+Self& route_registrar<Self>::files(std::string_view prefix, std::string folder, file_options how, source where) {
+  if (folder.empty()) throw setup_error("files '" + std::string(prefix) + "' (" + where.text() + "): no folder is named");
+  router_->folders.push_back({prefix_ + std::string(prefix), folder, where});
+  const auto served = std::make_shared<file_folder>(std::move(folder), std::move(how));
+  const auto root = [served](const request& req, response& res) { served->answer(req, res, {}); };
+  const auto below = [served](const request& req, response& res, const std::string& path) {
+    served->answer(req, res, path);
+  };
+  const auto at_pattern = [&](const std::string& pattern, auto handler) {
+    const auto id = router_->add(route::method::get, pattern, make_handler(handler), where, links_);
+    winsvc::route_handle(*router_, id, id + 1).hidden();
+  };
+  const std::string full = prefix_ + (prefix == "/" ? std::string() : std::string(prefix));
+  if (!full.empty()) at_pattern(full, &file_folder::send_behind_slash);
+  at_pattern(full + "/", root);
+  at_pattern(full + "/{path...}", below);
+  return self();
+}
 
 template <class Self>
 template <class F>
@@ -12397,6 +13706,207 @@ inline watchdog::~watchdog() {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// http/upload_reader.hpp
+// =====================================================================================================================
+
+// Reads a body into files while it arrives (http/upload.hpp has what comes of it): a form's files each into one of its
+// own, its fields into memory, a body of another type into one file.
+//
+// cpp-httplib frames and decompresses; the form is taken apart here (wire/multipart.hpp), because cpp-httplib keeps what
+// it has no use for: a form whose first delimiter never comes would be in memory whole.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// How much of an upload is taken, in bytes, decompressed, and where to.
+struct upload_bounds {
+  std::uint64_t body;
+  std::uint64_t file;
+  std::string folder;  ///< "": the system's temporary one
+};
+
+/// Reads all of it. False: it did not arrive, or is not framed or coded as it says. Throws abort_error for an upload
+/// that is too large or no form, upload_error for a file that cannot be written. Whatever the end, what `into` does not
+/// hold is not on the disk.
+[[nodiscard]] bool read_upload(request& req, const httplib::ContentReader& read, const upload_bounds& bounds,
+                               upload& into);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+class upload_reader {
+ public:
+  upload_reader(request& req, const upload_bounds& bounds, upload& into) : req_(req), bounds_(bounds), into_(into) {
+    const std::string type = req.get_header_value("Content-Type");
+    urlencoded_ = text::starts_with_nocase(type, "application/x-www-form-urlencoded");
+    if (const auto boundary = wire::multipart_boundary(type)) decoder_.emplace(*boundary);
+    else if (text::starts_with_nocase(type, "multipart/form-data"))
+      winsvc::abort(400, "the form has no boundary in its Content-Type");
+  }
+
+  /// The next bytes of the body. False: no more of it is wanted, and finish() says why.
+  [[nodiscard]] bool take(std::string_view bytes) {
+    if (bytes.size() > bounds_.body - seen_) return refuse(413, "the body is larger than " + std::to_string(bounds_.body) + " bytes");
+    seen_ += bytes.size();
+    if (decoder_) return take_form(bytes);
+    if (urlencoded_) return take_text(req_.body, bytes);
+    return take_file(bytes, {}, {}, req_.get_header_value("Content-Type"));
+  }
+
+  /// When the body has ended, or take() has. `whole`: it has arrived.
+  void finish(bool whole) {
+    if (fault_ != 0) throw upload_error({fault_, doing_, place_, os::system_words(fault_), {}});
+    if (status_ != 0) winsvc::abort(status_, std::move(why_));
+    if (!whole) return;
+    if (decoder_ && decoder_->next() != wire::multipart_decoder::step::done)
+      winsvc::abort(400, "the form ends before its last part does");
+    if (urlencoded_) httplib::detail::parse_query_text(req_.body, req_.params);
+    if (!close_file()) finish(whole);
+  }
+
+ private:
+  using step = wire::multipart_decoder::step;
+  static constexpr std::size_t most_parts = 1024;            // each costs memory, however little is in it
+  static constexpr std::uint64_t most_text = 1024 * 1024;  // of all fields: what is larger is a file
+
+  bool refuse(int status, std::string why) {
+    status_ = status;
+    why_ = std::move(why);
+    return false;
+  }
+  bool fail(std::uint32_t code, const char* doing, const std::string& place) {
+    fault_ = code == 0 ? 1 : code;
+    doing_ = doing;
+    place_ = place;
+    return false;
+  }
+
+  bool take_form(std::string_view bytes) {
+    decoder_->feed(bytes);
+    for (;;) {
+      switch (decoder_->next()) {
+        case step::more:
+        case step::done: return true;
+        case step::bad: return refuse(400, "the body is no form as its Content-Type says");
+        case step::part:
+          if (!begin_part(decoder_->part())) return false;
+          break;
+        case step::data: {
+          const auto& part = decoder_->part();
+          const bool good = field_ ? take_text(*field_, decoder_->data())
+                                   : take_file(decoder_->data(), part.name, part.file_name, part.content_type);
+          if (!good) return false;
+        }
+      }
+    }
+  }
+
+  bool begin_part(const wire::part_head& part) {
+    if (!close_file()) return false;
+    if (++parts_ > most_parts) return refuse(413, "the form has more than " + std::to_string(most_parts) + " parts");
+    field_ = nullptr;
+    if (!part.is_file) {
+      httplib::FormField field;
+      field.name = part.name;
+      if (!part.content_type.empty()) field.headers.emplace("Content-Type", part.content_type);
+      field_ = &req_.form.fields.emplace(part.name, std::move(field))->second.content;
+      return take_text(*field_, {});
+    }
+    // A file field that was not filled in comes with neither name nor content, and is none.
+    return part.file_name.empty() || take_file({}, part.name, part.file_name, part.content_type);
+  }
+
+  bool take_text(std::string& into, std::string_view bytes) {
+    if (bytes.size() > most_text - text_) {
+      return refuse(413, "the form's fields are larger than 1 MiB together; what is large is sent as a file of a "
+                         "multipart/form-data body, or as a body of another type");
+    }
+    text_ += bytes.size();
+    into += bytes;
+    return true;
+  }
+
+  bool take_file(std::string_view bytes, const std::string& name, const std::string& file_name,
+                 const std::string& type) {
+    if (!file_.is_open() && !open_file(name, file_name, type)) return false;
+    auto& file = into_.files().back();
+    if (bytes.size() > bounds_.file - file.size())
+      return refuse(413, "the file '" + file.file_name() + "' is larger than " + std::to_string(bounds_.file) + " bytes");
+    if (bytes.empty()) return true;
+    const auto written = file_.write(bytes);
+    if (!written) return fail(written.error(), "write the uploaded file", file.path());
+    file.grow(bytes.size());
+    return true;
+  }
+
+  bool open_file(const std::string& name, const std::string& file_name, const std::string& type) {
+    if (!bounds_.folder.empty()) {
+      if (const auto made = os::make_private_folder(bounds_.folder); !made)
+        return fail(made.error(), "make the folder for uploads", bounds_.folder);
+    }
+    const std::string folder = bounds_.folder.empty() ? os::temporary_folder() : bounds_.folder;
+    const std::string path = os::path_join(folder, temporary_name());
+    auto& entry = into_.files().emplace_back(name, wire::safe_file_name(file_name), type, path);
+    auto made = os::new_file::create(path);
+    if (!made) return fail(made.error(), "make the file", path);
+    entry.made();
+    file_ = std::move(*made);
+    return true;
+  }
+
+  bool close_file() {
+    if (!file_.is_open()) return true;
+    const auto closed = file_.close();
+    return closed || fail(closed.error(), "write the uploaded file", into_.files().back().path());
+  }
+
+  request& req_;
+  const upload_bounds& bounds_;
+  upload& into_;
+  std::optional<wire::multipart_decoder> decoder_;  // of a form
+  bool urlencoded_ = false;
+  os::new_file file_;              // the one that is arriving, the last of into_
+  std::string* field_ = nullptr;   // or the field
+  std::uint64_t seen_ = 0, text_ = 0;
+  std::size_t parts_ = 0;
+  int status_ = 0;
+  std::string why_;
+  std::uint32_t fault_ = 0;
+  const char* doing_ = "";
+  std::string place_;
+};
+
+inline bool read_upload(request& req, const httplib::ContentReader& read, const upload_bounds& bounds, upload& into) {
+  upload files;  // removed after the reader has closed the last of them: Windows does not remove what is open
+  upload_reader reader(req, bounds, files);
+  bool whole = false;
+  {
+    // cpp-httplib would take a form apart itself.
+    const auto type = req.headers.find("Content-Type");
+    const bool hides = req.is_multipart_form_data();
+    const std::string kept = hides ? std::exchange(type->second, std::string()) : std::string();
+    const scope_exit show([&] {
+      if (hides) type->second = kept;
+    });
+    whole = read([&reader](const char* bytes, std::size_t count) { return reader.take({bytes, count}); });
+  }
+  reader.finish(whole);
+  if (whole) into = std::move(files);
+  return whole;
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // http/guard.hpp
 // =====================================================================================================================
 
@@ -12458,6 +13968,17 @@ inline std::string words_of_exception() {
   }
 }
 
+/// Is the exception that is being handled an upload's that found the disk full?
+inline bool no_room_is_thrown() {
+  try {
+    throw;
+  } catch (const upload_error& e) {
+    return e.no_room();
+  } catch (...) {
+    return false;
+  }
+}
+
 template <class F>
 void guard::run(exchange& x, const request& req, response& res, const char* what, const F& call) const {
   const httplib::Headers before = res.headers;
@@ -12512,7 +14033,8 @@ inline void guard::failed(const exchange& x, const request& req, response& res, 
                           std::string_view words) const {
   // The text is for the log: it may hold a path, a query, a password. The client gets the id to ask about.
   log(x, what, words);
-  refuse(x, req, res, 500, "the request failed; the log has the reason under this id", x.id);
+  if (no_room_is_thrown()) refuse(x, req, res, 507, "there is no room to keep what was sent", x.id);
+  else refuse(x, req, res, 500, "the request failed; the log has the reason under this id", x.id);
 }
 
 inline void guard::log(const exchange& x, const char* what, std::string_view words) const {
@@ -12575,8 +14097,13 @@ class core final : public httplib::Server {
   void route(exchange& x, request& req, response& res);
   void dispatch(exchange& x, request& req, response& res);
   void call_handler(exchange& x, request& req, response& res);
+  [[nodiscard]] bool takes_upload(const exchange& x) const { return routes_.entry(x.match.id).about.takes_upload; }
+  bool receive_upload(exchange& x, request& req, const httplib::ContentReader& read, std::uint64_t most) const;
   void run_link(exchange& x, std::size_t at, request& req, response& res);
   void drop_late_body(exchange& x);
+  [[nodiscard]] std::uint64_t body_limit(const exchange& x) const noexcept {
+    return (std::min)(routes_.body_limit(x.match, bounds_.body_bytes), x.body_limit);
+  }
   void answer_late_handler(exchange& x, const request& req, std::chrono::milliseconds limit) noexcept;
   void before_write(exchange& x, const request& req, response& res);
 
@@ -12636,9 +14163,10 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
     r.method = std::move(x.method);
     r.path_params.clear();
     x.read_body = [this, &x, &r, &read] {
-      const std::uint64_t most = (std::min)(routes_.body_limit(x.match, bounds_.body_bytes), x.body_limit);
+      const std::uint64_t most = body_limit(x);
       x.body_too_large = x.head.framing == wire::framing::length && x.head.content_length > most;
-      return !x.body_too_large && http::read_body(r, read, most, x.body_too_large);
+      if (x.body_too_large) return false;
+      return takes_upload(x) ? receive_upload(x, r, read, most) : http::read_body(r, read, most, x.body_too_large);
     };
     route(x, r, res);
     x.read_body = nullptr;
@@ -12728,13 +14256,25 @@ inline void core::dispatch(exchange& x, request& req, response& res) {
   }
 }
 
+inline bool core::receive_upload(exchange& x, request& req, const httplib::ContentReader& read,
+                                 std::uint64_t most) const {
+  upload files;
+  const bool closing = std::exchange(x.closing, true);  // unless it is read to its end, nothing can follow it
+  const std::uint64_t of_file = routes_.entry(x.match.id).about.file_limit.value_or(most);
+  if (!read_upload(req, read, {most, of_file, routes_.upload_folder}, files)) return false;
+  x.closing = closing;
+  leave_upload(x, std::move(files));
+  return true;
+}
+
 inline void core::call_handler(exchange& x, request& req, response& res) {
   guard_.run(x, req, res, "handler", [&] {
     if (x.read_body && !x.read_body()) {
       const int fault = x.stream.body_fault();
       const int status = x.body_too_large ? 413 : fault > 0 ? fault : res.status >= 400 ? res.status : 400;
       x.closing = true;
-      winsvc::abort(status, std::string(body_problem(status)));
+      winsvc::abort(status, x.body_too_large ? "the body is larger than " + std::to_string(body_limit(x)) + " bytes"
+                                             : std::string(body_problem(status)));
     }
     std::optional<watchdog::watch> until;
     if (const auto limit = routes_.entry(x.match.id).about.time_limit)
@@ -14571,8 +16111,9 @@ inline std::string request_body_of(const operation& o) {
   const route::facts& about = o.route->about;
   // A body has no meaning in a GET (RFC 9110 §9.3.1): a route for any method reads one where there is one.
   const bool none = o.route->verb == route::method::any && o.verb == route::method::get;
-  if (none || (!about.takes && !about.takes_json)) return {};
-  const route::body_facts b = about.takes.value_or(route::body_facts{{}, "application/json", {}, {}});
+  if (none || (!about.takes && !about.takes_json && !about.takes_upload)) return {};
+  const char* const type = about.takes_upload ? "multipart/form-data" : "application/json";
+  const route::body_facts b = about.takes.value_or(route::body_facts{{}, type, {}, {}});
   json_object body;
   body.put_some("description", b.about).put("required", "true");
   return body.put("content", content_of(b, b.media_type)).text();
@@ -14603,7 +16144,7 @@ inline std::string responses_of(const route::facts& about) {
   const std::string problem = R"({"$ref":"#/components/responses/problem"})";
   const auto kinds = about.parameters;
   const bool converts = std::any_of(kinds.begin(), kinds.end(), [](auto k) { return k != route::value_kind::text; });
-  if (!about.query.empty() || about.takes_json) all.emplace("400", problem);
+  if (!about.query.empty() || about.takes_json || about.takes_upload) all.emplace("400", problem);
   if (about.may_be_missing || converts) all.emplace("404", problem);
   if (about.takes_json) all.emplace("422", problem);
   all.emplace("default", problem);
@@ -15093,6 +16634,7 @@ struct blueprint {
   model::service_spec spec;
   std::optional<std::string> instance;  ///< of this run; set before App is called
   std::string version;
+  std::string data_folder;              ///< of this run, where its host knows; see folder()
   std::string host = "127.0.0.1";
   std::uint16_t port = 8080;
   std::chrono::milliseconds start_limit = std::chrono::seconds(30), stop_limit = std::chrono::seconds(20);
@@ -15112,6 +16654,12 @@ struct blueprint {
   logger log;
   bool frozen = false;
 
+  /// Where it keeps its data. Nobody has made it yet, perhaps. "" where the system does not say.
+  [[nodiscard]] std::string folder() const {
+    if (!data_folder.empty()) return data_folder;
+    const auto usual = os::data_folder(instance ? model::instance_name(spec.name, *instance) : spec.name);
+    return usual ? *usual : std::string();
+  }
   /// What the SCM may send: exactly what there is a hook for.
   [[nodiscard]] model::hooked accepts() const {
     model::hooked h;
@@ -15153,6 +16701,7 @@ struct blueprint {
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -15330,6 +16879,10 @@ class service : public http::route_registrar<service> {
   /// Where liveness and readiness are asked. Default: /livez, /readyz; empty switches one off.
   service& health_paths(std::string live, std::string ready, source where = source::here());
 
+  /// Where the service keeps its data: `%ProgramData%\<name>`, which its own account may change and nobody else;
+  /// `$XDG_STATE_HOME/<name>` elsewhere. It is made here where it is not there yet, so ask in a hook or a handler; the
+  /// verbs only describe the app. Throws std::runtime_error where it cannot be made.
+  [[nodiscard]] std::string data_folder() const;
   /// The service's log: a file as a service, the terminal in debug.
   [[nodiscard]] logger& log() noexcept { return plan_.log; }
 
@@ -15365,6 +16918,13 @@ inline void service::set_tls(http::tls_files files) {
     if (!path->empty() && !os::is_absolute(*path)) *path = os::path_join(folder, *path);
   }
   plan_.tls = std::move(files);
+}
+inline std::string service::data_folder() const {
+  const std::string folder = plan_.folder();
+  if (const auto made = os::make_folders(folder); !made)
+    throw std::runtime_error(
+        error{made.error(), "make the data folder", folder, os::system_words(made.error()), {}}.sentence());
+  return folder;
 }
 inline service& service::name(std::string text) {
   check_open("name");
@@ -16599,9 +18159,18 @@ inline run_result runtime::run() {
   return result;
 }
 
+/// Uploads arrive in the data folder, where what they hold is as closed to others as all else of the service.
+inline void prepare_uploads(blueprint& plan) {
+  const std::string folder = plan.folder();
+  if (folder.empty()) return;
+  plan.router.upload_folder = os::path_join(folder, "uploads");
+  http::drop_old_uploads(plan.router.upload_folder);
+}
+
 /// True: RUNNING. False: a hook or the bind failed, or a stop came first.
 inline bool runtime::start() {
   add_health_routes(plan_, phase_);
+  if (plan_.router.takes_uploads()) prepare_uploads(plan_);
   plan_.router.freeze();
   report_.accepts(plan_.accepts());
   report_.apply(model::step::progress, start_hint());  // the app is described: from here on its own limit counts
@@ -16648,6 +18217,11 @@ inline bool runtime::run_start_hooks() {
 inline bool runtime::bind() {
   engine_ = std::make_unique<http::engine>(plan_.router, plan_.limits, plan_.log);
   for (const auto& tell : plan_.on_engine) tell(*engine_);
+  for (const auto& f : plan_.router.folders) {
+    if (!os::real_folder(f.folder))
+      plan_.log.warn("files '" + f.prefix + "' (" + f.where.text() + "): the folder '" + f.folder +
+                     "' is not there; its paths are 404 until it is");
+  }
   if (plan_.tls) {
     auto identity = http::tls_identity::load(*plan_.tls);
     if (!identity) {
@@ -16928,6 +18502,7 @@ class service_host {
   service_surroundings around_;
   std::string name_;
   std::string state_file_;  // empty: nowhere to leave a state
+  std::string data_folder_;
   std::string log_folder_;  // empty: nowhere to leave a dump
   reporter report_{[this](const model::service_status& s) { static_cast<void>(around_.dispatcher.set_status(s)); }};
   std::mutex mutex_;
@@ -17005,6 +18580,7 @@ inline void service_host::leave_state(const std::string& url, const std::string&
 inline void service_host::open_log(logger& log) {
   std::uint32_t fault = 0;
   if (const auto folder = around_.data_folder(name_)) {
+    data_folder_ = *folder;
     const std::string logs = os::path_join(*folder, "logs");
     if (const auto made = os::make_folders(logs); !made) fault = made.error();
     else log_folder_ = logs;
@@ -17038,6 +18614,7 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   plan->spec.name = name_;
   plan->instance = launch_.instance;
   open_log(plan->log);  // before App, so that what App says or throws is kept
+  plan->data_folder = data_folder_;
   std::shared_ptr<os::crash_guard> guard;
   if (around_.guards_crashes) {
     os::crash_guard::settings how;
