@@ -66,8 +66,9 @@ inline std::string words_of_exception() {
   }
 }
 
-/// Is the exception that is being handled an upload's that found the disk full?
+/// Is the exception that is being handled, if any, an upload's that found the disk full?
 inline bool no_room_is_thrown() {
+  if (!std::current_exception()) return false;
   try {
     throw;
   } catch (const upload_error& e) {
