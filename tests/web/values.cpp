@@ -25,6 +25,10 @@ void app(service& svc) {
     return all;
   });
   svc.get("/header", [](const request& req) { return std::to_string(winsvc::find_header<int>(req, "X-Count").value_or(-1)); });
+  svc.post("/both", [](const request& req) {
+    return winsvc::find_form<std::string>(req, "a").value_or("-") + winsvc::find_query<std::string>(req, "a").value_or("-");
+  });
+  svc.post("/count", [](const request& req) { return std::to_string(req.params.size() + req.form.fields.size()); });
   svc.post("/form", [](const request& req) {
     return winsvc::form<std::string>(req, "name") + std::to_string(winsvc::find_form<int>(req, "age").value_or(0));
   });
@@ -84,4 +88,36 @@ TEST_CASE("fields of forms and headers are values too") {
   CHECK(c.get("/header").body == "-1");
   CHECK(c.get("/header", {{"x-count", "5"}}).body == "5");
   CHECK(c.get("/header", {{"x-count", "five"}}).status == 400);
+}
+
+TEST_CASE("a form's field comes from the body and a query parameter from the target, never from the other") {
+  client c(app);
+  const std::string form = "application/x-www-form-urlencoded";
+
+  CHECK(c.post("/both?a=1", "a=2", form).body == "21");
+  CHECK(c.post("/both?a=1", "x=2", form).body == "-1");
+  CHECK(c.post("/both", "a=2", form).body == "2-");
+  CHECK(c.post("/both?a=1", "a=2", form + " ; charset=utf-8").body == "21");
+  CHECK(c.post("/both?a=1", "a=2", form + "-not").body == "-1");
+  CHECK(c.post("/both?a=1", "a=2", "text/plain").body == "-1");
+  CHECK(c.get("/tags?tag=1&tag=1").body == "1;1;");
+}
+
+TEST_CASE("a form of more than 1,024 fields is refused, of either coding, before they cost memory") {
+  client c(app);
+  std::string fields = "f0=";
+  std::string parts;
+  const auto part = [](int i) {
+    return "--B\r\nContent-Disposition: form-data; name=\"f" + std::to_string(i) + "\"\r\n\r\nx\r\n";
+  };
+  for (int i = 1; i < 1024; ++i) fields += "&f" + std::to_string(i);
+  for (int i = 0; i < 1024; ++i) parts += part(i);
+
+  CHECK(c.post("/count", fields, "application/x-www-form-urlencoded").body == "1024");
+  CHECK(c.post("/count", parts + "--B--\r\n", "multipart/form-data; boundary=B").body == "1024");
+  for (const auto& r : {c.post("/count", fields + "&one_more", "application/x-www-form-urlencoded"),
+                        c.post("/count", parts + part(1024) + "--B--\r\n", "multipart/form-data; boundary=B")}) {
+    CHECK(r.status == 413);
+    CHECK(r.body.find("the form has more than 1024 fields") != std::string::npos);
+  }
 }

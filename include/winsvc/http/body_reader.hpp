@@ -5,28 +5,44 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/http/exchange.hpp"
 #include "winsvc/http/httplib.hpp"
+#include "winsvc/http/reply.hpp"
+#include "winsvc/wire/fields.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// `most`: bytes of it, decompressed, that are kept. False: it did not arrive, or is not what it says.
+/// `most`: bytes of it, decompressed, that are kept. False: it did not arrive, or is not what it says. Throws
+/// abort_error for a form of more than `most_fields`.
 [[nodiscard]] bool read_body(request& req, const httplib::ContentReader& read, std::uint64_t most, bool& too_large);
+
+/// Each costs memory, however little is in it.
+inline constexpr std::size_t most_fields = 1024;
+
+/// Is its body a form that is written as a query is?
+[[nodiscard]] bool is_urlencoded(const request& req);
+/// Such a body into params, as cpp-httplib has them. Throws abort_error for more than `most_fields`.
+void take_urlencoded(request& req);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+[[noreturn]] inline void refuse_fields() {
+  winsvc::abort(413, "the form has more than " + std::to_string(most_fields) + " fields");
+}
+
 inline bool read_multipart(request& req, const httplib::ContentReader& read, std::uint64_t most, bool& too_large) {
-  constexpr std::size_t most_parts = 1024;  // each costs memory, however little is in it
   std::string* content = nullptr;
   std::size_t parts = 0;
   std::uint64_t kept = 0;
-  return read(
+  const bool whole = read(
       [&](const httplib::FormData& part) {
-        if (++parts > most_parts) return false;
+        if (++parts > most_fields) return false;
         if (part.filename.empty()) {
           httplib::FormField field;
           field.name = part.name;
@@ -43,6 +59,22 @@ inline bool read_multipart(request& req, const httplib::ContentReader& read, std
         content->append(bytes, count);
         return true;
       });
+  if (parts > most_fields) {
+    current_exchange()->closing = true;  // the rest of it is still to come
+    refuse_fields();
+  }
+  return whole;
+}
+
+inline bool is_urlencoded(const request& req) {
+  const std::string type = req.get_header_value("Content-Type");
+  return text::equal_nocase(text::trimmed(std::string_view(type).substr(0, type.find(';'))),
+                            "application/x-www-form-urlencoded");
+}
+
+inline void take_urlencoded(request& req) {
+  if (wire::field_count(req.body) > most_fields) refuse_fields();
+  httplib::detail::parse_query_text(req.body, req.params);
 }
 
 inline bool read_body(request& req, const httplib::ContentReader& read, std::uint64_t most, bool& too_large) {
@@ -53,8 +85,7 @@ inline bool read_body(request& req, const httplib::ContentReader& read, std::uin
     return true;
   });
   if (!whole) return false;
-  if (text::starts_with_nocase(req.get_header_value("Content-Type"), "application/x-www-form-urlencoded"))
-    httplib::detail::parse_query_text(req.body, req.params);
+  if (is_urlencoded(req)) take_urlencoded(req);
   return true;
 }
 

@@ -15,6 +15,7 @@
 #include "winsvc/base/scope.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/http/body_reader.hpp"
 #include "winsvc/http/httplib.hpp"
 #include "winsvc/http/upload.hpp"
 #include "winsvc/os/native.hpp"
@@ -44,7 +45,7 @@ class upload_reader {
  public:
   upload_reader(request& req, const upload_bounds& bounds, upload& into) : req_(req), bounds_(bounds), into_(into) {
     const std::string type = req.get_header_value("Content-Type");
-    urlencoded_ = text::starts_with_nocase(type, "application/x-www-form-urlencoded");
+    urlencoded_ = is_urlencoded(req);
     if (const auto boundary = wire::multipart_boundary(type)) decoder_.emplace(*boundary);
     else if (text::starts_with_nocase(type, "multipart/form-data"))
       winsvc::abort(400, "the form has no boundary in its Content-Type");
@@ -66,7 +67,7 @@ class upload_reader {
     if (!whole) return;
     if (decoder_ && decoder_->next() != wire::multipart_decoder::step::done)
       winsvc::abort(400, "the form ends before its last part does");
-    if (urlencoded_) httplib::detail::parse_query_text(req_.body, req_.params);
+    if (urlencoded_) take_urlencoded(req_);
     if (!close_file()) finish(whole);
   }
 

@@ -6,10 +6,12 @@
 //   const auto tags = winsvc::query_all<std::string>(req, "tag");      // ?tag=a&tag=b
 //   const auto size = winsvc::form<int>(req, "size");                  // of a form's field
 //
+// The query is what stands in the target, and a form what stands in the body: neither is looked for in the other, unlike
+// in cpp-httplib's `params`, which has both.
+//
 // Types: those of path parameters, and bool (true, false, 1, 0, yes, no, on, off).
 #pragma once
 
-#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,7 +21,9 @@
 
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/http/body_reader.hpp"
 #include "winsvc/http/handler.hpp"
+#include "winsvc/wire/fields.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -54,15 +58,16 @@ using value_type = std::conditional_t<std::is_convertible_v<T, std::string_view>
 inline std::optional<std::string> form_text(const request& req, const std::string& name) {
   if (req.is_multipart_form_data())
     return req.form.has_field(name) ? std::optional(req.form.get_field(name)) : std::nullopt;
-  return req.has_param(name) ? std::optional(req.get_param_value(name)) : std::nullopt;
+  return is_urlencoded(req) ? wire::find_field(req.body, name) : std::nullopt;
 }
 
 }  // namespace http
 
 template <class T>
 [[nodiscard]] std::optional<T> find_query(const request& req, const std::string& name) {
-  if (!req.has_param(name)) return std::nullopt;
-  return http::value_of<T>(req.get_param_value(name), "the query parameter", name);
+  const auto text = wire::find_field(wire::query_of(req.target), name);
+  if (!text) return std::nullopt;
+  return http::value_of<T>(*text, "the query parameter", name);
 }
 template <class T>
 [[nodiscard]] T query(const request& req, const std::string& name) {
@@ -78,8 +83,8 @@ template <class T>
 template <class T>
 [[nodiscard]] std::vector<T> query_all(const request& req, const std::string& name) {
   std::vector<T> all;
-  for (std::size_t i = 0; i < req.get_param_value_count(name); ++i)
-    all.push_back(http::value_of<T>(req.get_param_value(name, i), "the query parameter", name));
+  for (const std::string& text : wire::find_fields(wire::query_of(req.target), name))
+    all.push_back(http::value_of<T>(text, "the query parameter", name));
   return all;
 }
 

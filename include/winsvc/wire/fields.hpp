@@ -1,0 +1,90 @@
+// Names and values as queries and forms have them, application/x-www-form-urlencoded: `a=1&b=x+y`.
+//
+//   find_field("a=1&b=x+y", "b")          // "x y"; nothing when there is none of this name
+//   find_fields("a=1&b=2&a=1", "a")       // "1", "1": each as often as it is there
+//   field_count("a=1&b=x+y")              // 2 at the most
+//
+// A name is looked for where it is, and nothing is kept of the others: many fields cost no memory. What is no escape
+// means itself, as browsers have it: "100%" is "100%".
+// Source: the URL standard, section "application/x-www-form-urlencoded parsing".
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/route/path.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace wire {
+
+/// The value of the first field of this name, decoded.
+[[nodiscard]] std::optional<std::string> find_field(std::string_view fields, std::string_view name);
+/// Those of all of them, in their order.
+[[nodiscard]] std::vector<std::string> find_fields(std::string_view fields, std::string_view name);
+/// No more fields than this are there; the empty ones between two '&' count.
+[[nodiscard]] std::size_t field_count(std::string_view fields) noexcept;
+
+/// What is behind the '?' of a target.
+[[nodiscard]] std::string_view query_of(std::string_view target) noexcept;
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+[[nodiscard]] inline std::string decode_field(std::string_view raw) {
+  std::string out;
+  out.reserve(raw.size());
+  for (std::size_t at = 0; at < raw.size(); ++at) {
+    const int byte = raw[at] == '%' ? route::escaped_byte(raw, at) : -1;
+    if (byte >= 0) at += 2;
+    out += byte >= 0 ? static_cast<char>(static_cast<unsigned char>(byte)) : raw[at] == '+' ? ' ' : raw[at];
+  }
+  return out;
+}
+
+/// Calls `f(raw value)` for each field of the name, until it returns false.
+template <class F>
+void for_each_field(std::string_view fields, std::string_view name, F&& f) {
+  while (!fields.empty()) {
+    const auto pair = fields.substr(0, fields.find('&'));
+    fields.remove_prefix((std::min)(pair.size() + 1, fields.size()));
+    if (pair.empty()) continue;
+    const auto key = pair.substr(0, pair.find('='));
+    const bool plain = key.find_first_of("%+") == std::string_view::npos;
+    if (!(plain ? key == name : decode_field(key) == name)) continue;
+    if (!f(pair.substr((std::min)(key.size() + 1, pair.size())))) return;
+  }
+}
+
+inline std::optional<std::string> find_field(std::string_view fields, std::string_view name) {
+  std::optional<std::string> found;
+  for_each_field(fields, name, [&found](std::string_view raw) {
+    found = decode_field(raw);
+    return false;
+  });
+  return found;
+}
+inline std::vector<std::string> find_fields(std::string_view fields, std::string_view name) {
+  std::vector<std::string> found;
+  for_each_field(fields, name, [&found](std::string_view raw) {
+    found.push_back(decode_field(raw));
+    return true;
+  });
+  return found;
+}
+inline std::size_t field_count(std::string_view fields) noexcept {
+  return fields.empty() ? 0 : 1 + static_cast<std::size_t>(std::count(fields.begin(), fields.end(), '&'));
+}
+
+inline std::string_view query_of(std::string_view target) noexcept {
+  const auto mark = target.find('?');
+  return mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
+}
+
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
