@@ -34,7 +34,8 @@ def ask(name, program):
     BEFORE.get(name, lambda folder: None)(program.parent)
     with open(program.parent / "asked.log", "w+b") as log:
         running = subprocess.Popen([program, "debug", "--port", str(port)], stdin=subprocess.DEVNULL, stdout=log,
-                                   stderr=subprocess.STDOUT, cwd=program.parent, start_new_session=True)
+                                   stderr=subprocess.STDOUT, cwd=program.parent, start_new_session=True,
+                                   env=dict(os.environ, XDG_STATE_HOME=str(program.parent / "state")))
         try:
             wrong = "" if listens(port, running) else "it does not listen\n"
             wrong = wrong or question(port) or ""
@@ -235,5 +236,56 @@ def files(port):
     return ""
 
 
-BEFORE = {"files": site, "tls": certificate}     # what has to lie beside the program
-EXAMPLES = {"files": files, "openapi": openapi, "tls": tls, "websocket": websocket}
+# --- uploads ----------------------------------------------------------------------------------------------------------
+
+def files_to_send(folder):
+    (folder / "large.bin").write_bytes(bytes(range(256)) * 65536)                       # 16 MiB: more than 8
+    (folder / "a & b.txt").write_text("hello", encoding="utf-8")
+    files_to_send.folder = folder
+
+
+def upload(port):
+    folder, url = files_to_send.folder, f"http://127.0.0.1:{port}/"
+    sent = subprocess.run(["curl", "-sS", "-o", os.devnull, "-w", "%{http_code}", "-F", "file=@large.bin", "-F",
+                           "file=@a & b.txt;filename=../../a & b.txt", url],
+                          cwd=folder, capture_output=True, timeout=60, text=True)
+    if sent.stdout != "303":
+        return f"curl -F: {sent.stdout} {sent.stderr}\n"
+    inbox = sorted((folder / "state" / "upload" / "inbox").iterdir(), key=lambda one: one.stat().st_size)
+    if [one.name.split("-", 2)[-1] for one in inbox] != ["a & b.txt", "large.bin"]:
+        return f"the inbox has {inbox}\n"
+    if inbox[1].read_bytes() != (folder / "large.bin").read_bytes():
+        return "the large file is not what was sent\n"
+    if left := list((folder / "state" / "upload" / "uploads").iterdir()):
+        return f"left behind: {left}\n"
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    status, page = get(client, "/")
+    if status != 200 or "a &amp; b.txt, 5 bytes" not in page or "large.bin, 16777216 bytes" not in page:
+        return f"the page: {status}\n{page}\n"
+    client.request("POST", "/", b"--B\r\nno form", {"Content-Type": "multipart/form-data; boundary=B"})
+    answer = client.getresponse()
+    return f"no form: {answer.status}\n" if answer.status != 400 else ""
+
+
+# --- views ------------------------------------------------------------------------------------------------------------
+
+def views(port):
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    client.request("POST", "/todos", json.dumps({"task": "learn"}), {"Content-Type": "application/json"})
+    answer = client.getresponse()
+    made = answer.status, answer.getheader("Location"), json.loads(answer.read())
+    if made != (201, "/todos/1", {"id": 1, "task": "learn"}):
+        return f"POST /todos: {made}\n"
+    for path, expected in (("/", "1 to do"), ("/todos", '[{"id":1,"task":"learn"}]'),
+                           ("/todos/1", '{"id":1,"task":"learn"}')):
+        if get(client, path) != (200, expected):
+            return f"GET {path}: {get(client, path)}\n"
+    client.request("DELETE", "/todos/1")
+    answer = client.getresponse()
+    answer.read()
+    gone = answer.status, get(client, "/todos/1")[0]
+    return f"DELETE, GET /todos/1: {gone}\n" if gone != (204, 404) else ""
+
+
+BEFORE = {"files": site, "tls": certificate, "upload": files_to_send}     # what has to lie beside the program
+EXAMPLES = {"files": files, "openapi": openapi, "tls": tls, "upload": upload, "views": views, "websocket": websocket}

@@ -1,0 +1,59 @@
+// Inbox: a page on which people leave files for this machine, however large, and see what is there.
+//
+//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -Isingle_include -I<httplib> examples/upload.cpp -o upload.exe -lws2_32
+//   g++ -std=c++17 -O2 -Isingle_include -I<httplib> examples/upload.cpp -o upload
+//   cl /std:c++17 /EHsc /O2 /utf-8 /I single_include /I <httplib> examples\upload.cpp    (not run here: there is no cl)
+//
+//   $ ./upload debug &
+//   $ curl -F file=@report.pdf -F file=@scan.tiff http://127.0.0.1:5008/
+//   $ curl http://127.0.0.1:5008/
+//   ...
+//   <li>4b1f02-1-report.pdf, 48213 bytes
+//   <li>4b1f02-1-scan.tiff, 92004177 bytes
+//   ...
+//   They lie in `inbox` of the service's data folder: %ProgramData%\upload, or ~/.local/state/upload. They are not served
+//   again: a page among them would be one of this site.
+#include <filesystem>
+#include <string>
+#include <winsvc.hpp>
+
+namespace fs = std::filesystem;
+
+std::string escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += c == '&' ? "&amp;" : c == '<' ? "&lt;" : std::string(1, c);
+  return out;
+}
+
+fs::path inbox(const winsvc::service& svc) {
+  fs::path folder = fs::u8path(svc.data_folder()) / "inbox";
+  fs::create_directories(folder);
+  return folder;
+}
+
+std::string page(const fs::path& folder) {
+  std::string list;
+  for (const auto& one : fs::directory_iterator(folder))
+    list += "<li>" + escaped(one.path().filename().u8string()) + ", " + std::to_string(one.file_size()) + " bytes\n";
+  return "<!doctype html>\n<title>Inbox</title>\n"
+         "<form method=post enctype=multipart/form-data>\n"
+         "<input type=file name=file multiple required> <button>Leave them here</button>\n"
+         "</form>\n<ul>\n" + list + "</ul>\n";
+}
+
+void App(winsvc::service& svc) {
+  svc.name("upload").display_name("Inbox").listen("127.0.0.1", 5008);
+
+  svc.get("/", [&svc] { return winsvc::reply::html(page(inbox(svc))); });
+
+  svc.post("/", [&svc](const winsvc::request& req, winsvc::upload sent) {
+    for (auto& file : sent.files()) {
+      // With the request's id before it, nobody's file takes the place of another's.
+      const auto name = winsvc::context(req).id() + "-" + file.file_name();
+      file.save_to((inbox(svc) / fs::u8path(name)).u8string());
+      svc.log().info(name + ": " + std::to_string(file.size()) + " bytes");
+    }
+    return winsvc::reply::redirect("/", 303);
+  }).limit_body(4'000'000'000).limit_file(2'000'000'000);
+}
+WINSVC_MAIN(App)
