@@ -60,6 +60,7 @@
 #include "winsvc/wire/head.hpp"         // the gate
 #include "winsvc/wire/chunked.hpp"      // chunked bodies
 #include "winsvc/wire/fields.hpp"       // queries and forms
+#include "winsvc/wire/ip.hpp"           // addresses and ranges
 #include "winsvc/wire/file_name.hpp"    // names of files that clients send
 #include "winsvc/wire/file_path.hpp"    // names below a folder
 #include "winsvc/wire/conditional.hpp"  // is it still what it was?

@@ -27,7 +27,7 @@ namespace http {
 struct access_entry {
   /// Valid during the call only. Of a request that the gate refused: "refused:" and why, no pattern.
   std::string_view method, target, pattern;
-  os::endpoint peer;
+  os::endpoint peer;  ///< the client that a trusted proxy named (port 0), or whoever is connected
   int status = 0;
   std::uint64_t bytes = 0;  ///< head and body of the answer
   std::chrono::microseconds took{0};
@@ -185,7 +185,9 @@ inline std::optional<parting> connection::serve_one() {
     if (!shared_.on_answered.empty()) {
       const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
       const auto route_id = x.match.what == route::outcome::found ? std::optional(x.match.id) : std::nullopt;
-      shared_.tell({head.method, head.target, x.pattern, peer_, x.status, stream.sent(), took, route_id, head.verb,
+      auto client = peer_;
+      if (!x.client.empty()) client.host = x.client, client.port = 0;
+      shared_.tell({head.method, head.target, x.pattern, client, x.status, stream.sent(), took, route_id, head.verb,
                     x.id});
     }
   }

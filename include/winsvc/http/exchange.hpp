@@ -266,6 +266,7 @@ struct exchange {
   bool ours = false;         ///< the answer is the handler's or our own, not cpp-httplib's
   int status = 0;            ///< what was answered
   std::string_view pattern;  ///< of the route, for the access log
+  std::string client;        ///< the address that asked, where a trusted proxy named it
   std::atomic<std::size_t>* websockets = nullptr;  ///< open in this engine; null where there can be none
   /// Serves the connection once a 101 has left: the protocol has been switched. Throws what its handler throws.
   std::function<void(logger&)> upgraded;

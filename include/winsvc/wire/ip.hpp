@@ -1,0 +1,199 @@
+// IP addresses as bytes, ranges of them, and which of those that proxies name is the client's.
+//
+//   parse_ip("::ffff:10.0.0.1") == parse_ip("10.0.0.1")
+//   ip_range::parse("10.0.0.0/8")->contains(*parse_ip("10.1.2.3"))
+//   client_behind("127.0.0.1", "1.1.1.1, 203.0.113.9", {*ip_range::parse("127.0.0.1")})      // "203.0.113.9"
+//
+// Zones ("fe80::1%eth0") are no part of an address here.
+// Source: RFC 4291 section 2.2, RFC 4632 section 3.1.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// An IP address as 16 bytes; IPv4 as ::ffff:a.b.c.d.
+using ip_bytes = std::array<unsigned char, 16>;
+[[nodiscard]] std::optional<ip_bytes> parse_ip(std::string_view s);
+
+/// A range of addresses: `10.0.0.0/8`, `fd00::/8`, or one address. One of IPv6 has IPv4 addresses in it only when it
+/// says so, with 96 bits or more: "::/0" is not everybody.
+class ip_range {
+ public:
+  /// Nothing for what is none, and for one with bits behind its length: is `10.0.0.1/8` one address or a network?
+  [[nodiscard]] static std::optional<ip_range> parse(std::string_view s);
+  [[nodiscard]] bool contains(const ip_bytes& a) const noexcept;
+
+ private:
+  ip_bytes first_{};
+  unsigned bits_ = 128;
+};
+
+namespace wire {
+
+/// The client's address behind trusted proxies: `forwarded_for` (the values of X-Forwarded-For in their order) is read
+/// from the right for as long as whoever wrote it is trusted, beginning with the peer. Ports and brackets are taken off;
+/// at what is no address it ends.
+[[nodiscard]] std::string_view client_behind(std::string_view peer, std::string_view forwarded_for,
+                                             const std::vector<ip_range>& trusted);
+
+/// What one subscriber has: the address itself, and of IPv6 its /64. What is no address is "::".
+[[nodiscard]] ip_bytes subscriber(std::string_view address);
+
+}  // namespace wire
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+[[nodiscard]] inline bool is_v4(const ip_bytes& a) noexcept {
+  return a[10] == 0xFF && a[11] == 0xFF && std::all_of(a.begin(), a.begin() + 10, [](auto byte) { return byte == 0; });
+}
+
+inline std::optional<ip_bytes> parse_ip(std::string_view s) {
+  ip_bytes out{};
+  const auto number = [](std::string_view digits, std::uint64_t most, std::uint64_t& value) {
+    return digits.size() <= 3 && (digits.size() < 2 || digits[0] != '0') && text::parse_number(digits, most, value);
+  };
+  const auto dotted = [&](std::string_view four, std::size_t at) {
+    const auto parts = text::split(four, '.');
+    if (parts.size() != 4) return false;
+    for (std::size_t i = 0; i < 4; ++i) {
+      std::uint64_t value = 0;
+      if (!number(parts[i], 255, value)) return false;
+      out[at + i] = static_cast<unsigned char>(value);
+    }
+    return true;
+  };
+  if (s.find(':') == s.npos) {
+    out[10] = out[11] = 0xFF;
+    return dotted(s, 12) ? std::optional(out) : std::nullopt;
+  }
+
+  // Groups before and behind "::", which stands for as many zeros as are missing.
+  std::vector<std::uint16_t> head, tail;
+  const auto gap = s.find("::");
+  const auto groups = [&](std::string_view part, std::vector<std::uint16_t>& into) {
+    if (part.empty()) return true;
+    const auto all = text::split(part, ':');
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (i + 1 == all.size() && all[i].find('.') != std::string_view::npos) {  // the last 32 bits, dotted
+        if (!dotted(all[i], 12)) return false;
+        into.push_back(static_cast<std::uint16_t>(out[12] << 8 | out[13]));
+        into.push_back(static_cast<std::uint16_t>(out[14] << 8 | out[15]));
+        return true;
+      }
+      if (all[i].empty() || all[i].size() > 4) return false;
+      unsigned value = 0;
+      for (const char c : all[i]) {
+        const char low = text::to_lower(c);
+        const int digit = text::is_digit(c) ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+        if (digit < 0) return false;
+        value = value * 16 + static_cast<unsigned>(digit);
+      }
+      into.push_back(static_cast<std::uint16_t>(value));
+    }
+    return true;
+  };
+  if (!groups(s.substr(0, gap), head)) return std::nullopt;
+  if (gap != s.npos && !groups(s.substr(gap + 2), tail)) return std::nullopt;
+  const std::size_t have = head.size() + tail.size();
+  if (gap == s.npos ? have != 8 : have > 7) return std::nullopt;
+  out = {};
+  for (std::size_t i = 0; i < head.size(); ++i)
+    out[2 * i] = static_cast<unsigned char>(head[i] >> 8), out[2 * i + 1] = static_cast<unsigned char>(head[i] & 0xFF);
+  for (std::size_t i = 0; i < tail.size(); ++i) {
+    const std::size_t at = 2 * (8 - tail.size() + i);
+    out[at] = static_cast<unsigned char>(tail[i] >> 8);
+    out[at + 1] = static_cast<unsigned char>(tail[i] & 0xFF);
+  }
+  return out;
+}
+
+/// Of the byte that the bit is in, the bits of a network of so many bits.
+[[nodiscard]] inline unsigned network_mask(unsigned byte, unsigned bits) noexcept {
+  const unsigned left = bits <= 8 * byte ? 0 : (std::min)(bits - 8 * byte, 8u);
+  return 0xFF00u >> left & 0xFFu;
+}
+
+inline std::optional<ip_range> ip_range::parse(std::string_view s) {
+  const auto slash = s.find('/');
+  const auto address = parse_ip(s.substr(0, slash));
+  if (!address) return std::nullopt;
+  ip_range range;
+  range.first_ = *address;
+  if (slash == s.npos) return range;
+  const bool v4 = s.find(':') == s.npos;
+  std::uint64_t bits = 0;
+  if (!text::parse_number(s.substr(slash + 1), v4 ? 32 : 128, bits)) return std::nullopt;
+  range.bits_ = static_cast<unsigned>(bits) + (v4 ? 96 : 0);
+  for (unsigned i = 0; i < 16; ++i) {
+    if ((range.first_[i] & ~network_mask(i, range.bits_) & 0xFFu) != 0) return std::nullopt;
+  }
+  return range;
+}
+
+inline bool ip_range::contains(const ip_bytes& a) const noexcept {
+  if (bits_ < 96 && is_v4(a)) return false;
+  for (unsigned i = 0; i < 16; ++i) {
+    if (((a[i] ^ first_[i]) & network_mask(i, bits_)) != 0) return false;
+  }
+  return true;
+}
+
+namespace wire {
+
+/// `203.0.113.9:4711`, `[2001:db8::1]:4711`, `[2001:db8::1]`: the address in it. Nothing when there is none.
+[[nodiscard]] inline std::string_view address_in(std::string_view hop) {
+  auto address = hop;
+  std::string_view behind;
+  if (!hop.empty() && hop.front() == '[') {
+    const auto end = hop.find(']');
+    if (end == hop.npos) return {};
+    address = hop.substr(1, end - 1);
+    behind = hop.substr(end + 1);
+    if (address.find(':') == address.npos) return {};
+  } else if (std::count(hop.begin(), hop.end(), ':') == 1) {  // an IPv6 address has two at least
+    address = hop.substr(0, hop.find(':'));
+    behind = hop.substr(address.size());
+  }
+  std::uint64_t port = 0;
+  if (!behind.empty() && !(behind.front() == ':' && text::parse_number(behind.substr(1), 65535, port))) return {};
+  return parse_ip(address) ? address : std::string_view();
+}
+
+inline std::string_view client_behind(std::string_view peer, std::string_view forwarded_for,
+                                      const std::vector<ip_range>& trusted) {
+  const auto is_trusted = [&trusted](std::string_view address) {
+    const auto bytes = parse_ip(address);
+    return bytes && std::any_of(trusted.begin(), trusted.end(), [&](const auto& r) { return r.contains(*bytes); });
+  };
+  auto hops = text::split(forwarded_for, ',');
+  auto client = peer;
+  for (; !hops.empty() && is_trusted(client); hops.pop_back()) {
+    const auto hop = text::trimmed(hops.back());
+    if (hop.empty()) continue;  // no member of the list (RFC 9110, section 5.6.1)
+    const auto address = address_in(hop);
+    if (address.empty()) break;
+    client = address;
+  }
+  return client;
+}
+
+inline ip_bytes subscriber(std::string_view address) {
+  auto bytes = parse_ip(address).value_or(ip_bytes{});
+  if (!is_v4(bytes)) std::fill(bytes.begin() + 8, bytes.end(), static_cast<unsigned char>(0));
+  return bytes;
+}
+
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
