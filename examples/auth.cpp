@@ -12,7 +12,8 @@
 //   anna's account
 //
 // Basic authentication and cookies are readable on the wire: this listens on the loopback address, and belongs behind a
-// proxy that has TLS.
+// proxy on this machine that has TLS. Its cookie is for https alone (and for 127.0.0.1, where curl and browsers make an
+// exception), and the limit counts the proxy's clients, not the proxy.
 #include <winsvc.hpp>
 
 #include <cstdlib>
@@ -27,16 +28,20 @@ std::string setting(const char* name) {
 }
 
 /// Whoever has the cookie that /login gave.
-void need_login(const winsvc::request& req, winsvc::response&, const winsvc::next& next) {
-  const auto cookie = winsvc::find_cookie(req, "user");
-  const auto user = cookie ? winsvc::unsign(*cookie, setting("AUTH_KEY")) : std::nullopt;
-  if (!user) winsvc::abort(401, "log in first");
+void need_login(const winsvc::request& req, winsvc::response& res, const winsvc::next& next) {
+  const auto user = winsvc::unsign("user", winsvc::find_cookie(req, "user"), setting("AUTH_KEY"));
+  if (!user) {
+    // A 401 says what it wants (RFC 9110, section 15.5.2). With "Basic" a browser would ask for a password here.
+    res.set_header("WWW-Authenticate", "Cookie realm=\"auth\"");
+    winsvc::abort(401, "log in first");
+  }
   winsvc::context(req).set(winsvc::identity{*user});
   next();
 }
 
 void App(winsvc::service& svc) {
   svc.name("auth").listen("127.0.0.1", 5013);
+  svc.use(winsvc::trusted_proxies({"127.0.0.1", "::1"}));
   svc.use(winsvc::security_headers());
 
   svc.on_start("look at the settings", [] {
@@ -51,7 +56,8 @@ void App(winsvc::service& svc) {
     }));
     login.post("/", [](const winsvc::request& req, winsvc::response& res) {
       const auto& user = winsvc::context(req).get<winsvc::identity>()->name;
-      winsvc::set_cookie(res, winsvc::cookie("user", winsvc::sign(user, setting("AUTH_KEY"))).max_age(8h));
+      const auto signed_user = winsvc::sign("user", user, setting("AUTH_KEY"), 8h);
+      winsvc::set_cookie(res, winsvc::cookie("user", signed_user).max_age(8h).secure());
       return "welcome, " + user + "\n";
     });
   });

@@ -60,6 +60,7 @@
 #include "winsvc/wire/head.hpp"         // the gate
 #include "winsvc/wire/chunked.hpp"      // chunked bodies
 #include "winsvc/wire/fields.hpp"       // queries and forms
+#include "winsvc/wire/cookie.hpp"       // cookies, signed too
 #include "winsvc/wire/ip.hpp"           // addresses and ranges
 #include "winsvc/wire/file_name.hpp"    // names of files that clients send
 #include "winsvc/wire/file_path.hpp"    // names below a folder
@@ -103,7 +104,7 @@
 
 // F5, what an app reaches for.
 #include "winsvc/web/values.hpp"      // query, form and header as values
-#include "winsvc/web/cookies.hpp"     // cookies, signed too
+#include "winsvc/web/cookies.hpp"     // those of requests and answers
 #include "winsvc/web/auth.hpp"        // basic, bearer
 #include "winsvc/web/cors.hpp"        // pages of other sites
 #include "winsvc/web/rate_limit.hpp"  // how often one client may ask

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +23,7 @@
 #include "winsvc/http/file_answer.hpp"
 #include "winsvc/http/httplib.hpp"
 #include "winsvc/http/stream.hpp"
+#include "winsvc/wire/cookie.hpp"
 
 #if WINSVC_JSON
   #include <nlohmann/json.hpp>
@@ -33,6 +35,25 @@ inline namespace WINSVC_ABI {
 #if WINSVC_JSON
 using json = nlohmann::json;
 #endif
+
+namespace http {
+
+/// Does it stay beside others of its name? Set-Cookie is a line a cookie (RFC 6265 §3), Vary what each layer looked at.
+[[nodiscard]] inline bool adds_up(std::string_view name) noexcept {
+  return text::equal_nocase(name, "Set-Cookie") || text::equal_nocase(name, "Vary");
+}
+
+/// Into an answer that may have headers already: added or in their place, whichever the name asks for.
+inline void add_header(response& res, const std::string& name, const std::string& value) {
+  if (!adds_up(name)) return replace_header(res, name, value);
+  const bool cookie = text::equal_nocase(name, "Set-Cookie");
+  // Which of two lines a browser sees last is not ours to say: cpp-httplib keeps no order that it promises.
+  for (auto [at, end] = res.headers.equal_range(name); at != end;)
+    at = (cookie ? wire::same_cookie(at->second, value) : at->second == value) ? res.headers.erase(at) : std::next(at);
+  res.set_header(name, value);
+}
+
+}  // namespace http
 
 /// A whole answer as a value. Cheap to move.
 class reply {
@@ -89,10 +110,11 @@ class reply {
     return r;
   }
 
-  /// Sets a header; the same name again replaces it.
+  /// Sets a header, in the place of one of this name that is there already, a middleware's too. Set-Cookie and Vary are
+  /// added to those that are there: each of them says something of its own.
   reply& header(std::string name, std::string value) & {
     for (auto& [known, held] : headers_) {
-      if (text::equal_nocase(known, name)) {
+      if (text::equal_nocase(known, name) && !http::adds_up(name)) {
         held = std::move(value);
         return *this;
       }
@@ -103,6 +125,9 @@ class reply {
   reply&& header(std::string name, std::string value) && {
     return std::move(header(std::move(name), std::move(value)));
   }
+  /// Sets a cookie, in the place of one of the same name, path and domain.
+  reply& cookie(const winsvc::cookie& c) & { return header("Set-Cookie", c.text()); }
+  reply&& cookie(const winsvc::cookie& c) && { return std::move(cookie(c)); }
   reply& status(int code) & {
     status_ = code;
     return *this;
@@ -112,7 +137,7 @@ class reply {
   /// Writes it into httplib's response.
   void apply(response& res) && {
     res.status = status_;
-    for (const auto& [name, value] : headers_) http::replace_header(res, name, value);
+    for (const auto& [name, value] : headers_) http::add_header(res, name, value);
     if (!file_.empty()) return http::answer_with_file(*http::current_exchange()->req, res, file_, save_as_);
     if (write_) {
       res.set_chunked_content_provider(content_type_, [write = std::move(write_)](std::size_t, httplib::DataSink& sink) {

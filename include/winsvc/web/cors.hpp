@@ -19,6 +19,7 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/middleware.hpp"
+#include "winsvc/http/reply.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -55,7 +56,7 @@ inline middleware cors(cors_policy policy) {
     const std::string origin = req.get_header_value("Origin");
     bool allowed = any;
     for (const auto& o : policy.origins) allowed = allowed || text::equal_nocase(o, origin);
-    if (!any) res.set_header("Vary", "Origin");  // a cache must not give one origin's answer to another
+    if (!any) http::add_header(res, "Vary", "Origin");  // a cache must not give one origin's answer to another
     if (origin.empty() || !allowed) return go_on();
 
     res.set_header("Access-Control-Allow-Origin", any ? "*" : origin);

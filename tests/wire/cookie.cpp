@@ -1,0 +1,112 @@
+// Cookies as text, and their signatures.
+#include "winsvc/wire/cookie.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using namespace std::chrono_literals;
+using winsvc::cookie;
+using winsvc::setup_error;
+using winsvc::sign;
+using winsvc::unsign;
+using winsvc::wire::cookie_in;
+using winsvc::wire::same_cookie;
+
+namespace {
+
+struct wall_clock final : winsvc::clock {
+  std::chrono::seconds since_1970{1'700'000'000};
+  [[nodiscard]] wall_point wall() const noexcept override { return wall_point(since_1970); }
+};
+const std::string key = "sixteen bytes ok";
+
+}  // namespace
+
+TEST_CASE("a cookie is written with its attributes, and refused when it could not be read again") {
+  CHECK(cookie("theme", "dark").text() == "theme=dark; Path=/; HttpOnly; SameSite=Lax");
+  CHECK(cookie("all", "1").path("/x").domain("a.example").max_age(24h).secure().http_only(false).same_site("None").text() ==
+        "all=1; Path=/x; Domain=a.example; Max-Age=86400; Secure; SameSite=None");
+  for (const char* bad : {"a b", "a;b", "a,b", "a\"b", "a\\b", "\xc3\xbc", "a\r\nb"}) {
+    CAPTURE(bad);
+    CHECK_THROWS_AS(cookie("n", bad), setup_error);
+  }
+  CHECK_THROWS_AS(cookie("", "x"), setup_error);
+  CHECK_THROWS_AS(cookie("a b", "x"), setup_error);
+  CHECK_THROWS_AS(cookie("a", "x").path("/;"), setup_error);
+  CHECK_THROWS_AS(cookie("a", "x").same_site("none"), setup_error);
+}
+
+TEST_CASE("a header of cookies is searched by name, and the first one counts") {
+  CHECK(cookie_in("a=b; theme=dark; c=d", "theme") == "dark");
+  CHECK(cookie_in("theme=dark; theme=light", "theme") == "dark");
+  CHECK(cookie_in("theme=\"quoted\"", "theme") == "quoted");
+  CHECK(cookie_in("theme=a=b", "theme") == "a=b");
+  for (const char* none : {"", "xtheme=no", "theme", "Theme=no", "a=theme=no", ";;"}) {
+    CAPTURE(none);
+    CHECK(!cookie_in(none, "theme"));
+  }
+}
+
+TEST_CASE("name, path and domain say which cookie it is") {
+  CHECK(same_cookie("a=1; Path=/", "a=2; Path=/; Max-Age=0"));
+  CHECK(same_cookie("a=1; path=/; domain=H.example", "a=2; Domain=h.example; Path=/"));
+  CHECK(!same_cookie("a=1; Path=/", "b=1; Path=/"));
+  CHECK(!same_cookie("a=1; Path=/", "a=1; Path=/x"));
+  CHECK(!same_cookie("a=1; Path=/; Domain=h.example", "a=1; Path=/"));
+}
+
+TEST_CASE("a signed value comes back whole, and one that was changed does not") {
+  const std::string text = sign("user", "anna \xc3\xbc;", key, 8h);
+
+  CHECK(unsign("user", text, key) == "anna \xc3\xbc;");
+  CHECK(!unsign("user", text, "another key of 16"));
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    for (const char c : {'A', 'B', '0', '9', '.', '='}) {
+      std::string changed = text;
+      changed[i] = c;
+      if (changed != text) CHECK(!unsign("user", changed, key));
+    }
+    CHECK(!unsign("user", text.substr(0, i), key));
+  }
+  CHECK(!unsign("user", text + "A", key));
+  CHECK(cookie("user", text).text().find(text) != std::string::npos);
+}
+
+TEST_CASE("what is no signed value is none, without an exception: no cookie, no key, any bytes") {
+  const std::string text = sign("user", "anna", key, 8h);
+
+  CHECK(!unsign("user", std::nullopt, key));
+  for (const char* bad : {"", ".", "..", "...", "abc", "abc..", ".1.", "YQ.1.", "YQ.99999999999999999999999.x", "\xff.\xff.\xff"}) {
+    CAPTURE(bad);
+    CHECK(!unsign("user", bad, key));
+  }
+  CHECK(!unsign("user", text, ""));
+  CHECK(!unsign("user", text, "short"));
+  CHECK_THROWS_AS(static_cast<void>(sign("user", "x", "short", 8h)), setup_error);
+}
+
+TEST_CASE("a signature holds for one name: no cookie can be passed off as another") {
+  const std::string text = sign("draft", "admin", key, 8h);
+
+  CHECK(unsign("draft", text, key) == "admin");
+  CHECK(!unsign("user", text, key));
+  CHECK(!unsign("", text, key));
+  // Nor can a piece of the name be moved into the value.
+  const std::string value = winsvc::text::to_base64url("tadmin");
+  CHECK(!unsign("draf", value + text.substr(text.find('.')), key));
+}
+
+TEST_CASE("a signature holds for its lifetime, whatever the browser does with its cookie") {
+  wall_clock time;
+  const std::string text = sign("user", "anna", key, 8h, time);
+
+  CHECK(unsign("user", text, key, time) == "anna");
+  time.since_1970 += 8h - 1s;
+  CHECK(unsign("user", text, key, time) == "anna");
+  time.since_1970 += 1s;
+  CHECK(!unsign("user", text, key, time));
+  CHECK(!unsign("user", sign("user", "anna", key, 0s, time), key, time));
+  CHECK(!unsign("user", sign("user", "anna", key, (std::chrono::seconds::min)(), time), key, time));
+  CHECK(unsign("user", sign("user", "anna", key, (std::chrono::seconds::max)(), time), key, time) == "anna");
+}
