@@ -50,17 +50,24 @@ def head_of(path):
 
 # --- examples ---------------------------------------------------------------------------------------------------------
 
+def all_examples():
+    """(name, the file whose head has the command lines): one file, or a folder with an app.cpp and others beside it."""
+    folder = ROOT / "examples"
+    return sorted([(path.stem, path) for path in folder.glob("*.cpp")] +
+                  [(path.parent.name, path) for path in folder.glob("*/app.cpp")])
+
+
 def attempt(job):
     """What is wrong with one command line of one example; empty when it builds in silence and what it built runs."""
-    path, line = job
+    name, line = job
     words = shlex.split(line.replace("<httplib>", "@httplib@"))
     if "-o" not in words:
         return f"{line}: it has no -o"
     folder = BUILD / "test" / "examples" / f"{words[words.index('-o') + 1]}-{words[0]}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for name in ("include", "single_include", "examples"):  # what it builds lies beside these, not in the source tree
-        (folder / name).symlink_to(ROOT / name)
+    for tree in ("include", "single_include", "examples"):  # what it builds lies beside these, not in the source tree
+        (folder / tree).symlink_to(ROOT / tree)
     words = [word.replace("@httplib@", str(httplib_folder())) for word in words]
     if os.environ.get("WINSVC_HTTPLIB_DIR"):
         words += ["-I", str(BUILD / "deps" / "include")]     # nlohmann, which that folder may not hold
@@ -72,30 +79,30 @@ def attempt(job):
     # A program of tests runs them; any other tells its version.
     arguments, expected = (["--no-colors=true"], "Status: SUCCESS") if "-DTESTS" in words else (["version"], "winsvc")
     if words[0] == MINGW:
-        with wine_prefix("example-" + path.stem) as environment:
+        with wine_prefix("example-" + name) as environment:
             code, output = run(["wine", program, *arguments], env=environment)
     else:
         code, output = run([program, *arguments])
     if code != 0 or expected not in output:
         return f"{program.name} {arguments}: {output}exit code {code}"
-    return asking.ask(path.stem, program) if words[0] == GXX and "-DTESTS" not in words else ""
+    return asking.ask(name, program) if words[0] == GXX and "-DTESTS" not in words else ""
 
 
 def examples(tally, names):
     jobs = []
-    for path in sorted((ROOT / "examples").glob("*.cpp")):
-        if names and path.stem not in names:
+    for name, path in all_examples():
+        if names and name not in names:
             continue
         lines = compile_lines(head_of(path))
         with_tls = any("-lssl" in line for line in lines)    # mingw's OpenSSL is no package of the distribution's
         for compiler in (GXX,) if with_tls else (GXX, MINGW):
             if not any(line.split()[0] == compiler for line in lines):
-                tally.check(f"{path.stem}: its head has a line for {compiler}", False, "none begins with `//   " + compiler)
-        jobs += [(path, line) for line in lines]
+                tally.check(f"{name}: its head has a line for {compiler}", False, "none begins with `//   " + compiler)
+        jobs += [(name, line) for line in lines]
     with concurrent.futures.ThreadPoolExecutor(max_workers=int(JOBS)) as pool:
-        for (path, line), wrong in zip(jobs, pool.map(attempt, jobs)):
+        for (name, line), wrong in zip(jobs, pool.map(attempt, jobs)):
             what = line.split(" -o ")[-1].split()[0]
-            tally.check(f"{path.stem} by its {line.split()[0]} line: {what}", not wrong, wrong)
+            tally.check(f"{name} by its {line.split()[0]} line: {what}", not wrong, wrong)
     if names and "openapi" not in names:
         return
     if asking.VALIDATOR.exists():                           # the document of the example was seen by it already
@@ -155,7 +162,7 @@ def check_page(tally, path):
     for target in ninja.targets:
         tally.check(f"{page}:{target.stem[len('line'):]}: the block compiles", target.exists(), output)
 
-    of_examples = {line for example in (ROOT / "examples").glob("*.cpp") for line in compile_lines(head_of(example))}
+    of_examples = {line for _, example in all_examples() for line in compile_lines(head_of(example))}
     for line in compile_lines("\n".join(body for _, language, body in blocks(text) if language != "cpp")):
         tally.check(f"an example's own line: {line[:60]} ...", line in of_examples, line)
 

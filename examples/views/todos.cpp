@@ -1,0 +1,63 @@
+// To-dos: two resources, and what registers them.
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include "views.hpp"
+
+using winsvc::json;
+
+namespace {
+
+std::mutex mutex;
+std::map<int, std::string> tasks;  // by id
+
+struct item {
+  std::string task;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(item, task)
+
+json shown(int id) { return {{"id", id}, {"task", tasks.at(id)}}; }
+
+struct todo {
+  std::optional<json> get(int id) const {
+    const std::lock_guard lock(mutex);
+    if (tasks.count(id) == 0) return std::nullopt;  // 404
+    return shown(id);
+  }
+  winsvc::reply del(int id) const {
+    const std::lock_guard lock(mutex);
+    tasks.erase(id);
+    return winsvc::reply(204);
+  }
+};
+
+struct todo_list {
+  winsvc::logger& log;
+
+  json get() const {
+    const std::lock_guard lock(mutex);
+    auto all = json::array();
+    for (const auto& [id, task] : tasks) all.push_back(shown(id));
+    return all;
+  }
+  winsvc::reply post(const winsvc::request& req, winsvc::body<item> sent) const {
+    const std::lock_guard lock(mutex);
+    const int id = tasks.empty() ? 1 : tasks.rbegin()->first + 1;
+    tasks[id] = sent->task;
+    log.info("to-do " + std::to_string(id) + ": " + sent->task);
+    return winsvc::reply::json(shown(id), 201).header("Location", winsvc::url_for(req, "todo", id));
+  }
+};
+
+}  // namespace
+
+void todos(winsvc::service& svc) {
+  svc.get("/", [] {
+    const std::lock_guard lock(mutex);
+    return std::to_string(tasks.size()) + " to do";
+  });
+  svc.resource<todo>("/todos/{id}").name("todo");
+  svc.resource("/todos", std::make_shared<todo_list>(todo_list{svc.log()}));
+}
