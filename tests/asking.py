@@ -35,7 +35,7 @@ def ask(name, program):
     with open(program.parent / "asked.log", "w+b") as log:
         running = subprocess.Popen([program, "debug", "--port", str(port)], stdin=subprocess.DEVNULL, stdout=log,
                                    stderr=subprocess.STDOUT, cwd=program.parent, start_new_session=True,
-                                   env=dict(os.environ, XDG_STATE_HOME=str(program.parent / "state")))
+                                   env=dict(os.environ, XDG_STATE_HOME=str(program.parent / "state"), **ENVIRONMENT))
         try:
             wrong = "" if listens(port, running) else "it does not listen\n"
             wrong = wrong or question(port) or ""
@@ -267,6 +267,45 @@ def upload(port):
     return f"no form: {answer.status}\n" if answer.status != 400 else ""
 
 
+# --- logins -----------------------------------------------------------------------------------------------------------
+
+def auth(port):
+    """As the proxy in front of it asks, with a client of its own each time."""
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+
+    def asked(method, path, who, **fields):
+        client.request(method, path, headers={"X-Forwarded-For": who, **fields})
+        answer = client.getresponse()
+        return answer.status, answer.read().decode("utf-8"), answer.headers
+
+    password = {"Authorization": "Basic " + base64.b64encode(b"anna:secret").decode()}
+    status, body, fields = asked("GET", "/account", "203.0.113.1")
+    if status != 401 or not fields["WWW-Authenticate"]:
+        return f"GET /account: {status} {fields}\n"
+    tries = [asked("POST", "/login", "203.0.113.2")[0] for _ in range(6)]
+    if tries != [401] * 5 + [429]:
+        return f"six tries: {tries}\n"
+    status, body, fields = asked("POST", "/login", "203.0.113.1", **password)
+    cookie = fields["Set-Cookie"] or ""
+    if (status, body) != (200, "welcome, anna\n") or not {" Secure", " HttpOnly"} <= set(cookie.split(";")):
+        return f"POST /login: {status} {body} {fields}\n"
+    status, body, _ = asked("GET", "/account", "203.0.113.1", Cookie=cookie.split(";")[0])
+    return f"GET /account: {status} {body}\n" if (status, body) != (200, "anna's account\n") else ""
+
+
+# --- events -----------------------------------------------------------------------------------------------------------
+
+def events(port):
+    for last, expected in (("", "id: 1"), ("7", "id: 8"), (str(2**63 - 1), f"id: {2**63}"), ("x", "id: 1")):
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        client.request("GET", "/events", headers={"Last-Event-ID": last} if last else {})
+        first = client.getresponse().readline().decode("utf-8").strip()
+        client.close()
+        if first != expected:
+            return f"after {last}: {first}\n"
+    return ""
+
+
 # --- views ------------------------------------------------------------------------------------------------------------
 
 def views(port):
@@ -288,4 +327,6 @@ def views(port):
 
 
 BEFORE = {"files": site, "tls": certificate, "upload": files_to_send}     # what has to lie beside the program
-EXAMPLES = {"files": files, "openapi": openapi, "tls": tls, "upload": upload, "views": views, "websocket": websocket}
+ENVIRONMENT = {"AUTH_PASSWORD": "secret", "AUTH_KEY": "sixteen-bytes-or-more"}
+EXAMPLES = {"auth": auth, "events": events, "files": files, "openapi": openapi, "tls": tls, "upload": upload,
+            "views": views, "websocket": websocket}
