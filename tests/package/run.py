@@ -158,7 +158,7 @@ def our_cmake_with_mingw():
     """The toolchain file: Windows programs, Wine as their emulator."""
     folder = fresh("our_cmake_with_mingw")
     step("cmake", "-G", "Ninja", "-S", ROOT, "-B", folder, f"-DCMAKE_TOOLCHAIN_FILE={TOOLCHAIN}",
-         f"-DWINSVC_HTTPLIB_DIR={httplib_folder()}")
+         "-DCMAKE_BUILD_TYPE=Release", f"-DWINSVC_HTTPLIB_DIR={httplib_folder()}")   # GNU ld is slow without -O
     step("ninja", "-C", folder, "hello")
     with wine_prefix("package_cmake") as environment:
         runs_as_hello(folder / "hello.exe", "wine", **environment)
@@ -166,7 +166,8 @@ def our_cmake_with_mingw():
 
 def our_meson_with_mingw():
     folder = fresh("our_meson_with_mingw")
-    step("meson", "setup", folder, ROOT, "--cross-file", CROSS_FILE, WINSVC_HTTPLIB_DIR=str(httplib_folder()))
+    step("meson", "setup", folder, ROOT, "--cross-file", CROSS_FILE, "--buildtype=release",
+         WINSVC_HTTPLIB_DIR=str(httplib_folder()))
     step("ninja", "-C", folder, "hello.exe")
     with wine_prefix("package_meson") as environment:
         runs_as_hello(folder / "hello.exe", "wine", **environment)
