@@ -72,7 +72,7 @@ TEST_CASE("basic authentication lets in who it knows, and asks everybody else") 
   auto app = [](service& svc) {
     svc.get("/open", [] { return "open"; });
     svc.group("/in", [](route_group& g) {
-      g.use(winsvc::basic_auth("the \"realm\"", {{"anna", "secret"}, {"bob", ""}}));
+      g.use(winsvc::basic_auth("the \"realm\"", {{"anna", "secret"}, {"bob", "b"}}));
       g.get("/", [](const request& req) { return winsvc::context(req).get<winsvc::identity>()->name; });
     });
   };
@@ -82,12 +82,17 @@ TEST_CASE("basic authentication lets in who it knows, and asks everybody else") 
   CHECK(c.get("/in").status == 401);
   CHECK(c.get("/in").header("WWW-Authenticate") == "Basic realm=\"the \\\"realm\\\"\", charset=\"UTF-8\"");
   CHECK(c.get("/in", {{"Authorization", basic("anna:secret")}}).body == "anna");
-  CHECK(c.get("/in", {{"Authorization", "bAsIc   " + winsvc::text::to_base64("bob:")}}).body == "bob");
+  CHECK(c.get("/in", {{"Authorization", "bAsIc   " + winsvc::text::to_base64("bob:b")}}).body == "bob");
   for (const auto& wrong : {basic("anna:wrong"), basic("anna:"), basic("anna"), basic("eve:no such user"),
                             std::string("Basic !!!"), std::string("Bearer abc"), std::string("Basic")}) {
     CAPTURE(wrong);
     CHECK(c.get("/in", {{"Authorization", wrong}}).status == 401);
   }
+}
+
+TEST_CASE("a password that is empty is refused at start-up: an environment variable that is not set opens no door") {
+  CHECK_THROWS_WITH_AS(static_cast<void>(winsvc::basic_auth("realm", {{"anna", "secret"}, {"bob", ""}})),
+                       "basic_auth: the password of 'bob' is empty", setup_error);
 }
 
 TEST_CASE("bearer authentication asks the app whose token it is") {
@@ -144,8 +149,19 @@ TEST_CASE("a cors policy that browsers would refuse is refused at start-up") {
   both.credentials = true;
 
   CHECK_THROWS_AS(static_cast<void>(winsvc::cors(both)), setup_error);
-  for (const char* bad : {"app.example", "https://app.example/", "https://app.example/path", ""})
+  for (const char* bad : {"app.example", "https://app.example/", "https://app.example/path", "", "https://", "://h",
+                          "https://a b", "https://app.example?x", "https://app.example#x", "null",
+                          "https://app.example:443", "HTTPS://app.example:443", "http://app.example:80",
+                          "https://[::1]:443", "https://app.example:"}) {
+    CAPTURE(bad);
     CHECK_THROWS_AS(static_cast<void>(winsvc::cors({std::string(bad)})), setup_error);
+  }
+  for (const char* good : {"https://app.example", "http://app.example:443", "https://app.example:80", "http://[::443]",
+                           "http://[::1]:8080", "chrome-extension://abc"}) {
+    CAPTURE(good);
+    CHECK_NOTHROW(static_cast<void>(winsvc::cors({std::string(good)})));
+  }
+  CHECK_NOTHROW(static_cast<void>(winsvc::cors(winsvc::cors_policy{{"*"}})));  // and compiles without a warning
 }
 
 TEST_CASE("a bucket gives its burst at once, then its rate, to each client its own") {

@@ -51,10 +51,10 @@ class context {
   }
 
  private:
-  /// An address a type: no RTTI is needed.
+  /// An address a type: no RTTI is needed. Not const: linkers may put equal constants into one place (MSVC's /OPT:ICF).
   template <class T>
   static const void* key() noexcept {
-    static const char one = 0;
+    static char one = 0;
     return &one;
   }
   http::exchange* exchange_;

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "winsvc/base/encoding.hpp"
+#include "winsvc/base/error.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/context.hpp"
@@ -32,7 +33,8 @@ struct identity {
 
 /// `check(user, password)`; on the request's thread. Compare with `equal_secret`.
 [[nodiscard]] middleware basic_auth(std::string realm, std::function<bool(std::string_view, std::string_view)> check);
-/// Users and their passwords, compared in constant time.
+/// Users and their passwords, compared in constant time. Throws setup_error for a password that is empty: it comes from
+/// a setting that is not there, and would let everybody in.
 [[nodiscard]] middleware basic_auth(std::string realm, std::map<std::string, std::string> users);
 /// `check(token)`: the name it belongs to, or nothing.
 [[nodiscard]] middleware bearer_auth(std::string realm,
@@ -83,6 +85,9 @@ inline middleware basic_auth(std::string realm, std::function<bool(std::string_v
 }
 
 inline middleware basic_auth(std::string realm, std::map<std::string, std::string> users) {
+  for (const auto& [user, password] : users) {
+    if (password.empty()) throw setup_error("basic_auth: the password of '" + user + "' is empty");
+  }
   return basic_auth(std::move(realm), [users = std::move(users)](std::string_view user, std::string_view password) {
     const auto found = users.find(std::string(user));
     // The same work for a user that there is not, so that the time does not tell.

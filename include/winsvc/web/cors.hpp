@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,20 +21,22 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/middleware.hpp"
 #include "winsvc/http/reply.hpp"
+#include "winsvc/wire/grammar.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
 struct cors_policy {
-  std::vector<std::string> origins;  ///< `https://host[:port]` each, or one "*"
+  std::vector<std::string> origins{};  ///< `https://host[:port]` each, as browsers write it, or one "*"
   std::vector<std::string> methods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
-  std::vector<std::string> headers;  ///< of requests, beyond what needs no permission; empty: those that are asked for
-  std::vector<std::string> exposed;  ///< of answers, for scripts to read
+  std::vector<std::string> headers{};  ///< of requests, beyond what needs no permission; empty: those that are asked for
+  std::vector<std::string> exposed{};  ///< of answers, for scripts to read
   bool credentials = false;          ///< cookies and Authorization; not with "*"
   std::chrono::seconds max_age{600}; ///< how long a browser remembers a preflight
 };
 
-/// Throws setup_error for "*" with credentials, which browsers refuse, and for an origin that has a path.
+/// Throws setup_error for "*" with credentials, which browsers refuse, and for an origin that no browser sends: with a
+/// path, or with the port that its scheme has anyway.
 [[nodiscard]] middleware cors(cors_policy policy);
 [[nodiscard]] inline middleware cors(std::vector<std::string> origins) {
   cors_policy policy;
@@ -43,14 +46,28 @@ struct cors_policy {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+namespace http {
+
+/// RFC 6454 §6.2: the port that a scheme has anyway is no part of an origin's text.
+[[nodiscard]] inline bool states_usual_port(std::string_view origin) noexcept {
+  const auto port = origin.substr(origin.find_last_of(":]"));  // "]" ends an IPv6 address
+  const auto scheme = origin.substr(0, origin.find(':'));
+  return port == ":" || (port == ":80" && text::equal_nocase(scheme, "http")) ||
+         (port == ":443" && text::equal_nocase(scheme, "https"));
+}
+
+}  // namespace http
+
 inline middleware cors(cors_policy policy) {
   const bool any = policy.origins.size() == 1 && policy.origins[0] == "*";
   if (any && policy.credentials)
     throw setup_error("cors: \"*\" with credentials is refused by browsers; name the origins");
   for (const auto& o : policy.origins) {
+    if (any) break;
     const auto scheme = o.find("://");
-    if (!any && (scheme == std::string::npos || o.find('/', scheme + 3) != std::string::npos))
+    if (scheme == std::string::npos || !wire::is_token(o.substr(0, scheme)) || !wire::is_authority(o.substr(scheme + 3)))
       throw setup_error("cors: '" + o + "' is no origin; write https://host or https://host:port");
+    if (http::states_usual_port(o)) throw setup_error("cors: browsers send '" + o + "' without its port");
   }
   return [policy = std::move(policy), any](const request& req, response& res, const next& go_on) {
     const std::string origin = req.get_header_value("Origin");
