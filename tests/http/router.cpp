@@ -92,6 +92,9 @@ TEST_CASE("a route that is registered after the start is refused") {
           "/more", [] { return ""; }, at(5)),
       "route GET /more (app.cpp:5): the service has started; register routes in the app, not in a handler or hook",
       setup_error);
+  CHECK_THROWS_WITH_AS(kept->use([](const winsvc::request&, winsvc::response&, const winsvc::next& go_on) { go_on(); }, at(6)),
+                       "use (app.cpp:6): the service has started; add middleware in the app, not in a handler or hook",
+                       setup_error);
   CHECK_THROWS_WITH_AS(kept->name("x"),
                        "name: the service has started; describe it in the app, not in a handler or hook", setup_error);
   CHECK_THROWS_AS(kept->on_start([] {}), setup_error);
@@ -100,6 +103,11 @@ TEST_CASE("a route that is registered after the start is refused") {
   CHECK_THROWS_AS(kept->ready("r", [] { return true; }), setup_error);
   CHECK_THROWS_AS(kept->listen("127.0.0.1", 1), setup_error);
   CHECK_THROWS_AS(kept->stop_limit(std::chrono::seconds(1)), setup_error);
+}
+
+TEST_CASE("a prefix that is none is refused with its place") {
+  CHECK(complaint([](service& svc) { svc.group("/api/", [](winsvc::route_group&) {}, at(7)); }) ==
+        "group '/api/' (app.cpp:7): a prefix begins with '/' and does not end with it");
 }
 
 TEST_CASE("names that Windows would not take, and two workers of one name, are refused") {

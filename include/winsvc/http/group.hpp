@@ -107,18 +107,18 @@ class route_registrar {
   Self& files(std::string_view prefix, std::string folder, file_options how = {}, source where = source::here());
 
   /// Adds a middleware for the routes that are registered after it, here and in groups of this one.
-  Self& use(middleware m) {
+  Self& use(middleware m, source where = source::here()) {
     auto longer = std::make_shared<chain>(*links_);
     longer->push_back(std::make_shared<const middleware>(std::move(m)));
     links_ = std::move(longer);
-    used(links_);
+    used(links_, where);
     return self();
   }
 
   /// Routes under a common prefix, with this one's middleware and their own. `describe(winsvc::route_group&)` is called
   /// here and now; a pattern of "/" in it is the prefix itself.
   template <class F>
-  Self& group(std::string_view prefix, F&& describe);
+  Self& group(std::string_view prefix, F&& describe, source where = source::here());
 
   /// The path of the route with this name, percent-encoded, its parameters filled with the values; of routes that were
   /// registered before. In a handler it is winsvc::url_for (http/url_for.hpp). Throws setup_error as that does.
@@ -142,9 +142,9 @@ class route_registrar {
     return !prefix_.empty() && pattern == "/" ? std::string_view() : pattern;
   }
   /// The app's own middleware runs for what no route serves too.
-  void used(const std::shared_ptr<const chain>& links) {
-    if constexpr (!std::is_same_v<Self, winsvc::route_group>) router_->outer(links);
-    else static_cast<void>(links);
+  void used(const std::shared_ptr<const chain>& links, source where) {
+    if constexpr (!std::is_same_v<Self, winsvc::route_group>) router_->outer(links, where);
+    else static_cast<void>(links), static_cast<void>(where);
   }
 
   router* router_;
@@ -186,11 +186,12 @@ Self& route_registrar<Self>::files(std::string_view prefix, std::string folder, 
 
 template <class Self>
 template <class F>
-Self& route_registrar<Self>::group(std::string_view prefix, F&& describe) {
+Self& route_registrar<Self>::group(std::string_view prefix, F&& describe, source where) {
   static_assert(std::is_invocable_v<F&, winsvc::route_group&>,
                 "winsvc: group takes a callable with winsvc::route_group&");
   if (prefix.empty() || prefix.front() != '/' || prefix.back() == '/') {
-    throw setup_error("group '" + std::string(prefix) + "': a prefix begins with '/' and does not end with it");
+    throw setup_error("group '" + std::string(prefix) + "' (" + where.text() +
+                      "): a prefix begins with '/' and does not end with it");
   }
   winsvc::route_group inner(*router_, prefix_ + std::string(prefix), links_);
   describe(inner);

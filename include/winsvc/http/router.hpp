@@ -40,7 +40,7 @@ class router {
                   std::shared_ptr<const chain> links);
 
   /// The app's own middleware, for what no route serves. Throws setup_error after start.
-  void outer(std::shared_ptr<const chain> links);
+  void outer(std::shared_ptr<const chain> links, source where);
   /// The middleware around whatever answers this match: the route's, or the app's where there is none. An OPTIONS that
   /// has no route runs through that of the path's other methods: CORS in a group has to see what a browser asks first.
   [[nodiscard]] const chain& around(const route::match_result& m, route::method verb) const noexcept {
@@ -111,8 +111,11 @@ inline bool router::has(std::string_view pattern) const noexcept {
   return false;
 }
 
-inline void router::outer(std::shared_ptr<const chain> links) {
-  if (frozen_) throw setup_error("use: the service has started; add middleware in the app, not in a handler or hook");
+inline void router::outer(std::shared_ptr<const chain> links, source where) {
+  if (frozen_) {
+    throw setup_error("use (" + where.text() +
+                      "): the service has started; add middleware in the app, not in a handler or hook");
+  }
   outer_ = std::move(links);
 }
 
