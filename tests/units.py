@@ -40,9 +40,9 @@ WAYS = {
     "plain": (GXX, ["-O0"], ["-pthread"]),
     "clang": (CLANG, ["-O0"], ["-pthread"]),
     "fast": (CLANG, ["-O2"], ["-pthread"]),
-    "asan": (CLANG, ["-O1", "-gline-tables-only", "-fno-omit-frame-pointer", "-fsanitize=address,undefined",
+    "asan": (CLANG, ["-O0", "-gline-tables-only", "-fno-omit-frame-pointer", "-fsanitize=address,undefined",
                      "-fno-sanitize-recover=all", "-D_GLIBCXX_ASSERTIONS"], ["-pthread"]),
-    "tsan": (CLANG, ["-O1", "-gline-tables-only", "-fsanitize=thread"], ["-pthread"]),
+    "tsan": (CLANG, ["-O0", "-gline-tables-only", "-fsanitize=thread"], ["-pthread"]),
     "mingw": (MINGW, ["-O0", "-Wa,-mbig-obj", "-D_GLIBCXX_ASSERTIONS"], WINDOWS_LIBRARIES),
 }
 
