@@ -17,157 +17,160 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//    175  config/version.hpp          The version of winsvc: the one place that knows it.
-//    192  config/compiler.hpp         What is compiling us.
-//    221  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    261  config/abi.hpp              The inline namespace that everything lives in.
-//    286  base/error.hpp              An error is a sentence for a tired person.
-//    346  base/result.hpp             A value or the reason there is none.
-//    421  base/source.hpp             Where in the user's program a call was written.
-//    455  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    486  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    749  base/json_text.hpp          JSON, written: for what winsvc says to machines.
-//    803  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
-//    902  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
-//    991  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//   1106  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1176  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//   1279  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1360  base/log.hpp                The log that a service keeps.
-//   1471  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   1616  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   1717  model/decision.hpp          What a control means in a state.
-//   1786  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   1838  model/codes.hpp             What system codes mean to the person who meets them.
-//   1956  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2026  model/recovery.hpp          What the SCM does when the service fails.
-//   2147  model/account.hpp           The account a service runs as.
-//   2263  model/security.hpp          Who may do what, as text.
-//   2458  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   2551  model/spec.hpp              What is to be installed.
-//   2700  model/verbs.hpp             The command line as two tables.
-//   2889  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   3227  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   3535  model/state_file.hpp        What the running service leaves for `status` to find.
-//   3648  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   3740  route/path.hpp              The path of a request, cut into segments.
-//   3851  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   4029  route/facts.hpp             What is known of a route beside its pattern.
-//   4154  route/table.hpp             The routes of an app as a tree of segments.
-//   4457  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   4604  wire/limits.hpp             How much a client may send, and how long it may take.
-//   4664  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   4742  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   5220  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   5368  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   5434  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   5491  wire/conditional.hpp        Requests with conditions.
-//   5621  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   5731  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   5964  wire/websocket.hpp          The WebSocket protocol as values.
-//   6331  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   6471  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//   6534  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   6559  os/posix/console.hpp        os/console.hpp on POSIX.
-//   6684  os/crash.hpp                What is left of a process that crashes.
-//   6799  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//   6981  os/elevation.hpp            The same program once more, elevated.
-//   7043  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//   7071  os/file.hpp                 The few things done with files.
-//   7141  os/posix/file.hpp           os/file.hpp on POSIX.
-//   7260  os/new_file.hpp             A file that comes into being.
-//   7322  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//   7406  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//   7446  os/event_log.hpp            The Windows event log: one report, one line.
-//   7489  os/process.hpp              This process and its surroundings.
-//   7574  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//   7729  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//   7788  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//   7856  os/socket.hpp               TCP as the engine needs it.
-//   7976  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   8071  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   8124  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   8205  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   8338  os/tcp.hpp                  os/socket.hpp on every platform.
-//   8577  os/win/console.hpp          os/console.hpp on Windows.
-//   8740  os/win/file.hpp             os/file.hpp on Windows.
-//   8868  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//   8905  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//   9005  os/win/crash.hpp            os/crash.hpp on Windows.
-//   9287  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//   9386  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//   9599  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//   9682  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//   9803  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//   9890  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  10121  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  10256  os/win/service_manager.hpp  The real Service Control Manager.
-//  10489  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  10495  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  10572  http/transport.hpp          What a connection reads from and writes to.
-//  10683  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  10960  http/stream.hpp             An answer that is written while it is made.
-//  11069  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  11102  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  11227  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  11412  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  11577  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  11771  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  12106  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  12567  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  12613  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  12689  http/router.hpp             The routes of an app with their handlers.
-//  12858  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  13044  http/url_for.hpp            The path of a named route, from within a handler.
-//  13079  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  13166  http/folder.hpp             A folder of files below a prefix.
-//  13286  http/group.hpp              Routes, as an app or a part of it registers them.
-//  13483  http/context.hpp            What travels with a request.
-//  13546  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  13609  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  13709  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  13910  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  14052  http/core.hpp               cpp-httplib at work for one request.
-//  14354  http/connection.hpp         One connection, from its first byte to its close.
-//  14558  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  14921  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  15191  web/values.hpp              What a request says beside its path, as a value of a type.
-//  15298  web/cookies.hpp             Cookies: read, set with all their attributes, and signed so that a client ...
-//  15436  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  15540  web/cors.hpp                Cross-origin requests.
-//  15616  web/rate_limit.hpp          How often one client may ask.
-//  15718  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  15882  web/headers.hpp             Small middleware for headers and sizes.
-//  15936  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  16219  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  16448  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  16608  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  16682  host/service.hpp            What App receives: the description of a service.
-//  17058  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  17133  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  17176  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  17241  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//  17322  host/health.hpp             Liveness and readiness.
-//  17380  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  17534  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  17629  host/duties.hpp             What controls ask for, beside a stop.
-//  17823  host/worker_pool.hpp        The app's workers while they run.
-//  17920  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  18356  host/console_host.hpp       `debug`: the service in a terminal.
-//  18432  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  18705  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  18768  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  18848  host/desk.hpp               What every verb that manages the service stands on.
-//  18970  host/manage.hpp             The verbs that bring an installed service up and down.
-//  19256  host/send.hpp               The verbs that send a running service a control.
-//  19382  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  19497  host/survey.hpp             What is installed, read with query rights alone.
-//  19571  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  19903  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  19982  host/managing.hpp           The verbs that manage, by their words.
-//  20130  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  20249  main.hpp                    The macro: a main for an App.
-//  20262  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    178  config/version.hpp          The version of winsvc: the one place that knows it.
+//    195  config/compiler.hpp         What is compiling us.
+//    224  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    264  config/abi.hpp              The inline namespace that everything lives in.
+//    289  base/error.hpp              An error is a sentence for a tired person.
+//    349  base/result.hpp             A value or the reason there is none.
+//    424  base/source.hpp             Where in the user's program a call was written.
+//    458  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    489  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    752  base/json_text.hpp          JSON, written: for what winsvc says to machines.
+//    806  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
+//    905  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//    994  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1109  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1179  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1282  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1363  base/log.hpp                The log that a service keeps.
+//   1474  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   1619  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   1720  model/decision.hpp          What a control means in a state.
+//   1789  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   1841  model/codes.hpp             What system codes mean to the person who meets them.
+//   1959  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2029  model/recovery.hpp          What the SCM does when the service fails.
+//   2150  model/account.hpp           The account a service runs as.
+//   2266  model/security.hpp          Who may do what, as text.
+//   2461  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   2554  model/spec.hpp              What is to be installed.
+//   2703  model/verbs.hpp             The command line as two tables.
+//   2892  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   3230  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   3538  model/state_file.hpp        What the running service leaves for `status` to find.
+//   3651  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   3743  route/path.hpp              The path of a request, cut into segments.
+//   3854  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   4032  route/facts.hpp             What is known of a route beside its pattern.
+//   4157  route/table.hpp             The routes of an app as a tree of segments.
+//   4460  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   4607  wire/limits.hpp             How much a client may send, and how long it may take.
+//   4667  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   4745  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   5223  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   5371  wire/fields.hpp             Names and values as queries and forms have them ...
+//   5462  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   5658  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   5858  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   5924  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   5981  wire/conditional.hpp        Requests with conditions.
+//   6111  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   6221  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   6454  wire/websocket.hpp          The WebSocket protocol as values.
+//   6821  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   6961  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//   7024  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   7049  os/posix/console.hpp        os/console.hpp on POSIX.
+//   7174  os/crash.hpp                What is left of a process that crashes.
+//   7289  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//   7471  os/elevation.hpp            The same program once more, elevated.
+//   7533  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//   7561  os/file.hpp                 The few things done with files.
+//   7631  os/posix/file.hpp           os/file.hpp on POSIX.
+//   7750  os/new_file.hpp             A file that comes into being.
+//   7812  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//   7896  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//   7936  os/event_log.hpp            The Windows event log: one report, one line.
+//   7979  os/process.hpp              This process and its surroundings.
+//   8064  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//   8219  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//   8278  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//   8346  os/socket.hpp               TCP as the engine needs it.
+//   8466  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   8561  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   8614  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   8695  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   8828  os/tcp.hpp                  os/socket.hpp on every platform.
+//   9067  os/win/console.hpp          os/console.hpp on Windows.
+//   9230  os/win/file.hpp             os/file.hpp on Windows.
+//   9358  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//   9395  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//   9495  os/win/crash.hpp            os/crash.hpp on Windows.
+//   9777  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//   9876  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  10089  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  10172  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  10293  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  10380  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  10611  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  10746  os/win/service_manager.hpp  The real Service Control Manager.
+//  10979  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  10985  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  11062  http/transport.hpp          What a connection reads from and writes to.
+//  11173  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  11451  http/stream.hpp             An answer that is written while it is made.
+//  11560  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  11593  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  11718  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  11927  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  12092  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  12286  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  12621  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  13082  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  13128  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  13204  http/router.hpp             The routes of an app with their handlers.
+//  13376  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  13562  http/url_for.hpp            The path of a named route, from within a handler.
+//  13597  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  13684  http/folder.hpp             A folder of files below a prefix.
+//  13804  http/group.hpp              Routes, as an app or a part of it registers them.
+//  14002  http/context.hpp            What travels with a request.
+//  14065  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  14156  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  14256  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  14457  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  14600  http/core.hpp               cpp-httplib at work for one request.
+//  14902  http/connection.hpp         One connection, from its first byte to its close.
+//  15108  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  15471  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  15741  web/values.hpp              What a request says beside its path, as a value of a type.
+//  15851  web/cookies.hpp             Cookies of requests and answers.
+//  15886  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  15994  web/cors.hpp                Cross-origin requests.
+//  16086  web/rate_limit.hpp          How often one client may ask.
+//  16195  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  16248  web/headers.hpp             Small middleware for headers and sizes.
+//  16302  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  16585  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  16814  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  16974  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  17048  host/service.hpp            What App receives: the description of a service.
+//  17424  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  17499  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  17542  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  17607  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//  17688  host/health.hpp             Liveness and readiness.
+//  17746  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  17900  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  17995  host/duties.hpp             What controls ask for, beside a stop.
+//  18189  host/worker_pool.hpp        The app's workers while they run.
+//  18286  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  18722  host/console_host.hpp       `debug`: the service in a terminal.
+//  18798  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  19071  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  19134  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  19214  host/desk.hpp               What every verb that manages the service stands on.
+//  19336  host/manage.hpp             The verbs that bring an installed service up and down.
+//  19622  host/send.hpp               The verbs that send a running service a control.
+//  19748  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  19863  host/survey.hpp             What is installed, read with query rights alone.
+//  19937  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  20269  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  20348  host/managing.hpp           The verbs that manage, by their words.
+//  20496  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  20615  main.hpp                    The macro: a main for an App.
+//  20628  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -5358,6 +5361,493 @@ inline chunked_decoder::step chunked_decoder::extension_byte(char c) noexcept {
 
 inline chunked_decoder::step chunked_decoder::trailer_byte(bool allowed, state next) noexcept {
   return expect(allowed && ++trailers_ <= bounds_.trailer_bytes, next);
+}
+
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// wire/fields.hpp
+// =====================================================================================================================
+
+// Names and values as queries and forms have them, application/x-www-form-urlencoded: `a=1&b=x+y`.
+//
+//   find_field("a=1&b=x+y", "b")          // "x y"; nothing when there is none of this name
+//   find_fields("a=1&b=2&a=1", "a")       // "1", "1": each as often as it is there
+//   field_count("a=1&b=x+y")              // 2 at the most
+//
+// A name is looked for where it is, and nothing is kept of the others: many fields cost no memory. What is no escape
+// means itself, as browsers have it: "100%" is "100%".
+// Source: the URL standard, section "application/x-www-form-urlencoded parsing".
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace wire {
+
+/// The value of the first field of this name, decoded.
+[[nodiscard]] std::optional<std::string> find_field(std::string_view fields, std::string_view name);
+/// Those of all of them, in their order.
+[[nodiscard]] std::vector<std::string> find_fields(std::string_view fields, std::string_view name);
+/// No more fields than this are there; the empty ones between two '&' count.
+[[nodiscard]] std::size_t field_count(std::string_view fields) noexcept;
+
+/// What is behind the '?' of a target.
+[[nodiscard]] std::string_view query_of(std::string_view target) noexcept;
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+[[nodiscard]] inline std::string decode_field(std::string_view raw) {
+  std::string out;
+  out.reserve(raw.size());
+  for (std::size_t at = 0; at < raw.size(); ++at) {
+    const int byte = raw[at] == '%' ? route::escaped_byte(raw, at) : -1;
+    if (byte >= 0) at += 2;
+    out += byte >= 0 ? static_cast<char>(static_cast<unsigned char>(byte)) : raw[at] == '+' ? ' ' : raw[at];
+  }
+  return out;
+}
+
+/// Calls `f(raw value)` for each field of the name, until it returns false.
+template <class F>
+void for_each_field(std::string_view fields, std::string_view name, F&& f) {
+  while (!fields.empty()) {
+    const auto pair = fields.substr(0, fields.find('&'));
+    fields.remove_prefix((std::min)(pair.size() + 1, fields.size()));
+    if (pair.empty()) continue;
+    const auto key = pair.substr(0, pair.find('='));
+    const bool plain = key.find_first_of("%+") == std::string_view::npos;
+    if (!(plain ? key == name : decode_field(key) == name)) continue;
+    if (!f(pair.substr((std::min)(key.size() + 1, pair.size())))) return;
+  }
+}
+
+inline std::optional<std::string> find_field(std::string_view fields, std::string_view name) {
+  std::optional<std::string> found;
+  for_each_field(fields, name, [&found](std::string_view raw) {
+    found = decode_field(raw);
+    return false;
+  });
+  return found;
+}
+inline std::vector<std::string> find_fields(std::string_view fields, std::string_view name) {
+  std::vector<std::string> found;
+  for_each_field(fields, name, [&found](std::string_view raw) {
+    found.push_back(decode_field(raw));
+    return true;
+  });
+  return found;
+}
+inline std::size_t field_count(std::string_view fields) noexcept {
+  return fields.empty() ? 0 : 1 + static_cast<std::size_t>(std::count(fields.begin(), fields.end(), '&'));
+}
+
+inline std::string_view query_of(std::string_view target) noexcept {
+  const auto mark = target.find('?');
+  return mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
+}
+
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// wire/cookie.hpp
+// =====================================================================================================================
+
+// A cookie as text: with all its attributes, and signed so that a client cannot change what it keeps for us.
+//
+//   cookie("theme", "dark").max_age(24h * 30).text()        // the value of Set-Cookie
+//   const auto text = sign("user", "anna", key, 8h);
+//   unsign("user", text, key)                               // "anna", for eight hours
+//
+// By default a cookie is `Path=/; HttpOnly; SameSite=Lax`; `secure()` adds Secure, and should where there is TLS.
+// A signature hides nothing: the client can read the value. web/cookies.hpp reads and sets cookies of requests.
+// Source: RFC 6265 and its successor draft for SameSite.
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// A cookie to set. A name or value that RFC 6265 does not allow throws setup_error: encode it (`text::to_base64url`).
+class cookie {
+ public:
+  cookie(std::string name, std::string value);
+
+  cookie& path(std::string p) { return keep(path_, std::move(p)); }
+  cookie& domain(std::string d) { return keep(domain_, std::move(d)); }
+  /// How long the browser keeps it. Without: until it is closed. 0: it is deleted.
+  cookie& max_age(std::chrono::seconds age) {
+    max_age_ = age;
+    return *this;
+  }
+  cookie& secure(bool on = true) {
+    secure_ = on;
+    return *this;
+  }
+  /// Scripts of the page see it when this is off.
+  cookie& http_only(bool on) {
+    http_only_ = on;
+    return *this;
+  }
+  /// "Strict", "Lax" or "None"; with "None" browsers want `secure` too.
+  cookie& same_site(std::string value);
+
+  /// The value of Set-Cookie.
+  [[nodiscard]] std::string text() const;
+
+ private:
+  cookie& keep(std::string& into, std::string value);
+  std::string name_, value_, path_ = "/", domain_, same_site_ = "Lax";
+  std::optional<std::chrono::seconds> max_age_;
+  bool secure_ = false, http_only_ = true;
+};
+
+/// `value` with its end and a signature behind it, fit for a cookie. It holds for this name alone, so that no cookie can
+/// be passed off as another, and for `lifetime` from now on. `key`: at least 16 bytes that nobody else knows, else
+/// setup_error.
+[[nodiscard]] std::string sign(std::string_view name, std::string_view value, std::string_view key,
+                               std::chrono::seconds lifetime, const clock& time = clock::system());
+/// The value again; nothing when there is none, when its time is over, or when it is not what `sign` made with this
+/// name and key. Never throws but for memory.
+[[nodiscard]] std::optional<std::string> unsign(std::string_view name, std::optional<std::string_view> signed_value,
+                                                std::string_view key, const clock& time = clock::system());
+
+namespace wire {
+
+/// The value of the first cookie of this name in a Cookie header, without quotes around it.
+[[nodiscard]] std::optional<std::string_view> cookie_in(std::string_view header, std::string_view name);
+/// Would the second value of Set-Cookie replace the first in a browser? Name, Domain and Path are a cookie's identity.
+[[nodiscard]] bool same_cookie(std::string_view one, std::string_view other);
+
+}  // namespace wire
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+namespace wire {
+
+[[nodiscard]] inline bool fits_cookie(std::string_view s) noexcept {
+  for (const char c : s) {
+    const auto u = static_cast<unsigned char>(c);
+    if (u <= 0x20 || u >= 0x7F || c == '"' || c == ',' || c == ';' || c == '\\') return false;
+  }
+  return true;
+}
+
+inline constexpr std::size_t least_key_bytes = 16;
+
+/// What is signed: no two triples give the same text.
+[[nodiscard]] inline std::string cookie_signature(std::string_view name, std::string_view value, std::string_view until,
+                                                  std::string_view key) {
+  std::string all = std::to_string(name.size()) + ' ' + std::string(until) + ' ';
+  all += name;
+  all += value;
+  return text::to_base64url(hmac_sha256(key, all));
+}
+[[nodiscard]] inline std::int64_t unix_seconds(const clock& time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time.wall().time_since_epoch()).count();
+}
+
+}  // namespace wire
+
+inline cookie::cookie(std::string name, std::string value) : name_(std::move(name)), value_(std::move(value)) {
+  if (!wire::is_token(name_)) throw setup_error("cookie '" + name_ + "': the name is no token (RFC 6265)");
+  if (!wire::fits_cookie(value_)) {
+    throw setup_error("cookie '" + name_ +
+                      "': its value has a blank, quote, comma, semicolon, backslash or a byte that is "
+                      "not ASCII; encode it, with text::to_base64url say");
+  }
+}
+inline cookie& cookie::keep(std::string& into, std::string value) {
+  for (const char c : value) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == ';' || c == 0x7F)
+      throw setup_error("cookie '" + name_ + "': an attribute has a semicolon or a control character");
+  }
+  into = std::move(value);
+  return *this;
+}
+inline cookie& cookie::same_site(std::string value) {
+  if (value != "Strict" && value != "Lax" && value != "None")
+    throw setup_error("cookie '" + name_ + "': SameSite is Strict, Lax or None");
+  same_site_ = std::move(value);
+  return *this;
+}
+inline std::string cookie::text() const {
+  std::string out = name_ + '=' + value_;
+  if (!path_.empty()) out += "; Path=" + path_;
+  if (!domain_.empty()) out += "; Domain=" + domain_;
+  if (max_age_) out += "; Max-Age=" + std::to_string(max_age_->count());
+  if (secure_) out += "; Secure";
+  if (http_only_) out += "; HttpOnly";
+  return out + "; SameSite=" + same_site_;
+}
+
+inline std::string sign(std::string_view name, std::string_view value, std::string_view key,
+                        std::chrono::seconds lifetime, const clock& time) {
+  if (key.size() < wire::least_key_bytes)
+    throw setup_error("sign: the key is shorter than 16 bytes; anybody could guess it");
+  constexpr std::int64_t longest = std::int64_t{1} << 40;  // 34,000 years: no sum overflows
+  const auto now = (std::max)(std::int64_t{0}, wire::unix_seconds(time));
+  const auto until = std::to_string(now + (std::clamp)(std::int64_t{lifetime.count()}, -now, longest));
+  return text::to_base64url(value) + '.' + until + '.' + wire::cookie_signature(name, value, until, key);
+}
+
+inline std::optional<std::string> unsign(std::string_view name, std::optional<std::string_view> signed_value,
+                                         std::string_view key, const clock& time) {
+  if (!signed_value || key.size() < wire::least_key_bytes) return std::nullopt;
+  const auto parts = text::split(*signed_value, '.');
+  if (parts.size() != 3) return std::nullopt;
+  auto value = text::from_base64(parts[0]);
+  if (!value || text::to_base64url(*value) != parts[0]) return std::nullopt;  // one text a value
+  if (!equal_secret(parts[2], wire::cookie_signature(name, *value, parts[1], key))) return std::nullopt;
+  std::uint64_t until = 0;  // ours from here on, as it was signed
+  if (!text::parse_number(parts[1], UINT64_MAX, until)) return std::nullopt;
+  if (wire::unix_seconds(time) >= static_cast<std::int64_t>(until)) return std::nullopt;
+  return value;
+}
+
+namespace wire {
+
+inline std::optional<std::string_view> cookie_in(std::string_view header, std::string_view name) {
+  for (const std::string_view part : text::split(header, ';')) {
+    const std::string_view pair = text::trimmed(part);
+    const auto equals = pair.find('=');
+    if (equals == pair.npos || text::trimmed(pair.substr(0, equals)) != name) continue;
+    std::string_view value = text::trimmed(pair.substr(equals + 1));
+    if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+    return value;
+  }
+  return std::nullopt;
+}
+
+inline bool same_cookie(std::string_view one, std::string_view other) {
+  const auto attribute = [](std::string_view of, std::string_view name) {
+    std::string_view found;
+    for (const auto part : text::split(of, ';')) {
+      const auto pair = text::trimmed(part);
+      if (text::equal_nocase(pair.substr(0, pair.find('=')), name))
+        found = pair.substr((std::min)(name.size() + 1, pair.size()));
+    }
+    return found;
+  };
+  const auto name = [](std::string_view of) { return text::trimmed(of.substr(0, of.find_first_of("=;"))); };
+  return name(one) == name(other) && attribute(one, "Path") == attribute(other, "Path") &&
+         text::equal_nocase(attribute(one, "Domain"), attribute(other, "Domain"));
+}
+
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// wire/ip.hpp
+// =====================================================================================================================
+
+// IP addresses as bytes, ranges of them, and which of those that proxies name is the client's.
+//
+//   parse_ip("::ffff:10.0.0.1") == parse_ip("10.0.0.1")
+//   ip_range::parse("10.0.0.0/8")->contains(*parse_ip("10.1.2.3"))
+//   client_behind("127.0.0.1", "1.1.1.1, 203.0.113.9", {*ip_range::parse("127.0.0.1")})      // "203.0.113.9"
+//
+// Zones ("fe80::1%eth0") are no part of an address here.
+// Source: RFC 4291 section 2.2, RFC 4632 section 3.1.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// An IP address as 16 bytes; IPv4 as ::ffff:a.b.c.d.
+using ip_bytes = std::array<unsigned char, 16>;
+[[nodiscard]] std::optional<ip_bytes> parse_ip(std::string_view s);
+
+/// A range of addresses: `10.0.0.0/8`, `fd00::/8`, or one address. One of IPv6 has IPv4 addresses in it only when it
+/// says so, with 96 bits or more: "::/0" is not everybody.
+class ip_range {
+ public:
+  /// Nothing for what is none, and for one with bits behind its length: is `10.0.0.1/8` one address or a network?
+  [[nodiscard]] static std::optional<ip_range> parse(std::string_view s);
+  [[nodiscard]] bool contains(const ip_bytes& a) const noexcept;
+
+ private:
+  ip_bytes first_{};
+  unsigned bits_ = 128;
+};
+
+namespace wire {
+
+/// The client's address behind trusted proxies: `forwarded_for` (the values of X-Forwarded-For in their order) is read
+/// from the right for as long as whoever wrote it is trusted, beginning with the peer. Ports and brackets are taken off;
+/// at what is no address it ends.
+[[nodiscard]] std::string_view client_behind(std::string_view peer, std::string_view forwarded_for,
+                                             const std::vector<ip_range>& trusted);
+
+/// What one subscriber has: the address itself, and of IPv6 its /64. What is no address is "::".
+[[nodiscard]] ip_bytes subscriber(std::string_view address);
+
+}  // namespace wire
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+[[nodiscard]] inline bool is_v4(const ip_bytes& a) noexcept {
+  return a[10] == 0xFF && a[11] == 0xFF && std::all_of(a.begin(), a.begin() + 10, [](auto byte) { return byte == 0; });
+}
+
+inline std::optional<ip_bytes> parse_ip(std::string_view s) {
+  ip_bytes out{};
+  const auto number = [](std::string_view digits, std::uint64_t most, std::uint64_t& value) {
+    return digits.size() <= 3 && (digits.size() < 2 || digits[0] != '0') && text::parse_number(digits, most, value);
+  };
+  const auto dotted = [&](std::string_view four, std::size_t at) {
+    const auto parts = text::split(four, '.');
+    if (parts.size() != 4) return false;
+    for (std::size_t i = 0; i < 4; ++i) {
+      std::uint64_t value = 0;
+      if (!number(parts[i], 255, value)) return false;
+      out[at + i] = static_cast<unsigned char>(value);
+    }
+    return true;
+  };
+  if (s.find(':') == s.npos) {
+    out[10] = out[11] = 0xFF;
+    return dotted(s, 12) ? std::optional(out) : std::nullopt;
+  }
+
+  // Groups before and behind "::", which stands for as many zeros as are missing.
+  std::vector<std::uint16_t> head, tail;
+  const auto gap = s.find("::");
+  const auto groups = [&](std::string_view part, std::vector<std::uint16_t>& into) {
+    if (part.empty()) return true;
+    const auto all = text::split(part, ':');
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (i + 1 == all.size() && all[i].find('.') != std::string_view::npos) {  // the last 32 bits, dotted
+        if (!dotted(all[i], 12)) return false;
+        into.push_back(static_cast<std::uint16_t>(out[12] << 8 | out[13]));
+        into.push_back(static_cast<std::uint16_t>(out[14] << 8 | out[15]));
+        return true;
+      }
+      if (all[i].empty() || all[i].size() > 4) return false;
+      unsigned value = 0;
+      for (const char c : all[i]) {
+        const char low = text::to_lower(c);
+        const int digit = text::is_digit(c) ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+        if (digit < 0) return false;
+        value = value * 16 + static_cast<unsigned>(digit);
+      }
+      into.push_back(static_cast<std::uint16_t>(value));
+    }
+    return true;
+  };
+  if (!groups(s.substr(0, gap), head)) return std::nullopt;
+  if (gap != s.npos && !groups(s.substr(gap + 2), tail)) return std::nullopt;
+  const std::size_t have = head.size() + tail.size();
+  if (gap == s.npos ? have != 8 : have > 7) return std::nullopt;
+  out = {};
+  for (std::size_t i = 0; i < head.size(); ++i)
+    out[2 * i] = static_cast<unsigned char>(head[i] >> 8), out[2 * i + 1] = static_cast<unsigned char>(head[i] & 0xFF);
+  for (std::size_t i = 0; i < tail.size(); ++i) {
+    const std::size_t at = 2 * (8 - tail.size() + i);
+    out[at] = static_cast<unsigned char>(tail[i] >> 8);
+    out[at + 1] = static_cast<unsigned char>(tail[i] & 0xFF);
+  }
+  return out;
+}
+
+/// Of the byte that the bit is in, the bits of a network of so many bits.
+[[nodiscard]] inline unsigned network_mask(unsigned byte, unsigned bits) noexcept {
+  const unsigned left = bits <= 8 * byte ? 0 : (std::min)(bits - 8 * byte, 8u);
+  return 0xFF00u >> left & 0xFFu;
+}
+
+inline std::optional<ip_range> ip_range::parse(std::string_view s) {
+  const auto slash = s.find('/');
+  const auto address = parse_ip(s.substr(0, slash));
+  if (!address) return std::nullopt;
+  ip_range range;
+  range.first_ = *address;
+  if (slash == s.npos) return range;
+  const bool v4 = s.find(':') == s.npos;
+  std::uint64_t bits = 0;
+  if (!text::parse_number(s.substr(slash + 1), v4 ? 32 : 128, bits)) return std::nullopt;
+  range.bits_ = static_cast<unsigned>(bits) + (v4 ? 96 : 0);
+  for (unsigned i = 0; i < 16; ++i) {
+    if ((range.first_[i] & ~network_mask(i, range.bits_) & 0xFFu) != 0) return std::nullopt;
+  }
+  return range;
+}
+
+inline bool ip_range::contains(const ip_bytes& a) const noexcept {
+  if (bits_ < 96 && is_v4(a)) return false;
+  for (unsigned i = 0; i < 16; ++i) {
+    if (((a[i] ^ first_[i]) & network_mask(i, bits_)) != 0) return false;
+  }
+  return true;
+}
+
+namespace wire {
+
+/// `203.0.113.9:4711`, `[2001:db8::1]:4711`, `[2001:db8::1]`: the address in it. Nothing when there is none.
+[[nodiscard]] inline std::string_view address_in(std::string_view hop) {
+  auto address = hop;
+  std::string_view behind;
+  if (!hop.empty() && hop.front() == '[') {
+    const auto end = hop.find(']');
+    if (end == hop.npos) return {};
+    address = hop.substr(1, end - 1);
+    behind = hop.substr(end + 1);
+    if (address.find(':') == address.npos) return {};
+  } else if (std::count(hop.begin(), hop.end(), ':') == 1) {  // an IPv6 address has two at least
+    address = hop.substr(0, hop.find(':'));
+    behind = hop.substr(address.size());
+  }
+  std::uint64_t port = 0;
+  if (!behind.empty() && !(behind.front() == ':' && text::parse_number(behind.substr(1), 65535, port))) return {};
+  return parse_ip(address) ? address : std::string_view();
+}
+
+inline std::string_view client_behind(std::string_view peer, std::string_view forwarded_for,
+                                      const std::vector<ip_range>& trusted) {
+  const auto is_trusted = [&trusted](std::string_view address) {
+    const auto bytes = parse_ip(address);
+    return bytes && std::any_of(trusted.begin(), trusted.end(), [&](const auto& r) { return r.contains(*bytes); });
+  };
+  auto hops = text::split(forwarded_for, ',');
+  auto client = peer;
+  for (; !hops.empty() && is_trusted(client); hops.pop_back()) {
+    const auto hop = text::trimmed(hops.back());
+    if (hop.empty()) continue;  // no member of the list (RFC 9110, section 5.6.1)
+    const auto address = address_in(hop);
+    if (address.empty()) break;
+    client = address;
+  }
+  return client;
+}
+
+inline ip_bytes subscriber(std::string_view address) {
+  auto bytes = parse_ip(address).value_or(ip_bytes{});
+  if (!is_v4(bytes)) std::fill(bytes.begin() + 8, bytes.end(), static_cast<unsigned char>(0));
+  return bytes;
 }
 
 }  // namespace wire
@@ -10941,6 +11431,7 @@ struct exchange {
   bool ours = false;         ///< the answer is the handler's or our own, not cpp-httplib's
   int status = 0;            ///< what was answered
   std::string_view pattern;  ///< of the route, for the access log
+  std::string client;        ///< the address that asked, where a trusted proxy named it
   std::atomic<std::size_t>* websockets = nullptr;  ///< open in this engine; null where there can be none
   /// Serves the connection once a 101 has left: the protocol has been switched. Throws what its handler throws.
   std::function<void(logger&)> upgraded;
@@ -11238,6 +11729,7 @@ inline void answer_with_file(const request& req, response& res, const std::strin
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11253,6 +11745,25 @@ inline namespace WINSVC_ABI {
 #if WINSVC_JSON
 using json = nlohmann::json;
 #endif
+
+namespace http {
+
+/// Does it stay beside others of its name? Set-Cookie is a line a cookie (RFC 6265 §3), Vary what each layer looked at.
+[[nodiscard]] inline bool adds_up(std::string_view name) noexcept {
+  return text::equal_nocase(name, "Set-Cookie") || text::equal_nocase(name, "Vary");
+}
+
+/// Into an answer that may have headers already: added or in their place, whichever the name asks for.
+inline void add_header(response& res, const std::string& name, const std::string& value) {
+  if (!adds_up(name)) return replace_header(res, name, value);
+  const bool cookie = text::equal_nocase(name, "Set-Cookie");
+  // Which of two lines a browser sees last is not ours to say: cpp-httplib keeps no order that it promises.
+  for (auto [at, end] = res.headers.equal_range(name); at != end;)
+    at = (cookie ? wire::same_cookie(at->second, value) : at->second == value) ? res.headers.erase(at) : std::next(at);
+  res.set_header(name, value);
+}
+
+}  // namespace http
 
 /// A whole answer as a value. Cheap to move.
 class reply {
@@ -11309,10 +11820,11 @@ class reply {
     return r;
   }
 
-  /// Sets a header; the same name again replaces it.
+  /// Sets a header, in the place of one of this name that is there already, a middleware's too. Set-Cookie and Vary are
+  /// added to those that are there: each of them says something of its own.
   reply& header(std::string name, std::string value) & {
     for (auto& [known, held] : headers_) {
-      if (text::equal_nocase(known, name)) {
+      if (text::equal_nocase(known, name) && !http::adds_up(name)) {
         held = std::move(value);
         return *this;
       }
@@ -11323,6 +11835,9 @@ class reply {
   reply&& header(std::string name, std::string value) && {
     return std::move(header(std::move(name), std::move(value)));
   }
+  /// Sets a cookie, in the place of one of the same name, path and domain.
+  reply& cookie(const winsvc::cookie& c) & { return header("Set-Cookie", c.text()); }
+  reply&& cookie(const winsvc::cookie& c) && { return std::move(cookie(c)); }
   reply& status(int code) & {
     status_ = code;
     return *this;
@@ -11332,7 +11847,7 @@ class reply {
   /// Writes it into httplib's response.
   void apply(response& res) && {
     res.status = status_;
-    for (const auto& [name, value] : headers_) http::replace_header(res, name, value);
+    for (const auto& [name, value] : headers_) http::add_header(res, name, value);
     if (!file_.empty()) return http::answer_with_file(*http::current_exchange()->req, res, file_, save_as_);
     if (write_) {
       res.set_chunked_content_provider(content_type_, [write = std::move(write_)](std::size_t, httplib::DataSink& sink) {
@@ -12721,7 +13236,7 @@ class router {
                   std::shared_ptr<const chain> links);
 
   /// The app's own middleware, for what no route serves. Throws setup_error after start.
-  void outer(std::shared_ptr<const chain> links);
+  void outer(std::shared_ptr<const chain> links, source where);
   /// The middleware around whatever answers this match: the route's, or the app's where there is none. An OPTIONS that
   /// has no route runs through that of the path's other methods: CORS in a group has to see what a browser asks first.
   [[nodiscard]] const chain& around(const route::match_result& m, route::method verb) const noexcept {
@@ -12792,8 +13307,11 @@ inline bool router::has(std::string_view pattern) const noexcept {
   return false;
 }
 
-inline void router::outer(std::shared_ptr<const chain> links) {
-  if (frozen_) throw setup_error("use: the service has started; add middleware in the app, not in a handler or hook");
+inline void router::outer(std::shared_ptr<const chain> links, source where) {
+  if (frozen_) {
+    throw setup_error("use (" + where.text() +
+                      "): the service has started; add middleware in the app, not in a handler or hook");
+  }
   outer_ = std::move(links);
 }
 
@@ -13385,18 +13903,18 @@ class route_registrar {
   Self& files(std::string_view prefix, std::string folder, file_options how = {}, source where = source::here());
 
   /// Adds a middleware for the routes that are registered after it, here and in groups of this one.
-  Self& use(middleware m) {
+  Self& use(middleware m, source where = source::here()) {
     auto longer = std::make_shared<chain>(*links_);
     longer->push_back(std::make_shared<const middleware>(std::move(m)));
     links_ = std::move(longer);
-    used(links_);
+    used(links_, where);
     return self();
   }
 
   /// Routes under a common prefix, with this one's middleware and their own. `describe(winsvc::route_group&)` is called
   /// here and now; a pattern of "/" in it is the prefix itself.
   template <class F>
-  Self& group(std::string_view prefix, F&& describe);
+  Self& group(std::string_view prefix, F&& describe, source where = source::here());
 
   /// The path of the route with this name, percent-encoded, its parameters filled with the values; of routes that were
   /// registered before. In a handler it is winsvc::url_for (http/url_for.hpp). Throws setup_error as that does.
@@ -13420,9 +13938,9 @@ class route_registrar {
     return !prefix_.empty() && pattern == "/" ? std::string_view() : pattern;
   }
   /// The app's own middleware runs for what no route serves too.
-  void used(const std::shared_ptr<const chain>& links) {
-    if constexpr (!std::is_same_v<Self, winsvc::route_group>) router_->outer(links);
-    else static_cast<void>(links);
+  void used(const std::shared_ptr<const chain>& links, source where) {
+    if constexpr (!std::is_same_v<Self, winsvc::route_group>) router_->outer(links, where);
+    else static_cast<void>(links), static_cast<void>(where);
   }
 
   router* router_;
@@ -13464,11 +13982,12 @@ Self& route_registrar<Self>::files(std::string_view prefix, std::string folder, 
 
 template <class Self>
 template <class F>
-Self& route_registrar<Self>::group(std::string_view prefix, F&& describe) {
+Self& route_registrar<Self>::group(std::string_view prefix, F&& describe, source where) {
   static_assert(std::is_invocable_v<F&, winsvc::route_group&>,
                 "winsvc: group takes a callable with winsvc::route_group&");
   if (prefix.empty() || prefix.front() != '/' || prefix.back() == '/') {
-    throw setup_error("group '" + std::string(prefix) + "': a prefix begins with '/' and does not end with it");
+    throw setup_error("group '" + std::string(prefix) + "' (" + where.text() +
+                      "): a prefix begins with '/' and does not end with it");
   }
   winsvc::route_group inner(*router_, prefix_ + std::string(prefix), links_);
   describe(inner);
@@ -13530,10 +14049,10 @@ class context {
   }
 
  private:
-  /// An address a type: no RTTI is needed.
+  /// An address a type: no RTTI is needed. Not const: linkers may put equal constants into one place (MSVC's /OPT:ICF).
   template <class T>
   static const void* key() noexcept {
-    static const char one = 0;
+    static char one = 0;
     return &one;
   }
   http::exchange* exchange_;
@@ -13552,24 +14071,37 @@ class context {
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// `most`: bytes of it, decompressed, that are kept. False: it did not arrive, or is not what it says.
+/// `most`: bytes of it, decompressed, that are kept. False: it did not arrive, or is not what it says. Throws
+/// abort_error for a form of more than `most_fields`.
 [[nodiscard]] bool read_body(request& req, const httplib::ContentReader& read, std::uint64_t most, bool& too_large);
+
+/// Each costs memory, however little is in it.
+inline constexpr std::size_t most_fields = 1024;
+
+/// Is its body a form that is written as a query is?
+[[nodiscard]] bool is_urlencoded(const request& req);
+/// Such a body into params, as cpp-httplib has them. Throws abort_error for more than `most_fields`.
+void take_urlencoded(request& req);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+[[noreturn]] inline void refuse_fields() {
+  winsvc::abort(413, "the form has more than " + std::to_string(most_fields) + " fields");
+}
+
 inline bool read_multipart(request& req, const httplib::ContentReader& read, std::uint64_t most, bool& too_large) {
-  constexpr std::size_t most_parts = 1024;  // each costs memory, however little is in it
   std::string* content = nullptr;
   std::size_t parts = 0;
   std::uint64_t kept = 0;
-  return read(
+  const bool whole = read(
       [&](const httplib::FormData& part) {
-        if (++parts > most_parts) return false;
+        if (++parts > most_fields) return false;
         if (part.filename.empty()) {
           httplib::FormField field;
           field.name = part.name;
@@ -13586,6 +14118,22 @@ inline bool read_multipart(request& req, const httplib::ContentReader& read, std
         content->append(bytes, count);
         return true;
       });
+  if (parts > most_fields) {
+    current_exchange()->closing = true;  // the rest of it is still to come
+    refuse_fields();
+  }
+  return whole;
+}
+
+inline bool is_urlencoded(const request& req) {
+  const std::string type = req.get_header_value("Content-Type");
+  return text::equal_nocase(text::trimmed(std::string_view(type).substr(0, type.find(';'))),
+                            "application/x-www-form-urlencoded");
+}
+
+inline void take_urlencoded(request& req) {
+  if (wire::field_count(req.body) > most_fields) refuse_fields();
+  httplib::detail::parse_query_text(req.body, req.params);
 }
 
 inline bool read_body(request& req, const httplib::ContentReader& read, std::uint64_t most, bool& too_large) {
@@ -13596,8 +14144,7 @@ inline bool read_body(request& req, const httplib::ContentReader& read, std::uin
     return true;
   });
   if (!whole) return false;
-  if (text::starts_with_nocase(req.get_header_value("Content-Type"), "application/x-www-form-urlencoded"))
-    httplib::detail::parse_query_text(req.body, req.params);
+  if (is_urlencoded(req)) take_urlencoded(req);
   return true;
 }
 
@@ -13745,7 +14292,7 @@ class upload_reader {
  public:
   upload_reader(request& req, const upload_bounds& bounds, upload& into) : req_(req), bounds_(bounds), into_(into) {
     const std::string type = req.get_header_value("Content-Type");
-    urlencoded_ = text::starts_with_nocase(type, "application/x-www-form-urlencoded");
+    urlencoded_ = is_urlencoded(req);
     if (const auto boundary = wire::multipart_boundary(type)) decoder_.emplace(*boundary);
     else if (text::starts_with_nocase(type, "multipart/form-data"))
       winsvc::abort(400, "the form has no boundary in its Content-Type");
@@ -13767,7 +14314,7 @@ class upload_reader {
     if (!whole) return;
     if (decoder_ && decoder_->next() != wire::multipart_decoder::step::done)
       winsvc::abort(400, "the form ends before its last part does");
-    if (urlencoded_) httplib::detail::parse_query_text(req_.body, req_.params);
+    if (urlencoded_) take_urlencoded(req_);
     if (!close_file()) finish(whole);
   }
 
@@ -13968,8 +14515,9 @@ inline std::string words_of_exception() {
   }
 }
 
-/// Is the exception that is being handled an upload's that found the disk full?
+/// Is the exception that is being handled, if any, an upload's that found the disk full?
 inline bool no_room_is_thrown() {
+  if (!std::current_exception()) return false;
   try {
     throw;
   } catch (const upload_error& e) {
@@ -14379,7 +14927,7 @@ namespace http {
 struct access_entry {
   /// Valid during the call only. Of a request that the gate refused: "refused:" and why, no pattern.
   std::string_view method, target, pattern;
-  os::endpoint peer;
+  os::endpoint peer;  ///< the client that a trusted proxy named (port 0), or whoever is connected
   int status = 0;
   std::uint64_t bytes = 0;  ///< head and body of the answer
   std::chrono::microseconds took{0};
@@ -14537,7 +15085,9 @@ inline std::optional<parting> connection::serve_one() {
     if (!shared_.on_answered.empty()) {
       const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
       const auto route_id = x.match.what == route::outcome::found ? std::optional(x.match.id) : std::nullopt;
-      shared_.tell({head.method, head.target, x.pattern, peer_, x.status, stream.sent(), took, route_id, head.verb,
+      auto client = peer_;
+      if (!x.client.empty()) client.host = x.client, client.port = 0;
+      shared_.tell({head.method, head.target, x.pattern, client, x.status, stream.sent(), took, route_id, head.verb,
                     x.id});
     }
   }
@@ -15199,9 +15749,11 @@ inline drain_report engine::drain(std::chrono::milliseconds limit, const std::fu
 //   const auto tags = winsvc::query_all<std::string>(req, "tag");      // ?tag=a&tag=b
 //   const auto size = winsvc::form<int>(req, "size");                  // of a form's field
 //
+// The query is what stands in the target, and a form what stands in the body: neither is looked for in the other, unlike
+// in cpp-httplib's `params`, which has both.
+//
 // Types: those of path parameters, and bool (true, false, 1, 0, yes, no, on, off).
 
-#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15242,15 +15794,16 @@ using value_type = std::conditional_t<std::is_convertible_v<T, std::string_view>
 inline std::optional<std::string> form_text(const request& req, const std::string& name) {
   if (req.is_multipart_form_data())
     return req.form.has_field(name) ? std::optional(req.form.get_field(name)) : std::nullopt;
-  return req.has_param(name) ? std::optional(req.get_param_value(name)) : std::nullopt;
+  return is_urlencoded(req) ? wire::find_field(req.body, name) : std::nullopt;
 }
 
 }  // namespace http
 
 template <class T>
 [[nodiscard]] std::optional<T> find_query(const request& req, const std::string& name) {
-  if (!req.has_param(name)) return std::nullopt;
-  return http::value_of<T>(req.get_param_value(name), "the query parameter", name);
+  const auto text = wire::find_field(wire::query_of(req.target), name);
+  if (!text) return std::nullopt;
+  return http::value_of<T>(*text, "the query parameter", name);
 }
 template <class T>
 [[nodiscard]] T query(const request& req, const std::string& name) {
@@ -15266,8 +15819,8 @@ template <class T>
 template <class T>
 [[nodiscard]] std::vector<T> query_all(const request& req, const std::string& name) {
   std::vector<T> all;
-  for (std::size_t i = 0; i < req.get_param_value_count(name); ++i)
-    all.push_back(http::value_of<T>(req.get_param_value(name, i), "the query parameter", name));
+  for (const std::string& text : wire::find_fields(wire::query_of(req.target), name))
+    all.push_back(http::value_of<T>(text, "the query parameter", name));
   return all;
 }
 
@@ -15298,135 +15851,32 @@ template <class T>
 // web/cookies.hpp
 // =====================================================================================================================
 
-// Cookies: read, set with all their attributes, and signed so that a client cannot change what it keeps for us.
+// Cookies of requests and answers: read, set, and signed so that a client cannot change what it keeps for us.
 //
 //   if (auto theme = winsvc::find_cookie(req, "theme")) …
 //   winsvc::set_cookie(res, winsvc::cookie("theme", "dark").max_age(24h * 30).same_site("Lax"));
-//   winsvc::set_cookie(res, winsvc::cookie("user", winsvc::sign("anna", key)));
-//   auto user = winsvc::unsign(*winsvc::find_cookie(req, "user"), key);     // nothing when it was changed
+//   winsvc::set_cookie(res, winsvc::cookie("user", winsvc::sign("user", "anna", key, 8h)).max_age(8h));
+//   auto user = winsvc::unsign("user", winsvc::find_cookie(req, "user"), key);     // nothing when there is none, or it
+//                                                                               // was changed, or its time is over
 //
-// By default a cookie is `Path=/; HttpOnly; SameSite=Lax`; `secure()` adds Secure, and should where there is TLS.
-// Source: RFC 6265 and its successor draft for SameSite.
+// What a cookie is: wire/cookie.hpp. A reply sets one with `reply::cookie`.
 
-#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// A cookie to set. A name or value that RFC 6265 does not allow throws setup_error: encode it (`text::to_base64url`).
-class cookie {
- public:
-  cookie(std::string name, std::string value);
+/// Adds it to the answer, in the place of one of the same name, path and domain.
+inline void set_cookie(response& res, const cookie& c) { http::add_header(res, "Set-Cookie", c.text()); }
 
-  cookie& path(std::string p) { return keep(path_, std::move(p)); }
-  cookie& domain(std::string d) { return keep(domain_, std::move(d)); }
-  /// How long the browser keeps it. Without: until it is closed. 0: it is deleted.
-  cookie& max_age(std::chrono::seconds age) {
-    max_age_ = age;
-    return *this;
-  }
-  cookie& secure(bool on = true) {
-    secure_ = on;
-    return *this;
-  }
-  /// Scripts of the page see it when this is off.
-  cookie& http_only(bool on) {
-    http_only_ = on;
-    return *this;
-  }
-  /// "Strict", "Lax" or "None"; with "None" browsers want `secure` too.
-  cookie& same_site(std::string value);
-
-  /// The value of Set-Cookie.
-  [[nodiscard]] std::string text() const;
-
- private:
-  cookie& keep(std::string& into, std::string value);
-  std::string name_, value_, path_ = "/", domain_, same_site_ = "Lax";
-  std::optional<std::chrono::seconds> max_age_;
-  bool secure_ = false, http_only_ = true;
-};
-
-inline void set_cookie(response& res, const cookie& c) { res.headers.emplace("Set-Cookie", c.text()); }
 /// The first cookie of this name, without quotes around it.
-[[nodiscard]] std::optional<std::string> find_cookie(const request& req, std::string_view name);
-
-/// `value` with a signature behind it, fit for a cookie. `key`: at least 16 bytes that nobody else knows.
-[[nodiscard]] std::string sign(std::string_view value, std::string_view key);
-/// The value again; nothing when it or its signature is not what `sign` made with this key.
-[[nodiscard]] std::optional<std::string> unsign(std::string_view signed_value, std::string_view key);
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-inline bool fits_cookie(std::string_view s) noexcept {
-  for (const char c : s) {
-    const auto u = static_cast<unsigned char>(c);
-    if (u <= 0x20 || u >= 0x7F || c == '"' || c == ',' || c == ';' || c == '\\') return false;
-  }
-  return true;
-}
-
-inline cookie::cookie(std::string name, std::string value) : name_(std::move(name)), value_(std::move(value)) {
-  if (!wire::is_token(name_)) throw setup_error("cookie '" + name_ + "': the name is no token (RFC 6265)");
-  if (!fits_cookie(value_)) {
-    throw setup_error("cookie '" + name_ +
-                      "': its value has a blank, quote, comma, semicolon, backslash or a byte that is "
-                      "not ASCII; encode it, with text::to_base64url say");
-  }
-}
-inline cookie& cookie::keep(std::string& into, std::string value) {
-  for (const char c : value) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == ';' || c == 0x7F)
-      throw setup_error("cookie '" + name_ + "': an attribute has a semicolon or a control character");
-  }
-  into = std::move(value);
-  return *this;
-}
-inline cookie& cookie::same_site(std::string value) {
-  if (value != "Strict" && value != "Lax" && value != "None")
-    throw setup_error("cookie '" + name_ + "': SameSite is Strict, Lax or None");
-  same_site_ = std::move(value);
-  return *this;
-}
-inline std::string cookie::text() const {
-  std::string out = name_ + '=' + value_;
-  if (!path_.empty()) out += "; Path=" + path_;
-  if (!domain_.empty()) out += "; Domain=" + domain_;
-  if (max_age_) out += "; Max-Age=" + std::to_string(max_age_->count());
-  if (secure_) out += "; Secure";
-  if (http_only_) out += "; HttpOnly";
-  return out + "; SameSite=" + same_site_;
-}
-
-inline std::optional<std::string> find_cookie(const request& req, std::string_view name) {
-  const auto [begin, end] = req.headers.equal_range("Cookie");
-  for (auto header = begin; header != end; ++header) {
-    for (const std::string_view part : text::split(header->second, ';')) {
-      const std::string_view pair = text::trimmed(part);
-      const auto equals = pair.find('=');
-      if (equals == pair.npos || text::trimmed(pair.substr(0, equals)) != name) continue;
-      std::string_view value = text::trimmed(pair.substr(equals + 1));
-      if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
-      return std::string(value);
-    }
-  }
-  return std::nullopt;
-}
-
-inline std::string sign(std::string_view value, std::string_view key) {
-  if (key.size() < 16) throw setup_error("sign: the key is shorter than 16 bytes; anybody could guess it");
-  return text::to_base64url(value) + '.' + text::to_base64url(hmac_sha256(key, value));
-}
-inline std::optional<std::string> unsign(std::string_view signed_value, std::string_view key) {
-  const auto dot = signed_value.find('.');
-  if (dot == signed_value.npos) return std::nullopt;
-  auto value = text::from_base64(signed_value.substr(0, dot));
-  if (!value || !equal_secret(signed_value, sign(*value, key))) return std::nullopt;
-  return value;
+[[nodiscard]] inline std::optional<std::string> find_cookie(const request& req, std::string_view name) {
+  // One header, however many lines there were: canonical_head has put them together in their order.
+  const std::string header = req.get_header_value("Cookie");
+  const auto found = wire::cookie_in(header, name);
+  return found ? std::optional<std::string>(*found) : std::nullopt;
 }
 
 }  // inline namespace WINSVC_ABI
@@ -15462,7 +15912,8 @@ struct identity {
 
 /// `check(user, password)`; on the request's thread. Compare with `equal_secret`.
 [[nodiscard]] middleware basic_auth(std::string realm, std::function<bool(std::string_view, std::string_view)> check);
-/// Users and their passwords, compared in constant time.
+/// Users and their passwords, compared in constant time. Throws setup_error for a password that is empty: it comes from
+/// a setting that is not there, and would let everybody in.
 [[nodiscard]] middleware basic_auth(std::string realm, std::map<std::string, std::string> users);
 /// `check(token)`: the name it belongs to, or nothing.
 [[nodiscard]] middleware bearer_auth(std::string realm,
@@ -15513,6 +15964,9 @@ inline middleware basic_auth(std::string realm, std::function<bool(std::string_v
 }
 
 inline middleware basic_auth(std::string realm, std::map<std::string, std::string> users) {
+  for (const auto& [user, password] : users) {
+    if (password.empty()) throw setup_error("basic_auth: the password of '" + user + "' is empty");
+  }
   return basic_auth(std::move(realm), [users = std::move(users)](std::string_view user, std::string_view password) {
     const auto found = users.find(std::string(user));
     // The same work for a user that there is not, so that the time does not tell.
@@ -15553,6 +16007,7 @@ inline middleware bearer_auth(std::string realm, std::function<std::optional<std
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15560,15 +16015,16 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 struct cors_policy {
-  std::vector<std::string> origins;  ///< `https://host[:port]` each, or one "*"
+  std::vector<std::string> origins{};  ///< `https://host[:port]` each, as browsers write it, or one "*"
   std::vector<std::string> methods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
-  std::vector<std::string> headers;  ///< of requests, beyond what needs no permission; empty: those that are asked for
-  std::vector<std::string> exposed;  ///< of answers, for scripts to read
+  std::vector<std::string> headers{};  ///< of requests, beyond what needs no permission; empty: those that are asked for
+  std::vector<std::string> exposed{};  ///< of answers, for scripts to read
   bool credentials = false;          ///< cookies and Authorization; not with "*"
   std::chrono::seconds max_age{600}; ///< how long a browser remembers a preflight
 };
 
-/// Throws setup_error for "*" with credentials, which browsers refuse, and for an origin that has a path.
+/// Throws setup_error for "*" with credentials, which browsers refuse, and for an origin that no browser sends: with a
+/// path, or with the port that its scheme has anyway.
 [[nodiscard]] middleware cors(cors_policy policy);
 [[nodiscard]] inline middleware cors(std::vector<std::string> origins) {
   cors_policy policy;
@@ -15578,20 +16034,34 @@ struct cors_policy {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+namespace http {
+
+/// RFC 6454 §6.2: the port that a scheme has anyway is no part of an origin's text.
+[[nodiscard]] inline bool states_usual_port(std::string_view origin) noexcept {
+  const auto port = origin.substr(origin.find_last_of(":]"));  // "]" ends an IPv6 address
+  const auto scheme = origin.substr(0, origin.find(':'));
+  return port == ":" || (port == ":80" && text::equal_nocase(scheme, "http")) ||
+         (port == ":443" && text::equal_nocase(scheme, "https"));
+}
+
+}  // namespace http
+
 inline middleware cors(cors_policy policy) {
   const bool any = policy.origins.size() == 1 && policy.origins[0] == "*";
   if (any && policy.credentials)
     throw setup_error("cors: \"*\" with credentials is refused by browsers; name the origins");
   for (const auto& o : policy.origins) {
+    if (any) break;
     const auto scheme = o.find("://");
-    if (!any && (scheme == std::string::npos || o.find('/', scheme + 3) != std::string::npos))
+    if (scheme == std::string::npos || !wire::is_token(o.substr(0, scheme)) || !wire::is_authority(o.substr(scheme + 3)))
       throw setup_error("cors: '" + o + "' is no origin; write https://host or https://host:port");
+    if (http::states_usual_port(o)) throw setup_error("cors: browsers send '" + o + "' without its port");
   }
   return [policy = std::move(policy), any](const request& req, response& res, const next& go_on) {
     const std::string origin = req.get_header_value("Origin");
     bool allowed = any;
     for (const auto& o : policy.origins) allowed = allowed || text::equal_nocase(o, origin);
-    if (!any) res.set_header("Vary", "Origin");  // a cache must not give one origin's answer to another
+    if (!any) http::add_header(res, "Vary", "Origin");  // a cache must not give one origin's answer to another
     if (origin.empty() || !allowed) return go_on();
 
     res.set_header("Access-Control-Allow-Origin", any ? "*" : origin);
@@ -15625,13 +16095,12 @@ inline middleware cors(cors_policy policy) {
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <unordered_map>
-#include <utility>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -15639,27 +16108,41 @@ inline namespace WINSVC_ABI {
 /// The buckets by themselves. Safe to use from any thread.
 class token_buckets {
  public:
-  /// `most`: so many clients are remembered; whose bucket is full is forgotten first, and costs nothing by it.
+  /// `most`: so many clients have a bucket of their own; one that is full again is forgotten, and costs its client
+  /// nothing by it. Whoever comes when all are in use shares one bucket with the others who do, so that an attack from
+  /// many addresses frees nobody.
   token_buckets(double per_second, double burst, std::size_t most = 10'000, const clock& time = clock::system())
-      : per_second_(per_second), burst_(burst), most_(most), time_(time) {
-    if (!(per_second > 0) || !(burst >= 1)) throw setup_error("rate_limit: it needs a rate above 0 and a burst of 1 or more");
+      : per_second_(per_second), burst_(burst), most_(most), time_(time), newcomers_{burst, time.now()} {
+    if (!(per_second > 0) || !(burst >= 1))
+      throw setup_error("rate_limit: it needs a rate above 0 and a burst of 1 or more");
   }
 
   /// Takes a token: 0, or how long until there is one.
-  std::chrono::milliseconds take(const std::string& client);
+  std::chrono::milliseconds take(const ip_bytes& client);
+  /// How many clients have a bucket.
+  [[nodiscard]] std::size_t size() const {
+    const std::lock_guard lock(mutex_);
+    return all_.size();
+  }
 
  private:
   struct bucket {
     double tokens;
     clock::time_point when;
   };
+  [[nodiscard]] bucket& bucket_of(const ip_bytes& client, clock::time_point now);
   void forget_full_ones(clock::time_point now);
+  [[nodiscard]] double tokens_in(const bucket& b, clock::time_point now) const {
+    return (std::min)(burst_, b.tokens + std::chrono::duration<double>(now - b.when).count() * per_second_);
+  }
 
   double per_second_, burst_;
   std::size_t most_;
   const clock& time_;
-  std::mutex mutex_;
-  std::unordered_map<std::string, bucket> all_;
+  mutable std::mutex mutex_;
+  std::map<ip_bytes, bucket> all_;
+  bucket newcomers_;
+  clock::time_point look_again_{};
 };
 
 /// `per_second` requests a second from one client, up to `burst` at once.
@@ -15667,13 +16150,11 @@ class token_buckets {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::chrono::milliseconds token_buckets::take(const std::string& client) {
+inline std::chrono::milliseconds token_buckets::take(const ip_bytes& client) {
   const auto now = time_.now();
   const std::lock_guard lock(mutex_);
-  if (all_.size() >= most_ && all_.find(client) == all_.end()) forget_full_ones(now);
-  bucket& b = all_.try_emplace(client, bucket{burst_, now}).first->second;
-  const double passed = std::chrono::duration<double>(now - b.when).count();
-  b.tokens = (std::min)(burst_, b.tokens + passed * per_second_);
+  bucket& b = bucket_of(client, now);
+  b.tokens = tokens_in(b, now);
   b.when = now;
   if (b.tokens >= 1) {
     b.tokens -= 1;
@@ -15682,29 +16163,25 @@ inline std::chrono::milliseconds token_buckets::take(const std::string& client) 
   return std::chrono::milliseconds(1 + static_cast<long long>((1 - b.tokens) / per_second_ * 1000));
 }
 
-inline void token_buckets::forget_full_ones(clock::time_point now) {
-  for (auto it = all_.begin(); it != all_.end();) {
-    const double passed = std::chrono::duration<double>(now - it->second.when).count();
-    it = it->second.tokens + passed * per_second_ >= burst_ ? all_.erase(it) : std::next(it);
-  }
-  if (all_.size() >= most_) all_.clear();  // so many at once are an attack: all begin anew, and memory stays what it is
+inline token_buckets::bucket& token_buckets::bucket_of(const ip_bytes& client, clock::time_point now) {
+  if (const auto known = all_.find(client); known != all_.end()) return known->second;
+  if (all_.size() >= most_) forget_full_ones(now);
+  if (all_.size() >= most_) return newcomers_;
+  return all_.try_emplace(client, bucket{burst_, now}).first->second;
 }
 
-/// IPv4 as it is; of IPv6 the first four groups.
-inline std::string client_key(const std::string& address) {
-  if (address.find(':') == std::string::npos) return address;
-  std::size_t at = 0;
-  for (int colons = 0; at < address.size(); ++at) {
-    if (address[at] != ':') continue;
-    if (++colons == 4 || (at + 1 < address.size() && address[at + 1] == ':')) break;
-  }
-  return address.substr(0, at) + "::/64";
+/// Once a second at the most: a look at all of them for each newcomer would be an attack by itself.
+inline void token_buckets::forget_full_ones(clock::time_point now) {
+  if (now < look_again_) return;
+  look_again_ = now + std::chrono::seconds(1);
+  for (auto it = all_.begin(); it != all_.end();)
+    it = tokens_in(it->second, now) >= burst_ ? all_.erase(it) : std::next(it);
 }
 
 inline middleware rate_limit(double per_second, double burst) {
   const auto buckets = std::make_shared<token_buckets>(per_second, burst);
   return [buckets](const request& req, response& res, const next& go_on) {
-    const auto wait = buckets->take(client_key(req.remote_addr));
+    const auto wait = buckets->take(wire::subscriber(req.remote_addr));
     if (wait.count() == 0) return go_on();
     http::replace_header(res, "Retry-After", std::to_string((wait.count() + 999) / 1000));
     abort(429, "too many requests from this address");
@@ -15724,153 +16201,42 @@ inline middleware rate_limit(double per_second, double burst) {
 //   req.remote_addr                           // from here on the client's address, for the rate limit and for handlers
 //
 // X-Forwarded-For is read from the right, and only while the one who wrote it is trusted: what stands further left
-// anybody can write. From a peer that is not trusted it is ignored.
+// anybody can write. From a peer that is not trusted it is ignored. Ports that proxies write behind addresses are
+// taken off.
 
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// An IP address as 16 bytes; IPv4 as ::ffff:a.b.c.d.
-using ip_bytes = std::array<unsigned char, 16>;
-[[nodiscard]] std::optional<ip_bytes> parse_ip(std::string_view s);
-
-/// A range of addresses: `10.0.0.0/8`, `fd00::/8`, or one address.
-class ip_range {
- public:
-  /// Nothing for what is none.
-  [[nodiscard]] static std::optional<ip_range> parse(std::string_view s);
-  [[nodiscard]] bool contains(const ip_bytes& a) const noexcept;
-
- private:
-  ip_bytes first_{};
-  unsigned bits_ = 128;
-};
-
-/// Throws setup_error for a range that is none.
+/// Throws setup_error for a range that is none (`ip_range::parse` in wire/ip.hpp).
 [[nodiscard]] middleware trusted_proxies(const std::vector<std::string>& ranges);
 
 // ---------------------------------------------------------------------------------------------------------------------
-
-inline std::optional<ip_bytes> parse_ip(std::string_view s) {
-  ip_bytes out{};
-  const auto number = [](std::string_view digits, std::uint64_t most, std::uint64_t& value) {
-    return digits.size() <= 3 && (digits.size() < 2 || digits[0] != '0') && text::parse_number(digits, most, value);
-  };
-  const auto dotted = [&](std::string_view four, std::size_t at) {
-    const auto parts = text::split(four, '.');
-    if (parts.size() != 4) return false;
-    for (std::size_t i = 0; i < 4; ++i) {
-      std::uint64_t value = 0;
-      if (!number(parts[i], 255, value)) return false;
-      out[at + i] = static_cast<unsigned char>(value);
-    }
-    return true;
-  };
-  if (s.find(':') == s.npos) {
-    out[10] = out[11] = 0xFF;
-    return dotted(s, 12) ? std::optional(out) : std::nullopt;
-  }
-
-  // Groups before and behind "::", which stands for as many zeros as are missing.
-  std::vector<std::uint16_t> head, tail;
-  const auto gap = s.find("::");
-  const auto groups = [&](std::string_view part, std::vector<std::uint16_t>& into) {
-    if (part.empty()) return true;
-    const auto all = text::split(part, ':');
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      if (i + 1 == all.size() && all[i].find('.') != std::string_view::npos) {  // the last 32 bits, dotted
-        if (!dotted(all[i], 12)) return false;
-        into.push_back(static_cast<std::uint16_t>(out[12] << 8 | out[13]));
-        into.push_back(static_cast<std::uint16_t>(out[14] << 8 | out[15]));
-        return true;
-      }
-      if (all[i].empty() || all[i].size() > 4) return false;
-      unsigned value = 0;
-      for (const char c : all[i]) {
-        const char low = text::to_lower(c);
-        const int digit = text::is_digit(c) ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-        if (digit < 0) return false;
-        value = value * 16 + static_cast<unsigned>(digit);
-      }
-      into.push_back(static_cast<std::uint16_t>(value));
-    }
-    return true;
-  };
-  if (!groups(s.substr(0, gap), head)) return std::nullopt;
-  if (gap != s.npos && !groups(s.substr(gap + 2), tail)) return std::nullopt;
-  const std::size_t have = head.size() + tail.size();
-  if (gap == s.npos ? have != 8 : have > 7) return std::nullopt;
-  out = {};
-  for (std::size_t i = 0; i < head.size(); ++i)
-    out[2 * i] = static_cast<unsigned char>(head[i] >> 8), out[2 * i + 1] = static_cast<unsigned char>(head[i] & 0xFF);
-  for (std::size_t i = 0; i < tail.size(); ++i) {
-    const std::size_t at = 2 * (8 - tail.size() + i);
-    out[at] = static_cast<unsigned char>(tail[i] >> 8);
-    out[at + 1] = static_cast<unsigned char>(tail[i] & 0xFF);
-  }
-  return out;
-}
-
-inline std::optional<ip_range> ip_range::parse(std::string_view s) {
-  const auto slash = s.find('/');
-  const auto address = parse_ip(s.substr(0, slash));
-  if (!address) return std::nullopt;
-  ip_range range;
-  range.first_ = *address;
-  if (slash == s.npos) return range;
-  const bool v4 = s.find(':') == s.npos;
-  std::uint64_t bits = 0;
-  if (!text::parse_number(s.substr(slash + 1), v4 ? 32 : 128, bits)) return std::nullopt;
-  range.bits_ = static_cast<unsigned>(bits) + (v4 ? 96 : 0);
-  return range;
-}
-
-inline bool ip_range::contains(const ip_bytes& a) const noexcept {
-  for (unsigned bit = 0; bit < bits_; bit += 8) {
-    const unsigned left = bits_ - bit < 8 ? bits_ - bit : 8;
-    const auto mask = static_cast<unsigned>(0xFF00u >> left & 0xFFu);
-    if (((a[bit / 8] ^ first_[bit / 8]) & mask) != 0) return false;
-  }
-  return true;
-}
 
 inline middleware trusted_proxies(const std::vector<std::string>& ranges) {
   std::vector<ip_range> trusted;
   for (const auto& r : ranges) {
     const auto range = ip_range::parse(r);
-    if (!range) throw setup_error("trusted_proxies: '" + r + "' is no address and no range such as 10.0.0.0/8");
+    if (!range) {
+      throw setup_error("trusted_proxies: '" + r +
+                        "' is no address, and no range such as 10.0.0.0/8 with zeros behind its first bits");
+    }
     trusted.push_back(*range);
   }
   return [trusted = std::move(trusted)](const request& req, response&, const next& go_on) {
-    const auto is_trusted = [&trusted](std::string_view address) {
-      const auto bytes = parse_ip(address);
-      if (!bytes) return false;
-      for (const auto& r : trusted) {
-        if (r.contains(*bytes)) return true;
-      }
-      return false;
-    };
-    // All headers of the name are one list, in their order (RFC 9110, section 5.3).
-    std::vector<std::string> hops;
-    const auto [begin, end] = req.headers.equal_range("X-Forwarded-For");
-    for (auto header = begin; header != end; ++header) {
-      for (const auto hop : text::split(header->second, ',')) hops.emplace_back(text::trimmed(hop));
+    // One header, however many lines there were: canonical_head has put them together in their order.
+    const std::string hops = req.get_header_value("X-Forwarded-For");
+    std::string client(wire::client_behind(req.remote_addr, hops, trusted));
+    if (client != req.remote_addr) {
+      // cpp-httplib hands out its own non-const object as const; casting that away is well defined.
+      auto& own = const_cast<request&>(req);
+      own.remote_addr = client;
+      own.remote_port = -1;  // the proxy's
+      if (auto* x = http::current_exchange()) x->client = std::move(client);
     }
-    std::string client = req.remote_addr;
-    while (!hops.empty() && is_trusted(client) && parse_ip(hops.back())) {
-      client = std::move(hops.back());
-      hops.pop_back();
-    }
-    // cpp-httplib hands out its own non-const object as const; casting that away is well defined.
-    const_cast<request&>(req).remote_addr = client;
     go_on();
   };
 }
