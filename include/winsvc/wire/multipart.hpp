@@ -203,8 +203,9 @@ inline multipart_decoder::step multipart_decoder::next() {
           where_ = place::end;
           break;
         }
-        const auto end = here.find_first_not_of(" \t");
-        if (end == here.npos || here.size() - end < 2) return here.size() > most_padding ? lose() : step::more;
+        const auto end = (std::min)(here.find_first_not_of(" \t"), here.size());
+        if (end > most_padding) return lose();
+        if (here.size() - end < 2) return step::more;
         if (here.substr(end, 2) != "\r\n") return lose();
         at_ += end;  // its CR LF stays, so that a head without lines ends as every other does
         where_ = place::head;
@@ -212,7 +213,8 @@ inline multipart_decoder::step multipart_decoder::next() {
       }
       case place::head: {
         const auto end = here.find("\r\n\r\n");
-        if (end == here.npos ? here.size() > most_head : end > most_head) return lose();
+        const std::size_t looked_at = here.size() - (std::min)(std::size_t{3}, here.size());  // it may begin in the last 3
+        if ((std::min)(end, looked_at) > most_head) return lose();
         if (end == here.npos) return step::more;
         auto head = parse_part_head(here.substr((std::min)(std::size_t{2}, end), end > 2 ? end - 2 : 0));
         if (!head) return lose();
