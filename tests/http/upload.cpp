@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -301,6 +302,21 @@ TEST_CASE("a place that is not there is a logged 500, which does not tell the cl
   CHECK_NOTHING_LEFT();
 }
 
+TEST_CASE("the data folder is made when it is asked for") {
+  auto app = [](service& svc) {
+    svc.post("/", [&svc](upload sent) {
+      const std::string path = os::path_join(svc.data_folder(), "kept");
+      sent.body().save_to(path);
+      return path;
+    });
+  };
+  client c(app);
+  const std::string path = c.post("/", "x", "a/b").body;
+  CHECK(path.find(os::temporary_folder()) == 0);  // of a client; a service has its own
+  CHECK(os::read_file(path) == "x");
+  std::filesystem::remove_all(std::filesystem::u8path(path).parent_path());
+}
+
 TEST_CASE("the description says that a route takes a form") {
   auto app = [](service& svc) {
     svc.post("/", [](upload) { return ""; });
@@ -317,7 +333,7 @@ TEST_CASE("what a process that is gone has left is removed, and what is another'
   for (const auto& name : {gone, ours, other}) REQUIRE(os::replace_file(os::path_join(folder, name), "x"));
   winsvc::http::drop_old_uploads(folder);
   CHECK(*os::list_files(folder) == std::vector<std::string>{other});
-  os::remove_file(os::path_join(folder, other));
+  std::filesystem::remove_all(std::filesystem::u8path(folder));
 }
 
 #if !defined(_WIN32)

@@ -211,7 +211,7 @@ class service : public http::route_registrar<service> {
   /// Where liveness and readiness are asked. Default: /livez, /readyz; empty switches one off.
   service& health_paths(std::string live, std::string ready, source where = source::here());
 
-  /// Where the service keeps its data: `%ProgramData%\<name>`, which its own account may change and nobody else;
+  /// Where the service keeps its data: `%ProgramData%\<name>`, which its own account and administrators may change;
   /// `$XDG_STATE_HOME/<name>` elsewhere. It is made here where it is not there yet, so ask in a hook or a handler; the
   /// verbs only describe the app. Throws std::runtime_error where it cannot be made.
   [[nodiscard]] std::string data_folder() const;

@@ -7,7 +7,8 @@
 //   CHECK(r.body == R"({"id":7})");
 //   CHECK(client.websocket("/echo", {"hello"}).messages == std::vector<std::string>{"hello"});
 //
-// The app is described and its routes are frozen; start hooks and workers do not run (testing/scm.hpp runs them).
+// The app is described and its routes are frozen; start hooks and workers do not run (testing/scm.hpp runs them). The data
+// folder is one below the system's temporary folder, made when it is asked for, and left there.
 #pragma once
 
 #include <algorithm>
@@ -222,6 +223,7 @@ class client {
   explicit client(const host::app_factory& app)
       : plan_(std::make_unique<host::blueprint>()), lines_(std::make_shared<kept_log>()) {
     plan_->spec.name = "test";
+    plan_->data_folder = os::path_join(os::temporary_folder(), "winsvc-test-" + std::to_string(os::process_id()));
     plan_->log.add_sink(lines_);
     service_ = std::make_unique<service>(*plan_);  // kept: handlers may have caught it by reference
     object_ = app(*service_);
