@@ -67,110 +67,110 @@
 //   5981  wire/conditional.hpp        Requests with conditions.
 //   6111  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
 //   6221  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   6454  wire/websocket.hpp          The WebSocket protocol as values.
-//   6821  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   6961  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//   7024  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   7049  os/posix/console.hpp        os/console.hpp on POSIX.
-//   7174  os/crash.hpp                What is left of a process that crashes.
-//   7289  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//   7471  os/elevation.hpp            The same program once more, elevated.
-//   7533  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//   7561  os/file.hpp                 The few things done with files.
-//   7631  os/posix/file.hpp           os/file.hpp on POSIX.
-//   7750  os/new_file.hpp             A file that comes into being.
-//   7812  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//   7896  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//   7936  os/event_log.hpp            The Windows event log: one report, one line.
-//   7979  os/process.hpp              This process and its surroundings.
-//   8064  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//   8219  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//   8278  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//   8346  os/socket.hpp               TCP as the engine needs it.
-//   8466  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   8561  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   8614  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   8695  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   8828  os/tcp.hpp                  os/socket.hpp on every platform.
-//   9067  os/win/console.hpp          os/console.hpp on Windows.
-//   9230  os/win/file.hpp             os/file.hpp on Windows.
-//   9358  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//   9395  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//   9495  os/win/crash.hpp            os/crash.hpp on Windows.
-//   9777  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//   9876  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  10089  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  10172  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  10293  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  10380  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  10611  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  10746  os/win/service_manager.hpp  The real Service Control Manager.
-//  10979  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  10985  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  11062  http/transport.hpp          What a connection reads from and writes to.
-//  11173  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  11451  http/stream.hpp             An answer that is written while it is made.
-//  11560  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  11593  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  11718  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  11927  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  12092  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  12286  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  12621  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  13082  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  13128  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  13204  http/router.hpp             The routes of an app with their handlers.
-//  13376  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  13562  http/url_for.hpp            The path of a named route, from within a handler.
-//  13597  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  13684  http/folder.hpp             A folder of files below a prefix.
-//  13804  http/group.hpp              Routes, as an app or a part of it registers them.
-//  14002  http/context.hpp            What travels with a request.
-//  14065  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  14156  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  14256  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  14457  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  14600  http/core.hpp               cpp-httplib at work for one request.
-//  14902  http/connection.hpp         One connection, from its first byte to its close.
-//  15108  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  15471  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  15741  web/values.hpp              What a request says beside its path, as a value of a type.
-//  15851  web/cookies.hpp             Cookies of requests and answers.
-//  15886  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  15994  web/cors.hpp                Cross-origin requests.
-//  16086  web/rate_limit.hpp          How often one client may ask.
-//  16195  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  16248  web/headers.hpp             Small middleware for headers and sizes.
-//  16302  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  16585  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  16814  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  16974  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  17048  host/service.hpp            What App receives: the description of a service.
-//  17424  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  17499  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  17542  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  17607  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//  17688  host/health.hpp             Liveness and readiness.
-//  17746  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  17900  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  17995  host/duties.hpp             What controls ask for, beside a stop.
-//  18189  host/worker_pool.hpp        The app's workers while they run.
-//  18286  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  18722  host/console_host.hpp       `debug`: the service in a terminal.
-//  18798  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  19071  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  19134  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  19214  host/desk.hpp               What every verb that manages the service stands on.
-//  19336  host/manage.hpp             The verbs that bring an installed service up and down.
-//  19622  host/send.hpp               The verbs that send a running service a control.
-//  19748  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  19863  host/survey.hpp             What is installed, read with query rights alone.
-//  19937  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  20269  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  20348  host/managing.hpp           The verbs that manage, by their words.
-//  20496  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  20615  main.hpp                    The macro: a main for an App.
-//  20628  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//   6456  wire/websocket.hpp          The WebSocket protocol as values.
+//   6823  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   6963  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//   7026  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   7051  os/posix/console.hpp        os/console.hpp on POSIX.
+//   7176  os/crash.hpp                What is left of a process that crashes.
+//   7291  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//   7473  os/elevation.hpp            The same program once more, elevated.
+//   7535  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//   7563  os/file.hpp                 The few things done with files.
+//   7633  os/posix/file.hpp           os/file.hpp on POSIX.
+//   7752  os/new_file.hpp             A file that comes into being.
+//   7814  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//   7898  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//   7938  os/event_log.hpp            The Windows event log: one report, one line.
+//   7981  os/process.hpp              This process and its surroundings.
+//   8066  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//   8221  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//   8280  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//   8348  os/socket.hpp               TCP as the engine needs it.
+//   8468  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   8563  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   8616  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   8697  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   8830  os/tcp.hpp                  os/socket.hpp on every platform.
+//   9069  os/win/console.hpp          os/console.hpp on Windows.
+//   9232  os/win/file.hpp             os/file.hpp on Windows.
+//   9360  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//   9397  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//   9497  os/win/crash.hpp            os/crash.hpp on Windows.
+//   9779  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//   9878  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  10091  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  10174  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  10295  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  10382  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  10613  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  10748  os/win/service_manager.hpp  The real Service Control Manager.
+//  10981  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  10987  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  11064  http/transport.hpp          What a connection reads from and writes to.
+//  11175  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  11453  http/stream.hpp             An answer that is written while it is made.
+//  11562  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  11595  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  11720  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  11929  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  12094  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  12288  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  12623  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  13084  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  13130  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  13206  http/router.hpp             The routes of an app with their handlers.
+//  13378  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  13564  http/url_for.hpp            The path of a named route, from within a handler.
+//  13599  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  13686  http/folder.hpp             A folder of files below a prefix.
+//  13806  http/group.hpp              Routes, as an app or a part of it registers them.
+//  14004  http/context.hpp            What travels with a request.
+//  14067  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  14158  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  14258  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  14459  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  14602  http/core.hpp               cpp-httplib at work for one request.
+//  14904  http/connection.hpp         One connection, from its first byte to its close.
+//  15110  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  15473  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  15743  web/values.hpp              What a request says beside its path, as a value of a type.
+//  15853  web/cookies.hpp             Cookies of requests and answers.
+//  15888  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  15996  web/cors.hpp                Cross-origin requests.
+//  16088  web/rate_limit.hpp          How often one client may ask.
+//  16197  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  16250  web/headers.hpp             Small middleware for headers and sizes.
+//  16304  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  16587  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  16816  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  16976  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  17050  host/service.hpp            What App receives: the description of a service.
+//  17426  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  17501  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  17544  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  17609  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//  17690  host/health.hpp             Liveness and readiness.
+//  17748  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  17902  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  17997  host/duties.hpp             What controls ask for, beside a stop.
+//  18191  host/worker_pool.hpp        The app's workers while they run.
+//  18288  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  18724  host/console_host.hpp       `debug`: the service in a terminal.
+//  18800  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  19073  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  19136  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  19216  host/desk.hpp               What every verb that manages the service stands on.
+//  19338  host/manage.hpp             The verbs that bring an installed service up and down.
+//  19624  host/send.hpp               The verbs that send a running service a control.
+//  19750  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  19865  host/survey.hpp             What is installed, read with query rights alone.
+//  19939  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  20271  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  20350  host/managing.hpp           The verbs that manage, by their words.
+//  20498  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  20617  main.hpp                    The macro: a main for an App.
+//  20630  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -6420,8 +6420,9 @@ inline multipart_decoder::step multipart_decoder::next() {
           where_ = place::end;
           break;
         }
-        const auto end = here.find_first_not_of(" \t");
-        if (end == here.npos || here.size() - end < 2) return here.size() > most_padding ? lose() : step::more;
+        const auto end = (std::min)(here.find_first_not_of(" \t"), here.size());
+        if (end > most_padding) return lose();
+        if (here.size() - end < 2) return step::more;
         if (here.substr(end, 2) != "\r\n") return lose();
         at_ += end;  // its CR LF stays, so that a head without lines ends as every other does
         where_ = place::head;
@@ -6429,7 +6430,8 @@ inline multipart_decoder::step multipart_decoder::next() {
       }
       case place::head: {
         const auto end = here.find("\r\n\r\n");
-        if (end == here.npos ? here.size() > most_head : end > most_head) return lose();
+        const std::size_t looked_at = here.size() - (std::min)(std::size_t{3}, here.size());  // it may begin in the last 3
+        if ((std::min)(end, looked_at) > most_head) return lose();
         if (end == here.npos) return step::more;
         auto head = parse_part_head(here.substr((std::min)(std::size_t{2}, end), end > 2 ? end - 2 : 0));
         if (!head) return lose();
@@ -17245,7 +17247,7 @@ class service : public http::route_registrar<service> {
   /// Where liveness and readiness are asked. Default: /livez, /readyz; empty switches one off.
   service& health_paths(std::string live, std::string ready, source where = source::here());
 
-  /// Where the service keeps its data: `%ProgramData%\<name>`, which its own account may change and nobody else;
+  /// Where the service keeps its data: `%ProgramData%\<name>`, which its own account and administrators may change;
   /// `$XDG_STATE_HOME/<name>` elsewhere. It is made here where it is not there yet, so ask in a hook or a handler; the
   /// verbs only describe the app. Throws std::runtime_error where it cannot be made.
   [[nodiscard]] std::string data_folder() const;

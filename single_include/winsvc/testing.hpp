@@ -15,11 +15,11 @@
 // Contents, lower floors first; a part uses those above it alone:
 //
 //     29  testing/client.hpp    A client without a socket.
-//    275  testing/clock.hpp     A clock that is moved by hand.
-//    310  testing/judge.hpp     What is wrong with the statuses that a service reported, in the SCM's eyes.
-//    368  testing/scm.hpp       A simulated Service Control Manager, on any platform.
-//    666  testing/services.hpp  A database of services in memory, behind the seam that the verbs use.
-//   1106  testing.hpp           For tests of your own services, on any platform.
+//    277  testing/clock.hpp     A clock that is moved by hand.
+//    312  testing/judge.hpp     What is wrong with the statuses that a service reported, in the SCM's eyes.
+//    370  testing/scm.hpp       A simulated Service Control Manager, on any platform.
+//    668  testing/services.hpp  A database of services in memory, behind the seam that the verbs use.
+//   1108  testing.hpp           For tests of your own services, on any platform.
 
 #pragma once
 
@@ -38,7 +38,8 @@
 //   CHECK(r.body == R"({"id":7})");
 //   CHECK(client.websocket("/echo", {"hello"}).messages == std::vector<std::string>{"hello"});
 //
-// The app is described and its routes are frozen; start hooks and workers do not run (testing/scm.hpp runs them).
+// The app is described and its routes are frozen; start hooks and workers do not run (testing/scm.hpp runs them). The data
+// folder is one below the system's temporary folder, made when it is asked for, and left there.
 
 #include <algorithm>
 #include <atomic>
@@ -250,6 +251,7 @@ class client {
   explicit client(const host::app_factory& app)
       : plan_(std::make_unique<host::blueprint>()), lines_(std::make_shared<kept_log>()) {
     plan_->spec.name = "test";
+    plan_->data_folder = os::path_join(os::temporary_folder(), "winsvc-test-" + std::to_string(os::process_id()));
     plan_->log.add_sink(lines_);
     service_ = std::make_unique<service>(*plan_);  // kept: handlers may have caught it by reference
     object_ = app(*service_);
