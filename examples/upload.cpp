@@ -43,6 +43,7 @@ std::string page(const fs::path& folder) {
 
 void App(winsvc::service& svc) {
   svc.name("upload").display_name("Inbox").listen("127.0.0.1", 5008);
+  svc.use(winsvc::same_origin());  // a page of another site could make a browser send the form
 
   svc.get("/", [&svc] { return winsvc::reply::html(page(inbox(svc))); });
 

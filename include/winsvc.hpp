@@ -107,6 +107,7 @@
 #include "winsvc/web/cookies.hpp"     // those of requests and answers
 #include "winsvc/web/auth.hpp"        // basic, bearer
 #include "winsvc/web/cors.hpp"        // pages of other sites
+#include "winsvc/web/same_origin.hpp" // forged requests
 #include "winsvc/web/rate_limit.hpp"  // how often one client may ask
 #include "winsvc/web/proxies.hpp"     // the client behind a proxy
 #include "winsvc/web/headers.hpp"     // small middleware

@@ -17,160 +17,161 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//    178  config/version.hpp          The version of winsvc: the one place that knows it.
-//    195  config/compiler.hpp         What is compiling us.
-//    224  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    264  config/abi.hpp              The inline namespace that everything lives in.
-//    289  base/error.hpp              An error is a sentence for a tired person.
-//    349  base/result.hpp             A value or the reason there is none.
-//    424  base/source.hpp             Where in the user's program a call was written.
-//    458  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    489  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    752  base/json_text.hpp          JSON, written: for what winsvc says to machines.
-//    806  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
-//    905  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
-//    994  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//   1109  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1179  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//   1282  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1363  base/log.hpp                The log that a service keeps.
-//   1474  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   1619  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   1720  model/decision.hpp          What a control means in a state.
-//   1789  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   1841  model/codes.hpp             What system codes mean to the person who meets them.
-//   1959  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2029  model/recovery.hpp          What the SCM does when the service fails.
-//   2150  model/account.hpp           The account a service runs as.
-//   2266  model/security.hpp          Who may do what, as text.
-//   2461  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   2554  model/spec.hpp              What is to be installed.
-//   2703  model/verbs.hpp             The command line as two tables.
-//   2892  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   3230  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   3538  model/state_file.hpp        What the running service leaves for `status` to find.
-//   3651  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   3743  route/path.hpp              The path of a request, cut into segments.
-//   3854  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   4032  route/facts.hpp             What is known of a route beside its pattern.
-//   4157  route/table.hpp             The routes of an app as a tree of segments.
-//   4460  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   4607  wire/limits.hpp             How much a client may send, and how long it may take.
-//   4667  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   4745  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   5223  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   5371  wire/fields.hpp             Names and values as queries and forms have them ...
-//   5462  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   5658  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   5858  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   5924  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   5981  wire/conditional.hpp        Requests with conditions.
-//   6111  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   6221  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   6456  wire/websocket.hpp          The WebSocket protocol as values.
-//   6823  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   6963  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//   7026  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   7051  os/posix/console.hpp        os/console.hpp on POSIX.
-//   7176  os/crash.hpp                What is left of a process that crashes.
-//   7291  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//   7473  os/elevation.hpp            The same program once more, elevated.
-//   7535  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//   7563  os/file.hpp                 The few things done with files.
-//   7633  os/posix/file.hpp           os/file.hpp on POSIX.
-//   7752  os/new_file.hpp             A file that comes into being.
-//   7814  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//   7898  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//   7938  os/event_log.hpp            The Windows event log: one report, one line.
-//   7981  os/process.hpp              This process and its surroundings.
-//   8066  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//   8221  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//   8280  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//   8348  os/socket.hpp               TCP as the engine needs it.
-//   8468  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   8563  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   8616  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   8697  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   8830  os/tcp.hpp                  os/socket.hpp on every platform.
-//   9069  os/win/console.hpp          os/console.hpp on Windows.
-//   9232  os/win/file.hpp             os/file.hpp on Windows.
-//   9360  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//   9397  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//   9497  os/win/crash.hpp            os/crash.hpp on Windows.
-//   9779  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//   9878  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  10091  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  10174  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  10295  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  10382  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  10613  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  10748  os/win/service_manager.hpp  The real Service Control Manager.
-//  10981  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  10987  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  11064  http/transport.hpp          What a connection reads from and writes to.
-//  11175  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  11453  http/stream.hpp             An answer that is written while it is made.
-//  11562  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  11595  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  11720  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  11929  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  12094  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  12288  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  12623  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  13084  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  13130  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  13206  http/router.hpp             The routes of an app with their handlers.
-//  13378  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  13564  http/url_for.hpp            The path of a named route, from within a handler.
-//  13599  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  13686  http/folder.hpp             A folder of files below a prefix.
-//  13806  http/group.hpp              Routes, as an app or a part of it registers them.
-//  14004  http/context.hpp            What travels with a request.
-//  14067  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  14158  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  14258  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  14459  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  14602  http/core.hpp               cpp-httplib at work for one request.
-//  14904  http/connection.hpp         One connection, from its first byte to its close.
-//  15110  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  15473  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  15743  web/values.hpp              What a request says beside its path, as a value of a type.
-//  15853  web/cookies.hpp             Cookies of requests and answers.
-//  15888  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  15996  web/cors.hpp                Cross-origin requests.
-//  16088  web/rate_limit.hpp          How often one client may ask.
-//  16197  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  16250  web/headers.hpp             Small middleware for headers and sizes.
-//  16304  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  16587  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  16816  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  16976  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  17050  host/service.hpp            What App receives: the description of a service.
-//  17426  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  17501  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  17544  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  17609  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//  17690  host/health.hpp             Liveness and readiness.
-//  17748  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  17902  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  17997  host/duties.hpp             What controls ask for, beside a stop.
-//  18191  host/worker_pool.hpp        The app's workers while they run.
-//  18288  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  18724  host/console_host.hpp       `debug`: the service in a terminal.
-//  18800  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  19073  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  19136  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  19216  host/desk.hpp               What every verb that manages the service stands on.
-//  19338  host/manage.hpp             The verbs that bring an installed service up and down.
-//  19624  host/send.hpp               The verbs that send a running service a control.
-//  19750  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  19865  host/survey.hpp             What is installed, read with query rights alone.
-//  19939  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  20271  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  20350  host/managing.hpp           The verbs that manage, by their words.
-//  20498  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  20617  main.hpp                    The macro: a main for an App.
-//  20630  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    179  config/version.hpp          The version of winsvc: the one place that knows it.
+//    196  config/compiler.hpp         What is compiling us.
+//    225  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    265  config/abi.hpp              The inline namespace that everything lives in.
+//    290  base/error.hpp              An error is a sentence for a tired person.
+//    350  base/result.hpp             A value or the reason there is none.
+//    425  base/source.hpp             Where in the user's program a call was written.
+//    459  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    490  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    753  base/json_text.hpp          JSON, written: for what winsvc says to machines.
+//    807  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
+//    906  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//    995  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1110  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1180  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1283  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1364  base/log.hpp                The log that a service keeps.
+//   1475  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   1620  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   1721  model/decision.hpp          What a control means in a state.
+//   1790  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   1842  model/codes.hpp             What system codes mean to the person who meets them.
+//   1960  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2030  model/recovery.hpp          What the SCM does when the service fails.
+//   2151  model/account.hpp           The account a service runs as.
+//   2267  model/security.hpp          Who may do what, as text.
+//   2462  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   2555  model/spec.hpp              What is to be installed.
+//   2704  model/verbs.hpp             The command line as two tables.
+//   2893  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   3231  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   3539  model/state_file.hpp        What the running service leaves for `status` to find.
+//   3652  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   3744  route/path.hpp              The path of a request, cut into segments.
+//   3855  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   4033  route/facts.hpp             What is known of a route beside its pattern.
+//   4158  route/table.hpp             The routes of an app as a tree of segments.
+//   4461  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   4608  wire/limits.hpp             How much a client may send, and how long it may take.
+//   4668  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   4746  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   5224  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   5372  wire/fields.hpp             Names and values as queries and forms have them ...
+//   5463  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   5659  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   5859  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   5925  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   5982  wire/conditional.hpp        Requests with conditions.
+//   6112  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   6222  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   6457  wire/websocket.hpp          The WebSocket protocol as values.
+//   6824  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   6964  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//   7027  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   7052  os/posix/console.hpp        os/console.hpp on POSIX.
+//   7177  os/crash.hpp                What is left of a process that crashes.
+//   7292  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//   7474  os/elevation.hpp            The same program once more, elevated.
+//   7536  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//   7564  os/file.hpp                 The few things done with files.
+//   7634  os/posix/file.hpp           os/file.hpp on POSIX.
+//   7753  os/new_file.hpp             A file that comes into being.
+//   7815  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//   7899  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//   7939  os/event_log.hpp            The Windows event log: one report, one line.
+//   7982  os/process.hpp              This process and its surroundings.
+//   8067  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//   8222  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//   8281  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//   8349  os/socket.hpp               TCP as the engine needs it.
+//   8469  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   8564  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   8617  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   8698  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   8831  os/tcp.hpp                  os/socket.hpp on every platform.
+//   9070  os/win/console.hpp          os/console.hpp on Windows.
+//   9233  os/win/file.hpp             os/file.hpp on Windows.
+//   9361  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//   9398  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//   9498  os/win/crash.hpp            os/crash.hpp on Windows.
+//   9780  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//   9879  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  10092  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  10175  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  10296  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  10383  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  10614  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  10749  os/win/service_manager.hpp  The real Service Control Manager.
+//  10982  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  10988  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  11065  http/transport.hpp          What a connection reads from and writes to.
+//  11176  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  11454  http/stream.hpp             An answer that is written while it is made.
+//  11563  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  11596  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  11721  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  11930  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  12095  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  12289  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  12624  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  13085  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  13131  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  13207  http/router.hpp             The routes of an app with their handlers.
+//  13379  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  13565  http/url_for.hpp            The path of a named route, from within a handler.
+//  13600  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  13687  http/folder.hpp             A folder of files below a prefix.
+//  13807  http/group.hpp              Routes, as an app or a part of it registers them.
+//  14005  http/context.hpp            What travels with a request.
+//  14068  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  14159  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  14259  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  14460  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  14603  http/core.hpp               cpp-httplib at work for one request.
+//  14905  http/connection.hpp         One connection, from its first byte to its close.
+//  15111  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  15474  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  15744  web/values.hpp              What a request says beside its path, as a value of a type.
+//  15854  web/cookies.hpp             Cookies of requests and answers.
+//  15889  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  15997  web/cors.hpp                Cross-origin requests.
+//  16089  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  16126  web/rate_limit.hpp          How often one client may ask.
+//  16235  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  16288  web/headers.hpp             Small middleware for headers and sizes.
+//  16342  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  16625  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  16854  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  17014  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  17088  host/service.hpp            What App receives: the description of a service.
+//  17464  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  17539  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  17582  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  17647  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//  17728  host/health.hpp             Liveness and readiness.
+//  17786  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  17940  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  18035  host/duties.hpp             What controls ask for, beside a stop.
+//  18229  host/worker_pool.hpp        The app's workers while they run.
+//  18326  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  18762  host/console_host.hpp       `debug`: the service in a terminal.
+//  18838  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  19111  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  19174  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  19254  host/desk.hpp               What every verb that manages the service stands on.
+//  19376  host/manage.hpp             The verbs that bring an installed service up and down.
+//  19662  host/send.hpp               The verbs that send a running service a control.
+//  19788  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  19903  host/survey.hpp             What is installed, read with query rights alone.
+//  19977  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  20309  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  20388  host/managing.hpp           The verbs that manage, by their words.
+//  20536  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  20655  main.hpp                    The macro: a main for an App.
+//  20668  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -16078,6 +16079,43 @@ inline middleware cors(cors_policy policy) {
     const std::string headers = policy.headers.empty() ? asked : text::join(policy.headers, ", ");
     if (!headers.empty()) res.set_header("Access-Control-Allow-Headers", headers);
     res.set_header("Access-Control-Max-Age", std::to_string(policy.max_age.count()));
+  };
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// web/same_origin.hpp
+// =====================================================================================================================
+
+// Requests that change something, from pages of this service alone.
+//
+//   svc.use(winsvc::same_origin());
+//
+// A page of any site can make a browser send a form to a service on this machine or in this network, with the cookies and
+// the passwords that the browser keeps for it: cross-site request forgery. Browsers say where such a request comes from
+// (`Sec-Fetch-Site`, Fetch Metadata; `Origin`, RFC 6454), pages cannot forge that. What says nothing is no browser's and is
+// let through, as are GET, HEAD and OPTIONS, which should change nothing.
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// 403 for the others. `origins`: pages of which other sites may send as well, `https://host[:port]` each. Behind a proxy
+/// that changes Host, the service's own origin has to be among them.
+[[nodiscard]] inline middleware same_origin(std::vector<std::string> origins = {}) {
+  return [origins = std::move(origins)](const request& req, response&, const next& go_on) {
+    if (req.method == "GET" || req.method == "HEAD" || req.method == "OPTIONS") return go_on();
+    const std::string origin = req.get_header_value("Origin"), site = req.get_header_value("Sec-Fetch-Site");
+    // "none": the person did it, by a bookmark or the address bar.
+    const bool own = site == "same-origin" || site == "none" || (site.empty() && origin.empty());
+    if (!own && !wire::origin_is_allowed(origin, site.empty() ? req.get_header_value("Host") : std::string(), origins))
+      abort(403, "a page of another site may not send this");
+    go_on();
   };
 }
 

@@ -360,3 +360,30 @@ TEST_CASE("a reply adds to the Vary and the cookies of middleware, and replaces 
   CHECK(set_by(r) == lines{"a=1", "b=2; Path=/; HttpOnly; SameSite=Lax", "seen=1; Path=/; HttpOnly; SameSite=Lax",
                            "user=new; Path=/; HttpOnly; SameSite=Lax"});
 }
+
+TEST_CASE("a page of another site may not send what changes something") {
+  auto app = [](service& svc) {
+    svc.use(winsvc::same_origin({"https://friend.example"}));
+    svc.any("/", [] { return "done"; });
+  };
+  client c(app);  // its Host is "test"
+  const auto post = [&](const winsvc::testing::headers& fields) { return c.request("POST", "/", fields).status; };
+  CHECK(post({}) == 200);  // no browser
+  CHECK(post({{"Origin", "http://test"}}) == 200);
+  CHECK(post({{"Origin", "https://friend.example"}}) == 200);
+  CHECK(post({{"Origin", "https://evil.example"}}) == 403);
+  CHECK(post({{"Origin", "http://test.evil.example"}}) == 403);
+  CHECK(post({{"Origin", "null"}}) == 403);
+  CHECK(post({{"Sec-Fetch-Site", "same-origin"}, {"Origin", "http://test"}}) == 200);
+  CHECK(post({{"Sec-Fetch-Site", "none"}}) == 200);
+  CHECK(post({{"Sec-Fetch-Site", "cross-site"}, {"Origin", "https://evil.example"}}) == 403);
+  CHECK(post({{"Sec-Fetch-Site", "cross-site"}, {"Origin", "https://friend.example"}}) == 200);
+  CHECK(post({{"Sec-Fetch-Site", "cross-site"}, {"Origin", "http://test"}}) == 403);  // another scheme or port
+  CHECK(post({{"Sec-Fetch-Site", "cross-site"}}) == 403);
+  CHECK(post({{"Sec-Fetch-Site", "same-site"}, {"Origin", "http://other.test"}}) == 403);
+  for (const char* reads : {"GET", "HEAD", "OPTIONS"}) {
+    CAPTURE(reads);
+    CHECK(c.request(reads, "/", {{"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site"}}).status == 200);
+  }
+  CHECK(c.request("DELETE", "/", {{"Origin", "https://evil.example"}}).body.find("of another site") != std::string::npos);
+}

@@ -1,0 +1,38 @@
+// Requests that change something, from pages of this service alone.
+//
+//   svc.use(winsvc::same_origin());
+//
+// A page of any site can make a browser send a form to a service on this machine or in this network, with the cookies and
+// the passwords that the browser keeps for it: cross-site request forgery. Browsers say where such a request comes from
+// (`Sec-Fetch-Site`, Fetch Metadata; `Origin`, RFC 6454), pages cannot forge that. What says nothing is no browser's and is
+// let through, as are GET, HEAD and OPTIONS, which should change nothing.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/middleware.hpp"
+#include "winsvc/http/reply.hpp"
+#include "winsvc/wire/websocket.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// 403 for the others. `origins`: pages of which other sites may send as well, `https://host[:port]` each. Behind a proxy
+/// that changes Host, the service's own origin has to be among them.
+[[nodiscard]] inline middleware same_origin(std::vector<std::string> origins = {}) {
+  return [origins = std::move(origins)](const request& req, response&, const next& go_on) {
+    if (req.method == "GET" || req.method == "HEAD" || req.method == "OPTIONS") return go_on();
+    const std::string origin = req.get_header_value("Origin"), site = req.get_header_value("Sec-Fetch-Site");
+    // "none": the person did it, by a bookmark or the address bar.
+    const bool own = site == "same-origin" || site == "none" || (site.empty() && origin.empty());
+    if (!own && !wire::origin_is_allowed(origin, site.empty() ? req.get_header_value("Host") : std::string(), origins))
+      abort(403, "a page of another site may not send this");
+    go_on();
+  };
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
