@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,9 +46,15 @@ namespace http {
 inline void add_header(response& res, const std::string& name, const std::string& value) {
   if (!adds_up(name)) return replace_header(res, name, value);
   const bool cookie = text::equal_nocase(name, "Set-Cookie");
-  // Which of two lines a browser sees last is not ours to say: cpp-httplib keeps no order that it promises.
-  for (auto [at, end] = res.headers.equal_range(name); at != end;)
-    at = (cookie ? wire::same_cookie(at->second, value) : at->second == value) ? res.headers.erase(at) : std::next(at);
+  // Which of two lines a browser sees last is not ours to say: cpp-httplib keeps no order that it promises. What stays
+  // is collected and set again, because its versions differ in which iterators an erase leaves valid.
+  std::vector<std::string> others;
+  const auto [begin, end] = res.headers.equal_range(name);
+  for (auto at = begin; at != end; ++at) {
+    if (!(cookie ? wire::same_cookie(at->second, value) : at->second == value)) others.push_back(at->second);
+  }
+  res.headers.erase(name);
+  for (const std::string& other : others) res.set_header(name, other);
   res.set_header(name, value);
 }
 
