@@ -29,7 +29,7 @@ inline namespace WINSVC_ABI {
 struct cors_policy {
   std::vector<std::string> origins{};  ///< `https://host[:port]` each, as browsers write it, or one "*"
   std::vector<std::string> methods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
-  std::vector<std::string> headers{};  ///< of requests, beyond what needs no permission; empty: those that are asked for
+  std::vector<std::string> headers{};  ///< of requests, beyond what needs no permission; empty: any that are asked
   std::vector<std::string> exposed{};  ///< of answers, for scripts to read
   bool credentials = false;          ///< cookies and Authorization; not with "*"
   std::chrono::seconds max_age{600}; ///< how long a browser remembers a preflight
@@ -65,7 +65,9 @@ inline middleware cors(cors_policy policy) {
   for (const auto& o : policy.origins) {
     if (any) break;
     const auto scheme = o.find("://");
-    if (scheme == std::string::npos || !wire::is_token(o.substr(0, scheme)) || !wire::is_authority(o.substr(scheme + 3)))
+    const bool is_one = scheme != std::string::npos && wire::is_token(o.substr(0, scheme)) &&
+                        wire::is_authority(o.substr(scheme + 3));
+    if (!is_one)
       throw setup_error("cors: '" + o + "' is no origin; write https://host or https://host:port");
     if (http::states_usual_port(o)) throw setup_error("cors: browsers send '" + o + "' without its port");
   }

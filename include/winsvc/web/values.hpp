@@ -6,8 +6,8 @@
 //   const auto tags = winsvc::query_all<std::string>(req, "tag");      // ?tag=a&tag=b
 //   const auto size = winsvc::form<int>(req, "size");                  // of a form's field
 //
-// The query is what stands in the target, and a form what stands in the body: neither is looked for in the other, unlike
-// in cpp-httplib's `params`, which has both.
+// The query is what stands in the target, and a form what stands in the body: neither is looked for in the other.
+// cpp-httplib's `params` has both.
 //
 // Types: those of path parameters, and bool (true, false, 1, 0, yes, no, on, off).
 #pragma once

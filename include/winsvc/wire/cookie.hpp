@@ -63,8 +63,8 @@ class cookie {
   bool secure_ = false, http_only_ = true;
 };
 
-/// `value` with its end and a signature behind it, fit for a cookie. It holds for this name alone, so that no cookie can
-/// be passed off as another, and for `lifetime` from now on. `key`: at least 16 bytes that nobody else knows, else
+/// `value` with its end and a signature behind it, fit for a cookie. It holds for this name alone, so that no cookie is
+/// passed off as another, and for `lifetime` from now on. `key`: at least 16 bytes that nobody else knows, else
 /// setup_error.
 [[nodiscard]] std::string sign(std::string_view name, std::string_view value, std::string_view key,
                                std::chrono::seconds lifetime, const clock& time = clock::system());

@@ -42,8 +42,8 @@ class ip_range {
 namespace wire {
 
 /// The client's address behind trusted proxies: `forwarded_for` (the values of X-Forwarded-For in their order) is read
-/// from the right for as long as whoever wrote it is trusted, beginning with the peer. Ports and brackets are taken off;
-/// at what is no address it ends.
+/// from the right while whoever wrote it is trusted, beginning with the peer. Ports and brackets are taken off; at what
+/// is no address it ends.
 [[nodiscard]] std::string_view client_behind(std::string_view peer, std::string_view forwarded_for,
                                              const std::vector<ip_range>& trusted);
 
