@@ -129,6 +129,22 @@ def readme(tally, _):
     for page in [path, *sorted((ROOT / "docs").glob("*.md"))]:
         check_page(tally, page)
     events_of_the_table(tally)
+    tests_of_the_facts(tally)
+
+
+def tests_of_the_facts(tally):
+    """docs/windows-facts.md names tests; each is there."""
+    page = (ROOT / "docs" / "windows-facts.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| .* \| (`.*) \|$", page, re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+    there = set()
+    for path in [*(ROOT / "tests").glob("*/*.cpp"), *(ROOT / "tests" / "scm").glob("*.py")]:
+        text = path.read_text(encoding="utf-8")
+        there.update(name.replace("\\\\", "\\") for name in re.findall(r'TEST_CASE\("(.*)"\)', text))
+        there.update(re.findall(r"def (test_\w+)\(", text))
+    tally.check("the facts name tests", len(named) > 40, f"{len(named)}")
+    missing = [name for name in named if name not in there]
+    tally.check("every test that the facts name is there", not missing, "\n".join(missing))
 
 
 def events_of_the_table(tally):
