@@ -113,65 +113,65 @@
 //  11563  http/abort.hpp              A way out of the middle of a handler or a middleware.
 //  11596  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
 //  11721  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  11930  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  12095  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  12289  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  12624  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  13085  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  13131  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  13207  http/router.hpp             The routes of an app with their handlers.
-//  13379  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  13565  http/url_for.hpp            The path of a named route, from within a handler.
-//  13600  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  13687  http/folder.hpp             A folder of files below a prefix.
-//  13807  http/group.hpp              Routes, as an app or a part of it registers them.
-//  14005  http/context.hpp            What travels with a request.
-//  14068  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  14159  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  14259  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  14460  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  14603  http/core.hpp               cpp-httplib at work for one request.
-//  14905  http/connection.hpp         One connection, from its first byte to its close.
-//  15111  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  15474  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  15744  web/values.hpp              What a request says beside its path, as a value of a type.
-//  15854  web/cookies.hpp             Cookies of requests and answers.
-//  15889  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  15997  web/cors.hpp                Cross-origin requests.
-//  16089  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  16126  web/rate_limit.hpp          How often one client may ask.
-//  16235  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  16288  web/headers.hpp             Small middleware for headers and sizes.
-//  16342  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  16625  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  16854  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  17014  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  17088  host/service.hpp            What App receives: the description of a service.
-//  17464  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  17539  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  17582  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  17647  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//  17728  host/health.hpp             Liveness and readiness.
-//  17786  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  17940  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  18035  host/duties.hpp             What controls ask for, beside a stop.
-//  18229  host/worker_pool.hpp        The app's workers while they run.
-//  18326  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  18762  host/console_host.hpp       `debug`: the service in a terminal.
-//  18838  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  19111  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  19174  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  19254  host/desk.hpp               What every verb that manages the service stands on.
-//  19376  host/manage.hpp             The verbs that bring an installed service up and down.
-//  19662  host/send.hpp               The verbs that send a running service a control.
-//  19788  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  19903  host/survey.hpp             What is installed, read with query rights alone.
-//  19977  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  20309  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  20388  host/managing.hpp           The verbs that manage, by their words.
-//  20536  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  20655  main.hpp                    The macro: a main for an App.
-//  20668  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//  11935  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  12100  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  12294  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  12629  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  13090  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  13136  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  13212  http/router.hpp             The routes of an app with their handlers.
+//  13384  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  13570  http/url_for.hpp            The path of a named route, from within a handler.
+//  13605  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  13692  http/folder.hpp             A folder of files below a prefix.
+//  13812  http/group.hpp              Routes, as an app or a part of it registers them.
+//  14010  http/context.hpp            What travels with a request.
+//  14073  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  14164  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  14264  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  14465  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  14608  http/core.hpp               cpp-httplib at work for one request.
+//  14910  http/connection.hpp         One connection, from its first byte to its close.
+//  15116  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  15479  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  15749  web/values.hpp              What a request says beside its path, as a value of a type.
+//  15859  web/cookies.hpp             Cookies of requests and answers.
+//  15894  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  16002  web/cors.hpp                Cross-origin requests.
+//  16096  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  16133  web/rate_limit.hpp          How often one client may ask.
+//  16242  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  16295  web/headers.hpp             Small middleware for headers and sizes.
+//  16349  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  16632  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  16861  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  17021  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  17095  host/service.hpp            What App receives: the description of a service.
+//  17471  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  17546  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  17589  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  17654  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//  17735  host/health.hpp             Liveness and readiness.
+//  17793  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  17947  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  18042  host/duties.hpp             What controls ask for, beside a stop.
+//  18236  host/worker_pool.hpp        The app's workers while they run.
+//  18333  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  18769  host/console_host.hpp       `debug`: the service in a terminal.
+//  18845  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  19118  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  19181  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  19261  host/desk.hpp               What every verb that manages the service stands on.
+//  19383  host/manage.hpp             The verbs that bring an installed service up and down.
+//  19669  host/send.hpp               The verbs that send a running service a control.
+//  19795  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  19910  host/survey.hpp             What is installed, read with query rights alone.
+//  19984  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  20316  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  20395  host/managing.hpp           The verbs that manage, by their words.
+//  20543  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  20662  main.hpp                    The macro: a main for an App.
+//  20675  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -5519,8 +5519,8 @@ class cookie {
   bool secure_ = false, http_only_ = true;
 };
 
-/// `value` with its end and a signature behind it, fit for a cookie. It holds for this name alone, so that no cookie can
-/// be passed off as another, and for `lifetime` from now on. `key`: at least 16 bytes that nobody else knows, else
+/// `value` with its end and a signature behind it, fit for a cookie. It holds for this name alone, so that no cookie is
+/// passed off as another, and for `lifetime` from now on. `key`: at least 16 bytes that nobody else knows, else
 /// setup_error.
 [[nodiscard]] std::string sign(std::string_view name, std::string_view value, std::string_view key,
                                std::chrono::seconds lifetime, const clock& time = clock::system());
@@ -5699,8 +5699,8 @@ class ip_range {
 namespace wire {
 
 /// The client's address behind trusted proxies: `forwarded_for` (the values of X-Forwarded-For in their order) is read
-/// from the right for as long as whoever wrote it is trusted, beginning with the peer. Ports and brackets are taken off;
-/// at what is no address it ends.
+/// from the right while whoever wrote it is trusted, beginning with the peer. Ports and brackets are taken off; at what
+/// is no address it ends.
 [[nodiscard]] std::string_view client_behind(std::string_view peer, std::string_view forwarded_for,
                                              const std::vector<ip_range>& trusted);
 
@@ -11732,7 +11732,6 @@ inline void answer_with_file(const request& req, response& res, const std::strin
 #include <cstddef>
 #include <exception>
 #include <functional>
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11760,9 +11759,15 @@ namespace http {
 inline void add_header(response& res, const std::string& name, const std::string& value) {
   if (!adds_up(name)) return replace_header(res, name, value);
   const bool cookie = text::equal_nocase(name, "Set-Cookie");
-  // Which of two lines a browser sees last is not ours to say: cpp-httplib keeps no order that it promises.
-  for (auto [at, end] = res.headers.equal_range(name); at != end;)
-    at = (cookie ? wire::same_cookie(at->second, value) : at->second == value) ? res.headers.erase(at) : std::next(at);
+  // Which of two lines a browser sees last is not ours to say: cpp-httplib keeps no order that it promises. What stays
+  // is collected and set again, because its versions differ in which iterators an erase leaves valid.
+  std::vector<std::string> others;
+  const auto [begin, end] = res.headers.equal_range(name);
+  for (auto at = begin; at != end; ++at) {
+    if (!(cookie ? wire::same_cookie(at->second, value) : at->second == value)) others.push_back(at->second);
+  }
+  res.headers.erase(name);
+  for (const std::string& other : others) res.set_header(name, other);
   res.set_header(name, value);
 }
 
@@ -15752,8 +15757,8 @@ inline drain_report engine::drain(std::chrono::milliseconds limit, const std::fu
 //   const auto tags = winsvc::query_all<std::string>(req, "tag");      // ?tag=a&tag=b
 //   const auto size = winsvc::form<int>(req, "size");                  // of a form's field
 //
-// The query is what stands in the target, and a form what stands in the body: neither is looked for in the other, unlike
-// in cpp-httplib's `params`, which has both.
+// The query is what stands in the target, and a form what stands in the body: neither is looked for in the other.
+// cpp-httplib's `params` has both.
 //
 // Types: those of path parameters, and bool (true, false, 1, 0, yes, no, on, off).
 
@@ -16020,7 +16025,7 @@ inline namespace WINSVC_ABI {
 struct cors_policy {
   std::vector<std::string> origins{};  ///< `https://host[:port]` each, as browsers write it, or one "*"
   std::vector<std::string> methods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
-  std::vector<std::string> headers{};  ///< of requests, beyond what needs no permission; empty: those that are asked for
+  std::vector<std::string> headers{};  ///< of requests, beyond what needs no permission; empty: any that are asked
   std::vector<std::string> exposed{};  ///< of answers, for scripts to read
   bool credentials = false;          ///< cookies and Authorization; not with "*"
   std::chrono::seconds max_age{600}; ///< how long a browser remembers a preflight
@@ -16056,7 +16061,9 @@ inline middleware cors(cors_policy policy) {
   for (const auto& o : policy.origins) {
     if (any) break;
     const auto scheme = o.find("://");
-    if (scheme == std::string::npos || !wire::is_token(o.substr(0, scheme)) || !wire::is_authority(o.substr(scheme + 3)))
+    const bool is_one = scheme != std::string::npos && wire::is_token(o.substr(0, scheme)) &&
+                        wire::is_authority(o.substr(scheme + 3));
+    if (!is_one)
       throw setup_error("cors: '" + o + "' is no origin; write https://host or https://host:port");
     if (http::states_usual_port(o)) throw setup_error("cors: browsers send '" + o + "' without its port");
   }
