@@ -38,140 +38,140 @@
 //   1620  model/lifecycle.hpp         The life of a service as a pure state machine.
 //   1721  model/decision.hpp          What a control means in a state.
 //   1790  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   1842  model/codes.hpp             What system codes mean to the person who meets them.
-//   1960  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2030  model/recovery.hpp          What the SCM does when the service fails.
-//   2151  model/account.hpp           The account a service runs as.
-//   2267  model/security.hpp          Who may do what, as text.
-//   2462  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   2555  model/spec.hpp              What is to be installed.
-//   2704  model/verbs.hpp             The command line as two tables.
-//   2893  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   3231  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   3539  model/state_file.hpp        What the running service leaves for `status` to find.
-//   3652  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   3744  route/path.hpp              The path of a request, cut into segments.
-//   3855  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   4033  route/facts.hpp             What is known of a route beside its pattern.
-//   4158  route/table.hpp             The routes of an app as a tree of segments.
-//   4461  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   4608  wire/limits.hpp             How much a client may send, and how long it may take.
-//   4668  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   4746  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   5224  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   5372  wire/fields.hpp             Names and values as queries and forms have them ...
-//   5463  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   5659  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   5859  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   5925  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   5982  wire/conditional.hpp        Requests with conditions.
-//   6112  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   6222  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   6457  wire/websocket.hpp          The WebSocket protocol as values.
-//   6824  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   6964  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//   7027  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   7052  os/posix/console.hpp        os/console.hpp on POSIX.
-//   7177  os/crash.hpp                What is left of a process that crashes.
-//   7292  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//   7474  os/elevation.hpp            The same program once more, elevated.
-//   7536  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//   7564  os/file.hpp                 The few things done with files.
-//   7634  os/posix/file.hpp           os/file.hpp on POSIX.
-//   7753  os/new_file.hpp             A file that comes into being.
-//   7815  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//   7899  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//   7939  os/event_log.hpp            The Windows event log: one report, one line.
-//   7982  os/process.hpp              This process and its surroundings.
-//   8067  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//   8222  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//   8281  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//   8349  os/socket.hpp               TCP as the engine needs it.
-//   8469  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   8564  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   8617  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   8698  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   8831  os/tcp.hpp                  os/socket.hpp on every platform.
-//   9070  os/win/console.hpp          os/console.hpp on Windows.
-//   9233  os/win/file.hpp             os/file.hpp on Windows.
-//   9361  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//   9398  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//   9498  os/win/crash.hpp            os/crash.hpp on Windows.
-//   9780  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//   9879  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  10092  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  10175  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  10296  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  10383  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  10614  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  10749  os/win/service_manager.hpp  The real Service Control Manager.
-//  10982  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  10988  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  11065  http/transport.hpp          What a connection reads from and writes to.
-//  11176  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  11454  http/stream.hpp             An answer that is written while it is made.
-//  11563  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  11596  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  11721  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  11935  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  12100  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  12294  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  12629  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  13090  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  13136  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  13212  http/router.hpp             The routes of an app with their handlers.
-//  13384  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  13570  http/url_for.hpp            The path of a named route, from within a handler.
-//  13605  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  13692  http/folder.hpp             A folder of files below a prefix.
-//  13812  http/group.hpp              Routes, as an app or a part of it registers them.
-//  14010  http/context.hpp            What travels with a request.
-//  14073  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  14164  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  14264  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  14465  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  14608  http/core.hpp               cpp-httplib at work for one request.
-//  14910  http/connection.hpp         One connection, from its first byte to its close.
-//  15116  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  15479  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  15749  web/values.hpp              What a request says beside its path, as a value of a type.
-//  15859  web/cookies.hpp             Cookies of requests and answers.
-//  15894  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  16002  web/cors.hpp                Cross-origin requests.
-//  16096  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  16133  web/rate_limit.hpp          How often one client may ask.
-//  16242  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  16295  web/headers.hpp             Small middleware for headers and sizes.
-//  16349  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  16632  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  16861  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  17021  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  17095  host/service.hpp            What App receives: the description of a service.
-//  17471  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  17546  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  17589  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  17654  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//  17735  host/health.hpp             Liveness and readiness.
-//  17793  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  17947  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  18042  host/duties.hpp             What controls ask for, beside a stop.
-//  18236  host/worker_pool.hpp        The app's workers while they run.
-//  18333  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  18769  host/console_host.hpp       `debug`: the service in a terminal.
-//  18845  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  19118  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  19181  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  19261  host/desk.hpp               What every verb that manages the service stands on.
-//  19383  host/manage.hpp             The verbs that bring an installed service up and down.
-//  19669  host/send.hpp               The verbs that send a running service a control.
-//  19795  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  19910  host/survey.hpp             What is installed, read with query rights alone.
-//  19984  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  20316  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  20395  host/managing.hpp           The verbs that manage, by their words.
-//  20543  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  20662  main.hpp                    The macro: a main for an App.
-//  20675  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//   1843  model/codes.hpp             What system codes mean to the person who meets them.
+//   1961  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2031  model/recovery.hpp          What the SCM does when the service fails.
+//   2152  model/account.hpp           The account a service runs as.
+//   2268  model/security.hpp          Who may do what, as text.
+//   2463  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   2556  model/spec.hpp              What is to be installed.
+//   2705  model/verbs.hpp             The command line as two tables.
+//   2894  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   3232  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   3540  model/state_file.hpp        What the running service leaves for `status` to find.
+//   3653  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   3745  route/path.hpp              The path of a request, cut into segments.
+//   3856  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   4034  route/facts.hpp             What is known of a route beside its pattern.
+//   4159  route/table.hpp             The routes of an app as a tree of segments.
+//   4462  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   4609  wire/limits.hpp             How much a client may send, and how long it may take.
+//   4669  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   4747  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   5225  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   5373  wire/fields.hpp             Names and values as queries and forms have them ...
+//   5464  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   5660  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   5860  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   5926  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   5983  wire/conditional.hpp        Requests with conditions.
+//   6114  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   6224  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   6459  wire/websocket.hpp          The WebSocket protocol as values.
+//   6826  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   6966  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//   7029  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   7054  os/posix/console.hpp        os/console.hpp on POSIX.
+//   7179  os/crash.hpp                What is left of a process that crashes.
+//   7294  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//   7476  os/elevation.hpp            The same program once more, elevated.
+//   7538  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//   7566  os/file.hpp                 The few things done with files.
+//   7636  os/posix/file.hpp           os/file.hpp on POSIX.
+//   7755  os/new_file.hpp             A file that comes into being.
+//   7817  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//   7901  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//   7941  os/event_log.hpp            The Windows event log: one report, one line.
+//   7984  os/process.hpp              This process and its surroundings.
+//   8069  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//   8224  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//   8283  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//   8351  os/socket.hpp               TCP as the engine needs it.
+//   8471  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   8566  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   8619  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   8700  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   8833  os/tcp.hpp                  os/socket.hpp on every platform.
+//   9072  os/win/console.hpp          os/console.hpp on Windows.
+//   9235  os/win/file.hpp             os/file.hpp on Windows.
+//   9363  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//   9400  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//   9500  os/win/crash.hpp            os/crash.hpp on Windows.
+//   9782  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//   9881  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  10094  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  10177  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  10298  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  10385  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  10616  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  10751  os/win/service_manager.hpp  The real Service Control Manager.
+//  10984  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  10990  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  11067  http/transport.hpp          What a connection reads from and writes to.
+//  11178  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  11456  http/stream.hpp             An answer that is written while it is made.
+//  11565  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  11598  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  11723  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  11938  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  12104  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  12298  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  12633  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  13094  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  13140  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  13216  http/router.hpp             The routes of an app with their handlers.
+//  13388  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  13574  http/url_for.hpp            The path of a named route, from within a handler.
+//  13609  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  13696  http/folder.hpp             A folder of files below a prefix.
+//  13817  http/group.hpp              Routes, as an app or a part of it registers them.
+//  14020  http/context.hpp            What travels with a request.
+//  14083  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  14174  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  14274  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  14477  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  14620  http/core.hpp               cpp-httplib at work for one request.
+//  14923  http/connection.hpp         One connection, from its first byte to its close.
+//  15129  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  15492  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  15762  web/values.hpp              What a request says beside its path, as a value of a type.
+//  15872  web/cookies.hpp             Cookies of requests and answers.
+//  15907  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  16015  web/cors.hpp                Cross-origin requests.
+//  16109  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  16146  web/rate_limit.hpp          How often one client may ask.
+//  16255  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  16308  web/headers.hpp             Small middleware for headers and sizes.
+//  16362  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  16645  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  16874  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  17034  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  17108  host/service.hpp            What App receives: the description of a service.
+//  17484  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  17559  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  17602  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  17667  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//  17748  host/health.hpp             Liveness and readiness.
+//  17806  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  17960  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  18055  host/duties.hpp             What controls ask for, beside a stop.
+//  18249  host/worker_pool.hpp        The app's workers while they run.
+//  18346  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  18783  host/console_host.hpp       `debug`: the service in a terminal.
+//  18859  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  19132  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  19195  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  19275  host/desk.hpp               What every verb that manages the service stands on.
+//  19397  host/manage.hpp             The verbs that bring an installed service up and down.
+//  19683  host/send.hpp               The verbs that send a running service a control.
+//  19809  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  19924  host/survey.hpp             What is installed, read with query rights alone.
+//  19998  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  20330  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  20409  host/managing.hpp           The verbs that manage, by their words.
+//  20557  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  20676  main.hpp                    The macro: a main for an App.
+//  20689  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -1721,8 +1721,8 @@ inline std::optional<service_status> lifecycle::apply(step what, std::chrono::mi
 // model/decision.hpp
 // =====================================================================================================================
 
-// What a control means in a state: the answer for the SCM, the status to publish at once, and what is left to do for the
-// service's own thread. Pure: the control handler asks, publishes, hands on and returns.
+// What a control means in a state: the answer for the SCM, the status to publish at once, and what is left to do for
+// the service's own thread. Pure: the control handler asks, publishes, hands on and returns.
 //
 //   decide(state::running, hooks, 2 /* pause */)     // {0, step::pause, duty::pause}
 //   decide(state::paused, hooks, 99)                 // {120}: the service does not know it
@@ -1793,7 +1793,8 @@ inline decision decide(state now, const hooked& h, std::uint32_t what) noexcept 
 // What the service writes into the Windows event log, as a table: the ID to filter by, the level, when it is written.
 // `docs/services.md` shows it, and a test compares the two. An ID keeps its meaning for ever.
 //
-// Source: "Event Identifiers" in the Win32 documentation. IDs 1 to 1000 are what the message file (EventCreate.exe) has.
+// Source: "Event Identifiers" in the Win32 documentation. IDs 1 to 1000 are what the message file (EventCreate.exe)
+// has.
 
 #include <cstdint>
 #include <string_view>
@@ -5925,8 +5926,8 @@ inline std::string safe_file_name(std::string_view from_client) {
 // wire/file_path.hpp
 // =====================================================================================================================
 
-// From the tail of a route to the path of a file below a folder, or a refusal: nothing that a client writes may lead out
-// of the folder, to a device, to another stream of a file, or to a file that is hidden.
+// From the tail of a route to the path of a file below a folder, or a refusal: nothing that a client writes may lead
+// out of the folder, to a device, to another stream of a file, or to a file that is hidden.
 //
 //   file_path("css/site.css")     // "css/site.css"
 //   file_path("../secret")        // nothing
@@ -5950,8 +5951,8 @@ struct file_path_rules {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/// May this be a name in the path? (Naming Files, Paths, and Namespaces: reserved characters and names, and that a dot or
-/// a blank at the end is dropped, so that two names are one file.)
+/// May this be a name in the path? (Naming Files, Paths, and Namespaces: reserved characters and names, and that a dot
+/// or a blank at the end is dropped, so that two names are one file.)
 [[nodiscard]] inline bool is_file_name(std::string_view name, file_path_rules rules) {
   if (name.empty() || name == "." || name == "..") return false;
   if (name.front() == '.' && !rules.hidden) return false;
@@ -6002,7 +6003,8 @@ namespace wire {
 /// (`Sun, 06 Nov 1994 08:49:37 GMT`), RFC 850's, and asctime's (section 5.6.7).
 [[nodiscard]] std::optional<std::int64_t> parse_http_date(std::string_view text);
 
-/// Does this list of entity tags (`*` is any) name the tag? Strongly: two weak tags (`W/"…"`) never do (section 8.8.3.2).
+/// Does this list of entity tags (`*` is any) name the tag? Strongly: two weak tags (`W/"…"`) never do (section
+/// 8.8.3.2).
 [[nodiscard]] bool names_tag(std::string_view list, std::string_view tag, bool strongly);
 
 /// What a request asks about; empty where it does not.
@@ -6112,8 +6114,8 @@ inline bool range_applies(std::string_view if_range, const validators& there) {
 // wire/representation.hpp
 // =====================================================================================================================
 
-// Which form of a file a client gets: its media type, by the ending of its name; compressed, if it accepts that; the parts
-// of it that it asked for.
+// Which form of a file a client gets: its media type, by the ending of its name; compressed, if it accepts that; the
+// parts of it that it asked for.
 
 #include <cstddef>
 #include <cstdint>
@@ -6129,16 +6131,16 @@ namespace wire {
 /// "text/html; charset=utf-8" for "index.html"; "application/octet-stream" for an ending that is not known.
 [[nodiscard]] std::string_view media_type(std::string_view file_name);
 
-/// Does this Accept-Encoding take the coding? (RFC 9110, section 12.5.3) What it does not name and has no `*` for it does
-/// not, and neither does one with a weight of 0.
+/// Does this Accept-Encoding take the coding? (RFC 9110, section 12.5.3) What it does not name and has no `*` for it
+/// does not, and neither does one with a weight of 0.
 [[nodiscard]] bool accepts_coding(std::string_view accept_encoding, std::string_view coding);
 
 /// First and last byte each, counted from 0; -1 for what was not said (`bytes=5-`: 5, -1; `bytes=-5`: -1, 5).
 template <class Number>
 using byte_ranges = std::vector<std::pair<Number, Number>>;
 
-/// Those that lie in a file of this size, cut to it, with both ends (RFC 9110, section 14.1.2): none where no byte of them
-/// does, and the answer is 416.
+/// Those that lie in a file of this size, cut to it, with both ends (RFC 9110, section 14.1.2): none where no byte of
+/// them does, and the answer is 416.
 template <class Number>
 [[nodiscard]] byte_ranges<Number> satisfiable(const byte_ranges<Number>& asked, Number size);
 
@@ -6431,7 +6433,7 @@ inline multipart_decoder::step multipart_decoder::next() {
       }
       case place::head: {
         const auto end = here.find("\r\n\r\n");
-        const std::size_t looked_at = here.size() - (std::min)(std::size_t{3}, here.size());  // it may begin in the last 3
+        const auto looked_at = here.size() - (std::min)(std::size_t{3}, here.size());  // it may begin in the last 3
         if ((std::min)(end, looked_at) > most_head) return lose();
         if (end == here.npos) return step::more;
         auto head = parse_part_head(here.substr((std::min)(std::size_t{2}, end), end > 2 ? end - 2 : 0));
@@ -6464,9 +6466,9 @@ inline multipart_decoder::step multipart_decoder::next() {
 //   switch (frames.feed(buffer, used)) { case frame_decoder::event::message: handle(frames.data()); … }
 //   send(wire::frame(wire::opcode::text, "hello"));
 //
-// Strict, as the gate is: frames of clients are masked, control frames are short and whole, text is refused at the first
-// byte that is no UTF-8, a message is measured before room is made for it. What is wrong has the close code to answer
-// with. No extensions: a browser that offers compression is told of none.
+// Strict, as the gate is: frames of clients are masked, control frames are short and whole, text is refused at the
+// first byte that is no UTF-8, a message is measured before room is made for it. What is wrong has the close code to
+// answer with. No extensions: a browser that offers compression is told of none.
 // Source: RFC 6455.
 
 #include <cstddef>
@@ -6920,10 +6922,10 @@ class service_manager {
   virtual sys_result<std::string> account_sid(const std::string& account) = 0;
   /// LsaAddAccountRights: the right to log on as a service.
   virtual sys_result<void> add_logon_right(const std::string& sid) = 0;
-  /// The owner and DACL of a folder in SDDL; 2 or 3 when there is none. Changing it creates the folder when it is not there, with
-  /// this security from its first moment (folders above it as any other), and hands what can be inherited down to what
-  /// is in it; `D:P` keeps out what the folder above hands down, `O:` gives it an owner. A link in the folder's place is
-  /// not followed: 4395. No DACL would be a folder open to everyone: 1336.
+  /// The owner and DACL of a folder in SDDL; 2 or 3 when there is none. Changing it creates the folder when it is not
+  /// there, with this security from its first moment (folders above it as any other), and hands what can be inherited
+  /// down to what is in it; `D:P` keeps out what the folder above hands down, `O:` gives it an owner. A link in the
+  /// folder's place is not followed: 4395. No DACL would be a folder open to everyone: 1336.
   virtual sys_result<std::string> query_folder_security(const std::string& path) = 0;
   virtual sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) = 0;
 };
@@ -7789,8 +7791,8 @@ class new_file {
   std::intptr_t native_ = -1;  // a HANDLE, or a file descriptor
 };
 
-/// Over an existing target. From another volume it is copied beside the target first, so that here too a reader sees all
-/// of it or nothing.
+/// Over an existing target. From another volume it is copied beside the target first, so that here too a reader sees
+/// all of it or nothing.
 sys_result<void> move_file(const std::string& from, const std::string& to);
 /// With all parents; where modes are, the last one is for its owner alone (0700).
 sys_result<void> make_private_folder(const std::string& path);
@@ -11253,7 +11255,7 @@ class exchange_stream final : public httplib::Stream {
   [[nodiscard]] const wire::limits& bounds() const noexcept { return bounds_; }
   /// Waits beside the answer; see transport::watch.
   watched watch(std::chrono::milliseconds limit) noexcept {
-    constexpr std::chrono::milliseconds none{0}, most = std::chrono::hours(24 * 365);  // a time ahead, in any arithmetic
+    constexpr std::chrono::milliseconds none{0}, most = std::chrono::hours(24 * 365);  // no sum with it overflows
     return broken_ ? watched::gone : wire_.watch((std::max)(none, (std::min)(limit, most)));
   }
 
@@ -11596,11 +11598,11 @@ class abort_error : public std::exception {
 // http/file_answer.hpp
 // =====================================================================================================================
 
-// A file as an answer: sent in pieces from the open file, never whole in memory, with what lets a client ask again only for
-// what it has not got (RFC 9110, sections 8.8, 13 and 14): ETag, Last-Modified, 304, 412, ranges, 416.
+// A file as an answer: sent in pieces from the open file, never whole in memory, with what lets a client ask again only
+// for what it has not got (RFC 9110, sections 8.8, 13 and 14): ETag, Last-Modified, 304, 412, ranges, 416.
 //
-// The ETag is made of the size and the time of the last change, in the resolution of the file system. A file that becomes
-// shorter while it is sent ends the connection: the client sees that something is missing.
+// The ETag is made of the size and the time of the last change, in the resolution of the file system. A file that
+// becomes shorter while it is sent ends the connection: the client sees that something is missing.
 
 #include <algorithm>
 #include <chrono>
@@ -11858,12 +11860,13 @@ class reply {
     for (const auto& [name, value] : headers_) http::add_header(res, name, value);
     if (!file_.empty()) return http::answer_with_file(*http::current_exchange()->req, res, file_, save_as_);
     if (write_) {
-      res.set_chunked_content_provider(content_type_, [write = std::move(write_)](std::size_t, httplib::DataSink& sink) {
+      const auto run = [write = std::move(write_)](std::size_t, httplib::DataSink& sink) {
         winsvc::stream out(sink, *http::current_exchange());
         write(out);
         sink.done();
         return true;
-      });
+      };
+      res.set_chunked_content_provider(content_type_, run);
     } else if (!content_type_.empty()) {
       res.set_content(std::move(body_), content_type_);
     }
@@ -11993,8 +11996,9 @@ inline std::size_t json_depth(std::string_view json) noexcept {
 }
 
 #if WINSVC_JSON
-/// Finds the value that a conversion did not like: nlohmann's exception says its kind, not its place. Each value of that
-/// kind is made one of another kind for a moment; where the complaint is then about that other kind, it was the one.
+/// Finds the value that a conversion did not like: nlohmann's exception says its kind, not its place. Each value of
+/// that kind is made one of another kind for a moment; where the complaint is then about that other kind, it was the
+/// one.
 template <class T>
 class json_culprit {
  public:
@@ -12173,9 +12177,9 @@ class uploaded_file {
   /// Where it lies now, closed: a temporary place until it is saved.
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
-  /// Gives it its place, in a folder that is there, and in that of a file which has the name already: whoever reads sees
-  /// the old one or the new one, whole. At once in the same volume; from another it is copied beside it first. The file
-  /// stays readable by the service alone where files have modes. Throws upload_error, and is still temporary then.
+  /// Gives it its place, in a folder that is there, and in that of a file which has the name already: whoever reads
+  /// sees the old one or the new one, whole. At once in the same volume; from another it is copied beside it first. The
+  /// file stays readable by the service alone where files have modes. Throws upload_error, and is still temporary then.
   void save_to(const std::string& path) {
     if (const auto moved = os::move_file(path_, path); !moved)
       throw upload_error({moved.error(), "save the uploaded file as", path, os::system_words(moved.error()), {}});
@@ -12638,8 +12642,8 @@ made_handler make_handler(F f) {
 // Middleware runs before, as for any GET, and can refuse; what it sets goes with the 101. The handler has the
 // connection's thread to itself while it lasts, up to `limits().websockets` of them, beyond which there is 503.
 // `receive` answers pings, sends them to a client that is silent, and ends when the client leaves, when it broke the
-// protocol, and when the service stops: return then. The closing handshake is done for the handler, with 1000, with 1001
-// when the service stops, with 1011 when it threw, with 1008 when it called abort.
+// protocol, and when the service stops: return then. The closing handshake is done for the handler, with 1000, with
+// 1001 when the service stops, with 1011 when it threw, with 1008 when it called abort.
 //
 // cpp-httplib writes the 101 and no more. Its own WebSockets (0.41 to 0.53) close a connection over a frame header that
 // came in two packets, send no close code for what was wrong, and give each connection a second thread for pings; so
@@ -13099,9 +13103,9 @@ inline const std::string& websocket::protocol() const noexcept { return session_
 //   });
 //
 // A middleware that does not call `next` has answered itself. One that calls it sees a finished answer afterwards, that
-// of an exception or an abort behind it included. It runs before the body of the request is read, so that a refusal costs no upload; the body
-// is there when the handler is. Middlewares run in the order of their registration, the app's before a group's, on the
-// request's thread, many at once.
+// of an exception or an abort behind it included. It runs before the body of the request is read, so that a refusal
+// costs no upload; the body is there when the handler is. Middlewares run in the order of their registration, the app's
+// before a group's, on the request's thread, many at once.
 
 #include <functional>
 #include <memory>
@@ -13392,9 +13396,9 @@ inline void router::call(const route::match_result& match, request& req, respons
 //   const auto todo = svc.resource<todo_item>("/todos/{id}").name("todo").tag("todos");     // of all its methods
 //   todo.on(winsvc::route::method::get).summary("One to-do");                                // of one
 //
-// `limit_body` and `time_out` change what the route does, `name` serves url_for, all else describes it: the OpenAPI document shows it
-// (web/openapi.hpp), nothing checks that the handler keeps it. A handle is a light value; it is of use while the app is
-// described, and throws setup_error afterwards.
+// `limit_body` and `time_out` change what the route does, `name` serves url_for, all else describes it: the OpenAPI
+// document shows it (web/openapi.hpp), nothing checks that the handler keeps it. A handle is a light value; it is of
+// use while the app is described, and throws setup_error afterwards.
 
 #include <chrono>
 #include <cstddef>
@@ -13424,9 +13428,9 @@ class route_handle {
     return say("limit_body", [&](route::facts& f) { f.body_limit = bytes; });
   }
   /// How long its handler may take, from the body's end until it returns; no limit is the default. A client whose
-  /// handler takes longer gets 503 and the connection ends. The handler itself goes on, for nothing can end a thread that
-  /// is in it; it may ask `winsvc::context(req).timed_out()` between two steps. A stream is written after the handler, and
-  /// has no limit.
+  /// handler takes longer gets 503 and the connection ends. The handler itself goes on, for nothing can end a thread
+  /// that is in it; it may ask `winsvc::context(req).timed_out()` between two steps. A stream is written after the
+  /// handler, and has no limit.
   route_handle time_out(std::chrono::milliseconds limit) const {
     if (limit.count() <= 0)
       throw setup_error("route " + router_->entry(first_).text() + ": time_out: a handler needs some time");
@@ -13697,10 +13701,11 @@ void for_each_member(const std::shared_ptr<T>& object, F found) {
 //   svc.files("/", "public");                                   // beside the executable
 //   svc.files("/app", "dist", {/*index*/ "index.html", /*fall_back*/ "index.html"});
 //
-// `name.gz` beside `name` is sent in its place to clients that accept gzip. A folder is answered with its index, below a
-// path that ends with a slash; without it the client is sent there. With a fall-back, paths that no file has are answered
-// with that file, for pages that route in the browser; but for paths whose last name has an ending, which were meant for a
-// file. Names that begin with a dot are not there, and neither is anything that a link leads to outside of the folder.
+// `name.gz` beside `name` is sent in its place to clients that accept gzip. A folder is answered with its index, below
+// a path that ends with a slash; without it the client is sent there. With a fall-back, paths that no file has are
+// answered with that file, for pages that route in the browser; but for paths whose last name has an ending, which were
+// meant for a file. Names that begin with a dot are not there, and neither is anything that a link leads to outside of
+// the folder.
 
 #include <memory>
 #include <string>
@@ -13713,7 +13718,7 @@ inline namespace WINSVC_ABI {
 struct file_options {
   std::string index = "index.html";  ///< of a folder; empty: folders have no page
   std::string fall_back = {};        ///< for what no file has; empty: 404
-  std::string cache_control = {};    ///< for all of them: `no-cache`, `public, max-age=31536000, immutable`; empty: none
+  std::string cache_control = {};    ///< for all of them: `no-cache`, `public, max-age=3600`; empty: none
   bool hidden = false;               ///< are names that begin with a dot served?
 };
 
@@ -13821,7 +13826,10 @@ inline bool file_folder::is_within(const std::string& root, const std::string& r
 //   }
 //   svc.group("/users", users);                             // /users and /users/{id}
 //
-//   struct todo { winsvc::json get(int id) const; void put(int id, winsvc::body<item> i) const; void del(int id) const; };
+//   struct todo {
+//     winsvc::json get(int id) const;
+//     void put(int id, winsvc::body<item> i) const;
+//   };
 //   svc.resource<todo>("/todos/{id}");                      // any subset of get, post, put, patch, del
 //
 // A route that was registered is at hand for what else there is to say of it (http/route_handle.hpp):
@@ -13885,7 +13893,8 @@ class route_registrar {
 
   /// A WebSocket (http/websocket.hpp): `f(winsvc::websocket&, path parameters…)`.
   template <class F>
-  route_handle websocket(std::string_view pattern, F handler, websocket_options options = {}, source where = source::here()) {
+  route_handle websocket(std::string_view pattern, F handler, websocket_options options = {},
+                         source where = source::here()) {
     websocket_route<F> with{std::move(handler), std::move(options)};
     return add(route::method::get, pattern, make_handler(std::move(with)), where).returns(101, "A WebSocket");
   }
@@ -13906,8 +13915,8 @@ class route_registrar {
     return {*router_, first, router_->routes().entries().size()};
   }
 
-  /// The files of a folder below a prefix (http/folder.hpp): GET and HEAD. The folder need not be there yet; the log says
-  /// so at start, and its paths are 404 until it is.
+  /// The files of a folder below a prefix (http/folder.hpp): GET and HEAD. The folder need not be there yet; the log
+  /// says so at start, and its paths are 404 until it is.
   Self& files(std::string_view prefix, std::string folder, file_options how = {}, source where = source::here());
 
   /// Adds a middleware for the routes that are registered after it, here and in groups of this one.
@@ -13970,7 +13979,8 @@ namespace http {
 
 template <class Self>
 Self& route_registrar<Self>::files(std::string_view prefix, std::string folder, file_options how, source where) {
-  if (folder.empty()) throw setup_error("files '" + std::string(prefix) + "' (" + where.text() + "): no folder is named");
+  if (folder.empty())
+    throw setup_error("files '" + std::string(prefix) + "' (" + where.text() + "): no folder is named");
   router_->folders.push_back({prefix_ + std::string(prefix), folder, where});
   const auto served = std::make_shared<file_folder>(std::move(folder), std::move(how));
   const auto root = [served](const request& req, response& res) { served->answer(req, res, {}); };
@@ -14073,8 +14083,8 @@ class context {
 // http/body_reader.hpp
 // =====================================================================================================================
 
-// Reads the body of a request when a handler is about to be called, and not before: what was refused in front of it cost
-// no upload. Forms become params and form fields, as cpp-httplib has them; anything else is the body.
+// Reads the body of a request when a handler is about to be called, and not before: what was refused in front of it
+// cost no upload. Forms become params and form fields, as cpp-httplib has them; anything else is the body.
 
 #include <cstddef>
 #include <cstdint>
@@ -14267,8 +14277,8 @@ inline watchdog::~watchdog() {
 // Reads a body into files while it arrives (http/upload.hpp has what comes of it): a form's files each into one of its
 // own, its fields into memory, a body of another type into one file.
 //
-// cpp-httplib frames and decompresses; the form is taken apart here (wire/multipart.hpp), because cpp-httplib keeps what
-// it has no use for: a form whose first delimiter never comes would be in memory whole.
+// cpp-httplib frames and decompresses; the form is taken apart here (wire/multipart.hpp), because cpp-httplib keeps
+// what it has no use for: a form whose first delimiter never comes would be in memory whole.
 
 #include <cstddef>
 #include <cstdint>
@@ -14308,7 +14318,8 @@ class upload_reader {
 
   /// The next bytes of the body. False: no more of it is wanted, and finish() says why.
   [[nodiscard]] bool take(std::string_view bytes) {
-    if (bytes.size() > bounds_.body - seen_) return refuse(413, "the body is larger than " + std::to_string(bounds_.body) + " bytes");
+    if (bytes.size() > bounds_.body - seen_)
+      return refuse(413, "the body is larger than " + std::to_string(bounds_.body) + " bytes");
     seen_ += bytes.size();
     if (decoder_) return take_form(bytes);
     if (urlencoded_) return take_text(req_.body, bytes);
@@ -14393,7 +14404,8 @@ class upload_reader {
     if (!file_.is_open() && !open_file(name, file_name, type)) return false;
     auto& file = into_.files().back();
     if (bytes.size() > bounds_.file - file.size())
-      return refuse(413, "the file '" + file.file_name() + "' is larger than " + std::to_string(bounds_.file) + " bytes");
+      return refuse(413, "the file '" + file.file_name() + "' is larger than " + std::to_string(bounds_.file) +
+                             " bytes");
     if (bytes.empty()) return true;
     const auto written = file_.write(bytes);
     if (!written) return fail(written.error(), "write the uploaded file", file.path());
@@ -14865,12 +14877,13 @@ inline void core::before_write(exchange& x, const request& req, response& res) {
   // Looked at now and not when the request came: the drain may have begun while the handler ran.
   if (x.draining.load() || x.closed || (!x.stream.body_done() && x.stream.body_fault() != 0)) x.closing = true;
   const bool bodiless = res.status < 200 || res.status == 204 || res.status == 304;
-  if (res.content_provider_ && (bodiless || !res.body.empty())) {  // a stream that something else was put in the place of
+  if (res.content_provider_ && (bodiless || !res.body.empty())) {  // a stream that was replaced
     drop_stream(res);
     replace_header(res, "Content-Length", std::to_string(res.body.size()));
   }
   if (res.content_provider_) x.stream.unbuffered();
-  if (bodiless) {  // RFC 9110 §8.6: no Content-Length in a 1xx or 204; a 304's would be that of the answer it stands for
+  // RFC 9110 §8.6: no Content-Length in a 1xx or 204; a 304's would be that of the answer it stands for.
+  if (bodiless) {
     res.body.clear();
     res.headers.erase("Content-Length");
     if (res.status != 304) res.headers.erase("Content-Type");
@@ -16100,10 +16113,10 @@ inline middleware cors(cors_policy policy) {
 //
 //   svc.use(winsvc::same_origin());
 //
-// A page of any site can make a browser send a form to a service on this machine or in this network, with the cookies and
-// the passwords that the browser keeps for it: cross-site request forgery. Browsers say where such a request comes from
-// (`Sec-Fetch-Site`, Fetch Metadata; `Origin`, RFC 6454), pages cannot forge that. What says nothing is no browser's and is
-// let through, as are GET, HEAD and OPTIONS, which should change nothing.
+// A page of any site can make a browser send a form to a service on this machine or in this network, with the cookies
+// and the passwords that the browser keeps for it: cross-site request forgery. Browsers say where such a request comes
+// from (`Sec-Fetch-Site`, Fetch Metadata; `Origin`, RFC 6454), pages cannot forge that. What says nothing is no
+// browser's and is let through, as are GET, HEAD and OPTIONS, which should change nothing.
 
 #include <string>
 #include <utility>
@@ -16112,8 +16125,8 @@ inline middleware cors(cors_policy policy) {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// 403 for the others. `origins`: pages of which other sites may send as well, `https://host[:port]` each. Behind a proxy
-/// that changes Host, the service's own origin has to be among them.
+/// 403 for the others. `origins`: pages of which other sites may send as well, `https://host[:port]` each. Behind a
+/// proxy that changes Host, the service's own origin has to be among them.
 [[nodiscard]] inline middleware same_origin(std::vector<std::string> origins = {}) {
   return [origins = std::move(origins)](const request& req, response&, const next& go_on) {
     if (req.method == "GET" || req.method == "HEAD" || req.method == "OPTIONS") return go_on();
@@ -17202,15 +17215,15 @@ class service : public http::route_registrar<service> {
   /// Answers GET at this path with counts of requests in Prometheus' text format (web/metrics.hpp), also while the
   /// service is paused, with the middleware that was added before. Default: there is none, and nothing is counted.
   service& metrics(std::string_view path = "/metrics", source where = source::here());
-  /// Writes a line to the log for every request that was answered, or refused before it had a route: peer, id, method and
-  /// target, status, bytes, microseconds, the route's pattern. `debug` shows a shorter one in any case.
+  /// Writes a line to the log for every request that was answered, or refused before it had a route: peer, id, method
+  /// and target, status, bytes, microseconds, the route's pattern. `debug` shows a shorter one in any case.
   service& access_log();
 
   // -- lifecycle: all hooks on one thread, which is none of the requests', one at a time --
 
   /// Before the port is bound, in the order of registration. `f()` or `f(start_context&)`; what it returns, if
-  /// anything, is called at stop, in reverse order, as on_stop's are. An exception fails the start with its text, and so
-  /// does a hook that makes no progress for the start limit. `name`: what the log calls it; default: where it is
+  /// anything, is called at stop, in reverse order, as on_stop's are. An exception fails the start with its text, and
+  /// so does a hook that makes no progress for the start limit. `name`: what the log calls it; default: where it is
   /// written.
   template <class F>
   service& on_start(F f, source where = source::here()) {
@@ -17239,9 +17252,9 @@ class service : public http::route_registrar<service> {
     plan_.hooks.push_back({{}, {std::move(name), where, host::stop_hook(std::move(f))}});
     return *this;
   }
-  /// Pause and continue, accepted when either is hooked. While it is paused the listener stays and requests get 503 with
-  /// Retry-After (`/livez` still answers); workers go on. Paused is reported when all pause hooks have returned. When one
-  /// throws the service goes on running (or stays paused); hooks that had run before it are not called back.
+  /// Pause and continue, accepted when either is hooked. While it is paused the listener stays and requests get 503
+  /// with Retry-After (`/livez` still answers); workers go on. Paused is reported when all pause hooks have returned.
+  /// When one throws the service goes on running (or stays paused); hooks that had run before it are not called back.
   template <class F>
   service& on_pause(F f, source where = source::here()) {
     return add(plan_.pause_hooks, "on_pause", std::move(f), where);
@@ -17261,8 +17274,8 @@ class service : public http::route_registrar<service> {
     return add(plan_.time_hooks, "on_time_change", std::move(f), where);
   }
   /// A control of your own, 128 to 255 (`control 200`). `f()` or `f(code)`; it returns a Win32 code for the sender, or
-  /// nothing, which is 0. The sender gets it when it comes within 500 ms, and 997 (still at work) otherwise, because the
-  /// SCM serves no one else meanwhile; 1064 when the hook throws.
+  /// nothing, which is 0. The sender gets it when it comes within 500 ms, and 997 (still at work) otherwise, because
+  /// the SCM serves no one else meanwhile; 1064 when the hook throws.
   template <class F>
   service& on_control(std::uint32_t code, F f, source where = source::here()) {
     auto made = host::make_control_hook(std::move(f));
@@ -17471,8 +17484,8 @@ inline service& service::health_paths(std::string live, std::string ready, sourc
 // host/own_routes.hpp
 // =====================================================================================================================
 
-// What a service can tell of itself, where the app asks for it: the description of its routes, its counts, and a line for
-// each request.
+// What a service can tell of itself, where the app asks for it: the description of its routes, its counts, and a line
+// for each request.
 
 #include <memory>
 #include <mutex>
@@ -17793,8 +17806,8 @@ inline void add_health_routes(blueprint& plan, const std::atomic<phase>& now) {
 // host/hook_thread.hpp
 // =====================================================================================================================
 
-// The thread that hooks run on, one after the other, and the patience with them. Whoever runs a hook waits beside it, so
-// that one that hangs can be named and given up.
+// The thread that hooks run on, one after the other, and the patience with them. Whoever runs a hook waits beside it,
+// so that one that hangs can be named and given up.
 //
 //   hook_thread hooks;
 //   auto how = hooks.run([&] { open_store(); }, 30s);
@@ -17836,9 +17849,9 @@ class hook_thread {
   hook_thread(const hook_thread&) = delete;
   hook_thread& operator=(const hook_thread&) = delete;
 
-  /// Runs `body` on the thread and waits: until it ends, or has made no progress for `allowance`. After `silent` nothing
-  /// more can be run, and what the body uses must stay until the process ends. Under a debugger nothing is silent:
-  /// somebody may be at a breakpoint.
+  /// Runs `body` on the thread and waits: until it ends, or has made no progress for `allowance`. After `silent`
+  /// nothing more can be run, and what the body uses must stay until the process ends. Under a debugger nothing is
+  /// silent: somebody may be at a breakpoint.
   ending run(std::function<void()> body, milliseconds allowance);
   /// From any thread: the hook that runs now is alive; its time begins anew.
   void progress() noexcept;
@@ -18265,8 +18278,8 @@ class worker_pool {
   /// Starts one thread; throws std::system_error when there is none to be had.
   void start(const worker& w);
   void request_stop() noexcept { stop_.request_stop(); }
-  /// Joins all that end until then, calling `ended` after each. The names of those that did not: their threads stay, and
-  /// so must all that they use, until the process ends.
+  /// Joins all that end until then, calling `ended` after each. The names of those that did not: their threads stay,
+  /// and so must all that they use, until the process ends.
   std::vector<std::string> join(std::chrono::steady_clock::time_point until, const std::function<void()>& ended);
 
  private:
@@ -18340,7 +18353,8 @@ inline std::vector<std::string> worker_pool::join(std::chrono::steady_clock::tim
 //   STOP_PENDING → /readyz 503 → listener closed → requests answered → workers joined → stop hooks in reverse → done
 //
 // The host reports the STOPPED that follows, as its last act. The thread that calls `run` never runs a hook itself: it
-// waits beside the one that does (host/hook_runner.hpp), so that a hook that hangs is named and not waited for for ever.
+// waits beside the one that does (host/hook_runner.hpp), so that a hook that hangs is named and not waited for for
+// ever.
 
 #include <atomic>
 #include <chrono>
@@ -19181,8 +19195,8 @@ namespace host {
 // host/status.hpp
 // =====================================================================================================================
 
-// What `status` shows: the SCM's view of the service and what the service left of itself, as a screen for a person and as
-// JSON for a machine. Pure; host/manage.hpp gathers it.
+// What `status` shows: the SCM's view of the service and what the service left of itself, as a screen for a person and
+// as JSON for a machine. Pure; host/manage.hpp gathers it.
 
 #include <algorithm>
 #include <string>
@@ -20398,8 +20412,8 @@ inline result<void> remove(desk& at, const model::command& asked) {
 // The verbs that manage, by their words: what each prints, what it exits with, where a password comes from, and once
 // more elevated where Windows says no.
 //
-// An error 5 begins the same program anew, elevated and hidden (os/elevation.hpp): the person is asked once, by Windows,
-// and what it prints and its exit code are this program's. `--no-elevate` leaves it at the error.
+// An error 5 begins the same program anew, elevated and hidden (os/elevation.hpp): the person is asked once, by
+// Windows, and what it prints and its exit code are this program's. `--no-elevate` leaves it at the error.
 
 #include <functional>
 #include <memory>

@@ -1,5 +1,5 @@
-// The thread that hooks run on, one after the other, and the patience with them. Whoever runs a hook waits beside it, so
-// that one that hangs can be named and given up.
+// The thread that hooks run on, one after the other, and the patience with them. Whoever runs a hook waits beside it,
+// so that one that hangs can be named and given up.
 //
 //   hook_thread hooks;
 //   auto how = hooks.run([&] { open_store(); }, 30s);
@@ -45,9 +45,9 @@ class hook_thread {
   hook_thread(const hook_thread&) = delete;
   hook_thread& operator=(const hook_thread&) = delete;
 
-  /// Runs `body` on the thread and waits: until it ends, or has made no progress for `allowance`. After `silent` nothing
-  /// more can be run, and what the body uses must stay until the process ends. Under a debugger nothing is silent:
-  /// somebody may be at a breakpoint.
+  /// Runs `body` on the thread and waits: until it ends, or has made no progress for `allowance`. After `silent`
+  /// nothing more can be run, and what the body uses must stay until the process ends. Under a debugger nothing is
+  /// silent: somebody may be at a breakpoint.
   ending run(std::function<void()> body, milliseconds allowance);
   /// From any thread: the hook that runs now is alive; its time begins anew.
   void progress() noexcept;

@@ -1,8 +1,8 @@
 // The verbs that manage, by their words: what each prints, what it exits with, where a password comes from, and once
 // more elevated where Windows says no.
 //
-// An error 5 begins the same program anew, elevated and hidden (os/elevation.hpp): the person is asked once, by Windows,
-// and what it prints and its exit code are this program's. `--no-elevate` leaves it at the error.
+// An error 5 begins the same program anew, elevated and hidden (os/elevation.hpp): the person is asked once, by
+// Windows, and what it prints and its exit code are this program's. `--no-elevate` leaves it at the error.
 #pragma once
 
 #include <functional>

@@ -1,5 +1,5 @@
-// What a service can tell of itself, where the app asks for it: the description of its routes, its counts, and a line for
-// each request.
+// What a service can tell of itself, where the app asks for it: the description of its routes, its counts, and a line
+// for each request.
 #pragma once
 
 #include <memory>

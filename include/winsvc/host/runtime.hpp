@@ -5,7 +5,8 @@
 //   STOP_PENDING → /readyz 503 → listener closed → requests answered → workers joined → stop hooks in reverse → done
 //
 // The host reports the STOPPED that follows, as its last act. The thread that calls `run` never runs a hook itself: it
-// waits beside the one that does (host/hook_runner.hpp), so that a hook that hangs is named and not waited for for ever.
+// waits beside the one that does (host/hook_runner.hpp), so that a hook that hangs is named and not waited for for
+// ever.
 #pragma once
 
 #include <atomic>

@@ -121,15 +121,15 @@ class service : public http::route_registrar<service> {
   /// Answers GET at this path with counts of requests in Prometheus' text format (web/metrics.hpp), also while the
   /// service is paused, with the middleware that was added before. Default: there is none, and nothing is counted.
   service& metrics(std::string_view path = "/metrics", source where = source::here());
-  /// Writes a line to the log for every request that was answered, or refused before it had a route: peer, id, method and
-  /// target, status, bytes, microseconds, the route's pattern. `debug` shows a shorter one in any case.
+  /// Writes a line to the log for every request that was answered, or refused before it had a route: peer, id, method
+  /// and target, status, bytes, microseconds, the route's pattern. `debug` shows a shorter one in any case.
   service& access_log();
 
   // -- lifecycle: all hooks on one thread, which is none of the requests', one at a time --
 
   /// Before the port is bound, in the order of registration. `f()` or `f(start_context&)`; what it returns, if
-  /// anything, is called at stop, in reverse order, as on_stop's are. An exception fails the start with its text, and so
-  /// does a hook that makes no progress for the start limit. `name`: what the log calls it; default: where it is
+  /// anything, is called at stop, in reverse order, as on_stop's are. An exception fails the start with its text, and
+  /// so does a hook that makes no progress for the start limit. `name`: what the log calls it; default: where it is
   /// written.
   template <class F>
   service& on_start(F f, source where = source::here()) {
@@ -158,9 +158,9 @@ class service : public http::route_registrar<service> {
     plan_.hooks.push_back({{}, {std::move(name), where, host::stop_hook(std::move(f))}});
     return *this;
   }
-  /// Pause and continue, accepted when either is hooked. While it is paused the listener stays and requests get 503 with
-  /// Retry-After (`/livez` still answers); workers go on. Paused is reported when all pause hooks have returned. When one
-  /// throws the service goes on running (or stays paused); hooks that had run before it are not called back.
+  /// Pause and continue, accepted when either is hooked. While it is paused the listener stays and requests get 503
+  /// with Retry-After (`/livez` still answers); workers go on. Paused is reported when all pause hooks have returned.
+  /// When one throws the service goes on running (or stays paused); hooks that had run before it are not called back.
   template <class F>
   service& on_pause(F f, source where = source::here()) {
     return add(plan_.pause_hooks, "on_pause", std::move(f), where);
@@ -180,8 +180,8 @@ class service : public http::route_registrar<service> {
     return add(plan_.time_hooks, "on_time_change", std::move(f), where);
   }
   /// A control of your own, 128 to 255 (`control 200`). `f()` or `f(code)`; it returns a Win32 code for the sender, or
-  /// nothing, which is 0. The sender gets it when it comes within 500 ms, and 997 (still at work) otherwise, because the
-  /// SCM serves no one else meanwhile; 1064 when the hook throws.
+  /// nothing, which is 0. The sender gets it when it comes within 500 ms, and 997 (still at work) otherwise, because
+  /// the SCM serves no one else meanwhile; 1064 when the hook throws.
   template <class F>
   service& on_control(std::uint32_t code, F f, source where = source::here()) {
     auto made = host::make_control_hook(std::move(f));

@@ -32,8 +32,8 @@ class worker_pool {
   /// Starts one thread; throws std::system_error when there is none to be had.
   void start(const worker& w);
   void request_stop() noexcept { stop_.request_stop(); }
-  /// Joins all that end until then, calling `ended` after each. The names of those that did not: their threads stay, and
-  /// so must all that they use, until the process ends.
+  /// Joins all that end until then, calling `ended` after each. The names of those that did not: their threads stay,
+  /// and so must all that they use, until the process ends.
   std::vector<std::string> join(std::chrono::steady_clock::time_point until, const std::function<void()>& ended);
 
  private:

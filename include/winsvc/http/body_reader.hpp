@@ -1,5 +1,5 @@
-// Reads the body of a request when a handler is about to be called, and not before: what was refused in front of it cost
-// no upload. Forms become params and form fields, as cpp-httplib has them; anything else is the body.
+// Reads the body of a request when a handler is about to be called, and not before: what was refused in front of it
+// cost no upload. Forms become params and form fields, as cpp-httplib has them; anything else is the body.
 #pragma once
 
 #include <cstddef>

@@ -268,12 +268,13 @@ inline void core::before_write(exchange& x, const request& req, response& res) {
   // Looked at now and not when the request came: the drain may have begun while the handler ran.
   if (x.draining.load() || x.closed || (!x.stream.body_done() && x.stream.body_fault() != 0)) x.closing = true;
   const bool bodiless = res.status < 200 || res.status == 204 || res.status == 304;
-  if (res.content_provider_ && (bodiless || !res.body.empty())) {  // a stream that something else was put in the place of
+  if (res.content_provider_ && (bodiless || !res.body.empty())) {  // a stream that was replaced
     drop_stream(res);
     replace_header(res, "Content-Length", std::to_string(res.body.size()));
   }
   if (res.content_provider_) x.stream.unbuffered();
-  if (bodiless) {  // RFC 9110 §8.6: no Content-Length in a 1xx or 204; a 304's would be that of the answer it stands for
+  // RFC 9110 §8.6: no Content-Length in a 1xx or 204; a 304's would be that of the answer it stands for.
+  if (bodiless) {
     res.body.clear();
     res.headers.erase("Content-Length");
     if (res.status != 304) res.headers.erase("Content-Type");

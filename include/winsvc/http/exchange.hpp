@@ -85,7 +85,7 @@ class exchange_stream final : public httplib::Stream {
   [[nodiscard]] const wire::limits& bounds() const noexcept { return bounds_; }
   /// Waits beside the answer; see transport::watch.
   watched watch(std::chrono::milliseconds limit) noexcept {
-    constexpr std::chrono::milliseconds none{0}, most = std::chrono::hours(24 * 365);  // a time ahead, in any arithmetic
+    constexpr std::chrono::milliseconds none{0}, most = std::chrono::hours(24 * 365);  // no sum with it overflows
     return broken_ ? watched::gone : wire_.watch((std::max)(none, (std::min)(limit, most)));
   }
 

@@ -1,8 +1,8 @@
-// A file as an answer: sent in pieces from the open file, never whole in memory, with what lets a client ask again only for
-// what it has not got (RFC 9110, sections 8.8, 13 and 14): ETag, Last-Modified, 304, 412, ranges, 416.
+// A file as an answer: sent in pieces from the open file, never whole in memory, with what lets a client ask again only
+// for what it has not got (RFC 9110, sections 8.8, 13 and 14): ETag, Last-Modified, 304, 412, ranges, 416.
 //
-// The ETag is made of the size and the time of the last change, in the resolution of the file system. A file that becomes
-// shorter while it is sent ends the connection: the client sees that something is missing.
+// The ETag is made of the size and the time of the last change, in the resolution of the file system. A file that
+// becomes shorter while it is sent ends the connection: the client sees that something is missing.
 #pragma once
 
 #include <algorithm>

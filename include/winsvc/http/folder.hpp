@@ -3,10 +3,11 @@
 //   svc.files("/", "public");                                   // beside the executable
 //   svc.files("/app", "dist", {/*index*/ "index.html", /*fall_back*/ "index.html"});
 //
-// `name.gz` beside `name` is sent in its place to clients that accept gzip. A folder is answered with its index, below a
-// path that ends with a slash; without it the client is sent there. With a fall-back, paths that no file has are answered
-// with that file, for pages that route in the browser; but for paths whose last name has an ending, which were meant for a
-// file. Names that begin with a dot are not there, and neither is anything that a link leads to outside of the folder.
+// `name.gz` beside `name` is sent in its place to clients that accept gzip. A folder is answered with its index, below
+// a path that ends with a slash; without it the client is sent there. With a fall-back, paths that no file has are
+// answered with that file, for pages that route in the browser; but for paths whose last name has an ending, which were
+// meant for a file. Names that begin with a dot are not there, and neither is anything that a link leads to outside of
+// the folder.
 #pragma once
 
 #include <memory>
@@ -26,7 +27,7 @@ inline namespace WINSVC_ABI {
 struct file_options {
   std::string index = "index.html";  ///< of a folder; empty: folders have no page
   std::string fall_back = {};        ///< for what no file has; empty: 404
-  std::string cache_control = {};    ///< for all of them: `no-cache`, `public, max-age=31536000, immutable`; empty: none
+  std::string cache_control = {};    ///< for all of them: `no-cache`, `public, max-age=3600`; empty: none
   bool hidden = false;               ///< are names that begin with a dot served?
 };
 

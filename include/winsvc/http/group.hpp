@@ -7,7 +7,10 @@
 //   }
 //   svc.group("/users", users);                             // /users and /users/{id}
 //
-//   struct todo { winsvc::json get(int id) const; void put(int id, winsvc::body<item> i) const; void del(int id) const; };
+//   struct todo {
+//     winsvc::json get(int id) const;
+//     void put(int id, winsvc::body<item> i) const;
+//   };
 //   svc.resource<todo>("/todos/{id}");                      // any subset of get, post, put, patch, del
 //
 // A route that was registered is at hand for what else there is to say of it (http/route_handle.hpp):
@@ -81,7 +84,8 @@ class route_registrar {
 
   /// A WebSocket (http/websocket.hpp): `f(winsvc::websocket&, path parameters…)`.
   template <class F>
-  route_handle websocket(std::string_view pattern, F handler, websocket_options options = {}, source where = source::here()) {
+  route_handle websocket(std::string_view pattern, F handler, websocket_options options = {},
+                         source where = source::here()) {
     websocket_route<F> with{std::move(handler), std::move(options)};
     return add(route::method::get, pattern, make_handler(std::move(with)), where).returns(101, "A WebSocket");
   }
@@ -102,8 +106,8 @@ class route_registrar {
     return {*router_, first, router_->routes().entries().size()};
   }
 
-  /// The files of a folder below a prefix (http/folder.hpp): GET and HEAD. The folder need not be there yet; the log says
-  /// so at start, and its paths are 404 until it is.
+  /// The files of a folder below a prefix (http/folder.hpp): GET and HEAD. The folder need not be there yet; the log
+  /// says so at start, and its paths are 404 until it is.
   Self& files(std::string_view prefix, std::string folder, file_options how = {}, source where = source::here());
 
   /// Adds a middleware for the routes that are registered after it, here and in groups of this one.
@@ -166,7 +170,8 @@ namespace http {
 
 template <class Self>
 Self& route_registrar<Self>::files(std::string_view prefix, std::string folder, file_options how, source where) {
-  if (folder.empty()) throw setup_error("files '" + std::string(prefix) + "' (" + where.text() + "): no folder is named");
+  if (folder.empty())
+    throw setup_error("files '" + std::string(prefix) + "' (" + where.text() + "): no folder is named");
   router_->folders.push_back({prefix_ + std::string(prefix), folder, where});
   const auto served = std::make_shared<file_folder>(std::move(folder), std::move(how));
   const auto root = [served](const request& req, response& res) { served->answer(req, res, {}); };

@@ -61,8 +61,9 @@ inline std::size_t json_depth(std::string_view json) noexcept {
 }
 
 #if WINSVC_JSON
-/// Finds the value that a conversion did not like: nlohmann's exception says its kind, not its place. Each value of that
-/// kind is made one of another kind for a moment; where the complaint is then about that other kind, it was the one.
+/// Finds the value that a conversion did not like: nlohmann's exception says its kind, not its place. Each value of
+/// that kind is made one of another kind for a moment; where the complaint is then about that other kind, it was the
+/// one.
 template <class T>
 class json_culprit {
  public:

@@ -7,9 +7,9 @@
 //   });
 //
 // A middleware that does not call `next` has answered itself. One that calls it sees a finished answer afterwards, that
-// of an exception or an abort behind it included. It runs before the body of the request is read, so that a refusal costs no upload; the body
-// is there when the handler is. Middlewares run in the order of their registration, the app's before a group's, on the
-// request's thread, many at once.
+// of an exception or an abort behind it included. It runs before the body of the request is read, so that a refusal
+// costs no upload; the body is there when the handler is. Middlewares run in the order of their registration, the app's
+// before a group's, on the request's thread, many at once.
 #pragma once
 
 #include <functional>

@@ -145,12 +145,13 @@ class reply {
     for (const auto& [name, value] : headers_) http::add_header(res, name, value);
     if (!file_.empty()) return http::answer_with_file(*http::current_exchange()->req, res, file_, save_as_);
     if (write_) {
-      res.set_chunked_content_provider(content_type_, [write = std::move(write_)](std::size_t, httplib::DataSink& sink) {
+      const auto run = [write = std::move(write_)](std::size_t, httplib::DataSink& sink) {
         winsvc::stream out(sink, *http::current_exchange());
         write(out);
         sink.done();
         return true;
-      });
+      };
+      res.set_chunked_content_provider(content_type_, run);
     } else if (!content_type_.empty()) {
       res.set_content(std::move(body_), content_type_);
     }

@@ -6,9 +6,9 @@
 //   const auto todo = svc.resource<todo_item>("/todos/{id}").name("todo").tag("todos");     // of all its methods
 //   todo.on(winsvc::route::method::get).summary("One to-do");                                // of one
 //
-// `limit_body` and `time_out` change what the route does, `name` serves url_for, all else describes it: the OpenAPI document shows it
-// (web/openapi.hpp), nothing checks that the handler keeps it. A handle is a light value; it is of use while the app is
-// described, and throws setup_error afterwards.
+// `limit_body` and `time_out` change what the route does, `name` serves url_for, all else describes it: the OpenAPI
+// document shows it (web/openapi.hpp), nothing checks that the handler keeps it. A handle is a light value; it is of
+// use while the app is described, and throws setup_error afterwards.
 #pragma once
 
 #include <chrono>
@@ -45,9 +45,9 @@ class route_handle {
     return say("limit_body", [&](route::facts& f) { f.body_limit = bytes; });
   }
   /// How long its handler may take, from the body's end until it returns; no limit is the default. A client whose
-  /// handler takes longer gets 503 and the connection ends. The handler itself goes on, for nothing can end a thread that
-  /// is in it; it may ask `winsvc::context(req).timed_out()` between two steps. A stream is written after the handler, and
-  /// has no limit.
+  /// handler takes longer gets 503 and the connection ends. The handler itself goes on, for nothing can end a thread
+  /// that is in it; it may ask `winsvc::context(req).timed_out()` between two steps. A stream is written after the
+  /// handler, and has no limit.
   route_handle time_out(std::chrono::milliseconds limit) const {
     if (limit.count() <= 0)
       throw setup_error("route " + router_->entry(first_).text() + ": time_out: a handler needs some time");

@@ -78,9 +78,9 @@ class uploaded_file {
   /// Where it lies now, closed: a temporary place until it is saved.
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
-  /// Gives it its place, in a folder that is there, and in that of a file which has the name already: whoever reads sees
-  /// the old one or the new one, whole. At once in the same volume; from another it is copied beside it first. The file
-  /// stays readable by the service alone where files have modes. Throws upload_error, and is still temporary then.
+  /// Gives it its place, in a folder that is there, and in that of a file which has the name already: whoever reads
+  /// sees the old one or the new one, whole. At once in the same volume; from another it is copied beside it first. The
+  /// file stays readable by the service alone where files have modes. Throws upload_error, and is still temporary then.
   void save_to(const std::string& path) {
     if (const auto moved = os::move_file(path_, path); !moved)
       throw upload_error({moved.error(), "save the uploaded file as", path, os::system_words(moved.error()), {}});

@@ -1,8 +1,8 @@
 // Reads a body into files while it arrives (http/upload.hpp has what comes of it): a form's files each into one of its
 // own, its fields into memory, a body of another type into one file.
 //
-// cpp-httplib frames and decompresses; the form is taken apart here (wire/multipart.hpp), because cpp-httplib keeps what
-// it has no use for: a form whose first delimiter never comes would be in memory whole.
+// cpp-httplib frames and decompresses; the form is taken apart here (wire/multipart.hpp), because cpp-httplib keeps
+// what it has no use for: a form whose first delimiter never comes would be in memory whole.
 #pragma once
 
 #include <cstddef>
@@ -53,7 +53,8 @@ class upload_reader {
 
   /// The next bytes of the body. False: no more of it is wanted, and finish() says why.
   [[nodiscard]] bool take(std::string_view bytes) {
-    if (bytes.size() > bounds_.body - seen_) return refuse(413, "the body is larger than " + std::to_string(bounds_.body) + " bytes");
+    if (bytes.size() > bounds_.body - seen_)
+      return refuse(413, "the body is larger than " + std::to_string(bounds_.body) + " bytes");
     seen_ += bytes.size();
     if (decoder_) return take_form(bytes);
     if (urlencoded_) return take_text(req_.body, bytes);
@@ -138,7 +139,8 @@ class upload_reader {
     if (!file_.is_open() && !open_file(name, file_name, type)) return false;
     auto& file = into_.files().back();
     if (bytes.size() > bounds_.file - file.size())
-      return refuse(413, "the file '" + file.file_name() + "' is larger than " + std::to_string(bounds_.file) + " bytes");
+      return refuse(413, "the file '" + file.file_name() + "' is larger than " + std::to_string(bounds_.file) +
+                             " bytes");
     if (bytes.empty()) return true;
     const auto written = file_.write(bytes);
     if (!written) return fail(written.error(), "write the uploaded file", file.path());

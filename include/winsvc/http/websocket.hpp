@@ -7,8 +7,8 @@
 // Middleware runs before, as for any GET, and can refuse; what it sets goes with the 101. The handler has the
 // connection's thread to itself while it lasts, up to `limits().websockets` of them, beyond which there is 503.
 // `receive` answers pings, sends them to a client that is silent, and ends when the client leaves, when it broke the
-// protocol, and when the service stops: return then. The closing handshake is done for the handler, with 1000, with 1001
-// when the service stops, with 1011 when it threw, with 1008 when it called abort.
+// protocol, and when the service stops: return then. The closing handshake is done for the handler, with 1000, with
+// 1001 when the service stops, with 1011 when it threw, with 1008 when it called abort.
 //
 // cpp-httplib writes the 101 and no more. Its own WebSockets (0.41 to 0.53) close a connection over a frame header that
 // came in two packets, send no close code for what was wrong, and give each connection a second thread for pings; so

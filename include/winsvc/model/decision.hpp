@@ -1,5 +1,5 @@
-// What a control means in a state: the answer for the SCM, the status to publish at once, and what is left to do for the
-// service's own thread. Pure: the control handler asks, publishes, hands on and returns.
+// What a control means in a state: the answer for the SCM, the status to publish at once, and what is left to do for
+// the service's own thread. Pure: the control handler asks, publishes, hands on and returns.
 //
 //   decide(state::running, hooks, 2 /* pause */)     // {0, step::pause, duty::pause}
 //   decide(state::paused, hooks, 99)                 // {120}: the service does not know it

@@ -1,7 +1,8 @@
 // What the service writes into the Windows event log, as a table: the ID to filter by, the level, when it is written.
 // `docs/services.md` shows it, and a test compares the two. An ID keeps its meaning for ever.
 //
-// Source: "Event Identifiers" in the Win32 documentation. IDs 1 to 1000 are what the message file (EventCreate.exe) has.
+// Source: "Event Identifiers" in the Win32 documentation. IDs 1 to 1000 are what the message file (EventCreate.exe)
+// has.
 #pragma once
 
 #include <cstdint>

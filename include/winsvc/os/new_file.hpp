@@ -39,8 +39,8 @@ class new_file {
   std::intptr_t native_ = -1;  // a HANDLE, or a file descriptor
 };
 
-/// Over an existing target. From another volume it is copied beside the target first, so that here too a reader sees all
-/// of it or nothing.
+/// Over an existing target. From another volume it is copied beside the target first, so that here too a reader sees
+/// all of it or nothing.
 sys_result<void> move_file(const std::string& from, const std::string& to);
 /// With all parents; where modes are, the last one is for its owner alone (0700).
 sys_result<void> make_private_folder(const std::string& path);

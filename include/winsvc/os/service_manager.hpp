@@ -101,10 +101,10 @@ class service_manager {
   virtual sys_result<std::string> account_sid(const std::string& account) = 0;
   /// LsaAddAccountRights: the right to log on as a service.
   virtual sys_result<void> add_logon_right(const std::string& sid) = 0;
-  /// The owner and DACL of a folder in SDDL; 2 or 3 when there is none. Changing it creates the folder when it is not there, with
-  /// this security from its first moment (folders above it as any other), and hands what can be inherited down to what
-  /// is in it; `D:P` keeps out what the folder above hands down, `O:` gives it an owner. A link in the folder's place is
-  /// not followed: 4395. No DACL would be a folder open to everyone: 1336.
+  /// The owner and DACL of a folder in SDDL; 2 or 3 when there is none. Changing it creates the folder when it is not
+  /// there, with this security from its first moment (folders above it as any other), and hands what can be inherited
+  /// down to what is in it; `D:P` keeps out what the folder above hands down, `O:` gives it an owner. A link in the
+  /// folder's place is not followed: 4395. No DACL would be a folder open to everyone: 1336.
   virtual sys_result<std::string> query_folder_security(const std::string& path) = 0;
   virtual sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) = 0;
 };

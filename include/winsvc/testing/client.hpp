@@ -7,8 +7,8 @@
 //   CHECK(r.body == R"({"id":7})");
 //   CHECK(client.websocket("/echo", {"hello"}).messages == std::vector<std::string>{"hello"});
 //
-// The app is described and its routes are frozen; start hooks and workers do not run (testing/scm.hpp runs them). The data
-// folder is one below the system's temporary folder, made when it is asked for, and left there.
+// The app is described and its routes are frozen; start hooks and workers do not run (testing/scm.hpp runs them). The
+// data folder is one below the system's temporary folder, made when it is asked for, and left there.
 #pragma once
 
 #include <algorithm>

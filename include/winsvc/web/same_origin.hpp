@@ -2,10 +2,10 @@
 //
 //   svc.use(winsvc::same_origin());
 //
-// A page of any site can make a browser send a form to a service on this machine or in this network, with the cookies and
-// the passwords that the browser keeps for it: cross-site request forgery. Browsers say where such a request comes from
-// (`Sec-Fetch-Site`, Fetch Metadata; `Origin`, RFC 6454), pages cannot forge that. What says nothing is no browser's and is
-// let through, as are GET, HEAD and OPTIONS, which should change nothing.
+// A page of any site can make a browser send a form to a service on this machine or in this network, with the cookies
+// and the passwords that the browser keeps for it: cross-site request forgery. Browsers say where such a request comes
+// from (`Sec-Fetch-Site`, Fetch Metadata; `Origin`, RFC 6454), pages cannot forge that. What says nothing is no
+// browser's and is let through, as are GET, HEAD and OPTIONS, which should change nothing.
 #pragma once
 
 #include <string>
@@ -20,8 +20,8 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// 403 for the others. `origins`: pages of which other sites may send as well, `https://host[:port]` each. Behind a proxy
-/// that changes Host, the service's own origin has to be among them.
+/// 403 for the others. `origins`: pages of which other sites may send as well, `https://host[:port]` each. Behind a
+/// proxy that changes Host, the service's own origin has to be among them.
 [[nodiscard]] inline middleware same_origin(std::vector<std::string> origins = {}) {
   return [origins = std::move(origins)](const request& req, response&, const next& go_on) {
     if (req.method == "GET" || req.method == "HEAD" || req.method == "OPTIONS") return go_on();

@@ -1,5 +1,5 @@
-// From the tail of a route to the path of a file below a folder, or a refusal: nothing that a client writes may lead out
-// of the folder, to a device, to another stream of a file, or to a file that is hidden.
+// From the tail of a route to the path of a file below a folder, or a refusal: nothing that a client writes may lead
+// out of the folder, to a device, to another stream of a file, or to a file that is hidden.
 //
 //   file_path("css/site.css")     // "css/site.css"
 //   file_path("../secret")        // nothing
@@ -27,8 +27,8 @@ struct file_path_rules {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/// May this be a name in the path? (Naming Files, Paths, and Namespaces: reserved characters and names, and that a dot or
-/// a blank at the end is dropped, so that two names are one file.)
+/// May this be a name in the path? (Naming Files, Paths, and Namespaces: reserved characters and names, and that a dot
+/// or a blank at the end is dropped, so that two names are one file.)
 [[nodiscard]] inline bool is_file_name(std::string_view name, file_path_rules rules) {
   if (name.empty() || name == "." || name == "..") return false;
   if (name.front() == '.' && !rules.hidden) return false;

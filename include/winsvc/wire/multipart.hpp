@@ -213,7 +213,7 @@ inline multipart_decoder::step multipart_decoder::next() {
       }
       case place::head: {
         const auto end = here.find("\r\n\r\n");
-        const std::size_t looked_at = here.size() - (std::min)(std::size_t{3}, here.size());  // it may begin in the last 3
+        const auto looked_at = here.size() - (std::min)(std::size_t{3}, here.size());  // it may begin in the last 3
         if ((std::min)(end, looked_at) > most_head) return lose();
         if (end == here.npos) return step::more;
         auto head = parse_part_head(here.substr((std::min)(std::size_t{2}, end), end > 2 ? end - 2 : 0));

@@ -1,5 +1,5 @@
-// Which form of a file a client gets: its media type, by the ending of its name; compressed, if it accepts that; the parts
-// of it that it asked for.
+// Which form of a file a client gets: its media type, by the ending of its name; compressed, if it accepts that; the
+// parts of it that it asked for.
 #pragma once
 
 #include <cstddef>
@@ -19,16 +19,16 @@ namespace wire {
 /// "text/html; charset=utf-8" for "index.html"; "application/octet-stream" for an ending that is not known.
 [[nodiscard]] std::string_view media_type(std::string_view file_name);
 
-/// Does this Accept-Encoding take the coding? (RFC 9110, section 12.5.3) What it does not name and has no `*` for it does
-/// not, and neither does one with a weight of 0.
+/// Does this Accept-Encoding take the coding? (RFC 9110, section 12.5.3) What it does not name and has no `*` for it
+/// does not, and neither does one with a weight of 0.
 [[nodiscard]] bool accepts_coding(std::string_view accept_encoding, std::string_view coding);
 
 /// First and last byte each, counted from 0; -1 for what was not said (`bytes=5-`: 5, -1; `bytes=-5`: -1, 5).
 template <class Number>
 using byte_ranges = std::vector<std::pair<Number, Number>>;
 
-/// Those that lie in a file of this size, cut to it, with both ends (RFC 9110, section 14.1.2): none where no byte of them
-/// does, and the answer is 416.
+/// Those that lie in a file of this size, cut to it, with both ends (RFC 9110, section 14.1.2): none where no byte of
+/// them does, and the answer is 416.
 template <class Number>
 [[nodiscard]] byte_ranges<Number> satisfiable(const byte_ranges<Number>& asked, Number size);
 

@@ -5,9 +5,9 @@
 //   switch (frames.feed(buffer, used)) { case frame_decoder::event::message: handle(frames.data()); … }
 //   send(wire::frame(wire::opcode::text, "hello"));
 //
-// Strict, as the gate is: frames of clients are masked, control frames are short and whole, text is refused at the first
-// byte that is no UTF-8, a message is measured before room is made for it. What is wrong has the close code to answer
-// with. No extensions: a browser that offers compression is told of none.
+// Strict, as the gate is: frames of clients are masked, control frames are short and whole, text is refused at the
+// first byte that is no UTF-8, a message is measured before room is made for it. What is wrong has the close code to
+// answer with. No extensions: a browser that offers compression is told of none.
 // Source: RFC 6455.
 #pragma once
 
