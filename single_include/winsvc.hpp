@@ -132,46 +132,46 @@
 //  14477  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
 //  14620  http/core.hpp               cpp-httplib at work for one request.
 //  14923  http/connection.hpp         One connection, from its first byte to its close.
-//  15129  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  15492  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  15762  web/values.hpp              What a request says beside its path, as a value of a type.
-//  15872  web/cookies.hpp             Cookies of requests and answers.
-//  15907  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  16015  web/cors.hpp                Cross-origin requests.
-//  16109  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  16146  web/rate_limit.hpp          How often one client may ask.
-//  16255  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  16308  web/headers.hpp             Small middleware for headers and sizes.
-//  16362  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  16645  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  16874  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  17034  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  17108  host/service.hpp            What App receives: the description of a service.
-//  17484  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  17559  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  17602  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  17667  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//  17748  host/health.hpp             Liveness and readiness.
-//  17806  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  17960  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  18055  host/duties.hpp             What controls ask for, beside a stop.
-//  18249  host/worker_pool.hpp        The app's workers while they run.
-//  18346  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  18783  host/console_host.hpp       `debug`: the service in a terminal.
-//  18859  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  19132  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  19195  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  19275  host/desk.hpp               What every verb that manages the service stands on.
-//  19397  host/manage.hpp             The verbs that bring an installed service up and down.
-//  19683  host/send.hpp               The verbs that send a running service a control.
-//  19809  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  19924  host/survey.hpp             What is installed, read with query rights alone.
-//  19998  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  20330  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  20409  host/managing.hpp           The verbs that manage, by their words.
-//  20557  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  20676  main.hpp                    The macro: a main for an App.
-//  20689  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//  15135  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  15498  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  15768  web/values.hpp              What a request says beside its path, as a value of a type.
+//  15878  web/cookies.hpp             Cookies of requests and answers.
+//  15913  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  16021  web/cors.hpp                Cross-origin requests.
+//  16115  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  16152  web/rate_limit.hpp          How often one client may ask.
+//  16261  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  16314  web/headers.hpp             Small middleware for headers and sizes.
+//  16368  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  16651  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  16880  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  17040  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  17114  host/service.hpp            What App receives: the description of a service.
+//  17490  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  17565  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  17608  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  17673  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//  17754  host/health.hpp             Liveness and readiness.
+//  17812  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  17966  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  18061  host/duties.hpp             What controls ask for, beside a stop.
+//  18255  host/worker_pool.hpp        The app's workers while they run.
+//  18352  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  18789  host/console_host.hpp       `debug`: the service in a terminal.
+//  18865  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  19138  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  19201  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  19281  host/desk.hpp               What every verb that manages the service stands on.
+//  19403  host/manage.hpp             The verbs that bring an installed service up and down.
+//  19689  host/send.hpp               The verbs that send a running service a control.
+//  19815  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  19930  host/survey.hpp             What is installed, read with query rights alone.
+//  20004  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  20336  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  20415  host/managing.hpp           The verbs that manage, by their words.
+//  20563  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  20682  main.hpp                    The macro: a main for an App.
+//  20695  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -15067,15 +15067,21 @@ inline std::optional<parting> connection::serve_one() {
     return parting::unread;
   }
 
-  struct counted {
-    std::atomic<std::size_t>& count;
-    explicit counted(std::atomic<std::size_t>& c) : count(c) { ++count; }
-    ~counted() { --count; }
+  class counted {
+   public:
+    explicit counted(std::atomic<std::size_t>& c) noexcept : count_(&c) { ++c; }
+    ~counted() { end(); }
     counted(const counted&) = delete;
     counted& operator=(const counted&) = delete;
+    void end() noexcept {
+      if (auto* const count = std::exchange(count_, nullptr)) --*count;
+    }
+
+   private:
+    std::atomic<std::size_t>* count_;
   };
   const auto began = std::chrono::steady_clock::now();
-  std::optional<counted> in_flight(std::in_place, shared_.in_flight);
+  counted in_flight(shared_.in_flight);
 
   // The head's views point into the buffer, which the body's bytes would move: the block they are in is set aside, and
   // the two blocks take turns from request to request.
@@ -15113,7 +15119,7 @@ inline std::optional<parting> connection::serve_one() {
     }
   }
   if (alive && x.status == 101 && x.upgraded) {
-    in_flight.reset();  // from here on it is no request
+    in_flight.end();  // from here on it is no request
     server_.process_upgraded(x);
     return parting::answered;
   }

@@ -146,15 +146,21 @@ inline std::optional<parting> connection::serve_one() {
     return parting::unread;
   }
 
-  struct counted {
-    std::atomic<std::size_t>& count;
-    explicit counted(std::atomic<std::size_t>& c) : count(c) { ++count; }
-    ~counted() { --count; }
+  class counted {
+   public:
+    explicit counted(std::atomic<std::size_t>& c) noexcept : count_(&c) { ++c; }
+    ~counted() { end(); }
     counted(const counted&) = delete;
     counted& operator=(const counted&) = delete;
+    void end() noexcept {
+      if (auto* const count = std::exchange(count_, nullptr)) --*count;
+    }
+
+   private:
+    std::atomic<std::size_t>* count_;
   };
   const auto began = std::chrono::steady_clock::now();
-  std::optional<counted> in_flight(std::in_place, shared_.in_flight);
+  counted in_flight(shared_.in_flight);
 
   // The head's views point into the buffer, which the body's bytes would move: the block they are in is set aside, and
   // the two blocks take turns from request to request.
@@ -192,7 +198,7 @@ inline std::optional<parting> connection::serve_one() {
     }
   }
   if (alive && x.status == 101 && x.upgraded) {
-    in_flight.reset();  // from here on it is no request
+    in_flight.end();  // from here on it is no request
     server_.process_upgraded(x);
     return parting::answered;
   }
