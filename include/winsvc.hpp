@@ -30,6 +30,7 @@
 #include "winsvc/base/quote.hpp"     // command lines by Windows' rules
 #include "winsvc/base/duration.hpp"  // 30s, 5m
 #include "winsvc/base/clock.hpp"     // time, passed in
+#include "winsvc/base/timer_wheel.hpp"  // deadlines of very many things
 #include "winsvc/base/stop.hpp"      // a request to stop
 #include "winsvc/base/log.hpp"       // the log and its sinks
 
@@ -57,7 +58,8 @@
 #include "winsvc/route/url.hpp"         // and the way back
 #include "winsvc/wire/limits.hpp"       // how much and how long
 #include "winsvc/wire/grammar.hpp"      // tokens and authorities
-#include "winsvc/wire/head.hpp"         // the gate
+#include "winsvc/wire/head.hpp"         // a request head, and its canonical form
+#include "winsvc/wire/gate.hpp"         // what is one, and what is refused
 #include "winsvc/wire/chunked.hpp"      // chunked bodies
 #include "winsvc/wire/fields.hpp"       // queries and forms
 #include "winsvc/wire/cookie.hpp"       // cookies, signed too
@@ -97,8 +99,12 @@
 #include "winsvc/http/watchdog.hpp"    // handlers that take too long
 #include "winsvc/http/upload_reader.hpp" // and files, while they arrive
 #include "winsvc/http/guard.hpp"       // what becomes of what goes wrong
+#include "winsvc/http/traffic.hpp"     // what connections have in common
+#include "winsvc/http/direct.hpp"      // the short way of plain requests
 #include "winsvc/http/core.hpp"        // cpp-httplib at work for it
 #include "winsvc/http/connection.hpp"  // from first byte to close
+#include "winsvc/http/crew.hpp"        // few threads, and busy
+#include "winsvc/http/guests.hpp"      // who is connected, and until when
 #include "winsvc/http/tls.hpp"         // certificates, and what they protect
 #include "winsvc/http/engine.hpp"      // listen, accept, serve, drain
 

@@ -17,161 +17,170 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//    179  config/version.hpp          The version of winsvc: the one place that knows it.
-//    196  config/compiler.hpp         What is compiling us.
-//    225  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    265  config/abi.hpp              The inline namespace that everything lives in.
-//    290  base/error.hpp              An error is a sentence for a tired person.
-//    350  base/result.hpp             A value or the reason there is none.
-//    425  base/source.hpp             Where in the user's program a call was written.
-//    459  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    490  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    753  base/json_text.hpp          JSON, written: for what winsvc says to machines.
-//    807  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
-//    906  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
-//    995  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//   1110  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1180  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//   1283  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1364  base/log.hpp                The log that a service keeps.
-//   1475  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   1620  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   1721  model/decision.hpp          What a control means in a state.
-//   1790  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   1843  model/codes.hpp             What system codes mean to the person who meets them.
-//   1961  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2031  model/recovery.hpp          What the SCM does when the service fails.
-//   2152  model/account.hpp           The account a service runs as.
-//   2268  model/security.hpp          Who may do what, as text.
-//   2463  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   2556  model/spec.hpp              What is to be installed.
-//   2705  model/verbs.hpp             The command line as two tables.
-//   2894  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   3232  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   3540  model/state_file.hpp        What the running service leaves for `status` to find.
-//   3653  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   3745  route/path.hpp              The path of a request, cut into segments.
-//   3856  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   4034  route/facts.hpp             What is known of a route beside its pattern.
-//   4159  route/table.hpp             The routes of an app as a tree of segments.
-//   4462  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   4609  wire/limits.hpp             How much a client may send, and how long it may take.
-//   4669  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   4747  wire/head.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   5225  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   5373  wire/fields.hpp             Names and values as queries and forms have them ...
-//   5464  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   5660  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   5860  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   5926  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   5983  wire/conditional.hpp        Requests with conditions.
-//   6114  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   6224  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   6459  wire/websocket.hpp          The WebSocket protocol as values.
-//   6826  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   6966  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//   7029  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   7054  os/posix/console.hpp        os/console.hpp on POSIX.
-//   7179  os/crash.hpp                What is left of a process that crashes.
-//   7294  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//   7476  os/elevation.hpp            The same program once more, elevated.
-//   7538  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//   7566  os/file.hpp                 The few things done with files.
-//   7636  os/posix/file.hpp           os/file.hpp on POSIX.
-//   7755  os/new_file.hpp             A file that comes into being.
-//   7817  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//   7901  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//   7941  os/event_log.hpp            The Windows event log: one report, one line.
-//   7984  os/process.hpp              This process and its surroundings.
-//   8069  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//   8224  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//   8283  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//   8351  os/socket.hpp               TCP as the engine needs it.
-//   8471  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   8566  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   8619  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   8700  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   8833  os/tcp.hpp                  os/socket.hpp on every platform.
-//   9072  os/win/console.hpp          os/console.hpp on Windows.
-//   9235  os/win/file.hpp             os/file.hpp on Windows.
-//   9363  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//   9400  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//   9500  os/win/crash.hpp            os/crash.hpp on Windows.
-//   9782  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//   9881  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  10094  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  10177  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  10298  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  10385  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  10616  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  10751  os/win/service_manager.hpp  The real Service Control Manager.
-//  10984  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  10990  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  11067  http/transport.hpp          What a connection reads from and writes to.
-//  11178  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  11456  http/stream.hpp             An answer that is written while it is made.
-//  11565  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  11598  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  11723  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  11938  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  12104  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  12298  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  12633  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  13094  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  13140  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  13216  http/router.hpp             The routes of an app with their handlers.
-//  13388  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  13574  http/url_for.hpp            The path of a named route, from within a handler.
-//  13609  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  13696  http/folder.hpp             A folder of files below a prefix.
-//  13817  http/group.hpp              Routes, as an app or a part of it registers them.
-//  14020  http/context.hpp            What travels with a request.
-//  14083  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  14174  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  14274  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  14477  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  14620  http/core.hpp               cpp-httplib at work for one request.
-//  14923  http/connection.hpp         One connection, from its first byte to its close.
-//  15135  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  15498  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  15768  web/values.hpp              What a request says beside its path, as a value of a type.
-//  15878  web/cookies.hpp             Cookies of requests and answers.
-//  15913  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  16021  web/cors.hpp                Cross-origin requests.
-//  16115  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  16152  web/rate_limit.hpp          How often one client may ask.
-//  16261  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  16314  web/headers.hpp             Small middleware for headers and sizes.
-//  16368  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  16651  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  16880  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  17040  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  17114  host/service.hpp            What App receives: the description of a service.
-//  17490  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  17565  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  17608  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  17673  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//  17754  host/health.hpp             Liveness and readiness.
-//  17812  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  17966  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  18061  host/duties.hpp             What controls ask for, beside a stop.
-//  18255  host/worker_pool.hpp        The app's workers while they run.
-//  18352  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  18789  host/console_host.hpp       `debug`: the service in a terminal.
-//  18865  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  19138  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  19201  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  19281  host/desk.hpp               What every verb that manages the service stands on.
-//  19403  host/manage.hpp             The verbs that bring an installed service up and down.
-//  19689  host/send.hpp               The verbs that send a running service a control.
-//  19815  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  19930  host/survey.hpp             What is installed, read with query rights alone.
-//  20004  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  20336  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  20415  host/managing.hpp           The verbs that manage, by their words.
-//  20563  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  20682  main.hpp                    The macro: a main for an App.
-//  20695  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    188  config/version.hpp          The version of winsvc: the one place that knows it.
+//    205  config/compiler.hpp         What is compiling us.
+//    240  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    280  config/abi.hpp              The inline namespace that everything lives in.
+//    305  base/error.hpp              An error is a sentence for a tired person.
+//    365  base/result.hpp             A value or the reason there is none.
+//    440  base/source.hpp             Where in the user's program a call was written.
+//    474  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    505  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    768  base/json_text.hpp          JSON, written: for what winsvc says to machines.
+//    822  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
+//    921  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//   1010  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1125  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1195  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1298  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
+//   1435  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1516  base/log.hpp                The log that a service keeps.
+//   1627  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   1772  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   1873  model/decision.hpp          What a control means in a state.
+//   1942  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   1995  model/codes.hpp             What system codes mean to the person who meets them.
+//   2113  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2183  model/recovery.hpp          What the SCM does when the service fails.
+//   2304  model/account.hpp           The account a service runs as.
+//   2420  model/security.hpp          Who may do what, as text.
+//   2615  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   2708  model/spec.hpp              What is to be installed.
+//   2857  model/verbs.hpp             The command line as two tables.
+//   3046  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   3384  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   3692  model/state_file.hpp        What the running service leaves for `status` to find.
+//   3805  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   3897  route/path.hpp              The path of a request, cut into segments.
+//   4008  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   4186  route/facts.hpp             What is known of a route beside its pattern.
+//   4311  route/table.hpp             The routes of an app as a tree of segments.
+//   4614  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   4761  wire/limits.hpp             How much a client may send, and how long it may take.
+//   4830  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   4908  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   5079  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   5436  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   5584  wire/fields.hpp             Names and values as queries and forms have them ...
+//   5675  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   5871  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   6071  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   6137  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   6194  wire/conditional.hpp        Requests with conditions.
+//   6325  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   6435  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   6670  wire/websocket.hpp          The WebSocket protocol as values.
+//   7037  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   7067  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   7207  os/socket.hpp               TCP as the engine needs it.
+//   7348  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   7457  os/file.hpp                 The few things done with files.
+//   7527  os/process.hpp              This process and its surroundings.
+//   7612  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   7665  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   7746  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   7889  os/tcp.hpp                  os/socket.hpp on every platform.
+//   8132  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//   8280  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//   8386  os/poller.hpp               Waiting for many sockets with few threads.
+//   8430  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//   8493  os/posix/console.hpp        os/console.hpp on POSIX.
+//   8618  os/crash.hpp                What is left of a process that crashes.
+//   8733  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//   8915  os/elevation.hpp            The same program once more, elevated.
+//   8977  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//   9005  os/posix/file.hpp           os/file.hpp on POSIX.
+//   9124  os/new_file.hpp             A file that comes into being.
+//   9186  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//   9270  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//   9310  os/event_log.hpp            The Windows event log: one report, one line.
+//   9353  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//   9508  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//   9567  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//   9635  os/win/console.hpp          os/console.hpp on Windows.
+//   9798  os/win/file.hpp             os/file.hpp on Windows.
+//   9926  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//   9963  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  10063  os/win/crash.hpp            os/crash.hpp on Windows.
+//  10345  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  10444  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  10657  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  10740  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  10861  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  10948  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  11179  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  11314  os/win/service_manager.hpp  The real Service Control Manager.
+//  11547  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  11553  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  11630  http/transport.hpp          What a connection reads from and writes to.
+//  11773  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  12084  http/stream.hpp             An answer that is written while it is made.
+//  12193  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  12226  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  12351  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  12566  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  12732  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  12926  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  13261  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  13722  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  13768  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  13844  http/router.hpp             The routes of an app with their handlers.
+//  14016  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  14202  http/url_for.hpp            The path of a named route, from within a handler.
+//  14237  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  14324  http/folder.hpp             A folder of files below a prefix.
+//  14445  http/group.hpp              Routes, as an app or a part of it registers them.
+//  14648  http/context.hpp            What travels with a request.
+//  14711  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  14802  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  14902  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  15105  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  15248  http/traffic.hpp            What the connections of one engine have in common.
+//  15330  http/direct.hpp             The direct way of a plain request.
+//  15454  http/core.hpp               cpp-httplib at work for one request.
+//  15841  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  16259  http/crew.hpp               The engine's threads, few and busy.
+//  16677  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  16823  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  17185  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  17616  web/values.hpp              What a request says beside its path, as a value of a type.
+//  17726  web/cookies.hpp             Cookies of requests and answers.
+//  17761  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  17869  web/cors.hpp                Cross-origin requests.
+//  17963  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  18000  web/rate_limit.hpp          How often one client may ask.
+//  18109  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  18162  web/headers.hpp             Small middleware for headers and sizes.
+//  18216  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  18499  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  18728  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  18888  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  18962  host/service.hpp            What App receives: the description of a service.
+//  19338  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  19413  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  19456  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  19521  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//  19602  host/health.hpp             Liveness and readiness.
+//  19660  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  19814  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  19909  host/duties.hpp             What controls ask for, beside a stop.
+//  20103  host/worker_pool.hpp        The app's workers while they run.
+//  20200  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  20638  host/console_host.hpp       `debug`: the service in a terminal.
+//  20714  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  20987  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  21050  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  21130  host/desk.hpp               What every verb that manages the service stands on.
+//  21252  host/manage.hpp             The verbs that bring an installed service up and down.
+//  21538  host/send.hpp               The verbs that send a running service a control.
+//  21664  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  21779  host/survey.hpp             What is installed, read with query rights alone.
+//  21853  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  22185  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  22264  host/managing.hpp           The verbs that manage, by their words.
+//  22412  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  22531  main.hpp                    The macro: a main for an App.
+//  22544  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -213,6 +222,12 @@
   #define WINSVC_OS_WINDOWS 1
 #else
   #define WINSVC_OS_WINDOWS 0
+#endif
+
+#if defined(__linux__)
+  #define WINSVC_OS_LINUX 1
+#else
+  #define WINSVC_OS_LINUX 0
 #endif
 
 #if defined(_MSC_VER)
@@ -1274,6 +1289,143 @@ inline std::string http_date(clock::wall_point when) {
   std::snprintf(out, sizeof out, "%s, %02u %s %04lld %02u:%02u:%02u GMT", days[f.weekday], f.day, months[f.month - 1],
                 static_cast<long long>(f.year), f.hour, f.minute, f.second);
   return out;
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// base/timer_wheel.hpp
+// =====================================================================================================================
+
+// Deadlines of very many things, each set and moved in constant time: a wheel of slots, one turn of which is 65 s.
+//
+//   timer_wheel wheel(now);
+//   wheel.set(connection.timer, now + 10s);             // moves it when it was set before
+//   wheel.advance(now, [](timer_wheel::entry& e) { … });    // those whose time has come
+//   sleep_until(wheel.next());
+//
+// It is coarse, and never early: an entry is handed out up to 64 ms after its time. One that lies further ahead than a
+// turn is kept until it is near. It knows no clock and no threads; whoever shares it brings a lock.
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+class timer_wheel {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  /// A place on the wheel, part of what it is the deadline of. It must stay where it is while it is set.
+  struct entry {
+    entry* before = nullptr;  // null: not on the wheel
+    entry* after = nullptr;
+    std::int64_t due = 0;  // in slots since the clock's beginning
+    void* owner = nullptr;  ///< what it is the deadline of; for the user
+  };
+
+  explicit timer_wheel(time_point now) noexcept : now_(slot_of(now)) {
+    for (auto& s : slots_) s.before = s.after = &s;
+  }
+  timer_wheel(const timer_wheel&) = delete;
+  timer_wheel& operator=(const timer_wheel&) = delete;
+
+  void set(entry& e, time_point when) noexcept;
+  void clear(entry& e) noexcept;
+  [[nodiscard]] static bool is_set(const entry& e) noexcept { return e.before != nullptr; }
+
+  /// Calls `f` for each entry whose time has come; it is off the wheel by then, and may be set again.
+  template <class F>
+  void advance(time_point now, const F& f);
+  /// When to look again: nothing is due before. time_point::max() when the wheel is empty.
+  [[nodiscard]] time_point next() const noexcept;
+
+  static constexpr std::chrono::milliseconds slot_time{64};
+
+ private:
+  static constexpr std::size_t slots = 1024;
+  using in_slots = std::chrono::duration<std::int64_t, std::ratio<64, 1000>>;
+
+  [[nodiscard]] static std::int64_t slot_of(time_point when) noexcept {
+    return std::chrono::floor<in_slots>(when.time_since_epoch()).count();
+  }
+  void link(entry& e) noexcept;
+  static void unlink(entry& e) noexcept;
+
+  std::array<entry, slots> slots_;
+  std::size_t count_ = 0;
+  std::int64_t now_;  // all slots up to this one have been handed out
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline void timer_wheel::link(entry& e) noexcept {
+  // At the latest in the slot that is looked at last: an entry that is due in a later turn is put there again.
+  auto at = e.due <= now_ ? now_ + 1 : e.due;
+  if (at > now_ + static_cast<std::int64_t>(slots)) at = now_ + static_cast<std::int64_t>(slots);
+  entry& head = slots_[static_cast<std::size_t>(at) % slots];
+  e.before = head.before;
+  e.after = &head;
+  head.before->after = &e;
+  head.before = &e;
+}
+
+inline void timer_wheel::unlink(entry& e) noexcept {
+  e.before->after = e.after;
+  e.after->before = e.before;
+  e.before = e.after = nullptr;
+}
+
+inline void timer_wheel::set(entry& e, time_point when) noexcept {
+  if (is_set(e)) unlink(e);
+  else ++count_;
+  e.due = slot_of(when) + 1;  // the slot that begins after it: never early
+  link(e);
+}
+
+inline void timer_wheel::clear(entry& e) noexcept {
+  if (!is_set(e)) return;
+  unlink(e);
+  --count_;
+}
+
+template <class F>
+void timer_wheel::advance(time_point now, const F& f) {
+  const auto target = slot_of(now);
+  if (target > now_ + static_cast<std::int64_t>(slots)) now_ = target - static_cast<std::int64_t>(slots);
+  while (now_ < target && count_ > 0) {
+    ++now_;
+    entry& head = slots_[static_cast<std::size_t>(now_) % slots];
+    entry* const last = head.before;  // what is set again meanwhile goes behind it
+    for (entry* e = head.after; e != &head;) {
+      entry& one = *e;
+      const bool at_end = e == last;
+      e = e->after;
+      unlink(one);
+      if (one.due > now_) {
+        link(one);
+      } else {
+        --count_;
+        f(one);
+      }
+      if (at_end) break;
+    }
+  }
+  if (now_ < target) now_ = target;
+}
+
+inline timer_wheel::time_point timer_wheel::next() const noexcept {
+  if (count_ == 0) return (time_point::max)();
+  for (std::int64_t ahead = 1; ahead <= static_cast<std::int64_t>(slots); ++ahead) {
+    const entry& head = slots_[static_cast<std::size_t>(now_ + ahead) % slots];
+    if (head.after != &head)
+      return time_point(std::chrono::duration_cast<time_point::duration>(in_slots(now_ + ahead)));
+  }
+  return (time_point::max)();
 }
 
 }  // inline namespace WINSVC_ABI
@@ -4640,12 +4792,21 @@ struct limits {
   std::size_t chunk_extension_bytes = 4096;    ///< of all chunks of a body together: nobody uses them, CVE-2023-39326
   std::size_t trailer_bytes = 8192;            ///< the trailer section; it is dropped, so it need not be large
 
+  /// Plain requests pass by cpp-httplib's parser and writer (http/direct.hpp). Off: all go through them.
+  bool direct_path = true;
+
   // The clock.
   std::chrono::milliseconds head_time = std::chrono::seconds(10);   ///< first byte to empty line: slowloris
   std::chrono::milliseconds idle_time = std::chrono::seconds(60);   ///< between two requests: browsers hold 60 to 120 s
   std::chrono::milliseconds body_time = std::chrono::seconds(20);   ///< for a body; the rate adds to it
   std::uint64_t body_bytes_per_second = 1024;                       ///< the slowest client that is not an attack
   std::chrono::milliseconds write_time = std::chrono::seconds(20);  ///< without progress: a client that stopped reading
+
+  // The crowd.
+  std::size_t connections = 10'000;          ///< open at once; else 503
+  std::size_t connections_per_address = 0;   ///< of one client; 0: any. Else 429. Behind a proxy all have its address
+  std::size_t threads = 256;                 ///< in handlers at once; long answers and WebSockets are not counted
+  std::size_t queue = 1000;                  ///< requests that wait for one of them; else 503
 
   // WebSockets.
   std::size_t websockets = 1000;                     ///< open at once, each with a thread of its own; else 503
@@ -4747,25 +4908,16 @@ namespace wire {
 // wire/head.hpp
 // =====================================================================================================================
 
-// The gate: decides whether the bytes a client sent are one valid HTTP/1.1 request head, before cpp-httplib sees any.
+// A request head that has passed the gate (wire/gate.hpp): what it says, and the one form in which it is handed on.
 //
-//   std::size_t scanned = 0;
-//   auto got = parse_head(buffer, bounds, &scanned);       // again with a longer buffer while got.step is more
-//   if (got.step == head_result::reject) answer(got.status, got.reason), close();
-//   if (got.step == head_result::complete) hand_over(canonical_head(got.value, escape_percent));
+//   for_each_canonical(h, [](std::string_view name, std::string&& value) { … });
+//   const std::string text = canonical_head(h, escape_percent);      // the same, for a parser to read
 //
-// What is malformed or can be read in two ways is rejected, at the first byte that proves it, with the status to
-// answer; the connection is closed after that. What passes is written anew in one form, so that the parser behind,
-// whichever its version, has nothing left to interpret. The verdict on some bytes is the same whether they came at
-// once or singly.
-//
-// It does not read bodies (wire/chunked.hpp), does not decode the path (route/path.hpp), and does not hold a body's
-// length against `limits::body_bytes`: a 404 or 401 comes before the 413, so that is the caller's next question.
+// What passes is written anew, so that whoever reads it, whichever its version, has nothing left to interpret.
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -4798,6 +4950,7 @@ struct head {
   std::uint64_t content_length = 0;
   bool keep_alive = true;        ///< the connection may serve another request (RFC 9112 §9.3)
   bool expect_continue = false;  ///< the body waits for our 100 (RFC 9110 §10.1.1)
+  bool repeats = false;          ///< some name is there twice
   bool upgrade = false;          ///< a switch of protocol is asked for, and may be granted (RFC 9110 §7.8)
   route::method verb = route::method::get;
 
@@ -4805,27 +4958,17 @@ struct head {
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const noexcept;
 };
 
-/// What the bytes so far are.
-struct head_result {
-  enum verdict { more, complete, reject };
-  verdict step = more;
-  std::size_t consumed = 0;  ///< complete: bytes of the head, empty lines before it included
-  int status = 0;            ///< reject: what to answer
-  std::string_view reason;   ///< reject: why, for the log and the answer
-  head value;                ///< complete
-};
-
-/// Judges the buffer from its first byte. `scanned`, zero for a new head and kept by the caller while the buffer grows,
-/// spares what was looked at before.
-[[nodiscard]] head_result parse_head(std::string_view buffer, const limits& bounds, std::size_t* scanned = nullptr);
-
-/// The head in the only form that cpp-httplib shall read: origin-form target, no hop-by-hop fields (RFC 9110 §7.6.1),
-/// the framing and the fate of the connection stated once, by us. To hand a decoded chunked body over, set `framing`
-/// and `content_length` of a copy before.
+/// Calls `f(name, value)` for the fields as they are handed on: no hop-by-hop ones (RFC 9110 §7.6.1), the framing and the
+/// fate of the connection stated once, by us.
 ///
 /// Lines of one name become one, in their order (RFC 9110 §5.3): "a" and "b" are "a, b", and "a; b" for Cookie. Before
 /// 0.53 cpp-httplib keeps them in no order that it promises, and whoever wrote the last line matters in some:
 /// X-Forwarded-For. A Range that is there twice is left out, as §14.2 allows.
+template <class F>
+void for_each_canonical(const head& h, const F& f);
+
+/// The head in the only form that cpp-httplib shall read: an origin-form target, and the fields from above. To hand a
+/// decoded chunked body over, set `framing` and `content_length` of a copy before.
 ///
 /// `escape_percent`: for cpp-httplib before 0.44, which percent-decodes values (all but Location and Referer), so that
 /// `%0d%0a` would become a line break. A '%' is written as "%25" and comes out as it went in.
@@ -4838,175 +4981,6 @@ inline std::optional<std::string_view> head::find(std::string_view name) const n
     if (text::equal_nocase(f.name, name)) return f.value;
   }
   return std::nullopt;
-}
-
-/// Why a head is refused; status 0 is none.
-struct fault {
-  int status = 0;
-  std::string_view reason;
-  explicit operator bool() const noexcept { return status != 0; }
-};
-
-/// Takes the lines of one head in their order. Every function returns the first fault it finds.
-class head_reader {
- public:
-  head_reader(const limits& bounds, head& out) noexcept : bounds_(bounds), out_(out) {}
-
-  /// What is wrong with a line already, however it goes on. Asked for each line that is not complete, and before
-  /// anything else of each that is: this keeps the verdict independent of how the bytes were cut into packets.
-  [[nodiscard]] fault begun(std::string_view line, bool first) const noexcept;
-  [[nodiscard]] fault request_line(std::string_view line);
-  [[nodiscard]] fault field_line(std::string_view line);
-  [[nodiscard]] fault finish();
-
- private:
-  [[nodiscard]] fault target(std::string_view text);
-  [[nodiscard]] fault known_field(const field& f);
-  [[nodiscard]] fault content_length(std::string_view value);
-  [[nodiscard]] fault transfer_encoding(std::string_view value);
-
-  const limits& bounds_;
-  head& out_;
-  std::string_view authority_;  // of an absolute-form target
-  bool host_ = false, length_ = false, coding_ = false, expect_ = false, upgrade_ = false;
-  bool says_close_ = false, says_keep_alive_ = false, says_upgrade_ = false;
-};
-
-inline fault head_reader::begun(std::string_view line, bool first) const noexcept {
-  constexpr auto none = std::string_view::npos;
-  if (!first) {
-    if (!line.empty() && (line[0] == ' ' || line[0] == '\t')) return {400, "folded or indented field line"};
-    if (line.size() > bounds_.field_bytes) return {431, "field line too long"};
-    return {};
-  }
-  const auto method_end = line.find(' ');
-  if ((method_end == none ? line.size() : method_end) > bounds_.method_bytes) return {501, "method too long"};
-  if (method_end == none) return {};
-  const auto rest = line.substr(method_end + 1);
-  const auto target_end = rest.find(' ');
-  if ((target_end == none ? rest.size() : target_end) > bounds_.target_bytes) return {414, "target too long"};
-  if (target_end == none) return {};
-  constexpr std::string_view version = "HTTP/1.1";
-  if (rest.size() - target_end - 1 > version.size()) return {400, "malformed request line"};
-  return {};
-}
-
-inline fault head_reader::request_line(std::string_view line) {
-  const auto split = text::split(line, ' ');
-  if (split.size() != 3 || !is_token(split[0]) || split[1].empty()) return {400, "malformed request line"};
-
-  const std::string_view version = split[2];
-  const bool shaped = version.size() == 8 && text::starts_with(version, "HTTP/") && text::is_digit(version[5]) &&
-                      version[6] == '.' && text::is_digit(version[7]);
-  if (!shaped) return {400, "malformed HTTP version"};
-  if (version != "HTTP/1.1" && version != "HTTP/1.0") return {505, "HTTP version not supported"};
-  out_.minor = version[7] - '0';
-
-  const auto verb = route::parse_method(split[0]);
-  if (!verb) return {501, "method not implemented"};
-  out_.verb = *verb;
-  out_.method = split[0];
-  out_.fields.reserve(16);  // what a browser sends
-  return target(split[1]);
-}
-
-/// The three forms of RFC 9112 §3.2 that an origin server can be sent; the fourth belongs to CONNECT.
-inline fault head_reader::target(std::string_view text) {
-  out_.target = text;
-  // RFC 3986 §2 knows no bytes beyond ASCII. The few ASCII marks it lacks ("{", "|", …) come from browsers, and pass.
-  for (const char c : text) {
-    if (c <= 0x20 || c == 0x7F) return {400, "invalid character in target"};
-    if (c == '#') return {400, "fragment in target"};
-  }
-  if (text == "*") {
-    out_.path = text;
-    return out_.verb == route::method::options ? fault{} : fault{400, "'*' is for OPTIONS"};
-  }
-
-  std::string_view rest = text;
-  if (text[0] != '/') {
-    const auto scheme_end = text.find("://");
-    if (scheme_end == std::string_view::npos) return {400, "target is neither a path nor a URL"};
-    const auto scheme = text.substr(0, scheme_end);
-    if (!text::equal_nocase(scheme, "http") && !text::equal_nocase(scheme, "https")) return {400, "scheme not served"};
-    rest.remove_prefix(scheme_end + 3);
-    authority_ = rest.substr(0, rest.find_first_of("/?"));
-    if (!is_authority(authority_)) return {400, "invalid authority in target"};
-    rest.remove_prefix(authority_.size());
-    if (rest.empty() && out_.verb == route::method::options) {  // RFC 9112 §3.2.4
-      out_.path = "*";
-      return {};
-    }
-  }
-  const auto mark = rest.find('?');
-  out_.path = rest.substr(0, mark);
-  if (out_.path.empty()) out_.path = "/";  // RFC 9112 §3.2.1
-  if (mark != std::string_view::npos) out_.query = rest.substr(mark + 1);
-  return {};
-}
-
-inline fault head_reader::field_line(std::string_view line) {
-  if (out_.fields.size() == bounds_.fields) return {431, "too many fields"};
-  const auto colon = line.find(':');
-  if (colon == std::string_view::npos) return {400, "field line without a colon"};
-  const field f{line.substr(0, colon), text::trimmed(line.substr(colon + 1))};
-  // RFC 9112 §5.1 names the blank before the colon: two parsers that disagree on it see two requests.
-  if (!f.name.empty() && (f.name.back() == ' ' || f.name.back() == '\t')) return {400, "blank before the colon"};
-  if (!is_token(f.name)) return {400, "invalid field name"};
-  out_.fields.push_back(f);
-  return known_field(f);
-}
-
-inline fault head_reader::known_field(const field& f) {
-  const auto is = [&](std::string_view name) { return text::equal_nocase(f.name, name); };
-  if (is("Host")) {
-    if (host_) return {400, "Host twice"};
-    host_ = true;
-    out_.host = f.value;
-    return is_authority(f.value) ? fault{} : fault{400, "invalid Host"};
-  }
-  if (is("Content-Length")) return content_length(f.value);
-  if (is("Transfer-Encoding")) return transfer_encoding(f.value);
-  if (is("Connection")) {
-    for (const auto piece : text::split(f.value, ',')) {
-      const auto option = text::trimmed(piece);
-      if (text::equal_nocase(option, "close")) says_close_ = true;
-      if (text::equal_nocase(option, "keep-alive")) says_keep_alive_ = true;
-      if (text::equal_nocase(option, "upgrade")) says_upgrade_ = true;
-    }
-    return {};
-  }
-  if (is("Upgrade")) upgrade_ = true;
-  if (is("Expect") && out_.minor == 1) {  // in 1.0 it is to be ignored (RFC 9110 §10.1.1)
-    if (!text::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation"};
-    expect_ = true;
-  }
-  return {};
-}
-
-/// RFC 9112 §6.3: a length that is no number is an unrecoverable error. Two equal ones might be folded into one; nobody
-/// honest sends them, so they are refused with the others.
-inline fault head_reader::content_length(std::string_view value) {
-  if (length_) return {400, "Content-Length twice"};
-  length_ = true;
-  constexpr std::size_t most_digits = 15;  // a petabyte; stays exact wherever a length is counted in a double
-  if (value.size() > most_digits) return {400, "invalid Content-Length"};
-  if (!text::parse_number(value, UINT64_MAX, out_.content_length)) return {400, "invalid Content-Length"};
-  if (coding_) return {400, "Content-Length with Transfer-Encoding"};
-  out_.framing = framing::length;
-  return {};
-}
-
-/// RFC 9112 §6.1: 400 for what cannot be framed, 501 for a coding that we do not know.
-inline fault head_reader::transfer_encoding(std::string_view value) {
-  if (out_.minor == 0) return {400, "Transfer-Encoding in HTTP/1.0"};
-  if (coding_) return {400, "Transfer-Encoding twice"};
-  coding_ = true;
-  if (!is_token(value)) return {400, "invalid Transfer-Encoding"};
-  if (!text::equal_nocase(value, "chunked")) return {501, "transfer coding not implemented"};
-  if (length_) return {400, "Content-Length with Transfer-Encoding"};
-  out_.framing = framing::chunked;
-  return {};
 }
 
 /// Fields that are about the connection or the framing: canonical_head states them itself.
@@ -5057,6 +5031,281 @@ void for_each_name(const head& h, F&& f) {
   return !h.keep_alive || h.upgrade || h.minor == 0;
 }
 
+template <class F>
+void for_each_canonical(const head& h, const F& f) {
+  if (!h.host.empty() && !h.find("Host")) f("Host", std::string(h.host));  // an absolute-form target in 1.0
+  if (!h.repeats) {
+    for (const auto& one : h.fields) {
+      if (is_passed_on(h, one)) f(one.name, std::string(one.value));
+    }
+  } else {
+    for_each_name(h, [&f](std::string_view name, const std::vector<std::string_view>& values) {
+      std::string joined(values[0]);
+      for (std::size_t i = 1; i < values.size(); ++i) joined.append(between_values(name)).append(values[i]);
+      f(name, std::move(joined));
+    });
+  }
+  if (h.framing == framing::chunked) f("Transfer-Encoding", std::string("chunked"));
+  else if (h.framing == framing::length || states_no_body(h)) f("Content-Length", std::to_string(h.content_length));
+  if (states_connection(h))
+    f("Connection", std::string(!h.keep_alive ? "close" : h.upgrade ? "Upgrade" : "Keep-Alive"));
+}
+
+inline std::string canonical_head(const head& h, bool escape_percent) {
+  std::string out;
+  out.reserve(512);
+  out.append(h.method).append(" ").append(h.path);
+  if (!h.query.empty()) out.append("?").append(h.query);
+  out.append(h.minor == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
+  for_each_canonical(h, [&](std::string_view name, std::string_view value) {
+    // cpp-httplib before 0.44 decodes the values of all fields but these two.
+    const bool escaped =
+        escape_percent && !text::equal_nocase(name, "Location") && !text::equal_nocase(name, "Referer");
+    out.append(name).append(": ");
+    for (auto mark = value.find('%'); escaped && mark != value.npos; mark = value.find('%')) {
+      out.append(value.substr(0, mark)).append("%25");
+      value.remove_prefix(mark + 1);
+    }
+    out.append(value).append("\r\n");
+  });
+  return out.append("\r\n");
+}
+
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// wire/gate.hpp
+// =====================================================================================================================
+
+// The gate: decides whether the bytes a client sent are one valid HTTP/1.1 request head, before cpp-httplib sees any.
+//
+//   std::size_t scanned = 0;
+//   auto got = parse_head(buffer, bounds, &scanned);       // again with a longer buffer while got.step is more
+//   if (got.step == head_result::reject) answer(got.status, got.reason), close();
+//   if (got.step == head_result::complete) hand_over(canonical_head(got.value, escape_percent));
+//
+// What is malformed or can be read in two ways is rejected, at the first byte that proves it, with the status to
+// answer; the connection is closed after that. The verdict on some bytes is the same whether they came at once or
+// singly. A head as browsers send it costs one allocation, for its fields.
+//
+// It does not read bodies (wire/chunked.hpp), does not decode the path (route/path.hpp), and does not hold a body's
+// length against `limits::body_bytes`: a 404 or 401 comes before the 413, so that is the caller's next question.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace wire {
+
+/// What the bytes so far are.
+struct head_result {
+  enum verdict { more, complete, reject };
+  verdict step = more;
+  std::size_t consumed = 0;  ///< complete: bytes of the head, empty lines before it included
+  int status = 0;            ///< reject: what to answer
+  std::string_view reason;   ///< reject: why, for the log and the answer
+  head value;                ///< complete
+};
+
+/// Judges the buffer from its first byte. `scanned`, zero for a new head and kept by the caller while the buffer grows,
+/// spares what was looked at before.
+[[nodiscard]] head_result parse_head(std::string_view buffer, const limits& bounds, std::size_t* scanned = nullptr);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// Why a head is refused; status 0 is none.
+struct fault {
+  int status = 0;
+  std::string_view reason;
+  explicit operator bool() const noexcept { return status != 0; }
+};
+
+/// Takes the lines of one head in their order. Every function returns the first fault it finds.
+class head_reader {
+ public:
+  head_reader(const limits& bounds, head& out) noexcept : bounds_(bounds), out_(out) {}
+
+  /// What is wrong with a line already, however it goes on. Asked for each line that is not complete, and before
+  /// anything else of each that is: this keeps the verdict independent of how the bytes were cut into packets.
+  [[nodiscard]] fault begun(std::string_view line, bool first) const noexcept;
+  [[nodiscard]] fault request_line(std::string_view line);
+  [[nodiscard]] fault field_line(std::string_view line);
+  [[nodiscard]] fault finish();
+
+ private:
+  [[nodiscard]] fault target(std::string_view text);
+  [[nodiscard]] fault known_field(const field& f);
+  void note_name(std::string_view name) noexcept;
+  [[nodiscard]] fault content_length(std::string_view value);
+  [[nodiscard]] fault transfer_encoding(std::string_view value);
+
+  const limits& bounds_;
+  head& out_;
+  std::string_view authority_;  // of an absolute-form target
+  std::uint64_t names_ = 0;     // a bit for each that was met, shared by some
+  bool host_ = false, length_ = false, coding_ = false, expect_ = false, upgrade_ = false;
+  bool says_close_ = false, says_keep_alive_ = false, says_upgrade_ = false;
+};
+
+inline fault head_reader::begun(std::string_view line, bool first) const noexcept {
+  constexpr auto none = std::string_view::npos;
+  if (!first) {
+    if (!line.empty() && (line[0] == ' ' || line[0] == '\t')) return {400, "folded or indented field line"};
+    if (line.size() > bounds_.field_bytes) return {431, "field line too long"};
+    return {};
+  }
+  const auto method_end = line.find(' ');
+  if ((method_end == none ? line.size() : method_end) > bounds_.method_bytes) return {501, "method too long"};
+  if (method_end == none) return {};
+  const auto rest = line.substr(method_end + 1);
+  const auto target_end = rest.find(' ');
+  if ((target_end == none ? rest.size() : target_end) > bounds_.target_bytes) return {414, "target too long"};
+  if (target_end == none) return {};
+  constexpr std::string_view version = "HTTP/1.1";
+  if (rest.size() - target_end - 1 > version.size()) return {400, "malformed request line"};
+  return {};
+}
+
+inline fault head_reader::request_line(std::string_view line) {
+  const auto method_end = line.find(' ');
+  const auto target_end = method_end == line.npos ? line.npos : line.find(' ', method_end + 1);
+  if (target_end == line.npos) return {400, "malformed request line"};
+  const auto method = line.substr(0, method_end), target_text = line.substr(method_end + 1, target_end - method_end - 1),
+             version = line.substr(target_end + 1);
+  if (!is_token(method) || target_text.empty() || version.find(' ') != version.npos)
+    return {400, "malformed request line"};
+
+  const bool shaped = version.size() == 8 && text::starts_with(version, "HTTP/") && text::is_digit(version[5]) &&
+                      version[6] == '.' && text::is_digit(version[7]);
+  if (!shaped) return {400, "malformed HTTP version"};
+  if (version != "HTTP/1.1" && version != "HTTP/1.0") return {505, "HTTP version not supported"};
+  out_.minor = version[7] - '0';
+
+  const auto verb = route::parse_method(method);
+  if (!verb) return {501, "method not implemented"};
+  out_.verb = *verb;
+  out_.method = method;
+  out_.fields.reserve(16);  // what a browser sends
+  return target(target_text);
+}
+
+/// The three forms of RFC 9112 §3.2 that an origin server can be sent; the fourth belongs to CONNECT.
+inline fault head_reader::target(std::string_view text) {
+  out_.target = text;
+  // RFC 3986 §2 knows no bytes beyond ASCII. The few ASCII marks it lacks ("{", "|", …) come from browsers, and pass.
+  for (const char c : text) {
+    if (c <= 0x20 || c == 0x7F) return {400, "invalid character in target"};
+    if (c == '#') return {400, "fragment in target"};
+  }
+  if (text == "*") {
+    out_.path = text;
+    return out_.verb == route::method::options ? fault{} : fault{400, "'*' is for OPTIONS"};
+  }
+
+  std::string_view rest = text;
+  if (text[0] != '/') {
+    const auto scheme_end = text.find("://");
+    if (scheme_end == std::string_view::npos) return {400, "target is neither a path nor a URL"};
+    const auto scheme = text.substr(0, scheme_end);
+    if (!text::equal_nocase(scheme, "http") && !text::equal_nocase(scheme, "https")) return {400, "scheme not served"};
+    rest.remove_prefix(scheme_end + 3);
+    authority_ = rest.substr(0, rest.find_first_of("/?"));
+    if (!is_authority(authority_)) return {400, "invalid authority in target"};
+    rest.remove_prefix(authority_.size());
+    if (rest.empty() && out_.verb == route::method::options) {  // RFC 9112 §3.2.4
+      out_.path = "*";
+      return {};
+    }
+  }
+  const auto mark = rest.find('?');
+  out_.path = rest.substr(0, mark);
+  if (out_.path.empty()) out_.path = "/";  // RFC 9112 §3.2.1
+  if (mark != std::string_view::npos) out_.query = rest.substr(mark + 1);
+  return {};
+}
+
+inline fault head_reader::field_line(std::string_view line) {
+  if (out_.fields.size() == bounds_.fields) return {431, "too many fields"};
+  const auto colon = line.find(':');
+  if (colon == std::string_view::npos) return {400, "field line without a colon"};
+  const field f{line.substr(0, colon), text::trimmed(line.substr(colon + 1))};
+  // RFC 9112 §5.1 names the blank before the colon: two parsers that disagree on it see two requests.
+  if (!f.name.empty() && (f.name.back() == ' ' || f.name.back() == '\t')) return {400, "blank before the colon"};
+  if (!is_token(f.name)) return {400, "invalid field name"};
+  note_name(f.name);
+  out_.fields.push_back(f);
+  return known_field(f);
+}
+
+/// Names that differ in length, first or last letter need no comparing.
+inline void head_reader::note_name(std::string_view name) noexcept {
+  const auto letter = [](char c) { return static_cast<unsigned>(text::to_lower(c)); };
+  const auto bit = std::uint64_t{1} << ((name.size() * 7 + letter(name.front()) * 5 + letter(name.back())) % 64);
+  if ((names_ & bit) != 0 && out_.find(name)) out_.repeats = true;
+  names_ |= bit;
+}
+
+inline fault head_reader::known_field(const field& f) {
+  const auto is = [&](std::string_view name) { return text::equal_nocase(f.name, name); };
+  if (is("Host")) {
+    if (host_) return {400, "Host twice"};
+    host_ = true;
+    out_.host = f.value;
+    return is_authority(f.value) ? fault{} : fault{400, "invalid Host"};
+  }
+  if (is("Content-Length")) return content_length(f.value);
+  if (is("Transfer-Encoding")) return transfer_encoding(f.value);
+  if (is("Connection")) {
+    for (auto rest = f.value; !rest.empty();) {
+      const auto end = (std::min)(rest.find(','), rest.size());
+      const auto option = text::trimmed(rest.substr(0, end));
+      rest.remove_prefix((std::min)(end + 1, rest.size()));
+      if (text::equal_nocase(option, "close")) says_close_ = true;
+      if (text::equal_nocase(option, "keep-alive")) says_keep_alive_ = true;
+      if (text::equal_nocase(option, "upgrade")) says_upgrade_ = true;
+    }
+    return {};
+  }
+  if (is("Upgrade")) upgrade_ = true;
+  if (is("Expect") && out_.minor == 1) {  // in 1.0 it is to be ignored (RFC 9110 §10.1.1)
+    if (!text::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation"};
+    expect_ = true;
+  }
+  return {};
+}
+
+/// RFC 9112 §6.3: a length that is no number is an unrecoverable error. Two equal ones might be folded into one; nobody
+/// honest sends them, so they are refused with the others.
+inline fault head_reader::content_length(std::string_view value) {
+  if (length_) return {400, "Content-Length twice"};
+  length_ = true;
+  constexpr std::size_t most_digits = 15;  // a petabyte; stays exact wherever a length is counted in a double
+  if (value.size() > most_digits) return {400, "invalid Content-Length"};
+  if (!text::parse_number(value, UINT64_MAX, out_.content_length)) return {400, "invalid Content-Length"};
+  if (coding_) return {400, "Content-Length with Transfer-Encoding"};
+  out_.framing = framing::length;
+  return {};
+}
+
+/// RFC 9112 §6.1: 400 for what cannot be framed, 501 for a coding that we do not know.
+inline fault head_reader::transfer_encoding(std::string_view value) {
+  if (out_.minor == 0) return {400, "Transfer-Encoding in HTTP/1.0"};
+  if (coding_) return {400, "Transfer-Encoding twice"};
+  coding_ = true;
+  if (!is_token(value)) return {400, "invalid Transfer-Encoding"};
+  if (!text::equal_nocase(value, "chunked")) return {501, "transfer coding not implemented"};
+  if (length_) return {400, "Content-Length with Transfer-Encoding"};
+  out_.framing = framing::chunked;
+  return {};
+}
+
 inline fault head_reader::finish() {
   if (!host_ && out_.minor == 1) return {400, "Host missing"};
   if (!authority_.empty()) {
@@ -5071,6 +5320,8 @@ inline fault head_reader::finish() {
   out_.upgrade = upgrade_ && says_upgrade_ && out_.minor == 1 && out_.keep_alive && !content;
 
   // What canonical_head writes is counted by cpp-httplib again: the lines, and the bytes of each.
+  constexpr std::size_t most_added = 3;
+  if (!out_.repeats && out_.fields.size() + most_added <= bounds_.fields) return {};
   bool short_enough = true;
   for_each_name(out_, [&](std::string_view name, const std::vector<std::string_view>& values) {
     if (values.size() == 1) return;  // was measured when it came
@@ -5175,46 +5426,6 @@ inline head_result parse_head(std::string_view buffer, const limits& bounds, std
   if (buffer.size() > bytes.size()) return rejected({431, "head too large"});
   result.value = {};
   return result;
-}
-
-inline std::string canonical_head(const head& value, bool escape_percent) {
-  std::string out;
-  out.reserve(256);
-  const auto put = [&out](std::initializer_list<std::string_view> pieces) {
-    for (const auto piece : pieces) out += piece;
-  };
-
-  put({value.method, " ", value.path});
-  if (!value.query.empty()) put({"?", value.query});
-  put({value.minor == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n"});
-
-  const auto put_field = [&](std::string_view name, const std::vector<std::string_view>& values) {
-    // cpp-httplib before 0.44 decodes the values of all fields but these two.
-    const bool escaped =
-        escape_percent && !text::equal_nocase(name, "Location") && !text::equal_nocase(name, "Referer");
-    put({name, ": "});
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      auto content = values[i];
-      for (auto mark = content.find('%'); escaped && mark != std::string_view::npos; mark = content.find('%')) {
-        put({content.substr(0, mark), "%25"});
-        content.remove_prefix(mark + 1);
-      }
-      put({content, i + 1 < values.size() ? between_values(name) : "\r\n"});
-    }
-  };
-  if (!value.host.empty() && !value.find("Host")) put_field("Host", {value.host});  // an absolute-form target in 1.0
-  for_each_name(value, put_field);
-
-  if (value.framing == framing::chunked) {
-    put({"Transfer-Encoding: chunked\r\n"});
-  } else if (value.framing == framing::length || states_no_body(value)) {
-    put({"Content-Length: ", std::to_string(value.content_length), "\r\n"});
-  }
-  if (states_connection(value)) {
-    put({"Connection: ", !value.keep_alive ? "close" : value.upgrade ? "Upgrade" : "Keep-Alive", "\r\n"});
-  }
-  put({"\r\n"});
-  return out;
 }
 
 }  // namespace wire
@@ -6823,6 +7034,36 @@ inline bool origin_is_allowed(std::string_view origin, std::string_view host,
 }  // namespace winsvc
 
 // =====================================================================================================================
+// os/posix/door.hpp
+// =====================================================================================================================
+
+// The door to POSIX: the one file that includes its system headers.
+
+#if !WINSVC_OS_WINDOWS
+
+  #include <arpa/inet.h>
+  #include <csignal>
+  #include <dirent.h>
+  #include <fcntl.h>
+  #include <netdb.h>
+  #include <netinet/in.h>
+  #include <netinet/tcp.h>
+  #include <poll.h>
+  #include <pthread.h>
+  #include <sys/socket.h>
+  #include <sys/stat.h>
+  #include <sys/types.h>
+  #include <termios.h>
+  #include <unistd.h>
+
+  #if WINSVC_OS_LINUX
+    #include <sys/epoll.h>
+    #include <sys/eventfd.h>
+  #endif
+
+#endif  // !WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
 // os/service_manager.hpp
 // =====================================================================================================================
 
@@ -6963,6 +7204,1229 @@ class service_handle {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// os/socket.hpp
+// =====================================================================================================================
+
+// TCP as the engine needs it: listen exclusively, accept, wait with a limit, receive, send, close. Blocking, with every
+// wait bounded by the caller.
+//
+// Codes of the faults that a person meets are Windows' on every platform (10048 taken, 10013 forbidden, 10049 not
+// ours), so that one table explains them; other codes are the system's own.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// A numeric address and a port.
+struct endpoint {
+  std::string host;
+  std::uint16_t port = 0;
+  bool tls = false;  ///< what is spoken there, where that is known
+
+  /// `127.0.0.1:8080`, `[::1]:8080`.
+  [[nodiscard]] std::string text() const {
+    const bool six = host.find(':') != std::string::npos;
+    return (six ? '[' + host + ']' : host) + ':' + std::to_string(port);
+  }
+  /// As a client on this machine can open it: an "any" address is no address to connect to.
+  [[nodiscard]] std::string url() const {
+    const std::string to = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host;
+    return (tls ? "https://" : "http://") + endpoint{to, port}.text();
+  }
+};
+
+/// What became of a receive or a send.
+enum class transfer { done, closed, timed_out, failed };
+
+/// What a socket waits for in a poller. An error, and the peer's end, count as each.
+enum class poll_for : std::uint8_t { nothing, bytes, room };
+
+class tcp_socket {
+ public:
+  using native_handle = std::intptr_t;  // a SOCKET, or a file descriptor
+
+  tcp_socket() = default;
+  explicit tcp_socket(native_handle native) noexcept : native_(native) {}
+  tcp_socket(tcp_socket&& other) noexcept : native_(std::exchange(other.native_, -1)) {}
+  tcp_socket& operator=(tcp_socket&& other) noexcept {
+    if (this != &other) {
+      close();
+      native_ = std::exchange(other.native_, -1);
+    }
+    return *this;
+  }
+  ~tcp_socket() { close(); }
+
+  /// Binds and listens, alone: no other process can share or steal the port. SO_EXCLUSIVEADDRUSE on Windows, where
+  /// SO_REUSEADDR would let a second program in; SO_REUSEADDR on POSIX, where it only forgives TIME_WAIT.
+  [[nodiscard]] static sys_result<tcp_socket> listen(const std::string& host, std::uint16_t port);
+  [[nodiscard]] static sys_result<tcp_socket> connect(const endpoint& to, std::chrono::milliseconds limit);
+
+  [[nodiscard]] bool is_open() const noexcept { return native_ != -1; }
+  [[nodiscard]] native_handle native() const noexcept { return native_; }
+  [[nodiscard]] endpoint local() const;
+  [[nodiscard]] endpoint peer() const;
+
+  [[nodiscard]] sys_result<tcp_socket> accept() const;
+  /// Up to `room` bytes; `got` says how many. `closed`: the peer sends no more.
+  transfer receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept;
+  /// All of it; the limit is for each stretch without progress.
+  transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept;
+  /// What there is room for now: `sent` bytes. `timed_out`: not all of it.
+  transfer send_some(const char* from, std::size_t count, std::size_t& sent) noexcept;
+  /// Waits until there is something to receive, or room to send; an error counts as both. False: not in that time.
+  [[nodiscard]] bool wait_readable(std::chrono::milliseconds limit) const noexcept;
+  [[nodiscard]] bool wait_writable(std::chrono::milliseconds limit) const noexcept;
+  /// The first byte that is here already; it stays. False: there is none.
+  [[nodiscard]] bool peek(char& first) const noexcept;
+  /// Has the peer closed its end, or is the connection gone? Looks, and takes nothing.
+  [[nodiscard]] bool peer_closed() const noexcept;
+  /// The peer reads the end of the stream; we can still receive.
+  void shutdown_send() noexcept;
+  /// Both ways, from any thread: whoever waits on this socket wakes and sees it closed.
+  void shutdown_both() noexcept;
+  void close() noexcept;
+
+ private:
+  native_handle native_ = -1;
+};
+
+/// Something to wait for beside sockets, which any thread can make ready.
+class bell {
+ public:
+  bell();
+  ~bell();
+  bell(const bell&) = delete;
+  bell& operator=(const bell&) = delete;
+
+  /// Could it be made? Without it nobody would ever wake.
+  [[nodiscard]] bool is_open() const noexcept { return ends_[0] != -1; }
+  /// What can be read once it was rung, until it is silenced.
+  [[nodiscard]] tcp_socket::native_handle native() const noexcept { return ends_[0]; }
+  void ring() noexcept;
+  void silence() noexcept;
+
+ private:
+  tcp_socket::native_handle ends_[2] = {-1, -1};
+};
+
+/// Wakes whoever waits in `wait_for`, now and ever after.
+class waker {
+ public:
+  void wake() noexcept { bell_.ring(); }
+  [[nodiscard]] bool is_open() const noexcept { return bell_.is_open(); }
+
+  enum class outcome { ready, woken, timed_out, failed };
+  /// Waits until the socket can be read or accepted from (ready), `wake` was called, also before (woken), or the time
+  /// is over. Any number of threads may wait on one waker.
+  [[nodiscard]] outcome wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept;
+
+  /// For `wait_for`: no limit.
+  static constexpr std::chrono::milliseconds no_limit{-1};
+
+ private:
+  bell bell_;
+};
+
+/// A connection that waits to be taken by a listener, non-blocking; else the system's code.
+[[nodiscard]] sys_result<tcp_socket> accept_from(tcp_socket::native_handle listener) noexcept;
+
+/// "pid 1234 (other.exe)" for the program that listens there, or nothing where that cannot be told.
+[[nodiscard]] std::string port_owner(const endpoint& where);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// os/posix/socket_calls.hpp
+// =====================================================================================================================
+
+// What differs between POSIX' sockets and Windows', for os/tcp.hpp: names of calls, codes, options.
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#if !WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+namespace calls {
+
+using socket_type = int;
+using size_type = std::size_t;
+using length_type = socklen_t;
+
+inline void start_up() noexcept {}
+[[nodiscard]] inline std::uint32_t last_error() noexcept { return static_cast<std::uint32_t>(errno); }
+[[nodiscard]] inline bool would_block(std::uint32_t code) noexcept {
+  return code == EAGAIN || code == EWOULDBLOCK || code == EINTR;
+}
+/// What connect says of a non-blocking socket that has begun to.
+[[nodiscard]] inline bool connecting(std::uint32_t code) noexcept { return code == EINPROGRESS || code == EINTR; }
+/// The faults a person meets, under the numbers that the table of explanations has.
+[[nodiscard]] inline std::uint32_t neutral(std::uint32_t code) noexcept {
+  switch (code) {
+    case EADDRINUSE: return model::code::address_in_use;
+    case EACCES: return model::code::access_to_address;
+    case EADDRNOTAVAIL: return model::code::address_not_available;
+    default: return code;
+  }
+}
+[[nodiscard]] inline std::uint32_t resolve_error(int) noexcept { return 11001; }  // WSAHOST_NOT_FOUND
+inline int close(socket_type s) noexcept { return ::close(s); }
+inline int poll_any(pollfd* fds, std::size_t count, int ms) noexcept {
+  return ::poll(fds, static_cast<nfds_t>(count), ms);
+}
+using poll_entry = pollfd;
+/// poll() wakes when another thread shuts the socket down, so it may wait as long as it is told.
+inline constexpr std::chrono::milliseconds longest_poll{3'600'000};
+[[nodiscard]] inline bool shut_down_by_us(socket_type) noexcept { return false; }
+#ifdef MSG_NOSIGNAL
+inline constexpr int send_flags = MSG_NOSIGNAL;  // a peer that went away is a code, not a SIGPIPE
+#else
+inline constexpr int send_flags = 0;
+#endif
+inline constexpr int both_ways = SHUT_RDWR, sending = SHUT_WR;
+
+inline void no_inherit(socket_type s) noexcept { ::fcntl(s, F_SETFD, FD_CLOEXEC); }
+[[nodiscard]] inline socket_type open(int family) noexcept {
+  const int s = ::socket(family, SOCK_STREAM, IPPROTO_TCP);
+  if (s != -1) no_inherit(s);
+  return s;
+}
+inline bool set_nonblocking(socket_type s) noexcept {
+  return ::fcntl(s, F_SETFL, ::fcntl(s, F_GETFL, 0) | O_NONBLOCK) == 0;
+}
+
+/// SO_REUSEADDR alone: it forgives the TIME_WAIT of an earlier run. SO_REUSEPORT would let a second program listen too.
+inline bool be_exclusive(socket_type s) noexcept {
+  const int on = 1;
+  return ::setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
+}
+
+[[nodiscard]] inline socket_type accept(socket_type listener) noexcept {
+  #if WINSVC_OS_LINUX
+  return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  #else
+  const int s = ::accept(listener, nullptr, nullptr);
+  if (s != -1) no_inherit(s), set_nonblocking(s);
+  return s;
+  #endif
+}
+
+inline void open_bell(tcp_socket::native_handle (&ends)[2]) noexcept {
+  int pair[2] = {-1, -1};
+  if (::pipe(pair) != 0) return;
+  for (int i = 0; i < 2; ++i) {
+    no_inherit(pair[i]);
+    set_nonblocking(pair[i]);
+    ends[i] = pair[i];
+  }
+}
+inline void close_bell(tcp_socket::native_handle (&ends)[2]) noexcept {
+  for (const auto end : ends) close(static_cast<int>(end));
+}
+inline void ring(tcp_socket::native_handle end) noexcept {
+  static_cast<void>(!::write(static_cast<int>(end), "w", 1));  // a full pipe wakes as well
+}
+inline void silence(tcp_socket::native_handle end) noexcept {
+  char sink[256];
+  while (::read(static_cast<int>(end), sink, sizeof sink) > 0) {}
+}
+
+}  // namespace calls
+
+inline std::string port_owner(const endpoint&) { return {}; }
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // !WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/file.hpp
+// =====================================================================================================================
+
+// The few things done with files: append, read whole, replace whole, rename, list, make folders. Paths are UTF-8;
+// nothing is inherited by child processes.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+#if WINSVC_OS_WINDOWS
+inline constexpr char path_separator = '\\';
+#else
+inline constexpr char path_separator = '/';
+#endif
+
+[[nodiscard]] inline std::string path_join(const std::string& folder, std::string_view name) {
+  return folder + path_separator + std::string(name);
+}
+
+/// A file that is only ever added to. Others may read, rename and delete it meanwhile.
+class append_file {
+ public:
+  append_file() = default;
+  append_file(append_file&& other) noexcept : native_(std::exchange(other.native_, -1)), size_(other.size_) {}
+  append_file& operator=(append_file&& other) noexcept {
+    if (this != &other) {
+      close();
+      native_ = std::exchange(other.native_, -1);
+      size_ = other.size_;
+    }
+    return *this;
+  }
+  ~append_file() { close(); }
+
+  [[nodiscard]] static sys_result<append_file> open(const std::string& path);
+  [[nodiscard]] bool is_open() const noexcept { return native_ != -1; }
+  bool write(std::string_view bytes) noexcept;
+  /// Bytes in the file: those found at opening and those written since.
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  void close() noexcept;
+
+ private:
+  std::intptr_t native_ = -1;  // a HANDLE, or a file descriptor
+  std::uint64_t size_ = 0;
+};
+
+[[nodiscard]] std::optional<std::string> read_file(const std::string& path);
+/// Writes beside the file and renames over it, so that a reader sees the old text or the new, never half of it.
+sys_result<void> replace_file(const std::string& path, std::string_view content);
+/// Over an existing target.
+bool rename_file(const std::string& from, const std::string& to) noexcept;
+bool remove_file(const std::string& path) noexcept;
+/// With all parents. Existing: success.
+sys_result<void> make_folders(const std::string& path);
+/// The names of the files in a folder, in the order of their bytes; not of the folders in it.
+[[nodiscard]] sys_result<std::vector<std::string>> list_files(const std::string& folder);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// os/process.hpp
+// =====================================================================================================================
+
+// This process and its surroundings: where its executable is, what it was called with, where it may keep data, and what
+// the system says a code means. All text is UTF-8.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// The running executable, absolute. GetModuleFileNameW with a buffer that grows; /proc/self/exe.
+[[nodiscard]] std::string executable_path();
+/// Everything before the last separator, without it; "." when there is none. A root keeps its separator: `C:` alone
+/// would be whatever folder is current on that drive.
+[[nodiscard]] inline std::string folder_of(std::string_view path) {
+  const auto slash = path.find_last_of("/\\");
+  if (slash == std::string_view::npos) return ".";
+  const bool root = slash == 0 || (slash == 2 && path[1] == ':');
+  return std::string(path.substr(0, root ? slash + 1 : slash));
+}
+/// Does it lead there from anywhere? `\x` and `C:x` do not, but neither is meant relative to a folder of ours.
+[[nodiscard]] inline bool is_absolute(std::string_view path) {
+  const bool drive = path.size() > 1 && path[1] == ':' && path_separator == '\\';
+  return !path.empty() && (path[0] == '/' || (path[0] == '\\' && path_separator == '\\') || drive);
+}
+/// The last component without `.exe`: what a person types.
+[[nodiscard]] inline std::string program_name(std::string_view path) {
+  const auto slash = path.find_last_of("/\\");
+  std::string name(slash == std::string_view::npos ? path : path.substr(slash + 1));
+  if (name.size() > 4 && text::equal_nocase(std::string_view(name).substr(name.size() - 4), ".exe"))
+    name.resize(name.size() - 4);
+  return name;
+}
+
+/// The words after the program's name. On Windows from GetCommandLineW, because main's argv is in the ANSI code page
+/// and loses what that cannot say; elsewhere from argv.
+[[nodiscard]] std::vector<std::string> arguments(int argc, char** argv);
+
+[[nodiscard]] std::uint32_t process_id() noexcept;
+
+/// What this process has used, and since when.
+struct process_usage {
+  std::chrono::milliseconds started{0};  ///< since 1970, UTC
+  std::chrono::microseconds cpu{0};      ///< of all its threads, in the program and in the system
+  std::uint64_t resident = 0;            ///< bytes in memory
+};
+/// GetProcessTimes and K32GetProcessMemoryInfo; /proc and the process' own clock. What cannot be had stays 0.
+[[nodiscard]] process_usage usage() noexcept;
+/// A service starts in System32; relative paths are meant relative to the executable.
+bool change_directory(const std::string& folder) noexcept;
+
+/// Ends this process at once: nothing is destroyed, nothing waited for. TerminateProcess, because ExitProcess takes the
+/// loader's lock, which a thread that hangs may hold; _Exit.
+[[noreturn]] void end_process(int code) noexcept;
+
+/// Does somebody hold this process at a breakpoint, or may he? IsDebuggerPresent; TracerPid of /proc/self/status.
+[[nodiscard]] bool debugger_attached() noexcept;
+
+/// `%ProgramData%\<name>` by the known-folder API; elsewhere `$XDG_STATE_HOME/<name>` or `~/.local/state/<name>`; the
+/// name as model::folder_name makes it. Not created: who only asks for the status must not become the folder's owner.
+[[nodiscard]] sys_result<std::string> data_folder(const std::string& service_name);
+
+/// The system's own words for a code, one line, without a final dot. They differ between languages and versions: show
+/// them, never compare them.
+[[nodiscard]] std::string system_words(std::uint32_t code);
+
+/// A system code as what main returns. POSIX keeps eight bits of it; a failure whose bits would be 0 there becomes 1.
+[[nodiscard]] inline int exit_code(std::uint32_t code) noexcept {
+#if !WINSVC_OS_WINDOWS
+  if (code != 0 && (code & 0xFFu) == 0) return 1;
+#endif
+  return static_cast<int>(code);
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// os/win/door.hpp
+// =====================================================================================================================
+
+// The door to Windows: the one file that includes <windows.h>. It asks for the lean version without min and max, and
+// takes back the two macros if it was the one to define them.
+//
+// winsock2.h must come before windows.h, or the old winsock.h is in its place; cpp-httplib wants Windows 10's API.
+
+#if WINSVC_OS_WINDOWS
+
+  #if (defined(_WINSOCKAPI_) || defined(_WINSOCK_H)) && !defined(_WINSOCK2API_) && !defined(_WINSOCK2_H)
+    #error "winsock.h came before winsvc.hpp: include winsvc.hpp before <windows.h>, or define WIN32_LEAN_AND_MEAN, or include <winsock2.h> first"
+  #endif
+
+  #ifndef _WIN32_WINNT
+    #define _WIN32_WINNT 0x0A00
+  #endif
+  #ifndef NOMINMAX
+    #define NOMINMAX
+    #define WINSVC_DEFINED_NOMINMAX
+  #endif
+  #ifndef WIN32_LEAN_AND_MEAN
+    #define WIN32_LEAN_AND_MEAN
+    #define WINSVC_DEFINED_LEAN
+  #endif
+
+  #include <winsock2.h>
+  #include <ws2tcpip.h>
+  #include <windows.h>
+
+  #include <aclapi.h>
+  #include <iphlpapi.h>
+  #include <sddl.h>
+  #include <shellapi.h>
+  #include <winsvc.h>
+
+  #ifdef WINSVC_DEFINED_NOMINMAX
+    #undef NOMINMAX
+    #undef WINSVC_DEFINED_NOMINMAX
+  #endif
+  #ifdef WINSVC_DEFINED_LEAN
+    #undef WIN32_LEAN_AND_MEAN
+    #undef WINSVC_DEFINED_LEAN
+  #endif
+
+  #if WINSVC_AUTOLINK
+    #pragma comment(lib, "ws2_32.lib")
+    #pragma comment(lib, "advapi32.lib")
+  #endif
+
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/win/wide.hpp
+// =====================================================================================================================
+
+// Windows' own strings, lists of strings and handles: UTF-8 in, UTF-16 out, and a handle that closes itself.
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+[[nodiscard]] inline std::wstring wide(std::string_view utf8) {
+  const std::u16string units = text::to_utf16(utf8);
+  return std::wstring(units.begin(), units.end());
+}
+[[nodiscard]] inline std::string narrow(std::wstring_view utf16) {
+  return text::to_utf8(std::u16string(utf16.begin(), utf16.end()));
+}
+[[nodiscard]] inline std::string narrow(const wchar_t* utf16) {
+  return utf16 ? narrow(std::wstring_view(utf16)) : std::string();
+}
+
+/// Strings as the service manager and the registry want a list: each ends with a NUL, and the list with one more. An
+/// empty list is two NULs, as the documentation writes it. An empty string would end the list early: it is left out.
+[[nodiscard]] inline std::wstring wide_list(const std::vector<std::string>& all) {
+  std::wstring out;
+  for (const auto& one : all) {
+    const std::wstring units = wide(one);
+    if (!units.empty()) out += units + L'\0';
+  }
+  if (out.empty()) out += L'\0';
+  return out + L'\0';
+}
+/// And back; null is the empty list.
+[[nodiscard]] inline std::vector<std::string> narrow_list(const wchar_t* list) {
+  std::vector<std::string> out;
+  for (; list && *list; list += std::wstring_view(list).size() + 1) out.push_back(narrow(list));
+  return out;
+}
+
+/// A path as the wide calls take it: with the \\?\ prefix once it is long, where the old limit of 260 would refuse it.
+[[nodiscard]] inline std::wstring wide_path(const std::string& path) {
+  std::wstring out = wide(path);
+  if (out.size() < 240 || out.compare(0, 4, L"\\\\?\\") == 0) return out;
+  std::replace(out.begin(), out.end(), L'/', L'\\');  // behind the prefix a slash is a letter like any other
+  if (out.size() > 2 && out[1] == L':') return L"\\\\?\\" + out;
+  if (out.compare(0, 2, L"\\\\") == 0) return L"\\\\?\\UNC" + out.substr(1);
+  return out;
+}
+
+/// A kernel handle, closed at the end. Null and INVALID_HANDLE_VALUE are both "none".
+class unique_handle {
+ public:
+  unique_handle() = default;
+  explicit unique_handle(HANDLE h) noexcept : handle_(h == INVALID_HANDLE_VALUE ? nullptr : h) {}
+  unique_handle(unique_handle&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  unique_handle& operator=(unique_handle&& other) noexcept {
+    std::swap(handle_, other.handle_);
+    return *this;
+  }
+  ~unique_handle() {
+    if (handle_) ::CloseHandle(handle_);
+  }
+  explicit operator bool() const noexcept { return handle_ != nullptr; }
+  [[nodiscard]] HANDLE get() const noexcept { return handle_; }
+
+ private:
+  HANDLE handle_ = nullptr;
+};
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/win/socket_calls.hpp
+// =====================================================================================================================
+
+// What differs between Windows' sockets and POSIX', for os/tcp.hpp: names of calls, codes, options.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+namespace calls {
+
+using socket_type = SOCKET;
+using size_type = int;
+using length_type = int;
+
+/// Winsock wants to be started once a process, and is left running: other code in the process may use it too.
+inline void start_up() noexcept {
+  static const int started = [] {
+    WSADATA data;
+    return ::WSAStartup(MAKEWORD(2, 2), &data);
+  }();
+  static_cast<void>(started);
+}
+[[nodiscard]] inline std::uint32_t last_error() noexcept { return static_cast<std::uint32_t>(::WSAGetLastError()); }
+[[nodiscard]] inline bool would_block(std::uint32_t code) noexcept { return code == WSAEWOULDBLOCK; }
+/// What connect says of a non-blocking socket that has begun to.
+[[nodiscard]] inline bool connecting(std::uint32_t code) noexcept { return code == WSAEWOULDBLOCK; }
+[[nodiscard]] inline std::uint32_t neutral(std::uint32_t code) noexcept { return code; }
+[[nodiscard]] inline std::uint32_t resolve_error(int code) noexcept { return static_cast<std::uint32_t>(code); }
+inline int close(socket_type s) noexcept { return ::closesocket(s); }
+inline int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept {
+  return ::WSAPoll(fds, static_cast<ULONG>(count), ms);
+}
+using poll_entry = WSAPOLLFD;
+/// WSAPoll may sleep on when another thread shuts the socket down (it does under Wine 8), so it is asked in between.
+inline constexpr std::chrono::milliseconds longest_poll{100};
+[[nodiscard]] inline bool shut_down_by_us(socket_type s) noexcept {
+  char one = 0;
+  return ::recv(s, &one, 1, MSG_PEEK) < 0 && ::WSAGetLastError() == WSAESHUTDOWN;
+}
+inline constexpr int send_flags = 0;
+inline constexpr int both_ways = SD_BOTH, sending = SD_SEND;
+
+[[nodiscard]] inline socket_type open(int family) noexcept {
+  return ::WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+}
+inline bool set_nonblocking(socket_type s) noexcept {
+  u_long on = 1;
+  return ::ioctlsocket(s, static_cast<long>(FIONBIO), &on) == 0;
+}
+inline void no_inherit(socket_type s) noexcept {
+  ::SetHandleInformation(reinterpret_cast<HANDLE>(s), HANDLE_FLAG_INHERIT, 0);
+}
+
+/// The port is ours alone. With SO_REUSEADDR another program could bind it too and take our clients; both together
+/// fail.
+inline bool be_exclusive(socket_type s) noexcept {
+  const BOOL on = TRUE;
+  return ::setsockopt(s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, reinterpret_cast<const char*>(&on), sizeof on) == 0;
+}
+
+[[nodiscard]] inline socket_type accept(socket_type listener) noexcept {
+  const SOCKET s = ::accept(listener, nullptr, nullptr);
+  if (s != INVALID_SOCKET) no_inherit(s), set_nonblocking(s);
+  return s;
+}
+
+/// A pair of connected sockets to wake a poll with: WSAPoll takes sockets only, so it is a UDP socket that talks to
+/// itself.
+inline void open_bell(tcp_socket::native_handle (&ends)[2]) noexcept {
+  const SOCKET s =
+      ::WSASocketW(AF_INET, SOCK_DGRAM, IPPROTO_UDP, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+  sockaddr_in self{};
+  self.sin_family = AF_INET;
+  self.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int length = sizeof self;
+  const bool made = s != INVALID_SOCKET && set_nonblocking(s) && ::bind(s, reinterpret_cast<sockaddr*>(&self), length) == 0 &&
+                    ::getsockname(s, reinterpret_cast<sockaddr*>(&self), &length) == 0 &&
+                    ::connect(s, reinterpret_cast<sockaddr*>(&self), length) == 0;
+  if (made) ends[0] = ends[1] = static_cast<tcp_socket::native_handle>(s);
+  else if (s != INVALID_SOCKET) close(s);
+}
+inline void close_bell(tcp_socket::native_handle (&ends)[2]) noexcept { close(static_cast<SOCKET>(ends[0])); }
+inline void ring(tcp_socket::native_handle end) noexcept { ::send(static_cast<SOCKET>(end), "w", 1, 0); }
+inline void silence(tcp_socket::native_handle end) noexcept {
+  char sink[64];
+  while (::recv(static_cast<SOCKET>(end), sink, sizeof sink, 0) > 0) {}
+}
+
+}  // namespace calls
+
+/// From the table of TCP listeners on IPv4 with their processes. iphlpapi is loaded at run time: it is needed for a
+/// sentence in a failure only, and no program should have to link it for that.
+inline std::string port_owner(const endpoint& where) {
+  in_addr address{};
+  if (::inet_pton(AF_INET, where.host.c_str(), &address) != 1) return {};
+  using get_table = DWORD(WINAPI*)(void*, DWORD*, BOOL, ULONG, TCP_TABLE_CLASS, ULONG);
+  const auto library = ::LoadLibraryExW(L"iphlpapi.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
+  if (!library) return {};
+  const auto table_of =
+      reinterpret_cast<get_table>(reinterpret_cast<void*>(::GetProcAddress(library, "GetExtendedTcpTable")));
+  DWORD pid = 0;
+  if (table_of) {
+    DWORD bytes = 0;
+    table_of(nullptr, &bytes, FALSE, AF_INET, TCP_TABLE_OWNER_PID_LISTENER, 0);
+    std::vector<std::uint64_t> buffer(bytes / 8 + 512);  // room for listeners that come between the two calls
+    bytes = static_cast<DWORD>(buffer.size() * 8);
+    if (table_of(buffer.data(), &bytes, FALSE, AF_INET, TCP_TABLE_OWNER_PID_LISTENER, 0) == NO_ERROR) {
+      const auto* table = reinterpret_cast<const MIB_TCPTABLE_OWNER_PID*>(buffer.data());
+      for (DWORD i = 0; i < table->dwNumEntries; ++i) {
+        const auto& row = table->table[i];
+        const bool same_port = ntohs(static_cast<u_short>(row.dwLocalPort)) == where.port;
+        const bool overlaps =
+            row.dwLocalAddr == address.s_addr || row.dwLocalAddr == INADDR_ANY || address.s_addr == INADDR_ANY;
+        if (same_port && overlaps) pid = row.dwOwningPid;
+      }
+    }
+  }
+  ::FreeLibrary(library);
+  if (pid == 0) return {};
+
+  std::string owner = "pid " + std::to_string(pid);
+  const unique_handle process(::OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid));
+  wchar_t image[1024];
+  DWORD length = 1024;
+  if (process && ::QueryFullProcessImageNameW(process.get(), 0, image, &length)) {
+    owner += " (" + program_name(narrow(std::wstring_view(image, length))) + ".exe)";
+  }
+  return owner;
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/tcp.hpp
+// =====================================================================================================================
+
+// os/socket.hpp on every platform: Berkeley sockets are one API with two spellings, and the spelling is in
+// win/socket_calls.hpp and posix/socket_calls.hpp.
+//
+// Every socket is non-blocking underneath: a call is tried first and waits in poll() only when it must, so that a ready
+// socket costs one system call and a limit is always a limit.
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <limits>
+#include <string>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+namespace calls {
+
+[[nodiscard]] inline socket_type raw(tcp_socket::native_handle h) noexcept { return static_cast<socket_type>(h); }
+[[nodiscard]] inline tcp_socket owned(socket_type s) noexcept {
+  return tcp_socket(static_cast<tcp_socket::native_handle>(s));
+}
+/// "No socket" is -1 in both spellings once it is signed.
+[[nodiscard]] inline bool is_none(socket_type s) noexcept { return static_cast<tcp_socket::native_handle>(s) == -1; }
+
+inline void set_option(socket_type s, int level, int name, int value) noexcept {
+  ::setsockopt(s, level, name, reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+/// Waits for reading (POLLIN) or writing (POLLOUT). An error or a hang-up counts as ready: the call that follows tells.
+[[nodiscard]] inline bool wait_ready(socket_type s, short events, std::chrono::milliseconds limit) noexcept {
+  poll_entry entry{};
+  entry.fd = s;
+  entry.events = events;
+  const auto until = std::chrono::steady_clock::now() + limit;
+  for (auto left = limit;;) {
+    const int ready = poll_any(&entry, 1, static_cast<int>((std::min)(left, longest_poll).count()));
+    if (ready > 0) return true;
+    if (ready < 0 && !would_block(last_error())) return true;
+    if (shut_down_by_us(s)) return true;
+    left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return false;
+  }
+}
+
+[[nodiscard]] inline endpoint to_endpoint(const sockaddr_storage& address) {
+  char text[64] = "";
+  if (address.ss_family == AF_INET6) {
+    sockaddr_in6 six{};
+    std::memcpy(&six, &address, sizeof six);
+    if (IN6_IS_ADDR_V4MAPPED(&six.sin6_addr)) {
+      ::inet_ntop(AF_INET, reinterpret_cast<const unsigned char*>(&six.sin6_addr) + 12, text, sizeof text);
+    } else {
+      ::inet_ntop(AF_INET6, &six.sin6_addr, text, sizeof text);
+    }
+    return {text, ntohs(six.sin6_port)};
+  }
+  if (address.ss_family != AF_INET) return {};
+  sockaddr_in four{};
+  std::memcpy(&four, &address, sizeof four);
+  ::inet_ntop(AF_INET, &four.sin_addr, text, sizeof text);
+  return {text, ntohs(four.sin_port)};
+}
+
+/// One address for a host: as a number when it is one, else the first the resolver gives.
+[[nodiscard]] inline sys_result<std::pair<sockaddr_storage, std::size_t>> resolve(const std::string& host,
+                                                                                  std::uint16_t port) {
+  start_up();
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  if (const int code = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found); code != 0) {
+    return sys_failure(resolve_error(code));
+  }
+  sockaddr_storage address{};
+  const std::size_t length = static_cast<std::size_t>(found->ai_addrlen);
+  std::memcpy(&address, found->ai_addr, (std::min)(length, sizeof address));
+  ::freeaddrinfo(found);
+  return std::pair<sockaddr_storage, std::size_t>(address, length);
+}
+
+}  // namespace calls
+
+inline sys_result<tcp_socket> tcp_socket::listen(const std::string& host, std::uint16_t port) {
+  const auto where = calls::resolve(host, port);
+  if (!where) return sys_failure(where.error());
+  const auto& [address, length] = *where;
+
+  tcp_socket listener = calls::owned(calls::open(address.ss_family));
+  if (!listener.is_open()) return sys_failure(calls::last_error());
+  const auto s = calls::raw(listener.native());
+  if (!calls::be_exclusive(s)) return sys_failure(calls::last_error());
+  if (address.ss_family == AF_INET6) calls::set_option(s, IPPROTO_IPV6, IPV6_V6ONLY, 0);  // :: listens for both
+
+  if (::bind(s, reinterpret_cast<const sockaddr*>(&address), static_cast<calls::length_type>(length)) != 0 ||
+      ::listen(s, SOMAXCONN) != 0 || !calls::set_nonblocking(s)) {
+    return sys_failure(calls::neutral(calls::last_error()));
+  }
+  return listener;
+}
+
+inline sys_result<tcp_socket> tcp_socket::connect(const endpoint& to, std::chrono::milliseconds limit) {
+  const auto where = calls::resolve(to.host, to.port);
+  if (!where) return sys_failure(where.error());
+  const auto& [address, length] = *where;
+
+  tcp_socket client = calls::owned(calls::open(address.ss_family));
+  if (!client.is_open()) return sys_failure(calls::last_error());
+  const auto s = calls::raw(client.native());
+  calls::set_nonblocking(s);
+  calls::set_option(s, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (::connect(s, reinterpret_cast<const sockaddr*>(&address), static_cast<calls::length_type>(length)) == 0)
+    return client;
+  // Anything but "under way" is final: a poll would find such a socket ready and without an error.
+  if (const auto code = calls::last_error(); !calls::connecting(code)) return sys_failure(code);
+  if (!calls::wait_ready(s, POLLOUT, limit)) return sys_failure(model::code::timeout);
+
+  int failed = 0;
+  calls::length_type size = sizeof failed;
+  ::getsockopt(s, SOL_SOCKET, SO_ERROR, reinterpret_cast<char*>(&failed), &size);
+  if (failed != 0) return sys_failure(static_cast<std::uint32_t>(failed));
+  return client;
+}
+
+inline endpoint tcp_socket::local() const {
+  sockaddr_storage address{};
+  calls::length_type length = sizeof address;
+  ::getsockname(calls::raw(native_), reinterpret_cast<sockaddr*>(&address), &length);
+  return calls::to_endpoint(address);
+}
+
+inline endpoint tcp_socket::peer() const {
+  sockaddr_storage address{};
+  calls::length_type length = sizeof address;
+  ::getpeername(calls::raw(native_), reinterpret_cast<sockaddr*>(&address), &length);
+  return calls::to_endpoint(address);
+}
+
+inline sys_result<tcp_socket> accept_from(tcp_socket::native_handle listener) noexcept {
+  const auto s = calls::accept(calls::raw(listener));
+  if (calls::is_none(s)) return sys_failure(calls::last_error());
+  // An answer leaves in one send; waiting for more would only delay it.
+  calls::set_option(s, IPPROTO_TCP, TCP_NODELAY, 1);
+  return calls::owned(s);
+}
+inline sys_result<tcp_socket> tcp_socket::accept() const { return accept_from(native_); }
+
+inline bool tcp_socket::wait_readable(std::chrono::milliseconds limit) const noexcept {
+  return calls::wait_ready(calls::raw(native_), POLLIN, limit);
+}
+inline bool tcp_socket::wait_writable(std::chrono::milliseconds limit) const noexcept {
+  return calls::wait_ready(calls::raw(native_), POLLOUT, limit);
+}
+inline bool tcp_socket::peek(char& first) const noexcept {
+  return ::recv(calls::raw(native_), &first, 1, MSG_PEEK) == 1;  // sockets here never block
+}
+
+inline bool tcp_socket::peer_closed() const noexcept {
+  const auto s = calls::raw(native_);
+  char one = 0;
+  const auto n = ::recv(s, &one, 1, MSG_PEEK);  // sockets here never block
+  return n == 0 || (n < 0 && !calls::would_block(calls::last_error()));
+}
+
+inline transfer tcp_socket::receive(char* into, std::size_t room, std::size_t& got,
+                                    std::chrono::milliseconds limit) noexcept {
+  got = 0;
+  const auto s = calls::raw(native_);
+  for (;;) {
+    const auto n = ::recv(s, into, static_cast<calls::size_type>((std::min)(room, std::size_t{1} << 30)), 0);
+    if (n > 0) {
+      got = static_cast<std::size_t>(n);
+      return transfer::done;
+    }
+    if (n == 0) return transfer::closed;
+    if (!calls::would_block(calls::last_error())) return transfer::failed;
+    if (limit.count() <= 0 || !calls::wait_ready(s, POLLIN, limit)) return transfer::timed_out;
+  }
+}
+
+inline transfer tcp_socket::send_some(const char* from, std::size_t count, std::size_t& sent) noexcept {
+  const auto s = calls::raw(native_);
+  for (sent = 0; sent < count;) {
+    const auto most = (std::min)(count - sent, std::size_t{1} << 30);
+    const auto n = ::send(s, from + sent, static_cast<calls::size_type>(most), calls::send_flags);
+    if (n <= 0) return calls::would_block(calls::last_error()) ? transfer::timed_out : transfer::failed;
+    sent += static_cast<std::size_t>(n);
+  }
+  return transfer::done;
+}
+
+inline transfer tcp_socket::send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept {
+  for (std::size_t sent = 0;; from += sent, count -= sent) {
+    const auto what = send_some(from, count, sent);
+    if (what != transfer::timed_out) return what;
+    if (limit.count() <= 0 || !calls::wait_ready(calls::raw(native_), POLLOUT, limit)) return transfer::timed_out;
+  }
+}
+
+inline void tcp_socket::shutdown_send() noexcept { ::shutdown(calls::raw(native_), calls::sending); }
+inline void tcp_socket::shutdown_both() noexcept { ::shutdown(calls::raw(native_), calls::both_ways); }
+inline void tcp_socket::close() noexcept {
+  if (native_ != -1) calls::close(calls::raw(std::exchange(native_, -1)));
+}
+
+inline bell::bell() {
+  calls::start_up();
+  calls::open_bell(ends_);
+}
+inline bell::~bell() {
+  if (is_open()) calls::close_bell(ends_);
+}
+inline void bell::ring() noexcept {
+  if (is_open()) calls::ring(ends_[1]);
+}
+inline void bell::silence() noexcept {
+  if (is_open()) calls::silence(ends_[0]);
+}
+
+inline waker::outcome waker::wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept {
+  calls::poll_entry entries[2] = {};
+  entries[0].fd = calls::raw(bell_.native());
+  entries[1].fd = calls::raw(socket.native());
+  entries[0].events = entries[1].events = POLLIN;
+  const auto most = std::chrono::milliseconds((std::numeric_limits<int>::max)());
+  for (;;) {
+    const int ready = calls::poll_any(entries, 2, static_cast<int>((std::min)(limit, most).count()));
+    if (ready == 0) return outcome::timed_out;
+    if (ready < 0 && !calls::would_block(calls::last_error())) return outcome::failed;
+    if (ready > 0)
+      return entries[0].revents != 0 ? outcome::woken : outcome::ready;  // its byte is never read: awake for good
+  }
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// os/poll_poller.hpp
+// =====================================================================================================================
+
+// os/poller.hpp over poll() and WSAPoll: for systems that have nothing better, and for a second opinion in the tests. One
+// thread waits in the call at a time, and each call costs by the number of sockets that are armed.
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+class poll_poller {
+ public:
+  struct place {
+    tcp_socket::native_handle socket = -1;
+    void* who = nullptr;
+    poll_for armed = poll_for::nothing;
+    std::uint64_t armed_as = 0;  ///< tells this arming from those before: places are used again
+    std::size_t index = 0;       ///< among all, while it is there
+  };
+
+  [[nodiscard]] bool is_open() const noexcept { return bell_.is_open(); }
+
+  bool add(place& at, tcp_socket::native_handle s, void* who) noexcept try {
+    const std::lock_guard lock(mutex_);
+    places_.push_back(&at);
+    at = place{s, who, poll_for::nothing, 0, places_.size() - 1};
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  void arm(place& at, poll_for what, std::string_view = {}) noexcept {
+    const std::lock_guard lock(mutex_);
+    at.armed = what;
+    at.armed_as = ++armings_;
+    if (asleep_) bell_.ring();
+  }
+  [[nodiscard]] std::size_t sent(place&) noexcept { return 0; }
+  [[nodiscard]] bool has_hung_up(const place&) const noexcept { return false; }  // it would be told again
+  [[nodiscard]] bool remove(place& at) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (at.socket == -1) return true;
+    places_[at.index] = places_.back();
+    places_[at.index]->index = at.index;
+    places_.pop_back();
+    at.socket = -1;
+    at.armed = poll_for::nothing;
+    if (asleep_) bell_.ring();
+    return true;
+  }
+
+  bool add_listener(place& at, tcp_socket& listener, void* who) noexcept {
+    if (!add(at, listener.native(), who)) return false;
+    arm_accept(at);
+    return true;
+  }
+  void arm_accept(place& at) noexcept { arm(at, poll_for::bytes); }
+  [[nodiscard]] sys_result<tcp_socket> accept(place& at) noexcept { return accept_from(at.socket); }
+
+  std::size_t wait(void** who, std::size_t room) noexcept;
+  void wake() noexcept {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+    bell_.ring();
+    turn_.notify_all();
+  }
+
+ private:
+  struct watched {
+    place* at;
+    std::uint64_t armed_as;
+  };
+  void look();
+
+  std::mutex mutex_;
+  std::condition_variable turn_;
+  std::vector<place*> places_;
+  std::deque<void*> ready_;
+  std::uint64_t armings_ = 0;
+  bool waiting_ = false;  // somebody has the turn
+  bool asleep_ = false;   // in the call
+  bool over_ = false;
+  bell bell_;
+  std::vector<calls::poll_entry> entries_;  // of whoever has the turn
+  std::vector<watched> watched_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::size_t poll_poller::wait(void** who, std::size_t room) noexcept {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    turn_.wait(lock, [this] { return over_ || !waiting_ || !ready_.empty(); });
+    if (over_) return 0;
+    if (!ready_.empty()) break;
+    waiting_ = true;
+    try {
+      entries_.clear();
+      watched_.clear();
+      entries_.push_back({});
+      entries_.back().fd = calls::raw(bell_.native());
+      entries_.back().events = POLLIN;
+      for (place* at : places_) {
+        if (at->armed == poll_for::nothing) continue;
+        watched_.push_back({at, at->armed_as});
+        entries_.push_back({});
+        entries_.back().fd = calls::raw(at->socket);
+        entries_.back().events = at->armed == poll_for::bytes ? POLLIN : POLLOUT;
+      }
+      asleep_ = true;
+      lock.unlock();
+      static_cast<void>(calls::poll_any(entries_.data(), entries_.size(), -1));
+      lock.lock();
+      asleep_ = false;
+      if (entries_[0].revents != 0) bell_.silence();
+      for (std::size_t i = 0; i < watched_.size(); ++i) {
+        place& at = *watched_[i].at;
+        if (entries_[i + 1].revents == 0 || at.armed_as != watched_[i].armed_as || at.armed == poll_for::nothing)
+          continue;
+        at.armed = poll_for::nothing;
+        ready_.push_back(at.who);
+      }
+    } catch (const std::bad_alloc&) {  // again, when somebody has given memory back
+    }
+    waiting_ = false;
+  }
+  std::size_t told = 0;
+  for (; told < room && !ready_.empty(); ++told) {
+    who[told] = ready_.front();
+    ready_.pop_front();
+  }
+  turn_.notify_one();  // the next may wait while this one is at work
+  return told;
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// os/posix/epoll.hpp
+// =====================================================================================================================
+
+// os/poller.hpp on Linux. Edge-triggered, so that a connection that is served again and again costs no call but its
+// receive and its send: what it waits for stays what it was.
+// Source: epoll(7), epoll_ctl(2).
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#if WINSVC_OS_LINUX
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+class epoll_poller {
+ public:
+  struct place {
+    tcp_socket::native_handle socket = -1;
+    std::atomic<void*> who{nullptr};  // read for reports that come late
+    poll_for armed = poll_for::nothing;  // what the kernel was told last
+    std::atomic<bool> hung_up{false};
+  };
+
+  epoll_poller() noexcept : poll_(::epoll_create1(EPOLL_CLOEXEC)), stop_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    epoll_event one{};
+    one.events = EPOLLIN;  // by level, and never read: awake for good
+    if (is_open()) ::epoll_ctl(poll_, EPOLL_CTL_ADD, stop_, &one);
+  }
+  ~epoll_poller() {
+    if (poll_ != -1) ::close(poll_);
+    if (stop_ != -1) ::close(stop_);
+  }
+  epoll_poller(const epoll_poller&) = delete;
+  epoll_poller& operator=(const epoll_poller&) = delete;
+
+  [[nodiscard]] bool is_open() const noexcept { return poll_ != -1 && stop_ != -1; }
+
+  bool add(place& at, tcp_socket::native_handle s, void* who) noexcept {
+    at.socket = s;
+    at.who = who;
+    at.armed = poll_for::bytes;
+    at.hung_up.store(false, std::memory_order_relaxed);
+    return tell(at, EPOLL_CTL_ADD);
+  }
+  void arm(place& at, poll_for what, std::string_view = {}) noexcept {
+    if (at.armed == what) return;  // an edge since the last look is kept, whoever it was told to
+    at.armed = what;
+    tell(at, EPOLL_CTL_MOD);
+  }
+  [[nodiscard]] std::size_t sent(place&) noexcept { return 0; }
+  [[nodiscard]] bool has_hung_up(const place& at) const noexcept { return at.hung_up.load(); }
+  [[nodiscard]] bool remove(place& at) noexcept {
+    if (at.socket != -1) ::epoll_ctl(poll_, EPOLL_CTL_DEL, static_cast<int>(at.socket), nullptr);
+    at.socket = -1;
+    return true;
+  }
+
+  bool add_listener(place& at, tcp_socket& listener, void* who) noexcept { return add(at, listener.native(), who); }
+  /// Tells the kernel again: who accepted may have stopped before there was nobody left.
+  void arm_accept(place& at) noexcept { tell(at, EPOLL_CTL_MOD); }
+  [[nodiscard]] sys_result<tcp_socket> accept(place& at) noexcept { return accept_from(at.socket); }
+
+  std::size_t wait(void** who, std::size_t room) noexcept {
+    constexpr std::size_t most = 16;
+    epoll_event events[most];
+    int count = 0;
+    do count = ::epoll_wait(poll_, events, static_cast<int>((std::min)(room, most)), -1);
+    while (count < 0 && errno == EINTR);
+    std::size_t told = 0;
+    for (int i = 0; i < count; ++i) {
+      if (events[i].data.ptr == nullptr) return 0;
+      auto& at = *static_cast<place*>(events[i].data.ptr);
+      if ((events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) at.hung_up.store(true);
+      who[told++] = at.who.load(std::memory_order_relaxed);
+    }
+    return told;
+  }
+  void wake() noexcept {
+    const std::uint64_t one = 1;
+    if (stop_ != -1) static_cast<void>(!::write(stop_, &one, sizeof one));
+  }
+
+ private:
+  bool tell(place& at, int how) noexcept {
+    epoll_event one{};
+    one.data.ptr = &at;
+    one.events = EPOLLET | EPOLLRDHUP;
+    if (at.armed == poll_for::bytes) one.events |= EPOLLIN;
+    if (at.armed == poll_for::room) one.events |= EPOLLOUT;
+    return ::epoll_ctl(poll_, how, static_cast<int>(at.socket), &one) == 0;
+  }
+
+  int poll_, stop_;
+};
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_LINUX
+
+// =====================================================================================================================
+// os/poller.hpp
+// =====================================================================================================================
+
+// Waiting for many sockets with few threads: which of them has bytes, or room for more, is told to one of the threads
+// that wait.
+//
+//   poller p;
+//   p.add(place, socket, &connection);             // once; then, each time there is nothing to do:
+//   p.arm(place, poll_for::bytes);
+//   void* who[8];
+//   for (std::size_t i = 0, n = p.wait(who, 8); i < n; ++i) serve(who[i]);
+//
+// There is one in a program: epoll on Linux (posix/epoll.hpp), an I/O completion port on Windows (win/iocp.hpp), poll()
+// elsewhere (poll_poller.hpp, which runs everywhere). They have the same members, and everything from any thread:
+//
+//   is_open()               could it be made? else calls::last_error()
+//   add(place, s, who)      `place` is the socket's part of the poller, kept by its user; false: the system has no more
+//   arm(place, what, some)  what to wait for. `some`: the bytes that want room; a completion port sends them by itself
+//   sent(place)             how many of those have left that way; once, after a report
+//   has_hung_up(place)      the peer may have closed its end, and that is not told again: receive until it says so
+//   remove(place)           before the socket is closed; false: one report is to come yet, and the place is free after it
+//   add_listener(place, listener, who), accept(place) until it would block, arm_accept(place)
+//   wait(who, room)         up to so many that are ready; waits for one. 0: `wake` was called, and every wait ends
+//
+// Whoever arms a place has just found nothing to receive, or no room; what changes from then on is told at least once.
+// It may be told while somebody is at work on the socket: he looks once more then. It may be told late, of a socket that
+// was removed and whose place is another's by now: so places are used again, but not freed before the poller is, and
+// whoever is told of a socket looks, and does not believe.
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+#if WINSVC_OS_LINUX && !defined(WINSVC_PLAIN_POLL)
+using poller = epoll_poller;
+#else
+using poller = poll_poller;
+#endif
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // os/console.hpp
 // =====================================================================================================================
 
@@ -7024,31 +8488,6 @@ class interrupts {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
-
-// =====================================================================================================================
-// os/posix/door.hpp
-// =====================================================================================================================
-
-// The door to POSIX: the one file that includes its system headers.
-
-#if !WINSVC_OS_WINDOWS
-
-  #include <arpa/inet.h>
-  #include <csignal>
-  #include <dirent.h>
-  #include <fcntl.h>
-  #include <netdb.h>
-  #include <netinet/in.h>
-  #include <netinet/tcp.h>
-  #include <poll.h>
-  #include <pthread.h>
-  #include <sys/socket.h>
-  #include <sys/stat.h>
-  #include <sys/types.h>
-  #include <termios.h>
-  #include <unistd.h>
-
-#endif  // !WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
 // os/posix/console.hpp
@@ -7563,76 +9002,6 @@ inline sys_result<std::string> join_parent(const std::string&) { return sys_fail
 #endif  // !WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
-// os/file.hpp
-// =====================================================================================================================
-
-// The few things done with files: append, read whole, replace whole, rename, list, make folders. Paths are UTF-8;
-// nothing is inherited by child processes.
-
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace os {
-
-#if WINSVC_OS_WINDOWS
-inline constexpr char path_separator = '\\';
-#else
-inline constexpr char path_separator = '/';
-#endif
-
-[[nodiscard]] inline std::string path_join(const std::string& folder, std::string_view name) {
-  return folder + path_separator + std::string(name);
-}
-
-/// A file that is only ever added to. Others may read, rename and delete it meanwhile.
-class append_file {
- public:
-  append_file() = default;
-  append_file(append_file&& other) noexcept : native_(std::exchange(other.native_, -1)), size_(other.size_) {}
-  append_file& operator=(append_file&& other) noexcept {
-    if (this != &other) {
-      close();
-      native_ = std::exchange(other.native_, -1);
-      size_ = other.size_;
-    }
-    return *this;
-  }
-  ~append_file() { close(); }
-
-  [[nodiscard]] static sys_result<append_file> open(const std::string& path);
-  [[nodiscard]] bool is_open() const noexcept { return native_ != -1; }
-  bool write(std::string_view bytes) noexcept;
-  /// Bytes in the file: those found at opening and those written since.
-  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
-  void close() noexcept;
-
- private:
-  std::intptr_t native_ = -1;  // a HANDLE, or a file descriptor
-  std::uint64_t size_ = 0;
-};
-
-[[nodiscard]] std::optional<std::string> read_file(const std::string& path);
-/// Writes beside the file and renames over it, so that a reader sees the old text or the new, never half of it.
-sys_result<void> replace_file(const std::string& path, std::string_view content);
-/// Over an existing target.
-bool rename_file(const std::string& from, const std::string& to) noexcept;
-bool remove_file(const std::string& path) noexcept;
-/// With all parents. Existing: success.
-sys_result<void> make_folders(const std::string& path);
-/// The names of the files in a folder, in the order of their bytes; not of the folders in it.
-[[nodiscard]] sys_result<std::vector<std::string>> list_files(const std::string& folder);
-
-}  // namespace os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
 // os/posix/file.hpp
 // =====================================================================================================================
 
@@ -7981,91 +9350,6 @@ void report_event(const std::string& source, model::event_level level, std::uint
 }  // namespace winsvc
 
 // =====================================================================================================================
-// os/process.hpp
-// =====================================================================================================================
-
-// This process and its surroundings: where its executable is, what it was called with, where it may keep data, and what
-// the system says a code means. All text is UTF-8.
-
-#include <chrono>
-#include <cstdint>
-#include <string>
-#include <string_view>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace os {
-
-/// The running executable, absolute. GetModuleFileNameW with a buffer that grows; /proc/self/exe.
-[[nodiscard]] std::string executable_path();
-/// Everything before the last separator, without it; "." when there is none. A root keeps its separator: `C:` alone
-/// would be whatever folder is current on that drive.
-[[nodiscard]] inline std::string folder_of(std::string_view path) {
-  const auto slash = path.find_last_of("/\\");
-  if (slash == std::string_view::npos) return ".";
-  const bool root = slash == 0 || (slash == 2 && path[1] == ':');
-  return std::string(path.substr(0, root ? slash + 1 : slash));
-}
-/// Does it lead there from anywhere? `\x` and `C:x` do not, but neither is meant relative to a folder of ours.
-[[nodiscard]] inline bool is_absolute(std::string_view path) {
-  const bool drive = path.size() > 1 && path[1] == ':' && path_separator == '\\';
-  return !path.empty() && (path[0] == '/' || (path[0] == '\\' && path_separator == '\\') || drive);
-}
-/// The last component without `.exe`: what a person types.
-[[nodiscard]] inline std::string program_name(std::string_view path) {
-  const auto slash = path.find_last_of("/\\");
-  std::string name(slash == std::string_view::npos ? path : path.substr(slash + 1));
-  if (name.size() > 4 && text::equal_nocase(std::string_view(name).substr(name.size() - 4), ".exe"))
-    name.resize(name.size() - 4);
-  return name;
-}
-
-/// The words after the program's name. On Windows from GetCommandLineW, because main's argv is in the ANSI code page
-/// and loses what that cannot say; elsewhere from argv.
-[[nodiscard]] std::vector<std::string> arguments(int argc, char** argv);
-
-[[nodiscard]] std::uint32_t process_id() noexcept;
-
-/// What this process has used, and since when.
-struct process_usage {
-  std::chrono::milliseconds started{0};  ///< since 1970, UTC
-  std::chrono::microseconds cpu{0};      ///< of all its threads, in the program and in the system
-  std::uint64_t resident = 0;            ///< bytes in memory
-};
-/// GetProcessTimes and K32GetProcessMemoryInfo; /proc and the process' own clock. What cannot be had stays 0.
-[[nodiscard]] process_usage usage() noexcept;
-/// A service starts in System32; relative paths are meant relative to the executable.
-bool change_directory(const std::string& folder) noexcept;
-
-/// Ends this process at once: nothing is destroyed, nothing waited for. TerminateProcess, because ExitProcess takes the
-/// loader's lock, which a thread that hangs may hold; _Exit.
-[[noreturn]] void end_process(int code) noexcept;
-
-/// Does somebody hold this process at a breakpoint, or may he? IsDebuggerPresent; TracerPid of /proc/self/status.
-[[nodiscard]] bool debugger_attached() noexcept;
-
-/// `%ProgramData%\<name>` by the known-folder API; elsewhere `$XDG_STATE_HOME/<name>` or `~/.local/state/<name>`; the
-/// name as model::folder_name makes it. Not created: who only asks for the status must not become the folder's owner.
-[[nodiscard]] sys_result<std::string> data_folder(const std::string& service_name);
-
-/// The system's own words for a code, one line, without a final dot. They differ between languages and versions: show
-/// them, never compare them.
-[[nodiscard]] std::string system_words(std::uint32_t code);
-
-/// A system code as what main returns. POSIX keeps eight bits of it; a failure whose bits would be 0 there becomes 1.
-[[nodiscard]] inline int exit_code(std::uint32_t code) noexcept {
-#if !WINSVC_OS_WINDOWS
-  if (code != 0 && (code & 0xFFu) == 0) return 1;
-#endif
-  return static_cast<int>(code);
-}
-
-}  // namespace os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
 // os/posix/process.hpp
 // =====================================================================================================================
 
@@ -8346,727 +9630,6 @@ inline std::optional<std::size_t> source_file::read(std::uint64_t at, char* into
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 #endif  // !WINSVC_OS_WINDOWS
-
-// =====================================================================================================================
-// os/socket.hpp
-// =====================================================================================================================
-
-// TCP as the engine needs it: listen exclusively, accept, wait with a limit, receive, send, close. Blocking, with every
-// wait bounded by the caller.
-//
-// Codes of the faults that a person meets are Windows' on every platform (10048 taken, 10013 forbidden, 10049 not
-// ours), so that one table explains them; other codes are the system's own.
-
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <string>
-#include <utility>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace os {
-
-/// A numeric address and a port.
-struct endpoint {
-  std::string host;
-  std::uint16_t port = 0;
-  bool tls = false;  ///< what is spoken there, where that is known
-
-  /// `127.0.0.1:8080`, `[::1]:8080`.
-  [[nodiscard]] std::string text() const {
-    const bool six = host.find(':') != std::string::npos;
-    return (six ? '[' + host + ']' : host) + ':' + std::to_string(port);
-  }
-  /// As a client on this machine can open it: an "any" address is no address to connect to.
-  [[nodiscard]] std::string url() const {
-    const std::string to = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host;
-    return (tls ? "https://" : "http://") + endpoint{to, port}.text();
-  }
-};
-
-/// What became of a receive or a send.
-enum class transfer { done, closed, timed_out, failed };
-
-class tcp_socket {
- public:
-  using native_handle = std::intptr_t;  // a SOCKET, or a file descriptor
-
-  tcp_socket() = default;
-  explicit tcp_socket(native_handle native) noexcept : native_(native) {}
-  tcp_socket(tcp_socket&& other) noexcept : native_(std::exchange(other.native_, -1)) {}
-  tcp_socket& operator=(tcp_socket&& other) noexcept {
-    if (this != &other) {
-      close();
-      native_ = std::exchange(other.native_, -1);
-    }
-    return *this;
-  }
-  ~tcp_socket() { close(); }
-
-  /// Binds and listens, alone: no other process can share or steal the port. SO_EXCLUSIVEADDRUSE on Windows, where
-  /// SO_REUSEADDR would let a second program in; SO_REUSEADDR on POSIX, where it only forgives TIME_WAIT.
-  [[nodiscard]] static sys_result<tcp_socket> listen(const std::string& host, std::uint16_t port);
-  [[nodiscard]] static sys_result<tcp_socket> connect(const endpoint& to, std::chrono::milliseconds limit);
-
-  [[nodiscard]] bool is_open() const noexcept { return native_ != -1; }
-  [[nodiscard]] native_handle native() const noexcept { return native_; }
-  [[nodiscard]] endpoint local() const;
-  [[nodiscard]] endpoint peer() const;
-
-  [[nodiscard]] sys_result<tcp_socket> accept() const;
-  /// Up to `room` bytes; `got` says how many. `closed`: the peer sends no more.
-  transfer receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept;
-  /// All of it; the limit is for each stretch without progress.
-  transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept;
-  /// Waits until there is something to receive, or room to send; an error counts as both. False: not in that time.
-  [[nodiscard]] bool wait_readable(std::chrono::milliseconds limit) const noexcept;
-  [[nodiscard]] bool wait_writable(std::chrono::milliseconds limit) const noexcept;
-  /// The first byte that is here already; it stays. False: there is none.
-  [[nodiscard]] bool peek(char& first) const noexcept;
-  /// Has the peer closed its end, or is the connection gone? Looks, and takes nothing.
-  [[nodiscard]] bool peer_closed() const noexcept;
-  /// The peer reads the end of the stream; we can still receive.
-  void shutdown_send() noexcept;
-  /// Both ways, from any thread: whoever waits on this socket wakes and sees it closed.
-  void shutdown_both() noexcept;
-  void close() noexcept;
-
- private:
-  native_handle native_ = -1;
-};
-
-/// Wakes whoever waits in `wait_for`, now and ever after.
-class waker {
- public:
-  waker();
-  ~waker();
-  waker(const waker&) = delete;
-  waker& operator=(const waker&) = delete;
-  void wake() noexcept;
-
-  /// Could it be made? Without it nobody would ever wake.
-  [[nodiscard]] bool is_open() const noexcept { return ends_[0] != -1; }
-
-  enum class outcome { ready, woken, timed_out, failed };
-  /// Waits until the socket can be read or accepted from (ready), `wake` was called, also before (woken), or the time
-  /// is over. Any number of threads may wait on one waker.
-  [[nodiscard]] outcome wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept;
-
-  /// For `wait_for`: no limit.
-  static constexpr std::chrono::milliseconds no_limit{-1};
-
- private:
-  tcp_socket::native_handle ends_[2] = {-1, -1};
-};
-
-/// "pid 1234 (other.exe)" for the program that listens there, or nothing where that cannot be told.
-[[nodiscard]] std::string port_owner(const endpoint& where);
-
-}  // namespace os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
-// os/posix/socket_calls.hpp
-// =====================================================================================================================
-
-// What differs between POSIX' sockets and Windows', for os/tcp.hpp: names of calls, codes, options.
-
-#include <cerrno>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <string>
-
-#if !WINSVC_OS_WINDOWS
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace os {
-namespace calls {
-
-using socket_type = int;
-using size_type = std::size_t;
-using length_type = socklen_t;
-
-inline void start_up() noexcept {}
-[[nodiscard]] inline std::uint32_t last_error() noexcept { return static_cast<std::uint32_t>(errno); }
-[[nodiscard]] inline bool would_block(std::uint32_t code) noexcept {
-  return code == EAGAIN || code == EWOULDBLOCK || code == EINTR;
-}
-/// What connect says of a non-blocking socket that has begun to.
-[[nodiscard]] inline bool connecting(std::uint32_t code) noexcept { return code == EINPROGRESS || code == EINTR; }
-/// The faults a person meets, under the numbers that the table of explanations has.
-[[nodiscard]] inline std::uint32_t neutral(std::uint32_t code) noexcept {
-  switch (code) {
-    case EADDRINUSE: return model::code::address_in_use;
-    case EACCES: return model::code::access_to_address;
-    case EADDRNOTAVAIL: return model::code::address_not_available;
-    default: return code;
-  }
-}
-[[nodiscard]] inline std::uint32_t resolve_error(int) noexcept { return 11001; }  // WSAHOST_NOT_FOUND
-inline int close(socket_type s) noexcept { return ::close(s); }
-inline int poll_any(pollfd* fds, std::size_t count, int ms) noexcept {
-  return ::poll(fds, static_cast<nfds_t>(count), ms);
-}
-using poll_entry = pollfd;
-/// poll() wakes when another thread shuts the socket down, so it may wait as long as it is told.
-inline constexpr std::chrono::milliseconds longest_poll{3'600'000};
-[[nodiscard]] inline bool shut_down_by_us(socket_type) noexcept { return false; }
-#ifdef MSG_NOSIGNAL
-inline constexpr int send_flags = MSG_NOSIGNAL;  // a peer that went away is a code, not a SIGPIPE
-#else
-inline constexpr int send_flags = 0;
-#endif
-inline constexpr int both_ways = SHUT_RDWR, sending = SHUT_WR;
-
-inline void no_inherit(socket_type s) noexcept { ::fcntl(s, F_SETFD, FD_CLOEXEC); }
-[[nodiscard]] inline socket_type open(int family) noexcept {
-  const int s = ::socket(family, SOCK_STREAM, IPPROTO_TCP);
-  if (s != -1) no_inherit(s);
-  return s;
-}
-inline bool set_nonblocking(socket_type s) noexcept {
-  return ::fcntl(s, F_SETFL, ::fcntl(s, F_GETFL, 0) | O_NONBLOCK) == 0;
-}
-
-/// SO_REUSEADDR alone: it forgives the TIME_WAIT of an earlier run. SO_REUSEPORT would let a second program listen too.
-inline bool be_exclusive(socket_type s) noexcept {
-  const int on = 1;
-  return ::setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
-}
-
-inline void open_waker(tcp_socket::native_handle (&ends)[2]) noexcept {
-  int pair[2] = {-1, -1};
-  if (::pipe(pair) != 0) return;
-  for (int i = 0; i < 2; ++i) {
-    no_inherit(pair[i]);
-    set_nonblocking(pair[i]);
-    ends[i] = pair[i];
-  }
-}
-inline void close_waker(tcp_socket::native_handle (&ends)[2]) noexcept {
-  for (const auto end : ends) close(static_cast<int>(end));
-}
-inline void wake(tcp_socket::native_handle end) noexcept {
-  static_cast<void>(!::write(static_cast<int>(end), "w", 1));  // a full pipe wakes as well
-}
-
-}  // namespace calls
-
-inline std::string port_owner(const endpoint&) { return {}; }
-
-}  // namespace os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-#endif  // !WINSVC_OS_WINDOWS
-
-// =====================================================================================================================
-// os/win/door.hpp
-// =====================================================================================================================
-
-// The door to Windows: the one file that includes <windows.h>. It asks for the lean version without min and max, and
-// takes back the two macros if it was the one to define them.
-//
-// winsock2.h must come before windows.h, or the old winsock.h is in its place; cpp-httplib wants Windows 10's API.
-
-#if WINSVC_OS_WINDOWS
-
-  #if (defined(_WINSOCKAPI_) || defined(_WINSOCK_H)) && !defined(_WINSOCK2API_) && !defined(_WINSOCK2_H)
-    #error "winsock.h came before winsvc.hpp: include winsvc.hpp before <windows.h>, or define WIN32_LEAN_AND_MEAN, or include <winsock2.h> first"
-  #endif
-
-  #ifndef _WIN32_WINNT
-    #define _WIN32_WINNT 0x0A00
-  #endif
-  #ifndef NOMINMAX
-    #define NOMINMAX
-    #define WINSVC_DEFINED_NOMINMAX
-  #endif
-  #ifndef WIN32_LEAN_AND_MEAN
-    #define WIN32_LEAN_AND_MEAN
-    #define WINSVC_DEFINED_LEAN
-  #endif
-
-  #include <winsock2.h>
-  #include <ws2tcpip.h>
-  #include <windows.h>
-
-  #include <aclapi.h>
-  #include <iphlpapi.h>
-  #include <sddl.h>
-  #include <shellapi.h>
-  #include <winsvc.h>
-
-  #ifdef WINSVC_DEFINED_NOMINMAX
-    #undef NOMINMAX
-    #undef WINSVC_DEFINED_NOMINMAX
-  #endif
-  #ifdef WINSVC_DEFINED_LEAN
-    #undef WIN32_LEAN_AND_MEAN
-    #undef WINSVC_DEFINED_LEAN
-  #endif
-
-  #if WINSVC_AUTOLINK
-    #pragma comment(lib, "ws2_32.lib")
-    #pragma comment(lib, "advapi32.lib")
-  #endif
-
-#endif  // WINSVC_OS_WINDOWS
-
-// =====================================================================================================================
-// os/win/wide.hpp
-// =====================================================================================================================
-
-// Windows' own strings, lists of strings and handles: UTF-8 in, UTF-16 out, and a handle that closes itself.
-
-#include <algorithm>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-#if WINSVC_OS_WINDOWS
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace os {
-
-[[nodiscard]] inline std::wstring wide(std::string_view utf8) {
-  const std::u16string units = text::to_utf16(utf8);
-  return std::wstring(units.begin(), units.end());
-}
-[[nodiscard]] inline std::string narrow(std::wstring_view utf16) {
-  return text::to_utf8(std::u16string(utf16.begin(), utf16.end()));
-}
-[[nodiscard]] inline std::string narrow(const wchar_t* utf16) {
-  return utf16 ? narrow(std::wstring_view(utf16)) : std::string();
-}
-
-/// Strings as the service manager and the registry want a list: each ends with a NUL, and the list with one more. An
-/// empty list is two NULs, as the documentation writes it. An empty string would end the list early: it is left out.
-[[nodiscard]] inline std::wstring wide_list(const std::vector<std::string>& all) {
-  std::wstring out;
-  for (const auto& one : all) {
-    const std::wstring units = wide(one);
-    if (!units.empty()) out += units + L'\0';
-  }
-  if (out.empty()) out += L'\0';
-  return out + L'\0';
-}
-/// And back; null is the empty list.
-[[nodiscard]] inline std::vector<std::string> narrow_list(const wchar_t* list) {
-  std::vector<std::string> out;
-  for (; list && *list; list += std::wstring_view(list).size() + 1) out.push_back(narrow(list));
-  return out;
-}
-
-/// A path as the wide calls take it: with the \\?\ prefix once it is long, where the old limit of 260 would refuse it.
-[[nodiscard]] inline std::wstring wide_path(const std::string& path) {
-  std::wstring out = wide(path);
-  if (out.size() < 240 || out.compare(0, 4, L"\\\\?\\") == 0) return out;
-  std::replace(out.begin(), out.end(), L'/', L'\\');  // behind the prefix a slash is a letter like any other
-  if (out.size() > 2 && out[1] == L':') return L"\\\\?\\" + out;
-  if (out.compare(0, 2, L"\\\\") == 0) return L"\\\\?\\UNC" + out.substr(1);
-  return out;
-}
-
-/// A kernel handle, closed at the end. Null and INVALID_HANDLE_VALUE are both "none".
-class unique_handle {
- public:
-  unique_handle() = default;
-  explicit unique_handle(HANDLE h) noexcept : handle_(h == INVALID_HANDLE_VALUE ? nullptr : h) {}
-  unique_handle(unique_handle&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
-  unique_handle& operator=(unique_handle&& other) noexcept {
-    std::swap(handle_, other.handle_);
-    return *this;
-  }
-  ~unique_handle() {
-    if (handle_) ::CloseHandle(handle_);
-  }
-  explicit operator bool() const noexcept { return handle_ != nullptr; }
-  [[nodiscard]] HANDLE get() const noexcept { return handle_; }
-
- private:
-  HANDLE handle_ = nullptr;
-};
-
-}  // namespace os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-#endif  // WINSVC_OS_WINDOWS
-
-// =====================================================================================================================
-// os/win/socket_calls.hpp
-// =====================================================================================================================
-
-// What differs between Windows' sockets and POSIX', for os/tcp.hpp: names of calls, codes, options.
-
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <string>
-#include <vector>
-
-#if WINSVC_OS_WINDOWS
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace os {
-namespace calls {
-
-using socket_type = SOCKET;
-using size_type = int;
-using length_type = int;
-
-/// Winsock wants to be started once a process, and is left running: other code in the process may use it too.
-inline void start_up() noexcept {
-  static const int started = [] {
-    WSADATA data;
-    return ::WSAStartup(MAKEWORD(2, 2), &data);
-  }();
-  static_cast<void>(started);
-}
-[[nodiscard]] inline std::uint32_t last_error() noexcept { return static_cast<std::uint32_t>(::WSAGetLastError()); }
-[[nodiscard]] inline bool would_block(std::uint32_t code) noexcept { return code == WSAEWOULDBLOCK; }
-/// What connect says of a non-blocking socket that has begun to.
-[[nodiscard]] inline bool connecting(std::uint32_t code) noexcept { return code == WSAEWOULDBLOCK; }
-[[nodiscard]] inline std::uint32_t neutral(std::uint32_t code) noexcept { return code; }
-[[nodiscard]] inline std::uint32_t resolve_error(int code) noexcept { return static_cast<std::uint32_t>(code); }
-inline int close(socket_type s) noexcept { return ::closesocket(s); }
-inline int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept {
-  return ::WSAPoll(fds, static_cast<ULONG>(count), ms);
-}
-using poll_entry = WSAPOLLFD;
-/// WSAPoll may sleep on when another thread shuts the socket down (it does under Wine 8), so it is asked in between.
-inline constexpr std::chrono::milliseconds longest_poll{100};
-[[nodiscard]] inline bool shut_down_by_us(socket_type s) noexcept {
-  char one = 0;
-  return ::recv(s, &one, 1, MSG_PEEK) < 0 && ::WSAGetLastError() == WSAESHUTDOWN;
-}
-inline constexpr int send_flags = 0;
-inline constexpr int both_ways = SD_BOTH, sending = SD_SEND;
-
-[[nodiscard]] inline socket_type open(int family) noexcept {
-  return ::WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
-}
-inline bool set_nonblocking(socket_type s) noexcept {
-  u_long on = 1;
-  return ::ioctlsocket(s, static_cast<long>(FIONBIO), &on) == 0;
-}
-inline void no_inherit(socket_type s) noexcept {
-  ::SetHandleInformation(reinterpret_cast<HANDLE>(s), HANDLE_FLAG_INHERIT, 0);
-}
-
-/// The port is ours alone. With SO_REUSEADDR another program could bind it too and take our clients; both together
-/// fail.
-inline bool be_exclusive(socket_type s) noexcept {
-  const BOOL on = TRUE;
-  return ::setsockopt(s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, reinterpret_cast<const char*>(&on), sizeof on) == 0;
-}
-
-/// A pair of connected sockets to wake a poll with: WSAPoll takes sockets only, so it is a UDP socket that talks to
-/// itself.
-inline void open_waker(tcp_socket::native_handle (&ends)[2]) noexcept {
-  const SOCKET s =
-      ::WSASocketW(AF_INET, SOCK_DGRAM, IPPROTO_UDP, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
-  sockaddr_in self{};
-  self.sin_family = AF_INET;
-  self.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  int length = sizeof self;
-  const bool made = s != INVALID_SOCKET && ::bind(s, reinterpret_cast<sockaddr*>(&self), length) == 0 &&
-                    ::getsockname(s, reinterpret_cast<sockaddr*>(&self), &length) == 0 &&
-                    ::connect(s, reinterpret_cast<sockaddr*>(&self), length) == 0;
-  if (made) ends[0] = ends[1] = static_cast<tcp_socket::native_handle>(s);
-  else if (s != INVALID_SOCKET) close(s);
-}
-inline void close_waker(tcp_socket::native_handle (&ends)[2]) noexcept { close(static_cast<SOCKET>(ends[0])); }
-inline void wake(tcp_socket::native_handle end) noexcept { ::send(static_cast<SOCKET>(end), "w", 1, 0); }
-
-}  // namespace calls
-
-/// From the table of TCP listeners on IPv4 with their processes. iphlpapi is loaded at run time: it is needed for a
-/// sentence in a failure only, and no program should have to link it for that.
-inline std::string port_owner(const endpoint& where) {
-  in_addr address{};
-  if (::inet_pton(AF_INET, where.host.c_str(), &address) != 1) return {};
-  using get_table = DWORD(WINAPI*)(void*, DWORD*, BOOL, ULONG, TCP_TABLE_CLASS, ULONG);
-  const auto library = ::LoadLibraryExW(L"iphlpapi.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
-  if (!library) return {};
-  const auto table_of =
-      reinterpret_cast<get_table>(reinterpret_cast<void*>(::GetProcAddress(library, "GetExtendedTcpTable")));
-  DWORD pid = 0;
-  if (table_of) {
-    DWORD bytes = 0;
-    table_of(nullptr, &bytes, FALSE, AF_INET, TCP_TABLE_OWNER_PID_LISTENER, 0);
-    std::vector<std::uint64_t> buffer(bytes / 8 + 512);  // room for listeners that come between the two calls
-    bytes = static_cast<DWORD>(buffer.size() * 8);
-    if (table_of(buffer.data(), &bytes, FALSE, AF_INET, TCP_TABLE_OWNER_PID_LISTENER, 0) == NO_ERROR) {
-      const auto* table = reinterpret_cast<const MIB_TCPTABLE_OWNER_PID*>(buffer.data());
-      for (DWORD i = 0; i < table->dwNumEntries; ++i) {
-        const auto& row = table->table[i];
-        const bool same_port = ntohs(static_cast<u_short>(row.dwLocalPort)) == where.port;
-        const bool overlaps =
-            row.dwLocalAddr == address.s_addr || row.dwLocalAddr == INADDR_ANY || address.s_addr == INADDR_ANY;
-        if (same_port && overlaps) pid = row.dwOwningPid;
-      }
-    }
-  }
-  ::FreeLibrary(library);
-  if (pid == 0) return {};
-
-  std::string owner = "pid " + std::to_string(pid);
-  const unique_handle process(::OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid));
-  wchar_t image[1024];
-  DWORD length = 1024;
-  if (process && ::QueryFullProcessImageNameW(process.get(), 0, image, &length)) {
-    owner += " (" + program_name(narrow(std::wstring_view(image, length))) + ".exe)";
-  }
-  return owner;
-}
-
-}  // namespace os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-#endif  // WINSVC_OS_WINDOWS
-
-// =====================================================================================================================
-// os/tcp.hpp
-// =====================================================================================================================
-
-// os/socket.hpp on every platform: Berkeley sockets are one API with two spellings, and the spelling is in
-// win/socket_calls.hpp and posix/socket_calls.hpp.
-//
-// Every socket is non-blocking underneath: a call is tried first and waits in poll() only when it must, so that a ready
-// socket costs one system call and a limit is always a limit.
-
-#include <algorithm>
-#include <chrono>
-#include <cstring>
-#include <limits>
-#include <string>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace os {
-namespace calls {
-
-[[nodiscard]] inline socket_type raw(tcp_socket::native_handle h) noexcept { return static_cast<socket_type>(h); }
-[[nodiscard]] inline tcp_socket owned(socket_type s) noexcept {
-  return tcp_socket(static_cast<tcp_socket::native_handle>(s));
-}
-/// "No socket" is -1 in both spellings once it is signed.
-[[nodiscard]] inline bool is_none(socket_type s) noexcept { return static_cast<tcp_socket::native_handle>(s) == -1; }
-
-inline void set_option(socket_type s, int level, int name, int value) noexcept {
-  ::setsockopt(s, level, name, reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-/// Waits for reading (POLLIN) or writing (POLLOUT). An error or a hang-up counts as ready: the call that follows tells.
-[[nodiscard]] inline bool wait_ready(socket_type s, short events, std::chrono::milliseconds limit) noexcept {
-  poll_entry entry{};
-  entry.fd = s;
-  entry.events = events;
-  const auto until = std::chrono::steady_clock::now() + limit;
-  for (auto left = limit;;) {
-    const int ready = poll_any(&entry, 1, static_cast<int>((std::min)(left, longest_poll).count()));
-    if (ready > 0) return true;
-    if (ready < 0 && !would_block(last_error())) return true;
-    if (shut_down_by_us(s)) return true;
-    left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return false;
-  }
-}
-
-[[nodiscard]] inline endpoint to_endpoint(const sockaddr_storage& address) {
-  char text[64] = "";
-  if (address.ss_family == AF_INET6) {
-    sockaddr_in6 six{};
-    std::memcpy(&six, &address, sizeof six);
-    if (IN6_IS_ADDR_V4MAPPED(&six.sin6_addr)) {
-      ::inet_ntop(AF_INET, reinterpret_cast<const unsigned char*>(&six.sin6_addr) + 12, text, sizeof text);
-    } else {
-      ::inet_ntop(AF_INET6, &six.sin6_addr, text, sizeof text);
-    }
-    return {text, ntohs(six.sin6_port)};
-  }
-  if (address.ss_family != AF_INET) return {};
-  sockaddr_in four{};
-  std::memcpy(&four, &address, sizeof four);
-  ::inet_ntop(AF_INET, &four.sin_addr, text, sizeof text);
-  return {text, ntohs(four.sin_port)};
-}
-
-/// One address for a host: as a number when it is one, else the first the resolver gives.
-[[nodiscard]] inline sys_result<std::pair<sockaddr_storage, std::size_t>> resolve(const std::string& host,
-                                                                                  std::uint16_t port) {
-  start_up();
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  addrinfo* found = nullptr;
-  if (const int code = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found); code != 0) {
-    return sys_failure(resolve_error(code));
-  }
-  sockaddr_storage address{};
-  const std::size_t length = static_cast<std::size_t>(found->ai_addrlen);
-  std::memcpy(&address, found->ai_addr, (std::min)(length, sizeof address));
-  ::freeaddrinfo(found);
-  return std::pair<sockaddr_storage, std::size_t>(address, length);
-}
-
-}  // namespace calls
-
-inline sys_result<tcp_socket> tcp_socket::listen(const std::string& host, std::uint16_t port) {
-  const auto where = calls::resolve(host, port);
-  if (!where) return sys_failure(where.error());
-  const auto& [address, length] = *where;
-
-  tcp_socket listener = calls::owned(calls::open(address.ss_family));
-  if (!listener.is_open()) return sys_failure(calls::last_error());
-  const auto s = calls::raw(listener.native());
-  if (!calls::be_exclusive(s)) return sys_failure(calls::last_error());
-  if (address.ss_family == AF_INET6) calls::set_option(s, IPPROTO_IPV6, IPV6_V6ONLY, 0);  // :: listens for both
-
-  if (::bind(s, reinterpret_cast<const sockaddr*>(&address), static_cast<calls::length_type>(length)) != 0 ||
-      ::listen(s, SOMAXCONN) != 0 || !calls::set_nonblocking(s)) {
-    return sys_failure(calls::neutral(calls::last_error()));
-  }
-  return listener;
-}
-
-inline sys_result<tcp_socket> tcp_socket::connect(const endpoint& to, std::chrono::milliseconds limit) {
-  const auto where = calls::resolve(to.host, to.port);
-  if (!where) return sys_failure(where.error());
-  const auto& [address, length] = *where;
-
-  tcp_socket client = calls::owned(calls::open(address.ss_family));
-  if (!client.is_open()) return sys_failure(calls::last_error());
-  const auto s = calls::raw(client.native());
-  calls::set_nonblocking(s);
-  calls::set_option(s, IPPROTO_TCP, TCP_NODELAY, 1);
-  if (::connect(s, reinterpret_cast<const sockaddr*>(&address), static_cast<calls::length_type>(length)) == 0)
-    return client;
-  // Anything but "under way" is final: a poll would find such a socket ready and without an error.
-  if (const auto code = calls::last_error(); !calls::connecting(code)) return sys_failure(code);
-  if (!calls::wait_ready(s, POLLOUT, limit)) return sys_failure(model::code::timeout);
-
-  int failed = 0;
-  calls::length_type size = sizeof failed;
-  ::getsockopt(s, SOL_SOCKET, SO_ERROR, reinterpret_cast<char*>(&failed), &size);
-  if (failed != 0) return sys_failure(static_cast<std::uint32_t>(failed));
-  return client;
-}
-
-inline endpoint tcp_socket::local() const {
-  sockaddr_storage address{};
-  calls::length_type length = sizeof address;
-  ::getsockname(calls::raw(native_), reinterpret_cast<sockaddr*>(&address), &length);
-  return calls::to_endpoint(address);
-}
-
-inline endpoint tcp_socket::peer() const {
-  sockaddr_storage address{};
-  calls::length_type length = sizeof address;
-  ::getpeername(calls::raw(native_), reinterpret_cast<sockaddr*>(&address), &length);
-  return calls::to_endpoint(address);
-}
-
-inline sys_result<tcp_socket> tcp_socket::accept() const {
-  const auto s = ::accept(calls::raw(native_), nullptr, nullptr);
-  if (calls::is_none(s)) return sys_failure(calls::last_error());
-  tcp_socket client = calls::owned(s);
-  calls::no_inherit(s);
-  calls::set_nonblocking(s);
-  calls::set_option(s, IPPROTO_TCP, TCP_NODELAY,
-                    1);  // an answer leaves in one send; waiting for more would only delay it
-  return client;
-}
-
-inline bool tcp_socket::wait_readable(std::chrono::milliseconds limit) const noexcept {
-  return calls::wait_ready(calls::raw(native_), POLLIN, limit);
-}
-inline bool tcp_socket::wait_writable(std::chrono::milliseconds limit) const noexcept {
-  return calls::wait_ready(calls::raw(native_), POLLOUT, limit);
-}
-inline bool tcp_socket::peek(char& first) const noexcept {
-  return ::recv(calls::raw(native_), &first, 1, MSG_PEEK) == 1;  // sockets here never block
-}
-
-inline bool tcp_socket::peer_closed() const noexcept {
-  const auto s = calls::raw(native_);
-  char one = 0;
-  const auto n = ::recv(s, &one, 1, MSG_PEEK);  // sockets here never block
-  return n == 0 || (n < 0 && !calls::would_block(calls::last_error()));
-}
-
-inline transfer tcp_socket::receive(char* into, std::size_t room, std::size_t& got,
-                                    std::chrono::milliseconds limit) noexcept {
-  got = 0;
-  const auto s = calls::raw(native_);
-  for (;;) {
-    const auto n = ::recv(s, into, static_cast<calls::size_type>((std::min)(room, std::size_t{1} << 30)), 0);
-    if (n > 0) {
-      got = static_cast<std::size_t>(n);
-      return transfer::done;
-    }
-    if (n == 0) return transfer::closed;
-    if (!calls::would_block(calls::last_error())) return transfer::failed;
-    if (!calls::wait_ready(s, POLLIN, limit)) return transfer::timed_out;
-  }
-}
-
-inline transfer tcp_socket::send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept {
-  const auto s = calls::raw(native_);
-  while (count > 0) {
-    const auto n =
-        ::send(s, from, static_cast<calls::size_type>((std::min)(count, std::size_t{1} << 30)), calls::send_flags);
-    if (n > 0) {
-      from += n;
-      count -= static_cast<std::size_t>(n);
-      continue;
-    }
-    if (!calls::would_block(calls::last_error())) return transfer::failed;
-    if (!calls::wait_ready(s, POLLOUT, limit)) return transfer::timed_out;
-  }
-  return transfer::done;
-}
-
-inline void tcp_socket::shutdown_send() noexcept { ::shutdown(calls::raw(native_), calls::sending); }
-inline void tcp_socket::shutdown_both() noexcept { ::shutdown(calls::raw(native_), calls::both_ways); }
-inline void tcp_socket::close() noexcept {
-  if (native_ != -1) calls::close(calls::raw(std::exchange(native_, -1)));
-}
-
-inline waker::waker() {
-  calls::start_up();
-  calls::open_waker(ends_);
-}
-inline waker::~waker() {
-  if (is_open()) calls::close_waker(ends_);
-}
-inline void waker::wake() noexcept {
-  if (is_open()) calls::wake(ends_[1]);
-}
-
-inline waker::outcome waker::wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept {
-  calls::poll_entry entries[2] = {};
-  entries[0].fd = calls::raw(ends_[0]);
-  entries[1].fd = calls::raw(socket.native());
-  entries[0].events = entries[1].events = POLLIN;
-  const auto most = std::chrono::milliseconds((std::numeric_limits<int>::max)());
-  for (;;) {
-    const int ready = calls::poll_any(entries, 2, static_cast<int>((std::min)(limit, most).count()));
-    if (ready == 0) return outcome::timed_out;
-    if (ready < 0 && !calls::would_block(calls::last_error())) return outcome::failed;
-    if (ready > 0)
-      return entries[0].revents != 0 ? outcome::woken : outcome::ready;  // its byte is never read: awake for good
-  }
-}
-
-}  // namespace os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
 
 // =====================================================================================================================
 // os/win/console.hpp
@@ -11069,6 +11632,9 @@ inline void replace_header(response& res, const std::string& name, const std::st
 
 // What a connection reads from and writes to: a socket in production, memory in the test client. The bytes take the
 // same way through everything above.
+//
+// Most of the time nobody waits here: a connection takes what has come, sends what there is room for, and lets go of the
+// thread. What lasts is done on a thread of its own, which waits: an answer that is streamed, a large body, a WebSocket.
 
 #include <algorithm>
 #include <chrono>
@@ -11093,20 +11659,28 @@ enum class watched { quiet, gone, draining };
 class transport {
  public:
   virtual ~transport() = default;
-  /// Waits for bytes up to `limit`; see os::tcp_socket::receive.
+  /// Waits for bytes up to `limit`, which may be 0; see os::tcp_socket::receive.
   virtual os::transfer receive(char* into, std::size_t room, std::size_t& got,
                                std::chrono::milliseconds limit) noexcept = 0;
+  /// Would `receive` certainly find nothing now? False where that is not known.
+  [[nodiscard]] virtual bool is_drained() const noexcept { return false; }
   /// Waits for the first byte of a request, the only wait that a drain ends early: `timed_out` then too, unless bytes
   /// are there already.
   virtual os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
                                     std::chrono::milliseconds limit) noexcept = 0;
   virtual os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept = 0;
+  /// What there is room for; see os::tcp_socket::send_some.
+  virtual os::transfer send_some(const char* from, std::size_t count, std::size_t& sent) noexcept = 0;
+  /// What the last receive or send that timed out was short of: room, and not bytes?
+  [[nodiscard]] virtual bool wants_room(bool after_send) const noexcept { return after_send; }
+  /// Is there nothing to be asked yet: does a handshake come first?
+  [[nodiscard]] virtual bool is_fresh() const noexcept { return false; }
+  /// This thread is going to wait here, for the rest of what it does with the connection.
+  virtual void hold() noexcept {}
   /// Waits while an answer is streamed: until the client has closed its end, a drain begins, or the time is over.
   virtual watched watch(std::chrono::milliseconds limit) noexcept = 0;
-  /// No more will be sent. After an answer, what the client still sends is taken for a moment, because closing over it
-  /// makes Windows reset the connection, and the client never sees the answer (RFC 9112 §9.6). A client that has all it
-  /// wants ends that moment at once.
-  virtual void finish(parting how) noexcept = 0;
+  /// No more will be sent. How it is to be left: as `how` says, or with more care.
+  virtual parting finish(parting how) noexcept = 0;
   /// From any thread: whoever waits here wakes and finds it closed.
   virtual void cut() noexcept {}
   /// Does nobody between here and the other end see what is sent?
@@ -11115,14 +11689,38 @@ class transport {
   [[nodiscard]] virtual os::endpoint peer() const = 0;
 };
 
+/// Whom a transport tells that a thread is held.
+class thread_lender {
+ public:
+  virtual void lend_thread() noexcept = 0;
+  /// Has the poller seen that the peer may have closed its end? It does not tell twice.
+  [[nodiscard]] virtual bool has_hung_up() const noexcept = 0;
+
+ protected:
+  ~thread_lender() = default;
+};
+
 class socket_transport : public transport {
  public:
   /// `drain` wakes a wait for a new request; it is shared by all connections of an engine and outlives them.
   socket_transport(os::tcp_socket socket, os::waker& drain) noexcept : socket_(std::move(socket)), drain_(&drain) {}
+  /// Who lends a thread to whoever holds it.
+  void lender(thread_lender* of) noexcept { lender_ = of; }
 
   os::transfer receive(char* into, std::size_t room, std::size_t& got,
                        std::chrono::milliseconds limit) noexcept override {
-    return socket_.receive(into, room, got, limit);
+    const auto what = socket_.receive(into, room, got, limit);
+    drained_ = what == os::transfer::timed_out || (what == os::transfer::done && got < room);
+    return what;
+  }
+  [[nodiscard]] bool is_drained() const noexcept override {
+    return drained_ && !(lender_ && lender_->has_hung_up());
+  }
+  void hold() noexcept override {
+    if (lender_) lender_->lend_thread();
+  }
+  os::transfer send_some(const char* from, std::size_t count, std::size_t& sent) noexcept override {
+    return socket_.send_some(from, count, sent);
   }
   os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
                             std::chrono::milliseconds limit) noexcept override {
@@ -11147,16 +11745,11 @@ class socket_transport : public transport {
       std::this_thread::sleep_for(limit);
     }
   }
-  void finish(parting how) noexcept override {
+  parting finish(parting how) noexcept override {
     socket_.shutdown_send();
-    if (how == parting::idle) return;
-    constexpr std::size_t most = 1024 * 1024;
-    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(how == parting::unread ? 500 : 100);
-    char sink[8192];
-    for (std::size_t total = 0, got = 0; total < most && std::chrono::steady_clock::now() < until; total += got) {
-      if (socket_.receive(sink, sizeof sink, got, std::chrono::milliseconds(100)) != os::transfer::done) return;
-    }
+    return how;
   }
+  [[nodiscard]] os::tcp_socket::native_handle native() const noexcept { return socket_.native(); }
   [[nodiscard]] os::endpoint local() const override { return socket_.local(); }
   [[nodiscard]] os::endpoint peer() const override { return socket_.peer(); }
 
@@ -11168,6 +11761,8 @@ class socket_transport : public transport {
  protected:
   os::tcp_socket socket_;
   os::waker* drain_;
+  thread_lender* lender_ = nullptr;
+  bool drained_ = false;
 };
 
 }  // namespace http
@@ -11220,14 +11815,15 @@ struct receive_buffer {
 class exchange_stream final : public httplib::Stream {
  public:
   /// `buffer` begins with the body's first byte.
-  exchange_stream(transport& wire, receive_buffer& buffer, const wire::head& head, std::string canonical,
+  /// What is answered is put behind `out`, and is there to be sent when the exchange is over; see `close`.
+  exchange_stream(transport& wire, receive_buffer& buffer, std::string& out, const wire::head& head,
                   const wire::limits& bounds)
       : wire_(wire),
         buffer_(buffer),
+        out_(out),
         framing_(head.framing),
         left_(head.framing == wire::framing::length ? head.content_length : 0),
         wants_continue_(head.expect_continue),
-        canonical_(std::move(canonical)),
         bounds_(bounds),
         decoder_(bounds, bounds.body_bytes),
         began_(std::chrono::steady_clock::now()) {
@@ -11246,6 +11842,19 @@ class exchange_stream final : public httplib::Stream {
   void refuse_body() noexcept { refused_ = true; }
   /// The status for what was wrong with the body: 400, 408, 413; 0 for nothing; -1 when the client is gone.
   [[nodiscard]] int body_fault() const noexcept { return fault_; }
+  /// What cpp-httplib is to read as the head.
+  void hand_over(std::string canonical) noexcept { canonical_ = std::move(canonical); }
+  /// All of a body of known length, which is here.
+  void take_body(std::string& into) {
+    const auto count = static_cast<std::size_t>(left_);
+    into.assign(buffer_.rest().substr(0, count));
+    buffer_.consume(count);
+    left_ = 0;
+    framing_ = wire::framing::none;
+  }
+  [[nodiscard]] std::string& out() noexcept { return out_; }
+  /// When the request came, for the deadline of its body.
+  void began(std::chrono::steady_clock::time_point when) noexcept { began_ = when; }
   /// From here on every write leaves at once.
   void unbuffered() noexcept { unbuffered_ = true; }
   [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
@@ -11256,7 +11865,9 @@ class exchange_stream final : public httplib::Stream {
   /// Waits beside the answer; see transport::watch.
   watched watch(std::chrono::milliseconds limit) noexcept {
     constexpr std::chrono::milliseconds none{0}, most = std::chrono::hours(24 * 365);  // no sum with it overflows
-    return broken_ ? watched::gone : wire_.watch((std::max)(none, (std::min)(limit, most)));
+    if (broken_) return watched::gone;
+    if (limit > none) wire_.hold();
+    return wire_.watch((std::max)(none, (std::min)(limit, most)));
   }
 
   /// From another thread, while a handler runs: sends this as the answer. What the handler answers then is dropped.
@@ -11270,11 +11881,23 @@ class exchange_stream final : public httplib::Stream {
   }
   [[nodiscard]] bool answered_in_place() const noexcept { return speaks_.load() == speaker::another; }
 
-  bool flush() noexcept {
-    if (out_.empty()) return !broken_;
+  /// Everything has been answered. False: nothing more can be sent, and what is left of the answer is dropped.
+  bool close() noexcept {
     auto nobody = speaker::nobody;
     if (!speaks_.compare_exchange_strong(nobody, speaker::handler) && nobody == speaker::another) broken_ = true;
-    if (!broken_ && wire_.send(out_.data(), out_.size(), bounds_.write_time) != os::transfer::done) broken_ = true;
+    if (broken_) out_.clear();
+    return !broken_;
+  }
+  /// Sends what there is, and waits until it has left.
+  bool flush() noexcept {
+    if (!close() || out_.empty()) return !broken_;
+    std::size_t sent = 0;
+    auto what = wire_.send_some(out_.data(), out_.size(), sent);
+    if (what == os::transfer::timed_out) {
+      wire_.hold();
+      what = wire_.send(out_.data() + sent, out_.size() - sent, bounds_.write_time);
+    }
+    broken_ = what != os::transfer::done;
     if (!broken_) sent_ += out_.size();
     out_.clear();
     return !broken_;
@@ -11302,7 +11925,7 @@ class exchange_stream final : public httplib::Stream {
   }
 
   ssize_t write(const char* from, size_t count) {
-    constexpr std::size_t most_kept = 256 * 1024;
+    constexpr std::size_t most_kept = 16 * 1024 * 1024;
     if (broken_) return -1;
     out_.append(from, count);
     if ((unbuffered_ || out_.size() > most_kept) && !flush()) return -1;
@@ -11381,7 +12004,11 @@ class exchange_stream final : public httplib::Stream {
     const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
     char piece[16 * 1024];
     std::size_t got = 0;
-    const auto what = limit.count() <= 0 ? os::transfer::timed_out : wire_.receive(piece, sizeof piece, got, limit);
+    auto what = wire_.receive(piece, sizeof piece, got, std::chrono::milliseconds(0));
+    if (what == os::transfer::timed_out && limit.count() > 0) {
+      wire_.hold();
+      what = wire_.receive(piece, sizeof piece, got, limit);
+    }
     if (what == os::transfer::done) {
       buffer_.bytes.append(piece, got);
       return true;
@@ -11394,6 +12021,7 @@ class exchange_stream final : public httplib::Stream {
 
   transport& wire_;
   receive_buffer& buffer_;
+  std::string& out_;
   wire::framing framing_;
   std::uint64_t left_;
   bool wants_continue_;
@@ -11405,7 +12033,6 @@ class exchange_stream final : public httplib::Stream {
   std::size_t decoded_at_ = 0;
   std::uint64_t took_ = 0;
   std::chrono::steady_clock::time_point began_;
-  std::string out_;
   std::uint64_t sent_ = 0;
   int fault_ = 0;
   bool refused_ = false;
@@ -11428,6 +12055,7 @@ struct exchange {
   std::function<bool()> read_body;  ///< reads it now; empty when there is none
   bool body_too_large = false;
   std::uint64_t body_limit = ~std::uint64_t{0};  ///< of this request; the app's own holds beside it
+  response* done = nullptr;                      ///< what the handler has answered already, to be written
   const request* req = nullptr;                  ///< cpp-httplib's, while it is handled
   std::map<const void*, std::shared_ptr<void>> values;  ///< of winsvc::context, by type
   std::string path, method;  ///< of the request, while cpp-httplib routes it to POST /_ for its body
@@ -14617,6 +15245,212 @@ inline void guard::log(const exchange& x, const char* what, std::string_view wor
 }  // namespace winsvc
 
 // =====================================================================================================================
+// http/traffic.hpp
+// =====================================================================================================================
+
+// What the connections of one engine have in common: what they count, who hears of each answer, and whether new requests
+// are wanted.
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// One answered request, for the access log.
+struct access_entry {
+  /// Valid during the call only. Of a request that the gate refused: "refused:" and why, no pattern.
+  std::string_view method, target, pattern;
+  os::endpoint peer;  ///< the client that a trusted proxy named (port 0), or whoever is connected
+  int status = 0;
+  std::uint64_t bytes = 0;  ///< head and body of the answer
+  std::chrono::microseconds took{0};
+  std::optional<std::size_t> route_id = {};        ///< that matched, also where a middleware answered
+  std::optional<winsvc::route::method> verb = {};  ///< nothing of a request that the gate refused
+  std::string_view id = {};                        ///< of the request; empty for what the gate refused
+
+  /// `GET /users/7  200  151 B  88 us`
+  [[nodiscard]] std::string line() const {
+    return std::string(method) + ' ' + std::string(target) + "  " + std::to_string(status) + "  " +
+           std::to_string(bytes) + " B  " + std::to_string(took.count()) + " us";
+  }
+};
+
+struct traffic {
+  std::atomic<bool> draining{false};
+  std::atomic<bool> paused{false};        ///< requests get 503, but for the routes that are kept
+  std::atomic<std::size_t> in_flight{0};  ///< requests whose head is complete and whose answer has not left
+  std::atomic<std::size_t> websockets{0};  ///< open ones; their requests have been answered
+  std::atomic<std::uint64_t> answered{0};
+  /// Set before the first connection; called on whichever thread serves it.
+  std::vector<std::function<void(const access_entry&)>> on_answered;
+
+  void tell(const access_entry& answered_one) const {
+    for (const auto& f : on_answered) f(answered_one);
+  }
+};
+
+/// What the requests of a route are like: how long they take, roughly (the recent ones count most). From any thread.
+class pace {
+ public:
+  /// Too long to make others wait behind it.
+  [[nodiscard]] bool is_slow() const noexcept { return average_.load(std::memory_order_relaxed) > slow; }
+  void note(std::chrono::steady_clock::duration took) noexcept {
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+    const auto now = static_cast<std::uint32_t>(us < most ? us : most);
+    const auto before = average_.load(std::memory_order_relaxed);
+    const auto after = before - before / 8 + now / 8;
+    if (after != before) average_.store(after, std::memory_order_relaxed);
+  }
+  /// Are its answers streams?
+  [[nodiscard]] bool streams() const noexcept { return streams_.load(std::memory_order_relaxed); }
+  void note_stream() noexcept { streams_.store(true, std::memory_order_relaxed); }
+  /// One of them is at it, and has been for too long already.
+  void is_found_slow() noexcept { average_.store(most, std::memory_order_relaxed); }
+
+ private:
+  static constexpr std::uint32_t slow = 150, most = 10'000;  // microseconds
+  std::atomic<std::uint32_t> average_{0};
+  std::atomic<bool> streams_{false};
+};
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// http/direct.hpp
+// =====================================================================================================================
+
+// The direct way of a plain request: from the gate's head straight into cpp-httplib's Request, and from its Response
+// straight onto the wire. Most requests are plain, and theirs is half the way: nothing is written down for a parser that
+// reads it again.
+//
+// What is not plain (a body that is still to come or comes in parts, a range, an upgrade, a coding) is cpp-httplib's own
+// to read and write; and so is an answer that turns out to be a stream. Both ways give the same answers:
+// tests/conformance holds them against each other, and `limits().direct_path` closes this one.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// Is all of the request here, and nothing in it that only cpp-httplib knows how to do?
+[[nodiscard]] bool is_plain(const wire::head& h, const exchange_stream& stream);
+
+/// The request as cpp-httplib would have read it. False: it would have refused it, and shall.
+[[nodiscard]] bool fill_request(request& req, const wire::head& h, const os::endpoint& peer, const os::endpoint& local);
+
+/// Is the answer all there, so that it can be written here?
+[[nodiscard]] inline bool is_whole(const response& res) noexcept {
+  return !res.content_provider_ && res.file_content_path_.empty();
+}
+/// The headers that cpp-httplib adds before the post-routing hook.
+void complete_headers(const request& req, response& res);
+/// Line, headers and body behind what is in `out`.
+void write_answer(const request& req, const response& res, std::string& out);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if defined(CPPHTTPLIB_ZLIB_SUPPORT) || defined(CPPHTTPLIB_BROTLI_SUPPORT) || defined(CPPHTTPLIB_ZSTD_SUPPORT)
+inline constexpr bool httplib_compresses = true;
+#else
+inline constexpr bool httplib_compresses = false;
+#endif
+
+inline bool is_plain(const wire::head& h, const exchange_stream& stream) {
+  if (h.upgrade || h.expect_continue || h.framing == wire::framing::chunked || !stream.body_here()) return false;
+  for (const auto& f : h.fields) {
+    switch (f.name.size()) {  // few names have these lengths, and fewer are compared
+      case 5:
+        if (text::equal_nocase(f.name, "Range")) return false;
+        break;
+      case 12:
+        if (text::equal_nocase(f.name, "Content-Type") &&
+            text::equal_nocase(f.value.substr(0, 10), "multipart/"))
+          return false;
+        break;
+      case 15:
+        if (httplib_compresses && text::equal_nocase(f.name, "Accept-Encoding")) return false;
+        break;
+      case 16:
+        if (text::equal_nocase(f.name, "Content-Encoding")) return false;
+        break;
+      default: break;
+    }
+  }
+  return true;
+}
+
+inline bool fill_request(request& req, const wire::head& h, const os::endpoint& peer, const os::endpoint& local) {
+  req.method = h.method;
+  req.version = h.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+  req.target = h.path;
+  if (!h.query.empty()) {
+    req.target += '?';
+    req.target += h.query;
+    httplib::detail::parse_query_text(h.query.data(), h.query.size(), req.params);
+  }
+  req.path = h.path.find('%') == h.path.npos ? std::string(h.path)
+                                             : httplib::decode_path_component(std::string(h.path));
+  req.remote_addr = peer.host;
+  req.remote_port = peer.port;
+  req.local_addr = local.host;
+  req.local_port = local.port;
+
+  bool acceptable = true;
+  wire::for_each_canonical(h, [&](std::string_view name, std::string&& value) {
+    if (name.size() == 6 && text::equal_nocase(name, "Accept"))
+      acceptable = httplib::detail::parse_accept_header(value, req.accept_content_types);
+    req.headers.emplace(std::string(name), std::move(value));
+  });
+  return acceptable;
+}
+
+inline void complete_headers(const request&, response& res) {
+  if (!res.body.empty()) {
+    if (!res.has_header("Content-Type")) res.set_header("Content-Type", "text/plain");
+    replace_header(res, "Content-Length", std::to_string(res.body.size()));
+  } else if (!res.has_header("Content-Length")) {
+    res.set_header("Content-Length", "0");
+  }
+}
+
+inline void write_answer(const request& req, const response& res, std::string& out) {
+  const auto put = [&out](std::string_view piece) { out.append(piece.data(), piece.size()); };
+  const bool with_body = req.method != "HEAD";
+  out.reserve(out.size() + 256 + (with_body ? res.body.size() : 0));
+  put("HTTP/1.1 ");
+  put(std::to_string(res.status));
+  put(" ");
+  put(httplib::status_message(res.status));
+  put("\r\n");
+  for (const auto& [name, value] : res.headers) {
+    put(name);
+    put(": ");
+    put(value);
+    put("\r\n");
+  }
+  put("\r\n");
+  if (with_body) put(res.body);
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // http/core.hpp
 // =====================================================================================================================
 
@@ -14629,9 +15463,9 @@ inline void guard::log(const exchange& x, const char* what, std::string_view wor
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <exception>
 #include <functional>
 #include <limits>
@@ -14641,6 +15475,7 @@ inline void guard::log(const exchange& x, const char* what, std::string_view wor
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -14650,11 +15485,18 @@ class core final : public httplib::Server {
  public:
   core(const router& routes, const wire::limits& bounds, logger& log);
 
-  /// Runs one request that the gate has let through. False: the connection is of no further use.
+  /// Runs one request that the gate has let through, and leaves its answer in the stream's `out`, as far as that has
+  /// not left already. False: the connection is of no further use behind it.
   bool process(exchange& x, const os::endpoint& peer, const os::endpoint& local);
 
   /// Serves a connection whose request was answered with 101, until it is over.
   void process_upgraded(exchange& x) { x.upgraded(log_); }
+
+  /// How long requests like this take.
+  [[nodiscard]] pace& pace_of(const route::match_result& m) noexcept {
+    return paces_[m.what == route::outcome::found ? m.id : paces_.size() - 1];
+  }
+  [[nodiscard]] bool is_slow(const route::match_result& m) noexcept { return pace_of(m).is_slow(); }
 
   /// The routes, for whoever matches before the body is read.
   [[nodiscard]] const router& routes() const noexcept { return routes_; }
@@ -14662,6 +15504,8 @@ class core final : public httplib::Server {
   [[nodiscard]] std::string next_id();
 
  private:
+  bool process_by_library(exchange& x, const os::endpoint& peer, const os::endpoint& local);
+  bool process_directly(exchange& x, const os::endpoint& peer, const os::endpoint& local);
   void route(exchange& x, request& req, response& res);
   void dispatch(exchange& x, request& req, response& res);
   void call_handler(exchange& x, request& req, response& res);
@@ -14680,9 +15524,26 @@ class core final : public httplib::Server {
   logger& log_;
   const guard guard_;
   watchdog watchdog_;
+  std::vector<pace> paces_;  // by route, and the last for what has none
   std::uint32_t salt_;
   std::atomic<std::uint64_t> count_{0};  // relaxed: only its uniqueness matters
 };
+
+/// The Date of an answer. Written anew once a second, on each thread.
+[[nodiscard]] inline const std::string& date_of_now() {
+  struct kept {
+    std::int64_t second = -1;
+    std::string text;
+  };
+  static thread_local kept last;
+  const auto now = clock::system().wall();
+  const auto second = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+  if (second != last.second) {
+    last.text = http_date(now);
+    last.second = second;
+  }
+  return last.text;
+}
 
 /// What was wrong with a body, by the status it got.
 [[nodiscard]] constexpr std::string_view body_problem(int status) noexcept {
@@ -14700,7 +15561,7 @@ class core final : public httplib::Server {
 // ---------------------------------------------------------------------------------------------------------------------
 
 inline core::core(const router& routes, const wire::limits& bounds, logger& log)
-    : routes_(routes), bounds_(bounds), log_(log), guard_(routes, log), salt_(std::random_device{}() & 0xFFFFFFu) {
+    : routes_(routes), bounds_(bounds), log_(log), guard_(routes, log), paces_(routes.routes().entries().size() + 1), salt_(std::random_device{}() & 0xFFFFFFu) {
   // Content providers stop as soon as this is INVALID_SOCKET, which to cpp-httplib means "stopped".
   svr_sock_ = static_cast<socket_t>(0);
   set_payload_max_length((std::numeric_limits<std::size_t>::max)());  // ours count; its own would blank our answer
@@ -14709,6 +15570,11 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
     // cpp-httplib hands out its own non-const objects as const; casting that away is well defined.
     auto& r = const_cast<request&>(req);
     exchange& x = *current_exchange();
+    if (x.done) {  // it was made on the direct way; what is left to do is to write it
+      res = std::move(*x.done);
+      r.ranges.clear();
+      return HandlerResponse::Handled;
+    }
     x.req = &req;
     r.is_connection_closed = [&x] { return x.stream.watch(std::chrono::milliseconds(0)) == watched::gone; };
     if (r.method != "GET" && r.method != "HEAD") r.ranges.clear();  // a range is defined for GET alone (RFC 9110 §14.2)
@@ -14753,25 +15619,77 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
 
 inline std::string core::next_id() {
   char text[32];
-  std::snprintf(text, sizeof text, "%06x-%llu", salt_,
-                static_cast<unsigned long long>(count_.fetch_add(1, std::memory_order_relaxed) + 1));
-  return text;
+  char* at = text;
+  for (int shift = 20; shift >= 0; shift -= 4) *at++ = "0123456789abcdef"[(salt_ >> shift) & 0xF];
+  *at++ = '-';
+  at = std::to_chars(at, text + sizeof text, count_.fetch_add(1, std::memory_order_relaxed) + 1).ptr;
+  return std::string(text, at);
 }
 
 inline bool core::process(exchange& x, const os::endpoint& peer, const os::endpoint& local) {
-  current_exchange() = &x;
+  exchange* const outer = std::exchange(current_exchange(), &x);  // of a handler that asks another engine
   bool ok = false;
   try {
-    ok = process_request(x.stream, peer.host, peer.port, local.host, local.port, x.closing, x.closed, nullptr);
+    const bool direct = bounds_.direct_path && !pace_of(x.match).streams() && is_plain(x.head, x.stream) &&
+                        !(x.match.what == route::outcome::found && takes_upload(x));
+    ok = (direct && process_directly(x, peer, local)) || process_by_library(x, peer, local);
   } catch (const std::exception& e) {
     // Content providers, hooks and the writer run outside cpp-httplib's own try block.
     log_.error("request " + x.id + ": the answer failed while it was written: " + e.what());
   } catch (...) {
     log_.error("request " + x.id + ": the answer failed while it was written");
   }
-  current_exchange() = nullptr;
+  current_exchange() = outer;
   if (x.stream.answered_in_place()) x.status = 503;
-  return ok && x.stream.flush() && !x.closing && x.stream.body_done();
+  return x.stream.close() && ok && !x.closing && x.stream.body_done();
+}
+
+inline bool core::process_by_library(exchange& x, const os::endpoint& peer, const os::endpoint& local) {
+  x.stream.hand_over(wire::canonical_head(x.head, httplib_decodes_headers));
+  return process_request(x.stream, peer.host, peer.port, local.host, local.port, x.closing, x.closed, nullptr);
+}
+
+/// False: nothing has been answered, and the other way is the one.
+inline bool core::process_directly(exchange& x, const os::endpoint& peer, const os::endpoint& local) {
+  request req;
+  if (!fill_request(req, x.head, peer, local)) return false;
+  response res;
+  x.req = &req;
+  req.is_connection_closed = [&x] { return x.stream.watch(std::chrono::milliseconds(0)) == watched::gone; };
+  struct here {
+    const core& of;
+    exchange& x;
+    request& req;
+  } all{*this, x, req};
+  if (x.match.what == route::outcome::found && !x.stream.body_done() && req.method != "HEAD") {
+    x.read_body = [&all] {
+      const std::uint64_t most = all.of.body_limit(all.x);
+      all.x.body_too_large = all.x.head.content_length > most;
+      if (all.x.body_too_large) return false;
+      all.x.stream.take_body(all.req.body);
+      if (is_urlencoded(all.req)) take_urlencoded(all.req);
+      return true;
+    };
+  }
+  route(x, req, res);
+  x.read_body = nullptr;
+  if (!is_whole(res)) {  // from now on such requests go the other way at once
+    pace_of(x.match).note_stream();
+    x.done = &res;
+    const bool ok = process_by_library(x, peer, local);
+    x.done = nullptr;
+    x.req = nullptr;
+    return ok;
+  }
+  if (!x.stream.body_done() && x.stream.body_here()) {
+    std::string unread;
+    x.stream.take_body(unread);
+  }
+  complete_headers(req, res);
+  before_write(x, req, res);
+  write_answer(req, res, x.stream.out());
+  x.req = nullptr;
+  return true;
 }
 
 /// The middleware, and in its middle the handler or the refusal.
@@ -14899,12 +15817,12 @@ inline void core::before_write(exchange& x, const request& req, response& res) {
   } else if (x.head.minor == 0) {
     res.set_header("Connection", "keep-alive");
   }
-  if (!res.has_header("Date")) res.set_header("Date", http_date(clock::system().wall()));
+  if (!res.has_header("Date")) res.set_header("Date", date_of_now());
 }
 
 inline std::string whole_answer(const response& res) {
   return "HTTP/1.1 " + std::to_string(res.status) + ' ' + httplib::status_message(res.status) +
-         "\r\nDate: " + http_date(clock::system().wall()) +
+         "\r\nDate: " + date_of_now() +
          "\r\nContent-Type: " + res.get_header_value("Content-Type") +
          "\r\nContent-Length: " + std::to_string(res.body.size()) + "\r\nConnection: close\r\n\r\n" + res.body;
 }
@@ -14923,17 +15841,23 @@ inline std::string refusal(int status, std::string_view reason) {
 // http/connection.hpp
 // =====================================================================================================================
 
-// One connection, from its first byte to its close: read a head, let the gate judge it, find the route, hand it to
-// cpp-httplib, again.
+// One connection, from its first byte to its close, in steps: read a head, let the gate judge it, find the route, have
+// it answered, send the answer; again. A step takes what is there and never waits for more, so nobody's slowness holds
+// a thread:
 //
-// It runs on whichever thread calls `serve` and knows neither sockets nor other connections; what it shares with them
-// is in `traffic`.
+//   connection c(wire, core, traffic, limits);
+//   for (;;) {
+//     const auto next = c.advance(desk, {});
+//     if (next.what == wants::nothing) break;      // else wait for it, until next.until at the most
+//   }
+//
+// It knows neither sockets nor other connections; what it shares with them is in `traffic`, what it borrows for a step
+// in `desk`.
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <functional>
-#include <initializer_list>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14944,188 +15868,952 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// One answered request, for the access log.
-struct access_entry {
-  /// Valid during the call only. Of a request that the gate refused: "refused:" and why, no pattern.
-  std::string_view method, target, pattern;
-  os::endpoint peer;  ///< the client that a trusted proxy named (port 0), or whoever is connected
-  int status = 0;
-  std::uint64_t bytes = 0;  ///< head and body of the answer
-  std::chrono::microseconds took{0};
-  std::optional<std::size_t> route_id = {};        ///< that matched, also where a middleware answered
-  std::optional<winsvc::route::method> verb = {};  ///< nothing of a request that the gate refused
-  std::string_view id = {};                        ///< of the request; empty for what the gate refused
-
-  /// `GET /users/7  200  151 B  88 us`
-  [[nodiscard]] std::string line() const {
-    return std::string(method) + ' ' + std::string(target) + "  " + std::to_string(status) + "  " +
-           std::to_string(bytes) + " B  " + std::to_string(took.count()) + " us";
+/// The blocks of memory that a step works in. A thread has one desk for all connections, so that one that has nothing
+/// to say costs next to none.
+struct desk {
+  desk() {
+    for (auto* block : {&bytes, &head, &out}) block->reserve(16 * 1024);
   }
+  std::string bytes, head, out;  // empty, with room
 };
 
-/// What the connections of one engine have in common.
-struct traffic {
-  std::atomic<bool> draining{false};
-  std::atomic<bool> paused{false};        ///< requests get 503, but for the routes that are kept
-  std::atomic<std::size_t> in_flight{0};  ///< requests whose head is complete and whose answer is not
-  std::atomic<std::size_t> websockets{0};  ///< open ones; their requests have been answered
-  std::atomic<std::uint64_t> answered{0};
-  /// Set before the first connection; called on its thread.
-  std::vector<std::function<void(const access_entry&)>> on_answered;
+/// How a step is taken.
+struct visit {
+  bool late = false;      ///< the time that was waited for is over
+  bool quick = false;     ///< go into no handler that is known to be slow
+  bool too_busy = false;  ///< nor into any other: there is nobody for it
+  /// Where to write whose pace it is that the step depends on; null: nobody asks.
+  std::atomic<pace*>* whose = nullptr;
+};
 
-  void tell(const access_entry& answered_one) const {
-    for (const auto& f : on_answered) f(answered_one);
-  }
+/// What a connection waits for.
+enum class wants : std::uint8_t { bytes, room, worker, nothing };
+
+struct awaited {
+  wants what = wants::nothing;
+  std::chrono::steady_clock::time_point until = (std::chrono::steady_clock::time_point::max)();
 };
 
 class connection {
  public:
+  using steady = std::chrono::steady_clock;
+
   connection(transport& wire, core& server, traffic& shared, const wire::limits& bounds)
       : wire_(wire), server_(server), shared_(shared), bounds_(bounds), peer_(wire.peer()), local_(wire.local()) {
-    for (auto* block : {&buffer_.bytes, &head_block_}) block->reserve(8 * 1024);  // on the heap: a swap moves no byte
+    reset_clock(wire_.is_fresh() ? bounds_.head_time : bounds_.idle_time);
   }
+  ~connection() { answered(); }
+  connection(const connection&) = delete;
+  connection& operator=(const connection&) = delete;
 
-  /// Serves until the client, an error, a time-out or a drain ends it. Never throws.
-  void serve() noexcept;
+  /// What a new one waits for.
+  [[nodiscard]] awaited first() const noexcept { return wait(wants::bytes); }
+  /// As far as it goes without waiting. On any thread, one at a time. Never throws.
+  [[nodiscard]] awaited advance(desk& with, const visit& how) noexcept;
+
+  /// What it is busy with: `GET /report 21 s`, or nothing. From any thread.
+  [[nodiscard]] std::string doing() const;
+  /// What waits to be sent begins with this.
+  [[nodiscard]] std::string_view unsent() const noexcept { return std::string_view(out_).substr(out_at_); }
+  /// So much of it has left.
+  void was_sent(std::size_t count) noexcept { out_at_ += count, reset_clock(bounds_.write_time); }
 
  private:
-  [[nodiscard]] bool read_head(wire::head_result& got);
-  /// Nothing: another request may come.
-  [[nodiscard]] std::optional<parting> serve_one();
+  enum class stage : std::uint8_t { head, body, ready, answer, linger, over };
+  class borrowed;
+
+  [[nodiscard]] std::optional<awaited> read_head(const visit& how);
+  [[nodiscard]] std::optional<awaited> read_body(const visit& how);
+  [[nodiscard]] std::optional<awaited> send_answer(const visit& how);
+  [[nodiscard]] std::optional<awaited> linger(const visit& how);
+  void take_head(wire::head_result&& got);
+  void find_route();
+  void handle(const visit& how);
   void refuse(int status, std::string_view reason);
+  void close(parting how) noexcept;
+  void answered() noexcept;
+  os::transfer receive();
+  [[nodiscard]] awaited wait(wants what) const noexcept { return {what, until_}; }
+  void reset_clock(std::chrono::milliseconds limit) noexcept { until_ = steady::now() + limit; }
 
   transport& wire_;
   core& server_;
   traffic& shared_;
   const wire::limits& bounds_;
   os::endpoint peer_, local_;
+
+  stage stage_ = stage::head;
+  steady::time_point until_;  // what is waited for has to be there
   receive_buffer buffer_;
-  std::string head_block_;
+  std::size_t scanned_ = 0;  // of a head that is not complete
+
+  // Of the request that is being served.
+  bool in_flight_ = false, alive_ = false, unread_ = false;
+  std::string head_block_;  // what the views of head_ point into
+  wire::head head_;
+  route::match_result match_;
+  steady::time_point began_;
+  access_entry told_;
+  std::string id_, client_;
+  std::string out_;  // of the answer, not yet sent
+  std::size_t out_at_ = 0, lingered_ = 0;
+
+  mutable std::mutex doing_mutex_;
+  bool doing_ = false;  // head_ may be read by others
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline void connection::serve() noexcept {
-  std::optional<parting> how;
+/// Gives a connection the desk's blocks for a step. What it still needs afterwards, it keeps.
+class connection::borrowed {
+ public:
+  borrowed(connection& of, desk& with) noexcept : of_(of), with_(with) {
+    lend(of_.buffer_.bytes, with_.bytes);
+    lend(of_.head_block_, with_.head);
+    lend(of_.out_, with_.out);
+  }
+  ~borrowed() {
+    if (const auto rest = of_.buffer_.rest(); rest.size() <= few) keep_few(rest);
+    if (!of_.in_flight_) of_.head_block_.clear();
+    take_back(of_.head_block_, with_.head);
+    take_back(of_.out_, with_.out);
+  }
+  borrowed(const borrowed&) = delete;
+  borrowed& operator=(const borrowed&) = delete;
+
+ private:
+  static constexpr std::size_t few = 2048;
+
+  /// The beginning of a request needs no whole block.
+  void keep_few(std::string_view rest) noexcept {
+    try {
+      std::string kept(rest);
+      of_.buffer_.bytes.clear();
+      of_.buffer_.used = 0;
+      take_back(of_.buffer_.bytes, with_.bytes);
+      of_.buffer_.bytes = std::move(kept);
+    } catch (...) {  // no memory: then it keeps the block
+    }
+  }
+  static void lend(std::string& mine, std::string& theirs) noexcept {
+    if (mine.empty()) mine.swap(theirs);
+  }
+  static void take_back(std::string& mine, std::string& theirs) noexcept {
+    constexpr std::size_t largest = 256 * 1024;  // a block that a large answer grew is not kept for small ones
+    if (mine.empty() && mine.capacity() > theirs.capacity() && mine.capacity() <= largest) mine.swap(theirs);
+    else if (mine.empty()) std::string().swap(mine);
+  }
+
+  connection& of_;
+  desk& with_;
+};
+
+inline awaited connection::advance(desk& with, const visit& how) noexcept {
   try {
-    while (!how) how = serve_one();
+    const borrowed blocks(*this, with);
+    visit now = how;
+    for (;; now.late = false) {
+      std::optional<awaited> until;
+      switch (stage_) {
+        case stage::head: until = read_head(now); break;
+        case stage::body: until = read_body(now); break;
+        case stage::ready:
+          if (now.too_busy) refuse(503, "the service is too busy");
+          else if (now.quick && server_.is_slow(match_)) return wait(wants::worker);
+          else handle(now);
+          break;
+        case stage::answer: until = send_answer(now); break;
+        case stage::linger: until = linger(now); break;
+        case stage::over: return {};
+      }
+      if (until) return *until;
+    }
   } catch (...) {  // out of memory in our own hands: this connection ends, the others go on
-    how = parting::idle;
-  }
-  wire_.finish(buffer_.rest().empty() ? *how : parting::unread);
-}
-
-/// True: `got` is complete or rejected. False: there is nothing to answer.
-inline bool connection::read_head(wire::head_result& got) {
-  std::size_t scanned = 0;
-  auto until = (std::chrono::steady_clock::time_point::max)();  // runs from the first byte
-  for (;;) {
-    if (!buffer_.rest().empty()) {
-      got = wire::parse_head(buffer_.rest(), bounds_, &scanned);
-      if (got.step != wire::head_result::more) return true;
-      if (until == (std::chrono::steady_clock::time_point::max)())
-        until = std::chrono::steady_clock::now() + bounds_.head_time;
-    }
-    char piece[8 * 1024];
-    std::size_t bytes = 0;
-    os::transfer what;
-    if (buffer_.rest().empty()) {
-      what = wire_.receive_idle(piece, sizeof piece, bytes, bounds_.idle_time);
-      if (what == os::transfer::timed_out) return false;  // an idle connection just ends
-    } else {
-      const auto limit =
-          std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
-      // A drain does not wait for a head that is slow to come: it has a last moment, and is refused then.
-      constexpr std::chrono::milliseconds last_moment{500};
-      what = limit.count() <= 0 ? os::transfer::timed_out : wire_.receive_idle(piece, sizeof piece, bytes, limit);
-      if (what == os::transfer::timed_out && shared_.draining.load() && limit > last_moment) {
-        what = wire_.receive(piece, sizeof piece, bytes, last_moment);
-      }
-      if (what == os::transfer::timed_out) {
-        got.step = wire::head_result::reject;
-        got.status = 408;
-        got.reason = "the request head did not arrive in time";
-        return true;
-      }
-    }
-    if (what != os::transfer::done) return false;
-    buffer_.bytes.append(piece, bytes);
+    stage_ = stage::over;
+    return {};
   }
 }
 
-inline void connection::refuse(int status, std::string_view reason) {
-  const std::string answer = refusal(status, reason);
-  wire_.send(answer.data(), answer.size(), bounds_.write_time);
-  shared_.tell({"refused:", reason, {}, peer_, status, answer.size(), {}});
+/// Up to a block of what has come, behind what is there.
+inline os::transfer connection::receive() {
+  constexpr std::size_t piece = 16 * 1024;
+  auto& into = buffer_.bytes;
+  const auto before = into.size();
+  if (into.capacity() - before < piece) {
+    if (buffer_.used > 0) into.erase(0, std::exchange(buffer_.used, 0));
+  }
+  char block[piece];
+  std::size_t got = 0;
+  const auto what = wire_.receive(block, sizeof block, got, std::chrono::milliseconds(0));
+  if (what == os::transfer::done) into.append(block, got);
+  return what;
 }
 
-inline std::optional<parting> connection::serve_one() {
-  wire::head_result got;
-  if (!read_head(got)) return parting::idle;
-  if (got.step == wire::head_result::reject) {
-    refuse(got.status, got.reason);
-    return parting::unread;
-  }
-
-  class counted {
-   public:
-    explicit counted(std::atomic<std::size_t>& c) noexcept : count_(&c) { ++c; }
-    ~counted() { end(); }
-    counted(const counted&) = delete;
-    counted& operator=(const counted&) = delete;
-    void end() noexcept {
-      if (auto* const count = std::exchange(count_, nullptr)) --*count;
+inline std::optional<awaited> connection::read_head(const visit& how) {
+  const bool begun = !buffer_.rest().empty();
+  if (begun) {
+    auto got = wire::parse_head(buffer_.rest(), bounds_, &scanned_);
+    if (got.step != wire::head_result::more) {
+      scanned_ = 0;
+      if (got.step == wire::head_result::reject) refuse(got.status, got.reason);
+      else take_head(std::move(got));
+      return std::nullopt;
     }
+  }
+  const auto what = receive();  // what has arrived is served, even so late
+  if (what == os::transfer::done) {
+    if (!begun) reset_clock(bounds_.head_time);
+    return std::nullopt;
+  }
+  if (what != os::transfer::timed_out) return close(parting::idle), std::nullopt;
+  if (!begun) {
+    if (how.late || shared_.draining.load()) return close(parting::idle), std::nullopt;
+    return wait(wire_.wants_room(false) ? wants::room : wants::bytes);
+  }
+  if (how.late || steady::now() >= until_) return refuse(408, "the request head did not arrive in time"), std::nullopt;
+  // A drain does not wait for a head that is slow to come: it has a last moment, and is refused then.
+  constexpr std::chrono::milliseconds last_moment{500};
+  if (shared_.draining.load()) until_ = (std::min)(until_, steady::now() + last_moment);
+  return wait(wire_.wants_room(false) ? wants::room : wants::bytes);
+}
 
-   private:
-    std::atomic<std::size_t>* count_;
-  };
-  const auto began = std::chrono::steady_clock::now();
-  counted in_flight(shared_.in_flight);
+inline void connection::take_head(wire::head_result&& got) {
+  began_ = steady::now();
+  ++shared_.in_flight;
+  in_flight_ = true;
 
   // The head's views point into the buffer, which the body's bytes would move: the block they are in is set aside, and
   // the two blocks take turns from request to request.
   head_block_.clear();
   std::swap(head_block_, buffer_.bytes);
-  buffer_.bytes.append(head_block_, buffer_.used + got.consumed);
+  buffer_.bytes.assign(head_block_, buffer_.used + got.consumed);
   buffer_.used = 0;
-  const wire::head& head = got.value;
+  head_ = std::move(got.value);
+  find_route();
 
-  exchange_stream stream(wire_, buffer_, head, wire::canonical_head(head, httplib_decodes_headers), bounds_);
-  exchange x(head, stream, server_.next_id(), shared_.draining);
+  // A small body is waited for here, where that holds no thread. Not one that the client sends only when it is told to,
+  // nor where the answer does not depend on it.
+  constexpr std::uint64_t small = 64 * 1024;
+  const bool waits = head_.framing == wire::framing::length && head_.content_length <= small &&
+                     !head_.expect_continue && match_.what == route::outcome::found &&
+                     head_.content_length <= server_.routes().body_limit(match_, bounds_.body_bytes);
+  stage_ = waits ? stage::body : stage::ready;
+}
+
+inline void connection::find_route() {
+  const auto& routes = server_.routes();
+  match_ = {};
+  if (head_.path == "*") {
+    match_.what = route::outcome::method_not_allowed;
+    match_.allowed = routes.routes().all_methods();
+  } else {
+    match_ = routes.routes().match(head_.verb, head_.path);
+  }
+  if (shared_.paused.load() && !routes.serves_paused(match_)) match_.what = route::outcome::paused;
+}
+
+/// What is wrong with a body that did not come is found by whoever reads it: he answers, and logs.
+inline std::optional<awaited> connection::read_body(const visit& how) {
+  const auto have = buffer_.rest().size();
+  if (have >= head_.content_length || how.late) return stage_ = stage::ready, std::nullopt;
+  const auto what = receive();
+  if (what == os::transfer::done) return std::nullopt;
+  if (what != os::transfer::timed_out) return stage_ = stage::ready, std::nullopt;
+  // The deadline is for the whole body: each byte that came buys the time it is worth, and no more.
+  until_ = began_ + bounds_.time_for_body(have);
+  if (steady::now() >= until_) return stage_ = stage::ready, std::nullopt;
+  return wait(wire_.wants_room(false) ? wants::room : wants::bytes);
+}
+
+inline void connection::handle(const visit& how) {
+  exchange_stream stream(wire_, buffer_, out_, head_, bounds_);
+  stream.began(began_);
+  exchange x(head_, stream, server_.next_id(), shared_.draining);
   x.websockets = &shared_.websockets;
   x.routes = &server_.routes().routes();
-  if (head.path == "*") {
-    x.match.what = route::outcome::method_not_allowed;
-    x.match.allowed = server_.routes().routes().all_methods();
-  } else {
-    x.match = server_.routes().routes().match(head.verb, head.path);
-    if (head.framing == wire::framing::chunked)
-      stream.limit_body(server_.routes().body_limit(x.match, bounds_.body_bytes));
+  x.match = std::move(match_);
+  if (head_.framing == wire::framing::chunked)
+    stream.limit_body(server_.routes().body_limit(x.match, bounds_.body_bytes));
+  x.closing = !head_.keep_alive;
+  if (how.whose) how.whose->store(&server_.pace_of(x.match), std::memory_order_relaxed);
+  {
+    const std::lock_guard lock(doing_mutex_);
+    doing_ = true;
   }
-  if (shared_.paused.load() && !server_.routes().serves_paused(x.match)) x.match.what = route::outcome::paused;
-  x.closing = !head.keep_alive;
-  const bool alive = server_.process(x, peer_, local_);
+  const auto from = steady::now();
+  alive_ = server_.process(x, peer_, local_);
+  const auto to = steady::now();
+  {
+    const std::lock_guard lock(doing_mutex_);
+    doing_ = false;
+  }
+  if (how.whose) how.whose->store(nullptr, std::memory_order_relaxed);
+  server_.pace_of(x.match).note(to - from);
 
-  if (stream.sent() > 0) {
-    ++shared_.answered;
-    if (!shared_.on_answered.empty()) {
-      const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
-      const auto route_id = x.match.what == route::outcome::found ? std::optional(x.match.id) : std::nullopt;
-      auto client = peer_;
-      if (!x.client.empty()) client.host = x.client, client.port = 0;
-      shared_.tell({head.method, head.target, x.pattern, client, x.status, stream.sent(), took, route_id, head.verb,
-                    x.id});
+  id_ = std::move(x.id);
+  client_ = std::move(x.client);
+  told_.pattern = x.pattern;
+  told_.status = x.status;
+  told_.bytes = stream.sent();
+  told_.route_id.reset();
+  if (x.match.what == route::outcome::found) told_.route_id = x.match.id;
+
+  if (alive_ && x.status == 101 && x.upgraded) {
+    wire_.hold();
+    alive_ = stream.flush();
+    told_.bytes = stream.sent();
+    answered();  // from here on it is no request
+    if (alive_) server_.process_upgraded(x);
+    return close(parting::answered);
+  }
+  unread_ = !stream.body_done();
+  out_at_ = 0;
+  until_ = to + bounds_.write_time;
+  stage_ = stage::answer;
+}
+
+inline std::optional<awaited> connection::send_answer(const visit& how) {
+  if (how.late) return close(parting::idle), std::nullopt;
+  std::size_t sent = 0;
+  const auto what = wire_.send_some(out_.data() + out_at_, out_.size() - out_at_, sent);
+  out_at_ += sent;
+  if (what == os::transfer::timed_out) {
+    if (sent > 0) reset_clock(bounds_.write_time);  // it is for a stretch without progress
+    return wait(wire_.wants_room(true) ? wants::room : wants::bytes);
+  }
+  if (what == os::transfer::done) told_.bytes += out_.size();
+  out_.clear();
+  out_at_ = 0;
+  answered();
+  if (what != os::transfer::done) return close(parting::idle), std::nullopt;
+  if (!alive_) return close(unread_ ? parting::unread : parting::answered), std::nullopt;
+  std::vector<wire::field>().swap(head_.fields);
+  stage_ = stage::head;
+  until_ = steady::now() + bounds_.idle_time;
+  if (buffer_.rest().empty() && wire_.is_drained() && !shared_.draining.load()) return wait(wants::bytes);
+  return std::nullopt;
+}
+
+/// The request is over, whatever became of it.
+inline void connection::answered() noexcept {
+  if (!std::exchange(in_flight_, false)) return;
+  --shared_.in_flight;
+  if (told_.bytes == 0) return;  // nobody got an answer
+  ++shared_.answered;
+  if (shared_.on_answered.empty()) return;
+  told_.method = head_.method;
+  told_.target = head_.target;
+  told_.verb = head_.verb;
+  told_.id = id_;
+  told_.peer = peer_;
+  if (!client_.empty()) told_.peer.host = client_, told_.peer.port = 0;
+  told_.took = std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - began_);
+  shared_.tell(told_);
+}
+
+/// What the gate refuses, or nobody has time for. It ends the connection.
+inline void connection::refuse(int status, std::string_view reason) {
+  out_ = refusal(status, reason);
+  out_at_ = 0;
+  alive_ = false;
+  unread_ = true;
+  shared_.tell({"refused:", reason, {}, peer_, status, out_.size(), {}});
+  if (std::exchange(in_flight_, false)) --shared_.in_flight;
+  reset_clock(bounds_.write_time);
+  stage_ = stage::answer;
+}
+
+/// After an answer, what the client still sends is taken for a moment, because closing over it makes Windows reset the
+/// connection, and the client never sees the answer (RFC 9112 §9.6). A client that has all it wants ends that moment at
+/// once.
+inline void connection::close(parting how) noexcept {
+  answered();
+  how = wire_.finish(buffer_.rest().empty() ? how : parting::unread);
+  reset_clock(std::chrono::milliseconds(how == parting::unread ? 500 : 100));
+  stage_ = how == parting::idle ? stage::over : stage::linger;
+}
+
+inline std::optional<awaited> connection::linger(const visit& how) {
+  constexpr std::size_t most = 1024 * 1024;
+  buffer_.bytes.clear();
+  buffer_.used = 0;
+  const auto what = how.late ? os::transfer::closed : receive();
+  lingered_ += buffer_.bytes.size();
+  if (what == os::transfer::timed_out) return wait(wants::bytes);
+  if (what != os::transfer::done || lingered_ > most) stage_ = stage::over;
+  return std::nullopt;
+}
+
+inline std::string connection::doing() const {
+  const std::lock_guard lock(doing_mutex_);
+  if (!doing_) return {};
+  const auto age = std::chrono::duration_cast<std::chrono::seconds>(steady::now() - began_);
+  return std::string(head_.method) + ' ' + std::string(head_.path) + ' ' + std::to_string(age.count()) + " s";
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// http/crew.hpp
+// =====================================================================================================================
+
+// The engine's threads, few and busy.
+//
+// In front stand as many as there are cores. Each waits in the poller, and serves what it is told of right there: for a
+// handler that is quick, nothing is cheaper than the thread that has the request in its cache. What is known to be slow
+// goes through a queue to those at the back. They are few too, become more while handlers block, and fewer again.
+//
+// Somebody in front who does not come back from a handler is found out by the clerk, the one thread that looks at the
+// clock: what he had still to serve goes to the back, he stays there himself, and another stands in front. The clerk
+// keeps the deadlines as well. While nothing happens he sleeps, as all others do: an idle crew makes no wake-up.
+//
+// Whoever is going to wait for one client for long (a stream, a WebSocket, a large body) leaves the crew before, and
+// comes back after: he is not counted, and a place at the back is free for another.
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+struct crew_limits {
+  std::size_t front = 1;     ///< threads that wait for clients
+  std::size_t few = 4;       ///< threads that stay, those in front among them
+  std::size_t many = 256;    ///< threads while handlers block
+  std::size_t queue = 1000;  ///< requests that wait for one of them
+};
+
+class crew {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+  enum class post { front, back };
+
+  /// What the crew works for. All of it is called by the crew's threads.
+  class employer {
+   public:
+    /// Up to `room` things that can be served; waits for one. 0 once `wake` was called.
+    virtual std::size_t wait(void** into, std::size_t room) noexcept = 0;
+    virtual void wake() noexcept = 0;
+    /// Is it free to be served? From here on it is the caller's.
+    virtual bool claim(void* what) noexcept = 0;
+    virtual void serve(void* what, post at) noexcept = 0;
+    /// It is served in front, and takes long.
+    virtual void is_slow(void* what) noexcept = 0;
+    /// Does what is due; says when something is next.
+    virtual time_point look_at_clock(time_point now) noexcept = 0;
+
+   protected:
+    ~employer() = default;
+  };
+
+  crew(employer& whose, const crew_limits& bounds) : whose_(whose), bounds_(bounds) {}
+  /// Waits for all.
+  ~crew() { stop(); }
+  crew(const crew&) = delete;
+  crew& operator=(const crew&) = delete;
+
+  /// Throws std::system_error when not even one thread is to be had.
+  void start();
+  /// Ends all threads, and waits for those that serve.
+  void stop();
+  /// Lets go of those that serve; the crew must stay as it is until the process ends.
+  void abandon();
+
+  /// For the back, once claimed. False: so many wait already, unless it `must` be.
+  bool give(void* what, bool must);
+  /// Are as many threads in handlers as there may be? Then nobody in front should go into one.
+  [[nodiscard]] bool is_full() const noexcept { return full_.load(std::memory_order_relaxed); }
+  /// The clerk shall ask for the time sooner than he was told.
+  void look_again();
+
+  /// On a thread of the crew: see above. Each `leave` has its `come_back`.
+  void leave();
+  void come_back();
+  /// Is this thread one of the crew?
+  [[nodiscard]] bool is_member() const noexcept { return self() && self()->of == this; }
+
+  /// Threads of the crew; those that left are not among them.
+  [[nodiscard]] std::size_t size() const;
+
+ private:
+  static constexpr std::size_t batch = 8;
+  static constexpr std::chrono::milliseconds tick{2};
+
+  struct member {
+    std::thread thread;
+    crew* of = nullptr;
+    std::atomic<bool> in_front{false};       // written under mutex_
+    std::atomic<std::uint64_t> turns{0};     // odd while it serves
+    std::atomic<void*> serves{nullptr};
+    std::atomic<std::uint64_t> cursor{0};    // of the batch: which one, how many, the next
+    std::atomic<void*> told[batch] = {};
+    std::uint64_t seen = 0;                  // the clerk's: turns at his last look
+    bool ended = false;                      // under mutex_
+  };
+  static member*& self() noexcept {
+    static thread_local member* one = nullptr;
+    return one;
+  }
+
+  void work(member& m) noexcept;
+  void stand_in_front(member& m) noexcept;
+  bool stand_at_back(member& m) noexcept;
+  void serve(member& m, void* what, post at) noexcept;
+  [[nodiscard]] static void* take(member& m) noexcept;
+  void hand_over(member& m);
+  bool hire(bool in_front);
+  void see_to_front();
+  void see_to_queue();
+  void count();
+  void keep_watch() noexcept;
+  void clerk() noexcept;
+  bool look_around();
+  void send_clerk_home();
+
+  employer& whose_;
+  const crew_limits bounds_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable work_;
+  std::list<member> members_;
+  std::deque<void*> queue_;
+  std::size_t size_ = 0, front_ = 0, idle_ = 0, gone_ = 0;  // gone_: left for a while
+  std::uint64_t taken_ = 0, taken_before_ = 0;              // from the queue
+  bool over_ = false;
+  std::atomic<bool> full_{false};
+
+  std::mutex clerk_mutex_;
+  std::condition_variable clerk_wakes_;
+  std::thread clerk_;
+  std::atomic<bool> watching_{false};
+  bool asked_ = false, clerk_over_ = false;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline void crew::start() {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < (std::max)(bounds_.front, std::size_t{1}); ++i) {
+    if (!hire(true) && i == 0) throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+  }
+  clerk_ = std::thread([this] { clerk(); });
+}
+
+/// Under mutex_. One thread more; false when the system has none.
+inline bool crew::hire(bool in_front) {
+  if (over_) return false;
+  for (auto it = members_.begin(); it != members_.end();) {
+    const auto here = it++;
+    if (!here->ended) continue;
+    here->thread.join();
+    members_.erase(here);
+  }
+  try {
+    member& m = members_.emplace_back();
+    m.of = this;
+    m.in_front.store(in_front);
+    try {
+      m.thread = std::thread([this, &m] { work(m); });
+    } catch (...) {
+      members_.pop_back();
+      throw;
+    }
+  } catch (const std::exception&) {  // no thread, or no memory for one: those that are there go on
+    return false;
+  }
+  ++size_;
+  if (in_front) ++front_;
+  count();
+  return true;
+}
+
+/// Under mutex_.
+inline void crew::count() { full_.store(size_ >= bounds_.many, std::memory_order_relaxed); }
+
+inline void crew::work(member& m) noexcept {
+  self() = &m;
+  do stand_in_front(m);
+  while (stand_at_back(m));
+  const std::lock_guard lock(mutex_);
+  m.ended = true;
+}
+
+inline void crew::serve(member& m, void* what, post at) noexcept {
+  m.serves.store(what, std::memory_order_relaxed);
+  m.turns.store(m.turns.load(std::memory_order_relaxed) + 1);
+  if (!watching_.load()) keep_watch();
+  whose_.serve(what, at);
+  m.turns.store(m.turns.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+}
+
+/// The next of the batch, for whoever asks first: the one who was told, or who takes it over from him.
+inline void* crew::take(member& m) noexcept {
+  auto at = m.cursor.load(std::memory_order_acquire);
+  for (;;) {
+    const auto count = (at >> 8) & 0xFF, next = at & 0xFF;
+    if (next >= count) return nullptr;
+    void* const what = m.told[next].load(std::memory_order_relaxed);
+    if (m.cursor.compare_exchange_weak(at, at + 1, std::memory_order_acq_rel, std::memory_order_acquire)) return what;
+  }
+}
+
+inline void crew::stand_in_front(member& m) noexcept {
+  std::uint64_t number = 0;
+  while (m.in_front.load(std::memory_order_acquire)) {
+    void* got[batch];
+    const std::size_t count = whose_.wait(got, batch);
+    if (count == 0) {
+      const std::lock_guard lock(mutex_);
+      if (!over_) continue;
+      if (m.in_front.exchange(false)) --front_;
+      return;
+    }
+    for (std::size_t i = 0; i < count; ++i) m.told[i].store(got[i], std::memory_order_relaxed);
+    m.cursor.store((++number << 16) | (count << 8), std::memory_order_release);
+    while (void* const what = take(m)) {
+      if (whose_.claim(what)) serve(m, what, post::front);
     }
   }
-  if (alive && x.status == 101 && x.upgraded) {
-    in_flight.end();  // from here on it is no request
-    server_.process_upgraded(x);
-    return parting::answered;
-  }
-  if (alive) return std::nullopt;
-  return stream.body_done() ? parting::answered : parting::unread;
 }
+
+/// True: it is to stand in front.
+inline bool crew::stand_at_back(member& m) noexcept {
+  constexpr auto patience = std::chrono::seconds(10);
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (over_ && queue_.empty()) break;
+    if (!over_ && front_ < bounds_.front) {
+      ++front_;
+      m.in_front.store(true);
+      return true;
+    }
+    if (queue_.empty()) {
+      ++idle_;
+      const auto something = [this] { return over_ || !queue_.empty() || front_ < bounds_.front; };
+      bool called = true;
+      if (size_ > bounds_.few) called = work_.wait_for(lock, patience, something);
+      else work_.wait(lock, something);
+      --idle_;
+      if (!called && size_ > bounds_.few) break;  // nobody needed this one for a while
+      continue;
+    }
+    void* const what = queue_.front();
+    queue_.pop_front();
+    ++taken_;
+    lock.unlock();
+    serve(m, what, post::back);
+    lock.lock();
+  }
+  --size_;
+  count();
+  return false;
+}
+
+inline bool crew::give(void* what, bool must) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!must && queue_.size() >= bounds_.queue) return false;
+    queue_.push_back(what);
+    see_to_queue();
+  }
+  if (!watching_.load()) keep_watch();
+  return true;
+}
+
+/// Under mutex_: somebody for what waits.
+inline void crew::see_to_queue() {
+  if (queue_.empty()) return;
+  if (idle_ > 0) work_.notify_one();
+  else if (size_ < bounds_.few || size_ == front_) hire(false);
+}
+/// Under mutex_: somebody who stands in front.
+inline void crew::see_to_front() {
+  if (over_ || front_ >= bounds_.front) return;
+  if (idle_ > 0) work_.notify_one();
+  else hire(true);
+}
+
+/// Under mutex_: it is going to be long where it is. What it has not begun goes to the back.
+inline void crew::hand_over(member& m) {
+  if (!m.in_front.exchange(false)) return;
+  --front_;
+  while (void* const what = take(m)) {
+    if (whose_.claim(what)) queue_.push_back(what);
+  }
+  see_to_front();
+  see_to_queue();
+}
+
+inline void crew::leave() {
+  member& m = *self();
+  const std::lock_guard lock(mutex_);
+  --size_;
+  ++gone_;
+  count();
+  hand_over(m);
+  see_to_queue();
+}
+
+inline void crew::come_back() {
+  const std::lock_guard lock(mutex_);
+  --gone_;
+  ++size_;
+  count();
+}
+
+inline std::size_t crew::size() const {
+  const std::lock_guard lock(mutex_);
+  return size_;
+}
+
+// --- the clerk -------------------------------------------------------------------------------------------------------
+
+inline void crew::keep_watch() noexcept {
+  if (!watching_.exchange(true)) look_again();
+}
+
+inline void crew::look_again() {
+  const std::lock_guard lock(clerk_mutex_);
+  asked_ = true;
+  clerk_wakes_.notify_one();
+}
+
+inline void crew::clerk() noexcept {
+  constexpr int enough = 10;  // ticks without anything to see
+  for (int quiet = 0;;) {
+    const auto now = std::chrono::steady_clock::now();
+    auto next = whose_.look_at_clock(now);
+    if (watching_.load()) {
+      quiet = look_around() ? 0 : quiet + 1;
+      if (quiet >= enough) {
+        watching_.store(false);
+        if (look_around()) watching_.store(true);  // it began just now, and whoever began saw us watching
+        quiet = 0;
+      }
+      if (watching_.load()) next = (std::min)(next, now + tick);
+    }
+    std::unique_lock lock(clerk_mutex_);
+    const auto called = [this] { return asked_ || clerk_over_; };
+    if (next == (time_point::max)()) clerk_wakes_.wait(lock, called);
+    else clerk_wakes_.wait_until(lock, next, called);
+    asked_ = false;
+    if (clerk_over_) return;
+  }
+}
+
+/// Is there anything to watch?
+inline bool crew::look_around() {
+  bool busy = false;
+  const std::lock_guard lock(mutex_);
+  for (auto& m : members_) {
+    if (!m.in_front.load(std::memory_order_relaxed)) continue;
+    const auto turns = m.turns.load();
+    const bool moved = turns != std::exchange(m.seen, turns);
+    busy = busy || moved || turns % 2 == 1;
+    if (moved || turns % 2 == 0) continue;
+    whose_.is_slow(m.serves.load(std::memory_order_relaxed));
+    hand_over(m);
+  }
+  if (!queue_.empty()) {
+    busy = true;
+    // Nobody took anything since the last look: all are in handlers that block.
+    if (taken_ == taken_before_ && size_ < bounds_.many && idle_ == 0) hire(false);
+  }
+  taken_before_ = taken_;
+  return busy;
+}
+
+inline void crew::send_clerk_home() {
+  if (!clerk_.joinable()) return;
+  {
+    const std::lock_guard lock(clerk_mutex_);
+    clerk_over_ = true;
+    clerk_wakes_.notify_one();
+  }
+  clerk_.join();
+}
+
+inline void crew::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+    work_.notify_all();
+  }
+  whose_.wake();
+  send_clerk_home();
+  for (auto& m : members_) {
+    if (m.thread.joinable()) m.thread.join();
+  }
+  members_.clear();
+}
+
+inline void crew::abandon() {
+  send_clerk_home();
+  const std::lock_guard lock(mutex_);
+  over_ = true;
+  for (auto& m : members_) {
+    if (m.thread.joinable()) m.thread.detach();
+  }
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// http/guests.hpp
+// =====================================================================================================================
+
+// The clients that are connected, and who of the crew is at which of them.
+//
+// A seat is somebody's place: it waits (parked), or one thread is busy with it. Whoever wants to serve it claims it
+// first; who comes while it is busy leaves word, and the busy one looks again before he goes. So no event is lost, and
+// no client is served twice at once, without a lock. Seats are used again, and not freed before the engine is.
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+class seat {
+ public:
+  seat() noexcept { timer_.owner = this; }
+  seat(const seat&) = delete;
+  seat& operator=(const seat&) = delete;
+  /// Parked to busy. Otherwise whoever is busy with it will look again.
+  bool claim() noexcept {
+    auto now = state_.load(std::memory_order_relaxed);
+    for (;;) {
+      if (now == state::parked) {
+        if (state_.compare_exchange_weak(now, state::busy, std::memory_order_acq_rel)) return true;
+      } else if (now != state::busy) {
+        return false;  // empty, or told already
+      } else if (state_.compare_exchange_weak(now, state::again, std::memory_order_acq_rel)) {
+        return false;
+      }
+    }
+  }
+  /// Busy to parked. False: somebody left word; it is still the caller's.
+  bool park() noexcept {
+    auto now = state::busy;
+    if (state_.compare_exchange_strong(now, state::parked, std::memory_order_acq_rel)) return true;
+    state_.store(state::busy, std::memory_order_relaxed);
+    return false;
+  }
+  /// From empty, as the caller's.
+  void take() noexcept { state_.store(state::busy, std::memory_order_release); }
+  void leave() noexcept { state_.store(state::empty, std::memory_order_release); }
+
+  // When somebody has to look, though nothing came.
+  std::atomic<bool> late{false};
+
+ private:
+  friend class deadlines;
+  enum class state : std::uint8_t { empty, parked, busy, again };
+  std::atomic<state> state_{state::empty};
+
+  std::atomic<std::int64_t> until_{never}, looked_at_{never};  // in the clock's ticks
+  timer_wheel::entry timer_;                                   // under the deadlines' lock
+  static constexpr std::int64_t never = (std::numeric_limits<std::int64_t>::max)();
+};
+
+/// When which seat is to be looked at. Setting a later time, which is what an answered request does, takes no lock: the
+/// wheel comes to the earlier one, finds that it has moved, and puts the seat there.
+class deadlines {
+ public:
+  using steady = std::chrono::steady_clock;
+  using time_point = steady::time_point;
+
+  /// Of whoever is busy with the seat. True: it comes before all others.
+  bool set(seat& s, time_point until) {
+    const auto when = until.time_since_epoch().count();
+    s.until_.store(when);
+    if (when >= s.looked_at_.load()) return false;
+    const std::lock_guard lock(mutex_);
+    const auto before = wheel_.next();
+    wheel_.set(s.timer_, until);
+    s.looked_at_.store(when);
+    return until < before;
+  }
+  void clear(seat& s) noexcept {
+    s.until_.store(seat::never);
+    const std::lock_guard lock(mutex_);
+    wheel_.clear(s.timer_);
+    s.looked_at_.store(seat::never);
+  }
+  /// Calls `f` for each that is parked and late, claimed. When to come again.
+  template <class F>
+  time_point advance(time_point now, const F& f) {
+    const std::lock_guard lock(mutex_);
+    wheel_.advance(now, [&](timer_wheel::entry& e) {
+      seat& s = of(e);
+      s.looked_at_.store(seat::never);  // before its time is read: whoever sets an earlier one from here on comes to us
+      const auto until = s.until_.load();
+      if (until == seat::never) return;
+      if (until > now.time_since_epoch().count()) {
+        s.looked_at_.store(until);
+        wheel_.set(e, time_point(steady::duration(until)));
+        return;
+      }
+      auto parked = seat::state::parked;  // who is busy with it sets another time
+      if (!s.state_.compare_exchange_strong(parked, seat::state::busy, std::memory_order_acq_rel)) return;
+      s.late.store(true);
+      f(s);
+    });
+    return wheel_.next();
+  }
+
+ private:
+  static seat& of(timer_wheel::entry& e) noexcept { return *static_cast<seat*>(e.owner); }
+  std::mutex mutex_;
+  timer_wheel wheel_{steady::now()};
+};
+
+/// One client.
+struct guest final : seat, thread_lender {
+  guest(os::poller& by, crew& of) noexcept : poller(by), staff(of) {}
+
+  os::poller& poller;
+  crew& staff;
+  os::poller::place place;
+  std::atomic<pace*> whose{nullptr};  // whose pace its request goes
+  std::string address;                // of the client, where they are counted
+  bool lent = false;                  // of whoever is busy with it: the thread has left the crew
+
+  std::mutex mutex;  // of the two: they are closed by one thread, and may be looked at by another
+  std::unique_ptr<socket_transport> wire;
+  std::optional<connection> talk;
+
+  void lend_thread() noexcept override {
+    if (std::exchange(lent, true)) return;
+    poller.arm(place, os::poll_for::nothing);
+    staff.leave();
+  }
+  [[nodiscard]] bool has_hung_up() const noexcept override { return poller.has_hung_up(place); }
+};
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI
@@ -15194,10 +16882,9 @@ class tls_identity {
   void* native_;
 };
 
-/// A connection's end, plain or, with an identity, behind TLS. `handshake`: how long that may take.
+/// A connection's end, plain or, with an identity, behind TLS.
 [[nodiscard]] std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
-                                                               std::shared_ptr<tls_identity> identity,
-                                                               std::chrono::milliseconds handshake);
+                                                               std::shared_ptr<tls_identity> identity);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -15280,11 +16967,9 @@ inline result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files&
 
 class tls_transport final : public socket_transport {
  public:
-  tls_transport(os::tcp_socket socket, os::waker& drain, std::shared_ptr<tls_identity> identity,
-                std::chrono::milliseconds handshake)
+  tls_transport(os::tcp_socket socket, os::waker& drain, std::shared_ptr<tls_identity> identity)
       : socket_transport(std::move(socket), drain),
         identity_(std::move(identity)),
-        handshake_time_(handshake),
         session_(httplib::tls::create_session(identity_->native(), static_cast<socket_t>(socket_.native()))) {}
   ~tls_transport() override { httplib::tls::free_session(session_); }
 
@@ -15295,14 +16980,17 @@ class tls_transport final : public socket_transport {
       const auto what = read(into, room, got);
       if (what != need::read && what != need::write) return outcome(what);
       const auto left = left_of(until);
+      if (left.count() <= 0) return os::transfer::timed_out;
       const bool ready = what == need::read ? socket_.wait_readable(left) : socket_.wait_writable(left);
       if (!ready) return os::transfer::timed_out;
     }
   }
+  [[nodiscard]] bool is_drained() const noexcept override { return false; }  // the library keeps some for itself
+  [[nodiscard]] bool wants_room(bool) const noexcept override { return short_of_ == need::write; }
+  [[nodiscard]] bool is_fresh() const noexcept override { return state_ == state::fresh; }
 
   os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
                             std::chrono::milliseconds limit) noexcept override {
-    if (state_ == state::fresh && !shake_hands()) return os::transfer::closed;
     const auto until = steady::now() + limit;
     for (bool last = false;; ) {  // a record may come in pieces: none of them ends the wait
       const auto what = read(into, room, got);
@@ -15317,21 +17005,26 @@ class tls_transport final : public socket_transport {
   }
 
   os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept override {
-    constexpr std::size_t record = 16 * 1024;  // a reader gets its turn between two
-    while (count > 0) {
-      std::size_t took = 0;
-      const auto what = write(from, (std::min)(count, record), took);  // tried again, it has to be the same bytes
-      if (what == need::nothing) {
-        from += took;
-        count -= took;
-        continue;
-      }
-      if (what != need::read && what != need::write) return outcome(what);
-      const bool ready = what == need::write ? socket_.wait_writable(limit) : socket_.wait_readable(limit);
+    for (std::size_t sent = 0;; from += sent, count -= sent) {
+      const auto what = send_some(from, count, sent);
+      if (what != os::transfer::timed_out) return what;
+      const bool ready =
+          short_of_ == need::write ? socket_.wait_writable(limit) : socket_.wait_readable(limit);
       if (!ready) {
         state_ = state::broken;  // half a record may have left
         return os::transfer::timed_out;
       }
+    }
+  }
+  os::transfer send_some(const char* from, std::size_t count, std::size_t& sent) noexcept override {
+    constexpr std::size_t record = 16 * 1024;  // a reader gets its turn between two
+    for (sent = 0; sent < count;) {
+      std::size_t took = 0;
+      // Tried again, it has to be the same bytes.
+      const auto what = write(from + sent, (std::min)(count - sent, record), took);
+      if (what == need::read || what == need::write) return os::transfer::timed_out;
+      if (what != need::nothing) return outcome(what);
+      sent += took;
     }
     return os::transfer::done;
   }
@@ -15356,14 +17049,14 @@ class tls_transport final : public socket_transport {
     }
   }
 
-  void finish(parting how) noexcept override {
+  parting finish(parting how) noexcept override {
     if (state_ == state::ready) {
       const std::lock_guard lock(mutex_);
       take_tls_errors();
       httplib::tls::shutdown(session_, true);
     }
     // Of a handshake that failed, the client shall see the reason.
-    socket_transport::finish(state_ != state::ready && how == parting::idle ? parting::answered : how);
+    return socket_transport::finish(state_ != state::ready && how == parting::idle ? parting::answered : how);
   }
 
   [[nodiscard]] os::endpoint local() const override {
@@ -15391,8 +17084,8 @@ class tls_transport final : public socket_transport {
     using httplib::tls::ErrorCode;
     switch (e.code) {
       case ErrorCode::Success: return need::nothing;
-      case ErrorCode::WantRead: return need::read;
-      case ErrorCode::WantWrite: return need::write;
+      case ErrorCode::WantRead: return short_of_ = need::read;
+      case ErrorCode::WantWrite: return short_of_ = need::write;
       case ErrorCode::PeerClosed: return need::over;
       default: state_ = state::broken; return need::failed;
     }
@@ -15408,6 +17101,9 @@ class tls_transport final : public socket_transport {
       return need::nothing;
     }
     const std::lock_guard lock(mutex_);
+    if (state_ == state::fresh) {
+      if (const auto what = shake_hands(); what != need::nothing) return what;
+    }
     if (state_ != state::ready) return need::failed;
     take_tls_errors();
     httplib::tls::TlsError e;
@@ -15427,53 +17123,44 @@ class tls_transport final : public socket_transport {
     return need::nothing;
   }
 
-  /// Before the first request; a drain ends it, because nothing was asked yet.
-  bool shake_hands() noexcept {
-    const auto until = steady::now() + handshake_time_;
-    if (!session_ || drain_->wait_for(socket_, handshake_time_) != os::waker::outcome::ready) return false;
+  /// As far as it goes without waiting, before the first request.
+  need shake_hands() noexcept {
     char first = 0;
-    if (socket_.peek(first) && first >= 'A' && first <= 'Z') {  // a record of TLS begins with 22
+    if (!greeted_ && !socket_.peek(first)) return socket_.peer_closed() ? need::over : short_of_ = need::read;
+    if (!greeted_ && first >= 'A' && first <= 'Z') {  // a record of TLS begins with 22
       state_ = state::broken;
-      return refuse_plain_http();
+      refuse_plain_http();
+      return need::over;
     }
-    for (;;) {
-      take_tls_errors();
-      const auto what = judged(httplib::tls::accept(session_));
-      if (what == need::nothing) {
-        state_ = state::ready;
-        return true;
-      }
-      if (what == need::write ? !socket_.wait_writable(left_of(until))
-                              : what != need::read ||
-                                    drain_->wait_for(socket_, left_of(until)) != os::waker::outcome::ready) {
-        state_ = state::broken;
-        return false;
-      }
-    }
+    greeted_ = true;
+    take_tls_errors();
+    const auto what = session_ ? judged(httplib::tls::accept(session_)) : need::failed;
+    if (what == need::nothing) state_ = state::ready;
+    else if (what != need::read && what != need::write) state_ = state::broken;
+    return what;
   }
-  bool refuse_plain_http() noexcept {
+  void refuse_plain_http() noexcept {
     try {
       const std::string answer = refusal(400, "this port speaks HTTPS: ask with https://");
-      static_cast<void>(socket_.send(answer.data(), answer.size(), std::chrono::milliseconds(1000)));
+      static_cast<void>(socket_.send(answer.data(), answer.size(), std::chrono::milliseconds(0)));
     } catch (...) {  // out of memory: it is just closed
     }
-    return false;
   }
 
   std::shared_ptr<tls_identity> identity_;  // outlives the session
-  std::chrono::milliseconds handshake_time_;
   std::mutex mutex_;  // a session takes one call at a time, and a WebSocket sends while it receives
   httplib::tls::session_t session_;
   std::atomic<state> state_{state::fresh};
+  need short_of_ = need::read;
+  bool greeted_ = false;
   char early_[1024];  // read by a watch, not asked for yet
   std::size_t early_size_ = 0;
 };
 
 inline std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
-                                                        std::shared_ptr<tls_identity> identity,
-                                                        std::chrono::milliseconds handshake) {
+                                                        std::shared_ptr<tls_identity> identity) {
   if (!identity) return std::make_unique<socket_transport>(std::move(socket), drain);
-  return std::make_unique<tls_transport>(std::move(socket), drain, std::move(identity), handshake);
+  return std::make_unique<tls_transport>(std::move(socket), drain, std::move(identity));
 }
 
 #else
@@ -15484,7 +17171,7 @@ inline result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files&
                        "cpp-httplib is built without TLS", "define CPPHTTPLIB_OPENSSL_SUPPORT"}};
 }
 inline std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
-                                                        std::shared_ptr<tls_identity>, std::chrono::milliseconds) {
+                                                        std::shared_ptr<tls_identity>) {
   return std::make_unique<socket_transport>(std::move(socket), drain);
 }
 
@@ -15505,20 +17192,24 @@ inline std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, o
 //   e.accept();                                // serving, on threads of its own
 //   auto report = e.drain(20s, [] { … });      // every accepted request answered, or counted as cut
 //
-// A connection has a thread of its own here. When it drains, the listener is closed after what had connected was taken,
-// waiting connections are closed at once, and requests in flight are answered with `Connection: close`.
+// Who is connected and says nothing sits in the poller, with a deadline, and costs some hundred bytes. When there is
+// something to read, a thread of the crew takes one step of that connection (http/connection.hpp), and the seat goes
+// back to the poller. When the engine drains, the listener is closed after what had connected was taken, connections
+// that wait are closed at once, and requests in flight are answered with `Connection: close`.
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <functional>
-#include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -15529,12 +17220,12 @@ struct drain_report {
   std::size_t answered = 0;  ///< requests in flight that got their answer
   std::size_t cut = 0;       ///< requests and WebSockets that were still at work at the deadline
   std::size_t stuck = 0;     ///< threads that are in a handler even after that: the process has to end over them
+  std::vector<std::string> cut_ones;  ///< what some of them were: `GET /report 21 s`
 };
 
-class engine {
+class engine final : private crew::employer {
  public:
-  engine(const router& routes, const wire::limits& bounds, logger& log)
-      : bounds_(bounds), log_(log), core_(routes, bounds_, log) {}
+  engine(const router& routes, const wire::limits& bounds, logger& log);
   /// Drains without patience if nobody did before, and waits for handlers that still run.
   ~engine();
   engine(const engine&) = delete;
@@ -15549,10 +17240,11 @@ class engine {
   /// What new connections speak TLS with; null: plain HTTP. From any thread; the first time before `bind`.
   void tls(std::shared_ptr<tls_identity> identity);
 
-  /// Called on a connection's thread after each answer, beside those that were given before. Give it before `accept`.
+  /// Called after each answer, on the thread that served it, beside those that were given before. Give it before
+  /// `accept`.
   void on_answered(std::function<void(const access_entry&)> f) { shared_.on_answered.push_back(std::move(f)); }
 
-  /// Starts to serve.
+  /// Starts to serve. Throws std::system_error when the system has no thread for it.
   void accept();
   /// While paused, requests get 503 with Retry-After; connections stay. From any thread.
   void pause(bool paused) noexcept { shared_.paused.store(paused); }
@@ -15560,51 +17252,86 @@ class engine {
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
 
   /// Lets go of threads that a drain found stuck. The engine must stay as it is until the process ends.
-  void abandon();
+  void abandon() { crew_.abandon(); }
 
-  /// Requests being handled, WebSockets and connections open: for status.
+  /// Requests being handled, WebSockets and connections open, threads: for status.
   [[nodiscard]] std::size_t in_flight() const noexcept { return shared_.in_flight.load(); }
   [[nodiscard]] std::size_t websockets() const noexcept { return shared_.websockets.load(); }
-  [[nodiscard]] std::size_t connections() const;
+  [[nodiscard]] std::size_t connections() const noexcept { return open_.load(); }
+  [[nodiscard]] std::size_t threads() const { return crew_.size(); }
 
   /// Serves one connection on the calling thread, without a listener: the way of the test client.
-  void serve(transport& wire) { connection(wire, core_, shared_, bounds_).serve(); }
+  void serve(transport& wire);
 
  private:
-  struct client {
-    explicit client(std::unique_ptr<socket_transport> w) noexcept : wire(std::move(w)) {}
-    std::unique_ptr<socket_transport> wire;
-    std::thread thread;
-    bool ended = false;  // under mutex_
-  };
+  static crew_limits crew_for(const wire::limits& bounds);
 
-  void accept_loop();
-  void take(os::tcp_socket socket);
-  void reap();
+  // For the crew.
+  std::size_t wait(void** into, std::size_t room) noexcept override { return poller_.wait(into, room); }
+  void wake() noexcept override { poller_.wake(); }
+  bool claim(void* what) noexcept override;
+  void serve(void* what, crew::post at) noexcept override;
+  void is_slow(void* what) noexcept override;
+  crew::time_point look_at_clock(crew::time_point now) noexcept override;
 
-  wire::limits bounds_;
+  void accept_some(bool all) noexcept;
+  void admit(os::tcp_socket socket);
+  void turn_away(os::tcp_socket socket, int status, const char* why, const std::string& whom);
+  guest& seat_for(os::tcp_socket socket);
+  void attend(guest& g, bool in_front) noexcept;
+  bool wait_for(guest& g, const awaited& next) noexcept;
+  void say_goodbye(guest& g) noexcept;
+  void look_at_all();
+  void warn(std::atomic<std::int64_t>& last, const std::string& text);
+
+  const wire::limits bounds_;
   logger& log_;
   core core_;
   traffic shared_;
   os::endpoint address_;
   os::tcp_socket listener_;
-  os::waker stop_accepting_, drain_;
-  std::thread acceptor_;
+  os::waker drain_;
+  os::poller poller_;
+  deadlines deadlines_;
+
+  seat door_;  // the listener's
+  os::poller::place door_place_;
+  std::mutex door_mutex_;  // of whoever accepts
+  std::atomic<std::int64_t> warned_fault_{0}, warned_full_{0}, warned_busy_{0};
+
   mutable std::mutex mutex_;
   std::condition_variable ended_;
-  std::list<client> clients_;
-  std::shared_ptr<tls_identity> identity_;  // under mutex_
+  std::deque<guest> guests_;
+  std::vector<guest*> free_;
+  std::map<std::string, std::size_t> by_address_;
+  std::atomic<std::size_t> open_{0};  // changes under mutex_
+  std::shared_ptr<tls_identity> identity_;
+  bool serving_ = false;
+  crew crew_;  // the last: it is gone before what it works on
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+inline crew_limits engine::crew_for(const wire::limits& bounds) {
+  const auto cores = (std::max)(std::thread::hardware_concurrency(), 1u);
+  crew_limits of;
+  of.front = cores;
+  of.few = (std::max)(std::size_t{cores} + 2, std::size_t{4});
+  of.many = (std::max)(bounds.threads, of.few);
+  of.queue = bounds.queue;
+  return of;
+}
+
+inline engine::engine(const router& routes, const wire::limits& bounds, logger& log)
+    : bounds_(bounds), log_(log), core_(routes, bounds_, log), crew_(*this, crew_for(bounds)) {}
+
 inline engine::~engine() {
   static_cast<void>(drain(std::chrono::milliseconds(0)));
-  for (auto& c : clients_) c.thread.join();
+  crew_.stop();
 }
 
 inline result<void> engine::bind(const std::string& host, std::uint16_t port) {
-  if (!stop_accepting_.is_open() || !drain_.is_open()) {
+  if (!drain_.is_open() || !poller_.is_open()) {
     const auto code = os::calls::last_error();
     return failure{
         model::explained(code, "prepare to listen on", os::endpoint{host, port}.text(), os::system_words(code))};
@@ -15630,108 +17357,224 @@ inline void engine::tls(std::shared_ptr<tls_identity> identity) {
 }
 
 inline void engine::accept() {
-  acceptor_ = std::thread([this] { accept_loop(); });
+  door_.take();
+  serving_ = true;
+  crew_.start();
+  poller_.add_listener(door_place_, listener_, &door_);
+  if (!door_.park()) static_cast<void>(crew_.give(&door_, true));
+  else poller_.arm_accept(door_place_);
 }
 
-inline void engine::accept_loop() {
-  std::uint32_t last_fault = 0;
+inline void engine::serve(transport& wire) {
+  connection one(wire, core_, shared_, bounds_);
+  desk with;
+  visit how;
+  // Nothing more comes by waiting, so what would be waited for is late.
+  for (auto next = one.advance(with, how); next.what != wants::nothing; next = one.advance(with, how)) how.late = true;
+}
+
+inline bool engine::claim(void* what) noexcept { return static_cast<seat*>(what)->claim(); }
+
+inline void engine::is_slow(void* what) noexcept {
+  if (what == &door_) return;
+  if (pace* const whose = static_cast<guest*>(static_cast<seat*>(what))->whose.load()) whose->is_found_slow();
+}
+
+inline crew::time_point engine::look_at_clock(crew::time_point now) noexcept {
+  return deadlines_.advance(now, [this](seat& s) { static_cast<void>(crew_.give(&s, true)); });
+}
+
+inline void engine::serve(void* what, crew::post at) noexcept {
+  if (what == &door_) return accept_some(false);
+  attend(*static_cast<guest*>(static_cast<seat*>(what)), at == crew::post::front);
+}
+
+/// One step of a connection after the other, until it has to wait for something.
+inline void engine::attend(guest& g, bool in_front) noexcept {
+  static thread_local desk mine;
+  visit how;
+  how.whose = &g.whose;
+  if (const auto sent = poller_.sent(g.place); sent > 0) g.talk->was_sent(sent);
   for (;;) {
-    const auto waited = stop_accepting_.wait_for(listener_, os::waker::no_limit);
-    if (waited == os::waker::outcome::woken) break;
-    auto got = listener_.accept();
-    if (got) {
-      last_fault = 0;
-      take(std::move(*got));
-    } else if (!os::calls::would_block(got.error())) {
-      // The client left before it was taken, or the process is out of descriptors: say it once, breathe, go on. A
-      // listener that gives up on the first fault is a service that is RUNNING and dead.
-      if (got.error() != last_fault) {
-        last_fault = got.error();
-        log_.warn("a connection could not be accepted: " + os::system_words(last_fault) + " (" +
-                  std::to_string(last_fault) + ")");
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    how.late = g.late.exchange(false);
+    how.quick = in_front && !g.lent;
+    const auto next = g.talk->advance(mine, how);
+    how.too_busy = false;
+    if (g.lent) {
+      g.lent = false;
+      in_front = false;
+      crew_.come_back();
     }
+    if (next.what == wants::nothing) return say_goodbye(g);
+    if (next.what == wants::worker) {
+      if (crew_.give(static_cast<seat*>(&g), false)) return;
+      warn(warned_busy_, "too many requests wait for a thread; some are told so with 503");
+      how.too_busy = true;
+      continue;
+    }
+    if (wait_for(g, next)) return;
   }
-  // Who connected before we stopped is served. Not without end: clients may come as fast as they are taken.
-  constexpr int most_waiting = 1000;
-  for (int i = 0; i < most_waiting; ++i) {
-    auto got = listener_.accept();
-    if (got) take(std::move(*got));
-    else if (os::calls::would_block(got.error())) break;
-  }
-  listener_.close();
 }
 
-inline void engine::take(os::tcp_socket socket) {
-  reap();
-  const std::lock_guard lock(mutex_);
-  clients_.emplace_back(make_transport(std::move(socket), drain_, identity_, bounds_.head_time));
-  auto& c = clients_.back();
-  try {
-    c.thread = std::thread([this, &c] {
-      try {
-        serve(*c.wire);
-      } catch (...) {  // out of memory before it had begun: this connection ends, the others go on
+/// False: something has happened already.
+inline bool engine::wait_for(guest& g, const awaited& next) noexcept {
+  if (deadlines_.set(g, next.until)) crew_.look_again();
+  poller_.arm(g.place, next.what == wants::room ? os::poll_for::room : os::poll_for::bytes, g.talk->unsent());
+  return g.park();
+}
+
+// --- who comes and goes ----------------------------------------------------------------------------------------------
+
+/// Takes those who have connected. Not all at once: those who are here already wait meanwhile.
+inline void engine::accept_some(bool all) noexcept {
+  const std::unique_lock lock(door_mutex_);
+  constexpr int a_few = 64, most = 4096;  // without end they may come as fast as they are taken
+  bool fault = false;
+  for (int i = 0; i < (all ? most : a_few) && listener_.is_open(); ++i) {
+    auto got = poller_.accept(door_place_);
+    if (!got && os::calls::would_block(got.error())) break;
+    try {
+      if (got) {
+        admit(std::move(*got));
+        continue;
       }
-      const std::lock_guard ending(mutex_);
-      c.wire->close();  // now, not at the next reap: the client would wait for its end until then
-      c.ended = true;
-      ended_.notify_all();
-    });
-  } catch (const std::system_error&) {  // no more threads to be had: this client is turned away, the others are served
-    const std::string answer = refusal(503, "the service is too busy");
-    if (!identity_) c.wire->send(answer.data(), answer.size(), std::chrono::milliseconds(0));
-    clients_.pop_back();
+      // The client left before it was taken, or the process is out of descriptors: say it, breathe, go on. A listener
+      // that gives up on a fault is a service that is RUNNING and dead.
+      warn(warned_fault_, "a connection could not be accepted: " + os::system_words(got.error()) + " (" +
+                              std::to_string(got.error()) + ")");
+    } catch (const std::exception&) {  // no memory for a seat: this client is lost, those here are not
+    }
+    fault = true;
+    break;
   }
+  if (all) return;
+  constexpr std::chrono::milliseconds breath{20};
+  do {
+    if (!listener_.is_open()) return door_.leave();
+    if (fault) {
+      if (deadlines_.set(door_, deadlines::steady::now() + breath)) crew_.look_again();
+    } else {
+      poller_.arm_accept(door_place_);
+    }
+  } while (!door_.park());
 }
 
-inline void engine::abandon() {
-  reap();
+inline void engine::warn(std::atomic<std::int64_t>& last, const std::string& text) {
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                       std::chrono::steady_clock::now().time_since_epoch()).count();
+  auto before = last.load();
+  if (now - before < 1000 || !last.compare_exchange_strong(before, now)) return;  // once a second is enough to know
+  log_.warn(text);
+}
+
+inline void engine::admit(os::tcp_socket socket) {
+  std::string address;
+  if (bounds_.connections_per_address > 0) {
+    address = socket.peer().host;
+    const std::lock_guard lock(mutex_);
+    if (by_address_[address] >= bounds_.connections_per_address)
+      return turn_away(std::move(socket), 429, "too many connections from one client", address);
+  }
+  if (open_.load() >= bounds_.connections)
+    return turn_away(std::move(socket), 503, "too many connections are open", {});
+
+  guest& g = seat_for(std::move(socket));
+  if (!address.empty()) {
+    const std::lock_guard lock(mutex_);
+    ++by_address_[g.address = address];
+  }
+  if (!poller_.add(g.place, g.wire->native(), static_cast<seat*>(&g))) return say_goodbye(g);
+  if (!wait_for(g, g.talk->first())) static_cast<void>(crew_.give(static_cast<seat*>(&g), true));
+}
+
+/// A seat that is taken, with its connection.
+inline guest& engine::seat_for(os::tcp_socket socket) {
   const std::lock_guard lock(mutex_);
-  for (auto& c : clients_) {
-    if (!c.ended && c.thread.joinable()) c.thread.detach();
+  if (free_.empty()) {
+    free_.reserve(guests_.size() + 1);  // so that nobody who leaves needs memory for it
+    free_.push_back(&guests_.emplace_back(poller_, crew_));
   }
+  guest& g = *free_.back();
+  g.wire = make_transport(std::move(socket), drain_, identity_);
+  g.wire->lender(&g);
+  try {
+    g.talk.emplace(*g.wire, core_, shared_, bounds_);
+  } catch (...) {
+    g.wire.reset();
+    throw;
+  }
+  free_.pop_back();
+  ++open_;
+  g.take();
+  return g;
 }
 
-/// Joins the threads of connections that have ended.
-inline void engine::reap() {
-  std::list<client> done;
+/// Without a seat: told in one send, and closed.
+inline void engine::turn_away(os::tcp_socket socket, int status, const char* why, const std::string& whom) {
+  warn(warned_full_, std::string(why) + (whom.empty() ? "" : ": " + whom) + "; new ones are told so with " +
+                         std::to_string(status));
+  if (!identity_) {
+    const std::string answer = refusal(status, why);
+    static_cast<void>(socket.send(answer.data(), answer.size(), std::chrono::milliseconds(0)));
+  }
+  socket.shutdown_send();
+  char sink[4096];  // what it has asked already: left there, it would make the system take the answer back
+  std::size_t got = 0;
+  static_cast<void>(socket.receive(sink, sizeof sink, got, std::chrono::milliseconds(0)));
+}
+
+inline void engine::say_goodbye(guest& g) noexcept {
+  deadlines_.clear(g);
+  const bool free_now = poller_.remove(g.place);
+  {
+    const std::lock_guard lock(g.mutex);
+    g.talk.reset();
+    if (g.wire) g.wire->close();
+    g.wire.reset();
+  }
+  static_cast<void>(free_now);
+  g.leave();
+  const std::lock_guard lock(mutex_);
+  if (!g.address.empty()) {
+    const auto at = by_address_.find(g.address);
+    if (at != by_address_.end() && --at->second == 0) by_address_.erase(at);
+    g.address.clear();
+  }
+  free_.push_back(&g);
+  --open_;
+  ended_.notify_all();
+}
+
+// --- the end ---------------------------------------------------------------------------------------------------------
+
+/// Whoever waits gets a visit.
+inline void engine::look_at_all() {
+  std::vector<guest*> all;
   {
     const std::lock_guard lock(mutex_);
-    for (auto it = clients_.begin(); it != clients_.end();) {
-      const auto here = it++;
-      if (here->ended) done.splice(done.end(), clients_, here);
-    }
+    for (auto& g : guests_) all.push_back(&g);
   }
-  for (auto& c : done) c.thread.join();
-}
-
-inline std::size_t engine::connections() const {
-  const std::lock_guard lock(mutex_);
-  std::size_t open = 0;
-  for (const auto& c : clients_) open += c.ended ? 0 : 1;
-  return open;
+  for (auto* g : all) {
+    if (g->claim()) static_cast<void>(crew_.give(static_cast<seat*>(g), true));
+  }
 }
 
 inline drain_report engine::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
   drain_report report;
   const auto answered_before = shared_.answered.load();
   shared_.draining.store(true);  // before the listener goes: whoever is taken from here on is told to close
-  stop_accepting_.wake();
-  if (acceptor_.joinable()) acceptor_.join();
-  listener_.close();
+  if (std::exchange(serving_, false)) accept_some(true);  // who connected before we stopped is served
+  {
+    const std::lock_guard lock(door_mutex_);
+    if (listener_.is_open()) static_cast<void>(poller_.remove(door_place_));
+    listener_.close();
+  }
+  drain_.wake();
+  look_at_all();
 
   auto answered_now = answered_before;
-  drain_.wake();
   const auto until = std::chrono::steady_clock::now() + limit;
-  const auto all_ended = [this] {
-    for (const auto& c : clients_) {
-      if (!c.ended) return false;
-    }
-    return true;
-  };
-
+  const auto all_ended = [this] { return open_.load() == 0; };
   std::unique_lock lock(mutex_);
   const auto tell = [&] {
     const auto now = shared_.answered.load();
@@ -15745,18 +17588,23 @@ inline drain_report engine::drain(std::chrono::milliseconds limit, const std::fu
   tell();  // of those that were done before we waited
   if (!all_ended()) {
     report.cut = shared_.in_flight.load() + shared_.websockets.load();
-    for (auto& c : clients_) {
-      if (!c.ended) c.wire->cut();
+    constexpr std::size_t a_few = 10;
+    for (auto& g : guests_) {
+      const std::lock_guard its(g.mutex);
+      if (!g.wire) continue;
+      const std::string what = report.cut_ones.size() < a_few ? g.talk->doing() : std::string();
+      if (!what.empty()) report.cut_ones.push_back(what);
+      g.wire->cut();
     }
     // Whoever waits on the network wakes at once; whoever computes gets a last moment.
     constexpr auto last_moment = std::chrono::milliseconds(500);
     ended_.wait_for(lock, last_moment, all_ended);
   }
   report.answered = static_cast<std::size_t>(shared_.answered.load() - answered_before);
-  for (const auto& c : clients_) report.stuck += c.ended ? 0 : 1;
+  report.stuck = open_.load();
   lock.unlock();
 
-  if (report.stuck == 0) reap();
+  if (report.stuck == 0) crew_.stop();
   return report;
 }
 
@@ -18747,8 +20595,9 @@ inline void runtime::drain() {
   const auto drained = engine_->drain(limit, progress);
   progress();
   if (drained.answered != 0 || drained.cut != 0) {
-    plan_.log.info("drained: " + std::to_string(drained.answered) + " answered, " + std::to_string(drained.cut) +
-                   " cut");
+    std::string what = "drained " + std::to_string(drained.answered) + ", cut " + std::to_string(drained.cut);
+    for (const auto& one : drained.cut_ones) what += (&one == &drained.cut_ones.front() ? ": " : ", ") + one;
+    plan_.log.info(what);
   }
   if (drained.stuck != 0) {
     stuck_ = true;
@@ -20699,6 +22548,7 @@ int run(int argc, char** argv) {
 // WINSVC_ names alone (`tools/amalgamate --audit` compares this list with what is defined).
 
 #undef WINSVC_CPLUSPLUS
+#undef WINSVC_OS_LINUX
 #undef WINSVC_OS_WINDOWS
 #undef WINSVC_COMPILER_MSVC
 #undef WINSVC_ABI

@@ -15,11 +15,11 @@
 // Contents, lower floors first; a part uses those above it alone:
 //
 //     29  testing/client.hpp    A client without a socket.
-//    277  testing/clock.hpp     A clock that is moved by hand.
-//    312  testing/judge.hpp     What is wrong with the statuses that a service reported, in the SCM's eyes.
-//    370  testing/scm.hpp       A simulated Service Control Manager, on any platform.
-//    668  testing/services.hpp  A database of services in memory, behind the seam that the verbs use.
-//   1108  testing.hpp           For tests of your own services, on any platform.
+//    281  testing/clock.hpp     A clock that is moved by hand.
+//    316  testing/judge.hpp     What is wrong with the statuses that a service reported, in the SCM's eyes.
+//    374  testing/scm.hpp       A simulated Service Control Manager, on any platform.
+//    672  testing/services.hpp  A database of services in memory, behind the seam that the verbs use.
+//   1112  testing.hpp           For tests of your own services, on any platform.
 
 #pragma once
 
@@ -167,10 +167,14 @@ class memory_transport final : public http::transport {
     ++sends;
     return os::transfer::done;
   }
+  os::transfer send_some(const char* from, std::size_t count, std::size_t& sent) noexcept override {
+    sent = count;
+    return count == 0 ? os::transfer::done : send(from, count, {});
+  }
   http::watched watch(std::chrono::milliseconds) noexcept override {
     return waits-- > 0 ? http::watched::quiet : http::watched::gone;
   }
-  void finish(http::parting) noexcept override {}
+  http::parting finish(http::parting how) noexcept override { return how; }
   [[nodiscard]] os::endpoint local() const override { return {"127.0.0.1", 80}; }
   [[nodiscard]] os::endpoint peer() const override { return {"127.0.0.1", 50000}; }
 

@@ -1,6 +1,6 @@
 // Whatever the bytes: the verdict does not depend on how they were cut, and a head that passed the gate means the same
 // after it was written anew.
-#include "winsvc/wire/head.hpp"
+#include "winsvc/wire/gate.hpp"
 
 #include <algorithm>
 #include <string>

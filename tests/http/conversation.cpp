@@ -513,7 +513,9 @@ TEST_CASE("a stream whose head has been read buffers nothing, or cpp-httplib's l
   winsvc::http::receive_buffer buffer;
   const winsvc::wire::head head;
   const winsvc::wire::limits bounds;
-  winsvc::http::exchange_stream stream(transport, buffer, head, "ab", bounds);
+  std::string out;
+  winsvc::http::exchange_stream stream(transport, buffer, out, head, bounds);
+  stream.hand_over("ab");
 
   std::size_t size = 0;
   CHECK(stream.buffered_data(size) != nullptr);

@@ -18,6 +18,12 @@
   #define WINSVC_OS_WINDOWS 0
 #endif
 
+#if defined(__linux__)
+  #define WINSVC_OS_LINUX 1
+#else
+  #define WINSVC_OS_LINUX 0
+#endif
+
 #if defined(_MSC_VER)
   #define WINSVC_COMPILER_MSVC 1  // cl, and clang-cl in its dialect
 #else

@@ -3,6 +3,7 @@
 #pragma once
 
 #undef WINSVC_CPLUSPLUS
+#undef WINSVC_OS_LINUX
 #undef WINSVC_OS_WINDOWS
 #undef WINSVC_COMPILER_MSVC
 #undef WINSVC_ABI

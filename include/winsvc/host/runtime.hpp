@@ -407,8 +407,9 @@ inline void runtime::drain() {
   const auto drained = engine_->drain(limit, progress);
   progress();
   if (drained.answered != 0 || drained.cut != 0) {
-    plan_.log.info("drained: " + std::to_string(drained.answered) + " answered, " + std::to_string(drained.cut) +
-                   " cut");
+    std::string what = "drained " + std::to_string(drained.answered) + ", cut " + std::to_string(drained.cut);
+    for (const auto& one : drained.cut_ones) what += (&one == &drained.cut_ones.front() ? ": " : ", ") + one;
+    plan_.log.info(what);
   }
   if (drained.stuck != 0) {
     stuck_ = true;

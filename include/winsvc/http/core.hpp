@@ -8,9 +8,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <exception>
 #include <functional>
 #include <limits>
@@ -20,16 +20,19 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/duration.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/body_reader.hpp"
+#include "winsvc/http/direct.hpp"
 #include "winsvc/http/exchange.hpp"
 #include "winsvc/http/guard.hpp"
 #include "winsvc/http/httplib.hpp"
 #include "winsvc/http/router.hpp"
+#include "winsvc/http/traffic.hpp"
 #include "winsvc/http/upload_reader.hpp"
 #include "winsvc/http/watchdog.hpp"
 
@@ -41,11 +44,18 @@ class core final : public httplib::Server {
  public:
   core(const router& routes, const wire::limits& bounds, logger& log);
 
-  /// Runs one request that the gate has let through. False: the connection is of no further use.
+  /// Runs one request that the gate has let through, and leaves its answer in the stream's `out`, as far as that has
+  /// not left already. False: the connection is of no further use behind it.
   bool process(exchange& x, const os::endpoint& peer, const os::endpoint& local);
 
   /// Serves a connection whose request was answered with 101, until it is over.
   void process_upgraded(exchange& x) { x.upgraded(log_); }
+
+  /// How long requests like this take.
+  [[nodiscard]] pace& pace_of(const route::match_result& m) noexcept {
+    return paces_[m.what == route::outcome::found ? m.id : paces_.size() - 1];
+  }
+  [[nodiscard]] bool is_slow(const route::match_result& m) noexcept { return pace_of(m).is_slow(); }
 
   /// The routes, for whoever matches before the body is read.
   [[nodiscard]] const router& routes() const noexcept { return routes_; }
@@ -53,6 +63,8 @@ class core final : public httplib::Server {
   [[nodiscard]] std::string next_id();
 
  private:
+  bool process_by_library(exchange& x, const os::endpoint& peer, const os::endpoint& local);
+  bool process_directly(exchange& x, const os::endpoint& peer, const os::endpoint& local);
   void route(exchange& x, request& req, response& res);
   void dispatch(exchange& x, request& req, response& res);
   void call_handler(exchange& x, request& req, response& res);
@@ -71,9 +83,26 @@ class core final : public httplib::Server {
   logger& log_;
   const guard guard_;
   watchdog watchdog_;
+  std::vector<pace> paces_;  // by route, and the last for what has none
   std::uint32_t salt_;
   std::atomic<std::uint64_t> count_{0};  // relaxed: only its uniqueness matters
 };
+
+/// The Date of an answer. Written anew once a second, on each thread.
+[[nodiscard]] inline const std::string& date_of_now() {
+  struct kept {
+    std::int64_t second = -1;
+    std::string text;
+  };
+  static thread_local kept last;
+  const auto now = clock::system().wall();
+  const auto second = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+  if (second != last.second) {
+    last.text = http_date(now);
+    last.second = second;
+  }
+  return last.text;
+}
 
 /// What was wrong with a body, by the status it got.
 [[nodiscard]] constexpr std::string_view body_problem(int status) noexcept {
@@ -91,7 +120,7 @@ class core final : public httplib::Server {
 // ---------------------------------------------------------------------------------------------------------------------
 
 inline core::core(const router& routes, const wire::limits& bounds, logger& log)
-    : routes_(routes), bounds_(bounds), log_(log), guard_(routes, log), salt_(std::random_device{}() & 0xFFFFFFu) {
+    : routes_(routes), bounds_(bounds), log_(log), guard_(routes, log), paces_(routes.routes().entries().size() + 1), salt_(std::random_device{}() & 0xFFFFFFu) {
   // Content providers stop as soon as this is INVALID_SOCKET, which to cpp-httplib means "stopped".
   svr_sock_ = static_cast<socket_t>(0);
   set_payload_max_length((std::numeric_limits<std::size_t>::max)());  // ours count; its own would blank our answer
@@ -100,6 +129,11 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
     // cpp-httplib hands out its own non-const objects as const; casting that away is well defined.
     auto& r = const_cast<request&>(req);
     exchange& x = *current_exchange();
+    if (x.done) {  // it was made on the direct way; what is left to do is to write it
+      res = std::move(*x.done);
+      r.ranges.clear();
+      return HandlerResponse::Handled;
+    }
     x.req = &req;
     r.is_connection_closed = [&x] { return x.stream.watch(std::chrono::milliseconds(0)) == watched::gone; };
     if (r.method != "GET" && r.method != "HEAD") r.ranges.clear();  // a range is defined for GET alone (RFC 9110 §14.2)
@@ -144,25 +178,77 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
 
 inline std::string core::next_id() {
   char text[32];
-  std::snprintf(text, sizeof text, "%06x-%llu", salt_,
-                static_cast<unsigned long long>(count_.fetch_add(1, std::memory_order_relaxed) + 1));
-  return text;
+  char* at = text;
+  for (int shift = 20; shift >= 0; shift -= 4) *at++ = "0123456789abcdef"[(salt_ >> shift) & 0xF];
+  *at++ = '-';
+  at = std::to_chars(at, text + sizeof text, count_.fetch_add(1, std::memory_order_relaxed) + 1).ptr;
+  return std::string(text, at);
 }
 
 inline bool core::process(exchange& x, const os::endpoint& peer, const os::endpoint& local) {
-  current_exchange() = &x;
+  exchange* const outer = std::exchange(current_exchange(), &x);  // of a handler that asks another engine
   bool ok = false;
   try {
-    ok = process_request(x.stream, peer.host, peer.port, local.host, local.port, x.closing, x.closed, nullptr);
+    const bool direct = bounds_.direct_path && !pace_of(x.match).streams() && is_plain(x.head, x.stream) &&
+                        !(x.match.what == route::outcome::found && takes_upload(x));
+    ok = (direct && process_directly(x, peer, local)) || process_by_library(x, peer, local);
   } catch (const std::exception& e) {
     // Content providers, hooks and the writer run outside cpp-httplib's own try block.
     log_.error("request " + x.id + ": the answer failed while it was written: " + e.what());
   } catch (...) {
     log_.error("request " + x.id + ": the answer failed while it was written");
   }
-  current_exchange() = nullptr;
+  current_exchange() = outer;
   if (x.stream.answered_in_place()) x.status = 503;
-  return ok && x.stream.flush() && !x.closing && x.stream.body_done();
+  return x.stream.close() && ok && !x.closing && x.stream.body_done();
+}
+
+inline bool core::process_by_library(exchange& x, const os::endpoint& peer, const os::endpoint& local) {
+  x.stream.hand_over(wire::canonical_head(x.head, httplib_decodes_headers));
+  return process_request(x.stream, peer.host, peer.port, local.host, local.port, x.closing, x.closed, nullptr);
+}
+
+/// False: nothing has been answered, and the other way is the one.
+inline bool core::process_directly(exchange& x, const os::endpoint& peer, const os::endpoint& local) {
+  request req;
+  if (!fill_request(req, x.head, peer, local)) return false;
+  response res;
+  x.req = &req;
+  req.is_connection_closed = [&x] { return x.stream.watch(std::chrono::milliseconds(0)) == watched::gone; };
+  struct here {
+    const core& of;
+    exchange& x;
+    request& req;
+  } all{*this, x, req};
+  if (x.match.what == route::outcome::found && !x.stream.body_done() && req.method != "HEAD") {
+    x.read_body = [&all] {
+      const std::uint64_t most = all.of.body_limit(all.x);
+      all.x.body_too_large = all.x.head.content_length > most;
+      if (all.x.body_too_large) return false;
+      all.x.stream.take_body(all.req.body);
+      if (is_urlencoded(all.req)) take_urlencoded(all.req);
+      return true;
+    };
+  }
+  route(x, req, res);
+  x.read_body = nullptr;
+  if (!is_whole(res)) {  // from now on such requests go the other way at once
+    pace_of(x.match).note_stream();
+    x.done = &res;
+    const bool ok = process_by_library(x, peer, local);
+    x.done = nullptr;
+    x.req = nullptr;
+    return ok;
+  }
+  if (!x.stream.body_done() && x.stream.body_here()) {
+    std::string unread;
+    x.stream.take_body(unread);
+  }
+  complete_headers(req, res);
+  before_write(x, req, res);
+  write_answer(req, res, x.stream.out());
+  x.req = nullptr;
+  return true;
 }
 
 /// The middleware, and in its middle the handler or the refusal.
@@ -290,12 +376,12 @@ inline void core::before_write(exchange& x, const request& req, response& res) {
   } else if (x.head.minor == 0) {
     res.set_header("Connection", "keep-alive");
   }
-  if (!res.has_header("Date")) res.set_header("Date", http_date(clock::system().wall()));
+  if (!res.has_header("Date")) res.set_header("Date", date_of_now());
 }
 
 inline std::string whole_answer(const response& res) {
   return "HTTP/1.1 " + std::to_string(res.status) + ' ' + httplib::status_message(res.status) +
-         "\r\nDate: " + http_date(clock::system().wall()) +
+         "\r\nDate: " + date_of_now() +
          "\r\nContent-Type: " + res.get_header_value("Content-Type") +
          "\r\nContent-Length: " + std::to_string(res.body.size()) + "\r\nConnection: close\r\n\r\n" + res.body;
 }

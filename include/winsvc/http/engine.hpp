@@ -5,28 +5,35 @@
 //   e.accept();                                // serving, on threads of its own
 //   auto report = e.drain(20s, [] { … });      // every accepted request answered, or counted as cut
 //
-// A connection has a thread of its own here. When it drains, the listener is closed after what had connected was taken,
-// waiting connections are closed at once, and requests in flight are answered with `Connection: close`.
+// Who is connected and says nothing sits in the poller, with a deadline, and costs some hundred bytes. When there is
+// something to read, a thread of the crew takes one step of that connection (http/connection.hpp), and the seat goes
+// back to the poller. When the engine drains, the listener is closed after what had connected was taken, connections
+// that wait are closed at once, and requests in flight are answered with `Connection: close`.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <functional>
-#include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "winsvc/base/log.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/connection.hpp"
+#include "winsvc/http/crew.hpp"
+#include "winsvc/http/guests.hpp"
 #include "winsvc/http/tls.hpp"
 #include "winsvc/model/codes.hpp"
+#include "winsvc/os/native.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -37,12 +44,12 @@ struct drain_report {
   std::size_t answered = 0;  ///< requests in flight that got their answer
   std::size_t cut = 0;       ///< requests and WebSockets that were still at work at the deadline
   std::size_t stuck = 0;     ///< threads that are in a handler even after that: the process has to end over them
+  std::vector<std::string> cut_ones;  ///< what some of them were: `GET /report 21 s`
 };
 
-class engine {
+class engine final : private crew::employer {
  public:
-  engine(const router& routes, const wire::limits& bounds, logger& log)
-      : bounds_(bounds), log_(log), core_(routes, bounds_, log) {}
+  engine(const router& routes, const wire::limits& bounds, logger& log);
   /// Drains without patience if nobody did before, and waits for handlers that still run.
   ~engine();
   engine(const engine&) = delete;
@@ -57,10 +64,11 @@ class engine {
   /// What new connections speak TLS with; null: plain HTTP. From any thread; the first time before `bind`.
   void tls(std::shared_ptr<tls_identity> identity);
 
-  /// Called on a connection's thread after each answer, beside those that were given before. Give it before `accept`.
+  /// Called after each answer, on the thread that served it, beside those that were given before. Give it before
+  /// `accept`.
   void on_answered(std::function<void(const access_entry&)> f) { shared_.on_answered.push_back(std::move(f)); }
 
-  /// Starts to serve.
+  /// Starts to serve. Throws std::system_error when the system has no thread for it.
   void accept();
   /// While paused, requests get 503 with Retry-After; connections stay. From any thread.
   void pause(bool paused) noexcept { shared_.paused.store(paused); }
@@ -68,51 +76,86 @@ class engine {
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
 
   /// Lets go of threads that a drain found stuck. The engine must stay as it is until the process ends.
-  void abandon();
+  void abandon() { crew_.abandon(); }
 
-  /// Requests being handled, WebSockets and connections open: for status.
+  /// Requests being handled, WebSockets and connections open, threads: for status.
   [[nodiscard]] std::size_t in_flight() const noexcept { return shared_.in_flight.load(); }
   [[nodiscard]] std::size_t websockets() const noexcept { return shared_.websockets.load(); }
-  [[nodiscard]] std::size_t connections() const;
+  [[nodiscard]] std::size_t connections() const noexcept { return open_.load(); }
+  [[nodiscard]] std::size_t threads() const { return crew_.size(); }
 
   /// Serves one connection on the calling thread, without a listener: the way of the test client.
-  void serve(transport& wire) { connection(wire, core_, shared_, bounds_).serve(); }
+  void serve(transport& wire);
 
  private:
-  struct client {
-    explicit client(std::unique_ptr<socket_transport> w) noexcept : wire(std::move(w)) {}
-    std::unique_ptr<socket_transport> wire;
-    std::thread thread;
-    bool ended = false;  // under mutex_
-  };
+  static crew_limits crew_for(const wire::limits& bounds);
 
-  void accept_loop();
-  void take(os::tcp_socket socket);
-  void reap();
+  // For the crew.
+  std::size_t wait(void** into, std::size_t room) noexcept override { return poller_.wait(into, room); }
+  void wake() noexcept override { poller_.wake(); }
+  bool claim(void* what) noexcept override;
+  void serve(void* what, crew::post at) noexcept override;
+  void is_slow(void* what) noexcept override;
+  crew::time_point look_at_clock(crew::time_point now) noexcept override;
 
-  wire::limits bounds_;
+  void accept_some(bool all) noexcept;
+  void admit(os::tcp_socket socket);
+  void turn_away(os::tcp_socket socket, int status, const char* why, const std::string& whom);
+  guest& seat_for(os::tcp_socket socket);
+  void attend(guest& g, bool in_front) noexcept;
+  bool wait_for(guest& g, const awaited& next) noexcept;
+  void say_goodbye(guest& g) noexcept;
+  void look_at_all();
+  void warn(std::atomic<std::int64_t>& last, const std::string& text);
+
+  const wire::limits bounds_;
   logger& log_;
   core core_;
   traffic shared_;
   os::endpoint address_;
   os::tcp_socket listener_;
-  os::waker stop_accepting_, drain_;
-  std::thread acceptor_;
+  os::waker drain_;
+  os::poller poller_;
+  deadlines deadlines_;
+
+  seat door_;  // the listener's
+  os::poller::place door_place_;
+  std::mutex door_mutex_;  // of whoever accepts
+  std::atomic<std::int64_t> warned_fault_{0}, warned_full_{0}, warned_busy_{0};
+
   mutable std::mutex mutex_;
   std::condition_variable ended_;
-  std::list<client> clients_;
-  std::shared_ptr<tls_identity> identity_;  // under mutex_
+  std::deque<guest> guests_;
+  std::vector<guest*> free_;
+  std::map<std::string, std::size_t> by_address_;
+  std::atomic<std::size_t> open_{0};  // changes under mutex_
+  std::shared_ptr<tls_identity> identity_;
+  bool serving_ = false;
+  crew crew_;  // the last: it is gone before what it works on
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+inline crew_limits engine::crew_for(const wire::limits& bounds) {
+  const auto cores = (std::max)(std::thread::hardware_concurrency(), 1u);
+  crew_limits of;
+  of.front = cores;
+  of.few = (std::max)(std::size_t{cores} + 2, std::size_t{4});
+  of.many = (std::max)(bounds.threads, of.few);
+  of.queue = bounds.queue;
+  return of;
+}
+
+inline engine::engine(const router& routes, const wire::limits& bounds, logger& log)
+    : bounds_(bounds), log_(log), core_(routes, bounds_, log), crew_(*this, crew_for(bounds)) {}
+
 inline engine::~engine() {
   static_cast<void>(drain(std::chrono::milliseconds(0)));
-  for (auto& c : clients_) c.thread.join();
+  crew_.stop();
 }
 
 inline result<void> engine::bind(const std::string& host, std::uint16_t port) {
-  if (!stop_accepting_.is_open() || !drain_.is_open()) {
+  if (!drain_.is_open() || !poller_.is_open()) {
     const auto code = os::calls::last_error();
     return failure{
         model::explained(code, "prepare to listen on", os::endpoint{host, port}.text(), os::system_words(code))};
@@ -138,108 +181,224 @@ inline void engine::tls(std::shared_ptr<tls_identity> identity) {
 }
 
 inline void engine::accept() {
-  acceptor_ = std::thread([this] { accept_loop(); });
+  door_.take();
+  serving_ = true;
+  crew_.start();
+  poller_.add_listener(door_place_, listener_, &door_);
+  if (!door_.park()) static_cast<void>(crew_.give(&door_, true));
+  else poller_.arm_accept(door_place_);
 }
 
-inline void engine::accept_loop() {
-  std::uint32_t last_fault = 0;
+inline void engine::serve(transport& wire) {
+  connection one(wire, core_, shared_, bounds_);
+  desk with;
+  visit how;
+  // Nothing more comes by waiting, so what would be waited for is late.
+  for (auto next = one.advance(with, how); next.what != wants::nothing; next = one.advance(with, how)) how.late = true;
+}
+
+inline bool engine::claim(void* what) noexcept { return static_cast<seat*>(what)->claim(); }
+
+inline void engine::is_slow(void* what) noexcept {
+  if (what == &door_) return;
+  if (pace* const whose = static_cast<guest*>(static_cast<seat*>(what))->whose.load()) whose->is_found_slow();
+}
+
+inline crew::time_point engine::look_at_clock(crew::time_point now) noexcept {
+  return deadlines_.advance(now, [this](seat& s) { static_cast<void>(crew_.give(&s, true)); });
+}
+
+inline void engine::serve(void* what, crew::post at) noexcept {
+  if (what == &door_) return accept_some(false);
+  attend(*static_cast<guest*>(static_cast<seat*>(what)), at == crew::post::front);
+}
+
+/// One step of a connection after the other, until it has to wait for something.
+inline void engine::attend(guest& g, bool in_front) noexcept {
+  static thread_local desk mine;
+  visit how;
+  how.whose = &g.whose;
+  if (const auto sent = poller_.sent(g.place); sent > 0) g.talk->was_sent(sent);
   for (;;) {
-    const auto waited = stop_accepting_.wait_for(listener_, os::waker::no_limit);
-    if (waited == os::waker::outcome::woken) break;
-    auto got = listener_.accept();
-    if (got) {
-      last_fault = 0;
-      take(std::move(*got));
-    } else if (!os::calls::would_block(got.error())) {
-      // The client left before it was taken, or the process is out of descriptors: say it once, breathe, go on. A
-      // listener that gives up on the first fault is a service that is RUNNING and dead.
-      if (got.error() != last_fault) {
-        last_fault = got.error();
-        log_.warn("a connection could not be accepted: " + os::system_words(last_fault) + " (" +
-                  std::to_string(last_fault) + ")");
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    how.late = g.late.exchange(false);
+    how.quick = in_front && !g.lent;
+    const auto next = g.talk->advance(mine, how);
+    how.too_busy = false;
+    if (g.lent) {
+      g.lent = false;
+      in_front = false;
+      crew_.come_back();
     }
+    if (next.what == wants::nothing) return say_goodbye(g);
+    if (next.what == wants::worker) {
+      if (crew_.give(static_cast<seat*>(&g), false)) return;
+      warn(warned_busy_, "too many requests wait for a thread; some are told so with 503");
+      how.too_busy = true;
+      continue;
+    }
+    if (wait_for(g, next)) return;
   }
-  // Who connected before we stopped is served. Not without end: clients may come as fast as they are taken.
-  constexpr int most_waiting = 1000;
-  for (int i = 0; i < most_waiting; ++i) {
-    auto got = listener_.accept();
-    if (got) take(std::move(*got));
-    else if (os::calls::would_block(got.error())) break;
-  }
-  listener_.close();
 }
 
-inline void engine::take(os::tcp_socket socket) {
-  reap();
-  const std::lock_guard lock(mutex_);
-  clients_.emplace_back(make_transport(std::move(socket), drain_, identity_, bounds_.head_time));
-  auto& c = clients_.back();
-  try {
-    c.thread = std::thread([this, &c] {
-      try {
-        serve(*c.wire);
-      } catch (...) {  // out of memory before it had begun: this connection ends, the others go on
+/// False: something has happened already.
+inline bool engine::wait_for(guest& g, const awaited& next) noexcept {
+  if (deadlines_.set(g, next.until)) crew_.look_again();
+  poller_.arm(g.place, next.what == wants::room ? os::poll_for::room : os::poll_for::bytes, g.talk->unsent());
+  return g.park();
+}
+
+// --- who comes and goes ----------------------------------------------------------------------------------------------
+
+/// Takes those who have connected. Not all at once: those who are here already wait meanwhile.
+inline void engine::accept_some(bool all) noexcept {
+  const std::unique_lock lock(door_mutex_);
+  constexpr int a_few = 64, most = 4096;  // without end they may come as fast as they are taken
+  bool fault = false;
+  for (int i = 0; i < (all ? most : a_few) && listener_.is_open(); ++i) {
+    auto got = poller_.accept(door_place_);
+    if (!got && os::calls::would_block(got.error())) break;
+    try {
+      if (got) {
+        admit(std::move(*got));
+        continue;
       }
-      const std::lock_guard ending(mutex_);
-      c.wire->close();  // now, not at the next reap: the client would wait for its end until then
-      c.ended = true;
-      ended_.notify_all();
-    });
-  } catch (const std::system_error&) {  // no more threads to be had: this client is turned away, the others are served
-    const std::string answer = refusal(503, "the service is too busy");
-    if (!identity_) c.wire->send(answer.data(), answer.size(), std::chrono::milliseconds(0));
-    clients_.pop_back();
+      // The client left before it was taken, or the process is out of descriptors: say it, breathe, go on. A listener
+      // that gives up on a fault is a service that is RUNNING and dead.
+      warn(warned_fault_, "a connection could not be accepted: " + os::system_words(got.error()) + " (" +
+                              std::to_string(got.error()) + ")");
+    } catch (const std::exception&) {  // no memory for a seat: this client is lost, those here are not
+    }
+    fault = true;
+    break;
   }
+  if (all) return;
+  constexpr std::chrono::milliseconds breath{20};
+  do {
+    if (!listener_.is_open()) return door_.leave();
+    if (fault) {
+      if (deadlines_.set(door_, deadlines::steady::now() + breath)) crew_.look_again();
+    } else {
+      poller_.arm_accept(door_place_);
+    }
+  } while (!door_.park());
 }
 
-inline void engine::abandon() {
-  reap();
+inline void engine::warn(std::atomic<std::int64_t>& last, const std::string& text) {
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                       std::chrono::steady_clock::now().time_since_epoch()).count();
+  auto before = last.load();
+  if (now - before < 1000 || !last.compare_exchange_strong(before, now)) return;  // once a second is enough to know
+  log_.warn(text);
+}
+
+inline void engine::admit(os::tcp_socket socket) {
+  std::string address;
+  if (bounds_.connections_per_address > 0) {
+    address = socket.peer().host;
+    const std::lock_guard lock(mutex_);
+    if (by_address_[address] >= bounds_.connections_per_address)
+      return turn_away(std::move(socket), 429, "too many connections from one client", address);
+  }
+  if (open_.load() >= bounds_.connections)
+    return turn_away(std::move(socket), 503, "too many connections are open", {});
+
+  guest& g = seat_for(std::move(socket));
+  if (!address.empty()) {
+    const std::lock_guard lock(mutex_);
+    ++by_address_[g.address = address];
+  }
+  if (!poller_.add(g.place, g.wire->native(), static_cast<seat*>(&g))) return say_goodbye(g);
+  if (!wait_for(g, g.talk->first())) static_cast<void>(crew_.give(static_cast<seat*>(&g), true));
+}
+
+/// A seat that is taken, with its connection.
+inline guest& engine::seat_for(os::tcp_socket socket) {
   const std::lock_guard lock(mutex_);
-  for (auto& c : clients_) {
-    if (!c.ended && c.thread.joinable()) c.thread.detach();
+  if (free_.empty()) {
+    free_.reserve(guests_.size() + 1);  // so that nobody who leaves needs memory for it
+    free_.push_back(&guests_.emplace_back(poller_, crew_));
   }
+  guest& g = *free_.back();
+  g.wire = make_transport(std::move(socket), drain_, identity_);
+  g.wire->lender(&g);
+  try {
+    g.talk.emplace(*g.wire, core_, shared_, bounds_);
+  } catch (...) {
+    g.wire.reset();
+    throw;
+  }
+  free_.pop_back();
+  ++open_;
+  g.take();
+  return g;
 }
 
-/// Joins the threads of connections that have ended.
-inline void engine::reap() {
-  std::list<client> done;
+/// Without a seat: told in one send, and closed.
+inline void engine::turn_away(os::tcp_socket socket, int status, const char* why, const std::string& whom) {
+  warn(warned_full_, std::string(why) + (whom.empty() ? "" : ": " + whom) + "; new ones are told so with " +
+                         std::to_string(status));
+  if (!identity_) {
+    const std::string answer = refusal(status, why);
+    static_cast<void>(socket.send(answer.data(), answer.size(), std::chrono::milliseconds(0)));
+  }
+  socket.shutdown_send();
+  char sink[4096];  // what it has asked already: left there, it would make the system take the answer back
+  std::size_t got = 0;
+  static_cast<void>(socket.receive(sink, sizeof sink, got, std::chrono::milliseconds(0)));
+}
+
+inline void engine::say_goodbye(guest& g) noexcept {
+  deadlines_.clear(g);
+  const bool free_now = poller_.remove(g.place);
+  {
+    const std::lock_guard lock(g.mutex);
+    g.talk.reset();
+    if (g.wire) g.wire->close();
+    g.wire.reset();
+  }
+  static_cast<void>(free_now);
+  g.leave();
+  const std::lock_guard lock(mutex_);
+  if (!g.address.empty()) {
+    const auto at = by_address_.find(g.address);
+    if (at != by_address_.end() && --at->second == 0) by_address_.erase(at);
+    g.address.clear();
+  }
+  free_.push_back(&g);
+  --open_;
+  ended_.notify_all();
+}
+
+// --- the end ---------------------------------------------------------------------------------------------------------
+
+/// Whoever waits gets a visit.
+inline void engine::look_at_all() {
+  std::vector<guest*> all;
   {
     const std::lock_guard lock(mutex_);
-    for (auto it = clients_.begin(); it != clients_.end();) {
-      const auto here = it++;
-      if (here->ended) done.splice(done.end(), clients_, here);
-    }
+    for (auto& g : guests_) all.push_back(&g);
   }
-  for (auto& c : done) c.thread.join();
-}
-
-inline std::size_t engine::connections() const {
-  const std::lock_guard lock(mutex_);
-  std::size_t open = 0;
-  for (const auto& c : clients_) open += c.ended ? 0 : 1;
-  return open;
+  for (auto* g : all) {
+    if (g->claim()) static_cast<void>(crew_.give(static_cast<seat*>(g), true));
+  }
 }
 
 inline drain_report engine::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
   drain_report report;
   const auto answered_before = shared_.answered.load();
   shared_.draining.store(true);  // before the listener goes: whoever is taken from here on is told to close
-  stop_accepting_.wake();
-  if (acceptor_.joinable()) acceptor_.join();
-  listener_.close();
+  if (std::exchange(serving_, false)) accept_some(true);  // who connected before we stopped is served
+  {
+    const std::lock_guard lock(door_mutex_);
+    if (listener_.is_open()) static_cast<void>(poller_.remove(door_place_));
+    listener_.close();
+  }
+  drain_.wake();
+  look_at_all();
 
   auto answered_now = answered_before;
-  drain_.wake();
   const auto until = std::chrono::steady_clock::now() + limit;
-  const auto all_ended = [this] {
-    for (const auto& c : clients_) {
-      if (!c.ended) return false;
-    }
-    return true;
-  };
-
+  const auto all_ended = [this] { return open_.load() == 0; };
   std::unique_lock lock(mutex_);
   const auto tell = [&] {
     const auto now = shared_.answered.load();
@@ -253,18 +412,23 @@ inline drain_report engine::drain(std::chrono::milliseconds limit, const std::fu
   tell();  // of those that were done before we waited
   if (!all_ended()) {
     report.cut = shared_.in_flight.load() + shared_.websockets.load();
-    for (auto& c : clients_) {
-      if (!c.ended) c.wire->cut();
+    constexpr std::size_t a_few = 10;
+    for (auto& g : guests_) {
+      const std::lock_guard its(g.mutex);
+      if (!g.wire) continue;
+      const std::string what = report.cut_ones.size() < a_few ? g.talk->doing() : std::string();
+      if (!what.empty()) report.cut_ones.push_back(what);
+      g.wire->cut();
     }
     // Whoever waits on the network wakes at once; whoever computes gets a last moment.
     constexpr auto last_moment = std::chrono::milliseconds(500);
     ended_.wait_for(lock, last_moment, all_ended);
   }
   report.answered = static_cast<std::size_t>(shared_.answered.load() - answered_before);
-  for (const auto& c : clients_) report.stuck += c.ended ? 0 : 1;
+  report.stuck = open_.load();
   lock.unlock();
 
-  if (report.stuck == 0) reap();
+  if (report.stuck == 0) crew_.stop();
   return report;
 }
 

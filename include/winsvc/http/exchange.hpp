@@ -50,14 +50,15 @@ struct receive_buffer {
 class exchange_stream final : public httplib::Stream {
  public:
   /// `buffer` begins with the body's first byte.
-  exchange_stream(transport& wire, receive_buffer& buffer, const wire::head& head, std::string canonical,
+  /// What is answered is put behind `out`, and is there to be sent when the exchange is over; see `close`.
+  exchange_stream(transport& wire, receive_buffer& buffer, std::string& out, const wire::head& head,
                   const wire::limits& bounds)
       : wire_(wire),
         buffer_(buffer),
+        out_(out),
         framing_(head.framing),
         left_(head.framing == wire::framing::length ? head.content_length : 0),
         wants_continue_(head.expect_continue),
-        canonical_(std::move(canonical)),
         bounds_(bounds),
         decoder_(bounds, bounds.body_bytes),
         began_(std::chrono::steady_clock::now()) {
@@ -76,6 +77,19 @@ class exchange_stream final : public httplib::Stream {
   void refuse_body() noexcept { refused_ = true; }
   /// The status for what was wrong with the body: 400, 408, 413; 0 for nothing; -1 when the client is gone.
   [[nodiscard]] int body_fault() const noexcept { return fault_; }
+  /// What cpp-httplib is to read as the head.
+  void hand_over(std::string canonical) noexcept { canonical_ = std::move(canonical); }
+  /// All of a body of known length, which is here.
+  void take_body(std::string& into) {
+    const auto count = static_cast<std::size_t>(left_);
+    into.assign(buffer_.rest().substr(0, count));
+    buffer_.consume(count);
+    left_ = 0;
+    framing_ = wire::framing::none;
+  }
+  [[nodiscard]] std::string& out() noexcept { return out_; }
+  /// When the request came, for the deadline of its body.
+  void began(std::chrono::steady_clock::time_point when) noexcept { began_ = when; }
   /// From here on every write leaves at once.
   void unbuffered() noexcept { unbuffered_ = true; }
   [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
@@ -86,7 +100,9 @@ class exchange_stream final : public httplib::Stream {
   /// Waits beside the answer; see transport::watch.
   watched watch(std::chrono::milliseconds limit) noexcept {
     constexpr std::chrono::milliseconds none{0}, most = std::chrono::hours(24 * 365);  // no sum with it overflows
-    return broken_ ? watched::gone : wire_.watch((std::max)(none, (std::min)(limit, most)));
+    if (broken_) return watched::gone;
+    if (limit > none) wire_.hold();
+    return wire_.watch((std::max)(none, (std::min)(limit, most)));
   }
 
   /// From another thread, while a handler runs: sends this as the answer. What the handler answers then is dropped.
@@ -100,11 +116,23 @@ class exchange_stream final : public httplib::Stream {
   }
   [[nodiscard]] bool answered_in_place() const noexcept { return speaks_.load() == speaker::another; }
 
-  bool flush() noexcept {
-    if (out_.empty()) return !broken_;
+  /// Everything has been answered. False: nothing more can be sent, and what is left of the answer is dropped.
+  bool close() noexcept {
     auto nobody = speaker::nobody;
     if (!speaks_.compare_exchange_strong(nobody, speaker::handler) && nobody == speaker::another) broken_ = true;
-    if (!broken_ && wire_.send(out_.data(), out_.size(), bounds_.write_time) != os::transfer::done) broken_ = true;
+    if (broken_) out_.clear();
+    return !broken_;
+  }
+  /// Sends what there is, and waits until it has left.
+  bool flush() noexcept {
+    if (!close() || out_.empty()) return !broken_;
+    std::size_t sent = 0;
+    auto what = wire_.send_some(out_.data(), out_.size(), sent);
+    if (what == os::transfer::timed_out) {
+      wire_.hold();
+      what = wire_.send(out_.data() + sent, out_.size() - sent, bounds_.write_time);
+    }
+    broken_ = what != os::transfer::done;
     if (!broken_) sent_ += out_.size();
     out_.clear();
     return !broken_;
@@ -132,7 +160,7 @@ class exchange_stream final : public httplib::Stream {
   }
 
   ssize_t write(const char* from, size_t count) {
-    constexpr std::size_t most_kept = 256 * 1024;
+    constexpr std::size_t most_kept = 16 * 1024 * 1024;
     if (broken_) return -1;
     out_.append(from, count);
     if ((unbuffered_ || out_.size() > most_kept) && !flush()) return -1;
@@ -211,7 +239,11 @@ class exchange_stream final : public httplib::Stream {
     const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
     char piece[16 * 1024];
     std::size_t got = 0;
-    const auto what = limit.count() <= 0 ? os::transfer::timed_out : wire_.receive(piece, sizeof piece, got, limit);
+    auto what = wire_.receive(piece, sizeof piece, got, std::chrono::milliseconds(0));
+    if (what == os::transfer::timed_out && limit.count() > 0) {
+      wire_.hold();
+      what = wire_.receive(piece, sizeof piece, got, limit);
+    }
     if (what == os::transfer::done) {
       buffer_.bytes.append(piece, got);
       return true;
@@ -224,6 +256,7 @@ class exchange_stream final : public httplib::Stream {
 
   transport& wire_;
   receive_buffer& buffer_;
+  std::string& out_;
   wire::framing framing_;
   std::uint64_t left_;
   bool wants_continue_;
@@ -235,7 +268,6 @@ class exchange_stream final : public httplib::Stream {
   std::size_t decoded_at_ = 0;
   std::uint64_t took_ = 0;
   std::chrono::steady_clock::time_point began_;
-  std::string out_;
   std::uint64_t sent_ = 0;
   int fault_ = 0;
   bool refused_ = false;
@@ -258,6 +290,7 @@ struct exchange {
   std::function<bool()> read_body;  ///< reads it now; empty when there is none
   bool body_too_large = false;
   std::uint64_t body_limit = ~std::uint64_t{0};  ///< of this request; the app's own holds beside it
+  response* done = nullptr;                      ///< what the handler has answered already, to be written
   const request* req = nullptr;                  ///< cpp-httplib's, while it is handled
   std::map<const void*, std::shared_ptr<void>> values;  ///< of winsvc::context, by type
   std::string path, method;  ///< of the request, while cpp-httplib routes it to POST /_ for its body

@@ -66,10 +66,9 @@ class tls_identity {
   void* native_;
 };
 
-/// A connection's end, plain or, with an identity, behind TLS. `handshake`: how long that may take.
+/// A connection's end, plain or, with an identity, behind TLS.
 [[nodiscard]] std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
-                                                               std::shared_ptr<tls_identity> identity,
-                                                               std::chrono::milliseconds handshake);
+                                                               std::shared_ptr<tls_identity> identity);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -152,11 +151,9 @@ inline result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files&
 
 class tls_transport final : public socket_transport {
  public:
-  tls_transport(os::tcp_socket socket, os::waker& drain, std::shared_ptr<tls_identity> identity,
-                std::chrono::milliseconds handshake)
+  tls_transport(os::tcp_socket socket, os::waker& drain, std::shared_ptr<tls_identity> identity)
       : socket_transport(std::move(socket), drain),
         identity_(std::move(identity)),
-        handshake_time_(handshake),
         session_(httplib::tls::create_session(identity_->native(), static_cast<socket_t>(socket_.native()))) {}
   ~tls_transport() override { httplib::tls::free_session(session_); }
 
@@ -167,14 +164,17 @@ class tls_transport final : public socket_transport {
       const auto what = read(into, room, got);
       if (what != need::read && what != need::write) return outcome(what);
       const auto left = left_of(until);
+      if (left.count() <= 0) return os::transfer::timed_out;
       const bool ready = what == need::read ? socket_.wait_readable(left) : socket_.wait_writable(left);
       if (!ready) return os::transfer::timed_out;
     }
   }
+  [[nodiscard]] bool is_drained() const noexcept override { return false; }  // the library keeps some for itself
+  [[nodiscard]] bool wants_room(bool) const noexcept override { return short_of_ == need::write; }
+  [[nodiscard]] bool is_fresh() const noexcept override { return state_ == state::fresh; }
 
   os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
                             std::chrono::milliseconds limit) noexcept override {
-    if (state_ == state::fresh && !shake_hands()) return os::transfer::closed;
     const auto until = steady::now() + limit;
     for (bool last = false;; ) {  // a record may come in pieces: none of them ends the wait
       const auto what = read(into, room, got);
@@ -189,21 +189,26 @@ class tls_transport final : public socket_transport {
   }
 
   os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept override {
-    constexpr std::size_t record = 16 * 1024;  // a reader gets its turn between two
-    while (count > 0) {
-      std::size_t took = 0;
-      const auto what = write(from, (std::min)(count, record), took);  // tried again, it has to be the same bytes
-      if (what == need::nothing) {
-        from += took;
-        count -= took;
-        continue;
-      }
-      if (what != need::read && what != need::write) return outcome(what);
-      const bool ready = what == need::write ? socket_.wait_writable(limit) : socket_.wait_readable(limit);
+    for (std::size_t sent = 0;; from += sent, count -= sent) {
+      const auto what = send_some(from, count, sent);
+      if (what != os::transfer::timed_out) return what;
+      const bool ready =
+          short_of_ == need::write ? socket_.wait_writable(limit) : socket_.wait_readable(limit);
       if (!ready) {
         state_ = state::broken;  // half a record may have left
         return os::transfer::timed_out;
       }
+    }
+  }
+  os::transfer send_some(const char* from, std::size_t count, std::size_t& sent) noexcept override {
+    constexpr std::size_t record = 16 * 1024;  // a reader gets its turn between two
+    for (sent = 0; sent < count;) {
+      std::size_t took = 0;
+      // Tried again, it has to be the same bytes.
+      const auto what = write(from + sent, (std::min)(count - sent, record), took);
+      if (what == need::read || what == need::write) return os::transfer::timed_out;
+      if (what != need::nothing) return outcome(what);
+      sent += took;
     }
     return os::transfer::done;
   }
@@ -228,14 +233,14 @@ class tls_transport final : public socket_transport {
     }
   }
 
-  void finish(parting how) noexcept override {
+  parting finish(parting how) noexcept override {
     if (state_ == state::ready) {
       const std::lock_guard lock(mutex_);
       take_tls_errors();
       httplib::tls::shutdown(session_, true);
     }
     // Of a handshake that failed, the client shall see the reason.
-    socket_transport::finish(state_ != state::ready && how == parting::idle ? parting::answered : how);
+    return socket_transport::finish(state_ != state::ready && how == parting::idle ? parting::answered : how);
   }
 
   [[nodiscard]] os::endpoint local() const override {
@@ -263,8 +268,8 @@ class tls_transport final : public socket_transport {
     using httplib::tls::ErrorCode;
     switch (e.code) {
       case ErrorCode::Success: return need::nothing;
-      case ErrorCode::WantRead: return need::read;
-      case ErrorCode::WantWrite: return need::write;
+      case ErrorCode::WantRead: return short_of_ = need::read;
+      case ErrorCode::WantWrite: return short_of_ = need::write;
       case ErrorCode::PeerClosed: return need::over;
       default: state_ = state::broken; return need::failed;
     }
@@ -280,6 +285,9 @@ class tls_transport final : public socket_transport {
       return need::nothing;
     }
     const std::lock_guard lock(mutex_);
+    if (state_ == state::fresh) {
+      if (const auto what = shake_hands(); what != need::nothing) return what;
+    }
     if (state_ != state::ready) return need::failed;
     take_tls_errors();
     httplib::tls::TlsError e;
@@ -299,53 +307,44 @@ class tls_transport final : public socket_transport {
     return need::nothing;
   }
 
-  /// Before the first request; a drain ends it, because nothing was asked yet.
-  bool shake_hands() noexcept {
-    const auto until = steady::now() + handshake_time_;
-    if (!session_ || drain_->wait_for(socket_, handshake_time_) != os::waker::outcome::ready) return false;
+  /// As far as it goes without waiting, before the first request.
+  need shake_hands() noexcept {
     char first = 0;
-    if (socket_.peek(first) && first >= 'A' && first <= 'Z') {  // a record of TLS begins with 22
+    if (!greeted_ && !socket_.peek(first)) return socket_.peer_closed() ? need::over : short_of_ = need::read;
+    if (!greeted_ && first >= 'A' && first <= 'Z') {  // a record of TLS begins with 22
       state_ = state::broken;
-      return refuse_plain_http();
+      refuse_plain_http();
+      return need::over;
     }
-    for (;;) {
-      take_tls_errors();
-      const auto what = judged(httplib::tls::accept(session_));
-      if (what == need::nothing) {
-        state_ = state::ready;
-        return true;
-      }
-      if (what == need::write ? !socket_.wait_writable(left_of(until))
-                              : what != need::read ||
-                                    drain_->wait_for(socket_, left_of(until)) != os::waker::outcome::ready) {
-        state_ = state::broken;
-        return false;
-      }
-    }
+    greeted_ = true;
+    take_tls_errors();
+    const auto what = session_ ? judged(httplib::tls::accept(session_)) : need::failed;
+    if (what == need::nothing) state_ = state::ready;
+    else if (what != need::read && what != need::write) state_ = state::broken;
+    return what;
   }
-  bool refuse_plain_http() noexcept {
+  void refuse_plain_http() noexcept {
     try {
       const std::string answer = refusal(400, "this port speaks HTTPS: ask with https://");
-      static_cast<void>(socket_.send(answer.data(), answer.size(), std::chrono::milliseconds(1000)));
+      static_cast<void>(socket_.send(answer.data(), answer.size(), std::chrono::milliseconds(0)));
     } catch (...) {  // out of memory: it is just closed
     }
-    return false;
   }
 
   std::shared_ptr<tls_identity> identity_;  // outlives the session
-  std::chrono::milliseconds handshake_time_;
   std::mutex mutex_;  // a session takes one call at a time, and a WebSocket sends while it receives
   httplib::tls::session_t session_;
   std::atomic<state> state_{state::fresh};
+  need short_of_ = need::read;
+  bool greeted_ = false;
   char early_[1024];  // read by a watch, not asked for yet
   std::size_t early_size_ = 0;
 };
 
 inline std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
-                                                        std::shared_ptr<tls_identity> identity,
-                                                        std::chrono::milliseconds handshake) {
+                                                        std::shared_ptr<tls_identity> identity) {
   if (!identity) return std::make_unique<socket_transport>(std::move(socket), drain);
-  return std::make_unique<tls_transport>(std::move(socket), drain, std::move(identity), handshake);
+  return std::make_unique<tls_transport>(std::move(socket), drain, std::move(identity));
 }
 
 #else
@@ -356,7 +355,7 @@ inline result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files&
                        "cpp-httplib is built without TLS", "define CPPHTTPLIB_OPENSSL_SUPPORT"}};
 }
 inline std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
-                                                        std::shared_ptr<tls_identity>, std::chrono::milliseconds) {
+                                                        std::shared_ptr<tls_identity>) {
   return std::make_unique<socket_transport>(std::move(socket), drain);
 }
 

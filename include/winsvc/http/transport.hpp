@@ -1,5 +1,8 @@
 // What a connection reads from and writes to: a socket in production, memory in the test client. The bytes take the
 // same way through everything above.
+//
+// Most of the time nobody waits here: a connection takes what has come, sends what there is room for, and lets go of the
+// thread. What lasts is done on a thread of its own, which waits: an answer that is streamed, a large body, a WebSocket.
 #pragma once
 
 #include <algorithm>
@@ -28,20 +31,28 @@ enum class watched { quiet, gone, draining };
 class transport {
  public:
   virtual ~transport() = default;
-  /// Waits for bytes up to `limit`; see os::tcp_socket::receive.
+  /// Waits for bytes up to `limit`, which may be 0; see os::tcp_socket::receive.
   virtual os::transfer receive(char* into, std::size_t room, std::size_t& got,
                                std::chrono::milliseconds limit) noexcept = 0;
+  /// Would `receive` certainly find nothing now? False where that is not known.
+  [[nodiscard]] virtual bool is_drained() const noexcept { return false; }
   /// Waits for the first byte of a request, the only wait that a drain ends early: `timed_out` then too, unless bytes
   /// are there already.
   virtual os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
                                     std::chrono::milliseconds limit) noexcept = 0;
   virtual os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept = 0;
+  /// What there is room for; see os::tcp_socket::send_some.
+  virtual os::transfer send_some(const char* from, std::size_t count, std::size_t& sent) noexcept = 0;
+  /// What the last receive or send that timed out was short of: room, and not bytes?
+  [[nodiscard]] virtual bool wants_room(bool after_send) const noexcept { return after_send; }
+  /// Is there nothing to be asked yet: does a handshake come first?
+  [[nodiscard]] virtual bool is_fresh() const noexcept { return false; }
+  /// This thread is going to wait here, for the rest of what it does with the connection.
+  virtual void hold() noexcept {}
   /// Waits while an answer is streamed: until the client has closed its end, a drain begins, or the time is over.
   virtual watched watch(std::chrono::milliseconds limit) noexcept = 0;
-  /// No more will be sent. After an answer, what the client still sends is taken for a moment, because closing over it
-  /// makes Windows reset the connection, and the client never sees the answer (RFC 9112 §9.6). A client that has all it
-  /// wants ends that moment at once.
-  virtual void finish(parting how) noexcept = 0;
+  /// No more will be sent. How it is to be left: as `how` says, or with more care.
+  virtual parting finish(parting how) noexcept = 0;
   /// From any thread: whoever waits here wakes and finds it closed.
   virtual void cut() noexcept {}
   /// Does nobody between here and the other end see what is sent?
@@ -50,14 +61,38 @@ class transport {
   [[nodiscard]] virtual os::endpoint peer() const = 0;
 };
 
+/// Whom a transport tells that a thread is held.
+class thread_lender {
+ public:
+  virtual void lend_thread() noexcept = 0;
+  /// Has the poller seen that the peer may have closed its end? It does not tell twice.
+  [[nodiscard]] virtual bool has_hung_up() const noexcept = 0;
+
+ protected:
+  ~thread_lender() = default;
+};
+
 class socket_transport : public transport {
  public:
   /// `drain` wakes a wait for a new request; it is shared by all connections of an engine and outlives them.
   socket_transport(os::tcp_socket socket, os::waker& drain) noexcept : socket_(std::move(socket)), drain_(&drain) {}
+  /// Who lends a thread to whoever holds it.
+  void lender(thread_lender* of) noexcept { lender_ = of; }
 
   os::transfer receive(char* into, std::size_t room, std::size_t& got,
                        std::chrono::milliseconds limit) noexcept override {
-    return socket_.receive(into, room, got, limit);
+    const auto what = socket_.receive(into, room, got, limit);
+    drained_ = what == os::transfer::timed_out || (what == os::transfer::done && got < room);
+    return what;
+  }
+  [[nodiscard]] bool is_drained() const noexcept override {
+    return drained_ && !(lender_ && lender_->has_hung_up());
+  }
+  void hold() noexcept override {
+    if (lender_) lender_->lend_thread();
+  }
+  os::transfer send_some(const char* from, std::size_t count, std::size_t& sent) noexcept override {
+    return socket_.send_some(from, count, sent);
   }
   os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
                             std::chrono::milliseconds limit) noexcept override {
@@ -82,16 +117,11 @@ class socket_transport : public transport {
       std::this_thread::sleep_for(limit);
     }
   }
-  void finish(parting how) noexcept override {
+  parting finish(parting how) noexcept override {
     socket_.shutdown_send();
-    if (how == parting::idle) return;
-    constexpr std::size_t most = 1024 * 1024;
-    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(how == parting::unread ? 500 : 100);
-    char sink[8192];
-    for (std::size_t total = 0, got = 0; total < most && std::chrono::steady_clock::now() < until; total += got) {
-      if (socket_.receive(sink, sizeof sink, got, std::chrono::milliseconds(100)) != os::transfer::done) return;
-    }
+    return how;
   }
+  [[nodiscard]] os::tcp_socket::native_handle native() const noexcept { return socket_.native(); }
   [[nodiscard]] os::endpoint local() const override { return socket_.local(); }
   [[nodiscard]] os::endpoint peer() const override { return socket_.peer(); }
 
@@ -103,6 +133,8 @@ class socket_transport : public transport {
  protected:
   os::tcp_socket socket_;
   os::waker* drain_;
+  thread_lender* lender_ = nullptr;
+  bool drained_ = false;
 };
 
 }  // namespace http

@@ -39,6 +39,9 @@ struct endpoint {
 /// What became of a receive or a send.
 enum class transfer { done, closed, timed_out, failed };
 
+/// What a socket waits for in a poller. An error, and the peer's end, count as each.
+enum class poll_for : std::uint8_t { nothing, bytes, room };
+
 class tcp_socket {
  public:
   using native_handle = std::intptr_t;  // a SOCKET, or a file descriptor
@@ -70,6 +73,8 @@ class tcp_socket {
   transfer receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept;
   /// All of it; the limit is for each stretch without progress.
   transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept;
+  /// What there is room for now: `sent` bytes. `timed_out`: not all of it.
+  transfer send_some(const char* from, std::size_t count, std::size_t& sent) noexcept;
   /// Waits until there is something to receive, or room to send; an error counts as both. False: not in that time.
   [[nodiscard]] bool wait_readable(std::chrono::milliseconds limit) const noexcept;
   [[nodiscard]] bool wait_writable(std::chrono::milliseconds limit) const noexcept;
@@ -87,17 +92,30 @@ class tcp_socket {
   native_handle native_ = -1;
 };
 
-/// Wakes whoever waits in `wait_for`, now and ever after.
-class waker {
+/// Something to wait for beside sockets, which any thread can make ready.
+class bell {
  public:
-  waker();
-  ~waker();
-  waker(const waker&) = delete;
-  waker& operator=(const waker&) = delete;
-  void wake() noexcept;
+  bell();
+  ~bell();
+  bell(const bell&) = delete;
+  bell& operator=(const bell&) = delete;
 
   /// Could it be made? Without it nobody would ever wake.
   [[nodiscard]] bool is_open() const noexcept { return ends_[0] != -1; }
+  /// What can be read once it was rung, until it is silenced.
+  [[nodiscard]] tcp_socket::native_handle native() const noexcept { return ends_[0]; }
+  void ring() noexcept;
+  void silence() noexcept;
+
+ private:
+  tcp_socket::native_handle ends_[2] = {-1, -1};
+};
+
+/// Wakes whoever waits in `wait_for`, now and ever after.
+class waker {
+ public:
+  void wake() noexcept { bell_.ring(); }
+  [[nodiscard]] bool is_open() const noexcept { return bell_.is_open(); }
 
   enum class outcome { ready, woken, timed_out, failed };
   /// Waits until the socket can be read or accepted from (ready), `wake` was called, also before (woken), or the time
@@ -108,8 +126,11 @@ class waker {
   static constexpr std::chrono::milliseconds no_limit{-1};
 
  private:
-  tcp_socket::native_handle ends_[2] = {-1, -1};
+  bell bell_;
 };
+
+/// A connection that waits to be taken by a listener, non-blocking; else the system's code.
+[[nodiscard]] sys_result<tcp_socket> accept_from(tcp_socket::native_handle listener) noexcept;
 
 /// "pid 1234 (other.exe)" for the program that listens there, or nothing where that cannot be told.
 [[nodiscard]] std::string port_owner(const endpoint& where);

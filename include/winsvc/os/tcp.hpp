@@ -143,16 +143,14 @@ inline endpoint tcp_socket::peer() const {
   return calls::to_endpoint(address);
 }
 
-inline sys_result<tcp_socket> tcp_socket::accept() const {
-  const auto s = ::accept(calls::raw(native_), nullptr, nullptr);
+inline sys_result<tcp_socket> accept_from(tcp_socket::native_handle listener) noexcept {
+  const auto s = calls::accept(calls::raw(listener));
   if (calls::is_none(s)) return sys_failure(calls::last_error());
-  tcp_socket client = calls::owned(s);
-  calls::no_inherit(s);
-  calls::set_nonblocking(s);
-  calls::set_option(s, IPPROTO_TCP, TCP_NODELAY,
-                    1);  // an answer leaves in one send; waiting for more would only delay it
-  return client;
+  // An answer leaves in one send; waiting for more would only delay it.
+  calls::set_option(s, IPPROTO_TCP, TCP_NODELAY, 1);
+  return calls::owned(s);
 }
+inline sys_result<tcp_socket> tcp_socket::accept() const { return accept_from(native_); }
 
 inline bool tcp_socket::wait_readable(std::chrono::milliseconds limit) const noexcept {
   return calls::wait_ready(calls::raw(native_), POLLIN, limit);
@@ -183,24 +181,27 @@ inline transfer tcp_socket::receive(char* into, std::size_t room, std::size_t& g
     }
     if (n == 0) return transfer::closed;
     if (!calls::would_block(calls::last_error())) return transfer::failed;
-    if (!calls::wait_ready(s, POLLIN, limit)) return transfer::timed_out;
+    if (limit.count() <= 0 || !calls::wait_ready(s, POLLIN, limit)) return transfer::timed_out;
   }
 }
 
-inline transfer tcp_socket::send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept {
+inline transfer tcp_socket::send_some(const char* from, std::size_t count, std::size_t& sent) noexcept {
   const auto s = calls::raw(native_);
-  while (count > 0) {
-    const auto n =
-        ::send(s, from, static_cast<calls::size_type>((std::min)(count, std::size_t{1} << 30)), calls::send_flags);
-    if (n > 0) {
-      from += n;
-      count -= static_cast<std::size_t>(n);
-      continue;
-    }
-    if (!calls::would_block(calls::last_error())) return transfer::failed;
-    if (!calls::wait_ready(s, POLLOUT, limit)) return transfer::timed_out;
+  for (sent = 0; sent < count;) {
+    const auto most = (std::min)(count - sent, std::size_t{1} << 30);
+    const auto n = ::send(s, from + sent, static_cast<calls::size_type>(most), calls::send_flags);
+    if (n <= 0) return calls::would_block(calls::last_error()) ? transfer::timed_out : transfer::failed;
+    sent += static_cast<std::size_t>(n);
   }
   return transfer::done;
+}
+
+inline transfer tcp_socket::send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept {
+  for (std::size_t sent = 0;; from += sent, count -= sent) {
+    const auto what = send_some(from, count, sent);
+    if (what != transfer::timed_out) return what;
+    if (limit.count() <= 0 || !calls::wait_ready(calls::raw(native_), POLLOUT, limit)) return transfer::timed_out;
+  }
 }
 
 inline void tcp_socket::shutdown_send() noexcept { ::shutdown(calls::raw(native_), calls::sending); }
@@ -209,20 +210,23 @@ inline void tcp_socket::close() noexcept {
   if (native_ != -1) calls::close(calls::raw(std::exchange(native_, -1)));
 }
 
-inline waker::waker() {
+inline bell::bell() {
   calls::start_up();
-  calls::open_waker(ends_);
+  calls::open_bell(ends_);
 }
-inline waker::~waker() {
-  if (is_open()) calls::close_waker(ends_);
+inline bell::~bell() {
+  if (is_open()) calls::close_bell(ends_);
 }
-inline void waker::wake() noexcept {
-  if (is_open()) calls::wake(ends_[1]);
+inline void bell::ring() noexcept {
+  if (is_open()) calls::ring(ends_[1]);
+}
+inline void bell::silence() noexcept {
+  if (is_open()) calls::silence(ends_[0]);
 }
 
 inline waker::outcome waker::wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept {
   calls::poll_entry entries[2] = {};
-  entries[0].fd = calls::raw(ends_[0]);
+  entries[0].fd = calls::raw(bell_.native());
   entries[1].fd = calls::raw(socket.native());
   entries[0].events = entries[1].events = POLLIN;
   const auto most = std::chrono::milliseconds((std::numeric_limits<int>::max)());

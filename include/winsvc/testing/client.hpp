@@ -139,10 +139,14 @@ class memory_transport final : public http::transport {
     ++sends;
     return os::transfer::done;
   }
+  os::transfer send_some(const char* from, std::size_t count, std::size_t& sent) noexcept override {
+    sent = count;
+    return count == 0 ? os::transfer::done : send(from, count, {});
+  }
   http::watched watch(std::chrono::milliseconds) noexcept override {
     return waits-- > 0 ? http::watched::quiet : http::watched::gone;
   }
-  void finish(http::parting) noexcept override {}
+  http::parting finish(http::parting how) noexcept override { return how; }
   [[nodiscard]] os::endpoint local() const override { return {"127.0.0.1", 80}; }
   [[nodiscard]] os::endpoint peer() const override { return {"127.0.0.1", 50000}; }
 

@@ -32,12 +32,21 @@ struct limits {
   std::size_t chunk_extension_bytes = 4096;    ///< of all chunks of a body together: nobody uses them, CVE-2023-39326
   std::size_t trailer_bytes = 8192;            ///< the trailer section; it is dropped, so it need not be large
 
+  /// Plain requests pass by cpp-httplib's parser and writer (http/direct.hpp). Off: all go through them.
+  bool direct_path = true;
+
   // The clock.
   std::chrono::milliseconds head_time = std::chrono::seconds(10);   ///< first byte to empty line: slowloris
   std::chrono::milliseconds idle_time = std::chrono::seconds(60);   ///< between two requests: browsers hold 60 to 120 s
   std::chrono::milliseconds body_time = std::chrono::seconds(20);   ///< for a body; the rate adds to it
   std::uint64_t body_bytes_per_second = 1024;                       ///< the slowest client that is not an attack
   std::chrono::milliseconds write_time = std::chrono::seconds(20);  ///< without progress: a client that stopped reading
+
+  // The crowd.
+  std::size_t connections = 10'000;          ///< open at once; else 503
+  std::size_t connections_per_address = 0;   ///< of one client; 0: any. Else 429. Behind a proxy all have its address
+  std::size_t threads = 256;                 ///< in handlers at once; long answers and WebSockets are not counted
+  std::size_t queue = 1000;                  ///< requests that wait for one of them; else 503
 
   // WebSockets.
   std::size_t websockets = 1000;                     ///< open at once, each with a thread of its own; else 503

@@ -20,4 +20,9 @@
   #include <termios.h>
   #include <unistd.h>
 
+  #if WINSVC_OS_LINUX
+    #include <sys/epoll.h>
+    #include <sys/eventfd.h>
+  #endif
+
 #endif  // !WINSVC_OS_WINDOWS

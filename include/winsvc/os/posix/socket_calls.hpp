@@ -70,7 +70,17 @@ inline bool be_exclusive(socket_type s) noexcept {
   return ::setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
 }
 
-inline void open_waker(tcp_socket::native_handle (&ends)[2]) noexcept {
+[[nodiscard]] inline socket_type accept(socket_type listener) noexcept {
+  #if WINSVC_OS_LINUX
+  return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  #else
+  const int s = ::accept(listener, nullptr, nullptr);
+  if (s != -1) no_inherit(s), set_nonblocking(s);
+  return s;
+  #endif
+}
+
+inline void open_bell(tcp_socket::native_handle (&ends)[2]) noexcept {
   int pair[2] = {-1, -1};
   if (::pipe(pair) != 0) return;
   for (int i = 0; i < 2; ++i) {
@@ -79,11 +89,15 @@ inline void open_waker(tcp_socket::native_handle (&ends)[2]) noexcept {
     ends[i] = pair[i];
   }
 }
-inline void close_waker(tcp_socket::native_handle (&ends)[2]) noexcept {
+inline void close_bell(tcp_socket::native_handle (&ends)[2]) noexcept {
   for (const auto end : ends) close(static_cast<int>(end));
 }
-inline void wake(tcp_socket::native_handle end) noexcept {
+inline void ring(tcp_socket::native_handle end) noexcept {
   static_cast<void>(!::write(static_cast<int>(end), "w", 1));  // a full pipe wakes as well
+}
+inline void silence(tcp_socket::native_handle end) noexcept {
+  char sink[256];
+  while (::read(static_cast<int>(end), sink, sizeof sink) > 0) {}
 }
 
 }  // namespace calls

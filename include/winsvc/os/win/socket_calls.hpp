@@ -69,23 +69,33 @@ inline bool be_exclusive(socket_type s) noexcept {
   return ::setsockopt(s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, reinterpret_cast<const char*>(&on), sizeof on) == 0;
 }
 
+[[nodiscard]] inline socket_type accept(socket_type listener) noexcept {
+  const SOCKET s = ::accept(listener, nullptr, nullptr);
+  if (s != INVALID_SOCKET) no_inherit(s), set_nonblocking(s);
+  return s;
+}
+
 /// A pair of connected sockets to wake a poll with: WSAPoll takes sockets only, so it is a UDP socket that talks to
 /// itself.
-inline void open_waker(tcp_socket::native_handle (&ends)[2]) noexcept {
+inline void open_bell(tcp_socket::native_handle (&ends)[2]) noexcept {
   const SOCKET s =
       ::WSASocketW(AF_INET, SOCK_DGRAM, IPPROTO_UDP, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
   sockaddr_in self{};
   self.sin_family = AF_INET;
   self.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   int length = sizeof self;
-  const bool made = s != INVALID_SOCKET && ::bind(s, reinterpret_cast<sockaddr*>(&self), length) == 0 &&
+  const bool made = s != INVALID_SOCKET && set_nonblocking(s) && ::bind(s, reinterpret_cast<sockaddr*>(&self), length) == 0 &&
                     ::getsockname(s, reinterpret_cast<sockaddr*>(&self), &length) == 0 &&
                     ::connect(s, reinterpret_cast<sockaddr*>(&self), length) == 0;
   if (made) ends[0] = ends[1] = static_cast<tcp_socket::native_handle>(s);
   else if (s != INVALID_SOCKET) close(s);
 }
-inline void close_waker(tcp_socket::native_handle (&ends)[2]) noexcept { close(static_cast<SOCKET>(ends[0])); }
-inline void wake(tcp_socket::native_handle end) noexcept { ::send(static_cast<SOCKET>(end), "w", 1, 0); }
+inline void close_bell(tcp_socket::native_handle (&ends)[2]) noexcept { close(static_cast<SOCKET>(ends[0])); }
+inline void ring(tcp_socket::native_handle end) noexcept { ::send(static_cast<SOCKET>(end), "w", 1, 0); }
+inline void silence(tcp_socket::native_handle end) noexcept {
+  char sink[64];
+  while (::recv(static_cast<SOCKET>(end), sink, sizeof sink, 0) > 0) {}
+}
 
 }  // namespace calls
 

@@ -1,5 +1,5 @@
 // The gate, rule by rule: every vector is judged at once and byte by byte, to the same end.
-#include "winsvc/wire/head.hpp"
+#include "winsvc/wire/gate.hpp"
 
 #include <doctest/doctest.h>
 

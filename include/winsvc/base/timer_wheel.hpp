@@ -1,0 +1,135 @@
+// Deadlines of very many things, each set and moved in constant time: a wheel of slots, one turn of which is 65 s.
+//
+//   timer_wheel wheel(now);
+//   wheel.set(connection.timer, now + 10s);             // moves it when it was set before
+//   wheel.advance(now, [](timer_wheel::entry& e) { … });    // those whose time has come
+//   sleep_until(wheel.next());
+//
+// It is coarse, and never early: an entry is handed out up to 64 ms after its time. One that lies further ahead than a
+// turn is kept until it is near. It knows no clock and no threads; whoever shares it brings a lock.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "winsvc/config/abi.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+class timer_wheel {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  /// A place on the wheel, part of what it is the deadline of. It must stay where it is while it is set.
+  struct entry {
+    entry* before = nullptr;  // null: not on the wheel
+    entry* after = nullptr;
+    std::int64_t due = 0;  // in slots since the clock's beginning
+    void* owner = nullptr;  ///< what it is the deadline of; for the user
+  };
+
+  explicit timer_wheel(time_point now) noexcept : now_(slot_of(now)) {
+    for (auto& s : slots_) s.before = s.after = &s;
+  }
+  timer_wheel(const timer_wheel&) = delete;
+  timer_wheel& operator=(const timer_wheel&) = delete;
+
+  void set(entry& e, time_point when) noexcept;
+  void clear(entry& e) noexcept;
+  [[nodiscard]] static bool is_set(const entry& e) noexcept { return e.before != nullptr; }
+
+  /// Calls `f` for each entry whose time has come; it is off the wheel by then, and may be set again.
+  template <class F>
+  void advance(time_point now, const F& f);
+  /// When to look again: nothing is due before. time_point::max() when the wheel is empty.
+  [[nodiscard]] time_point next() const noexcept;
+
+  static constexpr std::chrono::milliseconds slot_time{64};
+
+ private:
+  static constexpr std::size_t slots = 1024;
+  using in_slots = std::chrono::duration<std::int64_t, std::ratio<64, 1000>>;
+
+  [[nodiscard]] static std::int64_t slot_of(time_point when) noexcept {
+    return std::chrono::floor<in_slots>(when.time_since_epoch()).count();
+  }
+  void link(entry& e) noexcept;
+  static void unlink(entry& e) noexcept;
+
+  std::array<entry, slots> slots_;
+  std::size_t count_ = 0;
+  std::int64_t now_;  // all slots up to this one have been handed out
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline void timer_wheel::link(entry& e) noexcept {
+  // At the latest in the slot that is looked at last: an entry that is due in a later turn is put there again.
+  auto at = e.due <= now_ ? now_ + 1 : e.due;
+  if (at > now_ + static_cast<std::int64_t>(slots)) at = now_ + static_cast<std::int64_t>(slots);
+  entry& head = slots_[static_cast<std::size_t>(at) % slots];
+  e.before = head.before;
+  e.after = &head;
+  head.before->after = &e;
+  head.before = &e;
+}
+
+inline void timer_wheel::unlink(entry& e) noexcept {
+  e.before->after = e.after;
+  e.after->before = e.before;
+  e.before = e.after = nullptr;
+}
+
+inline void timer_wheel::set(entry& e, time_point when) noexcept {
+  if (is_set(e)) unlink(e);
+  else ++count_;
+  e.due = slot_of(when) + 1;  // the slot that begins after it: never early
+  link(e);
+}
+
+inline void timer_wheel::clear(entry& e) noexcept {
+  if (!is_set(e)) return;
+  unlink(e);
+  --count_;
+}
+
+template <class F>
+void timer_wheel::advance(time_point now, const F& f) {
+  const auto target = slot_of(now);
+  if (target > now_ + static_cast<std::int64_t>(slots)) now_ = target - static_cast<std::int64_t>(slots);
+  while (now_ < target && count_ > 0) {
+    ++now_;
+    entry& head = slots_[static_cast<std::size_t>(now_) % slots];
+    entry* const last = head.before;  // what is set again meanwhile goes behind it
+    for (entry* e = head.after; e != &head;) {
+      entry& one = *e;
+      const bool at_end = e == last;
+      e = e->after;
+      unlink(one);
+      if (one.due > now_) {
+        link(one);
+      } else {
+        --count_;
+        f(one);
+      }
+      if (at_end) break;
+    }
+  }
+  if (now_ < target) now_ = target;
+}
+
+inline timer_wheel::time_point timer_wheel::next() const noexcept {
+  if (count_ == 0) return (time_point::max)();
+  for (std::int64_t ahead = 1; ahead <= static_cast<std::int64_t>(slots); ++ahead) {
+    const entry& head = slots_[static_cast<std::size_t>(now_ + ahead) % slots];
+    if (head.after != &head)
+      return time_point(std::chrono::duration_cast<time_point::duration>(in_slots(now_ + ahead)));
+  }
+  return (time_point::max)();
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,82 @@
+// What the connections of one engine have in common: what they count, who hears of each answer, and whether new requests
+// are wanted.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/native.hpp"
+#include "winsvc/route/method.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// One answered request, for the access log.
+struct access_entry {
+  /// Valid during the call only. Of a request that the gate refused: "refused:" and why, no pattern.
+  std::string_view method, target, pattern;
+  os::endpoint peer;  ///< the client that a trusted proxy named (port 0), or whoever is connected
+  int status = 0;
+  std::uint64_t bytes = 0;  ///< head and body of the answer
+  std::chrono::microseconds took{0};
+  std::optional<std::size_t> route_id = {};        ///< that matched, also where a middleware answered
+  std::optional<winsvc::route::method> verb = {};  ///< nothing of a request that the gate refused
+  std::string_view id = {};                        ///< of the request; empty for what the gate refused
+
+  /// `GET /users/7  200  151 B  88 us`
+  [[nodiscard]] std::string line() const {
+    return std::string(method) + ' ' + std::string(target) + "  " + std::to_string(status) + "  " +
+           std::to_string(bytes) + " B  " + std::to_string(took.count()) + " us";
+  }
+};
+
+struct traffic {
+  std::atomic<bool> draining{false};
+  std::atomic<bool> paused{false};        ///< requests get 503, but for the routes that are kept
+  std::atomic<std::size_t> in_flight{0};  ///< requests whose head is complete and whose answer has not left
+  std::atomic<std::size_t> websockets{0};  ///< open ones; their requests have been answered
+  std::atomic<std::uint64_t> answered{0};
+  /// Set before the first connection; called on whichever thread serves it.
+  std::vector<std::function<void(const access_entry&)>> on_answered;
+
+  void tell(const access_entry& answered_one) const {
+    for (const auto& f : on_answered) f(answered_one);
+  }
+};
+
+/// What the requests of a route are like: how long they take, roughly (the recent ones count most). From any thread.
+class pace {
+ public:
+  /// Too long to make others wait behind it.
+  [[nodiscard]] bool is_slow() const noexcept { return average_.load(std::memory_order_relaxed) > slow; }
+  void note(std::chrono::steady_clock::duration took) noexcept {
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+    const auto now = static_cast<std::uint32_t>(us < most ? us : most);
+    const auto before = average_.load(std::memory_order_relaxed);
+    const auto after = before - before / 8 + now / 8;
+    if (after != before) average_.store(after, std::memory_order_relaxed);
+  }
+  /// Are its answers streams?
+  [[nodiscard]] bool streams() const noexcept { return streams_.load(std::memory_order_relaxed); }
+  void note_stream() noexcept { streams_.store(true, std::memory_order_relaxed); }
+  /// One of them is at it, and has been for too long already.
+  void is_found_slow() noexcept { average_.store(most, std::memory_order_relaxed); }
+
+ private:
+  static constexpr std::uint32_t slow = 150, most = 10'000;  // microseconds
+  std::atomic<std::uint32_t> average_{0};
+  std::atomic<bool> streams_{false};
+};
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,227 @@
+// The engine's threads, without an engine: what they serve here are little jobs, told or given.
+#include "winsvc/http/crew.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <vector>
+
+using namespace std::chrono_literals;
+using winsvc::http::crew;
+using winsvc::http::crew_limits;
+using steady = std::chrono::steady_clock;
+
+namespace {
+
+struct job {
+  std::function<void(crew::post)> does;
+  std::atomic<int> served{0};
+  std::atomic<bool> called_slow{false};
+};
+
+/// Whom the crew works for: `tell` is what a poller would do.
+class workplace final : public crew::employer {
+ public:
+  explicit workplace(const crew_limits& bounds = {}) : staff(*this, bounds) {}
+  ~workplace() {
+    go.store(true);
+    staff.stop();
+  }
+
+  job& make(std::function<void(crew::post)> does = {}) {
+    const std::lock_guard lock(mutex_);
+    jobs_.push_back(std::make_unique<job>());
+    jobs_.back()->does = std::move(does);
+    return *jobs_.back();
+  }
+  /// Somebody who stays until `go`.
+  job& make_long() {
+    return make([this](crew::post) {
+      ++busy;
+      while (!go.load()) std::this_thread::sleep_for(1ms);
+      --busy;
+    });
+  }
+  void tell(const std::vector<job*>& some) {
+    const std::lock_guard lock(mutex_);
+    for (auto* one : some) told_.push_back(one);
+    changed_.notify_all();
+  }
+
+  std::size_t wait(void** into, std::size_t room) noexcept override {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return over_ || !told_.empty(); });
+    if (over_) return 0;
+    std::size_t count = 0;
+    for (; count < room && !told_.empty(); ++count) {
+      into[count] = told_.front();
+      told_.pop_front();
+    }
+    return count;
+  }
+  void wake() noexcept override {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+    changed_.notify_all();
+  }
+  bool claim(void*) noexcept override { return true; }
+  void serve(void* what, crew::post at) noexcept override {
+    job& one = *static_cast<job*>(what);
+    if (one.does) one.does(at);
+    ++one.served;
+  }
+  void is_slow(void* what) noexcept override { static_cast<job*>(what)->called_slow.store(true); }
+  crew::time_point look_at_clock(crew::time_point) noexcept override {
+    ++looks;
+    return (crew::time_point::max)();
+  }
+
+  std::atomic<int> busy{0}, looks{0};
+  std::atomic<bool> go{false};
+  crew staff;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<job*> told_;
+  std::vector<std::unique_ptr<job>> jobs_;
+  bool over_ = false;
+};
+
+/// Waits until it holds; false when it did not in ten seconds.
+bool comes_true(const std::function<bool()>& it) {
+  const auto until = steady::now() + 10s;
+  while (!it()) {
+    if (steady::now() > until) return false;
+    std::this_thread::sleep_for(1ms);
+  }
+  return true;
+}
+
+crew_limits with(std::size_t front, std::size_t few, std::size_t many, std::size_t queue = 1000) {
+  crew_limits of;
+  of.front = front, of.few = few, of.many = many, of.queue = queue;
+  return of;
+}
+
+}  // namespace
+
+TEST_CASE("what is told is served in front, what is given at the back") {
+  workplace w;
+  w.staff.start();
+  std::atomic<int> front{0}, back{0};
+  auto& one = w.make([&](crew::post at) { ++(at == crew::post::front ? front : back); });
+
+  w.tell({&one, &one, &one});
+  CHECK(w.staff.give(&one, false));
+  CHECK(comes_true([&] { return one.served == 4; }));
+  CHECK(front == 3);
+  CHECK(back == 1);
+}
+
+TEST_CASE("who does not come back from a handler in front loses his place, and others serve what he was told") {
+  workplace w(with(1, 4, 16));
+  w.staff.start();
+  auto& long_one = w.make_long();
+  auto& quick = w.make();
+
+  w.tell({&long_one, &quick, &quick, &quick});
+  CHECK(comes_true([&] { return quick.served == 3; }));
+  w.tell({&quick});  // and there is somebody in front again
+  CHECK(comes_true([&] { return quick.served == 4; }));
+  CHECK(long_one.served == 0);
+  CHECK(long_one.called_slow);
+  CHECK_FALSE(quick.called_slow);
+}
+
+TEST_CASE("the crew becomes more while handlers block, up to its limit, and the queue up to its own") {
+  workplace w(with(1, 2, 6, 3));
+  w.staff.start();
+  auto& long_one = w.make_long();
+  std::size_t given = 0;
+  CHECK(comes_true([&] {
+    if (w.staff.give(&long_one, false)) ++given;
+    return w.busy == 5;
+  }));
+  CHECK(w.staff.size() == 6);  // one of them in front
+  while (w.staff.give(&long_one, false)) ++given;
+  CHECK(w.staff.is_full());
+  CHECK(given == 5 + 3);
+  CHECK(w.staff.give(&long_one, true));  // what must be done is taken all the same
+  w.go.store(true);
+  CHECK(comes_true([&] { return long_one.served == static_cast<int>(given + 1); }));
+}
+
+TEST_CASE("who leaves is not counted, and another takes his place; who comes back stays at the back") {
+  workplace w(with(1, 2, 2));
+  w.staff.start();
+  std::atomic<bool> left{false};
+  auto& leaves = w.make([&](crew::post) {
+    w.staff.leave();
+    left.store(true);
+    while (!w.go.load()) std::this_thread::sleep_for(1ms);
+    w.staff.come_back();
+  });
+  auto& quick = w.make();
+  w.tell({&leaves, &quick, &quick});
+  CHECK(comes_true([&] { return left.load() && quick.served == 2; }));
+  w.tell({&quick});
+  CHECK(comes_true([&] { return quick.served == 3; }));
+  CHECK_FALSE(leaves.called_slow);
+  w.go.store(true);
+  CHECK(comes_true([&] { return leaves.served == 1; }));
+}
+
+TEST_CASE("a crew that has nothing to do wakes nobody") {
+  workplace w;
+  w.staff.start();
+  auto& one = w.make();
+  w.tell({&one});
+  CHECK(comes_true([&] { return one.served == 1; }));
+  int before = -1;
+  CHECK(comes_true([&] {  // once the clerk has seen that it is quiet, he sleeps
+    const int now = w.looks;
+    std::this_thread::sleep_for(100ms);
+    before = w.looks;
+    return before == now;
+  }));
+  std::this_thread::sleep_for(300ms);
+  CHECK(w.looks == before);
+}
+
+TEST_CASE("stopping waits for what is being served, and serves what was given") {
+  workplace w(with(1, 2, 2));
+  w.staff.start();
+  auto& slow = w.make([](crew::post) { std::this_thread::sleep_for(20ms); });
+  for (int i = 0; i < 5; ++i) CHECK(w.staff.give(&slow, true));
+  w.staff.stop();
+  CHECK(slow.served == 5);
+  CHECK(w.staff.size() == 0);
+}
+
+TEST_CASE("two in front serve beside each other") {
+  workplace w(with(2, 4, 8));
+  w.staff.start();
+  std::mutex mutex;
+  std::set<std::thread::id> who;
+  auto& one = w.make([&](crew::post) {
+    std::this_thread::sleep_for(500us);
+    const std::lock_guard lock(mutex);
+    who.insert(std::this_thread::get_id());
+  });
+  for (int i = 0; i < 50; ++i) {
+    w.tell({&one});
+    std::this_thread::sleep_for(200us);
+  }
+  CHECK(comes_true([&] { return one.served == 50; }));
+  CHECK(who.size() >= 2);
+}

@@ -1,0 +1,188 @@
+// Pollers, each kind that this platform has, over loopback.
+#include "winsvc/os/native.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+using namespace std::chrono_literals;
+using winsvc::os::poll_for;
+using winsvc::os::tcp_socket;
+using winsvc::os::transfer;
+
+namespace {
+
+/// Two ends of a connection.
+struct pair_of {
+  tcp_socket here, there;
+  pair_of() {
+    auto listener = tcp_socket::listen("127.0.0.1", 0);
+    REQUIRE(listener);
+    auto made = tcp_socket::connect(listener->local(), 5s);
+    REQUIRE(made);
+    there = std::move(*made);
+    for (int i = 0; i < 1000 && !here.is_open(); ++i) {
+      auto got = listener->accept();
+      if (got) here = std::move(*got);
+      else std::this_thread::sleep_for(1ms);
+    }
+    REQUIRE(here.is_open());
+  }
+  void say(const char* word) { CHECK(there.send(word, std::char_traits<char>::length(word), 5s) == transfer::done); }
+  /// All that is here now.
+  std::string hear() {
+    std::string all;
+    char piece[4096];
+    std::size_t got = 0;
+    while (here.receive(piece, sizeof piece, got, 0ms) == transfer::done) all.append(piece, got);
+    return all;
+  }
+};
+
+/// Waits for one report; null after `wake`.
+template <class Poller>
+void* one(Poller& p) {
+  void* who[4] = {};
+  const auto count = p.wait(who, 1);
+  return count == 0 ? nullptr : who[0];
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("who has bytes is told, each time anew", Poller, winsvc::os::poller, winsvc::os::poll_poller) {
+  Poller p;
+  REQUIRE(p.is_open());
+  pair_of a, b;
+  typename Poller::place at_a, at_b;
+  REQUIRE(p.add(at_a, a.here.native(), &a));
+  REQUIRE(p.add(at_b, b.here.native(), &b));
+  p.arm(at_a, poll_for::bytes);
+  p.arm(at_b, poll_for::bytes);
+
+  for (int i = 0; i < 3; ++i) {
+    b.say("b");
+    CHECK(one(p) == &b);
+    CHECK(b.hear() == "b");
+    p.arm(at_b, poll_for::bytes);
+    a.say("a");
+    CHECK(one(p) == &a);
+    CHECK(a.hear() == "a");
+    p.arm(at_a, poll_for::bytes);
+  }
+  CHECK(p.remove(at_a));
+  static_cast<void>(p.remove(at_b));
+}
+
+TEST_CASE_TEMPLATE("bytes that were there before are told", Poller, winsvc::os::poller, winsvc::os::poll_poller) {
+  Poller p;
+  pair_of a;
+  a.say("early");
+  typename Poller::place at;
+  REQUIRE(p.add(at, a.here.native(), &a));
+  p.arm(at, poll_for::bytes);
+  CHECK(one(p) == &a);
+  static_cast<void>(p.remove(at));
+}
+
+TEST_CASE_TEMPLATE("the end of what a client sends is told", Poller, winsvc::os::poller, winsvc::os::poll_poller) {
+  Poller p;
+  pair_of a;
+  typename Poller::place at;
+  REQUIRE(p.add(at, a.here.native(), &a));
+  p.arm(at, poll_for::bytes);
+  a.there.shutdown_send();
+  CHECK(one(p) == &a);
+  char piece[8];
+  std::size_t got = 0;
+  CHECK(a.here.receive(piece, sizeof piece, got, 0ms) == transfer::closed);
+  static_cast<void>(p.remove(at));
+}
+
+TEST_CASE_TEMPLATE("room is told when a client that took nothing reads again", Poller, winsvc::os::poller,
+                   winsvc::os::poll_poller) {
+  Poller p;
+  pair_of a;
+  typename Poller::place at;
+  REQUIRE(p.add(at, a.here.native(), &a));
+  const std::string much(16 * 1024 * 1024, 'x');
+  std::size_t sent = 0;
+  REQUIRE(a.here.send_some(much.data(), much.size(), sent) == transfer::timed_out);
+  std::size_t in_all = sent;
+  p.arm(at, poll_for::room, std::string_view(much).substr(in_all));
+
+  std::thread reader([&] {
+    std::string sink(1024 * 1024, '\0');
+    std::size_t got = 0, total = 0;
+    while (total < much.size() && a.there.receive(&sink[0], sink.size(), got, 5s) == transfer::done) total += got;
+    CHECK(total == much.size());
+  });
+  while (in_all < much.size()) {
+    REQUIRE(one(p) == &a);
+    in_all += p.sent(at);
+    if (a.here.send_some(much.data() + in_all, much.size() - in_all, sent) == transfer::timed_out)
+      p.arm(at, poll_for::room, std::string_view(much).substr(in_all + sent));
+    in_all += sent;
+  }
+  reader.join();
+  static_cast<void>(p.remove(at));
+}
+
+TEST_CASE_TEMPLATE("a wait ends when the poller is woken, also the next", Poller, winsvc::os::poller,
+                   winsvc::os::poll_poller) {
+  Poller p;
+  std::atomic<int> ended{0};
+  std::vector<std::thread> waiting;
+  for (int i = 0; i < 3; ++i) {
+    waiting.emplace_back([&] {
+      CHECK(one(p) == nullptr);
+      ++ended;
+    });
+  }
+  std::this_thread::sleep_for(20ms);
+  CHECK(ended == 0);
+  p.wake();
+  for (auto& t : waiting) t.join();
+  CHECK(ended == 3);
+  CHECK(one(p) == nullptr);
+}
+
+TEST_CASE_TEMPLATE("who connects to a listener is told, and can be taken", Poller, winsvc::os::poller,
+                   winsvc::os::poll_poller) {
+  Poller p;
+  auto listener = tcp_socket::listen("127.0.0.1", 0);
+  REQUIRE(listener);
+  typename Poller::place door;
+  REQUIRE(p.add_listener(door, *listener, &p));
+  p.arm_accept(door);
+  for (int round = 0; round < 3; ++round) {
+    std::vector<tcp_socket> clients;
+    for (int i = 0; i < 5; ++i) {
+      auto made = tcp_socket::connect(listener->local(), 5s);
+      REQUIRE(made);
+      clients.push_back(std::move(*made));
+    }
+    std::vector<tcp_socket> taken;
+    while (taken.size() < clients.size()) {
+      REQUIRE(one(p) == &p);
+      for (;;) {
+        auto got = p.accept(door);
+        if (!got) {
+          CHECK(winsvc::os::calls::would_block(got.error()));
+          break;
+        }
+        CHECK(got->peer().host == "127.0.0.1");
+        taken.push_back(std::move(*got));
+      }
+      p.arm_accept(door);
+    }
+    char byte = 'x';
+    CHECK(taken[4].send(&byte, 1, 1s) == transfer::done);
+  }
+  static_cast<void>(p.remove(door));
+}
