@@ -39,6 +39,8 @@ STAGES = (
     Stage("http-asan", False, "http under address and undefined sanitizers", program("units.py", "http", "asan")),
     Stage("http-tsan", False, "http under the thread sanitizer", program("units.py", "http", "tsan")),
     Stage("tls", False, "HTTPS and compression, under address and undefined sanitizers", program("units.py", "tls", "asan")),
+    Stage("conformance", False, "HTTP/1.1 byte for byte over loopback, read by h11 too; slow clients",
+          program("conformance/run.py")),
     Stage("single", False, "the same with g++, against single_include", program("units.py", "single", "plain")),
     Stage("sequences", False, "100,000 random sequences of controls under the simulated SCM",
           program("units.py", "sequences", "fast")),
