@@ -60,127 +60,127 @@
 //   4830  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
 //   4908  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
 //   5079  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   5436  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   5584  wire/fields.hpp             Names and values as queries and forms have them ...
-//   5675  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   5871  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   6071  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   6137  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   6194  wire/conditional.hpp        Requests with conditions.
-//   6325  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   6435  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   6670  wire/websocket.hpp          The WebSocket protocol as values.
-//   7037  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   7067  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   7207  os/socket.hpp               TCP as the engine needs it.
-//   7348  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   7457  os/file.hpp                 The few things done with files.
-//   7527  os/process.hpp              This process and its surroundings.
-//   7612  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   7665  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   7746  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   7889  os/tcp.hpp                  os/socket.hpp on every platform.
-//   8132  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//   8280  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//   8386  os/poller.hpp               Waiting for many sockets with few threads.
-//   8430  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//   8493  os/posix/console.hpp        os/console.hpp on POSIX.
-//   8618  os/crash.hpp                What is left of a process that crashes.
-//   8733  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//   8915  os/elevation.hpp            The same program once more, elevated.
-//   8977  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//   9005  os/posix/file.hpp           os/file.hpp on POSIX.
-//   9124  os/new_file.hpp             A file that comes into being.
-//   9186  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//   9270  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//   9310  os/event_log.hpp            The Windows event log: one report, one line.
-//   9353  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//   9508  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//   9567  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//   9635  os/win/console.hpp          os/console.hpp on Windows.
-//   9798  os/win/file.hpp             os/file.hpp on Windows.
-//   9926  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//   9963  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  10063  os/win/crash.hpp            os/crash.hpp on Windows.
-//  10345  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  10444  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  10657  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  10740  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  10861  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  10948  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  11179  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  11314  os/win/service_manager.hpp  The real Service Control Manager.
-//  11547  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  11553  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  11630  http/transport.hpp          What a connection reads from and writes to.
-//  11773  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  12084  http/stream.hpp             An answer that is written while it is made.
-//  12193  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  12226  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  12351  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  12566  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  12732  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  12926  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  13261  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  13722  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  13768  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  13844  http/router.hpp             The routes of an app with their handlers.
-//  14016  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  14202  http/url_for.hpp            The path of a named route, from within a handler.
-//  14237  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  14324  http/folder.hpp             A folder of files below a prefix.
-//  14445  http/group.hpp              Routes, as an app or a part of it registers them.
-//  14648  http/context.hpp            What travels with a request.
-//  14711  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  14802  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  14902  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  15105  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  15248  http/traffic.hpp            What the connections of one engine have in common.
-//  15330  http/direct.hpp             The direct way of a plain request.
+//   5437  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   5585  wire/fields.hpp             Names and values as queries and forms have them ...
+//   5676  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   5872  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   6072  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   6138  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   6195  wire/conditional.hpp        Requests with conditions.
+//   6326  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   6436  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   6671  wire/websocket.hpp          The WebSocket protocol as values.
+//   7038  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   7068  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   7208  os/socket.hpp               TCP as the engine needs it.
+//   7349  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   7458  os/file.hpp                 The few things done with files.
+//   7528  os/process.hpp              This process and its surroundings.
+//   7613  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   7666  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   7747  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   7890  os/tcp.hpp                  os/socket.hpp on every platform.
+//   8133  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//   8281  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//   8387  os/poller.hpp               Waiting for many sockets with few threads.
+//   8431  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//   8494  os/posix/console.hpp        os/console.hpp on POSIX.
+//   8619  os/crash.hpp                What is left of a process that crashes.
+//   8734  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//   8916  os/elevation.hpp            The same program once more, elevated.
+//   8978  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//   9006  os/posix/file.hpp           os/file.hpp on POSIX.
+//   9125  os/new_file.hpp             A file that comes into being.
+//   9187  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//   9271  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//   9311  os/event_log.hpp            The Windows event log: one report, one line.
+//   9354  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//   9509  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//   9568  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//   9636  os/win/console.hpp          os/console.hpp on Windows.
+//   9799  os/win/file.hpp             os/file.hpp on Windows.
+//   9927  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//   9964  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  10064  os/win/crash.hpp            os/crash.hpp on Windows.
+//  10346  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  10445  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  10658  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  10741  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  10862  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  10949  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  11180  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  11315  os/win/service_manager.hpp  The real Service Control Manager.
+//  11548  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  11554  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  11631  http/transport.hpp          What a connection reads from and writes to.
+//  11774  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  12085  http/stream.hpp             An answer that is written while it is made.
+//  12194  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  12227  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  12352  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  12567  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  12733  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  12927  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  13262  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  13723  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  13769  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  13845  http/router.hpp             The routes of an app with their handlers.
+//  14017  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  14203  http/url_for.hpp            The path of a named route, from within a handler.
+//  14238  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  14325  http/folder.hpp             A folder of files below a prefix.
+//  14446  http/group.hpp              Routes, as an app or a part of it registers them.
+//  14649  http/context.hpp            What travels with a request.
+//  14712  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  14803  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  14903  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  15106  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  15249  http/traffic.hpp            What the connections of one engine have in common.
+//  15331  http/direct.hpp             The direct way of a plain request.
 //  15454  http/core.hpp               cpp-httplib at work for one request.
-//  15841  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  16259  http/crew.hpp               The engine's threads, few and busy.
-//  16677  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  16823  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  17185  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  17616  web/values.hpp              What a request says beside its path, as a value of a type.
-//  17726  web/cookies.hpp             Cookies of requests and answers.
-//  17761  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  17869  web/cors.hpp                Cross-origin requests.
-//  17963  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  18000  web/rate_limit.hpp          How often one client may ask.
-//  18109  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  18162  web/headers.hpp             Small middleware for headers and sizes.
-//  18216  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  18499  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  18728  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  18888  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  18962  host/service.hpp            What App receives: the description of a service.
-//  19338  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  19413  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  19456  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  19521  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//  19602  host/health.hpp             Liveness and readiness.
-//  19660  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  19814  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  19909  host/duties.hpp             What controls ask for, beside a stop.
-//  20103  host/worker_pool.hpp        The app's workers while they run.
-//  20200  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  20638  host/console_host.hpp       `debug`: the service in a terminal.
-//  20714  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  20987  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  21050  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  21130  host/desk.hpp               What every verb that manages the service stands on.
-//  21252  host/manage.hpp             The verbs that bring an installed service up and down.
-//  21538  host/send.hpp               The verbs that send a running service a control.
-//  21664  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  21779  host/survey.hpp             What is installed, read with query rights alone.
-//  21853  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  22185  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  22264  host/managing.hpp           The verbs that manage, by their words.
-//  22412  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  22531  main.hpp                    The macro: a main for an App.
-//  22544  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//  15844  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  16265  http/crew.hpp               The engine's threads, few and busy.
+//  16683  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  16829  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  17191  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  17622  web/values.hpp              What a request says beside its path, as a value of a type.
+//  17732  web/cookies.hpp             Cookies of requests and answers.
+//  17767  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  17875  web/cors.hpp                Cross-origin requests.
+//  17969  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  18006  web/rate_limit.hpp          How often one client may ask.
+//  18115  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  18168  web/headers.hpp             Small middleware for headers and sizes.
+//  18222  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  18505  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  18734  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  18894  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  18968  host/service.hpp            What App receives: the description of a service.
+//  19344  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  19419  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  19462  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  19527  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//  19608  host/health.hpp             Liveness and readiness.
+//  19666  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  19820  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  19915  host/duties.hpp             What controls ask for, beside a stop.
+//  20109  host/worker_pool.hpp        The app's workers while they run.
+//  20206  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  20644  host/console_host.hpp       `debug`: the service in a terminal.
+//  20720  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  20993  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  21056  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  21136  host/desk.hpp               What every verb that manages the service stands on.
+//  21258  host/manage.hpp             The verbs that bring an installed service up and down.
+//  21544  host/send.hpp               The verbs that send a running service a control.
+//  21670  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  21785  host/survey.hpp             What is installed, read with query rights alone.
+//  21859  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  22191  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  22270  host/managing.hpp           The verbs that manage, by their words.
+//  22418  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  22537  main.hpp                    The macro: a main for an App.
+//  22550  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -5201,7 +5201,8 @@ inline fault head_reader::target(std::string_view text) {
   out_.target = text;
   // RFC 3986 §2 knows no bytes beyond ASCII. The few ASCII marks it lacks ("{", "|", …) come from browsers, and pass.
   for (const char c : text) {
-    if (c <= 0x20 || c == 0x7F) return {400, "invalid character in target"};
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= 0x20 || byte >= 0x7F) return {400, "invalid character in target"};
     if (c == '#') return {400, "fragment in target"};
   }
   if (text == "*") {
@@ -15357,9 +15358,9 @@ namespace http {
   return !res.content_provider_ && res.file_content_path_.empty();
 }
 /// The headers that cpp-httplib adds before the post-routing hook.
-void complete_headers(const request& req, response& res);
-/// Line, headers and body behind what is in `out`.
-void write_answer(const request& req, const response& res, std::string& out);
+void complete_headers(response& res);
+/// Line and headers behind what is in `out`, and the body, unless that is not asked for: HEAD.
+void write_answer(const response& res, bool with_body, std::string& out);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -15418,7 +15419,7 @@ inline bool fill_request(request& req, const wire::head& h, const os::endpoint& 
   return acceptable;
 }
 
-inline void complete_headers(const request&, response& res) {
+inline void complete_headers(response& res) {
   if (!res.body.empty()) {
     if (!res.has_header("Content-Type")) res.set_header("Content-Type", "text/plain");
     replace_header(res, "Content-Length", std::to_string(res.body.size()));
@@ -15427,9 +15428,8 @@ inline void complete_headers(const request&, response& res) {
   }
 }
 
-inline void write_answer(const request& req, const response& res, std::string& out) {
+inline void write_answer(const response& res, bool with_body, std::string& out) {
   const auto put = [&out](std::string_view piece) { out.append(piece.data(), piece.size()); };
-  const bool with_body = req.method != "HEAD";
   out.reserve(out.size() + 256 + (with_body ? res.body.size() : 0));
   put("HTTP/1.1 ");
   put(std::to_string(res.status));
@@ -15553,10 +15553,10 @@ class core final : public httplib::Server {
                          : "the body is not framed as it says";
 }
 
-/// An answer without cpp-httplib: head and body, the connection closing.
-[[nodiscard]] std::string whole_answer(const response& res);
+/// An answer that nobody else writes, the connection closing.
+[[nodiscard]] std::string whole_answer(response& res, bool with_body = true);
 /// The same for what the gate refuses.
-[[nodiscard]] std::string refusal(int status, std::string_view reason);
+[[nodiscard]] std::string refusal(int status, std::string_view reason, bool with_body = true);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -15685,9 +15685,9 @@ inline bool core::process_directly(exchange& x, const os::endpoint& peer, const 
     std::string unread;
     x.stream.take_body(unread);
   }
-  complete_headers(req, res);
+  complete_headers(res);
   before_write(x, req, res);
-  write_answer(req, res, x.stream.out());
+  write_answer(res, req.method != "HEAD", x.stream.out());
   x.req = nullptr;
   return true;
 }
@@ -15820,17 +15820,20 @@ inline void core::before_write(exchange& x, const request& req, response& res) {
   if (!res.has_header("Date")) res.set_header("Date", date_of_now());
 }
 
-inline std::string whole_answer(const response& res) {
-  return "HTTP/1.1 " + std::to_string(res.status) + ' ' + httplib::status_message(res.status) +
-         "\r\nDate: " + date_of_now() +
-         "\r\nContent-Type: " + res.get_header_value("Content-Type") +
-         "\r\nContent-Length: " + std::to_string(res.body.size()) + "\r\nConnection: close\r\n\r\n" + res.body;
+inline std::string whole_answer(response& res, bool with_body) {
+  replace_header(res, "Date", date_of_now());
+  replace_header(res, "Connection", "close");
+  complete_headers(res);
+  std::string out;
+  write_answer(res, with_body, out);
+  return out;
 }
 
-inline std::string refusal(int status, std::string_view reason) {
+inline std::string refusal(int status, std::string_view reason, bool with_body) {
   response res;
   write_problem(res, status, reason);
-  return whole_answer(res);
+  if (status == 503 || status == 429) replace_header(res, "Retry-After", "10");
+  return whole_answer(res, with_body);
 }
 
 }  // namespace http
@@ -16213,7 +16216,10 @@ inline void connection::answered() noexcept {
 
 /// What the gate refuses, or nobody has time for. It ends the connection.
 inline void connection::refuse(int status, std::string_view reason) {
-  out_ = refusal(status, reason);
+  // Of a head that is none it is known at least whether a body may follow (RFC 9110 §9.3.2).
+  auto asked = in_flight_ ? std::string_view(head_block_) : buffer_.rest();
+  while (text::starts_with(asked, "\r\n")) asked.remove_prefix(2);
+  out_ = refusal(status, reason, !text::starts_with(asked, "HEAD "));
   out_at_ = 0;
   alive_ = false;
   unread_ = true;

@@ -2,11 +2,11 @@
 //
 //   server [--canonical] [--file PATH] [--body-bytes N] [--head-ms N] [--body-ms N] [--idle-ms N] [--write-ms N]
 //
-// Its first line is the port it got, its second how many paths the engine has from a request to its answer. It serves
-// until its standard input closes, drains, and ends with 0 when nothing was cut. The numbers take the place of those in
-// wire/limits.hpp, so that a deadline can be waited for; --file is what /file answers with.
+// Its first line is the port it got. It serves until its standard input closes, drains, and ends with 0 when nothing was
+// cut. The numbers take the place of those in wire/limits.hpp, so that a deadline can be waited for; --file is what
+// /file answers with.
 //
-// --canonical keeps every request off the engine's direct path, where there is one: both have to give the same bytes.
+// --canonical keeps every request off the engine's direct path: both have to give the same bytes.
 #include <winsvc.hpp>
 
 #include <algorithm>
@@ -17,7 +17,6 @@
 #include <string>
 #include <string_view>
 #include <thread>
-#include <type_traits>
 #include <utility>
 
 using winsvc::reply;
@@ -26,19 +25,8 @@ using winsvc::wire::limits;
 
 namespace {
 
-/// False where the engine has one path only, and nothing to choose.
-template <class L, class = void>
-struct path_choice : std::false_type {
-  static void leave_direct(L&) {}
-};
-template <class L>
-struct path_choice<L, std::void_t<decltype(std::declval<L&>().direct_path)>> : std::true_type {
-  static void leave_direct(L& bounds) { bounds.direct_path = false; }
-};
-
 struct settings {
   limits bounds;
-  bool canonical = false;
   std::string file;
 };
 
@@ -51,7 +39,7 @@ settings parse_arguments(int count, char** arguments) {
   };
   for (int at = 1; at < count; ++at) {
     const std::string_view option = arguments[at];
-    if (option == "--canonical") s.canonical = true;
+    if (option == "--canonical") s.bounds.direct_path = false;
     else if (option == "--file") s.file = next(at);
     else if (option == "--body-bytes") s.bounds.body_bytes = std::stoull(next(at));
     else if (option == "--head-ms") s.bounds.head_time = std::chrono::milliseconds(std::stol(next(at)));
@@ -127,15 +115,13 @@ void add_routes(router& routes, const std::string& file) {
 }
 
 int serve(const settings& with) {
-  limits bounds = with.bounds;
-  if (with.canonical) path_choice<limits>::leave_direct(bounds);
   router routes;
   add_routes(routes, with.file);
   winsvc::logger log;
-  winsvc::http::engine engine(routes, bounds, log);
+  winsvc::http::engine engine(routes, with.bounds, log);
   if (const auto bound = engine.bind("127.0.0.1", 0); !bound) throw std::runtime_error(bound.error().sentence());
   engine.accept();
-  std::printf("%d\n%s\n", static_cast<int>(engine.address().port), path_choice<limits>::value ? "two" : "one");
+  std::printf("%d\n", static_cast<int>(engine.address().port));
   std::fflush(stdout);
 
   while (std::getchar() != EOF) {}

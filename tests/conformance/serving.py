@@ -20,7 +20,6 @@ class Server:
     def __init__(self, process):
         self.process = process
         self.port = int(process.stdout.readline() or 0)     # nothing: it could not start, and said why
-        self.paths = process.stdout.readline().decode().strip()
         self.code = None
 
 

@@ -22,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/core.hpp"
 #include "winsvc/http/traffic.hpp"
@@ -376,7 +377,10 @@ inline void connection::answered() noexcept {
 
 /// What the gate refuses, or nobody has time for. It ends the connection.
 inline void connection::refuse(int status, std::string_view reason) {
-  out_ = refusal(status, reason);
+  // Of a head that is none it is known at least whether a body may follow (RFC 9110 §9.3.2).
+  auto asked = in_flight_ ? std::string_view(head_block_) : buffer_.rest();
+  while (text::starts_with(asked, "\r\n")) asked.remove_prefix(2);
+  out_ = refusal(status, reason, !text::starts_with(asked, "HEAD "));
   out_at_ = 0;
   alive_ = false;
   unread_ = true;

@@ -112,10 +112,10 @@ class core final : public httplib::Server {
                          : "the body is not framed as it says";
 }
 
-/// An answer without cpp-httplib: head and body, the connection closing.
-[[nodiscard]] std::string whole_answer(const response& res);
+/// An answer that nobody else writes, the connection closing.
+[[nodiscard]] std::string whole_answer(response& res, bool with_body = true);
 /// The same for what the gate refuses.
-[[nodiscard]] std::string refusal(int status, std::string_view reason);
+[[nodiscard]] std::string refusal(int status, std::string_view reason, bool with_body = true);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -244,9 +244,9 @@ inline bool core::process_directly(exchange& x, const os::endpoint& peer, const 
     std::string unread;
     x.stream.take_body(unread);
   }
-  complete_headers(req, res);
+  complete_headers(res);
   before_write(x, req, res);
-  write_answer(req, res, x.stream.out());
+  write_answer(res, req.method != "HEAD", x.stream.out());
   x.req = nullptr;
   return true;
 }
@@ -379,17 +379,20 @@ inline void core::before_write(exchange& x, const request& req, response& res) {
   if (!res.has_header("Date")) res.set_header("Date", date_of_now());
 }
 
-inline std::string whole_answer(const response& res) {
-  return "HTTP/1.1 " + std::to_string(res.status) + ' ' + httplib::status_message(res.status) +
-         "\r\nDate: " + date_of_now() +
-         "\r\nContent-Type: " + res.get_header_value("Content-Type") +
-         "\r\nContent-Length: " + std::to_string(res.body.size()) + "\r\nConnection: close\r\n\r\n" + res.body;
+inline std::string whole_answer(response& res, bool with_body) {
+  replace_header(res, "Date", date_of_now());
+  replace_header(res, "Connection", "close");
+  complete_headers(res);
+  std::string out;
+  write_answer(res, with_body, out);
+  return out;
 }
 
-inline std::string refusal(int status, std::string_view reason) {
+inline std::string refusal(int status, std::string_view reason, bool with_body) {
   response res;
   write_problem(res, status, reason);
-  return whole_answer(res);
+  if (status == 503 || status == 429) replace_header(res, "Retry-After", "10");
+  return whole_answer(res, with_body);
 }
 
 }  // namespace http

@@ -33,9 +33,9 @@ namespace http {
   return !res.content_provider_ && res.file_content_path_.empty();
 }
 /// The headers that cpp-httplib adds before the post-routing hook.
-void complete_headers(const request& req, response& res);
-/// Line, headers and body behind what is in `out`.
-void write_answer(const request& req, const response& res, std::string& out);
+void complete_headers(response& res);
+/// Line and headers behind what is in `out`, and the body, unless that is not asked for: HEAD.
+void write_answer(const response& res, bool with_body, std::string& out);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -94,7 +94,7 @@ inline bool fill_request(request& req, const wire::head& h, const os::endpoint& 
   return acceptable;
 }
 
-inline void complete_headers(const request&, response& res) {
+inline void complete_headers(response& res) {
   if (!res.body.empty()) {
     if (!res.has_header("Content-Type")) res.set_header("Content-Type", "text/plain");
     replace_header(res, "Content-Length", std::to_string(res.body.size()));
@@ -103,9 +103,8 @@ inline void complete_headers(const request&, response& res) {
   }
 }
 
-inline void write_answer(const request& req, const response& res, std::string& out) {
+inline void write_answer(const response& res, bool with_body, std::string& out) {
   const auto put = [&out](std::string_view piece) { out.append(piece.data(), piece.size()); };
-  const bool with_body = req.method != "HEAD";
   out.reserve(out.size() + 256 + (with_body ? res.body.size() : 0));
   put("HTTP/1.1 ");
   put(std::to_string(res.status));

@@ -128,7 +128,8 @@ inline fault head_reader::target(std::string_view text) {
   out_.target = text;
   // RFC 3986 §2 knows no bytes beyond ASCII. The few ASCII marks it lacks ("{", "|", …) come from browsers, and pass.
   for (const char c : text) {
-    if (c <= 0x20 || c == 0x7F) return {400, "invalid character in target"};
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= 0x20 || byte >= 0x7F) return {400, "invalid character in target"};
     if (c == '#') return {400, "fragment in target"};
   }
   if (text == "*") {
