@@ -17,170 +17,171 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//    188  config/version.hpp          The version of winsvc: the one place that knows it.
-//    205  config/compiler.hpp         What is compiling us.
-//    240  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    280  config/abi.hpp              The inline namespace that everything lives in.
-//    305  base/error.hpp              An error is a sentence for a tired person.
-//    365  base/result.hpp             A value or the reason there is none.
-//    440  base/source.hpp             Where in the user's program a call was written.
-//    474  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    505  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    768  base/json_text.hpp          JSON, written: for what winsvc says to machines.
-//    822  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
-//    921  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
-//   1010  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//   1125  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1195  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//   1298  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
-//   1435  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1516  base/log.hpp                The log that a service keeps.
-//   1627  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   1772  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   1873  model/decision.hpp          What a control means in a state.
-//   1942  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   1995  model/codes.hpp             What system codes mean to the person who meets them.
-//   2113  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2183  model/recovery.hpp          What the SCM does when the service fails.
-//   2304  model/account.hpp           The account a service runs as.
-//   2420  model/security.hpp          Who may do what, as text.
-//   2615  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   2708  model/spec.hpp              What is to be installed.
-//   2857  model/verbs.hpp             The command line as two tables.
-//   3046  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   3384  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   3692  model/state_file.hpp        What the running service leaves for `status` to find.
-//   3805  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   3897  route/path.hpp              The path of a request, cut into segments.
-//   4008  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   4186  route/facts.hpp             What is known of a route beside its pattern.
-//   4311  route/table.hpp             The routes of an app as a tree of segments.
-//   4614  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   4761  wire/limits.hpp             How much a client may send, and how long it may take.
-//   4830  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   4908  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   5079  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   5437  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   5585  wire/fields.hpp             Names and values as queries and forms have them ...
-//   5676  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   5872  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   6072  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   6138  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   6195  wire/conditional.hpp        Requests with conditions.
-//   6326  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   6436  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   6671  wire/websocket.hpp          The WebSocket protocol as values.
-//   7038  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   7068  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   7208  os/socket.hpp               TCP as the engine needs it.
-//   7349  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   7458  os/file.hpp                 The few things done with files.
-//   7528  os/process.hpp              This process and its surroundings.
-//   7613  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   7666  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   7747  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   7890  os/tcp.hpp                  os/socket.hpp on every platform.
-//   8133  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//   8281  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//   8387  os/poller.hpp               Waiting for many sockets with few threads.
-//   8431  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//   8494  os/posix/console.hpp        os/console.hpp on POSIX.
-//   8619  os/crash.hpp                What is left of a process that crashes.
-//   8734  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//   8916  os/elevation.hpp            The same program once more, elevated.
-//   8978  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//   9006  os/posix/file.hpp           os/file.hpp on POSIX.
-//   9125  os/new_file.hpp             A file that comes into being.
-//   9187  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//   9271  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//   9311  os/event_log.hpp            The Windows event log: one report, one line.
-//   9354  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//   9509  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//   9568  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//   9636  os/win/console.hpp          os/console.hpp on Windows.
-//   9799  os/win/file.hpp             os/file.hpp on Windows.
-//   9927  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//   9964  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  10064  os/win/crash.hpp            os/crash.hpp on Windows.
-//  10346  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  10445  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  10658  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  10741  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  10862  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  10949  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  11180  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  11315  os/win/service_manager.hpp  The real Service Control Manager.
-//  11548  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  11554  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  11631  http/transport.hpp          What a connection reads from and writes to.
-//  11774  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  12085  http/stream.hpp             An answer that is written while it is made.
-//  12194  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  12227  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  12352  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  12567  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  12733  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  12927  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  13262  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  13723  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  13769  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  13845  http/router.hpp             The routes of an app with their handlers.
-//  14017  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  14203  http/url_for.hpp            The path of a named route, from within a handler.
-//  14238  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  14325  http/folder.hpp             A folder of files below a prefix.
-//  14446  http/group.hpp              Routes, as an app or a part of it registers them.
-//  14649  http/context.hpp            What travels with a request.
-//  14712  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  14803  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  14903  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  15106  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  15249  http/traffic.hpp            What the connections of one engine have in common.
-//  15331  http/direct.hpp             The direct way of a plain request.
-//  15454  http/core.hpp               cpp-httplib at work for one request.
-//  15844  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  16265  http/crew.hpp               The engine's threads, few and busy.
-//  16683  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  16829  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  17191  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  17622  web/values.hpp              What a request says beside its path, as a value of a type.
-//  17732  web/cookies.hpp             Cookies of requests and answers.
-//  17767  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  17875  web/cors.hpp                Cross-origin requests.
-//  17969  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  18006  web/rate_limit.hpp          How often one client may ask.
-//  18115  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  18168  web/headers.hpp             Small middleware for headers and sizes.
-//  18222  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  18505  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  18734  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  18894  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  18968  host/service.hpp            What App receives: the description of a service.
-//  19344  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  19419  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  19462  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  19527  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//  19608  host/health.hpp             Liveness and readiness.
-//  19666  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  19820  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  19915  host/duties.hpp             What controls ask for, beside a stop.
-//  20109  host/worker_pool.hpp        The app's workers while they run.
-//  20206  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  20644  host/console_host.hpp       `debug`: the service in a terminal.
-//  20720  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  20993  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  21056  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  21136  host/desk.hpp               What every verb that manages the service stands on.
-//  21258  host/manage.hpp             The verbs that bring an installed service up and down.
-//  21544  host/send.hpp               The verbs that send a running service a control.
-//  21670  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  21785  host/survey.hpp             What is installed, read with query rights alone.
-//  21859  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  22191  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  22270  host/managing.hpp           The verbs that manage, by their words.
-//  22418  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  22537  main.hpp                    The macro: a main for an App.
-//  22550  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    189  config/version.hpp          The version of winsvc: the one place that knows it.
+//    206  config/compiler.hpp         What is compiling us.
+//    241  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    281  config/abi.hpp              The inline namespace that everything lives in.
+//    306  base/error.hpp              An error is a sentence for a tired person.
+//    366  base/result.hpp             A value or the reason there is none.
+//    441  base/source.hpp             Where in the user's program a call was written.
+//    475  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    506  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    769  base/json_text.hpp          JSON, written: for what winsvc says to machines.
+//    823  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
+//    922  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//   1011  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1126  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1196  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1299  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
+//   1436  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1517  base/log.hpp                The log that a service keeps.
+//   1628  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   1773  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   1874  model/decision.hpp          What a control means in a state.
+//   1943  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   1996  model/codes.hpp             What system codes mean to the person who meets them.
+//   2114  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2184  model/recovery.hpp          What the SCM does when the service fails.
+//   2305  model/account.hpp           The account a service runs as.
+//   2421  model/security.hpp          Who may do what, as text.
+//   2616  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   2709  model/spec.hpp              What is to be installed.
+//   2858  model/verbs.hpp             The command line as two tables.
+//   3047  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   3385  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   3693  model/state_file.hpp        What the running service leaves for `status` to find.
+//   3806  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   3898  route/path.hpp              The path of a request, cut into segments.
+//   4009  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   4187  route/facts.hpp             What is known of a route beside its pattern.
+//   4312  route/table.hpp             The routes of an app as a tree of segments.
+//   4615  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   4762  wire/limits.hpp             How much a client may send, and how long it may take.
+//   4831  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   4909  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   5080  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   5438  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   5586  wire/fields.hpp             Names and values as queries and forms have them ...
+//   5677  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   5873  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   6073  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   6139  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   6196  wire/conditional.hpp        Requests with conditions.
+//   6327  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   6437  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   6672  wire/websocket.hpp          The WebSocket protocol as values.
+//   7039  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   7069  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   7209  os/socket.hpp               TCP as the engine needs it.
+//   7350  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   7459  os/file.hpp                 The few things done with files.
+//   7529  os/process.hpp              This process and its surroundings.
+//   7614  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   7668  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   7749  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   7892  os/tcp.hpp                  os/socket.hpp on every platform.
+//   8135  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//   8288  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//   8399  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//   8630  os/poller.hpp               Waiting for many sockets with few threads.
+//   8680  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//   8743  os/posix/console.hpp        os/console.hpp on POSIX.
+//   8868  os/crash.hpp                What is left of a process that crashes.
+//   8983  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//   9165  os/elevation.hpp            The same program once more, elevated.
+//   9227  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//   9255  os/posix/file.hpp           os/file.hpp on POSIX.
+//   9374  os/new_file.hpp             A file that comes into being.
+//   9436  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//   9520  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//   9560  os/event_log.hpp            The Windows event log: one report, one line.
+//   9603  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//   9758  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//   9817  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//   9885  os/win/console.hpp          os/console.hpp on Windows.
+//  10048  os/win/file.hpp             os/file.hpp on Windows.
+//  10176  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  10213  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  10313  os/win/crash.hpp            os/crash.hpp on Windows.
+//  10595  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  10694  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  10907  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  10990  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  11111  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  11198  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  11429  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  11564  os/win/service_manager.hpp  The real Service Control Manager.
+//  11797  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  11803  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  11880  http/transport.hpp          What a connection reads from and writes to.
+//  12026  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  12337  http/stream.hpp             An answer that is written while it is made.
+//  12446  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  12479  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  12604  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  12819  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  12985  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  13179  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  13514  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  13975  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  14021  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  14097  http/router.hpp             The routes of an app with their handlers.
+//  14269  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  14455  http/url_for.hpp            The path of a named route, from within a handler.
+//  14490  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  14577  http/folder.hpp             A folder of files below a prefix.
+//  14698  http/group.hpp              Routes, as an app or a part of it registers them.
+//  14901  http/context.hpp            What travels with a request.
+//  14964  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  15055  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  15155  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  15358  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  15501  http/traffic.hpp            What the connections of one engine have in common.
+//  15583  http/direct.hpp             The direct way of a plain request.
+//  15706  http/core.hpp               cpp-httplib at work for one request.
+//  16096  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  16517  http/crew.hpp               The engine's threads, few and busy.
+//  16935  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  17088  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  17450  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  17909  web/values.hpp              What a request says beside its path, as a value of a type.
+//  18019  web/cookies.hpp             Cookies of requests and answers.
+//  18054  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  18162  web/cors.hpp                Cross-origin requests.
+//  18256  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  18293  web/rate_limit.hpp          How often one client may ask.
+//  18402  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  18455  web/headers.hpp             Small middleware for headers and sizes.
+//  18509  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  18792  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  19021  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  19181  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  19255  host/service.hpp            What App receives: the description of a service.
+//  19631  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  19706  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  19749  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  19814  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//  19895  host/health.hpp             Liveness and readiness.
+//  19953  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  20107  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  20202  host/duties.hpp             What controls ask for, beside a stop.
+//  20396  host/worker_pool.hpp        The app's workers while they run.
+//  20493  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  20931  host/console_host.hpp       `debug`: the service in a terminal.
+//  21007  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  21280  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  21343  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  21423  host/desk.hpp               What every verb that manages the service stands on.
+//  21545  host/manage.hpp             The verbs that bring an installed service up and down.
+//  21831  host/send.hpp               The verbs that send a running service a control.
+//  21957  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  22072  host/survey.hpp             What is installed, read with query rights alone.
+//  22146  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  22478  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  22557  host/managing.hpp           The verbs that manage, by their words.
+//  22705  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  22824  main.hpp                    The macro: a main for an App.
+//  22837  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -7642,6 +7643,7 @@ bool change_directory(const std::string& folder) noexcept;
 
   #include <aclapi.h>
   #include <iphlpapi.h>
+  #include <mswsock.h>
   #include <sddl.h>
   #include <shellapi.h>
   #include <winsvc.h>
@@ -8159,6 +8161,8 @@ class poll_poller {
     std::size_t index = 0;       ///< among all, while it is there
   };
 
+  static constexpr bool waits_for_room = true;
+
   [[nodiscard]] bool is_open() const noexcept { return bell_.is_open(); }
 
   bool add(place& at, tcp_socket::native_handle s, void* who) noexcept try {
@@ -8175,8 +8179,11 @@ class poll_poller {
     at.armed_as = ++armings_;
     if (asleep_) bell_.ring();
   }
+  [[nodiscard]] bool is_sending(const place&) const noexcept { return false; }
   [[nodiscard]] std::size_t sent(place&) noexcept { return 0; }
   [[nodiscard]] bool has_hung_up(const place&) const noexcept { return false; }  // it would be told again
+  [[nodiscard]] bool is_quiet(const place&) const noexcept { return true; }
+  void settle() noexcept {}
   [[nodiscard]] bool remove(place& at) noexcept {
     const std::lock_guard lock(mutex_);
     if (at.socket == -1) return true;
@@ -8318,6 +8325,8 @@ class epoll_poller {
   epoll_poller(const epoll_poller&) = delete;
   epoll_poller& operator=(const epoll_poller&) = delete;
 
+  static constexpr bool waits_for_room = true;
+
   [[nodiscard]] bool is_open() const noexcept { return poll_ != -1 && stop_ != -1; }
 
   bool add(place& at, tcp_socket::native_handle s, void* who) noexcept {
@@ -8332,8 +8341,11 @@ class epoll_poller {
     at.armed = what;
     tell(at, EPOLL_CTL_MOD);
   }
+  [[nodiscard]] bool is_sending(const place&) const noexcept { return false; }
   [[nodiscard]] std::size_t sent(place&) noexcept { return 0; }
   [[nodiscard]] bool has_hung_up(const place& at) const noexcept { return at.hung_up.load(); }
+  [[nodiscard]] bool is_quiet(const place&) const noexcept { return true; }
+  void settle() noexcept {}
   [[nodiscard]] bool remove(place& at) noexcept {
     if (at.socket != -1) ::epoll_ctl(poll_, EPOLL_CTL_DEL, static_cast<int>(at.socket), nullptr);
     at.socket = -1;
@@ -8384,6 +8396,237 @@ class epoll_poller {
 #endif  // WINSVC_OS_LINUX
 
 // =====================================================================================================================
+// os/win/iocp.hpp
+// =====================================================================================================================
+
+// os/poller.hpp on Windows: an I/O completion port. It tells of operations that are over, not of sockets that are ready;
+// so a wait for bytes is a receive of none, a wait for room is a send of some, and a wait for a client is an AcceptEx.
+//
+// An operation belongs to the system until it is over, also when its socket is closed: the place it is part of has to
+// stay until then. Closing the socket makes it be over soon.
+// Source: CreateIoCompletionPort, GetQueuedCompletionStatusEx, WSARecv, WSASend, AcceptEx.
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+class iocp_poller {
+ public:
+  struct place;
+
+  /// One operation under way. The system knows it by its first member.
+  struct operation {
+    OVERLAPPED over{};
+    place* at = nullptr;
+  };
+  struct place {
+    tcp_socket::native_handle socket = -1;
+    std::atomic<void*> who{nullptr};
+    std::atomic<int> pending{0};          // operations that are not over
+    std::atomic<bool> receiving{false}, sending{false};
+    std::atomic<std::size_t> sent{0};
+    operation receive, send, accept;
+    std::string leaving;                  // the bytes that are being sent: the caller's may go meanwhile
+    tcp_socket next;                      // whom AcceptEx makes a client of
+    std::atomic<bool> accepting{false};
+    char addresses[2 * (sizeof(sockaddr_storage) + 16)] = {};
+  };
+
+  /// A place that wants room without saying for which bytes cannot be waited for.
+  static constexpr bool waits_for_room = false;
+
+  iocp_poller() noexcept {
+    calls::start_up();
+    port_ = ::CreateIoCompletionPort(INVALID_HANDLE_VALUE, nullptr, 0, 0);
+  }
+  ~iocp_poller() {
+    settle();
+    if (port_) ::CloseHandle(port_);
+  }
+  iocp_poller(const iocp_poller&) = delete;
+  iocp_poller& operator=(const iocp_poller&) = delete;
+
+  [[nodiscard]] bool is_open() const noexcept { return port_ != nullptr; }
+
+  bool add(place& at, tcp_socket::native_handle s, void* who) noexcept {
+    at.socket = s;
+    at.who.store(who);
+    at.sent.store(0);
+    at.receive.at = at.send.at = at.accept.at = &at;
+    return ::CreateIoCompletionPort(reinterpret_cast<HANDLE>(s), port_, 0, 0) != nullptr;
+  }
+  void arm(place& at, poll_for what, std::string_view bytes = {}) noexcept;
+  [[nodiscard]] std::size_t sent(place& at) noexcept { return at.sent.exchange(0); }
+  [[nodiscard]] bool is_sending(const place& at) const noexcept { return at.sending.load(); }
+  [[nodiscard]] bool has_hung_up(const place&) const noexcept { return false; }  // it is told again
+  [[nodiscard]] bool is_quiet(const place& at) const noexcept { return at.pending.load() == 0; }
+  [[nodiscard]] bool remove(place& at) noexcept {
+    at.socket = -1;
+    return is_quiet(at);
+  }
+
+  bool add_listener(place& at, tcp_socket& listener, void* who) noexcept;
+  void arm_accept(place& at) noexcept;
+  [[nodiscard]] sys_result<tcp_socket> accept(place& at) noexcept;
+
+  std::size_t wait(void** who, std::size_t room) noexcept;
+  void wake() noexcept {
+    over_.store(true);
+    ::PostQueuedCompletionStatus(port_, 0, 0, nullptr);
+  }
+  /// Waits, for a moment, until all operations are over: before their places go.
+  void settle() noexcept;
+
+ private:
+  [[nodiscard]] static SOCKET raw(const place& at) noexcept { return static_cast<SOCKET>(at.socket); }
+  void begin(place& at) noexcept {
+    ++at.pending;
+    ++pending_;
+  }
+  /// It could not be begun, which is told like its end: whoever looks finds out why.
+  void failed(operation& one) noexcept { ::PostQueuedCompletionStatus(port_, 0, 0, &one.over); }
+  void is_over(operation& one, std::size_t bytes) noexcept;
+
+  HANDLE port_ = nullptr;
+  std::atomic<int> pending_{0};
+  std::atomic<bool> over_{false};
+  LPFN_ACCEPTEX accept_ex_ = nullptr;
+  int family_ = AF_INET;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline void iocp_poller::arm(place& at, poll_for what, std::string_view bytes) noexcept {
+  if (what == poll_for::bytes && !at.receiving.exchange(true)) {
+    begin(at);
+    at.receive.over = OVERLAPPED{};
+    WSABUF none{0, nullptr};
+    DWORD got = 0, flags = 0;
+    if (::WSARecv(raw(at), &none, 1, &got, &flags, &at.receive.over, nullptr) != 0 &&
+        ::WSAGetLastError() != WSA_IO_PENDING)
+      failed(at.receive);
+  }
+  if (what == poll_for::room && !at.sending.exchange(true)) {
+    begin(at);
+    at.send.over = OVERLAPPED{};
+    constexpr std::size_t most = 64 * 1024;
+    try {
+      at.leaving.assign(bytes.substr(0, most));
+    } catch (...) {  // no memory: looked at again at once, by who may have some
+      return failed(at.send);
+    }
+    WSABUF some{static_cast<ULONG>(at.leaving.size()), &at.leaving[0]};
+    DWORD sent = 0;
+    if (::WSASend(raw(at), &some, 1, &sent, 0, &at.send.over, nullptr) != 0 && ::WSAGetLastError() != WSA_IO_PENDING)
+      failed(at.send);
+  }
+}
+
+inline void iocp_poller::is_over(operation& one, std::size_t bytes) noexcept {
+  place& at = *one.at;
+  if (&one == &at.receive) at.receiving.store(false);
+  if (&one == &at.send) {
+    std::string().swap(at.leaving);
+    at.sent.fetch_add(bytes);
+    at.sending.store(false);
+  }
+  --pending_;
+  --at.pending;
+}
+
+inline std::size_t iocp_poller::wait(void** who, std::size_t room) noexcept {
+  constexpr std::size_t most = 16;
+  OVERLAPPED_ENTRY entries[most];
+  for (;;) {
+    ULONG count = 0;
+    if (!::GetQueuedCompletionStatusEx(port_, entries, static_cast<ULONG>((std::min)(room, most)), &count, INFINITE,
+                                       FALSE))
+      count = 0;
+    std::size_t told = 0;
+    for (ULONG i = 0; i < count; ++i) {
+      if (!entries[i].lpOverlapped) continue;  // woken
+      auto& one = *reinterpret_cast<operation*>(entries[i].lpOverlapped);
+      void* const whose = one.at->who.load();
+      is_over(one, entries[i].dwNumberOfBytesTransferred);
+      who[told++] = whose;
+    }
+    if (over_.load()) ::PostQueuedCompletionStatus(port_, 0, 0, nullptr);  // for the next who waits
+    if (told > 0 || over_.load()) return told;
+  }
+}
+
+inline void iocp_poller::settle() noexcept {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+  while (port_ && pending_.load() > 0 && std::chrono::steady_clock::now() < until) {
+    OVERLAPPED_ENTRY one{};
+    ULONG count = 0;
+    constexpr DWORD a_moment = 20;
+    if (!::GetQueuedCompletionStatusEx(port_, &one, 1, &count, a_moment, FALSE) || count == 0 || !one.lpOverlapped)
+      continue;
+    is_over(*reinterpret_cast<operation*>(one.lpOverlapped), one.dwNumberOfBytesTransferred);
+  }
+}
+
+// --- accepting -------------------------------------------------------------------------------------------------------
+
+inline bool iocp_poller::add_listener(place& at, tcp_socket& listener, void* who) noexcept {
+  if (!add(at, listener.native(), who)) return false;
+  sockaddr_storage address{};
+  int length = sizeof address;
+  if (::getsockname(raw(at), reinterpret_cast<sockaddr*>(&address), &length) == 0) family_ = address.ss_family;
+  GUID which = WSAID_ACCEPTEX;
+  DWORD bytes = 0;
+  return ::WSAIoctl(raw(at), SIO_GET_EXTENSION_FUNCTION_POINTER, &which, sizeof which, &accept_ex_, sizeof accept_ex_,
+                    &bytes, nullptr, nullptr) == 0;
+}
+
+inline void iocp_poller::arm_accept(place& at) noexcept {
+  if (at.pending.load() > 0) return;
+  begin(at);
+  at.accept.over = OVERLAPPED{};
+  at.next = calls::owned(calls::open(family_));
+  DWORD got = 0;
+  constexpr DWORD each = sizeof at.addresses / 2;
+  at.accepting.store(at.next.is_open());
+  if (!at.next.is_open() || (!accept_ex_(raw(at), calls::raw(at.next.native()), at.addresses, 0, each, each, &got,
+                                         &at.accept.over) && ::WSAGetLastError() != ERROR_IO_PENDING)) {
+    at.accepting.store(false);
+    failed(at.accept);
+  }
+}
+
+inline sys_result<tcp_socket> iocp_poller::accept(place& at) noexcept {
+  if (at.accepting.load() && HasOverlappedIoCompleted(&at.accept.over) && at.accepting.exchange(false)) {
+    tcp_socket client = std::move(at.next);
+    const SOCKET s = calls::raw(client.native());
+    const SOCKET listener = raw(at);
+    if (at.accept.over.Internal == 0 &&
+        ::setsockopt(s, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, reinterpret_cast<const char*>(&listener),
+                     sizeof listener) == 0) {
+      calls::set_nonblocking(s);
+      calls::set_option(s, IPPROTO_TCP, TCP_NODELAY, 1);
+      return client;
+    }
+  }
+  return accept_from(at.socket);  // whoever came meanwhile
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
 // os/poller.hpp
 // =====================================================================================================================
 
@@ -8402,9 +8645,13 @@ class epoll_poller {
 //   is_open()               could it be made? else calls::last_error()
 //   add(place, s, who)      `place` is the socket's part of the poller, kept by its user; false: the system has no more
 //   arm(place, what, some)  what to wait for. `some`: the bytes that want room; a completion port sends them by itself
-//   sent(place)             how many of those have left that way; once, after a report
+//   waits_for_room          else `some` must not be empty
+//   is_sending(place)       those are on their way: nothing else may be sent
+//   sent(place)             how many of them have left that way; once, after a report
 //   has_hung_up(place)      the peer may have closed its end, and that is not told again: receive until it says so
-//   remove(place)           before the socket is closed; false: one report is to come yet, and the place is free after it
+//   remove(place)           before the socket is closed; false: reports are to come yet, and the place is free for the
+//                           next socket when is_quiet(place) after one
+//   settle()                before places go: no report is to come any more
 //   add_listener(place, listener, who), accept(place) until it would block, arm_accept(place)
 //   wait(who, room)         up to so many that are ready; waits for one. 0: `wake` was called, and every wait ends
 //
@@ -8417,8 +8664,10 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-#if WINSVC_OS_LINUX && !defined(WINSVC_PLAIN_POLL)
+#if WINSVC_OS_LINUX
 using poller = epoll_poller;
+#elif WINSVC_OS_WINDOWS
+using poller = iocp_poller;
 #else
 using poller = poll_poller;
 #endif
@@ -11749,6 +11998,9 @@ class socket_transport : public transport {
   parting finish(parting how) noexcept override {
     socket_.shutdown_send();
     return how;
+  }
+  [[nodiscard]] bool wait_writable(std::chrono::milliseconds limit) const noexcept {
+    return socket_.wait_writable(limit);
   }
   [[nodiscard]] os::tcp_socket::native_handle native() const noexcept { return socket_.native(); }
   [[nodiscard]] os::endpoint local() const override { return socket_.local(); }
@@ -16732,13 +16984,20 @@ class seat {
   /// From empty, as the caller's.
   void take() noexcept { state_.store(state::busy, std::memory_order_release); }
   void leave() noexcept { state_.store(state::empty, std::memory_order_release); }
+  /// It is over, but the poller has something to report of it. Whoever hears the last of it empties the seat, once.
+  void begin_to_leave() noexcept { state_.store(state::leaving); }
+  bool end_to_leave() noexcept {
+    auto now = state::leaving;
+    return state_.compare_exchange_strong(now, state::empty);
+  }
+  [[nodiscard]] bool is_leaving() const noexcept { return state_.load() == state::leaving; }
 
   // When somebody has to look, though nothing came.
   std::atomic<bool> late{false};
 
  private:
   friend class deadlines;
-  enum class state : std::uint8_t { empty, parked, busy, again };
+  enum class state : std::uint8_t { empty, parked, busy, again, leaving };
   std::atomic<state> state_{state::empty};
 
   std::atomic<std::int64_t> until_{never}, looked_at_{never};  // in the clock's ticks
@@ -17287,6 +17546,7 @@ class engine final : private crew::employer {
   void attend(guest& g, bool in_front) noexcept;
   bool wait_for(guest& g, const awaited& next) noexcept;
   void say_goodbye(guest& g) noexcept;
+  void free_seat(guest& g) noexcept;
   void look_at_all();
   void warn(std::atomic<std::int64_t>& last, const std::string& text);
 
@@ -17334,6 +17594,7 @@ inline engine::engine(const router& routes, const wire::limits& bounds, logger& 
 inline engine::~engine() {
   static_cast<void>(drain(std::chrono::milliseconds(0)));
   crew_.stop();
+  poller_.settle();
 }
 
 inline result<void> engine::bind(const std::string& host, std::uint16_t port) {
@@ -17379,7 +17640,12 @@ inline void engine::serve(transport& wire) {
   for (auto next = one.advance(with, how); next.what != wants::nothing; next = one.advance(with, how)) how.late = true;
 }
 
-inline bool engine::claim(void* what) noexcept { return static_cast<seat*>(what)->claim(); }
+inline bool engine::claim(void* what) noexcept {
+  auto* const s = static_cast<seat*>(what);
+  if (s->claim()) return true;
+  if (s != &door_ && s->is_leaving()) free_seat(*static_cast<guest*>(s));
+  return false;
+}
 
 inline void engine::is_slow(void* what) noexcept {
   if (what == &door_) return;
@@ -17400,9 +17666,13 @@ inline void engine::attend(guest& g, bool in_front) noexcept {
   static thread_local desk mine;
   visit how;
   how.whose = &g.whose;
-  if (const auto sent = poller_.sent(g.place); sent > 0) g.talk->was_sent(sent);
   for (;;) {
     how.late = g.late.exchange(false);
+    if (poller_.is_sending(g.place) && !how.late) {  // what it has to say is on its way
+      if (g.park()) return;
+      continue;
+    }
+    if (const auto sent = poller_.sent(g.place); sent > 0) g.talk->was_sent(sent);
     how.quick = in_front && !g.lent;
     const auto next = g.talk->advance(mine, how);
     how.too_busy = false;
@@ -17416,6 +17686,12 @@ inline void engine::attend(guest& g, bool in_front) noexcept {
       if (crew_.give(static_cast<seat*>(&g), false)) return;
       warn(warned_busy_, "too many requests wait for a thread; some are told so with 503");
       how.too_busy = true;
+      continue;
+    }
+    if (!os::poller::waits_for_room && next.what == wants::room && g.wire->encrypted()) {  // only its library can send
+      g.lend_thread();
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(next.until - connection::steady::now());
+      if (!g.wire->wait_writable(left)) g.late.store(true);
       continue;
     }
     if (wait_for(g, next)) return;
@@ -17538,17 +17814,28 @@ inline void engine::say_goodbye(guest& g) noexcept {
     if (g.wire) g.wire->close();
     g.wire.reset();
   }
-  static_cast<void>(free_now);
-  g.leave();
+  if (free_now) {
+    g.leave();
+  } else {
+    g.begin_to_leave();
+  }
   const std::lock_guard lock(mutex_);
   if (!g.address.empty()) {
     const auto at = by_address_.find(g.address);
     if (at != by_address_.end() && --at->second == 0) by_address_.erase(at);
     g.address.clear();
   }
-  free_.push_back(&g);
+  if (free_now) free_.push_back(&g);
   --open_;
   ended_.notify_all();
+  if (!free_now && poller_.is_quiet(g.place) && g.end_to_leave()) free_.push_back(&g);
+}
+
+/// After the last that the poller has to say of it.
+inline void engine::free_seat(guest& g) noexcept {
+  if (!poller_.is_quiet(g.place) || !g.end_to_leave()) return;
+  const std::lock_guard lock(mutex_);
+  free_.push_back(&g);
 }
 
 // --- the end ---------------------------------------------------------------------------------------------------------

@@ -75,8 +75,27 @@ TEST_CASE_TEMPLATE("who has bytes is told, each time anew", Poller, winsvc::os::
     CHECK(a.hear() == "a");
     p.arm(at_a, poll_for::bytes);
   }
-  CHECK(p.remove(at_a));
+  static_cast<void>(p.remove(at_a));
   static_cast<void>(p.remove(at_b));
+}
+
+TEST_CASE_TEMPLATE("a place that was removed is quiet once its socket is closed, and can be another's", Poller,
+                   winsvc::os::poller, winsvc::os::poll_poller) {
+  Poller p;
+  typename Poller::place at;
+  for (int i = 0; i < 3; ++i) {
+    pair_of a;
+    REQUIRE(p.add(at, a.here.native(), &a));
+    p.arm(at, poll_for::bytes);
+    a.say("x");
+    CHECK(one(p) == &a);
+    CHECK(a.hear() == "x");
+    p.arm(at, poll_for::bytes);
+    const bool quiet = p.remove(at);
+    a.here.close();
+    if (!quiet) CHECK(one(p) == &a);
+    CHECK(p.is_quiet(at));
+  }
 }
 
 TEST_CASE_TEMPLATE("bytes that were there before are told", Poller, winsvc::os::poller, winsvc::os::poll_poller) {
@@ -181,8 +200,8 @@ TEST_CASE_TEMPLATE("who connects to a listener is told, and can be taken", Polle
       }
       p.arm_accept(door);
     }
-    char byte = 'x';
-    CHECK(taken[4].send(&byte, 1, 1s) == transfer::done);
+    const char one_more = 'x';
+    CHECK(taken[4].send(&one_more, 1, 1s) == transfer::done);
   }
   static_cast<void>(p.remove(door));
 }

@@ -105,6 +105,7 @@ class engine final : private crew::employer {
   void attend(guest& g, bool in_front) noexcept;
   bool wait_for(guest& g, const awaited& next) noexcept;
   void say_goodbye(guest& g) noexcept;
+  void free_seat(guest& g) noexcept;
   void look_at_all();
   void warn(std::atomic<std::int64_t>& last, const std::string& text);
 
@@ -152,6 +153,7 @@ inline engine::engine(const router& routes, const wire::limits& bounds, logger& 
 inline engine::~engine() {
   static_cast<void>(drain(std::chrono::milliseconds(0)));
   crew_.stop();
+  poller_.settle();
 }
 
 inline result<void> engine::bind(const std::string& host, std::uint16_t port) {
@@ -197,7 +199,12 @@ inline void engine::serve(transport& wire) {
   for (auto next = one.advance(with, how); next.what != wants::nothing; next = one.advance(with, how)) how.late = true;
 }
 
-inline bool engine::claim(void* what) noexcept { return static_cast<seat*>(what)->claim(); }
+inline bool engine::claim(void* what) noexcept {
+  auto* const s = static_cast<seat*>(what);
+  if (s->claim()) return true;
+  if (s != &door_ && s->is_leaving()) free_seat(*static_cast<guest*>(s));
+  return false;
+}
 
 inline void engine::is_slow(void* what) noexcept {
   if (what == &door_) return;
@@ -218,9 +225,13 @@ inline void engine::attend(guest& g, bool in_front) noexcept {
   static thread_local desk mine;
   visit how;
   how.whose = &g.whose;
-  if (const auto sent = poller_.sent(g.place); sent > 0) g.talk->was_sent(sent);
   for (;;) {
     how.late = g.late.exchange(false);
+    if (poller_.is_sending(g.place) && !how.late) {  // what it has to say is on its way
+      if (g.park()) return;
+      continue;
+    }
+    if (const auto sent = poller_.sent(g.place); sent > 0) g.talk->was_sent(sent);
     how.quick = in_front && !g.lent;
     const auto next = g.talk->advance(mine, how);
     how.too_busy = false;
@@ -234,6 +245,12 @@ inline void engine::attend(guest& g, bool in_front) noexcept {
       if (crew_.give(static_cast<seat*>(&g), false)) return;
       warn(warned_busy_, "too many requests wait for a thread; some are told so with 503");
       how.too_busy = true;
+      continue;
+    }
+    if (!os::poller::waits_for_room && next.what == wants::room && g.wire->encrypted()) {  // only its library can send
+      g.lend_thread();
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(next.until - connection::steady::now());
+      if (!g.wire->wait_writable(left)) g.late.store(true);
       continue;
     }
     if (wait_for(g, next)) return;
@@ -356,17 +373,28 @@ inline void engine::say_goodbye(guest& g) noexcept {
     if (g.wire) g.wire->close();
     g.wire.reset();
   }
-  static_cast<void>(free_now);
-  g.leave();
+  if (free_now) {
+    g.leave();
+  } else {
+    g.begin_to_leave();
+  }
   const std::lock_guard lock(mutex_);
   if (!g.address.empty()) {
     const auto at = by_address_.find(g.address);
     if (at != by_address_.end() && --at->second == 0) by_address_.erase(at);
     g.address.clear();
   }
-  free_.push_back(&g);
+  if (free_now) free_.push_back(&g);
   --open_;
   ended_.notify_all();
+  if (!free_now && poller_.is_quiet(g.place) && g.end_to_leave()) free_.push_back(&g);
+}
+
+/// After the last that the poller has to say of it.
+inline void engine::free_seat(guest& g) noexcept {
+  if (!poller_.is_quiet(g.place) || !g.end_to_leave()) return;
+  const std::lock_guard lock(mutex_);
+  free_.push_back(&g);
 }
 
 // --- the end ---------------------------------------------------------------------------------------------------------

@@ -55,13 +55,20 @@ class seat {
   /// From empty, as the caller's.
   void take() noexcept { state_.store(state::busy, std::memory_order_release); }
   void leave() noexcept { state_.store(state::empty, std::memory_order_release); }
+  /// It is over, but the poller has something to report of it. Whoever hears the last of it empties the seat, once.
+  void begin_to_leave() noexcept { state_.store(state::leaving); }
+  bool end_to_leave() noexcept {
+    auto now = state::leaving;
+    return state_.compare_exchange_strong(now, state::empty);
+  }
+  [[nodiscard]] bool is_leaving() const noexcept { return state_.load() == state::leaving; }
 
   // When somebody has to look, though nothing came.
   std::atomic<bool> late{false};
 
  private:
   friend class deadlines;
-  enum class state : std::uint8_t { empty, parked, busy, again };
+  enum class state : std::uint8_t { empty, parked, busy, again, leaving };
   std::atomic<state> state_{state::empty};
 
   std::atomic<std::int64_t> until_{never}, looked_at_{never};  // in the clock's ticks

@@ -121,6 +121,9 @@ class socket_transport : public transport {
     socket_.shutdown_send();
     return how;
   }
+  [[nodiscard]] bool wait_writable(std::chrono::milliseconds limit) const noexcept {
+    return socket_.wait_writable(limit);
+  }
   [[nodiscard]] os::tcp_socket::native_handle native() const noexcept { return socket_.native(); }
   [[nodiscard]] os::endpoint local() const override { return socket_.local(); }
   [[nodiscard]] os::endpoint peer() const override { return socket_.peer(); }

@@ -28,6 +28,8 @@ class poll_poller {
     std::size_t index = 0;       ///< among all, while it is there
   };
 
+  static constexpr bool waits_for_room = true;
+
   [[nodiscard]] bool is_open() const noexcept { return bell_.is_open(); }
 
   bool add(place& at, tcp_socket::native_handle s, void* who) noexcept try {
@@ -44,8 +46,11 @@ class poll_poller {
     at.armed_as = ++armings_;
     if (asleep_) bell_.ring();
   }
+  [[nodiscard]] bool is_sending(const place&) const noexcept { return false; }
   [[nodiscard]] std::size_t sent(place&) noexcept { return 0; }
   [[nodiscard]] bool has_hung_up(const place&) const noexcept { return false; }  // it would be told again
+  [[nodiscard]] bool is_quiet(const place&) const noexcept { return true; }
+  void settle() noexcept {}
   [[nodiscard]] bool remove(place& at) noexcept {
     const std::lock_guard lock(mutex_);
     if (at.socket == -1) return true;

@@ -13,9 +13,13 @@
 //   is_open()               could it be made? else calls::last_error()
 //   add(place, s, who)      `place` is the socket's part of the poller, kept by its user; false: the system has no more
 //   arm(place, what, some)  what to wait for. `some`: the bytes that want room; a completion port sends them by itself
-//   sent(place)             how many of those have left that way; once, after a report
+//   waits_for_room          else `some` must not be empty
+//   is_sending(place)       those are on their way: nothing else may be sent
+//   sent(place)             how many of them have left that way; once, after a report
 //   has_hung_up(place)      the peer may have closed its end, and that is not told again: receive until it says so
-//   remove(place)           before the socket is closed; false: one report is to come yet, and the place is free after it
+//   remove(place)           before the socket is closed; false: reports are to come yet, and the place is free for the
+//                           next socket when is_quiet(place) after one
+//   settle()                before places go: no report is to come any more
 //   add_listener(place, listener, who), accept(place) until it would block, arm_accept(place)
 //   wait(who, room)         up to so many that are ready; waits for one. 0: `wake` was called, and every wait ends
 //
@@ -28,13 +32,16 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/poll_poller.hpp"
 #include "winsvc/os/posix/epoll.hpp"
+#include "winsvc/os/win/iocp.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-#if WINSVC_OS_LINUX && !defined(WINSVC_PLAIN_POLL)
+#if WINSVC_OS_LINUX
 using poller = epoll_poller;
+#elif WINSVC_OS_WINDOWS
+using poller = iocp_poller;
 #else
 using poller = poll_poller;
 #endif

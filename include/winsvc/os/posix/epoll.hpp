@@ -40,6 +40,8 @@ class epoll_poller {
   epoll_poller(const epoll_poller&) = delete;
   epoll_poller& operator=(const epoll_poller&) = delete;
 
+  static constexpr bool waits_for_room = true;
+
   [[nodiscard]] bool is_open() const noexcept { return poll_ != -1 && stop_ != -1; }
 
   bool add(place& at, tcp_socket::native_handle s, void* who) noexcept {
@@ -54,8 +56,11 @@ class epoll_poller {
     at.armed = what;
     tell(at, EPOLL_CTL_MOD);
   }
+  [[nodiscard]] bool is_sending(const place&) const noexcept { return false; }
   [[nodiscard]] std::size_t sent(place&) noexcept { return 0; }
   [[nodiscard]] bool has_hung_up(const place& at) const noexcept { return at.hung_up.load(); }
+  [[nodiscard]] bool is_quiet(const place&) const noexcept { return true; }
+  void settle() noexcept {}
   [[nodiscard]] bool remove(place& at) noexcept {
     if (at.socket != -1) ::epoll_ctl(poll_, EPOLL_CTL_DEL, static_cast<int>(at.socket), nullptr);
     at.socket = -1;

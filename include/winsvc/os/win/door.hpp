@@ -31,6 +31,7 @@
 
   #include <aclapi.h>
   #include <iphlpapi.h>
+  #include <mswsock.h>
   #include <sddl.h>
   #include <shellapi.h>
   #include <winsvc.h>
