@@ -71,117 +71,117 @@
 //   6437  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
 //   6672  wire/websocket.hpp          The WebSocket protocol as values.
 //   7039  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   7069  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   7209  os/socket.hpp               TCP as the engine needs it.
-//   7350  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   7459  os/file.hpp                 The few things done with files.
-//   7529  os/process.hpp              This process and its surroundings.
-//   7614  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   7668  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   7749  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   7892  os/tcp.hpp                  os/socket.hpp on every platform.
-//   8135  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//   8288  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//   8399  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//   8630  os/poller.hpp               Waiting for many sockets with few threads.
-//   8680  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//   8743  os/posix/console.hpp        os/console.hpp on POSIX.
-//   8868  os/crash.hpp                What is left of a process that crashes.
-//   8983  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//   9165  os/elevation.hpp            The same program once more, elevated.
-//   9227  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//   9255  os/posix/file.hpp           os/file.hpp on POSIX.
-//   9374  os/new_file.hpp             A file that comes into being.
-//   9436  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//   9520  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//   9560  os/event_log.hpp            The Windows event log: one report, one line.
-//   9603  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//   9758  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//   9817  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//   9885  os/win/console.hpp          os/console.hpp on Windows.
-//  10048  os/win/file.hpp             os/file.hpp on Windows.
-//  10176  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  10213  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  10313  os/win/crash.hpp            os/crash.hpp on Windows.
-//  10595  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  10694  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  10907  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  10990  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  11111  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  11198  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  11429  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  11564  os/win/service_manager.hpp  The real Service Control Manager.
-//  11797  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  11803  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  11880  http/transport.hpp          What a connection reads from and writes to.
-//  12026  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  12337  http/stream.hpp             An answer that is written while it is made.
-//  12446  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  12479  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  12604  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  12819  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  12985  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  13179  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  13514  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  13975  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  14021  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  14097  http/router.hpp             The routes of an app with their handlers.
-//  14269  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  14455  http/url_for.hpp            The path of a named route, from within a handler.
-//  14490  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  14577  http/folder.hpp             A folder of files below a prefix.
-//  14698  http/group.hpp              Routes, as an app or a part of it registers them.
-//  14901  http/context.hpp            What travels with a request.
-//  14964  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  15055  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  15155  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  15358  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  15501  http/traffic.hpp            What the connections of one engine have in common.
-//  15583  http/direct.hpp             The direct way of a plain request.
-//  15706  http/core.hpp               cpp-httplib at work for one request.
-//  16096  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  16517  http/crew.hpp               The engine's threads, few and busy.
-//  16935  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  17088  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  17450  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  17909  web/values.hpp              What a request says beside its path, as a value of a type.
-//  18019  web/cookies.hpp             Cookies of requests and answers.
-//  18054  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  18162  web/cors.hpp                Cross-origin requests.
-//  18256  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  18293  web/rate_limit.hpp          How often one client may ask.
-//  18402  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  18455  web/headers.hpp             Small middleware for headers and sizes.
-//  18509  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  18792  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  19021  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  19181  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  19255  host/service.hpp            What App receives: the description of a service.
-//  19631  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  19706  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  19749  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  19814  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//  19895  host/health.hpp             Liveness and readiness.
-//  19953  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  20107  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  20202  host/duties.hpp             What controls ask for, beside a stop.
-//  20396  host/worker_pool.hpp        The app's workers while they run.
-//  20493  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  20931  host/console_host.hpp       `debug`: the service in a terminal.
-//  21007  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  21280  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  21343  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  21423  host/desk.hpp               What every verb that manages the service stands on.
-//  21545  host/manage.hpp             The verbs that bring an installed service up and down.
-//  21831  host/send.hpp               The verbs that send a running service a control.
-//  21957  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  22072  host/survey.hpp             What is installed, read with query rights alone.
-//  22146  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  22478  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  22557  host/managing.hpp           The verbs that manage, by their words.
-//  22705  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  22824  main.hpp                    The macro: a main for an App.
-//  22837  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//   7070  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   7210  os/socket.hpp               TCP as the engine needs it.
+//   7351  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   7460  os/file.hpp                 The few things done with files.
+//   7530  os/process.hpp              This process and its surroundings.
+//   7621  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   7675  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   7756  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   7899  os/tcp.hpp                  os/socket.hpp on every platform.
+//   8142  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//   8295  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//   8406  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//   8637  os/poller.hpp               Waiting for many sockets with few threads.
+//   8687  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//   8750  os/posix/console.hpp        os/console.hpp on POSIX.
+//   8875  os/crash.hpp                What is left of a process that crashes.
+//   8990  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//   9172  os/elevation.hpp            The same program once more, elevated.
+//   9234  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//   9262  os/posix/file.hpp           os/file.hpp on POSIX.
+//   9381  os/new_file.hpp             A file that comes into being.
+//   9443  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//   9527  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//   9567  os/event_log.hpp            The Windows event log: one report, one line.
+//   9610  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//   9787  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//   9846  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//   9914  os/win/console.hpp          os/console.hpp on Windows.
+//  10077  os/win/file.hpp             os/file.hpp on Windows.
+//  10205  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  10242  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  10342  os/win/crash.hpp            os/crash.hpp on Windows.
+//  10624  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  10723  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  10936  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  11019  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  11142  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  11229  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  11460  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  11595  os/win/service_manager.hpp  The real Service Control Manager.
+//  11828  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  11834  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  11920  http/transport.hpp          What a connection reads from and writes to.
+//  12066  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  12377  http/stream.hpp             An answer that is written while it is made.
+//  12486  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  12519  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  12644  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  12859  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  13025  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  13219  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  13554  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  14015  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  14061  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  14137  http/router.hpp             The routes of an app with their handlers.
+//  14309  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  14495  http/url_for.hpp            The path of a named route, from within a handler.
+//  14530  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  14617  http/folder.hpp             A folder of files below a prefix.
+//  14738  http/group.hpp              Routes, as an app or a part of it registers them.
+//  14941  http/context.hpp            What travels with a request.
+//  15004  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  15095  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  15195  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  15398  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  15541  http/traffic.hpp            What the connections of one engine have in common.
+//  15628  http/direct.hpp             The direct way of a plain request.
+//  15789  http/core.hpp               cpp-httplib at work for one request.
+//  16168  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  16591  http/crew.hpp               The engine's threads, few and busy.
+//  17028  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  17181  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  17543  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  18002  web/values.hpp              What a request says beside its path, as a value of a type.
+//  18112  web/cookies.hpp             Cookies of requests and answers.
+//  18147  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  18255  web/cors.hpp                Cross-origin requests.
+//  18349  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  18386  web/rate_limit.hpp          How often one client may ask.
+//  18495  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  18548  web/headers.hpp             Small middleware for headers and sizes.
+//  18602  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  18885  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  19114  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  19274  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  19348  host/service.hpp            What App receives: the description of a service.
+//  19724  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  19799  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  19842  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  19907  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//  19988  host/health.hpp             Liveness and readiness.
+//  20046  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  20200  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  20295  host/duties.hpp             What controls ask for, beside a stop.
+//  20489  host/worker_pool.hpp        The app's workers while they run.
+//  20586  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  21024  host/console_host.hpp       `debug`: the service in a terminal.
+//  21100  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  21373  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  21436  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  21516  host/desk.hpp               What every verb that manages the service stands on.
+//  21638  host/manage.hpp             The verbs that bring an installed service up and down.
+//  21924  host/send.hpp               The verbs that send a running service a control.
+//  22050  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  22165  host/survey.hpp             What is installed, read with query rights alone.
+//  22239  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  22571  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  22650  host/managing.hpp           The verbs that manage, by their words.
+//  22798  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  22917  main.hpp                    The macro: a main for an App.
+//  22930  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -7061,6 +7061,7 @@ inline bool origin_is_allowed(std::string_view origin, std::string_view host,
   #if WINSVC_OS_LINUX
     #include <sys/epoll.h>
     #include <sys/eventfd.h>
+    #include <sys/syscall.h>
   #endif
 
 #endif  // !WINSVC_OS_WINDOWS
@@ -7534,6 +7535,7 @@ sys_result<void> make_folders(const std::string& path);
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -7571,6 +7573,11 @@ namespace os {
 [[nodiscard]] std::vector<std::string> arguments(int argc, char** argv);
 
 [[nodiscard]] std::uint32_t process_id() noexcept;
+/// The system's number for the calling thread; 0 where there is none.
+[[nodiscard]] std::uint32_t thread_id() noexcept;
+/// Does a thread of this process wait for something, a lock or the network, rather than run or be ready to? Nothing where
+/// that cannot be told.
+[[nodiscard]] std::optional<bool> is_asleep(std::uint32_t thread) noexcept;
 
 /// What this process has used, and since when.
 struct process_usage {
@@ -9640,6 +9647,28 @@ inline std::vector<std::string> arguments(int argc, char** argv) {
 
 inline std::uint32_t process_id() noexcept { return static_cast<std::uint32_t>(::getpid()); }
 
+  #if WINSVC_OS_LINUX
+inline std::uint32_t thread_id() noexcept { return static_cast<std::uint32_t>(::syscall(SYS_gettid)); }
+
+/// From /proc (proc_pid_stat(5)): "number (name) state …", and the name may have anything in it.
+inline std::optional<bool> is_asleep(std::uint32_t thread) noexcept {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/self/task/%u/stat", static_cast<unsigned>(thread));
+  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (file == -1) return std::nullopt;
+  char text[256];
+  const auto got = ::read(file, text, sizeof text);
+  ::close(file);
+  const std::string_view line(text, got > 0 ? static_cast<std::size_t>(got) : 0);
+  const auto end = line.rfind(") ");
+  if (end == line.npos || end + 2 >= line.size()) return std::nullopt;
+  return line[end + 2] != 'R';
+}
+  #else
+inline std::uint32_t thread_id() noexcept { return 0; }
+inline std::optional<bool> is_asleep(std::uint32_t) noexcept { return std::nullopt; }
+  #endif
+
 /// The first bytes of a file of /proc, which are there at once; empty where there is none.
 inline std::string_view read_proc(const char* path, char* into, std::size_t room) noexcept {
   const int file = ::open(path, O_RDONLY | O_CLOEXEC);
@@ -11022,6 +11051,8 @@ inline std::vector<std::string> arguments(int, char**) {
 }
 
 inline std::uint32_t process_id() noexcept { return ::GetCurrentProcessId(); }
+inline std::uint32_t thread_id() noexcept { return ::GetCurrentThreadId(); }
+inline std::optional<bool> is_asleep(std::uint32_t) noexcept { return std::nullopt; }
 
 inline process_usage usage() noexcept {
   using namespace std::chrono;
@@ -11870,6 +11901,15 @@ inline constexpr bool httplib_decodes_headers = httplib_version() < 0x002C00;
 inline void replace_header(response& res, const std::string& name, const std::string& value) {
   res.headers.erase(name);
   res.set_header(name, value);
+}
+
+/// The value of the first header of this name; null when there is none. Answers have few: looking at each is quicker than
+/// hashing a name, as the map would.
+[[nodiscard]] inline const std::string* find_header(const response& res, std::string_view name) noexcept {
+  for (const auto& [other, value] : res.headers) {
+    if (text::equal_nocase(other, name)) return &value;
+  }
+  return nullptr;
 }
 
 }  // namespace http
@@ -15551,27 +15591,32 @@ struct traffic {
   }
 };
 
-/// What the requests of a route are like: how long they take, roughly (the recent ones count most). From any thread.
+/// What the requests of a route are like, by the last eight. From any thread.
 class pace {
  public:
-  /// Too long to make others wait behind it.
-  [[nodiscard]] bool is_slow() const noexcept { return average_.load(std::memory_order_relaxed) > slow; }
-  void note(std::chrono::steady_clock::duration took) noexcept {
-    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
-    const auto now = static_cast<std::uint32_t>(us < most ? us : most);
-    const auto before = average_.load(std::memory_order_relaxed);
-    const auto after = before - before / 8 + now / 8;
-    if (after != before) average_.store(after, std::memory_order_relaxed);
+  /// Do they take so long that others should not wait behind one? Three of eight must have: on a busy machine now and
+  /// then a quick one is late, because the system had something else to do.
+  [[nodiscard]] bool is_slow() const noexcept {
+    unsigned late = 0;
+    for (unsigned h = history_.load(std::memory_order_relaxed); h != 0; h &= h - 1) ++late;
+    return late >= 3;
   }
+  void note(std::chrono::steady_clock::duration took) noexcept { push(took > slow ? 1 : 0, 1); }
+  /// One of them is at it, and has been for too long already.
+  void is_found_slow() noexcept { push(3, 2); }
   /// Are its answers streams?
   [[nodiscard]] bool streams() const noexcept { return streams_.load(std::memory_order_relaxed); }
   void note_stream() noexcept { streams_.store(true, std::memory_order_relaxed); }
-  /// One of them is at it, and has been for too long already.
-  void is_found_slow() noexcept { average_.store(most, std::memory_order_relaxed); }
 
  private:
-  static constexpr std::uint32_t slow = 150, most = 10'000;  // microseconds
-  std::atomic<std::uint32_t> average_{0};
+  static constexpr std::chrono::microseconds slow{150};
+
+  void push(unsigned bits, unsigned count) noexcept {
+    const unsigned before = history_.load(std::memory_order_relaxed);
+    const unsigned after = ((before << count) | bits) & 0xFF;
+    if (after != before) history_.store(static_cast<std::uint8_t>(after), std::memory_order_relaxed);
+  }
+  std::atomic<std::uint8_t> history_{0};  // a bit for each, 1: it took long; two that write at once lose one
   std::atomic<bool> streams_{false};
 };
 
@@ -15591,9 +15636,13 @@ class pace {
 // to read and write; and so is an answer that turns out to be a stream. Both ways give the same answers:
 // tests/conformance holds them against each other, and `limits().direct_path` closes this one.
 
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -15609,10 +15658,34 @@ namespace http {
 [[nodiscard]] inline bool is_whole(const response& res) noexcept {
   return !res.content_provider_ && res.file_content_path_.empty();
 }
-/// The headers that cpp-httplib adds before the post-routing hook.
-void complete_headers(response& res);
-/// Line and headers behind what is in `out`, and the body, unless that is not asked for: HEAD.
-void write_answer(const response& res, bool with_body, std::string& out);
+/// The Date of an answer. On each thread it is written anew once a second, and looked for every few milliseconds.
+[[nodiscard]] inline const std::string& date_of_now() {
+  struct kept {
+    std::chrono::steady_clock::time_point looked{};
+    std::int64_t second = -1;
+    std::string text;
+  };
+  static thread_local kept last;
+  const auto now = std::chrono::steady_clock::now();
+  if (last.second != -1 && now - last.looked < std::chrono::milliseconds(20)) return last.text;
+  last.looked = now;
+  const auto wall = clock::system().wall();
+  const auto second = std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
+  if (second != last.second) {
+    last.text = http_date(wall);
+    last.second = second;
+  }
+  return last.text;
+}
+
+/// What an answer says of the connection and of its end, decided in core.hpp: not among its headers yet.
+struct parting_words {
+  std::string_view connection;  ///< for the Connection field; empty: none
+  bool bodiless = false;        ///< 1xx, 204, 304: no body and no length
+  bool with_body = true;        ///< to HEAD it is not sent
+};
+/// The answer behind what is in `out`: its headers, the words, and what is missing: type, length, date.
+void write_answer(const response& res, const parting_words& words, std::string& out);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -15671,31 +15744,41 @@ inline bool fill_request(request& req, const wire::head& h, const os::endpoint& 
   return acceptable;
 }
 
-inline void complete_headers(response& res) {
-  if (!res.body.empty()) {
-    if (!res.has_header("Content-Type")) res.set_header("Content-Type", "text/plain");
-    replace_header(res, "Content-Length", std::to_string(res.body.size()));
-  } else if (!res.has_header("Content-Length")) {
-    res.set_header("Content-Length", "0");
-  }
-}
+inline void write_answer(const response& res, const parting_words& words, std::string& out) {
+  const auto put = [&out](std::string_view a, std::string_view b, std::string_view c = "\r\n") {
+    out.append(a).append(b).append(c);
+  };
+  const bool has_body = !res.body.empty() && !words.bodiless;
+  char number[24];
+  const auto text_of = [&number](std::size_t value) {
+    return std::string_view(number, static_cast<std::size_t>(
+                                        std::to_chars(number, number + sizeof number, value).ptr - number));
+  };
+  out.reserve(out.size() + 256 + (words.with_body ? res.body.size() : 0));
+  put("HTTP/1.1 ", text_of(static_cast<std::size_t>(res.status)), " ");
+  put(httplib::status_message(res.status), "");
 
-inline void write_answer(const response& res, bool with_body, std::string& out) {
-  const auto put = [&out](std::string_view piece) { out.append(piece.data(), piece.size()); };
-  out.reserve(out.size() + 256 + (with_body ? res.body.size() : 0));
-  put("HTTP/1.1 ");
-  put(std::to_string(res.status));
-  put(" ");
-  put(httplib::status_message(res.status));
-  put("\r\n");
+  bool type = false, length = false, date = false;
   for (const auto& [name, value] : res.headers) {
-    put(name);
-    put(": ");
-    put(value);
-    put("\r\n");
+    const auto is = [&name = name](std::string_view other) { return text::equal_nocase(name, other); };
+    if (is("Connection") || is("Keep-Alive")) continue;
+    if (is("Content-Type")) {
+      if (words.bodiless && res.status != 304) continue;
+      type = true;
+    } else if (is("Content-Length")) {
+      if (has_body || words.bodiless || std::exchange(length, true)) continue;
+    } else if (is("Date")) {
+      date = true;
+    }
+    put(name, ": ", value);
+    out.append("\r\n");
   }
-  put("\r\n");
-  if (with_body) put(res.body);
+  if (has_body && !type) put("Content-Type: ", "text/plain");
+  if (has_body) put("Content-Length: ", text_of(res.body.size()));
+  else if (!length && !words.bodiless) put("Content-Length: ", "0");
+  if (!words.connection.empty()) put("Connection: ", words.connection);
+  if (!date) put("Date: ", date_of_now());
+  put("\r\n", words.with_body && has_body ? std::string_view(res.body) : std::string_view(), "");
 }
 
 }  // namespace http
@@ -15769,7 +15852,8 @@ class core final : public httplib::Server {
     return (std::min)(routes_.body_limit(x.match, bounds_.body_bytes), x.body_limit);
   }
   void answer_late_handler(exchange& x, const request& req, std::chrono::milliseconds limit) noexcept;
-  void before_write(exchange& x, const request& req, response& res);
+  static parting_words last_words(exchange& x, const request& req, response& res);
+  static void before_write(exchange& x, const request& req, response& res);
 
   const router& routes_;
   const wire::limits& bounds_;
@@ -15781,22 +15865,6 @@ class core final : public httplib::Server {
   std::atomic<std::uint64_t> count_{0};  // relaxed: only its uniqueness matters
 };
 
-/// The Date of an answer. Written anew once a second, on each thread.
-[[nodiscard]] inline const std::string& date_of_now() {
-  struct kept {
-    std::int64_t second = -1;
-    std::string text;
-  };
-  static thread_local kept last;
-  const auto now = clock::system().wall();
-  const auto second = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
-  if (second != last.second) {
-    last.text = http_date(now);
-    last.second = second;
-  }
-  return last.text;
-}
-
 /// What was wrong with a body, by the status it got.
 [[nodiscard]] constexpr std::string_view body_problem(int status) noexcept {
   return status == 408   ? "the body did not arrive in time"
@@ -15806,7 +15874,7 @@ class core final : public httplib::Server {
 }
 
 /// An answer that nobody else writes, the connection closing.
-[[nodiscard]] std::string whole_answer(response& res, bool with_body = true);
+[[nodiscard]] std::string whole_answer(const response& res, bool with_body = true);
 /// The same for what the gate refuses.
 [[nodiscard]] std::string refusal(int status, std::string_view reason, bool with_body = true);
 
@@ -15866,7 +15934,7 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
     return HandlerResponse::Handled;
   });
 
-  set_post_routing_handler([this](const request& req, response& res) { before_write(*current_exchange(), req, res); });
+  set_post_routing_handler([](const request& req, response& res) { before_write(*current_exchange(), req, res); });
 }
 
 inline std::string core::next_id() {
@@ -15937,9 +16005,7 @@ inline bool core::process_directly(exchange& x, const os::endpoint& peer, const 
     std::string unread;
     x.stream.take_body(unread);
   }
-  complete_headers(res);
-  before_write(x, req, res);
-  write_answer(res, req.method != "HEAD", x.stream.out());
+  write_answer(res, last_words(x, req, res), x.stream.out());
   x.req = nullptr;
   return true;
 }
@@ -15950,10 +16016,11 @@ inline void core::route(exchange& x, request& req, response& res) {
   if (x.match.what == route::outcome::found) x.pattern = routes_.entry(x.match.id).path.text;
   run_link(x, 0, req, res);
   guard_.check_status(x, req, res);
-  if (text::equal_nocase(res.get_header_value("Connection"), "close")) x.closing = true;  // somebody's own wish
+  const std::string* const wish = find_header(res, "Connection");  // somebody's own
+  if (wish && text::equal_nocase(*wish, "close")) x.closing = true;
   if (res.status == -1) res.status = 200;     // left at -1, a Range would turn it into 206
   if (res.status != 206) req.ranges.clear();  // cpp-httplib would make it 416 where they reach past the answer's end
-  if (res.has_header("Content-Encoding")) req.headers.erase("Accept-Encoding");  // cpp-httplib would encode it again
+  if (find_header(res, "Content-Encoding")) req.headers.erase("Accept-Encoding");  // cpp-httplib would encode it again
   drop_late_body(x);
 }
 
@@ -16036,48 +16103,53 @@ inline void core::answer_late_handler(exchange& x, const request& req, std::chro
   }
 }
 
+/// What is decided once the answer is there, and before it is written.
+inline parting_words core::last_words(exchange& x, const request& req, response& res) {
+  x.status = res.status;
+  // Looked at now and not when the request came: the drain may have begun while the handler ran.
+  if (x.draining.load() || x.closed || (!x.stream.body_done() && x.stream.body_fault() != 0)) x.closing = true;
+  parting_words words;
+  words.bodiless = res.status < 200 || res.status == 204 || res.status == 304;
+  words.with_body = req.method != "HEAD";
+  const bool switches = find_header(res, "Upgrade") != nullptr;  // or tells what to switch to: 101 and 426
+  if (x.closing && res.status != 101) words.connection = switches ? "Upgrade, close" : "close";
+  else if (switches) words.connection = "Upgrade";
+  else if (x.head.minor == 0) words.connection = "keep-alive";
+  return words;
+}
+
 /// Runs when cpp-httplib has put the headers together and before it writes them.
 inline void core::before_write(exchange& x, const request& req, response& res) {
-  x.status = res.status;
   if (res.is_chunked_content_provider_ && x.head.minor == 0) {  // HTTP/1.0 knows no chunks: the end is the end
     res.is_chunked_content_provider_ = false;
     res.headers.erase("Transfer-Encoding");
     x.closing = true;
   }
-  // Looked at now and not when the request came: the drain may have begun while the handler ran.
-  if (x.draining.load() || x.closed || (!x.stream.body_done() && x.stream.body_fault() != 0)) x.closing = true;
-  const bool bodiless = res.status < 200 || res.status == 204 || res.status == 304;
-  if (res.content_provider_ && (bodiless || !res.body.empty())) {  // a stream that was replaced
+  const parting_words words = last_words(x, req, res);
+  if (res.content_provider_ && (words.bodiless || !res.body.empty())) {  // a stream that was replaced
     drop_stream(res);
     replace_header(res, "Content-Length", std::to_string(res.body.size()));
   }
   if (res.content_provider_) x.stream.unbuffered();
   // RFC 9110 §8.6: no Content-Length in a 1xx or 204; a 304's would be that of the answer it stands for.
-  if (bodiless) {
+  if (words.bodiless) {
     res.body.clear();
     res.headers.erase("Content-Length");
     if (res.status != 304) res.headers.erase("Content-Type");
   }
-  if (req.method == "HEAD") res.headers.erase("Accept-Ranges");  // cpp-httplib promises ranges on HEAD alone
+  if (!words.with_body) res.headers.erase("Accept-Ranges");  // cpp-httplib promises ranges on HEAD alone
   res.headers.erase("Keep-Alive");
   res.headers.erase("Connection");
-  const bool switches = res.has_header("Upgrade");  // or tells what to switch to: 101 and 426
-  if (x.closing && res.status != 101) {
-    res.set_header("Connection", switches ? "Upgrade, close" : "close");
-  } else if (switches) {
-    res.set_header("Connection", "Upgrade");
-  } else if (x.head.minor == 0) {
-    res.set_header("Connection", "keep-alive");
-  }
+  if (!words.connection.empty()) res.set_header("Connection", std::string(words.connection));
   if (!res.has_header("Date")) res.set_header("Date", date_of_now());
 }
 
-inline std::string whole_answer(response& res, bool with_body) {
-  replace_header(res, "Date", date_of_now());
-  replace_header(res, "Connection", "close");
-  complete_headers(res);
+inline std::string whole_answer(const response& res, bool with_body) {
+  parting_words words;
+  words.connection = "close";
+  words.with_body = with_body;
   std::string out;
-  write_answer(res, with_body, out);
+  write_answer(res, words, out);
   return out;
 }
 
@@ -16199,6 +16271,7 @@ class connection {
 
   stage stage_ = stage::head;
   steady::time_point until_;  // what is waited for has to be there
+  steady::time_point now_;    // the step began, or its handler returned
   receive_buffer buffer_;
   std::size_t scanned_ = 0;  // of a head that is not complete
 
@@ -16266,6 +16339,7 @@ class connection::borrowed {
 inline awaited connection::advance(desk& with, const visit& how) noexcept {
   try {
     const borrowed blocks(*this, with);
+    now_ = steady::now();
     visit now = how;
     for (;; now.late = false) {
       std::optional<awaited> until;
@@ -16333,7 +16407,7 @@ inline std::optional<awaited> connection::read_head(const visit& how) {
 }
 
 inline void connection::take_head(wire::head_result&& got) {
-  began_ = steady::now();
+  began_ = now_;
   ++shared_.in_flight;
   in_flight_ = true;
 
@@ -16395,15 +16469,15 @@ inline void connection::handle(const visit& how) {
     const std::lock_guard lock(doing_mutex_);
     doing_ = true;
   }
-  const auto from = steady::now();
+  const auto from = now_;
   alive_ = server_.process(x, peer_, local_);
-  const auto to = steady::now();
+  now_ = steady::now();
   {
     const std::lock_guard lock(doing_mutex_);
     doing_ = false;
   }
   if (how.whose) how.whose->store(nullptr, std::memory_order_relaxed);
-  server_.pace_of(x.match).note(to - from);
+  server_.pace_of(x.match).note(now_ - from);
 
   id_ = std::move(x.id);
   client_ = std::move(x.client);
@@ -16423,7 +16497,7 @@ inline void connection::handle(const visit& how) {
   }
   unread_ = !stream.body_done();
   out_at_ = 0;
-  until_ = to + bounds_.write_time;
+  until_ = now_ + bounds_.write_time;
   stage_ = stage::answer;
 }
 
@@ -16444,7 +16518,7 @@ inline std::optional<awaited> connection::send_answer(const visit& how) {
   if (!alive_) return close(unread_ ? parting::unread : parting::answered), std::nullopt;
   std::vector<wire::field>().swap(head_.fields);
   stage_ = stage::head;
-  until_ = steady::now() + bounds_.idle_time;
+  until_ = now_ + bounds_.idle_time;
   if (buffer_.rest().empty() && wire_.is_drained() && !shared_.draining.load()) return wait(wants::bytes);
   return std::nullopt;
 }
@@ -16462,7 +16536,7 @@ inline void connection::answered() noexcept {
   told_.id = id_;
   told_.peer = peer_;
   if (!client_.empty()) told_.peer.host = client_, told_.peer.port = 0;
-  told_.took = std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - began_);
+  told_.took = std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - began_);  // sent, that is
   shared_.tell(told_);
 }
 
@@ -16618,7 +16692,9 @@ class crew {
     std::atomic<void*> serves{nullptr};
     std::atomic<std::uint64_t> cursor{0};    // of the batch: which one, how many, the next
     std::atomic<void*> told[batch] = {};
+    std::atomic<std::uint32_t> number{0};    // the system's
     std::uint64_t seen = 0;                  // the clerk's: turns at his last look
+    int looks = 0;                           // and for how many looks they have been the same
     bool ended = false;                      // under mutex_
   };
   static member*& self() noexcept {
@@ -16640,6 +16716,7 @@ class crew {
   void clerk() noexcept;
   bool look_around();
   void send_clerk_home();
+  [[nodiscard]] bool is_computing() const;
 
   employer& whose_;
   const crew_limits bounds_;
@@ -16703,6 +16780,7 @@ inline void crew::count() { full_.store(size_ >= bounds_.many, std::memory_order
 
 inline void crew::work(member& m) noexcept {
   self() = &m;
+  m.number = os::thread_id();
   do stand_in_front(m);
   while (stand_at_back(m));
   const std::lock_guard lock(mutex_);
@@ -16881,17 +16959,32 @@ inline bool crew::look_around() {
     const auto turns = m.turns.load();
     const bool moved = turns != std::exchange(m.seen, turns);
     busy = busy || moved || turns % 2 == 1;
-    if (moved || turns % 2 == 0) continue;
+    m.looks = moved || turns % 2 == 0 ? 0 : m.looks + 1;
+    if (m.looks == 0) continue;
+    // One that only waits for a processor gains nothing by another who wants one too; one that has computed for long does.
+    const bool asleep = os::is_asleep(m.number).value_or(m.looks > 1);
+    if (!asleep && m.looks < 5) continue;
     whose_.is_slow(m.serves.load(std::memory_order_relaxed));
     hand_over(m);
   }
   if (!queue_.empty()) {
     busy = true;
-    // Nobody took anything since the last look: all are in handlers that block.
-    if (taken_ == taken_before_ && size_ < bounds_.many && idle_ == 0) hire(false);
+    // Nobody took anything since the last look: all are in handlers. If those block, one more is of use; if they compute,
+    // he would only take their time.
+    if (taken_ == taken_before_ && size_ < bounds_.many && idle_ == 0 && !is_computing()) hire(false);
   }
   taken_before_ = taken_;
   return busy;
+}
+
+/// Under mutex_: are the processors busy with those at the back?
+inline bool crew::is_computing() const {
+  std::size_t awake = 0;
+  for (const auto& m : members_) {
+    if (m.in_front.load(std::memory_order_relaxed) || m.turns.load() % 2 == 0) continue;
+    if (!os::is_asleep(m.number).value_or(true) && ++awake >= (std::max)(bounds_.front, std::size_t{1})) return true;
+  }
+  return false;
 }
 
 inline void crew::send_clerk_home() {

@@ -235,6 +235,8 @@ def comparable(answer):
     """Its bytes, but for what differs from one request to the next: the date, and the request id in a 500."""
     head, body = answer.raw.split(b"\r\n\r\n", 1)
     head = re.sub(rb"\r\nDate: [^\r]*", b"\r\nDate: then", head)
+    line, *fields = head.split(b"\r\n")       # fields of different names have no order (RFC 9110 §5.3)
+    head = b"\r\n".join([line, *sorted(fields, key=lambda field: field.split(b":")[0])])
     with_id = len(body)
     body = REQUEST_ID.sub(b"id", body)
     if len(body) != with_id:

@@ -108,6 +108,7 @@ class connection {
 
   stage stage_ = stage::head;
   steady::time_point until_;  // what is waited for has to be there
+  steady::time_point now_;    // the step began, or its handler returned
   receive_buffer buffer_;
   std::size_t scanned_ = 0;  // of a head that is not complete
 
@@ -175,6 +176,7 @@ class connection::borrowed {
 inline awaited connection::advance(desk& with, const visit& how) noexcept {
   try {
     const borrowed blocks(*this, with);
+    now_ = steady::now();
     visit now = how;
     for (;; now.late = false) {
       std::optional<awaited> until;
@@ -242,7 +244,7 @@ inline std::optional<awaited> connection::read_head(const visit& how) {
 }
 
 inline void connection::take_head(wire::head_result&& got) {
-  began_ = steady::now();
+  began_ = now_;
   ++shared_.in_flight;
   in_flight_ = true;
 
@@ -304,15 +306,15 @@ inline void connection::handle(const visit& how) {
     const std::lock_guard lock(doing_mutex_);
     doing_ = true;
   }
-  const auto from = steady::now();
+  const auto from = now_;
   alive_ = server_.process(x, peer_, local_);
-  const auto to = steady::now();
+  now_ = steady::now();
   {
     const std::lock_guard lock(doing_mutex_);
     doing_ = false;
   }
   if (how.whose) how.whose->store(nullptr, std::memory_order_relaxed);
-  server_.pace_of(x.match).note(to - from);
+  server_.pace_of(x.match).note(now_ - from);
 
   id_ = std::move(x.id);
   client_ = std::move(x.client);
@@ -332,7 +334,7 @@ inline void connection::handle(const visit& how) {
   }
   unread_ = !stream.body_done();
   out_at_ = 0;
-  until_ = to + bounds_.write_time;
+  until_ = now_ + bounds_.write_time;
   stage_ = stage::answer;
 }
 
@@ -353,7 +355,7 @@ inline std::optional<awaited> connection::send_answer(const visit& how) {
   if (!alive_) return close(unread_ ? parting::unread : parting::answered), std::nullopt;
   std::vector<wire::field>().swap(head_.fields);
   stage_ = stage::head;
-  until_ = steady::now() + bounds_.idle_time;
+  until_ = now_ + bounds_.idle_time;
   if (buffer_.rest().empty() && wire_.is_drained() && !shared_.draining.load()) return wait(wants::bytes);
   return std::nullopt;
 }
@@ -371,7 +373,7 @@ inline void connection::answered() noexcept {
   told_.id = id_;
   told_.peer = peer_;
   if (!client_.empty()) told_.peer.host = client_, told_.peer.port = 0;
-  told_.took = std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - began_);
+  told_.took = std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - began_);  // sent, that is
   shared_.tell(told_);
 }
 

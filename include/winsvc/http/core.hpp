@@ -22,7 +22,6 @@
 #include <utility>
 #include <vector>
 
-#include "winsvc/base/clock.hpp"
 #include "winsvc/base/duration.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
@@ -76,7 +75,8 @@ class core final : public httplib::Server {
     return (std::min)(routes_.body_limit(x.match, bounds_.body_bytes), x.body_limit);
   }
   void answer_late_handler(exchange& x, const request& req, std::chrono::milliseconds limit) noexcept;
-  void before_write(exchange& x, const request& req, response& res);
+  static parting_words last_words(exchange& x, const request& req, response& res);
+  static void before_write(exchange& x, const request& req, response& res);
 
   const router& routes_;
   const wire::limits& bounds_;
@@ -88,22 +88,6 @@ class core final : public httplib::Server {
   std::atomic<std::uint64_t> count_{0};  // relaxed: only its uniqueness matters
 };
 
-/// The Date of an answer. Written anew once a second, on each thread.
-[[nodiscard]] inline const std::string& date_of_now() {
-  struct kept {
-    std::int64_t second = -1;
-    std::string text;
-  };
-  static thread_local kept last;
-  const auto now = clock::system().wall();
-  const auto second = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
-  if (second != last.second) {
-    last.text = http_date(now);
-    last.second = second;
-  }
-  return last.text;
-}
-
 /// What was wrong with a body, by the status it got.
 [[nodiscard]] constexpr std::string_view body_problem(int status) noexcept {
   return status == 408   ? "the body did not arrive in time"
@@ -113,7 +97,7 @@ class core final : public httplib::Server {
 }
 
 /// An answer that nobody else writes, the connection closing.
-[[nodiscard]] std::string whole_answer(response& res, bool with_body = true);
+[[nodiscard]] std::string whole_answer(const response& res, bool with_body = true);
 /// The same for what the gate refuses.
 [[nodiscard]] std::string refusal(int status, std::string_view reason, bool with_body = true);
 
@@ -173,7 +157,7 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
     return HandlerResponse::Handled;
   });
 
-  set_post_routing_handler([this](const request& req, response& res) { before_write(*current_exchange(), req, res); });
+  set_post_routing_handler([](const request& req, response& res) { before_write(*current_exchange(), req, res); });
 }
 
 inline std::string core::next_id() {
@@ -244,9 +228,7 @@ inline bool core::process_directly(exchange& x, const os::endpoint& peer, const 
     std::string unread;
     x.stream.take_body(unread);
   }
-  complete_headers(res);
-  before_write(x, req, res);
-  write_answer(res, req.method != "HEAD", x.stream.out());
+  write_answer(res, last_words(x, req, res), x.stream.out());
   x.req = nullptr;
   return true;
 }
@@ -257,10 +239,11 @@ inline void core::route(exchange& x, request& req, response& res) {
   if (x.match.what == route::outcome::found) x.pattern = routes_.entry(x.match.id).path.text;
   run_link(x, 0, req, res);
   guard_.check_status(x, req, res);
-  if (text::equal_nocase(res.get_header_value("Connection"), "close")) x.closing = true;  // somebody's own wish
+  const std::string* const wish = find_header(res, "Connection");  // somebody's own
+  if (wish && text::equal_nocase(*wish, "close")) x.closing = true;
   if (res.status == -1) res.status = 200;     // left at -1, a Range would turn it into 206
   if (res.status != 206) req.ranges.clear();  // cpp-httplib would make it 416 where they reach past the answer's end
-  if (res.has_header("Content-Encoding")) req.headers.erase("Accept-Encoding");  // cpp-httplib would encode it again
+  if (find_header(res, "Content-Encoding")) req.headers.erase("Accept-Encoding");  // cpp-httplib would encode it again
   drop_late_body(x);
 }
 
@@ -343,48 +326,53 @@ inline void core::answer_late_handler(exchange& x, const request& req, std::chro
   }
 }
 
+/// What is decided once the answer is there, and before it is written.
+inline parting_words core::last_words(exchange& x, const request& req, response& res) {
+  x.status = res.status;
+  // Looked at now and not when the request came: the drain may have begun while the handler ran.
+  if (x.draining.load() || x.closed || (!x.stream.body_done() && x.stream.body_fault() != 0)) x.closing = true;
+  parting_words words;
+  words.bodiless = res.status < 200 || res.status == 204 || res.status == 304;
+  words.with_body = req.method != "HEAD";
+  const bool switches = find_header(res, "Upgrade") != nullptr;  // or tells what to switch to: 101 and 426
+  if (x.closing && res.status != 101) words.connection = switches ? "Upgrade, close" : "close";
+  else if (switches) words.connection = "Upgrade";
+  else if (x.head.minor == 0) words.connection = "keep-alive";
+  return words;
+}
+
 /// Runs when cpp-httplib has put the headers together and before it writes them.
 inline void core::before_write(exchange& x, const request& req, response& res) {
-  x.status = res.status;
   if (res.is_chunked_content_provider_ && x.head.minor == 0) {  // HTTP/1.0 knows no chunks: the end is the end
     res.is_chunked_content_provider_ = false;
     res.headers.erase("Transfer-Encoding");
     x.closing = true;
   }
-  // Looked at now and not when the request came: the drain may have begun while the handler ran.
-  if (x.draining.load() || x.closed || (!x.stream.body_done() && x.stream.body_fault() != 0)) x.closing = true;
-  const bool bodiless = res.status < 200 || res.status == 204 || res.status == 304;
-  if (res.content_provider_ && (bodiless || !res.body.empty())) {  // a stream that was replaced
+  const parting_words words = last_words(x, req, res);
+  if (res.content_provider_ && (words.bodiless || !res.body.empty())) {  // a stream that was replaced
     drop_stream(res);
     replace_header(res, "Content-Length", std::to_string(res.body.size()));
   }
   if (res.content_provider_) x.stream.unbuffered();
   // RFC 9110 §8.6: no Content-Length in a 1xx or 204; a 304's would be that of the answer it stands for.
-  if (bodiless) {
+  if (words.bodiless) {
     res.body.clear();
     res.headers.erase("Content-Length");
     if (res.status != 304) res.headers.erase("Content-Type");
   }
-  if (req.method == "HEAD") res.headers.erase("Accept-Ranges");  // cpp-httplib promises ranges on HEAD alone
+  if (!words.with_body) res.headers.erase("Accept-Ranges");  // cpp-httplib promises ranges on HEAD alone
   res.headers.erase("Keep-Alive");
   res.headers.erase("Connection");
-  const bool switches = res.has_header("Upgrade");  // or tells what to switch to: 101 and 426
-  if (x.closing && res.status != 101) {
-    res.set_header("Connection", switches ? "Upgrade, close" : "close");
-  } else if (switches) {
-    res.set_header("Connection", "Upgrade");
-  } else if (x.head.minor == 0) {
-    res.set_header("Connection", "keep-alive");
-  }
+  if (!words.connection.empty()) res.set_header("Connection", std::string(words.connection));
   if (!res.has_header("Date")) res.set_header("Date", date_of_now());
 }
 
-inline std::string whole_answer(response& res, bool with_body) {
-  replace_header(res, "Date", date_of_now());
-  replace_header(res, "Connection", "close");
-  complete_headers(res);
+inline std::string whole_answer(const response& res, bool with_body) {
+  parting_words words;
+  words.connection = "close";
+  words.with_body = with_body;
   std::string out;
-  write_answer(res, with_body, out);
+  write_answer(res, words, out);
   return out;
 }
 

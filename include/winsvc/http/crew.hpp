@@ -27,6 +27,7 @@
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/config/knobs.hpp"
+#include "winsvc/os/native.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -103,7 +104,9 @@ class crew {
     std::atomic<void*> serves{nullptr};
     std::atomic<std::uint64_t> cursor{0};    // of the batch: which one, how many, the next
     std::atomic<void*> told[batch] = {};
+    std::atomic<std::uint32_t> number{0};    // the system's
     std::uint64_t seen = 0;                  // the clerk's: turns at his last look
+    int looks = 0;                           // and for how many looks they have been the same
     bool ended = false;                      // under mutex_
   };
   static member*& self() noexcept {
@@ -125,6 +128,7 @@ class crew {
   void clerk() noexcept;
   bool look_around();
   void send_clerk_home();
+  [[nodiscard]] bool is_computing() const;
 
   employer& whose_;
   const crew_limits bounds_;
@@ -188,6 +192,7 @@ inline void crew::count() { full_.store(size_ >= bounds_.many, std::memory_order
 
 inline void crew::work(member& m) noexcept {
   self() = &m;
+  m.number = os::thread_id();
   do stand_in_front(m);
   while (stand_at_back(m));
   const std::lock_guard lock(mutex_);
@@ -366,17 +371,32 @@ inline bool crew::look_around() {
     const auto turns = m.turns.load();
     const bool moved = turns != std::exchange(m.seen, turns);
     busy = busy || moved || turns % 2 == 1;
-    if (moved || turns % 2 == 0) continue;
+    m.looks = moved || turns % 2 == 0 ? 0 : m.looks + 1;
+    if (m.looks == 0) continue;
+    // One that only waits for a processor gains nothing by another who wants one too; one that has computed for long does.
+    const bool asleep = os::is_asleep(m.number).value_or(m.looks > 1);
+    if (!asleep && m.looks < 5) continue;
     whose_.is_slow(m.serves.load(std::memory_order_relaxed));
     hand_over(m);
   }
   if (!queue_.empty()) {
     busy = true;
-    // Nobody took anything since the last look: all are in handlers that block.
-    if (taken_ == taken_before_ && size_ < bounds_.many && idle_ == 0) hire(false);
+    // Nobody took anything since the last look: all are in handlers. If those block, one more is of use; if they compute,
+    // he would only take their time.
+    if (taken_ == taken_before_ && size_ < bounds_.many && idle_ == 0 && !is_computing()) hire(false);
   }
   taken_before_ = taken_;
   return busy;
+}
+
+/// Under mutex_: are the processors busy with those at the back?
+inline bool crew::is_computing() const {
+  std::size_t awake = 0;
+  for (const auto& m : members_) {
+    if (m.in_front.load(std::memory_order_relaxed) || m.turns.load() % 2 == 0) continue;
+    if (!os::is_asleep(m.number).value_or(true) && ++awake >= (std::max)(bounds_.front, std::size_t{1})) return true;
+  }
+  return false;
 }
 
 inline void crew::send_clerk_home() {

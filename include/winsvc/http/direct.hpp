@@ -7,10 +7,15 @@
 // tests/conformance holds them against each other, and `limits().direct_path` closes this one.
 #pragma once
 
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/exchange.hpp"
@@ -32,10 +37,34 @@ namespace http {
 [[nodiscard]] inline bool is_whole(const response& res) noexcept {
   return !res.content_provider_ && res.file_content_path_.empty();
 }
-/// The headers that cpp-httplib adds before the post-routing hook.
-void complete_headers(response& res);
-/// Line and headers behind what is in `out`, and the body, unless that is not asked for: HEAD.
-void write_answer(const response& res, bool with_body, std::string& out);
+/// The Date of an answer. On each thread it is written anew once a second, and looked for every few milliseconds.
+[[nodiscard]] inline const std::string& date_of_now() {
+  struct kept {
+    std::chrono::steady_clock::time_point looked{};
+    std::int64_t second = -1;
+    std::string text;
+  };
+  static thread_local kept last;
+  const auto now = std::chrono::steady_clock::now();
+  if (last.second != -1 && now - last.looked < std::chrono::milliseconds(20)) return last.text;
+  last.looked = now;
+  const auto wall = clock::system().wall();
+  const auto second = std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
+  if (second != last.second) {
+    last.text = http_date(wall);
+    last.second = second;
+  }
+  return last.text;
+}
+
+/// What an answer says of the connection and of its end, decided in core.hpp: not among its headers yet.
+struct parting_words {
+  std::string_view connection;  ///< for the Connection field; empty: none
+  bool bodiless = false;        ///< 1xx, 204, 304: no body and no length
+  bool with_body = true;        ///< to HEAD it is not sent
+};
+/// The answer behind what is in `out`: its headers, the words, and what is missing: type, length, date.
+void write_answer(const response& res, const parting_words& words, std::string& out);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -94,31 +123,41 @@ inline bool fill_request(request& req, const wire::head& h, const os::endpoint& 
   return acceptable;
 }
 
-inline void complete_headers(response& res) {
-  if (!res.body.empty()) {
-    if (!res.has_header("Content-Type")) res.set_header("Content-Type", "text/plain");
-    replace_header(res, "Content-Length", std::to_string(res.body.size()));
-  } else if (!res.has_header("Content-Length")) {
-    res.set_header("Content-Length", "0");
-  }
-}
+inline void write_answer(const response& res, const parting_words& words, std::string& out) {
+  const auto put = [&out](std::string_view a, std::string_view b, std::string_view c = "\r\n") {
+    out.append(a).append(b).append(c);
+  };
+  const bool has_body = !res.body.empty() && !words.bodiless;
+  char number[24];
+  const auto text_of = [&number](std::size_t value) {
+    return std::string_view(number, static_cast<std::size_t>(
+                                        std::to_chars(number, number + sizeof number, value).ptr - number));
+  };
+  out.reserve(out.size() + 256 + (words.with_body ? res.body.size() : 0));
+  put("HTTP/1.1 ", text_of(static_cast<std::size_t>(res.status)), " ");
+  put(httplib::status_message(res.status), "");
 
-inline void write_answer(const response& res, bool with_body, std::string& out) {
-  const auto put = [&out](std::string_view piece) { out.append(piece.data(), piece.size()); };
-  out.reserve(out.size() + 256 + (with_body ? res.body.size() : 0));
-  put("HTTP/1.1 ");
-  put(std::to_string(res.status));
-  put(" ");
-  put(httplib::status_message(res.status));
-  put("\r\n");
+  bool type = false, length = false, date = false;
   for (const auto& [name, value] : res.headers) {
-    put(name);
-    put(": ");
-    put(value);
-    put("\r\n");
+    const auto is = [&name = name](std::string_view other) { return text::equal_nocase(name, other); };
+    if (is("Connection") || is("Keep-Alive")) continue;
+    if (is("Content-Type")) {
+      if (words.bodiless && res.status != 304) continue;
+      type = true;
+    } else if (is("Content-Length")) {
+      if (has_body || words.bodiless || std::exchange(length, true)) continue;
+    } else if (is("Date")) {
+      date = true;
+    }
+    put(name, ": ", value);
+    out.append("\r\n");
   }
-  put("\r\n");
-  if (with_body) put(res.body);
+  if (has_body && !type) put("Content-Type: ", "text/plain");
+  if (has_body) put("Content-Length: ", text_of(res.body.size()));
+  else if (!length && !words.bodiless) put("Content-Length: ", "0");
+  if (!words.connection.empty()) put("Connection: ", words.connection);
+  if (!date) put("Date: ", date_of_now());
+  put("\r\n", words.with_body && has_body ? std::string_view(res.body) : std::string_view(), "");
 }
 
 }  // namespace http

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"  // on Windows: windows.h must have come our way, before cpp-httplib asks for it
 
@@ -69,6 +70,15 @@ inline constexpr bool httplib_decodes_headers = httplib_version() < 0x002C00;
 inline void replace_header(response& res, const std::string& name, const std::string& value) {
   res.headers.erase(name);
   res.set_header(name, value);
+}
+
+/// The value of the first header of this name; null when there is none. Answers have few: looking at each is quicker than
+/// hashing a name, as the map would.
+[[nodiscard]] inline const std::string* find_header(const response& res, std::string_view name) noexcept {
+  for (const auto& [other, value] : res.headers) {
+    if (text::equal_nocase(other, name)) return &value;
+  }
+  return nullptr;
 }
 
 }  // namespace http

@@ -53,27 +53,32 @@ struct traffic {
   }
 };
 
-/// What the requests of a route are like: how long they take, roughly (the recent ones count most). From any thread.
+/// What the requests of a route are like, by the last eight. From any thread.
 class pace {
  public:
-  /// Too long to make others wait behind it.
-  [[nodiscard]] bool is_slow() const noexcept { return average_.load(std::memory_order_relaxed) > slow; }
-  void note(std::chrono::steady_clock::duration took) noexcept {
-    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
-    const auto now = static_cast<std::uint32_t>(us < most ? us : most);
-    const auto before = average_.load(std::memory_order_relaxed);
-    const auto after = before - before / 8 + now / 8;
-    if (after != before) average_.store(after, std::memory_order_relaxed);
+  /// Do they take so long that others should not wait behind one? Three of eight must have: on a busy machine now and
+  /// then a quick one is late, because the system had something else to do.
+  [[nodiscard]] bool is_slow() const noexcept {
+    unsigned late = 0;
+    for (unsigned h = history_.load(std::memory_order_relaxed); h != 0; h &= h - 1) ++late;
+    return late >= 3;
   }
+  void note(std::chrono::steady_clock::duration took) noexcept { push(took > slow ? 1 : 0, 1); }
+  /// One of them is at it, and has been for too long already.
+  void is_found_slow() noexcept { push(3, 2); }
   /// Are its answers streams?
   [[nodiscard]] bool streams() const noexcept { return streams_.load(std::memory_order_relaxed); }
   void note_stream() noexcept { streams_.store(true, std::memory_order_relaxed); }
-  /// One of them is at it, and has been for too long already.
-  void is_found_slow() noexcept { average_.store(most, std::memory_order_relaxed); }
 
  private:
-  static constexpr std::uint32_t slow = 150, most = 10'000;  // microseconds
-  std::atomic<std::uint32_t> average_{0};
+  static constexpr std::chrono::microseconds slow{150};
+
+  void push(unsigned bits, unsigned count) noexcept {
+    const unsigned before = history_.load(std::memory_order_relaxed);
+    const unsigned after = ((before << count) | bits) & 0xFF;
+    if (after != before) history_.store(static_cast<std::uint8_t>(after), std::memory_order_relaxed);
+  }
+  std::atomic<std::uint8_t> history_{0};  // a bit for each, 1: it took long; two that write at once lose one
   std::atomic<bool> streams_{false};
 };
 

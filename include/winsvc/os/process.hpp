@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +47,11 @@ namespace os {
 [[nodiscard]] std::vector<std::string> arguments(int argc, char** argv);
 
 [[nodiscard]] std::uint32_t process_id() noexcept;
+/// The system's number for the calling thread; 0 where there is none.
+[[nodiscard]] std::uint32_t thread_id() noexcept;
+/// Does a thread of this process wait for something, a lock or the network, rather than run or be ready to? Nothing where
+/// that cannot be told.
+[[nodiscard]] std::optional<bool> is_asleep(std::uint32_t thread) noexcept;
 
 /// What this process has used, and since when.
 struct process_usage {

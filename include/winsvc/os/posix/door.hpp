@@ -23,6 +23,7 @@
   #if WINSVC_OS_LINUX
     #include <sys/epoll.h>
     #include <sys/eventfd.h>
+    #include <sys/syscall.h>
   #endif
 
 #endif  // !WINSVC_OS_WINDOWS

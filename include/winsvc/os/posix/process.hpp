@@ -47,6 +47,28 @@ inline std::vector<std::string> arguments(int argc, char** argv) {
 
 inline std::uint32_t process_id() noexcept { return static_cast<std::uint32_t>(::getpid()); }
 
+  #if WINSVC_OS_LINUX
+inline std::uint32_t thread_id() noexcept { return static_cast<std::uint32_t>(::syscall(SYS_gettid)); }
+
+/// From /proc (proc_pid_stat(5)): "number (name) state …", and the name may have anything in it.
+inline std::optional<bool> is_asleep(std::uint32_t thread) noexcept {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/self/task/%u/stat", static_cast<unsigned>(thread));
+  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (file == -1) return std::nullopt;
+  char text[256];
+  const auto got = ::read(file, text, sizeof text);
+  ::close(file);
+  const std::string_view line(text, got > 0 ? static_cast<std::size_t>(got) : 0);
+  const auto end = line.rfind(") ");
+  if (end == line.npos || end + 2 >= line.size()) return std::nullopt;
+  return line[end + 2] != 'R';
+}
+  #else
+inline std::uint32_t thread_id() noexcept { return 0; }
+inline std::optional<bool> is_asleep(std::uint32_t) noexcept { return std::nullopt; }
+  #endif
+
 /// The first bytes of a file of /proc, which are there at once; empty where there is none.
 inline std::string_view read_proc(const char* path, char* into, std::size_t room) noexcept {
   const int file = ::open(path, O_RDONLY | O_CLOEXEC);

@@ -41,6 +41,8 @@ inline std::vector<std::string> arguments(int, char**) {
 }
 
 inline std::uint32_t process_id() noexcept { return ::GetCurrentProcessId(); }
+inline std::uint32_t thread_id() noexcept { return ::GetCurrentThreadId(); }
+inline std::optional<bool> is_asleep(std::uint32_t) noexcept { return std::nullopt; }
 
 inline process_usage usage() noexcept {
   using namespace std::chrono;
