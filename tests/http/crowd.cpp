@@ -1,0 +1,354 @@
+// The engine among many clients, and among bad ones: what exceeds is told so, and nobody's slowness costs another.
+#include "served.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#ifdef __linux__
+  #include <sys/resource.h>
+#endif
+
+using namespace served_tests;
+using winsvc::wire::limits;
+
+namespace {
+
+/// Waits until it holds; false when it did not in ten seconds.
+template <class F>
+bool comes_true(const F& it) {
+  for (const auto began = steady::now(); since(began) < 10s; std::this_thread::sleep_for(1ms)) {
+    if (it()) return true;
+  }
+  return false;
+}
+
+struct kept_log final : winsvc::log_sink {
+  void write(const winsvc::log_entry& entry) noexcept override {
+    const std::lock_guard lock(mutex);
+    lines.push_back(entry.text);
+  }
+  std::size_t count(std::string_view what) {
+    const std::lock_guard lock(mutex);
+    return static_cast<std::size_t>(
+        std::count_if(lines.begin(), lines.end(), [what](const auto& l) { return l.find(what) != l.npos; }));
+  }
+  std::mutex mutex;
+  std::vector<std::string> lines;
+};
+
+std::shared_ptr<kept_log> kept(served& s) {
+  auto lines = std::make_shared<kept_log>();
+  s.log.add_sink(lines);
+  return lines;
+}
+
+using callers = std::vector<std::unique_ptr<caller>>;
+callers many(const served& s, int count) {
+  callers all;
+  for (int i = 0; i < count; ++i) all.push_back(std::make_unique<caller>(s));
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("a client more than connections are allowed is told 503 and when to come back; when one leaves, the next is "
+          "served") {
+  limits few;
+  few.connections = 2;
+  served s(few);
+  const auto log = kept(s);
+  s.open();
+  auto two = many(s, 2);
+  for (auto& c : two) {
+    c->ask("/");
+    CHECK(c->hear().status == 200);
+  }
+
+  for (int i = 0; i < 5; ++i) {
+    caller third(s);
+    const auto a = third.hear();
+    CHECK(a.status == 503);
+    CHECK(a.header("Retry-After") == "10");
+    CHECK(a.header("Connection") == "close");
+    CHECK(third.ended());
+  }
+  CHECK(log->count("too many connections") == 1);  // of five: once a second is enough
+  two.pop_back();
+  CHECK(comes_true([&] { return s.e->connections() == 1; }));
+  caller again(s);
+  again.ask("/");
+  CHECK(again.hear().status == 200);
+}
+
+TEST_CASE("a client with more connections than one may have is told 429") {
+  limits few;
+  few.connections_per_address = 2;
+  served s(few);
+  s.open();
+  auto two = many(s, 2);
+  for (auto& c : two) {
+    c->ask("/");
+    CHECK(c->hear().status == 200);
+  }
+  caller third(s);
+  CHECK(third.hear().status == 429);
+  CHECK(third.ended());
+  two.clear();
+  CHECK(comes_true([&] { return s.e->connections() == 0; }));
+  caller again(s);
+  again.ask("/");
+  CHECK(again.hear().status == 200);
+}
+
+TEST_CASE("requests beyond threads and queue are told 503; those within are answered, and who is quick as well") {
+  limits few;
+  few.threads = 1;  // as few as there may be
+  few.queue = 2;
+  served s(few);
+  const auto log = kept(s);
+  s.open();
+  auto all = many(s, 80);
+  for (auto& c : all) c->ask("/slow");
+  CHECK(comes_true([&] { return log->count("too many requests wait") > 0; }));
+  s.go.request_stop();
+  int served_ones = 0, refused = 0;
+  for (auto& c : all) {
+    const auto a = c->hear();
+    served_ones += a.status == 200 ? 1 : 0;
+    refused += a.status == 503 && a.header("Retry-After") == "10" ? 1 : 0;
+  }
+  CHECK(served_ones + refused == 80);
+  CHECK(served_ones >= 4);
+  CHECK(refused >= 1);
+  CHECK(s.e->in_flight() == 0);
+}
+
+TEST_CASE("who reads nothing of a large answer holds no thread, and gets all of it when he reads") {
+  served s;
+  const std::string large(12 * 1024 * 1024, 'x');
+  s.routes = {};
+  s.routes.add(winsvc::route::method::get, "/large", [&] { return large; }, winsvc::source::here());
+  s.routes.add(winsvc::route::method::get, "/", [] { return "hello"; }, winsvc::source::here());
+  s.routes.freeze();
+  s.e = std::make_unique<engine>(s.routes, s.bounds, s.log);
+  s.open();
+  const auto threads = s.e->threads();
+
+  auto readers = many(s, 20);
+  for (auto& c : readers) c->ask("/large");
+  CHECK(comes_true([&] { return s.e->in_flight() == 20; }));
+  caller quick(s);
+  quick.ask("/");
+  CHECK(quick.hear().body == "hello");
+  CHECK(s.e->threads() <= (std::max)(threads, std::size_t{std::thread::hardware_concurrency() + 2}) + 2);
+
+  for (auto& c : readers) CHECK(c->hear().body.size() == large.size());
+  CHECK(comes_true([&] { return s.e->in_flight() == 0; }));
+}
+
+TEST_CASE("who reads nothing for too long is cut off") {
+  limits brief;
+  brief.write_time = 100ms;
+  served s(brief);
+  s.routes = {};
+  s.routes.add(winsvc::route::method::get, "/large", [] { return std::string(12 * 1024 * 1024, 'x'); },
+               winsvc::source::here());
+  s.routes.freeze();
+  s.e = std::make_unique<engine>(s.routes, s.bounds, s.log);
+  s.open();
+  caller c(s);
+  c.ask("/large");
+  CHECK(comes_true([&] { return s.e->in_flight() == 1; }));
+  CHECK(comes_true([&] { return s.e->connections() == 0; }));
+  CHECK(s.e->in_flight() == 0);
+}
+
+TEST_CASE("bodies that are slow to come hold no thread") {
+  served s;
+  s.open();
+  auto slow = many(s, 50);
+  for (auto& c : slow) c->say("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 100\r\n\r\nhalf");
+  CHECK(comes_true([&] { return s.e->in_flight() == 50; }));
+  caller quick(s);
+  quick.ask("/");
+  CHECK(quick.hear().body == "hello");
+  CHECK(s.e->threads() <= std::thread::hardware_concurrency() + 4);
+  for (auto& c : slow) {
+    c->say(std::string(96, 'x'));
+    CHECK(c->hear().body.size() == 100);
+  }
+}
+
+TEST_CASE("streams hold none of the threads that serve") {
+  limits few;
+  few.threads = 1;
+  served s(few);
+  s.routes = {};
+  const auto here = winsvc::source::here();
+  s.routes.add(winsvc::route::method::get, "/ticks", [] {
+    return winsvc::reply::events([](winsvc::event_stream& out) {
+      while (out.send("tick") && out.wait_for(20ms)) {}
+    });
+  }, here);
+  s.routes.add(winsvc::route::method::get, "/", [] { return "hello"; }, here);
+  s.routes.freeze();
+  s.e = std::make_unique<engine>(s.routes, s.bounds, s.log);
+  s.open();
+  auto listening = many(s, 40);  // far more than threads
+  for (auto& c : listening) c->ask("/ticks");
+  for (auto& c : listening) {
+    while (c->got.find("data: tick") == std::string::npos) REQUIRE(c->more(5s));
+  }
+  caller quick(s);
+  quick.ask("/");
+  CHECK(quick.hear().body == "hello");
+  const auto report = s.e->drain(5s);
+  CHECK(report.cut == 0);
+  CHECK(report.stuck == 0);
+}
+
+TEST_CASE("a client that closes its end behind its requests gets all answers, and the connection ends at once") {
+  served s;
+  s.open();
+  caller c(s);
+  c.say("GET / HTTP/1.1\r\nHost: t\r\n\r\nGET / HTTP/1.1\r\nHost: t\r\n\r\n");
+  c.socket.shutdown_send();
+  const auto began = steady::now();
+  CHECK(c.hear().body == "hello");
+  CHECK(c.hear().body == "hello");
+  CHECK(c.ended());
+  CHECK(since(began) < 2s);
+  caller later(s);  // it may also do so while nothing is asked
+  later.ask("/");
+  CHECK(later.hear().body == "hello");
+  later.socket.shutdown_send();
+  CHECK(later.ended());
+  CHECK(since(began) < 4s);
+}
+
+TEST_CASE("a hundred requests in one send are a hundred answers, in their order") {
+  served s;
+  s.open();
+  caller c(s);
+  std::string all;
+  for (int i = 0; i < 100; ++i) {
+    const std::string body = std::to_string(i);
+    all += "POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  }
+  c.say(all);
+  for (int i = 0; i < 100; ++i) CHECK(c.hear().body == std::to_string(i));
+}
+
+TEST_CASE("a drain says what it had to cut") {
+  served s;
+  s.open();
+  caller c(s);
+  c.ask("/slow");
+  s.begun.token().wait();
+  const auto report = s.e->drain(20ms);
+  CHECK(report.cut == 1);
+  REQUIRE(report.cut_ones.size() == 1);
+  CHECK(report.cut_ones[0] == "GET /slow 0 s");
+  s.go.request_stop();
+}
+
+TEST_CASE("a drain of four hundred idle connections does not wait for any of them") {
+  limits wide;
+  served s(wide);
+  s.open();
+  auto idle = many(s, 400);
+  for (auto& c : idle) {
+    c->ask("/");
+    CHECK(c->hear().status == 200);
+  }
+  const auto began = steady::now();
+  const auto report = s.e->drain(10s);
+  CHECK(since(began) < 1s);
+  CHECK(report.cut == 0);
+  CHECK(s.e->connections() == 0);
+}
+
+#ifdef __linux__
+
+TEST_CASE("a process without descriptors left goes on serving who is connected, and takes new ones when there are some") {
+  served s;
+  const auto log = kept(s);
+  s.open();
+  caller here(s);
+  here.ask("/");
+  CHECK(here.hear().status == 200);
+
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const auto open_now = static_cast<rlim_t>(
+      std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator()));
+  rlimit tight = before;
+  tight.rlim_cur = open_now + 3;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &tight) == 0);
+  callers waiting;
+  for (int i = 0; i < 8; ++i) {
+    auto made = tcp_socket::connect(s.e->address(), 1s);
+    if (!made) break;  // this process is the client too
+  }
+  // All that is left goes to sockets that nobody accepts, so that the next accept finds none.
+  std::vector<int> held;
+  for (int fd = ::dup(0); fd != -1; fd = ::dup(0)) held.push_back(fd);
+  ::close(held.back());
+  held.pop_back();
+  auto last = tcp_socket::connect(s.e->address(), 1s);
+  REQUIRE(last);
+  CHECK(comes_true([&] { return log->count("could not be accepted") > 0; }));
+  here.ask("/");
+  CHECK(here.hear().body == "hello");
+  for (const int fd : held) ::close(fd);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+
+  const std::string ask = "GET / HTTP/1.1\r\nHost: t\r\n\r\n";
+  CHECK(last->send(ask.data(), ask.size(), 1s) == transfer::done);
+  char piece[1024];
+  std::size_t got = 0;
+  CHECK(last->receive(piece, sizeof piece, got, 5s) == transfer::done);
+  CHECK(std::string_view(piece, got).find("hello") != std::string_view::npos);
+}
+
+TEST_CASE("an engine with idle connections makes no wake-up") {
+  served s;
+  s.open();
+  auto idle = many(s, 20);
+  for (auto& c : idle) {
+    c->ask("/");
+    CHECK(c->hear().status == 200);
+  }
+  const auto switches = [] {  // of all threads but this one
+    std::uint64_t all = 0;
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+      if (task.path().filename() == std::to_string(winsvc::os::thread_id())) continue;
+      std::ifstream status(task.path() / "status");
+      for (std::string line; std::getline(status, line);) {
+        const auto at = line.find("_ctxt_switches:");
+        if (at != line.npos) all += std::stoull(line.substr(at + 15));
+      }
+    }
+    return all;
+  };
+  std::this_thread::sleep_for(200ms);  // the clerk sees that nothing happens any more
+  std::uint64_t before = 0, after = 1;
+  for (int attempt = 0; attempt < 3 && after != before; ++attempt) {
+    before = switches();
+    std::this_thread::sleep_for(1s);
+    after = switches();
+  }
+  CHECK(after == before);
+}
+
+#endif
