@@ -4806,7 +4806,7 @@ struct limits {
   // The crowd.
   std::size_t connections = 10'000;          ///< open at once; else 503
   std::size_t connections_per_address = 0;   ///< of one client; 0: any. Else 429. Behind a proxy all have its address
-  std::size_t threads = 256;                 ///< in handlers at once; long answers and WebSockets are not counted
+  std::size_t threads = 256;                 ///< in handlers at once; streams, WebSockets, large bodies not counted
   std::size_t queue = 1000;                  ///< requests that wait for one of them; else 503
 
   // WebSockets.
@@ -12390,7 +12390,7 @@ inline exchange*& current_exchange() noexcept {
 //     });
 //   });
 //
-// Both hold a thread of the engine's while they last. `wait_for` ends early, and says so, when the client has left and
+// Both have a thread to themselves while they last, none of those that serve. `wait_for` ends early, and says so, when the client has left and
 // when the service stops: return then.
 // Source of the events' form: the HTML standard, section "Server-sent events".
 

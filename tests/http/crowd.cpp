@@ -142,15 +142,13 @@ TEST_CASE("who reads nothing of a large answer holds no thread, and gets all of 
   s.routes.freeze();
   s.e = std::make_unique<engine>(s.routes, s.bounds, s.log);
   s.open();
-  const auto threads = s.e->threads();
-
   auto readers = many(s, 20);
   for (auto& c : readers) c->ask("/large");
   CHECK(comes_true([&] { return s.e->in_flight() == 20; }));
   caller quick(s);
   quick.ask("/");
   CHECK(quick.hear().body == "hello");
-  CHECK(s.e->threads() <= (std::max)(threads, std::size_t{std::thread::hardware_concurrency() + 2}) + 2);
+  CHECK(s.e->threads() < readers.size());
 
   for (auto& c : readers) CHECK(c->hear().body.size() == large.size());
   CHECK(comes_true([&] { return s.e->in_flight() == 0; }));
@@ -182,7 +180,7 @@ TEST_CASE("bodies that are slow to come hold no thread") {
   caller quick(s);
   quick.ask("/");
   CHECK(quick.hear().body == "hello");
-  CHECK(s.e->threads() <= std::thread::hardware_concurrency() + 4);
+  CHECK(s.e->threads() < slow.size());
   for (auto& c : slow) {
     c->say(std::string(96, 'x'));
     CHECK(c->hear().body.size() == 100);
@@ -288,39 +286,47 @@ TEST_CASE("a process without descriptors left goes on serving who is connected, 
   here.ask("/");
   CHECK(here.hear().status == 200);
 
-  rlimit before{};
-  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
-  const auto open_now = static_cast<rlim_t>(
-      std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator()));
-  rlimit tight = before;
-  tight.rlim_cur = open_now + 3;
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &tight) == 0);
-  callers waiting;
-  for (int i = 0; i < 8; ++i) {
-    auto made = tcp_socket::connect(s.e->address(), 1s);
-    if (!made) break;  // this process is the client too
-  }
-  // All that is left goes to sockets that nobody accepts, so that the next accept finds none.
+  // A client whose descriptor is there already; then all others go, and nobody can be accepted.
+  tcp_socket last(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  REQUIRE(last.is_open());
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(s.e->address().port);
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   std::vector<int> held;
-  for (int fd = ::dup(0); fd != -1; fd = ::dup(0)) held.push_back(fd);
-  ::close(held.back());
-  held.pop_back();
-  auto last = tcp_socket::connect(s.e->address(), 1s);
-  REQUIRE(last);
-  CHECK(comes_true([&] { return log->count("could not be accepted") > 0; }));
-  here.ask("/");
-  CHECK(here.hear().body == "hello");
-  for (const int fd : held) ::close(fd);
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  {
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    rlimit tight = before;
+    tight.rlim_cur = 200;
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &tight) == 0);
+    const winsvc::scope_exit restore([&]() noexcept {
+      for (const int fd : held) ::close(fd);
+      ::setrlimit(RLIMIT_NOFILE, &before);
+    });
+    for (int fd = ::dup(0); fd != -1; fd = ::dup(0)) held.push_back(fd);
+    REQUIRE(::connect(static_cast<int>(last.native()), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
+    CHECK(comes_true([&] { return log->count("could not be accepted") > 0; }));
+    here.ask("/");
+    CHECK(here.hear().body == "hello");
+  }
 
   const std::string ask = "GET / HTTP/1.1\r\nHost: t\r\n\r\n";
-  CHECK(last->send(ask.data(), ask.size(), 1s) == transfer::done);
+  CHECK(last.send(ask.data(), ask.size(), 1s) == transfer::done);
   char piece[1024];
   std::size_t got = 0;
-  CHECK(last->receive(piece, sizeof piece, got, 5s) == transfer::done);
+  CHECK(last.receive(piece, sizeof piece, got, 5s) == transfer::done);
   CHECK(std::string_view(piece, got).find("hello") != std::string_view::npos);
 }
 
+#if !defined(__SANITIZE_THREAD__)
+  #if defined(__has_feature)
+    #if __has_feature(thread_sanitizer)  // which has a thread of its own that wakes up
+      #define NO_WAKE_UPS_TO_COUNT
+    #endif
+  #endif
+#endif
+#ifndef NO_WAKE_UPS_TO_COUNT
 TEST_CASE("an engine with idle connections makes no wake-up") {
   served s;
   s.open();
@@ -350,5 +356,6 @@ TEST_CASE("an engine with idle connections makes no wake-up") {
   }
   CHECK(after == before);
 }
+#endif
 
 #endif

@@ -11,7 +11,7 @@
 //     });
 //   });
 //
-// Both hold a thread of the engine's while they last. `wait_for` ends early, and says so, when the client has left and
+// Both have a thread to themselves while they last, none of those that serve. `wait_for` ends early, and says so, when the client has left and
 // when the service stops: return then.
 // Source of the events' form: the HTML standard, section "Server-sent events".
 #pragma once

@@ -1,0 +1,169 @@
+"""Servers and load for tests/bench/engine.py: how they are built, started, asked and counted.
+
+A server is pinned to the first core and wrk to the second. What a request costs is the server's own processor time,
+from /proc, over the requests that wrk had answered: it hardly depends on what else the machine does. Rates and
+latencies do.
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+import resource
+import socket
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from kit import BUILD, GXX, ROOT, STANDARD, httplib_folder, run  # noqa: E402
+
+FOLDER = BUILD / "bench"
+SERVER_CORE, CLIENT_CORE = "0", "1"
+
+BROWSER = {
+    "User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 "
+                  "Safari/537.36",
+    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+    "Accept-Language": "en-US,en;q=0.9,de;q=0.8", "Accept-Encoding": "gzip, deflate, br", "Cache-Control": "no-cache",
+    "Pragma": "no-cache", "Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none",
+    "Upgrade-Insecure-Requests": "1", "Cookie": "session=abcdef0123456789; theme=dark",
+    "Referer": "http://127.0.0.1/index.html",
+}
+
+
+def build(name):
+    """(program, seconds it took, bytes when stripped)"""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    program = FOLDER / name
+    begin = time.monotonic()
+    code, said = run([GXX, *STANDARD, "-O2", f"-I{ROOT / 'include'}", "-isystem", httplib_folder(),
+                      HERE / "servers" / f"{name}.cpp", "-o", program, "-pthread"], timeout=300)
+    if code:
+        sys.exit(said)
+    took = time.monotonic() - begin
+    stripped = FOLDER / f"{name}.stripped"
+    run(["strip", "-o", stripped, program])
+    return program, took, stripped.stat().st_size
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class Server:
+    def __init__(self, process, port):
+        self.process, self.port = process, port
+
+    def cpu(self):
+        """Microseconds that all its threads have run."""
+        total = 0
+        for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                total += int((task / "schedstat").read_text().split()[0])
+        return total / 1000
+
+    def _status(self, name):
+        text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(rf"^{name}:\s+(\d+)", text, re.MULTILINE).group(1))
+
+    def threads(self):
+        return self._status("Threads")
+
+    def resident(self):
+        """MiB"""
+        return self._status("VmRSS") / 1024
+
+
+@contextlib.contextmanager
+def serving(command):
+    """`command` as a list, PORT in it replaced."""
+    port = free_port()
+    words = [word.replace("PORT", str(port)) for word in map(str, command)]
+    process = subprocess.Popen(["taskset", "-c", SERVER_CORE, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        for _ in range(500):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.01)
+        else:
+            sys.exit(f"{words[0]} does not listen")
+        yield Server(process, port)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+def start_wrk(server, path="/", connections=16, seconds=2, headers=None, script=None):
+    command = ["taskset", "-c", CLIENT_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
+    for name, value in (headers or {}).items():
+        command += ["-H", f"{name}: {value}"]
+    if script:
+        command += ["-s", script]
+    return subprocess.Popen([*command, f"http://127.0.0.1:{server.port}{path}"], stdout=subprocess.PIPE, text=True)
+
+
+def result_of(wrk):
+    """(requests, requests a second, p50, p99), latencies in milliseconds"""
+    said = wrk.communicate(timeout=120)[0]
+
+    def latency(percent):
+        value, unit = re.search(rf"{percent}%\s+([\d.]+)(us|ms|s|m)\b", said).groups()
+        return float(value) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60000}[unit]
+    return (int(re.search(r"(\d+) requests in", said).group(1)),
+            float(re.search(r"Requests/sec:\s+([\d.]+)", said).group(1)), latency(50), latency(99))
+
+
+def ask(server, seconds, **what):
+    """{cpu: microseconds a request, rate, p50, p99}, after a moment of warming up."""
+    start_wrk(server, seconds=1, **what).communicate(timeout=60)
+    before = server.cpu()
+    requests, rate, p50, p99 = result_of(start_wrk(server, seconds=seconds, **what))
+    return {"cpu": (server.cpu() - before) / requests, "rate": rate, "p50": p50, "p99": p99}
+
+
+def body_script():
+    script = FOLDER / "body.lua"
+    script.write_text('wrk.method = "POST"\nwrk.body = string.rep("x", 10240)\n'
+                      'wrk.headers["Content-Type"] = "text/plain"\n')
+    return script
+
+
+@contextlib.contextmanager
+def crowd(server, count, say, again=b""):
+    """`count` clients that have said `say` and read nothing. Every two seconds each says `again`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < count + 100:
+        yield None
+        return
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    reader = (
+        "import socket,sys,time\n"
+        "port,count,say,again=int(sys.argv[1]),int(sys.argv[2]),bytes.fromhex(sys.argv[3]),bytes.fromhex(sys.argv[4])\n"
+        "all=[]\n"
+        "for i in range(count):\n"
+        "    s=socket.socket(); s.bind((f'127.0.0.{2+i//5000}',0)); s.connect(('127.0.0.1',port)); s.sendall(say)\n"
+        "    all.append(s)\n"
+        "print('here',flush=True)\n"
+        "end=time.monotonic()+120\n"
+        "while time.monotonic()<end:\n"
+        "    time.sleep(2)\n"
+        "    for s in all:\n"
+        "        try: s.sendall(again)\n"
+        "        except OSError: pass\n")
+    process = subprocess.Popen(["taskset", "-c", CLIENT_CORE, sys.executable, "-c", reader, str(server.port), str(count),
+                                say.hex(), again.hex()], stdout=subprocess.PIPE)
+    try:
+        process.stdout.readline()
+        time.sleep(0.5)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -1,0 +1,56 @@
+// What is left of a server when it does nothing: `limit PORT`. One thread, epoll, one receive, one send, the same bytes
+// whatever was asked. No server over these system calls can be quicker on one core.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+int main(int, char** arguments) {
+  constexpr std::string_view answer =
+      "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 11\r\n"
+      "Date: Mon, 23 Nov 2026 08:00:00 GMT\r\n\r\nhello world";
+  const int on = 1;
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_in where{};
+  where.sin_family = AF_INET;
+  where.sin_port = htons(static_cast<unsigned short>(std::atoi(arguments[1])));
+  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::bind(listener, reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0 || ::listen(listener, 4096) != 0) {
+    std::perror("limit");
+    return 1;
+  }
+  const int poller = ::epoll_create1(0);
+  const auto add = [poller](int fd) {
+    epoll_event one{};
+    one.events = EPOLLIN;
+    one.data.fd = fd;
+    ::epoll_ctl(poller, EPOLL_CTL_ADD, fd, &one);
+  };
+  add(listener);
+  std::puts("ready");
+  std::fflush(stdout);
+  for (;;) {
+    epoll_event ready[64];
+    const int count = ::epoll_wait(poller, ready, 64, -1);
+    for (int i = 0; i < count; ++i) {
+      const int fd = ready[i].data.fd;
+      if (fd == listener) {
+        for (int client; (client = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK)) >= 0; add(client))
+          ::setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        continue;
+      }
+      char bytes[16 * 1024];
+      const auto got = ::recv(fd, bytes, sizeof bytes, 0);
+      if (got <= 0) ::close(fd);
+      else if (std::string_view(bytes, static_cast<std::size_t>(got)).find("\r\n\r\n") != std::string_view::npos)
+        static_cast<void>(::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL));
+    }
+  }
+}

@@ -1,0 +1,55 @@
+// The engine, as tests/bench/engine.py asks it: `ours PORT [--canonical]`. It serves until its standard input closes.
+#include <winsvc.hpp>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <string>
+#include <string_view>
+#include <thread>
+
+int main(int count, char** arguments) {
+  using winsvc::request;
+  using winsvc::route::method;
+  const auto here = winsvc::source::here();
+  winsvc::http::router routes;
+  winsvc::wire::limits bounds;
+  bounds.connections = 20'000;
+  bounds.direct_path = !(count > 2 && std::string_view(arguments[2]) == "--canonical");
+
+  const std::string large(1024 * 1024, 'x');
+  routes.add(method::get, "/", [] { return "hello world"; }, here);
+  routes.add(method::get, "/json", [] { return winsvc::reply::with("{\"hello\":\"world\"}", "application/json"); }, here);
+  routes.add(method::post, "/body", [](const request& req) { return std::to_string(req.body.size()); }, here);
+  routes.add(method::get, "/large", [&large] { return large; }, here);
+  routes.add(method::get, "/sleep", [] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    return "slept";
+  }, here);
+  routes.add(method::get, "/compute", [] {  // 500 us of this thread's processor time
+    const auto used = [] {
+      timespec t{};
+      ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+      return t.tv_sec * 1'000'000'000L + t.tv_nsec;
+    };
+    for (const auto until = used() + 500'000; used() < until;) {}
+    return "computed";
+  }, here);
+  for (int i = 0; i < 1000; ++i) {
+    routes.add(method::get, "/r" + std::to_string(i) + "/{id}", [](int id) { return std::to_string(id); }, here);
+  }
+  routes.freeze();
+
+  winsvc::logger log;
+  winsvc::http::engine engine(routes, bounds, log);
+  const auto port = static_cast<std::uint16_t>(std::atoi(arguments[1]));
+  if (const auto bound = engine.bind("127.0.0.1", port); !bound) {
+    std::fprintf(stderr, "%s\n", bound.error().sentence().c_str());
+    return 1;
+  }
+  engine.accept();
+  std::puts("ready");
+  std::fflush(stdout);
+  while (std::getchar() != EOF) {}
+}
