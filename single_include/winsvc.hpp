@@ -58,130 +58,130 @@
 //   4615  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
 //   4762  wire/limits.hpp             How much a client may send, and how long it may take.
 //   4831  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   4909  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   5080  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   5438  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   5586  wire/fields.hpp             Names and values as queries and forms have them ...
-//   5677  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   5873  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   6073  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   6139  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   6196  wire/conditional.hpp        Requests with conditions.
-//   6327  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   6437  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   6672  wire/websocket.hpp          The WebSocket protocol as values.
-//   7039  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   7070  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   7210  os/socket.hpp               TCP as the engine needs it.
-//   7351  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   7460  os/file.hpp                 The few things done with files.
-//   7530  os/process.hpp              This process and its surroundings.
-//   7621  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   7675  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   7756  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   7899  os/tcp.hpp                  os/socket.hpp on every platform.
-//   8142  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//   8295  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//   8406  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//   8637  os/poller.hpp               Waiting for many sockets with few threads.
-//   8687  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//   8750  os/posix/console.hpp        os/console.hpp on POSIX.
-//   8875  os/crash.hpp                What is left of a process that crashes.
-//   8990  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//   9172  os/elevation.hpp            The same program once more, elevated.
-//   9234  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//   9262  os/posix/file.hpp           os/file.hpp on POSIX.
-//   9381  os/new_file.hpp             A file that comes into being.
-//   9443  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//   9527  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//   9567  os/event_log.hpp            The Windows event log: one report, one line.
-//   9610  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//   9787  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//   9846  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//   9914  os/win/console.hpp          os/console.hpp on Windows.
-//  10077  os/win/file.hpp             os/file.hpp on Windows.
-//  10205  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  10242  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  10342  os/win/crash.hpp            os/crash.hpp on Windows.
-//  10624  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  10723  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  10936  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  11019  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  11142  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  11229  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  11460  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  11595  os/win/service_manager.hpp  The real Service Control Manager.
-//  11828  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  11834  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  11920  http/transport.hpp          What a connection reads from and writes to.
-//  12066  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  12377  http/stream.hpp             An answer that is written while it is made.
-//  12486  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  12519  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  12644  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  12859  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  13025  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  13219  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  13554  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  14015  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  14061  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  14137  http/router.hpp             The routes of an app with their handlers.
-//  14309  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  14495  http/url_for.hpp            The path of a named route, from within a handler.
-//  14530  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  14617  http/folder.hpp             A folder of files below a prefix.
-//  14738  http/group.hpp              Routes, as an app or a part of it registers them.
-//  14941  http/context.hpp            What travels with a request.
-//  15004  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  15095  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  15195  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  15398  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  15541  http/traffic.hpp            What the connections of one engine have in common.
-//  15628  http/direct.hpp             The direct way of a plain request.
-//  15789  http/core.hpp               cpp-httplib at work for one request.
-//  16168  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  16591  http/crew.hpp               The engine's threads, few and busy.
-//  17028  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  17181  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  17543  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  18002  web/values.hpp              What a request says beside its path, as a value of a type.
-//  18112  web/cookies.hpp             Cookies of requests and answers.
-//  18147  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  18255  web/cors.hpp                Cross-origin requests.
-//  18349  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  18386  web/rate_limit.hpp          How often one client may ask.
-//  18495  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  18548  web/headers.hpp             Small middleware for headers and sizes.
-//  18602  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  18885  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  19114  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  19274  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  19348  host/service.hpp            What App receives: the description of a service.
-//  19724  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  19799  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  19842  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  19907  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//  19988  host/health.hpp             Liveness and readiness.
-//  20046  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  20200  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  20295  host/duties.hpp             What controls ask for, beside a stop.
-//  20489  host/worker_pool.hpp        The app's workers while they run.
-//  20586  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  21024  host/console_host.hpp       `debug`: the service in a terminal.
-//  21100  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  21373  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  21436  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  21516  host/desk.hpp               What every verb that manages the service stands on.
-//  21638  host/manage.hpp             The verbs that bring an installed service up and down.
-//  21924  host/send.hpp               The verbs that send a running service a control.
-//  22050  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  22165  host/survey.hpp             What is installed, read with query rights alone.
-//  22239  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  22571  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  22650  host/managing.hpp           The verbs that manage, by their words.
-//  22798  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  22917  main.hpp                    The macro: a main for an App.
-//  22930  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//   4928  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   5099  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   5457  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   5605  wire/fields.hpp             Names and values as queries and forms have them ...
+//   5696  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   5892  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   6092  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   6158  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   6215  wire/conditional.hpp        Requests with conditions.
+//   6346  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   6456  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   6691  wire/websocket.hpp          The WebSocket protocol as values.
+//   7058  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   7090  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   7230  os/socket.hpp               TCP as the engine needs it.
+//   7371  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   7480  os/file.hpp                 The few things done with files.
+//   7550  os/process.hpp              This process and its surroundings.
+//   7643  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   7697  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   7778  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   7921  os/tcp.hpp                  os/socket.hpp on every platform.
+//   8164  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//   8317  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//   8428  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//   8659  os/poller.hpp               Waiting for many sockets with few threads.
+//   8709  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//   8772  os/posix/console.hpp        os/console.hpp on POSIX.
+//   8897  os/crash.hpp                What is left of a process that crashes.
+//   9012  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//   9194  os/elevation.hpp            The same program once more, elevated.
+//   9256  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//   9284  os/posix/file.hpp           os/file.hpp on POSIX.
+//   9403  os/new_file.hpp             A file that comes into being.
+//   9465  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//   9549  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//   9589  os/event_log.hpp            The Windows event log: one report, one line.
+//   9632  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//   9820  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//   9879  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//   9947  os/win/console.hpp          os/console.hpp on Windows.
+//  10110  os/win/file.hpp             os/file.hpp on Windows.
+//  10238  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  10275  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  10375  os/win/crash.hpp            os/crash.hpp on Windows.
+//  10657  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  10756  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  10969  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  11052  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  11185  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  11272  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  11503  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  11638  os/win/service_manager.hpp  The real Service Control Manager.
+//  11871  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  11877  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  11963  http/transport.hpp          What a connection reads from and writes to.
+//  12109  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  12420  http/stream.hpp             An answer that is written while it is made.
+//  12529  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  12562  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  12687  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  12911  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  13077  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  13271  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  13606  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  14067  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  14113  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  14189  http/router.hpp             The routes of an app with their handlers.
+//  14361  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  14547  http/url_for.hpp            The path of a named route, from within a handler.
+//  14582  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  14669  http/folder.hpp             A folder of files below a prefix.
+//  14790  http/group.hpp              Routes, as an app or a part of it registers them.
+//  14993  http/context.hpp            What travels with a request.
+//  15056  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  15147  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  15247  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  15450  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  15593  http/traffic.hpp            What the connections of one engine have in common.
+//  15680  http/direct.hpp             The direct way of a plain request.
+//  15841  http/core.hpp               cpp-httplib at work for one request.
+//  16220  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  16643  http/crew.hpp               The engine's threads, few and busy.
+//  17080  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  17233  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  17595  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  18052  web/values.hpp              What a request says beside its path, as a value of a type.
+//  18162  web/cookies.hpp             Cookies of requests and answers.
+//  18197  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  18305  web/cors.hpp                Cross-origin requests.
+//  18399  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  18436  web/rate_limit.hpp          How often one client may ask.
+//  18545  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  18598  web/headers.hpp             Small middleware for headers and sizes.
+//  18652  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  18935  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  19164  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  19324  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  19398  host/service.hpp            What App receives: the description of a service.
+//  19774  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  19849  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  19892  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  19957  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//  20038  host/health.hpp             Liveness and readiness.
+//  20096  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  20250  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  20345  host/duties.hpp             What controls ask for, beside a stop.
+//  20539  host/worker_pool.hpp        The app's workers while they run.
+//  20636  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  21074  host/console_host.hpp       `debug`: the service in a terminal.
+//  21150  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  21423  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  21486  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  21566  host/desk.hpp               What every verb that manages the service stands on.
+//  21688  host/manage.hpp             The verbs that bring an installed service up and down.
+//  21974  host/send.hpp               The verbs that send a running service a control.
+//  22100  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  22215  host/survey.hpp             What is installed, read with query rights alone.
+//  22289  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  22621  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  22700  host/managing.hpp           The verbs that manage, by their words.
+//  22848  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  22967  main.hpp                    The macro: a main for an App.
+//  22980  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -4846,14 +4846,34 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace wire {
 
+/// Letters, digits and some marks of ASCII: whether one is among them is a look at a bit.
+class letters_digits_and {
+ public:
+  explicit constexpr letters_digits_and(std::string_view marks) noexcept {
+    for (char c = '0'; c <= '9'; ++c) add(c);
+    for (char c = 'a'; c <= 'z'; ++c) add(c), add(text::to_upper(c));
+    for (const char c : marks) add(c);
+  }
+  [[nodiscard]] constexpr bool has(char c) const noexcept {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 128 && (bits_[byte / 64] >> (byte % 64) & 1) != 0;
+  }
+
+ private:
+  constexpr void add(char c) noexcept {
+    const auto byte = static_cast<unsigned char>(c);
+    bits_[byte / 64] |= std::uint64_t{1} << (byte % 64);
+  }
+  std::uint64_t bits_[2] = {0, 0};
+};
+
 /// tchar of RFC 9110 §5.6.2.
 [[nodiscard]] constexpr bool is_token_char(char c) noexcept {
-  if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')) return true;
-  constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-  return marks.find(c) != std::string_view::npos;
+  constexpr letters_digits_and token("!#$%&'*+-.^_`|~");
+  return token.has(c);
 }
 [[nodiscard]] inline bool is_token(std::string_view s) noexcept {
-  return !s.empty() && std::all_of(s.begin(), s.end(), is_token_char);
+  return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) { return is_token_char(c); });
 }
 /// CTL but HTAB: in no line of a head (RFC 9110 §5.5). CR and LF are looked at before.
 [[nodiscard]] constexpr bool is_control(char c) noexcept {
@@ -4873,14 +4893,13 @@ namespace wire {
     }
     ++end;
   } else {
-    constexpr std::string_view marks = "-._~!$&'()*+;=";
+    constexpr letters_digits_and name("-._~!$&'()*+;=");
     for (; end < s.size() && s[end] != ':'; ++end) {
       const char c = s[end];
       if (c == '%') {
         if (route::escaped_byte(s, end) <= 0) return false;
         end += 2;
-      } else if (!text::is_digit(c) && !(text::to_lower(c) >= 'a' && text::to_lower(c) <= 'z') &&
-                 marks.find(c) == std::string_view::npos) {
+      } else if (!name.has(c)) {
         return false;
       }
     }
@@ -7059,6 +7078,7 @@ inline bool origin_is_allowed(std::string_view origin, std::string_view host,
   #include <unistd.h>
 
   #if WINSVC_OS_LINUX
+    #include <sched.h>
     #include <sys/epoll.h>
     #include <sys/eventfd.h>
     #include <sys/syscall.h>
@@ -7573,6 +7593,8 @@ namespace os {
 [[nodiscard]] std::vector<std::string> arguments(int argc, char** argv);
 
 [[nodiscard]] std::uint32_t process_id() noexcept;
+/// How many processors this process may run on, at least 1: those it is pinned to, where the machine has more.
+[[nodiscard]] std::size_t processors() noexcept;
 /// The system's number for the calling thread; 0 where there is none.
 [[nodiscard]] std::uint32_t thread_id() noexcept;
 /// Does a thread of this process wait for something, a lock or the network, rather than run or be ready to? Nothing where
@@ -9616,11 +9638,14 @@ void report_event(const std::string& source, model::event_level level, std::uint
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #if !WINSVC_OS_WINDOWS
@@ -9646,6 +9671,14 @@ inline std::vector<std::string> arguments(int argc, char** argv) {
 }
 
 inline std::uint32_t process_id() noexcept { return static_cast<std::uint32_t>(::getpid()); }
+
+inline std::size_t processors() noexcept {
+  #if WINSVC_OS_LINUX
+  cpu_set_t mine;
+  if (::sched_getaffinity(0, sizeof mine, &mine) == 0) return static_cast<std::size_t>((std::max)(CPU_COUNT(&mine), 1));
+  #endif
+  return (std::max)(std::size_t{std::thread::hardware_concurrency()}, std::size_t{1});
+}
 
   #if WINSVC_OS_LINUX
 inline std::uint32_t thread_id() noexcept { return static_cast<std::uint32_t>(::syscall(SYS_gettid)); }
@@ -11021,9 +11054,11 @@ inline bool process_exists(std::uint32_t id) noexcept {
 
 // os/process.hpp and os/event_log.hpp on Windows.
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11051,6 +11086,14 @@ inline std::vector<std::string> arguments(int, char**) {
 }
 
 inline std::uint32_t process_id() noexcept { return ::GetCurrentProcessId(); }
+inline std::size_t processors() noexcept {
+  DWORD_PTR mine = 0, all = 0;
+  std::size_t count = 0;
+  if (::GetProcessAffinityMask(::GetCurrentProcess(), &mine, &all)) {
+    for (; mine != 0; mine &= mine - 1) ++count;
+  }
+  return (std::max)(count, std::size_t{1});
+}
 inline std::uint32_t thread_id() noexcept { return ::GetCurrentThreadId(); }
 inline std::optional<bool> is_asleep(std::uint32_t) noexcept { return std::nullopt; }
 
@@ -12652,6 +12695,7 @@ inline void answer_with_file(const request& req, response& res, const std::strin
 //
 // `winsvc::json` is nlohmann's json, there when <nlohmann/json.hpp> is (WINSVC_JSON in config/knobs.hpp).
 
+#include <algorithm>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -12789,11 +12833,19 @@ class reply {
       };
       res.set_chunked_content_provider(content_type_, run);
     } else if (!content_type_.empty()) {
-      res.set_content(std::move(body_), content_type_);
+      set_content(res);
     }
   }
 
  private:
+  /// httplib's own looks at each character with the C library, and for a type that is there already.
+  void set_content(response& res) {
+    const bool plain = std::all_of(content_type_.begin(), content_type_.end(), [](char c) { return c >= ' ' && c < 127; });
+    if (!plain || !res.headers.empty()) return res.set_content(std::move(body_), content_type_);
+    res.body = std::move(body_);
+    res.headers.emplace("Content-Type", std::move(content_type_));
+  }
+
   int status_ = 200;
   std::string body_;
   std::string content_type_;
@@ -16286,8 +16338,9 @@ class connection {
   std::string out_;  // of the answer, not yet sent
   std::size_t out_at_ = 0, lingered_ = 0;
 
-  mutable std::mutex doing_mutex_;
-  bool doing_ = false;  // head_ may be read by others
+  mutable std::mutex doing_mutex_;  // of those who look
+  std::atomic<bool> doing_{false};  // head_ may be read by others
+  mutable std::atomic<bool> looked_at_{false};
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -16465,16 +16518,13 @@ inline void connection::handle(const visit& how) {
     stream.limit_body(server_.routes().body_limit(x.match, bounds_.body_bytes));
   x.closing = !head_.keep_alive;
   if (how.whose) how.whose->store(&server_.pace_of(x.match), std::memory_order_relaxed);
-  {
-    const std::lock_guard lock(doing_mutex_);
-    doing_ = true;
-  }
+  doing_.store(true);
   const auto from = now_;
   alive_ = server_.process(x, peer_, local_);
   now_ = steady::now();
-  {
-    const std::lock_guard lock(doing_mutex_);
-    doing_ = false;
+  doing_.store(false);
+  if (looked_at_.load()) {  // whoever reads head_ has to be done
+    const std::lock_guard wait(doing_mutex_);
   }
   if (how.whose) how.whose->store(nullptr, std::memory_order_relaxed);
   server_.pace_of(x.match).note(now_ - from);
@@ -16578,7 +16628,9 @@ inline std::optional<awaited> connection::linger(const visit& how) {
 
 inline std::string connection::doing() const {
   const std::lock_guard lock(doing_mutex_);
-  if (!doing_) return {};
+  looked_at_.store(true);  // before doing_ is asked: whoever is done from here on waits for us
+  const scope_exit away([this]() noexcept { looked_at_.store(false); });
+  if (!doing_.load()) return {};
   const auto age = std::chrono::duration_cast<std::chrono::seconds>(steady::now() - began_);
   return std::string(head_.method) + ' ' + std::string(head_.path) + ' ' + std::to_string(age.count()) + " s";
 }
@@ -17565,7 +17617,6 @@ inline std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, o
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -17672,10 +17723,9 @@ class engine final : private crew::employer {
 // ---------------------------------------------------------------------------------------------------------------------
 
 inline crew_limits engine::crew_for(const wire::limits& bounds) {
-  const auto cores = (std::max)(std::thread::hardware_concurrency(), 1u);
   crew_limits of;
-  of.front = cores;
-  of.few = (std::max)(std::size_t{cores} + 2, std::size_t{4});
+  of.front = os::processors();
+  of.few = (std::max)(of.front + 2, std::size_t{4});
   of.many = (std::max)(bounds.threads, of.few);
   of.queue = bounds.queue;
   return of;

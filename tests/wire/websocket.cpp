@@ -1,4 +1,5 @@
 // The WebSocket protocol, rule by rule; frames are fed at once and byte by byte, to the same end.
+#include "winsvc/wire/gate.hpp"
 #include "winsvc/wire/websocket.hpp"
 
 #include <doctest/doctest.h>

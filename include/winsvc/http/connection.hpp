@@ -22,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/scope.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/core.hpp"
@@ -123,8 +124,9 @@ class connection {
   std::string out_;  // of the answer, not yet sent
   std::size_t out_at_ = 0, lingered_ = 0;
 
-  mutable std::mutex doing_mutex_;
-  bool doing_ = false;  // head_ may be read by others
+  mutable std::mutex doing_mutex_;  // of those who look
+  std::atomic<bool> doing_{false};  // head_ may be read by others
+  mutable std::atomic<bool> looked_at_{false};
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -302,16 +304,13 @@ inline void connection::handle(const visit& how) {
     stream.limit_body(server_.routes().body_limit(x.match, bounds_.body_bytes));
   x.closing = !head_.keep_alive;
   if (how.whose) how.whose->store(&server_.pace_of(x.match), std::memory_order_relaxed);
-  {
-    const std::lock_guard lock(doing_mutex_);
-    doing_ = true;
-  }
+  doing_.store(true);
   const auto from = now_;
   alive_ = server_.process(x, peer_, local_);
   now_ = steady::now();
-  {
-    const std::lock_guard lock(doing_mutex_);
-    doing_ = false;
+  doing_.store(false);
+  if (looked_at_.load()) {  // whoever reads head_ has to be done
+    const std::lock_guard wait(doing_mutex_);
   }
   if (how.whose) how.whose->store(nullptr, std::memory_order_relaxed);
   server_.pace_of(x.match).note(now_ - from);
@@ -415,7 +414,9 @@ inline std::optional<awaited> connection::linger(const visit& how) {
 
 inline std::string connection::doing() const {
   const std::lock_guard lock(doing_mutex_);
-  if (!doing_) return {};
+  looked_at_.store(true);  // before doing_ is asked: whoever is done from here on waits for us
+  const scope_exit away([this]() noexcept { looked_at_.store(false); });
+  if (!doing_.load()) return {};
   const auto age = std::chrono::duration_cast<std::chrono::seconds>(steady::now() - began_);
   return std::string(head_.method) + ' ' + std::string(head_.path) + ' ' + std::to_string(age.count()) + " s";
 }

@@ -21,7 +21,6 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -138,10 +137,9 @@ class engine final : private crew::employer {
 // ---------------------------------------------------------------------------------------------------------------------
 
 inline crew_limits engine::crew_for(const wire::limits& bounds) {
-  const auto cores = (std::max)(std::thread::hardware_concurrency(), 1u);
   crew_limits of;
-  of.front = cores;
-  of.few = (std::max)(std::size_t{cores} + 2, std::size_t{4});
+  of.front = os::processors();
+  of.few = (std::max)(of.front + 2, std::size_t{4});
   of.many = (std::max)(bounds.threads, of.few);
   of.queue = bounds.queue;
   return of;

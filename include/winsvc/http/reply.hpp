@@ -7,6 +7,7 @@
 // `winsvc::json` is nlohmann's json, there when <nlohmann/json.hpp> is (WINSVC_JSON in config/knobs.hpp).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -153,11 +154,19 @@ class reply {
       };
       res.set_chunked_content_provider(content_type_, run);
     } else if (!content_type_.empty()) {
-      res.set_content(std::move(body_), content_type_);
+      set_content(res);
     }
   }
 
  private:
+  /// httplib's own looks at each character with the C library, and for a type that is there already.
+  void set_content(response& res) {
+    const bool plain = std::all_of(content_type_.begin(), content_type_.end(), [](char c) { return c >= ' ' && c < 127; });
+    if (!plain || !res.headers.empty()) return res.set_content(std::move(body_), content_type_);
+    res.body = std::move(body_);
+    res.headers.emplace("Content-Type", std::move(content_type_));
+  }
+
   int status_ = 200;
   std::string body_;
   std::string content_type_;

@@ -47,6 +47,8 @@ namespace os {
 [[nodiscard]] std::vector<std::string> arguments(int argc, char** argv);
 
 [[nodiscard]] std::uint32_t process_id() noexcept;
+/// How many processors this process may run on, at least 1: those it is pinned to, where the machine has more.
+[[nodiscard]] std::size_t processors() noexcept;
 /// The system's number for the calling thread; 0 where there is none.
 [[nodiscard]] std::uint32_t thread_id() noexcept;
 /// Does a thread of this process wait for something, a lock or the network, rather than run or be ready to? Nothing where

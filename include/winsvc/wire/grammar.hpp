@@ -18,14 +18,34 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace wire {
 
+/// Letters, digits and some marks of ASCII: whether one is among them is a look at a bit.
+class letters_digits_and {
+ public:
+  explicit constexpr letters_digits_and(std::string_view marks) noexcept {
+    for (char c = '0'; c <= '9'; ++c) add(c);
+    for (char c = 'a'; c <= 'z'; ++c) add(c), add(text::to_upper(c));
+    for (const char c : marks) add(c);
+  }
+  [[nodiscard]] constexpr bool has(char c) const noexcept {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 128 && (bits_[byte / 64] >> (byte % 64) & 1) != 0;
+  }
+
+ private:
+  constexpr void add(char c) noexcept {
+    const auto byte = static_cast<unsigned char>(c);
+    bits_[byte / 64] |= std::uint64_t{1} << (byte % 64);
+  }
+  std::uint64_t bits_[2] = {0, 0};
+};
+
 /// tchar of RFC 9110 §5.6.2.
 [[nodiscard]] constexpr bool is_token_char(char c) noexcept {
-  if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')) return true;
-  constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-  return marks.find(c) != std::string_view::npos;
+  constexpr letters_digits_and token("!#$%&'*+-.^_`|~");
+  return token.has(c);
 }
 [[nodiscard]] inline bool is_token(std::string_view s) noexcept {
-  return !s.empty() && std::all_of(s.begin(), s.end(), is_token_char);
+  return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) { return is_token_char(c); });
 }
 /// CTL but HTAB: in no line of a head (RFC 9110 §5.5). CR and LF are looked at before.
 [[nodiscard]] constexpr bool is_control(char c) noexcept {
@@ -45,14 +65,13 @@ namespace wire {
     }
     ++end;
   } else {
-    constexpr std::string_view marks = "-._~!$&'()*+;=";
+    constexpr letters_digits_and name("-._~!$&'()*+;=");
     for (; end < s.size() && s[end] != ':'; ++end) {
       const char c = s[end];
       if (c == '%') {
         if (route::escaped_byte(s, end) <= 0) return false;
         end += 2;
-      } else if (!text::is_digit(c) && !(text::to_lower(c) >= 'a' && text::to_lower(c) <= 'z') &&
-                 marks.find(c) == std::string_view::npos) {
+      } else if (!name.has(c)) {
         return false;
       }
     }

@@ -21,6 +21,7 @@
   #include <unistd.h>
 
   #if WINSVC_OS_LINUX
+    #include <sched.h>
     #include <sys/epoll.h>
     #include <sys/eventfd.h>
     #include <sys/syscall.h>

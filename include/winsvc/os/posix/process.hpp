@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "winsvc/base/text.hpp"
@@ -46,6 +49,14 @@ inline std::vector<std::string> arguments(int argc, char** argv) {
 }
 
 inline std::uint32_t process_id() noexcept { return static_cast<std::uint32_t>(::getpid()); }
+
+inline std::size_t processors() noexcept {
+  #if WINSVC_OS_LINUX
+  cpu_set_t mine;
+  if (::sched_getaffinity(0, sizeof mine, &mine) == 0) return static_cast<std::size_t>((std::max)(CPU_COUNT(&mine), 1));
+  #endif
+  return (std::max)(std::size_t{std::thread::hardware_concurrency()}, std::size_t{1});
+}
 
   #if WINSVC_OS_LINUX
 inline std::uint32_t thread_id() noexcept { return static_cast<std::uint32_t>(::syscall(SYS_gettid)); }

@@ -1,9 +1,11 @@
 // os/process.hpp and os/event_log.hpp on Windows.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +43,14 @@ inline std::vector<std::string> arguments(int, char**) {
 }
 
 inline std::uint32_t process_id() noexcept { return ::GetCurrentProcessId(); }
+inline std::size_t processors() noexcept {
+  DWORD_PTR mine = 0, all = 0;
+  std::size_t count = 0;
+  if (::GetProcessAffinityMask(::GetCurrentProcess(), &mine, &all)) {
+    for (; mine != 0; mine &= mine - 1) ++count;
+  }
+  return (std::max)(count, std::size_t{1});
+}
 inline std::uint32_t thread_id() noexcept { return ::GetCurrentThreadId(); }
 inline std::optional<bool> is_asleep(std::uint32_t) noexcept { return std::nullopt; }
 
