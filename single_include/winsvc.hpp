@@ -137,51 +137,51 @@
 //  15247  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
 //  15450  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
 //  15593  http/traffic.hpp            What the connections of one engine have in common.
-//  15680  http/direct.hpp             The direct way of a plain request.
-//  15841  http/core.hpp               cpp-httplib at work for one request.
-//  16220  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  16643  http/crew.hpp               The engine's threads, few and busy.
-//  17080  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  17233  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  17595  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  18052  web/values.hpp              What a request says beside its path, as a value of a type.
-//  18162  web/cookies.hpp             Cookies of requests and answers.
-//  18197  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  18305  web/cors.hpp                Cross-origin requests.
-//  18399  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  18436  web/rate_limit.hpp          How often one client may ask.
-//  18545  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  18598  web/headers.hpp             Small middleware for headers and sizes.
-//  18652  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  18935  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  19164  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  19324  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  19398  host/service.hpp            What App receives: the description of a service.
-//  19774  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  19849  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  19892  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  19957  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//  20038  host/health.hpp             Liveness and readiness.
-//  20096  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  20250  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  20345  host/duties.hpp             What controls ask for, beside a stop.
-//  20539  host/worker_pool.hpp        The app's workers while they run.
-//  20636  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  21074  host/console_host.hpp       `debug`: the service in a terminal.
-//  21150  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  21423  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  21486  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  21566  host/desk.hpp               What every verb that manages the service stands on.
-//  21688  host/manage.hpp             The verbs that bring an installed service up and down.
-//  21974  host/send.hpp               The verbs that send a running service a control.
-//  22100  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  22215  host/survey.hpp             What is installed, read with query rights alone.
-//  22289  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  22621  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  22700  host/managing.hpp           The verbs that manage, by their words.
-//  22848  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  22967  main.hpp                    The macro: a main for an App.
-//  22980  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//  15685  http/direct.hpp             The direct way of a plain request.
+//  15846  http/core.hpp               cpp-httplib at work for one request.
+//  16225  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  16653  http/crew.hpp               The engine's threads, few and busy.
+//  17107  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  17260  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  17622  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  18089  web/values.hpp              What a request says beside its path, as a value of a type.
+//  18199  web/cookies.hpp             Cookies of requests and answers.
+//  18234  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  18342  web/cors.hpp                Cross-origin requests.
+//  18436  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  18473  web/rate_limit.hpp          How often one client may ask.
+//  18582  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  18635  web/headers.hpp             Small middleware for headers and sizes.
+//  18689  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  18972  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  19201  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  19361  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  19435  host/service.hpp            What App receives: the description of a service.
+//  19811  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  19886  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  19929  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  19994  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//  20075  host/health.hpp             Liveness and readiness.
+//  20133  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  20287  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  20382  host/duties.hpp             What controls ask for, beside a stop.
+//  20576  host/worker_pool.hpp        The app's workers while they run.
+//  20673  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  21111  host/console_host.hpp       `debug`: the service in a terminal.
+//  21187  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  21460  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  21523  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  21603  host/desk.hpp               What every verb that manages the service stands on.
+//  21725  host/manage.hpp             The verbs that bring an installed service up and down.
+//  22011  host/send.hpp               The verbs that send a running service a control.
+//  22137  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  22252  host/survey.hpp             What is installed, read with query rights alone.
+//  22326  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  22658  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  22737  host/managing.hpp           The verbs that manage, by their words.
+//  22885  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  23004  main.hpp                    The macro: a main for an App.
+//  23017  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -15638,8 +15638,13 @@ struct traffic {
   /// Set before the first connection; called on whichever thread serves it.
   std::vector<std::function<void(const access_entry&)>> on_answered;
 
-  void tell(const access_entry& answered_one) const {
-    for (const auto& f : on_answered) f(answered_one);
+  void tell(const access_entry& answered_one) const noexcept {
+    for (const auto& f : on_answered) {
+      try {
+        f(answered_one);
+      } catch (...) {  // no memory for a line of the access log: the answer has left, and that is what counts
+      }
+    }
   }
 };
 
@@ -16265,8 +16270,8 @@ struct visit {
   std::atomic<pace*>* whose = nullptr;
 };
 
-/// What a connection waits for.
-enum class wants : std::uint8_t { bytes, room, worker, nothing };
+/// What a connection waits for. A turn: there is more to do at once, but others have waited while it had its share.
+enum class wants : std::uint8_t { bytes, room, worker, turn, nothing };
 
 struct awaited {
   wants what = wants::nothing;
@@ -16394,10 +16399,14 @@ inline awaited connection::advance(desk& with, const visit& how) noexcept {
     const borrowed blocks(*this, with);
     now_ = steady::now();
     visit now = how;
-    for (;; now.late = false) {
+    constexpr int share = 16;  // requests that came in one send: a client may have written any number
+    for (int served = 0;; now.late = false) {
       std::optional<awaited> until;
       switch (stage_) {
-        case stage::head: until = read_head(now); break;
+        case stage::head:
+          if (served++ == share) return wait(wants::turn);
+          until = read_head(now);
+          break;
         case stage::body: until = read_body(now); break;
         case stage::ready:
           if (now.too_busy) refuse(503, "the service is too busy");
@@ -16461,6 +16470,7 @@ inline std::optional<awaited> connection::read_head(const visit& how) {
 
 inline void connection::take_head(wire::head_result&& got) {
   began_ = now_;
+  told_.bytes = 0;
   ++shared_.in_flight;
   in_flight_ = true;
 
@@ -16568,7 +16578,7 @@ inline std::optional<awaited> connection::send_answer(const visit& how) {
   if (!alive_) return close(unread_ ? parting::unread : parting::answered), std::nullopt;
   std::vector<wire::field>().swap(head_.fields);
   stage_ = stage::head;
-  until_ = now_ + bounds_.idle_time;
+  until_ = now_ + (buffer_.rest().empty() ? bounds_.idle_time : bounds_.head_time);
   if (buffer_.rest().empty() && wire_.is_drained() && !shared_.draining.load()) return wait(wants::bytes);
   return std::nullopt;
 }
@@ -16665,6 +16675,7 @@ inline std::string connection::doing() const {
 #include <deque>
 #include <list>
 #include <mutex>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -16717,7 +16728,7 @@ class crew {
   void abandon();
 
   /// For the back, once claimed. False: so many wait already, unless it `must` be.
-  bool give(void* what, bool must);
+  bool give(void* what, bool must) noexcept;
   /// Are as many threads in handlers as there may be? Then nobody in front should go into one.
   [[nodiscard]] bool is_full() const noexcept { return full_.load(std::memory_order_relaxed); }
   /// The clerk shall ask for the time sooner than he was told.
@@ -16760,7 +16771,8 @@ class crew {
   void serve(member& m, void* what, post at) noexcept;
   [[nodiscard]] static void* take(member& m) noexcept;
   void hand_over(member& m);
-  bool hire(bool in_front);
+  bool hire(bool in_front) noexcept;
+  bool put_in_queue(void* what) noexcept;
   void see_to_front();
   void see_to_queue();
   void count();
@@ -16800,7 +16812,7 @@ inline void crew::start() {
 }
 
 /// Under mutex_. One thread more; false when the system has none.
-inline bool crew::hire(bool in_front) {
+inline bool crew::hire(bool in_front) noexcept {
   if (over_) return false;
   for (auto it = members_.begin(); it != members_.end();) {
     const auto here = it++;
@@ -16910,15 +16922,29 @@ inline bool crew::stand_at_back(member& m) noexcept {
   return false;
 }
 
-inline bool crew::give(void* what, bool must) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!must && queue_.size() >= bounds_.queue) return false;
-    queue_.push_back(what);
-    see_to_queue();
+inline bool crew::give(void* what, bool must) noexcept {
+  for (bool put = false; !put;) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!must && queue_.size() >= bounds_.queue) return false;
+      put = put_in_queue(what);
+      if (put) see_to_queue();
+    }
+    if (!put && !must) return false;
+    if (!put) std::this_thread::sleep_for(tick);  // until somebody has given memory back
   }
   if (!watching_.load()) keep_watch();
   return true;
+}
+
+/// Under mutex_. False: no memory.
+inline bool crew::put_in_queue(void* what) noexcept {
+  try {
+    queue_.push_back(what);
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
 }
 
 /// Under mutex_: somebody for what waits.
@@ -16939,7 +16965,8 @@ inline void crew::hand_over(member& m) {
   if (!m.in_front.exchange(false)) return;
   --front_;
   while (void* const what = take(m)) {
-    if (whose_.claim(what)) queue_.push_back(what);
+    if (!whose_.claim(what)) continue;
+    while (!put_in_queue(what)) std::this_thread::sleep_for(tick);
   }
   see_to_front();
   see_to_queue();
@@ -17780,7 +17807,8 @@ inline void engine::serve(transport& wire) {
   desk with;
   visit how;
   // Nothing more comes by waiting, so what would be waited for is late.
-  for (auto next = one.advance(with, how); next.what != wants::nothing; next = one.advance(with, how)) how.late = true;
+  for (auto next = one.advance(with, how); next.what != wants::nothing; next = one.advance(with, how))
+    how.late = next.what != wants::turn;
 }
 
 inline bool engine::claim(void* what) noexcept {
@@ -17809,7 +17837,9 @@ inline void engine::attend(guest& g, bool in_front) noexcept {
   static thread_local desk mine;
   visit how;
   how.whose = &g.whose;
-  for (;;) {
+  constexpr int share = 16;  // of looks at one client: others wait as well
+  for (int looks = 0;; ++looks) {
+    if (looks == share) return static_cast<void>(crew_.give(static_cast<seat*>(&g), true));
     how.late = g.late.exchange(false);
     if (poller_.is_sending(g.place) && !how.late) {  // what it has to say is on its way
       if (g.park()) return;
@@ -17825,6 +17855,7 @@ inline void engine::attend(guest& g, bool in_front) noexcept {
       crew_.come_back();
     }
     if (next.what == wants::nothing) return say_goodbye(g);
+    if (next.what == wants::turn) return static_cast<void>(crew_.give(static_cast<seat*>(&g), true));
     if (next.what == wants::worker) {
       if (crew_.give(static_cast<seat*>(&g), false)) return;
       warn(warned_busy_, "too many requests wait for a thread; some are told so with 503");
@@ -17904,9 +17935,15 @@ inline void engine::admit(os::tcp_socket socket) {
     return turn_away(std::move(socket), 503, "too many connections are open", {});
 
   guest& g = seat_for(std::move(socket));
-  if (!address.empty()) {
-    const std::lock_guard lock(mutex_);
-    ++by_address_[g.address = address];
+  try {
+    if (!address.empty()) {
+      const std::lock_guard lock(mutex_);
+      ++by_address_[address];
+      g.address.swap(address);
+    }
+  } catch (...) {
+    say_goodbye(g);
+    throw;
   }
   if (!poller_.add(g.place, g.wire->native(), static_cast<seat*>(&g))) return say_goodbye(g);
   if (!wait_for(g, g.talk->first())) static_cast<void>(crew_.give(static_cast<seat*>(&g), true));

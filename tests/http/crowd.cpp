@@ -247,6 +247,27 @@ TEST_CASE("a hundred requests in one send are a hundred answers, in their order"
   for (int i = 0; i < 100; ++i) CHECK(c.hear().body == std::to_string(i));
 }
 
+TEST_CASE("a client with a thousand requests in one send lets others have their turn") {
+  served s;
+  s.open();
+  caller greedy(s);
+  std::string all;
+  for (int i = 0; i < 5000; ++i) all += "GET / HTTP/1.1\r\nHost: t\r\n\r\n";
+  std::thread sends([&] { greedy.say(all); });
+  std::thread hears([&] {
+    for (int i = 0; i < 5000; ++i) CHECK(greedy.hear().body == "hello");
+  });
+  for (int i = 0; i < 20; ++i) {
+    caller other(s);
+    const auto began = steady::now();
+    other.ask("/");
+    CHECK(other.hear().body == "hello");
+    CHECK(since(began) < 2s);
+  }
+  sends.join();
+  hears.join();
+}
+
 TEST_CASE("a drain says what it had to cut") {
   served s;
   s.open();

@@ -51,8 +51,8 @@ struct visit {
   std::atomic<pace*>* whose = nullptr;
 };
 
-/// What a connection waits for.
-enum class wants : std::uint8_t { bytes, room, worker, nothing };
+/// What a connection waits for. A turn: there is more to do at once, but others have waited while it had its share.
+enum class wants : std::uint8_t { bytes, room, worker, turn, nothing };
 
 struct awaited {
   wants what = wants::nothing;
@@ -180,10 +180,14 @@ inline awaited connection::advance(desk& with, const visit& how) noexcept {
     const borrowed blocks(*this, with);
     now_ = steady::now();
     visit now = how;
-    for (;; now.late = false) {
+    constexpr int share = 16;  // requests that came in one send: a client may have written any number
+    for (int served = 0;; now.late = false) {
       std::optional<awaited> until;
       switch (stage_) {
-        case stage::head: until = read_head(now); break;
+        case stage::head:
+          if (served++ == share) return wait(wants::turn);
+          until = read_head(now);
+          break;
         case stage::body: until = read_body(now); break;
         case stage::ready:
           if (now.too_busy) refuse(503, "the service is too busy");
@@ -247,6 +251,7 @@ inline std::optional<awaited> connection::read_head(const visit& how) {
 
 inline void connection::take_head(wire::head_result&& got) {
   began_ = now_;
+  told_.bytes = 0;
   ++shared_.in_flight;
   in_flight_ = true;
 
@@ -354,7 +359,7 @@ inline std::optional<awaited> connection::send_answer(const visit& how) {
   if (!alive_) return close(unread_ ? parting::unread : parting::answered), std::nullopt;
   std::vector<wire::field>().swap(head_.fields);
   stage_ = stage::head;
-  until_ = now_ + bounds_.idle_time;
+  until_ = now_ + (buffer_.rest().empty() ? bounds_.idle_time : bounds_.head_time);
   if (buffer_.rest().empty() && wire_.is_drained() && !shared_.draining.load()) return wait(wants::bytes);
   return std::nullopt;
 }

@@ -21,6 +21,7 @@
 #include <deque>
 #include <list>
 #include <mutex>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -77,7 +78,7 @@ class crew {
   void abandon();
 
   /// For the back, once claimed. False: so many wait already, unless it `must` be.
-  bool give(void* what, bool must);
+  bool give(void* what, bool must) noexcept;
   /// Are as many threads in handlers as there may be? Then nobody in front should go into one.
   [[nodiscard]] bool is_full() const noexcept { return full_.load(std::memory_order_relaxed); }
   /// The clerk shall ask for the time sooner than he was told.
@@ -120,7 +121,8 @@ class crew {
   void serve(member& m, void* what, post at) noexcept;
   [[nodiscard]] static void* take(member& m) noexcept;
   void hand_over(member& m);
-  bool hire(bool in_front);
+  bool hire(bool in_front) noexcept;
+  bool put_in_queue(void* what) noexcept;
   void see_to_front();
   void see_to_queue();
   void count();
@@ -160,7 +162,7 @@ inline void crew::start() {
 }
 
 /// Under mutex_. One thread more; false when the system has none.
-inline bool crew::hire(bool in_front) {
+inline bool crew::hire(bool in_front) noexcept {
   if (over_) return false;
   for (auto it = members_.begin(); it != members_.end();) {
     const auto here = it++;
@@ -270,15 +272,29 @@ inline bool crew::stand_at_back(member& m) noexcept {
   return false;
 }
 
-inline bool crew::give(void* what, bool must) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!must && queue_.size() >= bounds_.queue) return false;
-    queue_.push_back(what);
-    see_to_queue();
+inline bool crew::give(void* what, bool must) noexcept {
+  for (bool put = false; !put;) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!must && queue_.size() >= bounds_.queue) return false;
+      put = put_in_queue(what);
+      if (put) see_to_queue();
+    }
+    if (!put && !must) return false;
+    if (!put) std::this_thread::sleep_for(tick);  // until somebody has given memory back
   }
   if (!watching_.load()) keep_watch();
   return true;
+}
+
+/// Under mutex_. False: no memory.
+inline bool crew::put_in_queue(void* what) noexcept {
+  try {
+    queue_.push_back(what);
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
 }
 
 /// Under mutex_: somebody for what waits.
@@ -299,7 +315,8 @@ inline void crew::hand_over(member& m) {
   if (!m.in_front.exchange(false)) return;
   --front_;
   while (void* const what = take(m)) {
-    if (whose_.claim(what)) queue_.push_back(what);
+    if (!whose_.claim(what)) continue;
+    while (!put_in_queue(what)) std::this_thread::sleep_for(tick);
   }
   see_to_front();
   see_to_queue();

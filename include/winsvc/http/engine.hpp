@@ -194,7 +194,8 @@ inline void engine::serve(transport& wire) {
   desk with;
   visit how;
   // Nothing more comes by waiting, so what would be waited for is late.
-  for (auto next = one.advance(with, how); next.what != wants::nothing; next = one.advance(with, how)) how.late = true;
+  for (auto next = one.advance(with, how); next.what != wants::nothing; next = one.advance(with, how))
+    how.late = next.what != wants::turn;
 }
 
 inline bool engine::claim(void* what) noexcept {
@@ -223,7 +224,9 @@ inline void engine::attend(guest& g, bool in_front) noexcept {
   static thread_local desk mine;
   visit how;
   how.whose = &g.whose;
-  for (;;) {
+  constexpr int share = 16;  // of looks at one client: others wait as well
+  for (int looks = 0;; ++looks) {
+    if (looks == share) return static_cast<void>(crew_.give(static_cast<seat*>(&g), true));
     how.late = g.late.exchange(false);
     if (poller_.is_sending(g.place) && !how.late) {  // what it has to say is on its way
       if (g.park()) return;
@@ -239,6 +242,7 @@ inline void engine::attend(guest& g, bool in_front) noexcept {
       crew_.come_back();
     }
     if (next.what == wants::nothing) return say_goodbye(g);
+    if (next.what == wants::turn) return static_cast<void>(crew_.give(static_cast<seat*>(&g), true));
     if (next.what == wants::worker) {
       if (crew_.give(static_cast<seat*>(&g), false)) return;
       warn(warned_busy_, "too many requests wait for a thread; some are told so with 503");
@@ -318,9 +322,15 @@ inline void engine::admit(os::tcp_socket socket) {
     return turn_away(std::move(socket), 503, "too many connections are open", {});
 
   guest& g = seat_for(std::move(socket));
-  if (!address.empty()) {
-    const std::lock_guard lock(mutex_);
-    ++by_address_[g.address = address];
+  try {
+    if (!address.empty()) {
+      const std::lock_guard lock(mutex_);
+      ++by_address_[address];
+      g.address.swap(address);
+    }
+  } catch (...) {
+    say_goodbye(g);
+    throw;
   }
   if (!poller_.add(g.place, g.wire->native(), static_cast<seat*>(&g))) return say_goodbye(g);
   if (!wait_for(g, g.talk->first())) static_cast<void>(crew_.give(static_cast<seat*>(&g), true));

@@ -48,8 +48,13 @@ struct traffic {
   /// Set before the first connection; called on whichever thread serves it.
   std::vector<std::function<void(const access_entry&)>> on_answered;
 
-  void tell(const access_entry& answered_one) const {
-    for (const auto& f : on_answered) f(answered_one);
+  void tell(const access_entry& answered_one) const noexcept {
+    for (const auto& f : on_answered) {
+      try {
+        f(answered_one);
+      } catch (...) {  // no memory for a line of the access log: the answer has left, and that is what counts
+      }
+    }
   }
 };
 
