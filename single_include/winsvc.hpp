@@ -16852,7 +16852,7 @@ inline void crew::work(member& m) noexcept {
 }
 
 inline void crew::serve(member& m, void* what, post at) noexcept {
-  m.serves.store(what, std::memory_order_relaxed);
+  m.serves.store(what, std::memory_order_release);
   m.turns.store(m.turns.load(std::memory_order_relaxed) + 1);
   if (!watching_.load()) keep_watch();
   whose_.serve(what, at);
@@ -17043,7 +17043,7 @@ inline bool crew::look_around() {
     // One that only waits for a processor gains nothing by another who wants one too; one that has computed for long does.
     const bool asleep = os::is_asleep(m.number).value_or(m.looks > 1);
     if (!asleep && m.looks < 5) continue;
-    whose_.is_slow(m.serves.load(std::memory_order_relaxed));
+    whose_.is_slow(m.serves.load(std::memory_order_acquire));
     hand_over(m);
   }
   if (!queue_.empty()) {

@@ -1,4 +1,6 @@
 // The engine among many clients, and among bad ones: what exceeds is told so, and nobody's slowness costs another.
+#include <winsvc/testing.hpp>
+
 #include "served.hpp"
 
 #include <algorithm>

@@ -1,4 +1,6 @@
 // The engine over loopback: bind, serve, drain. Every wait is for an event; the few sleeps are a handler's work.
+#include <winsvc/testing.hpp>
+
 #include "served.hpp"
 
 #include <algorithm>
