@@ -141,47 +141,47 @@
 //  15846  http/core.hpp               cpp-httplib at work for one request.
 //  16225  http/connection.hpp         One connection, from its first byte to its close, in steps.
 //  16653  http/crew.hpp               The engine's threads, few and busy.
-//  17107  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  17260  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  17622  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  18089  web/values.hpp              What a request says beside its path, as a value of a type.
-//  18199  web/cookies.hpp             Cookies of requests and answers.
-//  18234  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  18342  web/cors.hpp                Cross-origin requests.
-//  18436  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  18473  web/rate_limit.hpp          How often one client may ask.
-//  18582  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  18635  web/headers.hpp             Small middleware for headers and sizes.
-//  18689  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  18972  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  19201  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  19361  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  19435  host/service.hpp            What App receives: the description of a service.
-//  19811  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  19886  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  19929  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  19994  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//  20075  host/health.hpp             Liveness and readiness.
-//  20133  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  20287  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  20382  host/duties.hpp             What controls ask for, beside a stop.
-//  20576  host/worker_pool.hpp        The app's workers while they run.
-//  20673  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  21111  host/console_host.hpp       `debug`: the service in a terminal.
-//  21187  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  21460  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  21523  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  21603  host/desk.hpp               What every verb that manages the service stands on.
-//  21725  host/manage.hpp             The verbs that bring an installed service up and down.
-//  22011  host/send.hpp               The verbs that send a running service a control.
-//  22137  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  22252  host/survey.hpp             What is installed, read with query rights alone.
-//  22326  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  22658  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  22737  host/managing.hpp           The verbs that manage, by their words.
-//  22885  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  23004  main.hpp                    The macro: a main for an App.
-//  23017  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//  17097  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  17250  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  17612  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  18079  web/values.hpp              What a request says beside its path, as a value of a type.
+//  18189  web/cookies.hpp             Cookies of requests and answers.
+//  18224  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  18332  web/cors.hpp                Cross-origin requests.
+//  18426  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  18463  web/rate_limit.hpp          How often one client may ask.
+//  18572  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  18625  web/headers.hpp             Small middleware for headers and sizes.
+//  18679  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  18962  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  19191  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  19351  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  19425  host/service.hpp            What App receives: the description of a service.
+//  19801  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  19876  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  19919  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  19984  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//  20065  host/health.hpp             Liveness and readiness.
+//  20123  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  20277  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  20372  host/duties.hpp             What controls ask for, beside a stop.
+//  20566  host/worker_pool.hpp        The app's workers while they run.
+//  20663  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  21101  host/console_host.hpp       `debug`: the service in a terminal.
+//  21177  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  21450  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  21513  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  21593  host/desk.hpp               What every verb that manages the service stands on.
+//  21715  host/manage.hpp             The verbs that bring an installed service up and down.
+//  22001  host/send.hpp               The verbs that send a running service a control.
+//  22127  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  22242  host/survey.hpp             What is installed, read with query rights alone.
+//  22316  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  22648  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  22727  host/managing.hpp           The verbs that manage, by their words.
+//  22875  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  22994  main.hpp                    The macro: a main for an App.
+//  23007  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -16729,8 +16729,6 @@ class crew {
 
   /// For the back, once claimed. False: so many wait already, unless it `must` be.
   bool give(void* what, bool must) noexcept;
-  /// Are as many threads in handlers as there may be? Then nobody in front should go into one.
-  [[nodiscard]] bool is_full() const noexcept { return full_.load(std::memory_order_relaxed); }
   /// The clerk shall ask for the time sooner than he was told.
   void look_again();
 
@@ -16775,7 +16773,6 @@ class crew {
   bool put_in_queue(void* what) noexcept;
   void see_to_front();
   void see_to_queue();
-  void count();
   void keep_watch() noexcept;
   void clerk() noexcept;
   bool look_around();
@@ -16792,7 +16789,6 @@ class crew {
   std::size_t size_ = 0, front_ = 0, idle_ = 0, gone_ = 0;  // gone_: left for a while
   std::uint64_t taken_ = 0, taken_before_ = 0;              // from the queue
   bool over_ = false;
-  std::atomic<bool> full_{false};
 
   std::mutex clerk_mutex_;
   std::condition_variable clerk_wakes_;
@@ -16835,12 +16831,8 @@ inline bool crew::hire(bool in_front) noexcept {
   }
   ++size_;
   if (in_front) ++front_;
-  count();
   return true;
 }
-
-/// Under mutex_.
-inline void crew::count() { full_.store(size_ >= bounds_.many, std::memory_order_relaxed); }
 
 inline void crew::work(member& m) noexcept {
   self() = &m;
@@ -16918,7 +16910,6 @@ inline bool crew::stand_at_back(member& m) noexcept {
     lock.lock();
   }
   --size_;
-  count();
   return false;
 }
 
@@ -16977,7 +16968,6 @@ inline void crew::leave() {
   const std::lock_guard lock(mutex_);
   --size_;
   ++gone_;
-  count();
   hand_over(m);
   see_to_queue();
 }
@@ -16986,7 +16976,6 @@ inline void crew::come_back() {
   const std::lock_guard lock(mutex_);
   --gone_;
   ++size_;
-  count();
 }
 
 inline std::size_t crew::size() const {
@@ -17050,7 +17039,8 @@ inline bool crew::look_around() {
     busy = true;
     // Nobody took anything since the last look: all are in handlers. If those block, one more is of use; if they compute,
     // he would only take their time.
-    if (taken_ == taken_before_ && size_ < bounds_.many && idle_ == 0 && !is_computing()) hire(false);
+    if (idle_ > 0) work_.notify_one();
+    else if (taken_ == taken_before_ && size_ < bounds_.many && !is_computing()) hire(false);
   }
   taken_before_ = taken_;
   return busy;

@@ -79,8 +79,6 @@ class crew {
 
   /// For the back, once claimed. False: so many wait already, unless it `must` be.
   bool give(void* what, bool must) noexcept;
-  /// Are as many threads in handlers as there may be? Then nobody in front should go into one.
-  [[nodiscard]] bool is_full() const noexcept { return full_.load(std::memory_order_relaxed); }
   /// The clerk shall ask for the time sooner than he was told.
   void look_again();
 
@@ -125,7 +123,6 @@ class crew {
   bool put_in_queue(void* what) noexcept;
   void see_to_front();
   void see_to_queue();
-  void count();
   void keep_watch() noexcept;
   void clerk() noexcept;
   bool look_around();
@@ -142,7 +139,6 @@ class crew {
   std::size_t size_ = 0, front_ = 0, idle_ = 0, gone_ = 0;  // gone_: left for a while
   std::uint64_t taken_ = 0, taken_before_ = 0;              // from the queue
   bool over_ = false;
-  std::atomic<bool> full_{false};
 
   std::mutex clerk_mutex_;
   std::condition_variable clerk_wakes_;
@@ -185,12 +181,8 @@ inline bool crew::hire(bool in_front) noexcept {
   }
   ++size_;
   if (in_front) ++front_;
-  count();
   return true;
 }
-
-/// Under mutex_.
-inline void crew::count() { full_.store(size_ >= bounds_.many, std::memory_order_relaxed); }
 
 inline void crew::work(member& m) noexcept {
   self() = &m;
@@ -268,7 +260,6 @@ inline bool crew::stand_at_back(member& m) noexcept {
     lock.lock();
   }
   --size_;
-  count();
   return false;
 }
 
@@ -327,7 +318,6 @@ inline void crew::leave() {
   const std::lock_guard lock(mutex_);
   --size_;
   ++gone_;
-  count();
   hand_over(m);
   see_to_queue();
 }
@@ -336,7 +326,6 @@ inline void crew::come_back() {
   const std::lock_guard lock(mutex_);
   --gone_;
   ++size_;
-  count();
 }
 
 inline std::size_t crew::size() const {
@@ -400,7 +389,8 @@ inline bool crew::look_around() {
     busy = true;
     // Nobody took anything since the last look: all are in handlers. If those block, one more is of use; if they compute,
     // he would only take their time.
-    if (taken_ == taken_before_ && size_ < bounds_.many && idle_ == 0 && !is_computing()) hire(false);
+    if (idle_ > 0) work_.notify_one();
+    else if (taken_ == taken_before_ && size_ < bounds_.many && !is_computing()) hire(false);
   }
   taken_before_ = taken_;
   return busy;
