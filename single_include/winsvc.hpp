@@ -141,47 +141,47 @@
 //  15846  http/core.hpp               cpp-httplib at work for one request.
 //  16225  http/connection.hpp         One connection, from its first byte to its close, in steps.
 //  16653  http/crew.hpp               The engine's threads, few and busy.
-//  17097  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  17250  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  17612  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  18079  web/values.hpp              What a request says beside its path, as a value of a type.
-//  18189  web/cookies.hpp             Cookies of requests and answers.
-//  18224  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  18332  web/cors.hpp                Cross-origin requests.
-//  18426  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  18463  web/rate_limit.hpp          How often one client may ask.
-//  18572  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  18625  web/headers.hpp             Small middleware for headers and sizes.
-//  18679  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  18962  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  19191  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  19351  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  19425  host/service.hpp            What App receives: the description of a service.
-//  19801  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  19876  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  19919  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  19984  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//  20065  host/health.hpp             Liveness and readiness.
-//  20123  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  20277  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  20372  host/duties.hpp             What controls ask for, beside a stop.
-//  20566  host/worker_pool.hpp        The app's workers while they run.
-//  20663  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  21101  host/console_host.hpp       `debug`: the service in a terminal.
-//  21177  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  21450  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  21513  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  21593  host/desk.hpp               What every verb that manages the service stands on.
-//  21715  host/manage.hpp             The verbs that bring an installed service up and down.
-//  22001  host/send.hpp               The verbs that send a running service a control.
-//  22127  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  22242  host/survey.hpp             What is installed, read with query rights alone.
-//  22316  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  22648  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  22727  host/managing.hpp           The verbs that manage, by their words.
-//  22875  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  22994  main.hpp                    The macro: a main for an App.
-//  23007  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//  17114  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  17267  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  17629  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  18096  web/values.hpp              What a request says beside its path, as a value of a type.
+//  18206  web/cookies.hpp             Cookies of requests and answers.
+//  18241  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  18349  web/cors.hpp                Cross-origin requests.
+//  18443  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  18480  web/rate_limit.hpp          How often one client may ask.
+//  18589  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  18642  web/headers.hpp             Small middleware for headers and sizes.
+//  18696  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  18979  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  19208  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  19368  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  19442  host/service.hpp            What App receives: the description of a service.
+//  19818  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  19893  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  19936  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  20001  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//  20082  host/health.hpp             Liveness and readiness.
+//  20140  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  20294  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  20389  host/duties.hpp             What controls ask for, beside a stop.
+//  20583  host/worker_pool.hpp        The app's workers while they run.
+//  20680  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  21118  host/console_host.hpp       `debug`: the service in a terminal.
+//  21194  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  21467  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  21530  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  21610  host/desk.hpp               What every verb that manages the service stands on.
+//  21732  host/manage.hpp             The verbs that bring an installed service up and down.
+//  22018  host/send.hpp               The verbs that send a running service a control.
+//  22144  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  22259  host/survey.hpp             What is installed, read with query rights alone.
+//  22333  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  22665  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  22744  host/managing.hpp           The verbs that manage, by their words.
+//  22892  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  23011  main.hpp                    The macro: a main for an App.
+//  23024  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -16768,6 +16768,8 @@ class crew {
   bool stand_at_back(member& m) noexcept;
   void serve(member& m, void* what, post at) noexcept;
   [[nodiscard]] static void* take(member& m) noexcept;
+  void step_forward(member& m);
+  void step_back(member& m);
   void hand_over(member& m);
   bool hire(bool in_front) noexcept;
   bool put_in_queue(void* what) noexcept;
@@ -16853,7 +16855,7 @@ inline void crew::serve(member& m, void* what, post at) noexcept {
 
 /// The next of the batch, for whoever asks first: the one who was told, or who takes it over from him.
 inline void* crew::take(member& m) noexcept {
-  auto at = m.cursor.load(std::memory_order_acquire);
+  auto at = m.cursor.load();
   for (;;) {
     const auto count = (at >> 8) & 0xFF, next = at & 0xFF;
     if (next >= count) return nullptr;
@@ -16864,21 +16866,36 @@ inline void* crew::take(member& m) noexcept {
 
 inline void crew::stand_in_front(member& m) noexcept {
   std::uint64_t number = 0;
-  while (m.in_front.load(std::memory_order_acquire)) {
+  for (bool too_many = false; !too_many && m.in_front.load(std::memory_order_acquire);) {
     void* got[batch];
     const std::size_t count = whose_.wait(got, batch);
     if (count == 0) {
-      const std::lock_guard lock(mutex_);
-      if (!over_) continue;
-      if (m.in_front.exchange(false)) --front_;
-      return;
+      {
+        const std::lock_guard lock(mutex_);
+        if (!over_) continue;
+      }
+      return step_back(m);
     }
     for (std::size_t i = 0; i < count; ++i) m.told[i].store(got[i], std::memory_order_relaxed);
-    m.cursor.store((++number << 16) | (count << 8), std::memory_order_release);
+    m.cursor.store((++number << 16) | (count << 8));
+    if ((too_many = !m.in_front.load())) step_forward(m);
     while (void* const what = take(m)) {
       if (whose_.claim(what)) serve(m, what, post::front);
     }
+    if (too_many) step_back(m);
   }
+}
+
+/// The clerk sent this one to the back when it had just ended what he saw it at, and waited again: now it has a batch,
+/// and nobody would watch over that. So it is in front once more, one too many, for this batch.
+inline void crew::step_forward(member& m) {
+  const std::lock_guard lock(mutex_);
+  ++front_;
+  m.in_front.store(true);
+}
+inline void crew::step_back(member& m) {
+  const std::lock_guard lock(mutex_);
+  if (m.in_front.exchange(false)) --front_;
 }
 
 /// True: it is to stand in front.

@@ -57,9 +57,21 @@ class workplace final : public crew::employer {
     changed_.notify_all();
   }
 
+  void tell_only(std::thread::id whom, const std::vector<job*>& some) {
+    {
+      const std::lock_guard lock(mutex_);
+      only = whom;
+    }
+    tell(some);
+  }
+
   std::size_t wait(void** into, std::size_t room) noexcept override {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return over_ || !told_.empty(); });
+    ++waiting;
+    changed_.wait(lock, [this] {
+      return over_ || (!told_.empty() && (only == std::thread::id() || only == std::this_thread::get_id()));
+    });
+    --waiting;
     if (over_) return 0;
     std::size_t count = 0;
     for (; count < room && !told_.empty(); ++count) {
@@ -79,13 +91,18 @@ class workplace final : public crew::employer {
     if (one.does) one.does(at);
     ++one.served;
   }
-  void is_slow(void* what) noexcept override { static_cast<job*>(what)->called_slow.store(true); }
+  void is_slow(void* what) noexcept override {
+    static_cast<job*>(what)->called_slow.store(true);
+    if (when_slow) when_slow();
+  }
   crew::time_point look_at_clock(crew::time_point) noexcept override {
     ++looks;
     return (crew::time_point::max)();
   }
 
-  std::atomic<int> busy{0}, looks{0};
+  std::atomic<int> busy{0}, looks{0}, waiting{0};
+  std::thread::id only;             // who alone is told, under mutex_
+  std::function<void()> when_slow;  // on the clerk's thread
   std::atomic<bool> go{false};
   crew staff;
 
@@ -217,10 +234,63 @@ TEST_CASE("two in front serve beside each other") {
     const std::lock_guard lock(mutex);
     who.insert(std::this_thread::get_id());
   });
-  for (int i = 0; i < 50; ++i) {
+  int told = 0;
+  CHECK(comes_true([&] {
     w.tell({&one});
+    ++told;
     std::this_thread::sleep_for(200us);
-  }
-  CHECK(comes_true([&] { return one.served == 50; }));
-  CHECK(who.size() >= 2);
+    const std::lock_guard lock(mutex);
+    return who.size() >= 2;
+  }));
+  CHECK(comes_true([&] { return one.served == told; }));
+}
+
+TEST_CASE("who was sent to the back in the moment he came back from a handler is watched over at what he is told next") {
+  workplace w(with(1, 4, 8));
+  std::atomic<bool> ends{false};
+  std::thread::id who;
+  auto& first = w.make([&](crew::post) {
+    who = std::this_thread::get_id();
+    while (!ends.load()) std::this_thread::sleep_for(1ms);
+  });
+  w.when_slow = [&] {  // the clerk has seen him at it, and has not yet said so
+    ends.store(true);
+    comes_true([&] { return w.waiting == 1; });
+  };
+  w.staff.start();
+  w.tell({&first});
+  CHECK(comes_true([&] { return w.waiting == 2; }));  // he, and the one in his place
+  w.when_slow = nullptr;
+  auto& slow = w.make_long();
+  auto& behind = w.make();
+  w.tell_only(who, {&slow, &behind});
+  CHECK(comes_true([&] { return behind.served == 1; }));
+  CHECK(slow.served == 0);
+}
+
+TEST_CASE("and so is who leaves then") {
+  workplace w(with(1, 4, 8));
+  std::atomic<bool> ends{false};
+  std::thread::id who;
+  auto& first = w.make([&](crew::post) {
+    who = std::this_thread::get_id();
+    while (!ends.load()) std::this_thread::sleep_for(1ms);
+  });
+  w.when_slow = [&] {
+    ends.store(true);
+    comes_true([&] { return w.waiting == 1; });
+  };
+  w.staff.start();
+  w.tell({&first});
+  CHECK(comes_true([&] { return w.waiting == 2; }));
+  w.when_slow = nullptr;
+  auto& stays = w.make([&](crew::post) {
+    w.staff.leave();
+    while (!w.go.load()) std::this_thread::sleep_for(1ms);
+    w.staff.come_back();
+  });
+  auto& behind = w.make();
+  w.tell_only(who, {&stays, &behind});
+  CHECK(comes_true([&] { return behind.served == 1; }));
+  CHECK(stays.served == 0);
 }

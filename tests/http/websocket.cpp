@@ -566,7 +566,7 @@ TEST_CASE("a drain says 1001 at once, waits for the goodbye, and cuts what does 
     });
   });
   talker polite(s), rude(s), deaf(s, handshake, "/deaf");
-  for (auto* t : {&polite, &rude, &deaf}) t->head();
+  for (auto* t : {&polite, &rude, &deaf}) REQUIRE(t->head().find("HTTP/1.1 101") == 0);
   while (here != 3) std::this_thread::sleep_for(1ms);
 
   winsvc::http::drain_report report;

@@ -118,6 +118,8 @@ class crew {
   bool stand_at_back(member& m) noexcept;
   void serve(member& m, void* what, post at) noexcept;
   [[nodiscard]] static void* take(member& m) noexcept;
+  void step_forward(member& m);
+  void step_back(member& m);
   void hand_over(member& m);
   bool hire(bool in_front) noexcept;
   bool put_in_queue(void* what) noexcept;
@@ -203,7 +205,7 @@ inline void crew::serve(member& m, void* what, post at) noexcept {
 
 /// The next of the batch, for whoever asks first: the one who was told, or who takes it over from him.
 inline void* crew::take(member& m) noexcept {
-  auto at = m.cursor.load(std::memory_order_acquire);
+  auto at = m.cursor.load();
   for (;;) {
     const auto count = (at >> 8) & 0xFF, next = at & 0xFF;
     if (next >= count) return nullptr;
@@ -214,21 +216,36 @@ inline void* crew::take(member& m) noexcept {
 
 inline void crew::stand_in_front(member& m) noexcept {
   std::uint64_t number = 0;
-  while (m.in_front.load(std::memory_order_acquire)) {
+  for (bool too_many = false; !too_many && m.in_front.load(std::memory_order_acquire);) {
     void* got[batch];
     const std::size_t count = whose_.wait(got, batch);
     if (count == 0) {
-      const std::lock_guard lock(mutex_);
-      if (!over_) continue;
-      if (m.in_front.exchange(false)) --front_;
-      return;
+      {
+        const std::lock_guard lock(mutex_);
+        if (!over_) continue;
+      }
+      return step_back(m);
     }
     for (std::size_t i = 0; i < count; ++i) m.told[i].store(got[i], std::memory_order_relaxed);
-    m.cursor.store((++number << 16) | (count << 8), std::memory_order_release);
+    m.cursor.store((++number << 16) | (count << 8));
+    if ((too_many = !m.in_front.load())) step_forward(m);
     while (void* const what = take(m)) {
       if (whose_.claim(what)) serve(m, what, post::front);
     }
+    if (too_many) step_back(m);
   }
+}
+
+/// The clerk sent this one to the back when it had just ended what he saw it at, and waited again: now it has a batch,
+/// and nobody would watch over that. So it is in front once more, one too many, for this batch.
+inline void crew::step_forward(member& m) {
+  const std::lock_guard lock(mutex_);
+  ++front_;
+  m.in_front.store(true);
+}
+inline void crew::step_back(member& m) {
+  const std::lock_guard lock(mutex_);
+  if (m.in_front.exchange(false)) --front_;
 }
 
 /// True: it is to stand in front.
