@@ -45,6 +45,9 @@
 #include "winsvc/model/account.hpp"     // whom a service runs as
 #include "winsvc/model/security.hpp"    // who may do what, as text
 #include "winsvc/model/levels.hpp"      // what ChangeServiceConfig2W sets
+#include "winsvc/model/setting_value.hpp"  // what a setting can hold
+#include "winsvc/model/settings_file.hpp"  // the file they stand in
+#include "winsvc/model/settings.hpp"    // all of them, and where values come from
 #include "winsvc/model/spec.hpp"        // what is installed
 #include "winsvc/model/verbs.hpp"       // the command line as tables
 #include "winsvc/model/command.hpp"     // from argv to what is asked
@@ -123,6 +126,7 @@
 // F6, the host: what App receives, and what runs it.
 #include "winsvc/host/hooks.hpp"         // hooks, brought to one shape
 #include "winsvc/host/blueprint.hpp"     // everything App said
+#include "winsvc/host/setting.hpp"       // what may be set from outside
 #include "winsvc/host/service.hpp"       // the service object
 #include "winsvc/host/own_routes.hpp"    // what it tells of itself
 #include "winsvc/host/app.hpp"           // what App may be
@@ -131,6 +135,7 @@
 #include "winsvc/host/health.hpp"        // live, ready
 #include "winsvc/host/hook_thread.hpp"   // where hooks run, with patience
 #include "winsvc/host/hook_runner.hpp"   // and who waits beside them
+#include "winsvc/host/own_settings.hpp"  // where values come from
 #include "winsvc/host/duties.hpp"        // pause, continue, reload, events
 #include "winsvc/host/worker_pool.hpp"   // the app's own threads
 #include "winsvc/host/runtime.hpp"       // start, serve, drain, stop
@@ -146,6 +151,7 @@
 #include "winsvc/host/install.hpp"       // install, update
 #include "winsvc/host/remove.hpp"        // and back
 #include "winsvc/host/managing.hpp"      // all of these, elevated where need be
+#include "winsvc/host/config.hpp"        // every setting, shown
 #include "winsvc/host/run.hpp"           // from main to a verb
 
 // F7, the macro.

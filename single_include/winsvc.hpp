@@ -17,171 +17,177 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//    189  config/version.hpp          The version of winsvc: the one place that knows it.
-//    206  config/compiler.hpp         What is compiling us.
-//    241  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    281  config/abi.hpp              The inline namespace that everything lives in.
-//    306  base/error.hpp              An error is a sentence for a tired person.
-//    366  base/result.hpp             A value or the reason there is none.
-//    441  base/source.hpp             Where in the user's program a call was written.
-//    475  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    506  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    769  base/json_text.hpp          JSON, written: for what winsvc says to machines.
-//    823  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
-//    922  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
-//   1011  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//   1126  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1196  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//   1299  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
-//   1436  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1517  base/log.hpp                The log that a service keeps.
-//   1628  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   1773  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   1874  model/decision.hpp          What a control means in a state.
-//   1943  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   1996  model/codes.hpp             What system codes mean to the person who meets them.
-//   2114  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2184  model/recovery.hpp          What the SCM does when the service fails.
-//   2305  model/account.hpp           The account a service runs as.
-//   2421  model/security.hpp          Who may do what, as text.
-//   2616  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   2709  model/spec.hpp              What is to be installed.
-//   2858  model/verbs.hpp             The command line as two tables.
-//   3047  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   3385  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   3693  model/state_file.hpp        What the running service leaves for `status` to find.
-//   3806  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   3898  route/path.hpp              The path of a request, cut into segments.
-//   4009  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   4187  route/facts.hpp             What is known of a route beside its pattern.
-//   4312  route/table.hpp             The routes of an app as a tree of segments.
-//   4615  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   4762  wire/limits.hpp             How much a client may send, and how long it may take.
-//   4831  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   4928  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   5099  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   5457  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   5605  wire/fields.hpp             Names and values as queries and forms have them ...
-//   5696  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   5892  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   6092  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   6158  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   6215  wire/conditional.hpp        Requests with conditions.
-//   6346  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   6456  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   6691  wire/websocket.hpp          The WebSocket protocol as values.
-//   7058  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   7090  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   7230  os/socket.hpp               TCP as the engine needs it.
-//   7371  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   7480  os/file.hpp                 The few things done with files.
-//   7550  os/process.hpp              This process and its surroundings.
-//   7643  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   7697  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   7778  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   7921  os/tcp.hpp                  os/socket.hpp on every platform.
-//   8164  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//   8317  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//   8428  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//   8659  os/poller.hpp               Waiting for many sockets with few threads.
-//   8709  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//   8772  os/posix/console.hpp        os/console.hpp on POSIX.
-//   8897  os/crash.hpp                What is left of a process that crashes.
-//   9012  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//   9194  os/elevation.hpp            The same program once more, elevated.
-//   9256  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//   9284  os/posix/file.hpp           os/file.hpp on POSIX.
-//   9403  os/new_file.hpp             A file that comes into being.
-//   9465  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//   9549  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//   9589  os/event_log.hpp            The Windows event log: one report, one line.
-//   9632  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//   9820  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//   9879  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//   9947  os/win/console.hpp          os/console.hpp on Windows.
-//  10110  os/win/file.hpp             os/file.hpp on Windows.
-//  10238  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  10275  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  10375  os/win/crash.hpp            os/crash.hpp on Windows.
-//  10657  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  10756  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  10969  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  11052  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  11185  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  11272  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  11503  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  11638  os/win/service_manager.hpp  The real Service Control Manager.
-//  11871  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  11877  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  11963  http/transport.hpp          What a connection reads from and writes to.
-//  12109  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  12420  http/stream.hpp             An answer that is written while it is made.
-//  12529  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  12562  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  12687  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  12911  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  13077  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  13271  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  13606  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  14067  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  14113  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  14189  http/router.hpp             The routes of an app with their handlers.
-//  14361  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  14547  http/url_for.hpp            The path of a named route, from within a handler.
-//  14582  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  14669  http/folder.hpp             A folder of files below a prefix.
-//  14790  http/group.hpp              Routes, as an app or a part of it registers them.
-//  14993  http/context.hpp            What travels with a request.
-//  15056  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  15147  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  15247  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  15450  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  15593  http/traffic.hpp            What the connections of one engine have in common.
-//  15685  http/direct.hpp             The direct way of a plain request.
-//  15846  http/core.hpp               cpp-httplib at work for one request.
-//  16225  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  16653  http/crew.hpp               The engine's threads, few and busy.
-//  17114  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  17267  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  17629  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  18096  web/values.hpp              What a request says beside its path, as a value of a type.
-//  18206  web/cookies.hpp             Cookies of requests and answers.
-//  18241  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  18349  web/cors.hpp                Cross-origin requests.
-//  18443  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  18480  web/rate_limit.hpp          How often one client may ask.
-//  18589  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  18642  web/headers.hpp             Small middleware for headers and sizes.
-//  18696  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  18979  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  19208  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  19368  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  19442  host/service.hpp            What App receives: the description of a service.
-//  19818  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  19893  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  19936  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  20001  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//  20082  host/health.hpp             Liveness and readiness.
-//  20140  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  20294  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  20389  host/duties.hpp             What controls ask for, beside a stop.
-//  20583  host/worker_pool.hpp        The app's workers while they run.
-//  20680  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  21118  host/console_host.hpp       `debug`: the service in a terminal.
-//  21194  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  21467  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  21530  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  21610  host/desk.hpp               What every verb that manages the service stands on.
-//  21732  host/manage.hpp             The verbs that bring an installed service up and down.
-//  22018  host/send.hpp               The verbs that send a running service a control.
-//  22144  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  22259  host/survey.hpp             What is installed, read with query rights alone.
-//  22333  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  22665  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  22744  host/managing.hpp           The verbs that manage, by their words.
-//  22892  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  23011  main.hpp                    The macro: a main for an App.
-//  23024  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    195  config/version.hpp          The version of winsvc: the one place that knows it.
+//    212  config/compiler.hpp         What is compiling us.
+//    247  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    287  config/abi.hpp              The inline namespace that everything lives in.
+//    312  base/error.hpp              An error is a sentence for a tired person.
+//    372  base/result.hpp             A value or the reason there is none.
+//    447  base/source.hpp             Where in the user's program a call was written.
+//    481  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    512  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    775  base/json_text.hpp          JSON, written: for what winsvc says to machines.
+//    829  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
+//    928  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//   1017  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1132  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1214  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1317  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
+//   1454  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1535  base/log.hpp                The log that a service keeps.
+//   1647  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   1792  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   1893  model/decision.hpp          What a control means in a state.
+//   1962  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   2015  model/codes.hpp             What system codes mean to the person who meets them.
+//   2133  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2203  model/recovery.hpp          What the SCM does when the service fails.
+//   2312  model/account.hpp           The account a service runs as.
+//   2428  model/security.hpp          Who may do what, as text.
+//   2623  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   2716  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
+//   2965  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
+//   3139  model/settings.hpp          The settings of an app.
+//   3562  model/spec.hpp              What is to be installed.
+//   3730  model/verbs.hpp             The command line as two tables.
+//   3929  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   4279  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   4587  model/state_file.hpp        What the running service leaves for `status` to find.
+//   4700  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   4792  route/path.hpp              The path of a request, cut into segments.
+//   4903  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   5081  route/facts.hpp             What is known of a route beside its pattern.
+//   5206  route/table.hpp             The routes of an app as a tree of segments.
+//   5509  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   5656  wire/limits.hpp             How much a client may send, and how long it may take.
+//   5725  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   5822  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   5993  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   6351  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   6499  wire/fields.hpp             Names and values as queries and forms have them ...
+//   6590  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   6786  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   6986  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   7052  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   7109  wire/conditional.hpp        Requests with conditions.
+//   7240  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   7350  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   7585  wire/websocket.hpp          The WebSocket protocol as values.
+//   7952  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   7984  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   8124  os/socket.hpp               TCP as the engine needs it.
+//   8265  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   8374  os/file.hpp                 The few things done with files.
+//   8444  os/process.hpp              This process and its surroundings.
+//   8542  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   8596  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   8677  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   8820  os/tcp.hpp                  os/socket.hpp on every platform.
+//   9063  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//   9216  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//   9327  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//   9558  os/poller.hpp               Waiting for many sockets with few threads.
+//   9608  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//   9671  os/posix/console.hpp        os/console.hpp on POSIX.
+//   9796  os/crash.hpp                What is left of a process that crashes.
+//   9911  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  10093  os/elevation.hpp            The same program once more, elevated.
+//  10155  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  10183  os/posix/file.hpp           os/file.hpp on POSIX.
+//  10302  os/new_file.hpp             A file that comes into being.
+//  10364  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  10448  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  10488  os/event_log.hpp            The Windows event log: one report, one line.
+//  10531  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  10730  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  10789  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  10857  os/win/console.hpp          os/console.hpp on Windows.
+//  11020  os/win/file.hpp             os/file.hpp on Windows.
+//  11148  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  11185  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  11285  os/win/crash.hpp            os/crash.hpp on Windows.
+//  11567  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  11666  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  11879  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  11962  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  12118  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  12205  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  12436  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  12571  os/win/service_manager.hpp  The real Service Control Manager.
+//  12804  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  12810  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  12896  http/transport.hpp          What a connection reads from and writes to.
+//  13042  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  13353  http/stream.hpp             An answer that is written while it is made.
+//  13462  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  13495  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  13620  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  13844  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  14010  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  14204  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  14539  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  15000  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  15046  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  15122  http/router.hpp             The routes of an app with their handlers.
+//  15294  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  15480  http/url_for.hpp            The path of a named route, from within a handler.
+//  15515  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  15602  http/folder.hpp             A folder of files below a prefix.
+//  15723  http/group.hpp              Routes, as an app or a part of it registers them.
+//  15926  http/context.hpp            What travels with a request.
+//  15989  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  16080  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  16180  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  16383  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  16526  http/traffic.hpp            What the connections of one engine have in common.
+//  16618  http/direct.hpp             The direct way of a plain request.
+//  16779  http/core.hpp               cpp-httplib at work for one request.
+//  17158  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  17586  http/crew.hpp               The engine's threads, few and busy.
+//  18047  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  18200  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  18562  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  19029  web/values.hpp              What a request says beside its path, as a value of a type.
+//  19139  web/cookies.hpp             Cookies of requests and answers.
+//  19174  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  19282  web/cors.hpp                Cross-origin requests.
+//  19376  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  19413  web/rate_limit.hpp          How often one client may ask.
+//  19522  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  19575  web/headers.hpp             Small middleware for headers and sizes.
+//  19629  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  19912  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  20141  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  20301  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  20378  host/setting.hpp            A setting of the app's, as App declares it and handlers read it.
+//  20507  host/service.hpp            What App receives: the description of a service.
+//  20913  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  20988  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  21031  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  21096  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
+//  21177  host/health.hpp             Liveness and readiness.
+//  21235  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  21389  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  21484  host/own_settings.hpp       The settings of a run.
+//  21602  host/duties.hpp             What controls ask for, beside a stop.
+//  21797  host/worker_pool.hpp        The app's workers while they run.
+//  21894  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  22330  host/console_host.hpp       `debug`: the service in a terminal.
+//  22405  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  22685  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  22748  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  22828  host/desk.hpp               What every verb that manages the service stands on.
+//  22950  host/manage.hpp             The verbs that bring an installed service up and down.
+//  23236  host/send.hpp               The verbs that send a running service a control.
+//  23362  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  23477  host/survey.hpp             What is installed, read with query rights alone.
+//  23551  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  23883  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  23962  host/managing.hpp           The verbs that manage, by their words.
+//  24110  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
+//  24241  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  24370  main.hpp                    The macro: a main for an App.
+//  24383  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -1171,6 +1177,18 @@ inline namespace WINSVC_ABI {
   return std::chrono::milliseconds(total);
 }
 
+/// 5s, 2m, 1d: the largest unit that says it exactly, as parse_duration reads it.
+[[nodiscard]] inline std::string exact_duration(std::chrono::milliseconds d) {
+  struct unit {
+    std::int64_t ms;
+    const char* name;
+  };
+  for (const unit u : {unit{86'400'000, "d"}, unit{3'600'000, "h"}, unit{60'000, "m"}, unit{1000, "s"}}) {
+    if (d.count() != 0 && d.count() % u.ms == 0) return std::to_string(d.count() / u.ms) + u.name;
+  }
+  return d.count() == 0 ? "0s" : std::to_string(d.count()) + "ms";
+}
+
 /// For a sentence: "350 ms", "1.5 s", "20 s", "3 min", "2 h 5 min", "4 d 1 h".
 [[nodiscard]] inline std::string duration_text(std::chrono::milliseconds d) {
   const auto ms = d.count() < 0 ? 0 : d.count();
@@ -1574,6 +1592,7 @@ class logger {
 
   /// Entries below it are dropped. Default: info.
   void threshold(log_level least) noexcept { least_.store(least, std::memory_order_relaxed); }
+  [[nodiscard]] log_level threshold() const noexcept { return least_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool wants(log_level level) const noexcept { return level >= least_.load(std::memory_order_relaxed); }
 
   void add_sink(std::shared_ptr<log_sink> sink);
@@ -2031,7 +2050,7 @@ inline constexpr std::uint32_t access_denied = 5, not_supported = 50, call_not_i
                                service_cannot_accept_control = 1061, service_not_active = 1062,
                                failed_controller_connect = 1063, service_marked_for_delete = 1072,
                                service_exists = 1073, cancelled = 1223, timeout = 1460, invalid_tag = 1733,
-                               address_in_use = 10048, access_to_address = 10013, address_not_available = 10049;
+                               invalid_data = 13, address_in_use = 10048, access_to_address = 10013, address_not_available = 10049;
 }
 
 struct explanation {
@@ -2245,18 +2264,6 @@ struct recovery_plan {
 [[nodiscard]] std::string recovery_text(const std::vector<recovery_action>& actions);
 
 // ---------------------------------------------------------------------------------------------------------------------
-
-/// 5s, 2m, 1d: the largest unit that says it exactly, as parse_duration reads it.
-[[nodiscard]] inline std::string exact_duration(std::chrono::milliseconds d) {
-  struct unit {
-    std::int64_t ms;
-    const char* name;
-  };
-  for (const unit u : {unit{86'400'000, "d"}, unit{3'600'000, "h"}, unit{60'000, "m"}, unit{1000, "s"}}) {
-    if (d.count() != 0 && d.count() % u.ms == 0) return std::to_string(d.count() / u.ms) + u.name;
-  }
-  return d.count() == 0 ? "0s" : std::to_string(d.count()) + "ms";
-}
 
 inline std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s) {
   std::vector<recovery_action> actions;
@@ -2706,17 +2713,865 @@ inline std::string text_of(const config_level& l) {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// model/setting_value.hpp
+// =====================================================================================================================
+
+// What a setting can hold, and how it is written: one row a type.
+//
+//   setting_type<int>::parse("42")                    // 42
+//   setting_type<byte_size>::parse("10 MiB")          // 10485760 bytes
+//   setting_type<std::chrono::milliseconds>::text(90s)   // "1m30s"
+//
+// What `text` writes is what `parse` reads. Numbers are decimal, without blanks or signs of thousands; a value that does
+// not fit the type is refused, not cut.
+
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <locale>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// A number of bytes, written `512`, `64k`, `10 MiB`, `1g`: units are of 1024, whatever their case, with `b` or `ib`
+/// behind them or not.
+struct byte_size {
+  std::uint64_t bytes = 0;
+  constexpr byte_size() = default;
+  constexpr byte_size(std::uint64_t count) noexcept : bytes(count) {}
+  constexpr operator std::uint64_t() const noexcept { return bytes; }
+};
+
+/// The path of a file or folder, UTF-8. A relative one is meant relative to the executable's folder, which is also the
+/// current one while the service runs.
+struct file_path {
+  std::string text;
+  file_path() = default;
+  file_path(std::string path) : text(std::move(path)) {}
+  file_path(const char* path) : text(path) {}
+  operator const std::string&() const noexcept { return text; }
+  friend bool operator==(const file_path& a, const file_path& b) noexcept { return a.text == b.text; }
+  friend bool operator!=(const file_path& a, const file_path& b) noexcept { return a.text != b.text; }
+};
+
+namespace model {
+
+/// Nothing here: a type that no setting can have.
+template <class T, class = void>
+struct setting_type {
+  static constexpr bool known = false;
+};
+
+template <class T>
+inline constexpr bool is_whole_number = std::is_integral_v<T> && !std::is_same_v<T, bool> && !std::is_same_v<T, char>;
+
+template <>
+struct setting_type<bool> {
+  static constexpr bool known = true;
+  static std::string kind() { return "yes or no"; }
+  static std::optional<bool> parse(std::string_view s);
+  static std::string text(bool value) { return value ? "yes" : "no"; }
+};
+
+template <class T>
+struct setting_type<T, std::enable_if_t<is_whole_number<T>>> {
+  static constexpr bool known = true;
+  static std::string kind() { return "a whole number"; }
+  static std::optional<T> parse(std::string_view s) noexcept {
+    T value{};
+    const auto read = std::from_chars(s.data(), s.data() + s.size(), value);
+    return read.ec == std::errc() && read.ptr == s.data() + s.size() ? std::optional(value) : std::nullopt;
+  }
+  static std::string text(T value) { return std::to_string(value); }
+};
+
+template <>
+struct setting_type<double> {
+  static constexpr bool known = true;
+  static std::string kind() { return "a number"; }
+  static std::optional<double> parse(std::string_view s);
+  static std::string text(double value);
+};
+
+template <>
+struct setting_type<std::string> {
+  static constexpr bool known = true;
+  static std::string kind() { return "a text"; }
+  static std::optional<std::string> parse(std::string_view s) { return std::string(s); }
+  static std::string text(const std::string& value) { return value; }
+};
+
+/// Any std::chrono duration. One that the type cannot hold exactly is refused.
+template <class Rep, class Period>
+struct setting_type<std::chrono::duration<Rep, Period>> {
+  using type = std::chrono::duration<Rep, Period>;
+  static constexpr bool known = true;
+  static std::string kind() { return "a time, such as 250ms, 30s, 1m30s or 2h"; }
+  static std::optional<type> parse(std::string_view s) {
+    const auto read = parse_duration(s);
+    if (!read) return std::nullopt;
+    const auto value = std::chrono::duration_cast<type>(*read);
+    return value == *read ? std::optional(value) : std::nullopt;
+  }
+  static std::string text(type value) {
+    return exact_duration(std::chrono::duration_cast<std::chrono::milliseconds>(value));
+  }
+};
+
+template <>
+struct setting_type<byte_size> {
+  static constexpr bool known = true;
+  static std::string kind() { return "a size, such as 512, 64k or 10M"; }
+  static std::optional<byte_size> parse(std::string_view s);
+  static std::string text(byte_size value);
+};
+
+/// `a, b, "c, d"`: pieces without the blanks around them; one in quotes keeps its commas and blanks, a quote in it is
+/// doubled. The empty text is no piece at all.
+template <>
+struct setting_type<std::vector<std::string>> {
+  static constexpr bool known = true;
+  static std::string kind() { return "a list with commas between"; }
+  static std::optional<std::vector<std::string>> parse(std::string_view s);
+  static std::string text(const std::vector<std::string>& value);
+};
+
+template <>
+struct setting_type<file_path> {
+  static constexpr bool known = true;
+  static std::string kind() { return "a path"; }
+  static std::optional<file_path> parse(std::string_view s) {
+    return s.empty() || s.find('\0') != s.npos ? std::nullopt : std::optional(file_path(std::string(s)));
+  }
+  static std::string text(const file_path& value) { return value.text; }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::optional<bool> setting_type<bool>::parse(std::string_view s) {
+  for (const auto yes : {"yes", "true", "on", "1"}) {
+    if (text::equal_nocase(s, yes)) return true;
+  }
+  for (const auto no : {"no", "false", "off", "0"}) {
+    if (text::equal_nocase(s, no)) return false;
+  }
+  return std::nullopt;
+}
+
+/// By streams in the classic locale: `from_chars` of a double came to libstdc++ with 11 only, and strtod reads what the
+/// program's locale calls a number.
+inline std::optional<double> setting_type<double>::parse(std::string_view s) {
+  if (s.empty() || s.find_first_not_of("+-.0123456789eE") != s.npos) return std::nullopt;
+  std::istringstream in{std::string(s)};
+  in.imbue(std::locale::classic());
+  double value = 0;
+  in >> value;
+  return in.fail() || in.peek() != std::istringstream::traits_type::eof() || !std::isfinite(value)
+             ? std::nullopt
+             : std::optional(value);
+}
+
+inline std::string setting_type<double>::text(double value) {
+  for (int digits = 6; digits <= 17; ++digits) {  // the fewest that are read back as what they were
+    std::ostringstream out;
+    out.imbue(std::locale::classic());
+    out.precision(digits);
+    out << value;
+    if (digits == 17 || parse(out.str()) == value) return out.str();
+  }
+  return {};
+}
+
+inline std::optional<byte_size> setting_type<byte_size>::parse(std::string_view s) {
+  const auto digits = (std::min)(s.find_first_not_of("0123456789"), s.size());
+  std::uint64_t count = 0;
+  if (!text::parse_number(s.substr(0, digits), (std::numeric_limits<std::uint64_t>::max)(), count)) return std::nullopt;
+  const std::string unit = text::lowered(text::trimmed(s.substr(digits)));
+  if (unit.empty() || unit == "b") return byte_size(count);
+  const auto power = std::string_view("kmgt").find(unit[0]);
+  const auto rest = unit.substr(1);
+  if (power == std::string_view::npos || (!rest.empty() && rest != "b" && rest != "ib")) return std::nullopt;
+  const auto shift = 10 * (power + 1);
+  if (count > ((std::numeric_limits<std::uint64_t>::max)() >> shift)) return std::nullopt;
+  return byte_size(count << shift);
+}
+
+inline std::string setting_type<byte_size>::text(byte_size value) {
+  std::uint64_t count = value.bytes;
+  std::size_t power = 0;
+  for (; power < 4 && count != 0 && count % 1024 == 0; ++power) count /= 1024;
+  return std::to_string(count) + (power == 0 ? "" : std::string(1, "kMGT"[power - 1]));
+}
+
+inline std::optional<std::vector<std::string>> setting_type<std::vector<std::string>>::parse(std::string_view s) {
+  std::vector<std::string> pieces;
+  s = text::trimmed(s);
+  while (!s.empty()) {
+    std::string piece;
+    if (s.front() == '"') {
+      std::size_t at = 1;
+      for (;; ++at) {
+        if (at == s.size()) return std::nullopt;
+        if (s[at] == '"' && (at + 1 == s.size() || s[at + 1] != '"')) break;
+        if (s[at] == '"') ++at;
+        piece += s[at];
+      }
+      s = text::trimmed(s.substr(at + 1));
+      if (!s.empty() && s.front() != ',') return std::nullopt;
+    } else {
+      const auto comma = (std::min)(s.find(','), s.size());
+      piece = std::string(text::trimmed(s.substr(0, comma)));
+      if (piece.empty()) return std::nullopt;
+      s.remove_prefix(comma);
+    }
+    pieces.push_back(std::move(piece));
+    if (s.empty()) break;
+    s = text::trimmed(s.substr(1));
+    if (s.empty()) return std::nullopt;  // a comma, and nothing behind it
+  }
+  return pieces;
+}
+
+inline std::string setting_type<std::vector<std::string>>::text(const std::vector<std::string>& value) {
+  std::string out;
+  for (const auto& piece : value) {
+    if (!out.empty()) out += ", ";
+    const bool plain = !piece.empty() && piece.find_first_of(",\"") == piece.npos && text::trimmed(piece) == piece;
+    if (plain) {
+      out += piece;
+      continue;
+    }
+    out += '"';
+    for (const char c : piece) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+    out += '"';
+  }
+  return out;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// model/settings_file.hpp
+// =====================================================================================================================
+
+// The settings file: lines of `name = value`, by sections or not.
+//
+//   # what the printer is called
+//   printer = Main hall
+//   [store]
+//   path = C:\data            the setting 'store.path'
+//
+// A line whose first character is '#' or ';' is a comment; there are none behind a value, which may hold both. Names are
+// case-blind, and '-' is '_' in them. Blanks around a value do not count; a text that needs its own stands in double
+// quotes. The file is UTF-8, with or without a byte order mark. Every fault has its line, and one fault is no reason to
+// keep quiet of the next.
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+struct settings_file {
+  struct row {
+    std::string name;   ///< `store.path`, as setting_name has it
+    std::string value;  ///< as it stands there, quotes and all
+    std::size_t line = 0;
+  };
+  struct fault {
+    std::size_t line = 0;
+    std::string said, hint;
+  };
+  std::vector<row> rows;  ///< in the order of the file, each name once
+  std::vector<fault> faults;
+};
+
+[[nodiscard]] settings_file parse_settings_file(std::string_view content);
+
+/// A name as it is compared: small letters, '_' for '-'.
+[[nodiscard]] std::string setting_name(std::string_view written);
+/// Letters, digits, '_' and '-', with dots between: `greeting`, `store.path`.
+[[nodiscard]] bool is_setting_name(std::string_view s) noexcept;
+/// Without the double quotes around it, where there are two and no third.
+[[nodiscard]] std::string_view without_quotes(std::string_view value) noexcept;
+
+/// A setting as `config --init` writes it.
+struct setting_note {
+  std::string name, value, kind, help;
+};
+/// A whole file: every setting with its help, commented out, so that it changes nothing until somebody writes in it.
+/// `head` stands above them, as comments.
+[[nodiscard]] std::string settings_file_text(const std::vector<std::string>& head,
+                                             const std::vector<setting_note>& settings);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string setting_name(std::string_view written) {
+  std::string name = text::lowered(written);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+inline bool is_setting_name(std::string_view s) noexcept {
+  char before = '.';
+  for (const char c : s) {
+    const bool letter = (text::to_lower(c) >= 'a' && text::to_lower(c) <= 'z') || c == '_';
+    if (before == '.' ? !letter : !letter && !text::is_digit(c) && c != '-' && c != '.') return false;
+    before = c;
+  }
+  return before != '.';
+}
+
+inline std::string_view without_quotes(std::string_view value) noexcept {
+  const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
+  return quoted && value.find('"', 1) == value.size() - 1 ? value.substr(1, value.size() - 2) : value;
+}
+
+/// Why this is no text of ours; empty when it is.
+inline std::string not_text(std::string_view line) {
+  if (line.find('\0') != line.npos) return "there is a zero byte: the file is damaged, or no text";
+  for (std::size_t at = 0; at < line.size();) {
+    const auto before = at;
+    const bool malformed = text::next_code_point(line, at) == 0xFFFD;
+    if (malformed && line.substr(before, 3) != "\xEF\xBF\xBD") return "it is not UTF-8";
+  }
+  return {};
+}
+
+/// One line of the file, in the section that was opened last.
+inline void take_settings_line(settings_file& into, std::string_view line, std::size_t number, std::string& section) {
+  const auto complain = [&](std::string said, std::string hint) {
+    into.faults.push_back({number, std::move(said), std::move(hint)});
+  };
+  if (auto why = not_text(line); !why.empty()) return complain(std::move(why), "save it as UTF-8");
+  line = text::trimmed(line);
+  if (line.empty() || line[0] == '#' || line[0] == ';') return;
+  const auto shown = [](std::string_view s) { return '\'' + std::string(text::cut(s, 60)) + '\''; };
+
+  if (line[0] == '[') {
+    const auto inside = text::trimmed(line.substr(1, line.size() - 2));
+    if (line.back() == ']' && is_setting_name(inside)) {
+      section = setting_name(inside) + '.';
+      return;
+    }
+    return complain(shown(line) + " is no section", "write [name], of letters, digits, '_' and '-'");
+  }
+  const auto equals = line.find('=');
+  if (equals == line.npos) return complain(shown(line) + " has no '='", "write name = value, or '#' before a comment");
+  const auto name = text::trimmed(line.substr(0, equals));
+  if (!is_setting_name(name))
+    return complain(shown(name) + " is no name of a setting", "use letters, digits, '_' and '-'");
+
+  settings_file::row row{section + setting_name(name), std::string(text::trimmed(line.substr(equals + 1))), number};
+  for (const auto& other : into.rows) {
+    if (other.name == row.name)
+      return complain('\'' + row.name + "' is said in line " + std::to_string(other.line) + " already", "take one out");
+  }
+  into.rows.push_back(std::move(row));
+}
+
+inline settings_file parse_settings_file(std::string_view content) {
+  settings_file out;
+  if (content.substr(0, 2) == "\xFF\xFE" || content.substr(0, 2) == "\xFE\xFF") {
+    out.faults.push_back({1, "it is UTF-16", "save it as UTF-8"});
+    return out;
+  }
+  if (content.substr(0, 3) == "\xEF\xBB\xBF") content.remove_prefix(3);
+  std::string section;
+  std::size_t number = 1;
+  for (auto line : text::split(content, '\n')) {
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    take_settings_line(out, line, number++, section);
+  }
+  return out;
+}
+
+inline std::string settings_file_text(const std::vector<std::string>& head, const std::vector<setting_note>& settings) {
+  std::string out;
+  const auto comment = [&out](std::string_view words) {
+    for (const auto line : text::split(words, '\n')) out += "# " + std::string(line) + '\n';
+  };
+  for (const auto& line : head) comment(line);
+
+  const auto section_of = [](const std::string& name) {
+    const auto dot = name.rfind('.');
+    return dot == name.npos ? std::string() : name.substr(0, dot);
+  };
+  std::vector<std::string> sections{""};  // what has none stands first: there is no way out of a section
+  for (const auto& s : settings) {
+    if (std::find(sections.begin(), sections.end(), section_of(s.name)) == sections.end())
+      sections.push_back(section_of(s.name));
+  }
+  for (const auto& section : sections) {
+    if (!section.empty()) out += "\n[" + section + "]\n";
+    for (const auto& s : settings) {
+      if (section_of(s.name) != section) continue;
+      out += '\n';
+      comment(s.help.empty() ? s.kind : s.help + " (" + s.kind + ')');
+      out += '#' + s.name.substr(section.empty() ? 0 : section.size() + 1) + " = " + s.value + '\n';
+    }
+  }
+  return out;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// model/settings.hpp
+// =====================================================================================================================
+
+// The settings of an app: what it declares, where the values come from, and what becomes of them at a reload.
+//
+//   settings all;
+//   all.from(sources);                                   // command line, environment, file: strongest first
+//   auto greeting = all.declare(std::make_shared<typed_setting<std::string>>("greeting", "hello", "what to say"));
+//   if (const auto wrong = all.faults(); !wrong.empty()) …
+//   greeting->get();                                     // from any thread
+//
+// A setting has its value as soon as it is declared; a value that cannot be taken leaves it at its default, and is one of
+// the `faults`, with which nothing starts. A reload takes all values, or none.
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// Where a value was found.
+struct setting_origin {
+  enum class kind { standard, file, environment, command_line };
+  kind from = kind::standard;
+  std::string where;  ///< `hello.ini:3`, `HELLO_GREETING`, `--set`; "default"
+
+  [[nodiscard]] std::string text() const { return from == kind::standard ? "default" : where; }
+};
+
+/// Where values may stand.
+struct setting_sources {
+  struct given {
+    std::string name, value;
+    std::string option = "--set";  ///< how it was said
+  };
+  std::vector<given> command_line;  ///< of two for one name the last counts
+  /// The value of a variable, by its name.
+  std::function<std::optional<std::string>(const std::string&)> environment;
+  std::string prefix;     ///< of the names of variables: HELLO
+  std::string path;       ///< of the file
+  std::string file_name;  ///< the same as it is shown
+  std::optional<settings_file> file;
+  std::optional<error> fault;  ///< why there is none, where there should be one
+
+  /// HELLO_STORE_PATH for `store.path`.
+  [[nodiscard]] std::string variable(std::string_view name) const;
+};
+/// Letters and digits of a service's name, capital; '_' for the rest.
+[[nodiscard]] std::string variable_prefix(std::string_view service_name);
+
+/// One setting, whatever it holds. What is staged is not seen until it is committed.
+class any_setting {
+ public:
+  any_setting(std::string name, std::string help) : name_(setting_name(name)), help_(std::move(help)) {}
+  virtual ~any_setting() = default;
+  any_setting(const any_setting&) = delete;
+  any_setting& operator=(const any_setting&) = delete;
+
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] const std::string& help() const noexcept { return help_; }
+  /// What it takes: "a whole number from 1 to 64".
+  [[nodiscard]] virtual std::string kind() const = 0;
+  [[nodiscard]] virtual std::string default_text() const = 0;
+  [[nodiscard]] virtual std::string text() const = 0;
+  /// Nothing, or why it does not take that.
+  [[nodiscard]] virtual std::optional<std::string> stage(std::string_view written, bool in_file) = 0;
+  virtual void stage_default() = 0;
+  [[nodiscard]] virtual std::string staged_text() const = 0;
+  virtual void commit() = 0;
+
+  bool secret = false;    ///< shown as stars, everywhere
+  bool at_start = false;  ///< a change holds from the next start on
+  source where;           ///< of the declaration
+  setting_origin origin;  ///< under the registry's lock
+
+  /// For people: a secret that is set is stars.
+  [[nodiscard]] std::string shown(const std::string& value) const {
+    return secret && !value.empty() ? std::string(masked) : value;
+  }
+  static constexpr std::string_view masked = "******";
+
+ private:
+  std::string name_, help_;
+};
+
+/// A rule for a value beyond its type, and how it ends the sentence "… must".
+template <class T>
+struct setting_rule {
+  std::function<bool(const T&)> holds;
+  std::string must;
+};
+
+template <class T>
+class typed_setting final : public any_setting {
+ public:
+  typed_setting(std::string name, T standard, std::string help)
+      : any_setting(std::move(name), std::move(help)), standard_(standard), staged_(standard), value_(std::move(standard)) {}
+
+  /// From any thread.
+  [[nodiscard]] T get() const {
+    if constexpr (is_small) {
+      return value_.load(std::memory_order_relaxed);
+    } else {
+      const std::lock_guard lock(mutex_);
+      return value_;
+    }
+  }
+
+  // While it is described:
+  std::vector<setting_rule<T>> rules;
+  std::vector<std::pair<std::string, T>> names;  ///< where it is one of several, by name
+  std::string range;                             ///< "from 1 to 64"
+
+  [[nodiscard]] std::string kind() const override;
+  [[nodiscard]] std::string default_text() const override { return written(standard_); }
+  [[nodiscard]] std::string text() const override { return written(get()); }
+  [[nodiscard]] std::optional<std::string> stage(std::string_view text, bool in_file) override;
+  void stage_default() override { staged_ = standard_; }
+  [[nodiscard]] std::string staged_text() const override { return written(staged_); }
+  void commit() override {
+    if constexpr (is_small) {
+      value_.store(staged_, std::memory_order_relaxed);
+    } else {
+      const std::lock_guard lock(mutex_);
+      value_ = staged_;
+    }
+  }
+  /// Of the default: the mistake would be the programmer's.
+  [[nodiscard]] std::optional<std::string> check(const T& value) const;
+
+ private:
+  static constexpr bool is_small = std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(std::uint64_t);
+  [[nodiscard]] std::string written(const T& value) const;
+
+  T standard_, staged_;
+  mutable std::mutex mutex_;
+  std::conditional_t<is_small, std::atomic<T>, T> value_;
+};
+
+/// All of them.
+class settings {
+ public:
+  using list = std::vector<std::shared_ptr<any_setting>>;
+
+  /// Where values stand. Before the first is declared, or again later, for all of them.
+  void from(setting_sources where);
+  [[nodiscard]] const setting_sources& sources() const noexcept { return sources_; }
+  [[nodiscard]] bool empty() const noexcept { return all_.empty(); }
+
+  /// Variables of the environment have this name in theirs.
+  void called(std::string_view service_name) { sources_.prefix = variable_prefix(service_name); }
+
+  /// Takes its value. Throws setup_error for a name that is none, or taken.
+  void declare(std::shared_ptr<any_setting> one);
+  [[nodiscard]] const list& all() const noexcept { return all_; }
+  [[nodiscard]] any_setting* find(std::string_view name) const noexcept;
+
+  /// What is wrong with the sources, in their order, once all settings are declared: values that are not taken, names
+  /// that nobody declared, lines of the file that say nothing. Each is a sentence with its place.
+  [[nodiscard]] std::vector<error> faults() const;
+
+  /// What a reload did.
+  struct reload_report {
+    std::vector<error> faults;         ///< if any: nothing was changed
+    std::vector<std::string> changes;  ///< "greeting: 'hi', was 'hello' (hello.ini:3)"
+    std::vector<std::string> later;    ///< the same, of those that hold from the next start on
+  };
+  /// From one thread at a time.
+  reload_report reload(std::optional<settings_file> file, std::optional<error> fault = {});
+
+  /// A setting as it is shown: any thread may ask.
+  struct shown_setting {
+    std::string name, value, origin, standard, kind, help;
+    bool secret = false, at_start = false;
+  };
+  [[nodiscard]] std::vector<shown_setting> shown() const;
+
+ private:
+  void look_up(const any_setting& one, const std::function<void(std::string_view, setting_origin)>& use) const;
+  [[nodiscard]] std::optional<error> stage(any_setting& one, setting_origin& from);
+  [[nodiscard]] error unknown(std::string_view name, const setting_origin& at, std::uint32_t code) const;
+  [[nodiscard]] std::string place(const settings_file::row& row) const {
+    return sources_.file_name + ':' + std::to_string(row.line);
+  }
+
+  setting_sources sources_;
+  list all_;
+  std::vector<error> wrong_values_;
+  mutable std::mutex mutex_;  // of the origins
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string variable_prefix(std::string_view service_name) {
+  std::string out;
+  for (const char c : service_name) {
+    const char upper = text::to_upper(c);
+    out += (upper >= 'A' && upper <= 'Z') || text::is_digit(upper) ? upper : '_';
+  }
+  return out;
+}
+
+inline std::string setting_sources::variable(std::string_view name) const {
+  return prefix + '_' + variable_prefix(name);
+}
+
+// -- one --
+
+template <class T>
+std::string typed_setting<T>::written(const T& value) const {
+  if constexpr (setting_type<T>::known) {
+    return setting_type<T>::text(value);
+  } else {
+    for (const auto& [name, one] : names) {
+      if (one == value) return name;
+    }
+    return {};
+  }
+}
+
+template <class T>
+std::string typed_setting<T>::kind() const {
+  if constexpr (setting_type<T>::known) {
+    std::string out = setting_type<T>::kind();
+    if constexpr (is_whole_number<T>) {
+      if (range.empty() && std::is_unsigned_v<T>)
+        return out + (sizeof(T) > 2 ? ", 0 or more" : " from 0 to " + written((std::numeric_limits<T>::max)()));
+      return out + (range.empty() ? "" : ' ' + range);
+    }
+    return out + (range.empty() ? "" : ", " + range);
+  } else {
+    std::string out;
+    for (std::size_t i = 0; i < names.size(); ++i)
+      out += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + names[i].first;
+    return out;
+  }
+}
+
+template <class T>
+std::optional<std::string> typed_setting<T>::check(const T& value) const {
+  for (const auto& rule : rules) {
+    if (!rule.holds(value)) return "must " + rule.must;
+  }
+  return std::nullopt;
+}
+
+template <class T>
+std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool in_file) {
+  const std::string quoted = secret ? "what it has" : '\'' + std::string(text::cut(text, 80)) + '\'';
+  std::optional<T> value;
+  if constexpr (setting_type<T>::known) {
+    constexpr bool takes_quotes = std::is_same_v<T, std::string> || std::is_same_v<T, file_path>;
+    value = setting_type<T>::parse(in_file && takes_quotes ? without_quotes(text) : text);
+  } else {
+    for (const auto& [name, one] : names) {
+      if (text::equal_nocase(name, text)) value = one;
+    }
+  }
+  if (!value) return "takes " + kind() + ", and " + quoted + " is none";
+  if (auto why = check(*value)) return *why + ", and " + quoted + " does not";
+  staged_ = *std::move(value);
+  return std::nullopt;
+}
+
+// -- all --
+
+inline any_setting* settings::find(std::string_view name) const noexcept {
+  for (const auto& one : all_) {
+    if (one->name() == name) return one.get();
+  }
+  return nullptr;
+}
+
+/// Calls `use` with the strongest value, or not at all.
+inline void settings::look_up(const any_setting& one,
+                              const std::function<void(std::string_view, setting_origin)>& use) const {
+  using kind = setting_origin::kind;
+  for (auto given = sources_.command_line.rbegin(); given != sources_.command_line.rend(); ++given) {
+    if (setting_name(given->name) == one.name()) return use(given->value, {kind::command_line, given->option});
+  }
+  const std::string variable = sources_.variable(one.name());
+  const auto set = sources_.environment ? sources_.environment(variable) : std::nullopt;
+  if (set) return use(*set, {kind::environment, variable});
+  if (!sources_.file) return;
+  for (const auto& row : sources_.file->rows) {
+    if (row.name == one.name()) return use(row.value, {kind::file, place(row)});
+  }
+}
+
+/// Nothing, or what is wrong with the value it has; then its default is staged.
+inline std::optional<error> settings::stage(any_setting& one, setting_origin& from) {
+  std::optional<error> wrong;
+  one.stage_default();
+  from = {};
+  look_up(one, [&](std::string_view value, setting_origin origin) {
+    const bool in_file = origin.from == setting_origin::kind::file;
+    const bool spoken = origin.from == setting_origin::kind::command_line;
+    if (spoken && one.secret) {
+      wrong = error{0, {}, {}, "'" + one.name() + "' is a secret, and a command line is no place for one: every user of "
+                               "the machine can read it",
+                    "write it into the settings file"};
+    } else if (const auto why = one.stage(value, in_file)) {
+      const std::string said = '\'' + one.name() + "' " + *why;
+      wrong = spoken ? error{0, {}, {}, origin.where + ": " + said, {}}
+                     : error{code::invalid_data, "read", origin.where, said, {}};
+    } else {
+      from = std::move(origin);
+    }
+  });
+  return wrong;
+}
+
+inline void settings::from(setting_sources where) {
+  sources_ = std::move(where);
+  wrong_values_.clear();
+  const std::lock_guard lock(mutex_);
+  for (const auto& one : all_) {
+    if (auto wrong = stage(*one, one->origin)) wrong_values_.push_back(*std::move(wrong));
+    one->commit();
+  }
+}
+
+inline void settings::declare(std::shared_ptr<any_setting> one) {
+  if (!is_setting_name(one->name()))
+    throw setup_error("setting '" + one->name() + "' (" + one->where.text() +
+                      "): a name has letters, digits, '_' and '-', with dots between");
+  if (const auto* other = find(one->name()))
+    throw setup_error("setting '" + one->name() + "' (" + one->where.text() + "): it is declared at " +
+                      other->where.text() + " already");
+  const std::lock_guard lock(mutex_);
+  if (auto wrong = stage(*one, one->origin)) wrong_values_.push_back(*std::move(wrong));
+  one->commit();
+  all_.push_back(std::move(one));
+}
+
+inline error settings::unknown(std::string_view name, const setting_origin& at, std::uint32_t code) const {
+  std::vector<std::string_view> known;
+  for (const auto& one : all_) known.push_back(one->name());
+  const auto near_one = text::nearest(name, known);
+  const std::string said = "there is no setting '" + std::string(text::cut(name, 80)) + '\'';
+  std::string hint = near_one.empty() ? "'config' lists them" : "did you mean '" + std::string(near_one) + "'?";
+  if (code == 0) return {0, {}, {}, at.where + ": " + said, std::move(hint)};
+  return {code, "read", at.where, said, std::move(hint)};
+}
+
+inline std::vector<error> settings::faults() const {
+  std::vector<error> out;
+  for (const auto& given : sources_.command_line) {
+    if (!find(setting_name(given.name)))
+      out.push_back(unknown(given.name, {setting_origin::kind::command_line, given.option}, 0));
+  }
+  out.insert(out.end(), wrong_values_.begin(), wrong_values_.end());
+  if (sources_.fault) out.push_back(*sources_.fault);
+  if (!sources_.file) return out;
+  for (const auto& f : sources_.file->faults)
+    out.push_back({code::invalid_data, "read", sources_.file_name + ':' + std::to_string(f.line), f.said, f.hint});
+  for (const auto& row : sources_.file->rows) {
+    if (!find(row.name)) out.push_back(unknown(row.name, {setting_origin::kind::file, place(row)}, code::invalid_data));
+  }
+  return out;
+}
+
+inline settings::reload_report settings::reload(std::optional<settings_file> file, std::optional<error> fault) {
+  reload_report report;
+  auto before = std::exchange(sources_.file, std::move(file));
+  auto fault_before = std::exchange(sources_.fault, std::move(fault));
+  auto wrong_before = std::move(wrong_values_);
+  wrong_values_.clear();
+  std::vector<setting_origin> origins(all_.size());
+  for (std::size_t i = 0; i < all_.size(); ++i) {
+    if (auto wrong = stage(*all_[i], origins[i])) wrong_values_.push_back(*std::move(wrong));
+  }
+  report.faults = faults();
+  if (!report.faults.empty()) {
+    sources_.file = std::move(before);
+    sources_.fault = std::move(fault_before);
+    wrong_values_ = std::move(wrong_before);
+    return report;
+  }
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < all_.size(); ++i) {
+    any_setting& one = *all_[i];
+    const std::string was = one.text(), is = one.staged_text();
+    if (was != is) {
+      const std::string line = one.secret ? one.name() + " (" + origins[i].text() + ')'
+                                          : one.name() + ": '" + is + "', was '" + was + "' (" + origins[i].text() + ')';
+      (one.at_start ? report.later : report.changes).push_back(line);
+      if (one.at_start) continue;
+    }
+    one.commit();
+    one.origin = std::move(origins[i]);
+  }
+  return report;
+}
+
+inline std::vector<settings::shown_setting> settings::shown() const {
+  std::vector<shown_setting> out;
+  const std::lock_guard lock(mutex_);
+  for (const auto& one : all_) {
+    out.push_back({one->name(), one->shown(one->text()), one->origin.text(), one->shown(one->default_text()),
+                   one->kind(), one->help(), one->secret, one->at_start});
+  }
+  return out;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // model/spec.hpp
 // =====================================================================================================================
 
 // What is to be installed: the app's own description, and what an install adds to it. Pure values, with which
 // model/installation.hpp plans; host/install.hpp turns the plan into calls.
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace winsvc {
@@ -2744,12 +3599,12 @@ struct launch_options {
   std::optional<std::string> host;
   std::optional<std::uint16_t> port;
   std::optional<std::chrono::milliseconds> preshutdown;
+  std::optional<std::string> config = {};                          ///< the settings file, absolute
+  std::vector<std::pair<std::string, std::string>> settings = {};  ///< name, value: --set
+  std::vector<std::string> unset = {};                             ///< names: --unset, which ends in no ImagePath
 
   /// These, and from `older` what these leave open.
-  [[nodiscard]] launch_options over(const launch_options& older) const {
-    return {instance ? instance : older.instance, host ? host : older.host, port ? port : older.port,
-            preshutdown ? preshutdown : older.preshutdown};
-  }
+  [[nodiscard]] launch_options over(const launch_options& older) const;
 };
 
 /// The app's identity, and what it asks to be installed with. What is not set is defaulted at creation and left alone
@@ -2792,12 +3647,29 @@ inline constexpr std::string_view run_service_word = "run-service";
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+inline launch_options launch_options::over(const launch_options& older) const {
+  launch_options out{instance ? instance : older.instance, host ? host : older.host, port ? port : older.port,
+                     preshutdown ? preshutdown : older.preshutdown, config ? config : older.config};
+  const auto said_anew = [this](const std::string& name) {
+    const auto same = [&name](const std::string& other) { return setting_name(other) == setting_name(name); };
+    return std::any_of(unset.begin(), unset.end(), same) ||
+           std::any_of(settings.begin(), settings.end(), [&same](const auto& s) { return same(s.first); });
+  };
+  for (const auto& one : older.settings) {
+    if (!said_anew(one.first)) out.settings.push_back(one);
+  }
+  out.settings.insert(out.settings.end(), settings.begin(), settings.end());
+  return out;
+}
+
 inline std::string image_path(std::string_view executable, const launch_options& launch) {
   std::vector<std::string> arguments{std::string(run_service_word)};
   if (launch.instance) arguments.insert(arguments.end(), {"--instance", *launch.instance});
   if (launch.host) arguments.insert(arguments.end(), {"--host", *launch.host});
   if (launch.port) arguments.insert(arguments.end(), {"--port", std::to_string(*launch.port)});
   if (launch.preshutdown) arguments.insert(arguments.end(), {"--preshutdown", exact_duration(*launch.preshutdown)});
+  if (launch.config) arguments.insert(arguments.end(), {"--config", *launch.config});
+  for (const auto& [name, value] : launch.settings) arguments.insert(arguments.end(), {"--set", name + '=' + value});
   return command_line(executable, arguments);
 }
 
@@ -2872,7 +3744,7 @@ namespace model {
 
 enum class verb {
   help, version, install, update, remove, start, stop, restart, pause, resume, reload, control, status, debug, routes,
-  run_service
+  config, run_service
 };
 
 struct verb_row {
@@ -2900,13 +3772,17 @@ inline constexpr verb_row verb_table[] = {
      "With --force the services that depend on it are stopped before and started after it."},
     {verb::pause, "pause", "", "", "pause the service: it stays, and requests get 503", "Needs a hook of the app."},
     {verb::resume, "continue", "", "", "let a paused service go on", "Needs a hook of the app."},
-    {verb::reload, "reload", "", "", "tell the service to read anew what has changed", "Needs a hook of the app."},
+    {verb::reload, "reload", "", "", "have the service read its settings anew, and what the app's hooks read",
+     "All new values are taken or, where one cannot be, none; the log says which."},
     {verb::control, "control", "", "N", "send the service a control of its own, 128 to 255",
      "Needs a hook of the app, whose answer is the exit code."},
     {verb::status, "status", "", "", "what the service is doing, and where it listens",
      "Exit code: 0 running, 3 installed and not running, 4 not installed."},
     {verb::debug, "debug", "run", "", "serve in this terminal; Ctrl-C drains and stops",
      "Needs no installation. Attach a debugger, or start the program in one. Routes, requests and the log are shown."},
+    {verb::config, "config", "", "", "every setting: its value, where that comes from, what it is for",
+     "As the service has them that is installed, where one is. Strongest first: the command line (--set, kept at\n"
+     "install), the environment, the settings file, the default. Exit code 13: the file or a value cannot be taken."},
     {verb::routes, "routes", "", "", "method, pattern, name and source line of every route", ""},
     {verb::help, "help", "", "[VERB]", "this, or the help of one verb", ""},
     {verb::version, "version", "", "", "the version of the program and of winsvc", ""},
@@ -2916,7 +3792,7 @@ inline constexpr verb_row verb_table[] = {
 
 enum class option {
   startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
-  environment, allow_control, host, port, instance, then_start, plan, force, wait, no_wait, json, no_elevate, elevated,
+  environment, allow_control, host, port, set, unset, config, init, instance, then_start, plan, force, wait, no_wait, json, no_elevate, elevated,
   argument
 };
 
@@ -2933,6 +3809,7 @@ inline constexpr std::uint32_t verbs_that_wait =
 /// Those that Windows may refuse to who is not elevated.
 inline constexpr std::uint32_t verbs_that_manage = verbs_that_wait | bits(verb::reload, verb::control);
 inline constexpr std::uint32_t verbs_that_listen = verbs_that_install | bits(verb::debug, verb::run_service);
+inline constexpr std::uint32_t verbs_with_settings = verbs_that_listen | bit(verb::config);
 
 struct option_row {
   option id;
@@ -2962,10 +3839,15 @@ inline constexpr option_row option_table[] = {
      "a variable of its environment (may be repeated); NAME= takes it out"},
     {option::allow_control, "--allow-control", "USER", verbs_that_install,
      "let this user or group start and stop it without elevation (may be repeated)"},
-    {option::host, "--host", "ADDRESS", verbs_that_listen, "the address to listen on"},
-    {option::port, "--port", "N", verbs_that_listen, "the port to listen on; 0 picks a free one"},
+    {option::host, "--host", "ADDRESS", verbs_with_settings, "the address to listen on"},
+    {option::port, "--port", "N", verbs_with_settings, "the port to listen on; 0 picks a free one"},
+    {option::set, "--set", "NAME=VALUE", verbs_with_settings, "a setting (may be repeated); 'config' lists them"},
+    {option::unset, "--unset", "NAME", verbs_that_install, "forget what an earlier install gave with --set"},
+    {option::config, "--config", "FILE", verbs_with_settings,
+     "the settings file; default: the program's name with .ini, beside it"},
+    {option::init, "--init", "", bit(verb::config), "write a settings file with every setting in it, commented out"},
     {option::instance, "--instance", "NAME",
-     verbs_that_manage | bits(verb::status, verb::debug, verb::run_service),
+     verbs_that_manage | bits(verb::status, verb::debug, verb::config, verb::run_service),
      "this one of several instances, each a service with a name, settings and data of its own"},
     {option::then_start, "--start", "", verbs_that_install, "start it afterwards"},
     {option::plan, "--plan", "", verbs_that_install, "show what would be changed, and change nothing"},
@@ -2973,7 +3855,7 @@ inline constexpr option_row option_table[] = {
      "stop the services that depend on it, too"},
     {option::wait, "--wait", "SECONDS", verbs_that_wait, "how long to wait for it; default 60"},
     {option::no_wait, "--no-wait", "", bits(verb::start, verb::stop), "ask, and do not wait"},
-    {option::json, "--json", "", bits(verb::status, verb::routes), "for a machine to read"},
+    {option::json, "--json", "", bits(verb::status, verb::routes, verb::config), "for a machine to read"},
     {option::no_elevate, "--no-elevate", "", verbs_that_manage,
      "fail where elevation is needed, and do not ask for it"},
     {option::elevated, "--elevated", "PIPE", verbs_that_manage, ""},  // this is the elevated one (os/elevation.hpp)
@@ -3099,6 +3981,7 @@ struct command {
   bool no_wait = false;
   std::chrono::milliseconds wait{60'000};
   bool json = false;
+  bool init = false;  ///< config --init
   bool no_elevate = false;
   std::optional<std::string> elevated;  ///< this process is the elevated one, and that its parent's pipe
 };
@@ -3216,6 +4099,15 @@ inline bool take_value(command& into, option o, std::string_view value) {
       into.launch.port = static_cast<std::uint16_t>(port);
       return true;
     }
+    case option::set: {
+      const auto equals = value.find('=');
+      if (equals == value.npos || !is_setting_name(value.substr(0, equals))) return false;
+      into.launch.settings.emplace_back(value.substr(0, equals), value.substr(equals + 1));
+      return true;
+    }
+    case option::unset: into.launch.unset.emplace_back(value); return is_setting_name(value);
+    case option::config: return text_into(into.launch.config);
+    case option::init: return into.init = true;
     case option::instance: return text_into(into.launch.instance) && check_instance(value);
     case option::then_start: return into.then_start = true;
     case option::plan: return into.plan = true;
@@ -3247,6 +4139,8 @@ inline std::string taken_values(const option_row& o) {
     case option::allow_control: return "give a user or a group, such as DOMAIN\\name";
     case option::host: return "give an address, such as 127.0.0.1 or 0.0.0.0";
     case option::port: return "a port is a number from 0 to 65535";
+    case option::set: return "write NAME=VALUE";
+    case option::unset: return "give the name of a setting";
     case option::instance: return "give 1 to 64 letters, digits, '-', '_' and '.', such as blue";
     case option::wait: return "give seconds, such as 30, or 2m";
     default: return "write " + std::string(o.word) + ' ' + std::string(o.value);
@@ -7592,6 +8486,11 @@ namespace os {
 /// and loses what that cannot say; elsewhere from argv.
 [[nodiscard]] std::vector<std::string> arguments(int argc, char** argv);
 
+/// A variable of this process' environment, UTF-8; nothing where there is none.
+[[nodiscard]] std::optional<std::string> environment_variable(const std::string& name);
+/// The path from the current folder on, where it is relative. GetFullPathNameW.
+[[nodiscard]] std::string absolute_path(const std::string& path);
+
 [[nodiscard]] std::uint32_t process_id() noexcept;
 /// How many processors this process may run on, at least 1: those it is pinned to, where the machine has more.
 [[nodiscard]] std::size_t processors() noexcept;
@@ -9743,6 +10642,17 @@ inline process_usage usage() noexcept {
   return u;
 }
 
+inline std::optional<std::string> environment_variable(const std::string& name) {
+  const char* const value = std::getenv(name.c_str());
+  return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
+inline std::string absolute_path(const std::string& path) {
+  if (is_absolute(path)) return path;
+  char folder[4096];
+  return ::getcwd(folder, sizeof folder) ? path_join(folder, path) : path;
+}
+
 inline void end_process(int code) noexcept { std::_Exit(code); }
 
 inline bool debugger_attached() noexcept {
@@ -11127,6 +12037,29 @@ inline void end_process(int code) noexcept {
 }
 
 inline bool debugger_attached() noexcept { return ::IsDebuggerPresent() != 0; }
+
+inline std::optional<std::string> environment_variable(const std::string& name) {
+  const std::wstring asked = wide(name);
+  std::wstring value(256, L'\0');
+  for (;;) {  // it may grow between two calls
+    ::SetLastError(0);
+    const DWORD length = ::GetEnvironmentVariableW(asked.c_str(), &value[0], static_cast<DWORD>(value.size()));
+    if (length == 0 && ::GetLastError() != 0) return std::nullopt;
+    const bool fits = length < value.size();
+    value.resize(length);
+    if (fits) return narrow(value);
+  }
+}
+
+inline std::string absolute_path(const std::string& path) {
+  const std::wstring relative = wide(path);
+  const DWORD room = ::GetFullPathNameW(relative.c_str(), 0, nullptr, nullptr);
+  std::wstring full(room, L'\0');
+  const DWORD length = room == 0 ? 0 : ::GetFullPathNameW(relative.c_str(), room, &full[0], nullptr);
+  if (length == 0 || length >= room) return path;
+  full.resize(length);
+  return narrow(full);
+}
 
 inline bool change_directory(const std::string& folder) noexcept {
   return ::SetCurrentDirectoryW(wide(folder).c_str()) != 0;
@@ -19373,6 +20306,7 @@ std::function<std::uint32_t(std::uint32_t)> make_control_hook(F f) {
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19412,6 +20346,8 @@ struct blueprint {
   std::vector<worker> workers;
   std::vector<ready_check> ready_checks;
   logger log;
+  model::settings settings;
+  std::shared_ptr<model::typed_setting<winsvc::log_level>> log_level;  ///< once it is declared
   bool frozen = false;
 
   /// Where it keeps its data. Nobody has made it yet, perhaps. "" where the system does not say.
@@ -19424,7 +20360,7 @@ struct blueprint {
   [[nodiscard]] model::hooked accepts() const {
     model::hooked h;
     h.pause_continue = !pause_hooks.empty() || !continue_hooks.empty();
-    h.param_change = !reload_hooks.empty() || tls.has_value();
+    h.param_change = !reload_hooks.empty() || tls.has_value() || !settings.empty();
     h.power_event = !power_hooks.empty();
     h.session_change = !session_hooks.empty();
     h.time_change = !time_hooks.empty();
@@ -19433,6 +20369,135 @@ struct blueprint {
     return h;
   }
 };
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/setting.hpp
+// =====================================================================================================================
+
+// A setting of the app's, as App declares it and handlers read it.
+//
+//   auto greeting = svc.setting("greeting", "hello", "what to say");
+//   auto packers = svc.setting<int>("packers", 4, "threads that pack", winsvc::between(1, 64), winsvc::at_start);
+//   svc.get("/", [greeting] { return *greeting; });
+//
+// The handle is small; copy it. `*handle` is the value of now: a reload changes it under a handler that reads twice.
+
+#include <cstddef>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+template <class T>
+class setting {
+ public:
+  explicit setting(std::shared_ptr<const model::typed_setting<T>> of) noexcept : of_(std::move(of)) {}
+  /// The value, from any thread.
+  [[nodiscard]] T operator*() const { return of_->get(); }
+
+ private:
+  std::shared_ptr<const model::typed_setting<T>> of_;
+};
+
+// What else there is to say of a setting, behind its help, in any order:
+
+/// Both ends belong to it: `between(1, 64)`, `between(1s, 5min)`.
+template <class A, class B>
+struct between {
+  A least;
+  B most;
+  constexpr between(A a, B b) : least(std::move(a)), most(std::move(b)) {}
+};
+/// Any other rule: `must([](const std::string& s) { return s.size() == 8; }, "have eight letters")`.
+template <class F>
+struct must {
+  F holds;
+  std::string words;
+  must(F f, std::string be_so) : holds(std::move(f)), words(std::move(be_so)) {}
+};
+/// One of several, by name: `names<mode>{{"fast", mode::fast}, {"safe", mode::safe}}`. Needed for an enumeration.
+template <class T>
+struct names {
+  std::vector<std::pair<std::string, T>> all;
+  names(std::initializer_list<std::pair<std::string, T>> these) : all(these) {}
+};
+/// Shown as stars wherever settings are shown, named in the log without its value, and not taken from a command line,
+/// which every user of the machine can read.
+struct secret_setting {};
+inline constexpr secret_setting secret{};
+/// A change in the file holds from the next start on: a reload says so, and leaves it.
+struct start_setting {};
+inline constexpr start_setting at_start{};
+
+namespace host {
+
+/// The name of a setting, and where it was written.
+struct setting_words {
+  std::string name;
+  source where;
+  template <class Text, class = std::enable_if_t<std::is_convertible_v<Text, std::string>>>
+  setting_words(Text&& text, source here = source::here()) : name(std::forward<Text>(text)), where(here) {}
+};
+
+/// What a setting holds whose default is a D: text for what is given as a literal.
+template <class T, class D>
+using setting_value = std::conditional_t<
+    !std::is_void_v<T>, T,
+    std::conditional_t<std::is_convertible_v<D, std::string> && !std::is_same_v<std::decay_t<D>, file_path>, std::string,
+                       std::decay_t<D>>>;
+
+template <class T, class A, class B>
+void describe(model::typed_setting<T>& one, const between<A, B>& range) {
+  const T least(range.least), most(range.most);
+  const auto text = [](const T& v) { return model::setting_type<T>::text(v); };
+  one.range = "from " + text(least) + " to " + text(most);
+  one.rules.push_back({[least, most](const T& v) { return !(v < least) && !(most < v); },
+                       "lie between " + text(least) + " and " + text(most)});
+}
+template <class T, class F>
+void describe(model::typed_setting<T>& one, const must<F>& rule) {
+  one.rules.push_back({rule.holds, rule.words});
+}
+template <class T>
+void describe(model::typed_setting<T>& one, const names<T>& these) {
+  one.names = these.all;
+}
+template <class T>
+void describe(model::typed_setting<T>& one, secret_setting) {
+  one.secret = true;
+}
+template <class T>
+void describe(model::typed_setting<T>& one, start_setting) {
+  one.at_start = true;
+}
+
+template <class T, class Option>
+inline constexpr bool is_names_of = false;
+template <class T>
+inline constexpr bool is_names_of<T, names<T>> = true;
+
+template <class T, class... Options>
+std::shared_ptr<model::typed_setting<T>> make_setting(setting_words words, T standard, std::string help,
+                                                      const Options&... options) {
+  static_assert(model::setting_type<T>::known || (is_names_of<T, Options> || ...),
+                "winsvc: a setting holds bool, a whole number, double, std::string, a std::chrono duration, byte_size, "
+                "file_path, std::vector<std::string>, or with winsvc::names any type that has ==");
+  auto one = std::make_shared<model::typed_setting<T>>(std::move(words.name), std::move(standard), std::move(help));
+  one->where = words.where;
+  (describe(*one, options), ...);
+  if (const auto why = one->check(one->get()))
+    throw setup_error("setting '" + one->name() + "' (" + words.where.text() + "): its default " + *why);
+  return one;
+}
 
 }  // namespace host
 }  // inline namespace WINSVC_ABI
@@ -19553,6 +20618,23 @@ class service : public http::route_registrar<service> {
   /// and target, status, bytes, microseconds, the route's pattern. `debug` shows a shorter one in any case.
   service& access_log();
 
+  // -- settings --
+
+  /// A value that whoever runs the service may set: by `--set NAME=VALUE`, kept at install; by HELLO_NAME in the
+  /// environment; in the settings file, `hello.ini` beside the executable. `standard` is the default, and its type the
+  /// setting's, where none is named. What holds a value, and which rules can follow the help: host/setting.hpp. The
+  /// handle may be read at once, also here in App. A value that cannot be taken fails the start, with its place; at a
+  /// reload it leaves all as it was. `host`, `port` and `log_level` are winsvc's own.
+  template <class T = void, class Default, class... Options>
+  winsvc::setting<host::setting_value<T, Default>> setting(host::setting_words name, Default standard,
+                                                           std::string help = {}, const Options&... options) {
+    check_open("setting");
+    using value = host::setting_value<T, Default>;
+    auto one = host::make_setting<value>(std::move(name), value(std::move(standard)), std::move(help), options...);
+    declare(one);
+    return winsvc::setting<value>(std::move(one));
+  }
+
   // -- lifecycle: all hooks on one thread, which is none of the requests', one at a time --
 
   /// Before the port is bound, in the order of registration. `f()` or `f(start_context&)`; what it returns, if
@@ -19655,6 +20737,7 @@ class service : public http::route_registrar<service> {
     list.push_back({{}, where, host::stop_hook(std::move(f))});
     return *this;
   }
+  void declare(std::shared_ptr<model::any_setting> one);
   void add_control(host::control_hook h);
   void set_tls(http::tls_files files);
   void check_open(std::string_view what) const;
@@ -19686,10 +20769,22 @@ inline std::string service::data_folder() const {
         error{made.error(), "make the data folder", folder, os::system_words(made.error()), {}}.sentence());
   return folder;
 }
+inline void service::declare(std::shared_ptr<model::any_setting> one) {
+  for (const std::string_view own : {"host", "port", "log_level"}) {
+    if (one->name() == own)
+      throw setup_error("setting '" + one->name() + "' (" + one->where.text() +
+                        "): every service has it; listen and log().threshold give its default");
+  }
+  plan_.settings.declare(std::move(one));
+}
 inline service& service::name(std::string text) {
   check_open("name");
+  if (!plan_.settings.empty())
+    throw setup_error("name '" + text + "': say it before the first setting, whose variable in the environment is "
+                      "called by it");
   if (const auto good = model::check_name(text); !good) throw setup_error(good.error().sentence());
   plan_.spec.name = std::move(text);
+  plan_.settings.called(plan_.spec.name);
   return *this;
 }
 inline service& service::display_name(std::string text) {
@@ -20386,6 +21481,124 @@ inline ending hook_runner::call(const hook& h, undo& back, milliseconds limit) {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// host/own_settings.hpp
+// =====================================================================================================================
+
+// The settings of a run: where their values are looked for, those that every app has, and what a reload does with all.
+//
+// Sources, strongest first: the command line (at install it is kept in the ImagePath), the environment (HELLO_GREETING),
+// the file (`hello.ini` beside the executable, or --config), the default. Every app has `host`, `port` and `log_level`.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// Where the settings file is: what was asked for, or `<program>.ini` beside the executable; an instance has its own,
+/// `<program>-<instance>.ini`.
+[[nodiscard]] std::string settings_path(const std::string& executable, const model::launch_options& launch);
+
+/// Reads what there is to read, before App declares its first. `plan` knows the name so far, and the instance.
+void find_settings(blueprint& plan, const model::launch_options& launch, const std::string& executable);
+
+/// After App: declares our own, and takes their values. What is wrong with any is in plan.settings.faults().
+void take_own_settings(blueprint& plan);
+
+/// All faults in one error; nothing where there are none.
+[[nodiscard]] std::optional<error> settings_error(const model::settings& all);
+
+/// Reads the file anew. All new values are good, and taken, or none is; the log has what changed. False: none.
+bool reload_settings(blueprint& plan);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string settings_path(const std::string& executable, const model::launch_options& launch) {
+  if (launch.config) return *launch.config;
+  const std::string which = launch.instance ? '-' + *launch.instance : std::string();
+  return os::path_join(os::folder_of(executable), os::program_name(executable) + which + ".ini");
+}
+
+/// The file as it is now. One that is not there is no fault, unless somebody said that there is one.
+inline void read_settings_file(model::setting_sources& into, bool expected) {
+  const auto content = os::read_file(into.path);
+  into.fault.reset();
+  if (content) {
+    into.file = model::parse_settings_file(*content);
+    return;
+  }
+  const std::uint32_t code = os::calls::last_error();
+  into.file.reset();
+  if (code == 2 && !expected) return;
+  into.fault = model::explained(code, "read the settings", into.path, os::system_words(code));
+}
+
+inline void find_settings(blueprint& plan, const model::launch_options& launch, const std::string& executable) {
+  model::setting_sources from;
+  if (launch.host) from.command_line.push_back({"host", *launch.host, "--host"});
+  if (launch.port) from.command_line.push_back({"port", std::to_string(*launch.port), "--port"});
+  for (const auto& [name, value] : launch.settings) from.command_line.push_back({name, value, "--set " + name});
+  from.environment = os::environment_variable;
+  from.prefix = model::variable_prefix(plan.spec.name);
+  from.path = settings_path(executable, launch);
+  from.file_name = from.path.substr(from.path.find_last_of("/\\") + 1);
+  read_settings_file(from, launch.config.has_value());
+  plan.settings.from(std::move(from));
+}
+
+inline void take_own_settings(blueprint& plan) {
+  const auto own = [&plan](auto one) {
+    one->where = {"winsvc", 0};
+    plan.settings.declare(one);
+    return one;
+  };
+  const auto host = own(make_setting<std::string>({"host"}, plan.host, "the address to listen on", at_start));
+  const auto port = own(make_setting<std::uint16_t>({"port"}, plan.port, "the port to listen on; 0 picks a free one",
+                                                    at_start));
+  plan.log_level = own(make_setting<log_level>(
+      {"log_level"}, plan.log.threshold(), "the least that the log keeps",
+      names<log_level>{{"debug", log_level::debug}, {"info", log_level::info}, {"warn", log_level::warn},
+                       {"error", log_level::error}}));
+  plan.host = host->get();
+  plan.port = port->get();
+  plan.log.threshold(plan.log_level->get());
+}
+
+inline std::optional<error> settings_error(const model::settings& all) {
+  const auto faults = all.faults();
+  if (faults.empty()) return std::nullopt;
+  error all_in_one = faults.front();
+  for (std::size_t i = 1; i < faults.size(); ++i)
+    all_in_one.hint += (all_in_one.hint.empty() ? "" : "; ") + faults[i].sentence();
+  return all_in_one;
+}
+
+inline bool reload_settings(blueprint& plan) {
+  auto sources = plan.settings.sources();
+  const bool was_there = sources.file.has_value();
+  read_settings_file(sources, was_there);
+  const auto report = plan.settings.reload(std::move(sources.file), std::move(sources.fault));
+  const auto level = plan.log_level ? plan.log_level->get() : plan.log.threshold();
+  plan.log.threshold((std::min)(level, plan.log.threshold()));  // what changed is told by the more talkative of the two
+  for (const auto& wrong : report.faults) plan.log.error("reload: " + wrong.sentence() + "; no setting was changed");
+  for (const auto& line : report.changes) plan.log.info("setting " + line);
+  for (const auto& line : report.later) plan.log.warn("setting " + line + " holds from the next start on");
+  plan.log.threshold(level);
+  return report.faults.empty();
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // host/duties.hpp
 // =====================================================================================================================
 
@@ -20443,7 +21656,7 @@ class duties {
   using event_function = std::function<void(model::event, const std::string&)>;
 
   /// `now` and the engine follow a pause.
-  duties(const blueprint& plan, logger& log, reporter& report, hook_runner& hooks, http::engine& engine,
+  duties(blueprint& plan, logger& log, reporter& report, hook_runner& hooks, http::engine& engine,
          std::atomic<phase>& now, event_function on_event)
       : plan_(plan),
         log_(log),
@@ -20469,7 +21682,7 @@ class duties {
   void tell(model::event what, const char* words);
   [[nodiscard]] std::chrono::milliseconds hint() const { return plan_.stop_limit + margin; }
 
-  const blueprint& plan_;
+  blueprint& plan_;
   logger& log_;
   reporter& report_;
   hook_runner& hooks_;
@@ -20485,7 +21698,8 @@ inline void duties::perform(task& next) {
     case model::duty::pause: return pause();
     case model::duty::resume: return resume();
     case model::duty::reload:
-      if (run("reload", plan_.reload_hooks) && read_certificates()) tell(model::event::reloaded, "reloaded");
+      if (reload_settings(plan_) && run("reload", plan_.reload_hooks) && read_certificates())
+        tell(model::event::reloaded, "reloaded");
       return;
     case model::duty::time: run("time change", plan_.time_hooks); return;
     case model::duty::session:
@@ -20709,7 +21923,6 @@ namespace host {
 
 /// What a host gives a run beside the blueprint.
 struct run_settings {
-  model::launch_options launch;        ///< from the command line: goes before what App said
   std::vector<std::string> arguments;  ///< of StartService
   std::function<void(const os::endpoint&)> on_listening;  ///< bound, not yet RUNNING
   std::function<void(const os::endpoint&)> on_running;    ///< RUNNING was reported
@@ -20993,8 +22206,7 @@ inline bool runtime::bind() {
   }
   const auto until = std::chrono::steady_clock::now() + settings_.address_patience;
   for (bool first = true;; first = false) {
-    const auto bound =
-        engine_->bind(settings_.launch.host.value_or(plan_.host), settings_.launch.port.value_or(plan_.port));
+    const auto bound = engine_->bind(plan_.host, plan_.port);
     if (bound) return true;
     if (bound.error().code != model::code::address_not_available || std::chrono::steady_clock::now() >= until) {
       fail(bound.error());
@@ -21156,12 +22368,11 @@ class console_log final : public log_sink {
 
 /// Serves until Ctrl-C, and drains; `app` is the app's object, which ends before this returns. The exit code of the
 /// process.
-inline int run_in_console(blueprint& plan, std::shared_ptr<void> app, const model::launch_options& launch) {
+inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
   plan.log.add_sink(std::make_shared<console_log>());
   os::write_err(routes_text(plan.router.routes()));
 
   run_settings settings;
-  settings.launch = launch;
   settings.on_running = [&plan](const os::endpoint& address) {
     os::write_err(plan.spec.name + ": " + address.url() + "   Ctrl-C stops\n");
   };
@@ -21375,6 +22586,7 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   auto plan = std::make_unique<blueprint>();
   plan->spec.name = name_;
   plan->instance = launch_.instance;
+  find_settings(*plan, launch_, os::executable_path());
   open_log(plan->log);  // before App, so that what App says or throws is kept
   plan->data_folder = data_folder_;
   std::shared_ptr<os::crash_guard> guard;
@@ -21397,16 +22609,22 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   };
   try {
     app = app_(*svc);
+    take_own_settings(*plan);
   } catch (const std::exception& e) {
     return threw(e.what());
   } catch (...) {
     return threw("something that is no std::exception was thrown");
   }
+  if (auto wrong = settings_error(plan->settings)) {
+    run_result failed;
+    failed.why = std::move(wrong);
+    plan->log.error(failed.why->sentence());
+    return failed;
+  }
   plan->spec.name = name_;
   if (launch_.preshutdown) plan->spec.preshutdown = launch_.preshutdown;
 
   run_settings settings;
-  settings.launch = launch_;
   if (arguments.size() > 1) settings.arguments.assign(arguments.begin() + 1, arguments.end());
   settings.address_patience = std::chrono::seconds(45);  // less than `start` waits: it hears the reason
   settings.on_listening = [this](const os::endpoint& address) {
@@ -22889,6 +24107,137 @@ inline int manage(const blueprint& plan, const model::command& asked, const std:
 }  // namespace winsvc
 
 // =====================================================================================================================
+// host/config.hpp
+// =====================================================================================================================
+
+// `config`: every setting with its value, where that comes from, and what it is for. Where a service is installed it is
+// asked for what it was installed with, so that what is shown is what the service has.
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// Shows them, or writes a settings file with --init. The exit code: 13 where something cannot be taken.
+[[nodiscard]] int show_settings(blueprint& plan, const model::command& asked, const program_surroundings& around);
+
+/// `greeting = hi   hello.ini:3`, and below it what it is for. A secret is stars.
+[[nodiscard]] std::string settings_text(const model::settings& all);
+/// A list of objects: name, value (null where it is a secret), source, default, takes, help, secret, at_start.
+[[nodiscard]] std::string settings_json(const model::settings& all);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string settings_text(const model::settings& all) {
+  const auto line = [](const model::settings::shown_setting& s) { return s.name + " = " + s.value; };
+  constexpr std::size_t widest = 40;  // behind a long value its origin may stand where it comes to stand
+  std::size_t width = 0;
+  for (const auto& s : all.shown()) width = (std::min)((std::max)(width, line(s).size()), widest);
+  std::string out;
+  for (const auto& s : all.shown()) {
+    out += model::padded(line(s), width + 3) + s.origin + "\n    " + (s.help.empty() ? "" : s.help + ": ") + s.kind;
+    if (s.origin != "default") out += "; default: " + (s.standard.empty() ? "nothing" : s.standard);
+    out += s.at_start ? "; read at start\n" : "\n";
+  }
+  return out;
+}
+
+inline std::string settings_json(const model::settings& all) {
+  const auto boolean = [](bool b) { return b ? "true" : "false"; };
+  const auto one = [&boolean](const model::settings::shown_setting& s) {
+    const auto value = [&s](const std::string& v) { return s.secret ? "null" : text::json_quoted(v); };
+    text::json_object o;
+    o.put_text("name", s.name).put("value", value(s.value)).put_text("source", s.origin);
+    o.put("default", value(s.standard)).put_text("takes", s.kind).put_text("help", s.help);
+    return o.put("secret", boolean(s.secret)).put("at_start", boolean(s.at_start)).text();
+  };
+  return text::json_list(all.shown(), one, ",\n ") + '\n';
+}
+
+/// What the installed service was given, under what is given here. Who may not ask, and where there are no services,
+/// sees what a service would have that is installed with this command line.
+inline void as_installed(blueprint& plan, const model::command& asked, const program_surroundings& around) {
+  const std::string name = model::of_instance(plan.spec, asked.launch.instance).name;
+  auto& scm = *around.scm;
+  const auto raw_manager = scm.open_manager(os::access::manager_connect);
+  if (!raw_manager) return;
+  const os::service_handle manager(scm, *raw_manager);
+  const auto raw_service = scm.open_service(manager.get(), name, os::access::query_config);
+  if (!raw_service) return;
+  const os::service_handle service(scm, *raw_service);
+  const auto config = scm.query_config(service.get());
+  if (!config) return;
+  const auto words = split_command_line(config->binary);
+  find_settings(plan, asked.launch.over(model::launch_options_in(config->binary)),
+                words.empty() ? around.executable : words[0]);
+
+  const auto variables = scm.query_environment(name);
+  if (!variables || variables->empty()) return;
+  auto sources = plan.settings.sources();
+  sources.environment = [own = *variables, others = sources.environment](const std::string& variable) {
+    for (const auto& line : own) {
+      const auto equals = line.find('=', 1);
+      if (equals != line.npos && text::equal_nocase(std::string_view(line).substr(0, equals), variable))
+        return std::optional(line.substr(equals + 1));
+    }
+    return others(variable);
+  };
+  plan.settings.from(std::move(sources));
+}
+
+inline int write_settings_file(const blueprint& plan, const program_surroundings& around) {
+  const auto& sources = plan.settings.sources();
+  std::vector<model::setting_note> notes;
+  for (const auto& s : plan.settings.all())
+    notes.push_back({s->name(), s->secret ? std::string() : s->default_text(), s->kind(), s->help()});
+  const std::string text = model::settings_file_text(
+      {"Settings of " + plan.spec.name + ". Take the '#' away before one, and give it another value.",
+       "The command line (--set NAME=VALUE) and the environment (" + sources.prefix + "_NAME) are stronger than this file.",
+       "'reload' has the running service read it anew."},
+      notes);
+  std::uint32_t code = 0;
+  auto made = os::new_file::create(sources.path);
+  if (!made) {
+    code = made.error();
+  } else if (const auto written = made->write(text); !written) {
+    code = written.error();
+  } else if (const auto closed = made->close(); !closed) {
+    code = closed.error();
+  }
+  if (code == 0) {
+    around.out("wrote " + sources.path + '\n');
+    return model::exits::ok;
+  }
+  error why = model::explained(code, "write the settings file", sources.path, os::system_words(code));
+  if (sources.file) why.hint = "it is there already: move it away, or name another with --config";
+  return around.complain(why);
+}
+
+inline int show_settings(blueprint& plan, const model::command& asked, const program_surroundings& around) {
+  as_installed(plan, asked, around);
+  if (asked.init) return write_settings_file(plan, around);
+  if (asked.json) {
+    around.out(settings_json(plan.settings));
+  } else {
+    const auto& sources = plan.settings.sources();
+    around.out("file: " + sources.path + (sources.file ? "" : ", which is not there") + "\n\n" +
+               settings_text(plan.settings));
+  }
+  const auto wrong = plan.settings.faults();
+  for (const auto& one : wrong) static_cast<void>(around.complain(one));
+  return wrong.empty() ? model::exits::ok : os::exit_code(model::code::invalid_data);
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // host/run.hpp
 // =====================================================================================================================
 
@@ -22928,8 +24277,9 @@ inline int run_service(app_factory app, const model::launch_options& launch) {
 /// Everything that main does.
 inline int run(const app_factory& app, const std::vector<std::string>& words, const program_surroundings& around = {}) {
   const std::string program = around.program();
-  const auto asked = model::parse_command(words);
+  auto asked = model::parse_command(words);
   if (!asked) return around.complain(asked.error());
+  if (auto& file = asked->launch.config) file = os::absolute_path(*file);  // the service starts in another folder
   if (asked->verb == model::verb::run_service) {
     const int code = run_service(app, asked->launch);
     if (code == os::exit_code(model::code::failed_controller_connect)) {
@@ -22956,10 +24306,12 @@ inline int run(const app_factory& app, const std::vector<std::string>& words, co
   blueprint plan;
   plan.spec.name = program;
   plan.instance = asked->launch.instance;
+  find_settings(plan, asked->launch, around.executable);
   std::shared_ptr<void> object;
   service svc(plan);
   try {
     object = app(svc);
+    take_own_settings(plan);
   } catch (const setup_error& e) {
     return around.complain({0, {}, {}, e.what(), {}});
   } catch (const std::exception& e) {
@@ -22968,6 +24320,11 @@ inline int run(const app_factory& app, const std::vector<std::string>& words, co
   } catch (...) {
     return around.complain({model::code::exception_in_service, "describe", plan.spec.name,
                             "something that is no std::exception was thrown", {}});
+  }
+
+  // What was said here and cannot be: told before anything is done. What the file has is the business of who reads it.
+  for (const auto& wrong : plan.settings.faults()) {
+    if (wrong.code == 0) return around.complain(wrong);
   }
 
   switch (asked->verb) {
@@ -22984,9 +24341,11 @@ inline int run(const app_factory& app, const std::vector<std::string>& words, co
     case model::verb::routes:
       around.out(asked->json ? routes_json(plan.router.routes()) : routes_text(plan.router.routes()));
       return model::exits::ok;
+    case model::verb::config: return show_settings(plan, *asked, around);
     case model::verb::debug:
+      if (const auto wrong = settings_error(plan.settings)) return around.complain(*wrong);
       plan.spec = model::of_instance(std::move(plan.spec), plan.instance);
-      return run_in_console(plan, std::move(object), asked->launch);
+      return run_in_console(plan, std::move(object));
     default: return manage(plan, *asked, words, around, from_parent);
   }
 }

@@ -195,7 +195,9 @@ struct machine {
 
   machine() { scm->folders["C:\\apps"] = "D:AI(A;OICIID;FA;;;BA)"; }
 
-  int run(const std::vector<std::string>& words) {
+  int run(const std::vector<std::string>& words) { return run(app, words); }
+  template <class App>
+  int run(App& described, const std::vector<std::string>& words) {
     out.clear();
     err.clear();
     winsvc::host::program_surroundings around;
@@ -225,7 +227,7 @@ struct machine {
       if (pipe != "pipe") return winsvc::os::sys_failure(123);
       return from_parent;
     };
-    return winsvc::host::run(winsvc::host::app_of_callable(app), words, around);
+    return winsvc::host::run(winsvc::host::app_of_callable(described), words, around);
   }
 };
 
@@ -256,6 +258,65 @@ TEST_CASE("the verbs manage the service that App names, and exit with 0 or the s
   CHECK(m.run({"status"}) == 4);
   CHECK(m.scm->services.empty());
   CHECK(m.elevations == 0);
+}
+
+TEST_CASE("settings that are given at install stay with the service, and config shows what it has") {
+  machine m;
+  auto greets = [](service& svc) {
+    svc.name("hello");
+    svc.setting("greeting", "hello", "what to say");
+    svc.setting("count", 1, "how often");
+    svc.setting("token", "", "of the store", winsvc::secret);
+  };
+  const auto binary = [&m] { return m.scm->services.at("hello").config.binary; };
+  const std::string exe = "\"C:\\apps\\hello.exe\" run-service";
+
+  CHECK(m.run(greets, {"install", "--set", "greeting=hi you", "--set", "count=2", "--port", "5001"}) == 0);
+  CHECK(binary() == exe + " --port 5001 --set \"greeting=hi you\" --set count=2");
+  CHECK(m.run(greets, {"update", "--set", "COUNT=3"}) == 0);
+  CHECK(binary() == exe + " --port 5001 --set \"greeting=hi you\" --set COUNT=3");
+  m.scm->services.at("hello").environment = {"HELLO_TOKEN=s3cret", "HELLO_COUNT=9"};
+
+  CHECK(m.run(greets, {"config"}) == 0);
+  CHECK(has(m.out, "greeting = hi you   --set greeting\n    what to say: a text; default: hello\n"));
+  CHECK(has(m.out, "count = 3           --set COUNT\n"));
+  CHECK(has(m.out, "HELLO_TOKEN\n"));
+  CHECK(has(m.out, "port = 5001         --port\n"));
+  CHECK_FALSE(has(m.out, "s3cret"));
+  CHECK(m.run(greets, {"config", "--json", "--set", "count=7"}) == 0);
+  const auto all = winsvc::json::parse(m.out);
+  CHECK(all[1]["value"] == "7");
+  CHECK(all[2]["value"] == nullptr);
+  CHECK(all[2]["source"] == "HELLO_TOKEN");
+  CHECK_FALSE(has(m.out, "s3cret"));
+
+  CHECK(m.run(greets, {"update", "--unset", "greeting", "--unset", "count"}) == 0);
+  CHECK(binary() == exe + " --port 5001");
+  m.scm->calls.clear();
+  CHECK(m.run(greets, {"install", "--set", "greting=hi"}) == 2);
+  CHECK(m.err == "hello: --set greting: there is no setting 'greting'; did you mean 'greeting'?\n");
+  CHECK(m.run(greets, {"install", "--set", "count=many"}) == 2);
+  CHECK(m.run(greets, {"install", "--set", "token=s3cret"}) == 2);
+  CHECK(has(m.err, "a command line is no place for one"));
+  CHECK(m.run(greets, {"install", "--set", "count"}) == 2);
+  CHECK(has(m.err, "write NAME=VALUE"));
+  CHECK(m.scm->calls.empty());
+}
+
+TEST_CASE("config --init writes the settings file, once") {
+  auto greets = [](service& svc) { svc.setting("greeting", "hello", "what to say"); };
+  const std::string path = winsvc::os::path_join(winsvc::os::temporary_folder(),
+                                                 "winsvc-init-" + std::to_string(winsvc::os::process_id()) + ".ini");
+  const auto first = run(greets, {"config", "--init", "--config", path});
+  const auto second = run(greets, {"config", "--init", "--config", path});
+  const std::string written = winsvc::os::read_file(path).value_or("");
+  winsvc::os::remove_file(path);
+
+  CHECK(first.code == 0);
+  CHECK(first.out == "wrote " + path + '\n');
+  CHECK(has(written, "\n# what to say (a text)\n#greeting = hello\n"));
+  CHECK(second.code != 0);
+  CHECK(has(second.err, "it is there already: move it away, or name another with --config"));
 }
 
 TEST_CASE("the preshutdown time-out is the app's, or its stop limit and 5 s") {

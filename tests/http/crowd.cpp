@@ -25,15 +25,6 @@ using winsvc::wire::limits;
 
 namespace {
 
-/// Waits until it holds; false when it did not in ten seconds.
-template <class F>
-bool comes_true(const F& it) {
-  for (const auto began = steady::now(); since(began) < 10s; std::this_thread::sleep_for(1ms)) {
-    if (it()) return true;
-  }
-  return false;
-}
-
 struct kept_log final : winsvc::log_sink {
   void write(const winsvc::log_entry& entry) noexcept override {
     const std::lock_guard lock(mutex);

@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 namespace served_tests {
@@ -99,6 +100,15 @@ struct caller {
 
 inline std::chrono::milliseconds since(steady::time_point when) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(steady::now() - when);
+}
+
+/// Waits until it holds; false when it did not in ten seconds.
+template <class F>
+bool comes_true(const F& it) {
+  for (const auto began = steady::now(); since(began) < 10s; std::this_thread::sleep_for(1ms)) {
+    if (it()) return true;
+  }
+  return false;
 }
 
 }  // namespace served_tests

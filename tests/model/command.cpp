@@ -25,6 +25,9 @@ std::string sample(const option_row& o) {
     case option::allow_control: return "CORP\\operators";
     case option::host: return "0.0.0.0";
     case option::port: return "5001";
+    case option::set: return "greeting=hi=there";
+    case option::unset: return "store.path";
+    case option::config: return "C:\\data\\hello.ini";
     case option::instance: return "blue";
     case option::wait: return "90";
     case option::elevated: return "pipe-1";
@@ -32,6 +35,8 @@ std::string sample(const option_row& o) {
     default: return {};
   }
 }
+
+using pairs = std::vector<std::pair<std::string, std::string>>;
 
 bool applied(const command& c, option o) {
   switch (o) {
@@ -48,6 +53,10 @@ bool applied(const command& c, option o) {
     case option::allow_control: return c.allow_control == words{"CORP\\operators"};
     case option::host: return c.launch.host == "0.0.0.0";
     case option::port: return c.launch.port == 5001;
+    case option::set: return c.launch.settings == pairs{{"greeting", "hi=there"}};
+    case option::unset: return c.launch.unset == words{"store.path"};
+    case option::config: return c.launch.config == "C:\\data\\hello.ini";
+    case option::init: return c.init;
     case option::instance: return c.launch.instance == "blue";
     case option::then_start: return c.then_start;
     case option::plan: return c.plan;
@@ -367,4 +376,10 @@ TEST_CASE("what an ImagePath says is read back, pair by pair") {
   CHECK(back.host == all.host);
   CHECK(back.port == all.port);
   CHECK(back.preshutdown == all.preshutdown);
+
+  launch_options more;
+  more.config = "C:\\My data\\hello.ini";
+  more.settings = {{"greeting", "say \"hi\" = now"}, {"empty", ""}};
+  CHECK(launch_options_in(image_path("C:\\app.exe", more)).config == more.config);
+  CHECK(launch_options_in(image_path("C:\\app.exe", more)).settings == more.settings);
 }

@@ -56,6 +56,15 @@ TEST_CASE("what a start is told: the newer word counts, the older fills the gaps
   CHECK(*launch_options{{}, {}, {}, std::chrono::seconds(5)}.over(older).preshutdown == std::chrono::seconds(5));
   CHECK_FALSE(launch_options{}.over({}).host);
   CHECK_FALSE(launch_options{}.over({}).port);
+
+  launch_options with_settings, newer;
+  with_settings.config = "a.ini";
+  with_settings.settings = {{"store-path", "a"}, {"greeting", "hi"}, {"old", "1"}};
+  newer.settings = {{"Store_Path", "b"}};
+  newer.unset = {"old"};
+  const auto now = newer.over(with_settings);
+  CHECK(now.config == "a.ini");
+  CHECK(now.settings == std::vector<std::pair<std::string, std::string>>{{"greeting", "hi"}, {"Store_Path", "b"}});
 }
 
 TEST_CASE("a service name has 1 to 256 UTF-16 units, no slash, no control character") {

@@ -47,6 +47,18 @@ inline namespace WINSVC_ABI {
   return std::chrono::milliseconds(total);
 }
 
+/// 5s, 2m, 1d: the largest unit that says it exactly, as parse_duration reads it.
+[[nodiscard]] inline std::string exact_duration(std::chrono::milliseconds d) {
+  struct unit {
+    std::int64_t ms;
+    const char* name;
+  };
+  for (const unit u : {unit{86'400'000, "d"}, unit{3'600'000, "h"}, unit{60'000, "m"}, unit{1000, "s"}}) {
+    if (d.count() != 0 && d.count() % u.ms == 0) return std::to_string(d.count() / u.ms) + u.name;
+  }
+  return d.count() == 0 ? "0s" : std::to_string(d.count()) + "ms";
+}
+
 /// For a sentence: "350 ms", "1.5 s", "20 s", "3 min", "2 h 5 min", "4 d 1 h".
 [[nodiscard]] inline std::string duration_text(std::chrono::milliseconds d) {
   const auto ms = d.count() < 0 ? 0 : d.count();

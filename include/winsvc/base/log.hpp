@@ -59,6 +59,7 @@ class logger {
 
   /// Entries below it are dropped. Default: info.
   void threshold(log_level least) noexcept { least_.store(least, std::memory_order_relaxed); }
+  [[nodiscard]] log_level threshold() const noexcept { return least_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool wants(log_level level) const noexcept { return level >= least_.load(std::memory_order_relaxed); }
 
   void add_sink(std::shared_ptr<log_sink> sink);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "winsvc/http/engine.hpp"
 #include "winsvc/http/router.hpp"
 #include "winsvc/http/tls.hpp"
+#include "winsvc/model/settings.hpp"
 #include "winsvc/model/spec.hpp"
 #include "winsvc/model/state.hpp"
 #include "winsvc/os/process.hpp"
@@ -55,6 +57,8 @@ struct blueprint {
   std::vector<worker> workers;
   std::vector<ready_check> ready_checks;
   logger log;
+  model::settings settings;
+  std::shared_ptr<model::typed_setting<winsvc::log_level>> log_level;  ///< once it is declared
   bool frozen = false;
 
   /// Where it keeps its data. Nobody has made it yet, perhaps. "" where the system does not say.
@@ -67,7 +71,7 @@ struct blueprint {
   [[nodiscard]] model::hooked accepts() const {
     model::hooked h;
     h.pause_continue = !pause_hooks.empty() || !continue_hooks.empty();
-    h.param_change = !reload_hooks.empty() || tls.has_value();
+    h.param_change = !reload_hooks.empty() || tls.has_value() || !settings.empty();
     h.power_event = !power_hooks.empty();
     h.session_change = !session_hooks.empty();
     h.time_change = !time_hooks.empty();

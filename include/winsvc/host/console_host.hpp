@@ -43,12 +43,11 @@ class console_log final : public log_sink {
 
 /// Serves until Ctrl-C, and drains; `app` is the app's object, which ends before this returns. The exit code of the
 /// process.
-inline int run_in_console(blueprint& plan, std::shared_ptr<void> app, const model::launch_options& launch) {
+inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
   plan.log.add_sink(std::make_shared<console_log>());
   os::write_err(routes_text(plan.router.routes()));
 
   run_settings settings;
-  settings.launch = launch;
   settings.on_running = [&plan](const os::endpoint& address) {
     os::write_err(plan.spec.name + ": " + address.url() + "   Ctrl-C stops\n");
   };

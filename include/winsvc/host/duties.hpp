@@ -20,6 +20,7 @@
 #include "winsvc/host/blueprint.hpp"
 #include "winsvc/host/health.hpp"
 #include "winsvc/host/hook_runner.hpp"
+#include "winsvc/host/own_settings.hpp"
 #include "winsvc/host/reporter.hpp"
 #include "winsvc/http/engine.hpp"
 #include "winsvc/model/codes.hpp"
@@ -62,7 +63,7 @@ class duties {
   using event_function = std::function<void(model::event, const std::string&)>;
 
   /// `now` and the engine follow a pause.
-  duties(const blueprint& plan, logger& log, reporter& report, hook_runner& hooks, http::engine& engine,
+  duties(blueprint& plan, logger& log, reporter& report, hook_runner& hooks, http::engine& engine,
          std::atomic<phase>& now, event_function on_event)
       : plan_(plan),
         log_(log),
@@ -88,7 +89,7 @@ class duties {
   void tell(model::event what, const char* words);
   [[nodiscard]] std::chrono::milliseconds hint() const { return plan_.stop_limit + margin; }
 
-  const blueprint& plan_;
+  blueprint& plan_;
   logger& log_;
   reporter& report_;
   hook_runner& hooks_;
@@ -104,7 +105,8 @@ inline void duties::perform(task& next) {
     case model::duty::pause: return pause();
     case model::duty::resume: return resume();
     case model::duty::reload:
-      if (run("reload", plan_.reload_hooks) && read_certificates()) tell(model::event::reloaded, "reloaded");
+      if (reload_settings(plan_) && run("reload", plan_.reload_hooks) && read_certificates())
+        tell(model::event::reloaded, "reloaded");
       return;
     case model::duty::time: run("time change", plan_.time_hooks); return;
     case model::duty::session:

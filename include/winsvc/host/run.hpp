@@ -17,8 +17,10 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/config/version.hpp"
 #include "winsvc/host/app.hpp"
+#include "winsvc/host/config.hpp"
 #include "winsvc/host/console_host.hpp"
 #include "winsvc/host/managing.hpp"
+#include "winsvc/host/own_settings.hpp"
 #include "winsvc/host/service_host.hpp"
 #include "winsvc/model/command.hpp"
 
@@ -44,8 +46,9 @@ inline int run_service(app_factory app, const model::launch_options& launch) {
 /// Everything that main does.
 inline int run(const app_factory& app, const std::vector<std::string>& words, const program_surroundings& around = {}) {
   const std::string program = around.program();
-  const auto asked = model::parse_command(words);
+  auto asked = model::parse_command(words);
   if (!asked) return around.complain(asked.error());
+  if (auto& file = asked->launch.config) file = os::absolute_path(*file);  // the service starts in another folder
   if (asked->verb == model::verb::run_service) {
     const int code = run_service(app, asked->launch);
     if (code == os::exit_code(model::code::failed_controller_connect)) {
@@ -72,10 +75,12 @@ inline int run(const app_factory& app, const std::vector<std::string>& words, co
   blueprint plan;
   plan.spec.name = program;
   plan.instance = asked->launch.instance;
+  find_settings(plan, asked->launch, around.executable);
   std::shared_ptr<void> object;
   service svc(plan);
   try {
     object = app(svc);
+    take_own_settings(plan);
   } catch (const setup_error& e) {
     return around.complain({0, {}, {}, e.what(), {}});
   } catch (const std::exception& e) {
@@ -84,6 +89,11 @@ inline int run(const app_factory& app, const std::vector<std::string>& words, co
   } catch (...) {
     return around.complain({model::code::exception_in_service, "describe", plan.spec.name,
                             "something that is no std::exception was thrown", {}});
+  }
+
+  // What was said here and cannot be: told before anything is done. What the file has is the business of who reads it.
+  for (const auto& wrong : plan.settings.faults()) {
+    if (wrong.code == 0) return around.complain(wrong);
   }
 
   switch (asked->verb) {
@@ -100,9 +110,11 @@ inline int run(const app_factory& app, const std::vector<std::string>& words, co
     case model::verb::routes:
       around.out(asked->json ? routes_json(plan.router.routes()) : routes_text(plan.router.routes()));
       return model::exits::ok;
+    case model::verb::config: return show_settings(plan, *asked, around);
     case model::verb::debug:
+      if (const auto wrong = settings_error(plan.settings)) return around.complain(*wrong);
       plan.spec = model::of_instance(std::move(plan.spec), plan.instance);
-      return run_in_console(plan, std::move(object), asked->launch);
+      return run_in_console(plan, std::move(object));
     default: return manage(plan, *asked, words, around, from_parent);
   }
 }

@@ -41,7 +41,6 @@ namespace host {
 
 /// What a host gives a run beside the blueprint.
 struct run_settings {
-  model::launch_options launch;        ///< from the command line: goes before what App said
   std::vector<std::string> arguments;  ///< of StartService
   std::function<void(const os::endpoint&)> on_listening;  ///< bound, not yet RUNNING
   std::function<void(const os::endpoint&)> on_running;    ///< RUNNING was reported
@@ -325,8 +324,7 @@ inline bool runtime::bind() {
   }
   const auto until = std::chrono::steady_clock::now() + settings_.address_patience;
   for (bool first = true;; first = false) {
-    const auto bound =
-        engine_->bind(settings_.launch.host.value_or(plan_.host), settings_.launch.port.value_or(plan_.port));
+    const auto bound = engine_->bind(plan_.host, plan_.port);
     if (bound) return true;
     if (bound.error().code != model::code::address_not_available || std::chrono::steady_clock::now() >= until) {
       fail(bound.error());

@@ -33,6 +33,7 @@
 #include "winsvc/config/version.hpp"
 #include "winsvc/host/blueprint.hpp"
 #include "winsvc/host/hooks.hpp"
+#include "winsvc/host/setting.hpp"
 #include "winsvc/http/group.hpp"
 #include "winsvc/model/account.hpp"
 #include "winsvc/model/control_event.hpp"
@@ -124,6 +125,23 @@ class service : public http::route_registrar<service> {
   /// Writes a line to the log for every request that was answered, or refused before it had a route: peer, id, method
   /// and target, status, bytes, microseconds, the route's pattern. `debug` shows a shorter one in any case.
   service& access_log();
+
+  // -- settings --
+
+  /// A value that whoever runs the service may set: by `--set NAME=VALUE`, kept at install; by HELLO_NAME in the
+  /// environment; in the settings file, `hello.ini` beside the executable. `standard` is the default, and its type the
+  /// setting's, where none is named. What holds a value, and which rules can follow the help: host/setting.hpp. The
+  /// handle may be read at once, also here in App. A value that cannot be taken fails the start, with its place; at a
+  /// reload it leaves all as it was. `host`, `port` and `log_level` are winsvc's own.
+  template <class T = void, class Default, class... Options>
+  winsvc::setting<host::setting_value<T, Default>> setting(host::setting_words name, Default standard,
+                                                           std::string help = {}, const Options&... options) {
+    check_open("setting");
+    using value = host::setting_value<T, Default>;
+    auto one = host::make_setting<value>(std::move(name), value(std::move(standard)), std::move(help), options...);
+    declare(one);
+    return winsvc::setting<value>(std::move(one));
+  }
 
   // -- lifecycle: all hooks on one thread, which is none of the requests', one at a time --
 
@@ -227,6 +245,7 @@ class service : public http::route_registrar<service> {
     list.push_back({{}, where, host::stop_hook(std::move(f))});
     return *this;
   }
+  void declare(std::shared_ptr<model::any_setting> one);
   void add_control(host::control_hook h);
   void set_tls(http::tls_files files);
   void check_open(std::string_view what) const;
@@ -258,10 +277,22 @@ inline std::string service::data_folder() const {
         error{made.error(), "make the data folder", folder, os::system_words(made.error()), {}}.sentence());
   return folder;
 }
+inline void service::declare(std::shared_ptr<model::any_setting> one) {
+  for (const std::string_view own : {"host", "port", "log_level"}) {
+    if (one->name() == own)
+      throw setup_error("setting '" + one->name() + "' (" + one->where.text() +
+                        "): every service has it; listen and log().threshold give its default");
+  }
+  plan_.settings.declare(std::move(one));
+}
 inline service& service::name(std::string text) {
   check_open("name");
+  if (!plan_.settings.empty())
+    throw setup_error("name '" + text + "': say it before the first setting, whose variable in the environment is "
+                      "called by it");
   if (const auto good = model::check_name(text); !good) throw setup_error(good.error().sentence());
   plan_.spec.name = std::move(text);
+  plan_.settings.called(plan_.spec.name);
   return *this;
 }
 inline service& service::display_name(std::string text) {

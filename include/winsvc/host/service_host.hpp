@@ -22,6 +22,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/app.hpp"
 #include "winsvc/host/file_log.hpp"
+#include "winsvc/host/own_settings.hpp"
 #include "winsvc/host/runtime.hpp"
 #include "winsvc/model/state_file.hpp"
 #include "winsvc/os/native.hpp"
@@ -189,6 +190,7 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   auto plan = std::make_unique<blueprint>();
   plan->spec.name = name_;
   plan->instance = launch_.instance;
+  find_settings(*plan, launch_, os::executable_path());
   open_log(plan->log);  // before App, so that what App says or throws is kept
   plan->data_folder = data_folder_;
   std::shared_ptr<os::crash_guard> guard;
@@ -211,16 +213,22 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   };
   try {
     app = app_(*svc);
+    take_own_settings(*plan);
   } catch (const std::exception& e) {
     return threw(e.what());
   } catch (...) {
     return threw("something that is no std::exception was thrown");
   }
+  if (auto wrong = settings_error(plan->settings)) {
+    run_result failed;
+    failed.why = std::move(wrong);
+    plan->log.error(failed.why->sentence());
+    return failed;
+  }
   plan->spec.name = name_;
   if (launch_.preshutdown) plan->spec.preshutdown = launch_.preshutdown;
 
   run_settings settings;
-  settings.launch = launch_;
   if (arguments.size() > 1) settings.arguments.assign(arguments.begin() + 1, arguments.end());
   settings.address_patience = std::chrono::seconds(45);  // less than `start` waits: it hears the reason
   settings.on_listening = [this](const os::endpoint& address) {

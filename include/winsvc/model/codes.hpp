@@ -37,7 +37,7 @@ inline constexpr std::uint32_t access_denied = 5, not_supported = 50, call_not_i
                                service_cannot_accept_control = 1061, service_not_active = 1062,
                                failed_controller_connect = 1063, service_marked_for_delete = 1072,
                                service_exists = 1073, cancelled = 1223, timeout = 1460, invalid_tag = 1733,
-                               address_in_use = 10048, access_to_address = 10013, address_not_available = 10049;
+                               invalid_data = 13, address_in_use = 10048, access_to_address = 10013, address_not_available = 10049;
 }
 
 struct explanation {

@@ -60,6 +60,7 @@ struct command {
   bool no_wait = false;
   std::chrono::milliseconds wait{60'000};
   bool json = false;
+  bool init = false;  ///< config --init
   bool no_elevate = false;
   std::optional<std::string> elevated;  ///< this process is the elevated one, and that its parent's pipe
 };
@@ -177,6 +178,15 @@ inline bool take_value(command& into, option o, std::string_view value) {
       into.launch.port = static_cast<std::uint16_t>(port);
       return true;
     }
+    case option::set: {
+      const auto equals = value.find('=');
+      if (equals == value.npos || !is_setting_name(value.substr(0, equals))) return false;
+      into.launch.settings.emplace_back(value.substr(0, equals), value.substr(equals + 1));
+      return true;
+    }
+    case option::unset: into.launch.unset.emplace_back(value); return is_setting_name(value);
+    case option::config: return text_into(into.launch.config);
+    case option::init: return into.init = true;
     case option::instance: return text_into(into.launch.instance) && check_instance(value);
     case option::then_start: return into.then_start = true;
     case option::plan: return into.plan = true;
@@ -208,6 +218,8 @@ inline std::string taken_values(const option_row& o) {
     case option::allow_control: return "give a user or a group, such as DOMAIN\\name";
     case option::host: return "give an address, such as 127.0.0.1 or 0.0.0.0";
     case option::port: return "a port is a number from 0 to 65535";
+    case option::set: return "write NAME=VALUE";
+    case option::unset: return "give the name of a setting";
     case option::instance: return "give 1 to 64 letters, digits, '-', '_' and '.', such as blue";
     case option::wait: return "give seconds, such as 30, or 2m";
     default: return "write " + std::string(o.word) + ' ' + std::string(o.value);

@@ -65,18 +65,6 @@ struct recovery_plan {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/// 5s, 2m, 1d: the largest unit that says it exactly, as parse_duration reads it.
-[[nodiscard]] inline std::string exact_duration(std::chrono::milliseconds d) {
-  struct unit {
-    std::int64_t ms;
-    const char* name;
-  };
-  for (const unit u : {unit{86'400'000, "d"}, unit{3'600'000, "h"}, unit{60'000, "m"}, unit{1000, "s"}}) {
-    if (d.count() != 0 && d.count() % u.ms == 0) return std::to_string(d.count() / u.ms) + u.name;
-  }
-  return d.count() == 0 ? "0s" : std::to_string(d.count()) + "ms";
-}
-
 inline std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s) {
   std::vector<recovery_action> actions;
   if (text::trimmed(s).empty()) return actions;

@@ -2,19 +2,23 @@
 // model/installation.hpp plans; host/install.hpp turns the plan into calls.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "winsvc/base/duration.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/quote.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/model/recovery.hpp"
+#include "winsvc/model/settings_file.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -41,12 +45,12 @@ struct launch_options {
   std::optional<std::string> host;
   std::optional<std::uint16_t> port;
   std::optional<std::chrono::milliseconds> preshutdown;
+  std::optional<std::string> config = {};                          ///< the settings file, absolute
+  std::vector<std::pair<std::string, std::string>> settings = {};  ///< name, value: --set
+  std::vector<std::string> unset = {};                             ///< names: --unset, which ends in no ImagePath
 
   /// These, and from `older` what these leave open.
-  [[nodiscard]] launch_options over(const launch_options& older) const {
-    return {instance ? instance : older.instance, host ? host : older.host, port ? port : older.port,
-            preshutdown ? preshutdown : older.preshutdown};
-  }
+  [[nodiscard]] launch_options over(const launch_options& older) const;
 };
 
 /// The app's identity, and what it asks to be installed with. What is not set is defaulted at creation and left alone
@@ -89,12 +93,29 @@ inline constexpr std::string_view run_service_word = "run-service";
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+inline launch_options launch_options::over(const launch_options& older) const {
+  launch_options out{instance ? instance : older.instance, host ? host : older.host, port ? port : older.port,
+                     preshutdown ? preshutdown : older.preshutdown, config ? config : older.config};
+  const auto said_anew = [this](const std::string& name) {
+    const auto same = [&name](const std::string& other) { return setting_name(other) == setting_name(name); };
+    return std::any_of(unset.begin(), unset.end(), same) ||
+           std::any_of(settings.begin(), settings.end(), [&same](const auto& s) { return same(s.first); });
+  };
+  for (const auto& one : older.settings) {
+    if (!said_anew(one.first)) out.settings.push_back(one);
+  }
+  out.settings.insert(out.settings.end(), settings.begin(), settings.end());
+  return out;
+}
+
 inline std::string image_path(std::string_view executable, const launch_options& launch) {
   std::vector<std::string> arguments{std::string(run_service_word)};
   if (launch.instance) arguments.insert(arguments.end(), {"--instance", *launch.instance});
   if (launch.host) arguments.insert(arguments.end(), {"--host", *launch.host});
   if (launch.port) arguments.insert(arguments.end(), {"--port", std::to_string(*launch.port)});
   if (launch.preshutdown) arguments.insert(arguments.end(), {"--preshutdown", exact_duration(*launch.preshutdown)});
+  if (launch.config) arguments.insert(arguments.end(), {"--config", *launch.config});
+  for (const auto& [name, value] : launch.settings) arguments.insert(arguments.end(), {"--set", name + '=' + value});
   return command_line(executable, arguments);
 }
 

@@ -16,7 +16,7 @@ namespace model {
 
 enum class verb {
   help, version, install, update, remove, start, stop, restart, pause, resume, reload, control, status, debug, routes,
-  run_service
+  config, run_service
 };
 
 struct verb_row {
@@ -44,13 +44,17 @@ inline constexpr verb_row verb_table[] = {
      "With --force the services that depend on it are stopped before and started after it."},
     {verb::pause, "pause", "", "", "pause the service: it stays, and requests get 503", "Needs a hook of the app."},
     {verb::resume, "continue", "", "", "let a paused service go on", "Needs a hook of the app."},
-    {verb::reload, "reload", "", "", "tell the service to read anew what has changed", "Needs a hook of the app."},
+    {verb::reload, "reload", "", "", "have the service read its settings anew, and what the app's hooks read",
+     "All new values are taken or, where one cannot be, none; the log says which."},
     {verb::control, "control", "", "N", "send the service a control of its own, 128 to 255",
      "Needs a hook of the app, whose answer is the exit code."},
     {verb::status, "status", "", "", "what the service is doing, and where it listens",
      "Exit code: 0 running, 3 installed and not running, 4 not installed."},
     {verb::debug, "debug", "run", "", "serve in this terminal; Ctrl-C drains and stops",
      "Needs no installation. Attach a debugger, or start the program in one. Routes, requests and the log are shown."},
+    {verb::config, "config", "", "", "every setting: its value, where that comes from, what it is for",
+     "As the service has them that is installed, where one is. Strongest first: the command line (--set, kept at\n"
+     "install), the environment, the settings file, the default. Exit code 13: the file or a value cannot be taken."},
     {verb::routes, "routes", "", "", "method, pattern, name and source line of every route", ""},
     {verb::help, "help", "", "[VERB]", "this, or the help of one verb", ""},
     {verb::version, "version", "", "", "the version of the program and of winsvc", ""},
@@ -60,7 +64,7 @@ inline constexpr verb_row verb_table[] = {
 
 enum class option {
   startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
-  environment, allow_control, host, port, instance, then_start, plan, force, wait, no_wait, json, no_elevate, elevated,
+  environment, allow_control, host, port, set, unset, config, init, instance, then_start, plan, force, wait, no_wait, json, no_elevate, elevated,
   argument
 };
 
@@ -77,6 +81,7 @@ inline constexpr std::uint32_t verbs_that_wait =
 /// Those that Windows may refuse to who is not elevated.
 inline constexpr std::uint32_t verbs_that_manage = verbs_that_wait | bits(verb::reload, verb::control);
 inline constexpr std::uint32_t verbs_that_listen = verbs_that_install | bits(verb::debug, verb::run_service);
+inline constexpr std::uint32_t verbs_with_settings = verbs_that_listen | bit(verb::config);
 
 struct option_row {
   option id;
@@ -106,10 +111,15 @@ inline constexpr option_row option_table[] = {
      "a variable of its environment (may be repeated); NAME= takes it out"},
     {option::allow_control, "--allow-control", "USER", verbs_that_install,
      "let this user or group start and stop it without elevation (may be repeated)"},
-    {option::host, "--host", "ADDRESS", verbs_that_listen, "the address to listen on"},
-    {option::port, "--port", "N", verbs_that_listen, "the port to listen on; 0 picks a free one"},
+    {option::host, "--host", "ADDRESS", verbs_with_settings, "the address to listen on"},
+    {option::port, "--port", "N", verbs_with_settings, "the port to listen on; 0 picks a free one"},
+    {option::set, "--set", "NAME=VALUE", verbs_with_settings, "a setting (may be repeated); 'config' lists them"},
+    {option::unset, "--unset", "NAME", verbs_that_install, "forget what an earlier install gave with --set"},
+    {option::config, "--config", "FILE", verbs_with_settings,
+     "the settings file; default: the program's name with .ini, beside it"},
+    {option::init, "--init", "", bit(verb::config), "write a settings file with every setting in it, commented out"},
     {option::instance, "--instance", "NAME",
-     verbs_that_manage | bits(verb::status, verb::debug, verb::run_service),
+     verbs_that_manage | bits(verb::status, verb::debug, verb::config, verb::run_service),
      "this one of several instances, each a service with a name, settings and data of its own"},
     {option::then_start, "--start", "", verbs_that_install, "start it afterwards"},
     {option::plan, "--plan", "", verbs_that_install, "show what would be changed, and change nothing"},
@@ -117,7 +127,7 @@ inline constexpr option_row option_table[] = {
      "stop the services that depend on it, too"},
     {option::wait, "--wait", "SECONDS", verbs_that_wait, "how long to wait for it; default 60"},
     {option::no_wait, "--no-wait", "", bits(verb::start, verb::stop), "ask, and do not wait"},
-    {option::json, "--json", "", bits(verb::status, verb::routes), "for a machine to read"},
+    {option::json, "--json", "", bits(verb::status, verb::routes, verb::config), "for a machine to read"},
     {option::no_elevate, "--no-elevate", "", verbs_that_manage,
      "fail where elevation is needed, and do not ask for it"},
     {option::elevated, "--elevated", "PIPE", verbs_that_manage, ""},  // this is the elevated one (os/elevation.hpp)

@@ -46,6 +46,11 @@ namespace os {
 /// and loses what that cannot say; elsewhere from argv.
 [[nodiscard]] std::vector<std::string> arguments(int argc, char** argv);
 
+/// A variable of this process' environment, UTF-8; nothing where there is none.
+[[nodiscard]] std::optional<std::string> environment_variable(const std::string& name);
+/// The path from the current folder on, where it is relative. GetFullPathNameW.
+[[nodiscard]] std::string absolute_path(const std::string& path);
+
 [[nodiscard]] std::uint32_t process_id() noexcept;
 /// How many processors this process may run on, at least 1: those it is pinned to, where the machine has more.
 [[nodiscard]] std::size_t processors() noexcept;

@@ -121,6 +121,17 @@ inline process_usage usage() noexcept {
   return u;
 }
 
+inline std::optional<std::string> environment_variable(const std::string& name) {
+  const char* const value = std::getenv(name.c_str());
+  return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
+inline std::string absolute_path(const std::string& path) {
+  if (is_absolute(path)) return path;
+  char folder[4096];
+  return ::getcwd(folder, sizeof folder) ? path_join(folder, path) : path;
+}
+
 inline void end_process(int code) noexcept { std::_Exit(code); }
 
 inline bool debugger_attached() noexcept {

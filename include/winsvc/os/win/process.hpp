@@ -85,6 +85,29 @@ inline void end_process(int code) noexcept {
 
 inline bool debugger_attached() noexcept { return ::IsDebuggerPresent() != 0; }
 
+inline std::optional<std::string> environment_variable(const std::string& name) {
+  const std::wstring asked = wide(name);
+  std::wstring value(256, L'\0');
+  for (;;) {  // it may grow between two calls
+    ::SetLastError(0);
+    const DWORD length = ::GetEnvironmentVariableW(asked.c_str(), &value[0], static_cast<DWORD>(value.size()));
+    if (length == 0 && ::GetLastError() != 0) return std::nullopt;
+    const bool fits = length < value.size();
+    value.resize(length);
+    if (fits) return narrow(value);
+  }
+}
+
+inline std::string absolute_path(const std::string& path) {
+  const std::wstring relative = wide(path);
+  const DWORD room = ::GetFullPathNameW(relative.c_str(), 0, nullptr, nullptr);
+  std::wstring full(room, L'\0');
+  const DWORD length = room == 0 ? 0 : ::GetFullPathNameW(relative.c_str(), room, &full[0], nullptr);
+  if (length == 0 || length >= room) return path;
+  full.resize(length);
+  return narrow(full);
+}
+
 inline bool change_directory(const std::string& folder) noexcept {
   return ::SetCurrentDirectoryW(wide(folder).c_str()) != 0;
 }

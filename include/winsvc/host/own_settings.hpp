@@ -1,0 +1,122 @@
+// The settings of a run: where their values are looked for, those that every app has, and what a reload does with all.
+//
+// Sources, strongest first: the command line (at install it is kept in the ImagePath), the environment (HELLO_GREETING),
+// the file (`hello.ini` beside the executable, or --config), the default. Every app has `host`, `port` and `log_level`.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "winsvc/base/log.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/host/blueprint.hpp"
+#include "winsvc/host/setting.hpp"
+#include "winsvc/model/codes.hpp"
+#include "winsvc/model/settings.hpp"
+#include "winsvc/os/native.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// Where the settings file is: what was asked for, or `<program>.ini` beside the executable; an instance has its own,
+/// `<program>-<instance>.ini`.
+[[nodiscard]] std::string settings_path(const std::string& executable, const model::launch_options& launch);
+
+/// Reads what there is to read, before App declares its first. `plan` knows the name so far, and the instance.
+void find_settings(blueprint& plan, const model::launch_options& launch, const std::string& executable);
+
+/// After App: declares our own, and takes their values. What is wrong with any is in plan.settings.faults().
+void take_own_settings(blueprint& plan);
+
+/// All faults in one error; nothing where there are none.
+[[nodiscard]] std::optional<error> settings_error(const model::settings& all);
+
+/// Reads the file anew. All new values are good, and taken, or none is; the log has what changed. False: none.
+bool reload_settings(blueprint& plan);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string settings_path(const std::string& executable, const model::launch_options& launch) {
+  if (launch.config) return *launch.config;
+  const std::string which = launch.instance ? '-' + *launch.instance : std::string();
+  return os::path_join(os::folder_of(executable), os::program_name(executable) + which + ".ini");
+}
+
+/// The file as it is now. One that is not there is no fault, unless somebody said that there is one.
+inline void read_settings_file(model::setting_sources& into, bool expected) {
+  const auto content = os::read_file(into.path);
+  into.fault.reset();
+  if (content) {
+    into.file = model::parse_settings_file(*content);
+    return;
+  }
+  const std::uint32_t code = os::calls::last_error();
+  into.file.reset();
+  if (code == 2 && !expected) return;
+  into.fault = model::explained(code, "read the settings", into.path, os::system_words(code));
+}
+
+inline void find_settings(blueprint& plan, const model::launch_options& launch, const std::string& executable) {
+  model::setting_sources from;
+  if (launch.host) from.command_line.push_back({"host", *launch.host, "--host"});
+  if (launch.port) from.command_line.push_back({"port", std::to_string(*launch.port), "--port"});
+  for (const auto& [name, value] : launch.settings) from.command_line.push_back({name, value, "--set " + name});
+  from.environment = os::environment_variable;
+  from.prefix = model::variable_prefix(plan.spec.name);
+  from.path = settings_path(executable, launch);
+  from.file_name = from.path.substr(from.path.find_last_of("/\\") + 1);
+  read_settings_file(from, launch.config.has_value());
+  plan.settings.from(std::move(from));
+}
+
+inline void take_own_settings(blueprint& plan) {
+  const auto own = [&plan](auto one) {
+    one->where = {"winsvc", 0};
+    plan.settings.declare(one);
+    return one;
+  };
+  const auto host = own(make_setting<std::string>({"host"}, plan.host, "the address to listen on", at_start));
+  const auto port = own(make_setting<std::uint16_t>({"port"}, plan.port, "the port to listen on; 0 picks a free one",
+                                                    at_start));
+  plan.log_level = own(make_setting<log_level>(
+      {"log_level"}, plan.log.threshold(), "the least that the log keeps",
+      names<log_level>{{"debug", log_level::debug}, {"info", log_level::info}, {"warn", log_level::warn},
+                       {"error", log_level::error}}));
+  plan.host = host->get();
+  plan.port = port->get();
+  plan.log.threshold(plan.log_level->get());
+}
+
+inline std::optional<error> settings_error(const model::settings& all) {
+  const auto faults = all.faults();
+  if (faults.empty()) return std::nullopt;
+  error all_in_one = faults.front();
+  for (std::size_t i = 1; i < faults.size(); ++i)
+    all_in_one.hint += (all_in_one.hint.empty() ? "" : "; ") + faults[i].sentence();
+  return all_in_one;
+}
+
+inline bool reload_settings(blueprint& plan) {
+  auto sources = plan.settings.sources();
+  const bool was_there = sources.file.has_value();
+  read_settings_file(sources, was_there);
+  const auto report = plan.settings.reload(std::move(sources.file), std::move(sources.fault));
+  const auto level = plan.log_level ? plan.log_level->get() : plan.log.threshold();
+  plan.log.threshold((std::min)(level, plan.log.threshold()));  // what changed is told by the more talkative of the two
+  for (const auto& wrong : report.faults) plan.log.error("reload: " + wrong.sentence() + "; no setting was changed");
+  for (const auto& line : report.changes) plan.log.info("setting " + line);
+  for (const auto& line : report.later) plan.log.warn("setting " + line + " holds from the next start on");
+  plan.log.threshold(level);
+  return report.faults.empty();
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,249 @@
+// What a setting can hold, and how it is written: one row a type.
+//
+//   setting_type<int>::parse("42")                    // 42
+//   setting_type<byte_size>::parse("10 MiB")          // 10485760 bytes
+//   setting_type<std::chrono::milliseconds>::text(90s)   // "1m30s"
+//
+// What `text` writes is what `parse` reads. Numbers are decimal, without blanks or signs of thousands; a value that does
+// not fit the type is refused, not cut.
+#pragma once
+
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <locale>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "winsvc/base/duration.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// A number of bytes, written `512`, `64k`, `10 MiB`, `1g`: units are of 1024, whatever their case, with `b` or `ib`
+/// behind them or not.
+struct byte_size {
+  std::uint64_t bytes = 0;
+  constexpr byte_size() = default;
+  constexpr byte_size(std::uint64_t count) noexcept : bytes(count) {}
+  constexpr operator std::uint64_t() const noexcept { return bytes; }
+};
+
+/// The path of a file or folder, UTF-8. A relative one is meant relative to the executable's folder, which is also the
+/// current one while the service runs.
+struct file_path {
+  std::string text;
+  file_path() = default;
+  file_path(std::string path) : text(std::move(path)) {}
+  file_path(const char* path) : text(path) {}
+  operator const std::string&() const noexcept { return text; }
+  friend bool operator==(const file_path& a, const file_path& b) noexcept { return a.text == b.text; }
+  friend bool operator!=(const file_path& a, const file_path& b) noexcept { return a.text != b.text; }
+};
+
+namespace model {
+
+/// Nothing here: a type that no setting can have.
+template <class T, class = void>
+struct setting_type {
+  static constexpr bool known = false;
+};
+
+template <class T>
+inline constexpr bool is_whole_number = std::is_integral_v<T> && !std::is_same_v<T, bool> && !std::is_same_v<T, char>;
+
+template <>
+struct setting_type<bool> {
+  static constexpr bool known = true;
+  static std::string kind() { return "yes or no"; }
+  static std::optional<bool> parse(std::string_view s);
+  static std::string text(bool value) { return value ? "yes" : "no"; }
+};
+
+template <class T>
+struct setting_type<T, std::enable_if_t<is_whole_number<T>>> {
+  static constexpr bool known = true;
+  static std::string kind() { return "a whole number"; }
+  static std::optional<T> parse(std::string_view s) noexcept {
+    T value{};
+    const auto read = std::from_chars(s.data(), s.data() + s.size(), value);
+    return read.ec == std::errc() && read.ptr == s.data() + s.size() ? std::optional(value) : std::nullopt;
+  }
+  static std::string text(T value) { return std::to_string(value); }
+};
+
+template <>
+struct setting_type<double> {
+  static constexpr bool known = true;
+  static std::string kind() { return "a number"; }
+  static std::optional<double> parse(std::string_view s);
+  static std::string text(double value);
+};
+
+template <>
+struct setting_type<std::string> {
+  static constexpr bool known = true;
+  static std::string kind() { return "a text"; }
+  static std::optional<std::string> parse(std::string_view s) { return std::string(s); }
+  static std::string text(const std::string& value) { return value; }
+};
+
+/// Any std::chrono duration. One that the type cannot hold exactly is refused.
+template <class Rep, class Period>
+struct setting_type<std::chrono::duration<Rep, Period>> {
+  using type = std::chrono::duration<Rep, Period>;
+  static constexpr bool known = true;
+  static std::string kind() { return "a time, such as 250ms, 30s, 1m30s or 2h"; }
+  static std::optional<type> parse(std::string_view s) {
+    const auto read = parse_duration(s);
+    if (!read) return std::nullopt;
+    const auto value = std::chrono::duration_cast<type>(*read);
+    return value == *read ? std::optional(value) : std::nullopt;
+  }
+  static std::string text(type value) {
+    return exact_duration(std::chrono::duration_cast<std::chrono::milliseconds>(value));
+  }
+};
+
+template <>
+struct setting_type<byte_size> {
+  static constexpr bool known = true;
+  static std::string kind() { return "a size, such as 512, 64k or 10M"; }
+  static std::optional<byte_size> parse(std::string_view s);
+  static std::string text(byte_size value);
+};
+
+/// `a, b, "c, d"`: pieces without the blanks around them; one in quotes keeps its commas and blanks, a quote in it is
+/// doubled. The empty text is no piece at all.
+template <>
+struct setting_type<std::vector<std::string>> {
+  static constexpr bool known = true;
+  static std::string kind() { return "a list with commas between"; }
+  static std::optional<std::vector<std::string>> parse(std::string_view s);
+  static std::string text(const std::vector<std::string>& value);
+};
+
+template <>
+struct setting_type<file_path> {
+  static constexpr bool known = true;
+  static std::string kind() { return "a path"; }
+  static std::optional<file_path> parse(std::string_view s) {
+    return s.empty() || s.find('\0') != s.npos ? std::nullopt : std::optional(file_path(std::string(s)));
+  }
+  static std::string text(const file_path& value) { return value.text; }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::optional<bool> setting_type<bool>::parse(std::string_view s) {
+  for (const auto yes : {"yes", "true", "on", "1"}) {
+    if (text::equal_nocase(s, yes)) return true;
+  }
+  for (const auto no : {"no", "false", "off", "0"}) {
+    if (text::equal_nocase(s, no)) return false;
+  }
+  return std::nullopt;
+}
+
+/// By streams in the classic locale: `from_chars` of a double came to libstdc++ with 11 only, and strtod reads what the
+/// program's locale calls a number.
+inline std::optional<double> setting_type<double>::parse(std::string_view s) {
+  if (s.empty() || s.find_first_not_of("+-.0123456789eE") != s.npos) return std::nullopt;
+  std::istringstream in{std::string(s)};
+  in.imbue(std::locale::classic());
+  double value = 0;
+  in >> value;
+  return in.fail() || in.peek() != std::istringstream::traits_type::eof() || !std::isfinite(value)
+             ? std::nullopt
+             : std::optional(value);
+}
+
+inline std::string setting_type<double>::text(double value) {
+  for (int digits = 6; digits <= 17; ++digits) {  // the fewest that are read back as what they were
+    std::ostringstream out;
+    out.imbue(std::locale::classic());
+    out.precision(digits);
+    out << value;
+    if (digits == 17 || parse(out.str()) == value) return out.str();
+  }
+  return {};
+}
+
+inline std::optional<byte_size> setting_type<byte_size>::parse(std::string_view s) {
+  const auto digits = (std::min)(s.find_first_not_of("0123456789"), s.size());
+  std::uint64_t count = 0;
+  if (!text::parse_number(s.substr(0, digits), (std::numeric_limits<std::uint64_t>::max)(), count)) return std::nullopt;
+  const std::string unit = text::lowered(text::trimmed(s.substr(digits)));
+  if (unit.empty() || unit == "b") return byte_size(count);
+  const auto power = std::string_view("kmgt").find(unit[0]);
+  const auto rest = unit.substr(1);
+  if (power == std::string_view::npos || (!rest.empty() && rest != "b" && rest != "ib")) return std::nullopt;
+  const auto shift = 10 * (power + 1);
+  if (count > ((std::numeric_limits<std::uint64_t>::max)() >> shift)) return std::nullopt;
+  return byte_size(count << shift);
+}
+
+inline std::string setting_type<byte_size>::text(byte_size value) {
+  std::uint64_t count = value.bytes;
+  std::size_t power = 0;
+  for (; power < 4 && count != 0 && count % 1024 == 0; ++power) count /= 1024;
+  return std::to_string(count) + (power == 0 ? "" : std::string(1, "kMGT"[power - 1]));
+}
+
+inline std::optional<std::vector<std::string>> setting_type<std::vector<std::string>>::parse(std::string_view s) {
+  std::vector<std::string> pieces;
+  s = text::trimmed(s);
+  while (!s.empty()) {
+    std::string piece;
+    if (s.front() == '"') {
+      std::size_t at = 1;
+      for (;; ++at) {
+        if (at == s.size()) return std::nullopt;
+        if (s[at] == '"' && (at + 1 == s.size() || s[at + 1] != '"')) break;
+        if (s[at] == '"') ++at;
+        piece += s[at];
+      }
+      s = text::trimmed(s.substr(at + 1));
+      if (!s.empty() && s.front() != ',') return std::nullopt;
+    } else {
+      const auto comma = (std::min)(s.find(','), s.size());
+      piece = std::string(text::trimmed(s.substr(0, comma)));
+      if (piece.empty()) return std::nullopt;
+      s.remove_prefix(comma);
+    }
+    pieces.push_back(std::move(piece));
+    if (s.empty()) break;
+    s = text::trimmed(s.substr(1));
+    if (s.empty()) return std::nullopt;  // a comma, and nothing behind it
+  }
+  return pieces;
+}
+
+inline std::string setting_type<std::vector<std::string>>::text(const std::vector<std::string>& value) {
+  std::string out;
+  for (const auto& piece : value) {
+    if (!out.empty()) out += ", ";
+    const bool plain = !piece.empty() && piece.find_first_of(",\"") == piece.npos && text::trimmed(piece) == piece;
+    if (plain) {
+      out += piece;
+      continue;
+    }
+    out += '"';
+    for (const char c : piece) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+    out += '"';
+  }
+  return out;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,427 @@
+// The settings of an app: what it declares, where the values come from, and what becomes of them at a reload.
+//
+//   settings all;
+//   all.from(sources);                                   // command line, environment, file: strongest first
+//   auto greeting = all.declare(std::make_shared<typed_setting<std::string>>("greeting", "hello", "what to say"));
+//   if (const auto wrong = all.faults(); !wrong.empty()) …
+//   greeting->get();                                     // from any thread
+//
+// A setting has its value as soon as it is declared; a value that cannot be taken leaves it at its default, and is one of
+// the `faults`, with which nothing starts. A reload takes all values, or none.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "winsvc/base/error.hpp"
+#include "winsvc/base/source.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/model/codes.hpp"
+#include "winsvc/model/setting_value.hpp"
+#include "winsvc/model/settings_file.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// Where a value was found.
+struct setting_origin {
+  enum class kind { standard, file, environment, command_line };
+  kind from = kind::standard;
+  std::string where;  ///< `hello.ini:3`, `HELLO_GREETING`, `--set`; "default"
+
+  [[nodiscard]] std::string text() const { return from == kind::standard ? "default" : where; }
+};
+
+/// Where values may stand.
+struct setting_sources {
+  struct given {
+    std::string name, value;
+    std::string option = "--set";  ///< how it was said
+  };
+  std::vector<given> command_line;  ///< of two for one name the last counts
+  /// The value of a variable, by its name.
+  std::function<std::optional<std::string>(const std::string&)> environment;
+  std::string prefix;     ///< of the names of variables: HELLO
+  std::string path;       ///< of the file
+  std::string file_name;  ///< the same as it is shown
+  std::optional<settings_file> file;
+  std::optional<error> fault;  ///< why there is none, where there should be one
+
+  /// HELLO_STORE_PATH for `store.path`.
+  [[nodiscard]] std::string variable(std::string_view name) const;
+};
+/// Letters and digits of a service's name, capital; '_' for the rest.
+[[nodiscard]] std::string variable_prefix(std::string_view service_name);
+
+/// One setting, whatever it holds. What is staged is not seen until it is committed.
+class any_setting {
+ public:
+  any_setting(std::string name, std::string help) : name_(setting_name(name)), help_(std::move(help)) {}
+  virtual ~any_setting() = default;
+  any_setting(const any_setting&) = delete;
+  any_setting& operator=(const any_setting&) = delete;
+
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] const std::string& help() const noexcept { return help_; }
+  /// What it takes: "a whole number from 1 to 64".
+  [[nodiscard]] virtual std::string kind() const = 0;
+  [[nodiscard]] virtual std::string default_text() const = 0;
+  [[nodiscard]] virtual std::string text() const = 0;
+  /// Nothing, or why it does not take that.
+  [[nodiscard]] virtual std::optional<std::string> stage(std::string_view written, bool in_file) = 0;
+  virtual void stage_default() = 0;
+  [[nodiscard]] virtual std::string staged_text() const = 0;
+  virtual void commit() = 0;
+
+  bool secret = false;    ///< shown as stars, everywhere
+  bool at_start = false;  ///< a change holds from the next start on
+  source where;           ///< of the declaration
+  setting_origin origin;  ///< under the registry's lock
+
+  /// For people: a secret that is set is stars.
+  [[nodiscard]] std::string shown(const std::string& value) const {
+    return secret && !value.empty() ? std::string(masked) : value;
+  }
+  static constexpr std::string_view masked = "******";
+
+ private:
+  std::string name_, help_;
+};
+
+/// A rule for a value beyond its type, and how it ends the sentence "… must".
+template <class T>
+struct setting_rule {
+  std::function<bool(const T&)> holds;
+  std::string must;
+};
+
+template <class T>
+class typed_setting final : public any_setting {
+ public:
+  typed_setting(std::string name, T standard, std::string help)
+      : any_setting(std::move(name), std::move(help)), standard_(standard), staged_(standard), value_(std::move(standard)) {}
+
+  /// From any thread.
+  [[nodiscard]] T get() const {
+    if constexpr (is_small) {
+      return value_.load(std::memory_order_relaxed);
+    } else {
+      const std::lock_guard lock(mutex_);
+      return value_;
+    }
+  }
+
+  // While it is described:
+  std::vector<setting_rule<T>> rules;
+  std::vector<std::pair<std::string, T>> names;  ///< where it is one of several, by name
+  std::string range;                             ///< "from 1 to 64"
+
+  [[nodiscard]] std::string kind() const override;
+  [[nodiscard]] std::string default_text() const override { return written(standard_); }
+  [[nodiscard]] std::string text() const override { return written(get()); }
+  [[nodiscard]] std::optional<std::string> stage(std::string_view text, bool in_file) override;
+  void stage_default() override { staged_ = standard_; }
+  [[nodiscard]] std::string staged_text() const override { return written(staged_); }
+  void commit() override {
+    if constexpr (is_small) {
+      value_.store(staged_, std::memory_order_relaxed);
+    } else {
+      const std::lock_guard lock(mutex_);
+      value_ = staged_;
+    }
+  }
+  /// Of the default: the mistake would be the programmer's.
+  [[nodiscard]] std::optional<std::string> check(const T& value) const;
+
+ private:
+  static constexpr bool is_small = std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(std::uint64_t);
+  [[nodiscard]] std::string written(const T& value) const;
+
+  T standard_, staged_;
+  mutable std::mutex mutex_;
+  std::conditional_t<is_small, std::atomic<T>, T> value_;
+};
+
+/// All of them.
+class settings {
+ public:
+  using list = std::vector<std::shared_ptr<any_setting>>;
+
+  /// Where values stand. Before the first is declared, or again later, for all of them.
+  void from(setting_sources where);
+  [[nodiscard]] const setting_sources& sources() const noexcept { return sources_; }
+  [[nodiscard]] bool empty() const noexcept { return all_.empty(); }
+
+  /// Variables of the environment have this name in theirs.
+  void called(std::string_view service_name) { sources_.prefix = variable_prefix(service_name); }
+
+  /// Takes its value. Throws setup_error for a name that is none, or taken.
+  void declare(std::shared_ptr<any_setting> one);
+  [[nodiscard]] const list& all() const noexcept { return all_; }
+  [[nodiscard]] any_setting* find(std::string_view name) const noexcept;
+
+  /// What is wrong with the sources, in their order, once all settings are declared: values that are not taken, names
+  /// that nobody declared, lines of the file that say nothing. Each is a sentence with its place.
+  [[nodiscard]] std::vector<error> faults() const;
+
+  /// What a reload did.
+  struct reload_report {
+    std::vector<error> faults;         ///< if any: nothing was changed
+    std::vector<std::string> changes;  ///< "greeting: 'hi', was 'hello' (hello.ini:3)"
+    std::vector<std::string> later;    ///< the same, of those that hold from the next start on
+  };
+  /// From one thread at a time.
+  reload_report reload(std::optional<settings_file> file, std::optional<error> fault = {});
+
+  /// A setting as it is shown: any thread may ask.
+  struct shown_setting {
+    std::string name, value, origin, standard, kind, help;
+    bool secret = false, at_start = false;
+  };
+  [[nodiscard]] std::vector<shown_setting> shown() const;
+
+ private:
+  void look_up(const any_setting& one, const std::function<void(std::string_view, setting_origin)>& use) const;
+  [[nodiscard]] std::optional<error> stage(any_setting& one, setting_origin& from);
+  [[nodiscard]] error unknown(std::string_view name, const setting_origin& at, std::uint32_t code) const;
+  [[nodiscard]] std::string place(const settings_file::row& row) const {
+    return sources_.file_name + ':' + std::to_string(row.line);
+  }
+
+  setting_sources sources_;
+  list all_;
+  std::vector<error> wrong_values_;
+  mutable std::mutex mutex_;  // of the origins
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string variable_prefix(std::string_view service_name) {
+  std::string out;
+  for (const char c : service_name) {
+    const char upper = text::to_upper(c);
+    out += (upper >= 'A' && upper <= 'Z') || text::is_digit(upper) ? upper : '_';
+  }
+  return out;
+}
+
+inline std::string setting_sources::variable(std::string_view name) const {
+  return prefix + '_' + variable_prefix(name);
+}
+
+// -- one --
+
+template <class T>
+std::string typed_setting<T>::written(const T& value) const {
+  if constexpr (setting_type<T>::known) {
+    return setting_type<T>::text(value);
+  } else {
+    for (const auto& [name, one] : names) {
+      if (one == value) return name;
+    }
+    return {};
+  }
+}
+
+template <class T>
+std::string typed_setting<T>::kind() const {
+  if constexpr (setting_type<T>::known) {
+    std::string out = setting_type<T>::kind();
+    if constexpr (is_whole_number<T>) {
+      if (range.empty() && std::is_unsigned_v<T>)
+        return out + (sizeof(T) > 2 ? ", 0 or more" : " from 0 to " + written((std::numeric_limits<T>::max)()));
+      return out + (range.empty() ? "" : ' ' + range);
+    }
+    return out + (range.empty() ? "" : ", " + range);
+  } else {
+    std::string out;
+    for (std::size_t i = 0; i < names.size(); ++i)
+      out += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + names[i].first;
+    return out;
+  }
+}
+
+template <class T>
+std::optional<std::string> typed_setting<T>::check(const T& value) const {
+  for (const auto& rule : rules) {
+    if (!rule.holds(value)) return "must " + rule.must;
+  }
+  return std::nullopt;
+}
+
+template <class T>
+std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool in_file) {
+  const std::string quoted = secret ? "what it has" : '\'' + std::string(text::cut(text, 80)) + '\'';
+  std::optional<T> value;
+  if constexpr (setting_type<T>::known) {
+    constexpr bool takes_quotes = std::is_same_v<T, std::string> || std::is_same_v<T, file_path>;
+    value = setting_type<T>::parse(in_file && takes_quotes ? without_quotes(text) : text);
+  } else {
+    for (const auto& [name, one] : names) {
+      if (text::equal_nocase(name, text)) value = one;
+    }
+  }
+  if (!value) return "takes " + kind() + ", and " + quoted + " is none";
+  if (auto why = check(*value)) return *why + ", and " + quoted + " does not";
+  staged_ = *std::move(value);
+  return std::nullopt;
+}
+
+// -- all --
+
+inline any_setting* settings::find(std::string_view name) const noexcept {
+  for (const auto& one : all_) {
+    if (one->name() == name) return one.get();
+  }
+  return nullptr;
+}
+
+/// Calls `use` with the strongest value, or not at all.
+inline void settings::look_up(const any_setting& one,
+                              const std::function<void(std::string_view, setting_origin)>& use) const {
+  using kind = setting_origin::kind;
+  for (auto given = sources_.command_line.rbegin(); given != sources_.command_line.rend(); ++given) {
+    if (setting_name(given->name) == one.name()) return use(given->value, {kind::command_line, given->option});
+  }
+  const std::string variable = sources_.variable(one.name());
+  const auto set = sources_.environment ? sources_.environment(variable) : std::nullopt;
+  if (set) return use(*set, {kind::environment, variable});
+  if (!sources_.file) return;
+  for (const auto& row : sources_.file->rows) {
+    if (row.name == one.name()) return use(row.value, {kind::file, place(row)});
+  }
+}
+
+/// Nothing, or what is wrong with the value it has; then its default is staged.
+inline std::optional<error> settings::stage(any_setting& one, setting_origin& from) {
+  std::optional<error> wrong;
+  one.stage_default();
+  from = {};
+  look_up(one, [&](std::string_view value, setting_origin origin) {
+    const bool in_file = origin.from == setting_origin::kind::file;
+    const bool spoken = origin.from == setting_origin::kind::command_line;
+    if (spoken && one.secret) {
+      wrong = error{0, {}, {}, "'" + one.name() + "' is a secret, and a command line is no place for one: every user of "
+                               "the machine can read it",
+                    "write it into the settings file"};
+    } else if (const auto why = one.stage(value, in_file)) {
+      const std::string said = '\'' + one.name() + "' " + *why;
+      wrong = spoken ? error{0, {}, {}, origin.where + ": " + said, {}}
+                     : error{code::invalid_data, "read", origin.where, said, {}};
+    } else {
+      from = std::move(origin);
+    }
+  });
+  return wrong;
+}
+
+inline void settings::from(setting_sources where) {
+  sources_ = std::move(where);
+  wrong_values_.clear();
+  const std::lock_guard lock(mutex_);
+  for (const auto& one : all_) {
+    if (auto wrong = stage(*one, one->origin)) wrong_values_.push_back(*std::move(wrong));
+    one->commit();
+  }
+}
+
+inline void settings::declare(std::shared_ptr<any_setting> one) {
+  if (!is_setting_name(one->name()))
+    throw setup_error("setting '" + one->name() + "' (" + one->where.text() +
+                      "): a name has letters, digits, '_' and '-', with dots between");
+  if (const auto* other = find(one->name()))
+    throw setup_error("setting '" + one->name() + "' (" + one->where.text() + "): it is declared at " +
+                      other->where.text() + " already");
+  const std::lock_guard lock(mutex_);
+  if (auto wrong = stage(*one, one->origin)) wrong_values_.push_back(*std::move(wrong));
+  one->commit();
+  all_.push_back(std::move(one));
+}
+
+inline error settings::unknown(std::string_view name, const setting_origin& at, std::uint32_t code) const {
+  std::vector<std::string_view> known;
+  for (const auto& one : all_) known.push_back(one->name());
+  const auto near_one = text::nearest(name, known);
+  const std::string said = "there is no setting '" + std::string(text::cut(name, 80)) + '\'';
+  std::string hint = near_one.empty() ? "'config' lists them" : "did you mean '" + std::string(near_one) + "'?";
+  if (code == 0) return {0, {}, {}, at.where + ": " + said, std::move(hint)};
+  return {code, "read", at.where, said, std::move(hint)};
+}
+
+inline std::vector<error> settings::faults() const {
+  std::vector<error> out;
+  for (const auto& given : sources_.command_line) {
+    if (!find(setting_name(given.name)))
+      out.push_back(unknown(given.name, {setting_origin::kind::command_line, given.option}, 0));
+  }
+  out.insert(out.end(), wrong_values_.begin(), wrong_values_.end());
+  if (sources_.fault) out.push_back(*sources_.fault);
+  if (!sources_.file) return out;
+  for (const auto& f : sources_.file->faults)
+    out.push_back({code::invalid_data, "read", sources_.file_name + ':' + std::to_string(f.line), f.said, f.hint});
+  for (const auto& row : sources_.file->rows) {
+    if (!find(row.name)) out.push_back(unknown(row.name, {setting_origin::kind::file, place(row)}, code::invalid_data));
+  }
+  return out;
+}
+
+inline settings::reload_report settings::reload(std::optional<settings_file> file, std::optional<error> fault) {
+  reload_report report;
+  auto before = std::exchange(sources_.file, std::move(file));
+  auto fault_before = std::exchange(sources_.fault, std::move(fault));
+  auto wrong_before = std::move(wrong_values_);
+  wrong_values_.clear();
+  std::vector<setting_origin> origins(all_.size());
+  for (std::size_t i = 0; i < all_.size(); ++i) {
+    if (auto wrong = stage(*all_[i], origins[i])) wrong_values_.push_back(*std::move(wrong));
+  }
+  report.faults = faults();
+  if (!report.faults.empty()) {
+    sources_.file = std::move(before);
+    sources_.fault = std::move(fault_before);
+    wrong_values_ = std::move(wrong_before);
+    return report;
+  }
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < all_.size(); ++i) {
+    any_setting& one = *all_[i];
+    const std::string was = one.text(), is = one.staged_text();
+    if (was != is) {
+      const std::string line = one.secret ? one.name() + " (" + origins[i].text() + ')'
+                                          : one.name() + ": '" + is + "', was '" + was + "' (" + origins[i].text() + ')';
+      (one.at_start ? report.later : report.changes).push_back(line);
+      if (one.at_start) continue;
+    }
+    one.commit();
+    one.origin = std::move(origins[i]);
+  }
+  return report;
+}
+
+inline std::vector<settings::shown_setting> settings::shown() const {
+  std::vector<shown_setting> out;
+  const std::lock_guard lock(mutex_);
+  for (const auto& one : all_) {
+    out.push_back({one->name(), one->shown(one->text()), one->origin.text(), one->shown(one->default_text()),
+                   one->kind(), one->help(), one->secret, one->at_start});
+  }
+  return out;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
