@@ -33,6 +33,7 @@
 #include "winsvc/base/timer_wheel.hpp"  // deadlines of very many things
 #include "winsvc/base/stop.hpp"      // a request to stop
 #include "winsvc/base/log.hpp"       // the log and its sinks
+#include "winsvc/base/queued_log.hpp"  // so that nobody waits for them
 
 // F2, decisions: pure.
 #include "winsvc/model/state.hpp"       // states, controls, exit codes
@@ -48,6 +49,7 @@
 #include "winsvc/model/setting_value.hpp"  // what a setting can hold
 #include "winsvc/model/settings_file.hpp"  // the file they stand in
 #include "winsvc/model/settings.hpp"    // all of them, and where values come from
+#include "winsvc/model/log_query.hpp"   // which lines of a log
 #include "winsvc/model/spec.hpp"        // what is installed
 #include "winsvc/model/verbs.hpp"       // the command line as tables
 #include "winsvc/model/command.hpp"     // from argv to what is asked
@@ -132,6 +134,7 @@
 #include "winsvc/host/app.hpp"           // what App may be
 #include "winsvc/host/reporter.hpp"      // statuses, in order
 #include "winsvc/host/file_log.hpp"      // the log file
+#include "winsvc/host/console_log.hpp"   // and the screen
 #include "winsvc/host/health.hpp"        // live, ready
 #include "winsvc/host/hook_thread.hpp"   // where hooks run, with patience
 #include "winsvc/host/hook_runner.hpp"   // and who waits beside them
@@ -151,6 +154,7 @@
 #include "winsvc/host/install.hpp"       // install, update
 #include "winsvc/host/remove.hpp"        // and back
 #include "winsvc/host/managing.hpp"      // all of these, elevated where need be
+#include "winsvc/host/logs.hpp"          // the end of the log
 #include "winsvc/host/config.hpp"        // every setting, shown
 #include "winsvc/host/run.hpp"           // from main to a verb
 

@@ -17,177 +17,182 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//    195  config/version.hpp          The version of winsvc: the one place that knows it.
-//    212  config/compiler.hpp         What is compiling us.
-//    247  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    287  config/abi.hpp              The inline namespace that everything lives in.
-//    312  base/error.hpp              An error is a sentence for a tired person.
-//    372  base/result.hpp             A value or the reason there is none.
-//    447  base/source.hpp             Where in the user's program a call was written.
-//    481  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    512  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    775  base/json_text.hpp          JSON, written: for what winsvc says to machines.
-//    829  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
-//    928  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
-//   1017  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//   1132  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1214  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//   1317  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
-//   1454  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1535  base/log.hpp                The log that a service keeps.
-//   1647  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   1792  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   1893  model/decision.hpp          What a control means in a state.
-//   1962  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   2015  model/codes.hpp             What system codes mean to the person who meets them.
-//   2133  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2203  model/recovery.hpp          What the SCM does when the service fails.
-//   2312  model/account.hpp           The account a service runs as.
-//   2428  model/security.hpp          Who may do what, as text.
-//   2623  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   2716  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
-//   2965  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
-//   3139  model/settings.hpp          The settings of an app.
-//   3562  model/spec.hpp              What is to be installed.
-//   3730  model/verbs.hpp             The command line as two tables.
-//   3929  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   4279  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   4587  model/state_file.hpp        What the running service leaves for `status` to find.
-//   4700  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   4792  route/path.hpp              The path of a request, cut into segments.
-//   4903  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   5081  route/facts.hpp             What is known of a route beside its pattern.
-//   5206  route/table.hpp             The routes of an app as a tree of segments.
-//   5509  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   5656  wire/limits.hpp             How much a client may send, and how long it may take.
-//   5725  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   5822  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   5993  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   6351  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   6499  wire/fields.hpp             Names and values as queries and forms have them ...
-//   6590  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   6786  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   6986  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   7052  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   7109  wire/conditional.hpp        Requests with conditions.
-//   7240  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   7350  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   7585  wire/websocket.hpp          The WebSocket protocol as values.
-//   7952  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   7984  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   8124  os/socket.hpp               TCP as the engine needs it.
-//   8265  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   8374  os/file.hpp                 The few things done with files.
-//   8444  os/process.hpp              This process and its surroundings.
-//   8542  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   8596  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   8677  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   8820  os/tcp.hpp                  os/socket.hpp on every platform.
-//   9063  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//   9216  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//   9327  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//   9558  os/poller.hpp               Waiting for many sockets with few threads.
-//   9608  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//   9671  os/posix/console.hpp        os/console.hpp on POSIX.
-//   9796  os/crash.hpp                What is left of a process that crashes.
-//   9911  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//  10093  os/elevation.hpp            The same program once more, elevated.
-//  10155  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//  10183  os/posix/file.hpp           os/file.hpp on POSIX.
-//  10302  os/new_file.hpp             A file that comes into being.
-//  10364  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  10448  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  10488  os/event_log.hpp            The Windows event log: one report, one line.
-//  10531  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  10730  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  10789  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  10857  os/win/console.hpp          os/console.hpp on Windows.
-//  11020  os/win/file.hpp             os/file.hpp on Windows.
-//  11148  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  11185  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  11285  os/win/crash.hpp            os/crash.hpp on Windows.
-//  11567  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  11666  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  11879  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  11962  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  12118  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  12205  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  12436  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  12571  os/win/service_manager.hpp  The real Service Control Manager.
-//  12804  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  12810  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  12896  http/transport.hpp          What a connection reads from and writes to.
-//  13042  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  13353  http/stream.hpp             An answer that is written while it is made.
-//  13462  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  13495  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  13620  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  13844  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  14010  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  14204  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  14539  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  15000  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  15046  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  15122  http/router.hpp             The routes of an app with their handlers.
-//  15294  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  15480  http/url_for.hpp            The path of a named route, from within a handler.
-//  15515  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  15602  http/folder.hpp             A folder of files below a prefix.
-//  15723  http/group.hpp              Routes, as an app or a part of it registers them.
-//  15926  http/context.hpp            What travels with a request.
-//  15989  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  16080  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  16180  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  16383  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  16526  http/traffic.hpp            What the connections of one engine have in common.
-//  16618  http/direct.hpp             The direct way of a plain request.
-//  16779  http/core.hpp               cpp-httplib at work for one request.
-//  17158  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  17586  http/crew.hpp               The engine's threads, few and busy.
-//  18047  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  18200  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  18562  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  19029  web/values.hpp              What a request says beside its path, as a value of a type.
-//  19139  web/cookies.hpp             Cookies of requests and answers.
-//  19174  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  19282  web/cors.hpp                Cross-origin requests.
-//  19376  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  19413  web/rate_limit.hpp          How often one client may ask.
-//  19522  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  19575  web/headers.hpp             Small middleware for headers and sizes.
-//  19629  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  19912  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  20141  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  20301  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  20378  host/setting.hpp            A setting of the app's, as App declares it and handlers read it.
-//  20507  host/service.hpp            What App receives: the description of a service.
-//  20913  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  20988  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  21031  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  21096  host/file_log.hpp           The log file: appended to, rotated by size, so many kept.
-//  21177  host/health.hpp             Liveness and readiness.
-//  21235  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  21389  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  21484  host/own_settings.hpp       The settings of a run.
-//  21602  host/duties.hpp             What controls ask for, beside a stop.
-//  21797  host/worker_pool.hpp        The app's workers while they run.
-//  21894  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  22330  host/console_host.hpp       `debug`: the service in a terminal.
-//  22405  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  22685  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  22748  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  22828  host/desk.hpp               What every verb that manages the service stands on.
-//  22950  host/manage.hpp             The verbs that bring an installed service up and down.
-//  23236  host/send.hpp               The verbs that send a running service a control.
-//  23362  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  23477  host/survey.hpp             What is installed, read with query rights alone.
-//  23551  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  23883  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  23962  host/managing.hpp           The verbs that manage, by their words.
-//  24110  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
-//  24241  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  24370  main.hpp                    The macro: a main for an App.
-//  24383  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    200  config/version.hpp          The version of winsvc: the one place that knows it.
+//    217  config/compiler.hpp         What is compiling us.
+//    252  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    292  config/abi.hpp              The inline namespace that everything lives in.
+//    317  base/error.hpp              An error is a sentence for a tired person.
+//    377  base/result.hpp             A value or the reason there is none.
+//    452  base/source.hpp             Where in the user's program a call was written.
+//    486  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    517  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    780  base/json_text.hpp          JSON, written: for what winsvc says to machines.
+//    834  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
+//    933  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//   1022  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1137  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1219  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1372  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
+//   1509  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1590  base/log.hpp                The log that a service keeps.
+//   1748  base/queued_log.hpp         A queue in front of sinks that take their time.
+//   1928  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   2073  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   2174  model/decision.hpp          What a control means in a state.
+//   2243  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   2296  model/codes.hpp             What system codes mean to the person who meets them.
+//   2414  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2484  model/recovery.hpp          What the SCM does when the service fails.
+//   2593  model/account.hpp           The account a service runs as.
+//   2709  model/security.hpp          Who may do what, as text.
+//   2904  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   2997  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
+//   3246  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
+//   3420  model/settings.hpp          The settings of an app.
+//   3843  model/log_query.hpp         Which entries of a log somebody wants to see, and how they are found among ...
+//   3948  model/spec.hpp              What is to be installed.
+//   4116  model/verbs.hpp             The command line as two tables.
+//   4322  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   4692  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   5000  model/state_file.hpp        What the running service leaves for `status` to find.
+//   5113  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   5205  route/path.hpp              The path of a request, cut into segments.
+//   5316  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   5494  route/facts.hpp             What is known of a route beside its pattern.
+//   5619  route/table.hpp             The routes of an app as a tree of segments.
+//   5922  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   6069  wire/limits.hpp             How much a client may send, and how long it may take.
+//   6138  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   6235  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   6406  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   6764  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   6912  wire/fields.hpp             Names and values as queries and forms have them ...
+//   7003  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   7199  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   7399  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   7465  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   7522  wire/conditional.hpp        Requests with conditions.
+//   7653  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   7763  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   7998  wire/websocket.hpp          The WebSocket protocol as values.
+//   8365  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   8419  os/local_time.hpp           How far the time of this place is from UTC, at a moment.
+//   8480  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   8512  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   8652  os/socket.hpp               TCP as the engine needs it.
+//   8793  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   8902  os/file.hpp                 The few things done with files.
+//   8982  os/process.hpp              This process and its surroundings.
+//   9080  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   9161  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   9304  os/tcp.hpp                  os/socket.hpp on every platform.
+//   9547  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//   9700  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//   9811  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//  10042  os/poller.hpp               Waiting for many sockets with few threads.
+//  10092  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//  10157  os/posix/console.hpp        os/console.hpp on POSIX.
+//  10287  os/crash.hpp                What is left of a process that crashes.
+//  10402  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  10584  os/elevation.hpp            The same program once more, elevated.
+//  10646  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  10674  os/posix/file.hpp           os/file.hpp on POSIX.
+//  10802  os/new_file.hpp             A file that comes into being.
+//  10864  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  10948  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  10988  os/event_log.hpp            The Windows event log: one report, one line.
+//  11031  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  11230  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  11291  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  11359  os/win/console.hpp          os/console.hpp on Windows.
+//  11529  os/win/file.hpp             os/file.hpp on Windows.
+//  11673  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  11710  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  11810  os/win/crash.hpp            os/crash.hpp on Windows.
+//  12092  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  12191  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  12404  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  12487  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  12643  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  12730  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  12961  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  13096  os/win/service_manager.hpp  The real Service Control Manager.
+//  13329  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  13335  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  13421  http/transport.hpp          What a connection reads from and writes to.
+//  13567  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  13878  http/stream.hpp             An answer that is written while it is made.
+//  13987  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  14020  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  14145  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  14369  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  14535  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  14729  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  15064  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  15525  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  15571  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  15647  http/router.hpp             The routes of an app with their handlers.
+//  15819  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  16005  http/url_for.hpp            The path of a named route, from within a handler.
+//  16040  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  16127  http/folder.hpp             A folder of files below a prefix.
+//  16248  http/group.hpp              Routes, as an app or a part of it registers them.
+//  16451  http/context.hpp            What travels with a request.
+//  16514  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  16605  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  16705  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  16908  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  17051  http/traffic.hpp            What the connections of one engine have in common.
+//  17151  http/direct.hpp             The direct way of a plain request.
+//  17312  http/core.hpp               cpp-httplib at work for one request.
+//  17691  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  18119  http/crew.hpp               The engine's threads, few and busy.
+//  18580  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  18733  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  19095  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  19562  web/values.hpp              What a request says beside its path, as a value of a type.
+//  19672  web/cookies.hpp             Cookies of requests and answers.
+//  19707  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  19815  web/cors.hpp                Cross-origin requests.
+//  19909  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  19946  web/rate_limit.hpp          How often one client may ask.
+//  20055  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  20108  web/headers.hpp             Small middleware for headers and sizes.
+//  20162  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  20445  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  20674  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  20834  host/file_log.hpp           The log file: appended to, rotated by size and, where that is wanted, by day ...
+//  21026  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  21105  host/setting.hpp            A setting of the app's, as App declares it and handlers read it.
+//  21234  host/service.hpp            What App receives: the description of a service.
+//  21652  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  21728  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  21771  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  21836  host/console_log.hpp        The log on a screen: the time of day, the level in colour where the screen ...
+//  21882  host/health.hpp             Liveness and readiness.
+//  21940  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  22094  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  22189  host/own_settings.hpp       The settings of a run.
+//  22312  host/duties.hpp             What controls ask for, beside a stop.
+//  22507  host/worker_pool.hpp        The app's workers while they run.
+//  22604  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  23045  host/console_host.hpp       `debug`: the service in a terminal.
+//  23113  host/logs.hpp               `logs`: the end of the service's log, across the files that it is kept in ...
+//  23236  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  23527  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  23590  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  23670  host/desk.hpp               What every verb that manages the service stands on.
+//  23792  host/manage.hpp             The verbs that bring an installed service up and down.
+//  24078  host/send.hpp               The verbs that send a running service a control.
+//  24201  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  24316  host/survey.hpp             What is installed, read with query rights alone.
+//  24390  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  24722  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  24801  host/managing.hpp           The verbs that manage, by their words.
+//  24949  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
+//  25080  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  25239  main.hpp                    The macro: a main for an App.
+//  25252  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -1221,9 +1226,12 @@ inline namespace WINSVC_ABI {
 //   while (!done() && clock.now() < deadline) clock.sleep(250ms);
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 namespace winsvc {
@@ -1257,6 +1265,10 @@ struct utc_fields {
 
 /// `2026-01-31T08:05:09.250Z` (RFC 3339).
 [[nodiscard]] std::string iso_time(clock::wall_point when);
+/// `2026-01-31T09:05:09.250+01:00`: the time of a place, so far from UTC.
+[[nodiscard]] std::string local_time(clock::wall_point when, std::chrono::minutes offset);
+/// What the two write, at the front of `s`; nothing for anything else.
+[[nodiscard]] std::optional<clock::wall_point> parse_time(std::string_view s) noexcept;
 /// `Sat, 31 Jan 2026 08:05:09 GMT`, the form of the Date header (RFC 9110, section 5.6.7).
 [[nodiscard]] std::string http_date(clock::wall_point when);
 
@@ -1292,12 +1304,55 @@ inline utc_fields to_utc(clock::wall_point when) noexcept {
   return f;
 }
 
-inline std::string iso_time(clock::wall_point when) {
-  const utc_fields f = to_utc(when);
+/// Without its zone.
+inline std::string date_and_time(const utc_fields& f) {
   char out[64];
-  std::snprintf(out, sizeof out, "%04lld-%02u-%02uT%02u:%02u:%02u.%03uZ", static_cast<long long>(f.year), f.month,
-                f.day, f.hour, f.minute, f.second, f.millisecond);
+  std::snprintf(out, sizeof out, "%04lld-%02u-%02uT%02u:%02u:%02u.%03u", static_cast<long long>(f.year), f.month, f.day,
+                f.hour, f.minute, f.second, f.millisecond);
   return out;
+}
+
+inline std::string iso_time(clock::wall_point when) { return date_and_time(to_utc(when)) + 'Z'; }
+
+inline std::string local_time(clock::wall_point when, std::chrono::minutes offset) {
+  const auto away = offset.count() < 0 ? -offset.count() : offset.count();
+  char zone[32];
+  std::snprintf(zone, sizeof zone, "%c%02d:%02d", offset.count() < 0 ? '-' : '+', static_cast<int>(away / 60 % 100),
+                static_cast<int>(away % 60));
+  return date_and_time(to_utc(when + offset)) + zone;
+}
+
+inline std::optional<clock::wall_point> parse_time(std::string_view s) noexcept {
+  constexpr std::string_view form = "0000-00-00T00:00:00.000";
+  if (s.size() <= form.size()) return std::nullopt;
+  for (std::size_t i = 0; i < form.size(); ++i) {
+    if (form[i] == '0' ? s[i] < '0' || s[i] > '9' : s[i] != form[i]) return std::nullopt;
+  }
+  const auto number = [s](std::size_t at, std::size_t digits) {
+    std::int64_t value = 0;
+    for (std::size_t i = at; i < at + digits; ++i) value = value * 10 + (s[i] - '0');
+    return value;
+  };
+  const std::int64_t year = number(0, 4), month = number(5, 2), day = number(8, 2);
+  if (month < 1 || month > 12 || day < 1 || day > 31) return std::nullopt;
+  std::int64_t offset = 0;  // in minutes
+  const char zone = s[form.size()];
+  if (zone != 'Z') {
+    const auto tail = s.substr(form.size());
+    const bool good = (zone == '+' || zone == '-') && tail.size() >= 6 && tail[3] == ':';
+    for (const std::size_t i : {1u, 2u, 4u, 5u}) {
+      if (!good || tail[i] < '0' || tail[i] > '9') return std::nullopt;
+    }
+    offset = (number(form.size() + 1, 2) * 60 + number(form.size() + 4, 2)) * (zone == '-' ? -1 : 1);
+  }
+  // The way of to_utc, back: days since 1970 of a date whose year begins in March.
+  const std::int64_t march_year = year - (month <= 2 ? 1 : 0), era = (march_year >= 0 ? march_year : march_year - 399) / 400;
+  const std::int64_t year_of_era = march_year - era * 400;
+  const std::int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+  const std::int64_t days = era * 146'097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719'468;
+  const std::int64_t minutes = days * 1440 + number(11, 2) * 60 + number(14, 2) - offset;
+  return clock::wall_point(std::chrono::duration_cast<clock::wall_point::duration>(
+      std::chrono::milliseconds((minutes * 60 + number(17, 2)) * 1000 + number(20, 3))));
 }
 
 inline std::string http_date(clock::wall_point when) {
@@ -1544,9 +1599,11 @@ class stop_source {
 // say) is kept and handed to it, up to 100 lines.
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -1560,15 +1617,24 @@ enum class log_level { debug, info, warn, error };
   constexpr std::string_view names[] = {"debug", "info", "warn", "error"};
   return names[static_cast<int>(l)];
 }
+/// `warning` is `warn`; whatever their case.
+[[nodiscard]] std::optional<log_level> parse_log_level(std::string_view s) noexcept;
+
+/// How a line looks: `2026-01-31T09:05:09.250+01:00 INFO  text`, or a JSON object a line.
+enum class log_format { text, json };
 
 struct log_entry {
   clock::wall_point when;
   log_level level = log_level::info;
   std::string text;
+  std::string members = {};  ///< what its JSON has beside, as it stands there: `"status":200,"us":88`
 
-  /// `2026-01-31T08:05:09.250Z INFO  text`, without a line end. Line breaks in the text are indented, so that every
-  /// line that starts with a digit starts an entry.
-  [[nodiscard]] std::string line() const;
+  /// Without a line end, in the time of a place so far from UTC. Line breaks in the text are indented, so that every
+  /// line that starts with a digit starts an entry; other control characters are written `\x1B`, because a text may
+  /// hold what a client sent, and whoever reads it may sit at a terminal.
+  [[nodiscard]] std::string line(std::chrono::minutes offset = std::chrono::minutes(0)) const;
+  /// `{"time":"2026-01-31T09:05:09.250+01:00","level":"info","text":"…",…}`
+  [[nodiscard]] std::string json_line(std::chrono::minutes offset = std::chrono::minutes(0)) const;
 };
 
 /// Where entries go. Called by one thread at a time, from any thread.
@@ -1576,6 +1642,10 @@ class log_sink {
  public:
   virtual ~log_sink() = default;
   virtual void write(const log_entry& entry) noexcept = 0;
+  /// Several at once, in their order, for a sink that can do that with less than each by itself.
+  virtual void write_all(const std::vector<log_entry>& entries) noexcept {
+    for (const auto& entry : entries) write(entry);
+  }
   virtual void flush() noexcept {}
 };
 
@@ -1588,14 +1658,15 @@ class logger {
   void info(std::string text) { write(log_level::info, std::move(text)); }
   void warn(std::string text) { write(log_level::warn, std::move(text)); }
   void error(std::string text) { write(log_level::error, std::move(text)); }
-  void write(log_level level, std::string text);
+  void write(log_level level, std::string text, std::string members = {});
 
   /// Entries below it are dropped. Default: info.
   void threshold(log_level least) noexcept { least_.store(least, std::memory_order_relaxed); }
   [[nodiscard]] log_level threshold() const noexcept { return least_.load(std::memory_order_relaxed); }
-  [[nodiscard]] bool wants(log_level level) const noexcept { return level >= least_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool wants(log_level level) const noexcept { return level >= threshold(); }
 
   void add_sink(std::shared_ptr<log_sink> sink);
+  /// Waits until all that was logged before is where it belongs.
   void flush() noexcept;
 
  private:
@@ -1608,22 +1679,46 @@ class logger {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string log_entry::line() const {
-  constexpr std::string_view padded[] = {"DEBUG ", "INFO  ", "WARN  ", "ERROR "};
-  std::string out = iso_time(when) + ' ' + std::string(padded[static_cast<int>(level)]);
+inline std::optional<log_level> parse_log_level(std::string_view s) noexcept {
+  for (const log_level one : {log_level::debug, log_level::info, log_level::warn, log_level::error}) {
+    if (text::equal_nocase(s, name(one))) return one;
+  }
+  return text::equal_nocase(s, "warning") ? std::optional(log_level::warn) : std::nullopt;
+}
+
+inline std::string log_entry::line(std::chrono::minutes offset) const {
+  constexpr std::string_view padded[] = {" DEBUG ", " INFO  ", " WARN  ", " ERROR "};
+  constexpr char digits[] = "0123456789ABCDEF";
+  std::string out = local_time(when, offset);
+  out.reserve(out.size() + text.size() + 8);
+  out += padded[static_cast<int>(level)];
   for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
     if (c == '\r') continue;
-    out += c;
-    if (c == '\n') out += "    ";
+    if (c == '\n') {
+      out += "\n    ";
+    } else if ((byte < 0x20 && c != '\t') || byte == 0x7F) {
+      out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+    } else {
+      out += c;
+    }
   }
   return out;
 }
 
-inline void logger::write(log_level level, std::string text) {
+inline std::string log_entry::json_line(std::chrono::minutes offset) const {
+  std::string out = "{\"time\":\"" + local_time(when, offset) + "\",\"level\":\"";
+  out.append(name(level)).append("\",\"text\":").append(text::json_quoted(text));
+  if (!members.empty()) out.append(",").append(members);
+  return out + '}';
+}
+
+inline void logger::write(log_level level, std::string text, std::string members) {
   if (!wants(level)) return;
   constexpr std::size_t kept_early = 100;
   const std::lock_guard lock(mutex_);
-  log_entry entry{time_->wall(), level, std::move(text)};  // stamped under the lock: times in a file never go back
+  // Stamped under the lock: times in a file never go back.
+  log_entry entry{time_->wall(), level, std::move(text), std::move(members)};
   for (const auto& sink : sinks_) sink->write(entry);
   if (sinks_.empty() && early_.size() < kept_early) early_.push_back(std::move(entry));
 }
@@ -1636,8 +1731,194 @@ inline void logger::add_sink(std::shared_ptr<log_sink> sink) {
 }
 
 inline void logger::flush() noexcept {
+  std::vector<std::shared_ptr<log_sink>> sinks;
+  try {
+    const std::lock_guard lock(mutex_);
+    sinks = sinks_;
+  } catch (...) {  // no memory for a list of three: what is queued is written anyway, a little later
+    return;
+  }
+  for (const auto& sink : sinks) sink->flush();  // without the lock: it takes its time, and others go on logging
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// base/queued_log.hpp
+// =====================================================================================================================
+
+// A queue in front of sinks that take their time: whoever logs leaves an entry there and goes on, one thread writes.
+//
+//   auto queue = std::make_shared<queued_log>();
+//   queue->to(file);
+//   log.add_sink(queue);
+//
+// The queue has a bound, and a full one costs nobody a wait: what does not fit is counted, and as soon as there is room
+// a line says how much is missing, and of which time. While nothing is logged the thread sleeps.
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+class queued_log final : public log_sink {
+ public:
+  struct bounds {
+    std::size_t entries = 16'384;
+    std::size_t bytes = 8 * 1024 * 1024;  ///< of their texts
+  };
+  queued_log() : queued_log(bounds{}) {}
+  explicit queued_log(bounds most);
+  /// Writes what is there.
+  ~queued_log() override;
+
+  /// One more sink, for what comes from here on.
+  void to(std::shared_ptr<log_sink> sink);
+
+  void write(const log_entry& entry) noexcept override;
+  /// Waits until all that is in the queue has been written, and the sinks are flushed: at most 3 s, for a sink may hang,
+  /// and what calls this may be the end of a process that crashed.
+  void flush() noexcept override;
+
+  /// Entries that found no room, since the beginning.
+  [[nodiscard]] std::uint64_t dropped() const;
+
+ private:
+  void work() noexcept;
+  void hand_out(const std::vector<log_entry>& batch) noexcept;
+  void note_drops();
+
+  /// Between a batch and the next: what comes meanwhile comes without waking anybody, and is one write together.
+  static constexpr std::chrono::milliseconds pause{2};
+
+  const bounds most_;
+  mutable std::mutex mutex_;
+  std::condition_variable something_, written_;
+  std::vector<log_entry> queue_;
+  std::size_t bytes_ = 0;
+  std::uint64_t dropped_ = 0, told_ = 0;             // drops, and those of them that a line has told of
+  clock::wall_point first_drop_, last_drop_;         // of those that none has
+  std::uint64_t taken_ = 0, done_ = 0;               // batches
+  bool sleeps_ = false, hurry_ = false, over_ = false;
+
+  std::mutex sinks_mutex_;  // held while sinks write
+  std::vector<std::shared_ptr<log_sink>> sinks_;
+  std::thread thread_;  // without one (the system has none), entries are written where they are logged
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline queued_log::queued_log(bounds most) : most_(most) {
+  try {
+    thread_ = std::thread([this] { work(); });
+  } catch (const std::exception&) {
+  }
+}
+
+inline queued_log::~queued_log() {
+  {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+    something_.notify_one();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+inline void queued_log::to(std::shared_ptr<log_sink> sink) {
+  const std::lock_guard lock(sinks_mutex_);
+  sinks_.push_back(std::move(sink));
+}
+
+inline void queued_log::write(const log_entry& entry) noexcept {
+  if (!thread_.joinable()) return hand_out({entry});
   const std::lock_guard lock(mutex_);
+  const std::size_t size = entry.text.size() + entry.members.size();
+  bool room = queue_.size() < most_.entries && bytes_ + size <= most_.bytes;
+  try {
+    if (room) queue_.push_back(entry);
+  } catch (...) {
+    room = false;  // nor memory
+  }
+  if (!room) {
+    if (dropped_++ == told_) first_drop_ = entry.when;
+    last_drop_ = entry.when;
+    return;
+  }
+  bytes_ += size;
+  if (sleeps_) {
+    sleeps_ = false;
+    something_.notify_one();
+  }
+}
+
+inline void queued_log::hand_out(const std::vector<log_entry>& batch) noexcept {
+  const std::lock_guard lock(sinks_mutex_);
+  for (const auto& sink : sinks_) sink->write_all(batch);
+}
+
+/// Under mutex_: behind the last entry that found room.
+inline void queued_log::note_drops() {
+  if (dropped_ == told_) return;
+  queue_.push_back({last_drop_, log_level::warn,
+                    std::to_string(dropped_ - told_) + " lines of the log were dropped between " +
+                        iso_time(first_drop_) + " and " + iso_time(last_drop_) + ": they came faster than they can be written"});
+  told_ = dropped_;
+}
+
+inline void queued_log::work() noexcept {
+  std::vector<log_entry> batch;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    const auto awake = [this] { return !sleeps_ || over_ || hurry_; };
+    sleeps_ = queue_.empty();
+    if (sleeps_) something_.wait(lock, awake);
+    sleeps_ = false;
+    if (!over_ && !hurry_) something_.wait_for(lock, pause, [this] { return over_ || hurry_; });
+    try {
+      note_drops();
+    } catch (...) {  // no memory: later
+    }
+    if (queue_.empty() && over_) return;
+    batch.swap(queue_);
+    bytes_ = 0;
+    hurry_ = false;
+    ++taken_;
+    lock.unlock();
+    hand_out(batch);
+    batch.clear();
+    lock.lock();
+    done_ = taken_;
+    written_.notify_all();
+  }
+}
+
+inline void queued_log::flush() noexcept {
+  constexpr auto patience = std::chrono::seconds(3);
+  if (thread_.joinable()) {
+    std::unique_lock lock(mutex_);
+    // What is in the queue leaves with the next batch, whether or not one is on its way now.
+    const auto wanted = taken_ + 1;
+    hurry_ = true;
+    something_.notify_one();
+    if (!written_.wait_for(lock, patience, [&] { return done_ >= wanted; })) return;
+  }
+  const std::lock_guard lock(sinks_mutex_);
   for (const auto& sink : sinks_) sink->flush();
+}
+
+inline std::uint64_t queued_log::dropped() const {
+  const std::lock_guard lock(mutex_);
+  return dropped_;
 }
 
 }  // inline namespace WINSVC_ABI
@@ -2070,7 +2351,7 @@ inline constexpr explanation explanations[] = {
     {124, "this system does not know the setting", ""},
     {997, "the service has taken it and is still at work", "look into its log for the end of it"},
     {1051, "other services that depend on it are running", "stop them first, or add --force"},
-    {1052, "the service does not take this control", "pause, continue and reload need hooks of the app"},
+    {1052, "the service does not take this control", "pause and continue need hooks of the app"},
     {1053, "the service did not respond to the start in time", "read its log and the event log"},
     {1055, "the service database is locked", "try again in a moment"},
     {1056, "it is running already", "restart it where it has to begin anew"},
@@ -3559,6 +3840,111 @@ inline std::vector<settings::shown_setting> settings::shown() const {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// model/log_query.hpp
+// =====================================================================================================================
+
+// Which entries of a log somebody wants to see, and how they are found among its lines, text or JSON.
+//
+//   log_filter wanted({20, log_level::warn, {}});
+//   for (line : lines) if (wanted.takes(line)) show(line);
+//
+// An entry begins at a line with a time; lines without one belong to it, and are shown or not as it is.
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+struct log_query {
+  std::size_t last = 20;  ///< entries, the newest ones
+  log_level least = log_level::debug;
+  std::optional<clock::wall_point> since;
+};
+
+/// How an entry begins.
+struct log_head {
+  clock::wall_point when;
+  log_level level = log_level::info;
+};
+/// Of a line in either format; nothing of one that continues an entry.
+[[nodiscard]] std::optional<log_head> parse_log_head(std::string_view line) noexcept;
+
+/// Line by line, in their order.
+class log_filter {
+ public:
+  explicit log_filter(const log_query& what) : what_(what) {}
+  [[nodiscard]] bool takes(std::string_view line) noexcept {
+    if (const auto head = parse_log_head(line))
+      taking_ = head->level >= what_.least && (!what_.since || head->when >= *what_.since);
+    return taking_;
+  }
+
+ private:
+  log_query what_;
+  bool taking_ = false;  // whose beginning is in another file is not shown
+};
+
+/// The entries in `content` that are wanted, oldest first, each with its line ends; at most the newest `most`.
+[[nodiscard]] std::vector<std::string> wanted_entries(std::string_view content, const log_query& what, std::size_t most);
+/// When the first entry was written.
+[[nodiscard]] std::optional<clock::wall_point> first_entry(std::string_view content) noexcept;
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::optional<log_head> parse_log_head(std::string_view line) noexcept {
+  constexpr std::string_view json = "{\"time\":\"", json_level = "\",\"level\":\"";
+  const bool is_json = text::starts_with(line, json);
+  if (is_json) line.remove_prefix(json.size());
+  const auto when = parse_time(line);
+  if (!when) return std::nullopt;
+  const auto end = line.find_first_of(" \"");
+  if (end == line.npos) return std::nullopt;
+  line.remove_prefix(end);
+  if (is_json && !text::starts_with(line, json_level)) return std::nullopt;
+  line.remove_prefix(is_json ? json_level.size() : 1);
+  const auto level = parse_log_level(line.substr(0, line.find_first_of(" \"")));
+  if (!level) return std::nullopt;
+  return log_head{*when, *level};
+}
+
+/// The first line of `rest`, with its end where it has one; `rest` moves past it.
+[[nodiscard]] inline std::string_view take_line(std::string_view& rest) noexcept {
+  const auto end = rest.find('\n');
+  const auto line = rest.substr(0, end == rest.npos ? end : end + 1);
+  rest.remove_prefix(line.size());
+  return line;
+}
+
+inline std::vector<std::string> wanted_entries(std::string_view content, const log_query& what, std::size_t most) {
+  std::vector<std::string> out;
+  log_filter wanted(what);
+  while (!content.empty()) {
+    const auto line = take_line(content);
+    if (!wanted.takes(line)) continue;
+    if (out.empty() || parse_log_head(line)) out.emplace_back();
+    out.back() += line;
+  }
+  if (out.size() > most) out.erase(out.begin(), out.end() - static_cast<std::ptrdiff_t>(most));
+  return out;
+}
+
+inline std::optional<clock::wall_point> first_entry(std::string_view content) noexcept {
+  while (!content.empty()) {
+    if (const auto head = parse_log_head(take_line(content))) return head->when;
+  }
+  return std::nullopt;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // model/spec.hpp
 // =====================================================================================================================
 
@@ -3744,7 +4130,7 @@ namespace model {
 
 enum class verb {
   help, version, install, update, remove, start, stop, restart, pause, resume, reload, control, status, debug, routes,
-  config, run_service
+  config, logs, run_service
 };
 
 struct verb_row {
@@ -3780,6 +4166,9 @@ inline constexpr verb_row verb_table[] = {
      "Exit code: 0 running, 3 installed and not running, 4 not installed."},
     {verb::debug, "debug", "run", "", "serve in this terminal; Ctrl-C drains and stops",
      "Needs no installation. Attach a debugger, or start the program in one. Routes, requests and the log are shown."},
+    {verb::logs, "logs", "", "", "the end of the service's log",
+     "Reads the files in the data folder, also while the service does not run. What is older than the oldest file is\n"
+     "gone: ten megabytes a file and five files are kept, where the app does not say otherwise."},
     {verb::config, "config", "", "", "every setting: its value, where that comes from, what it is for",
      "As the service has them that is installed, where one is. Strongest first: the command line (--set, kept at\n"
      "install), the environment, the settings file, the default. Exit code 13: the file or a value cannot be taken."},
@@ -3792,7 +4181,7 @@ inline constexpr verb_row verb_table[] = {
 
 enum class option {
   startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
-  environment, allow_control, host, port, set, unset, config, init, instance, then_start, plan, force, wait, no_wait, json, no_elevate, elevated,
+  environment, allow_control, host, port, set, unset, config, init, lines, follow, level, since, instance, then_start, plan, force, wait, no_wait, json, no_elevate, elevated,
   argument
 };
 
@@ -3846,8 +4235,12 @@ inline constexpr option_row option_table[] = {
     {option::config, "--config", "FILE", verbs_with_settings,
      "the settings file; default: the program's name with .ini, beside it"},
     {option::init, "--init", "", bit(verb::config), "write a settings file with every setting in it, commented out"},
+    {option::lines, "-n", "N", bit(verb::logs), "so many entries; default 20, or all since --since"},
+    {option::follow, "-f", "", bit(verb::logs), "and what is logged from now on, until Ctrl-C"},
+    {option::level, "--level", "LEVEL", bit(verb::logs), "debug, info, warn or error: that, and what is worse"},
+    {option::since, "--since", "TIME", bit(verb::logs), "of the last 10m, 2h, 1d"},
     {option::instance, "--instance", "NAME",
-     verbs_that_manage | bits(verb::status, verb::debug, verb::config, verb::run_service),
+     verbs_that_manage | bits(verb::status, verb::debug, verb::config, verb::logs, verb::run_service),
      "this one of several instances, each a service with a name, settings and data of its own"},
     {option::then_start, "--start", "", verbs_that_install, "start it afterwards"},
     {option::plan, "--plan", "", verbs_that_install, "show what would be changed, and change nothing"},
@@ -3981,7 +4374,11 @@ struct command {
   bool no_wait = false;
   std::chrono::milliseconds wait{60'000};
   bool json = false;
-  bool init = false;  ///< config --init
+  bool init = false;                        ///< config --init
+  std::optional<std::size_t> lines;         ///< logs -n
+  bool follow = false;                      ///< logs -f
+  log_level level = log_level::debug;       ///< logs --level
+  std::optional<std::chrono::milliseconds> since;  ///< logs --since: so long ago
   bool no_elevate = false;
   std::optional<std::string> elevated;  ///< this process is the elevated one, and that its parent's pipe
 };
@@ -4108,6 +4505,19 @@ inline bool take_value(command& into, option o, std::string_view value) {
     case option::unset: into.launch.unset.emplace_back(value); return is_setting_name(value);
     case option::config: return text_into(into.launch.config);
     case option::init: return into.init = true;
+    case option::lines: {
+      std::uint64_t count = 0;
+      if (!text::parse_number(value, 1'000'000'000, count)) return false;
+      into.lines = static_cast<std::size_t>(count);
+      return true;
+    }
+    case option::follow: return into.follow = true;
+    case option::level: {
+      const auto level = parse_log_level(value);
+      if (level) into.level = *level;
+      return level.has_value();
+    }
+    case option::since: return (into.since = parse_duration(value)).has_value();
     case option::instance: return text_into(into.launch.instance) && check_instance(value);
     case option::then_start: return into.then_start = true;
     case option::plan: return into.plan = true;
@@ -4141,6 +4551,9 @@ inline std::string taken_values(const option_row& o) {
     case option::port: return "a port is a number from 0 to 65535";
     case option::set: return "write NAME=VALUE";
     case option::unset: return "give the name of a setting";
+    case option::lines: return "give a number";
+    case option::level: return "it is one of debug, info, warn and error";
+    case option::since: return "give a time, such as 10m or 2h";
     case option::instance: return "give 1 to 64 letters, digits, '-', '_' and '.', such as blue";
     case option::wait: return "give seconds, such as 30, or 2m";
     default: return "write " + std::string(o.word) + ' ' + std::string(o.value);
@@ -7949,6 +8362,121 @@ inline bool origin_is_allowed(std::string_view origin, std::string_view host,
 }  // namespace winsvc
 
 // =====================================================================================================================
+// os/win/door.hpp
+// =====================================================================================================================
+
+// The door to Windows: the one file that includes <windows.h>. It asks for the lean version without min and max, and
+// takes back the two macros if it was the one to define them.
+//
+// winsock2.h must come before windows.h, or the old winsock.h is in its place; cpp-httplib wants Windows 10's API.
+
+#if WINSVC_OS_WINDOWS
+
+  #if (defined(_WINSOCKAPI_) || defined(_WINSOCK_H)) && !defined(_WINSOCK2API_) && !defined(_WINSOCK2_H)
+    #error "winsock.h came before winsvc.hpp: include winsvc.hpp before <windows.h>, or define WIN32_LEAN_AND_MEAN, or include <winsock2.h> first"
+  #endif
+
+  #ifndef _WIN32_WINNT
+    #define _WIN32_WINNT 0x0A00
+  #endif
+  #ifndef NOMINMAX
+    #define NOMINMAX
+    #define WINSVC_DEFINED_NOMINMAX
+  #endif
+  #ifndef WIN32_LEAN_AND_MEAN
+    #define WIN32_LEAN_AND_MEAN
+    #define WINSVC_DEFINED_LEAN
+  #endif
+
+  #include <winsock2.h>
+  #include <ws2tcpip.h>
+  #include <windows.h>
+
+  #include <aclapi.h>
+  #include <iphlpapi.h>
+  #include <mswsock.h>
+  #include <sddl.h>
+  #include <shellapi.h>
+  #include <winsvc.h>
+
+  #ifdef WINSVC_DEFINED_NOMINMAX
+    #undef NOMINMAX
+    #undef WINSVC_DEFINED_NOMINMAX
+  #endif
+  #ifdef WINSVC_DEFINED_LEAN
+    #undef WIN32_LEAN_AND_MEAN
+    #undef WINSVC_DEFINED_LEAN
+  #endif
+
+  #if WINSVC_AUTOLINK
+    #pragma comment(lib, "ws2_32.lib")
+    #pragma comment(lib, "advapi32.lib")
+  #endif
+
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/local_time.hpp
+// =====================================================================================================================
+
+// How far the time of this place is from UTC, at a moment: with summer time where and when there is one.
+//
+//   local_time(when, os::utc_offset(when))      // 2026-07-01T10:00:00.000+02:00
+//
+// Source: localtime_r(3); SystemTimeToTzSpecificLocalTime.
+
+#include <chrono>
+#include <ctime>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// From any thread. 0 where the system does not say.
+[[nodiscard]] std::chrono::minutes utc_offset(clock::wall_point when) noexcept;
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_OS_WINDOWS
+
+/// As the system counts: in 100 ns since 1601.
+inline ULONGLONG ticks_of(const SYSTEMTIME& t) noexcept {
+  FILETIME as_file{};
+  if (!::SystemTimeToFileTime(&t, &as_file)) return 0;
+  return (static_cast<ULONGLONG>(as_file.dwHighDateTime) << 32) | as_file.dwLowDateTime;
+}
+
+inline std::chrono::minutes utc_offset(clock::wall_point when) noexcept {
+  const utc_fields f = to_utc(when);
+  SYSTEMTIME utc{}, local{};
+  utc.wYear = static_cast<WORD>(f.year);
+  utc.wMonth = static_cast<WORD>(f.month);
+  utc.wDay = static_cast<WORD>(f.day);
+  utc.wHour = static_cast<WORD>(f.hour);
+  utc.wMinute = static_cast<WORD>(f.minute);
+  if (!::SystemTimeToTzSpecificLocalTime(nullptr, &utc, &local)) return std::chrono::minutes(0);
+  const ULONGLONG there = ticks_of(local), here = ticks_of(utc);
+  if (there == 0 || here == 0) return std::chrono::minutes(0);
+  return std::chrono::minutes(static_cast<LONGLONG>(there - here) / (60 * 10'000'000LL));
+}
+
+#else
+
+inline std::chrono::minutes utc_offset(clock::wall_point when) noexcept {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(
+      std::chrono::time_point_cast<std::chrono::system_clock::duration>(std::chrono::floor<std::chrono::seconds>(when)));
+  std::tm local{};
+  if (!::localtime_r(&seconds, &local)) return std::chrono::minutes(0);
+  return std::chrono::minutes(local.tm_gmtoff / 60);
+}
+
+#endif
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // os/posix/door.hpp
 // =====================================================================================================================
 
@@ -8398,16 +8926,22 @@ inline constexpr char path_separator = '/';
   return folder + path_separator + std::string(name);
 }
 
+/// Is what is open there (a HANDLE, a file descriptor) still what has this path? Somebody may have deleted it, or put
+/// another in its place.
+[[nodiscard]] bool is_at(std::intptr_t native, const std::string& path);
+
 /// A file that is only ever added to. Others may read, rename and delete it meanwhile.
 class append_file {
  public:
   append_file() = default;
-  append_file(append_file&& other) noexcept : native_(std::exchange(other.native_, -1)), size_(other.size_) {}
+  append_file(append_file&& other) noexcept
+      : native_(std::exchange(other.native_, -1)), size_(other.size_), written_last_(other.written_last_) {}
   append_file& operator=(append_file&& other) noexcept {
     if (this != &other) {
       close();
       native_ = std::exchange(other.native_, -1);
       size_ = other.size_;
+      written_last_ = other.written_last_;
     }
     return *this;
   }
@@ -8418,11 +8952,15 @@ class append_file {
   bool write(std::string_view bytes) noexcept;
   /// Bytes in the file: those found at opening and those written since.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  /// When it was written last, before it was opened.
+  [[nodiscard]] clock::wall_point written_last() const noexcept { return written_last_; }
+  [[nodiscard]] bool is_at(const std::string& path) const { return os::is_at(native_, path); }
   void close() noexcept;
 
  private:
   std::intptr_t native_ = -1;  // a HANDLE, or a file descriptor
   std::uint64_t size_ = 0;
+  clock::wall_point written_last_{};
 };
 
 [[nodiscard]] std::optional<std::string> read_file(const std::string& path);
@@ -8537,60 +9075,6 @@ bool change_directory(const std::string& folder) noexcept;
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
-
-// =====================================================================================================================
-// os/win/door.hpp
-// =====================================================================================================================
-
-// The door to Windows: the one file that includes <windows.h>. It asks for the lean version without min and max, and
-// takes back the two macros if it was the one to define them.
-//
-// winsock2.h must come before windows.h, or the old winsock.h is in its place; cpp-httplib wants Windows 10's API.
-
-#if WINSVC_OS_WINDOWS
-
-  #if (defined(_WINSOCKAPI_) || defined(_WINSOCK_H)) && !defined(_WINSOCK2API_) && !defined(_WINSOCK2_H)
-    #error "winsock.h came before winsvc.hpp: include winsvc.hpp before <windows.h>, or define WIN32_LEAN_AND_MEAN, or include <winsock2.h> first"
-  #endif
-
-  #ifndef _WIN32_WINNT
-    #define _WIN32_WINNT 0x0A00
-  #endif
-  #ifndef NOMINMAX
-    #define NOMINMAX
-    #define WINSVC_DEFINED_NOMINMAX
-  #endif
-  #ifndef WIN32_LEAN_AND_MEAN
-    #define WIN32_LEAN_AND_MEAN
-    #define WINSVC_DEFINED_LEAN
-  #endif
-
-  #include <winsock2.h>
-  #include <ws2tcpip.h>
-  #include <windows.h>
-
-  #include <aclapi.h>
-  #include <iphlpapi.h>
-  #include <mswsock.h>
-  #include <sddl.h>
-  #include <shellapi.h>
-  #include <winsvc.h>
-
-  #ifdef WINSVC_DEFINED_NOMINMAX
-    #undef NOMINMAX
-    #undef WINSVC_DEFINED_NOMINMAX
-  #endif
-  #ifdef WINSVC_DEFINED_LEAN
-    #undef WIN32_LEAN_AND_MEAN
-    #undef WINSVC_DEFINED_LEAN
-  #endif
-
-  #if WINSVC_AUTOLINK
-    #pragma comment(lib, "ws2_32.lib")
-    #pragma comment(lib, "advapi32.lib")
-  #endif
-
-#endif  // WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
 // os/win/wide.hpp
@@ -9627,6 +10111,8 @@ namespace os {
 void write_out(std::string_view utf8) noexcept;
 void write_err(std::string_view utf8) noexcept;
 [[nodiscard]] bool out_is_terminal() noexcept;
+/// Is standard error a terminal that takes the escapes for colours? On Windows it is told to, from Windows 10 on.
+[[nodiscard]] bool err_shows_colour() noexcept;
 /// Is there anybody to read what we print: a console, a pipe, a file?
 [[nodiscard]] bool has_standard_output() noexcept;
 
@@ -9675,6 +10161,7 @@ class interrupts {
 
 #include <cerrno>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <optional>
 #include <string>
@@ -9698,6 +10185,10 @@ inline void write_descriptor(int descriptor, std::string_view bytes) noexcept {
 inline void write_out(std::string_view utf8) noexcept { write_descriptor(STDOUT_FILENO, utf8); }
 inline void write_err(std::string_view utf8) noexcept { write_descriptor(STDERR_FILENO, utf8); }
 inline bool out_is_terminal() noexcept { return ::isatty(STDOUT_FILENO) == 1; }
+inline bool err_shows_colour() noexcept {
+  const char* const kind = std::getenv("TERM");
+  return ::isatty(STDERR_FILENO) == 1 && kind && std::string_view(kind) != "dumb";
+}
 inline bool has_standard_output() noexcept { return ::fcntl(STDOUT_FILENO, F_GETFD) != -1; }
 
 inline std::optional<std::string> read_input_line() {
@@ -10218,8 +10709,17 @@ inline sys_result<append_file> append_file::open(const std::string& path) {
   append_file out;
   out.native_ = file;
   struct stat info = {};
-  if (::fstat(file, &info) == 0) out.size_ = static_cast<std::uint64_t>(info.st_size);
+  if (::fstat(file, &info) == 0) {
+    out.size_ = static_cast<std::uint64_t>(info.st_size);
+    out.written_last_ = std::chrono::system_clock::from_time_t(info.st_mtime);
+  }
   return out;
+}
+
+inline bool is_at(std::intptr_t native, const std::string& path) {
+  struct stat open_one = {}, there = {};
+  return ::fstat(static_cast<int>(native), &open_one) == 0 && ::stat(path.c_str(), &there) == 0 &&
+         open_one.st_ino == there.st_ino && open_one.st_dev == there.st_dev;
 }
 
 inline bool append_file::write(std::string_view bytes) noexcept {
@@ -10765,6 +11265,8 @@ class source_file {
   /// Absolute, links followed, in the spelling of the disk: where the file really is.
   [[nodiscard]] const std::string& real_path() const noexcept { return real_path_; }
 
+  [[nodiscard]] bool is_at(const std::string& path) const { return os::is_at(native_, path); }
+
   /// From any thread: how many bytes from `at` on are in `into` now; 0 at its end; nothing after an error.
   [[nodiscard]] std::optional<std::size_t> read(std::uint64_t at, char* into, std::size_t room) const noexcept;
 
@@ -10904,6 +11406,13 @@ inline void write_err(std::string_view utf8) noexcept { write_handle(STD_ERROR_H
 inline bool out_is_terminal() noexcept {
   DWORD mode = 0;
   return ::GetConsoleMode(::GetStdHandle(STD_OUTPUT_HANDLE), &mode) != 0;
+}
+
+inline bool err_shows_colour() noexcept {
+  constexpr DWORD escapes = 0x0004;  // ENABLE_VIRTUAL_TERMINAL_PROCESSING, which older headers lack
+  DWORD mode = 0;
+  const HANDLE screen = ::GetStdHandle(STD_ERROR_HANDLE);
+  return ::GetConsoleMode(screen, &mode) && ((mode & escapes) != 0 || ::SetConsoleMode(screen, mode | escapes));
 }
 
 inline bool has_standard_output() noexcept {
@@ -11049,14 +11558,30 @@ inline bool write_all(HANDLE file, std::string_view bytes) noexcept {
 }
 
 inline sys_result<append_file> append_file::open(const std::string& path) {
-  const HANDLE file = ::CreateFileW(wide_path(path).c_str(), FILE_APPEND_DATA, share_all, nullptr, OPEN_ALWAYS,
+  const HANDLE file = ::CreateFileW(wide_path(path).c_str(), FILE_APPEND_DATA | FILE_READ_ATTRIBUTES, share_all, nullptr, OPEN_ALWAYS,
                                     FILE_ATTRIBUTE_NORMAL, nullptr);
   if (file == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
   append_file out;
   out.native_ = reinterpret_cast<std::intptr_t>(file);
   LARGE_INTEGER size{};
   if (::GetFileSizeEx(file, &size)) out.size_ = static_cast<std::uint64_t>(size.QuadPart);
+  FILETIME written{};
+  if (::GetFileTime(file, nullptr, nullptr, &written)) {
+    constexpr std::int64_t from_1601_to_1970 = 11'644'473'600'000;  // in ms
+    const auto ticks = (static_cast<std::uint64_t>(written.dwHighDateTime) << 32) | written.dwLowDateTime;
+    out.written_last_ = clock::wall_point(std::chrono::duration_cast<clock::wall_point::duration>(
+        std::chrono::milliseconds(static_cast<std::int64_t>(ticks / 10'000) - from_1601_to_1970)));
+  }
   return out;
+}
+
+inline bool is_at(std::intptr_t native, const std::string& path) {
+  const unique_handle there(
+      ::CreateFileW(wide_path(path).c_str(), 0, share_all, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr));
+  BY_HANDLE_FILE_INFORMATION a{}, b{};
+  return there && ::GetFileInformationByHandle(there.get(), &a) &&
+         ::GetFileInformationByHandle(reinterpret_cast<HANDLE>(native), &b) && a.nFileIndexHigh == b.nFileIndexHigh &&
+         a.nFileIndexLow == b.nFileIndexLow && a.dwVolumeSerialNumber == b.dwVolumeSerialNumber;
 }
 
 inline bool append_file::write(std::string_view bytes) noexcept {
@@ -16560,6 +17085,14 @@ struct access_entry {
     return std::string(method) + ' ' + std::string(target) + "  " + std::to_string(status) + "  " +
            std::to_string(bytes) + " B  " + std::to_string(took.count()) + " us";
   }
+  /// The same for a log of JSON lines: members of an object, without its braces.
+  [[nodiscard]] std::string members() const {
+    text::json_object o;
+    o.put_some("id", id).put_text("peer", peer.host).put_text("method", method).put_text("target", target);
+    o.put_some("route", pattern).put("status", std::to_string(status)).put("bytes", std::to_string(bytes));
+    const std::string all = o.put("us", std::to_string(took.count())).text();
+    return all.substr(1, all.size() - 2);
+  }
 };
 
 struct traffic {
@@ -20298,6 +20831,198 @@ std::function<std::uint32_t(std::uint32_t)> make_control_hook(F f) {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// host/file_log.hpp
+// =====================================================================================================================
+
+// The log file: appended to, rotated by size and, where that is wanted, by day, so many kept. `hello.log` is the newest,
+// then `hello.1.log`, `hello.2.log`.
+//
+// Trouble with the file never reaches the service. Lines that cannot be written (the disk is full, somebody has locked
+// the file) are counted, the file is tried again once a second, and the first line that can be written says how many are
+// missing and why. A file that was deleted or moved is made anew.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// How the log file looks, and how much of it is kept.
+struct log_file_options {
+  log_format format = log_format::text;
+  std::uint64_t bytes = 10 * 1024 * 1024;  ///< a file that would grow over it is set aside
+  int kept = 5;                            ///< files in all, the current one included
+  bool daily = false;                      ///< and so is one of another day, by the local time
+};
+
+namespace host {
+
+class file_log final : public log_sink {
+ public:
+  /// `path` without its `.log`. `offset`: of the local time.
+  file_log(std::string path, const log_file_options& options,
+           std::function<std::chrono::minutes(clock::wall_point)> offset = os::utc_offset)
+      : path_(std::move(path)), options_(options), offset_(std::move(offset)) {
+    reopen();
+  }
+  explicit file_log(std::string path) : file_log(std::move(path), log_file_options{}) {}
+
+  /// For lines from here on. From any thread.
+  void options(const log_file_options& now) {
+    const std::lock_guard lock(mutex_);
+    options_ = now;
+    full_at_ = now.bytes;
+  }
+  /// Called once whenever trouble begins, with the system's code, on the thread that writes. Set it before it is used.
+  void on_trouble(std::function<void(std::uint32_t)> tell) { on_trouble_ = std::move(tell); }
+
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  /// Why the last line could not be written; 0: it could. From any thread.
+  [[nodiscard]] std::uint32_t fault() const {
+    const std::lock_guard lock(mutex_);
+    return fault_;
+  }
+
+  void write(const log_entry& entry) noexcept override { write_all({entry}); }
+  void write_all(const std::vector<log_entry>& entries) noexcept override {
+    const std::lock_guard lock(mutex_);
+    try {
+      std::string lines;
+      std::size_t count = 0;
+      for (const auto& entry : entries) {
+        const std::string line = formatted(entry) + '\n';
+        if (is_over(entry, lines.size() + line.size())) {
+          put(lines, count, entry.when);
+          lines.clear();
+          count = 0;
+          if (file_.is_open() && file_.size() > 0) rotate();
+          day_ = day_of(entry.when);
+        }
+        lines += line;
+        ++count;
+      }
+      if (count != 0) put(lines, count, entries.back().when);
+    } catch (...) {  // out of memory: the lines are lost, the service is not
+      lost_ += entries.size();
+    }
+  }
+
+ private:
+  using steady = std::chrono::steady_clock;
+  static constexpr std::chrono::seconds breath{1};  ///< between two looks at the path, and two attempts
+
+  [[nodiscard]] std::string name(int age) const { return path_ + (age == 0 ? "" : "." + std::to_string(age)) + ".log"; }
+  [[nodiscard]] std::string formatted(const log_entry& entry) {
+    // The offset changes at quarters of an hour at most, and asking for it costs more than all the rest of the line.
+    const auto quarter = std::chrono::floor<std::chrono::minutes>(entry.when).time_since_epoch().count() / 15;
+    if (quarter != std::exchange(quarter_, quarter)) local_ = offset_(entry.when);
+    return options_.format == log_format::json ? entry.json_line(local_) : entry.line(local_);
+  }
+  [[nodiscard]] std::int64_t day_of(clock::wall_point when) const {
+    return std::chrono::floor<std::chrono::hours>(when + offset_(when)).time_since_epoch().count() / 24;
+  }
+  [[nodiscard]] bool is_over(const log_entry& entry, std::size_t with_it) const {
+    const std::uint64_t size = file_.is_open() ? file_.size() : 0;
+    return size + with_it > full_at_ || (options_.daily && day_of(entry.when) != day_);
+  }
+
+  void put(const std::string& lines, std::size_t count, clock::wall_point when);
+  [[nodiscard]] log_entry losses(clock::wall_point when) const;
+  void trouble(std::uint32_t code);
+  void reopen();
+  void rotate();
+
+  const std::string path_;
+  mutable std::mutex mutex_;
+  log_file_options options_;
+  std::function<std::chrono::minutes(clock::wall_point)> offset_;
+  std::function<void(std::uint32_t)> on_trouble_;
+  std::chrono::minutes local_{0};
+  std::int64_t quarter_ = -1, day_ = 0;
+  os::append_file file_;
+  std::uint64_t full_at_ = options_.bytes;
+  steady::time_point looked_at_{};
+  std::uint32_t fault_ = 0;
+  bool torn_ = false;  // the last line may be there in part
+  std::uint64_t lost_ = 0;
+  clock::wall_point lost_since_{};
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline void file_log::put(const std::string& lines, std::size_t count, clock::wall_point when) {
+  if (count == 0) return;
+  const auto now = steady::now();
+  if (now - looked_at_ >= breath) {
+    looked_at_ = now;
+    if (fault_ != 0 || !file_.is_at(name(0))) reopen();
+  }
+  if (file_.is_open()) {
+    std::string before = torn_ ? "\n" : "";
+    if (lost_ != 0) before += formatted(losses(when)) + '\n';
+    if (file_.write(before.empty() ? lines : before + lines)) {
+      torn_ = false;
+      lost_ = 0;
+      fault_ = 0;
+      return;
+    }
+    const std::uint32_t code = os::calls::last_error();
+    file_.close();
+    torn_ = true;
+    trouble(code);
+  }
+  if (lost_ == 0) lost_since_ = when;
+  lost_ += count;
+}
+
+/// What is said of lines that could not be written, before the first that can.
+inline log_entry file_log::losses(clock::wall_point when) const {
+  return {when, log_level::warn,
+          std::to_string(lost_) + " lines of the log could not be written since " +
+              local_time(lost_since_, offset_(lost_since_)) + ": " + os::system_words(fault_)};
+}
+
+inline void file_log::trouble(std::uint32_t code) {
+  const bool begins = fault_ == 0;
+  fault_ = code == 0 ? 1 : code;
+  if (begins && on_trouble_) on_trouble_(fault_);
+}
+
+inline void file_log::reopen() {
+  file_.close();
+  auto opened = os::append_file::open(name(0));
+  if (!opened) return trouble(opened.error());
+  file_ = std::move(*opened);
+  if (file_.size() > 0) day_ = day_of(file_.written_last());
+}
+
+inline void file_log::rotate() {
+  file_.close();
+  // The current file first: if somebody holds it, the older ones stay where they are, and it grows a while longer.
+  const std::string aside = path_ + ".aside.log";
+  if (os::rename_file(name(0), aside)) {
+    os::remove_file(name(options_.kept - 1));
+    for (int age = options_.kept - 2; age >= 1; --age) os::rename_file(name(age), name(age + 1));
+    if (options_.kept > 1) os::rename_file(aside, name(1));
+    else os::remove_file(aside);
+    reopen();
+    full_at_ = options_.bytes;
+  } else {
+    reopen();
+    full_at_ = file_.size() + options_.bytes / 10;
+  }
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // host/blueprint.hpp
 // =====================================================================================================================
 
@@ -20346,6 +21071,8 @@ struct blueprint {
   std::vector<worker> workers;
   std::vector<ready_check> ready_checks;
   logger log;
+  log_file_options log_file;
+  std::vector<std::shared_ptr<log_sink>> log_sinks;  ///< of the app's own; they get the log from the start on
   model::settings settings;
   std::shared_ptr<model::typed_setting<winsvc::log_level>> log_level;  ///< once it is declared
   bool frozen = false;
@@ -20624,7 +21351,8 @@ class service : public http::route_registrar<service> {
   /// environment; in the settings file, `hello.ini` beside the executable. `standard` is the default, and its type the
   /// setting's, where none is named. What holds a value, and which rules can follow the help: host/setting.hpp. The
   /// handle may be read at once, also here in App. A value that cannot be taken fails the start, with its place; at a
-  /// reload it leaves all as it was. `host`, `port` and `log_level` are winsvc's own.
+  /// reload it leaves all as it was. `host`, `port`, `log_level` and
+  /// `log_format` are winsvc's own.
   template <class T = void, class Default, class... Options>
   winsvc::setting<host::setting_value<T, Default>> setting(host::setting_words name, Default standard,
                                                            std::string help = {}, const Options&... options) {
@@ -20727,6 +21455,12 @@ class service : public http::route_registrar<service> {
   [[nodiscard]] std::string data_folder() const;
   /// The service's log: a file as a service, the terminal in debug.
   [[nodiscard]] logger& log() noexcept { return plan_.log; }
+  /// How the log file looks (text or JSON lines), when it is set aside (10 MiB, and by day where asked), how many are
+  /// kept (5). In App.
+  [[nodiscard]] log_file_options& log_file() noexcept { return plan_.log_file; }
+  /// Hands the log to a sink of your own as well. It is called by one thread, which is none of the requests'; what comes
+  /// faster than it can take is dropped, counted, and told of in a line.
+  service& log_to(std::shared_ptr<log_sink> sink);
 
  private:
   template <class F>
@@ -20770,12 +21504,17 @@ inline std::string service::data_folder() const {
   return folder;
 }
 inline void service::declare(std::shared_ptr<model::any_setting> one) {
-  for (const std::string_view own : {"host", "port", "log_level"}) {
+  for (const std::string_view own : {"host", "port", "log_level", "log_format"}) {
     if (one->name() == own)
       throw setup_error("setting '" + one->name() + "' (" + one->where.text() +
-                        "): every service has it; listen and log().threshold give its default");
+                        "): every service has it; listen, log() and log_file() give its default");
   }
   plan_.settings.declare(std::move(one));
+}
+inline service& service::log_to(std::shared_ptr<log_sink> sink) {
+  check_open("log_to");
+  plan_.log_sinks.push_back(std::move(sink));
+  return *this;
 }
 inline service& service::name(std::string text) {
   check_open("name");
@@ -20975,7 +21714,8 @@ inline service& service::access_log() {
       if (!a.id.empty()) line += std::string(a.id) + ' ';
       line += a.line();
       if (!a.pattern.empty()) line += "  " + std::string(a.pattern);
-      plan.log.info(line);
+      const bool json = plan.log_file.format == log_format::json;
+      plan.log.write(log_level::info, std::move(line), json ? a.members() : std::string());
     });
   });
   return *this;
@@ -21093,80 +21833,45 @@ class reporter {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/file_log.hpp
+// host/console_log.hpp
 // =====================================================================================================================
 
-// The log file: appended to, rotated by size, so many kept. `hello.log` is the newest, then `hello.1.log`,
-// `hello.2.log`.
+// The log on a screen: the time of day, the level in colour where the screen has some, the text.
 //
-// Trouble with the file never reaches the service: a write that fails is tried again on a file opened anew, once, and
-// dropped then.
+//   09:05:09.250 WARN  too many connections are open
+//
+// NO_COLOR in the environment, whatever it says, switches colours off.
 
-#include <cstdint>
 #include <string>
-#include <utility>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-class file_log final : public log_sink {
+/// Without the date and the zone: whoever looks at it knows both.
+[[nodiscard]] inline std::string screen_line(const log_entry& entry, std::chrono::minutes offset, bool coloured) {
+  constexpr std::size_t time_at = 11, time_ends = 23, level_at = 30;  // of 2026-01-31T09:05:09.250+01:00 INFO  text
+  const std::string line = entry.line(offset);
+  const std::string time = line.substr(time_at, time_ends - time_at), level = line.substr(level_at, 5);
+  const std::string rest = line.substr(level_at + 5);
+  if (!coloured) return time + ' ' + level + rest;
+  constexpr const char* colours[] = {"\x1B[90m", "\x1B[32m", "\x1B[33m", "\x1B[31m"};  // grey, green, yellow, red
+  constexpr const char* plain = "\x1B[0m";
+  return "\x1B[90m" + time + plain + ' ' + colours[static_cast<int>(entry.level)] + level + plain + rest;
+}
+
+/// On standard error.
+class console_log final : public log_sink {
  public:
-  struct rotation {
-    std::uint64_t bytes = 10 * 1024 * 1024;  ///< a file that would grow over it is set aside
-    int kept = 5;                            ///< files in all, the current one included
-  };
-
-  /// `path` without its `.log`.
-  file_log(std::string path, rotation limits) : path_(std::move(path)), limits_(limits) { reopen(); }
-  explicit file_log(std::string path) : file_log(std::move(path), rotation{}) {}
-
-  [[nodiscard]] bool is_open() const noexcept { return file_.is_open(); }
-  /// Why it could not be opened.
-  [[nodiscard]] std::uint32_t fault() const noexcept { return fault_; }
-
   void write(const log_entry& entry) noexcept override {
     try {
-      const std::string line = entry.line() + '\n';
-      if (file_.is_open() && file_.size() > 0 && file_.size() + line.size() > full_at_) rotate();
-      if (file_.is_open() && file_.write(line)) return;
-      reopen();
-      if (file_.is_open()) file_.write(line);
-    } catch (...) {  // out of memory: the line is lost, the service is not
+      os::write_err(screen_line(entry, os::utc_offset(entry.when), coloured_) + '\n');
+    } catch (...) {  // out of memory: the line is lost
     }
   }
 
  private:
-  [[nodiscard]] std::string name(int age) const { return path_ + (age == 0 ? "" : "." + std::to_string(age)) + ".log"; }
-
-  void reopen() {
-    auto opened = os::append_file::open(name(0));
-    fault_ = opened ? 0 : opened.error();
-    if (opened) file_ = std::move(*opened);
-  }
-
-  void rotate() {
-    file_.close();
-    // The current file first: if somebody holds it, the older ones stay where they are, and it grows a while longer.
-    const std::string aside = path_ + ".aside.log";
-    if (os::rename_file(name(0), aside)) {
-      os::remove_file(name(limits_.kept - 1));
-      for (int age = limits_.kept - 2; age >= 1; --age) os::rename_file(name(age), name(age + 1));
-      if (limits_.kept > 1) os::rename_file(aside, name(1));
-      else os::remove_file(aside);
-      reopen();
-      full_at_ = limits_.bytes;
-    } else {
-      reopen();
-      full_at_ = file_.size() + limits_.bytes / 10;
-    }
-  }
-
-  std::string path_;
-  rotation limits_;
-  os::append_file file_;
-  std::uint64_t full_at_ = limits_.bytes;
-  std::uint32_t fault_ = 0;
+  bool coloured_ = !os::environment_variable("NO_COLOR") && os::err_shows_colour();
 };
 
 }  // namespace host
@@ -21487,7 +22192,8 @@ inline ending hook_runner::call(const hook& h, undo& back, milliseconds limit) {
 // The settings of a run: where their values are looked for, those that every app has, and what a reload does with all.
 //
 // Sources, strongest first: the command line (at install it is kept in the ImagePath), the environment (HELLO_GREETING),
-// the file (`hello.ini` beside the executable, or --config), the default. Every app has `host`, `port` and `log_level`.
+// the file (`hello.ini` beside the executable, or --config), the default. Every app has `host`, `port`,
+// `log_level` and `log_format`.
 
 #include <algorithm>
 #include <cstddef>
@@ -21566,6 +22272,10 @@ inline void take_own_settings(blueprint& plan) {
       {"log_level"}, plan.log.threshold(), "the least that the log keeps",
       names<log_level>{{"debug", log_level::debug}, {"info", log_level::info}, {"warn", log_level::warn},
                        {"error", log_level::error}}));
+  const auto format = own(make_setting<log_format>(
+      {"log_format"}, plan.log_file.format, "how a line of the log file looks", at_start,
+      names<log_format>{{"text", log_format::text}, {"json", log_format::json}}));
+  plan.log_file.format = format->get();
   plan.host = host->get();
   plan.port = port->get();
   plan.log.threshold(plan.log_level->get());
@@ -22108,6 +22818,11 @@ inline void runtime::fail(error why) {
 
 inline run_result runtime::run() {
   plan_.frozen = true;
+  for (const auto& sink : plan_.log_sinks) {  // each with a queue of its own: none waits for another
+    auto queue = std::make_shared<queued_log>();
+    queue->to(sink);
+    plan_.log.add_sink(std::move(queue));
+  }
   try {
     if (start()) serve();
   } catch (const std::exception& e) {  // no memory, no thread to be had
@@ -22341,16 +23056,6 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-class console_log final : public log_sink {
- public:
-  void write(const log_entry& entry) noexcept override {
-    try {
-      os::write_err(entry.line() + '\n');
-    } catch (...) {  // out of memory: the line is lost
-    }
-  }
-};
-
 /// `GET    /users/{id}   user   main.cpp:12`, a line a route; the names are there where a route has one.
 [[nodiscard]] inline std::string routes_text(const route::table& routes) {
   std::size_t path = 0, name = 0;
@@ -22369,11 +23074,14 @@ class console_log final : public log_sink {
 /// Serves until Ctrl-C, and drains; `app` is the app's object, which ends before this returns. The exit code of the
 /// process.
 inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
-  plan.log.add_sink(std::make_shared<console_log>());
+  auto screen = std::make_shared<queued_log>();  // a person who selects text in a console holds up who writes there
+  screen->to(std::make_shared<console_log>());
+  plan.log.add_sink(std::move(screen));
   os::write_err(routes_text(plan.router.routes()));
 
   run_settings settings;
   settings.on_running = [&plan](const os::endpoint& address) {
+    plan.log.flush();
     os::write_err(plan.spec.name + ": " + address.url() + "   Ctrl-C stops\n");
   };
   if (!plan.access_log) settings.on_answered = [&plan](const http::access_entry& a) { plan.log.info(a.line()); };
@@ -22395,6 +23103,129 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
     app.reset();
   }
   return code;
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/logs.hpp
+// =====================================================================================================================
+
+// `logs`: the end of the service's log, across the files that it is kept in, and what is written there from now on.
+//
+// It reads the files, so it works whether the service runs or not.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// Where a service's log is, without `.log`.
+[[nodiscard]] inline std::string log_path(const std::string& data_folder, const std::string& service_name) {
+  return os::path_join(os::path_join(data_folder, "logs"), model::folder_name(service_name));
+}
+
+/// The newest entries that are wanted, oldest first; of the newest file the first `upto` bytes. A code where the log is
+/// not for us to read.
+[[nodiscard]] os::sys_result<std::vector<std::string>> read_log(
+    const std::string& path, const model::log_query& what,
+    std::uint64_t upto = (std::numeric_limits<std::uint64_t>::max)());
+
+/// What is written from here on, until `go_on` is false; it is asked some times a second. A file that is set aside is
+/// read to its end before the new one.
+class log_follower {
+ public:
+  log_follower(std::string path, const model::log_query& what) : path_(std::move(path) + ".log"), wanted_(what) {
+    open();
+    if (file_) at_ = file_->size();
+  }
+  /// Where it begins in the file that is there now.
+  [[nodiscard]] std::uint64_t position() const noexcept { return at_; }
+  void follow(const std::function<void(std::string_view)>& out, const std::function<bool()>& go_on, clock& time);
+  /// What there is by now.
+  void look(const std::function<void(std::string_view)>& out);
+
+ private:
+  void open() {
+    auto opened = os::source_file::open(path_);
+    at_ = 0;
+    if (opened) file_ = *std::move(opened);
+    else file_.reset();
+  }
+  void read(const std::function<void(std::string_view)>& out);
+
+  std::string path_, line_;  // line_: as far as it is there
+  model::log_filter wanted_;
+  std::optional<os::source_file> file_;
+  std::uint64_t at_ = 0;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline os::sys_result<std::vector<std::string>> read_log(const std::string& path, const model::log_query& what,
+                                                         std::uint64_t upto) {
+  std::vector<std::string> entries;
+  for (int age = 0;; ++age) {
+    auto content = os::read_file(path + (age == 0 ? "" : "." + std::to_string(age)) + ".log");
+    if (!content) {
+      const std::uint32_t code = os::calls::last_error();
+      if (age == 0 && !os::is_missing(code)) return os::sys_failure(code);
+      if (age != 0) return entries;
+      continue;  // between two files there is a moment without the first
+    }
+    if (age == 0 && content->size() > upto) content->resize(static_cast<std::size_t>(upto));
+    auto older = model::wanted_entries(*content, what, what.last - entries.size());
+    entries.insert(entries.begin(), std::make_move_iterator(older.begin()), std::make_move_iterator(older.end()));
+    const auto begins = model::first_entry(*content);
+    if (entries.size() >= what.last || (what.since && begins && *begins < *what.since)) return entries;
+  }
+}
+
+inline void log_follower::read(const std::function<void(std::string_view)>& out) {
+  char piece[16 * 1024];
+  for (;;) {
+    const auto got = file_->read(at_, piece, sizeof piece);
+    if (!got || *got == 0) return;
+    at_ += *got;
+    line_.append(piece, *got);
+    std::string_view rest = line_;
+    while (rest.find('\n') != rest.npos) {
+      const auto line = model::take_line(rest);
+      if (wanted_.takes(line)) out(line);
+    }
+    line_.erase(0, line_.size() - rest.size());
+  }
+}
+
+inline void log_follower::look(const std::function<void(std::string_view)>& out) {
+  if (!file_) open();
+  if (!file_) return;
+  read(out);
+  if (file_->is_at(path_)) return;
+  read(out);  // what came between the two
+  open();
+  if (file_) read(out);
+}
+
+inline void log_follower::follow(const std::function<void(std::string_view)>& out, const std::function<bool()>& go_on,
+                                 clock& time) {
+  while (go_on()) {
+    look(out);
+    time.sleep(std::chrono::milliseconds(200));
+  }
 }
 
 }  // namespace host
@@ -22463,6 +23294,7 @@ class service_host {
   void service_main(const std::vector<std::string>& arguments);
   run_result serve(const std::vector<std::string>& arguments);
   void open_log(logger& log);
+  void tell_of_log(std::uint32_t fault);
   void crashed(logger& log, const os::crash_report& what);
   void leave_state(const std::string& url, const std::string& failure);
   std::uint32_t control(const model::control_event& what);
@@ -22477,6 +23309,7 @@ class service_host {
   std::string state_file_;  // empty: nowhere to leave a state
   std::string data_folder_;
   std::string log_folder_;  // empty: nowhere to leave a dump
+  std::shared_ptr<file_log> log_file_;
   reporter report_{[this](const model::service_status& s) { static_cast<void>(around_.dispatcher.set_status(s)); }};
   std::mutex mutex_;
   std::condition_variable left_control_;
@@ -22558,14 +23391,22 @@ inline void service_host::open_log(logger& log) {
     if (const auto made = os::make_folders(logs); !made) fault = made.error();
     else log_folder_ = logs;
     state_file_ = os::path_join(*folder, "state.json");
-    auto file = std::make_shared<file_log>(os::path_join(logs, model::folder_name(name_)));
-    if (!file->is_open()) fault = file->fault();
-    log.add_sink(std::move(file));
+    log_file_ = std::make_shared<file_log>(log_path(*folder, name_));
+    log_file_->on_trouble([this](std::uint32_t code) { tell_of_log(code); });
+    fault = log_file_->fault();
+    auto queue = std::make_shared<queued_log>();
+    queue->to(log_file_);
+    log.add_sink(std::move(queue));
   } else {
     fault = folder.error();
   }
-  if (fault == 0) return;
-  event(model::event::degraded, "the log file cannot be written: " + os::system_words(fault));
+  if (fault != 0) tell_of_log(fault);
+}
+
+/// In the event log, which is what is left then.
+inline void service_host::tell_of_log(std::uint32_t fault) {
+  event(model::event::degraded, "the log file cannot be written: " + os::system_words(fault) + " (" +
+                                    std::to_string(fault) + ")");
 }
 
 /// The last word of a process that crashes, on a thread that may hold anything: each line of it goes as far as it can.
@@ -22621,6 +23462,7 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
     plan->log.error(failed.why->sentence());
     return failed;
   }
+  if (log_file_) log_file_->options(plan->log_file);
   plan->spec.name = name_;
   if (launch_.preshutdown) plan->spec.preshutdown = launch_.preshutdown;
 
@@ -23310,10 +24152,7 @@ inline result<void> reload(desk& at) {
   const auto service = at.open("reload", os::access::pause_continue);  // PARAMCHANGE has no right of its own
   if (!service) return failure{service.error()};
   const auto done = at.scm().control_service(service->get(), static_cast<std::uint32_t>(model::control::param_change));
-  if (!done) {
-    if (done.error() == model::code::invalid_service_control) return no_hook(at, "reload", done.error(), "on_reload");
-    return at.failed("reload", done.error());
-  }
+  if (!done) return at.failed("reload", done.error());
   at.say("told " + at.quoted() + " to reload");
   return {};
 }
@@ -24249,6 +25088,7 @@ inline int show_settings(blueprint& plan, const model::command& asked, const pro
 // goes to the dispatcher at once. The exit code: 0, 2 for a usage error, otherwise the system's code. The verbs that
 // manage the service are in host/managing.hpp.
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24272,6 +25112,34 @@ inline std::string routes_json(const route::table& routes) {
 inline int run_service(app_factory app, const model::launch_options& launch) {
   os::native_dispatcher dispatcher;
   return service_host(std::move(app), launch, {dispatcher}).run();
+}
+
+/// `logs`: what is there, and with -f what comes.
+inline int show_log(const blueprint& plan, const model::command& asked, const program_surroundings& around) {
+  const std::string name = model::of_instance(plan.spec, asked.launch.instance).name;
+  const auto folder = around.data_folder(name);
+  if (!folder) return around.complain(model::explained(folder.error(), "find the data folder of", name));
+  const std::string path = log_path(*folder, name);
+  model::log_query what;
+  what.least = asked.level;
+  if (asked.since) what.since = around.time.wall() - *asked.since;
+  what.last = asked.lines.value_or(asked.since ? (std::numeric_limits<std::size_t>::max)() : what.last);
+
+  log_follower follower(path, what);
+  const auto entries = read_log(path, what, follower.position());
+  if (!entries) {
+    return around.complain(model::explained(entries.error(), "read the log", path + ".log",
+                                            os::system_words(entries.error())));
+  }
+  for (const auto& entry : *entries) around.out(entry);
+  if (!asked.follow) {
+    if (entries->empty()) around.err("no entries in " + path + ".log\n");
+    return model::exits::ok;
+  }
+  const stop_source over;
+  const os::interrupts until_interrupted([over](os::interruption) { stop_source(over).request_stop(); });
+  follower.follow(around.out, [&over] { return !over.token().stop_requested(); }, around.time);
+  return model::exits::ok;
 }
 
 /// Everything that main does.
@@ -24341,6 +25209,7 @@ inline int run(const app_factory& app, const std::vector<std::string>& words, co
     case model::verb::routes:
       around.out(asked->json ? routes_json(plan.router.routes()) : routes_text(plan.router.routes()));
       return model::exits::ok;
+    case model::verb::logs: return show_log(plan, *asked, around);
     case model::verb::config: return show_settings(plan, *asked, around);
     case model::verb::debug:
       if (const auto wrong = settings_error(plan.settings)) return around.complain(*wrong);

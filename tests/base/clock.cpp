@@ -112,3 +112,16 @@ TEST_CASE("the machine's clock is one, and does not go back") {
   CHECK(machine.now() - before >= 1ms);
   CHECK(to_utc(machine.wall()).year >= 2024);
 }
+
+TEST_CASE("a time that was written is read back, whatever its zone") {
+  using namespace std::chrono;
+  for (const std::int64_t ms : {0LL, -1LL, 784111777123LL, 951782400000LL, 951868799999LL, 4107542399999LL, -2203891200000LL}) {
+    const winsvc::clock::wall_point when(duration_cast<winsvc::clock::wall_point::duration>(milliseconds(ms)));
+    CHECK(winsvc::parse_time(winsvc::iso_time(when)) == when);
+    CHECK(winsvc::parse_time(winsvc::local_time(when, minutes(330)) + " and more") == when);
+    CHECK(winsvc::parse_time(winsvc::local_time(when, minutes(-210))) == when);
+  }
+  for (const auto bad : {"", "2026-01-31", "2026-01-31T08:05:09.250", "2026-01-31 08:05:09.250Z", "2026-13-31T08:05:09.250Z",
+                         "2026-01-31T08:05:09.250+1:00", "2026-01-31T08:05:09.250x", "2026-01-31T08:05:09.250+01"})
+    CHECK_FALSE(winsvc::parse_time(bad));
+}

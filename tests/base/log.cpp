@@ -46,16 +46,39 @@ TEST_CASE("a line has its time, its level in a column, its text") {
     return log_entry{winsvc::clock::wall_point(std::chrono::milliseconds(1769846709250)), level, std::move(text)}
         .line();
   };
-  CHECK(at(log_level::info, "ready") == "2026-01-31T08:05:09.250Z INFO  ready");
-  CHECK(at(log_level::debug, "x") == "2026-01-31T08:05:09.250Z DEBUG x");
-  CHECK(at(log_level::warn, "x") == "2026-01-31T08:05:09.250Z WARN  x");
-  CHECK(at(log_level::error, "x") == "2026-01-31T08:05:09.250Z ERROR x");
+  CHECK(at(log_level::info, "ready") == "2026-01-31T08:05:09.250+00:00 INFO  ready");
+  CHECK(at(log_level::debug, "x") == "2026-01-31T08:05:09.250+00:00 DEBUG x");
+  CHECK(at(log_level::warn, "x") == "2026-01-31T08:05:09.250+00:00 WARN  x");
+  CHECK(at(log_level::error, "x") == "2026-01-31T08:05:09.250+00:00 ERROR x");
 }
 
 TEST_CASE("only the first line of a text begins at the margin, so that nobody can forge an entry") {
   const log_entry entry{{}, log_level::info, "first\r\n2026-01-31T08:05:09.250Z ERROR forged\nlast"};
   CHECK(entry.line() ==
-        "1970-01-01T00:00:00.000Z INFO  first\n    2026-01-31T08:05:09.250Z ERROR forged\n    last");
+        "1970-01-01T00:00:00.000+00:00 INFO  first\n    2026-01-31T08:05:09.250Z ERROR forged\n    last");
+}
+
+TEST_CASE("a line has the time of the place; control characters cannot reach a terminal") {
+  using std::chrono::minutes;
+  const log_entry entry{winsvc::clock::wall_point(std::chrono::milliseconds(1769846709250)), log_level::warn,
+                        "tab\tbell\a escape\x1B[31m end\x7F zero" + std::string(1, '\0')};
+  CHECK(entry.line(minutes(60)) ==
+        "2026-01-31T09:05:09.250+01:00 WARN  tab\tbell\\x07 escape\\x1B[31m end\\x7F zero\\x00");
+  CHECK(entry.line(minutes(-210)).substr(0, 29) == "2026-01-31T04:35:09.250-03:30");
+}
+
+TEST_CASE("as JSON it is an object on one line, with what belongs to it") {
+  const log_entry entry{{}, log_level::error, "a \"b\"\nc", "\"status\":200,\"us\":88"};
+  CHECK(entry.json_line() ==
+        "{\"time\":\"1970-01-01T00:00:00.000+00:00\",\"level\":\"error\",\"text\":\"a \\\"b\\\"\\nc\",\"status\":200,\"us\":88}");
+}
+
+TEST_CASE("levels have names") {
+  for (const auto level : {log_level::debug, log_level::info, log_level::warn, log_level::error})
+    CHECK(winsvc::parse_log_level(name(level)) == level);
+  CHECK(winsvc::parse_log_level("WARNING") == log_level::warn);
+  CHECK_FALSE(winsvc::parse_log_level("loud"));
+  CHECK_FALSE(winsvc::parse_log_level(""));
 }
 
 TEST_CASE("what is below the threshold is dropped, by default debug") {

@@ -69,7 +69,6 @@ TEST_CASE("a service without the hook says which one it lacks") {
   struct { std::uint32_t control; const char* said; } const cases[] = {
       {2, "pause 'hello': the service has no on_pause hook (1052)"},
       {3, "continue 'hello': the service has no on_continue hook (1052)"},
-      {6, "reload 'hello': the service has no on_reload hook (1052)"},
       {200, "control 'hello': the service has no on_control 200 hook (1052)"},
   };
   for (const auto& one : cases) {
@@ -77,7 +76,6 @@ TEST_CASE("a service without the hook says which one it lacks") {
     d.installed(one.control == 3 ? state::paused : state::running).answers[one.control] = 1052;
     CHECK(sentence(one.control == 2   ? pause(d)
                    : one.control == 3 ? resume(d)
-                   : one.control == 6 ? reload(d)
                                       : control(d)) == one.said);
     CHECK(!d.denied);
   }

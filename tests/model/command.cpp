@@ -28,6 +28,9 @@ std::string sample(const option_row& o) {
     case option::set: return "greeting=hi=there";
     case option::unset: return "store.path";
     case option::config: return "C:\\data\\hello.ini";
+    case option::lines: return "50";
+    case option::level: return "warn";
+    case option::since: return "10m";
     case option::instance: return "blue";
     case option::wait: return "90";
     case option::elevated: return "pipe-1";
@@ -57,6 +60,10 @@ bool applied(const command& c, option o) {
     case option::unset: return c.launch.unset == words{"store.path"};
     case option::config: return c.launch.config == "C:\\data\\hello.ini";
     case option::init: return c.init;
+    case option::lines: return c.lines == 50u;
+    case option::follow: return c.follow;
+    case option::level: return c.level == winsvc::log_level::warn;
+    case option::since: return c.since == 10min;
     case option::instance: return c.launch.instance == "blue";
     case option::then_start: return c.then_start;
     case option::plan: return c.plan;

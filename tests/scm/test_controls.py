@@ -67,7 +67,7 @@ class Answers(Played):
     def test_what_is_unknown_or_not_hooked_is_120_and_does_no_harm(self):
         service, manager = self.played("deaf")
         accepted = self.the_life(service)[-1]
-        for number in (control_pipe.PAUSE, control_pipe.CONTINUE, control_pipe.PARAMCHANGE, NETBINDADD, 9, 10,
+        for number in (control_pipe.PAUSE, control_pipe.CONTINUE, NETBINDADD, 9, 10,
                        control_pipe.DEVICEEVENT, control_pipe.TIMECHANGE, 17, 0x60, 127, 128, 200, 255, 256, 0xFFFFFFFF):
             self.assertEqual(manager.control(number), CALL_NOT_IMPLEMENTED, number)
         for event in (control_pipe.session_change(control_pipe.LOGON, 1), (control_pipe.POWEREVENT, control_pipe.SUSPEND)):
@@ -177,7 +177,7 @@ class Hooked(Played):
 class Preshutdown(Played):
     def test_preshutdown_is_accepted_in_the_place_of_shutdown_and_drains(self):
         service, manager = self.played("preshutdown")
-        self.assertEqual(self.the_life(service)[-1].accepted, wine.ACCEPT_STOP | wine.ACCEPT_PRESHUTDOWN)
+        self.assertEqual(self.the_life(service)[-1].accepted, wine.ACCEPT_STOP | wine.ACCEPT_PARAMCHANGE | wine.ACCEPT_PRESHUTDOWN)
         with concurrent.futures.ThreadPoolExecutor() as aside:
             answered = aside.submit(wine.get, self.connection(manager), "/longest") # 8 s: more than SHUTDOWN would leave
             time.sleep(0.5)

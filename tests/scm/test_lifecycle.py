@@ -6,7 +6,7 @@ import time
 
 import wine
 
-ACCEPTED = wine.ACCEPT_STOP | wine.ACCEPT_SHUTDOWN
+ACCEPTED = wine.ACCEPT_STOP | wine.ACCEPT_SHUTDOWN | wine.ACCEPT_PARAMCHANGE
 
 
 class Statuses(wine.Case):

@@ -38,7 +38,7 @@ PROGRAMS = FOLDER / "run"                               # every copy of the prog
 CRASH = re.compile(r"wine: unhandled |terminate called|assertion fail|ReportEventW L\".* crashed: ", re.IGNORECASE)
 
 STOPPED, START_PENDING, STOP_PENDING, RUNNING, CONTINUE_PENDING, PAUSE_PENDING, PAUSED = range(1, 8)
-ACCEPT_STOP, ACCEPT_SHUTDOWN, ACCEPT_PRESHUTDOWN = 0x1, 0x4, 0x100
+ACCEPT_STOP, ACCEPT_SHUTDOWN, ACCEPT_PARAMCHANGE, ACCEPT_PRESHUTDOWN = 0x1, 0x4, 0x8, 0x100
 
 Answer = collections.namedtuple("Answer", "code out err took")      # of a command
 Response = collections.namedtuple("Response", "status headers body")

@@ -6,9 +6,12 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "winsvc/config/abi.hpp"
@@ -44,6 +47,10 @@ struct utc_fields {
 
 /// `2026-01-31T08:05:09.250Z` (RFC 3339).
 [[nodiscard]] std::string iso_time(clock::wall_point when);
+/// `2026-01-31T09:05:09.250+01:00`: the time of a place, so far from UTC.
+[[nodiscard]] std::string local_time(clock::wall_point when, std::chrono::minutes offset);
+/// What the two write, at the front of `s`; nothing for anything else.
+[[nodiscard]] std::optional<clock::wall_point> parse_time(std::string_view s) noexcept;
 /// `Sat, 31 Jan 2026 08:05:09 GMT`, the form of the Date header (RFC 9110, section 5.6.7).
 [[nodiscard]] std::string http_date(clock::wall_point when);
 
@@ -79,12 +86,55 @@ inline utc_fields to_utc(clock::wall_point when) noexcept {
   return f;
 }
 
-inline std::string iso_time(clock::wall_point when) {
-  const utc_fields f = to_utc(when);
+/// Without its zone.
+inline std::string date_and_time(const utc_fields& f) {
   char out[64];
-  std::snprintf(out, sizeof out, "%04lld-%02u-%02uT%02u:%02u:%02u.%03uZ", static_cast<long long>(f.year), f.month,
-                f.day, f.hour, f.minute, f.second, f.millisecond);
+  std::snprintf(out, sizeof out, "%04lld-%02u-%02uT%02u:%02u:%02u.%03u", static_cast<long long>(f.year), f.month, f.day,
+                f.hour, f.minute, f.second, f.millisecond);
   return out;
+}
+
+inline std::string iso_time(clock::wall_point when) { return date_and_time(to_utc(when)) + 'Z'; }
+
+inline std::string local_time(clock::wall_point when, std::chrono::minutes offset) {
+  const auto away = offset.count() < 0 ? -offset.count() : offset.count();
+  char zone[32];
+  std::snprintf(zone, sizeof zone, "%c%02d:%02d", offset.count() < 0 ? '-' : '+', static_cast<int>(away / 60 % 100),
+                static_cast<int>(away % 60));
+  return date_and_time(to_utc(when + offset)) + zone;
+}
+
+inline std::optional<clock::wall_point> parse_time(std::string_view s) noexcept {
+  constexpr std::string_view form = "0000-00-00T00:00:00.000";
+  if (s.size() <= form.size()) return std::nullopt;
+  for (std::size_t i = 0; i < form.size(); ++i) {
+    if (form[i] == '0' ? s[i] < '0' || s[i] > '9' : s[i] != form[i]) return std::nullopt;
+  }
+  const auto number = [s](std::size_t at, std::size_t digits) {
+    std::int64_t value = 0;
+    for (std::size_t i = at; i < at + digits; ++i) value = value * 10 + (s[i] - '0');
+    return value;
+  };
+  const std::int64_t year = number(0, 4), month = number(5, 2), day = number(8, 2);
+  if (month < 1 || month > 12 || day < 1 || day > 31) return std::nullopt;
+  std::int64_t offset = 0;  // in minutes
+  const char zone = s[form.size()];
+  if (zone != 'Z') {
+    const auto tail = s.substr(form.size());
+    const bool good = (zone == '+' || zone == '-') && tail.size() >= 6 && tail[3] == ':';
+    for (const std::size_t i : {1u, 2u, 4u, 5u}) {
+      if (!good || tail[i] < '0' || tail[i] > '9') return std::nullopt;
+    }
+    offset = (number(form.size() + 1, 2) * 60 + number(form.size() + 4, 2)) * (zone == '-' ? -1 : 1);
+  }
+  // The way of to_utc, back: days since 1970 of a date whose year begins in March.
+  const std::int64_t march_year = year - (month <= 2 ? 1 : 0), era = (march_year >= 0 ? march_year : march_year - 399) / 400;
+  const std::int64_t year_of_era = march_year - era * 400;
+  const std::int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+  const std::int64_t days = era * 146'097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719'468;
+  const std::int64_t minutes = days * 1440 + number(11, 2) * 60 + number(14, 2) - offset;
+  return clock::wall_point(std::chrono::duration_cast<clock::wall_point::duration>(
+      std::chrono::milliseconds((minutes * 60 + number(17, 2)) * 1000 + number(20, 3))));
 }
 
 inline std::string http_date(clock::wall_point when) {

@@ -12,6 +12,7 @@
 #include "winsvc/base/log.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/host/file_log.hpp"
 #include "winsvc/host/hooks.hpp"
 #include "winsvc/http/engine.hpp"
 #include "winsvc/http/router.hpp"
@@ -57,6 +58,8 @@ struct blueprint {
   std::vector<worker> workers;
   std::vector<ready_check> ready_checks;
   logger log;
+  log_file_options log_file;
+  std::vector<std::shared_ptr<log_sink>> log_sinks;  ///< of the app's own; they get the log from the start on
   model::settings settings;
   std::shared_ptr<model::typed_setting<winsvc::log_level>> log_level;  ///< once it is declared
   bool frozen = false;

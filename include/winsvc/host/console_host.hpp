@@ -6,8 +6,9 @@
 #include <memory>
 #include <string>
 
-#include "winsvc/base/log.hpp"
+#include "winsvc/base/queued_log.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/host/console_log.hpp"
 #include "winsvc/host/runtime.hpp"
 #include "winsvc/model/verbs.hpp"
 #include "winsvc/os/native.hpp"
@@ -15,16 +16,6 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
-
-class console_log final : public log_sink {
- public:
-  void write(const log_entry& entry) noexcept override {
-    try {
-      os::write_err(entry.line() + '\n');
-    } catch (...) {  // out of memory: the line is lost
-    }
-  }
-};
 
 /// `GET    /users/{id}   user   main.cpp:12`, a line a route; the names are there where a route has one.
 [[nodiscard]] inline std::string routes_text(const route::table& routes) {
@@ -44,11 +35,14 @@ class console_log final : public log_sink {
 /// Serves until Ctrl-C, and drains; `app` is the app's object, which ends before this returns. The exit code of the
 /// process.
 inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
-  plan.log.add_sink(std::make_shared<console_log>());
+  auto screen = std::make_shared<queued_log>();  // a person who selects text in a console holds up who writes there
+  screen->to(std::make_shared<console_log>());
+  plan.log.add_sink(std::move(screen));
   os::write_err(routes_text(plan.router.routes()));
 
   run_settings settings;
   settings.on_running = [&plan](const os::endpoint& address) {
+    plan.log.flush();
     os::write_err(plan.spec.name + ": " + address.url() + "   Ctrl-C stops\n");
   };
   if (!plan.access_log) settings.on_answered = [&plan](const http::access_entry& a) { plan.log.info(a.line()); };

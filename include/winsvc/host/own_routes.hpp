@@ -67,7 +67,8 @@ inline service& service::access_log() {
       if (!a.id.empty()) line += std::string(a.id) + ' ';
       line += a.line();
       if (!a.pattern.empty()) line += "  " + std::string(a.pattern);
-      plan.log.info(line);
+      const bool json = plan.log_file.format == log_format::json;
+      plan.log.write(log_level::info, std::move(line), json ? a.members() : std::string());
     });
   });
   return *this;

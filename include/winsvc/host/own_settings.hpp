@@ -1,7 +1,8 @@
 // The settings of a run: where their values are looked for, those that every app has, and what a reload does with all.
 //
 // Sources, strongest first: the command line (at install it is kept in the ImagePath), the environment (HELLO_GREETING),
-// the file (`hello.ini` beside the executable, or --config), the default. Every app has `host`, `port` and `log_level`.
+// the file (`hello.ini` beside the executable, or --config), the default. Every app has `host`, `port`,
+// `log_level` and `log_format`.
 #pragma once
 
 #include <algorithm>
@@ -89,6 +90,10 @@ inline void take_own_settings(blueprint& plan) {
       {"log_level"}, plan.log.threshold(), "the least that the log keeps",
       names<log_level>{{"debug", log_level::debug}, {"info", log_level::info}, {"warn", log_level::warn},
                        {"error", log_level::error}}));
+  const auto format = own(make_setting<log_format>(
+      {"log_format"}, plan.log_file.format, "how a line of the log file looks", at_start,
+      names<log_format>{{"text", log_format::text}, {"json", log_format::json}}));
+  plan.log_file.format = format->get();
   plan.host = host->get();
   plan.port = port->get();
   plan.log.threshold(plan.log_level->get());

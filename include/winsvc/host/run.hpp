@@ -7,6 +7,7 @@
 // manage the service are in host/managing.hpp.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@
 #include "winsvc/host/app.hpp"
 #include "winsvc/host/config.hpp"
 #include "winsvc/host/console_host.hpp"
+#include "winsvc/host/logs.hpp"
 #include "winsvc/host/managing.hpp"
 #include "winsvc/host/own_settings.hpp"
 #include "winsvc/host/service_host.hpp"
@@ -41,6 +43,34 @@ inline std::string routes_json(const route::table& routes) {
 inline int run_service(app_factory app, const model::launch_options& launch) {
   os::native_dispatcher dispatcher;
   return service_host(std::move(app), launch, {dispatcher}).run();
+}
+
+/// `logs`: what is there, and with -f what comes.
+inline int show_log(const blueprint& plan, const model::command& asked, const program_surroundings& around) {
+  const std::string name = model::of_instance(plan.spec, asked.launch.instance).name;
+  const auto folder = around.data_folder(name);
+  if (!folder) return around.complain(model::explained(folder.error(), "find the data folder of", name));
+  const std::string path = log_path(*folder, name);
+  model::log_query what;
+  what.least = asked.level;
+  if (asked.since) what.since = around.time.wall() - *asked.since;
+  what.last = asked.lines.value_or(asked.since ? (std::numeric_limits<std::size_t>::max)() : what.last);
+
+  log_follower follower(path, what);
+  const auto entries = read_log(path, what, follower.position());
+  if (!entries) {
+    return around.complain(model::explained(entries.error(), "read the log", path + ".log",
+                                            os::system_words(entries.error())));
+  }
+  for (const auto& entry : *entries) around.out(entry);
+  if (!asked.follow) {
+    if (entries->empty()) around.err("no entries in " + path + ".log\n");
+    return model::exits::ok;
+  }
+  const stop_source over;
+  const os::interrupts until_interrupted([over](os::interruption) { stop_source(over).request_stop(); });
+  follower.follow(around.out, [&over] { return !over.token().stop_requested(); }, around.time);
+  return model::exits::ok;
 }
 
 /// Everything that main does.
@@ -110,6 +140,7 @@ inline int run(const app_factory& app, const std::vector<std::string>& words, co
     case model::verb::routes:
       around.out(asked->json ? routes_json(plan.router.routes()) : routes_text(plan.router.routes()));
       return model::exits::ok;
+    case model::verb::logs: return show_log(plan, *asked, around);
     case model::verb::config: return show_settings(plan, *asked, around);
     case model::verb::debug:
       if (const auto wrong = settings_error(plan.settings)) return around.complain(*wrong);

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "winsvc/base/duration.hpp"
+#include "winsvc/base/queued_log.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/duties.hpp"
@@ -226,6 +227,11 @@ inline void runtime::fail(error why) {
 
 inline run_result runtime::run() {
   plan_.frozen = true;
+  for (const auto& sink : plan_.log_sinks) {  // each with a queue of its own: none waits for another
+    auto queue = std::make_shared<queued_log>();
+    queue->to(sink);
+    plan_.log.add_sink(std::move(queue));
+  }
   try {
     if (start()) serve();
   } catch (const std::exception& e) {  // no memory, no thread to be had

@@ -80,10 +80,7 @@ inline result<void> reload(desk& at) {
   const auto service = at.open("reload", os::access::pause_continue);  // PARAMCHANGE has no right of its own
   if (!service) return failure{service.error()};
   const auto done = at.scm().control_service(service->get(), static_cast<std::uint32_t>(model::control::param_change));
-  if (!done) {
-    if (done.error() == model::code::invalid_service_control) return no_hook(at, "reload", done.error(), "on_reload");
-    return at.failed("reload", done.error());
-  }
+  if (!done) return at.failed("reload", done.error());
   at.say("told " + at.quoted() + " to reload");
   return {};
 }

@@ -132,7 +132,8 @@ class service : public http::route_registrar<service> {
   /// environment; in the settings file, `hello.ini` beside the executable. `standard` is the default, and its type the
   /// setting's, where none is named. What holds a value, and which rules can follow the help: host/setting.hpp. The
   /// handle may be read at once, also here in App. A value that cannot be taken fails the start, with its place; at a
-  /// reload it leaves all as it was. `host`, `port` and `log_level` are winsvc's own.
+  /// reload it leaves all as it was. `host`, `port`, `log_level` and
+  /// `log_format` are winsvc's own.
   template <class T = void, class Default, class... Options>
   winsvc::setting<host::setting_value<T, Default>> setting(host::setting_words name, Default standard,
                                                            std::string help = {}, const Options&... options) {
@@ -235,6 +236,12 @@ class service : public http::route_registrar<service> {
   [[nodiscard]] std::string data_folder() const;
   /// The service's log: a file as a service, the terminal in debug.
   [[nodiscard]] logger& log() noexcept { return plan_.log; }
+  /// How the log file looks (text or JSON lines), when it is set aside (10 MiB, and by day where asked), how many are
+  /// kept (5). In App.
+  [[nodiscard]] log_file_options& log_file() noexcept { return plan_.log_file; }
+  /// Hands the log to a sink of your own as well. It is called by one thread, which is none of the requests'; what comes
+  /// faster than it can take is dropped, counted, and told of in a line.
+  service& log_to(std::shared_ptr<log_sink> sink);
 
  private:
   template <class F>
@@ -278,12 +285,17 @@ inline std::string service::data_folder() const {
   return folder;
 }
 inline void service::declare(std::shared_ptr<model::any_setting> one) {
-  for (const std::string_view own : {"host", "port", "log_level"}) {
+  for (const std::string_view own : {"host", "port", "log_level", "log_format"}) {
     if (one->name() == own)
       throw setup_error("setting '" + one->name() + "' (" + one->where.text() +
-                        "): every service has it; listen and log().threshold give its default");
+                        "): every service has it; listen, log() and log_file() give its default");
   }
   plan_.settings.declare(std::move(one));
+}
+inline service& service::log_to(std::shared_ptr<log_sink> sink) {
+  check_open("log_to");
+  plan_.log_sinks.push_back(std::move(sink));
+  return *this;
 }
 inline service& service::name(std::string text) {
   check_open("name");

@@ -17,11 +17,13 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/queued_log.hpp"
 #include "winsvc/base/scope.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/app.hpp"
 #include "winsvc/host/file_log.hpp"
+#include "winsvc/host/logs.hpp"
 #include "winsvc/host/own_settings.hpp"
 #include "winsvc/host/runtime.hpp"
 #include "winsvc/model/state_file.hpp"
@@ -67,6 +69,7 @@ class service_host {
   void service_main(const std::vector<std::string>& arguments);
   run_result serve(const std::vector<std::string>& arguments);
   void open_log(logger& log);
+  void tell_of_log(std::uint32_t fault);
   void crashed(logger& log, const os::crash_report& what);
   void leave_state(const std::string& url, const std::string& failure);
   std::uint32_t control(const model::control_event& what);
@@ -81,6 +84,7 @@ class service_host {
   std::string state_file_;  // empty: nowhere to leave a state
   std::string data_folder_;
   std::string log_folder_;  // empty: nowhere to leave a dump
+  std::shared_ptr<file_log> log_file_;
   reporter report_{[this](const model::service_status& s) { static_cast<void>(around_.dispatcher.set_status(s)); }};
   std::mutex mutex_;
   std::condition_variable left_control_;
@@ -162,14 +166,22 @@ inline void service_host::open_log(logger& log) {
     if (const auto made = os::make_folders(logs); !made) fault = made.error();
     else log_folder_ = logs;
     state_file_ = os::path_join(*folder, "state.json");
-    auto file = std::make_shared<file_log>(os::path_join(logs, model::folder_name(name_)));
-    if (!file->is_open()) fault = file->fault();
-    log.add_sink(std::move(file));
+    log_file_ = std::make_shared<file_log>(log_path(*folder, name_));
+    log_file_->on_trouble([this](std::uint32_t code) { tell_of_log(code); });
+    fault = log_file_->fault();
+    auto queue = std::make_shared<queued_log>();
+    queue->to(log_file_);
+    log.add_sink(std::move(queue));
   } else {
     fault = folder.error();
   }
-  if (fault == 0) return;
-  event(model::event::degraded, "the log file cannot be written: " + os::system_words(fault));
+  if (fault != 0) tell_of_log(fault);
+}
+
+/// In the event log, which is what is left then.
+inline void service_host::tell_of_log(std::uint32_t fault) {
+  event(model::event::degraded, "the log file cannot be written: " + os::system_words(fault) + " (" +
+                                    std::to_string(fault) + ")");
 }
 
 /// The last word of a process that crashes, on a thread that may hold anything: each line of it goes as far as it can.
@@ -225,6 +237,7 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
     plan->log.error(failed.why->sentence());
     return failed;
   }
+  if (log_file_) log_file_->options(plan->log_file);
   plan->spec.name = name_;
   if (launch_.preshutdown) plan->spec.preshutdown = launch_.preshutdown;
 

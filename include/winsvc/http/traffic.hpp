@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "winsvc/base/json_text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/route/method.hpp"
@@ -36,6 +37,14 @@ struct access_entry {
   [[nodiscard]] std::string line() const {
     return std::string(method) + ' ' + std::string(target) + "  " + std::to_string(status) + "  " +
            std::to_string(bytes) + " B  " + std::to_string(took.count()) + " us";
+  }
+  /// The same for a log of JSON lines: members of an object, without its braces.
+  [[nodiscard]] std::string members() const {
+    text::json_object o;
+    o.put_some("id", id).put_text("peer", peer.host).put_text("method", method).put_text("target", target);
+    o.put_some("route", pattern).put("status", std::to_string(status)).put("bytes", std::to_string(bytes));
+    const std::string all = o.put("us", std::to_string(took.count())).text();
+    return all.substr(1, all.size() - 2);
   }
 };
 

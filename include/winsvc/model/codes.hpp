@@ -57,7 +57,7 @@ inline constexpr explanation explanations[] = {
     {124, "this system does not know the setting", ""},
     {997, "the service has taken it and is still at work", "look into its log for the end of it"},
     {1051, "other services that depend on it are running", "stop them first, or add --force"},
-    {1052, "the service does not take this control", "pause, continue and reload need hooks of the app"},
+    {1052, "the service does not take this control", "pause and continue need hooks of the app"},
     {1053, "the service did not respond to the start in time", "read its log and the event log"},
     {1055, "the service database is locked", "try again in a moment"},
     {1056, "it is running already", "restart it where it has to begin anew"},

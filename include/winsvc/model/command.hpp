@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "winsvc/base/duration.hpp"
+#include "winsvc/base/log.hpp"
 #include "winsvc/base/quote.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/base/text.hpp"
@@ -60,7 +61,11 @@ struct command {
   bool no_wait = false;
   std::chrono::milliseconds wait{60'000};
   bool json = false;
-  bool init = false;  ///< config --init
+  bool init = false;                        ///< config --init
+  std::optional<std::size_t> lines;         ///< logs -n
+  bool follow = false;                      ///< logs -f
+  log_level level = log_level::debug;       ///< logs --level
+  std::optional<std::chrono::milliseconds> since;  ///< logs --since: so long ago
   bool no_elevate = false;
   std::optional<std::string> elevated;  ///< this process is the elevated one, and that its parent's pipe
 };
@@ -187,6 +192,19 @@ inline bool take_value(command& into, option o, std::string_view value) {
     case option::unset: into.launch.unset.emplace_back(value); return is_setting_name(value);
     case option::config: return text_into(into.launch.config);
     case option::init: return into.init = true;
+    case option::lines: {
+      std::uint64_t count = 0;
+      if (!text::parse_number(value, 1'000'000'000, count)) return false;
+      into.lines = static_cast<std::size_t>(count);
+      return true;
+    }
+    case option::follow: return into.follow = true;
+    case option::level: {
+      const auto level = parse_log_level(value);
+      if (level) into.level = *level;
+      return level.has_value();
+    }
+    case option::since: return (into.since = parse_duration(value)).has_value();
     case option::instance: return text_into(into.launch.instance) && check_instance(value);
     case option::then_start: return into.then_start = true;
     case option::plan: return into.plan = true;
@@ -220,6 +238,9 @@ inline std::string taken_values(const option_row& o) {
     case option::port: return "a port is a number from 0 to 65535";
     case option::set: return "write NAME=VALUE";
     case option::unset: return "give the name of a setting";
+    case option::lines: return "give a number";
+    case option::level: return "it is one of debug, info, warn and error";
+    case option::since: return "give a time, such as 10m or 2h";
     case option::instance: return "give 1 to 64 letters, digits, '-', '_' and '.', such as blue";
     case option::wait: return "give seconds, such as 30, or 2m";
     default: return "write " + std::string(o.word) + ' ' + std::string(o.value);

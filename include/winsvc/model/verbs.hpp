@@ -16,7 +16,7 @@ namespace model {
 
 enum class verb {
   help, version, install, update, remove, start, stop, restart, pause, resume, reload, control, status, debug, routes,
-  config, run_service
+  config, logs, run_service
 };
 
 struct verb_row {
@@ -52,6 +52,9 @@ inline constexpr verb_row verb_table[] = {
      "Exit code: 0 running, 3 installed and not running, 4 not installed."},
     {verb::debug, "debug", "run", "", "serve in this terminal; Ctrl-C drains and stops",
      "Needs no installation. Attach a debugger, or start the program in one. Routes, requests and the log are shown."},
+    {verb::logs, "logs", "", "", "the end of the service's log",
+     "Reads the files in the data folder, also while the service does not run. What is older than the oldest file is\n"
+     "gone: ten megabytes a file and five files are kept, where the app does not say otherwise."},
     {verb::config, "config", "", "", "every setting: its value, where that comes from, what it is for",
      "As the service has them that is installed, where one is. Strongest first: the command line (--set, kept at\n"
      "install), the environment, the settings file, the default. Exit code 13: the file or a value cannot be taken."},
@@ -64,7 +67,7 @@ inline constexpr verb_row verb_table[] = {
 
 enum class option {
   startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
-  environment, allow_control, host, port, set, unset, config, init, instance, then_start, plan, force, wait, no_wait, json, no_elevate, elevated,
+  environment, allow_control, host, port, set, unset, config, init, lines, follow, level, since, instance, then_start, plan, force, wait, no_wait, json, no_elevate, elevated,
   argument
 };
 
@@ -118,8 +121,12 @@ inline constexpr option_row option_table[] = {
     {option::config, "--config", "FILE", verbs_with_settings,
      "the settings file; default: the program's name with .ini, beside it"},
     {option::init, "--init", "", bit(verb::config), "write a settings file with every setting in it, commented out"},
+    {option::lines, "-n", "N", bit(verb::logs), "so many entries; default 20, or all since --since"},
+    {option::follow, "-f", "", bit(verb::logs), "and what is logged from now on, until Ctrl-C"},
+    {option::level, "--level", "LEVEL", bit(verb::logs), "debug, info, warn or error: that, and what is worse"},
+    {option::since, "--since", "TIME", bit(verb::logs), "of the last 10m, 2h, 1d"},
     {option::instance, "--instance", "NAME",
-     verbs_that_manage | bits(verb::status, verb::debug, verb::config, verb::run_service),
+     verbs_that_manage | bits(verb::status, verb::debug, verb::config, verb::logs, verb::run_service),
      "this one of several instances, each a service with a name, settings and data of its own"},
     {option::then_start, "--start", "", verbs_that_install, "start it afterwards"},
     {option::plan, "--plan", "", verbs_that_install, "show what would be changed, and change nothing"},

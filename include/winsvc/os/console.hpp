@@ -21,6 +21,8 @@ namespace os {
 void write_out(std::string_view utf8) noexcept;
 void write_err(std::string_view utf8) noexcept;
 [[nodiscard]] bool out_is_terminal() noexcept;
+/// Is standard error a terminal that takes the escapes for colours? On Windows it is told to, from Windows 10 on.
+[[nodiscard]] bool err_shows_colour() noexcept;
 /// Is there anybody to read what we print: a console, a pipe, a file?
 [[nodiscard]] bool has_standard_output() noexcept;
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/service_manager.hpp"
 
@@ -26,16 +27,22 @@ inline constexpr char path_separator = '/';
   return folder + path_separator + std::string(name);
 }
 
+/// Is what is open there (a HANDLE, a file descriptor) still what has this path? Somebody may have deleted it, or put
+/// another in its place.
+[[nodiscard]] bool is_at(std::intptr_t native, const std::string& path);
+
 /// A file that is only ever added to. Others may read, rename and delete it meanwhile.
 class append_file {
  public:
   append_file() = default;
-  append_file(append_file&& other) noexcept : native_(std::exchange(other.native_, -1)), size_(other.size_) {}
+  append_file(append_file&& other) noexcept
+      : native_(std::exchange(other.native_, -1)), size_(other.size_), written_last_(other.written_last_) {}
   append_file& operator=(append_file&& other) noexcept {
     if (this != &other) {
       close();
       native_ = std::exchange(other.native_, -1);
       size_ = other.size_;
+      written_last_ = other.written_last_;
     }
     return *this;
   }
@@ -46,11 +53,15 @@ class append_file {
   bool write(std::string_view bytes) noexcept;
   /// Bytes in the file: those found at opening and those written since.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  /// When it was written last, before it was opened.
+  [[nodiscard]] clock::wall_point written_last() const noexcept { return written_last_; }
+  [[nodiscard]] bool is_at(const std::string& path) const { return os::is_at(native_, path); }
   void close() noexcept;
 
  private:
   std::intptr_t native_ = -1;  // a HANDLE, or a file descriptor
   std::uint64_t size_ = 0;
+  clock::wall_point written_last_{};
 };
 
 [[nodiscard]] std::optional<std::string> read_file(const std::string& path);

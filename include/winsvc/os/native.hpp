@@ -1,6 +1,7 @@
 // The operating system, whole: the seam and this platform's bodies for it. What the floors above include.
 #pragma once
 
+#include "winsvc/os/local_time.hpp"
 #include "winsvc/os/poller.hpp"
 #include "winsvc/os/posix/console.hpp"
 #include "winsvc/os/posix/crash.hpp"

@@ -10,6 +10,7 @@
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/os/file.hpp"
 #include "winsvc/os/process.hpp"
 
 namespace winsvc {
@@ -38,6 +39,8 @@ class source_file {
   [[nodiscard]] clock::wall_point modified() const noexcept { return modified_; }
   /// Absolute, links followed, in the spelling of the disk: where the file really is.
   [[nodiscard]] const std::string& real_path() const noexcept { return real_path_; }
+
+  [[nodiscard]] bool is_at(const std::string& path) const { return os::is_at(native_, path); }
 
   /// From any thread: how many bytes from `at` on are in `into` now; 0 at its end; nothing after an error.
   [[nodiscard]] std::optional<std::size_t> read(std::uint64_t at, char* into, std::size_t room) const noexcept;

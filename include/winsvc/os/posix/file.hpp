@@ -38,8 +38,17 @@ inline sys_result<append_file> append_file::open(const std::string& path) {
   append_file out;
   out.native_ = file;
   struct stat info = {};
-  if (::fstat(file, &info) == 0) out.size_ = static_cast<std::uint64_t>(info.st_size);
+  if (::fstat(file, &info) == 0) {
+    out.size_ = static_cast<std::uint64_t>(info.st_size);
+    out.written_last_ = std::chrono::system_clock::from_time_t(info.st_mtime);
+  }
   return out;
+}
+
+inline bool is_at(std::intptr_t native, const std::string& path) {
+  struct stat open_one = {}, there = {};
+  return ::fstat(static_cast<int>(native), &open_one) == 0 && ::stat(path.c_str(), &there) == 0 &&
+         open_one.st_ino == there.st_ino && open_one.st_dev == there.st_dev;
 }
 
 inline bool append_file::write(std::string_view bytes) noexcept {

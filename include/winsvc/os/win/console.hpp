@@ -54,6 +54,13 @@ inline bool out_is_terminal() noexcept {
   return ::GetConsoleMode(::GetStdHandle(STD_OUTPUT_HANDLE), &mode) != 0;
 }
 
+inline bool err_shows_colour() noexcept {
+  constexpr DWORD escapes = 0x0004;  // ENABLE_VIRTUAL_TERMINAL_PROCESSING, which older headers lack
+  DWORD mode = 0;
+  const HANDLE screen = ::GetStdHandle(STD_ERROR_HANDLE);
+  return ::GetConsoleMode(screen, &mode) && ((mode & escapes) != 0 || ::SetConsoleMode(screen, mode | escapes));
+}
+
 inline bool has_standard_output() noexcept {
   const HANDLE handle = ::GetStdHandle(STD_OUTPUT_HANDLE);
   return ::GetConsoleWindow() != nullptr ||

@@ -33,14 +33,30 @@ inline bool write_all(HANDLE file, std::string_view bytes) noexcept {
 }
 
 inline sys_result<append_file> append_file::open(const std::string& path) {
-  const HANDLE file = ::CreateFileW(wide_path(path).c_str(), FILE_APPEND_DATA, share_all, nullptr, OPEN_ALWAYS,
+  const HANDLE file = ::CreateFileW(wide_path(path).c_str(), FILE_APPEND_DATA | FILE_READ_ATTRIBUTES, share_all, nullptr, OPEN_ALWAYS,
                                     FILE_ATTRIBUTE_NORMAL, nullptr);
   if (file == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
   append_file out;
   out.native_ = reinterpret_cast<std::intptr_t>(file);
   LARGE_INTEGER size{};
   if (::GetFileSizeEx(file, &size)) out.size_ = static_cast<std::uint64_t>(size.QuadPart);
+  FILETIME written{};
+  if (::GetFileTime(file, nullptr, nullptr, &written)) {
+    constexpr std::int64_t from_1601_to_1970 = 11'644'473'600'000;  // in ms
+    const auto ticks = (static_cast<std::uint64_t>(written.dwHighDateTime) << 32) | written.dwLowDateTime;
+    out.written_last_ = clock::wall_point(std::chrono::duration_cast<clock::wall_point::duration>(
+        std::chrono::milliseconds(static_cast<std::int64_t>(ticks / 10'000) - from_1601_to_1970)));
+  }
   return out;
+}
+
+inline bool is_at(std::intptr_t native, const std::string& path) {
+  const unique_handle there(
+      ::CreateFileW(wide_path(path).c_str(), 0, share_all, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr));
+  BY_HANDLE_FILE_INFORMATION a{}, b{};
+  return there && ::GetFileInformationByHandle(there.get(), &a) &&
+         ::GetFileInformationByHandle(reinterpret_cast<HANDLE>(native), &b) && a.nFileIndexHigh == b.nFileIndexHigh &&
+         a.nFileIndexLow == b.nFileIndexLow && a.dwVolumeSerialNumber == b.dwVolumeSerialNumber;
 }
 
 inline bool append_file::write(std::string_view bytes) noexcept {
