@@ -34,6 +34,7 @@
 #include "winsvc/base/stop.hpp"      // a request to stop
 #include "winsvc/base/log.hpp"       // the log and its sinks
 #include "winsvc/base/queued_log.hpp"  // so that nobody waits for them
+#include "winsvc/base/recent_log.hpp"  // its last lines, in memory
 
 // F2, decisions: pure.
 #include "winsvc/model/state.hpp"       // states, controls, exit codes
@@ -54,6 +55,7 @@
 #include "winsvc/model/verbs.hpp"       // the command line as tables
 #include "winsvc/model/command.hpp"     // from argv to what is asked
 #include "winsvc/model/installation.hpp"  // what is installed, and what is wanted
+#include "winsvc/model/flat_object.hpp"  // small JSON, read
 #include "winsvc/model/state_file.hpp"  // what the service leaves for status
 #include "winsvc/route/method.hpp"      // request methods
 #include "winsvc/route/path.hpp"        // request paths, cut and decoded
@@ -104,6 +106,7 @@
 #include "winsvc/http/watchdog.hpp"    // handlers that take too long
 #include "winsvc/http/upload_reader.hpp" // and files, while they arrive
 #include "winsvc/http/guard.hpp"       // what becomes of what goes wrong
+#include "winsvc/http/pulse.hpp"       // how busy, second by second
 #include "winsvc/http/traffic.hpp"     // what connections have in common
 #include "winsvc/http/direct.hpp"      // the short way of plain requests
 #include "winsvc/http/core.hpp"        // cpp-httplib at work for it
@@ -141,6 +144,7 @@
 #include "winsvc/host/own_settings.hpp"  // where values come from
 #include "winsvc/host/duties.hpp"        // pause, continue, reload, events
 #include "winsvc/host/worker_pool.hpp"   // the app's own threads
+#include "winsvc/host/inquiries.hpp"     // what the operator asks a running service
 #include "winsvc/host/runtime.hpp"       // start, serve, drain, stop
 #include "winsvc/host/console_host.hpp"  // in a terminal
 #include "winsvc/host/service_host.hpp"  // under the SCM

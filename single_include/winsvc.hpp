@@ -17,182 +17,190 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//    200  config/version.hpp          The version of winsvc: the one place that knows it.
-//    217  config/compiler.hpp         What is compiling us.
-//    252  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    292  config/abi.hpp              The inline namespace that everything lives in.
-//    317  base/error.hpp              An error is a sentence for a tired person.
-//    377  base/result.hpp             A value or the reason there is none.
-//    452  base/source.hpp             Where in the user's program a call was written.
-//    486  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    517  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    780  base/json_text.hpp          JSON, written: for what winsvc says to machines.
-//    834  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
-//    933  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
-//   1022  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//   1137  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1219  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//   1372  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
-//   1509  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1590  base/log.hpp                The log that a service keeps.
-//   1748  base/queued_log.hpp         A queue in front of sinks that take their time.
-//   1928  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   2073  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   2174  model/decision.hpp          What a control means in a state.
-//   2243  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   2296  model/codes.hpp             What system codes mean to the person who meets them.
-//   2414  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2484  model/recovery.hpp          What the SCM does when the service fails.
-//   2593  model/account.hpp           The account a service runs as.
-//   2709  model/security.hpp          Who may do what, as text.
-//   2904  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   2997  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
-//   3246  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
-//   3420  model/settings.hpp          The settings of an app.
-//   3843  model/log_query.hpp         Which entries of a log somebody wants to see, and how they are found among ...
-//   3948  model/spec.hpp              What is to be installed.
-//   4116  model/verbs.hpp             The command line as two tables.
-//   4322  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   4692  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   5000  model/state_file.hpp        What the running service leaves for `status` to find.
-//   5113  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   5205  route/path.hpp              The path of a request, cut into segments.
-//   5316  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   5494  route/facts.hpp             What is known of a route beside its pattern.
-//   5619  route/table.hpp             The routes of an app as a tree of segments.
-//   5922  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   6069  wire/limits.hpp             How much a client may send, and how long it may take.
-//   6138  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   6235  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   6406  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   6764  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   6912  wire/fields.hpp             Names and values as queries and forms have them ...
-//   7003  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   7199  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   7399  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   7465  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   7522  wire/conditional.hpp        Requests with conditions.
-//   7653  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   7763  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   7998  wire/websocket.hpp          The WebSocket protocol as values.
-//   8365  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   8419  os/local_time.hpp           How far the time of this place is from UTC, at a moment.
-//   8480  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   8512  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   8652  os/socket.hpp               TCP as the engine needs it.
-//   8793  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   8902  os/file.hpp                 The few things done with files.
-//   8982  os/process.hpp              This process and its surroundings.
-//   9080  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   9161  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   9304  os/tcp.hpp                  os/socket.hpp on every platform.
-//   9547  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//   9700  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//   9811  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//  10042  os/poller.hpp               Waiting for many sockets with few threads.
-//  10092  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//  10157  os/posix/console.hpp        os/console.hpp on POSIX.
-//  10287  os/crash.hpp                What is left of a process that crashes.
-//  10402  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//  10584  os/elevation.hpp            The same program once more, elevated.
-//  10646  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//  10674  os/posix/file.hpp           os/file.hpp on POSIX.
-//  10802  os/new_file.hpp             A file that comes into being.
-//  10864  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  10948  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  10988  os/event_log.hpp            The Windows event log: one report, one line.
-//  11031  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  11230  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  11291  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  11359  os/win/console.hpp          os/console.hpp on Windows.
-//  11529  os/win/file.hpp             os/file.hpp on Windows.
-//  11673  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  11710  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  11810  os/win/crash.hpp            os/crash.hpp on Windows.
-//  12092  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  12191  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  12404  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  12487  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  12643  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  12730  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  12961  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  13096  os/win/service_manager.hpp  The real Service Control Manager.
-//  13329  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  13335  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  13421  http/transport.hpp          What a connection reads from and writes to.
-//  13567  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  13878  http/stream.hpp             An answer that is written while it is made.
-//  13987  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  14020  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  14145  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  14369  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  14535  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  14729  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  15064  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  15525  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  15571  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  15647  http/router.hpp             The routes of an app with their handlers.
-//  15819  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  16005  http/url_for.hpp            The path of a named route, from within a handler.
-//  16040  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  16127  http/folder.hpp             A folder of files below a prefix.
-//  16248  http/group.hpp              Routes, as an app or a part of it registers them.
-//  16451  http/context.hpp            What travels with a request.
-//  16514  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  16605  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  16705  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  16908  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  17051  http/traffic.hpp            What the connections of one engine have in common.
-//  17151  http/direct.hpp             The direct way of a plain request.
-//  17312  http/core.hpp               cpp-httplib at work for one request.
-//  17691  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  18119  http/crew.hpp               The engine's threads, few and busy.
-//  18580  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  18733  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  19095  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  19562  web/values.hpp              What a request says beside its path, as a value of a type.
-//  19672  web/cookies.hpp             Cookies of requests and answers.
-//  19707  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  19815  web/cors.hpp                Cross-origin requests.
-//  19909  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  19946  web/rate_limit.hpp          How often one client may ask.
-//  20055  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  20108  web/headers.hpp             Small middleware for headers and sizes.
-//  20162  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  20445  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  20674  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  20834  host/file_log.hpp           The log file: appended to, rotated by size and, where that is wanted, by day ...
-//  21026  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  21105  host/setting.hpp            A setting of the app's, as App declares it and handlers read it.
-//  21234  host/service.hpp            What App receives: the description of a service.
-//  21652  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  21728  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  21771  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  21836  host/console_log.hpp        The log on a screen: the time of day, the level in colour where the screen ...
-//  21882  host/health.hpp             Liveness and readiness.
-//  21940  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  22094  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  22189  host/own_settings.hpp       The settings of a run.
-//  22312  host/duties.hpp             What controls ask for, beside a stop.
-//  22507  host/worker_pool.hpp        The app's workers while they run.
-//  22604  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  23045  host/console_host.hpp       `debug`: the service in a terminal.
-//  23113  host/logs.hpp               `logs`: the end of the service's log, across the files that it is kept in ...
-//  23236  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  23527  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  23590  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  23670  host/desk.hpp               What every verb that manages the service stands on.
-//  23792  host/manage.hpp             The verbs that bring an installed service up and down.
-//  24078  host/send.hpp               The verbs that send a running service a control.
-//  24201  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  24316  host/survey.hpp             What is installed, read with query rights alone.
-//  24390  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  24722  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  24801  host/managing.hpp           The verbs that manage, by their words.
-//  24949  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
-//  25080  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  25239  main.hpp                    The macro: a main for an App.
-//  25252  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    208  config/version.hpp          The version of winsvc: the one place that knows it.
+//    225  config/compiler.hpp         What is compiling us.
+//    260  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    300  config/abi.hpp              The inline namespace that everything lives in.
+//    325  base/error.hpp              An error is a sentence for a tired person.
+//    385  base/result.hpp             A value or the reason there is none.
+//    460  base/source.hpp             Where in the user's program a call was written.
+//    494  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    525  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    788  base/json_text.hpp          JSON, written: for what winsvc says to machines.
+//    842  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
+//    941  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//   1030  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1145  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1227  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1380  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
+//   1517  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1598  base/log.hpp                The log that a service keeps.
+//   1756  base/queued_log.hpp         A queue in front of sinks that take their time.
+//   1936  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
+//   2007  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   2152  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   2253  model/decision.hpp          What a control means in a state.
+//   2322  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   2375  model/codes.hpp             What system codes mean to the person who meets them.
+//   2493  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2563  model/recovery.hpp          What the SCM does when the service fails.
+//   2672  model/account.hpp           The account a service runs as.
+//   2788  model/security.hpp          Who may do what, as text.
+//   2983  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   3076  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
+//   3325  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
+//   3499  model/settings.hpp          The settings of an app.
+//   3922  model/log_query.hpp         Which entries of a log somebody wants to see, and how they are found among ...
+//   4027  model/spec.hpp              What is to be installed.
+//   4195  model/verbs.hpp             The command line as two tables.
+//   4404  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   4786  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   5094  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
+//   5209  model/state_file.hpp        What the running service leaves for `status` to find.
+//   5268  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   5360  route/path.hpp              The path of a request, cut into segments.
+//   5471  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   5649  route/facts.hpp             What is known of a route beside its pattern.
+//   5774  route/table.hpp             The routes of an app as a tree of segments.
+//   6077  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   6224  wire/limits.hpp             How much a client may send, and how long it may take.
+//   6293  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   6390  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   6561  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   6919  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   7067  wire/fields.hpp             Names and values as queries and forms have them ...
+//   7158  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   7354  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   7554  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   7620  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   7677  wire/conditional.hpp        Requests with conditions.
+//   7808  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   7918  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   8153  wire/websocket.hpp          The WebSocket protocol as values.
+//   8520  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   8574  os/local_time.hpp           How far the time of this place is from UTC, at a moment.
+//   8635  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   8668  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   8808  os/socket.hpp               TCP as the engine needs it.
+//   8949  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   9058  os/file.hpp                 The few things done with files.
+//   9138  os/process.hpp              This process and its surroundings.
+//   9236  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   9317  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   9460  os/tcp.hpp                  os/socket.hpp on every platform.
+//   9703  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//   9856  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//   9967  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//  10198  os/poller.hpp               Waiting for many sockets with few threads.
+//  10248  os/channel.hpp              Where the operator talks to a running service.
+//  10314  os/posix/file.hpp           os/file.hpp on POSIX.
+//  10442  os/visitors.hpp             Threads for those who come and go.
+//  10527  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
+//  10701  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//  10766  os/posix/console.hpp        os/console.hpp on POSIX.
+//  10896  os/crash.hpp                What is left of a process that crashes.
+//  11011  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  11193  os/elevation.hpp            The same program once more, elevated.
+//  11255  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  11283  os/new_file.hpp             A file that comes into being.
+//  11345  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  11429  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  11469  os/event_log.hpp            The Windows event log: one report, one line.
+//  11512  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  11711  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  11772  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  11840  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  11940  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  12152  os/win/console.hpp          os/console.hpp on Windows.
+//  12322  os/win/file.hpp             os/file.hpp on Windows.
+//  12471  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  12508  os/win/crash.hpp            os/crash.hpp on Windows.
+//  12790  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  12889  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  13102  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  13185  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  13341  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  13428  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  13659  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  13794  os/win/service_manager.hpp  The real Service Control Manager.
+//  14027  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  14033  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  14119  http/transport.hpp          What a connection reads from and writes to.
+//  14265  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  14576  http/stream.hpp             An answer that is written while it is made.
+//  14685  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  14718  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  14843  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  15067  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  15233  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  15427  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  15762  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  16223  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  16269  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  16345  http/router.hpp             The routes of an app with their handlers.
+//  16517  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  16703  http/url_for.hpp            The path of a named route, from within a handler.
+//  16738  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  16825  http/folder.hpp             A folder of files below a prefix.
+//  16946  http/group.hpp              Routes, as an app or a part of it registers them.
+//  17149  http/context.hpp            What travels with a request.
+//  17212  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  17303  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  17403  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  17606  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  17749  http/pulse.hpp              How busy a service is.
+//  17930  http/traffic.hpp            What the connections of one engine have in common.
+//  18031  http/direct.hpp             The direct way of a plain request.
+//  18192  http/core.hpp               cpp-httplib at work for one request.
+//  18571  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  19000  http/crew.hpp               The engine's threads, few and busy.
+//  19461  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  19614  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  19976  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  20446  web/values.hpp              What a request says beside its path, as a value of a type.
+//  20556  web/cookies.hpp             Cookies of requests and answers.
+//  20591  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  20699  web/cors.hpp                Cross-origin requests.
+//  20793  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  20830  web/rate_limit.hpp          How often one client may ask.
+//  20939  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  20992  web/headers.hpp             Small middleware for headers and sizes.
+//  21046  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  21329  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  21558  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  21718  host/file_log.hpp           The log file: appended to, rotated by size and, where that is wanted, by day ...
+//  21910  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  21989  host/setting.hpp            A setting of the app's, as App declares it and handlers read it.
+//  22118  host/service.hpp            What App receives: the description of a service.
+//  22536  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  22612  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  22655  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  22720  host/console_log.hpp        The log on a screen: the time of day, the level in colour where the screen ...
+//  22766  host/health.hpp             Liveness and readiness.
+//  22829  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  22983  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  23078  host/own_settings.hpp       The settings of a run.
+//  23201  host/duties.hpp             What controls ask for, beside a stop.
+//  23396  host/worker_pool.hpp        The app's workers while they run.
+//  23493  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  23620  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  24080  host/console_host.hpp       `debug`: the service in a terminal.
+//  24150  host/logs.hpp               `logs`: the end of the service's log, across the files that it is kept in ...
+//  24273  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  24565  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  24628  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  24748  host/desk.hpp               What every verb that manages the service stands on.
+//  24870  host/manage.hpp             The verbs that bring an installed service up and down.
+//  25156  host/send.hpp               The verbs that send a running service a control.
+//  25279  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  25394  host/survey.hpp             What is installed, read with query rights alone.
+//  25468  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  25800  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  25879  host/managing.hpp           The verbs that manage, by their words.
+//  26070  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
+//  26201  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  26360  main.hpp                    The macro: a main for an App.
+//  26373  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -1920,6 +1928,77 @@ inline std::uint64_t queued_log::dropped() const {
   const std::lock_guard lock(mutex_);
   return dropped_;
 }
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// base/recent_log.hpp
+// =====================================================================================================================
+
+// The last lines of the log, in memory: for who looks at a running service.
+//
+//   auto lines = recent->after(0);             // all that are kept, oldest first, each with its number
+//   recent->wait(lines.back().number, 1s);     // until there is a newer one
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+class recent_log final : public log_sink {
+ public:
+  struct numbered {
+    std::uint64_t number = 0;  ///< from 1 on
+    log_entry entry;
+  };
+  explicit recent_log(std::size_t kept = 200) : kept_(kept) {}
+
+  void write(const log_entry& entry) noexcept override {
+    const std::lock_guard lock(mutex_);
+    try {
+      entries_.push_back(entry);
+    } catch (...) {  // no memory: this one is not kept
+      return;
+    }
+    ++last_;
+    if (entries_.size() > kept_) entries_.pop_front();
+    newer_.notify_all();
+  }
+  /// Those that are kept and newer, oldest first.
+  [[nodiscard]] std::vector<numbered> after(std::uint64_t number) const {
+    const std::lock_guard lock(mutex_);
+    std::vector<numbered> out;
+    const std::uint64_t first = last_ - entries_.size() + 1;
+    for (std::size_t i = number >= first ? static_cast<std::size_t>(number - first + 1) : 0; i < entries_.size(); ++i)
+      out.push_back({first + i, entries_[i]});
+    return out;
+  }
+  /// The newest one's number; 0: there is none.
+  [[nodiscard]] std::uint64_t last() const {
+    const std::lock_guard lock(mutex_);
+    return last_;
+  }
+  /// Until there is a newer one, or the time is over.
+  void wait(std::uint64_t number, std::chrono::milliseconds limit) const {
+    std::unique_lock lock(mutex_);
+    newer_.wait_for(lock, limit, [&] { return last_ > number; });
+  }
+
+ private:
+  const std::size_t kept_;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable newer_;
+  std::deque<log_entry> entries_;
+  std::uint64_t last_ = 0;
+};
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -4130,7 +4209,7 @@ namespace model {
 
 enum class verb {
   help, version, install, update, remove, start, stop, restart, pause, resume, reload, control, status, debug, routes,
-  config, logs, run_service
+  config, logs, level, run_service
 };
 
 struct verb_row {
@@ -4169,6 +4248,8 @@ inline constexpr verb_row verb_table[] = {
     {verb::logs, "logs", "", "", "the end of the service's log",
      "Reads the files in the data folder, also while the service does not run. What is older than the oldest file is\n"
      "gone: ten megabytes a file and five files are kept, where the app does not say otherwise."},
+    {verb::level, "level", "", "LEVEL", "how much the running service logs: debug, info, warn or error",
+     "Until it ends; the setting log_level says how it begins."},
     {verb::config, "config", "", "", "every setting: its value, where that comes from, what it is for",
      "As the service has them that is installed, where one is. Strongest first: the command line (--set, kept at\n"
      "install), the environment, the settings file, the default. Exit code 13: the file or a value cannot be taken."},
@@ -4182,7 +4263,7 @@ inline constexpr verb_row verb_table[] = {
 enum class option {
   startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
   environment, allow_control, host, port, set, unset, config, init, lines, follow, level, since, instance, then_start, plan, force, wait, no_wait, json, no_elevate, elevated,
-  argument
+  argument, why
 };
 
 /// A set of verbs, one bit each.
@@ -4240,12 +4321,13 @@ inline constexpr option_row option_table[] = {
     {option::level, "--level", "LEVEL", bit(verb::logs), "debug, info, warn or error: that, and what is worse"},
     {option::since, "--since", "TIME", bit(verb::logs), "of the last 10m, 2h, 1d"},
     {option::instance, "--instance", "NAME",
-     verbs_that_manage | bits(verb::status, verb::debug, verb::config, verb::logs, verb::run_service),
+     verbs_that_manage | bits(verb::status, verb::debug, verb::config, verb::logs, verb::level, verb::run_service),
      "this one of several instances, each a service with a name, settings and data of its own"},
     {option::then_start, "--start", "", verbs_that_install, "start it afterwards"},
     {option::plan, "--plan", "", verbs_that_install, "show what would be changed, and change nothing"},
     {option::force, "--force", "", bits(verb::stop, verb::restart, verb::remove),
      "stop the services that depend on it, too"},
+    {option::why, "--why", "TEXT", bits(verb::stop, verb::restart), "the reason, which the service's log keeps"},
     {option::wait, "--wait", "SECONDS", verbs_that_wait, "how long to wait for it; default 60"},
     {option::no_wait, "--no-wait", "", bits(verb::start, verb::stop), "ask, and do not wait"},
     {option::json, "--json", "", bits(verb::status, verb::routes, verb::config), "for a machine to read"},
@@ -4370,6 +4452,7 @@ struct command {
   // the others
   std::vector<std::string> arguments;  ///< start, restart: what stands behind --
   std::uint32_t control = 0;           ///< control N
+  std::optional<std::string> why;      ///< stop, restart
   bool force = false;
   bool no_wait = false;
   std::chrono::milliseconds wait{60'000};
@@ -4377,7 +4460,8 @@ struct command {
   bool init = false;                        ///< config --init
   std::optional<std::size_t> lines;         ///< logs -n
   bool follow = false;                      ///< logs -f
-  log_level level = log_level::debug;       ///< logs --level
+  log_level level = log_level::debug;       ///< logs --level, level LEVEL
+  bool has_level = false;                   ///< level LEVEL
   std::optional<std::chrono::milliseconds> since;  ///< logs --since: so long ago
   bool no_elevate = false;
   std::optional<std::string> elevated;  ///< this process is the elevated one, and that its parent's pipe
@@ -4531,6 +4615,7 @@ inline bool take_value(command& into, option o, std::string_view value) {
     case option::json: return into.json = true;
     case option::no_elevate: return into.no_elevate = true;
     case option::elevated: return text_into(into.elevated);
+    case option::why: return text_into(into.why);
     case option::argument: into.arguments.emplace_back(value); return true;
   }
   return false;
@@ -4583,6 +4668,13 @@ inline result<void> apply_word(command& into, const verb_row& v, std::string_vie
     if (!text::parse_number(word, 255, number) || number < 128)
       return usage_error("'" + std::string(word) + "' is no control of a service's own", "they are 128 to 255");
     into.control = static_cast<std::uint32_t>(number);
+    return {};
+  }
+  if (v.id == verb::level && !into.has_level) {
+    const auto level = parse_log_level(word);
+    if (!level) return usage_error("'" + std::string(word) + "' is no level", "it is one of debug, info, warn and error");
+    into.level = *level;
+    into.has_level = true;
     return {};
   }
   return usage_error("'" + std::string(v.word) + "' takes no argument '" + std::string(word) + "'",
@@ -4661,6 +4753,8 @@ inline result<command> parse_command(const std::vector<std::string>& as_written)
   }
   if (asked.verb == verb::control && asked.control == 0)
     return usage_error("'control' needs a number", "write control N, N being 128 to 255");
+  if (asked.verb == verb::level && !asked.has_level)
+    return usage_error("'level' needs a level", "write level debug, info, warn or error");
   return asked;
 }
 
@@ -4997,43 +5091,47 @@ inline std::string plan_text(std::string_view service, const install_plan& plan)
 }  // namespace winsvc
 
 // =====================================================================================================================
-// model/state_file.hpp
+// model/flat_object.hpp
 // =====================================================================================================================
 
-// What the running service leaves for `status` to find: `state.json` in its data folder, a flat JSON object of texts
-// and numbers.
+// JSON objects of texts and numbers alone, read: what a service says of itself, to its own verbs.
 //
-//   {"pid":1234,"url":"http://127.0.0.1:5001","since":"2026-01-31T08:05:09.250Z","failure":""}
+//   parse_flat_object("{\"pid\":7,\"url\":\"http://…\"}")->find("pid")->text      // "7"
 //
-// It is a hint, not a truth: the SCM says whether the service runs, and the pid must be the SCM's for the rest to
-// count.
+// It reads what base/json_text.hpp writes of such members, in any order, and nothing else: anything else is no answer.
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-struct service_state {
-  std::uint32_t pid = 0;
-  std::string url;      ///< with the real port; empty before it listens and after it stopped
-  std::string since;    ///< when it began to listen, RFC 3339
-  std::string failure;  ///< the sentence of the last failure; empty after a clean stop
+struct flat_value {
+  std::string text;  ///< of a number, its digits
+  bool is_number = false;
 };
+using flat_object = std::map<std::string, flat_value>;
 
-[[nodiscard]] inline std::string to_text(const service_state& s) {
-  text::json_object o;
-  o.put("pid", std::to_string(s.pid)).put_text("url", s.url).put_text("since", s.since).put_text("failure", s.failure);
-  return o.text() + '\n';
+[[nodiscard]] std::optional<flat_object> parse_flat_object(std::string_view s);
+
+/// The member's text; "" where there is none.
+[[nodiscard]] inline std::string text_of(const flat_object& o, const std::string& name) {
+  const auto found = o.find(name);
+  return found == o.end() ? std::string() : found->second.text;
 }
-
-/// Reads what `to_text` wrote, in any order, unknown names ignored. Nothing for anything else: a torn file is no file.
-[[nodiscard]] std::optional<service_state> parse_service_state(std::string_view s);
+/// The member's number; 0 where there is none.
+[[nodiscard]] inline std::uint64_t number_of(const flat_object& o, const std::string& name) {
+  std::uint64_t number = 0;
+  static_cast<void>(text::parse_number(text_of(o, name), ~std::uint64_t{0}, number));
+  return number;
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -5074,8 +5172,8 @@ inline std::optional<std::string> take_json_string(std::string_view& s) {
   return std::nullopt;
 }
 
-inline std::optional<service_state> parse_service_state(std::string_view s) {
-  service_state out;
+inline std::optional<flat_object> parse_flat_object(std::string_view s) {
+  flat_object out;
   while (!s.empty() && (s.back() == '\n' || s.back() == '\r')) s.remove_suffix(1);
   if (s.size() < 2 || s.front() != '{' || s.back() != '}') return std::nullopt;
   s = s.substr(1, s.size() - 2);
@@ -5085,22 +5183,79 @@ inline std::optional<service_state> parse_service_state(std::string_view s) {
     if (!name || s.empty() || s[0] != ':') return std::nullopt;
     s.remove_prefix(1);
     if (!s.empty() && s[0] == '"') {
-      const auto value = take_json_string(s);
+      auto value = take_json_string(s);
       if (!value) return std::nullopt;
-      if (*name == "url") out.url = *value;
-      if (*name == "since") out.since = *value;
-      if (*name == "failure") out.failure = *value;
+      out[*name] = {*std::move(value), false};
     } else {
       const auto digits = (std::min)(s.find(','), s.size());
       std::uint64_t number = 0;
-      if (!text::parse_number(s.substr(0, digits), 0xFFFFFFFFu, number)) return std::nullopt;
-      if (*name == "pid") out.pid = static_cast<std::uint32_t>(number);
+      if (!text::parse_number(s.substr(0, digits), ~std::uint64_t{0}, number)) return std::nullopt;
+      out[*name] = {std::string(s.substr(0, digits)), true};
       s.remove_prefix(digits);
     }
     if (s.empty()) break;
     if (s[0] != ',') return std::nullopt;
     s.remove_prefix(1);
     if (s.empty()) return std::nullopt;
+  }
+  return out;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// model/state_file.hpp
+// =====================================================================================================================
+
+// What the running service leaves for `status` to find: `state.json` in its data folder, a flat JSON object of texts
+// and numbers.
+//
+//   {"pid":1234,"url":"http://127.0.0.1:5001","since":"2026-01-31T08:05:09.250Z","failure":""}
+//
+// It is a hint, not a truth: the SCM says whether the service runs, and the pid must be the SCM's for the rest to
+// count.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+struct service_state {
+  std::uint32_t pid = 0;
+  std::string url;      ///< with the real port; empty before it listens and after it stopped
+  std::string since;    ///< when it began to listen, RFC 3339
+  std::string failure;  ///< the sentence of the last failure; empty after a clean stop
+};
+
+[[nodiscard]] inline std::string to_text(const service_state& s) {
+  text::json_object o;
+  o.put("pid", std::to_string(s.pid)).put_text("url", s.url).put_text("since", s.since).put_text("failure", s.failure);
+  return o.text() + '\n';
+}
+
+/// Reads what `to_text` wrote, in any order, unknown names ignored. Nothing for anything else: a torn file is no file.
+[[nodiscard]] std::optional<service_state> parse_service_state(std::string_view s);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::optional<service_state> parse_service_state(std::string_view s) {
+  const auto members = parse_flat_object(s);
+  if (!members) return std::nullopt;
+  service_state out;
+  for (const auto& [name, value] : *members) {
+    if (name == "url") out.url = value.text;
+    if (name == "since") out.since = value.text;
+    if (name == "failure") out.failure = value.text;
+    if (name != "pid") continue;
+    std::uint64_t number = 0;
+    if (!text::parse_number(value.text, 0xFFFFFFFFu, number)) return std::nullopt;
+    out.pid = static_cast<std::uint32_t>(number);
   }
   return out;
 }
@@ -8496,6 +8651,7 @@ inline std::chrono::minutes utc_offset(clock::wall_point when) noexcept {
   #include <sys/socket.h>
   #include <sys/stat.h>
   #include <sys/types.h>
+  #include <sys/un.h>
   #include <termios.h>
   #include <unistd.h>
 
@@ -10089,6 +10245,459 @@ using poller = poll_poller;
 }  // namespace winsvc
 
 // =====================================================================================================================
+// os/channel.hpp
+// =====================================================================================================================
+
+// Where the operator talks to a running service: a named pipe on Windows, a Unix socket elsewhere. Whoever asks sends a
+// line, and gets text back until it ends.
+//
+//   auto door = channel::open(channel_address("hello", folder), [](const std::string& asked, const channel::voice& say) {
+//     say("you asked for " + asked);
+//   });
+//   ask_channel(address, "status", pid, [](std::string_view piece) { print(piece); return true; });
+//
+// It is nobody's but the service's account's, the administrators' and the system's (root's): the pipe has a descriptor of
+// its own and takes no one from another machine, the socket lies where only its owner may open it.
+//
+// Source: CreateNamedPipeW and "Named Pipe Security and Access Rights" in the Win32 documentation; unix(7).
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+class channel {
+ public:
+  /// Says a piece to whoever asked. False: they have left, or the channel is closed, and the answer may end.
+  using voice = std::function<bool(std::string_view)>;
+  /// Answers a line, on a thread of the channel's own; a few at once, each on its own.
+  using answerer = std::function<void(const std::string& asked, const voice& say)>;
+
+  /// A code where it cannot be had: also when another process has it (EADDRINUSE, ERROR_PIPE_BUSY, access denied).
+  [[nodiscard]] static sys_result<std::unique_ptr<channel>> open(const std::string& address, answerer answer);
+  /// Ends the answers that are still on their way, and waits for them.
+  ~channel();
+  channel(const channel&) = delete;
+  channel& operator=(const channel&) = delete;
+
+  static constexpr std::size_t longest_line = 4096;  ///< of a question
+  static constexpr std::size_t at_once = 8;          ///< who comes beyond waits
+  static constexpr std::chrono::milliseconds patience{5'000};  ///< for a question, and for each piece to be taken
+
+  struct body;
+
+ private:
+  explicit channel(std::unique_ptr<body> made);
+  std::unique_ptr<body> body_;
+};
+
+/// Of a service: `\\.\pipe\winsvc-hello`; `control` in its data folder.
+[[nodiscard]] std::string channel_address(const std::string& service_name, const std::string& data_folder);
+
+/// Asks, and hands on what comes until it ends or `on_piece` says false. `pid`: whom it must be on Windows, where anybody
+/// may have made a pipe of that name before the service did; 0: anybody. A code where nobody answers.
+sys_result<void> ask_channel(const std::string& address, const std::string& question, std::uint32_t pid,
+                             const std::function<bool(std::string_view)>& on_piece);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// os/posix/file.hpp
+// =====================================================================================================================
+
+// os/file.hpp on POSIX.
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#if !WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+[[nodiscard]] inline failure<std::uint32_t> errno_failure() { return {static_cast<std::uint32_t>(errno)}; }
+
+inline bool write_all(int file, std::string_view bytes) noexcept {
+  while (!bytes.empty()) {
+    const auto n = ::write(file, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return true;
+}
+
+inline sys_result<append_file> append_file::open(const std::string& path) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  if (file < 0) return errno_failure();
+  append_file out;
+  out.native_ = file;
+  struct stat info = {};
+  if (::fstat(file, &info) == 0) {
+    out.size_ = static_cast<std::uint64_t>(info.st_size);
+    out.written_last_ = std::chrono::system_clock::from_time_t(info.st_mtime);
+  }
+  return out;
+}
+
+inline bool is_at(std::intptr_t native, const std::string& path) {
+  struct stat open_one = {}, there = {};
+  return ::fstat(static_cast<int>(native), &open_one) == 0 && ::stat(path.c_str(), &there) == 0 &&
+         open_one.st_ino == there.st_ino && open_one.st_dev == there.st_dev;
+}
+
+inline bool append_file::write(std::string_view bytes) noexcept {
+  if (!write_all(static_cast<int>(native_), bytes)) return false;
+  size_ += bytes.size();
+  return true;
+}
+
+inline void append_file::close() noexcept {
+  if (native_ != -1) ::close(static_cast<int>(std::exchange(native_, -1)));
+}
+
+inline std::optional<std::string> read_file(const std::string& path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return std::nullopt;
+  std::string content;
+  char piece[8192];
+  for (;;) {
+    const auto n = ::read(file, piece, sizeof piece);
+    if (n < 0 && errno == EINTR) continue;
+    if (n > 0) {
+      content.append(piece, static_cast<std::size_t>(n));
+      continue;
+    }
+    ::close(file);
+    return n == 0 ? std::optional(std::move(content)) : std::nullopt;
+  }
+}
+
+inline bool rename_file(const std::string& from, const std::string& to) noexcept {
+  return ::rename(from.c_str(), to.c_str()) == 0;
+}
+inline bool remove_file(const std::string& path) noexcept { return ::unlink(path.c_str()) == 0; }
+
+inline sys_result<void> replace_file(const std::string& path, std::string_view content) {
+  const std::string beside = path + ".new";
+  const int file = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (file < 0) return errno_failure();
+  const bool written = write_all(file, content);
+  if (::close(file) != 0 || !written || !rename_file(beside, path)) return errno_failure();
+  return {};
+}
+
+inline sys_result<void> make_folders(const std::string& path) {
+  struct stat info = {};
+  if (::stat(path.c_str(), &info) == 0) {
+    if (S_ISDIR(info.st_mode)) return {};
+    return sys_failure(ENOTDIR);
+  }
+  const auto slash = path.find_last_of('/');
+  if (slash != std::string::npos && slash > 0) {
+    if (auto parent = make_folders(path.substr(0, slash)); !parent) return parent;
+  }
+  if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) return errno_failure();
+  return {};
+}
+
+inline sys_result<std::vector<std::string>> list_files(const std::string& folder) {
+  DIR* const open = ::opendir(folder.c_str());
+  if (!open) return errno_failure();
+  std::vector<std::string> names;
+  for (errno = 0; const dirent* one = ::readdir(open);) {
+    struct stat info = {};
+    if (::fstatat(::dirfd(open), one->d_name, &info, 0) == 0 && S_ISREG(info.st_mode)) names.emplace_back(one->d_name);
+    errno = 0;
+  }
+  const int code = errno;
+  ::closedir(open);
+  if (code != 0) return sys_failure(static_cast<std::uint32_t>(code));
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // !WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/visitors.hpp
+// =====================================================================================================================
+
+// Threads for those who come and go: one each, a few at once, joined by whoever let them in.
+
+#include <condition_variable>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <list>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+class visitors {
+ public:
+  explicit visitors(std::size_t at_once) : at_once_(at_once) {}
+  ~visitors() { wait_for_all(); }
+  visitors(const visitors&) = delete;
+  visitors& operator=(const visitors&) = delete;
+
+  /// Runs `visit` on a thread of its own; waits for one that ends where there are as many as may be. False: the system has
+  /// no thread.
+  bool admit(std::function<void()> visit) {
+    std::unique_lock lock(mutex_);
+    one_ended_.wait(lock, [this] {
+      reap();
+      return all_.size() < at_once_;
+    });
+    try {
+      visitor& v = all_.emplace_back();
+      try {
+        v.thread = std::thread([this, &v, visit = std::move(visit)] {
+          visit();
+          const std::lock_guard end(mutex_);
+          v.ended = true;
+          one_ended_.notify_all();
+        });
+      } catch (...) {
+        all_.pop_back();
+        throw;
+      }
+    } catch (const std::exception&) {
+      return false;
+    }
+    return true;
+  }
+  /// Those who stay have to be told to go before.
+  void wait_for_all() {
+    std::unique_lock lock(mutex_);
+    one_ended_.wait(lock, [this] {
+      reap();
+      return all_.empty();
+    });
+  }
+
+ private:
+  struct visitor {
+    std::thread thread;
+    bool ended = false;
+  };
+  /// Under mutex_, which a thread that has ended needs no more.
+  void reap() {
+    for (auto it = all_.begin(); it != all_.end();) {
+      const auto here = it++;
+      if (!here->ended) continue;
+      here->thread.join();
+      all_.erase(here);
+    }
+  }
+  const std::size_t at_once_;
+  std::mutex mutex_;
+  std::condition_variable one_ended_;
+  std::list<visitor> all_;
+};
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// os/posix/channel.hpp
+// =====================================================================================================================
+
+// os/channel.hpp on POSIX: a Unix socket.
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <exception>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+
+#if !WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// A socket's address holds some hundred bytes. False: the path is longer.
+inline bool unix_address(const std::string& path, sockaddr_un& into) noexcept {
+  into = {};
+  into.sun_family = AF_UNIX;
+  if (path.size() >= sizeof into.sun_path) return false;
+  std::memcpy(into.sun_path, path.data(), path.size());
+  return true;
+}
+
+inline sys_result<tcp_socket> connect_unix(const std::string& path) {
+  sockaddr_un to{};
+  if (!unix_address(path, to)) return sys_failure(ENAMETOOLONG);
+  tcp_socket s(::socket(AF_UNIX, SOCK_STREAM, 0));
+  if (!s.is_open()) return errno_failure();
+  const int native = static_cast<int>(s.native());
+  calls::no_inherit(native);
+  if (::connect(native, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) return errno_failure();
+  calls::set_nonblocking(native);
+  return s;
+}
+
+struct channel::body {
+  std::string path;
+  channel::answerer answer;
+  tcp_socket listener;
+  waker over;
+  std::mutex mutex;
+  std::list<tcp_socket*> talking;  // under mutex
+  visitors guests{at_once};
+  std::thread door;
+
+  void serve() noexcept;
+  void talk(tcp_socket& s) noexcept;
+};
+
+/// A line, without its end; nothing when it does not come in time.
+inline bool read_question(tcp_socket& from, std::string& line) {
+  const auto until = std::chrono::steady_clock::now() + channel::patience;
+  char piece[512];
+  for (;;) {
+    const auto end = line.find('\n');
+    if (end != line.npos) return line.resize(end), true;
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    std::size_t got = 0;
+    if (line.size() > channel::longest_line || left.count() <= 0) return false;
+    if (from.receive(piece, sizeof piece, got, left) != transfer::done) return false;
+    line.append(piece, got);
+  }
+}
+
+inline void channel::body::talk(tcp_socket& s) noexcept {
+  try {
+    std::string asked;
+    {
+      const std::lock_guard lock(mutex);
+      talking.push_back(&s);
+    }
+    if (read_question(s, asked))
+      answer(asked, [&s](std::string_view piece) {
+        return (piece.empty() ? !s.peer_closed() : s.send(piece.data(), piece.size(), patience) == transfer::done);
+      });
+  } catch (const std::exception&) {  // no memory: the answer ends here
+  }
+  const std::lock_guard lock(mutex);
+  talking.remove(&s);
+  s.close();
+}
+
+inline void channel::body::serve() noexcept {
+  for (;;) {
+    const auto what = over.wait_for(listener, waker::no_limit);
+    if (what == waker::outcome::woken || what == waker::outcome::failed) return;
+    auto got = accept_from(listener.native());
+    if (!got) continue;
+    try {
+      guests.admit([this, s = std::make_shared<tcp_socket>(*std::move(got))] { talk(*s); });
+    } catch (const std::exception&) {  // no memory: whoever asked sees the end of it
+    }
+  }
+}
+
+inline channel::channel(std::unique_ptr<body> made) : body_(std::move(made)) {
+  body_->door = std::thread([b = body_.get()] { b->serve(); });
+}
+
+inline channel::~channel() {
+  body_->over.wake();
+  const auto send_away = [this] {
+    const std::lock_guard lock(body_->mutex);
+    for (auto* s : body_->talking) s->shutdown_both();
+  };
+  send_away();  // the door may wait for one of them to end
+  body_->door.join();
+  send_away();
+  body_->guests.wait_for_all();
+  ::unlink(body_->path.c_str());
+}
+
+inline sys_result<std::unique_ptr<channel>> channel::open(const std::string& address, answerer answer) {
+  sockaddr_un at{};
+  if (!unix_address(address, at)) return sys_failure(ENAMETOOLONG);
+  if (connect_unix(address)) return sys_failure(EADDRINUSE);
+  ::unlink(address.c_str());  // what a process left that is no more
+  auto made = std::make_unique<body>();
+  made->path = address;
+  made->answer = std::move(answer);
+  made->listener = tcp_socket(::socket(AF_UNIX, SOCK_STREAM, 0));
+  const int native = static_cast<int>(made->listener.native());
+  if (native == -1 || !made->over.is_open()) return errno_failure();
+  calls::no_inherit(native);
+  calls::set_nonblocking(native);
+  // Nobody can connect before it listens, and by then it is for its owner alone.
+  if (::bind(native, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0) return errno_failure();
+  if (::chmod(address.c_str(), 0600) != 0 || ::listen(native, 8) != 0) {
+    const auto why = errno_failure();
+    ::unlink(address.c_str());
+    return why;
+  }
+  try {
+    return std::unique_ptr<channel>(new channel(std::move(made)));
+  } catch (const std::exception&) {
+    ::unlink(address.c_str());
+    return sys_failure(EAGAIN);
+  }
+}
+
+inline std::string channel_address(const std::string&, const std::string& data_folder) {
+  return path_join(data_folder, "control");
+}
+
+inline sys_result<void> ask_channel(const std::string& address, const std::string& question, std::uint32_t,
+                                    const std::function<bool(std::string_view)>& on_piece) {
+  auto s = connect_unix(address);
+  if (!s) return sys_failure(s.error());
+  const std::string line = question + '\n';
+  if (s->send(line.data(), line.size(), channel::patience) != transfer::done) return sys_failure(EPIPE);
+  char piece[4096];
+  for (;;) {
+    std::size_t got = 0;
+    const auto what = s->receive(piece, sizeof piece, got, std::chrono::milliseconds(200));
+    if (what == transfer::closed) return {};
+    if (what == transfer::failed) return sys_failure(EPIPE);
+    if (!on_piece(std::string_view(piece, what == transfer::done ? got : 0))) return {};
+  }
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // !WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
 // os/console.hpp
 // =====================================================================================================================
 
@@ -10671,134 +11280,6 @@ inline sys_result<std::string> join_parent(const std::string&) { return sys_fail
 #endif  // !WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
-// os/posix/file.hpp
-// =====================================================================================================================
-
-// os/file.hpp on POSIX.
-
-#include <algorithm>
-#include <cerrno>
-#include <cstdint>
-#include <cstdio>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-#if !WINSVC_OS_WINDOWS
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace os {
-
-[[nodiscard]] inline failure<std::uint32_t> errno_failure() { return {static_cast<std::uint32_t>(errno)}; }
-
-inline bool write_all(int file, std::string_view bytes) noexcept {
-  while (!bytes.empty()) {
-    const auto n = ::write(file, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
-}
-
-inline sys_result<append_file> append_file::open(const std::string& path) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-  if (file < 0) return errno_failure();
-  append_file out;
-  out.native_ = file;
-  struct stat info = {};
-  if (::fstat(file, &info) == 0) {
-    out.size_ = static_cast<std::uint64_t>(info.st_size);
-    out.written_last_ = std::chrono::system_clock::from_time_t(info.st_mtime);
-  }
-  return out;
-}
-
-inline bool is_at(std::intptr_t native, const std::string& path) {
-  struct stat open_one = {}, there = {};
-  return ::fstat(static_cast<int>(native), &open_one) == 0 && ::stat(path.c_str(), &there) == 0 &&
-         open_one.st_ino == there.st_ino && open_one.st_dev == there.st_dev;
-}
-
-inline bool append_file::write(std::string_view bytes) noexcept {
-  if (!write_all(static_cast<int>(native_), bytes)) return false;
-  size_ += bytes.size();
-  return true;
-}
-
-inline void append_file::close() noexcept {
-  if (native_ != -1) ::close(static_cast<int>(std::exchange(native_, -1)));
-}
-
-inline std::optional<std::string> read_file(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return std::nullopt;
-  std::string content;
-  char piece[8192];
-  for (;;) {
-    const auto n = ::read(file, piece, sizeof piece);
-    if (n < 0 && errno == EINTR) continue;
-    if (n > 0) {
-      content.append(piece, static_cast<std::size_t>(n));
-      continue;
-    }
-    ::close(file);
-    return n == 0 ? std::optional(std::move(content)) : std::nullopt;
-  }
-}
-
-inline bool rename_file(const std::string& from, const std::string& to) noexcept {
-  return ::rename(from.c_str(), to.c_str()) == 0;
-}
-inline bool remove_file(const std::string& path) noexcept { return ::unlink(path.c_str()) == 0; }
-
-inline sys_result<void> replace_file(const std::string& path, std::string_view content) {
-  const std::string beside = path + ".new";
-  const int file = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file < 0) return errno_failure();
-  const bool written = write_all(file, content);
-  if (::close(file) != 0 || !written || !rename_file(beside, path)) return errno_failure();
-  return {};
-}
-
-inline sys_result<void> make_folders(const std::string& path) {
-  struct stat info = {};
-  if (::stat(path.c_str(), &info) == 0) {
-    if (S_ISDIR(info.st_mode)) return {};
-    return sys_failure(ENOTDIR);
-  }
-  const auto slash = path.find_last_of('/');
-  if (slash != std::string::npos && slash > 0) {
-    if (auto parent = make_folders(path.substr(0, slash)); !parent) return parent;
-  }
-  if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) return errno_failure();
-  return {};
-}
-
-inline sys_result<std::vector<std::string>> list_files(const std::string& folder) {
-  DIR* const open = ::opendir(folder.c_str());
-  if (!open) return errno_failure();
-  std::vector<std::string> names;
-  for (errno = 0; const dirent* one = ::readdir(open);) {
-    struct stat info = {};
-    if (::fstatat(::dirfd(open), one->d_name, &info, 0) == 0 && S_ISREG(info.st_mode)) names.emplace_back(one->d_name);
-    errno = 0;
-  }
-  const int code = errno;
-  ::closedir(open);
-  if (code != 0) return sys_failure(static_cast<std::uint32_t>(code));
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-}  // namespace os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-#endif  // !WINSVC_OS_WINDOWS
-
-// =====================================================================================================================
 // os/new_file.hpp
 // =====================================================================================================================
 
@@ -11356,6 +11837,318 @@ inline std::optional<std::size_t> source_file::read(std::uint64_t at, char* into
 #endif  // !WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
+// os/win/security.hpp
+// =====================================================================================================================
+
+// Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//
+//   const auto d = descriptor_of("D:P(A;;GA;;;BA)");   // d->get() goes into a SECURITY_ATTRIBUTES
+//   sid_of_account("Administrators")                   // S-1-5-32-544
+//
+// Source: ConvertStringSecurityDescriptorToSecurityDescriptorW, ConvertSidToStringSidW, LookupAccountNameW and
+// GetTokenInformation in the Win32 documentation.
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// Memory that the system allocated with LocalAlloc: a descriptor, a SID, a text.
+class local_memory {
+ public:
+  explicit local_memory(void* held) noexcept : held_(held) {}
+  local_memory(local_memory&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
+  local_memory& operator=(local_memory&& other) noexcept {
+    std::swap(held_, other.held_);
+    return *this;
+  }
+  ~local_memory() {
+    if (held_) ::LocalFree(held_);
+  }
+  [[nodiscard]] void* get() const noexcept { return held_; }
+
+ private:
+  void* held_;
+};
+
+[[nodiscard]] inline sys_result<local_memory> descriptor_of(const std::string& sddl) {
+  void* descriptor = nullptr;
+  if (!::ConvertStringSecurityDescriptorToSecurityDescriptorW(wide(sddl).c_str(), SDDL_REVISION_1, &descriptor,
+                                                              nullptr)) {
+    return sys_failure(::GetLastError());
+  }
+  return local_memory(descriptor);
+}
+
+/// The DACL of a descriptor, in SDDL, and what else is asked for.
+[[nodiscard]] inline sys_result<std::string> dacl_text(void* descriptor, DWORD also = 0) {
+  wchar_t* text = nullptr;
+  if (!::ConvertSecurityDescriptorToStringSecurityDescriptorW(descriptor, SDDL_REVISION_1,
+                                                              DACL_SECURITY_INFORMATION | also, &text, nullptr)) {
+    return sys_failure(::GetLastError());
+  }
+  const local_memory held(text);
+  return narrow(text);
+}
+
+[[nodiscard]] inline sys_result<std::string> sid_text(void* sid) {
+  wchar_t* text = nullptr;
+  if (!::ConvertSidToStringSidW(sid, &text)) return sys_failure(::GetLastError());
+  const local_memory held(text);
+  return narrow(text);
+}
+
+[[nodiscard]] inline sys_result<std::string> sid_of_account(const std::string& account) {
+  std::vector<std::uint64_t> sid(16);  // a SID is 68 bytes at most; 64-bit words align it
+  std::wstring domain(256, L'\0');
+  for (;;) {
+    auto sid_size = static_cast<DWORD>(sid.size() * 8);
+    auto domain_size = static_cast<DWORD>(domain.size());
+    SID_NAME_USE kind{};
+    if (::LookupAccountNameW(nullptr, wide(account).c_str(), sid.data(), &sid_size, domain.data(), &domain_size, &kind))
+      return sid_text(sid.data());
+    const DWORD code = ::GetLastError();
+    const bool grows = sid_size > sid.size() * 8 || domain_size > domain.size();
+    if (code != ERROR_INSUFFICIENT_BUFFER || !grows) return sys_failure(code);
+    if (sid_size > sid.size() * 8) sid.resize(sid_size / 8 + 1);
+    if (domain_size > domain.size()) domain.resize(domain_size);
+  }
+}
+
+/// Whom this process runs as.
+[[nodiscard]] inline sys_result<std::string> own_sid() {
+  HANDLE opened = nullptr;
+  if (!::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &opened)) return sys_failure(::GetLastError());
+  const unique_handle token(opened);
+  std::uint64_t user[32] = {};  // a TOKEN_USER and the SID behind it
+  DWORD size = 0;
+  if (!::GetTokenInformation(token.get(), TokenUser, user, sizeof user, &size)) return sys_failure(::GetLastError());
+  return sid_text(reinterpret_cast<TOKEN_USER*>(user)->User.Sid);
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/win/channel.hpp
+// =====================================================================================================================
+
+// os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+
+#include <algorithm>
+#include <exception>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// One end of a pipe, whose every operation ends after `patience` or when `over` is set.
+class pipe_end {
+ public:
+  pipe_end() = default;
+  pipe_end(unique_handle pipe, HANDLE over) : pipe_(std::move(pipe)), over_(over) {
+    event_ = unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
+  }
+  [[nodiscard]] bool is_open() const noexcept { return pipe_ && event_; }
+
+  /// True: somebody has come.
+  bool connect() noexcept {
+    return finished(INFINITE, [this](OVERLAPPED* o) { return ::ConnectNamedPipe(pipe_.get(), o); }) ||
+           ::GetLastError() == ERROR_PIPE_CONNECTED;
+  }
+  bool write(std::string_view bytes, DWORD patience) noexcept {
+    while (!bytes.empty()) {
+      const auto piece = static_cast<DWORD>((std::min)(bytes.size(), std::size_t{16'384}));
+      const bool done = finished(
+          patience, [&](OVERLAPPED* o) { return ::WriteFile(pipe_.get(), bytes.data(), piece, nullptr, o); });
+      if (!done || moved_ == 0) return false;
+      bytes.remove_prefix(moved_);
+    }
+    return true;
+  }
+  /// How much came; 0 at the end, and when nothing came in time (`late`).
+  std::size_t read(char* into, std::size_t room, DWORD patience, bool& late) noexcept {
+    const bool done = finished(patience, [&](OVERLAPPED* o) {
+      return ::ReadFile(pipe_.get(), into, static_cast<DWORD>(room), nullptr, o);
+    });
+    late = late_;
+    return done ? moved_ : 0;
+  }
+  /// Is whoever asked still there?
+  [[nodiscard]] bool has_peer() const noexcept {
+    return ::PeekNamedPipe(pipe_.get(), nullptr, 0, nullptr, nullptr, nullptr) != 0;
+  }
+  [[nodiscard]] HANDLE get() const noexcept { return pipe_.get(); }
+
+ private:
+  template <class Call>
+  bool finished(DWORD patience, Call begin) noexcept {
+    if (over_ && ::WaitForSingleObject(over_, 0) == WAIT_OBJECT_0) return false;  // also where nothing has to be waited for
+    OVERLAPPED operation{};
+    operation.hEvent = event_.get();
+    moved_ = 0;
+    late_ = false;
+    if (!begin(&operation) && ::GetLastError() != ERROR_IO_PENDING) return false;
+    const HANDLE either[] = {event_.get(), over_};
+    const DWORD count = over_ ? 2 : 1;
+    const DWORD which = ::WaitForMultipleObjects(count, either, FALSE, patience);
+    if (which != WAIT_OBJECT_0) {
+      late_ = which == WAIT_TIMEOUT;
+      ::CancelIoEx(pipe_.get(), &operation);
+    }
+    return ::GetOverlappedResult(pipe_.get(), &operation, &moved_, TRUE) != 0;
+  }
+  unique_handle pipe_, event_;
+  HANDLE over_ = nullptr;
+  DWORD moved_ = 0;
+  bool late_ = false;
+};
+
+struct channel::body {
+  std::wstring name;
+  local_memory security{nullptr};
+  channel::answerer answer;
+  unique_handle over;
+  visitors guests{at_once};
+  std::thread door;
+
+  /// The first instance must be the first of that name: nobody else answers for us.
+  sys_result<pipe_end> instance(bool first) {
+    SECURITY_ATTRIBUTES attributes{sizeof attributes, security.get(), FALSE};
+    unique_handle made(::CreateNamedPipeW(
+        name.c_str(), PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | (first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0u),
+        PIPE_TYPE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS, PIPE_UNLIMITED_INSTANCES, 16'384, 4096, 0,
+        &attributes));
+    if (!made) return sys_failure(::GetLastError());
+    return pipe_end(std::move(made), over.get());
+  }
+  void serve(pipe_end next) noexcept;
+  void talk(pipe_end& with) noexcept;
+};
+
+inline void channel::body::talk(pipe_end& with) noexcept {
+  constexpr auto limit = static_cast<DWORD>(channel::patience.count());
+  try {
+    std::string asked;
+    char piece[512];
+    while (asked.find('\n') == asked.npos && asked.size() <= longest_line) {
+      bool late = false;
+      const std::size_t got = with.read(piece, sizeof piece, limit, late);
+      if (got == 0) break;
+      asked.append(piece, got);
+    }
+    const auto end = asked.find('\n');
+    if (end != asked.npos)
+      answer(asked.substr(0, end), [&with](std::string_view text) {
+        return text.empty() ? with.has_peer() : with.write(text, limit);
+      });
+  } catch (const std::exception&) {  // no memory: the answer ends here
+  }
+}
+
+inline void channel::body::serve(pipe_end next) noexcept {
+  for (;;) {
+    const bool come = next.is_open() && next.connect();
+    if (::WaitForSingleObject(over.get(), 0) == WAIT_OBJECT_0) return;
+    // Before the one that is taken can end: while there is none, the pipe would seem not to exist.
+    auto another = instance(false);
+    try {
+      if (come) {
+        guests.admit([this, with = std::make_shared<pipe_end>(std::move(next))] {
+          talk(*with);
+          *with = pipe_end();
+        });
+      }
+    } catch (const std::exception&) {  // no memory: whoever asked sees the end of it
+    }
+    next = another ? *std::move(another) : pipe_end();
+    if (!next.is_open() && ::WaitForSingleObject(over.get(), 1000) == WAIT_OBJECT_0) return;
+  }
+}
+
+inline channel::channel(std::unique_ptr<body> made) : body_(std::move(made)) {}
+
+inline channel::~channel() {
+  ::SetEvent(body_->over.get());
+  if (body_->door.joinable()) body_->door.join();
+  body_->guests.wait_for_all();
+}
+
+inline sys_result<std::unique_ptr<channel>> channel::open(const std::string& address, answerer answer) {
+  const auto me = own_sid();
+  if (!me) return sys_failure(me.error());
+  auto security = descriptor_of("D:P(A;;GA;;;SY)(A;;GRGW;;;BA)(A;;GA;;;" + *me + ")");
+  if (!security) return sys_failure(security.error());
+  auto made = std::make_unique<body>();
+  made->name = wide(address);
+  made->security = *std::move(security);
+  made->answer = std::move(answer);
+  made->over = unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
+  if (!made->over) return sys_failure(::GetLastError());
+  auto first = made->instance(true);
+  if (!first) return sys_failure(first.error());
+  auto whole = std::unique_ptr<channel>(new channel(std::move(made)));
+  body* const b = whole->body_.get();
+  try {
+    b->door = std::thread([b, with = std::make_shared<pipe_end>(*std::move(first))] { b->serve(std::move(*with)); });
+  } catch (const std::exception&) {
+    return sys_failure(ERROR_NOT_ENOUGH_MEMORY);
+  }
+  return whole;
+}
+
+inline std::string channel_address(const std::string& service_name, const std::string&) {
+  std::string name = service_name;
+  for (char& c : name) {
+    if (c == '\\') c = '_';
+  }
+  return "\\\\.\\pipe\\winsvc-" + name;
+}
+
+inline sys_result<void> ask_channel(const std::string& address, const std::string& question, std::uint32_t pid,
+                                    const std::function<bool(std::string_view)>& on_piece) {
+  constexpr auto limit = static_cast<DWORD>(channel::patience.count());
+  const std::wstring name = wide(address);
+  unique_handle handle;
+  for (;;) {
+    handle = unique_handle(::CreateFileW(name.c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING,
+                                         FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_ANONYMOUS, nullptr));
+    if (handle) break;
+    const DWORD code = ::GetLastError();
+    if (code != ERROR_PIPE_BUSY || !::WaitNamedPipeW(name.c_str(), limit)) return sys_failure(code);
+  }
+  ULONG server = 0;
+  if (pid != 0 && ::GetNamedPipeServerProcessId(handle.get(), &server) && server != pid)
+    return sys_failure(ERROR_ACCESS_DENIED);
+  pipe_end pipe(std::move(handle), nullptr);
+  if (!pipe.is_open() || !pipe.write(question + '\n', limit)) return sys_failure(ERROR_BROKEN_PIPE);
+  char piece[4096];
+  for (;;) {
+    bool late = false;
+    const std::size_t got = pipe.read(piece, sizeof piece, 200, late);
+    if (got == 0 && !late) return {};
+    if (!on_piece(std::string_view(piece, got))) return {};
+  }
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
 // os/win/console.hpp
 // =====================================================================================================================
 
@@ -11578,6 +12371,11 @@ inline sys_result<append_file> append_file::open(const std::string& path) {
 inline bool is_at(std::intptr_t native, const std::string& path) {
   const unique_handle there(
       ::CreateFileW(wide_path(path).c_str(), 0, share_all, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr));
+  FILE_STANDARD_INFO ours{};  // a deleted file has its name until the last handle is closed, and that is ours
+  if (::GetFileInformationByHandleEx(reinterpret_cast<HANDLE>(native), FileStandardInfo, &ours, sizeof ours) &&
+      ours.DeletePending) {
+    return false;
+  }
   BY_HANDLE_FILE_INFORMATION a{}, b{};
   return there && ::GetFileInformationByHandle(there.get(), &a) &&
          ::GetFileInformationByHandle(reinterpret_cast<HANDLE>(native), &b) && a.nFileIndexHigh == b.nFileIndexHigh &&
@@ -11700,106 +12498,6 @@ class system_library {
  private:
   HMODULE module_;
 };
-
-}  // namespace os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-#endif  // WINSVC_OS_WINDOWS
-
-// =====================================================================================================================
-// os/win/security.hpp
-// =====================================================================================================================
-
-// Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//
-//   const auto d = descriptor_of("D:P(A;;GA;;;BA)");   // d->get() goes into a SECURITY_ATTRIBUTES
-//   sid_of_account("Administrators")                   // S-1-5-32-544
-//
-// Source: ConvertStringSecurityDescriptorToSecurityDescriptorW, ConvertSidToStringSidW, LookupAccountNameW and
-// GetTokenInformation in the Win32 documentation.
-
-#include <cstdint>
-#include <string>
-#include <utility>
-#include <vector>
-
-#if WINSVC_OS_WINDOWS
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace os {
-
-/// Memory that the system allocated with LocalAlloc: a descriptor, a SID, a text.
-class local_memory {
- public:
-  explicit local_memory(void* held) noexcept : held_(held) {}
-  local_memory(local_memory&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
-  local_memory& operator=(local_memory&& other) noexcept {
-    std::swap(held_, other.held_);
-    return *this;
-  }
-  ~local_memory() {
-    if (held_) ::LocalFree(held_);
-  }
-  [[nodiscard]] void* get() const noexcept { return held_; }
-
- private:
-  void* held_;
-};
-
-[[nodiscard]] inline sys_result<local_memory> descriptor_of(const std::string& sddl) {
-  void* descriptor = nullptr;
-  if (!::ConvertStringSecurityDescriptorToSecurityDescriptorW(wide(sddl).c_str(), SDDL_REVISION_1, &descriptor,
-                                                              nullptr)) {
-    return sys_failure(::GetLastError());
-  }
-  return local_memory(descriptor);
-}
-
-/// The DACL of a descriptor, in SDDL, and what else is asked for.
-[[nodiscard]] inline sys_result<std::string> dacl_text(void* descriptor, DWORD also = 0) {
-  wchar_t* text = nullptr;
-  if (!::ConvertSecurityDescriptorToStringSecurityDescriptorW(descriptor, SDDL_REVISION_1,
-                                                              DACL_SECURITY_INFORMATION | also, &text, nullptr)) {
-    return sys_failure(::GetLastError());
-  }
-  const local_memory held(text);
-  return narrow(text);
-}
-
-[[nodiscard]] inline sys_result<std::string> sid_text(void* sid) {
-  wchar_t* text = nullptr;
-  if (!::ConvertSidToStringSidW(sid, &text)) return sys_failure(::GetLastError());
-  const local_memory held(text);
-  return narrow(text);
-}
-
-[[nodiscard]] inline sys_result<std::string> sid_of_account(const std::string& account) {
-  std::vector<std::uint64_t> sid(16);  // a SID is 68 bytes at most; 64-bit words align it
-  std::wstring domain(256, L'\0');
-  for (;;) {
-    auto sid_size = static_cast<DWORD>(sid.size() * 8);
-    auto domain_size = static_cast<DWORD>(domain.size());
-    SID_NAME_USE kind{};
-    if (::LookupAccountNameW(nullptr, wide(account).c_str(), sid.data(), &sid_size, domain.data(), &domain_size, &kind))
-      return sid_text(sid.data());
-    const DWORD code = ::GetLastError();
-    const bool grows = sid_size > sid.size() * 8 || domain_size > domain.size();
-    if (code != ERROR_INSUFFICIENT_BUFFER || !grows) return sys_failure(code);
-    if (sid_size > sid.size() * 8) sid.resize(sid_size / 8 + 1);
-    if (domain_size > domain.size()) domain.resize(domain_size);
-  }
-}
-
-/// Whom this process runs as.
-[[nodiscard]] inline sys_result<std::string> own_sid() {
-  HANDLE opened = nullptr;
-  if (!::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &opened)) return sys_failure(::GetLastError());
-  const unique_handle token(opened);
-  std::uint64_t user[32] = {};  // a TOKEN_USER and the SID behind it
-  DWORD size = 0;
-  if (!::GetTokenInformation(token.get(), TokenUser, user, sizeof user, &size)) return sys_failure(::GetLastError());
-  return sid_text(reinterpret_cast<TOKEN_USER*>(user)->User.Sid);
-}
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -17048,6 +17746,187 @@ inline void guard::log(const exchange& x, const char* what, std::string_view wor
 }  // namespace winsvc
 
 // =====================================================================================================================
+// http/pulse.hpp
+// =====================================================================================================================
+
+// How busy a service is: what was answered in each of the last seconds, and how long it took.
+//
+//   pulse p;
+//   p.note(now, took, status >= 500);        // of each answer, from any thread: two additions
+//   p.minute(now).p99                        // microseconds
+//
+// Times are kept in steps of a quarter of their power of two, so a percentile is right to an eighth of itself. It is fed
+// by the requests alone: a service that is asked nothing does nothing.
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+class pulse {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+  using duration = std::chrono::steady_clock::duration;
+
+  /// What was answered in a second, or in several.
+  struct beat {
+    std::int64_t second = 0;  ///< of the steady clock
+    std::uint32_t count = 0, failed = 0;
+    std::uint32_t p50 = 0, p99 = 0;  ///< microseconds; 0 where there was none
+  };
+
+  /// One answer. `took`: from its complete head until it could be sent.
+  void note(time_point at, duration took, bool failed) noexcept {
+    const std::int64_t second = second_of(at);
+    if (second > current_.load(std::memory_order_relaxed)) turn(second);
+    shard& mine = shards_[my_shard()];
+    mine.took[step_of(took)].fetch_add(1, std::memory_order_relaxed);
+    if (failed) mine.failed.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  /// The seconds that are over, newer than `after`, oldest first; those in which nothing was answered are not there.
+  [[nodiscard]] std::vector<beat> seconds(time_point now, std::int64_t after);
+  /// The last minute, as one; its count is of 60 seconds.
+  [[nodiscard]] beat minute(time_point now);
+
+  static std::int64_t second_of(time_point at) noexcept {
+    return std::chrono::duration_cast<std::chrono::seconds>(at.time_since_epoch()).count();
+  }
+  static constexpr std::size_t kept = 300;  ///< seconds
+
+ private:
+  static constexpr std::size_t steps = 4 * 26, threads = 4, of_minute = 60;
+  using counts = std::array<std::uint32_t, steps>;
+  struct alignas(64) shard {  // by thread, so that two seldom write one cache line
+    std::array<std::atomic<std::uint32_t>, steps> took{};
+    std::atomic<std::uint32_t> failed{0};
+  };
+
+  static std::size_t my_shard() noexcept {
+    static std::atomic<unsigned> next{0};
+    static thread_local const unsigned mine = next.fetch_add(1, std::memory_order_relaxed);
+    return mine % threads;
+  }
+  /// 0 to 3 µs are themselves; beyond, four steps a power of two.
+  static std::size_t step_of(duration took) noexcept {
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+    auto left = static_cast<std::uint64_t>((std::max)(us, std::chrono::microseconds::rep{0}));
+    std::size_t power = 0;
+    for (; left >= 8; left >>= 1) ++power;
+    return (std::min)(left < 4 ? static_cast<std::size_t>(left) : power * 4 + static_cast<std::size_t>(left), steps - 1);
+  }
+  /// The middle of a step.
+  static std::uint32_t time_of(std::size_t step) noexcept {
+    if (step < 8) return static_cast<std::uint32_t>(step);
+    const std::size_t power = (step - 4) / 4;
+    return static_cast<std::uint32_t>(((4 + step % 4) << power) + ((std::size_t{1} << power) >> 1));
+  }
+  static std::uint32_t percentile(const counts& of, std::uint64_t count, std::uint64_t percent) noexcept;
+
+  void turn(std::int64_t second) noexcept;
+
+  std::array<shard, threads> shards_;
+  std::atomic<std::int64_t> current_{0};
+  std::mutex mutex_;
+  std::vector<beat> beats_;       // by second, modulo kept
+  std::vector<counts> counted_;   // of_minute of them
+  std::vector<std::int64_t> counted_at_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::uint32_t pulse::percentile(const counts& of, std::uint64_t count, std::uint64_t percent) noexcept {
+  if (count == 0) return 0;
+  const std::uint64_t wanted = (count * percent + 99) / 100;
+  std::uint64_t so_far = 0;
+  for (std::size_t i = 0; i < steps; ++i) {
+    so_far += of[i];
+    if (so_far >= wanted) return time_of(i);
+  }
+  return time_of(steps - 1);
+}
+
+/// The second that was is over: what was counted belongs to it. An answer that is counted meanwhile may come to belong to
+/// the next.
+inline void pulse::turn(std::int64_t second) noexcept {
+  try {
+    const std::lock_guard lock(mutex_);
+    const std::int64_t was = current_.load(std::memory_order_relaxed);
+    if (second <= was) return;
+    if (beats_.empty()) {
+      beats_.resize(kept);
+      counted_.resize(of_minute);
+      counted_at_.assign(of_minute, -1);
+    }
+    current_.store(second, std::memory_order_relaxed);
+    if (was == 0) return;
+    const auto slot = static_cast<std::size_t>(was);
+    counts& took = counted_[slot % of_minute];
+    beat& one = beats_[slot % kept];
+    took = {};
+    one = {was, 0, 0, 0, 0};
+    counted_at_[slot % of_minute] = was;
+    for (auto& s : shards_) {
+      for (std::size_t i = 0; i < steps; ++i) {
+        const auto here = s.took[i].load(std::memory_order_relaxed);
+        if (here == 0) continue;
+        const auto taken = s.took[i].exchange(0, std::memory_order_relaxed);
+        took[i] += taken;
+        one.count += taken;
+      }
+      one.failed += s.failed.exchange(0, std::memory_order_relaxed);
+    }
+    one.p50 = percentile(took, one.count, 50);
+    one.p99 = percentile(took, one.count, 99);
+  } catch (...) {  // no memory for the first second: it is not kept
+  }
+}
+
+inline std::vector<pulse::beat> pulse::seconds(time_point now, std::int64_t after) {
+  const std::int64_t second = second_of(now);
+  turn(second);
+  std::vector<beat> out;
+  const std::lock_guard lock(mutex_);
+  if (beats_.empty()) return out;
+  for (auto s = (std::max)(after + 1, second - static_cast<std::int64_t>(kept)); s < second; ++s) {
+    const beat& one = beats_[static_cast<std::size_t>((std::max)(s, std::int64_t{0})) % kept];
+    if (one.second == s && one.count != 0) out.push_back(one);
+  }
+  return out;
+}
+
+inline pulse::beat pulse::minute(time_point now) {
+  const std::int64_t second = second_of(now);
+  turn(second);
+  beat all;
+  counts sum{};
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < counted_.size(); ++i) {
+    if (counted_at_[i] < 0 || counted_at_[i] < second - static_cast<std::int64_t>(of_minute)) continue;
+    const beat& one = beats_[static_cast<std::size_t>(counted_at_[i]) % kept];
+    all.count += one.count;
+    all.failed += one.failed;
+    for (std::size_t k = 0; k < steps; ++k) sum[k] += counted_[i][k];
+  }
+  all.second = second;
+  all.p50 = percentile(sum, all.count, 50);
+  all.p99 = percentile(sum, all.count, 99);
+  return all;
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // http/traffic.hpp
 // =====================================================================================================================
 
@@ -17101,6 +17980,7 @@ struct traffic {
   std::atomic<std::size_t> in_flight{0};  ///< requests whose head is complete and whose answer has not left
   std::atomic<std::size_t> websockets{0};  ///< open ones; their requests have been answered
   std::atomic<std::uint64_t> answered{0};
+  http::pulse pulse;  ///< of what was answered
   /// Set before the first connection; called on whichever thread serves it.
   std::vector<std::function<void(const access_entry&)>> on_answered;
 
@@ -18055,6 +18935,7 @@ inline void connection::answered() noexcept {
   --shared_.in_flight;
   if (told_.bytes == 0) return;  // nobody got an answer
   ++shared_.answered;
+  shared_.pulse.note(now_, now_ - began_, told_.status >= 500);
   if (shared_.on_answered.empty()) return;
   told_.method = head_.method;
   told_.target = head_.target;
@@ -19168,6 +20049,9 @@ class engine final : private crew::employer {
   [[nodiscard]] std::size_t websockets() const noexcept { return shared_.websockets.load(); }
   [[nodiscard]] std::size_t connections() const noexcept { return open_.load(); }
   [[nodiscard]] std::size_t threads() const { return crew_.size(); }
+  /// Since it began, and how that went lately.
+  [[nodiscard]] std::uint64_t answered() const noexcept { return shared_.answered.load(); }
+  [[nodiscard]] http::pulse& pulse() noexcept { return shared_.pulse; }
 
   /// Serves one connection on the calling thread, without a listener: the way of the test client.
   void serve(transport& wire);
@@ -21891,6 +22775,7 @@ class console_log final : public log_sink {
 #include <atomic>
 #include <exception>
 #include <string>
+#include <string_view>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -21898,6 +22783,10 @@ namespace host {
 
 /// What readiness depends on beside the checks.
 enum class phase { starting, serving, paused, stopping };
+[[nodiscard]] constexpr std::string_view name(phase p) noexcept {
+  constexpr std::string_view names[] = {"start pending", "running", "paused", "stop pending"};  // as the SCM's are called
+  return names[static_cast<int>(p)];
+}
 
 /// `now` changes with the first moment of a pause and of a stop. It and the plan outlive the router's last call.
 inline void add_health_routes(blueprint& plan, const std::atomic<phase>& now) {
@@ -22601,6 +23490,133 @@ inline std::vector<std::string> worker_pool::join(std::chrono::steady_clock::tim
 }  // namespace winsvc
 
 // =====================================================================================================================
+// host/inquiries.hpp
+// =====================================================================================================================
+
+// What the operator asks a running service, by its channel (os/channel.hpp), and what it answers. A question is a line:
+//
+//   status            what it is doing, as a flat JSON object
+//   level debug       how much the log keeps, until the service ends; "ok", or what is wrong
+//   log warn          the lines of the log that come, of that level and above, until whoever asks has gone
+//   why new disk      why the stop that follows is asked for
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// Serves them while it lives. Made when the engine listens, gone before it goes.
+class inquiries {
+ public:
+  inquiries(blueprint& plan, http::engine& engine, const std::atomic<phase>& now, std::shared_ptr<recent_log> lines)
+      : plan_(plan), engine_(engine), now_(now), lines_(std::move(lines)), since_(clock::system().wall()) {}
+
+  /// False, with a code: there is no channel. The service does without.
+  os::sys_result<void> open(const std::string& address) {
+    auto made = os::channel::open(address, [this](const std::string& asked, const os::channel::voice& say) {
+      answer(asked, say);
+    });
+    if (!made) return os::sys_failure(made.error());
+    channel_ = *std::move(made);
+    return {};
+  }
+  /// Answers no more.
+  void close() { channel_.reset(); }
+
+  /// What the operator said of the stop that comes; empty: nothing.
+  [[nodiscard]] std::string why() const {
+    const std::lock_guard lock(mutex_);
+    return why_;
+  }
+
+  void answer(const std::string& asked, const os::channel::voice& say);
+  [[nodiscard]] std::string status() const;
+
+ private:
+  void send_log(log_level least, const os::channel::voice& say) const;
+
+  blueprint& plan_;
+  http::engine& engine_;
+  const std::atomic<phase>& now_;
+  std::shared_ptr<recent_log> lines_;
+  clock::wall_point since_;
+  mutable std::mutex mutex_;
+  std::string why_;  // under mutex_
+  std::unique_ptr<os::channel> channel_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string inquiries::status() const {
+  const auto minute = engine_.pulse().minute(std::chrono::steady_clock::now());
+  text::json_object o;
+  const auto put = [&o](std::string_view name, std::uint64_t value) { o.put(name, std::to_string(value)); };
+  put("pid", os::process_id());
+  o.put_text("name", plan_.spec.name).put_text("version", plan_.version).put_text("state", name(now_.load()));
+  o.put_text("url", engine_.address().url()).put_text("since", iso_time(since_));
+  put("answered", engine_.answered());
+  put("answered_in_minute", minute.count);
+  put("failed_in_minute", minute.failed);
+  put("p50_us", minute.p50);
+  put("p99_us", minute.p99);
+  put("in_flight", engine_.in_flight());
+  put("connections", engine_.connections());
+  put("websockets", engine_.websockets());
+  put("threads", engine_.threads());
+  const auto usage = os::usage();
+  put("resident_bytes", usage.resident);
+  put("cpu_ms", static_cast<std::uint64_t>(usage.cpu.count() / 1000));
+  o.put_text("log_level", name(plan_.log.threshold()));
+  return o.text() + '\n';
+}
+
+inline void inquiries::send_log(log_level least, const os::channel::voice& say) const {
+  for (std::uint64_t seen = lines_->last(); say({});) {
+    lines_->wait(seen, std::chrono::milliseconds(250));
+    for (const auto& line : lines_->after(seen)) {
+      seen = line.number;
+      if (line.entry.level >= least && !say(line.entry.line(os::utc_offset(line.entry.when)) + '\n')) return;
+    }
+  }
+}
+
+inline void inquiries::answer(const std::string& asked, const os::channel::voice& say) {
+  const auto blank = asked.find(' ');
+  const std::string word = asked.substr(0, blank), rest = blank == asked.npos ? std::string() : asked.substr(blank + 1);
+  const auto level = parse_log_level(rest);
+  if (word == "status") {
+    say(status());
+  } else if (word == "level" && level) {
+    plan_.log.threshold((std::min)(plan_.log.threshold(), log_level::info));  // that it was changed is told in any case
+    plan_.log.info("the log keeps " + std::string(name(*level)) + " and above: the operator asked for it");
+    plan_.log.threshold(*level);
+    say("ok\n");
+  } else if (word == "log" && level) {
+    send_log(*level, say);
+  } else if (word == "why") {
+    const std::lock_guard lock(mutex_);
+    why_ = rest;
+    say("ok\n");
+  } else {
+    say("not understood\n");  // of another version of the program, say
+  }
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // host/runtime.hpp
 // =====================================================================================================================
 
@@ -22641,6 +23657,7 @@ struct run_settings {
   /// How long an address that this machine has not got is waited for: at boot it may be on its way (10049).
   std::chrono::milliseconds address_patience{0};
   std::chrono::milliseconds address_pause{500};  ///< between two attempts
+  std::string channel;  ///< where the operator asks (os/channel.hpp); empty: nowhere
 };
 
 /// How a run ended.
@@ -22690,6 +23707,7 @@ class runtime {
   bool start();
   bool run_start_hooks();
   bool bind();
+  void open_channel();
   void start_workers();
   void serve();
   void gave_up(const std::string& doing, const std::string& hook, milliseconds limit);
@@ -22726,6 +23744,7 @@ class runtime {
   std::atomic<time_point> all_by_{(time_point::max)()};  // likewise
   std::atomic<phase> phase_{phase::starting};
   std::unique_ptr<http::engine> engine_;
+  std::unique_ptr<inquiries> inquiries_;
   std::unique_ptr<worker_pool> workers_;
   std::vector<named_hook> undos_;        // in the order they are to be run backwards
   std::vector<std::string> cut_;
@@ -22834,6 +23853,7 @@ inline run_result runtime::run() {
   report_.apply(model::step::stop, stop_hint());  // after a failure nobody has asked for it
   if (engine_) drain();
   run_stop_hooks();
+  if (inquiries_) inquiries_->close();
 
   run_result result;
   {
@@ -22864,6 +23884,7 @@ inline bool runtime::start() {
   report_.accepts(plan_.accepts());
   report_.apply(model::step::progress, start_hint());  // the app is described: from here on its own limit counts
   if (!run_start_hooks() || stop_.token().stop_requested() || !bind()) return false;
+  open_channel();
   if (settings_.on_answered) engine_->on_answered(settings_.on_answered);
   const os::endpoint address = engine_->address();
   if (settings_.on_listening) settings_.on_listening(address);  // before RUNNING: who waits for that may ask at once
@@ -22936,6 +23957,19 @@ inline bool runtime::bind() {
   }
 }
 
+/// A service that nobody can ask serves all the same.
+inline void runtime::open_channel() {
+  auto lines = std::make_shared<recent_log>();
+  plan_.log.add_sink(lines);
+  inquiries_ = std::make_unique<inquiries>(plan_, *engine_, phase_, std::move(lines));
+  if (settings_.channel.empty()) return;
+  if (const auto opened = inquiries_->open(settings_.channel); !opened) {
+    plan_.log.info("the operator's channel " + settings_.channel + " cannot be opened: " +
+                   os::system_words(opened.error()) + " (" + std::to_string(opened.error()) +
+                   "); status and logs tell less of this run");
+  }
+}
+
 inline void runtime::start_workers() {
   workers_ = std::make_unique<worker_pool>([this](const worker& w, const std::string& words) {
     fail({model::code::exception_in_service, "run worker", w.name, "it threw: " + words, {}});
@@ -22987,7 +24021,8 @@ inline void runtime::drain() {
   std::deque<task> left;
   {
     const std::lock_guard lock(mutex_);
-    if (!stop_reason_.empty()) plan_.log.info("stopping: " + stop_reason_);
+    const std::string why = inquiries_ ? inquiries_->why() : std::string();
+    if (!stop_reason_.empty()) plan_.log.info("stopping: " + stop_reason_ + (why.empty() ? "" : ": " + why));
     left.swap(tasks_);
   }
   for (auto& one : left) {
@@ -23084,6 +24119,8 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
     plan.log.flush();
     os::write_err(plan.spec.name + ": " + address.url() + "   Ctrl-C stops\n");
   };
+  const std::string folder = plan.folder();
+  if (os::make_private_folder(folder)) settings.channel = os::channel_address(plan.spec.name, folder);
   if (!plan.access_log) settings.on_answered = [&plan](const http::access_entry& a) { plan.log.info(a.line()); };
   reporter report({});
   report.apply(model::step::start);
@@ -23476,6 +24513,7 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   settings.on_running = [this](const os::endpoint& address) {
     event(model::event::started, name_ + " listens on " + address.url());
   };
+  settings.channel = os::channel_address(name_, data_folder_);
   settings.on_event = [this](model::event what, const std::string& text) { event(what, text); };
 
   auto service_runtime = std::make_unique<runtime>(*plan, report_, std::move(settings));
@@ -23594,6 +24632,8 @@ namespace host {
 // as JSON for a machine. Pure; host/manage.hpp gathers it.
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -23608,7 +24648,10 @@ struct service_report {
   os::service_process process;
   os::service_config config;
   model::service_state left;  ///< what the service itself left; its url only while it is the running process's
+  std::string live;           ///< what it answered when it was asked just now: a flat JSON object, or nothing
 };
+/// Of a program that serves in a terminal, which no SCM knows: from what it answers.
+[[nodiscard]] service_report report_of(const std::string& name, const std::string& live);
 
 /// `status` for a person, and for a machine.
 [[nodiscard]] std::string status_text(const service_report& r);
@@ -23621,6 +24664,38 @@ struct service_report {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+inline service_report report_of(const std::string& name, const std::string& live) {
+  service_report r;
+  r.name = name;
+  r.live = live;
+  const auto said = model::parse_flat_object(live).value_or(model::flat_object());
+  r.process.pid = static_cast<std::uint32_t>(model::number_of(said, "pid"));
+  r.left.url = model::text_of(said, "url");
+  r.left.since = model::text_of(said, "since");
+  for (const auto s : {model::state::start_pending, model::state::stop_pending, model::state::running, model::state::paused}) {
+    if (model::text_of(said, "state") == model::name(s)) r.process.status.current = s;
+  }
+  r.installed = true;
+  return r;
+}
+
+/// What the running service says of itself, in lines.
+inline std::string live_text(const std::string& live) {
+  const auto said = model::parse_flat_object(live);
+  if (!said) return {};
+  const auto number = [&said](const char* name) { return model::number_of(*said, name); };
+  const auto text = [&number](const char* name) { return std::to_string(number(name)); };
+  const auto in_minute = number("answered_in_minute");
+  std::string out = "  answered " + text("answered") + ", " + std::to_string(in_minute) + " in the last minute";
+  if (number("failed_in_minute") != 0) out += " (" + text("failed_in_minute") + " of them 5xx)";
+  if (in_minute != 0) out += ", half within " + text("p50_us") + " us, 99 of 100 within " + text("p99_us") + " us";
+  out += "\n  open     " + text("connections") + " connections, " + text("in_flight") + " requests in flight, " +
+         text("websockets") + " WebSockets\n  process  " + text("threads") + " threads to serve, " +
+         std::to_string(number("resident_bytes") / (1024 * 1024)) + " MiB, " +
+         duration_text(std::chrono::milliseconds(static_cast<std::int64_t>(number("cpu_ms")))) + " of processor time\n";
+  return out + "  log      " + model::text_of(*said, "log_level") + " and above\n";
+}
+
 inline std::string status_text(const service_report& r) {
   if (!r.installed) return r.name + ": not installed\n";
   const auto& s = r.process.status;
@@ -23629,6 +24704,8 @@ inline std::string status_text(const service_report& r) {
   if (!r.left.since.empty()) out += ", since " + r.left.since;
   out += '\n';
   if (!r.left.url.empty()) out += "  url      " + r.left.url + '\n';
+  out += live_text(r.live);
+  if (r.config.binary.empty()) return out;  // it serves in a terminal
   out += "  startup  " + std::string(name(r.config.startup)) + "\n  binary   " + r.config.binary + '\n';
   if (s.current == model::state::stopped && s.exit.failed()) {
     const auto* row = model::explain(s.exit.code());
@@ -23659,6 +24736,7 @@ inline std::string status_json(const service_report& r) {
   put_text("url", r.left.url);
   put_text("since", r.left.since);
   put_text("failure", r.left.failure);
+  out.put("live", r.live.empty() ? "null" : r.live);
   return out.text() + '\n';
 }
 
@@ -24807,6 +25885,9 @@ inline result<void> remove(desk& at, const model::command& asked) {
 // An error 5 begins the same program anew, elevated and hidden (os/elevation.hpp): the person is asked once, by
 // Windows, and what it prints and its exit code are this program's. `--no-elevate` leaves it at the error.
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -24910,6 +25991,35 @@ inline int elevate(desk& at, const model::command& asked, const std::vector<std:
   return around.complain(model::explained(code.error(), denied.doing, denied.subject));
 }
 
+/// What a running service answers; nothing where there is none, or it is not for us to ask.
+inline std::optional<std::string> ask_service(const std::string& channel, const std::string& question,
+                                              std::uint32_t pid) {
+  std::string answer;
+  constexpr std::size_t most = 1024 * 1024;
+  const auto done = os::ask_channel(channel, question, pid, [&answer](std::string_view piece) {
+    answer += piece;
+    return answer.size() < most;
+  });
+  return done ? std::optional(std::move(answer)) : std::nullopt;
+}
+
+inline std::string one_line(std::string text) {
+  std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+  return std::string(text::cut(text, 1000));
+}
+
+inline int set_level(const std::string& name, const std::string& channel, const model::command& asked,
+                     const program_surroundings& around) {
+  const std::string level(winsvc::name(asked.level));
+  const auto answer = ask_service(channel, "level " + level, 0);
+  if (!answer) {
+    return around.complain({model::code::service_not_active, "change the log level of", name, "it cannot be asked",
+                            "start it first, or run from an elevated prompt"});
+  }
+  around.out("the log of '" + name + "' keeps " + level + " and above, until it ends\n");
+  return model::exits::ok;
+}
+
 inline int manage(const blueprint& plan, const model::command& asked, const std::vector<std::string>& words,
                   const program_surroundings& around, const std::optional<std::string>& from_parent) {
   const model::service_spec spec = model::of_instance(plan.spec, asked.launch.instance);
@@ -24927,12 +26037,23 @@ inline int manage(const blueprint& plan, const model::command& asked, const std:
   ours.preshutdown = plan.stop_limit + std::chrono::seconds(5);
   desk at(spec, {*around.scm, around.time, say, state, ours, password_source(asked, around, from_parent)});
 
+  const std::string channel = folder ? os::channel_address(spec.name, *folder) : std::string();
+  if (asked.verb == model::verb::level) return set_level(spec.name, channel, asked, around);
   if (asked.verb == model::verb::status) {
-    const auto report = manager(at).status();
+    auto report = manager(at).status();
+    const auto pid = report ? report->process.pid : 0;
+    if (!report || pid != 0) {
+      std::string live = ask_service(channel, "status", pid).value_or("");
+      while (!live.empty() && live.back() == '\n') live.pop_back();
+      if (report) report->live = std::move(live);
+      else if (!live.empty() && report.error().code == model::code::not_supported) report = report_of(spec.name, live);
+    }
     if (!report) return around.complain(report.error());
     around.out(asked.json ? status_json(*report) : status_text(*report));
     return status_exit(*report);
   }
+  if (asked.why && !ask_service(channel, "why " + one_line(*asked.why), 0))
+    at.warn("the reason did not reach the service: it cannot be asked, or it is not running");
   const auto done = perform(at, asked);
   if (done) return model::exits::ok;
   const bool may_elevate = !asked.no_elevate && !asked.elevated && !asked.plan;

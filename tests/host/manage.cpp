@@ -279,7 +279,7 @@ TEST_CASE("status of a running service, for a person and for a machine") {
   CHECK(
       winsvc::host::status_json(*r) ==
       R"({"name":"hello","installed":true,"state":"running","pid":42,"exit_code":0,"startup":"auto","display_name":"Hello \"service\"",)"
-      R"("binary":"\"C:\\apps\\hello.exe\" run-service --port 5001","url":"http://127.0.0.1:5001","since":"2026-01-31T08:05:09.250Z","failure":null})"
+      R"("binary":"\"C:\\apps\\hello.exe\" run-service --port 5001","url":"http://127.0.0.1:5001","since":"2026-01-31T08:05:09.250Z","failure":null,"live":null})"
       "\n");
 }
 
@@ -318,7 +318,7 @@ TEST_CASE("status of what is not installed, of what starts, and where the SCM re
   CHECK(winsvc::host::status_json(*n) ==
         "{\"name\":\"hello\",\"installed\":false,\"state\":\"not_installed\",\"pid\":null,\"exit_code\":null,"
         "\"startup\":null,"
-        "\"display_name\":null,\"binary\":null,\"url\":null,\"since\":null,\"failure\":null}\n");
+        "\"display_name\":null,\"binary\":null,\"url\":null,\"since\":null,\"failure\":null,\"live\":null}\n");
   const auto s = starting.status();
   REQUIRE(s);
   CHECK(winsvc::host::status_exit(*s) == 3);

@@ -29,12 +29,13 @@ std::string sample(const option_row& o) {
     case option::unset: return "store.path";
     case option::config: return "C:\\data\\hello.ini";
     case option::lines: return "50";
-    case option::level: return "warn";
+    case option::level: return "error";
     case option::since: return "10m";
     case option::instance: return "blue";
     case option::wait: return "90";
     case option::elevated: return "pipe-1";
     case option::argument: return "--fast";
+    case option::why: return "new disk";
     default: return {};
   }
 }
@@ -62,7 +63,7 @@ bool applied(const command& c, option o) {
     case option::init: return c.init;
     case option::lines: return c.lines == 50u;
     case option::follow: return c.follow;
-    case option::level: return c.level == winsvc::log_level::warn;
+    case option::level: return c.level == winsvc::log_level::error;
     case option::since: return c.since == 10min;
     case option::instance: return c.launch.instance == "blue";
     case option::then_start: return c.then_start;
@@ -74,12 +75,14 @@ bool applied(const command& c, option o) {
     case option::no_elevate: return c.no_elevate;
     case option::elevated: return c.elevated == "pipe-1";
     case option::argument: return c.arguments == words{"--fast"};
+    case option::why: return c.why == "new disk";
   }
   return false;
 }
 
 /// The verb's words, and what it cannot do without.
 words alone(const std::string& verb) {
+  if (text::equal_nocase(verb, "level")) return {verb, "warn"};
   return text::equal_nocase(verb, "control") ? words{verb, "200"} : words{verb};
 }
 words with(words first, const words& more) {

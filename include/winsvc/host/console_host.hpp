@@ -45,6 +45,8 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
     plan.log.flush();
     os::write_err(plan.spec.name + ": " + address.url() + "   Ctrl-C stops\n");
   };
+  const std::string folder = plan.folder();
+  if (os::make_private_folder(folder)) settings.channel = os::channel_address(plan.spec.name, folder);
   if (!plan.access_log) settings.on_answered = [&plan](const http::access_entry& a) { plan.log.info(a.line()); };
   reporter report({});
   report.apply(model::step::start);

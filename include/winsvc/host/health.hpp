@@ -8,6 +8,7 @@
 #include <atomic>
 #include <exception>
 #include <string>
+#include <string_view>
 
 #include "winsvc/base/source.hpp"
 #include "winsvc/config/abi.hpp"
@@ -19,6 +20,10 @@ namespace host {
 
 /// What readiness depends on beside the checks.
 enum class phase { starting, serving, paused, stopping };
+[[nodiscard]] constexpr std::string_view name(phase p) noexcept {
+  constexpr std::string_view names[] = {"start pending", "running", "paused", "stop pending"};  // as the SCM's are called
+  return names[static_cast<int>(p)];
+}
 
 /// `now` changes with the first moment of a pause and of a stop. It and the plan outlive the router's last call.
 inline void add_health_routes(blueprint& plan, const std::atomic<phase>& now) {

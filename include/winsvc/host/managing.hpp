@@ -5,6 +5,9 @@
 // Windows, and what it prints and its exit code are this program's. `--no-elevate` leaves it at the error.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -122,6 +125,35 @@ inline int elevate(desk& at, const model::command& asked, const std::vector<std:
   return around.complain(model::explained(code.error(), denied.doing, denied.subject));
 }
 
+/// What a running service answers; nothing where there is none, or it is not for us to ask.
+inline std::optional<std::string> ask_service(const std::string& channel, const std::string& question,
+                                              std::uint32_t pid) {
+  std::string answer;
+  constexpr std::size_t most = 1024 * 1024;
+  const auto done = os::ask_channel(channel, question, pid, [&answer](std::string_view piece) {
+    answer += piece;
+    return answer.size() < most;
+  });
+  return done ? std::optional(std::move(answer)) : std::nullopt;
+}
+
+inline std::string one_line(std::string text) {
+  std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+  return std::string(text::cut(text, 1000));
+}
+
+inline int set_level(const std::string& name, const std::string& channel, const model::command& asked,
+                     const program_surroundings& around) {
+  const std::string level(winsvc::name(asked.level));
+  const auto answer = ask_service(channel, "level " + level, 0);
+  if (!answer) {
+    return around.complain({model::code::service_not_active, "change the log level of", name, "it cannot be asked",
+                            "start it first, or run from an elevated prompt"});
+  }
+  around.out("the log of '" + name + "' keeps " + level + " and above, until it ends\n");
+  return model::exits::ok;
+}
+
 inline int manage(const blueprint& plan, const model::command& asked, const std::vector<std::string>& words,
                   const program_surroundings& around, const std::optional<std::string>& from_parent) {
   const model::service_spec spec = model::of_instance(plan.spec, asked.launch.instance);
@@ -139,12 +171,23 @@ inline int manage(const blueprint& plan, const model::command& asked, const std:
   ours.preshutdown = plan.stop_limit + std::chrono::seconds(5);
   desk at(spec, {*around.scm, around.time, say, state, ours, password_source(asked, around, from_parent)});
 
+  const std::string channel = folder ? os::channel_address(spec.name, *folder) : std::string();
+  if (asked.verb == model::verb::level) return set_level(spec.name, channel, asked, around);
   if (asked.verb == model::verb::status) {
-    const auto report = manager(at).status();
+    auto report = manager(at).status();
+    const auto pid = report ? report->process.pid : 0;
+    if (!report || pid != 0) {
+      std::string live = ask_service(channel, "status", pid).value_or("");
+      while (!live.empty() && live.back() == '\n') live.pop_back();
+      if (report) report->live = std::move(live);
+      else if (!live.empty() && report.error().code == model::code::not_supported) report = report_of(spec.name, live);
+    }
     if (!report) return around.complain(report.error());
     around.out(asked.json ? status_json(*report) : status_text(*report));
     return status_exit(*report);
   }
+  if (asked.why && !ask_service(channel, "why " + one_line(*asked.why), 0))
+    at.warn("the reason did not reach the service: it cannot be asked, or it is not running");
   const auto done = perform(at, asked);
   if (done) return model::exits::ok;
   const bool may_elevate = !asked.no_elevate && !asked.elevated && !asked.plan;

@@ -29,6 +29,7 @@
 #include "winsvc/host/duties.hpp"
 #include "winsvc/host/health.hpp"
 #include "winsvc/host/hook_runner.hpp"
+#include "winsvc/host/inquiries.hpp"
 #include "winsvc/host/reporter.hpp"
 #include "winsvc/host/worker_pool.hpp"
 #include "winsvc/http/engine.hpp"
@@ -50,6 +51,7 @@ struct run_settings {
   /// How long an address that this machine has not got is waited for: at boot it may be on its way (10049).
   std::chrono::milliseconds address_patience{0};
   std::chrono::milliseconds address_pause{500};  ///< between two attempts
+  std::string channel;  ///< where the operator asks (os/channel.hpp); empty: nowhere
 };
 
 /// How a run ended.
@@ -99,6 +101,7 @@ class runtime {
   bool start();
   bool run_start_hooks();
   bool bind();
+  void open_channel();
   void start_workers();
   void serve();
   void gave_up(const std::string& doing, const std::string& hook, milliseconds limit);
@@ -135,6 +138,7 @@ class runtime {
   std::atomic<time_point> all_by_{(time_point::max)()};  // likewise
   std::atomic<phase> phase_{phase::starting};
   std::unique_ptr<http::engine> engine_;
+  std::unique_ptr<inquiries> inquiries_;
   std::unique_ptr<worker_pool> workers_;
   std::vector<named_hook> undos_;        // in the order they are to be run backwards
   std::vector<std::string> cut_;
@@ -243,6 +247,7 @@ inline run_result runtime::run() {
   report_.apply(model::step::stop, stop_hint());  // after a failure nobody has asked for it
   if (engine_) drain();
   run_stop_hooks();
+  if (inquiries_) inquiries_->close();
 
   run_result result;
   {
@@ -273,6 +278,7 @@ inline bool runtime::start() {
   report_.accepts(plan_.accepts());
   report_.apply(model::step::progress, start_hint());  // the app is described: from here on its own limit counts
   if (!run_start_hooks() || stop_.token().stop_requested() || !bind()) return false;
+  open_channel();
   if (settings_.on_answered) engine_->on_answered(settings_.on_answered);
   const os::endpoint address = engine_->address();
   if (settings_.on_listening) settings_.on_listening(address);  // before RUNNING: who waits for that may ask at once
@@ -345,6 +351,19 @@ inline bool runtime::bind() {
   }
 }
 
+/// A service that nobody can ask serves all the same.
+inline void runtime::open_channel() {
+  auto lines = std::make_shared<recent_log>();
+  plan_.log.add_sink(lines);
+  inquiries_ = std::make_unique<inquiries>(plan_, *engine_, phase_, std::move(lines));
+  if (settings_.channel.empty()) return;
+  if (const auto opened = inquiries_->open(settings_.channel); !opened) {
+    plan_.log.info("the operator's channel " + settings_.channel + " cannot be opened: " +
+                   os::system_words(opened.error()) + " (" + std::to_string(opened.error()) +
+                   "); status and logs tell less of this run");
+  }
+}
+
 inline void runtime::start_workers() {
   workers_ = std::make_unique<worker_pool>([this](const worker& w, const std::string& words) {
     fail({model::code::exception_in_service, "run worker", w.name, "it threw: " + words, {}});
@@ -396,7 +415,8 @@ inline void runtime::drain() {
   std::deque<task> left;
   {
     const std::lock_guard lock(mutex_);
-    if (!stop_reason_.empty()) plan_.log.info("stopping: " + stop_reason_);
+    const std::string why = inquiries_ ? inquiries_->why() : std::string();
+    if (!stop_reason_.empty()) plan_.log.info("stopping: " + stop_reason_ + (why.empty() ? "" : ": " + why));
     left.swap(tasks_);
   }
   for (auto& one : left) {

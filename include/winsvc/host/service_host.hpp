@@ -251,6 +251,7 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   settings.on_running = [this](const os::endpoint& address) {
     event(model::event::started, name_ + " listens on " + address.url());
   };
+  settings.channel = os::channel_address(name_, data_folder_);
   settings.on_event = [this](model::event what, const std::string& text) { event(what, text); };
 
   auto service_runtime = std::make_unique<runtime>(*plan, report_, std::move(settings));

@@ -3,13 +3,17 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "winsvc/base/duration.hpp"
 #include "winsvc/base/json_text.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/model/codes.hpp"
+#include "winsvc/model/flat_object.hpp"
 #include "winsvc/model/state_file.hpp"
 #include "winsvc/os/service_manager.hpp"
 
@@ -24,7 +28,10 @@ struct service_report {
   os::service_process process;
   os::service_config config;
   model::service_state left;  ///< what the service itself left; its url only while it is the running process's
+  std::string live;           ///< what it answered when it was asked just now: a flat JSON object, or nothing
 };
+/// Of a program that serves in a terminal, which no SCM knows: from what it answers.
+[[nodiscard]] service_report report_of(const std::string& name, const std::string& live);
 
 /// `status` for a person, and for a machine.
 [[nodiscard]] std::string status_text(const service_report& r);
@@ -37,6 +44,38 @@ struct service_report {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+inline service_report report_of(const std::string& name, const std::string& live) {
+  service_report r;
+  r.name = name;
+  r.live = live;
+  const auto said = model::parse_flat_object(live).value_or(model::flat_object());
+  r.process.pid = static_cast<std::uint32_t>(model::number_of(said, "pid"));
+  r.left.url = model::text_of(said, "url");
+  r.left.since = model::text_of(said, "since");
+  for (const auto s : {model::state::start_pending, model::state::stop_pending, model::state::running, model::state::paused}) {
+    if (model::text_of(said, "state") == model::name(s)) r.process.status.current = s;
+  }
+  r.installed = true;
+  return r;
+}
+
+/// What the running service says of itself, in lines.
+inline std::string live_text(const std::string& live) {
+  const auto said = model::parse_flat_object(live);
+  if (!said) return {};
+  const auto number = [&said](const char* name) { return model::number_of(*said, name); };
+  const auto text = [&number](const char* name) { return std::to_string(number(name)); };
+  const auto in_minute = number("answered_in_minute");
+  std::string out = "  answered " + text("answered") + ", " + std::to_string(in_minute) + " in the last minute";
+  if (number("failed_in_minute") != 0) out += " (" + text("failed_in_minute") + " of them 5xx)";
+  if (in_minute != 0) out += ", half within " + text("p50_us") + " us, 99 of 100 within " + text("p99_us") + " us";
+  out += "\n  open     " + text("connections") + " connections, " + text("in_flight") + " requests in flight, " +
+         text("websockets") + " WebSockets\n  process  " + text("threads") + " threads to serve, " +
+         std::to_string(number("resident_bytes") / (1024 * 1024)) + " MiB, " +
+         duration_text(std::chrono::milliseconds(static_cast<std::int64_t>(number("cpu_ms")))) + " of processor time\n";
+  return out + "  log      " + model::text_of(*said, "log_level") + " and above\n";
+}
+
 inline std::string status_text(const service_report& r) {
   if (!r.installed) return r.name + ": not installed\n";
   const auto& s = r.process.status;
@@ -45,6 +84,8 @@ inline std::string status_text(const service_report& r) {
   if (!r.left.since.empty()) out += ", since " + r.left.since;
   out += '\n';
   if (!r.left.url.empty()) out += "  url      " + r.left.url + '\n';
+  out += live_text(r.live);
+  if (r.config.binary.empty()) return out;  // it serves in a terminal
   out += "  startup  " + std::string(name(r.config.startup)) + "\n  binary   " + r.config.binary + '\n';
   if (s.current == model::state::stopped && s.exit.failed()) {
     const auto* row = model::explain(s.exit.code());
@@ -75,6 +116,7 @@ inline std::string status_json(const service_report& r) {
   put_text("url", r.left.url);
   put_text("since", r.left.since);
   put_text("failure", r.left.failure);
+  out.put("live", r.live.empty() ? "null" : r.live);
   return out.text() + '\n';
 }
 

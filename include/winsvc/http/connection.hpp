@@ -370,6 +370,7 @@ inline void connection::answered() noexcept {
   --shared_.in_flight;
   if (told_.bytes == 0) return;  // nobody got an answer
   ++shared_.answered;
+  shared_.pulse.note(now_, now_ - began_, told_.status >= 500);
   if (shared_.on_answered.empty()) return;
   told_.method = head_.method;
   told_.target = head_.target;

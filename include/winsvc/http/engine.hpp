@@ -82,6 +82,9 @@ class engine final : private crew::employer {
   [[nodiscard]] std::size_t websockets() const noexcept { return shared_.websockets.load(); }
   [[nodiscard]] std::size_t connections() const noexcept { return open_.load(); }
   [[nodiscard]] std::size_t threads() const { return crew_.size(); }
+  /// Since it began, and how that went lately.
+  [[nodiscard]] std::uint64_t answered() const noexcept { return shared_.answered.load(); }
+  [[nodiscard]] http::pulse& pulse() noexcept { return shared_.pulse; }
 
   /// Serves one connection on the calling thread, without a listener: the way of the test client.
   void serve(transport& wire);

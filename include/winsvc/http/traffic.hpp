@@ -14,6 +14,7 @@
 
 #include "winsvc/base/json_text.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/http/pulse.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/route/method.hpp"
 
@@ -54,6 +55,7 @@ struct traffic {
   std::atomic<std::size_t> in_flight{0};  ///< requests whose head is complete and whose answer has not left
   std::atomic<std::size_t> websockets{0};  ///< open ones; their requests have been answered
   std::atomic<std::uint64_t> answered{0};
+  http::pulse pulse;  ///< of what was answered
   /// Set before the first connection; called on whichever thread serves it.
   std::vector<std::function<void(const access_entry&)>> on_answered;
 

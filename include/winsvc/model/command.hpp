@@ -57,6 +57,7 @@ struct command {
   // the others
   std::vector<std::string> arguments;  ///< start, restart: what stands behind --
   std::uint32_t control = 0;           ///< control N
+  std::optional<std::string> why;      ///< stop, restart
   bool force = false;
   bool no_wait = false;
   std::chrono::milliseconds wait{60'000};
@@ -64,7 +65,8 @@ struct command {
   bool init = false;                        ///< config --init
   std::optional<std::size_t> lines;         ///< logs -n
   bool follow = false;                      ///< logs -f
-  log_level level = log_level::debug;       ///< logs --level
+  log_level level = log_level::debug;       ///< logs --level, level LEVEL
+  bool has_level = false;                   ///< level LEVEL
   std::optional<std::chrono::milliseconds> since;  ///< logs --since: so long ago
   bool no_elevate = false;
   std::optional<std::string> elevated;  ///< this process is the elevated one, and that its parent's pipe
@@ -218,6 +220,7 @@ inline bool take_value(command& into, option o, std::string_view value) {
     case option::json: return into.json = true;
     case option::no_elevate: return into.no_elevate = true;
     case option::elevated: return text_into(into.elevated);
+    case option::why: return text_into(into.why);
     case option::argument: into.arguments.emplace_back(value); return true;
   }
   return false;
@@ -270,6 +273,13 @@ inline result<void> apply_word(command& into, const verb_row& v, std::string_vie
     if (!text::parse_number(word, 255, number) || number < 128)
       return usage_error("'" + std::string(word) + "' is no control of a service's own", "they are 128 to 255");
     into.control = static_cast<std::uint32_t>(number);
+    return {};
+  }
+  if (v.id == verb::level && !into.has_level) {
+    const auto level = parse_log_level(word);
+    if (!level) return usage_error("'" + std::string(word) + "' is no level", "it is one of debug, info, warn and error");
+    into.level = *level;
+    into.has_level = true;
     return {};
   }
   return usage_error("'" + std::string(v.word) + "' takes no argument '" + std::string(word) + "'",
@@ -348,6 +358,8 @@ inline result<command> parse_command(const std::vector<std::string>& as_written)
   }
   if (asked.verb == verb::control && asked.control == 0)
     return usage_error("'control' needs a number", "write control N, N being 128 to 255");
+  if (asked.verb == verb::level && !asked.has_level)
+    return usage_error("'level' needs a level", "write level debug, info, warn or error");
   return asked;
 }
 

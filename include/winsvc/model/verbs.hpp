@@ -16,7 +16,7 @@ namespace model {
 
 enum class verb {
   help, version, install, update, remove, start, stop, restart, pause, resume, reload, control, status, debug, routes,
-  config, logs, run_service
+  config, logs, level, run_service
 };
 
 struct verb_row {
@@ -55,6 +55,8 @@ inline constexpr verb_row verb_table[] = {
     {verb::logs, "logs", "", "", "the end of the service's log",
      "Reads the files in the data folder, also while the service does not run. What is older than the oldest file is\n"
      "gone: ten megabytes a file and five files are kept, where the app does not say otherwise."},
+    {verb::level, "level", "", "LEVEL", "how much the running service logs: debug, info, warn or error",
+     "Until it ends; the setting log_level says how it begins."},
     {verb::config, "config", "", "", "every setting: its value, where that comes from, what it is for",
      "As the service has them that is installed, where one is. Strongest first: the command line (--set, kept at\n"
      "install), the environment, the settings file, the default. Exit code 13: the file or a value cannot be taken."},
@@ -68,7 +70,7 @@ inline constexpr verb_row verb_table[] = {
 enum class option {
   startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
   environment, allow_control, host, port, set, unset, config, init, lines, follow, level, since, instance, then_start, plan, force, wait, no_wait, json, no_elevate, elevated,
-  argument
+  argument, why
 };
 
 /// A set of verbs, one bit each.
@@ -126,12 +128,13 @@ inline constexpr option_row option_table[] = {
     {option::level, "--level", "LEVEL", bit(verb::logs), "debug, info, warn or error: that, and what is worse"},
     {option::since, "--since", "TIME", bit(verb::logs), "of the last 10m, 2h, 1d"},
     {option::instance, "--instance", "NAME",
-     verbs_that_manage | bits(verb::status, verb::debug, verb::config, verb::logs, verb::run_service),
+     verbs_that_manage | bits(verb::status, verb::debug, verb::config, verb::logs, verb::level, verb::run_service),
      "this one of several instances, each a service with a name, settings and data of its own"},
     {option::then_start, "--start", "", verbs_that_install, "start it afterwards"},
     {option::plan, "--plan", "", verbs_that_install, "show what would be changed, and change nothing"},
     {option::force, "--force", "", bits(verb::stop, verb::restart, verb::remove),
      "stop the services that depend on it, too"},
+    {option::why, "--why", "TEXT", bits(verb::stop, verb::restart), "the reason, which the service's log keeps"},
     {option::wait, "--wait", "SECONDS", verbs_that_wait, "how long to wait for it; default 60"},
     {option::no_wait, "--no-wait", "", bits(verb::start, verb::stop), "ask, and do not wait"},
     {option::json, "--json", "", bits(verb::status, verb::routes, verb::config), "for a machine to read"},

@@ -3,6 +3,7 @@
 
 #include "winsvc/os/local_time.hpp"
 #include "winsvc/os/poller.hpp"
+#include "winsvc/os/posix/channel.hpp"
 #include "winsvc/os/posix/console.hpp"
 #include "winsvc/os/posix/crash.hpp"
 #include "winsvc/os/posix/elevation.hpp"
@@ -11,6 +12,7 @@
 #include "winsvc/os/posix/process.hpp"
 #include "winsvc/os/posix/source_file.hpp"
 #include "winsvc/os/tcp.hpp"
+#include "winsvc/os/win/channel.hpp"
 #include "winsvc/os/win/console.hpp"
 #include "winsvc/os/win/crash.hpp"
 #include "winsvc/os/win/dispatcher.hpp"

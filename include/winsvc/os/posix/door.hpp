@@ -17,6 +17,7 @@
   #include <sys/socket.h>
   #include <sys/stat.h>
   #include <sys/types.h>
+  #include <sys/un.h>
   #include <termios.h>
   #include <unistd.h>
 

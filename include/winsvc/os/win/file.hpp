@@ -53,6 +53,11 @@ inline sys_result<append_file> append_file::open(const std::string& path) {
 inline bool is_at(std::intptr_t native, const std::string& path) {
   const unique_handle there(
       ::CreateFileW(wide_path(path).c_str(), 0, share_all, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr));
+  FILE_STANDARD_INFO ours{};  // a deleted file has its name until the last handle is closed, and that is ours
+  if (::GetFileInformationByHandleEx(reinterpret_cast<HANDLE>(native), FileStandardInfo, &ours, sizeof ours) &&
+      ours.DeletePending) {
+    return false;
+  }
   BY_HANDLE_FILE_INFORMATION a{}, b{};
   return there && ::GetFileInformationByHandle(there.get(), &a) &&
          ::GetFileInformationByHandle(reinterpret_cast<HANDLE>(native), &b) && a.nFileIndexHigh == b.nFileIndexHigh &&

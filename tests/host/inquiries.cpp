@@ -1,0 +1,137 @@
+// What a running service tells its operator, by the channel that only the operator can reach.
+#include "support.hpp"
+
+#include <chrono>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+
+using namespace support;
+using winsvc::service;
+namespace model = winsvc::model;
+namespace os = winsvc::os;
+
+namespace {
+
+struct asked {
+  folder data;
+  simulated_scm scm;
+  std::string address = os::channel_address("simulated", data.path);
+  asked() { scm.data_folder = data.path; }
+
+  std::string ask(const std::string& question) {
+    return winsvc::host::ask_service(address, question, os::process_id()).value_or("(no answer)");
+  }
+  model::flat_object status() { return model::parse_flat_object(ask("status")).value_or(model::flat_object()); }
+};
+
+const auto app = [](service& svc) {
+  svc.version("1.2").on_pause([] {});
+  svc.get("/", [] { return "hello"; });
+  svc.get("/broken", []() -> std::string { throw std::runtime_error("no"); });
+  svc.get("/log/{word}", [&svc](const std::string& word) {
+    svc.log().debug("debug " + word);
+    svc.log().warn("warn " + word);
+    return "";
+  });
+};
+
+}  // namespace
+
+TEST_CASE("a running service says what it is, and how it has fared") {
+  asked s;
+  s.scm.start(app);
+  for (int i = 0; i < 9; ++i) CHECK(get(s.scm, "/").status == 200);
+  CHECK(get(s.scm, "/broken").status == 500);
+  std::this_thread::sleep_for(1100ms);  // a second counts when it is over
+
+  const auto now = s.status();
+  CHECK(model::number_of(now, "pid") == os::process_id());
+  CHECK(model::text_of(now, "name") == "simulated");
+  CHECK(model::text_of(now, "version") == "1.2");
+  CHECK(model::text_of(now, "state") == "running");
+  CHECK(model::text_of(now, "url") == s.scm.url());
+  CHECK(model::number_of(now, "answered") == 10);
+  CHECK(model::number_of(now, "answered_in_minute") == 10);
+  CHECK(model::number_of(now, "failed_in_minute") == 1);
+  CHECK(model::number_of(now, "p99_us") >= model::number_of(now, "p50_us"));
+  CHECK(model::number_of(now, "threads") >= 1);
+  CHECK(s.scm.pause() == 0);
+  REQUIRE(s.scm.wait_for(model::state::paused));
+  CHECK(model::text_of(s.status(), "state") == "paused");
+  CHECK(s.ask("what?") == "not understood\n");
+  CHECK(s.scm.stop() == 0);
+  CHECK(s.scm.wait() == 0);
+  CHECK(s.ask("status") == "(no answer)");
+  CHECK(s.scm.verdicts().empty());
+}
+
+TEST_CASE("the operator changes how much is logged, and the log says so") {
+  asked s;
+  s.scm.start(app);
+  get(s.scm, "/log/one");
+  CHECK(s.ask("level debug") == "ok\n");
+  get(s.scm, "/log/two");
+  CHECK(s.ask("level error") == "ok\n");
+  get(s.scm, "/log/three");
+  CHECK(s.ask("level loud") == "not understood\n");
+  CHECK(model::text_of(s.status(), "log_level") == "error");
+  CHECK(s.scm.stop() == 0);
+  CHECK(s.scm.wait() == 0);
+
+  const std::string log = s.data.log();
+  CHECK(log.find("debug one") == log.npos);
+  CHECK(log.find("debug two") != log.npos);
+  CHECK(log.find("warn three") == log.npos);
+  CHECK(log.find("the log keeps error and above: the operator asked for it") != log.npos);
+}
+
+TEST_CASE("whoever asks for the log gets what is logged from then on, until the service ends") {
+  asked s;
+  s.scm.start(app);
+  std::string got;
+  std::mutex mutex;
+  const auto has = [&](std::string_view what) {
+    const std::lock_guard lock(mutex);
+    return got.find(what) != got.npos;
+  };
+  std::thread reader([&] {
+    static_cast<void>(os::ask_channel(s.address, "log warn", 0, [&](std::string_view piece) {
+      const std::lock_guard lock(mutex);
+      got += piece;
+      return true;
+    }));
+  });
+  CHECK(eventually([&] {
+    get(s.scm, "/log/again");
+    return has("warn again");
+  }));
+  CHECK_FALSE(has("debug again"));
+  CHECK(s.scm.stop() == 0);
+  CHECK(s.scm.wait() == 0);
+  reader.join();  // its answer has ended
+}
+
+TEST_CASE("the reason that the operator gives for a stop is in the log") {
+  asked s;
+  s.scm.start(app);
+  CHECK(s.ask("why a new disk") == "ok\n");
+  CHECK(s.scm.stop() == 0);
+  CHECK(s.scm.wait() == 0);
+  CHECK(s.data.log().find("stopping: the service control manager asked for it: a new disk") != std::string::npos);
+}
+
+TEST_CASE("a service that cannot have its channel serves without") {
+  asked s;
+  const auto taken = os::channel::open(s.address, [](const std::string&, const os::channel::voice& say) { say("mine"); });
+  REQUIRE(taken);
+  s.scm.start(app);
+  CHECK(get(s.scm, "/").status == 200);
+  CHECK(s.scm.stop() == 0);
+  CHECK(s.scm.wait() == 0);
+#ifndef _WIN32
+  CHECK(s.data.log().find("the operator's channel " + s.address + " cannot be opened: ") != std::string::npos);
+#endif
+}
