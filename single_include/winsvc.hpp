@@ -184,23 +184,23 @@
 //  23396  host/worker_pool.hpp        The app's workers while they run.
 //  23493  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
 //  23620  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  24080  host/console_host.hpp       `debug`: the service in a terminal.
-//  24150  host/logs.hpp               `logs`: the end of the service's log, across the files that it is kept in ...
-//  24273  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  24565  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  24628  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  24748  host/desk.hpp               What every verb that manages the service stands on.
-//  24870  host/manage.hpp             The verbs that bring an installed service up and down.
-//  25156  host/send.hpp               The verbs that send a running service a control.
-//  25279  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  25394  host/survey.hpp             What is installed, read with query rights alone.
-//  25468  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  25800  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  25879  host/managing.hpp           The verbs that manage, by their words.
-//  26070  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
-//  26201  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  26360  main.hpp                    The macro: a main for an App.
-//  26373  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//  24082  host/console_host.hpp       `debug`: the service in a terminal.
+//  24152  host/logs.hpp               `logs`: the end of the service's log, across the files that it is kept in ...
+//  24275  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  24567  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  24630  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  24750  host/desk.hpp               What every verb that manages the service stands on.
+//  24872  host/manage.hpp             The verbs that bring an installed service up and down.
+//  25158  host/send.hpp               The verbs that send a running service a control.
+//  25281  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  25396  host/survey.hpp             What is installed, read with query rights alone.
+//  25470  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  25802  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  25881  host/managing.hpp           The verbs that manage, by their words.
+//  26072  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
+//  26203  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  26369  main.hpp                    The macro: a main for an App.
+//  26382  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -22598,8 +22598,8 @@ inline service& service::access_log() {
       if (!a.id.empty()) line += std::string(a.id) + ' ';
       line += a.line();
       if (!a.pattern.empty()) line += "  " + std::string(a.pattern);
-      const bool json = plan.log_file.format == log_format::json;
-      plan.log.write(log_level::info, std::move(line), json ? a.members() : std::string());
+      const bool as_json = plan.log_file.format == log_format::json;
+      plan.log.write(log_level::info, std::move(line), as_json ? a.members() : std::string());
     });
   });
   return *this;
@@ -24022,7 +24022,9 @@ inline void runtime::drain() {
   {
     const std::lock_guard lock(mutex_);
     const std::string why = inquiries_ ? inquiries_->why() : std::string();
-    if (!stop_reason_.empty()) plan_.log.info("stopping: " + stop_reason_ + (why.empty() ? "" : ": " + why));
+    // What the operator said of it is kept whatever else the log keeps.
+    if (!why.empty()) plan_.log.warn("stopping: " + stop_reason_ + ": " + why);
+    else if (!stop_reason_.empty()) plan_.log.info("stopping: " + stop_reason_);
     left.swap(tasks_);
   }
   for (auto& one : left) {
@@ -26332,6 +26334,13 @@ inline int run(const app_factory& app, const std::vector<std::string>& words, co
       return model::exits::ok;
     case model::verb::logs: return show_log(plan, *asked, around);
     case model::verb::config: return show_settings(plan, *asked, around);
+    case model::verb::reload:  // what the service would refuse is told here, where somebody reads it
+      as_installed(plan, *asked, around);
+      if (auto wrong = settings_error(plan.settings); wrong && wrong->code == model::code::invalid_data) {
+        wrong->hint += (wrong->hint.empty() ? "" : "; ") + std::string("the service was not told to reload");
+        return around.complain(*wrong);
+      }
+      return manage(plan, *asked, words, around, from_parent);
     case model::verb::debug:
       if (const auto wrong = settings_error(plan.settings)) return around.complain(*wrong);
       plan.spec = model::of_instance(std::move(plan.spec), plan.instance);

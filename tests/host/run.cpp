@@ -303,6 +303,24 @@ TEST_CASE("settings that are given at install stay with the service, and config 
   CHECK(m.scm->calls.empty());
 }
 
+TEST_CASE("reload looks at the settings file first, and does not send the service what it would refuse") {
+  machine m;
+  auto counts = [](service& svc) { svc.name("hello"); svc.setting("count", 1, "how often"); };
+  const std::string path = winsvc::os::path_join(winsvc::os::temporary_folder(),
+                                                 "winsvc-reload-" + std::to_string(winsvc::os::process_id()) + ".ini");
+  m.scm->after_start = {winsvc::testing::service_database::at(winsvc::model::state::running)};
+  CHECK(winsvc::os::replace_file(path, "count = 2\n"));
+  CHECK(m.run(counts, {"install", "--config", path, "--start"}) == 0);
+  CHECK(m.run(counts, {"reload"}) == 0);
+  CHECK(m.out == "told 'hello' to reload\n");
+
+  CHECK(winsvc::os::replace_file(path, "count = many\n"));
+  CHECK(m.run(counts, {"reload"}) == 13);
+  winsvc::os::remove_file(path);
+  CHECK(m.out.empty());
+  CHECK(has(m.err, ".ini:1': 'count' takes a whole number, and 'many' is none (13); the service was not told to reload\n"));
+}
+
 TEST_CASE("config --init writes the settings file, once") {
   auto greets = [](service& svc) { svc.setting("greeting", "hello", "what to say"); };
   const std::string path = winsvc::os::path_join(winsvc::os::temporary_folder(),

@@ -67,8 +67,8 @@ inline service& service::access_log() {
       if (!a.id.empty()) line += std::string(a.id) + ' ';
       line += a.line();
       if (!a.pattern.empty()) line += "  " + std::string(a.pattern);
-      const bool json = plan.log_file.format == log_format::json;
-      plan.log.write(log_level::info, std::move(line), json ? a.members() : std::string());
+      const bool as_json = plan.log_file.format == log_format::json;
+      plan.log.write(log_level::info, std::move(line), as_json ? a.members() : std::string());
     });
   });
   return *this;

@@ -142,6 +142,13 @@ inline int run(const app_factory& app, const std::vector<std::string>& words, co
       return model::exits::ok;
     case model::verb::logs: return show_log(plan, *asked, around);
     case model::verb::config: return show_settings(plan, *asked, around);
+    case model::verb::reload:  // what the service would refuse is told here, where somebody reads it
+      as_installed(plan, *asked, around);
+      if (auto wrong = settings_error(plan.settings); wrong && wrong->code == model::code::invalid_data) {
+        wrong->hint += (wrong->hint.empty() ? "" : "; ") + std::string("the service was not told to reload");
+        return around.complain(*wrong);
+      }
+      return manage(plan, *asked, words, around, from_parent);
     case model::verb::debug:
       if (const auto wrong = settings_error(plan.settings)) return around.complain(*wrong);
       plan.spec = model::of_instance(std::move(plan.spec), plan.instance);

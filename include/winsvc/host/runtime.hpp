@@ -416,7 +416,9 @@ inline void runtime::drain() {
   {
     const std::lock_guard lock(mutex_);
     const std::string why = inquiries_ ? inquiries_->why() : std::string();
-    if (!stop_reason_.empty()) plan_.log.info("stopping: " + stop_reason_ + (why.empty() ? "" : ": " + why));
+    // What the operator said of it is kept whatever else the log keeps.
+    if (!why.empty()) plan_.log.warn("stopping: " + stop_reason_ + ": " + why);
+    else if (!stop_reason_.empty()) plan_.log.info("stopping: " + stop_reason_);
     left.swap(tasks_);
   }
   for (auto& one : left) {

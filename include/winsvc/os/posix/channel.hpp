@@ -16,7 +16,7 @@
 #include "winsvc/os/channel.hpp"
 #include "winsvc/os/posix/door.hpp"
 #include "winsvc/os/posix/file.hpp"
-#include "winsvc/os/socket.hpp"
+#include "winsvc/os/tcp.hpp"
 #include "winsvc/os/visitors.hpp"
 
 #if !WINSVC_OS_WINDOWS
