@@ -32,6 +32,7 @@
 #include "winsvc/base/clock.hpp"     // time, passed in
 #include "winsvc/base/timer_wheel.hpp"  // deadlines of very many things
 #include "winsvc/base/stop.hpp"      // a request to stop
+#include "winsvc/base/patient_mutex.hpp"  // locks that are given up
 #include "winsvc/base/log.hpp"       // the log and its sinks
 #include "winsvc/base/queued_log.hpp"  // so that nobody waits for them
 #include "winsvc/base/recent_log.hpp"  // its last lines, in memory

@@ -3,12 +3,15 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
+#include <future>
 #include <thread>
 
 using winsvc::log_entry;
 using winsvc::log_level;
 using winsvc::logger;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -37,48 +40,121 @@ class ticking final : public winsvc::clock {
   mutable std::atomic<int> ticks_{0};
 };
 
+const winsvc::clock::wall_point moment{
+    std::chrono::duration_cast<winsvc::clock::wall_point::duration>(1769846709250ms)};
+
 using texts = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("a line has its time, its level in a column, its text") {
-  const auto at = [](log_level level, std::string text) {
-    return log_entry{winsvc::clock::wall_point(std::chrono::milliseconds(1769846709250)), level, std::move(text)}
-        .line();
+TEST_CASE("a line has its time on the wall, its level in a column, its text") {
+  const auto at = [](log_level level, std::string text, std::chrono::minutes offset = 60min) {
+    return log_entry{moment, level, std::move(text)}.line(offset);
   };
-  CHECK(at(log_level::info, "ready") == "2026-01-31T08:05:09.250+00:00 INFO  ready");
-  CHECK(at(log_level::debug, "x") == "2026-01-31T08:05:09.250+00:00 DEBUG x");
-  CHECK(at(log_level::warn, "x") == "2026-01-31T08:05:09.250+00:00 WARN  x");
-  CHECK(at(log_level::error, "x") == "2026-01-31T08:05:09.250+00:00 ERROR x");
+  CHECK(at(log_level::info, "ready") == "2026-01-31T09:05:09.250+01:00 INFO  ready");
+  CHECK(at(log_level::debug, "x") == "2026-01-31T09:05:09.250+01:00 DEBUG x");
+  CHECK(at(log_level::warn, "x") == "2026-01-31T09:05:09.250+01:00 WARN  x");
+  CHECK(at(log_level::error, "x") == "2026-01-31T09:05:09.250+01:00 ERROR x");
+  CHECK(at(log_level::info, "x", 0min) == "2026-01-31T08:05:09.250+00:00 INFO  x");
+  CHECK(at(log_level::info, "x", -210min) == "2026-01-31T04:35:09.250-03:30 INFO  x");
 }
 
 TEST_CASE("only the first line of a text begins at the margin, so that nobody can forge an entry") {
   const log_entry entry{{}, log_level::info, "first\r\n2026-01-31T08:05:09.250Z ERROR forged\nlast"};
-  CHECK(entry.line() ==
+  CHECK(entry.line(0min) ==
         "1970-01-01T00:00:00.000+00:00 INFO  first\n    2026-01-31T08:05:09.250Z ERROR forged\n    last");
 }
 
-TEST_CASE("a line has the time of the place; control characters cannot reach a terminal") {
-  using std::chrono::minutes;
-  const log_entry entry{winsvc::clock::wall_point(std::chrono::milliseconds(1769846709250)), log_level::warn,
-                        "tab\tbell\a escape\x1B[31m end\x7F zero" + std::string(1, '\0')};
-  CHECK(entry.line(minutes(60)) ==
-        "2026-01-31T09:05:09.250+01:00 WARN  tab\tbell\\x07 escape\\x1B[31m end\\x7F zero\\x00");
-  CHECK(entry.line(minutes(-210)).substr(0, 29) == "2026-01-31T04:35:09.250-03:30");
+TEST_CASE("what would control a terminal, and what is no UTF-8, is shown and not sent") {
+  struct row { std::string_view text, shown; };
+  const row rows[] = {
+      {"plain \\ path C:\\x", "plain \\ path C:\\x"},
+      {"a\tb", "a\tb"},
+      {"\x1b[31mred", "\\x1b[31mred"},
+      {{"nul\0byte", 8}, "nul\\x00byte"},
+      {"\x7f\b", "\\x7f\\x08"},
+      {"over\rwritten", "over\\x0dwritten"},
+      {"end\r", "end\\x0d"},
+      {"Z\xC3\xBCrich \xF0\x9F\x98\x80", "Z\xC3\xBCrich \xF0\x9F\x98\x80"},
+      {"\xC2\x9B" "31m", "\\xc2\\x9b31m"},              // CSI in one character
+      {"half \xC3", "half \\xc3"},
+      {"\xFF\xFE", "\\xff\\xfe"},
+      {"\xEF\xBF\xBD", "\xEF\xBF\xBD"},               // the replacement character itself is text
+      {"", ""},
+  };
+  for (const auto& r : rows) CHECK(winsvc::log_text(r.text) == r.shown);
 }
 
-TEST_CASE("as JSON it is an object on one line, with what belongs to it") {
-  const log_entry entry{{}, log_level::error, "a \"b\"\nc", "\"status\":200,\"us\":88"};
-  CHECK(entry.json_line() ==
-        "{\"time\":\"1970-01-01T00:00:00.000+00:00\",\"level\":\"error\",\"text\":\"a \\\"b\\\"\\nc\",\"status\":200,\"us\":88}");
+TEST_CASE("as JSON, an entry is one object on one line, and brings members of its own") {
+  log_entry entry{moment, log_level::warn, "two\nlines \"quoted\" \x1b\x7f\xC2\x9B"};
+  CHECK(entry.json_line(60min) ==
+        R"({"time":"2026-01-31T09:05:09.250+01:00","level":"warn","text":"two\nlines \"quoted\" \u001b\u007f\u009b"})");
+  entry = {moment, log_level::info, "GET / 200", R"("status":200,"us":12)"};
+  CHECK(entry.json_line(0min) ==
+        R"({"time":"2026-01-31T08:05:09.250+00:00","level":"info","text":"GET / 200","status":200,"us":12})");
 }
 
-TEST_CASE("levels have names") {
-  for (const auto level : {log_level::debug, log_level::info, log_level::warn, log_level::error})
-    CHECK(winsvc::parse_log_level(name(level)) == level);
-  CHECK(winsvc::parse_log_level("WARNING") == log_level::warn);
-  CHECK_FALSE(winsvc::parse_log_level("loud"));
-  CHECK_FALSE(winsvc::parse_log_level(""));
+TEST_CASE("an entry's members reach the sinks beside its text") {
+  logger log;
+  const auto sink = std::make_shared<memory>();
+  log.add_sink(sink);
+
+  log.write(log_level::info, "GET / 200", R"("status":200)");
+  log.info("plain");
+
+  REQUIRE(sink->entries.size() == 2);
+  CHECK(sink->entries[0].members == R"("status":200)");
+  CHECK(sink->entries[1].members.empty());
+}
+
+TEST_CASE("who waits too long for a log that another thread holds loses the line, and the next line says so") {
+  logger log(winsvc::clock::system(), 1ms);
+  struct gate final : winsvc::log_sink {
+    void write(const log_entry& entry) noexcept override {
+      texts.push_back(entry.text);
+      if (entry.text != "held") return;
+      entered.set_value();
+      left.wait();
+    }
+    std::vector<std::string> texts;
+    std::promise<void> entered, leave;
+    std::future<void> left = leave.get_future();
+  };
+  const auto sink = std::make_shared<gate>();
+  log.add_sink(sink);
+  std::thread holder([&] { log.info("held"); });
+  sink->entered.get_future().wait();
+
+  log.info("lost");
+  log.error("lost too");
+  log.flush();  // gives up as well
+  sink->leave.set_value();
+  holder.join();
+  log.info("after");
+
+  REQUIRE(sink->texts.size() == 3);
+  CHECK(sink->texts[1] == "2 lines were lost: another thread was in the log for more than 1 ms");
+  CHECK(sink->texts[2] == "after");
+}
+
+TEST_CASE("a sink whose flush takes long does not hold up those who log meanwhile, if it says that it can") {
+  logger log(winsvc::clock::system(), 60s);
+  struct slow final : winsvc::log_sink {
+    explicit slow(logger& to) : log(&to) {}
+    void write(const log_entry&) noexcept override { ++written; }
+    void flush() noexcept override {
+      std::thread([this] { log->info("meanwhile"); }).join();  // hangs for a minute where flush holds the log
+    }
+    [[nodiscard]] bool concurrent() const noexcept override { return true; }
+    logger* log;
+    std::atomic<int> written{0};
+  };
+  const auto sink = std::make_shared<slow>(log);
+  log.add_sink(sink);
+
+  log.flush();
+
+  CHECK(sink->written == 1);
 }
 
 TEST_CASE("what is below the threshold is dropped, by default debug") {
@@ -179,9 +255,16 @@ TEST_CASE("lines of many threads come one by one, none lost, and their times nev
   for (std::size_t i = 1; i < sink->entries.size(); ++i) REQUIRE(sink->entries[i - 1].when < sink->entries[i].when);
 }
 
-TEST_CASE("levels have names") {
+TEST_CASE("levels have names, and are found by them") {
   CHECK(name(log_level::debug) == "debug");
   CHECK(name(log_level::info) == "info");
   CHECK(name(log_level::warn) == "warn");
   CHECK(name(log_level::error) == "error");
+  for (const auto l : {log_level::debug, log_level::info, log_level::warn, log_level::error}) {
+    CHECK(winsvc::parse_log_level(name(l)) == l);
+    CHECK(column(l).size() == 5);
+  }
+  CHECK(winsvc::parse_log_level("WARN") == log_level::warn);
+  CHECK_FALSE(winsvc::parse_log_level("warning"));
+  CHECK_FALSE(winsvc::parse_log_level(""));
 }

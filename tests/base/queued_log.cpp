@@ -1,158 +1,257 @@
-// The queue before the sinks: nobody waits, nothing changes its order, and what is lost is told of.
+// Lines that wait for nobody: bounded, in order, and none lost in silence.
 #include "winsvc/base/queued_log.hpp"
 
 #include <doctest/doctest.h>
 
-#include <atomic>
+#include <cerrno>
 #include <chrono>
-#include <condition_variable>
-#include <functional>
-#include <memory>
-#include <mutex>
+#include <cstdlib>
+#include <future>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
-using namespace std::chrono_literals;
 using winsvc::log_entry;
 using winsvc::log_level;
-using winsvc::logger;
 using winsvc::queued_log;
+using namespace std::chrono_literals;
 
 namespace {
 
-/// Keeps what it gets; hangs while `held`.
-struct slow_sink final : winsvc::log_sink {
-  void write(const log_entry& entry) noexcept override {
-    std::unique_lock lock(mutex);
-    free.wait(lock, [this] { return !held; });
-    texts.push_back(entry.text);
-  }
+using texts = std::vector<std::string>;
+
+/// Without a lock of its own: a sink is promised one thread at a time, and the thread sanitizer watches.
+class memory final : public winsvc::log_sink {
+ public:
+  void write(const log_entry& entry) noexcept override { seen.push_back(entry.text); }
   void flush() noexcept override { ++flushed; }
-  void hold(bool now) {
-    const std::lock_guard lock(mutex);
-    held = now;
-    free.notify_all();
-  }
-  std::vector<std::string> got() {
-    const std::lock_guard lock(mutex);
-    return texts;
-  }
-  std::mutex mutex;
-  std::condition_variable free;
-  bool held = false;
-  std::vector<std::string> texts;
-  std::atomic<int> flushed{0};
+  texts seen;
+  int flushed = 0;
 };
 
-struct queued {
-  std::shared_ptr<slow_sink> sink = std::make_shared<slow_sink>();
-  std::shared_ptr<queued_log> queue;
-  logger log;
-  explicit queued(queued_log::bounds most = {}) : queue(std::make_shared<queued_log>(most)) {
-    queue->to(sink);
-    log.add_sink(queue);
+/// Holds whoever writes to it until it is opened.
+class gate final : public winsvc::log_sink {
+ public:
+  void write(const log_entry& entry) noexcept override {
+    if (seen.empty()) entered_.set_value();
+    opened_.wait();
+    seen.push_back(entry.text);
   }
-  ~queued() { sink->hold(false); }
+  void wait_until_entered() { entered_.get_future().wait(); }
+  void open() { open_.set_value(); }
+  texts seen;
+
+ private:
+  std::promise<void> entered_, open_;
+  std::shared_future<void> opened_ = open_.get_future().share();
 };
 
-bool comes_true(const std::function<bool()>& it) {
-  for (int i = 0; i < 10'000; ++i) {
-    if (it()) return true;
-    std::this_thread::sleep_for(1ms);
-  }
-  return false;
+log_entry entry(std::string text, std::chrono::milliseconds at = 0ms) {
+  return {winsvc::clock::wall_point(std::chrono::duration_cast<winsvc::clock::wall_point::duration>(at)),
+          log_level::info, std::move(text)};
+}
+
+queued_log::settings small(std::size_t entries, std::size_t bytes = 1024) {
+  queued_log::settings how;
+  how.entries = entries;
+  how.bytes = bytes;
+  return how;
 }
 
 }  // namespace
 
-TEST_CASE("what is logged arrives by itself, in its order, and at once after a flush") {
-  queued q;
-  q.log.info("one");
-  CHECK(comes_true([&] { return q.sink->got().size() == 1; }));
-  for (int i = 0; i < 1000; ++i) q.log.info(std::to_string(i));
-  q.log.flush();
+TEST_CASE("after a flush, everything is with the sinks, in order, and they are flushed too") {
+  queued_log log;
+  const auto one = std::make_shared<memory>(), other = std::make_shared<memory>();
+  log.add_sink(one);
+  log.add_sink(other);
 
-  const auto got = q.sink->got();
-  REQUIRE(got.size() == 1001);
-  for (int i = 0; i < 1000; ++i) CHECK(got[static_cast<std::size_t>(i) + 1] == std::to_string(i));
-  CHECK(q.sink->flushed == 1);
-  CHECK(q.queue->dropped() == 0);
+  for (const char* text : {"a", "b", "c"}) log.write(entry(text));
+  log.flush();
+
+  CHECK(one->seen == texts{"a", "b", "c"});
+  CHECK(other->seen == texts{"a", "b", "c"});
+  CHECK(one->flushed == 1);
+  log.flush();
+  CHECK(one->flushed == 2);
 }
 
-TEST_CASE("the end of the queue writes what is in it") {
-  const auto sink = std::make_shared<slow_sink>();
+TEST_CASE("the end of the queue writes what is left") {
+  const auto sink = std::make_shared<memory>();
   {
-    queued_log queue;
-    queue.to(sink);
-    for (int i = 0; i < 10; ++i) queue.write({{}, log_level::info, "x"});
+    queued_log log;
+    log.add_sink(sink);
+    for (int i = 0; i < 1000; ++i) log.write(entry(std::to_string(i)));
   }
-  CHECK(sink->got().size() == 10);
+  REQUIRE(sink->seen.size() == 1000);
+  CHECK(sink->seen[999] == "999");
+  CHECK(sink->flushed >= 1);
 }
 
-TEST_CASE("a sink that hangs holds up nobody; what finds no room is counted, and a line tells of it") {
-  queued_log::bounds few;
-  few.entries = 5;
-  queued q(few);
-  q.sink->hold(true);
-  q.log.info("first");
-  std::this_thread::sleep_for(50ms);  // it is on its way into the sink
+TEST_CASE("what was written before the first sink waits for it; a later sink gets what follows") {
+  queued_log log;
+  log.write(entry("early"));
+  log.flush();  // nobody to flush, and no reason to wait
+  const auto first = std::make_shared<memory>(), second = std::make_shared<memory>();
 
-  const auto began = std::chrono::steady_clock::now();
-  for (int i = 0; i < 100; ++i) q.log.info(std::to_string(i));
-  CHECK(std::chrono::steady_clock::now() - began < 1s);
-  const auto dropped = q.queue->dropped();
-  CHECK(dropped >= 95);
-  CHECK(dropped <= 96);
-  q.sink->hold(false);
-  q.log.flush();
-  q.log.info("after");
-  q.log.flush();
+  log.add_sink(first);
+  log.flush();
+  log.add_sink(second);
+  log.write(entry("late"));
+  log.flush();
 
-  const auto got = q.sink->got();
-  REQUIRE(got.size() == 101 - dropped + 2);
-  CHECK(got[0] == "first");
-  CHECK(got[got.size() - 2].find(std::to_string(dropped) + " lines of the log were dropped between ") == 0);
-  CHECK(got.back() == "after");
+  CHECK(first->seen == texts{"early", "late"});
+  CHECK(second->seen == texts{"late"});
 }
 
-TEST_CASE("the queue is bounded in bytes as well") {
-  queued_log::bounds few;
-  few.bytes = 1000;
-  queued q(few);
-  q.sink->hold(true);
-  q.log.info("first");
-  std::this_thread::sleep_for(50ms);
-  for (int i = 0; i < 10; ++i) q.log.info(std::string(400, 'x'));
-  CHECK(q.queue->dropped() >= 8);
+TEST_CASE("a queue that is full takes nothing and holds up nobody, and says how much it did not take") {
+  const auto sink = std::make_shared<gate>();
+  queued_log log(small(3));
+  log.add_sink(sink);
+  log.write(entry("first"));
+  sink->wait_until_entered();  // the thread is stuck with it, and the queue is empty
+
+  for (int i = 1; i <= 5; ++i) log.write(entry(std::to_string(i), i * 1s));
+  CHECK(log.dropped() == 2);
+  sink->open();
+  log.flush();
+  log.write(entry("after"));
+  log.flush();
+
+  CHECK(sink->seen == texts{"first", "1", "2", "3",
+                            "2 lines were dropped between 1970-01-01T00:00:04.000Z and 1970-01-01T00:00:05.000Z: "
+                            "they came faster than they could be written",
+                            "after"});
 }
 
-TEST_CASE("a flush does not wait for ever for a sink that hangs") {
-  queued q;
-  q.sink->hold(true);
-  q.log.info("one");
-  const auto began = std::chrono::steady_clock::now();
-  q.log.flush();
-  CHECK(std::chrono::steady_clock::now() - began < 10s);
+TEST_CASE("long texts fill the queue as well, but one of any length may wait alone") {
+  const auto sink = std::make_shared<gate>();
+  auto how = small(100, 10);
+  how.offset = [](winsvc::clock::wall_point) { return 60min; };
+  queued_log log(std::move(how));
+  log.add_sink(sink);
+  log.write(entry("first"));
+  sink->wait_until_entered();
+
+  const std::string lengthy(50, 'x');
+  log.write(entry(lengthy));
+  log.write(entry("y", 1s));
+  sink->open();
+  log.flush();
+
+  CHECK(sink->seen == texts{"first", lengthy,
+                            "1 line was dropped between 1970-01-01T01:00:01.000+01:00 and "
+                            "1970-01-01T01:00:01.000+01:00: they came faster than they could be written"});
 }
 
-TEST_CASE("from many threads, every line arrives once, and those of one thread in their order") {
-  queued q;
-  std::vector<std::thread> all;
+TEST_CASE("a flush gives up when a sink does not come back") {
+  const auto sink = std::make_shared<gate>();
+  auto how = small(10);
+  how.patience = 10ms;
+  queued_log log(std::move(how));
+  log.add_sink(sink);
+  log.write(entry("stuck"));
+  sink->wait_until_entered();
+
+  log.flush();
+
+  CHECK(sink->seen.empty());
+  sink->open();
+}
+
+TEST_CASE("a sink may log and flush through the queue it is called by") {
+  struct talking final : winsvc::log_sink {
+    explicit talking(queued_log& to) : log(&to) {}
+    void write(const log_entry& e) noexcept override {
+      seen.push_back(e.text);
+      if (e.text == "question") log->write(entry("answer"));
+      log->flush();
+    }
+    queued_log* log;
+    texts seen;
+  };
+  queued_log log;
+  const auto sink = std::make_shared<talking>(log);
+  log.add_sink(sink);
+
+  log.write(entry("question"));
+  log.flush();
+  log.flush();
+
+  CHECK(sink->seen == texts{"question", "answer"});
+}
+
+TEST_CASE("where no thread can be started, lines go to the sinks at once") {
+  queued_log::settings how;
+  how.start = [](std::function<void()>) -> std::thread { throw std::system_error(EAGAIN, std::generic_category()); };
+  queued_log log(std::move(how));
+  const auto sink = std::make_shared<memory>();
+
+  log.write(entry("early"));
+  log.add_sink(sink);
+  CHECK(sink->seen == texts{"early"});
+  log.write(entry("late"));
+  CHECK(sink->seen == texts{"early", "late"});
+  log.flush();
+  CHECK(sink->flushed == 1);
+}
+
+TEST_CASE("a lock that its holder never gives back is given up, and what was not written for it is told") {
+  auto how = small(10);
+  how.patience = 10ms;
+  how.start = [](std::function<void()>) -> std::thread { throw std::system_error(EAGAIN, std::generic_category()); };
+  queued_log log(std::move(how));  // without a thread, a sink is called under the lock: a way to hold it
+  const auto sink = std::make_shared<gate>();
+  log.add_sink(sink);
+  std::thread holder([&] { log.write(entry("first")); });
+  sink->wait_until_entered();
+
+  log.write(entry("lost"));
+  log.flush();
+  CHECK(log.dropped() == 1);
+  sink->open();
+  holder.join();
+  log.write(entry("after"));
+
+  CHECK(sink->seen == texts{"first",
+                            "1 line was dropped between 1970-01-01T00:00:00.000Z and 1970-01-01T00:00:00.000Z: "
+                            "they came faster than they could be written",
+                            "after"});
+}
+
+TEST_CASE("what many threads write through a logger arrives in the order of its times, whole or counted") {
+  winsvc::logger log;
+  queued_log::settings how = small(64, 1'000'000);
+  const auto queue = std::make_shared<queued_log>(std::move(how));
+  struct watching final : winsvc::log_sink {
+    void write(const log_entry& e) noexcept override {
+      if (e.when < last) ++backwards;
+      last = e.when;
+      if (e.level == log_level::warn) counted += std::strtoul(e.text.c_str(), nullptr, 10);
+      else ++lines;
+    }
+    winsvc::clock::wall_point last{};
+    int backwards = 0;
+    unsigned long lines = 0, counted = 0;
+  };
+  const auto sink = std::make_shared<watching>();
+  queue->add_sink(sink);
+  log.add_sink(queue);
+
+  std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
-    all.emplace_back([&q, t] {
-      for (int i = 0; i < 2000; ++i) q.log.info(std::to_string(t) + ' ' + std::to_string(i));
+    threads.emplace_back([&log] {
+      for (int i = 0; i < 5000; ++i) log.info("line");
     });
   }
-  for (auto& one : all) one.join();
-  q.log.flush();
+  threads.emplace_back([&log] {
+    for (int i = 0; i < 20; ++i) log.flush();
+  });
+  for (auto& t : threads) t.join();
+  log.flush();
 
-  CHECK(q.sink->got().size() + q.queue->dropped() >= 8000);
-  int last[4] = {-1, -1, -1, -1};
-  for (const auto& text : q.sink->got()) {
-    if (text.size() < 3 || text[1] != ' ') continue;
-    const int thread = text[0] - '0', number = std::stoi(text.substr(2));
-    CHECK(number > last[thread]);
-    last[thread] = number;
-  }
+  CHECK(sink->backwards == 0);
+  CHECK(sink->lines + sink->counted == 20'000);
+  CHECK(sink->counted == queue->dropped());
 }

@@ -1,67 +1,72 @@
-// Which lines of a log are shown.
+// What a line of a log says of itself, and whether it is wanted.
 #include "winsvc/model/log_query.hpp"
 
 #include <doctest/doctest.h>
 
 #include <chrono>
 #include <string>
-#include <vector>
 
-using namespace std::chrono_literals;
-using namespace winsvc::model;
 using winsvc::log_entry;
 using winsvc::log_level;
-using entries = std::vector<std::string>;
+using winsvc::model::log_query;
+using winsvc::model::read_log_line;
+using namespace std::chrono_literals;
 
 namespace {
 
-winsvc::clock::wall_point at(int minutes) { return winsvc::clock::wall_point(std::chrono::minutes(minutes)); }
-
-std::string text_line(int minutes, log_level level, const std::string& text) {
-  return log_entry{at(minutes), level, text}.line(90min) + '\n';
-}
-std::string json_line(int minutes, log_level level, const std::string& text) {
-  return log_entry{at(minutes), level, text, "\"status\":200"}.json_line(-60min) + '\n';
-}
+const winsvc::clock::wall_point moment{
+    std::chrono::duration_cast<winsvc::clock::wall_point::duration>(1769846709250ms)};
 
 }  // namespace
 
-TEST_CASE("the beginning of an entry is known in both formats, and nothing else is one") {
+TEST_CASE("a line of either format tells its time and level") {
   for (const auto level : {log_level::debug, log_level::info, log_level::warn, log_level::error}) {
-    for (const auto& line : {text_line(7, level, "x"), json_line(7, level, "x")}) {
-      const auto head = parse_log_head(line);
-      REQUIRE(head);
-      CHECK(head->when == at(7));
-      CHECK(head->level == level);
+    const log_entry entry{moment, level, "a \"text\"\nof two lines", "\"status\":200"};
+    for (const auto offset : {0min, 60min, -210min}) {
+      for (const std::string& line : {entry.line(offset), entry.json_line(offset)}) {
+        CAPTURE(line);
+        const auto mark = read_log_line(line);
+        REQUIRE(mark);
+        CHECK(mark->when == moment);
+        CHECK(mark->level == level);
+      }
     }
   }
-  for (const auto no : {"", "    continued", "2026-01-31", "2026-01-31T08:05:09.250Z", "2026-01-31T08:05:09.250Z LOUD x",
-                        "{\"time\":\"2026-01-31T08:05:09.250Z\"}", "{\"time\":\"x\",\"level\":\"info\"}", "{}"})
-    CHECK_FALSE(parse_log_head(no));
 }
 
-TEST_CASE("the newest entries are taken, whole, by level and by time") {
-  const std::string log = text_line(1, log_level::info, "one") + text_line(2, log_level::warn, "two\nand more") +
-                          text_line(3, log_level::debug, "three\nand more") + text_line(4, log_level::error, "four");
-  const auto wanted = [&log](const log_query& what) {
-    std::string all;
-    for (const auto& e : wanted_entries(log, what, what.last)) all += e;
-    return all;
-  };
-  CHECK(wanted({10, log_level::debug, {}}) == log);
-  CHECK(wanted({1, log_level::debug, {}}) == text_line(4, log_level::error, "four"));
-  CHECK(wanted({10, log_level::warn, {}}) ==
-        text_line(2, log_level::warn, "two\nand more") + text_line(4, log_level::error, "four"));
-  CHECK(wanted({10, log_level::debug, at(3)}) ==
-        text_line(3, log_level::debug, "three\nand more") + text_line(4, log_level::error, "four"));
-  CHECK(wanted({10, log_level::error, at(5)}).empty());
-  CHECK(wanted({0, log_level::debug, {}}).empty());
-  CHECK(first_entry("torn end\n" + log) == at(1));
-  CHECK_FALSE(first_entry("torn end\n"));
+TEST_CASE("the first 80 characters are enough, and an empty text is one") {
+  const log_entry entry{moment, log_level::error, ""};
+  CHECK(read_log_line(entry.line(60min)));
+  CHECK(read_log_line(entry.json_line(60min).substr(0, 80)));
+  CHECK(read_log_line("2026-01-31T08:05:09.250Z WARN"));
 }
 
-TEST_CASE("what continues an entry of an older file is not shown, and a line without its end is") {
-  const auto found = wanted_entries("    continued\n" + text_line(1, log_level::info, "one") + "2026-01-31T08:05:09.250Z INFO  two",
-                                    {10, log_level::debug, {}}, 10);
-  CHECK(found == entries{text_line(1, log_level::info, "one"), "2026-01-31T08:05:09.250Z INFO  two"});
+TEST_CASE("any other line begins no entry") {
+  for (const char* line : {
+           "", "    an indented line", "2026-01-31T08:05:09.250Z", "2026-01-31T08:05:09.250Z ",
+           "2026-01-31T08:05:09.250Z LOUD x", "2026-01-31 08:05:09 INFO x", "12 monkeys",
+           " 2026-01-31T08:05:09Z INFO x",
+           "{}", "{\"time\":\"now\",\"level\":\"info\"}", "{\"time\":\"2026-01-31T08:05:09.250Z\"}",
+           "{\"time\":\"2026-01-31T08:05:09.250Z\",\"level\":\"loud\"}", "{\"time\":\"2026-01-31T08:0"}) {
+    CAPTURE(line);
+    CHECK_FALSE(read_log_line(line));
+  }
+}
+
+TEST_CASE("wanted is what is grave enough and late enough") {
+  log_query what;
+  CHECK(wanted(what, {moment, log_level::debug}));
+  CHECK(wants_strays(what));
+
+  what.least = log_level::warn;
+  CHECK_FALSE(wanted(what, {moment, log_level::info}));
+  CHECK(wanted(what, {moment, log_level::warn}));
+  CHECK(wanted(what, {moment, log_level::error}));
+  CHECK_FALSE(wants_strays(what));
+
+  what.since = moment;
+  CHECK(wanted(what, {moment, log_level::error}));
+  CHECK_FALSE(wanted(what, {moment - 1ms, log_level::error}));
+  what.least = log_level::debug;
+  CHECK_FALSE(wants_strays(what));
 }

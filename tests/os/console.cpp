@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -248,4 +249,42 @@ TEST_CASE("a handler does not disturb the errno of the code it interrupts") {
   CHECK(calls.reaches(1));
 }
 
+#endif
+
+#if !defined(_WIN32)
+TEST_CASE("colours are for a terminal, and not for a person who does not want them") {
+  const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
+  if (terminal < 0 || ::grantpt(terminal) != 0 || ::unlockpt(terminal) != 0) return;  // a container without /dev/pts
+  const char* const name = ::ptsname(terminal);
+  const int other_end = name ? ::open(name, O_RDWR | O_NOCTTY) : -1;
+  if (other_end < 0) return;
+  const int before = ::dup(STDERR_FILENO);
+  const char* const kind = std::getenv("TERM");
+  const std::string kept = kind ? kind : "";
+  const scope_exit restore([&] {
+    ::dup2(before, STDERR_FILENO);
+    for (const int file : {before, terminal, other_end}) ::close(file);
+    ::unsetenv("NO_COLOR");
+    if (kind) ::setenv("TERM", kept.c_str(), 1);
+    else ::unsetenv("TERM");
+  });
+  const auto coloured = [](const char* unwanted, const char* term) {
+    ::setenv("NO_COLOR", unwanted, 1);
+    ::setenv("TERM", term, 1);
+    return os::err_colours().on();
+  };
+
+  ::dup2(other_end, STDERR_FILENO);
+  CHECK(os::err_is_terminal());
+  CHECK(coloured("", "xterm"));
+  CHECK_FALSE(coloured("1", "xterm"));
+  CHECK_FALSE(coloured("", "dumb"));
+  int pipe[2];
+  REQUIRE(::pipe(pipe) == 0);
+  ::dup2(pipe[1], STDERR_FILENO);
+  CHECK_FALSE(os::err_is_terminal());
+  CHECK_FALSE(coloured("", "xterm"));
+  ::close(pipe[0]);
+  ::close(pipe[1]);
+}
 #endif

@@ -47,9 +47,10 @@ struct utc_fields {
 
 /// `2026-01-31T08:05:09.250Z` (RFC 3339).
 [[nodiscard]] std::string iso_time(clock::wall_point when);
-/// `2026-01-31T09:05:09.250+01:00`: the time of a place, so far from UTC.
+/// `2026-01-31T09:05:09.250+01:00`: the same moment by the clock on a wall that is `offset` ahead of UTC; how far that
+/// is, os/local_time.hpp knows. Without an offset it ends with +00:00, so that lines are as long in winter and summer.
 [[nodiscard]] std::string local_time(clock::wall_point when, std::chrono::minutes offset);
-/// What the two write, at the front of `s`; nothing for anything else.
+/// What these two write, read back; the fraction may be missing or have any number of digits. Nothing for all else.
 [[nodiscard]] std::optional<clock::wall_point> parse_time(std::string_view s) noexcept;
 /// `Sat, 31 Jan 2026 08:05:09 GMT`, the form of the Date header (RFC 9110, section 5.6.7).
 [[nodiscard]] std::string http_date(clock::wall_point when);
@@ -86,55 +87,107 @@ inline utc_fields to_utc(clock::wall_point when) noexcept {
   return f;
 }
 
-/// Without its zone.
-inline std::string date_and_time(const utc_fields& f) {
-  char out[64];
-  std::snprintf(out, sizeof out, "%04lld-%02u-%02uT%02u:%02u:%02u.%03u", static_cast<long long>(f.year), f.month, f.day,
-                f.hour, f.minute, f.second, f.millisecond);
+/// `2026-01-31T08:05:09.250`. By hand: every line of the log has one, and snprintf takes as long as all the rest of it.
+inline std::string time_text(const utc_fields& f) {
+  if (f.year < 0 || f.year > 9999) {
+    char out[64];
+    std::snprintf(out, sizeof out, "%04lld-%02u-%02uT%02u:%02u:%02u.%03u", static_cast<long long>(f.year), f.month,
+                  f.day, f.hour, f.minute, f.second, f.millisecond);
+    return out;
+  }
+  std::string out = "0000-00-00T00:00:00.000";
+  const auto put = [&out](std::size_t end, unsigned value) {  // its last digit stands before `end`
+    for (; value != 0; value /= 10) out[--end] = static_cast<char>('0' + value % 10);
+  };
+  put(4, static_cast<unsigned>(f.year));
+  put(7, f.month);
+  put(10, f.day);
+  put(13, f.hour);
+  put(16, f.minute);
+  put(19, f.second);
+  put(23, f.millisecond);
   return out;
 }
 
-inline std::string iso_time(clock::wall_point when) { return date_and_time(to_utc(when)) + 'Z'; }
+inline std::string iso_time(clock::wall_point when) { return time_text(to_utc(when)) + 'Z'; }
 
 inline std::string local_time(clock::wall_point when, std::chrono::minutes offset) {
-  const auto away = offset.count() < 0 ? -offset.count() : offset.count();
-  char zone[32];
-  std::snprintf(zone, sizeof zone, "%c%02d:%02d", offset.count() < 0 ? '-' : '+', static_cast<int>(away / 60 % 100),
-                static_cast<int>(away % 60));
-  return date_and_time(to_utc(when + offset)) + zone;
+  std::string out = time_text(to_utc(when + offset));
+  const auto ahead = offset.count() < 0 ? -offset.count() : offset.count();
+  const auto digit = [](std::int64_t d) { return static_cast<char>('0' + d % 10); };
+  out += offset.count() < 0 ? '-' : '+';
+  out += {digit(ahead / 600), digit(ahead / 60 % 10), ':', digit(ahead % 60 / 10), digit(ahead % 10)};
+  return out;
 }
 
 inline std::optional<clock::wall_point> parse_time(std::string_view s) noexcept {
-  constexpr std::string_view form = "0000-00-00T00:00:00.000";
-  if (s.size() <= form.size()) return std::nullopt;
-  for (std::size_t i = 0; i < form.size(); ++i) {
-    if (form[i] == '0' ? s[i] < '0' || s[i] > '9' : s[i] != form[i]) return std::nullopt;
-  }
-  const auto number = [s](std::size_t at, std::size_t digits) {
+  using namespace std::chrono;
+  bool fits = true;
+  const auto number = [&](std::size_t digits, std::int64_t least, std::int64_t most) {
     std::int64_t value = 0;
-    for (std::size_t i = at; i < at + digits; ++i) value = value * 10 + (s[i] - '0');
+    for (; digits > 0; --digits) {
+      if (s.empty() || s[0] < '0' || s[0] > '9') return fits = false, std::int64_t{0};
+      value = value * 10 + (s[0] - '0');
+      s.remove_prefix(1);
+    }
+    fits = fits && value >= least && value <= most;
     return value;
   };
-  const std::int64_t year = number(0, 4), month = number(5, 2), day = number(8, 2);
-  if (month < 1 || month > 12 || day < 1 || day > 31) return std::nullopt;
-  std::int64_t offset = 0;  // in minutes
-  const char zone = s[form.size()];
-  if (zone != 'Z') {
-    const auto tail = s.substr(form.size());
-    const bool good = (zone == '+' || zone == '-') && tail.size() >= 6 && tail[3] == ':';
-    for (const std::size_t i : {1u, 2u, 4u, 5u}) {
-      if (!good || tail[i] < '0' || tail[i] > '9') return std::nullopt;
+  const auto mark = [&](char c) {
+    fits = fits && !s.empty() && s[0] == c;
+    if (fits) s.remove_prefix(1);
+  };
+  const std::int64_t year = number(4, 0, 9999);
+  mark('-');
+  const std::int64_t month = number(2, 1, 12);
+  mark('-');
+  const std::int64_t day = number(2, 1, 31);
+  mark('T');
+  const std::int64_t hour = number(2, 0, 23);
+  mark(':');
+  const std::int64_t minute = number(2, 0, 59);
+  mark(':');
+  const std::int64_t second = number(2, 0, 59);
+  if (!fits) return std::nullopt;
+
+  std::int64_t fraction = 0;  // ns
+  if (!s.empty() && s[0] == '.') {
+    s.remove_prefix(1);
+    if (s.empty() || s[0] < '0' || s[0] > '9') return std::nullopt;
+    for (std::int64_t weight = 100'000'000; !s.empty() && s[0] >= '0' && s[0] <= '9'; weight /= 10) {
+      fraction += weight * (s[0] - '0');
+      s.remove_prefix(1);
     }
-    offset = (number(form.size() + 1, 2) * 60 + number(form.size() + 4, 2)) * (zone == '-' ? -1 : 1);
   }
-  // The way of to_utc, back: days since 1970 of a date whose year begins in March.
-  const std::int64_t march_year = year - (month <= 2 ? 1 : 0), era = (march_year >= 0 ? march_year : march_year - 399) / 400;
+  std::int64_t offset = 0;
+  if (s != "Z") {
+    const bool behind = !s.empty() && s[0] == '-';
+    mark(behind ? '-' : '+');
+    offset = number(2, 0, 23) * 60;
+    mark(':');
+    offset += number(2, 0, 59);
+    if (!fits || !s.empty()) return std::nullopt;
+    if (behind) offset = -offset;
+  }
+
+  // The way back of to_utc: years that begin in March, in eras of 400.
+  const std::int64_t march_year = year - (month <= 2 ? 1 : 0);
+  const std::int64_t era = (march_year >= 0 ? march_year : march_year - 399) / 400;
   const std::int64_t year_of_era = march_year - era * 400;
-  const std::int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-  const std::int64_t days = era * 146'097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719'468;
-  const std::int64_t minutes = days * 1440 + number(11, 2) * 60 + number(14, 2) - offset;
-  return clock::wall_point(std::chrono::duration_cast<clock::wall_point::duration>(
-      std::chrono::milliseconds((minutes * 60 + number(17, 2)) * 1000 + number(20, 3))));
+  const std::int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+  const std::int64_t days =
+      era * 146'097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719'468;
+  const seconds since{((days * 24 + hour) * 60 + minute - offset) * 60 + second};
+  // A year 9999 is more than a clock of nanoseconds can say.
+  if (since >= duration_cast<seconds>(clock::wall_point::max().time_since_epoch()) ||
+      since <= duration_cast<seconds>(clock::wall_point::min().time_since_epoch())) {
+    return std::nullopt;
+  }
+  const clock::wall_point when(duration_cast<clock::wall_point::duration>(since) +
+                               duration_cast<clock::wall_point::duration>(nanoseconds(fraction)));
+  const utc_fields read = to_utc(when + minutes(offset));
+  if (read.day != static_cast<unsigned>(day)) return std::nullopt;  // the 30th of February
+  return when;
 }
 
 inline std::string http_date(clock::wall_point when) {

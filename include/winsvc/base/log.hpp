@@ -5,13 +5,15 @@
 // The text is written as it is; format it with what you like. A sink never throws and never stops the caller: a log
 // that cannot be written must not end a service that can serve. What is logged before the first sink is there (in App,
 // say) is kept and handed to it, up to 100 lines.
+//
+// Sinks are called before `info` returns; base/queued_log.hpp is the one that lets others wait for the disk instead.
 #pragma once
 
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +21,7 @@
 #include <vector>
 
 #include "winsvc/base/clock.hpp"
+#include "winsvc/base/patient_mutex.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 
@@ -30,128 +33,195 @@ enum class log_level { debug, info, warn, error };
   constexpr std::string_view names[] = {"debug", "info", "warn", "error"};
   return names[static_cast<int>(l)];
 }
-/// `warning` is `warn`; whatever their case.
-[[nodiscard]] std::optional<log_level> parse_log_level(std::string_view s) noexcept;
+/// Its way back, in any case of letters.
+[[nodiscard]] std::optional<log_level> parse_log_level(std::string_view name) noexcept;
+/// As the second column of a line: `INFO `, five characters.
+[[nodiscard]] constexpr std::string_view column(log_level l) noexcept {
+  constexpr std::string_view columns[] = {"DEBUG", "INFO ", "WARN ", "ERROR"};
+  return columns[static_cast<int>(l)];
+}
 
-/// How a line looks: `2026-01-31T09:05:09.250+01:00 INFO  text`, or a JSON object a line.
+/// What a log file consists of: lines for people, or one JSON object a line for machines.
 enum class log_format { text, json };
 
 struct log_entry {
   clock::wall_point when;
   log_level level = log_level::info;
   std::string text;
-  std::string members = {};  ///< what its JSON has beside, as it stands there: `"status":200,"us":88`
+  std::string members{};  ///< further members of its JSON form, as they stand there: `"status":200,"us":12`
 
-  /// Without a line end, in the time of a place so far from UTC. Line breaks in the text are indented, so that every
-  /// line that starts with a digit starts an entry; other control characters are written `\x1B`, because a text may
-  /// hold what a client sent, and whoever reads it may sit at a terminal.
-  [[nodiscard]] std::string line(std::chrono::minutes offset = std::chrono::minutes(0)) const;
-  /// `{"time":"2026-01-31T09:05:09.250+01:00","level":"info","text":"…",…}`
-  [[nodiscard]] std::string json_line(std::chrono::minutes offset = std::chrono::minutes(0)) const;
+  /// `2026-01-31T09:05:09.250+01:00 INFO  text`, without a line end: `when` on a clock that is `offset` ahead of UTC.
+  [[nodiscard]] std::string line(std::chrono::minutes offset) const;
+  /// `{"time":"2026-01-31T09:05:09.250+01:00","level":"info","text":"text",<members>}`, without a line end.
+  [[nodiscard]] std::string json_line(std::chrono::minutes offset) const;
 };
+
+/// The text as it stands in a line. Its line breaks are indented, so that every line of a log that begins with a digit
+/// begins an entry; characters that would control a terminal, and bytes that are no UTF-8, are written as `\x1b`: a log
+/// holds what clients sent, and somebody reads it in a terminal. A backslash stays one, for the sake of Windows' paths.
+[[nodiscard]] std::string log_text(std::string_view text);
 
 /// Where entries go. Called by one thread at a time, from any thread.
 class log_sink {
  public:
   virtual ~log_sink() = default;
   virtual void write(const log_entry& entry) noexcept = 0;
-  /// Several at once, in their order, for a sink that can do that with less than each by itself.
-  virtual void write_all(const std::vector<log_entry>& entries) noexcept {
-    for (const auto& entry : entries) write(entry);
+  /// Several at once, for whom one write costs as much as a hundred: a queue hands over what has come together.
+  virtual void write_batch(const std::vector<log_entry>& batch) noexcept {
+    for (const auto& entry : batch) write(entry);
   }
   virtual void flush() noexcept {}
+  /// May its `flush` be called while another thread is in its `write`? Where it waits for something, nobody who logs
+  /// has to wait with it then.
+  [[nodiscard]] virtual bool concurrent() const noexcept { return false; }
 };
 
 /// The front: safe to use from any thread.
 class logger {
  public:
-  explicit logger(const clock& time = clock::system()) : time_(&time) {}
+  /// `patience`: a thread that crashed in a sink, or waits in one for ever, holds this log for ever. Who comes after it
+  /// gives up after so long, and the line is lost; should the log come free again, it says how many were.
+  explicit logger(const clock& time = clock::system(), std::chrono::milliseconds patience = std::chrono::seconds(2))
+      : time_(&time), patience_(patience) {}
 
   void debug(std::string text) { write(log_level::debug, std::move(text)); }
   void info(std::string text) { write(log_level::info, std::move(text)); }
   void warn(std::string text) { write(log_level::warn, std::move(text)); }
   void error(std::string text) { write(log_level::error, std::move(text)); }
+  /// `members` as in log_entry.
   void write(log_level level, std::string text, std::string members = {});
 
   /// Entries below it are dropped. Default: info.
   void threshold(log_level least) noexcept { least_.store(least, std::memory_order_relaxed); }
   [[nodiscard]] log_level threshold() const noexcept { return least_.load(std::memory_order_relaxed); }
+  /// Ask it before a text that is dear to make: it costs a load.
   [[nodiscard]] bool wants(log_level level) const noexcept { return level >= threshold(); }
 
   void add_sink(std::shared_ptr<log_sink> sink);
-  /// Waits until all that was logged before is where it belongs.
   void flush() noexcept;
 
  private:
+  using sinks = std::vector<std::shared_ptr<log_sink>>;
+  void admit_losses(clock::wall_point when);
+
   const clock* time_;
+  std::chrono::milliseconds patience_;
   std::atomic<log_level> least_{log_level::info};  // relaxed: a line more or less around a change of level is no harm
-  std::mutex mutex_;
-  std::vector<std::shared_ptr<log_sink>> sinks_;
+  std::atomic<std::uint64_t> lost_{0};             // relaxed: it is a count, and nothing hangs on when it is seen
+  patient_mutex mutex_;
+  sinks sinks_;
   std::vector<log_entry> early_;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::optional<log_level> parse_log_level(std::string_view s) noexcept {
-  for (const log_level one : {log_level::debug, log_level::info, log_level::warn, log_level::error}) {
-    if (text::equal_nocase(s, name(one))) return one;
+inline std::optional<log_level> parse_log_level(std::string_view wanted) noexcept {
+  for (const auto l : {log_level::debug, log_level::info, log_level::warn, log_level::error}) {
+    if (text::equal_nocase(name(l), wanted)) return l;
   }
-  return text::equal_nocase(s, "warning") ? std::optional(log_level::warn) : std::nullopt;
+  return std::nullopt;
 }
 
-inline std::string log_entry::line(std::chrono::minutes offset) const {
-  constexpr std::string_view padded[] = {" DEBUG ", " INFO  ", " WARN  ", " ERROR "};
-  constexpr char digits[] = "0123456789ABCDEF";
-  std::string out = local_time(when, offset);
-  out.reserve(out.size() + text.size() + 8);
-  out += padded[static_cast<int>(level)];
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\r') continue;
-    if (c == '\n') {
+inline std::string log_text(std::string_view text) {
+  constexpr char hex[] = "0123456789abcdef";
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t begin = at;
+    const auto byte = static_cast<unsigned char>(text[at]);
+    if (byte >= 0x20 && byte < 0x7F) {
+      out += text[at++];
+    } else if (byte == '\n') {
       out += "\n    ";
-    } else if ((byte < 0x20 && c != '\t') || byte == 0x7F) {
-      out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+      ++at;
+    } else if (byte == '\t') {
+      out += text[at++];
+    } else if (text.substr(at, 2) == "\r\n") {
+      ++at;
+    } else if (const char32_t c = text::next_code_point(text, at); c < 0xA0 || (c == 0xFFFD && at - begin == 1)) {
+      for (const char raw : text.substr(begin, at - begin)) {
+        out += "\\x";
+        out += hex[static_cast<unsigned char>(raw) >> 4];
+        out += hex[static_cast<unsigned char>(raw) & 15];
+      }
     } else {
-      out += c;
+      out += text.substr(begin, at - begin);
     }
   }
   return out;
 }
 
+inline std::string log_entry::line(std::chrono::minutes offset) const {
+  std::string out = local_time(when, offset);
+  out += ' ';
+  out += column(level);
+  out += ' ';
+  return out += log_text(text);
+}
+
 inline std::string log_entry::json_line(std::chrono::minutes offset) const {
-  std::string out = "{\"time\":\"" + local_time(when, offset) + "\",\"level\":\"";
-  out.append(name(level)).append("\",\"text\":").append(text::json_quoted(text));
-  if (!members.empty()) out.append(",").append(members);
-  return out + '}';
+  std::string out = "{\"time\":\"" + local_time(when, offset);
+  out += "\",\"level\":\"";
+  out += name(level);
+  out += "\",\"text\":";
+  // JSON lets DEL and the C1 controls stand; a terminal that shows the file would obey them.
+  const std::string quoted = text::json_quoted(text);
+  for (std::size_t at = 0; at < quoted.size();) {
+    const std::size_t begin = at;
+    const char32_t c = text::next_code_point(quoted, at);
+    if (c < 0x7F || c >= 0xA0) out.append(quoted, begin, at - begin);
+    else out.append("\\u00").append(1, "789"[(c >> 4) - 7]).append(1, "0123456789abcdef"[c & 15]);
+  }
+  if (!members.empty()) out += ',' + members;
+  return out += '}';
 }
 
 inline void logger::write(log_level level, std::string text, std::string members) {
   if (!wants(level)) return;
   constexpr std::size_t kept_early = 100;
-  const std::lock_guard lock(mutex_);
-  // Stamped under the lock: times in a file never go back.
-  log_entry entry{time_->wall(), level, std::move(text), std::move(members)};
+  const patient_mutex::hold held(mutex_, patience_);
+  if (!held) {
+    lost_.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  const auto now = time_->wall();  // stamped under the lock: times in a file never go back
+  if (lost_.load(std::memory_order_relaxed) != 0) admit_losses(now);
+  log_entry entry{now, level, std::move(text), std::move(members)};
   for (const auto& sink : sinks_) sink->write(entry);
   if (sinks_.empty() && early_.size() < kept_early) early_.push_back(std::move(entry));
 }
 
+inline void logger::admit_losses(clock::wall_point when) {
+  const auto lost = lost_.exchange(0, std::memory_order_relaxed);
+  const log_entry entry{when, log_level::warn,
+                        std::to_string(lost) + (lost == 1 ? " line was" : " lines were") +
+                            " lost: another thread was in the log for more than " +
+                            std::to_string(patience_.count()) + " ms",
+                        "\"lost\":" + std::to_string(lost)};
+  for (const auto& sink : sinks_) sink->write(entry);
+}
+
 inline void logger::add_sink(std::shared_ptr<log_sink> sink) {
-  const std::lock_guard lock(mutex_);
+  const patient_mutex::hold held(mutex_, std::chrono::hours(24));  // an early line must not get lost on its way
   for (const auto& entry : early_) sink->write(entry);
   early_.clear();
   sinks_.push_back(std::move(sink));
 }
 
 inline void logger::flush() noexcept {
-  std::vector<std::shared_ptr<log_sink>> sinks;
   try {
-    const std::lock_guard lock(mutex_);
-    sinks = sinks_;
-  } catch (...) {  // no memory for a list of three: what is queued is written anyway, a little later
-    return;
+    sinks later;
+    {
+      const patient_mutex::hold held(mutex_, patience_);
+      if (!held) return;
+      for (const auto& sink : sinks_) {
+        if (sink->concurrent()) later.push_back(sink);
+        else sink->flush();
+      }
+    }
+    for (const auto& sink : later) sink->flush();
+  } catch (...) {  // out of memory: they will be flushed when they end
   }
-  for (const auto& sink : sinks) sink->flush();  // without the lock: it takes its time, and others go on logging
 }
 
 }  // inline namespace WINSVC_ABI

@@ -36,7 +36,7 @@ namespace host {
 /// process.
 inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
   auto screen = std::make_shared<queued_log>();  // a person who selects text in a console holds up who writes there
-  screen->to(std::make_shared<console_log>());
+  screen->add_sink(std::make_shared<console_log>());
   plan.log.add_sink(std::move(screen));
   os::write_err(routes_text(plan.router.routes()));
 

@@ -1,12 +1,16 @@
-// The log on a screen: the time of day, the level in colour where the screen has some, the text.
+// The log on the screen: for the one who looks on, so the time of day is enough, and what is wrong has a colour.
 //
-//   09:05:09.250 WARN  too many connections are open
+//   09:05:09.250 WARN  the disk is nearly full
 //
-// NO_COLOR in the environment, whatever it says, switches colours off.
+// Where standard error is no terminal it has the lines of the log file: it is a file then, or on its way to one.
 #pragma once
 
+#include <chrono>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"
@@ -15,30 +19,45 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// Without the date and the zone: whoever looks at it knows both.
-[[nodiscard]] inline std::string screen_line(const log_entry& entry, std::chrono::minutes offset, bool coloured) {
-  constexpr std::size_t time_at = 11, time_ends = 23, level_at = 30;  // of 2026-01-31T09:05:09.250+01:00 INFO  text
-  const std::string line = entry.line(offset);
-  const std::string time = line.substr(time_at, time_ends - time_at), level = line.substr(level_at, 5);
-  const std::string rest = line.substr(level_at + 5);
-  if (!coloured) return time + ' ' + level + rest;
-  constexpr const char* colours[] = {"\x1B[90m", "\x1B[32m", "\x1B[33m", "\x1B[31m"};  // grey, green, yellow, red
-  constexpr const char* plain = "\x1B[0m";
-  return "\x1B[90m" + time + plain + ' ' + colours[static_cast<int>(entry.level)] + level + plain + rest;
+/// Without a line end. The text itself never brings a colour: log_text sees to that.
+[[nodiscard]] inline std::string console_line(const log_entry& entry, std::chrono::minutes offset, bool colours) {
+  // The default colour for info, because nobody knows what is readable on this screen; bright ones are not used.
+  constexpr std::string_view of_level[] = {"\x1b[2m", "", "\x1b[33m", "\x1b[31m"};
+  const std::string time = local_time(entry.when, offset).substr(11, 12);
+  const std::string rest = std::string(column(entry.level)) + ' ' + log_text(entry.text);
+  if (!colours) return time + ' ' + rest;
+  const std::string_view colour = of_level[static_cast<int>(entry.level)];
+  std::string out = "\x1b[2m" + time + "\x1b[0m ";
+  out += colour;
+  out += rest;
+  return colour.empty() ? out : out + "\x1b[0m";
 }
 
-/// On standard error.
 class console_log final : public log_sink {
  public:
   void write(const log_entry& entry) noexcept override {
     try {
-      os::write_err(screen_line(entry, os::utc_offset(entry.when), coloured_) + '\n');
+      os::write_err(line(entry));
     } catch (...) {  // out of memory: the line is lost
+    }
+  }
+  void write_batch(const std::vector<log_entry>& batch) noexcept override {
+    try {
+      std::string all;
+      for (const auto& entry : batch) all += line(entry);
+      os::write_err(all);
+    } catch (...) {
     }
   }
 
  private:
-  bool coloured_ = !os::environment_variable("NO_COLOR") && os::err_shows_colour();
+  [[nodiscard]] std::string line(const log_entry& entry) const {
+    const std::chrono::minutes offset = os::utc_offset(entry.when);
+    return (terminal_ ? console_line(entry, offset, colours_.on()) : entry.line(offset)) + '\n';
+  }
+
+  bool terminal_ = os::err_is_terminal();
+  os::err_colours colours_;
 };
 
 }  // namespace host

@@ -1,21 +1,30 @@
-// The log file: appended to, rotated by size and, where that is wanted, by day, so many kept. `hello.log` is the newest,
-// then `hello.1.log`, `hello.2.log`.
+// The log file: appended to, set aside by size and by day, so many kept. `hello.log` is the newest, then `hello.1.log`,
+// `hello.2.log`.
 //
-// Trouble with the file never reaches the service. Lines that cannot be written (the disk is full, somebody has locked
-// the file) are counted, the file is tried again once a second, and the first line that can be written says how many are
-// missing and why. A file that was deleted or moved is made anew.
+// Trouble with the file never reaches the service: it goes on, the lines are counted, and once a second the file is
+// tried again. When it takes lines again, the first says how many are missing, since when and why:
+//
+//   2026-01-31T09:05:09.250+01:00 WARN  37 lines could not be written since 2026-01-31T09:04:51.002+01:00: No space …
+//
+// Lines are handed to the system, not to the platter: a crash loses none that was written, a power cut may.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "winsvc/base/clock.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/model/log_query.hpp"
 #include "winsvc/os/native.hpp"
 
 namespace winsvc {
@@ -23,168 +32,296 @@ inline namespace WINSVC_ABI {
 
 /// How the log file looks, and how much of it is kept.
 struct log_file_options {
-  log_format format = log_format::text;
   std::uint64_t bytes = 10 * 1024 * 1024;  ///< a file that would grow over it is set aside
   int kept = 5;                            ///< files in all, the current one included
-  bool daily = false;                      ///< and so is one of another day, by the local time
+  bool daily = false;                      ///< and so is one that was begun on another day, by the clock on the wall
+  log_format format = log_format::text;
 };
 
 namespace host {
 
 class file_log final : public log_sink {
  public:
-  /// `path` without its `.log`. `offset`: of the local time.
-  file_log(std::string path, const log_file_options& options,
-           std::function<std::chrono::minutes(clock::wall_point)> offset = os::utc_offset)
-      : path_(std::move(path)), options_(options), offset_(std::move(offset)) {
-    reopen();
-  }
+  using offset_of = std::function<std::chrono::minutes(clock::wall_point)>;
+
+  /// `path` without its `.log`.
+  file_log(std::string path, const log_file_options& options, const clock& time = clock::system(),
+           offset_of offset = &os::utc_offset);
   explicit file_log(std::string path) : file_log(std::move(path), log_file_options{}) {}
 
   /// For lines from here on. From any thread.
   void options(const log_file_options& now) {
-    const std::lock_guard lock(mutex_);
-    options_ = now;
-    full_at_ = now.bytes;
+    const std::lock_guard lock(next_mutex_);
+    next_ = now;
+    has_next_.store(true, std::memory_order_release);
   }
-  /// Called once whenever trouble begins, with the system's code, on the thread that writes. Set it before it is used.
+  /// Called when trouble begins, once however long it lasts, with the system's code, by the thread that writes. Set it
+  /// before the first line.
   void on_trouble(std::function<void(std::uint32_t)> tell) { on_trouble_ = std::move(tell); }
 
-  [[nodiscard]] const std::string& path() const noexcept { return path_; }
-  /// Why the last line could not be written; 0: it could. From any thread.
-  [[nodiscard]] std::uint32_t fault() const {
-    const std::lock_guard lock(mutex_);
-    return fault_;
-  }
+  void write(const log_entry& entry) noexcept override { write_run(&entry, 1); }
+  /// As one write, where they go to one file.
+  void write_batch(const std::vector<log_entry>& batch) noexcept override { write_run(batch.data(), batch.size()); }
 
-  void write(const log_entry& entry) noexcept override { write_all({entry}); }
-  void write_all(const std::vector<log_entry>& entries) noexcept override {
-    const std::lock_guard lock(mutex_);
-    try {
-      std::string lines;
-      std::size_t count = 0;
-      for (const auto& entry : entries) {
-        const std::string line = formatted(entry) + '\n';
-        if (is_over(entry, lines.size() + line.size())) {
-          put(lines, count, entry.when);
-          lines.clear();
-          count = 0;
-          if (file_.is_open() && file_.size() > 0) rotate();
-          day_ = day_of(entry.when);
-        }
-        lines += line;
-        ++count;
-      }
-      if (count != 0) put(lines, count, entries.back().when);
-    } catch (...) {  // out of memory: the lines are lost, the service is not
-      lost_ += entries.size();
-    }
-  }
+  /// Why nothing can be written, as the system's code; 0 where all is well. From any thread, like the next.
+  [[nodiscard]] std::uint32_t fault() const noexcept { return fault_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool is_open() const noexcept { return fault() == 0; }
+  /// Lines that could not be written, since the beginning.
+  [[nodiscard]] std::uint64_t lost() const noexcept { return lost_in_all_.load(std::memory_order_relaxed); }
 
  private:
-  using steady = std::chrono::steady_clock;
-  static constexpr std::chrono::seconds breath{1};  ///< between two looks at the path, and two attempts
-
   [[nodiscard]] std::string name(int age) const { return path_ + (age == 0 ? "" : "." + std::to_string(age)) + ".log"; }
-  [[nodiscard]] std::string formatted(const log_entry& entry) {
-    // The offset changes at quarters of an hour at most, and asking for it costs more than all the rest of the line.
-    const auto quarter = std::chrono::floor<std::chrono::minutes>(entry.when).time_since_epoch().count() / 15;
-    if (quarter != std::exchange(quarter_, quarter)) local_ = offset_(entry.when);
-    return options_.format == log_format::json ? entry.json_line(local_) : entry.line(local_);
-  }
-  [[nodiscard]] std::int64_t day_of(clock::wall_point when) const {
-    return std::chrono::floor<std::chrono::hours>(when + offset_(when)).time_since_epoch().count() / 24;
-  }
-  [[nodiscard]] bool is_over(const log_entry& entry, std::size_t with_it) const {
-    const std::uint64_t size = file_.is_open() ? file_.size() : 0;
-    return size + with_it > full_at_ || (options_.daily && day_of(entry.when) != day_);
-  }
+  [[nodiscard]] std::string aside() const { return path_ + ".aside.log"; }
 
-  void put(const std::string& lines, std::size_t count, clock::wall_point when);
-  [[nodiscard]] log_entry losses(clock::wall_point when) const;
-  void trouble(std::uint32_t code);
-  void reopen();
-  void rotate();
+  void write_run(const log_entry* first, std::size_t count) noexcept;
+  void take_options();
+  void watch_file();
+  bool open();
+  bool make_room();
+  void set_aside(std::int64_t today);
+  void put();
+  std::size_t write_from(std::size_t first);
+  void lose(std::uint64_t lines) noexcept;
+  void failed(std::uint32_t code) noexcept;
+  [[nodiscard]] std::string words(log_level level, std::string text) const;
+  [[nodiscard]] std::string line(const log_entry& entry) const;
+  [[nodiscard]] std::chrono::minutes offset_at(clock::wall_point when) const;
+  [[nodiscard]] std::int64_t day_of(clock::wall_point when) const;
 
-  const std::string path_;
-  mutable std::mutex mutex_;
+  std::string path_;
   log_file_options options_;
-  std::function<std::chrono::minutes(clock::wall_point)> offset_;
+  std::mutex next_mutex_;  // of what the thread that writes takes when it comes to it
+  log_file_options next_;
+  std::atomic<bool> has_next_{false};
   std::function<void(std::uint32_t)> on_trouble_;
-  std::chrono::minutes local_{0};
-  std::int64_t quarter_ = -1, day_ = 0;
+  const clock* time_;
+  offset_of offset_;
+  mutable std::int64_t quarter_ = INT64_MIN;  // of an hour, since 1970: the last that was asked for
+  mutable std::chrono::minutes offset_then_{0};
+
   os::append_file file_;
   std::uint64_t full_at_ = options_.bytes;
-  steady::time_point looked_at_{};
-  std::uint32_t fault_ = 0;
-  bool torn_ = false;  // the last line may be there in part
-  std::uint64_t lost_ = 0;
-  clock::wall_point lost_since_{};
+  std::optional<std::int64_t> day_;  // on which its first entry was written; none: it is empty
+  std::int64_t today_ = 0;           // that of the last entry on its way
+  bool torn_ = false;                // it ends in the middle of a line
+  bool renewed_ = false;             // somebody took the one before it away, which is yet to be said
+  clock::time_point look_at_;
+
+  // Relaxed: numbers for `status`. Only the thread that writes changes them.
+  std::atomic<std::uint32_t> fault_{0};
+  std::atomic<std::uint64_t> lost_in_all_{0};
+  std::uint64_t lost_ = 0;  // of these, what is yet to be said
+  std::uint32_t lost_why_ = 0;  // 0: there was no memory for them
+  clock::wall_point lost_since_;
+  clock::time_point retry_at_;
+
+  std::string text_;               // lines on their way
+  std::vector<std::size_t> ends_;  // of entries in it
+  clock::wall_point first_;        // when the first of them was logged
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline void file_log::put(const std::string& lines, std::size_t count, clock::wall_point when) {
-  if (count == 0) return;
-  const auto now = steady::now();
-  if (now - looked_at_ >= breath) {
-    looked_at_ = now;
-    if (fault_ != 0 || !file_.is_at(name(0))) reopen();
-  }
-  if (file_.is_open()) {
-    std::string before = torn_ ? "\n" : "";
-    if (lost_ != 0) before += formatted(losses(when)) + '\n';
-    if (file_.write(before.empty() ? lines : before + lines)) {
-      torn_ = false;
-      lost_ = 0;
-      fault_ = 0;
-      return;
+inline file_log::file_log(std::string path, const log_file_options& options, const clock& time, offset_of offset)
+    : path_(std::move(path)), options_(options), time_(&time), offset_(std::move(offset)) {
+  make_room();  // a run may have ended between the two renames
+  open();
+  look_at_ = time_->now() + std::chrono::seconds(1);
+}
+
+inline void file_log::write_run(const log_entry* first, std::size_t count) noexcept {
+  constexpr std::size_t enough = 256 * 1024;  // for one write: more saves nothing, and is memory
+  std::size_t taken = 0;
+  try {
+    take_options();
+    watch_file();
+    while (taken < count) {
+      const log_entry& entry = first[taken];
+      const std::string written = line(entry);
+      const std::uint64_t size = file_.size() + text_.size();
+      const std::int64_t today = options_.daily ? day_of(entry.when) : 0;
+      const bool other_day = size > 0 && today != (ends_.empty() ? day_.value_or(today) : today_);
+      if (file_.is_open() && size > 0 && (other_day || size + written.size() > full_at_)) {
+        put();
+        if (fault() == 0) set_aside(today);
+      }
+      today_ = today;
+      if (ends_.empty()) first_ = entry.when;
+      text_ += written;
+      ends_.push_back(text_.size());
+      ++taken;
+      if (text_.size() > enough) put();
     }
-    const std::uint32_t code = os::calls::last_error();
-    file_.close();
-    torn_ = true;
-    trouble(code);
+    put();
+  } catch (...) {  // out of memory: the lines are lost, the service is not
+    if (ends_.empty() && taken < count) first_ = first[taken].when;
+    lose(ends_.size() + (count - taken));
+    text_.clear();
+    ends_.clear();
   }
-  if (lost_ == 0) lost_since_ = when;
-  lost_ += count;
 }
 
-/// What is said of lines that could not be written, before the first that can.
-inline log_entry file_log::losses(clock::wall_point when) const {
-  return {when, log_level::warn,
-          std::to_string(lost_) + " lines of the log could not be written since " +
-              local_time(lost_since_, offset_(lost_since_)) + ": " + os::system_words(fault_)};
+inline void file_log::take_options() {
+  if (!has_next_.load(std::memory_order_acquire)) return;
+  const std::lock_guard lock(next_mutex_);
+  has_next_.store(false, std::memory_order_relaxed);
+  const bool was_daily = std::exchange(options_, next_).daily;
+  full_at_ = options_.bytes;
+  if (options_.daily && !was_daily && file_.is_open()) open();  // of which day the file is was of no interest before
 }
 
-inline void file_log::trouble(std::uint32_t code) {
-  const bool begins = fault_ == 0;
-  fault_ = code == 0 ? 1 : code;
-  if (begins && on_trouble_) on_trouble_(fault_);
+/// Somebody may delete it or move it away (a cleaner, logrotate): what we wrote then would be read by nobody.
+inline void file_log::watch_file() {
+  if (!file_.is_open() || fault() != 0) return;
+  const auto now = time_->now();
+  if (now < look_at_) return;
+  look_at_ = now + std::chrono::seconds(1);
+  if (file_.is_at(name(0))) return;
+  renewed_ = true;
+  open();
 }
 
-inline void file_log::reopen() {
+/// Opens it, maybe anew. The handle goes first: on Windows the name of a deleted file is not free while it is open.
+inline bool file_log::open() {
   file_.close();
+  day_.reset();
+  torn_ = false;
   auto opened = os::append_file::open(name(0));
-  if (!opened) return trouble(opened.error());
+  if (!opened) {
+    failed(opened.error());
+    return false;
+  }
   file_ = std::move(*opened);
-  if (file_.size() > 0) day_ = day_of(file_.written_last());
+  full_at_ = options_.bytes;
+  if (file_.size() == 0) return true;
+
+  // What an earlier run left: its last line may be half a line, and its day another.
+  const auto left = os::source_file::open(name(0));
+  if (!left) return true;
+  char end = '\n', begin[80];
+  if (left->read(file_.size() - 1, &end, 1) == std::size_t{1}) torn_ = end != '\n';
+  const std::size_t got = left->read(0, begin, sizeof begin).value_or(0);
+  const auto mark = model::read_log_line(std::string_view(begin, got));
+  day_ = options_.daily ? day_of(mark ? mark->when : left->modified()) : 0;
+  return true;
 }
 
-inline void file_log::rotate() {
-  file_.close();
-  // The current file first: if somebody holds it, the older ones stay where they are, and it grows a while longer.
-  const std::string aside = path_ + ".aside.log";
-  if (os::rename_file(name(0), aside)) {
-    os::remove_file(name(options_.kept - 1));
-    for (int age = options_.kept - 2; age >= 1; --age) os::rename_file(name(age), name(age + 1));
-    if (options_.kept > 1) os::rename_file(aside, name(1));
-    else os::remove_file(aside);
-    reopen();
-    full_at_ = options_.bytes;
-  } else {
-    reopen();
-    full_at_ = file_.size() + options_.bytes / 10;
+/// Gives the file that was set aside its name, and the older ones each the next: from the first name that is free, so
+/// that a second attempt after half a one takes nothing away. False while somebody holds one of them (on Windows).
+inline bool file_log::make_room() {
+  if (!os::id_of(aside())) return true;
+  int free = 1;
+  while (free < options_.kept && os::id_of(name(free))) ++free;
+  if (free >= options_.kept) --free;
+  if (free < 1) return os::remove_file(aside());  // one file is kept, and that is another
+  for (int age = options_.kept; os::remove_file(name(age)); ++age) {}  // of a time when more were kept
+  if (free == options_.kept - 1 && os::id_of(name(free)) && !os::remove_file(name(free))) return false;
+  for (int age = free; age > 1; --age) {
+    if (!os::rename_file(name(age - 1), name(age))) return false;
   }
+  return os::rename_file(aside(), name(1));
+}
+
+inline void file_log::set_aside(std::int64_t today) {
+  file_.close();
+  // The current file first: if somebody holds it, the older ones stay where they are, and it grows a while longer. It
+  // does as well while what was set aside before has no name yet, because somebody holds one of those.
+  const bool moved = make_room() && os::rename_file(name(0), aside());
+  if (moved) make_room();
+  if (!open() || moved) return;
+  if (file_.size() == 0) {  // there was nothing to move
+    renewed_ = true;
+    return;
+  }
+  full_at_ = file_.size() + options_.bytes / 10;
+  day_ = today;  // or every line would try it again
+}
+
+/// Writes the lines that are on their way, or counts them.
+inline void file_log::put() {
+  if (ends_.empty()) return;
+  const bool well = fault() == 0;
+  std::size_t done = 0;
+  if (well || time_->now() >= retry_at_) {
+    if (well) done = write_from(0);
+    // Once more on a file opened anew: a handle may have gone stale, on a share that was away for a while.
+    if (done < ends_.size() && open()) done += write_from(done);
+  }
+  if (!day_ && done != 0) day_ = today_;
+  if (done == ends_.size()) fault_.store(0, std::memory_order_relaxed);
+  else lose(ends_.size() - done);
+  text_.clear();
+  ends_.clear();
+}
+
+/// Writes the entries on their way from one on, and what there is to say before them. How many are in the file whole.
+inline std::size_t file_log::write_from(std::size_t first) {
+  std::string head = torn_ ? "\n" : "";
+  if (renewed_) head += words(log_level::info, "the log file was moved or deleted by somebody else: this one is new");
+  if (lost_ != 0) {
+    head += words(log_level::warn, std::to_string(lost_) + (lost_ == 1 ? " line" : " lines") +
+                                       " could not be written since " +
+                                       local_time(lost_since_, offset_at(lost_since_)) +
+                                       (lost_why_ != 0 ? ": " + os::system_words(lost_why_) : std::string()));
+  }
+  const std::size_t begin = first == 0 ? 0 : ends_[first - 1];
+  const std::string joined = head.empty() ? std::string() : head + text_.substr(begin);
+  const std::string_view out = head.empty() ? std::string_view(text_).substr(begin) : joined;
+
+  const std::uint64_t before = file_.size();
+  const auto result = file_.write(out);
+  const auto written = static_cast<std::size_t>(file_.size() - before);
+  if (!result) failed(result.error());
+  if (written != 0) torn_ = out[written - 1] != '\n';
+  if (written >= head.size()) {
+    lost_ = 0;
+    renewed_ = false;
+  }
+  std::size_t whole = 0;
+  while (first + whole < ends_.size() && ends_[first + whole] - begin + head.size() <= written) ++whole;
+  return whole;
+}
+
+inline void file_log::lose(std::uint64_t lines) noexcept {
+  if (lost_ == 0) {
+    lost_why_ = fault();
+    lost_since_ = first_;
+  }
+  lost_ += lines;
+  lost_in_all_.fetch_add(lines, std::memory_order_relaxed);
+}
+
+inline void file_log::failed(std::uint32_t code) noexcept {
+  const bool begins = fault_.exchange(code, std::memory_order_relaxed) == 0;
+  if (begins && on_trouble_) on_trouble_(code);
+  retry_at_ = time_->now() + std::chrono::seconds(1);
+}
+
+/// A line of our own among those on their way, at the time of the first.
+inline std::string file_log::words(log_level level, std::string text) const {
+  return line({first_, level, std::move(text)});
+}
+
+inline std::string file_log::line(const log_entry& entry) const {
+  const std::chrono::minutes offset = offset_at(entry.when);
+  return (options_.format == log_format::json ? entry.json_line(offset) : entry.line(offset)) + '\n';
+}
+
+/// Asked of the system once a quarter of an hour, between which it does not change: it takes as long as all the rest of
+/// a line.
+inline std::chrono::minutes file_log::offset_at(clock::wall_point when) const {
+  using quarters = std::chrono::duration<std::int64_t, std::ratio<900>>;
+  const std::int64_t quarter = std::chrono::floor<quarters>(when.time_since_epoch()).count();
+  if (quarter != quarter_) {
+    offset_then_ = offset_(when);
+    quarter_ = quarter;
+  }
+  return offset_then_;
+}
+
+inline std::int64_t file_log::day_of(clock::wall_point when) const {
+  using days = std::chrono::duration<std::int64_t, std::ratio<86'400>>;
+  return std::chrono::floor<days>(when.time_since_epoch() + offset_at(when)).count();
 }
 
 }  // namespace host

@@ -7,7 +7,7 @@
 // manage the service are in host/managing.hpp.
 #pragma once
 
-#include <limits>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,25 +51,22 @@ inline int show_log(const blueprint& plan, const model::command& asked, const pr
   const auto folder = around.data_folder(name);
   if (!folder) return around.complain(model::explained(folder.error(), "find the data folder of", name));
   const std::string path = log_path(*folder, name);
+  if (const auto file = os::source_file::open(path + ".log"); !file && !os::is_missing(file.error())) {
+    return around.complain(model::explained(file.error(), "read the log", path + ".log",
+                                            os::system_words(file.error())));
+  }
+  constexpr std::size_t a_screen = 20;
   model::log_query what;
   what.least = asked.level;
   if (asked.since) what.since = around.time.wall() - *asked.since;
-  what.last = asked.lines.value_or(asked.since ? (std::numeric_limits<std::size_t>::max)() : what.last);
-
-  log_follower follower(path, what);
-  const auto entries = read_log(path, what, follower.position());
-  if (!entries) {
-    return around.complain(model::explained(entries.error(), "read the log", path + ".log",
-                                            os::system_words(entries.error())));
-  }
-  for (const auto& entry : *entries) around.out(entry);
+  what.last = asked.lines.value_or(asked.since ? model::log_query::all : a_screen);
   if (!asked.follow) {
-    if (entries->empty()) around.err("no entries in " + path + ".log\n");
+    if (print_log(path, what, around.out) == 0) around.err("no entries in " + path + ".log\n");
     return model::exits::ok;
   }
   const stop_source over;
   const os::interrupts until_interrupted([over](os::interruption) { stop_source(over).request_stop(); });
-  follower.follow(around.out, [&over] { return !over.token().stop_requested(); }, around.time);
+  follow_log(path, what, around.out, [&over] { return !over.token().stop_requested(); }, around.time);
   return model::exits::ok;
 }
 

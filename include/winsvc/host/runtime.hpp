@@ -233,7 +233,7 @@ inline run_result runtime::run() {
   plan_.frozen = true;
   for (const auto& sink : plan_.log_sinks) {  // each with a queue of its own: none waits for another
     auto queue = std::make_shared<queued_log>();
-    queue->to(sink);
+    queue->add_sink(sink);
     plan_.log.add_sink(std::move(queue));
   }
   try {

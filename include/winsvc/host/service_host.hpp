@@ -169,8 +169,10 @@ inline void service_host::open_log(logger& log) {
     log_file_ = std::make_shared<file_log>(log_path(*folder, name_));
     log_file_->on_trouble([this](std::uint32_t code) { tell_of_log(code); });
     fault = log_file_->fault();
-    auto queue = std::make_shared<queued_log>();
-    queue->to(log_file_);
+    queued_log::settings how;
+    how.offset = &os::utc_offset;
+    auto queue = std::make_shared<queued_log>(std::move(how));
+    queue->add_sink(log_file_);
     log.add_sink(std::move(queue));
   } else {
     fault = folder.error();

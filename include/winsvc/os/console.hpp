@@ -21,10 +21,27 @@ namespace os {
 void write_out(std::string_view utf8) noexcept;
 void write_err(std::string_view utf8) noexcept;
 [[nodiscard]] bool out_is_terminal() noexcept;
-/// Is standard error a terminal that takes the escapes for colours? On Windows it is told to, from Windows 10 on.
-[[nodiscard]] bool err_shows_colour() noexcept;
+[[nodiscard]] bool err_is_terminal() noexcept;
 /// Is there anybody to read what we print: a console, a pipe, a file?
 [[nodiscard]] bool has_standard_output() noexcept;
+
+/// While it lives, standard error shows ANSI's colours (`ESC [ 31 m`) if `on`. Not where it is no terminal, nor where
+/// the person does not want them: NO_COLOR is set and not empty (https://no-color.org). A Windows console must be told
+/// to look for them, which outlives the process: it is put back. One at a time.
+class err_colours {
+ public:
+  err_colours() noexcept;
+  ~err_colours() {
+    if (put_back_) put_back_();
+  }
+  err_colours(const err_colours&) = delete;
+  err_colours& operator=(const err_colours&) = delete;
+  [[nodiscard]] bool on() const noexcept { return on_; }
+
+ private:
+  bool on_ = false;
+  std::function<void()> put_back_;
+};
 
 /// Writes `prompt` to standard error and reads a line from the terminal that is not shown while it is typed. A code
 /// when standard input is no terminal (whoever pipes a secret says so: read_input_line), or when the person gave up

@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "winsvc/base/clock.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/service_manager.hpp"
 
@@ -27,22 +26,29 @@ inline constexpr char path_separator = '/';
   return folder + path_separator + std::string(name);
 }
 
-/// Is what is open there (a HANDLE, a file descriptor) still what has this path? Somebody may have deleted it, or put
-/// another in its place.
-[[nodiscard]] bool is_at(std::intptr_t native, const std::string& path);
+/// Which file it is, whatever it is called at the moment. When the last handle to a deleted file is closed, its number
+/// may be another's.
+struct file_id {
+  std::uint64_t volume = 0, number = 0;
+  friend bool operator==(const file_id& a, const file_id& b) noexcept {
+    return a.volume == b.volume && a.number == b.number;
+  }
+  friend bool operator!=(const file_id& a, const file_id& b) noexcept { return !(a == b); }
+};
+/// Of the file that a path leads to; nothing where there is none.
+[[nodiscard]] std::optional<file_id> id_of(const std::string& path) noexcept;
 
 /// A file that is only ever added to. Others may read, rename and delete it meanwhile.
 class append_file {
  public:
   append_file() = default;
-  append_file(append_file&& other) noexcept
-      : native_(std::exchange(other.native_, -1)), size_(other.size_), written_last_(other.written_last_) {}
+  append_file(append_file&& other) noexcept { *this = std::move(other); }
   append_file& operator=(append_file&& other) noexcept {
     if (this != &other) {
       close();
       native_ = std::exchange(other.native_, -1);
       size_ = other.size_;
-      written_last_ = other.written_last_;
+      id_ = other.id_;
     }
     return *this;
   }
@@ -50,18 +56,22 @@ class append_file {
 
   [[nodiscard]] static sys_result<append_file> open(const std::string& path);
   [[nodiscard]] bool is_open() const noexcept { return native_ != -1; }
-  bool write(std::string_view bytes) noexcept;
+  /// All of it, in one call of the system where that takes it. After a failure a part of it may be in the file: `size`
+  /// tells how much.
+  sys_result<void> write(std::string_view bytes) noexcept;
   /// Bytes in the file: those found at opening and those written since.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
-  /// When it was written last, before it was opened.
-  [[nodiscard]] clock::wall_point written_last() const noexcept { return written_last_; }
-  [[nodiscard]] bool is_at(const std::string& path) const { return os::is_at(native_, path); }
+  /// Is it what that path leads to, and not deleted or moved away since it was opened?
+  [[nodiscard]] bool is_at(const std::string& path) const noexcept {
+    const auto there = id_of(path);  // its number cannot be another's meanwhile: we have it open
+    return there && *there == id_;
+  }
   void close() noexcept;
 
  private:
   std::intptr_t native_ = -1;  // a HANDLE, or a file descriptor
   std::uint64_t size_ = 0;
-  clock::wall_point written_last_{};
+  file_id id_;
 };
 
 [[nodiscard]] std::optional<std::string> read_file(const std::string& path);

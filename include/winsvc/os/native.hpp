@@ -1,13 +1,13 @@
 // The operating system, whole: the seam and this platform's bodies for it. What the floors above include.
 #pragma once
 
-#include "winsvc/os/local_time.hpp"
 #include "winsvc/os/poller.hpp"
 #include "winsvc/os/posix/channel.hpp"
 #include "winsvc/os/posix/console.hpp"
 #include "winsvc/os/posix/crash.hpp"
 #include "winsvc/os/posix/elevation.hpp"
 #include "winsvc/os/posix/file.hpp"
+#include "winsvc/os/posix/local_time.hpp"
 #include "winsvc/os/posix/new_file.hpp"
 #include "winsvc/os/posix/process.hpp"
 #include "winsvc/os/posix/source_file.hpp"
@@ -18,6 +18,7 @@
 #include "winsvc/os/win/dispatcher.hpp"
 #include "winsvc/os/win/elevation.hpp"
 #include "winsvc/os/win/file.hpp"
+#include "winsvc/os/win/local_time.hpp"
 #include "winsvc/os/win/new_file.hpp"
 #include "winsvc/os/win/process.hpp"
 #include "winsvc/os/win/source_file.hpp"

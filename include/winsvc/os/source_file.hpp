@@ -26,6 +26,7 @@ class source_file {
     std::swap(native_, other.native_);
     std::swap(size_, other.size_);
     std::swap(modified_, other.modified_);
+    std::swap(id_, other.id_);
     std::swap(real_path_, other.real_path_);
     return *this;
   }
@@ -37,10 +38,11 @@ class source_file {
   /// As they were when it was opened.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   [[nodiscard]] clock::wall_point modified() const noexcept { return modified_; }
+  [[nodiscard]] const file_id& id() const noexcept { return id_; }
+  /// Its bytes now; nothing after an error.
+  [[nodiscard]] std::optional<std::uint64_t> size_now() const noexcept;
   /// Absolute, links followed, in the spelling of the disk: where the file really is.
   [[nodiscard]] const std::string& real_path() const noexcept { return real_path_; }
-
-  [[nodiscard]] bool is_at(const std::string& path) const { return os::is_at(native_, path); }
 
   /// From any thread: how many bytes from `at` on are in `into` now; 0 at its end; nothing after an error.
   [[nodiscard]] std::optional<std::size_t> read(std::uint64_t at, char* into, std::size_t room) const noexcept;
@@ -49,6 +51,7 @@ class source_file {
   std::intptr_t native_ = -1;  // a HANDLE, or a file descriptor
   std::uint64_t size_ = 0;
   clock::wall_point modified_;
+  file_id id_;
   std::string real_path_;
 };
 

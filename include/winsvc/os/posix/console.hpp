@@ -32,10 +32,14 @@ inline void write_descriptor(int descriptor, std::string_view bytes) noexcept {
 inline void write_out(std::string_view utf8) noexcept { write_descriptor(STDOUT_FILENO, utf8); }
 inline void write_err(std::string_view utf8) noexcept { write_descriptor(STDERR_FILENO, utf8); }
 inline bool out_is_terminal() noexcept { return ::isatty(STDOUT_FILENO) == 1; }
-inline bool err_shows_colour() noexcept {
+inline bool err_is_terminal() noexcept { return ::isatty(STDERR_FILENO) == 1; }
+
+inline err_colours::err_colours() noexcept {
+  const char* const unwanted = std::getenv("NO_COLOR");
   const char* const kind = std::getenv("TERM");
-  return ::isatty(STDERR_FILENO) == 1 && kind && std::string_view(kind) != "dumb";
+  on_ = err_is_terminal() && !(unwanted && *unwanted) && kind && *kind && std::string_view(kind) != "dumb";
 }
+
 inline bool has_standard_output() noexcept { return ::fcntl(STDOUT_FILENO, F_GETFD) != -1; }
 
 inline std::optional<std::string> read_input_line() {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
@@ -22,14 +23,27 @@ namespace os {
 
 [[nodiscard]] inline failure<std::uint32_t> errno_failure() { return {static_cast<std::uint32_t>(errno)}; }
 
-inline bool write_all(int file, std::string_view bytes) noexcept {
-  while (!bytes.empty()) {
-    const auto n = ::write(file, bytes.data(), bytes.size());
+/// How many bytes were taken; fewer than all: errno tells why.
+inline std::size_t write_most(int file, std::string_view bytes) noexcept {
+  std::size_t written = 0;
+  while (written < bytes.size()) {
+    const auto n = ::write(file, bytes.data() + written, bytes.size() - written);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(n));
+    if (n == 0) errno = EIO;
+    if (n <= 0) break;
+    written += static_cast<std::size_t>(n);
   }
-  return true;
+  return written;
+}
+inline bool write_all(int file, std::string_view bytes) noexcept { return write_most(file, bytes) == bytes.size(); }
+
+[[nodiscard]] inline file_id id_from(const struct stat& info) noexcept {
+  return {static_cast<std::uint64_t>(info.st_dev), static_cast<std::uint64_t>(info.st_ino)};
+}
+inline std::optional<file_id> id_of(const std::string& path) noexcept {
+  struct stat info = {};
+  if (::stat(path.c_str(), &info) != 0) return std::nullopt;
+  return id_from(info);
 }
 
 inline sys_result<append_file> append_file::open(const std::string& path) {
@@ -40,21 +54,17 @@ inline sys_result<append_file> append_file::open(const std::string& path) {
   struct stat info = {};
   if (::fstat(file, &info) == 0) {
     out.size_ = static_cast<std::uint64_t>(info.st_size);
-    out.written_last_ = std::chrono::system_clock::from_time_t(info.st_mtime);
+    out.id_ = id_from(info);
   }
   return out;
 }
 
-inline bool is_at(std::intptr_t native, const std::string& path) {
-  struct stat open_one = {}, there = {};
-  return ::fstat(static_cast<int>(native), &open_one) == 0 && ::stat(path.c_str(), &there) == 0 &&
-         open_one.st_ino == there.st_ino && open_one.st_dev == there.st_dev;
-}
-
-inline bool append_file::write(std::string_view bytes) noexcept {
-  if (!write_all(static_cast<int>(native_), bytes)) return false;
-  size_ += bytes.size();
-  return true;
+inline sys_result<void> append_file::write(std::string_view bytes) noexcept {
+  if (native_ == -1) return sys_failure(EBADF);
+  const std::size_t written = write_most(static_cast<int>(native_), bytes);
+  size_ += written;
+  if (written != bytes.size()) return errno_failure();
+  return {};
 }
 
 inline void append_file::close() noexcept {

@@ -47,12 +47,19 @@ inline sys_result<source_file> source_file::open(const std::string& path) {
   out.size_ = static_cast<std::uint64_t>(info.st_size);
   const auto since = std::chrono::seconds(info.st_mtim.tv_sec) + std::chrono::nanoseconds(info.st_mtim.tv_nsec);
   out.modified_ = clock::wall_point(std::chrono::duration_cast<clock::wall_point::duration>(since));
+  out.id_ = id_from(info);
   out.real_path_ = *std::move(real);
   return out;
 }
 
 inline source_file::~source_file() {
   if (native_ != -1) ::close(static_cast<int>(native_));
+}
+
+inline std::optional<std::uint64_t> source_file::size_now() const noexcept {
+  struct stat info = {};
+  if (::fstat(static_cast<int>(native_), &info) != 0) return std::nullopt;
+  return static_cast<std::uint64_t>(info.st_size);
 }
 
 inline std::optional<std::size_t> source_file::read(std::uint64_t at, char* into, std::size_t room) const noexcept {

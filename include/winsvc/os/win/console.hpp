@@ -54,11 +54,21 @@ inline bool out_is_terminal() noexcept {
   return ::GetConsoleMode(::GetStdHandle(STD_OUTPUT_HANDLE), &mode) != 0;
 }
 
-inline bool err_shows_colour() noexcept {
-  constexpr DWORD escapes = 0x0004;  // ENABLE_VIRTUAL_TERMINAL_PROCESSING, which older headers lack
+inline bool err_is_terminal() noexcept {
   DWORD mode = 0;
-  const HANDLE screen = ::GetStdHandle(STD_ERROR_HANDLE);
-  return ::GetConsoleMode(screen, &mode) && ((mode & escapes) != 0 || ::SetConsoleMode(screen, mode | escapes));
+  return ::GetConsoleMode(::GetStdHandle(STD_ERROR_HANDLE), &mode) != 0;
+}
+
+inline err_colours::err_colours() noexcept {
+  const HANDLE console = ::GetStdHandle(STD_ERROR_HANDLE);
+  DWORD mode = 0;
+  wchar_t unwanted[2];
+  if (!::GetConsoleMode(console, &mode) || ::GetEnvironmentVariableW(L"NO_COLOR", unwanted, 2) != 0) return;
+  constexpr DWORD wanted = 0x0004;  // ENABLE_VIRTUAL_TERMINAL_PROCESSING, Windows 10 1511; older consoles refuse it
+  on_ = (mode & wanted) != 0;
+  if (on_ || !::SetConsoleMode(console, mode | wanted)) return;
+  on_ = true;
+  put_back_ = [mode] { ::SetConsoleMode(::GetStdHandle(STD_ERROR_HANDLE), mode); };
 }
 
 inline bool has_standard_output() noexcept {

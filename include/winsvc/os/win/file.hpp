@@ -22,52 +22,57 @@ namespace os {
 
 inline constexpr DWORD share_all = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
 
-inline bool write_all(HANDLE file, std::string_view bytes) noexcept {
-  while (!bytes.empty()) {
-    const auto piece = static_cast<DWORD>((std::min)(bytes.size(), std::size_t{1} << 30));
-    DWORD written = 0;
-    if (!::WriteFile(file, bytes.data(), piece, &written, nullptr) || written == 0) return false;
-    bytes.remove_prefix(written);
+/// How many bytes were taken; fewer than all: GetLastError tells why.
+inline std::size_t write_most(HANDLE file, std::string_view bytes) noexcept {
+  std::size_t written = 0;
+  while (written < bytes.size()) {
+    const auto piece = static_cast<DWORD>((std::min)(bytes.size() - written, std::size_t{1} << 30));
+    DWORD now = 0;
+    if (!::WriteFile(file, bytes.data() + written, piece, &now, nullptr)) break;
+    if (now == 0) ::SetLastError(ERROR_WRITE_FAULT);
+    if (now == 0) break;
+    written += now;
   }
-  return true;
+  return written;
+}
+inline bool write_all(HANDLE file, std::string_view bytes) noexcept { return write_most(file, bytes) == bytes.size(); }
+
+[[nodiscard]] inline file_id id_from(const BY_HANDLE_FILE_INFORMATION& info) noexcept {
+  return {info.dwVolumeSerialNumber, std::uint64_t{info.nFileIndexHigh} << 32 | info.nFileIndexLow};
+}
+/// Opens it with no right at all, which is never refused because of what others have opened it for. Of a file that is
+/// deleted while somebody has it open the name may still be there: it cannot be opened, so there is none.
+inline std::optional<file_id> id_of(const std::string& path) noexcept {
+  try {
+    const unique_handle file(::CreateFileW(wide_path(path).c_str(), 0, share_all, nullptr, OPEN_EXISTING,
+                                           FILE_ATTRIBUTE_NORMAL, nullptr));
+    BY_HANDLE_FILE_INFORMATION info{};
+    if (!file || !::GetFileInformationByHandle(file.get(), &info)) return std::nullopt;
+    return id_from(info);
+  } catch (...) {  // out of memory
+    return std::nullopt;
+  }
 }
 
 inline sys_result<append_file> append_file::open(const std::string& path) {
-  const HANDLE file = ::CreateFileW(wide_path(path).c_str(), FILE_APPEND_DATA | FILE_READ_ATTRIBUTES, share_all, nullptr, OPEN_ALWAYS,
+  const HANDLE file = ::CreateFileW(wide_path(path).c_str(), FILE_APPEND_DATA, share_all, nullptr, OPEN_ALWAYS,
                                     FILE_ATTRIBUTE_NORMAL, nullptr);
   if (file == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
   append_file out;
   out.native_ = reinterpret_cast<std::intptr_t>(file);
   LARGE_INTEGER size{};
   if (::GetFileSizeEx(file, &size)) out.size_ = static_cast<std::uint64_t>(size.QuadPart);
-  FILETIME written{};
-  if (::GetFileTime(file, nullptr, nullptr, &written)) {
-    constexpr std::int64_t from_1601_to_1970 = 11'644'473'600'000;  // in ms
-    const auto ticks = (static_cast<std::uint64_t>(written.dwHighDateTime) << 32) | written.dwLowDateTime;
-    out.written_last_ = clock::wall_point(std::chrono::duration_cast<clock::wall_point::duration>(
-        std::chrono::milliseconds(static_cast<std::int64_t>(ticks / 10'000) - from_1601_to_1970)));
-  }
+  BY_HANDLE_FILE_INFORMATION info{};
+  if (::GetFileInformationByHandle(file, &info)) out.id_ = id_from(info);
   return out;
 }
 
-inline bool is_at(std::intptr_t native, const std::string& path) {
-  const unique_handle there(
-      ::CreateFileW(wide_path(path).c_str(), 0, share_all, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr));
-  FILE_STANDARD_INFO ours{};  // a deleted file has its name until the last handle is closed, and that is ours
-  if (::GetFileInformationByHandleEx(reinterpret_cast<HANDLE>(native), FileStandardInfo, &ours, sizeof ours) &&
-      ours.DeletePending) {
-    return false;
-  }
-  BY_HANDLE_FILE_INFORMATION a{}, b{};
-  return there && ::GetFileInformationByHandle(there.get(), &a) &&
-         ::GetFileInformationByHandle(reinterpret_cast<HANDLE>(native), &b) && a.nFileIndexHigh == b.nFileIndexHigh &&
-         a.nFileIndexLow == b.nFileIndexLow && a.dwVolumeSerialNumber == b.dwVolumeSerialNumber;
-}
-
-inline bool append_file::write(std::string_view bytes) noexcept {
-  if (!write_all(reinterpret_cast<HANDLE>(native_), bytes)) return false;
-  size_ += bytes.size();
-  return true;
+inline sys_result<void> append_file::write(std::string_view bytes) noexcept {
+  if (native_ == -1) return sys_failure(ERROR_INVALID_HANDLE);
+  const std::size_t written = write_most(reinterpret_cast<HANDLE>(native_), bytes);
+  size_ += written;
+  if (written != bytes.size()) return sys_failure(::GetLastError());
+  return {};
 }
 
 inline void append_file::close() noexcept {

@@ -59,6 +59,7 @@ inline sys_result<source_file> source_file::open(const std::string& path) {
   auto real = real_path_of(file);
   if (!real) return sys_failure(::GetLastError());
   out.real_path_ = *std::move(real);
+  out.id_ = id_from(info);
   out.size_ = std::uint64_t{info.nFileSizeHigh} << 32 | info.nFileSizeLow;
   // 100 ns since 1601-01-01.
   const auto ticks = std::uint64_t{info.ftLastWriteTime.dwHighDateTime} << 32 | info.ftLastWriteTime.dwLowDateTime;
@@ -71,6 +72,12 @@ inline sys_result<source_file> source_file::open(const std::string& path) {
 
 inline source_file::~source_file() {
   if (native_ != -1) ::CloseHandle(reinterpret_cast<HANDLE>(native_));
+}
+
+inline std::optional<std::uint64_t> source_file::size_now() const noexcept {
+  LARGE_INTEGER size{};
+  if (!::GetFileSizeEx(reinterpret_cast<HANDLE>(native_), &size)) return std::nullopt;
+  return static_cast<std::uint64_t>(size.QuadPart);
 }
 
 inline std::optional<std::size_t> source_file::read(std::uint64_t at, char* into, std::size_t room) const noexcept {

@@ -1,0 +1,27 @@
+// os/local_time.hpp on POSIX.
+#pragma once
+
+#include <chrono>
+#include <ctime>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/local_time.hpp"
+#include "winsvc/os/posix/door.hpp"
+
+#if !WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+inline std::chrono::minutes utc_offset(clock::wall_point when) noexcept {
+  using namespace std::chrono;
+  const auto since = static_cast<std::time_t>(floor<seconds>(when.time_since_epoch()).count());
+  std::tm local = {};
+  if (!::localtime_r(&since, &local)) return minutes(0);
+  return duration_cast<minutes>(seconds(local.tm_gmtoff));  // before 1900 or so it had seconds too: they are cut
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // !WINSVC_OS_WINDOWS

@@ -1,0 +1,88 @@
+// The last lines of a process that crashes: they are in the file, whatever the thread was doing that crashed.
+#include "winsvc/base/queued_log.hpp"
+#include "winsvc/host/file_log.hpp"
+#include "winsvc/host/logs.hpp"
+
+#include "../os/part.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+using namespace winsvc;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string log_path(const std::string& id) {
+  return (std::filesystem::temp_directory_path() / ("winsvc-crash-log-" + id)).string();
+}
+
+/// A sink that the crash happens in, while the logger's lock is held.
+struct trap final : log_sink {
+  void write(const log_entry& entry) noexcept override {
+    if (entry.text == "and the trap") std::abort();
+  }
+};
+
+int crash(bool in_the_log) {
+  logger log(clock::system(), 500ms);  // which the queue has to write, twice
+  const auto queue = std::make_shared<queued_log>();
+  queue->add_sink(std::make_shared<host::file_log>(log_path(own_words().at(2))));
+  log.add_sink(queue);
+  log.add_sink(std::make_shared<trap>());
+  os::crash_guard::settings how;
+  how.tell = [&log](const os::crash_report&) {
+    log.error("crashed");
+    log.flush();
+  };
+  const os::crash_guard guard(std::move(how));
+  std::thread([&] {
+    for (int i = 0; i < 5000; ++i) log.info("line");
+    if (in_the_log) log.info("and the trap");
+    std::abort();
+  }).join();
+  return 0;
+}
+
+const part crashing("crashing", [] { return crash(false); });
+const part crashing_in_the_log("crashing in the log", [] { return crash(true); });
+
+/// What a crashed process left: its lines, and whether the last word is among them.
+struct legacy {
+  std::size_t lines = 0;
+  bool last_word = false;
+  explicit legacy(const std::string& part) {
+    const std::string id = std::to_string(os::process_id());
+    os::remove_file(log_path(id) + ".log");
+    CHECK(play(part, {id}) != 0);
+    host::print_log(log_path(id), {}, [&](std::string_view all) {
+      for (const char c : all) lines += c == '\n' ? 1u : 0u;
+      last_word = last_word || all.find("ERROR crashed\n") != all.npos;
+    });
+    os::remove_file(log_path(id) + ".log");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a crash loses no line that was queued, and its last word is the last line") {
+  const legacy left("crashing");
+
+  CHECK(left.lines == 5001);
+  CHECK(left.last_word);
+}
+
+TEST_CASE("a crash of a thread that holds the log ends the process all the same, and what was queued is written") {
+  const legacy left("crashing in the log");
+
+  CHECK(left.lines == 5001);  // with the one on which it crashed, which the queue had before
+  CHECK_FALSE(left.last_word);
+}
