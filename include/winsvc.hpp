@@ -52,6 +52,7 @@
 #include "winsvc/model/settings_file.hpp"  // the file they stand in
 #include "winsvc/model/settings.hpp"    // all of them, and where values come from
 #include "winsvc/model/log_query.hpp"   // which lines of a log
+#include "winsvc/model/finding.hpp"     // what doctor finds
 #include "winsvc/model/spec.hpp"        // what is installed
 #include "winsvc/model/verbs.hpp"       // the command line as tables
 #include "winsvc/model/command.hpp"     // from argv to what is asked
@@ -158,6 +159,8 @@
 #include "winsvc/host/survey.hpp"        // what is installed
 #include "winsvc/host/install.hpp"       // install, update
 #include "winsvc/host/remove.hpp"        // and back
+#include "winsvc/host/doctor.hpp"        // what makes services fail
+#include "winsvc/host/why.hpp"           // and what has
 #include "winsvc/host/managing.hpp"      // all of these, elevated where need be
 #include "winsvc/host/logs.hpp"          // the end of the log
 #include "winsvc/host/config.hpp"        // every setting, shown

@@ -17,190 +17,196 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//    208  config/version.hpp          The version of winsvc: the one place that knows it.
-//    225  config/compiler.hpp         What is compiling us.
-//    260  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    300  config/abi.hpp              The inline namespace that everything lives in.
-//    325  base/error.hpp              An error is a sentence for a tired person.
-//    385  base/result.hpp             A value or the reason there is none.
-//    460  base/source.hpp             Where in the user's program a call was written.
-//    494  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    525  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    788  base/json_text.hpp          JSON, written: for what winsvc says to machines.
-//    842  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
-//    941  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
-//   1030  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//   1145  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1227  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//   1380  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
-//   1517  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1598  base/log.hpp                The log that a service keeps.
-//   1756  base/queued_log.hpp         A queue in front of sinks that take their time.
-//   1936  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
-//   2007  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   2152  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   2253  model/decision.hpp          What a control means in a state.
-//   2322  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   2375  model/codes.hpp             What system codes mean to the person who meets them.
-//   2493  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2563  model/recovery.hpp          What the SCM does when the service fails.
-//   2672  model/account.hpp           The account a service runs as.
-//   2788  model/security.hpp          Who may do what, as text.
-//   2983  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   3076  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
-//   3325  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
-//   3499  model/settings.hpp          The settings of an app.
-//   3922  model/log_query.hpp         Which entries of a log somebody wants to see, and how they are found among ...
-//   4027  model/spec.hpp              What is to be installed.
-//   4195  model/verbs.hpp             The command line as two tables.
-//   4404  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   4786  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   5094  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
-//   5209  model/state_file.hpp        What the running service leaves for `status` to find.
-//   5268  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   5360  route/path.hpp              The path of a request, cut into segments.
-//   5471  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   5649  route/facts.hpp             What is known of a route beside its pattern.
-//   5774  route/table.hpp             The routes of an app as a tree of segments.
-//   6077  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   6224  wire/limits.hpp             How much a client may send, and how long it may take.
-//   6293  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   6390  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   6561  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   6919  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   7067  wire/fields.hpp             Names and values as queries and forms have them ...
-//   7158  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   7354  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   7554  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   7620  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   7677  wire/conditional.hpp        Requests with conditions.
-//   7808  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   7918  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   8153  wire/websocket.hpp          The WebSocket protocol as values.
-//   8520  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   8574  os/local_time.hpp           How far the time of this place is from UTC, at a moment.
-//   8635  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   8668  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   8808  os/socket.hpp               TCP as the engine needs it.
-//   8949  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   9058  os/file.hpp                 The few things done with files.
-//   9138  os/process.hpp              This process and its surroundings.
-//   9236  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   9317  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   9460  os/tcp.hpp                  os/socket.hpp on every platform.
-//   9703  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//   9856  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//   9967  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//  10198  os/poller.hpp               Waiting for many sockets with few threads.
-//  10248  os/channel.hpp              Where the operator talks to a running service.
-//  10314  os/posix/file.hpp           os/file.hpp on POSIX.
-//  10442  os/visitors.hpp             Threads for those who come and go.
-//  10527  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
-//  10701  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//  10766  os/posix/console.hpp        os/console.hpp on POSIX.
-//  10896  os/crash.hpp                What is left of a process that crashes.
-//  11011  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//  11193  os/elevation.hpp            The same program once more, elevated.
-//  11255  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//  11283  os/new_file.hpp             A file that comes into being.
-//  11345  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  11429  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  11469  os/event_log.hpp            The Windows event log: one report, one line.
-//  11512  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  11711  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  11772  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  11840  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  11940  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  12152  os/win/console.hpp          os/console.hpp on Windows.
-//  12322  os/win/file.hpp             os/file.hpp on Windows.
-//  12471  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  12508  os/win/crash.hpp            os/crash.hpp on Windows.
-//  12790  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  12889  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  13102  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  13185  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  13341  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  13428  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  13659  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  13794  os/win/service_manager.hpp  The real Service Control Manager.
-//  14027  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  14033  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  14119  http/transport.hpp          What a connection reads from and writes to.
-//  14265  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  14576  http/stream.hpp             An answer that is written while it is made.
-//  14685  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  14718  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  14843  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  15067  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  15233  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  15427  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  15762  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  16223  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  16269  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  16345  http/router.hpp             The routes of an app with their handlers.
-//  16517  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  16703  http/url_for.hpp            The path of a named route, from within a handler.
-//  16738  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  16825  http/folder.hpp             A folder of files below a prefix.
-//  16946  http/group.hpp              Routes, as an app or a part of it registers them.
-//  17149  http/context.hpp            What travels with a request.
-//  17212  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  17303  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  17403  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  17606  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  17749  http/pulse.hpp              How busy a service is.
-//  17930  http/traffic.hpp            What the connections of one engine have in common.
-//  18031  http/direct.hpp             The direct way of a plain request.
-//  18192  http/core.hpp               cpp-httplib at work for one request.
-//  18571  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  19000  http/crew.hpp               The engine's threads, few and busy.
-//  19461  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  19614  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  19976  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  20446  web/values.hpp              What a request says beside its path, as a value of a type.
-//  20556  web/cookies.hpp             Cookies of requests and answers.
-//  20591  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  20699  web/cors.hpp                Cross-origin requests.
-//  20793  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  20830  web/rate_limit.hpp          How often one client may ask.
-//  20939  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  20992  web/headers.hpp             Small middleware for headers and sizes.
-//  21046  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  21329  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  21558  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  21718  host/file_log.hpp           The log file: appended to, rotated by size and, where that is wanted, by day ...
-//  21910  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  21989  host/setting.hpp            A setting of the app's, as App declares it and handlers read it.
-//  22118  host/service.hpp            What App receives: the description of a service.
-//  22536  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  22612  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  22655  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  22720  host/console_log.hpp        The log on a screen: the time of day, the level in colour where the screen ...
-//  22766  host/health.hpp             Liveness and readiness.
-//  22829  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  22983  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  23078  host/own_settings.hpp       The settings of a run.
-//  23201  host/duties.hpp             What controls ask for, beside a stop.
-//  23396  host/worker_pool.hpp        The app's workers while they run.
-//  23493  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  23620  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  24082  host/console_host.hpp       `debug`: the service in a terminal.
-//  24152  host/logs.hpp               `logs`: the end of the service's log, across the files that it is kept in ...
-//  24275  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  24567  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  24630  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  24750  host/desk.hpp               What every verb that manages the service stands on.
-//  24872  host/manage.hpp             The verbs that bring an installed service up and down.
-//  25158  host/send.hpp               The verbs that send a running service a control.
-//  25281  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  25396  host/survey.hpp             What is installed, read with query rights alone.
-//  25470  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  25802  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  25881  host/managing.hpp           The verbs that manage, by their words.
-//  26072  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
-//  26203  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  26369  main.hpp                    The macro: a main for an App.
-//  26382  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    214  config/version.hpp          The version of winsvc: the one place that knows it.
+//    231  config/compiler.hpp         What is compiling us.
+//    266  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    306  config/abi.hpp              The inline namespace that everything lives in.
+//    331  base/error.hpp              An error is a sentence for a tired person.
+//    391  base/result.hpp             A value or the reason there is none.
+//    466  base/source.hpp             Where in the user's program a call was written.
+//    500  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    531  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    794  base/json_text.hpp          JSON, written: for what winsvc says to machines.
+//    848  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
+//    947  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//   1036  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1151  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1233  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1439  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
+//   1576  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1657  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
+//   1724  base/log.hpp                The log that a service keeps.
+//   1951  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
+//   2225  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
+//   2296  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   2441  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   2542  model/decision.hpp          What a control means in a state.
+//   2611  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   2664  model/codes.hpp             What system codes mean to the person who meets them.
+//   2782  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2852  model/recovery.hpp          What the SCM does when the service fails.
+//   2961  model/account.hpp           The account a service runs as.
+//   3077  model/security.hpp          Who may do what, as text.
+//   3272  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   3365  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
+//   3614  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
+//   3788  model/settings.hpp          The settings of an app.
+//   4211  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
+//   4278  model/verbs.hpp             The command line as two tables.
+//   4493  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
+//   4622  model/spec.hpp              What is to be installed.
+//   4790  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   5174  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   5482  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
+//   5597  model/state_file.hpp        What the running service leaves for `status` to find.
+//   5656  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   5748  route/path.hpp              The path of a request, cut into segments.
+//   5859  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   6037  route/facts.hpp             What is known of a route beside its pattern.
+//   6162  route/table.hpp             The routes of an app as a tree of segments.
+//   6465  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   6612  wire/limits.hpp             How much a client may send, and how long it may take.
+//   6681  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   6778  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   6949  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   7307  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   7455  wire/fields.hpp             Names and values as queries and forms have them ...
+//   7546  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   7742  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   7942  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   8008  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   8065  wire/conditional.hpp        Requests with conditions.
+//   8196  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   8306  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   8541  wire/websocket.hpp          The WebSocket protocol as values.
+//   8908  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   8942  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   9082  os/socket.hpp               TCP as the engine needs it.
+//   9223  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   9332  os/file.hpp                 The few things done with files.
+//   9426  os/process.hpp              This process and its surroundings.
+//   9524  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   9578  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   9659  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   9802  os/tcp.hpp                  os/socket.hpp on every platform.
+//  10045  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//  10198  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//  10309  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//  10540  os/poller.hpp               Waiting for many sockets with few threads.
+//  10590  os/channel.hpp              Where the operator talks to a running service.
+//  10656  os/posix/file.hpp           os/file.hpp on POSIX.
+//  10804  os/visitors.hpp             Threads for those who come and go.
+//  10889  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
+//  11063  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//  11145  os/posix/console.hpp        os/console.hpp on POSIX.
+//  11279  os/crash.hpp                What is left of a process that crashes.
+//  11394  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  11576  os/elevation.hpp            The same program once more, elevated.
+//  11638  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  11666  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
+//  11688  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
+//  11715  os/new_file.hpp             A file that comes into being.
+//  11777  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  11861  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  11901  os/event_log.hpp            The Windows event log: one report, one line.
+//  11944  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  12143  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  12207  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  12282  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  12382  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  12594  os/win/console.hpp          os/console.hpp on Windows.
+//  12774  os/win/file.hpp             os/file.hpp on Windows.
+//  12938  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  12975  os/win/crash.hpp            os/crash.hpp on Windows.
+//  13257  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  13356  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  13569  os/win/local_time.hpp       os/local_time.hpp on Windows.
+//  13614  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  13697  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  13853  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  13947  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  14178  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  14313  os/win/service_manager.hpp  The real Service Control Manager.
+//  14546  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  14552  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  14638  http/transport.hpp          What a connection reads from and writes to.
+//  14784  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  15095  http/stream.hpp             An answer that is written while it is made.
+//  15204  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  15237  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  15362  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  15586  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  15752  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  15946  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  16281  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  16742  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  16788  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  16864  http/router.hpp             The routes of an app with their handlers.
+//  17036  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  17222  http/url_for.hpp            The path of a named route, from within a handler.
+//  17257  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  17344  http/folder.hpp             A folder of files below a prefix.
+//  17465  http/group.hpp              Routes, as an app or a part of it registers them.
+//  17668  http/context.hpp            What travels with a request.
+//  17731  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  17822  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  17922  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  18125  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  18268  http/pulse.hpp              How busy a service is.
+//  18449  http/traffic.hpp            What the connections of one engine have in common.
+//  18550  http/direct.hpp             The direct way of a plain request.
+//  18711  http/core.hpp               cpp-httplib at work for one request.
+//  19090  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  19519  http/crew.hpp               The engine's threads, few and busy.
+//  19980  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  20133  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  20495  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  20965  web/values.hpp              What a request says beside its path, as a value of a type.
+//  21075  web/cookies.hpp             Cookies of requests and answers.
+//  21110  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  21218  web/cors.hpp                Cross-origin requests.
+//  21312  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  21349  web/rate_limit.hpp          How often one client may ask.
+//  21458  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  21511  web/headers.hpp             Small middleware for headers and sizes.
+//  21565  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  21848  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  22077  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  22237  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  22564  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  22643  host/setting.hpp            A setting of the app's, as App declares it and handlers read it.
+//  22772  host/service.hpp            What App receives: the description of a service.
+//  23190  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  23266  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  23309  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  23374  host/console_log.hpp        The log on the screen.
+//  23438  host/health.hpp             Liveness and readiness.
+//  23501  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  23655  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  23750  host/own_settings.hpp       The settings of a run.
+//  23873  host/duties.hpp             What controls ask for, beside a stop.
+//  24068  host/worker_pool.hpp        The app's workers while they run.
+//  24165  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  24292  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  24754  host/console_host.hpp       `debug`: the service in a terminal.
+//  24824  host/logs.hpp               What `logs` shows: entries of the log file and of those that were set aside ...
+//  25043  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  25337  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  25400  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  25520  host/desk.hpp               What every verb that manages the service stands on.
+//  25642  host/manage.hpp             The verbs that bring an installed service up and down.
+//  25928  host/send.hpp               The verbs that send a running service a control.
+//  26051  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  26166  host/survey.hpp             What is installed, read with query rights alone.
+//  26240  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  26572  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  26651  host/doctor.hpp             `doctor`: looks at all that makes services fail, before it does.
+//  26853  host/why.hpp                `why`: what became of the service, in a few sentences, from all that knows of it.
+//  26943  host/managing.hpp           The verbs that manage, by their words.
+//  27155  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
+//  27286  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  27452  main.hpp                    The macro: a main for an App.
+//  27465  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -1273,9 +1279,10 @@ struct utc_fields {
 
 /// `2026-01-31T08:05:09.250Z` (RFC 3339).
 [[nodiscard]] std::string iso_time(clock::wall_point when);
-/// `2026-01-31T09:05:09.250+01:00`: the time of a place, so far from UTC.
+/// `2026-01-31T09:05:09.250+01:00`: the same moment by the clock on a wall that is `offset` ahead of UTC; how far that
+/// is, os/local_time.hpp knows. Without an offset it ends with +00:00, so that lines are as long in winter and summer.
 [[nodiscard]] std::string local_time(clock::wall_point when, std::chrono::minutes offset);
-/// What the two write, at the front of `s`; nothing for anything else.
+/// What these two write, read back; the fraction may be missing or have any number of digits. Nothing for all else.
 [[nodiscard]] std::optional<clock::wall_point> parse_time(std::string_view s) noexcept;
 /// `Sat, 31 Jan 2026 08:05:09 GMT`, the form of the Date header (RFC 9110, section 5.6.7).
 [[nodiscard]] std::string http_date(clock::wall_point when);
@@ -1312,55 +1319,107 @@ inline utc_fields to_utc(clock::wall_point when) noexcept {
   return f;
 }
 
-/// Without its zone.
-inline std::string date_and_time(const utc_fields& f) {
-  char out[64];
-  std::snprintf(out, sizeof out, "%04lld-%02u-%02uT%02u:%02u:%02u.%03u", static_cast<long long>(f.year), f.month, f.day,
-                f.hour, f.minute, f.second, f.millisecond);
+/// `2026-01-31T08:05:09.250`. By hand: every line of the log has one, and snprintf takes as long as all the rest of it.
+inline std::string time_text(const utc_fields& f) {
+  if (f.year < 0 || f.year > 9999) {
+    char out[64];
+    std::snprintf(out, sizeof out, "%04lld-%02u-%02uT%02u:%02u:%02u.%03u", static_cast<long long>(f.year), f.month,
+                  f.day, f.hour, f.minute, f.second, f.millisecond);
+    return out;
+  }
+  std::string out = "0000-00-00T00:00:00.000";
+  const auto put = [&out](std::size_t end, unsigned value) {  // its last digit stands before `end`
+    for (; value != 0; value /= 10) out[--end] = static_cast<char>('0' + value % 10);
+  };
+  put(4, static_cast<unsigned>(f.year));
+  put(7, f.month);
+  put(10, f.day);
+  put(13, f.hour);
+  put(16, f.minute);
+  put(19, f.second);
+  put(23, f.millisecond);
   return out;
 }
 
-inline std::string iso_time(clock::wall_point when) { return date_and_time(to_utc(when)) + 'Z'; }
+inline std::string iso_time(clock::wall_point when) { return time_text(to_utc(when)) + 'Z'; }
 
 inline std::string local_time(clock::wall_point when, std::chrono::minutes offset) {
-  const auto away = offset.count() < 0 ? -offset.count() : offset.count();
-  char zone[32];
-  std::snprintf(zone, sizeof zone, "%c%02d:%02d", offset.count() < 0 ? '-' : '+', static_cast<int>(away / 60 % 100),
-                static_cast<int>(away % 60));
-  return date_and_time(to_utc(when + offset)) + zone;
+  std::string out = time_text(to_utc(when + offset));
+  const auto ahead = offset.count() < 0 ? -offset.count() : offset.count();
+  const auto digit = [](std::int64_t d) { return static_cast<char>('0' + d % 10); };
+  out += offset.count() < 0 ? '-' : '+';
+  out += {digit(ahead / 600), digit(ahead / 60 % 10), ':', digit(ahead % 60 / 10), digit(ahead % 10)};
+  return out;
 }
 
 inline std::optional<clock::wall_point> parse_time(std::string_view s) noexcept {
-  constexpr std::string_view form = "0000-00-00T00:00:00.000";
-  if (s.size() <= form.size()) return std::nullopt;
-  for (std::size_t i = 0; i < form.size(); ++i) {
-    if (form[i] == '0' ? s[i] < '0' || s[i] > '9' : s[i] != form[i]) return std::nullopt;
-  }
-  const auto number = [s](std::size_t at, std::size_t digits) {
+  using namespace std::chrono;
+  bool fits = true;
+  const auto number = [&](std::size_t digits, std::int64_t least, std::int64_t most) {
     std::int64_t value = 0;
-    for (std::size_t i = at; i < at + digits; ++i) value = value * 10 + (s[i] - '0');
+    for (; digits > 0; --digits) {
+      if (s.empty() || s[0] < '0' || s[0] > '9') return fits = false, std::int64_t{0};
+      value = value * 10 + (s[0] - '0');
+      s.remove_prefix(1);
+    }
+    fits = fits && value >= least && value <= most;
     return value;
   };
-  const std::int64_t year = number(0, 4), month = number(5, 2), day = number(8, 2);
-  if (month < 1 || month > 12 || day < 1 || day > 31) return std::nullopt;
-  std::int64_t offset = 0;  // in minutes
-  const char zone = s[form.size()];
-  if (zone != 'Z') {
-    const auto tail = s.substr(form.size());
-    const bool good = (zone == '+' || zone == '-') && tail.size() >= 6 && tail[3] == ':';
-    for (const std::size_t i : {1u, 2u, 4u, 5u}) {
-      if (!good || tail[i] < '0' || tail[i] > '9') return std::nullopt;
+  const auto mark = [&](char c) {
+    fits = fits && !s.empty() && s[0] == c;
+    if (fits) s.remove_prefix(1);
+  };
+  const std::int64_t year = number(4, 0, 9999);
+  mark('-');
+  const std::int64_t month = number(2, 1, 12);
+  mark('-');
+  const std::int64_t day = number(2, 1, 31);
+  mark('T');
+  const std::int64_t hour = number(2, 0, 23);
+  mark(':');
+  const std::int64_t minute = number(2, 0, 59);
+  mark(':');
+  const std::int64_t second = number(2, 0, 59);
+  if (!fits) return std::nullopt;
+
+  std::int64_t fraction = 0;  // ns
+  if (!s.empty() && s[0] == '.') {
+    s.remove_prefix(1);
+    if (s.empty() || s[0] < '0' || s[0] > '9') return std::nullopt;
+    for (std::int64_t weight = 100'000'000; !s.empty() && s[0] >= '0' && s[0] <= '9'; weight /= 10) {
+      fraction += weight * (s[0] - '0');
+      s.remove_prefix(1);
     }
-    offset = (number(form.size() + 1, 2) * 60 + number(form.size() + 4, 2)) * (zone == '-' ? -1 : 1);
   }
-  // The way of to_utc, back: days since 1970 of a date whose year begins in March.
-  const std::int64_t march_year = year - (month <= 2 ? 1 : 0), era = (march_year >= 0 ? march_year : march_year - 399) / 400;
+  std::int64_t offset = 0;
+  if (s != "Z") {
+    const bool behind = !s.empty() && s[0] == '-';
+    mark(behind ? '-' : '+');
+    offset = number(2, 0, 23) * 60;
+    mark(':');
+    offset += number(2, 0, 59);
+    if (!fits || !s.empty()) return std::nullopt;
+    if (behind) offset = -offset;
+  }
+
+  // The way back of to_utc: years that begin in March, in eras of 400.
+  const std::int64_t march_year = year - (month <= 2 ? 1 : 0);
+  const std::int64_t era = (march_year >= 0 ? march_year : march_year - 399) / 400;
   const std::int64_t year_of_era = march_year - era * 400;
-  const std::int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-  const std::int64_t days = era * 146'097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719'468;
-  const std::int64_t minutes = days * 1440 + number(11, 2) * 60 + number(14, 2) - offset;
-  return clock::wall_point(std::chrono::duration_cast<clock::wall_point::duration>(
-      std::chrono::milliseconds((minutes * 60 + number(17, 2)) * 1000 + number(20, 3))));
+  const std::int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+  const std::int64_t days =
+      era * 146'097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719'468;
+  const seconds since{((days * 24 + hour) * 60 + minute - offset) * 60 + second};
+  // A year 9999 is more than a clock of nanoseconds can say.
+  if (since >= duration_cast<seconds>(clock::wall_point::max().time_since_epoch()) ||
+      since <= duration_cast<seconds>(clock::wall_point::min().time_since_epoch())) {
+    return std::nullopt;
+  }
+  const clock::wall_point when(duration_cast<clock::wall_point::duration>(since) +
+                               duration_cast<clock::wall_point::duration>(nanoseconds(fraction)));
+  const utc_fields read = to_utc(when + minutes(offset));
+  if (read.day != static_cast<unsigned>(day)) return std::nullopt;  // the 30th of February
+  return when;
 }
 
 inline std::string http_date(clock::wall_point when) {
@@ -1595,6 +1654,73 @@ class stop_source {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// base/patient_mutex.hpp
+// =====================================================================================================================
+
+// A mutex whose waiters give up after a while: for what must go on when a thread has crashed and left it locked.
+//
+//   patient_mutex::hold held(mutex, 2s);
+//   if (!held) return;                         // whoever has it does not come back
+//
+// It is std::timed_mutex in other clothes. That one's timed lock is unknown to the thread sanitizers of our compilers
+// (clang 14 and before: pthread_mutex_clocklock), which then see races everywhere.
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+class patient_mutex {
+ public:
+  /// The lock, for a scope; false when it could not be had in time.
+  class hold {
+   public:
+    hold(patient_mutex& m, std::chrono::milliseconds patience) : mutex_(m), held_(m.lock_within(patience)) {}
+    ~hold() {
+      if (held_) mutex_.unlock();
+    }
+    hold(const hold&) = delete;
+    hold& operator=(const hold&) = delete;
+    explicit operator bool() const noexcept { return held_; }
+
+   private:
+    patient_mutex& mutex_;
+    bool held_;
+  };
+
+  [[nodiscard]] bool lock_within(std::chrono::milliseconds patience) {
+    std::unique_lock lock(mutex_);
+    if (taken_) {
+      ++waiting_;
+      const bool free = freed_.wait_for(lock, patience, [this] { return !taken_; });
+      --waiting_;
+      if (!free) return false;
+    }
+    return taken_ = true;
+  }
+  void unlock() {
+    bool somebody = false;
+    {
+      const std::lock_guard lock(mutex_);
+      taken_ = false;
+      somebody = waiting_ != 0;
+    }
+    if (somebody) freed_.notify_one();
+  }
+
+ private:
+  std::mutex mutex_;  // held for the few instructions above, in which nothing can crash
+  std::condition_variable freed_;
+  int waiting_ = 0;
+  bool taken_ = false;
+};
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // base/log.hpp
 // =====================================================================================================================
 
@@ -1605,12 +1731,14 @@ class stop_source {
 // The text is written as it is; format it with what you like. A sink never throws and never stops the caller: a log
 // that cannot be written must not end a service that can serve. What is logged before the first sink is there (in App,
 // say) is kept and handed to it, up to 100 lines.
+//
+// Sinks are called before `info` returns; base/queued_log.hpp is the one that lets others wait for the disk instead.
 
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -1625,128 +1753,195 @@ enum class log_level { debug, info, warn, error };
   constexpr std::string_view names[] = {"debug", "info", "warn", "error"};
   return names[static_cast<int>(l)];
 }
-/// `warning` is `warn`; whatever their case.
-[[nodiscard]] std::optional<log_level> parse_log_level(std::string_view s) noexcept;
+/// Its way back, in any case of letters.
+[[nodiscard]] std::optional<log_level> parse_log_level(std::string_view name) noexcept;
+/// As the second column of a line: `INFO `, five characters.
+[[nodiscard]] constexpr std::string_view column(log_level l) noexcept {
+  constexpr std::string_view columns[] = {"DEBUG", "INFO ", "WARN ", "ERROR"};
+  return columns[static_cast<int>(l)];
+}
 
-/// How a line looks: `2026-01-31T09:05:09.250+01:00 INFO  text`, or a JSON object a line.
+/// What a log file consists of: lines for people, or one JSON object a line for machines.
 enum class log_format { text, json };
 
 struct log_entry {
   clock::wall_point when;
   log_level level = log_level::info;
   std::string text;
-  std::string members = {};  ///< what its JSON has beside, as it stands there: `"status":200,"us":88`
+  std::string members{};  ///< further members of its JSON form, as they stand there: `"status":200,"us":12`
 
-  /// Without a line end, in the time of a place so far from UTC. Line breaks in the text are indented, so that every
-  /// line that starts with a digit starts an entry; other control characters are written `\x1B`, because a text may
-  /// hold what a client sent, and whoever reads it may sit at a terminal.
-  [[nodiscard]] std::string line(std::chrono::minutes offset = std::chrono::minutes(0)) const;
-  /// `{"time":"2026-01-31T09:05:09.250+01:00","level":"info","text":"…",…}`
-  [[nodiscard]] std::string json_line(std::chrono::minutes offset = std::chrono::minutes(0)) const;
+  /// `2026-01-31T09:05:09.250+01:00 INFO  text`, without a line end: `when` on a clock that is `offset` ahead of UTC.
+  [[nodiscard]] std::string line(std::chrono::minutes offset) const;
+  /// `{"time":"2026-01-31T09:05:09.250+01:00","level":"info","text":"text",<members>}`, without a line end.
+  [[nodiscard]] std::string json_line(std::chrono::minutes offset) const;
 };
+
+/// The text as it stands in a line. Its line breaks are indented, so that every line of a log that begins with a digit
+/// begins an entry; characters that would control a terminal, and bytes that are no UTF-8, are written as `\x1b`: a log
+/// holds what clients sent, and somebody reads it in a terminal. A backslash stays one, for the sake of Windows' paths.
+[[nodiscard]] std::string log_text(std::string_view text);
 
 /// Where entries go. Called by one thread at a time, from any thread.
 class log_sink {
  public:
   virtual ~log_sink() = default;
   virtual void write(const log_entry& entry) noexcept = 0;
-  /// Several at once, in their order, for a sink that can do that with less than each by itself.
-  virtual void write_all(const std::vector<log_entry>& entries) noexcept {
-    for (const auto& entry : entries) write(entry);
+  /// Several at once, for whom one write costs as much as a hundred: a queue hands over what has come together.
+  virtual void write_batch(const std::vector<log_entry>& batch) noexcept {
+    for (const auto& entry : batch) write(entry);
   }
   virtual void flush() noexcept {}
+  /// May its `flush` be called while another thread is in its `write`? Where it waits for something, nobody who logs
+  /// has to wait with it then.
+  [[nodiscard]] virtual bool concurrent() const noexcept { return false; }
 };
 
 /// The front: safe to use from any thread.
 class logger {
  public:
-  explicit logger(const clock& time = clock::system()) : time_(&time) {}
+  /// `patience`: a thread that crashed in a sink, or waits in one for ever, holds this log for ever. Who comes after it
+  /// gives up after so long, and the line is lost; should the log come free again, it says how many were.
+  explicit logger(const clock& time = clock::system(), std::chrono::milliseconds patience = std::chrono::seconds(2))
+      : time_(&time), patience_(patience) {}
 
   void debug(std::string text) { write(log_level::debug, std::move(text)); }
   void info(std::string text) { write(log_level::info, std::move(text)); }
   void warn(std::string text) { write(log_level::warn, std::move(text)); }
   void error(std::string text) { write(log_level::error, std::move(text)); }
+  /// `members` as in log_entry.
   void write(log_level level, std::string text, std::string members = {});
 
   /// Entries below it are dropped. Default: info.
   void threshold(log_level least) noexcept { least_.store(least, std::memory_order_relaxed); }
   [[nodiscard]] log_level threshold() const noexcept { return least_.load(std::memory_order_relaxed); }
+  /// Ask it before a text that is dear to make: it costs a load.
   [[nodiscard]] bool wants(log_level level) const noexcept { return level >= threshold(); }
 
   void add_sink(std::shared_ptr<log_sink> sink);
-  /// Waits until all that was logged before is where it belongs.
   void flush() noexcept;
 
  private:
+  using sinks = std::vector<std::shared_ptr<log_sink>>;
+  void admit_losses(clock::wall_point when);
+
   const clock* time_;
+  std::chrono::milliseconds patience_;
   std::atomic<log_level> least_{log_level::info};  // relaxed: a line more or less around a change of level is no harm
-  std::mutex mutex_;
-  std::vector<std::shared_ptr<log_sink>> sinks_;
+  std::atomic<std::uint64_t> lost_{0};             // relaxed: it is a count, and nothing hangs on when it is seen
+  patient_mutex mutex_;
+  sinks sinks_;
   std::vector<log_entry> early_;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::optional<log_level> parse_log_level(std::string_view s) noexcept {
-  for (const log_level one : {log_level::debug, log_level::info, log_level::warn, log_level::error}) {
-    if (text::equal_nocase(s, name(one))) return one;
+inline std::optional<log_level> parse_log_level(std::string_view wanted) noexcept {
+  for (const auto l : {log_level::debug, log_level::info, log_level::warn, log_level::error}) {
+    if (text::equal_nocase(name(l), wanted)) return l;
   }
-  return text::equal_nocase(s, "warning") ? std::optional(log_level::warn) : std::nullopt;
+  return std::nullopt;
 }
 
-inline std::string log_entry::line(std::chrono::minutes offset) const {
-  constexpr std::string_view padded[] = {" DEBUG ", " INFO  ", " WARN  ", " ERROR "};
-  constexpr char digits[] = "0123456789ABCDEF";
-  std::string out = local_time(when, offset);
-  out.reserve(out.size() + text.size() + 8);
-  out += padded[static_cast<int>(level)];
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\r') continue;
-    if (c == '\n') {
+inline std::string log_text(std::string_view text) {
+  constexpr char hex[] = "0123456789abcdef";
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t begin = at;
+    const auto byte = static_cast<unsigned char>(text[at]);
+    if (byte >= 0x20 && byte < 0x7F) {
+      out += text[at++];
+    } else if (byte == '\n') {
       out += "\n    ";
-    } else if ((byte < 0x20 && c != '\t') || byte == 0x7F) {
-      out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+      ++at;
+    } else if (byte == '\t') {
+      out += text[at++];
+    } else if (text.substr(at, 2) == "\r\n") {
+      ++at;
+    } else if (const char32_t c = text::next_code_point(text, at); c < 0xA0 || (c == 0xFFFD && at - begin == 1)) {
+      for (const char raw : text.substr(begin, at - begin)) {
+        out += "\\x";
+        out += hex[static_cast<unsigned char>(raw) >> 4];
+        out += hex[static_cast<unsigned char>(raw) & 15];
+      }
     } else {
-      out += c;
+      out += text.substr(begin, at - begin);
     }
   }
   return out;
 }
 
+inline std::string log_entry::line(std::chrono::minutes offset) const {
+  std::string out = local_time(when, offset);
+  out += ' ';
+  out += column(level);
+  out += ' ';
+  return out += log_text(text);
+}
+
 inline std::string log_entry::json_line(std::chrono::minutes offset) const {
-  std::string out = "{\"time\":\"" + local_time(when, offset) + "\",\"level\":\"";
-  out.append(name(level)).append("\",\"text\":").append(text::json_quoted(text));
-  if (!members.empty()) out.append(",").append(members);
-  return out + '}';
+  std::string out = "{\"time\":\"" + local_time(when, offset);
+  out += "\",\"level\":\"";
+  out += name(level);
+  out += "\",\"text\":";
+  // JSON lets DEL and the C1 controls stand; a terminal that shows the file would obey them.
+  const std::string quoted = text::json_quoted(text);
+  for (std::size_t at = 0; at < quoted.size();) {
+    const std::size_t begin = at;
+    const char32_t c = text::next_code_point(quoted, at);
+    if (c < 0x7F || c >= 0xA0) out.append(quoted, begin, at - begin);
+    else out.append("\\u00").append(1, "789"[(c >> 4) - 7]).append(1, "0123456789abcdef"[c & 15]);
+  }
+  if (!members.empty()) out += ',' + members;
+  return out += '}';
 }
 
 inline void logger::write(log_level level, std::string text, std::string members) {
   if (!wants(level)) return;
   constexpr std::size_t kept_early = 100;
-  const std::lock_guard lock(mutex_);
-  // Stamped under the lock: times in a file never go back.
-  log_entry entry{time_->wall(), level, std::move(text), std::move(members)};
+  const patient_mutex::hold held(mutex_, patience_);
+  if (!held) {
+    lost_.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  const auto now = time_->wall();  // stamped under the lock: times in a file never go back
+  if (lost_.load(std::memory_order_relaxed) != 0) admit_losses(now);
+  log_entry entry{now, level, std::move(text), std::move(members)};
   for (const auto& sink : sinks_) sink->write(entry);
   if (sinks_.empty() && early_.size() < kept_early) early_.push_back(std::move(entry));
 }
 
+inline void logger::admit_losses(clock::wall_point when) {
+  const auto lost = lost_.exchange(0, std::memory_order_relaxed);
+  const log_entry entry{when, log_level::warn,
+                        std::to_string(lost) + (lost == 1 ? " line was" : " lines were") +
+                            " lost: another thread was in the log for more than " +
+                            std::to_string(patience_.count()) + " ms",
+                        "\"lost\":" + std::to_string(lost)};
+  for (const auto& sink : sinks_) sink->write(entry);
+}
+
 inline void logger::add_sink(std::shared_ptr<log_sink> sink) {
-  const std::lock_guard lock(mutex_);
+  const patient_mutex::hold held(mutex_, std::chrono::hours(24));  // an early line must not get lost on its way
   for (const auto& entry : early_) sink->write(entry);
   early_.clear();
   sinks_.push_back(std::move(sink));
 }
 
 inline void logger::flush() noexcept {
-  std::vector<std::shared_ptr<log_sink>> sinks;
   try {
-    const std::lock_guard lock(mutex_);
-    sinks = sinks_;
-  } catch (...) {  // no memory for a list of three: what is queued is written anyway, a little later
-    return;
+    sinks later;
+    {
+      const patient_mutex::hold held(mutex_, patience_);
+      if (!held) return;
+      for (const auto& sink : sinks_) {
+        if (sink->concurrent()) later.push_back(sink);
+        else sink->flush();
+      }
+    }
+    for (const auto& sink : later) sink->flush();
+  } catch (...) {  // out of memory: they will be flushed when they end
   }
-  for (const auto& sink : sinks) sink->flush();  // without the lock: it takes its time, and others go on logging
 }
 
 }  // inline namespace WINSVC_ABI
@@ -1756,19 +1951,25 @@ inline void logger::flush() noexcept {
 // base/queued_log.hpp
 // =====================================================================================================================
 
-// A queue in front of sinks that take their time: whoever logs leaves an entry there and goes on, one thread writes.
+// A queue before the sinks of a log, and a thread that empties it: whoever logs leaves a line there and goes on,
+// however slow the disk is.
 //
 //   auto queue = std::make_shared<queued_log>();
-//   queue->to(file);
+//   queue->add_sink(std::make_shared<host::file_log>(path));
 //   log.add_sink(queue);
 //
-// The queue has a bound, and a full one costs nobody a wait: what does not fit is counted, and as soon as there is room
-// a line says how much is missing, and of which time. While nothing is logged the thread sleeps.
+// The queue is bounded. When it is full, lines are dropped and counted, never waited for; a WARN line in their place
+// says how many there were and when. Lines are never reordered. `flush` waits until all that was logged before it has
+// been written; the destructor writes what is left, and waits for as long as the sinks take. What is queued when the
+// process is killed is gone: the lines of the last `linger`, where the sinks keep up.
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -1781,152 +1982,240 @@ inline namespace WINSVC_ABI {
 
 class queued_log final : public log_sink {
  public:
-  struct bounds {
-    std::size_t entries = 16'384;
-    std::size_t bytes = 8 * 1024 * 1024;  ///< of their texts
+  struct settings {
+    std::size_t entries = 8192;           ///< that may wait; as many again are being written at times
+    std::size_t bytes = 8 * 1024 * 1024;  ///< of their texts. One entry may wait alone however long it is
+    /// How long the thread leaves the first line alone, so that the next ones come along: with a wake and a write for
+    /// each, those who log 100,000 lines a second would spend their time in the kernel.
+    std::chrono::milliseconds linger{5};
+    std::chrono::milliseconds patience{5'000};  ///< of `flush`
+    /// For the times in what it says of dropped lines; none: UTC.
+    std::function<std::chrono::minutes(clock::wall_point)> offset;
+    /// How the thread is started; none: std::thread. When it throws, there is no thread and no queue: lines go to the
+    /// sinks at once, and whoever logs waits for them, up to a second.
+    std::function<std::thread(std::function<void()>)> start;
   };
-  queued_log() : queued_log(bounds{}) {}
-  explicit queued_log(bounds most);
-  /// Writes what is there.
+  explicit queued_log(settings how);
+  queued_log() : queued_log(settings{}) {}
   ~queued_log() override;
+  queued_log(const queued_log&) = delete;
+  queued_log& operator=(const queued_log&) = delete;
 
-  /// One more sink, for what comes from here on.
-  void to(std::shared_ptr<log_sink> sink);
+  /// It gets what is not yet written, and all that follows. Until there is one, lines wait in the queue.
+  void add_sink(std::shared_ptr<log_sink> sink);
 
   void write(const log_entry& entry) noexcept override;
-  /// Waits until all that is in the queue has been written, and the sinks are flushed: at most 3 s, for a sink may hang,
-  /// and what calls this may be the end of a process that crashed.
+  /// Waits until all that was written before it is with the sinks and they are flushed; `patience` at most. Also after
+  /// a crash, from another thread, whatever the crashed one held. In a sink of this queue it does nothing.
   void flush() noexcept override;
+  [[nodiscard]] bool concurrent() const noexcept override { return true; }
 
-  /// Entries that found no room, since the beginning.
-  [[nodiscard]] std::uint64_t dropped() const;
+  /// Lines that were dropped, since the beginning.
+  [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_in_all_.load(std::memory_order_relaxed); }
 
  private:
+  using sinks = std::vector<std::shared_ptr<log_sink>>;
+  /// What did not fit since the thread last took the queue.
+  struct losses {
+    std::uint64_t lines = 0;
+    clock::wall_point first{}, last{};
+  };
+
+  bool take(log_entry& entry);
+  void drop(clock::wall_point when) noexcept;
+  bool hurried() const noexcept;
   void work() noexcept;
-  void hand_out(const std::vector<log_entry>& batch) noexcept;
-  void note_drops();
+  log_entry told(const losses& lost) const;
+  static bool lock_within(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds patience) noexcept;
 
-  /// Between a batch and the next: what comes meanwhile comes without waking anybody, and is one write together.
-  static constexpr std::chrono::milliseconds pause{2};
-
-  const bounds most_;
-  mutable std::mutex mutex_;
-  std::condition_variable something_, written_;
+  settings how_;
+  std::atomic<std::uint64_t> dropped_in_all_{0};
+  std::atomic<std::uint64_t> refused_{0};  // dropped without the lock: no memory, or the lock could not be had
+  std::mutex mutex_;                       // held for a push or a swap; for a sink's call only where there is no thread
+  std::condition_variable wake_;
   std::vector<log_entry> queue_;
   std::size_t bytes_ = 0;
-  std::uint64_t dropped_ = 0, told_ = 0;             // drops, and those of them that a line has told of
-  clock::wall_point first_drop_, last_drop_;         // of those that none has
-  std::uint64_t taken_ = 0, done_ = 0;               // batches
-  bool sleeps_ = false, hurry_ = false, over_ = false;
-
-  std::mutex sinks_mutex_;  // held while sinks write
-  std::vector<std::shared_ptr<log_sink>> sinks_;
-  std::thread thread_;  // without one (the system has none), entries are written where they are logged
+  losses lost_;
+  std::shared_ptr<const sinks> sinks_ = std::make_shared<const sinks>();
+  std::uint64_t flush_asked_ = 0;
+  bool asleep_ = false;  // the thread waits for a first line: who brings one must wake it
+  bool ending_ = false;
+  bool direct_ = false;  // there is no thread
+  // Written by the thread alone, and read without the lock: who waits in `flush` must not need one that a crashed
+  // thread may hold. The release orders what the sinks did before it.
+  std::atomic<std::uint64_t> flush_done_{0};
+  std::thread thread_;  // last: it uses all of the above
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline queued_log::queued_log(bounds most) : most_(most) {
+inline queued_log::queued_log(settings how) : how_(std::move(how)) {
   try {
-    thread_ = std::thread([this] { work(); });
-  } catch (const std::exception&) {
+    thread_ = how_.start ? how_.start([this] { work(); }) : std::thread([this] { work(); });
+  } catch (...) {  // too many threads, or no memory for one: a slow log is better than none
+    direct_ = true;
   }
 }
 
 inline queued_log::~queued_log() {
+  if (!thread_.joinable()) return;
   {
     const std::lock_guard lock(mutex_);
-    over_ = true;
-    something_.notify_one();
+    ending_ = true;
   }
-  if (thread_.joinable()) thread_.join();
+  wake_.notify_one();
+  thread_.join();
 }
 
-inline void queued_log::to(std::shared_ptr<log_sink> sink) {
-  const std::lock_guard lock(sinks_mutex_);
-  sinks_.push_back(std::move(sink));
+/// A mutex is locked here for less than a microsecond, unless its holder has crashed: then it is locked for ever. Not a
+/// std::timed_mutex, because no condition variable takes one without a mutex of its own, which could be held as well.
+inline bool queued_log::lock_within(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds patience) noexcept {
+  for (int i = 0; i < 100; ++i) {
+    if (lock.try_lock()) return true;
+    std::this_thread::yield();
+  }
+  for (const auto until = std::chrono::steady_clock::now() + patience; std::chrono::steady_clock::now() < until;) {
+    if (lock.try_lock()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return false;
+}
+
+inline void queued_log::add_sink(std::shared_ptr<log_sink> sink) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (direct_ && sinks_->empty()) {
+      sink->write_batch(queue_);
+      queue_.clear();
+    }
+    sinks all = *sinks_;
+    all.push_back(std::move(sink));
+    sinks_ = std::make_shared<const sinks>(std::move(all));
+  }
+  wake_.notify_one();
 }
 
 inline void queued_log::write(const log_entry& entry) noexcept {
-  if (!thread_.joinable()) return hand_out({entry});
-  const std::lock_guard lock(mutex_);
-  const std::size_t size = entry.text.size() + entry.members.size();
-  bool room = queue_.size() < most_.entries && bytes_ + size <= most_.bytes;
+  bool wake = false;
   try {
-    if (room) queue_.push_back(entry);
-  } catch (...) {
-    room = false;  // nor memory
+    log_entry mine(entry);
+    wake = take(mine);
+  } catch (...) {  // out of memory
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    dropped_in_all_.fetch_add(1, std::memory_order_relaxed);
   }
-  if (!room) {
-    if (dropped_++ == told_) first_drop_ = entry.when;
-    last_drop_ = entry.when;
-    return;
+  if (wake) wake_.notify_one();  // without the lock, which the woken would only wait for
+}
+
+/// Puts it into the queue. Must the thread be woken?
+inline bool queued_log::take(log_entry& entry) {
+  std::unique_lock lock(mutex_, std::defer_lock);
+  if (!lock_within(lock, (std::min)(how_.patience, std::chrono::milliseconds(1'000)))) {
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    dropped_in_all_.fetch_add(1, std::memory_order_relaxed);
+    return false;
   }
+  if (direct_ && !sinks_->empty()) {
+    losses lost{refused_.exchange(0, std::memory_order_relaxed), entry.when, entry.when};
+    for (const auto& sink : *sinks_) {
+      if (lost.lines != 0) sink->write(told(lost));
+      sink->write(entry);
+    }
+    return false;
+  }
+  const std::size_t size = entry.text.size() + entry.members.size();
+  const bool full = queue_.size() >= how_.entries || (!queue_.empty() && bytes_ + size > how_.bytes);
+  // Once one was dropped all are, until the thread takes the queue: the line that says so stands where they were.
+  if (full || lost_.lines != 0) {
+    drop(entry.when);
+    return false;
+  }
+  const bool was_hurried = hurried();
+  queue_.push_back(std::move(entry));
   bytes_ += size;
-  if (sleeps_) {
-    sleeps_ = false;
-    something_.notify_one();
-  }
+  const bool wake = asleep_ || (hurried() && !was_hurried);
+  asleep_ = false;
+  return wake;
 }
 
-inline void queued_log::hand_out(const std::vector<log_entry>& batch) noexcept {
-  const std::lock_guard lock(sinks_mutex_);
-  for (const auto& sink : sinks_) sink->write_all(batch);
+inline void queued_log::drop(clock::wall_point when) noexcept {
+  if (lost_.lines++ == 0) lost_.first = when;
+  lost_.last = when;
+  dropped_in_all_.fetch_add(1, std::memory_order_relaxed);
 }
 
-/// Under mutex_: behind the last entry that found room.
-inline void queued_log::note_drops() {
-  if (dropped_ == told_) return;
-  queue_.push_back({last_drop_, log_level::warn,
-                    std::to_string(dropped_ - told_) + " lines of the log were dropped between " +
-                        iso_time(first_drop_) + " and " + iso_time(last_drop_) + ": they came faster than they can be written"});
-  told_ = dropped_;
+/// Is there a reason not to wait for more?
+inline bool queued_log::hurried() const noexcept {
+  return ending_ || flush_asked_ != flush_done_.load(std::memory_order_relaxed) ||
+         queue_.size() >= how_.entries / 2 || bytes_ >= how_.bytes / 2;
+}
+
+inline log_entry queued_log::told(const losses& lost) const {
+  const auto at = [this](clock::wall_point when) {
+    return how_.offset ? local_time(when, how_.offset(when)) : iso_time(when);
+  };
+  const std::string count = std::to_string(lost.lines);
+  return {lost.last, log_level::warn,
+          count + (lost.lines == 1 ? " line was" : " lines were") + " dropped between " + at(lost.first) + " and " +
+              at(lost.last) + ": they came faster than they could be written",
+          "\"dropped\":" + count};
 }
 
 inline void queued_log::work() noexcept {
   std::vector<log_entry> batch;
-  std::unique_lock lock(mutex_);
   for (;;) {
-    const auto awake = [this] { return !sleeps_ || over_ || hurry_; };
-    sleeps_ = queue_.empty();
-    if (sleeps_) something_.wait(lock, awake);
-    sleeps_ = false;
-    if (!over_ && !hurry_) something_.wait_for(lock, pause, [this] { return over_ || hurry_; });
-    try {
-      note_drops();
-    } catch (...) {  // no memory: later
-    }
-    if (queue_.empty() && over_) return;
+    std::unique_lock lock(mutex_);
+    asleep_ = true;
+    wake_.wait(lock, [this] {
+      return ending_ || (!sinks_->empty() && (!queue_.empty() || flush_asked_ != flush_done_));
+    });
+    asleep_ = false;
+    wake_.wait_for(lock, how_.linger, [this] { return hurried(); });
+
     batch.swap(queue_);
     bytes_ = 0;
-    hurry_ = false;
-    ++taken_;
+    losses lost = std::exchange(lost_, {});
+    const std::uint64_t asked = flush_asked_;
+    const auto sinks_now = sinks_;
+    const bool last = ending_;  // nobody may write to what is being destroyed: there is nothing after it
     lock.unlock();
-    hand_out(batch);
+
+    if (const auto refused = refused_.exchange(0, std::memory_order_relaxed); refused != 0) {
+      if (lost.lines == 0) lost.first = lost.last = batch.empty() ? clock::wall_point{} : batch.back().when;
+      lost.lines += refused;
+    }
+    if (lost.lines != 0) {
+      try {
+        batch.push_back(told(lost));
+      } catch (...) {  // out of memory: said the next time
+        refused_.fetch_add(lost.lines, std::memory_order_relaxed);
+      }
+    }
+    for (const auto& sink : *sinks_now) {
+      if (!batch.empty()) sink->write_batch(batch);
+      if (last || asked != flush_done_) sink->flush();
+    }
     batch.clear();
-    lock.lock();
-    done_ = taken_;
-    written_.notify_all();
+    flush_done_.store(asked, std::memory_order_release);
+    if (last) return;
   }
 }
 
 inline void queued_log::flush() noexcept {
-  constexpr auto patience = std::chrono::seconds(3);
-  if (thread_.joinable()) {
-    std::unique_lock lock(mutex_);
-    // What is in the queue leaves with the next batch, whether or not one is on its way now.
-    const auto wanted = taken_ + 1;
-    hurry_ = true;
-    something_.notify_one();
-    if (!written_.wait_for(lock, patience, [&] { return done_ >= wanted; })) return;
+  if (std::this_thread::get_id() == thread_.get_id()) return;
+  const auto until = std::chrono::steady_clock::now() + how_.patience;
+  std::unique_lock lock(mutex_, std::defer_lock);
+  if (!lock_within(lock, how_.patience) || sinks_->empty()) return;
+  if (direct_) {
+    for (const auto& sink : *sinks_) sink->flush();
+    return;
   }
-  const std::lock_guard lock(sinks_mutex_);
-  for (const auto& sink : sinks_) sink->flush();
-}
-
-inline std::uint64_t queued_log::dropped() const {
-  const std::lock_guard lock(mutex_);
-  return dropped_;
+  const std::uint64_t mine = ++flush_asked_;
+  lock.unlock();
+  wake_.notify_one();
+  while (flush_done_.load(std::memory_order_acquire) < mine && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
 }
 
 }  // inline namespace WINSVC_ABI
@@ -3922,15 +4211,77 @@ inline std::vector<settings::shown_setting> settings::shown() const {
 // model/log_query.hpp
 // =====================================================================================================================
 
-// Which entries of a log somebody wants to see, and how they are found among its lines, text or JSON.
+// Which entries of a log are wanted, and what a line of one says of itself: what `logs` decides, without a file.
 //
-//   log_filter wanted({20, log_level::warn, {}});
-//   for (line : lines) if (wanted.takes(line)) show(line);
+//   model::log_query warnings;
+//   warnings.least = log_level::warn;
+//   if (auto mark = model::read_log_line(line); mark && wanted(warnings, *mark)) show(line);
 //
-// An entry begins at a line with a time; lines without one belong to it, and are shown or not as it is.
+// A line is read in either format that log_entry writes, to its time and level; its text is nobody's business here.
 
 #include <cstddef>
 #include <optional>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// What an entry's first line begins with.
+struct log_mark {
+  clock::wall_point when;
+  log_level level = log_level::info;
+};
+
+/// Nothing for a line that begins no entry: it belongs to the entry before it.
+[[nodiscard]] std::optional<log_mark> read_log_line(std::string_view line) noexcept;
+
+struct log_query {
+  static constexpr std::size_t all = static_cast<std::size_t>(-1);
+
+  log_level least = log_level::debug;
+  std::optional<clock::wall_point> since;  ///< that moment included
+  std::size_t last = all;                  ///< so many of those that are left, the newest
+};
+
+[[nodiscard]] inline bool wanted(const log_query& what, const log_mark& entry) noexcept {
+  return entry.level >= what.least && (!what.since || entry.when >= *what.since);
+}
+/// Of lines that belong to no entry, because what came before them is not there: only who wants all wants them.
+[[nodiscard]] inline bool wants_strays(const log_query& what) noexcept {
+  return what.least == log_level::debug && !what.since;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::optional<log_mark> read_log_line(std::string_view line) noexcept {
+  constexpr std::string_view json = "{\"time\":\"", json_level = "\",\"level\":\"";
+  const bool as_json = text::starts_with(line, json);
+  if (as_json) line.remove_prefix(json.size());
+  const auto end = line.find(as_json ? '"' : ' ');
+  if (end == std::string_view::npos) return std::nullopt;
+  const auto when = parse_time(line.substr(0, end));
+  if (!when) return std::nullopt;
+  line.remove_prefix(end);
+  if (as_json && !text::starts_with(line, json_level)) return std::nullopt;
+  line.remove_prefix(as_json ? json_level.size() : 1);
+  const auto level = parse_log_level(line.substr(0, line.find(as_json ? '"' : ' ')));
+  if (!level) return std::nullopt;
+  return log_mark{*when, *level};
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// model/verbs.hpp
+// =====================================================================================================================
+
+// The command line as two tables: the verbs, and the options with the verbs that take them. The parser, the help and
+// the suggestions all read these; there is no third list.
+
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -3939,84 +4290,328 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-struct log_query {
-  std::size_t last = 20;  ///< entries, the newest ones
-  log_level least = log_level::debug;
-  std::optional<clock::wall_point> since;
+enum class verb {
+  help, version, install, update, remove, start, stop, restart, pause, resume, reload, control, status, debug, routes,
+  config, logs, level, doctor, why, run_service
 };
 
-/// How an entry begins.
-struct log_head {
-  clock::wall_point when;
-  log_level level = log_level::info;
+struct verb_row {
+  verb id;
+  std::string_view word;
+  std::string_view also;       ///< a second spelling, or empty
+  std::string_view arguments;  ///< what it takes beside options, as the help shows it
+  std::string_view summary;    ///< one line of help; empty hides the verb
+  std::string_view details;    ///< what `help VERB` adds
 };
-/// Of a line in either format; nothing of one that continues an entry.
-[[nodiscard]] std::optional<log_head> parse_log_head(std::string_view line) noexcept;
 
-/// Line by line, in their order.
-class log_filter {
- public:
-  explicit log_filter(const log_query& what) : what_(what) {}
-  [[nodiscard]] bool takes(std::string_view line) noexcept {
-    if (const auto head = parse_log_head(line))
-      taking_ = head->level >= what_.least && (!what_.since || head->when >= *what_.since);
-    return taking_;
+inline constexpr verb_row verb_table[] = {
+    {verb::install, "install", "", "", "create the service, or bring an existing one to what is asked",
+     "Needs an elevated prompt, or asks for one. What is given here is kept with the service, so that it holds at\n"
+     "every start; an existing service keeps what is not given anew. What fails half-way is taken back."},
+    {verb::update, "update", "", "", "bring an existing service to what is asked",
+     "As install, for a service that is there already."},
+    {verb::remove, "remove", "uninstall", "", "stop the service, delete it, wait until it is gone",
+     "Needs an elevated prompt, or asks for one. A service that is not installed is no error. Its data folder stays."},
+    {verb::start, "start", "", "[-- ARGUMENTS]", "start the service and wait until it serves",
+     "A service that runs already is no error. What stands behind -- reaches the start hooks, this time alone."},
+    {verb::stop, "stop", "", "", "stop the service and wait until it has answered every request",
+     "A service that is stopped already is no error. Exit code 1460: it has stopped, and cut what did not end."},
+    {verb::restart, "restart", "", "[-- ARGUMENTS]", "stop, then start",
+     "With --force the services that depend on it are stopped before and started after it."},
+    {verb::pause, "pause", "", "", "pause the service: it stays, and requests get 503", "Needs a hook of the app."},
+    {verb::resume, "continue", "", "", "let a paused service go on", "Needs a hook of the app."},
+    {verb::reload, "reload", "", "", "have the service read its settings anew, and what the app's hooks read",
+     "All new values are taken or, where one cannot be, none; the log says which."},
+    {verb::control, "control", "", "N", "send the service a control of its own, 128 to 255",
+     "Needs a hook of the app, whose answer is the exit code."},
+    {verb::status, "status", "", "", "what the service is doing, and where it listens",
+     "Exit code: 0 running, 3 installed and not running, 4 not installed."},
+    {verb::debug, "debug", "run", "", "serve in this terminal; Ctrl-C drains and stops",
+     "Needs no installation. Attach a debugger, or start the program in one. Routes, requests and the log are shown."},
+    {verb::logs, "logs", "", "", "the end of the service's log",
+     "Reads the files in the data folder, also while the service does not run. What is older than the oldest file is\n"
+     "gone: ten megabytes a file and five files are kept, where the app does not say otherwise."},
+    {verb::level, "level", "", "LEVEL", "how much the running service logs: debug, info, warn or error",
+     "Until it ends; the setting log_level says how it begins."},
+    {verb::doctor, "doctor", "", "", "what keeps the service from starting and serving, or soon will",
+     "Each finding with what was seen and what to do. --fix brings the installed service to what the program would\n"
+     "install. Exit code: 0, or 1 where there is a problem."},
+    {verb::why, "why", "", "", "what became of the service, and why: in a few sentences",
+     "From the service control manager, what the service left, its log, and its last minidump."},
+    {verb::config, "config", "", "", "every setting: its value, where that comes from, what it is for",
+     "As the service has them that is installed, where one is. Strongest first: the command line (--set, kept at\n"
+     "install), the environment, the settings file, the default. Exit code 13: the file or a value cannot be taken."},
+    {verb::routes, "routes", "", "", "method, pattern, name and source line of every route", ""},
+    {verb::help, "help", "", "[VERB]", "this, or the help of one verb", ""},
+    {verb::version, "version", "", "", "the version of the program and of winsvc", ""},
+    {verb::run_service, "run-service", "", "", "",
+     "How the service control manager starts this program. Not for a person."},
+};
+
+enum class option {
+  startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
+  environment, allow_control, host, port, set, unset, config, init, lines, follow, level, since, instance, then_start, plan, force, wait, no_wait, json, no_elevate, elevated,
+  argument, why, fix
+};
+
+/// A set of verbs, one bit each.
+constexpr std::uint32_t bit(verb v) noexcept { return 1u << static_cast<int>(v); }
+template <class... Verbs>
+constexpr std::uint32_t bits(Verbs... v) noexcept {
+  return (bit(v) | ...);
+}
+inline constexpr std::uint32_t verbs_that_install = bits(verb::install, verb::update);
+inline constexpr std::uint32_t verbs_that_wait =
+    verbs_that_install |
+    bits(verb::remove, verb::start, verb::stop, verb::restart, verb::pause, verb::resume);
+/// Those that Windows may refuse to who is not elevated.
+inline constexpr std::uint32_t verbs_that_manage = verbs_that_wait | bits(verb::reload, verb::control);
+inline constexpr std::uint32_t verbs_that_listen = verbs_that_install | bits(verb::debug, verb::run_service);
+inline constexpr std::uint32_t verbs_with_settings = verbs_that_listen | bits(verb::config, verb::doctor);
+
+struct option_row {
+  option id;
+  std::string_view word;
+  std::string_view value;    ///< what it takes, as the help shows it; empty for a switch
+  std::uint32_t verbs;       ///< who takes it
+  std::string_view summary;  ///< empty hides the option
+};
+
+inline constexpr option_row option_table[] = {
+    {option::startup, "--startup", "auto|delayed|manual|disabled", verbs_that_install,
+     "when the system starts it; default auto"},
+    {option::display_name, "--display-name", "TEXT", verbs_that_install, "the name that the Services window shows"},
+    {option::description, "--description", "TEXT", verbs_that_install, "the line under it"},
+    {option::username, "--username", "ACCOUNT", verbs_that_install,
+     "whom it runs as: virtual, system, local-service, network-service, DOMAIN\\name; default virtual"},
+    {option::password_stdin, "--password-stdin", "", verbs_that_install,
+     "the account's password is the first line of standard input; without it, a prompt asks for it"},
+    {option::depends, "--depends", "A,B", verbs_that_install, "services that must run before it; +G is a group"},
+    {option::recovery, "--recovery", "ACTION,...", verbs_that_install,
+     "what follows each failure: restart/5s, none; the last one repeats; default restart/5s,restart/30s,restart/2m"},
+    {option::recovery_reset, "--recovery-reset", "TIME", verbs_that_install,
+     "so long without a failure, and the next is the first again; default 1d"},
+    {option::preshutdown, "--preshutdown", "TIME", verbs_that_install | bit(verb::run_service),
+     "have the machine wait so long for it before it shuts down"},
+    {option::environment, "--env", "NAME=VALUE", verbs_that_install,
+     "a variable of its environment (may be repeated); NAME= takes it out"},
+    {option::allow_control, "--allow-control", "USER", verbs_that_install,
+     "let this user or group start and stop it without elevation (may be repeated)"},
+    {option::host, "--host", "ADDRESS", verbs_with_settings, "the address to listen on"},
+    {option::port, "--port", "N", verbs_with_settings, "the port to listen on; 0 picks a free one"},
+    {option::set, "--set", "NAME=VALUE", verbs_with_settings, "a setting (may be repeated); 'config' lists them"},
+    {option::unset, "--unset", "NAME", verbs_that_install, "forget what an earlier install gave with --set"},
+    {option::config, "--config", "FILE", verbs_with_settings,
+     "the settings file; default: the program's name with .ini, beside it"},
+    {option::fix, "--fix", "", bit(verb::doctor), "mend what can be mended without asking"},
+    {option::init, "--init", "", bit(verb::config), "write a settings file with every setting in it, commented out"},
+    {option::lines, "-n", "N", bit(verb::logs), "so many entries; default 20, or all since --since"},
+    {option::follow, "-f", "", bit(verb::logs), "and what is logged from now on, until Ctrl-C"},
+    {option::level, "--level", "LEVEL", bit(verb::logs), "debug, info, warn or error: that, and what is worse"},
+    {option::since, "--since", "TIME", bit(verb::logs), "of the last 10m, 2h, 1d"},
+    {option::instance, "--instance", "NAME",
+     verbs_that_manage | bits(verb::status, verb::debug, verb::config, verb::logs, verb::level, verb::doctor, verb::why, verb::run_service),
+     "this one of several instances, each a service with a name, settings and data of its own"},
+    {option::then_start, "--start", "", verbs_that_install, "start it afterwards"},
+    {option::plan, "--plan", "", verbs_that_install, "show what would be changed, and change nothing"},
+    {option::force, "--force", "", bits(verb::stop, verb::restart, verb::remove),
+     "stop the services that depend on it, too"},
+    {option::why, "--why", "TEXT", bits(verb::stop, verb::restart), "the reason, which the service's log keeps"},
+    {option::wait, "--wait", "SECONDS", verbs_that_wait, "how long to wait for it; default 60"},
+    {option::no_wait, "--no-wait", "", bits(verb::start, verb::stop), "ask, and do not wait"},
+    {option::json, "--json", "", bits(verb::status, verb::routes, verb::config, verb::doctor), "for a machine to read"},
+    {option::no_elevate, "--no-elevate", "", verbs_that_manage,
+     "fail where elevation is needed, and do not ask for it"},
+    {option::elevated, "--elevated", "PIPE", verbs_that_manage, ""},  // this is the elevated one (os/elevation.hpp)
+    {option::argument, "--argument", "TEXT", bits(verb::start, verb::restart), ""},  // as one behind --
+};
+
+/// Options that people look for, and why there are none.
+struct absent_option {
+  std::string_view word;
+  bool has_value;
+  std::string_view said, hint;
+};
+inline constexpr absent_option absent_options[] = {
+    {"--password", true, "a command line is no place for a password: every user of the machine can read it",
+     "leave it out, and a prompt asks; or pipe it in, with --password-stdin"},
+    {"--interactive", false, "services have had no desktop since Windows Vista", "leave it out"},
+};
+
+[[nodiscard]] inline const verb_row& row(verb v) noexcept {
+  for (const auto& r : verb_table) {
+    if (r.id == v) return r;
   }
+  return verb_table[0];
+}
 
- private:
-  log_query what_;
-  bool taking_ = false;  // whose beginning is in another file is not shown
-};
-
-/// The entries in `content` that are wanted, oldest first, each with its line ends; at most the newest `most`.
-[[nodiscard]] std::vector<std::string> wanted_entries(std::string_view content, const log_query& what, std::size_t most);
-/// When the first entry was written.
-[[nodiscard]] std::optional<clock::wall_point> first_entry(std::string_view content) noexcept;
+/// The help screen. `program` is the name to show in examples; `about` the app's own line.
+[[nodiscard]] std::string help_text(std::string_view program, std::string_view about);
+/// The help of one verb, with its options.
+[[nodiscard]] std::string help_text(std::string_view program, verb v);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::optional<log_head> parse_log_head(std::string_view line) noexcept {
-  constexpr std::string_view json = "{\"time\":\"", json_level = "\",\"level\":\"";
-  const bool is_json = text::starts_with(line, json);
-  if (is_json) line.remove_prefix(json.size());
-  const auto when = parse_time(line);
-  if (!when) return std::nullopt;
-  const auto end = line.find_first_of(" \"");
-  if (end == line.npos) return std::nullopt;
-  line.remove_prefix(end);
-  if (is_json && !text::starts_with(line, json_level)) return std::nullopt;
-  line.remove_prefix(is_json ? json_level.size() : 1);
-  const auto level = parse_log_level(line.substr(0, line.find_first_of(" \"")));
-  if (!level) return std::nullopt;
-  return log_head{*when, *level};
+inline std::string padded(std::string_view s, std::size_t width) {
+  return std::string(s) + std::string(s.size() < width ? width - s.size() : 1, ' ');
 }
 
-/// The first line of `rest`, with its end where it has one; `rest` moves past it.
-[[nodiscard]] inline std::string_view take_line(std::string_view& rest) noexcept {
-  const auto end = rest.find('\n');
-  const auto line = rest.substr(0, end == rest.npos ? end : end + 1);
-  rest.remove_prefix(line.size());
-  return line;
-}
-
-inline std::vector<std::string> wanted_entries(std::string_view content, const log_query& what, std::size_t most) {
-  std::vector<std::string> out;
-  log_filter wanted(what);
-  while (!content.empty()) {
-    const auto line = take_line(content);
-    if (!wanted.takes(line)) continue;
-    if (out.empty() || parse_log_head(line)) out.emplace_back();
-    out.back() += line;
+inline std::string help_text(std::string_view program, std::string_view about) {
+  std::string out;
+  if (!about.empty()) out += std::string(about) + "\n\n";
+  out += "usage: " + std::string(program) + " VERB [options]\n\n";
+  for (const auto& r : verb_table) {
+    if (!r.summary.empty()) out += "  " + padded(r.word, 10) + std::string(r.summary) + '\n';
   }
-  if (out.size() > most) out.erase(out.begin(), out.end() - static_cast<std::ptrdiff_t>(most));
+  return out + "\n'" + std::string(program) + " help VERB' shows the options of a verb.\n";
+}
+
+inline std::string help_text(std::string_view program, verb v) {
+  const verb_row& r = row(v);
+  std::string out = "usage: " + std::string(program) + ' ' + std::string(r.word);
+  std::string options;
+  for (const auto& o : option_table) {
+    if ((o.verbs & bit(v)) == 0 || o.summary.empty()) continue;
+    const std::string spelled = std::string(o.word) + (o.value.empty() ? "" : " " + std::string(o.value));
+    options += "  " + spelled + "\n      " + std::string(o.summary) + '\n';
+  }
+  if (!options.empty()) out += " [options]";
+  if (!r.arguments.empty()) out += ' ' + std::string(r.arguments);
+  out += "\n\n";
+  if (!r.summary.empty())
+    out += static_cast<char>(text::to_upper(r.summary[0])) + std::string(r.summary.substr(1)) + ".\n";
+  if (!r.details.empty()) out += std::string(r.details) + '\n';
+  if (!options.empty()) out += '\n' + options;
   return out;
 }
 
-inline std::optional<clock::wall_point> first_entry(std::string_view content) noexcept {
-  while (!content.empty()) {
-    if (const auto head = parse_log_head(take_line(content))) return head->when;
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// model/finding.hpp
+// =====================================================================================================================
+
+// What `doctor` finds: each with its weight, what was seen, and what to do. And what it reads out of security
+// descriptors.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// `problem`: it does not start or serve, or hands the machine to others. `warning`: it does, and will not for ever.
+/// `note`: something to know.
+enum class weight { fine, note, warning, problem };
+[[nodiscard]] constexpr std::string_view name(weight w) noexcept {
+  constexpr std::string_view names[] = {"ok", "note", "warning", "problem"};
+  return names[static_cast<int>(w)];
+}
+
+struct finding {
+  model::weight weight = model::weight::fine;
+  std::string about;   ///< a word or two: "port", "settings"
+  std::string seen;    ///< the evidence
+  std::string remedy;  ///< empty where there is nothing to do
+  bool fixable = false;  ///< `doctor --fix` does it
+};
+
+/// A line each, the remedy below; then how many of which.
+[[nodiscard]] std::string findings_text(const std::vector<finding>& all);
+/// `{"problems":1,"warnings":0,"findings":[…]}`
+[[nodiscard]] std::string findings_json(const std::vector<finding>& all);
+[[nodiscard]] inline std::size_t count(const std::vector<finding>& all, weight w) noexcept {
+  return static_cast<std::size_t>(
+      std::count_if(all.begin(), all.end(), [w](const finding& f) { return f.weight == w; }));
+}
+
+/// Who, of those that anybody may be (everyone, authenticated and interactive users, the Users group, guests), may change
+/// what is in a folder with this SDDL: "everyone", "users". Empty: none of them.
+/// Source: "ACE Strings" and "File Access Rights Constants" in the Win32 documentation.
+[[nodiscard]] std::vector<std::string> strangers_who_write(std::string_view sddl);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string findings_text(const std::vector<finding>& all) {
+  std::string out;
+  for (const auto& f : all) {
+    out += padded(name(f.weight), 9) + padded(f.about, 14) + f.seen + '\n';
+    if (!f.remedy.empty()) out += std::string(23, ' ') + "-> " + f.remedy + '\n';
   }
-  return std::nullopt;
+  const auto problems = count(all, weight::problem), warnings = count(all, weight::warning);
+  const auto so_many = [](std::size_t n, const char* one) { return std::to_string(n) + ' ' + one + (n == 1 ? "" : "s"); };
+  return out + '\n' + so_many(problems, "problem") + ", " + so_many(warnings, "warning") + '\n';
+}
+
+inline std::string findings_json(const std::vector<finding>& all) {
+  const auto one = [](const finding& f) {
+    text::json_object o;
+    o.put_text("weight", name(f.weight)).put_text("about", f.about).put_text("seen", f.seen);
+    return o.put_text("remedy", f.remedy).put("fixable", f.fixable ? "true" : "false").text();
+  };
+  text::json_object o;
+  o.put("problems", std::to_string(count(all, weight::problem)));
+  o.put("warnings", std::to_string(count(all, weight::warning)));
+  return o.put("findings", text::json_list(all, one, ",\n ")).text() + '\n';
+}
+
+/// Do these rights, as an entry has them, let change what is there: add or replace files, delete them, or give oneself
+/// the right to?
+inline bool may_write(std::string_view rights) noexcept {
+  if (text::starts_with(rights, "0x")) {
+    constexpr std::uint32_t writing = 0x2 | 0x4 | 0x40 | 0x10000 | 0x40000 | 0x80000 | 0x10000000 | 0x40000000;
+    std::uint32_t bits = 0;
+    for (const char c : rights.substr(2)) {
+      const char low = text::to_lower(c);
+      const int digit = text::is_digit(low) ? low - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+      if (digit < 0) return true;  // it cannot be read, and is no reason to be calm
+      bits = (bits << 4) | static_cast<std::uint32_t>(digit);
+    }
+    return (bits & writing) != 0;
+  }
+  for (std::size_t i = 0; i + 1 < rights.size(); i += 2) {
+    const auto two = rights.substr(i, 2);
+    for (const auto writes : {"FA", "FW", "GA", "GW", "WD", "WO", "SD", "DC", "LC", "DT"}) {
+      if (two == writes) return true;
+    }
+  }
+  return false;
+}
+
+inline std::vector<std::string> strangers_who_write(std::string_view sddl) {
+  struct stranger {
+    std::string_view letters, sid, name;
+  };
+  constexpr stranger strangers[] = {{"WD", "S-1-1-0", "everyone"},
+                                    {"AU", "S-1-5-11", "authenticated users"},
+                                    {"IU", "S-1-5-4", "interactive users"},
+                                    {"BU", "S-1-5-32-545", "users"},
+                                    {"BG", "S-1-5-32-546", "guests"}};
+  std::vector<std::string> out;
+  const auto dacl = sddl.find("D:");
+  if (dacl == sddl.npos) return out;
+  auto rest = sddl.substr(dacl);
+  if (const auto sacl = rest.find("S:("); sacl != rest.npos) rest = rest.substr(0, sacl);
+  if (rest.find("NO_ACCESS_CONTROL") != rest.npos) return {"everyone"};
+  for (auto open = rest.find('('); open != rest.npos; open = rest.find('(', open + 1)) {
+    const auto close = rest.find(')', open);
+    if (close == rest.npos) break;
+    const auto parts = text::split(rest.substr(open + 1, close - open - 1), ';');
+    // What is inherited alone concerns folders below, where a file of ours may lie as well.
+    if (parts.size() < 6 || parts[0] != "A" || !may_write(parts[2])) continue;
+    for (const auto& s : strangers) {
+      const bool is_one = parts[5] == s.letters || text::equal_nocase(parts[5], s.sid);
+      if (is_one && std::find(out.begin(), out.end(), s.name) == out.end()) out.emplace_back(s.name);
+    }
+  }
+  return out;
 }
 
 }  // namespace model
@@ -4192,215 +4787,6 @@ inline result<void> check_display_name(std::string_view display_name) {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// model/verbs.hpp
-// =====================================================================================================================
-
-// The command line as two tables: the verbs, and the options with the verbs that take them. The parser, the help and
-// the suggestions all read these; there is no third list.
-
-#include <cstdint>
-#include <string>
-#include <string_view>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace model {
-
-enum class verb {
-  help, version, install, update, remove, start, stop, restart, pause, resume, reload, control, status, debug, routes,
-  config, logs, level, run_service
-};
-
-struct verb_row {
-  verb id;
-  std::string_view word;
-  std::string_view also;       ///< a second spelling, or empty
-  std::string_view arguments;  ///< what it takes beside options, as the help shows it
-  std::string_view summary;    ///< one line of help; empty hides the verb
-  std::string_view details;    ///< what `help VERB` adds
-};
-
-inline constexpr verb_row verb_table[] = {
-    {verb::install, "install", "", "", "create the service, or bring an existing one to what is asked",
-     "Needs an elevated prompt, or asks for one. What is given here is kept with the service, so that it holds at\n"
-     "every start; an existing service keeps what is not given anew. What fails half-way is taken back."},
-    {verb::update, "update", "", "", "bring an existing service to what is asked",
-     "As install, for a service that is there already."},
-    {verb::remove, "remove", "uninstall", "", "stop the service, delete it, wait until it is gone",
-     "Needs an elevated prompt, or asks for one. A service that is not installed is no error. Its data folder stays."},
-    {verb::start, "start", "", "[-- ARGUMENTS]", "start the service and wait until it serves",
-     "A service that runs already is no error. What stands behind -- reaches the start hooks, this time alone."},
-    {verb::stop, "stop", "", "", "stop the service and wait until it has answered every request",
-     "A service that is stopped already is no error. Exit code 1460: it has stopped, and cut what did not end."},
-    {verb::restart, "restart", "", "[-- ARGUMENTS]", "stop, then start",
-     "With --force the services that depend on it are stopped before and started after it."},
-    {verb::pause, "pause", "", "", "pause the service: it stays, and requests get 503", "Needs a hook of the app."},
-    {verb::resume, "continue", "", "", "let a paused service go on", "Needs a hook of the app."},
-    {verb::reload, "reload", "", "", "have the service read its settings anew, and what the app's hooks read",
-     "All new values are taken or, where one cannot be, none; the log says which."},
-    {verb::control, "control", "", "N", "send the service a control of its own, 128 to 255",
-     "Needs a hook of the app, whose answer is the exit code."},
-    {verb::status, "status", "", "", "what the service is doing, and where it listens",
-     "Exit code: 0 running, 3 installed and not running, 4 not installed."},
-    {verb::debug, "debug", "run", "", "serve in this terminal; Ctrl-C drains and stops",
-     "Needs no installation. Attach a debugger, or start the program in one. Routes, requests and the log are shown."},
-    {verb::logs, "logs", "", "", "the end of the service's log",
-     "Reads the files in the data folder, also while the service does not run. What is older than the oldest file is\n"
-     "gone: ten megabytes a file and five files are kept, where the app does not say otherwise."},
-    {verb::level, "level", "", "LEVEL", "how much the running service logs: debug, info, warn or error",
-     "Until it ends; the setting log_level says how it begins."},
-    {verb::config, "config", "", "", "every setting: its value, where that comes from, what it is for",
-     "As the service has them that is installed, where one is. Strongest first: the command line (--set, kept at\n"
-     "install), the environment, the settings file, the default. Exit code 13: the file or a value cannot be taken."},
-    {verb::routes, "routes", "", "", "method, pattern, name and source line of every route", ""},
-    {verb::help, "help", "", "[VERB]", "this, or the help of one verb", ""},
-    {verb::version, "version", "", "", "the version of the program and of winsvc", ""},
-    {verb::run_service, "run-service", "", "", "",
-     "How the service control manager starts this program. Not for a person."},
-};
-
-enum class option {
-  startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
-  environment, allow_control, host, port, set, unset, config, init, lines, follow, level, since, instance, then_start, plan, force, wait, no_wait, json, no_elevate, elevated,
-  argument, why
-};
-
-/// A set of verbs, one bit each.
-constexpr std::uint32_t bit(verb v) noexcept { return 1u << static_cast<int>(v); }
-template <class... Verbs>
-constexpr std::uint32_t bits(Verbs... v) noexcept {
-  return (bit(v) | ...);
-}
-inline constexpr std::uint32_t verbs_that_install = bits(verb::install, verb::update);
-inline constexpr std::uint32_t verbs_that_wait =
-    verbs_that_install |
-    bits(verb::remove, verb::start, verb::stop, verb::restart, verb::pause, verb::resume);
-/// Those that Windows may refuse to who is not elevated.
-inline constexpr std::uint32_t verbs_that_manage = verbs_that_wait | bits(verb::reload, verb::control);
-inline constexpr std::uint32_t verbs_that_listen = verbs_that_install | bits(verb::debug, verb::run_service);
-inline constexpr std::uint32_t verbs_with_settings = verbs_that_listen | bit(verb::config);
-
-struct option_row {
-  option id;
-  std::string_view word;
-  std::string_view value;    ///< what it takes, as the help shows it; empty for a switch
-  std::uint32_t verbs;       ///< who takes it
-  std::string_view summary;  ///< empty hides the option
-};
-
-inline constexpr option_row option_table[] = {
-    {option::startup, "--startup", "auto|delayed|manual|disabled", verbs_that_install,
-     "when the system starts it; default auto"},
-    {option::display_name, "--display-name", "TEXT", verbs_that_install, "the name that the Services window shows"},
-    {option::description, "--description", "TEXT", verbs_that_install, "the line under it"},
-    {option::username, "--username", "ACCOUNT", verbs_that_install,
-     "whom it runs as: virtual, system, local-service, network-service, DOMAIN\\name; default virtual"},
-    {option::password_stdin, "--password-stdin", "", verbs_that_install,
-     "the account's password is the first line of standard input; without it, a prompt asks for it"},
-    {option::depends, "--depends", "A,B", verbs_that_install, "services that must run before it; +G is a group"},
-    {option::recovery, "--recovery", "ACTION,...", verbs_that_install,
-     "what follows each failure: restart/5s, none; the last one repeats; default restart/5s,restart/30s,restart/2m"},
-    {option::recovery_reset, "--recovery-reset", "TIME", verbs_that_install,
-     "so long without a failure, and the next is the first again; default 1d"},
-    {option::preshutdown, "--preshutdown", "TIME", verbs_that_install | bit(verb::run_service),
-     "have the machine wait so long for it before it shuts down"},
-    {option::environment, "--env", "NAME=VALUE", verbs_that_install,
-     "a variable of its environment (may be repeated); NAME= takes it out"},
-    {option::allow_control, "--allow-control", "USER", verbs_that_install,
-     "let this user or group start and stop it without elevation (may be repeated)"},
-    {option::host, "--host", "ADDRESS", verbs_with_settings, "the address to listen on"},
-    {option::port, "--port", "N", verbs_with_settings, "the port to listen on; 0 picks a free one"},
-    {option::set, "--set", "NAME=VALUE", verbs_with_settings, "a setting (may be repeated); 'config' lists them"},
-    {option::unset, "--unset", "NAME", verbs_that_install, "forget what an earlier install gave with --set"},
-    {option::config, "--config", "FILE", verbs_with_settings,
-     "the settings file; default: the program's name with .ini, beside it"},
-    {option::init, "--init", "", bit(verb::config), "write a settings file with every setting in it, commented out"},
-    {option::lines, "-n", "N", bit(verb::logs), "so many entries; default 20, or all since --since"},
-    {option::follow, "-f", "", bit(verb::logs), "and what is logged from now on, until Ctrl-C"},
-    {option::level, "--level", "LEVEL", bit(verb::logs), "debug, info, warn or error: that, and what is worse"},
-    {option::since, "--since", "TIME", bit(verb::logs), "of the last 10m, 2h, 1d"},
-    {option::instance, "--instance", "NAME",
-     verbs_that_manage | bits(verb::status, verb::debug, verb::config, verb::logs, verb::level, verb::run_service),
-     "this one of several instances, each a service with a name, settings and data of its own"},
-    {option::then_start, "--start", "", verbs_that_install, "start it afterwards"},
-    {option::plan, "--plan", "", verbs_that_install, "show what would be changed, and change nothing"},
-    {option::force, "--force", "", bits(verb::stop, verb::restart, verb::remove),
-     "stop the services that depend on it, too"},
-    {option::why, "--why", "TEXT", bits(verb::stop, verb::restart), "the reason, which the service's log keeps"},
-    {option::wait, "--wait", "SECONDS", verbs_that_wait, "how long to wait for it; default 60"},
-    {option::no_wait, "--no-wait", "", bits(verb::start, verb::stop), "ask, and do not wait"},
-    {option::json, "--json", "", bits(verb::status, verb::routes, verb::config), "for a machine to read"},
-    {option::no_elevate, "--no-elevate", "", verbs_that_manage,
-     "fail where elevation is needed, and do not ask for it"},
-    {option::elevated, "--elevated", "PIPE", verbs_that_manage, ""},  // this is the elevated one (os/elevation.hpp)
-    {option::argument, "--argument", "TEXT", bits(verb::start, verb::restart), ""},  // as one behind --
-};
-
-/// Options that people look for, and why there are none.
-struct absent_option {
-  std::string_view word;
-  bool has_value;
-  std::string_view said, hint;
-};
-inline constexpr absent_option absent_options[] = {
-    {"--password", true, "a command line is no place for a password: every user of the machine can read it",
-     "leave it out, and a prompt asks; or pipe it in, with --password-stdin"},
-    {"--interactive", false, "services have had no desktop since Windows Vista", "leave it out"},
-};
-
-[[nodiscard]] inline const verb_row& row(verb v) noexcept {
-  for (const auto& r : verb_table) {
-    if (r.id == v) return r;
-  }
-  return verb_table[0];
-}
-
-/// The help screen. `program` is the name to show in examples; `about` the app's own line.
-[[nodiscard]] std::string help_text(std::string_view program, std::string_view about);
-/// The help of one verb, with its options.
-[[nodiscard]] std::string help_text(std::string_view program, verb v);
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-inline std::string padded(std::string_view s, std::size_t width) {
-  return std::string(s) + std::string(s.size() < width ? width - s.size() : 1, ' ');
-}
-
-inline std::string help_text(std::string_view program, std::string_view about) {
-  std::string out;
-  if (!about.empty()) out += std::string(about) + "\n\n";
-  out += "usage: " + std::string(program) + " VERB [options]\n\n";
-  for (const auto& r : verb_table) {
-    if (!r.summary.empty()) out += "  " + padded(r.word, 10) + std::string(r.summary) + '\n';
-  }
-  return out + "\n'" + std::string(program) + " help VERB' shows the options of a verb.\n";
-}
-
-inline std::string help_text(std::string_view program, verb v) {
-  const verb_row& r = row(v);
-  std::string out = "usage: " + std::string(program) + ' ' + std::string(r.word);
-  std::string options;
-  for (const auto& o : option_table) {
-    if ((o.verbs & bit(v)) == 0 || o.summary.empty()) continue;
-    const std::string spelled = std::string(o.word) + (o.value.empty() ? "" : " " + std::string(o.value));
-    options += "  " + spelled + "\n      " + std::string(o.summary) + '\n';
-  }
-  if (!options.empty()) out += " [options]";
-  if (!r.arguments.empty()) out += ' ' + std::string(r.arguments);
-  out += "\n\n";
-  if (!r.summary.empty())
-    out += static_cast<char>(text::to_upper(r.summary[0])) + std::string(r.summary.substr(1)) + ".\n";
-  if (!r.details.empty()) out += std::string(r.details) + '\n';
-  if (!options.empty()) out += '\n' + options;
-  return out;
-}
-
-}  // namespace model
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
 // model/command.hpp
 // =====================================================================================================================
 
@@ -4458,6 +4844,7 @@ struct command {
   std::chrono::milliseconds wait{60'000};
   bool json = false;
   bool init = false;                        ///< config --init
+  bool fix = false;                         ///< doctor --fix
   std::optional<std::size_t> lines;         ///< logs -n
   bool follow = false;                      ///< logs -f
   log_level level = log_level::debug;       ///< logs --level, level LEVEL
@@ -4589,6 +4976,7 @@ inline bool take_value(command& into, option o, std::string_view value) {
     case option::unset: into.launch.unset.emplace_back(value); return is_setting_name(value);
     case option::config: return text_into(into.launch.config);
     case option::init: return into.init = true;
+    case option::fix: return into.fix = true;
     case option::lines: {
       std::uint64_t count = 0;
       if (!text::parse_number(value, 1'000'000'000, count)) return false;
@@ -8517,121 +8905,6 @@ inline bool origin_is_allowed(std::string_view origin, std::string_view host,
 }  // namespace winsvc
 
 // =====================================================================================================================
-// os/win/door.hpp
-// =====================================================================================================================
-
-// The door to Windows: the one file that includes <windows.h>. It asks for the lean version without min and max, and
-// takes back the two macros if it was the one to define them.
-//
-// winsock2.h must come before windows.h, or the old winsock.h is in its place; cpp-httplib wants Windows 10's API.
-
-#if WINSVC_OS_WINDOWS
-
-  #if (defined(_WINSOCKAPI_) || defined(_WINSOCK_H)) && !defined(_WINSOCK2API_) && !defined(_WINSOCK2_H)
-    #error "winsock.h came before winsvc.hpp: include winsvc.hpp before <windows.h>, or define WIN32_LEAN_AND_MEAN, or include <winsock2.h> first"
-  #endif
-
-  #ifndef _WIN32_WINNT
-    #define _WIN32_WINNT 0x0A00
-  #endif
-  #ifndef NOMINMAX
-    #define NOMINMAX
-    #define WINSVC_DEFINED_NOMINMAX
-  #endif
-  #ifndef WIN32_LEAN_AND_MEAN
-    #define WIN32_LEAN_AND_MEAN
-    #define WINSVC_DEFINED_LEAN
-  #endif
-
-  #include <winsock2.h>
-  #include <ws2tcpip.h>
-  #include <windows.h>
-
-  #include <aclapi.h>
-  #include <iphlpapi.h>
-  #include <mswsock.h>
-  #include <sddl.h>
-  #include <shellapi.h>
-  #include <winsvc.h>
-
-  #ifdef WINSVC_DEFINED_NOMINMAX
-    #undef NOMINMAX
-    #undef WINSVC_DEFINED_NOMINMAX
-  #endif
-  #ifdef WINSVC_DEFINED_LEAN
-    #undef WIN32_LEAN_AND_MEAN
-    #undef WINSVC_DEFINED_LEAN
-  #endif
-
-  #if WINSVC_AUTOLINK
-    #pragma comment(lib, "ws2_32.lib")
-    #pragma comment(lib, "advapi32.lib")
-  #endif
-
-#endif  // WINSVC_OS_WINDOWS
-
-// =====================================================================================================================
-// os/local_time.hpp
-// =====================================================================================================================
-
-// How far the time of this place is from UTC, at a moment: with summer time where and when there is one.
-//
-//   local_time(when, os::utc_offset(when))      // 2026-07-01T10:00:00.000+02:00
-//
-// Source: localtime_r(3); SystemTimeToTzSpecificLocalTime.
-
-#include <chrono>
-#include <ctime>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace os {
-
-/// From any thread. 0 where the system does not say.
-[[nodiscard]] std::chrono::minutes utc_offset(clock::wall_point when) noexcept;
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_OS_WINDOWS
-
-/// As the system counts: in 100 ns since 1601.
-inline ULONGLONG ticks_of(const SYSTEMTIME& t) noexcept {
-  FILETIME as_file{};
-  if (!::SystemTimeToFileTime(&t, &as_file)) return 0;
-  return (static_cast<ULONGLONG>(as_file.dwHighDateTime) << 32) | as_file.dwLowDateTime;
-}
-
-inline std::chrono::minutes utc_offset(clock::wall_point when) noexcept {
-  const utc_fields f = to_utc(when);
-  SYSTEMTIME utc{}, local{};
-  utc.wYear = static_cast<WORD>(f.year);
-  utc.wMonth = static_cast<WORD>(f.month);
-  utc.wDay = static_cast<WORD>(f.day);
-  utc.wHour = static_cast<WORD>(f.hour);
-  utc.wMinute = static_cast<WORD>(f.minute);
-  if (!::SystemTimeToTzSpecificLocalTime(nullptr, &utc, &local)) return std::chrono::minutes(0);
-  const ULONGLONG there = ticks_of(local), here = ticks_of(utc);
-  if (there == 0 || here == 0) return std::chrono::minutes(0);
-  return std::chrono::minutes(static_cast<LONGLONG>(there - here) / (60 * 10'000'000LL));
-}
-
-#else
-
-inline std::chrono::minutes utc_offset(clock::wall_point when) noexcept {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(
-      std::chrono::time_point_cast<std::chrono::system_clock::duration>(std::chrono::floor<std::chrono::seconds>(when)));
-  std::tm local{};
-  if (!::localtime_r(&seconds, &local)) return std::chrono::minutes(0);
-  return std::chrono::minutes(local.tm_gmtoff / 60);
-}
-
-#endif
-
-}  // namespace os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
 // os/posix/door.hpp
 // =====================================================================================================================
 
@@ -8650,6 +8923,7 @@ inline std::chrono::minutes utc_offset(clock::wall_point when) noexcept {
   #include <pthread.h>
   #include <sys/socket.h>
   #include <sys/stat.h>
+  #include <sys/statvfs.h>
   #include <sys/types.h>
   #include <sys/un.h>
   #include <termios.h>
@@ -9082,22 +9356,29 @@ inline constexpr char path_separator = '/';
   return folder + path_separator + std::string(name);
 }
 
-/// Is what is open there (a HANDLE, a file descriptor) still what has this path? Somebody may have deleted it, or put
-/// another in its place.
-[[nodiscard]] bool is_at(std::intptr_t native, const std::string& path);
+/// Which file it is, whatever it is called at the moment. When the last handle to a deleted file is closed, its number
+/// may be another's.
+struct file_id {
+  std::uint64_t volume = 0, number = 0;
+  friend bool operator==(const file_id& a, const file_id& b) noexcept {
+    return a.volume == b.volume && a.number == b.number;
+  }
+  friend bool operator!=(const file_id& a, const file_id& b) noexcept { return !(a == b); }
+};
+/// Of the file that a path leads to; nothing where there is none.
+[[nodiscard]] std::optional<file_id> id_of(const std::string& path) noexcept;
 
 /// A file that is only ever added to. Others may read, rename and delete it meanwhile.
 class append_file {
  public:
   append_file() = default;
-  append_file(append_file&& other) noexcept
-      : native_(std::exchange(other.native_, -1)), size_(other.size_), written_last_(other.written_last_) {}
+  append_file(append_file&& other) noexcept { *this = std::move(other); }
   append_file& operator=(append_file&& other) noexcept {
     if (this != &other) {
       close();
       native_ = std::exchange(other.native_, -1);
       size_ = other.size_;
-      written_last_ = other.written_last_;
+      id_ = other.id_;
     }
     return *this;
   }
@@ -9105,18 +9386,22 @@ class append_file {
 
   [[nodiscard]] static sys_result<append_file> open(const std::string& path);
   [[nodiscard]] bool is_open() const noexcept { return native_ != -1; }
-  bool write(std::string_view bytes) noexcept;
+  /// All of it, in one call of the system where that takes it. After a failure a part of it may be in the file: `size`
+  /// tells how much.
+  sys_result<void> write(std::string_view bytes) noexcept;
   /// Bytes in the file: those found at opening and those written since.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
-  /// When it was written last, before it was opened.
-  [[nodiscard]] clock::wall_point written_last() const noexcept { return written_last_; }
-  [[nodiscard]] bool is_at(const std::string& path) const { return os::is_at(native_, path); }
+  /// Is it what that path leads to, and not deleted or moved away since it was opened?
+  [[nodiscard]] bool is_at(const std::string& path) const noexcept {
+    const auto there = id_of(path);  // its number cannot be another's meanwhile: we have it open
+    return there && *there == id_;
+  }
   void close() noexcept;
 
  private:
   std::intptr_t native_ = -1;  // a HANDLE, or a file descriptor
   std::uint64_t size_ = 0;
-  clock::wall_point written_last_{};
+  file_id id_;
 };
 
 [[nodiscard]] std::optional<std::string> read_file(const std::string& path);
@@ -9127,6 +9412,9 @@ bool rename_file(const std::string& from, const std::string& to) noexcept;
 bool remove_file(const std::string& path) noexcept;
 /// With all parents. Existing: success.
 sys_result<void> make_folders(const std::string& path);
+/// Bytes that this process may still write where that path is, or its nearest folder that is there; nothing where the
+/// system does not say. GetDiskFreeSpaceExW, statvfs.
+[[nodiscard]] std::optional<std::uint64_t> free_space(const std::string& path);
 /// The names of the files in a folder, in the order of their bytes; not of the folders in it.
 [[nodiscard]] sys_result<std::vector<std::string>> list_files(const std::string& folder);
 
@@ -9231,6 +9519,60 @@ bool change_directory(const std::string& folder) noexcept;
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+// =====================================================================================================================
+// os/win/door.hpp
+// =====================================================================================================================
+
+// The door to Windows: the one file that includes <windows.h>. It asks for the lean version without min and max, and
+// takes back the two macros if it was the one to define them.
+//
+// winsock2.h must come before windows.h, or the old winsock.h is in its place; cpp-httplib wants Windows 10's API.
+
+#if WINSVC_OS_WINDOWS
+
+  #if (defined(_WINSOCKAPI_) || defined(_WINSOCK_H)) && !defined(_WINSOCK2API_) && !defined(_WINSOCK2_H)
+    #error "winsock.h came before winsvc.hpp: include winsvc.hpp before <windows.h>, or define WIN32_LEAN_AND_MEAN, or include <winsock2.h> first"
+  #endif
+
+  #ifndef _WIN32_WINNT
+    #define _WIN32_WINNT 0x0A00
+  #endif
+  #ifndef NOMINMAX
+    #define NOMINMAX
+    #define WINSVC_DEFINED_NOMINMAX
+  #endif
+  #ifndef WIN32_LEAN_AND_MEAN
+    #define WIN32_LEAN_AND_MEAN
+    #define WINSVC_DEFINED_LEAN
+  #endif
+
+  #include <winsock2.h>
+  #include <ws2tcpip.h>
+  #include <windows.h>
+
+  #include <aclapi.h>
+  #include <iphlpapi.h>
+  #include <mswsock.h>
+  #include <sddl.h>
+  #include <shellapi.h>
+  #include <winsvc.h>
+
+  #ifdef WINSVC_DEFINED_NOMINMAX
+    #undef NOMINMAX
+    #undef WINSVC_DEFINED_NOMINMAX
+  #endif
+  #ifdef WINSVC_DEFINED_LEAN
+    #undef WIN32_LEAN_AND_MEAN
+    #undef WINSVC_DEFINED_LEAN
+  #endif
+
+  #if WINSVC_AUTOLINK
+    #pragma comment(lib, "ws2_32.lib")
+    #pragma comment(lib, "advapi32.lib")
+  #endif
+
+#endif  // WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
 // os/win/wide.hpp
@@ -10318,6 +10660,7 @@ sys_result<void> ask_channel(const std::string& address, const std::string& ques
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
@@ -10333,14 +10676,27 @@ namespace os {
 
 [[nodiscard]] inline failure<std::uint32_t> errno_failure() { return {static_cast<std::uint32_t>(errno)}; }
 
-inline bool write_all(int file, std::string_view bytes) noexcept {
-  while (!bytes.empty()) {
-    const auto n = ::write(file, bytes.data(), bytes.size());
+/// How many bytes were taken; fewer than all: errno tells why.
+inline std::size_t write_most(int file, std::string_view bytes) noexcept {
+  std::size_t written = 0;
+  while (written < bytes.size()) {
+    const auto n = ::write(file, bytes.data() + written, bytes.size() - written);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(n));
+    if (n == 0) errno = EIO;
+    if (n <= 0) break;
+    written += static_cast<std::size_t>(n);
   }
-  return true;
+  return written;
+}
+inline bool write_all(int file, std::string_view bytes) noexcept { return write_most(file, bytes) == bytes.size(); }
+
+[[nodiscard]] inline file_id id_from(const struct stat& info) noexcept {
+  return {static_cast<std::uint64_t>(info.st_dev), static_cast<std::uint64_t>(info.st_ino)};
+}
+inline std::optional<file_id> id_of(const std::string& path) noexcept {
+  struct stat info = {};
+  if (::stat(path.c_str(), &info) != 0) return std::nullopt;
+  return id_from(info);
 }
 
 inline sys_result<append_file> append_file::open(const std::string& path) {
@@ -10351,21 +10707,17 @@ inline sys_result<append_file> append_file::open(const std::string& path) {
   struct stat info = {};
   if (::fstat(file, &info) == 0) {
     out.size_ = static_cast<std::uint64_t>(info.st_size);
-    out.written_last_ = std::chrono::system_clock::from_time_t(info.st_mtime);
+    out.id_ = id_from(info);
   }
   return out;
 }
 
-inline bool is_at(std::intptr_t native, const std::string& path) {
-  struct stat open_one = {}, there = {};
-  return ::fstat(static_cast<int>(native), &open_one) == 0 && ::stat(path.c_str(), &there) == 0 &&
-         open_one.st_ino == there.st_ino && open_one.st_dev == there.st_dev;
-}
-
-inline bool append_file::write(std::string_view bytes) noexcept {
-  if (!write_all(static_cast<int>(native_), bytes)) return false;
-  size_ += bytes.size();
-  return true;
+inline sys_result<void> append_file::write(std::string_view bytes) noexcept {
+  if (native_ == -1) return sys_failure(EBADF);
+  const std::size_t written = write_most(static_cast<int>(native_), bytes);
+  size_ += written;
+  if (written != bytes.size()) return errno_failure();
+  return {};
 }
 
 inline void append_file::close() noexcept {
@@ -10386,6 +10738,16 @@ inline std::optional<std::string> read_file(const std::string& path) {
     }
     ::close(file);
     return n == 0 ? std::optional(std::move(content)) : std::nullopt;
+  }
+}
+
+inline std::optional<std::uint64_t> free_space(const std::string& path) {
+  struct statvfs info = {};
+  for (std::string at = path;;) {
+    if (::statvfs(at.c_str(), &info) == 0) return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+    const auto slash = at.rfind('/');
+    if (slash == at.npos || slash == 0) return std::nullopt;
+    at.resize(slash);
   }
 }
 
@@ -10720,10 +11082,27 @@ namespace os {
 void write_out(std::string_view utf8) noexcept;
 void write_err(std::string_view utf8) noexcept;
 [[nodiscard]] bool out_is_terminal() noexcept;
-/// Is standard error a terminal that takes the escapes for colours? On Windows it is told to, from Windows 10 on.
-[[nodiscard]] bool err_shows_colour() noexcept;
+[[nodiscard]] bool err_is_terminal() noexcept;
 /// Is there anybody to read what we print: a console, a pipe, a file?
 [[nodiscard]] bool has_standard_output() noexcept;
+
+/// While it lives, standard error shows ANSI's colours (`ESC [ 31 m`) if `on`. Not where it is no terminal, nor where
+/// the person does not want them: NO_COLOR is set and not empty (https://no-color.org). A Windows console must be told
+/// to look for them, which outlives the process: it is put back. One at a time.
+class err_colours {
+ public:
+  err_colours() noexcept;
+  ~err_colours() {
+    if (put_back_) put_back_();
+  }
+  err_colours(const err_colours&) = delete;
+  err_colours& operator=(const err_colours&) = delete;
+  [[nodiscard]] bool on() const noexcept { return on_; }
+
+ private:
+  bool on_ = false;
+  std::function<void()> put_back_;
+};
 
 /// Writes `prompt` to standard error and reads a line from the terminal that is not shown while it is typed. A code
 /// when standard input is no terminal (whoever pipes a secret says so: read_input_line), or when the person gave up
@@ -10794,10 +11173,14 @@ inline void write_descriptor(int descriptor, std::string_view bytes) noexcept {
 inline void write_out(std::string_view utf8) noexcept { write_descriptor(STDOUT_FILENO, utf8); }
 inline void write_err(std::string_view utf8) noexcept { write_descriptor(STDERR_FILENO, utf8); }
 inline bool out_is_terminal() noexcept { return ::isatty(STDOUT_FILENO) == 1; }
-inline bool err_shows_colour() noexcept {
+inline bool err_is_terminal() noexcept { return ::isatty(STDERR_FILENO) == 1; }
+
+inline err_colours::err_colours() noexcept {
+  const char* const unwanted = std::getenv("NO_COLOR");
   const char* const kind = std::getenv("TERM");
-  return ::isatty(STDERR_FILENO) == 1 && kind && std::string_view(kind) != "dumb";
+  on_ = err_is_terminal() && !(unwanted && *unwanted) && kind && *kind && std::string_view(kind) != "dumb";
 }
+
 inline bool has_standard_output() noexcept { return ::fcntl(STDOUT_FILENO, F_GETFD) != -1; }
 
 inline std::optional<std::string> read_input_line() {
@@ -11280,6 +11663,55 @@ inline sys_result<std::string> join_parent(const std::string&) { return sys_fail
 #endif  // !WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
+// os/local_time.hpp
+// =====================================================================================================================
+
+// How far the clocks on this machine's walls are ahead of UTC: what the log needs to tell the time as people do.
+//
+//   local_time(now, os::utc_offset(now))      // 2026-01-31T09:05:09.250+01:00
+
+#include <chrono>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// Of that moment, so that its daylight saving counts and not today's. 0 where it cannot be told. It changes at a whole
+/// quarter of an hour of UTC only, which whoever asks often may use.
+[[nodiscard]] std::chrono::minutes utc_offset(clock::wall_point when) noexcept;
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// os/posix/local_time.hpp
+// =====================================================================================================================
+
+// os/local_time.hpp on POSIX.
+
+#include <chrono>
+#include <ctime>
+
+#if !WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+inline std::chrono::minutes utc_offset(clock::wall_point when) noexcept {
+  using namespace std::chrono;
+  const auto since = static_cast<std::time_t>(floor<seconds>(when.time_since_epoch()).count());
+  std::tm local = {};
+  if (!::localtime_r(&since, &local)) return minutes(0);
+  return duration_cast<minutes>(seconds(local.tm_gmtoff));  // before 1900 or so it had seconds too: they are cut
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // !WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
 // os/new_file.hpp
 // =====================================================================================================================
 
@@ -11732,6 +12164,7 @@ class source_file {
     std::swap(native_, other.native_);
     std::swap(size_, other.size_);
     std::swap(modified_, other.modified_);
+    std::swap(id_, other.id_);
     std::swap(real_path_, other.real_path_);
     return *this;
   }
@@ -11743,10 +12176,11 @@ class source_file {
   /// As they were when it was opened.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   [[nodiscard]] clock::wall_point modified() const noexcept { return modified_; }
+  [[nodiscard]] const file_id& id() const noexcept { return id_; }
+  /// Its bytes now; nothing after an error.
+  [[nodiscard]] std::optional<std::uint64_t> size_now() const noexcept;
   /// Absolute, links followed, in the spelling of the disk: where the file really is.
   [[nodiscard]] const std::string& real_path() const noexcept { return real_path_; }
-
-  [[nodiscard]] bool is_at(const std::string& path) const { return os::is_at(native_, path); }
 
   /// From any thread: how many bytes from `at` on are in `into` now; 0 at its end; nothing after an error.
   [[nodiscard]] std::optional<std::size_t> read(std::uint64_t at, char* into, std::size_t room) const noexcept;
@@ -11755,6 +12189,7 @@ class source_file {
   std::intptr_t native_ = -1;  // a HANDLE, or a file descriptor
   std::uint64_t size_ = 0;
   clock::wall_point modified_;
+  file_id id_;
   std::string real_path_;
 };
 
@@ -11815,12 +12250,19 @@ inline sys_result<source_file> source_file::open(const std::string& path) {
   out.size_ = static_cast<std::uint64_t>(info.st_size);
   const auto since = std::chrono::seconds(info.st_mtim.tv_sec) + std::chrono::nanoseconds(info.st_mtim.tv_nsec);
   out.modified_ = clock::wall_point(std::chrono::duration_cast<clock::wall_point::duration>(since));
+  out.id_ = id_from(info);
   out.real_path_ = *std::move(real);
   return out;
 }
 
 inline source_file::~source_file() {
   if (native_ != -1) ::close(static_cast<int>(native_));
+}
+
+inline std::optional<std::uint64_t> source_file::size_now() const noexcept {
+  struct stat info = {};
+  if (::fstat(static_cast<int>(native_), &info) != 0) return std::nullopt;
+  return static_cast<std::uint64_t>(info.st_size);
 }
 
 inline std::optional<std::size_t> source_file::read(std::uint64_t at, char* into, std::size_t room) const noexcept {
@@ -12201,11 +12643,21 @@ inline bool out_is_terminal() noexcept {
   return ::GetConsoleMode(::GetStdHandle(STD_OUTPUT_HANDLE), &mode) != 0;
 }
 
-inline bool err_shows_colour() noexcept {
-  constexpr DWORD escapes = 0x0004;  // ENABLE_VIRTUAL_TERMINAL_PROCESSING, which older headers lack
+inline bool err_is_terminal() noexcept {
   DWORD mode = 0;
-  const HANDLE screen = ::GetStdHandle(STD_ERROR_HANDLE);
-  return ::GetConsoleMode(screen, &mode) && ((mode & escapes) != 0 || ::SetConsoleMode(screen, mode | escapes));
+  return ::GetConsoleMode(::GetStdHandle(STD_ERROR_HANDLE), &mode) != 0;
+}
+
+inline err_colours::err_colours() noexcept {
+  const HANDLE console = ::GetStdHandle(STD_ERROR_HANDLE);
+  DWORD mode = 0;
+  wchar_t unwanted[2];
+  if (!::GetConsoleMode(console, &mode) || ::GetEnvironmentVariableW(L"NO_COLOR", unwanted, 2) != 0) return;
+  constexpr DWORD wanted = 0x0004;  // ENABLE_VIRTUAL_TERMINAL_PROCESSING, Windows 10 1511; older consoles refuse it
+  on_ = (mode & wanted) != 0;
+  if (on_ || !::SetConsoleMode(console, mode | wanted)) return;
+  on_ = true;
+  put_back_ = [mode] { ::SetConsoleMode(::GetStdHandle(STD_ERROR_HANDLE), mode); };
 }
 
 inline bool has_standard_output() noexcept {
@@ -12340,52 +12792,57 @@ namespace os {
 
 inline constexpr DWORD share_all = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
 
-inline bool write_all(HANDLE file, std::string_view bytes) noexcept {
-  while (!bytes.empty()) {
-    const auto piece = static_cast<DWORD>((std::min)(bytes.size(), std::size_t{1} << 30));
-    DWORD written = 0;
-    if (!::WriteFile(file, bytes.data(), piece, &written, nullptr) || written == 0) return false;
-    bytes.remove_prefix(written);
+/// How many bytes were taken; fewer than all: GetLastError tells why.
+inline std::size_t write_most(HANDLE file, std::string_view bytes) noexcept {
+  std::size_t written = 0;
+  while (written < bytes.size()) {
+    const auto piece = static_cast<DWORD>((std::min)(bytes.size() - written, std::size_t{1} << 30));
+    DWORD now = 0;
+    if (!::WriteFile(file, bytes.data() + written, piece, &now, nullptr)) break;
+    if (now == 0) ::SetLastError(ERROR_WRITE_FAULT);
+    if (now == 0) break;
+    written += now;
   }
-  return true;
+  return written;
+}
+inline bool write_all(HANDLE file, std::string_view bytes) noexcept { return write_most(file, bytes) == bytes.size(); }
+
+[[nodiscard]] inline file_id id_from(const BY_HANDLE_FILE_INFORMATION& info) noexcept {
+  return {info.dwVolumeSerialNumber, std::uint64_t{info.nFileIndexHigh} << 32 | info.nFileIndexLow};
+}
+/// Opens it with no right at all, which is never refused because of what others have opened it for. Of a file that is
+/// deleted while somebody has it open the name may still be there: it cannot be opened, so there is none.
+inline std::optional<file_id> id_of(const std::string& path) noexcept {
+  try {
+    const unique_handle file(::CreateFileW(wide_path(path).c_str(), 0, share_all, nullptr, OPEN_EXISTING,
+                                           FILE_ATTRIBUTE_NORMAL, nullptr));
+    BY_HANDLE_FILE_INFORMATION info{};
+    if (!file || !::GetFileInformationByHandle(file.get(), &info)) return std::nullopt;
+    return id_from(info);
+  } catch (...) {  // out of memory
+    return std::nullopt;
+  }
 }
 
 inline sys_result<append_file> append_file::open(const std::string& path) {
-  const HANDLE file = ::CreateFileW(wide_path(path).c_str(), FILE_APPEND_DATA | FILE_READ_ATTRIBUTES, share_all, nullptr, OPEN_ALWAYS,
+  const HANDLE file = ::CreateFileW(wide_path(path).c_str(), FILE_APPEND_DATA, share_all, nullptr, OPEN_ALWAYS,
                                     FILE_ATTRIBUTE_NORMAL, nullptr);
   if (file == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
   append_file out;
   out.native_ = reinterpret_cast<std::intptr_t>(file);
   LARGE_INTEGER size{};
   if (::GetFileSizeEx(file, &size)) out.size_ = static_cast<std::uint64_t>(size.QuadPart);
-  FILETIME written{};
-  if (::GetFileTime(file, nullptr, nullptr, &written)) {
-    constexpr std::int64_t from_1601_to_1970 = 11'644'473'600'000;  // in ms
-    const auto ticks = (static_cast<std::uint64_t>(written.dwHighDateTime) << 32) | written.dwLowDateTime;
-    out.written_last_ = clock::wall_point(std::chrono::duration_cast<clock::wall_point::duration>(
-        std::chrono::milliseconds(static_cast<std::int64_t>(ticks / 10'000) - from_1601_to_1970)));
-  }
+  BY_HANDLE_FILE_INFORMATION info{};
+  if (::GetFileInformationByHandle(file, &info)) out.id_ = id_from(info);
   return out;
 }
 
-inline bool is_at(std::intptr_t native, const std::string& path) {
-  const unique_handle there(
-      ::CreateFileW(wide_path(path).c_str(), 0, share_all, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr));
-  FILE_STANDARD_INFO ours{};  // a deleted file has its name until the last handle is closed, and that is ours
-  if (::GetFileInformationByHandleEx(reinterpret_cast<HANDLE>(native), FileStandardInfo, &ours, sizeof ours) &&
-      ours.DeletePending) {
-    return false;
-  }
-  BY_HANDLE_FILE_INFORMATION a{}, b{};
-  return there && ::GetFileInformationByHandle(there.get(), &a) &&
-         ::GetFileInformationByHandle(reinterpret_cast<HANDLE>(native), &b) && a.nFileIndexHigh == b.nFileIndexHigh &&
-         a.nFileIndexLow == b.nFileIndexLow && a.dwVolumeSerialNumber == b.dwVolumeSerialNumber;
-}
-
-inline bool append_file::write(std::string_view bytes) noexcept {
-  if (!write_all(reinterpret_cast<HANDLE>(native_), bytes)) return false;
-  size_ += bytes.size();
-  return true;
+inline sys_result<void> append_file::write(std::string_view bytes) noexcept {
+  if (native_ == -1) return sys_failure(ERROR_INVALID_HANDLE);
+  const std::size_t written = write_most(reinterpret_cast<HANDLE>(native_), bytes);
+  size_ += written;
+  if (written != bytes.size()) return sys_failure(::GetLastError());
+  return {};
 }
 
 inline void append_file::close() noexcept {
@@ -12404,6 +12861,16 @@ inline std::optional<std::string> read_file(const std::string& path) {
     content.append(piece, got);
   }
   return std::nullopt;
+}
+
+inline std::optional<std::uint64_t> free_space(const std::string& path) {
+  for (std::string at = path;;) {
+    ULARGE_INTEGER ours{};
+    if (::GetDiskFreeSpaceExW(wide_path(at).c_str(), &ours, nullptr, nullptr)) return ours.QuadPart;
+    const auto slash = at.find_last_of("\\/");
+    if (slash == at.npos || slash < 3) return std::nullopt;
+    at.resize(slash);
+  }
 }
 
 inline bool rename_file(const std::string& from, const std::string& to) noexcept {
@@ -13099,6 +13566,51 @@ inline sys_result<std::string> join_parent(const std::string& pipe) {
 #endif  // WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
+// os/win/local_time.hpp
+// =====================================================================================================================
+
+// os/local_time.hpp on Windows.
+//
+// The rules are those that hold now, for any year. SystemTimeToTzSpecificLocalTimeEx would know those of other years,
+// which matters in the week after a country has changed them and is one more function to find at run time.
+
+#include <chrono>
+#include <cstdint>
+#include <ratio>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+inline std::chrono::minutes utc_offset(clock::wall_point when) noexcept {
+  using namespace std::chrono;
+  using ticks = duration<std::int64_t, std::ratio<1, 10'000'000>>;
+  constexpr std::int64_t to_1970 = 116'444'736'000'000'000;  // FILETIME begins in 1601
+  const auto as_file_time = [](std::int64_t t) {
+    FILETIME out{};
+    out.dwLowDateTime = static_cast<DWORD>(t);
+    out.dwHighDateTime = static_cast<DWORD>(t >> 32);
+    return out;
+  };
+  const std::int64_t before = ticks(floor<seconds>(when.time_since_epoch())).count() + to_1970;
+  const FILETIME utc_ticks = as_file_time(before);
+  FILETIME local_ticks{};
+  SYSTEMTIME utc{}, local{};
+  if (!::FileTimeToSystemTime(&utc_ticks, &utc) || !::SystemTimeToTzSpecificLocalTime(nullptr, &utc, &local) ||
+      !::SystemTimeToFileTime(&local, &local_ticks)) {
+    return minutes(0);
+  }
+  const std::int64_t after = static_cast<std::int64_t>(local_ticks.dwHighDateTime) << 32 | local_ticks.dwLowDateTime;
+  return duration_cast<minutes>(ticks(after - before));
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
 // os/win/new_file.hpp
 // =====================================================================================================================
 
@@ -13395,6 +13907,7 @@ inline sys_result<source_file> source_file::open(const std::string& path) {
   auto real = real_path_of(file);
   if (!real) return sys_failure(::GetLastError());
   out.real_path_ = *std::move(real);
+  out.id_ = id_from(info);
   out.size_ = std::uint64_t{info.nFileSizeHigh} << 32 | info.nFileSizeLow;
   // 100 ns since 1601-01-01.
   const auto ticks = std::uint64_t{info.ftLastWriteTime.dwHighDateTime} << 32 | info.ftLastWriteTime.dwLowDateTime;
@@ -13407,6 +13920,12 @@ inline sys_result<source_file> source_file::open(const std::string& path) {
 
 inline source_file::~source_file() {
   if (native_ != -1) ::CloseHandle(reinterpret_cast<HANDLE>(native_));
+}
+
+inline std::optional<std::uint64_t> source_file::size_now() const noexcept {
+  LARGE_INTEGER size{};
+  if (!::GetFileSizeEx(reinterpret_cast<HANDLE>(native_), &size)) return std::nullopt;
+  return static_cast<std::uint64_t>(size.QuadPart);
 }
 
 inline std::optional<std::size_t> source_file::read(std::uint64_t at, char* into, std::size_t room) const noexcept {
@@ -21718,18 +22237,25 @@ std::function<std::uint32_t(std::uint32_t)> make_control_hook(F f) {
 // host/file_log.hpp
 // =====================================================================================================================
 
-// The log file: appended to, rotated by size and, where that is wanted, by day, so many kept. `hello.log` is the newest,
-// then `hello.1.log`, `hello.2.log`.
+// The log file: appended to, set aside by size and by day, so many kept. `hello.log` is the newest, then `hello.1.log`,
+// `hello.2.log`.
 //
-// Trouble with the file never reaches the service. Lines that cannot be written (the disk is full, somebody has locked
-// the file) are counted, the file is tried again once a second, and the first line that can be written says how many are
-// missing and why. A file that was deleted or moved is made anew.
+// Trouble with the file never reaches the service: it goes on, the lines are counted, and once a second the file is
+// tried again. When it takes lines again, the first says how many are missing, since when and why:
+//
+//   2026-01-31T09:05:09.250+01:00 WARN  37 lines could not be written since 2026-01-31T09:04:51.002+01:00: No space …
+//
+// Lines are handed to the system, not to the platter: a crash loses none that was written, a power cut may.
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21738,168 +22264,296 @@ inline namespace WINSVC_ABI {
 
 /// How the log file looks, and how much of it is kept.
 struct log_file_options {
-  log_format format = log_format::text;
   std::uint64_t bytes = 10 * 1024 * 1024;  ///< a file that would grow over it is set aside
   int kept = 5;                            ///< files in all, the current one included
-  bool daily = false;                      ///< and so is one of another day, by the local time
+  bool daily = false;                      ///< and so is one that was begun on another day, by the clock on the wall
+  log_format format = log_format::text;
 };
 
 namespace host {
 
 class file_log final : public log_sink {
  public:
-  /// `path` without its `.log`. `offset`: of the local time.
-  file_log(std::string path, const log_file_options& options,
-           std::function<std::chrono::minutes(clock::wall_point)> offset = os::utc_offset)
-      : path_(std::move(path)), options_(options), offset_(std::move(offset)) {
-    reopen();
-  }
+  using offset_of = std::function<std::chrono::minutes(clock::wall_point)>;
+
+  /// `path` without its `.log`.
+  file_log(std::string path, const log_file_options& options, const clock& time = clock::system(),
+           offset_of offset = &os::utc_offset);
   explicit file_log(std::string path) : file_log(std::move(path), log_file_options{}) {}
 
   /// For lines from here on. From any thread.
   void options(const log_file_options& now) {
-    const std::lock_guard lock(mutex_);
-    options_ = now;
-    full_at_ = now.bytes;
+    const std::lock_guard lock(next_mutex_);
+    next_ = now;
+    has_next_.store(true, std::memory_order_release);
   }
-  /// Called once whenever trouble begins, with the system's code, on the thread that writes. Set it before it is used.
+  /// Called when trouble begins, once however long it lasts, with the system's code, by the thread that writes. Set it
+  /// before the first line.
   void on_trouble(std::function<void(std::uint32_t)> tell) { on_trouble_ = std::move(tell); }
 
-  [[nodiscard]] const std::string& path() const noexcept { return path_; }
-  /// Why the last line could not be written; 0: it could. From any thread.
-  [[nodiscard]] std::uint32_t fault() const {
-    const std::lock_guard lock(mutex_);
-    return fault_;
-  }
+  void write(const log_entry& entry) noexcept override { write_run(&entry, 1); }
+  /// As one write, where they go to one file.
+  void write_batch(const std::vector<log_entry>& batch) noexcept override { write_run(batch.data(), batch.size()); }
 
-  void write(const log_entry& entry) noexcept override { write_all({entry}); }
-  void write_all(const std::vector<log_entry>& entries) noexcept override {
-    const std::lock_guard lock(mutex_);
-    try {
-      std::string lines;
-      std::size_t count = 0;
-      for (const auto& entry : entries) {
-        const std::string line = formatted(entry) + '\n';
-        if (is_over(entry, lines.size() + line.size())) {
-          put(lines, count, entry.when);
-          lines.clear();
-          count = 0;
-          if (file_.is_open() && file_.size() > 0) rotate();
-          day_ = day_of(entry.when);
-        }
-        lines += line;
-        ++count;
-      }
-      if (count != 0) put(lines, count, entries.back().when);
-    } catch (...) {  // out of memory: the lines are lost, the service is not
-      lost_ += entries.size();
-    }
-  }
+  /// Why nothing can be written, as the system's code; 0 where all is well. From any thread, like the next.
+  [[nodiscard]] std::uint32_t fault() const noexcept { return fault_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool is_open() const noexcept { return fault() == 0; }
+  /// Lines that could not be written, since the beginning.
+  [[nodiscard]] std::uint64_t lost() const noexcept { return lost_in_all_.load(std::memory_order_relaxed); }
 
  private:
-  using steady = std::chrono::steady_clock;
-  static constexpr std::chrono::seconds breath{1};  ///< between two looks at the path, and two attempts
-
   [[nodiscard]] std::string name(int age) const { return path_ + (age == 0 ? "" : "." + std::to_string(age)) + ".log"; }
-  [[nodiscard]] std::string formatted(const log_entry& entry) {
-    // The offset changes at quarters of an hour at most, and asking for it costs more than all the rest of the line.
-    const auto quarter = std::chrono::floor<std::chrono::minutes>(entry.when).time_since_epoch().count() / 15;
-    if (quarter != std::exchange(quarter_, quarter)) local_ = offset_(entry.when);
-    return options_.format == log_format::json ? entry.json_line(local_) : entry.line(local_);
-  }
-  [[nodiscard]] std::int64_t day_of(clock::wall_point when) const {
-    return std::chrono::floor<std::chrono::hours>(when + offset_(when)).time_since_epoch().count() / 24;
-  }
-  [[nodiscard]] bool is_over(const log_entry& entry, std::size_t with_it) const {
-    const std::uint64_t size = file_.is_open() ? file_.size() : 0;
-    return size + with_it > full_at_ || (options_.daily && day_of(entry.when) != day_);
-  }
+  [[nodiscard]] std::string aside() const { return path_ + ".aside.log"; }
 
-  void put(const std::string& lines, std::size_t count, clock::wall_point when);
-  [[nodiscard]] log_entry losses(clock::wall_point when) const;
-  void trouble(std::uint32_t code);
-  void reopen();
-  void rotate();
+  void write_run(const log_entry* first, std::size_t count) noexcept;
+  void take_options();
+  void watch_file();
+  bool open();
+  bool make_room();
+  void set_aside(std::int64_t today);
+  void put();
+  std::size_t write_from(std::size_t first);
+  void lose(std::uint64_t lines) noexcept;
+  void failed(std::uint32_t code) noexcept;
+  [[nodiscard]] std::string words(log_level level, std::string text) const;
+  [[nodiscard]] std::string line(const log_entry& entry) const;
+  [[nodiscard]] std::chrono::minutes offset_at(clock::wall_point when) const;
+  [[nodiscard]] std::int64_t day_of(clock::wall_point when) const;
 
-  const std::string path_;
-  mutable std::mutex mutex_;
+  std::string path_;
   log_file_options options_;
-  std::function<std::chrono::minutes(clock::wall_point)> offset_;
+  std::mutex next_mutex_;  // of what the thread that writes takes when it comes to it
+  log_file_options next_;
+  std::atomic<bool> has_next_{false};
   std::function<void(std::uint32_t)> on_trouble_;
-  std::chrono::minutes local_{0};
-  std::int64_t quarter_ = -1, day_ = 0;
+  const clock* time_;
+  offset_of offset_;
+  mutable std::int64_t quarter_ = INT64_MIN;  // of an hour, since 1970: the last that was asked for
+  mutable std::chrono::minutes offset_then_{0};
+
   os::append_file file_;
   std::uint64_t full_at_ = options_.bytes;
-  steady::time_point looked_at_{};
-  std::uint32_t fault_ = 0;
-  bool torn_ = false;  // the last line may be there in part
-  std::uint64_t lost_ = 0;
-  clock::wall_point lost_since_{};
+  std::optional<std::int64_t> day_;  // on which its first entry was written; none: it is empty
+  std::int64_t today_ = 0;           // that of the last entry on its way
+  bool torn_ = false;                // it ends in the middle of a line
+  bool renewed_ = false;             // somebody took the one before it away, which is yet to be said
+  clock::time_point look_at_;
+
+  // Relaxed: numbers for `status`. Only the thread that writes changes them.
+  std::atomic<std::uint32_t> fault_{0};
+  std::atomic<std::uint64_t> lost_in_all_{0};
+  std::uint64_t lost_ = 0;  // of these, what is yet to be said
+  std::uint32_t lost_why_ = 0;  // 0: there was no memory for them
+  clock::wall_point lost_since_;
+  clock::time_point retry_at_;
+
+  std::string text_;               // lines on their way
+  std::vector<std::size_t> ends_;  // of entries in it
+  clock::wall_point first_;        // when the first of them was logged
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline void file_log::put(const std::string& lines, std::size_t count, clock::wall_point when) {
-  if (count == 0) return;
-  const auto now = steady::now();
-  if (now - looked_at_ >= breath) {
-    looked_at_ = now;
-    if (fault_ != 0 || !file_.is_at(name(0))) reopen();
-  }
-  if (file_.is_open()) {
-    std::string before = torn_ ? "\n" : "";
-    if (lost_ != 0) before += formatted(losses(when)) + '\n';
-    if (file_.write(before.empty() ? lines : before + lines)) {
-      torn_ = false;
-      lost_ = 0;
-      fault_ = 0;
-      return;
+inline file_log::file_log(std::string path, const log_file_options& options, const clock& time, offset_of offset)
+    : path_(std::move(path)), options_(options), time_(&time), offset_(std::move(offset)) {
+  make_room();  // a run may have ended between the two renames
+  open();
+  look_at_ = time_->now() + std::chrono::seconds(1);
+}
+
+inline void file_log::write_run(const log_entry* first, std::size_t count) noexcept {
+  constexpr std::size_t enough = 256 * 1024;  // for one write: more saves nothing, and is memory
+  std::size_t taken = 0;
+  try {
+    take_options();
+    watch_file();
+    while (taken < count) {
+      const log_entry& entry = first[taken];
+      const std::string written = line(entry);
+      const std::uint64_t size = file_.size() + text_.size();
+      const std::int64_t today = options_.daily ? day_of(entry.when) : 0;
+      const bool other_day = size > 0 && today != (ends_.empty() ? day_.value_or(today) : today_);
+      if (file_.is_open() && size > 0 && (other_day || size + written.size() > full_at_)) {
+        put();
+        if (fault() == 0) set_aside(today);
+      }
+      today_ = today;
+      if (ends_.empty()) first_ = entry.when;
+      text_ += written;
+      ends_.push_back(text_.size());
+      ++taken;
+      if (text_.size() > enough) put();
     }
-    const std::uint32_t code = os::calls::last_error();
-    file_.close();
-    torn_ = true;
-    trouble(code);
+    put();
+  } catch (...) {  // out of memory: the lines are lost, the service is not
+    if (ends_.empty() && taken < count) first_ = first[taken].when;
+    lose(ends_.size() + (count - taken));
+    text_.clear();
+    ends_.clear();
   }
-  if (lost_ == 0) lost_since_ = when;
-  lost_ += count;
 }
 
-/// What is said of lines that could not be written, before the first that can.
-inline log_entry file_log::losses(clock::wall_point when) const {
-  return {when, log_level::warn,
-          std::to_string(lost_) + " lines of the log could not be written since " +
-              local_time(lost_since_, offset_(lost_since_)) + ": " + os::system_words(fault_)};
+inline void file_log::take_options() {
+  if (!has_next_.load(std::memory_order_acquire)) return;
+  const std::lock_guard lock(next_mutex_);
+  has_next_.store(false, std::memory_order_relaxed);
+  const bool was_daily = std::exchange(options_, next_).daily;
+  full_at_ = options_.bytes;
+  if (options_.daily && !was_daily && file_.is_open()) open();  // of which day the file is was of no interest before
 }
 
-inline void file_log::trouble(std::uint32_t code) {
-  const bool begins = fault_ == 0;
-  fault_ = code == 0 ? 1 : code;
-  if (begins && on_trouble_) on_trouble_(fault_);
+/// Somebody may delete it or move it away (a cleaner, logrotate): what we wrote then would be read by nobody.
+inline void file_log::watch_file() {
+  if (!file_.is_open() || fault() != 0) return;
+  const auto now = time_->now();
+  if (now < look_at_) return;
+  look_at_ = now + std::chrono::seconds(1);
+  if (file_.is_at(name(0))) return;
+  renewed_ = true;
+  open();
 }
 
-inline void file_log::reopen() {
+/// Opens it, maybe anew. The handle goes first: on Windows the name of a deleted file is not free while it is open.
+inline bool file_log::open() {
   file_.close();
+  day_.reset();
+  torn_ = false;
   auto opened = os::append_file::open(name(0));
-  if (!opened) return trouble(opened.error());
+  if (!opened) {
+    failed(opened.error());
+    return false;
+  }
   file_ = std::move(*opened);
-  if (file_.size() > 0) day_ = day_of(file_.written_last());
+  full_at_ = options_.bytes;
+  if (file_.size() == 0) return true;
+
+  // What an earlier run left: its last line may be half a line, and its day another.
+  const auto left = os::source_file::open(name(0));
+  if (!left) return true;
+  char end = '\n', begin[80];
+  if (left->read(file_.size() - 1, &end, 1) == std::size_t{1}) torn_ = end != '\n';
+  const std::size_t got = left->read(0, begin, sizeof begin).value_or(0);
+  const auto mark = model::read_log_line(std::string_view(begin, got));
+  day_ = options_.daily ? day_of(mark ? mark->when : left->modified()) : 0;
+  return true;
 }
 
-inline void file_log::rotate() {
-  file_.close();
-  // The current file first: if somebody holds it, the older ones stay where they are, and it grows a while longer.
-  const std::string aside = path_ + ".aside.log";
-  if (os::rename_file(name(0), aside)) {
-    os::remove_file(name(options_.kept - 1));
-    for (int age = options_.kept - 2; age >= 1; --age) os::rename_file(name(age), name(age + 1));
-    if (options_.kept > 1) os::rename_file(aside, name(1));
-    else os::remove_file(aside);
-    reopen();
-    full_at_ = options_.bytes;
-  } else {
-    reopen();
-    full_at_ = file_.size() + options_.bytes / 10;
+/// Gives the file that was set aside its name, and the older ones each the next: from the first name that is free, so
+/// that a second attempt after half a one takes nothing away. False while somebody holds one of them (on Windows).
+inline bool file_log::make_room() {
+  if (!os::id_of(aside())) return true;
+  int free = 1;
+  while (free < options_.kept && os::id_of(name(free))) ++free;
+  if (free >= options_.kept) --free;
+  if (free < 1) return os::remove_file(aside());  // one file is kept, and that is another
+  for (int age = options_.kept; os::remove_file(name(age)); ++age) {}  // of a time when more were kept
+  if (free == options_.kept - 1 && os::id_of(name(free)) && !os::remove_file(name(free))) return false;
+  for (int age = free; age > 1; --age) {
+    if (!os::rename_file(name(age - 1), name(age))) return false;
   }
+  return os::rename_file(aside(), name(1));
+}
+
+inline void file_log::set_aside(std::int64_t today) {
+  file_.close();
+  // The current file first: if somebody holds it, the older ones stay where they are, and it grows a while longer. It
+  // does as well while what was set aside before has no name yet, because somebody holds one of those.
+  const bool moved = make_room() && os::rename_file(name(0), aside());
+  if (moved) make_room();
+  if (!open() || moved) return;
+  if (file_.size() == 0) {  // there was nothing to move
+    renewed_ = true;
+    return;
+  }
+  full_at_ = file_.size() + options_.bytes / 10;
+  day_ = today;  // or every line would try it again
+}
+
+/// Writes the lines that are on their way, or counts them.
+inline void file_log::put() {
+  if (ends_.empty()) return;
+  const bool well = fault() == 0;
+  std::size_t done = 0;
+  if (well || time_->now() >= retry_at_) {
+    if (well) done = write_from(0);
+    // Once more on a file opened anew: a handle may have gone stale, on a share that was away for a while.
+    if (done < ends_.size() && open()) done += write_from(done);
+  }
+  if (!day_ && done != 0) day_ = today_;
+  if (done == ends_.size()) fault_.store(0, std::memory_order_relaxed);
+  else lose(ends_.size() - done);
+  text_.clear();
+  ends_.clear();
+}
+
+/// Writes the entries on their way from one on, and what there is to say before them. How many are in the file whole.
+inline std::size_t file_log::write_from(std::size_t first) {
+  std::string head = torn_ ? "\n" : "";
+  if (renewed_) head += words(log_level::info, "the log file was moved or deleted by somebody else: this one is new");
+  if (lost_ != 0) {
+    head += words(log_level::warn, std::to_string(lost_) + (lost_ == 1 ? " line" : " lines") +
+                                       " could not be written since " +
+                                       local_time(lost_since_, offset_at(lost_since_)) +
+                                       (lost_why_ != 0 ? ": " + os::system_words(lost_why_) : std::string()));
+  }
+  const std::size_t begin = first == 0 ? 0 : ends_[first - 1];
+  const std::string joined = head.empty() ? std::string() : head + text_.substr(begin);
+  const std::string_view out = head.empty() ? std::string_view(text_).substr(begin) : joined;
+
+  const std::uint64_t before = file_.size();
+  const auto result = file_.write(out);
+  const auto written = static_cast<std::size_t>(file_.size() - before);
+  if (!result) failed(result.error());
+  if (written != 0) torn_ = out[written - 1] != '\n';
+  if (written >= head.size()) {
+    lost_ = 0;
+    renewed_ = false;
+  }
+  std::size_t whole = 0;
+  while (first + whole < ends_.size() && ends_[first + whole] - begin + head.size() <= written) ++whole;
+  return whole;
+}
+
+inline void file_log::lose(std::uint64_t lines) noexcept {
+  if (lost_ == 0) {
+    lost_why_ = fault();
+    lost_since_ = first_;
+  }
+  lost_ += lines;
+  lost_in_all_.fetch_add(lines, std::memory_order_relaxed);
+}
+
+inline void file_log::failed(std::uint32_t code) noexcept {
+  const bool begins = fault_.exchange(code, std::memory_order_relaxed) == 0;
+  if (begins && on_trouble_) on_trouble_(code);
+  retry_at_ = time_->now() + std::chrono::seconds(1);
+}
+
+/// A line of our own among those on their way, at the time of the first.
+inline std::string file_log::words(log_level level, std::string text) const {
+  return line({first_, level, std::move(text)});
+}
+
+inline std::string file_log::line(const log_entry& entry) const {
+  const std::chrono::minutes offset = offset_at(entry.when);
+  return (options_.format == log_format::json ? entry.json_line(offset) : entry.line(offset)) + '\n';
+}
+
+/// Asked of the system once a quarter of an hour, between which it does not change: it takes as long as all the rest of
+/// a line.
+inline std::chrono::minutes file_log::offset_at(clock::wall_point when) const {
+  using quarters = std::chrono::duration<std::int64_t, std::ratio<900>>;
+  const std::int64_t quarter = std::chrono::floor<quarters>(when.time_since_epoch()).count();
+  if (quarter != quarter_) {
+    offset_then_ = offset_(when);
+    quarter_ = quarter;
+  }
+  return offset_then_;
+}
+
+inline std::int64_t file_log::day_of(clock::wall_point when) const {
+  using days = std::chrono::duration<std::int64_t, std::ratio<86'400>>;
+  return std::chrono::floor<days>(when.time_since_epoch() + offset_at(when)).count();
 }
 
 }  // namespace host
@@ -22720,42 +23374,60 @@ class reporter {
 // host/console_log.hpp
 // =====================================================================================================================
 
-// The log on a screen: the time of day, the level in colour where the screen has some, the text.
+// The log on the screen: for the one who looks on, so the time of day is enough, and what is wrong has a colour.
 //
-//   09:05:09.250 WARN  too many connections are open
+//   09:05:09.250 WARN  the disk is nearly full
 //
-// NO_COLOR in the environment, whatever it says, switches colours off.
+// Where standard error is no terminal it has the lines of the log file: it is a file then, or on its way to one.
 
+#include <chrono>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-/// Without the date and the zone: whoever looks at it knows both.
-[[nodiscard]] inline std::string screen_line(const log_entry& entry, std::chrono::minutes offset, bool coloured) {
-  constexpr std::size_t time_at = 11, time_ends = 23, level_at = 30;  // of 2026-01-31T09:05:09.250+01:00 INFO  text
-  const std::string line = entry.line(offset);
-  const std::string time = line.substr(time_at, time_ends - time_at), level = line.substr(level_at, 5);
-  const std::string rest = line.substr(level_at + 5);
-  if (!coloured) return time + ' ' + level + rest;
-  constexpr const char* colours[] = {"\x1B[90m", "\x1B[32m", "\x1B[33m", "\x1B[31m"};  // grey, green, yellow, red
-  constexpr const char* plain = "\x1B[0m";
-  return "\x1B[90m" + time + plain + ' ' + colours[static_cast<int>(entry.level)] + level + plain + rest;
+/// Without a line end. The text itself never brings a colour: log_text sees to that.
+[[nodiscard]] inline std::string console_line(const log_entry& entry, std::chrono::minutes offset, bool colours) {
+  // The default colour for info, because nobody knows what is readable on this screen; bright ones are not used.
+  constexpr std::string_view of_level[] = {"\x1b[2m", "", "\x1b[33m", "\x1b[31m"};
+  const std::string time = local_time(entry.when, offset).substr(11, 12);
+  const std::string rest = std::string(column(entry.level)) + ' ' + log_text(entry.text);
+  if (!colours) return time + ' ' + rest;
+  const std::string_view colour = of_level[static_cast<int>(entry.level)];
+  std::string out = "\x1b[2m" + time + "\x1b[0m ";
+  out += colour;
+  out += rest;
+  return colour.empty() ? out : out + "\x1b[0m";
 }
 
-/// On standard error.
 class console_log final : public log_sink {
  public:
   void write(const log_entry& entry) noexcept override {
     try {
-      os::write_err(screen_line(entry, os::utc_offset(entry.when), coloured_) + '\n');
+      os::write_err(line(entry));
     } catch (...) {  // out of memory: the line is lost
+    }
+  }
+  void write_batch(const std::vector<log_entry>& batch) noexcept override {
+    try {
+      std::string all;
+      for (const auto& entry : batch) all += line(entry);
+      os::write_err(all);
+    } catch (...) {
     }
   }
 
  private:
-  bool coloured_ = !os::environment_variable("NO_COLOR") && os::err_shows_colour();
+  [[nodiscard]] std::string line(const log_entry& entry) const {
+    const std::chrono::minutes offset = os::utc_offset(entry.when);
+    return (terminal_ ? console_line(entry, offset, colours_.on()) : entry.line(offset)) + '\n';
+  }
+
+  bool terminal_ = os::err_is_terminal();
+  os::err_colours colours_;
 };
 
 }  // namespace host
@@ -23839,7 +24511,7 @@ inline run_result runtime::run() {
   plan_.frozen = true;
   for (const auto& sink : plan_.log_sinks) {  // each with a queue of its own: none waits for another
     auto queue = std::make_shared<queued_log>();
-    queue->to(sink);
+    queue->add_sink(sink);
     plan_.log.add_sink(std::move(queue));
   }
   try {
@@ -24112,7 +24784,7 @@ namespace host {
 /// process.
 inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
   auto screen = std::make_shared<queued_log>();  // a person who selects text in a console holds up who writes there
-  screen->to(std::make_shared<console_log>());
+  screen->add_sink(std::make_shared<console_log>());
   plan.log.add_sink(std::move(screen));
   os::write_err(routes_text(plan.router.routes()));
 
@@ -24152,16 +24824,22 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
 // host/logs.hpp
 // =====================================================================================================================
 
-// `logs`: the end of the service's log, across the files that it is kept in, and what is written there from now on.
+// What `logs` shows: entries of the log file and of those that were set aside before it, as they stand there.
 //
-// It reads the files, so it works whether the service runs or not.
+//   model::log_query what;
+//   what.last = 20;
+//   print_log("/var/lib/hello/logs/hello", what, os::write_out);
+//
+// It reads from the end, so that the last lines of a big log cost no more than those of a small one. `follow_log`
+// stays, and shows what is appended, whatever becomes of the files: set aside, deleted, made anew, cut to nothing.
+//
+// Times in a log do not go back but for a clock that was set: with `since`, the first older entry from the end ends it.
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <iterator>
-#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24172,98 +24850,188 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
+using log_output = std::function<void(std::string_view)>;
+
 /// Where a service's log is, without `.log`.
 [[nodiscard]] inline std::string log_path(const std::string& data_folder, const std::string& service_name) {
   return os::path_join(os::path_join(data_folder, "logs"), model::folder_name(service_name));
 }
 
-/// The newest entries that are wanted, oldest first; of the newest file the first `upto` bytes. A code where the log is
-/// not for us to read.
-[[nodiscard]] os::sys_result<std::vector<std::string>> read_log(
-    const std::string& path, const model::log_query& what,
-    std::uint64_t upto = (std::numeric_limits<std::uint64_t>::max)());
+/// `path` without its `.log`. Whole lines go to `out`, many at a time. How many entries that were.
+std::size_t print_log(const std::string& path, const model::log_query& what, const log_output& out);
 
-/// What is written from here on, until `go_on` is false; it is asked some times a second. A file that is set aside is
-/// read to its end before the new one.
-class log_follower {
- public:
-  log_follower(std::string path, const model::log_query& what) : path_(std::move(path) + ".log"), wanted_(what) {
-    open();
-    if (file_) at_ = file_->size();
-  }
-  /// Where it begins in the file that is there now.
-  [[nodiscard]] std::uint64_t position() const noexcept { return at_; }
-  void follow(const std::function<void(std::string_view)>& out, const std::function<bool()>& go_on, clock& time);
-  /// What there is by now.
-  void look(const std::function<void(std::string_view)>& out);
-
- private:
-  void open() {
-    auto opened = os::source_file::open(path_);
-    at_ = 0;
-    if (opened) file_ = *std::move(opened);
-    else file_.reset();
-  }
-  void read(const std::function<void(std::string_view)>& out);
-
-  std::string path_, line_;  // line_: as far as it is there
-  model::log_filter wanted_;
-  std::optional<os::source_file> file_;
-  std::uint64_t at_ = 0;
-};
+/// The same, and then what is appended, looked for every 250 ms, until `go_on` says no.
+void follow_log(const std::string& path, const model::log_query& what, const log_output& out,
+                const std::function<bool()>& go_on, clock& time = clock::system());
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline os::sys_result<std::vector<std::string>> read_log(const std::string& path, const model::log_query& what,
-                                                         std::uint64_t upto) {
-  std::vector<std::string> entries;
-  for (int age = 0;; ++age) {
-    auto content = os::read_file(path + (age == 0 ? "" : "." + std::to_string(age)) + ".log");
-    if (!content) {
-      const std::uint32_t code = os::calls::last_error();
-      if (age == 0 && !os::is_missing(code)) return os::sys_failure(code);
-      if (age != 0) return entries;
-      continue;  // between two files there is a moment without the first
-    }
-    if (age == 0 && content->size() > upto) content->resize(static_cast<std::size_t>(upto));
-    auto older = model::wanted_entries(*content, what, what.last - entries.size());
-    entries.insert(entries.begin(), std::make_move_iterator(older.begin()), std::make_move_iterator(older.end()));
-    const auto begins = model::first_entry(*content);
-    if (entries.size() >= what.last || (what.since && begins && *begins < *what.since)) return entries;
-  }
+[[nodiscard]] inline std::string log_name(const std::string& path, int age) {
+  return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
 }
 
-inline void log_follower::read(const std::function<void(std::string_view)>& out) {
-  char piece[16 * 1024];
+/// A log's files, the oldest first; those that are newer than `known` where it is among them.
+struct log_files {
+  std::vector<os::source_file> files;
+  bool found = false;  // `known`
+
+  /// Opened from the newest on: whatever is set aside meanwhile is met again under its next name, and never missed.
+  explicit log_files(const std::string& path, std::optional<os::file_id> known = std::nullopt) {
+    for (int age = 0, missing = 0; missing < 2 && !found; ++age) {  // one name is free while files are renamed
+      auto file = os::source_file::open(log_name(path, age));
+      missing = file ? 0 : missing + 1;
+      if (!file) continue;
+      found = known && file->id() == *known;
+      const bool twice = !files.empty() && files.back().id() == file->id();
+      if (!found && !twice) files.push_back(std::move(*file));
+    }
+    std::reverse(files.begin(), files.end());
+  }
+};
+
+/// Where the wanted lines begin: a file, and a place in it.
+struct log_place {
+  std::size_t file = 0;
+  std::uint64_t at = 0;
+};
+
+inline log_place first_wanted(const std::vector<os::source_file>& files, const model::log_query& what) {
+  constexpr std::uint64_t piece = 64 * 1024;
+  constexpr std::uint64_t mark_length = 80;  // of a line, whose time and level are in there
+  if (what.last == model::log_query::all && !what.since) return {};
+  log_place found{files.size(), 0};
+  std::size_t count = 0;
+  std::string buffer;
+  for (std::size_t f = files.size(); f-- > 0 && count < what.last;) {
+    for (std::uint64_t end = files[f].size(), begin = 0; end > 0; end = begin) {
+      begin = end > piece ? end - piece : 0;
+      const std::uint64_t from = begin > 0 ? begin - 1 : 0;  // the line end before a line is what makes it one
+      buffer.resize(static_cast<std::size_t>(end - from + mark_length));
+      const auto got = files[f].read(from, &buffer[0], buffer.size());
+      if (!got) break;
+      const std::string_view seen(buffer.data(), *got);
+      for (auto at = (std::min)(static_cast<std::size_t>(end - from), seen.size()); at-- > begin - from;) {
+        if (from + at != 0 && seen[at - 1] != '\n') continue;
+        const std::string_view line = seen.substr(at, mark_length);
+        const auto mark = model::read_log_line(line.substr(0, line.find('\n')));
+        if (!mark) continue;
+        if (what.since && mark->when < *what.since) return found;
+        if (!wanted(what, *mark)) continue;
+        found = {f, from + at};
+        if (++count == what.last) return found;
+      }
+    }
+  }
+  return found;
+}
+
+/// Takes a log in pieces and lets the wanted entries through.
+class log_sieve {
+ public:
+  log_sieve(const model::log_query& what, const log_output& out)
+      : what_(what), out_(out), shows_(wants_strays(what)) {}
+
+  void feed(std::string_view piece) {
+    std::string ready;
+    for (;;) {
+      const auto end = piece.find('\n');
+      if (end == std::string_view::npos) break;
+      if (half_.empty()) {
+        take(piece.substr(0, end), ready);
+      } else {
+        take(half_.append(piece, 0, end), ready);
+        half_.clear();
+      }
+      piece.remove_prefix(end + 1);
+    }
+    half_ += piece;
+    if (!ready.empty()) out_(ready);
+  }
+  /// There is no more in this file.
+  void end() {
+    if (!half_.empty()) feed("\n");
+  }
+  void forget_half() { half_.clear(); }
+  [[nodiscard]] std::size_t entries() const noexcept { return entries_; }
+
+ private:
+  void take(std::string_view line, std::string& ready) {
+    if (const auto mark = model::read_log_line(line)) {
+      shows_ = wanted(what_, *mark);
+      if (shows_) ++entries_;
+    }
+    if (shows_) (ready += line) += '\n';
+  }
+
+  const model::log_query what_;
+  const log_output& out_;
+  bool shows_;        // the entry we are in
+  std::string half_;  // of a line
+  std::size_t entries_ = 0;
+};
+
+/// From `at` on to its end, which is the place returned.
+inline std::uint64_t sift(const os::source_file& file, std::uint64_t at, log_sieve& sieve) {
+  std::string buffer(64 * 1024, '\0');
   for (;;) {
-    const auto got = file_->read(at_, piece, sizeof piece);
-    if (!got || *got == 0) return;
-    at_ += *got;
-    line_.append(piece, *got);
-    std::string_view rest = line_;
-    while (rest.find('\n') != rest.npos) {
-      const auto line = model::take_line(rest);
-      if (wanted_.takes(line)) out(line);
-    }
-    line_.erase(0, line_.size() - rest.size());
+    const auto got = file.read(at, &buffer[0], buffer.size());
+    if (!got || *got == 0) return at;
+    sieve.feed(std::string_view(buffer.data(), *got));
+    at += *got;
   }
 }
 
-inline void log_follower::look(const std::function<void(std::string_view)>& out) {
-  if (!file_) open();
-  if (!file_) return;
-  read(out);
-  if (file_->is_at(path_)) return;
-  read(out);  // what came between the two
-  open();
-  if (file_) read(out);
+/// All files but the end of the last, whose last line may not be whole yet. The place where that was.
+inline std::uint64_t sift_all(const std::vector<os::source_file>& files, const model::log_query& what,
+                              log_sieve& sieve) {
+  const log_place begin = first_wanted(files, what);
+  if (begin.file >= files.size()) return files.empty() ? 0 : files.back().size();
+  std::uint64_t at = begin.at;
+  for (std::size_t f = begin.file;; ++f, at = 0) {
+    at = sift(files[f], at, sieve);
+    if (f + 1 == files.size()) return at;
+    sieve.end();
+  }
 }
 
-inline void log_follower::follow(const std::function<void(std::string_view)>& out, const std::function<bool()>& go_on,
-                                 clock& time) {
+inline std::size_t print_log(const std::string& path, const model::log_query& what, const log_output& out) {
+  const log_files log(path);
+  log_sieve sieve(what, out);
+  sift_all(log.files, what, sieve);
+  sieve.end();
+  return sieve.entries();
+}
+
+inline void follow_log(const std::string& path, const model::log_query& what, const log_output& out,
+                       const std::function<bool()>& go_on, clock& time) {
+  log_sieve sieve(what, out);
+  std::optional<os::source_file> current;
+  std::uint64_t at = 0;
+  {
+    log_files log(path);
+    at = sift_all(log.files, what, sieve);
+    if (!log.files.empty()) current = std::move(log.files.back());
+  }
   while (go_on()) {
-    look(out);
-    time.sleep(std::chrono::milliseconds(200));
+    time.sleep(std::chrono::milliseconds(250));
+    const auto newest = os::id_of(log_name(path, 0));
+    const bool other = newest && (!current || current->id() != *newest);
+    if (current) {  // after the look at the name: what came before the change is read before what came after it
+      if (current->size_now().value_or(at) < at) {  // cut to nothing, by a tool that copies logs and empties them
+        sieve.forget_half();
+        at = 0;
+      }
+      at = sift(*current, at, sieve);
+    }
+    if (!other) continue;
+    sieve.end();
+    log_files log(path, current ? std::optional(current->id()) : std::nullopt);
+    // Ours is not among them: it was deleted, and of what is there only the newest can be news.
+    for (std::size_t f = log.found || log.files.empty() ? 0 : log.files.size() - 1; f < log.files.size(); ++f) {
+      current = std::move(log.files[f]);
+      at = sift(*current, 0, sieve);
+      if (f + 1 < log.files.size()) sieve.end();
+    }
   }
 }
 
@@ -24433,8 +25201,10 @@ inline void service_host::open_log(logger& log) {
     log_file_ = std::make_shared<file_log>(log_path(*folder, name_));
     log_file_->on_trouble([this](std::uint32_t code) { tell_of_log(code); });
     fault = log_file_->fault();
-    auto queue = std::make_shared<queued_log>();
-    queue->to(log_file_);
+    queued_log::settings how;
+    how.offset = &os::utc_offset;
+    auto queue = std::make_shared<queued_log>(std::move(how));
+    queue->add_sink(log_file_);
     log.add_sink(std::move(queue));
   } else {
     fault = folder.error();
@@ -25878,6 +26648,298 @@ inline result<void> remove(desk& at, const model::command& asked) {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// host/doctor.hpp
+// =====================================================================================================================
+
+// `doctor`: looks at all that makes services fail, before it does: the folder of the executable, the settings, the port, the
+// disk, what the service depends on, and whether what is installed is what the program would install.
+//
+// It changes nothing, and needs no rights that a look needs not; what it may not see it says. Each check is a function that
+// adds its findings.
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+class doctor {
+ public:
+  /// `live`: what the running service answers when it is asked for its status; empty: nothing.
+  doctor(desk& at, const blueprint& plan, std::string live) : desk_(at), plan_(plan), live_(std::move(live)) {}
+
+  [[nodiscard]] std::vector<model::finding> examine();
+
+ private:
+  using weight = model::weight;
+  void add(weight w, std::string about, std::string seen, std::string remedy = {}, bool fixable = false) {
+    found_.push_back({w, std::move(about), std::move(seen), std::move(remedy), fixable});
+  }
+  void service();
+  [[nodiscard]] bool unquoted();
+  void drift(const model::installation& there);
+  void binary(const std::string& image_path);
+  void program_folder();
+  void data_folder();
+  void dependencies(const std::vector<std::string>& names);
+  void settings();
+  void port();
+  void last_run();
+
+  desk& desk_;
+  const blueprint& plan_;
+  std::string live_;
+  std::vector<model::finding> found_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::vector<model::finding> doctor::examine() {
+  add(weight::fine, "program", desk_.ours().executable);
+  service();
+  program_folder();
+  data_folder();
+  settings();
+  port();
+  last_run();
+  return std::move(found_);
+}
+
+/// What is installed, and whether it is what would be.
+inline void doctor::service() {
+  const auto seen = survey(desk_, {}, "look at");
+  if (!seen && unquoted()) return;
+  if (!seen) {
+    const auto& why = seen.error();
+    const bool elsewhere = why.code == model::code::not_supported;
+    add(elsewhere ? weight::note : why.code == model::code::service_exists ? weight::problem : weight::warning, "service",
+        elsewhere ? "there are no services on this system" : why.sentence(),
+        elsewhere ? "'debug' serves in the terminal" : "");
+    return;
+  }
+  if (!seen->there) return add(weight::note, "service", "it is not installed", "install --start");
+  const auto& there = *seen->there;
+  if (there.startup == startup::disabled)
+    add(weight::problem, "service", "it is disabled, and cannot be started", "update --startup auto");
+  else
+    add(weight::fine, "service", "installed, startup " + std::string(name(there.startup.value_or(startup::automatic))));
+  if (there.binary) binary(*there.binary);
+  if (there.dependencies) dependencies(*there.dependencies);
+  drift(there);
+}
+
+/// Registered by hand, perhaps: our program's path, without the quotes that it needs.
+inline bool doctor::unquoted() {
+  const auto service = desk_.open("look at", os::access::query_config);
+  if (!service) return false;
+  const auto config = desk_.scm().query_config(service->get());
+  if (!config || !text::starts_with_nocase(config->binary, desk_.ours().executable)) return false;
+  add(weight::problem, "path",
+      "its path is not quoted, and another program may be started in its place: " + config->binary,
+      "remove it with 'sc delete " + desk_.name() + "', then install");
+  return true;
+}
+
+inline void doctor::drift(const model::installation& there) {
+  const auto wanted = model::wanted_installation({}, desk_.spec(), &there, desk_.ours());
+  if (!wanted) return add(weight::problem, "account", wanted.error().sentence());
+  const auto plan = model::plan_install(&there, *wanted, desk_.ours());
+  bool any = false;
+  std::vector<std::string> unseen;
+  for (const auto& c : plan.changes) {
+    if (c.from == "unknown") {  // Windows does not show it to us, or does not know it
+      unseen.push_back(c.name);
+      continue;
+    }
+    any = true;
+    add(weight::warning, "drift", c.name + " is " + c.from + ", and would be installed as " + c.to, "update", true);
+  }
+  if (!any) add(weight::fine, "drift", "installed as the program would install it");
+  if (!unseen.empty())
+    add(weight::note, "not seen", text::join(unseen, ", "), "run from an elevated prompt, if this is not one");
+}
+
+inline void doctor::binary(const std::string& image_path) {
+  const auto words = split_command_line(image_path);
+  if (words.empty()) return add(weight::problem, "path", "the service has no program", "update", true);
+  if (!os::source_file::open(words[0]))
+    add(weight::problem, "path", "its program cannot be opened: " + words[0], "update, from where the program is now", true);
+}
+
+/// Who may put another executable, or a library beside it, into the folder becomes what the service runs as.
+inline void doctor::program_folder() {
+  const std::string& folder = desk_.ours().program_folder;
+  const auto security = desk_.scm().query_folder_security(folder);
+  if (!security) return;
+  const auto who = model::strangers_who_write(*security);
+  if (who.empty()) return add(weight::fine, "folder", "only administrators may change " + folder);
+  add(weight::problem, "folder",
+      text::join(who, " and ") + " may change what is in " + folder + ", and so what the service runs",
+      "keep the program in a folder below Program Files, or take the right away: icacls \"" + folder +
+          "\" /inheritance:r /grant:r SYSTEM:(OI)(CI)F Administrators:(OI)(CI)F Users:(OI)(CI)RX");
+}
+
+inline void doctor::data_folder() {
+  const std::string& folder = desk_.ours().data_folder;
+  if (folder.empty()) return add(weight::warning, "data folder", "the system does not say where it belongs");
+  const auto free = os::free_space(folder);
+  if (!free) return;
+  constexpr std::uint64_t mib = 1024 * 1024, little = 500 * mib, none = 20 * mib;
+  const std::string seen = std::to_string(*free / mib) + " MiB free for " + folder;
+  if (*free < none) add(weight::problem, "disk", seen, "make room, or the log and what the service keeps are lost");
+  else if (*free < little) add(weight::warning, "disk", seen, "make room");
+  else add(weight::fine, "disk", seen);
+}
+
+inline void doctor::dependencies(const std::vector<std::string>& names) {
+  for (const auto& one : names) {
+    if (one.empty() || one[0] == '+') continue;  // a group
+    const auto service = desk_.open("look at", one, os::access::query_status);
+    if (!service && service.error().code == model::code::service_does_not_exist)
+      add(weight::problem, "depends on", "'" + one + "' is not installed, and the service does not start without it",
+          "install that, or update --depends without it");
+  }
+}
+
+inline void doctor::settings() {
+  const auto wrong = plan_.settings.faults();
+  for (const auto& one : wrong) add(weight::problem, "settings", one.sentence());
+  const auto& sources = plan_.settings.sources();
+  if (wrong.empty()) add(weight::fine, "settings", sources.file ? sources.path : "no file; " + sources.path + " would be it");
+}
+
+/// Can it be listened on? While the service runs, it is it who does.
+inline void doctor::port() {
+  const auto* host = plan_.settings.find("host");
+  const auto* number = plan_.settings.find("port");
+  if (!host || !number) return;
+  std::uint64_t port = 0;
+  static_cast<void>(text::parse_number(number->text(), 65'535, port));
+  const os::endpoint where{host->text(), static_cast<std::uint16_t>(port)};
+  if (!live_.empty())
+    return add(weight::fine, "port", "the service answers: " + model::text_of(model::parse_flat_object(live_).value_or(
+                                                                                  model::flat_object()), "url"));
+  const auto listening = os::tcp_socket::listen(where.host, where.port);
+  if (listening) {
+    add(weight::fine, "port", where.text() + " is free");
+  } else {
+    const auto code = listening.error();
+    const error why = model::explained(code, "listen on", where.text(), os::system_words(code));
+    const std::string owner = os::port_owner(where);
+    add(weight::problem, "port", where.text() + ": " + why.said + (owner.empty() ? "" : ", by " + owner), why.hint);
+  }
+  const bool local = where.host == "::1" || where.host == "localhost" || text::starts_with(where.host, "127.");
+  if (!local) {
+    add(weight::note, "firewall", "others reach " + where.text() + " where the firewall lets them",
+        "netsh advfirewall firewall add rule name=\"" + desk_.name() + "\" dir=in action=allow protocol=TCP localport=" +
+            std::to_string(port) + " program=\"" + desk_.ours().executable + '"');
+  }
+}
+
+inline void doctor::last_run() {
+  const auto left = desk_.state();
+  if (left && !left->failure.empty())
+    add(weight::warning, "last run", left->failure, "logs --since 1d --level warn");
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/why.hpp
+// =====================================================================================================================
+
+// `why`: what became of the service, in a few sentences, from all that knows of it: the SCM, what the service left for
+// `status`, the end of its log, the minidumps beside that.
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// What there is to be told, gathered.
+struct evidence {
+  service_report report;
+  std::string last_lines;  ///< the newest of the log
+  std::string trouble;     ///< the newest of its warnings and errors that are not among those
+  std::string dump;        ///< the newest minidump's path
+};
+[[nodiscard]] std::string why_text(const evidence& of);
+/// `folder`: the data folder.
+[[nodiscard]] evidence gather(service_report report, const std::string& folder);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string indented(std::string_view lines) {
+  std::string out;
+  for (const auto line : text::split(lines, '\n')) {
+    if (!line.empty()) out += "  " + std::string(line) + '\n';
+  }
+  return out;
+}
+
+inline std::string why_text(const evidence& of) {
+  const auto& r = of.report;
+  if (!r.installed) return '\'' + r.name + "' is not installed.\n";
+  const auto& status = r.process.status;
+  std::string out = '\'' + r.name + "' is " + std::string(model::name(status.current)) + '.';
+  if (status.current == model::state::stopped) {
+    const std::uint32_t code = status.exit.code();
+    const auto* row = model::explain(code);
+    if (status.exit.failed()) {
+      out += " It ended with " + std::to_string(code) + ": " + (row ? std::string(row->said) : os::system_words(code)) + '.';
+    } else if (r.left.failure.empty()) {
+      out += " It was stopped, or was not started since the machine was; it did not fail.";
+    }
+    // A row of the table says what to try, but where the service itself knows better.
+    if (row && r.left.failure.empty() && !row->hint.empty()) out += " Try this: " + std::string(row->hint) + '.';
+  }
+  out += '\n';
+  if (!r.left.failure.empty()) out += "It said: " + r.left.failure + '\n';
+  if (!of.dump.empty()) out += "Its last crash left a minidump: " + of.dump + '\n';
+  if (!of.trouble.empty()) out += "The last trouble in its log:\n" + indented(of.trouble);
+  if (!of.last_lines.empty()) out += "The end of its log:\n" + indented(of.last_lines);
+  return out;
+}
+
+inline evidence gather(service_report report, const std::string& folder) {
+  evidence of;
+  const std::string path = log_path(folder, report.name);
+  const auto end_of = [&path](log_level least, std::size_t count) {
+    model::log_query what;
+    what.least = least;
+    what.last = count;
+    std::string out;
+    print_log(path, what, [&out](std::string_view lines) { out += lines; });
+    return out;
+  };
+  of.last_lines = end_of(log_level::debug, 5);
+  of.trouble = end_of(log_level::warn, 3);
+  if (of.last_lines.find(of.trouble) != std::string::npos) of.trouble.clear();
+  const std::string logs = os::folder_of(path), mine = model::folder_name(report.name) + '-';
+  if (const auto files = os::list_files(logs)) {  // in the order of their names, which begin with the time
+    for (const auto& file : *files) {
+      const bool dump = file.size() > 4 && file.compare(file.size() - 4, 4, ".dmp") == 0;
+      if (dump && text::starts_with(file, mine)) of.dump = os::path_join(logs, file);
+    }
+  }
+  of.report = std::move(report);
+  return of;
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // host/managing.hpp
 // =====================================================================================================================
 
@@ -26022,6 +27084,22 @@ inline int set_level(const std::string& name, const std::string& channel, const 
   return model::exits::ok;
 }
 
+/// `doctor`: 1 where there is a problem.
+inline int examine(desk& at, const blueprint& plan, const std::string& channel, const model::command& asked,
+                   const program_surroundings& around) {
+  const auto look = [&] { return doctor(at, plan, ask_service(channel, "status", 0).value_or("")).examine(); };
+  auto found = look();
+  const auto fixable = [](const model::finding& f) { return f.fixable; };
+  if (asked.fix && std::any_of(found.begin(), found.end(), fixable)) {
+    model::command update;
+    update.verb = model::verb::update;
+    if (auto done = installer(at).run(update); !done) return around.complain(done.error());
+    found = look();
+  }
+  around.out(asked.json ? model::findings_json(found) : model::findings_text(found));
+  return model::count(found, model::weight::problem) == 0 ? model::exits::ok : 1;
+}
+
 inline int manage(const blueprint& plan, const model::command& asked, const std::vector<std::string>& words,
                   const program_surroundings& around, const std::optional<std::string>& from_parent) {
   const model::service_spec spec = model::of_instance(plan.spec, asked.launch.instance);
@@ -26041,7 +27119,8 @@ inline int manage(const blueprint& plan, const model::command& asked, const std:
 
   const std::string channel = folder ? os::channel_address(spec.name, *folder) : std::string();
   if (asked.verb == model::verb::level) return set_level(spec.name, channel, asked, around);
-  if (asked.verb == model::verb::status) {
+  if (asked.verb == model::verb::doctor) return examine(at, plan, channel, asked, around);
+  if (asked.verb == model::verb::status || asked.verb == model::verb::why) {
     auto report = manager(at).status();
     const auto pid = report ? report->process.pid : 0;
     if (!report || pid != 0) {
@@ -26051,6 +27130,10 @@ inline int manage(const blueprint& plan, const model::command& asked, const std:
       else if (!live.empty() && report.error().code == model::code::not_supported) report = report_of(spec.name, live);
     }
     if (!report) return around.complain(report.error());
+    if (asked.verb == model::verb::why) {
+      around.out(why_text(gather(*std::move(report), folder ? *folder : std::string())));
+      return model::exits::ok;
+    }
     around.out(asked.json ? status_json(*report) : status_text(*report));
     return status_exit(*report);
   }
@@ -26211,7 +27294,7 @@ inline int show_settings(blueprint& plan, const model::command& asked, const pro
 // goes to the dispatcher at once. The exit code: 0, 2 for a usage error, otherwise the system's code. The verbs that
 // manage the service are in host/managing.hpp.
 
-#include <limits>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26243,25 +27326,22 @@ inline int show_log(const blueprint& plan, const model::command& asked, const pr
   const auto folder = around.data_folder(name);
   if (!folder) return around.complain(model::explained(folder.error(), "find the data folder of", name));
   const std::string path = log_path(*folder, name);
+  if (const auto file = os::source_file::open(path + ".log"); !file && !os::is_missing(file.error())) {
+    return around.complain(model::explained(file.error(), "read the log", path + ".log",
+                                            os::system_words(file.error())));
+  }
+  constexpr std::size_t a_screen = 20;
   model::log_query what;
   what.least = asked.level;
   if (asked.since) what.since = around.time.wall() - *asked.since;
-  what.last = asked.lines.value_or(asked.since ? (std::numeric_limits<std::size_t>::max)() : what.last);
-
-  log_follower follower(path, what);
-  const auto entries = read_log(path, what, follower.position());
-  if (!entries) {
-    return around.complain(model::explained(entries.error(), "read the log", path + ".log",
-                                            os::system_words(entries.error())));
-  }
-  for (const auto& entry : *entries) around.out(entry);
+  what.last = asked.lines.value_or(asked.since ? model::log_query::all : a_screen);
   if (!asked.follow) {
-    if (entries->empty()) around.err("no entries in " + path + ".log\n");
+    if (print_log(path, what, around.out) == 0) around.err("no entries in " + path + ".log\n");
     return model::exits::ok;
   }
   const stop_source over;
   const os::interrupts until_interrupted([over](os::interruption) { stop_source(over).request_stop(); });
-  follower.follow(around.out, [&over] { return !over.token().stop_requested(); }, around.time);
+  follow_log(path, what, around.out, [&over] { return !over.token().stop_requested(); }, around.time);
   return model::exits::ok;
 }
 
@@ -26340,6 +27420,9 @@ inline int run(const app_factory& app, const std::vector<std::string>& words, co
         wrong->hint += (wrong->hint.empty() ? "" : "; ") + std::string("the service was not told to reload");
         return around.complain(*wrong);
       }
+      return manage(plan, *asked, words, around, from_parent);
+    case model::verb::doctor:
+      as_installed(plan, *asked, around);
       return manage(plan, *asked, words, around, from_parent);
     case model::verb::debug:
       if (const auto wrong = settings_error(plan.settings)) return around.complain(*wrong);

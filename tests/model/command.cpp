@@ -61,6 +61,7 @@ bool applied(const command& c, option o) {
     case option::unset: return c.launch.unset == words{"store.path"};
     case option::config: return c.launch.config == "C:\\data\\hello.ini";
     case option::init: return c.init;
+    case option::fix: return c.fix;
     case option::lines: return c.lines == 50u;
     case option::follow: return c.follow;
     case option::level: return c.level == winsvc::log_level::error;

@@ -94,7 +94,7 @@ TEST_CASE("every verb but those that only tell of the program takes an instance,
     const bool tells = v.id == verb::help || v.id == verb::version || v.id == verb::routes;
     CHECK(takes(v.id, "--instance") == !tells);
     CHECK(takes(v.id, "--no-elevate") == takes(v.id, "--elevated"));
-    CHECK(takes(v.id, "--no-elevate") == (!tells && v.id != verb::status && v.id != verb::debug && v.id != verb::config && v.id != verb::logs && v.id != verb::level && v.id != verb::run_service));
+    CHECK(takes(v.id, "--no-elevate") == (!tells && v.id != verb::status && v.id != verb::debug && v.id != verb::config && v.id != verb::logs && v.id != verb::level && v.id != verb::doctor && v.id != verb::why && v.id != verb::run_service));
   }
 }
 

@@ -21,11 +21,13 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/blueprint.hpp"
 #include "winsvc/host/desk.hpp"
+#include "winsvc/host/doctor.hpp"
 #include "winsvc/host/install.hpp"
 #include "winsvc/host/manage.hpp"
 #include "winsvc/host/remove.hpp"
 #include "winsvc/host/send.hpp"
 #include "winsvc/host/status.hpp"
+#include "winsvc/host/why.hpp"
 #include "winsvc/model/command.hpp"
 #include "winsvc/model/state_file.hpp"
 #include "winsvc/os/native.hpp"
@@ -154,6 +156,22 @@ inline int set_level(const std::string& name, const std::string& channel, const 
   return model::exits::ok;
 }
 
+/// `doctor`: 1 where there is a problem.
+inline int examine(desk& at, const blueprint& plan, const std::string& channel, const model::command& asked,
+                   const program_surroundings& around) {
+  const auto look = [&] { return doctor(at, plan, ask_service(channel, "status", 0).value_or("")).examine(); };
+  auto found = look();
+  const auto fixable = [](const model::finding& f) { return f.fixable; };
+  if (asked.fix && std::any_of(found.begin(), found.end(), fixable)) {
+    model::command update;
+    update.verb = model::verb::update;
+    if (auto done = installer(at).run(update); !done) return around.complain(done.error());
+    found = look();
+  }
+  around.out(asked.json ? model::findings_json(found) : model::findings_text(found));
+  return model::count(found, model::weight::problem) == 0 ? model::exits::ok : 1;
+}
+
 inline int manage(const blueprint& plan, const model::command& asked, const std::vector<std::string>& words,
                   const program_surroundings& around, const std::optional<std::string>& from_parent) {
   const model::service_spec spec = model::of_instance(plan.spec, asked.launch.instance);
@@ -173,7 +191,8 @@ inline int manage(const blueprint& plan, const model::command& asked, const std:
 
   const std::string channel = folder ? os::channel_address(spec.name, *folder) : std::string();
   if (asked.verb == model::verb::level) return set_level(spec.name, channel, asked, around);
-  if (asked.verb == model::verb::status) {
+  if (asked.verb == model::verb::doctor) return examine(at, plan, channel, asked, around);
+  if (asked.verb == model::verb::status || asked.verb == model::verb::why) {
     auto report = manager(at).status();
     const auto pid = report ? report->process.pid : 0;
     if (!report || pid != 0) {
@@ -183,6 +202,10 @@ inline int manage(const blueprint& plan, const model::command& asked, const std:
       else if (!live.empty() && report.error().code == model::code::not_supported) report = report_of(spec.name, live);
     }
     if (!report) return around.complain(report.error());
+    if (asked.verb == model::verb::why) {
+      around.out(why_text(gather(*std::move(report), folder ? *folder : std::string())));
+      return model::exits::ok;
+    }
     around.out(asked.json ? status_json(*report) : status_text(*report));
     return status_exit(*report);
   }

@@ -146,6 +146,9 @@ inline int run(const app_factory& app, const std::vector<std::string>& words, co
         return around.complain(*wrong);
       }
       return manage(plan, *asked, words, around, from_parent);
+    case model::verb::doctor:
+      as_installed(plan, *asked, around);
+      return manage(plan, *asked, words, around, from_parent);
     case model::verb::debug:
       if (const auto wrong = settings_error(plan.settings)) return around.complain(*wrong);
       plan.spec = model::of_instance(std::move(plan.spec), plan.instance);

@@ -63,6 +63,7 @@ struct command {
   std::chrono::milliseconds wait{60'000};
   bool json = false;
   bool init = false;                        ///< config --init
+  bool fix = false;                         ///< doctor --fix
   std::optional<std::size_t> lines;         ///< logs -n
   bool follow = false;                      ///< logs -f
   log_level level = log_level::debug;       ///< logs --level, level LEVEL
@@ -194,6 +195,7 @@ inline bool take_value(command& into, option o, std::string_view value) {
     case option::unset: into.launch.unset.emplace_back(value); return is_setting_name(value);
     case option::config: return text_into(into.launch.config);
     case option::init: return into.init = true;
+    case option::fix: return into.fix = true;
     case option::lines: {
       std::uint64_t count = 0;
       if (!text::parse_number(value, 1'000'000'000, count)) return false;

@@ -16,7 +16,7 @@ namespace model {
 
 enum class verb {
   help, version, install, update, remove, start, stop, restart, pause, resume, reload, control, status, debug, routes,
-  config, logs, level, run_service
+  config, logs, level, doctor, why, run_service
 };
 
 struct verb_row {
@@ -57,6 +57,11 @@ inline constexpr verb_row verb_table[] = {
      "gone: ten megabytes a file and five files are kept, where the app does not say otherwise."},
     {verb::level, "level", "", "LEVEL", "how much the running service logs: debug, info, warn or error",
      "Until it ends; the setting log_level says how it begins."},
+    {verb::doctor, "doctor", "", "", "what keeps the service from starting and serving, or soon will",
+     "Each finding with what was seen and what to do. --fix brings the installed service to what the program would\n"
+     "install. Exit code: 0, or 1 where there is a problem."},
+    {verb::why, "why", "", "", "what became of the service, and why: in a few sentences",
+     "From the service control manager, what the service left, its log, and its last minidump."},
     {verb::config, "config", "", "", "every setting: its value, where that comes from, what it is for",
      "As the service has them that is installed, where one is. Strongest first: the command line (--set, kept at\n"
      "install), the environment, the settings file, the default. Exit code 13: the file or a value cannot be taken."},
@@ -70,7 +75,7 @@ inline constexpr verb_row verb_table[] = {
 enum class option {
   startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
   environment, allow_control, host, port, set, unset, config, init, lines, follow, level, since, instance, then_start, plan, force, wait, no_wait, json, no_elevate, elevated,
-  argument, why
+  argument, why, fix
 };
 
 /// A set of verbs, one bit each.
@@ -86,7 +91,7 @@ inline constexpr std::uint32_t verbs_that_wait =
 /// Those that Windows may refuse to who is not elevated.
 inline constexpr std::uint32_t verbs_that_manage = verbs_that_wait | bits(verb::reload, verb::control);
 inline constexpr std::uint32_t verbs_that_listen = verbs_that_install | bits(verb::debug, verb::run_service);
-inline constexpr std::uint32_t verbs_with_settings = verbs_that_listen | bit(verb::config);
+inline constexpr std::uint32_t verbs_with_settings = verbs_that_listen | bits(verb::config, verb::doctor);
 
 struct option_row {
   option id;
@@ -122,13 +127,14 @@ inline constexpr option_row option_table[] = {
     {option::unset, "--unset", "NAME", verbs_that_install, "forget what an earlier install gave with --set"},
     {option::config, "--config", "FILE", verbs_with_settings,
      "the settings file; default: the program's name with .ini, beside it"},
+    {option::fix, "--fix", "", bit(verb::doctor), "mend what can be mended without asking"},
     {option::init, "--init", "", bit(verb::config), "write a settings file with every setting in it, commented out"},
     {option::lines, "-n", "N", bit(verb::logs), "so many entries; default 20, or all since --since"},
     {option::follow, "-f", "", bit(verb::logs), "and what is logged from now on, until Ctrl-C"},
     {option::level, "--level", "LEVEL", bit(verb::logs), "debug, info, warn or error: that, and what is worse"},
     {option::since, "--since", "TIME", bit(verb::logs), "of the last 10m, 2h, 1d"},
     {option::instance, "--instance", "NAME",
-     verbs_that_manage | bits(verb::status, verb::debug, verb::config, verb::logs, verb::level, verb::run_service),
+     verbs_that_manage | bits(verb::status, verb::debug, verb::config, verb::logs, verb::level, verb::doctor, verb::why, verb::run_service),
      "this one of several instances, each a service with a name, settings and data of its own"},
     {option::then_start, "--start", "", verbs_that_install, "start it afterwards"},
     {option::plan, "--plan", "", verbs_that_install, "show what would be changed, and change nothing"},
@@ -137,7 +143,7 @@ inline constexpr option_row option_table[] = {
     {option::why, "--why", "TEXT", bits(verb::stop, verb::restart), "the reason, which the service's log keeps"},
     {option::wait, "--wait", "SECONDS", verbs_that_wait, "how long to wait for it; default 60"},
     {option::no_wait, "--no-wait", "", bits(verb::start, verb::stop), "ask, and do not wait"},
-    {option::json, "--json", "", bits(verb::status, verb::routes, verb::config), "for a machine to read"},
+    {option::json, "--json", "", bits(verb::status, verb::routes, verb::config, verb::doctor), "for a machine to read"},
     {option::no_elevate, "--no-elevate", "", verbs_that_manage,
      "fail where elevation is needed, and do not ask for it"},
     {option::elevated, "--elevated", "PIPE", verbs_that_manage, ""},  // this is the elevated one (os/elevation.hpp)

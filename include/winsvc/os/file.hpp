@@ -82,6 +82,9 @@ bool rename_file(const std::string& from, const std::string& to) noexcept;
 bool remove_file(const std::string& path) noexcept;
 /// With all parents. Existing: success.
 sys_result<void> make_folders(const std::string& path);
+/// Bytes that this process may still write where that path is, or its nearest folder that is there; nothing where the
+/// system does not say. GetDiskFreeSpaceExW, statvfs.
+[[nodiscard]] std::optional<std::uint64_t> free_space(const std::string& path);
 /// The names of the files in a folder, in the order of their bytes; not of the folders in it.
 [[nodiscard]] sys_result<std::vector<std::string>> list_files(const std::string& folder);
 

@@ -16,6 +16,7 @@
   #include <pthread.h>
   #include <sys/socket.h>
   #include <sys/stat.h>
+  #include <sys/statvfs.h>
   #include <sys/types.h>
   #include <sys/un.h>
   #include <termios.h>

@@ -88,6 +88,16 @@ inline std::optional<std::string> read_file(const std::string& path) {
   }
 }
 
+inline std::optional<std::uint64_t> free_space(const std::string& path) {
+  struct statvfs info = {};
+  for (std::string at = path;;) {
+    if (::statvfs(at.c_str(), &info) == 0) return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+    const auto slash = at.rfind('/');
+    if (slash == at.npos || slash == 0) return std::nullopt;
+    at.resize(slash);
+  }
+}
+
 inline bool rename_file(const std::string& from, const std::string& to) noexcept {
   return ::rename(from.c_str(), to.c_str()) == 0;
 }

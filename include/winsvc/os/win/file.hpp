@@ -93,6 +93,16 @@ inline std::optional<std::string> read_file(const std::string& path) {
   return std::nullopt;
 }
 
+inline std::optional<std::uint64_t> free_space(const std::string& path) {
+  for (std::string at = path;;) {
+    ULARGE_INTEGER ours{};
+    if (::GetDiskFreeSpaceExW(wide_path(at).c_str(), &ours, nullptr, nullptr)) return ours.QuadPart;
+    const auto slash = at.find_last_of("\\/");
+    if (slash == at.npos || slash < 3) return std::nullopt;
+    at.resize(slash);
+  }
+}
+
 inline bool rename_file(const std::string& from, const std::string& to) noexcept {
   return ::MoveFileExW(wide_path(from).c_str(), wide_path(to).c_str(), MOVEFILE_REPLACE_EXISTING) != 0;
 }

@@ -1,0 +1,130 @@
+// What `doctor` finds: each with its weight, what was seen, and what to do. And what it reads out of security
+// descriptors.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "winsvc/base/json_text.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/model/verbs.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// `problem`: it does not start or serve, or hands the machine to others. `warning`: it does, and will not for ever.
+/// `note`: something to know.
+enum class weight { fine, note, warning, problem };
+[[nodiscard]] constexpr std::string_view name(weight w) noexcept {
+  constexpr std::string_view names[] = {"ok", "note", "warning", "problem"};
+  return names[static_cast<int>(w)];
+}
+
+struct finding {
+  model::weight weight = model::weight::fine;
+  std::string about;   ///< a word or two: "port", "settings"
+  std::string seen;    ///< the evidence
+  std::string remedy;  ///< empty where there is nothing to do
+  bool fixable = false;  ///< `doctor --fix` does it
+};
+
+/// A line each, the remedy below; then how many of which.
+[[nodiscard]] std::string findings_text(const std::vector<finding>& all);
+/// `{"problems":1,"warnings":0,"findings":[…]}`
+[[nodiscard]] std::string findings_json(const std::vector<finding>& all);
+[[nodiscard]] inline std::size_t count(const std::vector<finding>& all, weight w) noexcept {
+  return static_cast<std::size_t>(
+      std::count_if(all.begin(), all.end(), [w](const finding& f) { return f.weight == w; }));
+}
+
+/// Who, of those that anybody may be (everyone, authenticated and interactive users, the Users group, guests), may change
+/// what is in a folder with this SDDL: "everyone", "users". Empty: none of them.
+/// Source: "ACE Strings" and "File Access Rights Constants" in the Win32 documentation.
+[[nodiscard]] std::vector<std::string> strangers_who_write(std::string_view sddl);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string findings_text(const std::vector<finding>& all) {
+  std::string out;
+  for (const auto& f : all) {
+    out += padded(name(f.weight), 9) + padded(f.about, 14) + f.seen + '\n';
+    if (!f.remedy.empty()) out += std::string(23, ' ') + "-> " + f.remedy + '\n';
+  }
+  const auto problems = count(all, weight::problem), warnings = count(all, weight::warning);
+  const auto so_many = [](std::size_t n, const char* one) { return std::to_string(n) + ' ' + one + (n == 1 ? "" : "s"); };
+  return out + '\n' + so_many(problems, "problem") + ", " + so_many(warnings, "warning") + '\n';
+}
+
+inline std::string findings_json(const std::vector<finding>& all) {
+  const auto one = [](const finding& f) {
+    text::json_object o;
+    o.put_text("weight", name(f.weight)).put_text("about", f.about).put_text("seen", f.seen);
+    return o.put_text("remedy", f.remedy).put("fixable", f.fixable ? "true" : "false").text();
+  };
+  text::json_object o;
+  o.put("problems", std::to_string(count(all, weight::problem)));
+  o.put("warnings", std::to_string(count(all, weight::warning)));
+  return o.put("findings", text::json_list(all, one, ",\n ")).text() + '\n';
+}
+
+/// Do these rights, as an entry has them, let change what is there: add or replace files, delete them, or give oneself
+/// the right to?
+inline bool may_write(std::string_view rights) noexcept {
+  if (text::starts_with(rights, "0x")) {
+    constexpr std::uint32_t writing = 0x2 | 0x4 | 0x40 | 0x10000 | 0x40000 | 0x80000 | 0x10000000 | 0x40000000;
+    std::uint32_t bits = 0;
+    for (const char c : rights.substr(2)) {
+      const char low = text::to_lower(c);
+      const int digit = text::is_digit(low) ? low - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+      if (digit < 0) return true;  // it cannot be read, and is no reason to be calm
+      bits = (bits << 4) | static_cast<std::uint32_t>(digit);
+    }
+    return (bits & writing) != 0;
+  }
+  for (std::size_t i = 0; i + 1 < rights.size(); i += 2) {
+    const auto two = rights.substr(i, 2);
+    for (const auto writes : {"FA", "FW", "GA", "GW", "WD", "WO", "SD", "DC", "LC", "DT"}) {
+      if (two == writes) return true;
+    }
+  }
+  return false;
+}
+
+inline std::vector<std::string> strangers_who_write(std::string_view sddl) {
+  struct stranger {
+    std::string_view letters, sid, name;
+  };
+  constexpr stranger strangers[] = {{"WD", "S-1-1-0", "everyone"},
+                                    {"AU", "S-1-5-11", "authenticated users"},
+                                    {"IU", "S-1-5-4", "interactive users"},
+                                    {"BU", "S-1-5-32-545", "users"},
+                                    {"BG", "S-1-5-32-546", "guests"}};
+  std::vector<std::string> out;
+  const auto dacl = sddl.find("D:");
+  if (dacl == sddl.npos) return out;
+  auto rest = sddl.substr(dacl);
+  if (const auto sacl = rest.find("S:("); sacl != rest.npos) rest = rest.substr(0, sacl);
+  if (rest.find("NO_ACCESS_CONTROL") != rest.npos) return {"everyone"};
+  for (auto open = rest.find('('); open != rest.npos; open = rest.find('(', open + 1)) {
+    const auto close = rest.find(')', open);
+    if (close == rest.npos) break;
+    const auto parts = text::split(rest.substr(open + 1, close - open - 1), ';');
+    // What is inherited alone concerns folders below, where a file of ours may lie as well.
+    if (parts.size() < 6 || parts[0] != "A" || !may_write(parts[2])) continue;
+    for (const auto& s : strangers) {
+      const bool is_one = parts[5] == s.letters || text::equal_nocase(parts[5], s.sid);
+      if (is_one && std::find(out.begin(), out.end(), s.name) == out.end()) out.emplace_back(s.name);
+    }
+  }
+  return out;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
