@@ -129,6 +129,7 @@
 #include "winsvc/web/headers.hpp"     // small middleware
 #include "winsvc/web/openapi.hpp"     // the routes, described for machines
 #include "winsvc/web/metrics.hpp"     // what was answered, counted
+#include "winsvc/web/dashboard_page.hpp"  // a page of the service
 
 // F6, the host: what App receives, and what runs it.
 #include "winsvc/host/hooks.hpp"         // hooks, brought to one shape
@@ -136,6 +137,7 @@
 #include "winsvc/host/setting.hpp"       // what may be set from outside
 #include "winsvc/host/service.hpp"       // the service object
 #include "winsvc/host/own_routes.hpp"    // what it tells of itself
+#include "winsvc/host/dashboard.hpp"     // on a page
 #include "winsvc/host/app.hpp"           // what App may be
 #include "winsvc/host/reporter.hpp"      // statuses, in order
 #include "winsvc/host/file_log.hpp"      // the log file

@@ -17,196 +17,198 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//    214  config/version.hpp          The version of winsvc: the one place that knows it.
-//    231  config/compiler.hpp         What is compiling us.
-//    266  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    306  config/abi.hpp              The inline namespace that everything lives in.
-//    331  base/error.hpp              An error is a sentence for a tired person.
-//    391  base/result.hpp             A value or the reason there is none.
-//    466  base/source.hpp             Where in the user's program a call was written.
-//    500  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    531  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    794  base/json_text.hpp          JSON, written: for what winsvc says to machines.
-//    848  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
-//    947  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
-//   1036  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//   1151  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1233  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//   1439  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
-//   1576  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1657  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
-//   1724  base/log.hpp                The log that a service keeps.
-//   1951  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
-//   2225  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
-//   2296  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   2441  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   2542  model/decision.hpp          What a control means in a state.
-//   2611  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   2664  model/codes.hpp             What system codes mean to the person who meets them.
-//   2782  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2852  model/recovery.hpp          What the SCM does when the service fails.
-//   2961  model/account.hpp           The account a service runs as.
-//   3077  model/security.hpp          Who may do what, as text.
-//   3272  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   3365  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
-//   3614  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
-//   3788  model/settings.hpp          The settings of an app.
-//   4211  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
-//   4278  model/verbs.hpp             The command line as two tables.
-//   4493  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
-//   4622  model/spec.hpp              What is to be installed.
-//   4790  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   5174  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   5482  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
-//   5597  model/state_file.hpp        What the running service leaves for `status` to find.
-//   5656  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   5748  route/path.hpp              The path of a request, cut into segments.
-//   5859  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   6037  route/facts.hpp             What is known of a route beside its pattern.
-//   6162  route/table.hpp             The routes of an app as a tree of segments.
-//   6465  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   6612  wire/limits.hpp             How much a client may send, and how long it may take.
-//   6681  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   6778  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   6949  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   7307  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   7455  wire/fields.hpp             Names and values as queries and forms have them ...
-//   7546  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   7742  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   7942  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   8008  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   8065  wire/conditional.hpp        Requests with conditions.
-//   8196  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   8306  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   8541  wire/websocket.hpp          The WebSocket protocol as values.
-//   8908  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   8942  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   9082  os/socket.hpp               TCP as the engine needs it.
-//   9223  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   9332  os/file.hpp                 The few things done with files.
-//   9426  os/process.hpp              This process and its surroundings.
-//   9524  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   9578  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   9659  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   9802  os/tcp.hpp                  os/socket.hpp on every platform.
-//  10045  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//  10198  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//  10309  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//  10540  os/poller.hpp               Waiting for many sockets with few threads.
-//  10590  os/channel.hpp              Where the operator talks to a running service.
-//  10656  os/posix/file.hpp           os/file.hpp on POSIX.
-//  10804  os/visitors.hpp             Threads for those who come and go.
-//  10889  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
-//  11063  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//  11145  os/posix/console.hpp        os/console.hpp on POSIX.
-//  11279  os/crash.hpp                What is left of a process that crashes.
-//  11394  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//  11576  os/elevation.hpp            The same program once more, elevated.
-//  11638  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//  11666  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
-//  11688  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
-//  11715  os/new_file.hpp             A file that comes into being.
-//  11777  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  11861  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  11901  os/event_log.hpp            The Windows event log: one report, one line.
-//  11944  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  12143  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  12207  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  12282  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  12382  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  12594  os/win/console.hpp          os/console.hpp on Windows.
-//  12774  os/win/file.hpp             os/file.hpp on Windows.
-//  12938  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  12975  os/win/crash.hpp            os/crash.hpp on Windows.
-//  13257  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  13356  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  13569  os/win/local_time.hpp       os/local_time.hpp on Windows.
-//  13614  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  13697  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  13853  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  13947  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  14178  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  14313  os/win/service_manager.hpp  The real Service Control Manager.
-//  14546  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  14552  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  14638  http/transport.hpp          What a connection reads from and writes to.
-//  14784  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  15095  http/stream.hpp             An answer that is written while it is made.
-//  15204  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  15237  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  15362  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  15586  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  15752  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  15946  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  16281  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  16742  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  16788  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  16864  http/router.hpp             The routes of an app with their handlers.
-//  17036  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  17222  http/url_for.hpp            The path of a named route, from within a handler.
-//  17257  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  17344  http/folder.hpp             A folder of files below a prefix.
-//  17465  http/group.hpp              Routes, as an app or a part of it registers them.
-//  17668  http/context.hpp            What travels with a request.
-//  17731  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  17822  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  17922  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  18125  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  18268  http/pulse.hpp              How busy a service is.
-//  18449  http/traffic.hpp            What the connections of one engine have in common.
-//  18550  http/direct.hpp             The direct way of a plain request.
-//  18711  http/core.hpp               cpp-httplib at work for one request.
-//  19090  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  19519  http/crew.hpp               The engine's threads, few and busy.
-//  19980  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  20133  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  20495  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  20965  web/values.hpp              What a request says beside its path, as a value of a type.
-//  21075  web/cookies.hpp             Cookies of requests and answers.
-//  21110  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  21218  web/cors.hpp                Cross-origin requests.
-//  21312  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  21349  web/rate_limit.hpp          How often one client may ask.
-//  21458  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  21511  web/headers.hpp             Small middleware for headers and sizes.
-//  21565  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  21848  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  22077  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  22237  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  22564  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  22643  host/setting.hpp            A setting of the app's, as App declares it and handlers read it.
-//  22772  host/service.hpp            What App receives: the description of a service.
-//  23190  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  23266  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  23309  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  23374  host/console_log.hpp        The log on the screen.
-//  23438  host/health.hpp             Liveness and readiness.
-//  23501  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  23655  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  23750  host/own_settings.hpp       The settings of a run.
-//  23873  host/duties.hpp             What controls ask for, beside a stop.
-//  24068  host/worker_pool.hpp        The app's workers while they run.
-//  24165  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  24292  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  24754  host/console_host.hpp       `debug`: the service in a terminal.
-//  24824  host/logs.hpp               What `logs` shows: entries of the log file and of those that were set aside ...
-//  25043  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  25337  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  25400  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  25520  host/desk.hpp               What every verb that manages the service stands on.
-//  25642  host/manage.hpp             The verbs that bring an installed service up and down.
-//  25928  host/send.hpp               The verbs that send a running service a control.
-//  26051  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  26166  host/survey.hpp             What is installed, read with query rights alone.
-//  26240  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  26572  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  26651  host/doctor.hpp             `doctor`: looks at all that makes services fail, before it does.
-//  26853  host/why.hpp                `why`: what became of the service, in a few sentences, from all that knows of it.
-//  26943  host/managing.hpp           The verbs that manage, by their words.
-//  27155  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
-//  27286  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  27452  main.hpp                    The macro: a main for an App.
-//  27465  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    216  config/version.hpp          The version of winsvc: the one place that knows it.
+//    233  config/compiler.hpp         What is compiling us.
+//    268  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    308  config/abi.hpp              The inline namespace that everything lives in.
+//    333  base/error.hpp              An error is a sentence for a tired person.
+//    393  base/result.hpp             A value or the reason there is none.
+//    468  base/source.hpp             Where in the user's program a call was written.
+//    502  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    533  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    796  base/json_text.hpp          JSON, written: for what winsvc says to machines.
+//    850  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
+//    949  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//   1038  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1153  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1235  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1441  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
+//   1578  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1659  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
+//   1726  base/log.hpp                The log that a service keeps.
+//   1953  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
+//   2227  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
+//   2298  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   2443  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   2544  model/decision.hpp          What a control means in a state.
+//   2613  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   2666  model/codes.hpp             What system codes mean to the person who meets them.
+//   2784  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2854  model/recovery.hpp          What the SCM does when the service fails.
+//   2963  model/account.hpp           The account a service runs as.
+//   3079  model/security.hpp          Who may do what, as text.
+//   3274  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   3367  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
+//   3616  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
+//   3790  model/settings.hpp          The settings of an app.
+//   4213  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
+//   4280  model/verbs.hpp             The command line as two tables.
+//   4495  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
+//   4624  model/spec.hpp              What is to be installed.
+//   4792  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   5176  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   5484  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
+//   5599  model/state_file.hpp        What the running service leaves for `status` to find.
+//   5658  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   5750  route/path.hpp              The path of a request, cut into segments.
+//   5861  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   6039  route/facts.hpp             What is known of a route beside its pattern.
+//   6164  route/table.hpp             The routes of an app as a tree of segments.
+//   6467  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   6614  wire/limits.hpp             How much a client may send, and how long it may take.
+//   6683  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   6780  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   6951  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   7309  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   7457  wire/fields.hpp             Names and values as queries and forms have them ...
+//   7548  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   7744  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   7944  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   8010  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   8067  wire/conditional.hpp        Requests with conditions.
+//   8198  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   8308  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   8543  wire/websocket.hpp          The WebSocket protocol as values.
+//   8910  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   8944  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   9084  os/socket.hpp               TCP as the engine needs it.
+//   9225  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   9334  os/file.hpp                 The few things done with files.
+//   9428  os/process.hpp              This process and its surroundings.
+//   9526  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   9580  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   9661  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   9804  os/tcp.hpp                  os/socket.hpp on every platform.
+//  10047  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//  10200  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//  10311  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//  10542  os/poller.hpp               Waiting for many sockets with few threads.
+//  10592  os/channel.hpp              Where the operator talks to a running service.
+//  10658  os/posix/file.hpp           os/file.hpp on POSIX.
+//  10806  os/visitors.hpp             Threads for those who come and go.
+//  10891  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
+//  11065  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//  11147  os/posix/console.hpp        os/console.hpp on POSIX.
+//  11281  os/crash.hpp                What is left of a process that crashes.
+//  11396  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  11578  os/elevation.hpp            The same program once more, elevated.
+//  11640  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  11668  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
+//  11690  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
+//  11717  os/new_file.hpp             A file that comes into being.
+//  11779  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  11863  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  11903  os/event_log.hpp            The Windows event log: one report, one line.
+//  11946  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  12145  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  12209  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  12284  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  12384  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  12596  os/win/console.hpp          os/console.hpp on Windows.
+//  12776  os/win/file.hpp             os/file.hpp on Windows.
+//  12940  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  12977  os/win/crash.hpp            os/crash.hpp on Windows.
+//  13259  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  13358  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  13571  os/win/local_time.hpp       os/local_time.hpp on Windows.
+//  13616  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  13699  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  13855  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  13949  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  14180  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  14315  os/win/service_manager.hpp  The real Service Control Manager.
+//  14548  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  14554  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  14640  http/transport.hpp          What a connection reads from and writes to.
+//  14786  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  15097  http/stream.hpp             An answer that is written while it is made.
+//  15206  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  15239  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  15364  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  15588  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  15754  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  15948  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  16283  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  16744  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  16790  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  16866  http/router.hpp             The routes of an app with their handlers.
+//  17038  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  17224  http/url_for.hpp            The path of a named route, from within a handler.
+//  17259  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  17346  http/folder.hpp             A folder of files below a prefix.
+//  17467  http/group.hpp              Routes, as an app or a part of it registers them.
+//  17670  http/context.hpp            What travels with a request.
+//  17733  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  17824  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  17924  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  18127  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  18270  http/pulse.hpp              How busy a service is.
+//  18456  http/traffic.hpp            What the connections of one engine have in common.
+//  18557  http/direct.hpp             The direct way of a plain request.
+//  18718  http/core.hpp               cpp-httplib at work for one request.
+//  19097  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  19531  http/crew.hpp               The engine's threads, few and busy.
+//  19992  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  20145  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  20507  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  20996  web/values.hpp              What a request says beside its path, as a value of a type.
+//  21106  web/cookies.hpp             Cookies of requests and answers.
+//  21141  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  21249  web/cors.hpp                Cross-origin requests.
+//  21343  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  21380  web/rate_limit.hpp          How often one client may ask.
+//  21489  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  21542  web/headers.hpp             Small middleware for headers and sizes.
+//  21596  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  21879  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  22108  web/dashboard_page.hpp      The page of `svc.dashboard`: three texts, served as they stand here.
+//  22385  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  22545  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  22872  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  22959  host/setting.hpp            A setting of the app's, as App declares it and handlers read it.
+//  23088  host/service.hpp            What App receives: the description of a service.
+//  23510  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  23587  host/dashboard.hpp          `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  23801  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  23844  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  23909  host/console_log.hpp        The log on the screen.
+//  23973  host/health.hpp             Liveness and readiness.
+//  24036  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  24190  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  24285  host/own_settings.hpp       The settings of a run.
+//  24408  host/duties.hpp             What controls ask for, beside a stop.
+//  24603  host/worker_pool.hpp        The app's workers while they run.
+//  24700  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  24827  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  25288  host/console_host.hpp       `debug`: the service in a terminal.
+//  25360  host/logs.hpp               What `logs` shows: entries of the log file and of those that were set aside ...
+//  25579  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  25873  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  25936  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  26056  host/desk.hpp               What every verb that manages the service stands on.
+//  26178  host/manage.hpp             The verbs that bring an installed service up and down.
+//  26464  host/send.hpp               The verbs that send a running service a control.
+//  26587  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  26702  host/survey.hpp             What is installed, read with query rights alone.
+//  26776  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  27108  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  27187  host/doctor.hpp             `doctor`: looks at all that makes services fail, before it does.
+//  27389  host/why.hpp                `why`: what became of the service, in a few sentences, from all that knows of it.
+//  27479  host/managing.hpp           The verbs that manage, by their words.
+//  27691  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
+//  27822  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  27988  main.hpp                    The macro: a main for an App.
+//  28001  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -18316,14 +18318,20 @@ class pulse {
   /// The last minute, as one; its count is of 60 seconds.
   [[nodiscard]] beat minute(time_point now);
 
+  /// How often it took how long, for whoever counts something else than seconds.
+  static constexpr std::size_t steps = 4 * 26;
+  using counts = std::array<std::uint32_t, steps>;
+  [[nodiscard]] static std::size_t step_of(duration took) noexcept;
+  /// Microseconds; 0 where `count` is.
+  [[nodiscard]] static std::uint32_t percentile(const counts& of, std::uint64_t count, std::uint64_t percent) noexcept;
+
   static std::int64_t second_of(time_point at) noexcept {
     return std::chrono::duration_cast<std::chrono::seconds>(at.time_since_epoch()).count();
   }
   static constexpr std::size_t kept = 300;  ///< seconds
 
  private:
-  static constexpr std::size_t steps = 4 * 26, threads = 4, of_minute = 60;
-  using counts = std::array<std::uint32_t, steps>;
+  static constexpr std::size_t threads = 4, of_minute = 60;
   struct alignas(64) shard {  // by thread, so that two seldom write one cache line
     std::array<std::atomic<std::uint32_t>, steps> took{};
     std::atomic<std::uint32_t> failed{0};
@@ -18334,22 +18342,12 @@ class pulse {
     static thread_local const unsigned mine = next.fetch_add(1, std::memory_order_relaxed);
     return mine % threads;
   }
-  /// 0 to 3 µs are themselves; beyond, four steps a power of two.
-  static std::size_t step_of(duration took) noexcept {
-    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
-    auto left = static_cast<std::uint64_t>((std::max)(us, std::chrono::microseconds::rep{0}));
-    std::size_t power = 0;
-    for (; left >= 8; left >>= 1) ++power;
-    return (std::min)(left < 4 ? static_cast<std::size_t>(left) : power * 4 + static_cast<std::size_t>(left), steps - 1);
-  }
   /// The middle of a step.
   static std::uint32_t time_of(std::size_t step) noexcept {
     if (step < 8) return static_cast<std::uint32_t>(step);
     const std::size_t power = (step - 4) / 4;
     return static_cast<std::uint32_t>(((4 + step % 4) << power) + ((std::size_t{1} << power) >> 1));
   }
-  static std::uint32_t percentile(const counts& of, std::uint64_t count, std::uint64_t percent) noexcept;
-
   void turn(std::int64_t second) noexcept;
 
   std::array<shard, threads> shards_;
@@ -18361,6 +18359,15 @@ class pulse {
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+/// 0 to 3 µs are themselves; beyond, four steps a power of two.
+inline std::size_t pulse::step_of(duration took) noexcept {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+  auto left = static_cast<std::uint64_t>((std::max)(us, std::chrono::microseconds::rep{0}));
+  std::size_t power = 0;
+  for (; left >= 8; left >>= 1) ++power;
+  return (std::min)(left < 4 ? static_cast<std::size_t>(left) : power * 4 + static_cast<std::size_t>(left), steps - 1);
+}
 
 inline std::uint32_t pulse::percentile(const counts& of, std::uint64_t count, std::uint64_t percent) noexcept {
   if (count == 0) return 0;
@@ -19143,6 +19150,12 @@ struct awaited {
   std::chrono::steady_clock::time_point until = (std::chrono::steady_clock::time_point::max)();
 };
 
+/// A request on its way.
+struct work {
+  std::string what;  ///< `GET /report`
+  std::chrono::steady_clock::duration age;
+};
+
 class connection {
  public:
   using steady = std::chrono::steady_clock;
@@ -19160,8 +19173,8 @@ class connection {
   /// As far as it goes without waiting. On any thread, one at a time. Never throws.
   [[nodiscard]] awaited advance(desk& with, const visit& how) noexcept;
 
-  /// What it is busy with: `GET /report 21 s`, or nothing. From any thread.
-  [[nodiscard]] std::string doing() const;
+  /// What it is busy with: `GET /report`, and for how long; nothing, where it waits. From any thread.
+  [[nodiscard]] std::optional<work> doing() const;
   /// What waits to be sent begins with this.
   [[nodiscard]] std::string_view unsent() const noexcept { return std::string_view(out_).substr(out_at_); }
   /// So much of it has left.
@@ -19502,13 +19515,12 @@ inline std::optional<awaited> connection::linger(const visit& how) {
   return std::nullopt;
 }
 
-inline std::string connection::doing() const {
+inline std::optional<work> connection::doing() const {
   const std::lock_guard lock(doing_mutex_);
   looked_at_.store(true);  // before doing_ is asked: whoever is done from here on waits for us
   const scope_exit away([this]() noexcept { looked_at_.store(false); });
-  if (!doing_.load()) return {};
-  const auto age = std::chrono::duration_cast<std::chrono::seconds>(steady::now() - began_);
-  return std::string(head_.method) + ' ' + std::string(head_.path) + ' ' + std::to_string(age.count()) + " s";
+  if (!doing_.load()) return std::nullopt;
+  return work{std::string(head_.method) + ' ' + std::string(head_.path), steady::now() - began_};
 }
 
 }  // namespace http
@@ -20557,6 +20569,7 @@ class engine final : private crew::employer {
   void accept();
   /// While paused, requests get 503 with Retry-After; connections stay. From any thread.
   void pause(bool paused) noexcept { shared_.paused.store(paused); }
+  [[nodiscard]] bool is_paused() const noexcept { return shared_.paused.load(); }
   /// Stops: see above. `progress` is called, on the calling thread, whenever requests were answered meanwhile.
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
 
@@ -20571,6 +20584,9 @@ class engine final : private crew::employer {
   /// Since it began, and how that went lately.
   [[nodiscard]] std::uint64_t answered() const noexcept { return shared_.answered.load(); }
   [[nodiscard]] http::pulse& pulse() noexcept { return shared_.pulse; }
+
+  /// Requests that are being handled now, at most so many.
+  [[nodiscard]] std::vector<work> at_work(std::size_t most);
 
   /// Serves one connection on the calling thread, without a listener: the way of the test client.
   void serve(transport& wire);
@@ -20894,6 +20910,18 @@ inline void engine::free_seat(guest& g) noexcept {
   free_.push_back(&g);
 }
 
+inline std::vector<work> engine::at_work(std::size_t most) {
+  std::vector<work> out;
+  const std::lock_guard lock(mutex_);
+  for (auto& g : guests_) {
+    if (out.size() == most) break;
+    const std::lock_guard its(g.mutex);
+    if (!g.wire || !g.talk) continue;
+    if (auto one = g.talk->doing()) out.push_back(*std::move(one));
+  }
+  return out;
+}
+
 // --- the end ---------------------------------------------------------------------------------------------------------
 
 /// Whoever waits gets a visit.
@@ -20941,8 +20969,11 @@ inline drain_report engine::drain(std::chrono::milliseconds limit, const std::fu
     for (auto& g : guests_) {
       const std::lock_guard its(g.mutex);
       if (!g.wire) continue;
-      const std::string what = report.cut_ones.size() < a_few ? g.talk->doing() : std::string();
-      if (!what.empty()) report.cut_ones.push_back(what);
+      const auto one = report.cut_ones.size() < a_few ? g.talk->doing() : std::nullopt;
+      if (one) {
+        const auto age = std::chrono::duration_cast<std::chrono::seconds>(one->age).count();
+        report.cut_ones.push_back(one->what + ' ' + std::to_string(age) + " s");
+      }
       g.wire->cut();
     }
     // Whoever waits on the network wakes at once; whoever computes gets a last moment.
@@ -22074,6 +22105,283 @@ inline std::string request_counts::text(const gauges& now) const {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// web/dashboard_page.hpp
+// =====================================================================================================================
+
+// The page of `svc.dashboard`: three texts, served as they stand here. Plain HTML, CSS and JavaScript: nothing is fetched
+// from elsewhere, nothing is inline, so that the strictest policy of a browser lets it work.
+//
+// The script asks for `data.json` beside itself once a second while the page is seen, and draws. Everything that comes
+// from there is text to it, never markup.
+
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace web {
+
+/// What the page needs, and nothing else (Content-Security-Policy).
+inline constexpr std::string_view dashboard_policy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'";
+
+/// `@` stands for the last segment of the path that the page is served at.
+inline constexpr std::string_view dashboard_html = R"html(<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>service</title>
+<link rel="stylesheet" href="@/page.css">
+<script src="@/page.js" defer></script>
+</head>
+<body>
+<header>
+  <h1 id="name">&hellip;</h1>
+  <p><span id="state" class="chip" role="status">connecting</span> <span id="about"></span></p>
+</header>
+<main>
+  <section aria-label="now" class="tiles">
+    <div><b id="rate">&ndash;</b><span>requests a second</span></div>
+    <div><b id="half">&ndash;</b><span>half are faster</span></div>
+    <div><b id="slow">&ndash;</b><span>99 of 100 are faster</span></div>
+    <div><b id="flying">&ndash;</b><span>in flight</span></div>
+    <div><b id="open">&ndash;</b><span>connections</span></div>
+    <div><b id="threads">&ndash;</b><span>threads</span></div>
+  </section>
+  <section><h2>Requests a second <small>five minutes</small></h2><svg id="rates" role="img" aria-label="requests a second, of the last five minutes"></svg></section>
+  <section><h2>Time of a request <small>half, and 99 of 100, are faster</small></h2><svg id="times" role="img" aria-label="times of requests, of the last five minutes"></svg></section>
+  <section><h2>In flight</h2><table id="work"><thead><tr><th>request<th class="n">for</thead><tbody></tbody></table></section>
+  <section><h2>Slowest routes</h2><table id="routes"><thead><tr><th>route<th class="n">requests<th class="n">failed<th class="n">half<th class="n">99 %<th class="n">longest</thead><tbody></tbody></table></section>
+  <section><h2>Log <label>from <select id="level"><option>debug<option selected>info<option>warn<option>error</select></label></h2><ol id="log"></ol></section>
+  <section><h2>Settings</h2><table id="settings"><thead><tr><th>name<th>value<th>from</thead><tbody></tbody></table></section>
+</main>
+</body>
+</html>
+)html";
+
+inline constexpr std::string_view dashboard_css = R"css(:root {
+  --back: #f6f7f9; --card: #fff; --ink: #1c2330; --soft: #566074; --line: #dfe3ea;
+  --good: #12703a; --wait: #8a5300; --bad: #b3261e; --one: #1f5fd1; --two: #a05a00;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --back: #11151c; --card: #1a202a; --ink: #e6eaf1; --soft: #a0abbd; --line: #2b3442;
+    --good: #58c98a; --wait: #e5b45c; --bad: #ff8a80; --one: #7fb0ff; --two: #f0b35f;
+  }
+}
+* { box-sizing: border-box }
+body { margin: 0; background: var(--back); color: var(--ink); font: 15px/1.5 system-ui, sans-serif }
+header, main { max-width: 1120px; margin: 0 auto; padding: 0 20px }
+header { padding-top: 28px }
+h1 { font-size: 1.6rem; line-height: 1.2; margin: 0; overflow-wrap: anywhere }
+header p { margin: 6px 0 20px; color: var(--soft); overflow-wrap: anywhere }
+h2 { font-size: 1rem; margin: 0 0 10px }
+h2 small, h2 label { font-weight: 400; color: var(--soft); font-size: .85rem; margin-left: .5em }
+.chip { display: inline-block; padding: 1px 10px; border-radius: 99px; border: 1px solid currentColor; color: var(--wait);
+  font-weight: 600; margin-right: .4em }
+.chip.running { color: var(--good) }
+.chip.gone { color: var(--bad) }
+main { display: grid; grid-template-columns: 1fr 1fr; gap: 16px; padding-bottom: 40px }
+section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 16px; min-width: 0 }
+section:nth-of-type(n + 4), .tiles { grid-column: 1 / -1 }
+.tiles { display: grid; grid-template-columns: repeat(6, 1fr); gap: 8px }
+.tiles b { display: block; font-size: 1.5rem; line-height: 1.2; font-variant-numeric: tabular-nums; white-space: nowrap }
+.tiles span { color: var(--soft); font-size: .85rem }
+svg { display: block; width: 100%; height: 150px }
+svg text { fill: var(--soft); font: 11px system-ui, sans-serif }
+svg .grid { stroke: var(--line) }
+svg path { fill: none; stroke-width: 1.6; stroke-linejoin: round }
+svg .one { stroke: var(--one) }
+svg .two { stroke: var(--two) }
+table { width: 100%; border-collapse: collapse }
+th { text-align: left; font-weight: 600; color: var(--soft); font-size: .85rem }
+th, td { padding: 4px 12px 4px 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere }
+tbody tr:last-child td { border-bottom: 0 }
+.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
+#settings td:last-child { overflow-wrap: break-word }
+td small { display: block; color: var(--soft) }
+td.none { color: var(--soft) }
+#log { margin: 0; padding: 0; list-style: none; max-height: 22em; overflow: auto;
+  font: 13px/1.5 ui-monospace, monospace; overflow-wrap: anywhere; white-space: pre-wrap }
+#log time { color: var(--soft) }
+#log .warn { color: var(--two) }
+#log .error { color: var(--bad) }
+#log .debug { color: var(--soft) }
+select { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: 6px }
+body.gone main { opacity: .55 }
+@media (max-width: 700px) {
+  header, main { padding-left: 12px; padding-right: 12px }
+  main { grid-template-columns: 1fr }
+  .tiles { grid-template-columns: repeat(3, 1fr) }
+  .tiles b { font-size: 1.2rem }
+  section { padding: 12px }
+  #routes .n:nth-child(3), #routes .n:nth-child(4) { display: none }
+}
+)css";
+
+inline constexpr std::string_view dashboard_js = R"js('use strict';
+const source = new URL('data.json', document.currentScript.src);
+const byId = id => document.getElementById(id);
+const levels = ['debug', 'info', 'warn', 'error'];
+const minutes = 5, span = minutes * 60;
+let seconds = new Map(), lines = [], last = 0, seen = 0, service = 0, newest = 0;
+
+function text(id, value) { if (byId(id).textContent !== value) byId(id).textContent = value; }
+
+function time(us) {  // three digits are enough
+  if (us < 1000) return us + ' µs';
+  if (us < 1e6) return (us / 1e3).toPrecision(3) + ' ms';
+  if (us < 1e8) return (us / 1e6).toPrecision(3) + ' s';
+  return Math.round(us / 6e7) + ' min';
+}
+function age(ms) {
+  const s = Math.max(0, Math.round(ms / 1000)), m = Math.floor(s / 60), h = Math.floor(m / 60), d = Math.floor(h / 24);
+  return d ? d + ' d ' + h % 24 + ' h' : h ? h + ' h ' + m % 60 + ' min' : m ? m + ' min ' + s % 60 + ' s' : s + ' s';
+}
+function cell(row, content, kind) {
+  const made = row.insertCell();
+  made.textContent = content;
+  if (kind) made.className = kind;
+  return made;
+}
+function fill(id, rows, none, add) {
+  const body = document.createElement('tbody');
+  for (const one of rows) add(body.insertRow(), one);
+  if (!rows.length) {
+    const empty = cell(body.insertRow(), none, 'none');
+    empty.colSpan = byId(id).tHead.rows[0].cells.length;
+  }
+  byId(id).tBodies[0].replaceWith(body);
+}
+
+function nice(most) {  // the next 1, 2 or 5 with zeros
+  const power = Math.pow(10, Math.floor(Math.log10(Math.max(most, 1e-9))));
+  for (const step of [1, 2, 5, 10]) if (step * power >= most) return step * power;
+}
+function draw(id, lines, label) {
+  const svg = byId(id), width = Math.round(svg.getBoundingClientRect().width) || 500, height = 150, left = 58, bottom = 18, top = 8;
+  svg.setAttribute('viewBox', '0 0 ' + width + ' ' + height);
+  const most = nice(Math.max(1, ...lines.flatMap(c => c.values.filter(v => v !== null))));
+  const x = i => left + i * (width - left - 4) / (span - 1), y = v => height - bottom - v * (height - bottom - top) / most;
+  const make = (name, attributes, content) => {
+    const e = document.createElementNS('http://www.w3.org/2000/svg', name);
+    for (const key in attributes) e.setAttribute(key, attributes[key]);
+    if (content) e.textContent = content;
+    return e;
+  };
+  const parts = [];
+  for (const v of [0, most / 2, most]) {
+    parts.push(make('line', {x1: left, x2: width, y1: y(v), y2: y(v), class: 'grid'}));
+    parts.push(make('text', {x: left - 6, y: y(v) + 4, 'text-anchor': 'end'}, label(v)));
+  }
+  for (let m = minutes; m >= 1; --m)
+    parts.push(make('text', {x: x(span - m * 60), y: height - 4}, '-' + m + ' min'));
+  for (const curve of lines) {
+    let path = '', down = false;
+    curve.values.forEach((v, i) => {
+      if (v !== null) path += (down ? 'L' : 'M') + x(i).toFixed(1) + ' ' + y(v).toFixed(1);
+      down = v !== null;
+    });
+    parts.push(make('path', {d: path, class: curve.kind}));
+  }
+  svg.replaceChildren(...parts);
+}
+
+function curves() {
+  const of = f => Array.from({length: span}, (_, i) => f(seconds.get(newest - span + 1 + i)));
+  draw('rates', [{kind: 'one', values: of(s => s ? s.n : 0)}], v => String(v));
+  draw('times', [{kind: 'two', values: of(s => s ? s.p99 : null)}, {kind: 'one', values: of(s => s ? s.p50 : null)}], time);
+}
+
+function show(d) {
+  if (d.since !== service) {  // another process: what we knew is of the one before
+    service = d.since;
+    seconds = new Map();
+    lines = [];
+  }
+  for (const s of d.seconds) seconds.set(s.t, s);
+  if (d.seconds.length) last = d.seconds[d.seconds.length - 1].t;
+  newest = d.second - 1;  // that is over
+  for (const t of seconds.keys()) if (t <= newest - span) seconds.delete(t);
+
+  document.title = d.display_name + ': ' + d.state;
+  text('name', d.display_name);
+  text('state', d.state);
+  byId('state').className = 'chip ' + (d.state === 'running' ? 'running' : 'waiting');
+  document.body.className = '';
+  text('about', [d.name, d.version, d.address, 'pid ' + d.pid, 'for ' + age(d.now - d.since)].filter(Boolean).join(' · '));
+  const one = seconds.get(newest);
+  text('rate', String(one ? one.n : 0));
+  text('half', d.minute.n ? time(d.minute.p50) : '–');
+  text('slow', d.minute.n ? time(d.minute.p99) : '–');
+  text('flying', String(d.in_flight));
+  text('open', String(d.connections + d.websockets));
+  text('threads', String(d.threads));
+  curves();
+  fill('work', d.at_work, 'nothing', (row, w) => { cell(row, w.what); cell(row, time(w.us), 'n'); });
+  fill('routes', d.routes, 'nothing yet', (row, r) => {
+    cell(row, r.method + ' ' + r.pattern);
+    for (const n of [r.n, r.e]) cell(row, String(n), 'n');
+    for (const us of [r.p50, r.p99, r.max]) cell(row, time(us), 'n');
+  });
+  fill('settings', d.settings, 'none', (row, s) => {
+    const name = cell(row, s.name), help = document.createElement('small');
+    help.textContent = s.help;
+    name.append(help);
+    cell(row, s.value);
+    cell(row, s.source);
+  });
+  const before = lines.length ? lines[lines.length - 1].n : 0, fresh = d.log.filter(l => l.n > before);
+  if (fresh.length) {
+    lines = lines.concat(fresh).slice(-200);
+    seen = fresh[fresh.length - 1].n;
+    showLog();
+  }
+}
+function showLog() {
+  const list = byId('log'), least = levels.indexOf(byId('level').value);
+  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 30;
+  list.replaceChildren(...lines.filter(l => levels.indexOf(l.level) >= least).map(l => {
+    const item = document.createElement('li'), when = document.createElement('time');
+    when.textContent = new Date(l.t).toLocaleTimeString() + ' ';
+    item.className = l.level;
+    item.append(when, l.text);
+    return item;
+  }));
+  if (atEnd) list.scrollTop = list.scrollHeight;
+}
+function gone(why) {
+  document.body.className = 'gone';
+  text('state', why);
+  byId('state').className = 'chip gone';
+}
+
+async function ask() {
+  if (!document.hidden) {
+    try {
+      source.search = '?after=' + last + '&log=' + seen;
+      const answer = await fetch(source, {cache: 'no-store', signal: AbortSignal.timeout(5000)});
+      if (answer.ok) show(await answer.json());
+      else gone(answer.status === 503 ? 'paused' : 'it answers ' + answer.status);
+    } catch (e) {
+      gone('does not answer');
+      last = seen = 0;  // who answers next may be another process
+    }
+  }
+  setTimeout(ask, 1000);
+}
+byId('level').addEventListener('change', showLog);
+addEventListener('resize', () => service && curves());
+ask();
+)js";
+
+}  // namespace web
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // host/hooks.hpp
 // =====================================================================================================================
 
@@ -22572,6 +22880,7 @@ inline std::int64_t file_log::day_of(clock::wall_point when) const {
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace winsvc {
@@ -22600,6 +22909,7 @@ struct blueprint {
   std::optional<http::tls_files> tls;
   http::router router;
   bool access_log = false;                                     ///< every request has a line
+  std::string own_page = {};                                   ///< the dashboard's path; what it asks for has none
   std::vector<std::function<void(http::engine&)>> on_engine;  ///< when the engine has been made, before it accepts
   std::vector<hook> hooks;
   std::vector<named_hook> pause_hooks, continue_hooks, reload_hooks, time_hooks;
@@ -22613,6 +22923,7 @@ struct blueprint {
   std::vector<std::shared_ptr<log_sink>> log_sinks;  ///< of the app's own; they get the log from the start on
   model::settings settings;
   std::shared_ptr<model::typed_setting<winsvc::log_level>> log_level;  ///< once it is declared
+  std::shared_ptr<recent_log> recent = std::make_shared<recent_log>();  ///< gets the log from the start on
   bool frozen = false;
 
   /// Where it keeps its data. Nobody has made it yet, perhaps. "" where the system does not say.
@@ -22620,6 +22931,11 @@ struct blueprint {
     if (!data_folder.empty()) return data_folder;
     const auto usual = os::data_folder(instance ? model::instance_name(spec.name, *instance) : spec.name);
     return usual ? *usual : std::string();
+  }
+  /// Is this pattern the dashboard's, which asks once a second?
+  [[nodiscard]] bool is_own_page(std::string_view pattern) const noexcept {
+    return !own_page.empty() && text::starts_with(pattern, own_page) &&
+           (pattern.size() == own_page.size() || pattern[own_page.size()] == '/');
   }
   /// What the SCM may send: exactly what there is a hook for.
   [[nodiscard]] model::hooked accepts() const {
@@ -22879,6 +23195,10 @@ class service : public http::route_registrar<service> {
   /// Answers GET at this path with counts of requests in Prometheus' text format (web/metrics.hpp), also while the
   /// service is paused, with the middleware that was added before. Default: there is none, and nothing is counted.
   service& metrics(std::string_view path = "/metrics", source where = source::here());
+  /// A page of the service at this path: what it is doing now, its last five minutes, its slowest routes, its log, its
+  /// settings without secrets. It answers clients on this machine alone, by its own addresses and names, unless `guard`
+  /// decides who may see it: `svc.dashboard("/_service", winsvc::basic_auth("service", users))`. Default: there is none.
+  service& dashboard(std::string_view path = "/_service", middleware guard = {}, source where = source::here());
   /// Writes a line to the log for every request that was answered, or refused before it had a route: peer, id, method
   /// and target, status, bytes, microseconds, the route's pattern. `debug` shows a shorter one in any case.
   service& access_log();
@@ -23248,6 +23568,7 @@ inline service& service::access_log() {
   if (std::exchange(plan_.access_log, true)) return *this;
   plan_.on_engine.push_back([&plan = plan_](http::engine& e) {
     e.on_answered([&plan](const http::access_entry& a) {
+      if (plan.is_own_page(a.pattern)) return;
       std::string line = a.peer.host + ' ';
       if (!a.id.empty()) line += std::string(a.id) + ' ';
       line += a.line();
@@ -23255,6 +23576,220 @@ inline service& service::access_log() {
       const bool as_json = plan.log_file.format == log_format::json;
       plan.log.write(log_level::info, std::move(line), as_json ? a.members() : std::string());
     });
+  });
+  return *this;
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/dashboard.hpp
+// =====================================================================================================================
+
+// `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data that the page asks for.
+//
+// Whoever has no guard of their own gets one that lets this machine in alone. The address of the client is not enough for
+// that: a page of another site can have its name resolved to 127.0.0.1, and ask from the browser of somebody who sits
+// here. So the request must be for an address or name of this machine as well.
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// How the requests of each route have fared, since the service began. From any thread.
+class route_times {
+ public:
+  explicit route_times(const blueprint& plan) : plan_(plan), of_(plan.router.routes().entries().size()) {}
+
+  void note(const http::access_entry& a) noexcept {
+    if (!a.route_id || *a.route_id >= of_.size()) return;
+    one& r = of_[*a.route_id];
+    const auto us = static_cast<std::uint64_t>(a.took.count());
+    r.took[http::pulse::step_of(a.took)].fetch_add(1, std::memory_order_relaxed);
+    if (a.status >= 500) r.failed.fetch_add(1, std::memory_order_relaxed);
+    for (auto longest = r.longest.load(std::memory_order_relaxed);
+         us > longest && !r.longest.compare_exchange_weak(longest, us, std::memory_order_relaxed);) {}
+  }
+  /// The slowest, by the time that 99 of 100 keep within; at most so many.
+  [[nodiscard]] std::string json(std::size_t most) const;
+
+ private:
+  struct one {
+    std::array<std::atomic<std::uint32_t>, http::pulse::steps> took{};
+    std::atomic<std::uint32_t> failed{0};
+    std::atomic<std::uint64_t> longest{0};
+  };
+  const blueprint& plan_;
+  std::vector<one> of_;
+};
+
+/// Is this a request from this machine, for this machine?
+[[nodiscard]] bool is_of_this_machine(const request& req);
+
+class dashboard_data {
+ public:
+  explicit dashboard_data(const blueprint& plan) : plan_(plan), since_(clock::system().wall()) {}
+  void watch(http::engine& engine) {
+    engine_ = &engine;
+    times_ = std::make_unique<route_times>(plan_);
+    since_ = clock::system().wall();
+    engine.on_answered([this](const http::access_entry& a) { times_->note(a); });
+  }
+  /// Seconds after one, log lines after another.
+  [[nodiscard]] std::string json(std::int64_t after, std::uint64_t log_after) const;
+
+ private:
+  const blueprint& plan_;
+  http::engine* engine_ = nullptr;
+  std::unique_ptr<route_times> times_;
+  clock::wall_point since_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string route_times::json(std::size_t most) const {
+  struct row {
+    std::size_t route = 0;
+    std::uint64_t count = 0;
+    std::uint32_t p50 = 0, p99 = 0;
+  };
+  std::vector<row> rows;
+  for (std::size_t i = 0; i < of_.size(); ++i) {
+    http::pulse::counts took{};
+    row r;
+    r.route = i;
+    for (std::size_t k = 0; k < took.size(); ++k) r.count += took[k] = of_[i].took[k].load(std::memory_order_relaxed);
+    if (r.count == 0 || plan_.is_own_page(plan_.router.routes().entries()[i].path.text)) continue;
+    r.p50 = http::pulse::percentile(took, r.count, 50);
+    r.p99 = http::pulse::percentile(took, r.count, 99);
+    rows.push_back(r);
+  }
+  std::sort(rows.begin(), rows.end(), [](const row& a, const row& b) { return a.p99 > b.p99; });
+  if (rows.size() > most) rows.resize(most);
+  return text::json_list(rows, [this](const row& r) {
+    const auto& entry = plan_.router.routes().entries()[r.route];
+    text::json_object o;
+    o.put_text("method", route::name(entry.verb)).put_text("pattern", entry.path.text);
+    o.put("n", std::to_string(r.count)).put("e", std::to_string(of_[r.route].failed.load(std::memory_order_relaxed)));
+    o.put("p50", std::to_string(r.p50)).put("p99", std::to_string(r.p99));
+    return o.put("max", std::to_string(of_[r.route].longest.load(std::memory_order_relaxed))).text();
+  });
+}
+
+inline std::string dashboard_data::json(std::int64_t after, std::uint64_t log_after) const {
+  const auto ms = [](clock::wall_point when) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count());
+  };
+  const auto number = [](auto value) { return std::to_string(value); };
+  const auto now = std::chrono::steady_clock::now();
+  auto& pulse = engine_->pulse();
+  const auto minute = pulse.minute(now);
+  const auto& spec = plan_.spec;
+
+  text::json_object o;
+  o.put_text("name", spec.name).put_text("display_name", spec.display_name.value_or(spec.name));
+  o.put_text("version", plan_.version).put_text("state", engine_->is_paused() ? "paused" : "running").put_text("address", engine_->address().url());
+  o.put("pid", number(os::process_id())).put("since", ms(since_)).put("now", ms(clock::system().wall()));
+  o.put("second", number(http::pulse::second_of(now)));
+  o.put("in_flight", number(engine_->in_flight())).put("connections", number(engine_->connections()));
+  o.put("websockets", number(engine_->websockets())).put("threads", number(engine_->threads()));
+  o.put("minute", text::json_object().put("n", number(minute.count)).put("p50", number(minute.p50))
+                      .put("p99", number(minute.p99)).text());
+  o.put("seconds", text::json_list(pulse.seconds(now, after), [&number](const http::pulse::beat& b) {
+    text::json_object s;
+    s.put("t", number(b.second)).put("n", number(b.count)).put("e", number(b.failed));
+    return s.put("p50", number(b.p50)).put("p99", number(b.p99)).text();
+  }));
+  auto work = engine_->at_work(20);
+  work.erase(std::remove_if(work.begin(), work.end(),
+                            [this](const http::work& w) { return w.what == "GET " + plan_.own_page + "/data.json"; }),
+             work.end());
+  o.put("at_work", text::json_list(work, [&number](const http::work& w) {
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(w.age).count();
+    return text::json_object().put_text("what", w.what).put("us", number(us)).text();
+  }));
+  o.put("routes", times_->json(20));
+  o.put("log", text::json_list(plan_.recent->after(log_after), [&](const recent_log::numbered& l) {
+    text::json_object line;
+    line.put("n", number(l.number)).put("t", ms(l.entry.when)).put_text("level", name(l.entry.level));
+    return line.put_text("text", l.entry.text).text();
+  }));
+  o.put("settings", text::json_list(plan_.settings.shown(), [](const model::settings::shown_setting& s) {
+    text::json_object one;
+    one.put_text("name", s.name).put_text("value", s.value).put_text("source", s.origin);
+    return one.put_text("help", s.help).text();
+  }));
+  return o.text();
+}
+
+inline bool is_of_this_machine(const request& req) {
+  const auto loopback = [](std::string_view host) {
+    if (host.size() > 1 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+    return host == "::1" || text::equal_nocase(host, "localhost") || text::starts_with(host, "127.") ||
+           text::starts_with_nocase(host, "::ffff:127.");
+  };
+  const std::string asked = req.get_header_value("Host");
+  const auto port = asked.rfind(':');
+  const bool has_port = port != asked.npos && asked.find(']', port) == asked.npos;
+  const auto named = std::string_view(asked).substr(0, has_port ? port : asked.npos);
+  // "127.0.0.1.example" begins like an address of ours, and is none.
+  const bool digits = named.find_first_not_of("0123456789.:[]fF") == named.npos;
+  return loopback(req.remote_addr) && loopback(named) && (digits || text::equal_nocase(named, "localhost"));
+}
+
+}  // namespace host
+
+inline service& service::dashboard(std::string_view path, middleware guard, source where) {
+  check_open("dashboard");
+  const std::string at(path);
+  if (at.size() < 2 || at[0] != '/' || at.back() == '/')
+    throw setup_error("dashboard '" + at + "' (" + where.text() + "): give it a path of its own, such as /_service");
+  const auto data = std::make_shared<host::dashboard_data>(plan_);
+  plan_.own_page = at;
+  plan_.on_engine.push_back([data](http::engine& e) { data->watch(e); });  // now that all routes are known
+  if (!guard) {
+    guard = [](const request& req, response&, const next& go_on) {
+      if (!host::is_of_this_machine(req)) abort(403, "this page is for who is on the machine");
+      go_on();
+    };
+  }
+  const auto send = [](std::string_view content, const char* type) {
+    auto answer = reply::with(std::string(content), type);
+    answer.header("Content-Security-Policy", std::string(web::dashboard_policy));
+    answer.header("X-Content-Type-Options", "nosniff").header("Referrer-Policy", "no-referrer");
+    return answer.header("Cache-Control", "no-store");
+  };
+  std::string page(web::dashboard_html);
+  const std::string folder = at.substr(at.rfind('/') + 1);
+  for (auto mark = page.find('@'); mark != page.npos; mark = page.find('@', mark + folder.size()))
+    page.replace(mark, 1, folder);
+  group(at, [&](route_group& g) {
+    g.use(std::move(guard));
+    g.get("", [send, page] { return send(page, "text/html; charset=utf-8"); }, where).hidden();
+    plan_.router.keep_while_paused();
+    g.get("/page.css", [send] { return send(web::dashboard_css, "text/css; charset=utf-8"); }, where).hidden();
+    plan_.router.keep_while_paused();
+    g.get("/page.js", [send] { return send(web::dashboard_js, "text/javascript; charset=utf-8"); }, where).hidden();
+    plan_.router.keep_while_paused();
+    g.get("/data.json", [send, data](const request& req) {
+      return send(data->json(query(req, "after", std::int64_t{0}), query(req, "log", std::uint64_t{0})),
+                  "application/json");
+    }, where).hidden();
+    plan_.router.keep_while_paused();
   });
   return *this;
 }
@@ -24190,8 +24725,8 @@ namespace host {
 /// Serves them while it lives. Made when the engine listens, gone before it goes.
 class inquiries {
  public:
-  inquiries(blueprint& plan, http::engine& engine, const std::atomic<phase>& now, std::shared_ptr<recent_log> lines)
-      : plan_(plan), engine_(engine), now_(now), lines_(std::move(lines)), since_(clock::system().wall()) {}
+  inquiries(blueprint& plan, http::engine& engine, const std::atomic<phase>& now)
+      : plan_(plan), engine_(engine), now_(now), since_(clock::system().wall()) {}
 
   /// False, with a code: there is no channel. The service does without.
   os::sys_result<void> open(const std::string& address) {
@@ -24220,7 +24755,6 @@ class inquiries {
   blueprint& plan_;
   http::engine& engine_;
   const std::atomic<phase>& now_;
-  std::shared_ptr<recent_log> lines_;
   clock::wall_point since_;
   mutable std::mutex mutex_;
   std::string why_;  // under mutex_
@@ -24253,9 +24787,10 @@ inline std::string inquiries::status() const {
 }
 
 inline void inquiries::send_log(log_level least, const os::channel::voice& say) const {
-  for (std::uint64_t seen = lines_->last(); say({});) {
-    lines_->wait(seen, std::chrono::milliseconds(250));
-    for (const auto& line : lines_->after(seen)) {
+  const recent_log& lines = *plan_.recent;
+  for (std::uint64_t seen = lines.last(); say({});) {
+    lines.wait(seen, std::chrono::milliseconds(250));
+    for (const auto& line : lines.after(seen)) {
       seen = line.number;
       if (line.entry.level >= least && !say(line.entry.line(os::utc_offset(line.entry.when)) + '\n')) return;
     }
@@ -24509,6 +25044,7 @@ inline void runtime::fail(error why) {
 
 inline run_result runtime::run() {
   plan_.frozen = true;
+  plan_.log.add_sink(plan_.recent);
   for (const auto& sink : plan_.log_sinks) {  // each with a queue of its own: none waits for another
     auto queue = std::make_shared<queued_log>();
     queue->add_sink(sink);
@@ -24631,9 +25167,7 @@ inline bool runtime::bind() {
 
 /// A service that nobody can ask serves all the same.
 inline void runtime::open_channel() {
-  auto lines = std::make_shared<recent_log>();
-  plan_.log.add_sink(lines);
-  inquiries_ = std::make_unique<inquiries>(plan_, *engine_, phase_, std::move(lines));
+  inquiries_ = std::make_unique<inquiries>(plan_, *engine_, phase_);
   if (settings_.channel.empty()) return;
   if (const auto opened = inquiries_->open(settings_.channel); !opened) {
     plan_.log.info("the operator's channel " + settings_.channel + " cannot be opened: " +
@@ -24795,7 +25329,9 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
   };
   const std::string folder = plan.folder();
   if (os::make_private_folder(folder)) settings.channel = os::channel_address(plan.spec.name, folder);
-  if (!plan.access_log) settings.on_answered = [&plan](const http::access_entry& a) { plan.log.info(a.line()); };
+  if (!plan.access_log) settings.on_answered = [&plan](const http::access_entry& a) {
+    if (!plan.is_own_page(a.pattern)) plan.log.info(a.line());
+  };
   reporter report({});
   report.apply(model::step::start);
   auto service = std::make_unique<runtime>(plan, report, std::move(settings));

@@ -310,17 +310,41 @@ def events(port):
 
 
 def page_of_events(port):
-    """The page in a browser: its script has to have got an event. When a browser thinks that it is done is its own affair,
-    so it is asked more than once."""
+    """The page in a browser: its script has to have got an event."""
+    return in_browser(f"http://127.0.0.1:{port}/", r'<output id="degrees">\d+\.\d</output>')
+
+
+def in_browser(url, expected):
+    """What is wrong with a page once its script has run: nothing where it has all that is expected, and the browser has
+    had nothing to complain of. When a browser thinks that it is done is its own affair, so it is asked more than once."""
     with tempfile.TemporaryDirectory() as profile:
         for _ in range(8):
             ran = subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-                                  f"--user-data-dir={profile}", "--timeout=4000", "--dump-dom",
-                                  f"http://127.0.0.1:{port}/"],
+                                  "--enable-logging=stderr", f"--user-data-dir={profile}", "--timeout=4000",
+                                  "--dump-dom", url],
                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
-            if re.search(r'<output id="degrees">\d+\.\d</output>', ran.stdout):
+            complaints = [line for line in ran.stderr.split("\n") if ":CONSOLE" in line]
+            if complaints:
+                return f"the browser says of {url}: {complaints}\n"
+            if re.search(expected, ran.stdout, re.DOTALL):
                 return ""
-    return f"the page has no degrees in it: {ran.stdout}\n{ran.stderr[-500:]}\n"
+    return f"{url} does not have {expected}: {ran.stdout}\n{ran.stderr[-500:]}\n"
+
+
+# --- operated ---------------------------------------------------------------------------------------------------------
+
+def operated(port):
+    """The page of the service, as a browser shows it: what it asked for is there, and no secret."""
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    if get(client, "/") != (200, "hello world\n"):
+        return f"GET /: {get(client, '/')}\n"
+    status, data = get(client, "/_service/data.json")
+    if status != 200 or {s["name"] for s in json.loads(data)["settings"]} < {"greeting", "whom", "token", "port"}:
+        return f"GET /_service/data.json: {status} {data}\n"
+    if not shutil.which("chromium"):
+        return ""
+    return in_browser(f"http://127.0.0.1:{port}/_service",
+                      r'<h1 id="name">Operated</h1>.*class="chip running"[^>]*>running<.*<path d="M.*GET /<.*greeting.*what to say')
 
 
 # --- views ------------------------------------------------------------------------------------------------------------
@@ -345,5 +369,5 @@ def views(port):
 
 BEFORE = {"files": site, "tls": certificate, "upload": files_to_send}     # what has to lie beside the program
 ENVIRONMENT = {"AUTH_PASSWORD": "secret", "AUTH_KEY": "sixteen-bytes-or-more"}
-EXAMPLES = {"auth": auth, "events": events, "files": files, "openapi": openapi, "tls": tls, "upload": upload,
-            "views": views, "websocket": websocket}
+EXAMPLES = {"auth": auth, "events": events, "files": files, "openapi": openapi, "operated": operated, "tls": tls,
+            "upload": upload, "views": views, "websocket": websocket}

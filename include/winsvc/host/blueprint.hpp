@@ -7,10 +7,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "winsvc/base/log.hpp"
+#include "winsvc/base/recent_log.hpp"
 #include "winsvc/base/stop.hpp"
+#include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/file_log.hpp"
 #include "winsvc/host/hooks.hpp"
@@ -49,6 +52,7 @@ struct blueprint {
   std::optional<http::tls_files> tls;
   http::router router;
   bool access_log = false;                                     ///< every request has a line
+  std::string own_page = {};                                   ///< the dashboard's path; what it asks for has none
   std::vector<std::function<void(http::engine&)>> on_engine;  ///< when the engine has been made, before it accepts
   std::vector<hook> hooks;
   std::vector<named_hook> pause_hooks, continue_hooks, reload_hooks, time_hooks;
@@ -62,6 +66,7 @@ struct blueprint {
   std::vector<std::shared_ptr<log_sink>> log_sinks;  ///< of the app's own; they get the log from the start on
   model::settings settings;
   std::shared_ptr<model::typed_setting<winsvc::log_level>> log_level;  ///< once it is declared
+  std::shared_ptr<recent_log> recent = std::make_shared<recent_log>();  ///< gets the log from the start on
   bool frozen = false;
 
   /// Where it keeps its data. Nobody has made it yet, perhaps. "" where the system does not say.
@@ -69,6 +74,11 @@ struct blueprint {
     if (!data_folder.empty()) return data_folder;
     const auto usual = os::data_folder(instance ? model::instance_name(spec.name, *instance) : spec.name);
     return usual ? *usual : std::string();
+  }
+  /// Is this pattern the dashboard's, which asks once a second?
+  [[nodiscard]] bool is_own_page(std::string_view pattern) const noexcept {
+    return !own_page.empty() && text::starts_with(pattern, own_page) &&
+           (pattern.size() == own_page.size() || pattern[own_page.size()] == '/');
   }
   /// What the SCM may send: exactly what there is a hook for.
   [[nodiscard]] model::hooked accepts() const {

@@ -47,7 +47,9 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
   };
   const std::string folder = plan.folder();
   if (os::make_private_folder(folder)) settings.channel = os::channel_address(plan.spec.name, folder);
-  if (!plan.access_log) settings.on_answered = [&plan](const http::access_entry& a) { plan.log.info(a.line()); };
+  if (!plan.access_log) settings.on_answered = [&plan](const http::access_entry& a) {
+    if (!plan.is_own_page(a.pattern)) plan.log.info(a.line());
+  };
   reporter report({});
   report.apply(model::step::start);
   auto service = std::make_unique<runtime>(plan, report, std::move(settings));

@@ -18,7 +18,6 @@
 #include <utility>
 
 #include "winsvc/base/json_text.hpp"
-#include "winsvc/base/recent_log.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/blueprint.hpp"
 #include "winsvc/host/health.hpp"
@@ -32,8 +31,8 @@ namespace host {
 /// Serves them while it lives. Made when the engine listens, gone before it goes.
 class inquiries {
  public:
-  inquiries(blueprint& plan, http::engine& engine, const std::atomic<phase>& now, std::shared_ptr<recent_log> lines)
-      : plan_(plan), engine_(engine), now_(now), lines_(std::move(lines)), since_(clock::system().wall()) {}
+  inquiries(blueprint& plan, http::engine& engine, const std::atomic<phase>& now)
+      : plan_(plan), engine_(engine), now_(now), since_(clock::system().wall()) {}
 
   /// False, with a code: there is no channel. The service does without.
   os::sys_result<void> open(const std::string& address) {
@@ -62,7 +61,6 @@ class inquiries {
   blueprint& plan_;
   http::engine& engine_;
   const std::atomic<phase>& now_;
-  std::shared_ptr<recent_log> lines_;
   clock::wall_point since_;
   mutable std::mutex mutex_;
   std::string why_;  // under mutex_
@@ -95,9 +93,10 @@ inline std::string inquiries::status() const {
 }
 
 inline void inquiries::send_log(log_level least, const os::channel::voice& say) const {
-  for (std::uint64_t seen = lines_->last(); say({});) {
-    lines_->wait(seen, std::chrono::milliseconds(250));
-    for (const auto& line : lines_->after(seen)) {
+  const recent_log& lines = *plan_.recent;
+  for (std::uint64_t seen = lines.last(); say({});) {
+    lines.wait(seen, std::chrono::milliseconds(250));
+    for (const auto& line : lines.after(seen)) {
       seen = line.number;
       if (line.entry.level >= least && !say(line.entry.line(os::utc_offset(line.entry.when)) + '\n')) return;
     }

@@ -63,6 +63,7 @@ inline service& service::access_log() {
   if (std::exchange(plan_.access_log, true)) return *this;
   plan_.on_engine.push_back([&plan = plan_](http::engine& e) {
     e.on_answered([&plan](const http::access_entry& a) {
+      if (plan.is_own_page(a.pattern)) return;
       std::string line = a.peer.host + ' ';
       if (!a.id.empty()) line += std::string(a.id) + ' ';
       line += a.line();

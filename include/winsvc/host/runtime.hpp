@@ -231,6 +231,7 @@ inline void runtime::fail(error why) {
 
 inline run_result runtime::run() {
   plan_.frozen = true;
+  plan_.log.add_sink(plan_.recent);
   for (const auto& sink : plan_.log_sinks) {  // each with a queue of its own: none waits for another
     auto queue = std::make_shared<queued_log>();
     queue->add_sink(sink);
@@ -353,9 +354,7 @@ inline bool runtime::bind() {
 
 /// A service that nobody can ask serves all the same.
 inline void runtime::open_channel() {
-  auto lines = std::make_shared<recent_log>();
-  plan_.log.add_sink(lines);
-  inquiries_ = std::make_unique<inquiries>(plan_, *engine_, phase_, std::move(lines));
+  inquiries_ = std::make_unique<inquiries>(plan_, *engine_, phase_);
   if (settings_.channel.empty()) return;
   if (const auto opened = inquiries_->open(settings_.channel); !opened) {
     plan_.log.info("the operator's channel " + settings_.channel + " cannot be opened: " +

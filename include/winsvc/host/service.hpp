@@ -122,6 +122,10 @@ class service : public http::route_registrar<service> {
   /// Answers GET at this path with counts of requests in Prometheus' text format (web/metrics.hpp), also while the
   /// service is paused, with the middleware that was added before. Default: there is none, and nothing is counted.
   service& metrics(std::string_view path = "/metrics", source where = source::here());
+  /// A page of the service at this path: what it is doing now, its last five minutes, its slowest routes, its log, its
+  /// settings without secrets. It answers clients on this machine alone, by its own addresses and names, unless `guard`
+  /// decides who may see it: `svc.dashboard("/_service", winsvc::basic_auth("service", users))`. Default: there is none.
+  service& dashboard(std::string_view path = "/_service", middleware guard = {}, source where = source::here());
   /// Writes a line to the log for every request that was answered, or refused before it had a route: peer, id, method
   /// and target, status, bytes, microseconds, the route's pattern. `debug` shows a shorter one in any case.
   service& access_log();

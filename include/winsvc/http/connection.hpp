@@ -59,6 +59,12 @@ struct awaited {
   std::chrono::steady_clock::time_point until = (std::chrono::steady_clock::time_point::max)();
 };
 
+/// A request on its way.
+struct work {
+  std::string what;  ///< `GET /report`
+  std::chrono::steady_clock::duration age;
+};
+
 class connection {
  public:
   using steady = std::chrono::steady_clock;
@@ -76,8 +82,8 @@ class connection {
   /// As far as it goes without waiting. On any thread, one at a time. Never throws.
   [[nodiscard]] awaited advance(desk& with, const visit& how) noexcept;
 
-  /// What it is busy with: `GET /report 21 s`, or nothing. From any thread.
-  [[nodiscard]] std::string doing() const;
+  /// What it is busy with: `GET /report`, and for how long; nothing, where it waits. From any thread.
+  [[nodiscard]] std::optional<work> doing() const;
   /// What waits to be sent begins with this.
   [[nodiscard]] std::string_view unsent() const noexcept { return std::string_view(out_).substr(out_at_); }
   /// So much of it has left.
@@ -418,13 +424,12 @@ inline std::optional<awaited> connection::linger(const visit& how) {
   return std::nullopt;
 }
 
-inline std::string connection::doing() const {
+inline std::optional<work> connection::doing() const {
   const std::lock_guard lock(doing_mutex_);
   looked_at_.store(true);  // before doing_ is asked: whoever is done from here on waits for us
   const scope_exit away([this]() noexcept { looked_at_.store(false); });
-  if (!doing_.load()) return {};
-  const auto age = std::chrono::duration_cast<std::chrono::seconds>(steady::now() - began_);
-  return std::string(head_.method) + ' ' + std::string(head_.path) + ' ' + std::to_string(age.count()) + " s";
+  if (!doing_.load()) return std::nullopt;
+  return work{std::string(head_.method) + ' ' + std::string(head_.path), steady::now() - began_};
 }
 
 }  // namespace http

@@ -71,6 +71,7 @@ class engine final : private crew::employer {
   void accept();
   /// While paused, requests get 503 with Retry-After; connections stay. From any thread.
   void pause(bool paused) noexcept { shared_.paused.store(paused); }
+  [[nodiscard]] bool is_paused() const noexcept { return shared_.paused.load(); }
   /// Stops: see above. `progress` is called, on the calling thread, whenever requests were answered meanwhile.
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
 
@@ -85,6 +86,9 @@ class engine final : private crew::employer {
   /// Since it began, and how that went lately.
   [[nodiscard]] std::uint64_t answered() const noexcept { return shared_.answered.load(); }
   [[nodiscard]] http::pulse& pulse() noexcept { return shared_.pulse; }
+
+  /// Requests that are being handled now, at most so many.
+  [[nodiscard]] std::vector<work> at_work(std::size_t most);
 
   /// Serves one connection on the calling thread, without a listener: the way of the test client.
   void serve(transport& wire);
@@ -408,6 +412,18 @@ inline void engine::free_seat(guest& g) noexcept {
   free_.push_back(&g);
 }
 
+inline std::vector<work> engine::at_work(std::size_t most) {
+  std::vector<work> out;
+  const std::lock_guard lock(mutex_);
+  for (auto& g : guests_) {
+    if (out.size() == most) break;
+    const std::lock_guard its(g.mutex);
+    if (!g.wire || !g.talk) continue;
+    if (auto one = g.talk->doing()) out.push_back(*std::move(one));
+  }
+  return out;
+}
+
 // --- the end ---------------------------------------------------------------------------------------------------------
 
 /// Whoever waits gets a visit.
@@ -455,8 +471,11 @@ inline drain_report engine::drain(std::chrono::milliseconds limit, const std::fu
     for (auto& g : guests_) {
       const std::lock_guard its(g.mutex);
       if (!g.wire) continue;
-      const std::string what = report.cut_ones.size() < a_few ? g.talk->doing() : std::string();
-      if (!what.empty()) report.cut_ones.push_back(what);
+      const auto one = report.cut_ones.size() < a_few ? g.talk->doing() : std::nullopt;
+      if (one) {
+        const auto age = std::chrono::duration_cast<std::chrono::seconds>(one->age).count();
+        report.cut_ones.push_back(one->what + ' ' + std::to_string(age) + " s");
+      }
       g.wire->cut();
     }
     // Whoever waits on the network wakes at once; whoever computes gets a last moment.

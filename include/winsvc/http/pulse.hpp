@@ -49,14 +49,20 @@ class pulse {
   /// The last minute, as one; its count is of 60 seconds.
   [[nodiscard]] beat minute(time_point now);
 
+  /// How often it took how long, for whoever counts something else than seconds.
+  static constexpr std::size_t steps = 4 * 26;
+  using counts = std::array<std::uint32_t, steps>;
+  [[nodiscard]] static std::size_t step_of(duration took) noexcept;
+  /// Microseconds; 0 where `count` is.
+  [[nodiscard]] static std::uint32_t percentile(const counts& of, std::uint64_t count, std::uint64_t percent) noexcept;
+
   static std::int64_t second_of(time_point at) noexcept {
     return std::chrono::duration_cast<std::chrono::seconds>(at.time_since_epoch()).count();
   }
   static constexpr std::size_t kept = 300;  ///< seconds
 
  private:
-  static constexpr std::size_t steps = 4 * 26, threads = 4, of_minute = 60;
-  using counts = std::array<std::uint32_t, steps>;
+  static constexpr std::size_t threads = 4, of_minute = 60;
   struct alignas(64) shard {  // by thread, so that two seldom write one cache line
     std::array<std::atomic<std::uint32_t>, steps> took{};
     std::atomic<std::uint32_t> failed{0};
@@ -67,22 +73,12 @@ class pulse {
     static thread_local const unsigned mine = next.fetch_add(1, std::memory_order_relaxed);
     return mine % threads;
   }
-  /// 0 to 3 µs are themselves; beyond, four steps a power of two.
-  static std::size_t step_of(duration took) noexcept {
-    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
-    auto left = static_cast<std::uint64_t>((std::max)(us, std::chrono::microseconds::rep{0}));
-    std::size_t power = 0;
-    for (; left >= 8; left >>= 1) ++power;
-    return (std::min)(left < 4 ? static_cast<std::size_t>(left) : power * 4 + static_cast<std::size_t>(left), steps - 1);
-  }
   /// The middle of a step.
   static std::uint32_t time_of(std::size_t step) noexcept {
     if (step < 8) return static_cast<std::uint32_t>(step);
     const std::size_t power = (step - 4) / 4;
     return static_cast<std::uint32_t>(((4 + step % 4) << power) + ((std::size_t{1} << power) >> 1));
   }
-  static std::uint32_t percentile(const counts& of, std::uint64_t count, std::uint64_t percent) noexcept;
-
   void turn(std::int64_t second) noexcept;
 
   std::array<shard, threads> shards_;
@@ -94,6 +90,15 @@ class pulse {
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+/// 0 to 3 µs are themselves; beyond, four steps a power of two.
+inline std::size_t pulse::step_of(duration took) noexcept {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+  auto left = static_cast<std::uint64_t>((std::max)(us, std::chrono::microseconds::rep{0}));
+  std::size_t power = 0;
+  for (; left >= 8; left >>= 1) ++power;
+  return (std::min)(left < 4 ? static_cast<std::size_t>(left) : power * 4 + static_cast<std::size_t>(left), steps - 1);
+}
 
 inline std::uint32_t pulse::percentile(const counts& of, std::uint64_t count, std::uint64_t percent) noexcept {
   if (count == 0) return 0;

@@ -1,0 +1,218 @@
+// `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data that the page asks for.
+//
+// Whoever has no guard of their own gets one that lets this machine in alone. The address of the client is not enough for
+// that: a page of another site can have its name resolved to 127.0.0.1, and ask from the browser of somebody who sits
+// here. So the request must be for an address or name of this machine as well.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "winsvc/base/json_text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/host/service.hpp"
+#include "winsvc/os/native.hpp"
+#include "winsvc/web/dashboard_page.hpp"
+#include "winsvc/web/values.hpp"
+#include "winsvc/wire/ip.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// How the requests of each route have fared, since the service began. From any thread.
+class route_times {
+ public:
+  explicit route_times(const blueprint& plan) : plan_(plan), of_(plan.router.routes().entries().size()) {}
+
+  void note(const http::access_entry& a) noexcept {
+    if (!a.route_id || *a.route_id >= of_.size()) return;
+    one& r = of_[*a.route_id];
+    const auto us = static_cast<std::uint64_t>(a.took.count());
+    r.took[http::pulse::step_of(a.took)].fetch_add(1, std::memory_order_relaxed);
+    if (a.status >= 500) r.failed.fetch_add(1, std::memory_order_relaxed);
+    for (auto longest = r.longest.load(std::memory_order_relaxed);
+         us > longest && !r.longest.compare_exchange_weak(longest, us, std::memory_order_relaxed);) {}
+  }
+  /// The slowest, by the time that 99 of 100 keep within; at most so many.
+  [[nodiscard]] std::string json(std::size_t most) const;
+
+ private:
+  struct one {
+    std::array<std::atomic<std::uint32_t>, http::pulse::steps> took{};
+    std::atomic<std::uint32_t> failed{0};
+    std::atomic<std::uint64_t> longest{0};
+  };
+  const blueprint& plan_;
+  std::vector<one> of_;
+};
+
+/// Is this a request from this machine, for this machine?
+[[nodiscard]] bool is_of_this_machine(const request& req);
+
+class dashboard_data {
+ public:
+  explicit dashboard_data(const blueprint& plan) : plan_(plan), since_(clock::system().wall()) {}
+  void watch(http::engine& engine) {
+    engine_ = &engine;
+    times_ = std::make_unique<route_times>(plan_);
+    since_ = clock::system().wall();
+    engine.on_answered([this](const http::access_entry& a) { times_->note(a); });
+  }
+  /// Seconds after one, log lines after another.
+  [[nodiscard]] std::string json(std::int64_t after, std::uint64_t log_after) const;
+
+ private:
+  const blueprint& plan_;
+  http::engine* engine_ = nullptr;
+  std::unique_ptr<route_times> times_;
+  clock::wall_point since_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string route_times::json(std::size_t most) const {
+  struct row {
+    std::size_t route = 0;
+    std::uint64_t count = 0;
+    std::uint32_t p50 = 0, p99 = 0;
+  };
+  std::vector<row> rows;
+  for (std::size_t i = 0; i < of_.size(); ++i) {
+    http::pulse::counts took{};
+    row r;
+    r.route = i;
+    for (std::size_t k = 0; k < took.size(); ++k) r.count += took[k] = of_[i].took[k].load(std::memory_order_relaxed);
+    if (r.count == 0 || plan_.is_own_page(plan_.router.routes().entries()[i].path.text)) continue;
+    r.p50 = http::pulse::percentile(took, r.count, 50);
+    r.p99 = http::pulse::percentile(took, r.count, 99);
+    rows.push_back(r);
+  }
+  std::sort(rows.begin(), rows.end(), [](const row& a, const row& b) { return a.p99 > b.p99; });
+  if (rows.size() > most) rows.resize(most);
+  return text::json_list(rows, [this](const row& r) {
+    const auto& entry = plan_.router.routes().entries()[r.route];
+    text::json_object o;
+    o.put_text("method", route::name(entry.verb)).put_text("pattern", entry.path.text);
+    o.put("n", std::to_string(r.count)).put("e", std::to_string(of_[r.route].failed.load(std::memory_order_relaxed)));
+    o.put("p50", std::to_string(r.p50)).put("p99", std::to_string(r.p99));
+    return o.put("max", std::to_string(of_[r.route].longest.load(std::memory_order_relaxed))).text();
+  });
+}
+
+inline std::string dashboard_data::json(std::int64_t after, std::uint64_t log_after) const {
+  const auto ms = [](clock::wall_point when) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count());
+  };
+  const auto number = [](auto value) { return std::to_string(value); };
+  const auto now = std::chrono::steady_clock::now();
+  auto& pulse = engine_->pulse();
+  const auto minute = pulse.minute(now);
+  const auto& spec = plan_.spec;
+
+  text::json_object o;
+  o.put_text("name", spec.name).put_text("display_name", spec.display_name.value_or(spec.name));
+  o.put_text("version", plan_.version).put_text("state", engine_->is_paused() ? "paused" : "running").put_text("address", engine_->address().url());
+  o.put("pid", number(os::process_id())).put("since", ms(since_)).put("now", ms(clock::system().wall()));
+  o.put("second", number(http::pulse::second_of(now)));
+  o.put("in_flight", number(engine_->in_flight())).put("connections", number(engine_->connections()));
+  o.put("websockets", number(engine_->websockets())).put("threads", number(engine_->threads()));
+  o.put("minute", text::json_object().put("n", number(minute.count)).put("p50", number(minute.p50))
+                      .put("p99", number(minute.p99)).text());
+  o.put("seconds", text::json_list(pulse.seconds(now, after), [&number](const http::pulse::beat& b) {
+    text::json_object s;
+    s.put("t", number(b.second)).put("n", number(b.count)).put("e", number(b.failed));
+    return s.put("p50", number(b.p50)).put("p99", number(b.p99)).text();
+  }));
+  auto work = engine_->at_work(20);
+  work.erase(std::remove_if(work.begin(), work.end(),
+                            [this](const http::work& w) { return w.what == "GET " + plan_.own_page + "/data.json"; }),
+             work.end());
+  o.put("at_work", text::json_list(work, [&number](const http::work& w) {
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(w.age).count();
+    return text::json_object().put_text("what", w.what).put("us", number(us)).text();
+  }));
+  o.put("routes", times_->json(20));
+  o.put("log", text::json_list(plan_.recent->after(log_after), [&](const recent_log::numbered& l) {
+    text::json_object line;
+    line.put("n", number(l.number)).put("t", ms(l.entry.when)).put_text("level", name(l.entry.level));
+    return line.put_text("text", l.entry.text).text();
+  }));
+  o.put("settings", text::json_list(plan_.settings.shown(), [](const model::settings::shown_setting& s) {
+    text::json_object one;
+    one.put_text("name", s.name).put_text("value", s.value).put_text("source", s.origin);
+    return one.put_text("help", s.help).text();
+  }));
+  return o.text();
+}
+
+inline bool is_of_this_machine(const request& req) {
+  const auto loopback = [](std::string_view host) {
+    if (host.size() > 1 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+    return host == "::1" || text::equal_nocase(host, "localhost") || text::starts_with(host, "127.") ||
+           text::starts_with_nocase(host, "::ffff:127.");
+  };
+  const std::string asked = req.get_header_value("Host");
+  const auto port = asked.rfind(':');
+  const bool has_port = port != asked.npos && asked.find(']', port) == asked.npos;
+  const auto named = std::string_view(asked).substr(0, has_port ? port : asked.npos);
+  // "127.0.0.1.example" begins like an address of ours, and is none.
+  const bool digits = named.find_first_not_of("0123456789.:[]fF") == named.npos;
+  return loopback(req.remote_addr) && loopback(named) && (digits || text::equal_nocase(named, "localhost"));
+}
+
+}  // namespace host
+
+inline service& service::dashboard(std::string_view path, middleware guard, source where) {
+  check_open("dashboard");
+  const std::string at(path);
+  if (at.size() < 2 || at[0] != '/' || at.back() == '/')
+    throw setup_error("dashboard '" + at + "' (" + where.text() + "): give it a path of its own, such as /_service");
+  const auto data = std::make_shared<host::dashboard_data>(plan_);
+  plan_.own_page = at;
+  plan_.on_engine.push_back([data](http::engine& e) { data->watch(e); });  // now that all routes are known
+  if (!guard) {
+    guard = [](const request& req, response&, const next& go_on) {
+      if (!host::is_of_this_machine(req)) abort(403, "this page is for who is on the machine");
+      go_on();
+    };
+  }
+  const auto send = [](std::string_view content, const char* type) {
+    auto answer = reply::with(std::string(content), type);
+    answer.header("Content-Security-Policy", std::string(web::dashboard_policy));
+    answer.header("X-Content-Type-Options", "nosniff").header("Referrer-Policy", "no-referrer");
+    return answer.header("Cache-Control", "no-store");
+  };
+  std::string page(web::dashboard_html);
+  const std::string folder = at.substr(at.rfind('/') + 1);
+  for (auto mark = page.find('@'); mark != page.npos; mark = page.find('@', mark + folder.size()))
+    page.replace(mark, 1, folder);
+  group(at, [&](route_group& g) {
+    g.use(std::move(guard));
+    g.get("", [send, page] { return send(page, "text/html; charset=utf-8"); }, where).hidden();
+    plan_.router.keep_while_paused();
+    g.get("/page.css", [send] { return send(web::dashboard_css, "text/css; charset=utf-8"); }, where).hidden();
+    plan_.router.keep_while_paused();
+    g.get("/page.js", [send] { return send(web::dashboard_js, "text/javascript; charset=utf-8"); }, where).hidden();
+    plan_.router.keep_while_paused();
+    g.get("/data.json", [send, data](const request& req) {
+      return send(data->json(query(req, "after", std::int64_t{0}), query(req, "log", std::uint64_t{0})),
+                  "application/json");
+    }, where).hidden();
+    plan_.router.keep_while_paused();
+  });
+  return *this;
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

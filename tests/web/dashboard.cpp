@@ -1,0 +1,110 @@
+// The page of a service: who gets it, what it may do in a browser, and the data behind it.
+#include <winsvc/testing.hpp>
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+using winsvc::service;
+using winsvc::testing::answer;
+using winsvc::testing::client;
+
+namespace {
+
+void app(service& svc) {
+  svc.name("hello").display_name("Hello <service>").version("1.2");
+  svc.setting("greeting", "hello", "what to say");
+  svc.setting("token", "s3cret", "of the store", winsvc::secret);
+  svc.get("/", [&svc] {
+    svc.log().warn("a \"warning\"");
+    return "hi";
+  });
+  svc.get("/broken", []() -> std::string { throw std::runtime_error("no"); });
+  svc.dashboard("/ops/_service");
+}
+answer ask(client& c, std::string_view target, std::string_view host = "127.0.0.1:8080", std::string_view fields = {}) {
+  std::string bytes =
+      c.raw("GET " + std::string(target) + " HTTP/1.1\r\nHost: " + std::string(host) + "\r\n" + std::string(fields) + "\r\n");
+  return winsvc::testing::take_answer(bytes);
+}
+
+}  // namespace
+
+TEST_CASE("the page, its style and its script come from the header, with a policy that lets nothing else in") {
+  client c(app);
+  const auto page = ask(c, "/ops/_service");
+  CHECK(page.status == 200);
+  CHECK(page.header("Content-Type") == "text/html; charset=utf-8");
+  CHECK(page.header("Content-Security-Policy").find("default-src 'none'; script-src 'self'; style-src 'self'") == 0);
+  CHECK(page.header("Cache-Control") == "no-store");
+  CHECK(page.body.find("src=\"_service/page.js\"") != std::string::npos);
+  CHECK(page.body.find('@') == std::string::npos);
+  for (const auto inline_one : {"<script>", "style=", "onclick", "http:", "https:"}) CHECK(page.body.find(inline_one) == std::string::npos);
+  CHECK(ask(c, "/ops/_service/page.js").header("Content-Type") == "text/javascript; charset=utf-8");
+  CHECK(ask(c, "/ops/_service/page.css").header("Content-Type") == "text/css; charset=utf-8");
+  const std::string script = ask(c, "/ops/_service/page.js").body;
+  for (const auto dangerous : {"innerHTML", "eval(", "document.write", "insertAdjacentHTML"})
+    CHECK(script.find(dangerous) == std::string::npos);
+}
+
+TEST_CASE("the data is what the page needs, without secrets, and of the log only what is new") {
+  client c(app);
+  for (int i = 0; i < 3; ++i) CHECK(c.get("/").status == 200);
+  CHECK(c.get("/broken").status == 500);
+
+  const auto d = winsvc::json::parse(ask(c, "/ops/_service/data.json").body);
+  CHECK(d["display_name"] == "Hello <service>");
+  CHECK(d["version"] == "1.2");
+  CHECK(d["state"] == "running");
+  std::map<std::string, winsvc::json> routes;
+  for (const auto& r : d["routes"]) routes[r["pattern"]] = r;
+  CHECK(routes["/"]["n"] == 3);
+  CHECK(routes["/broken"]["e"] == 1);
+  CHECK(routes.count("/ops/_service/data.json") == 0);
+  CHECK(d["settings"][0]["value"] == "hello");
+  CHECK(d["settings"][1]["value"] == "******");
+  CHECK(d.dump().find("s3cret") == std::string::npos);
+}
+
+TEST_CASE("without a guard it is for who is on the machine, and asks for the machine") {
+  client c(app);
+  for (const auto host : {"127.0.0.1", "127.0.0.1:8080", "localhost", "LOCALHOST:80", "[::1]:8080", "127.1.2.3"}) {
+    CAPTURE(host);
+    CHECK(ask(c, "/ops/_service", host).status == 200);
+  }
+  for (const auto host : {"hello.example", "127.0.0.1.example", "localhost.example", "10.0.0.1", "[::2]", "127.example:80"}) {
+    CAPTURE(host);
+    CHECK(ask(c, "/ops/_service", host).status == 403);
+    CHECK(ask(c, "/ops/_service/data.json", host).status == 403);
+    CHECK(ask(c, "/ops/_service/page.js", host).status == 403);
+  }
+  auto proxied = [](service& svc) {
+    svc.use(winsvc::trusted_proxies({"127.0.0.1"}));
+    svc.dashboard("/_service");
+  };
+  client p(proxied);
+  CHECK(ask(p, "/_service", "127.0.0.1", "X-Forwarded-For: 192.0.2.7\r\n").status == 403);
+}
+
+TEST_CASE("a guard of one's own decides instead") {
+  auto guarded = [](service& svc) {
+    svc.dashboard("/_service", winsvc::basic_auth("service", {{"anna", "pw"}}));
+  };
+  client c(guarded);
+  CHECK(ask(c, "/_service", "hello.example").status == 401);
+  CHECK(ask(c, "/_service/data.json", "hello.example").status == 401);
+  CHECK(ask(c, "/_service", "hello.example", "Authorization: Basic YW5uYTpwdw==\r\n").status == 200);
+}
+
+TEST_CASE("there is none unless it is asked for, and it needs a path of its own") {
+  auto without = [](service& svc) { svc.get("/", [] { return ""; }); };
+  client c(without);
+  CHECK(ask(c, "/_service").status == 404);
+  for (const auto path : {"", "/", "service", "/service/"}) {
+    auto wrong = [path](service& svc) { svc.dashboard(path); };
+    CHECK_THROWS_AS(client{wrong}, winsvc::setup_error);
+  }
+}
