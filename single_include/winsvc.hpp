@@ -34,181 +34,181 @@
 //   1235  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
 //   1441  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
 //   1578  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1659  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
-//   1726  base/log.hpp                The log that a service keeps.
-//   1953  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
-//   2227  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
-//   2298  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   2443  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   2544  model/decision.hpp          What a control means in a state.
-//   2613  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   2666  model/codes.hpp             What system codes mean to the person who meets them.
-//   2784  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2854  model/recovery.hpp          What the SCM does when the service fails.
-//   2963  model/account.hpp           The account a service runs as.
-//   3079  model/security.hpp          Who may do what, as text.
-//   3274  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   3367  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
-//   3616  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
-//   3790  model/settings.hpp          The settings of an app.
-//   4213  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
-//   4280  model/verbs.hpp             The command line as two tables.
-//   4495  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
-//   4624  model/spec.hpp              What is to be installed.
-//   4792  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   5176  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   5484  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
-//   5599  model/state_file.hpp        What the running service leaves for `status` to find.
-//   5658  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   5750  route/path.hpp              The path of a request, cut into segments.
-//   5861  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   6039  route/facts.hpp             What is known of a route beside its pattern.
-//   6164  route/table.hpp             The routes of an app as a tree of segments.
-//   6467  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   6614  wire/limits.hpp             How much a client may send, and how long it may take.
-//   6683  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   6780  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   6951  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   7309  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   7457  wire/fields.hpp             Names and values as queries and forms have them ...
-//   7548  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   7744  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   7944  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   8010  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   8067  wire/conditional.hpp        Requests with conditions.
-//   8198  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   8308  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   8543  wire/websocket.hpp          The WebSocket protocol as values.
-//   8910  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   8944  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   9084  os/socket.hpp               TCP as the engine needs it.
-//   9225  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   9334  os/file.hpp                 The few things done with files.
-//   9428  os/process.hpp              This process and its surroundings.
-//   9526  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   9580  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   9661  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   9804  os/tcp.hpp                  os/socket.hpp on every platform.
-//  10047  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//  10200  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//  10311  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//  10542  os/poller.hpp               Waiting for many sockets with few threads.
-//  10592  os/channel.hpp              Where the operator talks to a running service.
-//  10658  os/posix/file.hpp           os/file.hpp on POSIX.
-//  10806  os/visitors.hpp             Threads for those who come and go.
-//  10891  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
-//  11065  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//  11147  os/posix/console.hpp        os/console.hpp on POSIX.
-//  11281  os/crash.hpp                What is left of a process that crashes.
-//  11396  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//  11578  os/elevation.hpp            The same program once more, elevated.
-//  11640  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//  11668  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
-//  11690  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
-//  11717  os/new_file.hpp             A file that comes into being.
-//  11779  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  11863  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  11903  os/event_log.hpp            The Windows event log: one report, one line.
-//  11946  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  12145  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  12209  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  12284  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  12384  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  12596  os/win/console.hpp          os/console.hpp on Windows.
-//  12776  os/win/file.hpp             os/file.hpp on Windows.
-//  12940  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  12977  os/win/crash.hpp            os/crash.hpp on Windows.
-//  13259  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  13358  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  13571  os/win/local_time.hpp       os/local_time.hpp on Windows.
-//  13616  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  13699  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  13855  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  13949  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  14180  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  14315  os/win/service_manager.hpp  The real Service Control Manager.
-//  14548  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  14554  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  14640  http/transport.hpp          What a connection reads from and writes to.
-//  14786  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  15097  http/stream.hpp             An answer that is written while it is made.
-//  15206  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  15239  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  15364  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  15588  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  15754  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  15948  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  16283  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  16744  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  16790  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  16866  http/router.hpp             The routes of an app with their handlers.
-//  17038  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  17224  http/url_for.hpp            The path of a named route, from within a handler.
-//  17259  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  17346  http/folder.hpp             A folder of files below a prefix.
-//  17467  http/group.hpp              Routes, as an app or a part of it registers them.
-//  17670  http/context.hpp            What travels with a request.
-//  17733  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  17824  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  17924  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  18127  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  18270  http/pulse.hpp              How busy a service is.
-//  18456  http/traffic.hpp            What the connections of one engine have in common.
-//  18557  http/direct.hpp             The direct way of a plain request.
-//  18718  http/core.hpp               cpp-httplib at work for one request.
-//  19097  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  19531  http/crew.hpp               The engine's threads, few and busy.
-//  19992  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  20145  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  20507  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  20996  web/values.hpp              What a request says beside its path, as a value of a type.
-//  21106  web/cookies.hpp             Cookies of requests and answers.
-//  21141  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  21249  web/cors.hpp                Cross-origin requests.
-//  21343  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  21380  web/rate_limit.hpp          How often one client may ask.
-//  21489  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  21542  web/headers.hpp             Small middleware for headers and sizes.
-//  21596  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  21879  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  22108  web/dashboard_page.hpp      The page of `svc.dashboard`: three texts, served as they stand here.
-//  22385  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  22545  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  22872  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  22959  host/setting.hpp            A setting of the app's, as App declares it and handlers read it.
-//  23088  host/service.hpp            What App receives: the description of a service.
-//  23510  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  23587  host/dashboard.hpp          `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
-//  23801  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  23844  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  23909  host/console_log.hpp        The log on the screen.
-//  23973  host/health.hpp             Liveness and readiness.
-//  24036  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  24190  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  24285  host/own_settings.hpp       The settings of a run.
-//  24408  host/duties.hpp             What controls ask for, beside a stop.
-//  24603  host/worker_pool.hpp        The app's workers while they run.
-//  24700  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  24827  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  25288  host/console_host.hpp       `debug`: the service in a terminal.
-//  25360  host/logs.hpp               What `logs` shows: entries of the log file and of those that were set aside ...
-//  25579  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  25873  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  25936  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  26056  host/desk.hpp               What every verb that manages the service stands on.
-//  26178  host/manage.hpp             The verbs that bring an installed service up and down.
-//  26464  host/send.hpp               The verbs that send a running service a control.
-//  26587  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  26702  host/survey.hpp             What is installed, read with query rights alone.
-//  26776  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  27108  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  27187  host/doctor.hpp             `doctor`: looks at all that makes services fail, before it does.
-//  27389  host/why.hpp                `why`: what became of the service, in a few sentences, from all that knows of it.
-//  27479  host/managing.hpp           The verbs that manage, by their words.
-//  27691  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
-//  27822  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  27988  main.hpp                    The macro: a main for an App.
-//  28001  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//   1660  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
+//   1727  base/log.hpp                The log that a service keeps.
+//   1954  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
+//   2228  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
+//   2299  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   2444  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   2545  model/decision.hpp          What a control means in a state.
+//   2614  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   2667  model/codes.hpp             What system codes mean to the person who meets them.
+//   2785  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2855  model/recovery.hpp          What the SCM does when the service fails.
+//   2964  model/account.hpp           The account a service runs as.
+//   3080  model/security.hpp          Who may do what, as text.
+//   3275  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   3368  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
+//   3617  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
+//   3791  model/settings.hpp          The settings of an app.
+//   4214  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
+//   4281  model/verbs.hpp             The command line as two tables.
+//   4496  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
+//   4625  model/spec.hpp              What is to be installed.
+//   4793  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   5177  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   5485  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
+//   5600  model/state_file.hpp        What the running service leaves for `status` to find.
+//   5659  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   5751  route/path.hpp              The path of a request, cut into segments.
+//   5862  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   6040  route/facts.hpp             What is known of a route beside its pattern.
+//   6165  route/table.hpp             The routes of an app as a tree of segments.
+//   6468  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   6615  wire/limits.hpp             How much a client may send, and how long it may take.
+//   6684  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   6781  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   6952  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   7310  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   7458  wire/fields.hpp             Names and values as queries and forms have them ...
+//   7549  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   7745  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   7945  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   8011  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   8068  wire/conditional.hpp        Requests with conditions.
+//   8199  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   8309  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   8544  wire/websocket.hpp          The WebSocket protocol as values.
+//   8911  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   8945  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   9085  os/socket.hpp               TCP as the engine needs it.
+//   9226  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   9335  os/file.hpp                 The few things done with files.
+//   9429  os/process.hpp              This process and its surroundings.
+//   9527  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   9581  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   9662  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   9805  os/tcp.hpp                  os/socket.hpp on every platform.
+//  10048  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//  10201  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//  10312  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//  10543  os/poller.hpp               Waiting for many sockets with few threads.
+//  10593  os/channel.hpp              Where the operator talks to a running service.
+//  10659  os/posix/file.hpp           os/file.hpp on POSIX.
+//  10807  os/visitors.hpp             Threads for those who come and go.
+//  10892  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
+//  11066  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//  11148  os/posix/console.hpp        os/console.hpp on POSIX.
+//  11282  os/crash.hpp                What is left of a process that crashes.
+//  11397  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  11579  os/elevation.hpp            The same program once more, elevated.
+//  11641  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  11669  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
+//  11691  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
+//  11718  os/new_file.hpp             A file that comes into being.
+//  11780  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  11864  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  11904  os/event_log.hpp            The Windows event log: one report, one line.
+//  11947  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  12146  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  12210  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  12285  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  12385  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  12597  os/win/console.hpp          os/console.hpp on Windows.
+//  12777  os/win/file.hpp             os/file.hpp on Windows.
+//  12941  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  12978  os/win/crash.hpp            os/crash.hpp on Windows.
+//  13260  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  13359  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  13572  os/win/local_time.hpp       os/local_time.hpp on Windows.
+//  13617  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  13700  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  13856  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  13950  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  14181  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  14316  os/win/service_manager.hpp  The real Service Control Manager.
+//  14549  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  14555  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  14641  http/transport.hpp          What a connection reads from and writes to.
+//  14787  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  15098  http/stream.hpp             An answer that is written while it is made.
+//  15207  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  15240  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  15365  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  15589  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  15755  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  15949  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  16284  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  16745  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  16791  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  16867  http/router.hpp             The routes of an app with their handlers.
+//  17039  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  17225  http/url_for.hpp            The path of a named route, from within a handler.
+//  17260  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  17347  http/folder.hpp             A folder of files below a prefix.
+//  17468  http/group.hpp              Routes, as an app or a part of it registers them.
+//  17671  http/context.hpp            What travels with a request.
+//  17734  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  17825  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  17925  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  18128  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  18271  http/pulse.hpp              How busy a service is.
+//  18457  http/traffic.hpp            What the connections of one engine have in common.
+//  18558  http/direct.hpp             The direct way of a plain request.
+//  18719  http/core.hpp               cpp-httplib at work for one request.
+//  19098  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  19532  http/crew.hpp               The engine's threads, few and busy.
+//  19993  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  20146  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  20508  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  20997  web/values.hpp              What a request says beside its path, as a value of a type.
+//  21107  web/cookies.hpp             Cookies of requests and answers.
+//  21142  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  21250  web/cors.hpp                Cross-origin requests.
+//  21344  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  21381  web/rate_limit.hpp          How often one client may ask.
+//  21490  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  21543  web/headers.hpp             Small middleware for headers and sizes.
+//  21597  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  21880  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  22109  web/dashboard_page.hpp      The page of `svc.dashboard`: three texts, served as they stand here.
+//  22386  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  22546  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  22873  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  22960  host/setting.hpp            A setting of the app's, as App declares it and handlers read it.
+//  23089  host/service.hpp            What App receives: the description of a service.
+//  23511  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  23588  host/dashboard.hpp          `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  23802  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  23845  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  23910  host/console_log.hpp        The log on the screen.
+//  23974  host/health.hpp             Liveness and readiness.
+//  24037  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  24191  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  24286  host/own_settings.hpp       The settings of a run.
+//  24409  host/duties.hpp             What controls ask for, beside a stop.
+//  24604  host/worker_pool.hpp        The app's workers while they run.
+//  24701  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  24828  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  25289  host/console_host.hpp       `debug`: the service in a terminal.
+//  25361  host/logs.hpp               What `logs` shows: entries of the log file and of those that were set aside ...
+//  25580  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  25874  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  25937  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  26057  host/desk.hpp               What every verb that manages the service stands on.
+//  26179  host/manage.hpp             The verbs that bring an installed service up and down.
+//  26465  host/send.hpp               The verbs that send a running service a control.
+//  26588  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  26703  host/survey.hpp             What is installed, read with query rights alone.
+//  26777  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  27109  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  27188  host/doctor.hpp             `doctor`: looks at all that makes services fail, before it does.
+//  27390  host/why.hpp                `why`: what became of the service, in a few sentences, from all that knows of it.
+//  27480  host/managing.hpp           The verbs that manage, by their words.
+//  27692  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
+//  27823  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  27989  main.hpp                    The macro: a main for an App.
+//  28002  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -1641,11 +1641,12 @@ class stop_source {
 
   /// Any number of times, from any thread; the first one counts.
   void request_stop() const noexcept {
+    const auto mine = state_;  // whoever waits for this may end, and take the source along
     {
-      const std::lock_guard lock(state_->mutex);
-      state_->stopped = true;
+      const std::lock_guard lock(mine->mutex);
+      mine->stopped = true;
     }
-    state_->changed.notify_all();
+    mine->changed.notify_all();
   }
 
  private:

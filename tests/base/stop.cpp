@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -101,5 +102,18 @@ TEST_CASE("many may ask and many may listen at once") {
     }
     for (auto& t : threads) t.join();
     CHECK(heard.load() == 4);
+  }
+}
+
+TEST_CASE("whoever is woken by a request may take the source away at once") {
+  for (int i = 0; i < 200; ++i) {
+    auto source = std::make_unique<winsvc::stop_source>();
+    const auto* asked = source.get();
+    std::thread waiter([&source, token = source->token()] {
+      token.wait();
+      source.reset();
+    });
+    asked->request_stop();
+    waiter.join();
   }
 }

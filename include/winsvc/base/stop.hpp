@@ -64,11 +64,12 @@ class stop_source {
 
   /// Any number of times, from any thread; the first one counts.
   void request_stop() const noexcept {
+    const auto mine = state_;  // whoever waits for this may end, and take the source along
     {
-      const std::lock_guard lock(state_->mutex);
-      state_->stopped = true;
+      const std::lock_guard lock(mine->mutex);
+      mine->stopped = true;
     }
-    state_->changed.notify_all();
+    mine->changed.notify_all();
   }
 
  private:
