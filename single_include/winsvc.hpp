@@ -186,29 +186,29 @@
 //  24037  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
 //  24191  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
 //  24286  host/own_settings.hpp       The settings of a run.
-//  24409  host/duties.hpp             What controls ask for, beside a stop.
-//  24604  host/worker_pool.hpp        The app's workers while they run.
-//  24701  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  24828  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  25289  host/console_host.hpp       `debug`: the service in a terminal.
-//  25361  host/logs.hpp               What `logs` shows: entries of the log file and of those that were set aside ...
-//  25580  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  25874  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  25937  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  26057  host/desk.hpp               What every verb that manages the service stands on.
-//  26179  host/manage.hpp             The verbs that bring an installed service up and down.
-//  26465  host/send.hpp               The verbs that send a running service a control.
-//  26588  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  26703  host/survey.hpp             What is installed, read with query rights alone.
-//  26777  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  27109  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  27188  host/doctor.hpp             `doctor`: looks at all that makes services fail, before it does.
-//  27390  host/why.hpp                `why`: what became of the service, in a few sentences, from all that knows of it.
-//  27480  host/managing.hpp           The verbs that manage, by their words.
-//  27692  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
-//  27823  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  27989  main.hpp                    The macro: a main for an App.
-//  28002  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//  24416  host/duties.hpp             What controls ask for, beside a stop.
+//  24611  host/worker_pool.hpp        The app's workers while they run.
+//  24708  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  24835  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  25296  host/console_host.hpp       `debug`: the service in a terminal.
+//  25368  host/logs.hpp               What `logs` shows: entries of the log file and of those that were set aside ...
+//  25587  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  25881  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  25944  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  26064  host/desk.hpp               What every verb that manages the service stands on.
+//  26186  host/manage.hpp             The verbs that bring an installed service up and down.
+//  26472  host/send.hpp               The verbs that send a running service a control.
+//  26595  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  26710  host/survey.hpp             What is installed, read with query rights alone.
+//  26784  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  27116  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  27195  host/doctor.hpp             `doctor`: looks at all that makes services fail, before it does.
+//  27397  host/why.hpp                `why`: what became of the service, in a few sentences, from all that knows of it.
+//  27487  host/managing.hpp           The verbs that manage, by their words.
+//  27699  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
+//  27830  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  27996  main.hpp                    The macro: a main for an App.
+//  28009  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -24349,7 +24349,14 @@ inline void find_settings(blueprint& plan, const model::launch_options& launch, 
   if (launch.port) from.command_line.push_back({"port", std::to_string(*launch.port), "--port"});
   for (const auto& [name, value] : launch.settings) from.command_line.push_back({name, value, "--set " + name});
   from.environment = os::environment_variable;
-  from.prefix = model::variable_prefix(plan.spec.name);
+  // The SCM knows an instance by its own name (`hello$blue`); variables have the service's, for all instances.
+  std::string service = plan.spec.name;
+  const std::string tail = launch.instance ? '$' + *launch.instance : std::string();
+  if (!tail.empty() && service.size() > tail.size() &&
+      service.compare(service.size() - tail.size(), tail.size(), tail) == 0) {
+    service.resize(service.size() - tail.size());
+  }
+  from.prefix = model::variable_prefix(service);
   from.path = settings_path(executable, launch);
   from.file_name = from.path.substr(from.path.find_last_of("/\\") + 1);
   read_settings_file(from, launch.config.has_value());

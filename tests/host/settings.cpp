@@ -165,6 +165,18 @@ TEST_CASE("a setting can be read where it is declared") {
   CHECK(get(c.scm, "/there").body == "yes");
 }
 
+TEST_CASE("variables have the service's name for all its instances, whether or not the app says it") {
+  for (const auto* name : {"hello", "hello$blue"}) {
+    winsvc::host::blueprint plan;
+    plan.spec.name = name;
+    winsvc::model::launch_options launch;
+    launch.instance = "blue";
+    winsvc::host::find_settings(plan, launch, "/apps/hello");
+    CHECK(plan.settings.sources().prefix == "HELLO");
+    CHECK(plan.settings.sources().file_name == "hello-blue.ini");
+  }
+}
+
 TEST_CASE("a setting that cannot be is told where it is declared") {
   const auto says = [](void (*describe)(service&)) -> std::string {
     winsvc::host::blueprint plan;

@@ -70,7 +70,14 @@ inline void find_settings(blueprint& plan, const model::launch_options& launch, 
   if (launch.port) from.command_line.push_back({"port", std::to_string(*launch.port), "--port"});
   for (const auto& [name, value] : launch.settings) from.command_line.push_back({name, value, "--set " + name});
   from.environment = os::environment_variable;
-  from.prefix = model::variable_prefix(plan.spec.name);
+  // The SCM knows an instance by its own name (`hello$blue`); variables have the service's, for all instances.
+  std::string service = plan.spec.name;
+  const std::string tail = launch.instance ? '$' + *launch.instance : std::string();
+  if (!tail.empty() && service.size() > tail.size() &&
+      service.compare(service.size() - tail.size(), tail.size(), tail) == 0) {
+    service.resize(service.size() - tail.size());
+  }
+  from.prefix = model::variable_prefix(service);
   from.path = settings_path(executable, launch);
   from.file_name = from.path.substr(from.path.find_last_of("/\\") + 1);
   read_settings_file(from, launch.config.has_value());
