@@ -150,6 +150,7 @@
 #include "winsvc/host/worker_pool.hpp"   // the app's own threads
 #include "winsvc/host/inquiries.hpp"     // what the operator asks a running service
 #include "winsvc/host/runtime.hpp"       // start, serve, drain, stop
+#include "winsvc/host/console_keys.hpp"  // at a keypress
 #include "winsvc/host/console_host.hpp"  // in a terminal
 #include "winsvc/host/service_host.hpp"  // under the SCM
 #include "winsvc/host/wait.hpp"          // until it is where it was sent

@@ -17,198 +17,202 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//    216  config/version.hpp          The version of winsvc: the one place that knows it.
-//    233  config/compiler.hpp         What is compiling us.
-//    268  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    308  config/abi.hpp              The inline namespace that everything lives in.
-//    333  base/error.hpp              An error is a sentence for a tired person.
-//    393  base/result.hpp             A value or the reason there is none.
-//    468  base/source.hpp             Where in the user's program a call was written.
-//    502  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    533  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    796  base/json_text.hpp          JSON, written: for what winsvc says to machines.
-//    850  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
-//    949  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
-//   1038  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//   1153  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1235  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//   1441  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
-//   1578  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1660  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
-//   1727  base/log.hpp                The log that a service keeps.
-//   1954  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
-//   2228  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
-//   2299  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   2444  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   2545  model/decision.hpp          What a control means in a state.
-//   2614  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   2667  model/codes.hpp             What system codes mean to the person who meets them.
-//   2785  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2855  model/recovery.hpp          What the SCM does when the service fails.
-//   2964  model/account.hpp           The account a service runs as.
-//   3080  model/security.hpp          Who may do what, as text.
-//   3275  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   3368  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
-//   3617  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
-//   3791  model/settings.hpp          The settings of an app.
-//   4214  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
-//   4281  model/verbs.hpp             The command line as two tables.
-//   4496  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
-//   4625  model/spec.hpp              What is to be installed.
-//   4793  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   5177  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   5485  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
-//   5600  model/state_file.hpp        What the running service leaves for `status` to find.
-//   5659  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   5751  route/path.hpp              The path of a request, cut into segments.
-//   5862  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   6040  route/facts.hpp             What is known of a route beside its pattern.
-//   6165  route/table.hpp             The routes of an app as a tree of segments.
-//   6468  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   6615  wire/limits.hpp             How much a client may send, and how long it may take.
-//   6684  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   6781  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   6952  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   7310  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   7458  wire/fields.hpp             Names and values as queries and forms have them ...
-//   7549  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   7745  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   7945  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   8011  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   8068  wire/conditional.hpp        Requests with conditions.
-//   8199  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   8309  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   8544  wire/websocket.hpp          The WebSocket protocol as values.
-//   8911  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   8945  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   9085  os/socket.hpp               TCP as the engine needs it.
-//   9226  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   9335  os/file.hpp                 The few things done with files.
-//   9429  os/process.hpp              This process and its surroundings.
-//   9527  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   9581  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   9662  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   9805  os/tcp.hpp                  os/socket.hpp on every platform.
-//  10048  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//  10201  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//  10312  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//  10543  os/poller.hpp               Waiting for many sockets with few threads.
-//  10593  os/channel.hpp              Where the operator talks to a running service.
-//  10659  os/posix/file.hpp           os/file.hpp on POSIX.
-//  10807  os/visitors.hpp             Threads for those who come and go.
-//  10892  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
-//  11066  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//  11148  os/posix/console.hpp        os/console.hpp on POSIX.
-//  11282  os/crash.hpp                What is left of a process that crashes.
-//  11397  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//  11579  os/elevation.hpp            The same program once more, elevated.
-//  11641  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//  11669  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
-//  11691  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
-//  11718  os/new_file.hpp             A file that comes into being.
-//  11780  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  11864  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  11904  os/event_log.hpp            The Windows event log: one report, one line.
-//  11947  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  12146  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  12210  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  12285  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  12385  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  12597  os/win/console.hpp          os/console.hpp on Windows.
-//  12777  os/win/file.hpp             os/file.hpp on Windows.
-//  12941  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  12978  os/win/crash.hpp            os/crash.hpp on Windows.
-//  13260  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  13359  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  13572  os/win/local_time.hpp       os/local_time.hpp on Windows.
-//  13617  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  13700  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  13856  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  13950  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  14181  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  14316  os/win/service_manager.hpp  The real Service Control Manager.
-//  14549  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  14555  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  14641  http/transport.hpp          What a connection reads from and writes to.
-//  14787  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  15098  http/stream.hpp             An answer that is written while it is made.
-//  15207  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  15240  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  15365  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  15589  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  15755  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  15949  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  16284  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  16745  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  16791  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  16867  http/router.hpp             The routes of an app with their handlers.
-//  17039  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  17225  http/url_for.hpp            The path of a named route, from within a handler.
-//  17260  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  17347  http/folder.hpp             A folder of files below a prefix.
-//  17468  http/group.hpp              Routes, as an app or a part of it registers them.
-//  17671  http/context.hpp            What travels with a request.
-//  17734  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  17825  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  17925  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  18128  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  18271  http/pulse.hpp              How busy a service is.
-//  18457  http/traffic.hpp            What the connections of one engine have in common.
-//  18558  http/direct.hpp             The direct way of a plain request.
-//  18719  http/core.hpp               cpp-httplib at work for one request.
-//  19098  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  19532  http/crew.hpp               The engine's threads, few and busy.
-//  19993  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  20146  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  20508  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  20997  web/values.hpp              What a request says beside its path, as a value of a type.
-//  21107  web/cookies.hpp             Cookies of requests and answers.
-//  21142  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  21250  web/cors.hpp                Cross-origin requests.
-//  21344  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  21381  web/rate_limit.hpp          How often one client may ask.
-//  21490  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  21543  web/headers.hpp             Small middleware for headers and sizes.
-//  21597  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  21880  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  22109  web/dashboard_page.hpp      The page of `svc.dashboard`: three texts, served as they stand here.
-//  22386  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  22546  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  22873  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  22960  host/setting.hpp            A setting of the app's, as App declares it and handlers read it.
-//  23089  host/service.hpp            What App receives: the description of a service.
-//  23511  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  23588  host/dashboard.hpp          `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
-//  23802  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  23845  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  23910  host/console_log.hpp        The log on the screen.
-//  23974  host/health.hpp             Liveness and readiness.
-//  24037  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  24191  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  24286  host/own_settings.hpp       The settings of a run.
-//  24416  host/duties.hpp             What controls ask for, beside a stop.
-//  24611  host/worker_pool.hpp        The app's workers while they run.
-//  24708  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  24835  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  25296  host/console_host.hpp       `debug`: the service in a terminal.
-//  25368  host/logs.hpp               What `logs` shows: entries of the log file and of those that were set aside ...
-//  25587  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  25881  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  25944  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  26064  host/desk.hpp               What every verb that manages the service stands on.
-//  26186  host/manage.hpp             The verbs that bring an installed service up and down.
-//  26472  host/send.hpp               The verbs that send a running service a control.
-//  26595  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  26710  host/survey.hpp             What is installed, read with query rights alone.
-//  26784  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  27116  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  27195  host/doctor.hpp             `doctor`: looks at all that makes services fail, before it does.
-//  27397  host/why.hpp                `why`: what became of the service, in a few sentences, from all that knows of it.
-//  27487  host/managing.hpp           The verbs that manage, by their words.
-//  27699  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
-//  27830  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  27996  main.hpp                    The macro: a main for an App.
-//  28009  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    220  config/version.hpp          The version of winsvc: the one place that knows it.
+//    237  config/compiler.hpp         What is compiling us.
+//    272  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    312  config/abi.hpp              The inline namespace that everything lives in.
+//    337  base/error.hpp              An error is a sentence for a tired person.
+//    397  base/result.hpp             A value or the reason there is none.
+//    472  base/source.hpp             Where in the user's program a call was written.
+//    506  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    537  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    800  base/json_text.hpp          JSON, written: for what winsvc says to machines.
+//    854  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
+//    953  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//   1042  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1157  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1239  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1445  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
+//   1582  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1664  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
+//   1731  base/log.hpp                The log that a service keeps.
+//   1958  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
+//   2232  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
+//   2303  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   2448  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   2549  model/decision.hpp          What a control means in a state.
+//   2618  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   2671  model/codes.hpp             What system codes mean to the person who meets them.
+//   2789  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2859  model/recovery.hpp          What the SCM does when the service fails.
+//   2968  model/account.hpp           The account a service runs as.
+//   3084  model/security.hpp          Who may do what, as text.
+//   3279  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   3372  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
+//   3621  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
+//   3795  model/settings.hpp          The settings of an app.
+//   4218  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
+//   4285  model/verbs.hpp             The command line as two tables.
+//   4500  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
+//   4629  model/spec.hpp              What is to be installed.
+//   4797  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   5181  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   5489  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
+//   5604  model/state_file.hpp        What the running service leaves for `status` to find.
+//   5663  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   5755  route/path.hpp              The path of a request, cut into segments.
+//   5866  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   6044  route/facts.hpp             What is known of a route beside its pattern.
+//   6169  route/table.hpp             The routes of an app as a tree of segments.
+//   6472  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   6619  wire/limits.hpp             How much a client may send, and how long it may take.
+//   6688  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   6785  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   6956  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   7314  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   7462  wire/fields.hpp             Names and values as queries and forms have them ...
+//   7553  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   7749  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   7949  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   8015  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   8072  wire/conditional.hpp        Requests with conditions.
+//   8203  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   8313  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   8548  wire/websocket.hpp          The WebSocket protocol as values.
+//   8915  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   8949  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   9089  os/socket.hpp               TCP as the engine needs it.
+//   9230  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   9339  os/file.hpp                 The few things done with files.
+//   9433  os/process.hpp              This process and its surroundings.
+//   9531  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   9585  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   9666  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   9809  os/tcp.hpp                  os/socket.hpp on every platform.
+//  10052  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//  10205  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//  10316  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//  10547  os/poller.hpp               Waiting for many sockets with few threads.
+//  10597  os/channel.hpp              Where the operator talks to a running service.
+//  10663  os/posix/file.hpp           os/file.hpp on POSIX.
+//  10811  os/visitors.hpp             Threads for those who come and go.
+//  10896  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
+//  11070  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//  11152  os/posix/console.hpp        os/console.hpp on POSIX.
+//  11286  os/crash.hpp                What is left of a process that crashes.
+//  11401  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  11583  os/elevation.hpp            The same program once more, elevated.
+//  11645  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  11673  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
+//  11709  os/posix/keys.hpp           os/keys.hpp on POSIX.
+//  11784  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
+//  11806  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
+//  11833  os/new_file.hpp             A file that comes into being.
+//  11895  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  11979  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  12019  os/event_log.hpp            The Windows event log: one report, one line.
+//  12062  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  12261  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  12325  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  12400  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  12500  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  12712  os/win/console.hpp          os/console.hpp on Windows.
+//  12892  os/win/file.hpp             os/file.hpp on Windows.
+//  13056  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  13093  os/win/crash.hpp            os/crash.hpp on Windows.
+//  13375  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  13474  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  13687  os/win/keys.hpp             os/keys.hpp on Windows.
+//  13756  os/win/local_time.hpp       os/local_time.hpp on Windows.
+//  13801  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  13884  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  14040  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  14134  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  14365  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  14500  os/win/service_manager.hpp  The real Service Control Manager.
+//  14733  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  14739  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  14825  http/transport.hpp          What a connection reads from and writes to.
+//  14971  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  15282  http/stream.hpp             An answer that is written while it is made.
+//  15391  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  15424  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  15549  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  15773  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  15939  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  16133  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  16468  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  16929  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  16975  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  17051  http/router.hpp             The routes of an app with their handlers.
+//  17223  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  17409  http/url_for.hpp            The path of a named route, from within a handler.
+//  17444  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  17531  http/folder.hpp             A folder of files below a prefix.
+//  17652  http/group.hpp              Routes, as an app or a part of it registers them.
+//  17855  http/context.hpp            What travels with a request.
+//  17918  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  18009  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  18109  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  18312  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  18455  http/pulse.hpp              How busy a service is.
+//  18641  http/traffic.hpp            What the connections of one engine have in common.
+//  18742  http/direct.hpp             The direct way of a plain request.
+//  18903  http/core.hpp               cpp-httplib at work for one request.
+//  19282  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  19716  http/crew.hpp               The engine's threads, few and busy.
+//  20177  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  20330  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  20692  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  21181  web/values.hpp              What a request says beside its path, as a value of a type.
+//  21291  web/cookies.hpp             Cookies of requests and answers.
+//  21326  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  21434  web/cors.hpp                Cross-origin requests.
+//  21528  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  21565  web/rate_limit.hpp          How often one client may ask.
+//  21674  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  21727  web/headers.hpp             Small middleware for headers and sizes.
+//  21781  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  22064  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  22293  web/dashboard_page.hpp      The page of `svc.dashboard`: three texts, served as they stand here.
+//  22570  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  22730  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  23057  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  23144  host/setting.hpp            A setting of the app's, as App declares it and handlers read it.
+//  23273  host/service.hpp            What App receives: the description of a service.
+//  23695  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  23772  host/dashboard.hpp          `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  23986  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  24029  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  24094  host/console_log.hpp        The log on the screen.
+//  24175  host/health.hpp             Liveness and readiness.
+//  24238  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  24392  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  24487  host/own_settings.hpp       The settings of a run.
+//  24620  host/duties.hpp             What controls ask for, beside a stop.
+//  24815  host/worker_pool.hpp        The app's workers while they run.
+//  24912  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  25039  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  25520  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  25640  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  25746  host/console_host.hpp       `debug`: the service in a terminal.
+//  25824  host/logs.hpp               What `logs` shows: entries of the log file and of those that were set aside ...
+//  26043  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  26337  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  26400  host/desk.hpp               What every verb that manages the service stands on.
+//  26522  host/manage.hpp             The verbs that bring an installed service up and down.
+//  26808  host/send.hpp               The verbs that send a running service a control.
+//  26931  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  27046  host/survey.hpp             What is installed, read with query rights alone.
+//  27120  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  27452  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  27531  host/doctor.hpp             `doctor`: looks at all that makes services fail, before it does.
+//  27733  host/why.hpp                `why`: what became of the service, in a few sentences, from all that knows of it.
+//  27823  host/managing.hpp           The verbs that manage, by their words.
+//  28039  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
+//  28170  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  28346  main.hpp                    The macro: a main for an App.
+//  28359  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -11666,6 +11670,117 @@ inline sys_result<std::string> join_parent(const std::string&) { return sys_fail
 #endif  // !WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
+// os/keys.hpp
+// =====================================================================================================================
+
+// Keys as a person presses them, without Enter, where standard input is a terminal.
+//
+//   const keys pressed([&](char key) { if (key == 'q') stop(); });
+//
+// Source: termios(3); "Low-Level Console Input Functions" in the Win32 documentation.
+
+#include <functional>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// While it lives, each key is a call of `on_key`, from a thread of its own, and not shown. Ctrl-C stays what it is. Does
+/// nothing where standard input is no terminal, or this program is in its background. One at a time.
+class keys {
+ public:
+  explicit keys(std::function<void(char)> on_key);
+  /// The terminal is as it was.
+  ~keys();
+  keys(const keys&) = delete;
+  keys& operator=(const keys&) = delete;
+  [[nodiscard]] bool are_read() const noexcept { return state_ != nullptr; }
+
+ private:
+  struct state;
+  state* state_ = nullptr;
+};
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// os/posix/keys.hpp
+// =====================================================================================================================
+
+// os/keys.hpp on POSIX.
+
+#include <cerrno>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#if !WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+struct keys::state {
+  termios before = {};
+  bell over;
+  std::function<void(char)> on_key;
+  std::thread reader;
+
+  void read() noexcept {
+    for (;;) {
+      pollfd both[] = {{STDIN_FILENO, POLLIN, 0}, {static_cast<int>(over.native()), POLLIN, 0}};
+      if (::poll(both, 2, -1) < 0 && errno != EINTR) return;
+      if (both[1].revents != 0) return;
+      if (both[0].revents == 0) continue;
+      char key = 0;
+      const auto n = ::read(STDIN_FILENO, &key, 1);
+      if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+      if (n != 1) return;  // the terminal is gone
+      try {
+        on_key(key);
+      } catch (const std::exception&) {  // no memory: the next key may have more luck
+      }
+    }
+  }
+};
+
+inline keys::keys(std::function<void(char)> on_key) {
+  // Whoever is in the background would be stopped for changing the terminal, or for reading from it.
+  if (::isatty(STDIN_FILENO) != 1 || ::tcgetpgrp(STDIN_FILENO) != ::getpgrp()) return;
+  auto made = std::make_unique<state>();
+  if (!made->over.is_open() || ::tcgetattr(STDIN_FILENO, &made->before) != 0) return;
+  termios raw = made->before;
+  raw.c_lflag &= ~static_cast<tcflag_t>(ECHO | ICANON);
+  raw.c_cc[VMIN] = 1;
+  raw.c_cc[VTIME] = 0;
+  made->on_key = std::move(on_key);
+  if (::tcsetattr(STDIN_FILENO, TCSANOW, &raw) != 0) return;
+  try {
+    made->reader = std::thread([s = made.get()] { s->read(); });
+  } catch (const std::exception&) {  // no thread: no keys
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &made->before);
+    return;
+  }
+  state_ = made.release();
+}
+
+inline keys::~keys() {
+  if (!state_) return;
+  state_->over.ring();
+  state_->reader.join();
+  ::tcsetattr(STDIN_FILENO, TCSANOW, &state_->before);
+  delete state_;
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // !WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
 // os/local_time.hpp
 // =====================================================================================================================
 
@@ -13561,6 +13676,75 @@ inline sys_result<std::string> join_parent(const std::string& pipe) {
   ::SetStdHandle(STD_OUTPUT_HANDLE, parent);  // never closed: its end is how the parent learns of ours
   ::SetStdHandle(STD_ERROR_HANDLE, parent);
   return input;
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/win/keys.hpp
+// =====================================================================================================================
+
+// os/keys.hpp on Windows.
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+struct keys::state {
+  HANDLE input = nullptr;
+  unique_handle over;
+  std::function<void(char)> on_key;
+  std::thread reader;
+
+  void read() noexcept {
+    const HANDLE either[] = {over.get(), input};
+    for (;;) {
+      if (::WaitForMultipleObjects(2, either, FALSE, INFINITE) != WAIT_OBJECT_0 + 1) return;
+      INPUT_RECORD what{};
+      DWORD count = 0;
+      if (!::ReadConsoleInputW(input, &what, 1, &count)) return;
+      if (count != 1 || what.EventType != KEY_EVENT || !what.Event.KeyEvent.bKeyDown) continue;
+      const wchar_t key = what.Event.KeyEvent.uChar.UnicodeChar;
+      if (key == 0 || key > 0x7F) continue;
+      try {
+        on_key(static_cast<char>(key));
+      } catch (const std::exception&) {  // no memory: the next key may have more luck
+      }
+    }
+  }
+};
+
+inline keys::keys(std::function<void(char)> on_key) {
+  auto made = std::make_unique<state>();
+  made->input = ::GetStdHandle(STD_INPUT_HANDLE);
+  DWORD mode = 0;
+  if (!::GetConsoleMode(made->input, &mode)) return;  // events are read as they are, whatever the mode makes of lines
+  made->over = unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
+  if (!made->over) return;
+  made->on_key = std::move(on_key);
+  try {
+    made->reader = std::thread([s = made.get()] { s->read(); });
+  } catch (const std::exception&) {  // no thread: no keys
+    return;
+  }
+  state_ = made.release();
+}
+
+inline keys::~keys() {
+  if (!state_) return;
+  ::SetEvent(state_->over.get());
+  state_->reader.join();
+  delete state_;
 }
 
 }  // namespace os
@@ -23917,6 +24101,7 @@ class reporter {
 // Where standard error is no terminal it has the lines of the log file: it is a file then, or on its way to one.
 
 #include <chrono>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23943,7 +24128,7 @@ class console_log final : public log_sink {
  public:
   void write(const log_entry& entry) noexcept override {
     try {
-      os::write_err(line(entry));
+      say(line(entry));
     } catch (...) {  // out of memory: the line is lost
     }
   }
@@ -23951,9 +24136,22 @@ class console_log final : public log_sink {
     try {
       std::string all;
       for (const auto& entry : batch) all += line(entry);
-      os::write_err(all);
+      say(all);
     } catch (...) {
     }
+  }
+  /// Whole lines, above the one at the bottom. From any thread.
+  void say(const std::string& lines) {
+    const std::lock_guard lock(mutex_);
+    os::write_err(bottom_.empty() ? lines : std::string(gone) + lines + bottom_);
+  }
+  /// What stands at the bottom from here on, where this is a terminal that can take it away again; "": nothing.
+  void bottom(const std::string& text) {
+    if (!colours_.on()) return;  // it knows the escapes that this takes
+    const std::lock_guard lock(mutex_);
+    if (text == bottom_) return;
+    os::write_err(std::string(gone) + text);
+    bottom_ = text;
   }
 
  private:
@@ -23962,6 +24160,9 @@ class console_log final : public log_sink {
     return (terminal_ ? console_line(entry, offset, colours_.on()) : entry.line(offset)) + '\n';
   }
 
+  static constexpr const char* gone = "\r\x1b[K";  // to its beginning, and nothing behind
+  std::mutex mutex_;
+  std::string bottom_;
   bool terminal_ = os::err_is_terminal();
   os::err_colours colours_;
 };
@@ -24398,8 +24599,11 @@ inline bool reload_settings(blueprint& plan) {
   auto sources = plan.settings.sources();
   const bool was_there = sources.file.has_value();
   read_settings_file(sources, was_there);
+  const auto before = plan.log_level ? plan.log_level->get() : plan.log.threshold();
   const auto report = plan.settings.reload(std::move(sources.file), std::move(sources.fault));
-  const auto level = plan.log_level ? plan.log_level->get() : plan.log.threshold();
+  // What the operator has changed meanwhile stays, until the setting itself is another.
+  const auto after = plan.log_level ? plan.log_level->get() : before;
+  const auto level = after == before ? plan.log.threshold() : after;
   plan.log.threshold((std::min)(level, plan.log.threshold()));  // what changed is told by the more talkative of the two
   for (const auto& wrong : report.faults) plan.log.error("reload: " + wrong.sentence() + "; no setting was changed");
   for (const auto& line : report.changes) plan.log.info("setting " + line);
@@ -24848,6 +25052,7 @@ inline void inquiries::answer(const std::string& asked, const os::channel::voice
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <deque>
 #include <exception>
 #include <functional>
@@ -24908,6 +25113,17 @@ class runtime {
   /// `limit`: how long requests in flight and each hook may take, default the app's stop_limit; `in_all`: everything.
   void request_stop(std::string_view why, std::optional<milliseconds> limit = {},
                     std::optional<milliseconds> in_all = {});
+
+  /// What it says of itself to the operator; empty before it listens and after it stopped. From any thread.
+  [[nodiscard]] std::string status() const {
+    const auto now = phase_.load();
+    return now == phase::serving || now == phase::paused ? inquiries_->status() : std::string();
+  }
+  /// How it goes, in the second that is over.
+  struct vital_signs {
+    std::size_t answered = 0, in_flight = 0, connections = 0;
+  };
+  [[nodiscard]] std::optional<vital_signs> vitals() const;
 
   /// When the machine shuts down or the console is closed, Windows ends us about 5 s later, whatever we are doing.
   static constexpr milliseconds hurried_limit{3'000}, hurried_in_all{4'500};
@@ -25173,6 +25389,14 @@ inline bool runtime::bind() {
   }
 }
 
+inline std::optional<runtime::vital_signs> runtime::vitals() const {
+  const auto at = phase_.load();
+  if (at != phase::serving && at != phase::paused) return std::nullopt;
+  const auto now = std::chrono::steady_clock::now();
+  const auto last = engine_->pulse().seconds(now, http::pulse::second_of(now) - 2);
+  return vital_signs{last.empty() ? 0 : last.back().count, engine_->in_flight(), engine_->connections()};
+}
+
 /// A service that nobody can ask serves all the same.
 inline void runtime::open_channel() {
   inquiries_ = std::make_unique<inquiries>(plan_, *engine_, phase_);
@@ -25293,6 +25517,232 @@ inline void runtime::run_stop_hooks() {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// host/status.hpp
+// =====================================================================================================================
+
+// What `status` shows: the SCM's view of the service and what the service left of itself, as a screen for a person and
+// as JSON for a machine. Pure; host/manage.hpp gathers it.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// What `status` knows.
+struct service_report {
+  std::string name;
+  bool installed = false;
+  os::service_process process;
+  os::service_config config;
+  model::service_state left;  ///< what the service itself left; its url only while it is the running process's
+  std::string live;           ///< what it answered when it was asked just now: a flat JSON object, or nothing
+};
+/// Of a program that serves in a terminal, which no SCM knows: from what it answers.
+[[nodiscard]] service_report report_of(const std::string& name, const std::string& live);
+
+/// `status` for a person, and for a machine.
+[[nodiscard]] std::string status_text(const service_report& r);
+[[nodiscard]] std::string status_json(const service_report& r);
+/// 0 running, 3 not running, 4 not installed.
+[[nodiscard]] inline int status_exit(const service_report& r) noexcept {
+  if (!r.installed) return model::exits::not_installed;
+  return r.process.status.current == model::state::running ? model::exits::ok : model::exits::not_running;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline service_report report_of(const std::string& name, const std::string& live) {
+  service_report r;
+  r.name = name;
+  r.live = live;
+  const auto said = model::parse_flat_object(live).value_or(model::flat_object());
+  r.process.pid = static_cast<std::uint32_t>(model::number_of(said, "pid"));
+  r.left.url = model::text_of(said, "url");
+  r.left.since = model::text_of(said, "since");
+  for (const auto s : {model::state::start_pending, model::state::stop_pending, model::state::running, model::state::paused}) {
+    if (model::text_of(said, "state") == model::name(s)) r.process.status.current = s;
+  }
+  r.installed = true;
+  return r;
+}
+
+/// What the running service says of itself, in lines.
+inline std::string live_text(const std::string& live) {
+  const auto said = model::parse_flat_object(live);
+  if (!said) return {};
+  const auto number = [&said](const char* name) { return model::number_of(*said, name); };
+  const auto text = [&number](const char* name) { return std::to_string(number(name)); };
+  const auto in_minute = number("answered_in_minute");
+  std::string out = "  answered " + text("answered") + ", " + std::to_string(in_minute) + " in the last minute";
+  if (number("failed_in_minute") != 0) out += " (" + text("failed_in_minute") + " of them 5xx)";
+  if (in_minute != 0) out += ", half within " + text("p50_us") + " us, 99 of 100 within " + text("p99_us") + " us";
+  out += "\n  open     " + text("connections") + " connections, " + text("in_flight") + " requests in flight, " +
+         text("websockets") + " WebSockets\n  process  " + text("threads") + " threads to serve, " +
+         std::to_string(number("resident_bytes") / (1024 * 1024)) + " MiB, " +
+         duration_text(std::chrono::milliseconds(static_cast<std::int64_t>(number("cpu_ms")))) + " of processor time\n";
+  return out + "  log      " + model::text_of(*said, "log_level") + " and above\n";
+}
+
+inline std::string status_text(const service_report& r) {
+  if (!r.installed) return r.name + ": not installed\n";
+  const auto& s = r.process.status;
+  std::string out = r.name + ": " + std::string(model::name(s.current));
+  if (r.process.pid != 0) out += ", pid " + std::to_string(r.process.pid);
+  if (!r.left.since.empty()) out += ", since " + r.left.since;
+  out += '\n';
+  if (!r.left.url.empty()) out += "  url      " + r.left.url + '\n';
+  out += live_text(r.live);
+  if (r.config.binary.empty()) return out;  // it serves in a terminal
+  out += "  startup  " + std::string(name(r.config.startup)) + "\n  binary   " + r.config.binary + '\n';
+  if (s.current == model::state::stopped && s.exit.failed()) {
+    const auto* row = model::explain(s.exit.code());
+    out += "  exit     " + std::to_string(s.exit.code()) + (row ? ", " + std::string(row->said) : "") + '\n';
+  }
+  if (!r.left.failure.empty()) out += "  failure  " + r.left.failure + '\n';
+  return out;
+}
+
+inline std::string status_json(const service_report& r) {
+  const auto& s = r.process.status;
+  std::string state = r.installed ? std::string(model::name(s.current)) : "not installed";
+  std::replace(state.begin(), state.end(), ' ', '_');
+
+  text::json_object out;
+  const auto put = [&out, &r](std::string_view field, const std::string& value, bool known = true) {
+    out.put(field, r.installed && known ? value : "null");
+  };
+  const auto put_text = [&put](std::string_view field, std::string_view value) {
+    put(field, text::json_quoted(value), !value.empty());
+  };
+  out.put_text("name", r.name).put("installed", r.installed ? "true" : "false").put_text("state", state);
+  put("pid", std::to_string(r.process.pid));
+  put("exit_code", std::to_string(s.exit.code()));
+  put_text("startup", name(r.config.startup));
+  put_text("display_name", r.config.display_name);
+  put_text("binary", r.config.binary);
+  put_text("url", r.left.url);
+  put_text("since", r.left.since);
+  put_text("failure", r.left.failure);
+  out.put("live", r.live.empty() ? "null" : r.live);
+  return out.text() + '\n';
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/console_keys.hpp
+// =====================================================================================================================
+
+// The keys of `debug`: what a control of the SCM's would do, at a keypress, and a line at the bottom of the terminal that
+// says how it goes.
+//
+//   p pause   c continue   r reload   d preshutdown   l log level   s status   q stop
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+inline constexpr const char* keys_help = "p pause  c continue  r reload  d preshutdown  l log level  s status  q stop";
+
+/// While it lives, keys work and the line is there; where nobody sits at a terminal, nothing happens.
+class console_keys {
+ public:
+  console_keys(blueprint& plan, runtime& service, std::shared_ptr<console_log> screen)
+      : plan_(plan), service_(service), screen_(std::move(screen)), keys_([this](char key) { press(key); }) {
+    if (keys_.are_read()) ticker_ = std::thread([this] { tick(); });
+  }
+  ~console_keys() {
+    {
+      const std::lock_guard lock(mutex_);
+      over_ = true;
+      ends_.notify_all();
+    }
+    if (ticker_.joinable()) ticker_.join();
+    screen_->bottom({});
+  }
+  console_keys(const console_keys&) = delete;
+  console_keys& operator=(const console_keys&) = delete;
+  [[nodiscard]] bool are_read() const noexcept { return keys_.are_read(); }
+
+ private:
+  void press(char key);
+  void send(model::control what, const char* hook);
+  void tick();
+
+  blueprint& plan_;
+  runtime& service_;
+  std::shared_ptr<console_log> screen_;
+  std::mutex mutex_;
+  std::condition_variable ends_;
+  bool over_ = false;
+  std::thread ticker_;
+  os::keys keys_;  // the last: its thread ends before what it uses
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline void console_keys::send(model::control what, const char* hook) {
+  const std::uint32_t code = service_.control({static_cast<std::uint32_t>(what), 0, 0, {}, {}});
+  if (code == 0) return;
+  const auto* row = model::explain(code);
+  plan_.log.warn(std::string(hook) + ": " + (row ? std::string(row->said) : os::system_words(code)) + " (" +
+                 std::to_string(code) + "); it needs a hook of the app");
+}
+
+inline void console_keys::press(char key) {
+  switch (text::to_lower(key)) {
+    case 'p': return send(model::control::pause, "pause");
+    case 'c': return send(model::control::resume, "continue");
+    case 'r': return send(model::control::param_change, "reload");
+    case 'd': return send(model::control::preshutdown, "preshutdown");
+    case 'q': return service_.request_stop("q");
+    case 's': return screen_->say(live_text(service_.status()));
+    case 'l': {
+      const auto now = plan_.log.threshold();
+      const auto next = now == log_level::error ? log_level::debug : static_cast<log_level>(static_cast<int>(now) + 1);
+      plan_.log.threshold(next);
+      return screen_->say("  log      " + std::string(name(next)) + " and above\n");
+    }
+    case '?':
+    case 'h': return screen_->say(std::string("  ") + keys_help + '\n');
+    default: return;
+  }
+}
+
+/// Once a second, where somebody looks.
+inline void console_keys::tick() {
+  std::unique_lock lock(mutex_);
+  while (!ends_.wait_for(lock, std::chrono::seconds(1), [this] { return over_; })) {
+    lock.unlock();
+    if (const auto now = service_.vitals())
+      screen_->bottom(std::to_string(now->answered) + " a second, " + std::to_string(now->in_flight) + " in flight, " +
+                      std::to_string(now->connections) + " connections");
+    lock.lock();
+  }
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // host/console_host.hpp
 // =====================================================================================================================
 
@@ -25326,14 +25776,19 @@ namespace host {
 /// process.
 inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
   auto screen = std::make_shared<queued_log>();  // a person who selects text in a console holds up who writes there
-  screen->add_sink(std::make_shared<console_log>());
+  const auto terminal = std::make_shared<console_log>();
+  screen->add_sink(terminal);
   plan.log.add_sink(std::move(screen));
   os::write_err(routes_text(plan.router.routes()));
 
   run_settings settings;
-  settings.on_running = [&plan](const os::endpoint& address) {
+  std::unique_ptr<runtime> service;
+  std::unique_ptr<console_keys> keys;
+  settings.on_running = [&](const os::endpoint& address) {
     plan.log.flush();
-    os::write_err(plan.spec.name + ": " + address.url() + "   Ctrl-C stops\n");
+    keys = std::make_unique<console_keys>(plan, *service, terminal);
+    terminal->say(plan.spec.name + ": " + address.url() + "   Ctrl-C stops\n" +
+                  (keys->are_read() ? std::string(keys_help) + '\n' : ""));
   };
   const std::string folder = plan.folder();
   if (os::make_private_folder(folder)) settings.channel = os::channel_address(plan.spec.name, folder);
@@ -25342,7 +25797,7 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
   };
   reporter report({});
   report.apply(model::step::start);
-  auto service = std::make_unique<runtime>(plan, report, std::move(settings));
+  service = std::make_unique<runtime>(plan, report, std::move(settings));
   int code = 0;
   {
     // A closing console is held until this scope ends, so everything that must be undone is undone in it.
@@ -25351,6 +25806,7 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
       else service->request_stop("the terminal is closed", runtime::hurried_limit, runtime::hurried_in_all);
     });
     const run_result ended = service->run();
+    keys.reset();
     report.apply(model::step::finished, {}, ended.exit);
     code = os::exit_code(ended.exit.code());
     if (code == 0 && ended.cut) code = os::exit_code(ended.cut->code);
@@ -25934,126 +26390,6 @@ namespace host {
     const auto tenth = (std::max)(duration_cast<milliseconds>(time.now() - began) / 10, milliseconds(100));
     pause = (std::min)({pause * 2, slowest, tenth});
   }
-}
-
-}  // namespace host
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
-// host/status.hpp
-// =====================================================================================================================
-
-// What `status` shows: the SCM's view of the service and what the service left of itself, as a screen for a person and
-// as JSON for a machine. Pure; host/manage.hpp gathers it.
-
-#include <algorithm>
-#include <chrono>
-#include <cstdint>
-#include <string>
-#include <string_view>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace host {
-
-/// What `status` knows.
-struct service_report {
-  std::string name;
-  bool installed = false;
-  os::service_process process;
-  os::service_config config;
-  model::service_state left;  ///< what the service itself left; its url only while it is the running process's
-  std::string live;           ///< what it answered when it was asked just now: a flat JSON object, or nothing
-};
-/// Of a program that serves in a terminal, which no SCM knows: from what it answers.
-[[nodiscard]] service_report report_of(const std::string& name, const std::string& live);
-
-/// `status` for a person, and for a machine.
-[[nodiscard]] std::string status_text(const service_report& r);
-[[nodiscard]] std::string status_json(const service_report& r);
-/// 0 running, 3 not running, 4 not installed.
-[[nodiscard]] inline int status_exit(const service_report& r) noexcept {
-  if (!r.installed) return model::exits::not_installed;
-  return r.process.status.current == model::state::running ? model::exits::ok : model::exits::not_running;
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-inline service_report report_of(const std::string& name, const std::string& live) {
-  service_report r;
-  r.name = name;
-  r.live = live;
-  const auto said = model::parse_flat_object(live).value_or(model::flat_object());
-  r.process.pid = static_cast<std::uint32_t>(model::number_of(said, "pid"));
-  r.left.url = model::text_of(said, "url");
-  r.left.since = model::text_of(said, "since");
-  for (const auto s : {model::state::start_pending, model::state::stop_pending, model::state::running, model::state::paused}) {
-    if (model::text_of(said, "state") == model::name(s)) r.process.status.current = s;
-  }
-  r.installed = true;
-  return r;
-}
-
-/// What the running service says of itself, in lines.
-inline std::string live_text(const std::string& live) {
-  const auto said = model::parse_flat_object(live);
-  if (!said) return {};
-  const auto number = [&said](const char* name) { return model::number_of(*said, name); };
-  const auto text = [&number](const char* name) { return std::to_string(number(name)); };
-  const auto in_minute = number("answered_in_minute");
-  std::string out = "  answered " + text("answered") + ", " + std::to_string(in_minute) + " in the last minute";
-  if (number("failed_in_minute") != 0) out += " (" + text("failed_in_minute") + " of them 5xx)";
-  if (in_minute != 0) out += ", half within " + text("p50_us") + " us, 99 of 100 within " + text("p99_us") + " us";
-  out += "\n  open     " + text("connections") + " connections, " + text("in_flight") + " requests in flight, " +
-         text("websockets") + " WebSockets\n  process  " + text("threads") + " threads to serve, " +
-         std::to_string(number("resident_bytes") / (1024 * 1024)) + " MiB, " +
-         duration_text(std::chrono::milliseconds(static_cast<std::int64_t>(number("cpu_ms")))) + " of processor time\n";
-  return out + "  log      " + model::text_of(*said, "log_level") + " and above\n";
-}
-
-inline std::string status_text(const service_report& r) {
-  if (!r.installed) return r.name + ": not installed\n";
-  const auto& s = r.process.status;
-  std::string out = r.name + ": " + std::string(model::name(s.current));
-  if (r.process.pid != 0) out += ", pid " + std::to_string(r.process.pid);
-  if (!r.left.since.empty()) out += ", since " + r.left.since;
-  out += '\n';
-  if (!r.left.url.empty()) out += "  url      " + r.left.url + '\n';
-  out += live_text(r.live);
-  if (r.config.binary.empty()) return out;  // it serves in a terminal
-  out += "  startup  " + std::string(name(r.config.startup)) + "\n  binary   " + r.config.binary + '\n';
-  if (s.current == model::state::stopped && s.exit.failed()) {
-    const auto* row = model::explain(s.exit.code());
-    out += "  exit     " + std::to_string(s.exit.code()) + (row ? ", " + std::string(row->said) : "") + '\n';
-  }
-  if (!r.left.failure.empty()) out += "  failure  " + r.left.failure + '\n';
-  return out;
-}
-
-inline std::string status_json(const service_report& r) {
-  const auto& s = r.process.status;
-  std::string state = r.installed ? std::string(model::name(s.current)) : "not installed";
-  std::replace(state.begin(), state.end(), ' ', '_');
-
-  text::json_object out;
-  const auto put = [&out, &r](std::string_view field, const std::string& value, bool known = true) {
-    out.put(field, r.installed && known ? value : "null");
-  };
-  const auto put_text = [&put](std::string_view field, std::string_view value) {
-    put(field, text::json_quoted(value), !value.empty());
-  };
-  out.put_text("name", r.name).put("installed", r.installed ? "true" : "false").put_text("state", state);
-  put("pid", std::to_string(r.process.pid));
-  put("exit_code", std::to_string(s.exit.code()));
-  put_text("startup", name(r.config.startup));
-  put_text("display_name", r.config.display_name);
-  put_text("binary", r.config.binary);
-  put_text("url", r.left.url);
-  put_text("since", r.left.since);
-  put_text("failure", r.left.failure);
-  out.put("live", r.live.empty() ? "null" : r.live);
-  return out.text() + '\n';
 }
 
 }  // namespace host
@@ -27616,10 +27952,10 @@ inline std::string one_line(std::string text) {
   return std::string(text::cut(text, 1000));
 }
 
-inline int set_level(const std::string& name, const std::string& channel, const model::command& asked,
-                     const program_surroundings& around) {
+inline int set_level(const std::string& name, const std::string& channel, std::uint32_t pid,
+                     const model::command& asked, const program_surroundings& around) {
   const std::string level(winsvc::name(asked.level));
-  const auto answer = ask_service(channel, "level " + level, 0);
+  const auto answer = ask_service(channel, "level " + level, pid);
   if (!answer) {
     return around.complain({model::code::service_not_active, "change the log level of", name, "it cannot be asked",
                             "start it first, or run from an elevated prompt"});
@@ -27662,13 +27998,17 @@ inline int manage(const blueprint& plan, const model::command& asked, const std:
   desk at(spec, {*around.scm, around.time, say, state, ours, password_source(asked, around, from_parent)});
 
   const std::string channel = folder ? os::channel_address(spec.name, *folder) : std::string();
-  if (asked.verb == model::verb::level) return set_level(spec.name, channel, asked, around);
+  // Whom it must be who answers: on Windows anybody may have made a pipe of that name while the service did not run.
+  const auto pid = [&at]() -> std::uint32_t {
+    const auto report = manager(at).status();
+    return report ? report->process.pid : 0;
+  };
+  if (asked.verb == model::verb::level) return set_level(spec.name, channel, pid(), asked, around);
   if (asked.verb == model::verb::doctor) return examine(at, plan, channel, asked, around);
   if (asked.verb == model::verb::status || asked.verb == model::verb::why) {
     auto report = manager(at).status();
-    const auto pid = report ? report->process.pid : 0;
-    if (!report || pid != 0) {
-      std::string live = ask_service(channel, "status", pid).value_or("");
+    if (!report || report->process.pid != 0) {
+      std::string live = ask_service(channel, "status", report ? report->process.pid : 0).value_or("");
       while (!live.empty() && live.back() == '\n') live.pop_back();
       if (report) report->live = std::move(live);
       else if (!live.empty() && report.error().code == model::code::not_supported) report = report_of(spec.name, live);
@@ -27681,7 +28021,7 @@ inline int manage(const blueprint& plan, const model::command& asked, const std:
     around.out(asked.json ? status_json(*report) : status_text(*report));
     return status_exit(*report);
   }
-  if (asked.why && !ask_service(channel, "why " + one_line(*asked.why), 0))
+  if (asked.why && !ask_service(channel, "why " + one_line(*asked.why), pid()))
     at.warn("the reason did not reach the service: it cannot be asked, or it is not running");
   const auto done = perform(at, asked);
   if (done) return model::exits::ok;
@@ -27870,7 +28210,18 @@ inline int show_log(const blueprint& plan, const model::command& asked, const pr
   const auto folder = around.data_folder(name);
   if (!folder) return around.complain(model::explained(folder.error(), "find the data folder of", name));
   const std::string path = log_path(*folder, name);
+  const stop_source over;
+  const auto go_on = [&over] { return !over.token().stop_requested(); };
   if (const auto file = os::source_file::open(path + ".log"); !file && !os::is_missing(file.error())) {
+    if (asked.follow) {  // the service may tell whom the file does not
+      const os::interrupts until_interrupted([over](os::interruption) { over.request_stop(); });
+      const auto told = os::ask_channel(os::channel_address(name, *folder), "log " + std::string(winsvc::name(asked.level)),
+                                        0, [&](std::string_view lines) {
+                                          if (!lines.empty()) around.out(lines);
+                                          return go_on();
+                                        });
+      if (told) return model::exits::ok;
+    }
     return around.complain(model::explained(file.error(), "read the log", path + ".log",
                                             os::system_words(file.error())));
   }
@@ -27883,9 +28234,8 @@ inline int show_log(const blueprint& plan, const model::command& asked, const pr
     if (print_log(path, what, around.out) == 0) around.err("no entries in " + path + ".log\n");
     return model::exits::ok;
   }
-  const stop_source over;
-  const os::interrupts until_interrupted([over](os::interruption) { stop_source(over).request_stop(); });
-  follow_log(path, what, around.out, [&over] { return !over.token().stop_requested(); }, around.time);
+  const os::interrupts until_interrupted([over](os::interruption) { over.request_stop(); });
+  follow_log(path, what, around.out, go_on, around.time);
   return model::exits::ok;
 }
 

@@ -9,7 +9,9 @@ import contextlib
 import http.client
 import json
 import os
+import pty
 import re
+import select
 import shutil
 import signal
 import socket
@@ -345,6 +347,39 @@ def operated(port):
         return ""
     return in_browser(f"http://127.0.0.1:{port}/_service",
                       r'<h1 id="name">Operated</h1>.*class="chip running"[^>]*>running<.*<path d="M.*GET /<.*greeting.*what to say')
+
+
+def at_a_terminal(program):
+    """`debug` where somebody sits: it says which keys there are, and does what they stand for."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(program, [str(program), "debug", "--port", "0"], dict(os.environ, TERM="xterm"))
+    seen = ""
+
+    def comes(expected):
+        nonlocal seen
+        until = time.monotonic() + 30
+        while expected not in seen and time.monotonic() < until:
+            if select.select([terminal], [], [], 0.1)[0]:
+                try:
+                    seen += os.read(terminal, 65536).decode("utf-8", "replace")
+                except OSError:                              # it has ended
+                    break
+        return expected in seen
+
+    wanted = [("", "q stop"), ("", " a second, "), ("l", "warn and above"), ("l", "error and above"),
+              ("l", "debug and above"), ("s", "in the last minute"),
+              ("p", "it needs a hook"), ("q", "stopping: q"), ("", "stopped")]
+    missing = ""
+    for key, expected in wanted:
+        os.write(terminal, key.encode())
+        if not comes(expected):
+            missing = f"'{key}' does not bring '{expected}': {seen!r}\n"
+            os.kill(child, signal.SIGKILL)
+            break
+    _, status = os.waitpid(child, 0)
+    os.close(terminal)
+    return missing or (f"it ended with {status}: {seen!r}\n" if status != 0 else "")
 
 
 # --- views ------------------------------------------------------------------------------------------------------------

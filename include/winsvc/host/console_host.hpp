@@ -8,6 +8,7 @@
 
 #include "winsvc/base/queued_log.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/host/console_keys.hpp"
 #include "winsvc/host/console_log.hpp"
 #include "winsvc/host/runtime.hpp"
 #include "winsvc/model/verbs.hpp"
@@ -36,14 +37,19 @@ namespace host {
 /// process.
 inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
   auto screen = std::make_shared<queued_log>();  // a person who selects text in a console holds up who writes there
-  screen->add_sink(std::make_shared<console_log>());
+  const auto terminal = std::make_shared<console_log>();
+  screen->add_sink(terminal);
   plan.log.add_sink(std::move(screen));
   os::write_err(routes_text(plan.router.routes()));
 
   run_settings settings;
-  settings.on_running = [&plan](const os::endpoint& address) {
+  std::unique_ptr<runtime> service;
+  std::unique_ptr<console_keys> keys;
+  settings.on_running = [&](const os::endpoint& address) {
     plan.log.flush();
-    os::write_err(plan.spec.name + ": " + address.url() + "   Ctrl-C stops\n");
+    keys = std::make_unique<console_keys>(plan, *service, terminal);
+    terminal->say(plan.spec.name + ": " + address.url() + "   Ctrl-C stops\n" +
+                  (keys->are_read() ? std::string(keys_help) + '\n' : ""));
   };
   const std::string folder = plan.folder();
   if (os::make_private_folder(folder)) settings.channel = os::channel_address(plan.spec.name, folder);
@@ -52,7 +58,7 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
   };
   reporter report({});
   report.apply(model::step::start);
-  auto service = std::make_unique<runtime>(plan, report, std::move(settings));
+  service = std::make_unique<runtime>(plan, report, std::move(settings));
   int code = 0;
   {
     // A closing console is held until this scope ends, so everything that must be undone is undone in it.
@@ -61,6 +67,7 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
       else service->request_stop("the terminal is closed", runtime::hurried_limit, runtime::hurried_in_all);
     });
     const run_result ended = service->run();
+    keys.reset();
     report.apply(model::step::finished, {}, ended.exit);
     code = os::exit_code(ended.exit.code());
     if (code == 0 && ended.cut) code = os::exit_code(ended.cut->code);

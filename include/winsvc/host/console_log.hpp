@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,7 +38,7 @@ class console_log final : public log_sink {
  public:
   void write(const log_entry& entry) noexcept override {
     try {
-      os::write_err(line(entry));
+      say(line(entry));
     } catch (...) {  // out of memory: the line is lost
     }
   }
@@ -45,9 +46,22 @@ class console_log final : public log_sink {
     try {
       std::string all;
       for (const auto& entry : batch) all += line(entry);
-      os::write_err(all);
+      say(all);
     } catch (...) {
     }
+  }
+  /// Whole lines, above the one at the bottom. From any thread.
+  void say(const std::string& lines) {
+    const std::lock_guard lock(mutex_);
+    os::write_err(bottom_.empty() ? lines : std::string(gone) + lines + bottom_);
+  }
+  /// What stands at the bottom from here on, where this is a terminal that can take it away again; "": nothing.
+  void bottom(const std::string& text) {
+    if (!colours_.on()) return;  // it knows the escapes that this takes
+    const std::lock_guard lock(mutex_);
+    if (text == bottom_) return;
+    os::write_err(std::string(gone) + text);
+    bottom_ = text;
   }
 
  private:
@@ -56,6 +70,9 @@ class console_log final : public log_sink {
     return (terminal_ ? console_line(entry, offset, colours_.on()) : entry.line(offset)) + '\n';
   }
 
+  static constexpr const char* gone = "\r\x1b[K";  // to its beginning, and nothing behind
+  std::mutex mutex_;
+  std::string bottom_;
   bool terminal_ = os::err_is_terminal();
   os::err_colours colours_;
 };

@@ -144,10 +144,10 @@ inline std::string one_line(std::string text) {
   return std::string(text::cut(text, 1000));
 }
 
-inline int set_level(const std::string& name, const std::string& channel, const model::command& asked,
-                     const program_surroundings& around) {
+inline int set_level(const std::string& name, const std::string& channel, std::uint32_t pid,
+                     const model::command& asked, const program_surroundings& around) {
   const std::string level(winsvc::name(asked.level));
-  const auto answer = ask_service(channel, "level " + level, 0);
+  const auto answer = ask_service(channel, "level " + level, pid);
   if (!answer) {
     return around.complain({model::code::service_not_active, "change the log level of", name, "it cannot be asked",
                             "start it first, or run from an elevated prompt"});
@@ -190,13 +190,17 @@ inline int manage(const blueprint& plan, const model::command& asked, const std:
   desk at(spec, {*around.scm, around.time, say, state, ours, password_source(asked, around, from_parent)});
 
   const std::string channel = folder ? os::channel_address(spec.name, *folder) : std::string();
-  if (asked.verb == model::verb::level) return set_level(spec.name, channel, asked, around);
+  // Whom it must be who answers: on Windows anybody may have made a pipe of that name while the service did not run.
+  const auto pid = [&at]() -> std::uint32_t {
+    const auto report = manager(at).status();
+    return report ? report->process.pid : 0;
+  };
+  if (asked.verb == model::verb::level) return set_level(spec.name, channel, pid(), asked, around);
   if (asked.verb == model::verb::doctor) return examine(at, plan, channel, asked, around);
   if (asked.verb == model::verb::status || asked.verb == model::verb::why) {
     auto report = manager(at).status();
-    const auto pid = report ? report->process.pid : 0;
-    if (!report || pid != 0) {
-      std::string live = ask_service(channel, "status", pid).value_or("");
+    if (!report || report->process.pid != 0) {
+      std::string live = ask_service(channel, "status", report ? report->process.pid : 0).value_or("");
       while (!live.empty() && live.back() == '\n') live.pop_back();
       if (report) report->live = std::move(live);
       else if (!live.empty() && report.error().code == model::code::not_supported) report = report_of(spec.name, live);
@@ -209,7 +213,7 @@ inline int manage(const blueprint& plan, const model::command& asked, const std:
     around.out(asked.json ? status_json(*report) : status_text(*report));
     return status_exit(*report);
   }
-  if (asked.why && !ask_service(channel, "why " + one_line(*asked.why), 0))
+  if (asked.why && !ask_service(channel, "why " + one_line(*asked.why), pid()))
     at.warn("the reason did not reach the service: it cannot be asked, or it is not running");
   const auto done = perform(at, asked);
   if (done) return model::exits::ok;

@@ -119,8 +119,11 @@ inline bool reload_settings(blueprint& plan) {
   auto sources = plan.settings.sources();
   const bool was_there = sources.file.has_value();
   read_settings_file(sources, was_there);
+  const auto before = plan.log_level ? plan.log_level->get() : plan.log.threshold();
   const auto report = plan.settings.reload(std::move(sources.file), std::move(sources.fault));
-  const auto level = plan.log_level ? plan.log_level->get() : plan.log.threshold();
+  // What the operator has changed meanwhile stays, until the setting itself is another.
+  const auto after = plan.log_level ? plan.log_level->get() : before;
+  const auto level = after == before ? plan.log.threshold() : after;
   plan.log.threshold((std::min)(level, plan.log.threshold()));  // what changed is told by the more talkative of the two
   for (const auto& wrong : report.faults) plan.log.error("reload: " + wrong.sentence() + "; no setting was changed");
   for (const auto& line : report.changes) plan.log.info("setting " + line);

@@ -51,7 +51,18 @@ inline int show_log(const blueprint& plan, const model::command& asked, const pr
   const auto folder = around.data_folder(name);
   if (!folder) return around.complain(model::explained(folder.error(), "find the data folder of", name));
   const std::string path = log_path(*folder, name);
+  const stop_source over;
+  const auto go_on = [&over] { return !over.token().stop_requested(); };
   if (const auto file = os::source_file::open(path + ".log"); !file && !os::is_missing(file.error())) {
+    if (asked.follow) {  // the service may tell whom the file does not
+      const os::interrupts until_interrupted([over](os::interruption) { over.request_stop(); });
+      const auto told = os::ask_channel(os::channel_address(name, *folder), "log " + std::string(winsvc::name(asked.level)),
+                                        0, [&](std::string_view lines) {
+                                          if (!lines.empty()) around.out(lines);
+                                          return go_on();
+                                        });
+      if (told) return model::exits::ok;
+    }
     return around.complain(model::explained(file.error(), "read the log", path + ".log",
                                             os::system_words(file.error())));
   }
@@ -64,9 +75,8 @@ inline int show_log(const blueprint& plan, const model::command& asked, const pr
     if (print_log(path, what, around.out) == 0) around.err("no entries in " + path + ".log\n");
     return model::exits::ok;
   }
-  const stop_source over;
-  const os::interrupts until_interrupted([over](os::interruption) { stop_source(over).request_stop(); });
-  follow_log(path, what, around.out, [&over] { return !over.token().stop_requested(); }, around.time);
+  const os::interrupts until_interrupted([over](os::interruption) { over.request_stop(); });
+  follow_log(path, what, around.out, go_on, around.time);
   return model::exits::ok;
 }
 

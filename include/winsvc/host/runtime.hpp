@@ -12,6 +12,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <deque>
 #include <exception>
 #include <functional>
@@ -87,6 +88,17 @@ class runtime {
   /// `limit`: how long requests in flight and each hook may take, default the app's stop_limit; `in_all`: everything.
   void request_stop(std::string_view why, std::optional<milliseconds> limit = {},
                     std::optional<milliseconds> in_all = {});
+
+  /// What it says of itself to the operator; empty before it listens and after it stopped. From any thread.
+  [[nodiscard]] std::string status() const {
+    const auto now = phase_.load();
+    return now == phase::serving || now == phase::paused ? inquiries_->status() : std::string();
+  }
+  /// How it goes, in the second that is over.
+  struct vital_signs {
+    std::size_t answered = 0, in_flight = 0, connections = 0;
+  };
+  [[nodiscard]] std::optional<vital_signs> vitals() const;
 
   /// When the machine shuts down or the console is closed, Windows ends us about 5 s later, whatever we are doing.
   static constexpr milliseconds hurried_limit{3'000}, hurried_in_all{4'500};
@@ -350,6 +362,14 @@ inline bool runtime::bind() {
     report_.apply(model::step::progress, start_hint());
     if (stop_.token().wait_for(settings_.address_pause)) return false;
   }
+}
+
+inline std::optional<runtime::vital_signs> runtime::vitals() const {
+  const auto at = phase_.load();
+  if (at != phase::serving && at != phase::paused) return std::nullopt;
+  const auto now = std::chrono::steady_clock::now();
+  const auto last = engine_->pulse().seconds(now, http::pulse::second_of(now) - 2);
+  return vital_signs{last.empty() ? 0 : last.back().count, engine_->in_flight(), engine_->connections()};
 }
 
 /// A service that nobody can ask serves all the same.

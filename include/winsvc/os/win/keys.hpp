@@ -1,0 +1,70 @@
+// os/keys.hpp on Windows.
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/keys.hpp"
+#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/wide.hpp"
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+struct keys::state {
+  HANDLE input = nullptr;
+  unique_handle over;
+  std::function<void(char)> on_key;
+  std::thread reader;
+
+  void read() noexcept {
+    const HANDLE either[] = {over.get(), input};
+    for (;;) {
+      if (::WaitForMultipleObjects(2, either, FALSE, INFINITE) != WAIT_OBJECT_0 + 1) return;
+      INPUT_RECORD what{};
+      DWORD count = 0;
+      if (!::ReadConsoleInputW(input, &what, 1, &count)) return;
+      if (count != 1 || what.EventType != KEY_EVENT || !what.Event.KeyEvent.bKeyDown) continue;
+      const wchar_t key = what.Event.KeyEvent.uChar.UnicodeChar;
+      if (key == 0 || key > 0x7F) continue;
+      try {
+        on_key(static_cast<char>(key));
+      } catch (const std::exception&) {  // no memory: the next key may have more luck
+      }
+    }
+  }
+};
+
+inline keys::keys(std::function<void(char)> on_key) {
+  auto made = std::make_unique<state>();
+  made->input = ::GetStdHandle(STD_INPUT_HANDLE);
+  DWORD mode = 0;
+  if (!::GetConsoleMode(made->input, &mode)) return;  // events are read as they are, whatever the mode makes of lines
+  made->over = unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
+  if (!made->over) return;
+  made->on_key = std::move(on_key);
+  try {
+    made->reader = std::thread([s = made.get()] { s->read(); });
+  } catch (const std::exception&) {  // no thread: no keys
+    return;
+  }
+  state_ = made.release();
+}
+
+inline keys::~keys() {
+  if (!state_) return;
+  ::SetEvent(state_->over.get());
+  state_->reader.join();
+  delete state_;
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
