@@ -158,61 +158,61 @@
 //  18455  http/pulse.hpp              How busy a service is.
 //  18641  http/traffic.hpp            What the connections of one engine have in common.
 //  18742  http/direct.hpp             The direct way of a plain request.
-//  18903  http/core.hpp               cpp-httplib at work for one request.
-//  19282  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  19716  http/crew.hpp               The engine's threads, few and busy.
-//  20177  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  20330  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  20692  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  21181  web/values.hpp              What a request says beside its path, as a value of a type.
-//  21291  web/cookies.hpp             Cookies of requests and answers.
-//  21326  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  21434  web/cors.hpp                Cross-origin requests.
-//  21528  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  21565  web/rate_limit.hpp          How often one client may ask.
-//  21674  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  21727  web/headers.hpp             Small middleware for headers and sizes.
-//  21781  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  22064  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  22293  web/dashboard_page.hpp      The page of `svc.dashboard`: three texts, served as they stand here.
-//  22570  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  22730  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  23057  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  23144  host/setting.hpp            A setting of the app's, as App declares it and handlers read it.
-//  23273  host/service.hpp            What App receives: the description of a service.
-//  23695  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  23772  host/dashboard.hpp          `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
-//  23986  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  24029  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  24094  host/console_log.hpp        The log on the screen.
-//  24175  host/health.hpp             Liveness and readiness.
-//  24238  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  24392  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  24487  host/own_settings.hpp       The settings of a run.
-//  24620  host/duties.hpp             What controls ask for, beside a stop.
-//  24815  host/worker_pool.hpp        The app's workers while they run.
-//  24912  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  25039  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  25520  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  25640  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
-//  25746  host/console_host.hpp       `debug`: the service in a terminal.
-//  25824  host/logs.hpp               What `logs` shows: entries of the log file and of those that were set aside ...
-//  26043  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  26337  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  26400  host/desk.hpp               What every verb that manages the service stands on.
-//  26522  host/manage.hpp             The verbs that bring an installed service up and down.
-//  26808  host/send.hpp               The verbs that send a running service a control.
-//  26931  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  27046  host/survey.hpp             What is installed, read with query rights alone.
-//  27120  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  27452  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  27531  host/doctor.hpp             `doctor`: looks at all that makes services fail, before it does.
-//  27733  host/why.hpp                `why`: what became of the service, in a few sentences, from all that knows of it.
-//  27823  host/managing.hpp           The verbs that manage, by their words.
-//  28039  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
-//  28170  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  28346  main.hpp                    The macro: a main for an App.
-//  28359  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//  18908  http/core.hpp               cpp-httplib at work for one request.
+//  19287  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  19721  http/crew.hpp               The engine's threads, few and busy.
+//  20186  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  20339  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  20701  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  21195  web/values.hpp              What a request says beside its path, as a value of a type.
+//  21305  web/cookies.hpp             Cookies of requests and answers.
+//  21340  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  21448  web/cors.hpp                Cross-origin requests.
+//  21542  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  21579  web/rate_limit.hpp          How often one client may ask.
+//  21688  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  21741  web/headers.hpp             Small middleware for headers and sizes.
+//  21795  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  22078  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  22307  web/dashboard_page.hpp      The page of `svc.dashboard`: three texts, served as they stand here.
+//  22584  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  22744  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  23071  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  23158  host/setting.hpp            A setting of the app's, as App declares it and handlers read it.
+//  23287  host/service.hpp            What App receives: the description of a service.
+//  23709  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  23786  host/dashboard.hpp          `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  24000  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  24043  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  24108  host/console_log.hpp        The log on the screen.
+//  24189  host/health.hpp             Liveness and readiness.
+//  24252  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  24406  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  24501  host/own_settings.hpp       The settings of a run.
+//  24634  host/duties.hpp             What controls ask for, beside a stop.
+//  24829  host/worker_pool.hpp        The app's workers while they run.
+//  24926  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  25053  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  25534  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  25654  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  25760  host/console_host.hpp       `debug`: the service in a terminal.
+//  25838  host/logs.hpp               What `logs` shows: entries of the log file and of those that were set aside ...
+//  26057  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  26351  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  26414  host/desk.hpp               What every verb that manages the service stands on.
+//  26536  host/manage.hpp             The verbs that bring an installed service up and down.
+//  26822  host/send.hpp               The verbs that send a running service a control.
+//  26945  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  27060  host/survey.hpp             What is installed, read with query rights alone.
+//  27134  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  27466  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  27545  host/doctor.hpp             `doctor`: looks at all that makes services fail, before it does.
+//  27747  host/why.hpp                `why`: what became of the service, in a few sentences, from all that knows of it.
+//  27837  host/managing.hpp           The verbs that manage, by their words.
+//  28053  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
+//  28184  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  28360  main.hpp                    The macro: a main for an App.
+//  28373  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -1417,8 +1417,8 @@ inline std::optional<clock::wall_point> parse_time(std::string_view s) noexcept 
       era * 146'097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719'468;
   const seconds since{((days * 24 + hour) * 60 + minute - offset) * 60 + second};
   // A year 9999 is more than a clock of nanoseconds can say.
-  if (since >= duration_cast<seconds>(clock::wall_point::max().time_since_epoch()) ||
-      since <= duration_cast<seconds>(clock::wall_point::min().time_since_epoch())) {
+  if (since >= duration_cast<seconds>((clock::wall_point::max)().time_since_epoch()) ||
+      since <= duration_cast<seconds>((clock::wall_point::min)().time_since_epoch())) {
     return std::nullopt;
   }
   const clock::wall_point when(duration_cast<clock::wall_point::duration>(since) +
@@ -18756,6 +18756,7 @@ class pace {
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace winsvc {
@@ -18773,23 +18774,27 @@ namespace http {
   return !res.content_provider_ && res.file_content_path_.empty();
 }
 /// The Date of an answer. On each thread it is written anew once a second, and looked for every few milliseconds.
-[[nodiscard]] inline const std::string& date_of_now() {
-  struct kept {
-    std::chrono::steady_clock::time_point looked{};
-    std::int64_t second = -1;
-    std::string text;
+[[nodiscard]] inline std::string_view date_of_now() {
+  struct kept {  // without a destructor: mingw's runtime may free a thread_local before it calls that
+    std::chrono::steady_clock::time_point looked;
+    std::int64_t second;
+    std::size_t length;
+    char text[48];
   };
-  static thread_local kept last;
+  static_assert(std::is_trivially_destructible_v<kept>);
+  static thread_local kept last{{}, -1, 0, {}};
+  const auto text_of = [](const kept& k) { return std::string_view(k.text, k.length); };
   const auto now = std::chrono::steady_clock::now();
-  if (last.second != -1 && now - last.looked < std::chrono::milliseconds(20)) return last.text;
+  if (last.second != -1 && now - last.looked < std::chrono::milliseconds(20)) return text_of(last);
   last.looked = now;
   const auto wall = clock::system().wall();
   const auto second = std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
   if (second != last.second) {
-    last.text = http_date(wall);
+    const std::string text = http_date(wall);
+    last.length = text.copy(last.text, sizeof last.text);
     last.second = second;
   }
-  return last.text;
+  return text_of(last);
 }
 
 /// What an answer says of the connection and of its end, decided in core.hpp: not among its headers yet.
@@ -19255,7 +19260,7 @@ inline void core::before_write(exchange& x, const request& req, response& res) {
   res.headers.erase("Keep-Alive");
   res.headers.erase("Connection");
   if (!words.connection.empty()) res.set_header("Connection", std::string(words.connection));
-  if (!res.has_header("Date")) res.set_header("Date", date_of_now());
+  if (!res.has_header("Date")) res.set_header("Date", std::string(date_of_now()));
 }
 
 inline std::string whole_answer(const response& res, bool with_body) {
@@ -19737,6 +19742,7 @@ inline std::optional<work> connection::doing() const {
 #include <cstdint>
 #include <deque>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <system_error>
@@ -19767,7 +19773,9 @@ class crew {
     virtual void wake() noexcept = 0;
     /// Is it free to be served? From here on it is the caller's.
     virtual bool claim(void* what) noexcept = 0;
-    virtual void serve(void* what, post at) noexcept = 0;
+    /// `tools`: empty at a thread's first; what is left there is there at its next. (A thread_local of its own would do,
+    /// but for mingw, whose runtime may free one before it calls its destructor.)
+    virtual void serve(void* what, post at, std::shared_ptr<void>& tools) noexcept = 0;
     /// It is served in front, and takes long.
     virtual void is_slow(void* what) noexcept = 0;
     /// Does what is due; says when something is next.
@@ -19817,6 +19825,7 @@ class crew {
     std::atomic<std::uint64_t> cursor{0};    // of the batch: which one, how many, the next
     std::atomic<void*> told[batch] = {};
     std::atomic<std::uint32_t> number{0};    // the system's
+    std::shared_ptr<void> tools;             // its own
     std::uint64_t seen = 0;                  // the clerk's: turns at his last look
     int looks = 0;                           // and for how many looks they have been the same
     bool ended = false;                      // under mutex_
@@ -19912,7 +19921,7 @@ inline void crew::serve(member& m, void* what, post at) noexcept {
   m.serves.store(what, std::memory_order_release);
   m.turns.store(m.turns.load(std::memory_order_relaxed) + 1);
   if (!watching_.load()) keep_watch();
-  whose_.serve(what, at);
+  whose_.serve(what, at, m.tools);
   m.turns.store(m.turns.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }
 
@@ -20783,7 +20792,7 @@ class engine final : private crew::employer {
   std::size_t wait(void** into, std::size_t room) noexcept override { return poller_.wait(into, room); }
   void wake() noexcept override { poller_.wake(); }
   bool claim(void* what) noexcept override;
-  void serve(void* what, crew::post at) noexcept override;
+  void serve(void* what, crew::post at, std::shared_ptr<void>& tools) noexcept override;
   void is_slow(void* what) noexcept override;
   crew::time_point look_at_clock(crew::time_point now) noexcept override;
 
@@ -20791,7 +20800,7 @@ class engine final : private crew::employer {
   void admit(os::tcp_socket socket);
   void turn_away(os::tcp_socket socket, int status, const char* why, const std::string& whom);
   guest& seat_for(os::tcp_socket socket);
-  void attend(guest& g, bool in_front) noexcept;
+  void attend(guest& g, bool in_front, desk& mine) noexcept;
   bool wait_for(guest& g, const awaited& next) noexcept;
   void say_goodbye(guest& g) noexcept;
   void free_seat(guest& g) noexcept;
@@ -20904,14 +20913,19 @@ inline crew::time_point engine::look_at_clock(crew::time_point now) noexcept {
   return deadlines_.advance(now, [this](seat& s) { static_cast<void>(crew_.give(&s, true)); });
 }
 
-inline void engine::serve(void* what, crew::post at) noexcept {
+inline void engine::serve(void* what, crew::post at, std::shared_ptr<void>& tools) noexcept {
   if (what == &door_) return accept_some(false);
-  attend(*static_cast<guest*>(static_cast<seat*>(what)), at == crew::post::front);
+  guest& g = *static_cast<guest*>(static_cast<seat*>(what));
+  try {
+    if (!tools) tools = std::make_shared<desk>();
+  } catch (const std::exception&) {  // no memory for a buffer: none for this client
+    return say_goodbye(g);
+  }
+  attend(g, at == crew::post::front, *static_cast<desk*>(tools.get()));
 }
 
 /// One step of a connection after the other, until it has to wait for something.
-inline void engine::attend(guest& g, bool in_front) noexcept {
-  static thread_local desk mine;
+inline void engine::attend(guest& g, bool in_front, desk& mine) noexcept {
   visit how;
   how.whose = &g.whose;
   constexpr int share = 16;  // of looks at one client: others wait as well

@@ -86,7 +86,7 @@ class workplace final : public crew::employer {
     changed_.notify_all();
   }
   bool claim(void*) noexcept override { return true; }
-  void serve(void* what, crew::post at) noexcept override {
+  void serve(void* what, crew::post at, std::shared_ptr<void>&) noexcept override {
     job& one = *static_cast<job*>(what);
     if (one.does) one.does(at);
     ++one.served;

@@ -179,8 +179,8 @@ inline std::optional<clock::wall_point> parse_time(std::string_view s) noexcept 
       era * 146'097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719'468;
   const seconds since{((days * 24 + hour) * 60 + minute - offset) * 60 + second};
   // A year 9999 is more than a clock of nanoseconds can say.
-  if (since >= duration_cast<seconds>(clock::wall_point::max().time_since_epoch()) ||
-      since <= duration_cast<seconds>(clock::wall_point::min().time_since_epoch())) {
+  if (since >= duration_cast<seconds>((clock::wall_point::max)().time_since_epoch()) ||
+      since <= duration_cast<seconds>((clock::wall_point::min)().time_since_epoch())) {
     return std::nullopt;
   }
   const clock::wall_point when(duration_cast<clock::wall_point::duration>(since) +

@@ -364,7 +364,7 @@ inline void core::before_write(exchange& x, const request& req, response& res) {
   res.headers.erase("Keep-Alive");
   res.headers.erase("Connection");
   if (!words.connection.empty()) res.set_header("Connection", std::string(words.connection));
-  if (!res.has_header("Date")) res.set_header("Date", date_of_now());
+  if (!res.has_header("Date")) res.set_header("Date", std::string(date_of_now()));
 }
 
 inline std::string whole_answer(const response& res, bool with_body) {

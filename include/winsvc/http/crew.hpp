@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <deque>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <system_error>
@@ -54,7 +55,9 @@ class crew {
     virtual void wake() noexcept = 0;
     /// Is it free to be served? From here on it is the caller's.
     virtual bool claim(void* what) noexcept = 0;
-    virtual void serve(void* what, post at) noexcept = 0;
+    /// `tools`: empty at a thread's first; what is left there is there at its next. (A thread_local of its own would do,
+    /// but for mingw, whose runtime may free one before it calls its destructor.)
+    virtual void serve(void* what, post at, std::shared_ptr<void>& tools) noexcept = 0;
     /// It is served in front, and takes long.
     virtual void is_slow(void* what) noexcept = 0;
     /// Does what is due; says when something is next.
@@ -104,6 +107,7 @@ class crew {
     std::atomic<std::uint64_t> cursor{0};    // of the batch: which one, how many, the next
     std::atomic<void*> told[batch] = {};
     std::atomic<std::uint32_t> number{0};    // the system's
+    std::shared_ptr<void> tools;             // its own
     std::uint64_t seen = 0;                  // the clerk's: turns at his last look
     int looks = 0;                           // and for how many looks they have been the same
     bool ended = false;                      // under mutex_
@@ -199,7 +203,7 @@ inline void crew::serve(member& m, void* what, post at) noexcept {
   m.serves.store(what, std::memory_order_release);
   m.turns.store(m.turns.load(std::memory_order_relaxed) + 1);
   if (!watching_.load()) keep_watch();
-  whose_.serve(what, at);
+  whose_.serve(what, at, m.tools);
   m.turns.store(m.turns.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }
 

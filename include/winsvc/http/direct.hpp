@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "winsvc/base/clock.hpp"
@@ -38,23 +39,27 @@ namespace http {
   return !res.content_provider_ && res.file_content_path_.empty();
 }
 /// The Date of an answer. On each thread it is written anew once a second, and looked for every few milliseconds.
-[[nodiscard]] inline const std::string& date_of_now() {
-  struct kept {
-    std::chrono::steady_clock::time_point looked{};
-    std::int64_t second = -1;
-    std::string text;
+[[nodiscard]] inline std::string_view date_of_now() {
+  struct kept {  // without a destructor: mingw's runtime may free a thread_local before it calls that
+    std::chrono::steady_clock::time_point looked;
+    std::int64_t second;
+    std::size_t length;
+    char text[48];
   };
-  static thread_local kept last;
+  static_assert(std::is_trivially_destructible_v<kept>);
+  static thread_local kept last{{}, -1, 0, {}};
+  const auto text_of = [](const kept& k) { return std::string_view(k.text, k.length); };
   const auto now = std::chrono::steady_clock::now();
-  if (last.second != -1 && now - last.looked < std::chrono::milliseconds(20)) return last.text;
+  if (last.second != -1 && now - last.looked < std::chrono::milliseconds(20)) return text_of(last);
   last.looked = now;
   const auto wall = clock::system().wall();
   const auto second = std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
   if (second != last.second) {
-    last.text = http_date(wall);
+    const std::string text = http_date(wall);
+    last.length = text.copy(last.text, sizeof last.text);
     last.second = second;
   }
-  return last.text;
+  return text_of(last);
 }
 
 /// What an answer says of the connection and of its end, decided in core.hpp: not among its headers yet.

@@ -100,7 +100,7 @@ class engine final : private crew::employer {
   std::size_t wait(void** into, std::size_t room) noexcept override { return poller_.wait(into, room); }
   void wake() noexcept override { poller_.wake(); }
   bool claim(void* what) noexcept override;
-  void serve(void* what, crew::post at) noexcept override;
+  void serve(void* what, crew::post at, std::shared_ptr<void>& tools) noexcept override;
   void is_slow(void* what) noexcept override;
   crew::time_point look_at_clock(crew::time_point now) noexcept override;
 
@@ -108,7 +108,7 @@ class engine final : private crew::employer {
   void admit(os::tcp_socket socket);
   void turn_away(os::tcp_socket socket, int status, const char* why, const std::string& whom);
   guest& seat_for(os::tcp_socket socket);
-  void attend(guest& g, bool in_front) noexcept;
+  void attend(guest& g, bool in_front, desk& mine) noexcept;
   bool wait_for(guest& g, const awaited& next) noexcept;
   void say_goodbye(guest& g) noexcept;
   void free_seat(guest& g) noexcept;
@@ -221,14 +221,19 @@ inline crew::time_point engine::look_at_clock(crew::time_point now) noexcept {
   return deadlines_.advance(now, [this](seat& s) { static_cast<void>(crew_.give(&s, true)); });
 }
 
-inline void engine::serve(void* what, crew::post at) noexcept {
+inline void engine::serve(void* what, crew::post at, std::shared_ptr<void>& tools) noexcept {
   if (what == &door_) return accept_some(false);
-  attend(*static_cast<guest*>(static_cast<seat*>(what)), at == crew::post::front);
+  guest& g = *static_cast<guest*>(static_cast<seat*>(what));
+  try {
+    if (!tools) tools = std::make_shared<desk>();
+  } catch (const std::exception&) {  // no memory for a buffer: none for this client
+    return say_goodbye(g);
+  }
+  attend(g, at == crew::post::front, *static_cast<desk*>(tools.get()));
 }
 
 /// One step of a connection after the other, until it has to wait for something.
-inline void engine::attend(guest& g, bool in_front) noexcept {
-  static thread_local desk mine;
+inline void engine::attend(guest& g, bool in_front, desk& mine) noexcept {
   visit how;
   how.whose = &g.whose;
   constexpr int share = 16;  // of looks at one client: others wait as well
