@@ -116,103 +116,103 @@
 //  12325  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
 //  12400  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
 //  12500  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  12712  os/win/console.hpp          os/console.hpp on Windows.
-//  12892  os/win/file.hpp             os/file.hpp on Windows.
-//  13056  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  13093  os/win/crash.hpp            os/crash.hpp on Windows.
-//  13375  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  13474  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  13687  os/win/keys.hpp             os/keys.hpp on Windows.
-//  13756  os/win/local_time.hpp       os/local_time.hpp on Windows.
-//  13801  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  13884  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  14040  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  14134  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  14365  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  14500  os/win/service_manager.hpp  The real Service Control Manager.
-//  14733  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  14739  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  14825  http/transport.hpp          What a connection reads from and writes to.
-//  14971  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  15282  http/stream.hpp             An answer that is written while it is made.
-//  15391  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  15424  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  15549  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  15773  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  15939  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  16133  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  16468  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  16929  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  16975  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  17051  http/router.hpp             The routes of an app with their handlers.
-//  17223  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  17409  http/url_for.hpp            The path of a named route, from within a handler.
-//  17444  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  17531  http/folder.hpp             A folder of files below a prefix.
-//  17652  http/group.hpp              Routes, as an app or a part of it registers them.
-//  17855  http/context.hpp            What travels with a request.
-//  17918  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  18009  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  18109  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  18312  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  18455  http/pulse.hpp              How busy a service is.
-//  18641  http/traffic.hpp            What the connections of one engine have in common.
-//  18742  http/direct.hpp             The direct way of a plain request.
-//  18908  http/core.hpp               cpp-httplib at work for one request.
-//  19287  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  19721  http/crew.hpp               The engine's threads, few and busy.
-//  20186  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  20339  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  20701  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  21195  web/values.hpp              What a request says beside its path, as a value of a type.
-//  21305  web/cookies.hpp             Cookies of requests and answers.
-//  21340  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  21448  web/cors.hpp                Cross-origin requests.
-//  21542  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  21579  web/rate_limit.hpp          How often one client may ask.
-//  21688  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  21741  web/headers.hpp             Small middleware for headers and sizes.
-//  21795  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  22078  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  22307  web/dashboard_page.hpp      The page of `svc.dashboard`: three texts, served as they stand here.
-//  22584  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  22744  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  23071  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  23158  host/setting.hpp            A setting of the app's, as App declares it and handlers read it.
-//  23287  host/service.hpp            What App receives: the description of a service.
-//  23709  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  23786  host/dashboard.hpp          `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
-//  24000  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  24043  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  24108  host/console_log.hpp        The log on the screen.
-//  24189  host/health.hpp             Liveness and readiness.
-//  24252  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  24406  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  24501  host/own_settings.hpp       The settings of a run.
-//  24634  host/duties.hpp             What controls ask for, beside a stop.
-//  24829  host/worker_pool.hpp        The app's workers while they run.
-//  24926  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  25053  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  25534  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  25654  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
-//  25760  host/console_host.hpp       `debug`: the service in a terminal.
-//  25838  host/logs.hpp               What `logs` shows: entries of the log file and of those that were set aside ...
-//  26057  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  26351  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  26414  host/desk.hpp               What every verb that manages the service stands on.
-//  26536  host/manage.hpp             The verbs that bring an installed service up and down.
-//  26822  host/send.hpp               The verbs that send a running service a control.
-//  26945  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  27060  host/survey.hpp             What is installed, read with query rights alone.
-//  27134  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  27466  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  27545  host/doctor.hpp             `doctor`: looks at all that makes services fail, before it does.
-//  27747  host/why.hpp                `why`: what became of the service, in a few sentences, from all that knows of it.
-//  27837  host/managing.hpp           The verbs that manage, by their words.
-//  28053  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
-//  28184  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  28360  main.hpp                    The macro: a main for an App.
-//  28373  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//  12713  os/win/console.hpp          os/console.hpp on Windows.
+//  12893  os/win/file.hpp             os/file.hpp on Windows.
+//  13057  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  13094  os/win/crash.hpp            os/crash.hpp on Windows.
+//  13376  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  13475  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  13688  os/win/keys.hpp             os/keys.hpp on Windows.
+//  13757  os/win/local_time.hpp       os/local_time.hpp on Windows.
+//  13802  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  13885  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  14041  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  14135  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  14366  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  14501  os/win/service_manager.hpp  The real Service Control Manager.
+//  14734  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  14740  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  14826  http/transport.hpp          What a connection reads from and writes to.
+//  14972  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  15283  http/stream.hpp             An answer that is written while it is made.
+//  15392  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  15425  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  15550  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  15774  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  15940  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  16134  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  16469  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  16930  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  16976  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  17052  http/router.hpp             The routes of an app with their handlers.
+//  17224  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  17410  http/url_for.hpp            The path of a named route, from within a handler.
+//  17445  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  17532  http/folder.hpp             A folder of files below a prefix.
+//  17653  http/group.hpp              Routes, as an app or a part of it registers them.
+//  17856  http/context.hpp            What travels with a request.
+//  17919  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  18010  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  18110  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  18313  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  18456  http/pulse.hpp              How busy a service is.
+//  18642  http/traffic.hpp            What the connections of one engine have in common.
+//  18743  http/direct.hpp             The direct way of a plain request.
+//  18909  http/core.hpp               cpp-httplib at work for one request.
+//  19288  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  19722  http/crew.hpp               The engine's threads, few and busy.
+//  20187  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  20340  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  20702  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  21196  web/values.hpp              What a request says beside its path, as a value of a type.
+//  21306  web/cookies.hpp             Cookies of requests and answers.
+//  21341  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  21449  web/cors.hpp                Cross-origin requests.
+//  21543  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  21580  web/rate_limit.hpp          How often one client may ask.
+//  21689  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  21742  web/headers.hpp             Small middleware for headers and sizes.
+//  21796  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  22079  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  22308  web/dashboard_page.hpp      The page of `svc.dashboard`: three texts, served as they stand here.
+//  22585  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
+//  22745  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  23072  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
+//  23159  host/setting.hpp            A setting of the app's, as App declares it and handlers read it.
+//  23288  host/service.hpp            What App receives: the description of a service.
+//  23710  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
+//  23787  host/dashboard.hpp          `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  24001  host/app.hpp                What App may be: a function, a global callable object, or a type ...
+//  24044  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  24109  host/console_log.hpp        The log on the screen.
+//  24190  host/health.hpp             Liveness and readiness.
+//  24253  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  24407  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  24502  host/own_settings.hpp       The settings of a run.
+//  24635  host/duties.hpp             What controls ask for, beside a stop.
+//  24830  host/worker_pool.hpp        The app's workers while they run.
+//  24927  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  25054  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  25535  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  25655  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  25761  host/console_host.hpp       `debug`: the service in a terminal.
+//  25839  host/logs.hpp               What `logs` shows: entries of the log file and of those that were set aside ...
+//  26058  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  26352  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
+//  26415  host/desk.hpp               What every verb that manages the service stands on.
+//  26537  host/manage.hpp             The verbs that bring an installed service up and down.
+//  26823  host/send.hpp               The verbs that send a running service a control.
+//  26946  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
+//  27061  host/survey.hpp             What is installed, read with query rights alone.
+//  27135  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
+//  27467  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  27546  host/doctor.hpp             `doctor`: looks at all that makes services fail, before it does.
+//  27748  host/why.hpp                `why`: what became of the service, in a few sentences, from all that knows of it.
+//  27838  host/managing.hpp           The verbs that manage, by their words.
+//  28054  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
+//  28185  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  28361  main.hpp                    The macro: a main for an App.
+//  28374  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -12611,8 +12611,9 @@ inline void channel::body::talk(pipe_end& with) noexcept {
     }
     const auto end = asked.find('\n');
     if (end != asked.npos)
-      answer(asked.substr(0, end), [&with](std::string_view text) {
-        return text.empty() ? with.has_peer() : with.write(text, limit);
+      answer(asked.substr(0, end), [this, &with](std::string_view text) {
+        if (!text.empty()) return with.write(text, limit);
+        return ::WaitForSingleObject(over.get(), 0) != WAIT_OBJECT_0 && with.has_peer();
       });
   } catch (const std::exception&) {  // no memory: the answer ends here
   }

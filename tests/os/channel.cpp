@@ -107,6 +107,23 @@ TEST_CASE("an answer without end is ended by whoever asked, and by the end of th
   CHECK(steady::now() - began < 4s);
 }
 
+TEST_CASE("an answer that waits for something to say is ended by the end of the channel as well") {
+  const std::string at = an_address();
+  std::atomic<bool> begun{false};
+  auto door = os::channel::open(at, [&begun](const std::string&, const os::channel::voice& say) {
+    while (say({})) {  // is anybody there?
+      begun = true;
+      std::this_thread::sleep_for(1ms);
+    }
+  });
+  REQUIRE(door);
+  std::thread asker([&] { ask(at, "x"); });
+  for (int i = 0; i < 5000 && !begun; ++i) std::this_thread::sleep_for(1ms);
+  CHECK(begun);
+  *door = nullptr;
+  asker.join();
+}
+
 TEST_CASE("whoever says nothing, or too much, costs the others nothing") {
   const std::string at = an_address();
   auto door = os::channel::open(at, [](const std::string& asked, const os::channel::voice& say) { say(asked); });

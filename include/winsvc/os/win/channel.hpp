@@ -117,8 +117,9 @@ inline void channel::body::talk(pipe_end& with) noexcept {
     }
     const auto end = asked.find('\n');
     if (end != asked.npos)
-      answer(asked.substr(0, end), [&with](std::string_view text) {
-        return text.empty() ? with.has_peer() : with.write(text, limit);
+      answer(asked.substr(0, end), [this, &with](std::string_view text) {
+        if (!text.empty()) return with.write(text, limit);
+        return ::WaitForSingleObject(over.get(), 0) != WAIT_OBJECT_0 && with.has_peer();
       });
   } catch (const std::exception&) {  // no memory: the answer ends here
   }
