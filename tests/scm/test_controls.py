@@ -246,7 +246,7 @@ class Shutdown(Played):
         checkpoints = [status.checkpoint for status in self.the_life(service)]
         self.assertEqual(checkpoints, list(range(1, len(checkpoints) + 1)))
         for word in ("192.0.2.1:8080", "(10049)", "trying again"):
-            self.assertIn(word, service.log())
+            self.assertTrue(wine.eventually(lambda: word in service.log()), word)  # a thread of its own writes it
         self.assertEqual(service.status()["state"], "start_pending")
 
         self.assertEqual(manager.control(SHUTDOWN), 0)

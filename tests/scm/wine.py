@@ -239,6 +239,7 @@ class Service:
         return [pid for pid, line in processes().items() if f"\\{self.name}.exe" in line and "run-service" in line]
 
     def log(self):
+        time.sleep(0.1)                                       # a thread of its own writes it, some milliseconds later
         path = self.data / "logs" / (self.name + ".log")
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
