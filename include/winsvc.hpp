@@ -131,14 +131,16 @@
 #include "winsvc/web/metrics.hpp"     // what was answered, counted
 #include "winsvc/web/dashboard_page.hpp"  // a page of the service
 
-// F6, the host: what App receives, and what runs it.
-#include "winsvc/host/hooks.hpp"         // hooks, brought to one shape
-#include "winsvc/host/blueprint.hpp"     // everything App said
-#include "winsvc/host/setting.hpp"       // what may be set from outside
-#include "winsvc/host/service.hpp"       // the service object
-#include "winsvc/host/own_routes.hpp"    // what it tells of itself
-#include "winsvc/host/dashboard.hpp"     // on a page
-#include "winsvc/host/app.hpp"           // what App may be
+// F6, what App receives.
+#include "winsvc/app/hooks.hpp"       // hooks, brought to one shape
+#include "winsvc/app/blueprint.hpp"   // everything App said
+#include "winsvc/app/setting.hpp"     // what may be set from outside
+#include "winsvc/app/service.hpp"     // the service object
+#include "winsvc/app/own_routes.hpp"  // what it tells of itself
+#include "winsvc/app/dashboard.hpp"   // on a page
+#include "winsvc/app/app.hpp"         // what App may be
+
+// F7, the host: what runs it.
 #include "winsvc/host/reporter.hpp"      // statuses, in order
 #include "winsvc/host/file_log.hpp"      // the log file
 #include "winsvc/host/console_log.hpp"   // and the screen
@@ -150,26 +152,28 @@
 #include "winsvc/host/worker_pool.hpp"   // the app's own threads
 #include "winsvc/host/inquiries.hpp"     // what the operator asks a running service
 #include "winsvc/host/runtime.hpp"       // start, serve, drain, stop
+#include "winsvc/host/status.hpp"        // what status shows
 #include "winsvc/host/console_keys.hpp"  // at a keypress
 #include "winsvc/host/console_host.hpp"  // in a terminal
 #include "winsvc/host/service_host.hpp"  // under the SCM
-#include "winsvc/host/wait.hpp"          // until it is where it was sent
-#include "winsvc/host/status.hpp"        // what status shows
-#include "winsvc/host/desk.hpp"          // where the verbs work
-#include "winsvc/host/manage.hpp"        // start, stop, status
-#include "winsvc/host/send.hpp"          // pause … control
-#include "winsvc/host/folders.hpp"       // rights to folders
-#include "winsvc/host/survey.hpp"        // what is installed
-#include "winsvc/host/install.hpp"       // install, update
-#include "winsvc/host/remove.hpp"        // and back
-#include "winsvc/host/doctor.hpp"        // what makes services fail
-#include "winsvc/host/why.hpp"           // and what has
-#include "winsvc/host/managing.hpp"      // all of these, elevated where need be
-#include "winsvc/host/logs.hpp"          // the end of the log
-#include "winsvc/host/config.hpp"        // every setting, shown
-#include "winsvc/host/run.hpp"           // from main to a verb
 
-// F7, the macro.
+// F8, the verbs.
+#include "winsvc/verbs/wait.hpp"     // until it is where it was sent
+#include "winsvc/verbs/desk.hpp"     // where they work
+#include "winsvc/verbs/manager.hpp"  // start, stop, status
+#include "winsvc/verbs/send.hpp"     // pause … control
+#include "winsvc/verbs/folders.hpp"  // rights to folders
+#include "winsvc/verbs/survey.hpp"   // what is installed
+#include "winsvc/verbs/install.hpp"  // install, update
+#include "winsvc/verbs/remove.hpp"   // and back
+#include "winsvc/verbs/doctor.hpp"   // what makes services fail
+#include "winsvc/verbs/logs.hpp"     // the end of the log
+#include "winsvc/verbs/why.hpp"      // what went wrong
+#include "winsvc/verbs/manage.hpp"   // all of these, elevated where need be
+#include "winsvc/verbs/config.hpp"   // every setting, shown
+#include "winsvc/verbs/run.hpp"      // from main to a verb
+
+// F9, the macro.
 #include "winsvc/main.hpp"
 
 #include "winsvc/config/undef.hpp"  // internal macros end here

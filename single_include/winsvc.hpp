@@ -36,183 +36,183 @@
 //   1582  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
 //   1664  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
 //   1731  base/log.hpp                The log that a service keeps.
-//   1958  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
-//   2232  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
-//   2303  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   2448  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   2549  model/decision.hpp          What a control means in a state.
-//   2618  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   2671  model/codes.hpp             What system codes mean to the person who meets them.
-//   2789  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2859  model/recovery.hpp          What the SCM does when the service fails.
-//   2968  model/account.hpp           The account a service runs as.
-//   3084  model/security.hpp          Who may do what, as text.
-//   3279  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   3372  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
-//   3621  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
-//   3795  model/settings.hpp          The settings of an app.
-//   4218  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
-//   4285  model/verbs.hpp             The command line as two tables.
-//   4500  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
-//   4629  model/spec.hpp              What is to be installed.
-//   4797  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   5181  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   5489  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
-//   5604  model/state_file.hpp        What the running service leaves for `status` to find.
-//   5663  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   5755  route/path.hpp              The path of a request, cut into segments.
-//   5866  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   6044  route/facts.hpp             What is known of a route beside its pattern.
-//   6169  route/table.hpp             The routes of an app as a tree of segments.
-//   6472  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   6619  wire/limits.hpp             How much a client may send, and how long it may take.
-//   6688  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   6785  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   6956  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   7314  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   7462  wire/fields.hpp             Names and values as queries and forms have them ...
-//   7553  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   7749  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   7949  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   8015  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   8072  wire/conditional.hpp        Requests with conditions.
-//   8203  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   8313  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   8548  wire/websocket.hpp          The WebSocket protocol as values.
-//   8915  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   8949  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   9089  os/socket.hpp               TCP as the engine needs it.
-//   9230  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   9339  os/file.hpp                 The few things done with files.
-//   9433  os/process.hpp              This process and its surroundings.
-//   9531  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   9585  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   9666  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   9809  os/tcp.hpp                  os/socket.hpp on every platform.
-//  10052  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//  10205  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//  10316  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//  10547  os/poller.hpp               Waiting for many sockets with few threads.
-//  10597  os/channel.hpp              Where the operator talks to a running service.
-//  10663  os/posix/file.hpp           os/file.hpp on POSIX.
-//  10811  os/visitors.hpp             Threads for those who come and go.
-//  10896  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
-//  11070  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//  11152  os/posix/console.hpp        os/console.hpp on POSIX.
-//  11286  os/crash.hpp                What is left of a process that crashes.
-//  11401  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//  11583  os/elevation.hpp            The same program once more, elevated.
-//  11645  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//  11673  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
-//  11709  os/posix/keys.hpp           os/keys.hpp on POSIX.
-//  11784  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
-//  11806  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
-//  11833  os/new_file.hpp             A file that comes into being.
-//  11895  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  11979  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  12019  os/event_log.hpp            The Windows event log: one report, one line.
-//  12062  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  12261  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  12325  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  12400  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  12500  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  12713  os/win/console.hpp          os/console.hpp on Windows.
-//  12893  os/win/file.hpp             os/file.hpp on Windows.
-//  13057  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  13094  os/win/crash.hpp            os/crash.hpp on Windows.
-//  13376  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  13475  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  13688  os/win/keys.hpp             os/keys.hpp on Windows.
-//  13757  os/win/local_time.hpp       os/local_time.hpp on Windows.
-//  13802  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  13885  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  14041  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  14135  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  14366  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  14501  os/win/service_manager.hpp  The real Service Control Manager.
-//  14734  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  14740  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  14826  http/transport.hpp          What a connection reads from and writes to.
-//  14972  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  15283  http/stream.hpp             An answer that is written while it is made.
-//  15392  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  15425  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  15550  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  15774  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  15940  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  16134  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  16469  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  16930  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  16976  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  17052  http/router.hpp             The routes of an app with their handlers.
-//  17224  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  17410  http/url_for.hpp            The path of a named route, from within a handler.
-//  17445  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  17532  http/folder.hpp             A folder of files below a prefix.
-//  17653  http/group.hpp              Routes, as an app or a part of it registers them.
-//  17856  http/context.hpp            What travels with a request.
-//  17919  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  18010  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  18110  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  18313  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  18456  http/pulse.hpp              How busy a service is.
-//  18642  http/traffic.hpp            What the connections of one engine have in common.
-//  18743  http/direct.hpp             The direct way of a plain request.
-//  18909  http/core.hpp               cpp-httplib at work for one request.
-//  19288  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  19722  http/crew.hpp               The engine's threads, few and busy.
-//  20187  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  20340  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  20702  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  21196  web/values.hpp              What a request says beside its path, as a value of a type.
-//  21306  web/cookies.hpp             Cookies of requests and answers.
-//  21341  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  21449  web/cors.hpp                Cross-origin requests.
-//  21543  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  21580  web/rate_limit.hpp          How often one client may ask.
-//  21689  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  21742  web/headers.hpp             Small middleware for headers and sizes.
-//  21796  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  22079  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  22308  web/dashboard_page.hpp      The page of `svc.dashboard`: three texts, served as they stand here.
-//  22585  host/hooks.hpp              The hooks of a service as the app writes them, each brought to one shape for ...
-//  22745  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  23072  host/blueprint.hpp          Everything App said, as a value: what the runtime and the verbs read.
-//  23159  host/setting.hpp            A setting of the app's, as App declares it and handlers read it.
-//  23288  host/service.hpp            What App receives: the description of a service.
-//  23710  host/own_routes.hpp         What a service can tell of itself, where the app asks for it.
-//  23787  host/dashboard.hpp          `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
-//  24001  host/app.hpp                What App may be: a function, a global callable object, or a type ...
-//  24044  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  24109  host/console_log.hpp        The log on the screen.
-//  24190  host/health.hpp             Liveness and readiness.
-//  24253  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  24407  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  24502  host/own_settings.hpp       The settings of a run.
-//  24635  host/duties.hpp             What controls ask for, beside a stop.
-//  24830  host/worker_pool.hpp        The app's workers while they run.
-//  24927  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  25054  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  25535  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  25655  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
-//  25761  host/console_host.hpp       `debug`: the service in a terminal.
-//  25839  host/logs.hpp               What `logs` shows: entries of the log file and of those that were set aside ...
-//  26058  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  26352  host/wait.hpp               Waiting until the SCM says that a service has got where it was sent.
-//  26415  host/desk.hpp               What every verb that manages the service stands on.
-//  26537  host/manage.hpp             The verbs that bring an installed service up and down.
-//  26823  host/send.hpp               The verbs that send a running service a control.
-//  26946  host/folders.hpp            The folders that a service needs, opened to its own SID and to nothing else ...
-//  27061  host/survey.hpp             What is installed, read with query rights alone.
-//  27135  host/install.hpp            install and update: look at what there is (host/survey.hpp), plan ...
-//  27467  host/remove.hpp             remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  27546  host/doctor.hpp             `doctor`: looks at all that makes services fail, before it does.
-//  27748  host/why.hpp                `why`: what became of the service, in a few sentences, from all that knows of it.
-//  27838  host/managing.hpp           The verbs that manage, by their words.
-//  28054  host/config.hpp             `config`: every setting with its value, where that comes from, and what it is ...
-//  28185  host/run.hpp                From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  28361  main.hpp                    The macro: a main for an App.
-//  28374  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//   1966  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
+//   2240  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
+//   2311  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   2456  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   2557  model/decision.hpp          What a control means in a state.
+//   2626  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   2679  model/codes.hpp             What system codes mean to the person who meets them.
+//   2797  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2867  model/recovery.hpp          What the SCM does when the service fails.
+//   2976  model/account.hpp           The account a service runs as.
+//   3092  model/security.hpp          Who may do what, as text.
+//   3287  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   3380  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
+//   3629  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
+//   3803  model/settings.hpp          The settings of an app.
+//   4226  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
+//   4293  model/verbs.hpp             The command line as two tables.
+//   4508  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
+//   4637  model/spec.hpp              What is to be installed.
+//   4805  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   5189  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   5497  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
+//   5612  model/state_file.hpp        What the running service leaves for `status` to find.
+//   5671  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   5763  route/path.hpp              The path of a request, cut into segments.
+//   5874  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   6052  route/facts.hpp             What is known of a route beside its pattern.
+//   6177  route/table.hpp             The routes of an app as a tree of segments.
+//   6480  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   6627  wire/limits.hpp             How much a client may send, and how long it may take.
+//   6696  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   6793  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   6964  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   7322  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   7470  wire/fields.hpp             Names and values as queries and forms have them ...
+//   7561  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   7757  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   7957  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   8023  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   8080  wire/conditional.hpp        Requests with conditions.
+//   8211  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   8321  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   8556  wire/websocket.hpp          The WebSocket protocol as values.
+//   8923  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   8957  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   9097  os/socket.hpp               TCP as the engine needs it.
+//   9238  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   9347  os/file.hpp                 The few things done with files.
+//   9441  os/process.hpp              This process and its surroundings.
+//   9539  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   9593  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   9674  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   9817  os/tcp.hpp                  os/socket.hpp on every platform.
+//  10060  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//  10213  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//  10324  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//  10555  os/poller.hpp               Waiting for many sockets with few threads.
+//  10605  os/channel.hpp              Where the operator talks to a running service.
+//  10671  os/posix/file.hpp           os/file.hpp on POSIX.
+//  10819  os/visitors.hpp             Threads for those who come and go.
+//  10904  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
+//  11078  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//  11160  os/posix/console.hpp        os/console.hpp on POSIX.
+//  11294  os/crash.hpp                What is left of a process that crashes.
+//  11409  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  11591  os/elevation.hpp            The same program once more, elevated.
+//  11653  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  11681  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
+//  11717  os/posix/keys.hpp           os/keys.hpp on POSIX.
+//  11792  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
+//  11814  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
+//  11841  os/new_file.hpp             A file that comes into being.
+//  11903  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  11987  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  12027  os/event_log.hpp            The Windows event log: one report, one line.
+//  12070  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  12269  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  12333  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  12408  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  12508  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  12721  os/win/console.hpp          os/console.hpp on Windows.
+//  12901  os/win/file.hpp             os/file.hpp on Windows.
+//  13065  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  13102  os/win/crash.hpp            os/crash.hpp on Windows.
+//  13384  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  13483  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  13696  os/win/keys.hpp             os/keys.hpp on Windows.
+//  13765  os/win/local_time.hpp       os/local_time.hpp on Windows.
+//  13810  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  13893  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  14049  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  14143  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  14374  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  14509  os/win/service_manager.hpp  The real Service Control Manager.
+//  14742  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  14748  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  14834  http/transport.hpp          What a connection reads from and writes to.
+//  14980  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  15291  http/stream.hpp             An answer that is written while it is made.
+//  15400  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  15433  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  15558  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  15782  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  15948  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  16142  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  16477  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  16938  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  16984  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  17060  http/router.hpp             The routes of an app with their handlers.
+//  17232  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  17418  http/url_for.hpp            The path of a named route, from within a handler.
+//  17453  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  17540  http/folder.hpp             A folder of files below a prefix.
+//  17661  http/group.hpp              Routes, as an app or a part of it registers them.
+//  17864  http/context.hpp            What travels with a request.
+//  17927  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  18018  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  18118  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  18321  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  18464  http/pulse.hpp              How busy a service is.
+//  18650  http/traffic.hpp            What the connections of one engine have in common.
+//  18751  http/direct.hpp             The direct way of a plain request.
+//  18917  http/core.hpp               cpp-httplib at work for one request.
+//  19296  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  19730  http/crew.hpp               The engine's threads, few and busy.
+//  20195  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  20348  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  20710  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  21204  web/values.hpp              What a request says beside its path, as a value of a type.
+//  21314  web/cookies.hpp             Cookies of requests and answers.
+//  21349  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  21457  web/cors.hpp                Cross-origin requests.
+//  21551  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  21588  web/rate_limit.hpp          How often one client may ask.
+//  21697  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  21750  web/headers.hpp             Small middleware for headers and sizes.
+//  21804  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  22087  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  22316  web/dashboard_page.hpp      The page of `svc.dashboard`: three texts, served as they stand here.
+//  22593  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
+//  22753  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
+//  22840  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
+//  22969  app/service.hpp             What App receives: the description of a service.
+//  23391  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
+//  23468  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  23682  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
+//  23725  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  23790  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  24119  host/console_log.hpp        The log on the screen.
+//  24200  host/health.hpp             Liveness and readiness.
+//  24263  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  24417  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  24512  host/own_settings.hpp       The settings of a run.
+//  24645  host/duties.hpp             What controls ask for, beside a stop.
+//  24840  host/worker_pool.hpp        The app's workers while they run.
+//  24937  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  25064  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  25545  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  25665  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  25771  host/console_host.hpp       `debug`: the service in a terminal.
+//  25849  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  26143  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
+//  26206  verbs/desk.hpp              What every verb that manages the service stands on.
+//  26328  verbs/manager.hpp           The verbs that bring an installed service up and down.
+//  26614  verbs/send.hpp              The verbs that send a running service a control.
+//  26737  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
+//  26852  verbs/survey.hpp            What is installed, read with query rights alone.
+//  26926  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
+//  27258  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  27337  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
+//  27539  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
+//  27749  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
+//  27839  verbs/manage.hpp            The verbs that manage, by their words.
+//  28055  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
+//  28186  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  28362  main.hpp                    The macro: a main for an App.
+//  28375  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -1770,6 +1770,14 @@ enum class log_level { debug, info, warn, error };
 
 /// What a log file consists of: lines for people, or one JSON object a line for machines.
 enum class log_format { text, json };
+
+/// How the log file looks, and how much of it is kept.
+struct log_file_options {
+  std::uint64_t bytes = 10 * 1024 * 1024;  ///< a file that would grow over it is set aside
+  int kept = 5;                            ///< files in all, the current one included
+  bool daily = false;                      ///< and so is one that was begun on another day, by the clock on the wall
+  log_format format = log_format::text;
+};
 
 struct log_entry {
   clock::wall_point when;
@@ -4630,7 +4638,7 @@ inline std::vector<std::string> strangers_who_write(std::string_view sddl) {
 // =====================================================================================================================
 
 // What is to be installed: the app's own description, and what an install adds to it. Pure values, with which
-// model/installation.hpp plans; host/install.hpp turns the plan into calls.
+// model/installation.hpp plans; verbs/install.hpp turns the plan into calls.
 
 #include <algorithm>
 #include <chrono>
@@ -5182,7 +5190,7 @@ inline launch_options launch_options_in(const std::string& image_path) {
 // =====================================================================================================================
 
 // What is installed, what is to be, and what lies between the two: values in, a list of changes out, which `--plan`
-// shows and host/install.hpp carries out.
+// shows and verbs/install.hpp carries out.
 //
 //   const auto wanted = wanted_installation(asked, spec, there ? &*there : nullptr, ours);
 //   const install_plan plan = plan_install(there ? &*there : nullptr, *wanted);
@@ -8952,7 +8960,7 @@ inline bool origin_is_allowed(std::string_view origin, std::string_view host,
 // The Service Control Manager as seen by who manages services, and what an install touches beside it: one member
 // function for one Win32 call, in neutral types. Windows answers through os/win/service_manager.hpp and
 // os/win/install.hpp, the simulated one of winsvc/testing.hpp on any platform, so that the logic of install, start and
-// remove (host/install.hpp, host/manage.hpp) is tested call by call, argument by argument.
+// remove (verbs/install.hpp, verbs/manager.hpp) is tested call by call, argument by argument.
 //
 // Every function returns the Win32 code as it was; the sentences are made above, where it is known what was being done.
 
@@ -22582,7 +22590,7 @@ ask();
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/hooks.hpp
+// app/hooks.hpp
 // =====================================================================================================================
 
 // The hooks of a service as the app writes them, each brought to one shape for the runtime.
@@ -22742,337 +22750,10 @@ std::function<std::uint32_t(std::uint32_t)> make_control_hook(F f) {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/file_log.hpp
+// app/blueprint.hpp
 // =====================================================================================================================
 
-// The log file: appended to, set aside by size and by day, so many kept. `hello.log` is the newest, then `hello.1.log`,
-// `hello.2.log`.
-//
-// Trouble with the file never reaches the service: it goes on, the lines are counted, and once a second the file is
-// tried again. When it takes lines again, the first says how many are missing, since when and why:
-//
-//   2026-01-31T09:05:09.250+01:00 WARN  37 lines could not be written since 2026-01-31T09:04:51.002+01:00: No space …
-//
-// Lines are handed to the system, not to the platter: a crash loses none that was written, a power cut may.
-
-#include <atomic>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <mutex>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-/// How the log file looks, and how much of it is kept.
-struct log_file_options {
-  std::uint64_t bytes = 10 * 1024 * 1024;  ///< a file that would grow over it is set aside
-  int kept = 5;                            ///< files in all, the current one included
-  bool daily = false;                      ///< and so is one that was begun on another day, by the clock on the wall
-  log_format format = log_format::text;
-};
-
-namespace host {
-
-class file_log final : public log_sink {
- public:
-  using offset_of = std::function<std::chrono::minutes(clock::wall_point)>;
-
-  /// `path` without its `.log`.
-  file_log(std::string path, const log_file_options& options, const clock& time = clock::system(),
-           offset_of offset = &os::utc_offset);
-  explicit file_log(std::string path) : file_log(std::move(path), log_file_options{}) {}
-
-  /// For lines from here on. From any thread.
-  void options(const log_file_options& now) {
-    const std::lock_guard lock(next_mutex_);
-    next_ = now;
-    has_next_.store(true, std::memory_order_release);
-  }
-  /// Called when trouble begins, once however long it lasts, with the system's code, by the thread that writes. Set it
-  /// before the first line.
-  void on_trouble(std::function<void(std::uint32_t)> tell) { on_trouble_ = std::move(tell); }
-
-  void write(const log_entry& entry) noexcept override { write_run(&entry, 1); }
-  /// As one write, where they go to one file.
-  void write_batch(const std::vector<log_entry>& batch) noexcept override { write_run(batch.data(), batch.size()); }
-
-  /// Why nothing can be written, as the system's code; 0 where all is well. From any thread, like the next.
-  [[nodiscard]] std::uint32_t fault() const noexcept { return fault_.load(std::memory_order_relaxed); }
-  [[nodiscard]] bool is_open() const noexcept { return fault() == 0; }
-  /// Lines that could not be written, since the beginning.
-  [[nodiscard]] std::uint64_t lost() const noexcept { return lost_in_all_.load(std::memory_order_relaxed); }
-
- private:
-  [[nodiscard]] std::string name(int age) const { return path_ + (age == 0 ? "" : "." + std::to_string(age)) + ".log"; }
-  [[nodiscard]] std::string aside() const { return path_ + ".aside.log"; }
-
-  void write_run(const log_entry* first, std::size_t count) noexcept;
-  void take_options();
-  void watch_file();
-  bool open();
-  bool make_room();
-  void set_aside(std::int64_t today);
-  void put();
-  std::size_t write_from(std::size_t first);
-  void lose(std::uint64_t lines) noexcept;
-  void failed(std::uint32_t code) noexcept;
-  [[nodiscard]] std::string words(log_level level, std::string text) const;
-  [[nodiscard]] std::string line(const log_entry& entry) const;
-  [[nodiscard]] std::chrono::minutes offset_at(clock::wall_point when) const;
-  [[nodiscard]] std::int64_t day_of(clock::wall_point when) const;
-
-  std::string path_;
-  log_file_options options_;
-  std::mutex next_mutex_;  // of what the thread that writes takes when it comes to it
-  log_file_options next_;
-  std::atomic<bool> has_next_{false};
-  std::function<void(std::uint32_t)> on_trouble_;
-  const clock* time_;
-  offset_of offset_;
-  mutable std::int64_t quarter_ = INT64_MIN;  // of an hour, since 1970: the last that was asked for
-  mutable std::chrono::minutes offset_then_{0};
-
-  os::append_file file_;
-  std::uint64_t full_at_ = options_.bytes;
-  std::optional<std::int64_t> day_;  // on which its first entry was written; none: it is empty
-  std::int64_t today_ = 0;           // that of the last entry on its way
-  bool torn_ = false;                // it ends in the middle of a line
-  bool renewed_ = false;             // somebody took the one before it away, which is yet to be said
-  clock::time_point look_at_;
-
-  // Relaxed: numbers for `status`. Only the thread that writes changes them.
-  std::atomic<std::uint32_t> fault_{0};
-  std::atomic<std::uint64_t> lost_in_all_{0};
-  std::uint64_t lost_ = 0;  // of these, what is yet to be said
-  std::uint32_t lost_why_ = 0;  // 0: there was no memory for them
-  clock::wall_point lost_since_;
-  clock::time_point retry_at_;
-
-  std::string text_;               // lines on their way
-  std::vector<std::size_t> ends_;  // of entries in it
-  clock::wall_point first_;        // when the first of them was logged
-};
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-inline file_log::file_log(std::string path, const log_file_options& options, const clock& time, offset_of offset)
-    : path_(std::move(path)), options_(options), time_(&time), offset_(std::move(offset)) {
-  make_room();  // a run may have ended between the two renames
-  open();
-  look_at_ = time_->now() + std::chrono::seconds(1);
-}
-
-inline void file_log::write_run(const log_entry* first, std::size_t count) noexcept {
-  constexpr std::size_t enough = 256 * 1024;  // for one write: more saves nothing, and is memory
-  std::size_t taken = 0;
-  try {
-    take_options();
-    watch_file();
-    while (taken < count) {
-      const log_entry& entry = first[taken];
-      const std::string written = line(entry);
-      const std::uint64_t size = file_.size() + text_.size();
-      const std::int64_t today = options_.daily ? day_of(entry.when) : 0;
-      const bool other_day = size > 0 && today != (ends_.empty() ? day_.value_or(today) : today_);
-      if (file_.is_open() && size > 0 && (other_day || size + written.size() > full_at_)) {
-        put();
-        if (fault() == 0) set_aside(today);
-      }
-      today_ = today;
-      if (ends_.empty()) first_ = entry.when;
-      text_ += written;
-      ends_.push_back(text_.size());
-      ++taken;
-      if (text_.size() > enough) put();
-    }
-    put();
-  } catch (...) {  // out of memory: the lines are lost, the service is not
-    if (ends_.empty() && taken < count) first_ = first[taken].when;
-    lose(ends_.size() + (count - taken));
-    text_.clear();
-    ends_.clear();
-  }
-}
-
-inline void file_log::take_options() {
-  if (!has_next_.load(std::memory_order_acquire)) return;
-  const std::lock_guard lock(next_mutex_);
-  has_next_.store(false, std::memory_order_relaxed);
-  const bool was_daily = std::exchange(options_, next_).daily;
-  full_at_ = options_.bytes;
-  if (options_.daily && !was_daily && file_.is_open()) open();  // of which day the file is was of no interest before
-}
-
-/// Somebody may delete it or move it away (a cleaner, logrotate): what we wrote then would be read by nobody.
-inline void file_log::watch_file() {
-  if (!file_.is_open() || fault() != 0) return;
-  const auto now = time_->now();
-  if (now < look_at_) return;
-  look_at_ = now + std::chrono::seconds(1);
-  if (file_.is_at(name(0))) return;
-  renewed_ = true;
-  open();
-}
-
-/// Opens it, maybe anew. The handle goes first: on Windows the name of a deleted file is not free while it is open.
-inline bool file_log::open() {
-  file_.close();
-  day_.reset();
-  torn_ = false;
-  auto opened = os::append_file::open(name(0));
-  if (!opened) {
-    failed(opened.error());
-    return false;
-  }
-  file_ = std::move(*opened);
-  full_at_ = options_.bytes;
-  if (file_.size() == 0) return true;
-
-  // What an earlier run left: its last line may be half a line, and its day another.
-  const auto left = os::source_file::open(name(0));
-  if (!left) return true;
-  char end = '\n', begin[80];
-  if (left->read(file_.size() - 1, &end, 1) == std::size_t{1}) torn_ = end != '\n';
-  const std::size_t got = left->read(0, begin, sizeof begin).value_or(0);
-  const auto mark = model::read_log_line(std::string_view(begin, got));
-  day_ = options_.daily ? day_of(mark ? mark->when : left->modified()) : 0;
-  return true;
-}
-
-/// Gives the file that was set aside its name, and the older ones each the next: from the first name that is free, so
-/// that a second attempt after half a one takes nothing away. False while somebody holds one of them (on Windows).
-inline bool file_log::make_room() {
-  if (!os::id_of(aside())) return true;
-  int free = 1;
-  while (free < options_.kept && os::id_of(name(free))) ++free;
-  if (free >= options_.kept) --free;
-  if (free < 1) return os::remove_file(aside());  // one file is kept, and that is another
-  for (int age = options_.kept; os::remove_file(name(age)); ++age) {}  // of a time when more were kept
-  if (free == options_.kept - 1 && os::id_of(name(free)) && !os::remove_file(name(free))) return false;
-  for (int age = free; age > 1; --age) {
-    if (!os::rename_file(name(age - 1), name(age))) return false;
-  }
-  return os::rename_file(aside(), name(1));
-}
-
-inline void file_log::set_aside(std::int64_t today) {
-  file_.close();
-  // The current file first: if somebody holds it, the older ones stay where they are, and it grows a while longer. It
-  // does as well while what was set aside before has no name yet, because somebody holds one of those.
-  const bool moved = make_room() && os::rename_file(name(0), aside());
-  if (moved) make_room();
-  if (!open() || moved) return;
-  if (file_.size() == 0) {  // there was nothing to move
-    renewed_ = true;
-    return;
-  }
-  full_at_ = file_.size() + options_.bytes / 10;
-  day_ = today;  // or every line would try it again
-}
-
-/// Writes the lines that are on their way, or counts them.
-inline void file_log::put() {
-  if (ends_.empty()) return;
-  const bool well = fault() == 0;
-  std::size_t done = 0;
-  if (well || time_->now() >= retry_at_) {
-    if (well) done = write_from(0);
-    // Once more on a file opened anew: a handle may have gone stale, on a share that was away for a while.
-    if (done < ends_.size() && open()) done += write_from(done);
-  }
-  if (!day_ && done != 0) day_ = today_;
-  if (done == ends_.size()) fault_.store(0, std::memory_order_relaxed);
-  else lose(ends_.size() - done);
-  text_.clear();
-  ends_.clear();
-}
-
-/// Writes the entries on their way from one on, and what there is to say before them. How many are in the file whole.
-inline std::size_t file_log::write_from(std::size_t first) {
-  std::string head = torn_ ? "\n" : "";
-  if (renewed_) head += words(log_level::info, "the log file was moved or deleted by somebody else: this one is new");
-  if (lost_ != 0) {
-    head += words(log_level::warn, std::to_string(lost_) + (lost_ == 1 ? " line" : " lines") +
-                                       " could not be written since " +
-                                       local_time(lost_since_, offset_at(lost_since_)) +
-                                       (lost_why_ != 0 ? ": " + os::system_words(lost_why_) : std::string()));
-  }
-  const std::size_t begin = first == 0 ? 0 : ends_[first - 1];
-  const std::string joined = head.empty() ? std::string() : head + text_.substr(begin);
-  const std::string_view out = head.empty() ? std::string_view(text_).substr(begin) : joined;
-
-  const std::uint64_t before = file_.size();
-  const auto result = file_.write(out);
-  const auto written = static_cast<std::size_t>(file_.size() - before);
-  if (!result) failed(result.error());
-  if (written != 0) torn_ = out[written - 1] != '\n';
-  if (written >= head.size()) {
-    lost_ = 0;
-    renewed_ = false;
-  }
-  std::size_t whole = 0;
-  while (first + whole < ends_.size() && ends_[first + whole] - begin + head.size() <= written) ++whole;
-  return whole;
-}
-
-inline void file_log::lose(std::uint64_t lines) noexcept {
-  if (lost_ == 0) {
-    lost_why_ = fault();
-    lost_since_ = first_;
-  }
-  lost_ += lines;
-  lost_in_all_.fetch_add(lines, std::memory_order_relaxed);
-}
-
-inline void file_log::failed(std::uint32_t code) noexcept {
-  const bool begins = fault_.exchange(code, std::memory_order_relaxed) == 0;
-  if (begins && on_trouble_) on_trouble_(code);
-  retry_at_ = time_->now() + std::chrono::seconds(1);
-}
-
-/// A line of our own among those on their way, at the time of the first.
-inline std::string file_log::words(log_level level, std::string text) const {
-  return line({first_, level, std::move(text)});
-}
-
-inline std::string file_log::line(const log_entry& entry) const {
-  const std::chrono::minutes offset = offset_at(entry.when);
-  return (options_.format == log_format::json ? entry.json_line(offset) : entry.line(offset)) + '\n';
-}
-
-/// Asked of the system once a quarter of an hour, between which it does not change: it takes as long as all the rest of
-/// a line.
-inline std::chrono::minutes file_log::offset_at(clock::wall_point when) const {
-  using quarters = std::chrono::duration<std::int64_t, std::ratio<900>>;
-  const std::int64_t quarter = std::chrono::floor<quarters>(when.time_since_epoch()).count();
-  if (quarter != quarter_) {
-    offset_then_ = offset_(when);
-    quarter_ = quarter;
-  }
-  return offset_then_;
-}
-
-inline std::int64_t file_log::day_of(clock::wall_point when) const {
-  using days = std::chrono::duration<std::int64_t, std::ratio<86'400>>;
-  return std::chrono::floor<days>(when.time_since_epoch() + offset_at(when)).count();
-}
-
-}  // namespace host
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
-// host/blueprint.hpp
-// =====================================================================================================================
-
-// Everything App said, as a value: what the runtime and the verbs read. `service` (host/service.hpp) fills it.
+// Everything App said, as a value: what the runtime and the verbs read. `service` (app/service.hpp) fills it.
 
 #include <chrono>
 #include <cstdint>
@@ -23156,7 +22837,7 @@ struct blueprint {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/setting.hpp
+// app/setting.hpp
 // =====================================================================================================================
 
 // A setting of the app's, as App declares it and handlers read it.
@@ -23285,7 +22966,7 @@ std::shared_ptr<model::typed_setting<T>> make_setting(setting_words words, T sta
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/service.hpp
+// app/service.hpp
 // =====================================================================================================================
 
 // What App receives: the description of a service. App says what there is; nothing happens until a verb makes it
@@ -23407,7 +23088,7 @@ class service : public http::route_registrar<service> {
 
   /// A value that whoever runs the service may set: by `--set NAME=VALUE`, kept at install; by HELLO_NAME in the
   /// environment; in the settings file, `hello.ini` beside the executable. `standard` is the default, and its type the
-  /// setting's, where none is named. What holds a value, and which rules can follow the help: host/setting.hpp. The
+  /// setting's, where none is named. What holds a value, and which rules can follow the help: app/setting.hpp. The
   /// handle may be read at once, also here in App. A value that cannot be taken fails the start, with its place; at a
   /// reload it leaves all as it was. `host`, `port`, `log_level` and
   /// `log_format` are winsvc's own.
@@ -23707,7 +23388,7 @@ inline service& service::health_paths(std::string live, std::string ready, sourc
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/own_routes.hpp
+// app/own_routes.hpp
 // =====================================================================================================================
 
 // What a service can tell of itself, where the app asks for it: the description of its routes, its counts, and a line
@@ -23784,7 +23465,7 @@ inline service& service::access_log() {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/dashboard.hpp
+// app/dashboard.hpp
 // =====================================================================================================================
 
 // `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data that the page asks for.
@@ -23998,7 +23679,7 @@ inline service& service::dashboard(std::string_view path, middleware guard, sour
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/app.hpp
+// app/app.hpp
 // =====================================================================================================================
 
 // What App may be: a function, a global callable object, or a type constructible from `winsvc::service&`, whose object
@@ -24100,6 +23781,335 @@ class reporter {
   model::hooked hooks_;
   std::function<void(const model::service_status&)> publish_;
 };
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/file_log.hpp
+// =====================================================================================================================
+
+// The log file: appended to, set aside by size and by day, so many kept. `hello.log` is the newest, then `hello.1.log`,
+// `hello.2.log`.
+//
+// Trouble with the file never reaches the service: it goes on, the lines are counted, and once a second the file is
+// tried again. When it takes lines again, the first says how many are missing, since when and why:
+//
+//   2026-01-31T09:05:09.250+01:00 WARN  37 lines could not be written since 2026-01-31T09:04:51.002+01:00: No space …
+//
+// Lines are handed to the system, not to the platter: a crash loses none that was written, a power cut may.
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+namespace host {
+
+/// Where a service's log is, without `.log`.
+[[nodiscard]] inline std::string log_path(const std::string& data_folder, const std::string& service_name) {
+  return os::path_join(os::path_join(data_folder, "logs"), model::folder_name(service_name));
+}
+
+/// Its files, the newest first: `hello.log`, `hello.1.log`, …
+[[nodiscard]] inline std::string log_name(const std::string& path, int age) {
+  return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
+}
+
+class file_log final : public log_sink {
+ public:
+  using offset_of = std::function<std::chrono::minutes(clock::wall_point)>;
+
+  /// `path` without its `.log`.
+  file_log(std::string path, const log_file_options& options, const clock& time = clock::system(),
+           offset_of offset = &os::utc_offset);
+  explicit file_log(std::string path) : file_log(std::move(path), log_file_options{}) {}
+
+  /// For lines from here on. From any thread.
+  void options(const log_file_options& now) {
+    const std::lock_guard lock(next_mutex_);
+    next_ = now;
+    has_next_.store(true, std::memory_order_release);
+  }
+  /// Called when trouble begins, once however long it lasts, with the system's code, by the thread that writes. Set it
+  /// before the first line.
+  void on_trouble(std::function<void(std::uint32_t)> tell) { on_trouble_ = std::move(tell); }
+
+  void write(const log_entry& entry) noexcept override { write_run(&entry, 1); }
+  /// As one write, where they go to one file.
+  void write_batch(const std::vector<log_entry>& batch) noexcept override { write_run(batch.data(), batch.size()); }
+
+  /// Why nothing can be written, as the system's code; 0 where all is well. From any thread, like the next.
+  [[nodiscard]] std::uint32_t fault() const noexcept { return fault_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool is_open() const noexcept { return fault() == 0; }
+  /// Lines that could not be written, since the beginning.
+  [[nodiscard]] std::uint64_t lost() const noexcept { return lost_in_all_.load(std::memory_order_relaxed); }
+
+ private:
+  [[nodiscard]] std::string name(int age) const { return log_name(path_, age); }
+  [[nodiscard]] std::string aside() const { return path_ + ".aside.log"; }
+
+  void write_run(const log_entry* first, std::size_t count) noexcept;
+  void take_options();
+  void watch_file();
+  bool open();
+  bool make_room();
+  void set_aside(std::int64_t today);
+  void put();
+  std::size_t write_from(std::size_t first);
+  void lose(std::uint64_t lines) noexcept;
+  void failed(std::uint32_t code) noexcept;
+  [[nodiscard]] std::string words(log_level level, std::string text) const;
+  [[nodiscard]] std::string line(const log_entry& entry) const;
+  [[nodiscard]] std::chrono::minutes offset_at(clock::wall_point when) const;
+  [[nodiscard]] std::int64_t day_of(clock::wall_point when) const;
+
+  std::string path_;
+  log_file_options options_;
+  std::mutex next_mutex_;  // of what the thread that writes takes when it comes to it
+  log_file_options next_;
+  std::atomic<bool> has_next_{false};
+  std::function<void(std::uint32_t)> on_trouble_;
+  const clock* time_;
+  offset_of offset_;
+  mutable std::int64_t quarter_ = INT64_MIN;  // of an hour, since 1970: the last that was asked for
+  mutable std::chrono::minutes offset_then_{0};
+
+  os::append_file file_;
+  std::uint64_t full_at_ = options_.bytes;
+  std::optional<std::int64_t> day_;  // on which its first entry was written; none: it is empty
+  std::int64_t today_ = 0;           // that of the last entry on its way
+  bool torn_ = false;                // it ends in the middle of a line
+  bool renewed_ = false;             // somebody took the one before it away, which is yet to be said
+  clock::time_point look_at_;
+
+  // Relaxed: numbers for `status`. Only the thread that writes changes them.
+  std::atomic<std::uint32_t> fault_{0};
+  std::atomic<std::uint64_t> lost_in_all_{0};
+  std::uint64_t lost_ = 0;  // of these, what is yet to be said
+  std::uint32_t lost_why_ = 0;  // 0: there was no memory for them
+  clock::wall_point lost_since_;
+  clock::time_point retry_at_;
+
+  std::string text_;               // lines on their way
+  std::vector<std::size_t> ends_;  // of entries in it
+  clock::wall_point first_;        // when the first of them was logged
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline file_log::file_log(std::string path, const log_file_options& options, const clock& time, offset_of offset)
+    : path_(std::move(path)), options_(options), time_(&time), offset_(std::move(offset)) {
+  make_room();  // a run may have ended between the two renames
+  open();
+  look_at_ = time_->now() + std::chrono::seconds(1);
+}
+
+inline void file_log::write_run(const log_entry* first, std::size_t count) noexcept {
+  constexpr std::size_t enough = 256 * 1024;  // for one write: more saves nothing, and is memory
+  std::size_t taken = 0;
+  try {
+    take_options();
+    watch_file();
+    while (taken < count) {
+      const log_entry& entry = first[taken];
+      const std::string written = line(entry);
+      const std::uint64_t size = file_.size() + text_.size();
+      const std::int64_t today = options_.daily ? day_of(entry.when) : 0;
+      const bool other_day = size > 0 && today != (ends_.empty() ? day_.value_or(today) : today_);
+      if (file_.is_open() && size > 0 && (other_day || size + written.size() > full_at_)) {
+        put();
+        if (fault() == 0) set_aside(today);
+      }
+      today_ = today;
+      if (ends_.empty()) first_ = entry.when;
+      text_ += written;
+      ends_.push_back(text_.size());
+      ++taken;
+      if (text_.size() > enough) put();
+    }
+    put();
+  } catch (...) {  // out of memory: the lines are lost, the service is not
+    if (ends_.empty() && taken < count) first_ = first[taken].when;
+    lose(ends_.size() + (count - taken));
+    text_.clear();
+    ends_.clear();
+  }
+}
+
+inline void file_log::take_options() {
+  if (!has_next_.load(std::memory_order_acquire)) return;
+  const std::lock_guard lock(next_mutex_);
+  has_next_.store(false, std::memory_order_relaxed);
+  const bool was_daily = std::exchange(options_, next_).daily;
+  full_at_ = options_.bytes;
+  if (options_.daily && !was_daily && file_.is_open()) open();  // of which day the file is was of no interest before
+}
+
+/// Somebody may delete it or move it away (a cleaner, logrotate): what we wrote then would be read by nobody.
+inline void file_log::watch_file() {
+  if (!file_.is_open() || fault() != 0) return;
+  const auto now = time_->now();
+  if (now < look_at_) return;
+  look_at_ = now + std::chrono::seconds(1);
+  if (file_.is_at(name(0))) return;
+  renewed_ = true;
+  open();
+}
+
+/// Opens it, maybe anew. The handle goes first: on Windows the name of a deleted file is not free while it is open.
+inline bool file_log::open() {
+  file_.close();
+  day_.reset();
+  torn_ = false;
+  auto opened = os::append_file::open(name(0));
+  if (!opened) {
+    failed(opened.error());
+    return false;
+  }
+  file_ = std::move(*opened);
+  full_at_ = options_.bytes;
+  if (file_.size() == 0) return true;
+
+  // What an earlier run left: its last line may be half a line, and its day another.
+  const auto left = os::source_file::open(name(0));
+  if (!left) return true;
+  char end = '\n', begin[80];
+  if (left->read(file_.size() - 1, &end, 1) == std::size_t{1}) torn_ = end != '\n';
+  const std::size_t got = left->read(0, begin, sizeof begin).value_or(0);
+  const auto mark = model::read_log_line(std::string_view(begin, got));
+  day_ = options_.daily ? day_of(mark ? mark->when : left->modified()) : 0;
+  return true;
+}
+
+/// Gives the file that was set aside its name, and the older ones each the next: from the first name that is free, so
+/// that a second attempt after half a one takes nothing away. False while somebody holds one of them (on Windows).
+inline bool file_log::make_room() {
+  if (!os::id_of(aside())) return true;
+  int free = 1;
+  while (free < options_.kept && os::id_of(name(free))) ++free;
+  if (free >= options_.kept) --free;
+  if (free < 1) return os::remove_file(aside());  // one file is kept, and that is another
+  for (int age = options_.kept; os::remove_file(name(age)); ++age) {}  // of a time when more were kept
+  if (free == options_.kept - 1 && os::id_of(name(free)) && !os::remove_file(name(free))) return false;
+  for (int age = free; age > 1; --age) {
+    if (!os::rename_file(name(age - 1), name(age))) return false;
+  }
+  return os::rename_file(aside(), name(1));
+}
+
+inline void file_log::set_aside(std::int64_t today) {
+  file_.close();
+  // The current file first: if somebody holds it, the older ones stay where they are, and it grows a while longer. It
+  // does as well while what was set aside before has no name yet, because somebody holds one of those.
+  const bool moved = make_room() && os::rename_file(name(0), aside());
+  if (moved) make_room();
+  if (!open() || moved) return;
+  if (file_.size() == 0) {  // there was nothing to move
+    renewed_ = true;
+    return;
+  }
+  full_at_ = file_.size() + options_.bytes / 10;
+  day_ = today;  // or every line would try it again
+}
+
+/// Writes the lines that are on their way, or counts them.
+inline void file_log::put() {
+  if (ends_.empty()) return;
+  const bool well = fault() == 0;
+  std::size_t done = 0;
+  if (well || time_->now() >= retry_at_) {
+    if (well) done = write_from(0);
+    // Once more on a file opened anew: a handle may have gone stale, on a share that was away for a while.
+    if (done < ends_.size() && open()) done += write_from(done);
+  }
+  if (!day_ && done != 0) day_ = today_;
+  if (done == ends_.size()) fault_.store(0, std::memory_order_relaxed);
+  else lose(ends_.size() - done);
+  text_.clear();
+  ends_.clear();
+}
+
+/// Writes the entries on their way from one on, and what there is to say before them. How many are in the file whole.
+inline std::size_t file_log::write_from(std::size_t first) {
+  std::string head = torn_ ? "\n" : "";
+  if (renewed_) head += words(log_level::info, "the log file was moved or deleted by somebody else: this one is new");
+  if (lost_ != 0) {
+    head += words(log_level::warn, std::to_string(lost_) + (lost_ == 1 ? " line" : " lines") +
+                                       " could not be written since " +
+                                       local_time(lost_since_, offset_at(lost_since_)) +
+                                       (lost_why_ != 0 ? ": " + os::system_words(lost_why_) : std::string()));
+  }
+  const std::size_t begin = first == 0 ? 0 : ends_[first - 1];
+  const std::string joined = head.empty() ? std::string() : head + text_.substr(begin);
+  const std::string_view out = head.empty() ? std::string_view(text_).substr(begin) : joined;
+
+  const std::uint64_t before = file_.size();
+  const auto result = file_.write(out);
+  const auto written = static_cast<std::size_t>(file_.size() - before);
+  if (!result) failed(result.error());
+  if (written != 0) torn_ = out[written - 1] != '\n';
+  if (written >= head.size()) {
+    lost_ = 0;
+    renewed_ = false;
+  }
+  std::size_t whole = 0;
+  while (first + whole < ends_.size() && ends_[first + whole] - begin + head.size() <= written) ++whole;
+  return whole;
+}
+
+inline void file_log::lose(std::uint64_t lines) noexcept {
+  if (lost_ == 0) {
+    lost_why_ = fault();
+    lost_since_ = first_;
+  }
+  lost_ += lines;
+  lost_in_all_.fetch_add(lines, std::memory_order_relaxed);
+}
+
+inline void file_log::failed(std::uint32_t code) noexcept {
+  const bool begins = fault_.exchange(code, std::memory_order_relaxed) == 0;
+  if (begins && on_trouble_) on_trouble_(code);
+  retry_at_ = time_->now() + std::chrono::seconds(1);
+}
+
+/// A line of our own among those on their way, at the time of the first.
+inline std::string file_log::words(log_level level, std::string text) const {
+  return line({first_, level, std::move(text)});
+}
+
+inline std::string file_log::line(const log_entry& entry) const {
+  const std::chrono::minutes offset = offset_at(entry.when);
+  return (options_.format == log_format::json ? entry.json_line(offset) : entry.line(offset)) + '\n';
+}
+
+/// Asked of the system once a quarter of an hour, between which it does not change: it takes as long as all the rest of
+/// a line.
+inline std::chrono::minutes file_log::offset_at(clock::wall_point when) const {
+  using quarters = std::chrono::duration<std::int64_t, std::ratio<900>>;
+  const std::int64_t quarter = std::chrono::floor<quarters>(when.time_since_epoch()).count();
+  if (quarter != quarter_) {
+    offset_then_ = offset_(when);
+    quarter_ = quarter;
+  }
+  return offset_then_;
+}
+
+inline std::int64_t file_log::day_of(clock::wall_point when) const {
+  using days = std::chrono::duration<std::int64_t, std::ratio<86'400>>;
+  return std::chrono::floor<days>(when.time_since_epoch() + offset_at(when)).count();
+}
 
 }  // namespace host
 }  // inline namespace WINSVC_ABI
@@ -25536,7 +25546,7 @@ inline void runtime::run_stop_hooks() {
 // =====================================================================================================================
 
 // What `status` shows: the SCM's view of the service and what the service left of itself, as a screen for a person and
-// as JSON for a machine. Pure; host/manage.hpp gathers it.
+// as JSON for a machine. Pure; verbs/manager.hpp gathers it.
 
 #include <algorithm>
 #include <chrono>
@@ -25829,225 +25839,6 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
     app.reset();
   }
   return code;
-}
-
-}  // namespace host
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
-// host/logs.hpp
-// =====================================================================================================================
-
-// What `logs` shows: entries of the log file and of those that were set aside before it, as they stand there.
-//
-//   model::log_query what;
-//   what.last = 20;
-//   print_log("/var/lib/hello/logs/hello", what, os::write_out);
-//
-// It reads from the end, so that the last lines of a big log cost no more than those of a small one. `follow_log`
-// stays, and shows what is appended, whatever becomes of the files: set aside, deleted, made anew, cut to nothing.
-//
-// Times in a log do not go back but for a clock that was set: with `since`, the first older entry from the end ends it.
-
-#include <algorithm>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace host {
-
-using log_output = std::function<void(std::string_view)>;
-
-/// Where a service's log is, without `.log`.
-[[nodiscard]] inline std::string log_path(const std::string& data_folder, const std::string& service_name) {
-  return os::path_join(os::path_join(data_folder, "logs"), model::folder_name(service_name));
-}
-
-/// `path` without its `.log`. Whole lines go to `out`, many at a time. How many entries that were.
-std::size_t print_log(const std::string& path, const model::log_query& what, const log_output& out);
-
-/// The same, and then what is appended, looked for every 250 ms, until `go_on` says no.
-void follow_log(const std::string& path, const model::log_query& what, const log_output& out,
-                const std::function<bool()>& go_on, clock& time = clock::system());
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-[[nodiscard]] inline std::string log_name(const std::string& path, int age) {
-  return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
-}
-
-/// A log's files, the oldest first; those that are newer than `known` where it is among them.
-struct log_files {
-  std::vector<os::source_file> files;
-  bool found = false;  // `known`
-
-  /// Opened from the newest on: whatever is set aside meanwhile is met again under its next name, and never missed.
-  explicit log_files(const std::string& path, std::optional<os::file_id> known = std::nullopt) {
-    for (int age = 0, missing = 0; missing < 2 && !found; ++age) {  // one name is free while files are renamed
-      auto file = os::source_file::open(log_name(path, age));
-      missing = file ? 0 : missing + 1;
-      if (!file) continue;
-      found = known && file->id() == *known;
-      const bool twice = !files.empty() && files.back().id() == file->id();
-      if (!found && !twice) files.push_back(std::move(*file));
-    }
-    std::reverse(files.begin(), files.end());
-  }
-};
-
-/// Where the wanted lines begin: a file, and a place in it.
-struct log_place {
-  std::size_t file = 0;
-  std::uint64_t at = 0;
-};
-
-inline log_place first_wanted(const std::vector<os::source_file>& files, const model::log_query& what) {
-  constexpr std::uint64_t piece = 64 * 1024;
-  constexpr std::uint64_t mark_length = 80;  // of a line, whose time and level are in there
-  if (what.last == model::log_query::all && !what.since) return {};
-  log_place found{files.size(), 0};
-  std::size_t count = 0;
-  std::string buffer;
-  for (std::size_t f = files.size(); f-- > 0 && count < what.last;) {
-    for (std::uint64_t end = files[f].size(), begin = 0; end > 0; end = begin) {
-      begin = end > piece ? end - piece : 0;
-      const std::uint64_t from = begin > 0 ? begin - 1 : 0;  // the line end before a line is what makes it one
-      buffer.resize(static_cast<std::size_t>(end - from + mark_length));
-      const auto got = files[f].read(from, &buffer[0], buffer.size());
-      if (!got) break;
-      const std::string_view seen(buffer.data(), *got);
-      for (auto at = (std::min)(static_cast<std::size_t>(end - from), seen.size()); at-- > begin - from;) {
-        if (from + at != 0 && seen[at - 1] != '\n') continue;
-        const std::string_view line = seen.substr(at, mark_length);
-        const auto mark = model::read_log_line(line.substr(0, line.find('\n')));
-        if (!mark) continue;
-        if (what.since && mark->when < *what.since) return found;
-        if (!wanted(what, *mark)) continue;
-        found = {f, from + at};
-        if (++count == what.last) return found;
-      }
-    }
-  }
-  return found;
-}
-
-/// Takes a log in pieces and lets the wanted entries through.
-class log_sieve {
- public:
-  log_sieve(const model::log_query& what, const log_output& out)
-      : what_(what), out_(out), shows_(wants_strays(what)) {}
-
-  void feed(std::string_view piece) {
-    std::string ready;
-    for (;;) {
-      const auto end = piece.find('\n');
-      if (end == std::string_view::npos) break;
-      if (half_.empty()) {
-        take(piece.substr(0, end), ready);
-      } else {
-        take(half_.append(piece, 0, end), ready);
-        half_.clear();
-      }
-      piece.remove_prefix(end + 1);
-    }
-    half_ += piece;
-    if (!ready.empty()) out_(ready);
-  }
-  /// There is no more in this file.
-  void end() {
-    if (!half_.empty()) feed("\n");
-  }
-  void forget_half() { half_.clear(); }
-  [[nodiscard]] std::size_t entries() const noexcept { return entries_; }
-
- private:
-  void take(std::string_view line, std::string& ready) {
-    if (const auto mark = model::read_log_line(line)) {
-      shows_ = wanted(what_, *mark);
-      if (shows_) ++entries_;
-    }
-    if (shows_) (ready += line) += '\n';
-  }
-
-  const model::log_query what_;
-  const log_output& out_;
-  bool shows_;        // the entry we are in
-  std::string half_;  // of a line
-  std::size_t entries_ = 0;
-};
-
-/// From `at` on to its end, which is the place returned.
-inline std::uint64_t sift(const os::source_file& file, std::uint64_t at, log_sieve& sieve) {
-  std::string buffer(64 * 1024, '\0');
-  for (;;) {
-    const auto got = file.read(at, &buffer[0], buffer.size());
-    if (!got || *got == 0) return at;
-    sieve.feed(std::string_view(buffer.data(), *got));
-    at += *got;
-  }
-}
-
-/// All files but the end of the last, whose last line may not be whole yet. The place where that was.
-inline std::uint64_t sift_all(const std::vector<os::source_file>& files, const model::log_query& what,
-                              log_sieve& sieve) {
-  const log_place begin = first_wanted(files, what);
-  if (begin.file >= files.size()) return files.empty() ? 0 : files.back().size();
-  std::uint64_t at = begin.at;
-  for (std::size_t f = begin.file;; ++f, at = 0) {
-    at = sift(files[f], at, sieve);
-    if (f + 1 == files.size()) return at;
-    sieve.end();
-  }
-}
-
-inline std::size_t print_log(const std::string& path, const model::log_query& what, const log_output& out) {
-  const log_files log(path);
-  log_sieve sieve(what, out);
-  sift_all(log.files, what, sieve);
-  sieve.end();
-  return sieve.entries();
-}
-
-inline void follow_log(const std::string& path, const model::log_query& what, const log_output& out,
-                       const std::function<bool()>& go_on, clock& time) {
-  log_sieve sieve(what, out);
-  std::optional<os::source_file> current;
-  std::uint64_t at = 0;
-  {
-    log_files log(path);
-    at = sift_all(log.files, what, sieve);
-    if (!log.files.empty()) current = std::move(log.files.back());
-  }
-  while (go_on()) {
-    time.sleep(std::chrono::milliseconds(250));
-    const auto newest = os::id_of(log_name(path, 0));
-    const bool other = newest && (!current || current->id() != *newest);
-    if (current) {  // after the look at the name: what came before the change is read before what came after it
-      if (current->size_now().value_or(at) < at) {  // cut to nothing, by a tool that copies logs and empties them
-        sieve.forget_half();
-        at = 0;
-      }
-      at = sift(*current, at, sieve);
-    }
-    if (!other) continue;
-    sieve.end();
-    log_files log(path, current ? std::optional(current->id()) : std::nullopt);
-    // Ours is not among them: it was deleted, and of what is there only the newest can be news.
-    for (std::size_t f = log.found || log.files.empty() ? 0 : log.files.size() - 1; f < log.files.size(); ++f) {
-      current = std::move(log.files[f]);
-      at = sift(*current, 0, sieve);
-      if (f + 1 < log.files.size()) sieve.end();
-    }
-  }
 }
 
 }  // namespace host
@@ -26349,7 +26140,7 @@ inline std::uint32_t service_host::control(const model::control_event& what) {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/wait.hpp
+// verbs/wait.hpp
 // =====================================================================================================================
 
 // Waiting until the SCM says that a service has got where it was sent: quick looks at first, then ever fewer, and an
@@ -26412,7 +26203,7 @@ namespace host {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/desk.hpp
+// verbs/desk.hpp
 // =====================================================================================================================
 
 // What every verb that manages the service stands on: the way to it with the rights that are needed, the sentence when
@@ -26534,7 +26325,7 @@ inline result<void> desk::check_ours(const std::string& doing, const std::string
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/manage.hpp
+// verbs/manager.hpp
 // =====================================================================================================================
 
 // The verbs that bring an installed service up and down: start, stop, restart, and status, which looks. Each is a short
@@ -26820,7 +26611,7 @@ inline result<service_report> manager::status() {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/send.hpp
+// verbs/send.hpp
 // =====================================================================================================================
 
 // The verbs that send a running service a control: pause, continue, reload, control N. What they cannot do is told in
@@ -26943,7 +26734,7 @@ inline result<void> resume(desk& at, const model::command& asked) {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/folders.hpp
+// verbs/folders.hpp
 // =====================================================================================================================
 
 // The folders that a service needs, opened to its own SID and to nothing else of it: read and execute where its
@@ -27058,7 +26849,7 @@ inline void close_folder(desk& at, const std::string& sid, const std::string& bi
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/survey.hpp
+// verbs/survey.hpp
 // =====================================================================================================================
 
 // What is installed, read with query rights alone: what install plans with, and all that `--plan` needs.
@@ -27132,10 +26923,10 @@ inline result<surveyed> survey(desk& at, const model::command& asked, const std:
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/install.hpp
+// verbs/install.hpp
 // =====================================================================================================================
 
-// install and update: look at what there is (host/survey.hpp), plan (model/installation.hpp), and carry the plan out
+// install and update: look at what there is (verbs/survey.hpp), plan (model/installation.hpp), and carry the plan out
 // step by step, with the least rights that it needs; what was done is undone when a step that must not fail does.
 //
 // What must not fail: the service itself, what was asked for, the event source, the right to log on. Warnings: levels
@@ -27464,7 +27255,7 @@ inline void installer::tell(const job& j) const {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/remove.hpp
+// verbs/remove.hpp
 // =====================================================================================================================
 
 // remove: stop, wait, delete, close, wait until it is gone, and take back what an install left beside it. What is gone
@@ -27543,7 +27334,7 @@ inline result<void> remove(desk& at, const model::command& asked) {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/doctor.hpp
+// verbs/doctor.hpp
 // =====================================================================================================================
 
 // `doctor`: looks at all that makes services fail, before it does: the folder of the executable, the settings, the port, the
@@ -27745,7 +27536,217 @@ inline void doctor::last_run() {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/why.hpp
+// verbs/logs.hpp
+// =====================================================================================================================
+
+// What `logs` shows: entries of the log file and of those that were set aside before it, as they stand there.
+//
+//   model::log_query what;
+//   what.last = 20;
+//   print_log("/var/lib/hello/logs/hello", what, os::write_out);
+//
+// It reads from the end, so that the last lines of a big log cost no more than those of a small one. `follow_log`
+// stays, and shows what is appended, whatever becomes of the files: set aside, deleted, made anew, cut to nothing.
+//
+// Times in a log do not go back but for a clock that was set: with `since`, the first older entry from the end ends it.
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+using log_output = std::function<void(std::string_view)>;
+
+/// `path` without its `.log`. Whole lines go to `out`, many at a time. How many entries that were.
+std::size_t print_log(const std::string& path, const model::log_query& what, const log_output& out);
+
+/// The same, and then what is appended, looked for every 250 ms, until `go_on` says no.
+void follow_log(const std::string& path, const model::log_query& what, const log_output& out,
+                const std::function<bool()>& go_on, clock& time = clock::system());
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// A log's files, the oldest first; those that are newer than `known` where it is among them.
+struct log_files {
+  std::vector<os::source_file> files;
+  bool found = false;  // `known`
+
+  /// Opened from the newest on: whatever is set aside meanwhile is met again under its next name, and never missed.
+  explicit log_files(const std::string& path, std::optional<os::file_id> known = std::nullopt) {
+    for (int age = 0, missing = 0; missing < 2 && !found; ++age) {  // one name is free while files are renamed
+      auto file = os::source_file::open(log_name(path, age));
+      missing = file ? 0 : missing + 1;
+      if (!file) continue;
+      found = known && file->id() == *known;
+      const bool twice = !files.empty() && files.back().id() == file->id();
+      if (!found && !twice) files.push_back(std::move(*file));
+    }
+    std::reverse(files.begin(), files.end());
+  }
+};
+
+/// Where the wanted lines begin: a file, and a place in it.
+struct log_place {
+  std::size_t file = 0;
+  std::uint64_t at = 0;
+};
+
+inline log_place first_wanted(const std::vector<os::source_file>& files, const model::log_query& what) {
+  constexpr std::uint64_t piece = 64 * 1024;
+  constexpr std::uint64_t mark_length = 80;  // of a line, whose time and level are in there
+  if (what.last == model::log_query::all && !what.since) return {};
+  log_place found{files.size(), 0};
+  std::size_t count = 0;
+  std::string buffer;
+  for (std::size_t f = files.size(); f-- > 0 && count < what.last;) {
+    for (std::uint64_t end = files[f].size(), begin = 0; end > 0; end = begin) {
+      begin = end > piece ? end - piece : 0;
+      const std::uint64_t from = begin > 0 ? begin - 1 : 0;  // the line end before a line is what makes it one
+      buffer.resize(static_cast<std::size_t>(end - from + mark_length));
+      const auto got = files[f].read(from, &buffer[0], buffer.size());
+      if (!got) break;
+      const std::string_view seen(buffer.data(), *got);
+      for (auto at = (std::min)(static_cast<std::size_t>(end - from), seen.size()); at-- > begin - from;) {
+        if (from + at != 0 && seen[at - 1] != '\n') continue;
+        const std::string_view line = seen.substr(at, mark_length);
+        const auto mark = model::read_log_line(line.substr(0, line.find('\n')));
+        if (!mark) continue;
+        if (what.since && mark->when < *what.since) return found;
+        if (!wanted(what, *mark)) continue;
+        found = {f, from + at};
+        if (++count == what.last) return found;
+      }
+    }
+  }
+  return found;
+}
+
+/// Takes a log in pieces and lets the wanted entries through.
+class log_sieve {
+ public:
+  log_sieve(const model::log_query& what, const log_output& out)
+      : what_(what), out_(out), shows_(wants_strays(what)) {}
+
+  void feed(std::string_view piece) {
+    std::string ready;
+    for (;;) {
+      const auto end = piece.find('\n');
+      if (end == std::string_view::npos) break;
+      if (half_.empty()) {
+        take(piece.substr(0, end), ready);
+      } else {
+        take(half_.append(piece, 0, end), ready);
+        half_.clear();
+      }
+      piece.remove_prefix(end + 1);
+    }
+    half_ += piece;
+    if (!ready.empty()) out_(ready);
+  }
+  /// There is no more in this file.
+  void end() {
+    if (!half_.empty()) feed("\n");
+  }
+  void forget_half() { half_.clear(); }
+  [[nodiscard]] std::size_t entries() const noexcept { return entries_; }
+
+ private:
+  void take(std::string_view line, std::string& ready) {
+    if (const auto mark = model::read_log_line(line)) {
+      shows_ = wanted(what_, *mark);
+      if (shows_) ++entries_;
+    }
+    if (shows_) (ready += line) += '\n';
+  }
+
+  const model::log_query what_;
+  const log_output& out_;
+  bool shows_;        // the entry we are in
+  std::string half_;  // of a line
+  std::size_t entries_ = 0;
+};
+
+/// From `at` on to its end, which is the place returned.
+inline std::uint64_t sift(const os::source_file& file, std::uint64_t at, log_sieve& sieve) {
+  std::string buffer(64 * 1024, '\0');
+  for (;;) {
+    const auto got = file.read(at, &buffer[0], buffer.size());
+    if (!got || *got == 0) return at;
+    sieve.feed(std::string_view(buffer.data(), *got));
+    at += *got;
+  }
+}
+
+/// All files but the end of the last, whose last line may not be whole yet. The place where that was.
+inline std::uint64_t sift_all(const std::vector<os::source_file>& files, const model::log_query& what,
+                              log_sieve& sieve) {
+  const log_place begin = first_wanted(files, what);
+  if (begin.file >= files.size()) return files.empty() ? 0 : files.back().size();
+  std::uint64_t at = begin.at;
+  for (std::size_t f = begin.file;; ++f, at = 0) {
+    at = sift(files[f], at, sieve);
+    if (f + 1 == files.size()) return at;
+    sieve.end();
+  }
+}
+
+inline std::size_t print_log(const std::string& path, const model::log_query& what, const log_output& out) {
+  const log_files log(path);
+  log_sieve sieve(what, out);
+  sift_all(log.files, what, sieve);
+  sieve.end();
+  return sieve.entries();
+}
+
+inline void follow_log(const std::string& path, const model::log_query& what, const log_output& out,
+                       const std::function<bool()>& go_on, clock& time) {
+  log_sieve sieve(what, out);
+  std::optional<os::source_file> current;
+  std::uint64_t at = 0;
+  {
+    log_files log(path);
+    at = sift_all(log.files, what, sieve);
+    if (!log.files.empty()) current = std::move(log.files.back());
+  }
+  while (go_on()) {
+    time.sleep(std::chrono::milliseconds(250));
+    const auto newest = os::id_of(log_name(path, 0));
+    const bool other = newest && (!current || current->id() != *newest);
+    if (current) {  // after the look at the name: what came before the change is read before what came after it
+      if (current->size_now().value_or(at) < at) {  // cut to nothing, by a tool that copies logs and empties them
+        sieve.forget_half();
+        at = 0;
+      }
+      at = sift(*current, at, sieve);
+    }
+    if (!other) continue;
+    sieve.end();
+    log_files log(path, current ? std::optional(current->id()) : std::nullopt);
+    // Ours is not among them: it was deleted, and of what is there only the newest can be news.
+    for (std::size_t f = log.found || log.files.empty() ? 0 : log.files.size() - 1; f < log.files.size(); ++f) {
+      current = std::move(log.files[f]);
+      at = sift(*current, 0, sieve);
+      if (f + 1 < log.files.size()) sieve.end();
+    }
+  }
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// verbs/why.hpp
 // =====================================================================================================================
 
 // `why`: what became of the service, in a few sentences, from all that knows of it: the SCM, what the service left for
@@ -27835,7 +27836,7 @@ inline evidence gather(service_report report, const std::string& folder) {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/managing.hpp
+// verbs/manage.hpp
 // =====================================================================================================================
 
 // The verbs that manage, by their words: what each prints, what it exits with, where a password comes from, and once
@@ -28051,7 +28052,7 @@ inline int manage(const blueprint& plan, const model::command& asked, const std:
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/config.hpp
+// verbs/config.hpp
 // =====================================================================================================================
 
 // `config`: every setting with its value, where that comes from, and what it is for. Where a service is installed it is
@@ -28182,7 +28183,7 @@ inline int show_settings(blueprint& plan, const model::command& asked, const pro
 }  // namespace winsvc
 
 // =====================================================================================================================
-// host/run.hpp
+// verbs/run.hpp
 // =====================================================================================================================
 
 // From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
@@ -28191,7 +28192,7 @@ inline int show_settings(blueprint& plan, const model::command& asked, const pro
 //
 // Words are parsed before anything else, so that no verb waits for a dispatcher that is not there, and `run-service`
 // goes to the dispatcher at once. The exit code: 0, 2 for a usage error, otherwise the system's code. The verbs that
-// manage the service are in host/managing.hpp.
+// manage the service are in verbs/manage.hpp.
 
 #include <cstddef>
 #include <memory>

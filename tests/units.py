@@ -4,7 +4,7 @@
   tests/units.py PROGRAM WAY
 
 PROGRAM  units      tests/{base,model,route,wire,os}: no httplib, so it builds in seconds
-         http       tests/{http,web,host,testing}
+         http       tests/{http,web,app,host,verbs,testing}
          single     those of them that include <winsvc.hpp> alone, against single_include/
          tls        tests/http/{tls,compression,websocket}.cpp, with cpp-httplib built with OpenSSL and zlib
          sequences  tests/host/sequences.cpp alone, with 100,000 sequences of controls
@@ -26,8 +26,8 @@ from kit import (CLANG, GXX, MINGW, ROOT, STANDARD, WARNINGS, WINDOWS_LIBRARIES,
 
 FOLDERS = {
     "units": ("base", "model", "route", "wire", "os"),
-    "http": ("http", "web", "host", "testing"),
-    "single": ("http", "web", "host", "testing"),
+    "http": ("http", "web", "app", "host", "verbs", "testing"),
+    "single": ("http", "web", "app", "host", "verbs", "testing"),
     "tls": ("http",),
     "sequences": ("host",),
 }

@@ -3,7 +3,7 @@
 //   WINSVC_MAIN(App)
 #pragma once
 
-#include "winsvc/host/run.hpp"
+#include "winsvc/verbs/run.hpp"
 
 /// Defines main. App: a function void(winsvc::service&), a global callable object, or a type with a constructor that
 /// takes winsvc::service&.

@@ -9,7 +9,7 @@
 #include "winsvc/base/log.hpp"
 #include "winsvc/base/queued_log.hpp"
 #include "winsvc/host/file_log.hpp"
-#include "winsvc/host/logs.hpp"
+#include "winsvc/verbs/logs.hpp"
 
 #include <algorithm>
 #include <chrono>

@@ -1,7 +1,7 @@
 // The last lines of a process that crashes: they are in the file, whatever the thread was doing that crashed.
 #include "winsvc/base/queued_log.hpp"
 #include "winsvc/host/file_log.hpp"
-#include "winsvc/host/logs.hpp"
+#include "winsvc/verbs/logs.hpp"
 
 #include "../os/part.hpp"
 

@@ -9,7 +9,7 @@ twice    two translation units that link
 macros   what is defined after the include and was not before: exactly the public macros
 
 A translation unit that includes httplib.h takes 4 to 7 s, so those are few, and beyond -fsyntax-only goes `twice` alone.
-Where a header of http/ or host/ is compiled alone, cpp-httplib's door is precompiled: it includes it in any case.
+Where a header of http/ or above is compiled alone, cpp-httplib's door is precompiled: it includes it in any case.
 """
 
 import pathlib

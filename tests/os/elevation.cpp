@@ -30,7 +30,7 @@ TEST_CASE("where nobody can be asked, elevation is not supported") {
 
 namespace {
 
-/// What stands behind --elevated, as host/run.hpp would find it.
+/// What stands behind --elevated, as verbs/run.hpp would find it.
 std::string own_pipe() {
   const auto words = own_words();
   return words.size() > 2 && words[words.size() - 2] == os::elevated_option ? words.back() : "";

@@ -44,6 +44,14 @@ enum class log_level { debug, info, warn, error };
 /// What a log file consists of: lines for people, or one JSON object a line for machines.
 enum class log_format { text, json };
 
+/// How the log file looks, and how much of it is kept.
+struct log_file_options {
+  std::uint64_t bytes = 10 * 1024 * 1024;  ///< a file that would grow over it is set aside
+  int kept = 5;                            ///< files in all, the current one included
+  bool daily = false;                      ///< and so is one that was begun on another day, by the clock on the wall
+  log_format format = log_format::text;
+};
+
 struct log_entry {
   clock::wall_point when;
   log_level level = log_level::info;

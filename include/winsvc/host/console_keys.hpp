@@ -14,8 +14,8 @@
 #include <thread>
 #include <utility>
 
+#include "winsvc/app/blueprint.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/blueprint.hpp"
 #include "winsvc/host/console_log.hpp"
 #include "winsvc/host/runtime.hpp"
 #include "winsvc/host/status.hpp"

@@ -16,8 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/app/blueprint.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/blueprint.hpp"
 #include "winsvc/host/health.hpp"
 #include "winsvc/host/hook_runner.hpp"
 #include "winsvc/host/own_settings.hpp"

@@ -25,20 +25,23 @@
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/model/log_query.hpp"
+#include "winsvc/model/spec.hpp"
 #include "winsvc/os/native.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-/// How the log file looks, and how much of it is kept.
-struct log_file_options {
-  std::uint64_t bytes = 10 * 1024 * 1024;  ///< a file that would grow over it is set aside
-  int kept = 5;                            ///< files in all, the current one included
-  bool daily = false;                      ///< and so is one that was begun on another day, by the clock on the wall
-  log_format format = log_format::text;
-};
-
 namespace host {
+
+/// Where a service's log is, without `.log`.
+[[nodiscard]] inline std::string log_path(const std::string& data_folder, const std::string& service_name) {
+  return os::path_join(os::path_join(data_folder, "logs"), model::folder_name(service_name));
+}
+
+/// Its files, the newest first: `hello.log`, `hello.1.log`, …
+[[nodiscard]] inline std::string log_name(const std::string& path, int age) {
+  return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
+}
 
 class file_log final : public log_sink {
  public:
@@ -70,7 +73,7 @@ class file_log final : public log_sink {
   [[nodiscard]] std::uint64_t lost() const noexcept { return lost_in_all_.load(std::memory_order_relaxed); }
 
  private:
-  [[nodiscard]] std::string name(int age) const { return path_ + (age == 0 ? "" : "." + std::to_string(age)) + ".log"; }
+  [[nodiscard]] std::string name(int age) const { return log_name(path_, age); }
   [[nodiscard]] std::string aside() const { return path_ + ".aside.log"; }
 
   void write_run(const log_entry* first, std::size_t count) noexcept;

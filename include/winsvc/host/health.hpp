@@ -10,9 +10,9 @@
 #include <string>
 #include <string_view>
 
+#include "winsvc/app/blueprint.hpp"
 #include "winsvc/base/source.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/blueprint.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

@@ -11,10 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/app/blueprint.hpp"
+#include "winsvc/app/hooks.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/blueprint.hpp"
 #include "winsvc/host/hook_thread.hpp"
-#include "winsvc/host/hooks.hpp"
 #include "winsvc/host/reporter.hpp"
 
 namespace winsvc {

@@ -17,9 +17,9 @@
 #include <string_view>
 #include <utility>
 
+#include "winsvc/app/blueprint.hpp"
 #include "winsvc/base/json_text.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/blueprint.hpp"
 #include "winsvc/host/health.hpp"
 #include "winsvc/http/engine.hpp"
 #include "winsvc/os/native.hpp"

@@ -14,10 +14,10 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/app/blueprint.hpp"
+#include "winsvc/app/setting.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/blueprint.hpp"
-#include "winsvc/host/setting.hpp"
 #include "winsvc/model/codes.hpp"
 #include "winsvc/model/settings.hpp"
 #include "winsvc/os/native.hpp"

@@ -17,13 +17,12 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/app/app.hpp"
 #include "winsvc/base/queued_log.hpp"
 #include "winsvc/base/scope.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/app.hpp"
 #include "winsvc/host/file_log.hpp"
-#include "winsvc/host/logs.hpp"
 #include "winsvc/host/own_settings.hpp"
 #include "winsvc/host/runtime.hpp"
 #include "winsvc/model/state_file.hpp"

@@ -1,5 +1,5 @@
 // What `status` shows: the SCM's view of the service and what the service left of itself, as a screen for a person and
-// as JSON for a machine. Pure; host/manage.hpp gathers it.
+// as JSON for a machine. Pure; verbs/manager.hpp gathers it.
 #pragma once
 
 #include <algorithm>

@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/app/blueprint.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/blueprint.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

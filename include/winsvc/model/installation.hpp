@@ -1,5 +1,5 @@
 // What is installed, what is to be, and what lies between the two: values in, a list of changes out, which `--plan`
-// shows and host/install.hpp carries out.
+// shows and verbs/install.hpp carries out.
 //
 //   const auto wanted = wanted_installation(asked, spec, there ? &*there : nullptr, ours);
 //   const install_plan plan = plan_install(there ? &*there : nullptr, *wanted);

@@ -1,5 +1,5 @@
 // What is to be installed: the app's own description, and what an install adds to it. Pure values, with which
-// model/installation.hpp plans; host/install.hpp turns the plan into calls.
+// model/installation.hpp plans; verbs/install.hpp turns the plan into calls.
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // Reading a log: the newest lines, those that matter, across its files, and while it grows.
-#include "winsvc/host/logs.hpp"
 #include "winsvc/host/file_log.hpp"
+#include "winsvc/verbs/logs.hpp"
 
 #include <doctest/doctest.h>
 

@@ -4,7 +4,7 @@
 //
 // Words are parsed before anything else, so that no verb waits for a dispatcher that is not there, and `run-service`
 // goes to the dispatcher at once. The exit code: 0, 2 for a usage error, otherwise the system's code. The verbs that
-// manage the service are in host/managing.hpp.
+// manage the service are in verbs/manage.hpp.
 #pragma once
 
 #include <cstddef>
@@ -14,17 +14,17 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/app/app.hpp"
 #include "winsvc/base/json_text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/config/version.hpp"
-#include "winsvc/host/app.hpp"
-#include "winsvc/host/config.hpp"
 #include "winsvc/host/console_host.hpp"
-#include "winsvc/host/logs.hpp"
-#include "winsvc/host/managing.hpp"
 #include "winsvc/host/own_settings.hpp"
 #include "winsvc/host/service_host.hpp"
 #include "winsvc/model/command.hpp"
+#include "winsvc/verbs/config.hpp"
+#include "winsvc/verbs/logs.hpp"
+#include "winsvc/verbs/manage.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

@@ -10,17 +10,17 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/app/blueprint.hpp"
 #include "winsvc/base/quote.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/blueprint.hpp"
-#include "winsvc/host/desk.hpp"
-#include "winsvc/host/survey.hpp"
 #include "winsvc/model/codes.hpp"
 #include "winsvc/model/finding.hpp"
 #include "winsvc/model/flat_object.hpp"
 #include "winsvc/model/installation.hpp"
 #include "winsvc/os/native.hpp"
+#include "winsvc/verbs/desk.hpp"
+#include "winsvc/verbs/survey.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

@@ -1,7 +1,7 @@
 // The service under a simulated SCM: the order of its life, and every way to end it.
 #include <winsvc/testing.hpp>
 
-#include "support.hpp"
+#include "../host/support.hpp"
 
 #include <algorithm>
 #include <atomic>

@@ -11,11 +11,11 @@
 
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/desk.hpp"
-#include "winsvc/host/folders.hpp"
-#include "winsvc/host/manage.hpp"
 #include "winsvc/model/command.hpp"
 #include "winsvc/os/service_manager.hpp"
+#include "winsvc/verbs/desk.hpp"
+#include "winsvc/verbs/folders.hpp"
+#include "winsvc/verbs/manager.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

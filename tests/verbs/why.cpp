@@ -1,5 +1,5 @@
 // What became of a service, told from what it left.
-#include "support.hpp"
+#include "../host/support.hpp"
 
 #include <filesystem>
 #include <fstream>

@@ -6,8 +6,8 @@
 #include <memory>
 #include <type_traits>
 
+#include "winsvc/app/service.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/service.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

@@ -8,10 +8,10 @@
 
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/desk.hpp"
-#include "winsvc/host/wait.hpp"
 #include "winsvc/model/command.hpp"
 #include "winsvc/os/service_manager.hpp"
+#include "winsvc/verbs/desk.hpp"
+#include "winsvc/verbs/wait.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

@@ -9,13 +9,13 @@
 
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/desk.hpp"
-#include "winsvc/host/folders.hpp"
 #include "winsvc/model/command.hpp"
 #include "winsvc/model/installation.hpp"
 #include "winsvc/model/levels.hpp"
 #include "winsvc/model/security.hpp"
 #include "winsvc/os/service_manager.hpp"
+#include "winsvc/verbs/desk.hpp"
+#include "winsvc/verbs/folders.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

@@ -1,4 +1,4 @@
-// Everything App said, as a value: what the runtime and the verbs read. `service` (host/service.hpp) fills it.
+// Everything App said, as a value: what the runtime and the verbs read. `service` (app/service.hpp) fills it.
 #pragma once
 
 #include <chrono>
@@ -10,13 +10,12 @@
 #include <string_view>
 #include <vector>
 
+#include "winsvc/app/hooks.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/base/recent_log.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/file_log.hpp"
-#include "winsvc/host/hooks.hpp"
 #include "winsvc/http/engine.hpp"
 #include "winsvc/http/router.hpp"
 #include "winsvc/http/tls.hpp"

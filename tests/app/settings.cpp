@@ -1,5 +1,5 @@
 // Settings of a service that runs, under the simulated SCM: from the file to a handler, and through a reload.
-#include "support.hpp"
+#include "../host/support.hpp"
 
 #include <chrono>
 #include <fstream>

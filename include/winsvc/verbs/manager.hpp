@@ -15,12 +15,12 @@
 #include "winsvc/base/result.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/desk.hpp"
 #include "winsvc/host/status.hpp"
-#include "winsvc/host/wait.hpp"
 #include "winsvc/model/command.hpp"
 #include "winsvc/model/state_file.hpp"
 #include "winsvc/os/service_manager.hpp"
+#include "winsvc/verbs/desk.hpp"
+#include "winsvc/verbs/wait.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

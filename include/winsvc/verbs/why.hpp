@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/logs.hpp"
 #include "winsvc/host/status.hpp"
 #include "winsvc/model/codes.hpp"
 #include "winsvc/model/spec.hpp"
 #include "winsvc/os/native.hpp"
+#include "winsvc/verbs/logs.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

@@ -18,9 +18,9 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/app/service.hpp"
 #include "winsvc/base/json_text.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/service.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/web/dashboard_page.hpp"
 #include "winsvc/web/values.hpp"

@@ -8,16 +8,16 @@
 #include <string>
 #include <vector>
 
+#include "winsvc/app/blueprint.hpp"
 #include "winsvc/base/json_text.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/blueprint.hpp"
-#include "winsvc/host/managing.hpp"
 #include "winsvc/host/own_settings.hpp"
 #include "winsvc/model/command.hpp"
 #include "winsvc/model/settings.hpp"
 #include "winsvc/model/verbs.hpp"
 #include "winsvc/os/native.hpp"
+#include "winsvc/verbs/manage.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

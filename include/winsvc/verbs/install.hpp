@@ -1,4 +1,4 @@
-// install and update: look at what there is (host/survey.hpp), plan (model/installation.hpp), and carry the plan out
+// install and update: look at what there is (verbs/survey.hpp), plan (model/installation.hpp), and carry the plan out
 // step by step, with the least rights that it needs; what was done is undone when a step that must not fail does.
 //
 // What must not fail: the service itself, what was asked for, the event source, the right to log on. Warnings: levels
@@ -18,13 +18,13 @@
 
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/desk.hpp"
-#include "winsvc/host/folders.hpp"
-#include "winsvc/host/manage.hpp"
-#include "winsvc/host/survey.hpp"
 #include "winsvc/model/command.hpp"
 #include "winsvc/model/installation.hpp"
 #include "winsvc/os/service_manager.hpp"
+#include "winsvc/verbs/desk.hpp"
+#include "winsvc/verbs/folders.hpp"
+#include "winsvc/verbs/manager.hpp"
+#include "winsvc/verbs/survey.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

@@ -23,8 +23,8 @@
 
 #include "winsvc/base/clock.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/host/file_log.hpp"
 #include "winsvc/model/log_query.hpp"
-#include "winsvc/model/spec.hpp"
 #include "winsvc/os/native.hpp"
 
 namespace winsvc {
@@ -32,11 +32,6 @@ inline namespace WINSVC_ABI {
 namespace host {
 
 using log_output = std::function<void(std::string_view)>;
-
-/// Where a service's log is, without `.log`.
-[[nodiscard]] inline std::string log_path(const std::string& data_folder, const std::string& service_name) {
-  return os::path_join(os::path_join(data_folder, "logs"), model::folder_name(service_name));
-}
 
 /// `path` without its `.log`. Whole lines go to `out`, many at a time. How many entries that were.
 std::size_t print_log(const std::string& path, const model::log_query& what, const log_output& out);
@@ -46,10 +41,6 @@ void follow_log(const std::string& path, const model::log_query& what, const log
                 const std::function<bool()>& go_on, clock& time = clock::system());
 
 // ---------------------------------------------------------------------------------------------------------------------
-
-[[nodiscard]] inline std::string log_name(const std::string& path, int age) {
-  return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
-}
 
 /// A log's files, the oldest first; those that are newer than `known` where it is among them.
 struct log_files {

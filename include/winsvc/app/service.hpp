@@ -25,15 +25,15 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/app/blueprint.hpp"
+#include "winsvc/app/hooks.hpp"
+#include "winsvc/app/setting.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/base/source.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/config/version.hpp"
-#include "winsvc/host/blueprint.hpp"
-#include "winsvc/host/hooks.hpp"
-#include "winsvc/host/setting.hpp"
 #include "winsvc/http/group.hpp"
 #include "winsvc/model/account.hpp"
 #include "winsvc/model/control_event.hpp"
@@ -134,7 +134,7 @@ class service : public http::route_registrar<service> {
 
   /// A value that whoever runs the service may set: by `--set NAME=VALUE`, kept at install; by HELLO_NAME in the
   /// environment; in the settings file, `hello.ini` beside the executable. `standard` is the default, and its type the
-  /// setting's, where none is named. What holds a value, and which rules can follow the help: host/setting.hpp. The
+  /// setting's, where none is named. What holds a value, and which rules can follow the help: app/setting.hpp. The
   /// handle may be read at once, also here in App. A value that cannot be taken fails the start, with its place; at a
   /// reload it leaves all as it was. `host`, `port`, `log_level` and
   /// `log_format` are winsvc's own.

@@ -8,11 +8,11 @@
 
 #include "winsvc/base/quote.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/desk.hpp"
 #include "winsvc/model/installation.hpp"
 #include "winsvc/model/security.hpp"
 #include "winsvc/os/process.hpp"
 #include "winsvc/os/service_manager.hpp"
+#include "winsvc/verbs/desk.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

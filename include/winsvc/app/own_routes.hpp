@@ -9,8 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "winsvc/app/service.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/service.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/web/metrics.hpp"
 #include "winsvc/web/openapi.hpp"

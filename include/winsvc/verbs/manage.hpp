@@ -16,21 +16,21 @@
 #include <utility>
 #include <vector>
 
+#include "winsvc/app/blueprint.hpp"
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/blueprint.hpp"
-#include "winsvc/host/desk.hpp"
-#include "winsvc/host/doctor.hpp"
-#include "winsvc/host/install.hpp"
-#include "winsvc/host/manage.hpp"
-#include "winsvc/host/remove.hpp"
-#include "winsvc/host/send.hpp"
 #include "winsvc/host/status.hpp"
-#include "winsvc/host/why.hpp"
 #include "winsvc/model/command.hpp"
 #include "winsvc/model/state_file.hpp"
 #include "winsvc/os/native.hpp"
+#include "winsvc/verbs/desk.hpp"
+#include "winsvc/verbs/doctor.hpp"
+#include "winsvc/verbs/install.hpp"
+#include "winsvc/verbs/manager.hpp"
+#include "winsvc/verbs/remove.hpp"
+#include "winsvc/verbs/send.hpp"
+#include "winsvc/verbs/why.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
