@@ -148,6 +148,7 @@
 #include "winsvc/host/hook_thread.hpp"   // where hooks run, with patience
 #include "winsvc/host/hook_runner.hpp"   // and who waits beside them
 #include "winsvc/host/own_settings.hpp"  // where values come from
+#include "winsvc/host/settings_watch.hpp"  // when their file changes
 #include "winsvc/host/duties.hpp"        // pause, continue, reload, events
 #include "winsvc/host/worker_pool.hpp"   // the app's own threads
 #include "winsvc/host/inquiries.hpp"     // what the operator asks a running service

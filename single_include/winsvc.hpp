@@ -17,202 +17,206 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//    220  config/version.hpp          The version of winsvc: the one place that knows it.
-//    237  config/compiler.hpp         What is compiling us.
-//    272  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    312  config/abi.hpp              The inline namespace that everything lives in.
-//    337  base/error.hpp              An error is a sentence for a tired person.
-//    397  base/result.hpp             A value or the reason there is none.
-//    472  base/source.hpp             Where in the user's program a call was written.
-//    506  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    537  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    800  base/json_text.hpp          JSON, written: for what winsvc says to machines.
-//    854  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
-//    953  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
-//   1042  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//   1157  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1239  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//   1445  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
-//   1582  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1664  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
-//   1731  base/log.hpp                The log that a service keeps.
-//   1966  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
-//   2240  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
-//   2311  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   2456  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   2557  model/decision.hpp          What a control means in a state.
-//   2626  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   2679  model/codes.hpp             What system codes mean to the person who meets them.
-//   2797  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2867  model/recovery.hpp          What the SCM does when the service fails.
-//   2976  model/account.hpp           The account a service runs as.
-//   3092  model/security.hpp          Who may do what, as text.
-//   3287  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   3380  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
-//   3629  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
-//   3803  model/settings.hpp          The settings of an app.
-//   4226  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
-//   4293  model/verbs.hpp             The command line as two tables.
-//   4508  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
-//   4637  model/spec.hpp              What is to be installed.
-//   4805  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   5189  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   5497  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
-//   5612  model/state_file.hpp        What the running service leaves for `status` to find.
-//   5671  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   5763  route/path.hpp              The path of a request, cut into segments.
-//   5874  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   6052  route/facts.hpp             What is known of a route beside its pattern.
-//   6177  route/table.hpp             The routes of an app as a tree of segments.
-//   6480  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   6627  wire/limits.hpp             How much a client may send, and how long it may take.
-//   6696  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   6793  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   6964  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   7322  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   7470  wire/fields.hpp             Names and values as queries and forms have them ...
-//   7561  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   7757  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   7957  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   8023  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   8080  wire/conditional.hpp        Requests with conditions.
-//   8211  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   8321  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   8556  wire/websocket.hpp          The WebSocket protocol as values.
-//   8923  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   8957  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   9097  os/socket.hpp               TCP as the engine needs it.
-//   9238  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   9347  os/file.hpp                 The few things done with files.
-//   9441  os/process.hpp              This process and its surroundings.
-//   9539  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   9593  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   9674  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   9817  os/tcp.hpp                  os/socket.hpp on every platform.
-//  10060  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//  10213  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//  10324  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//  10555  os/poller.hpp               Waiting for many sockets with few threads.
-//  10605  os/channel.hpp              Where the operator talks to a running service.
-//  10671  os/posix/file.hpp           os/file.hpp on POSIX.
-//  10819  os/visitors.hpp             Threads for those who come and go.
-//  10904  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
-//  11078  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//  11160  os/posix/console.hpp        os/console.hpp on POSIX.
-//  11294  os/crash.hpp                What is left of a process that crashes.
-//  11409  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//  11591  os/elevation.hpp            The same program once more, elevated.
-//  11653  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//  11681  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
-//  11717  os/posix/keys.hpp           os/keys.hpp on POSIX.
-//  11792  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
-//  11814  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
-//  11841  os/new_file.hpp             A file that comes into being.
-//  11903  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  11987  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  12027  os/event_log.hpp            The Windows event log: one report, one line.
-//  12070  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  12269  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  12333  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  12408  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  12508  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  12721  os/win/console.hpp          os/console.hpp on Windows.
-//  12901  os/win/file.hpp             os/file.hpp on Windows.
-//  13065  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  13102  os/win/crash.hpp            os/crash.hpp on Windows.
-//  13384  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  13483  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  13696  os/win/keys.hpp             os/keys.hpp on Windows.
-//  13765  os/win/local_time.hpp       os/local_time.hpp on Windows.
-//  13810  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  13893  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  14049  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  14143  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  14374  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  14509  os/win/service_manager.hpp  The real Service Control Manager.
-//  14742  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  14748  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  14834  http/transport.hpp          What a connection reads from and writes to.
-//  14980  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  15291  http/stream.hpp             An answer that is written while it is made.
-//  15400  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  15433  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  15558  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  15782  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  15948  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  16142  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  16477  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  16938  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  16984  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  17060  http/router.hpp             The routes of an app with their handlers.
-//  17232  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  17418  http/url_for.hpp            The path of a named route, from within a handler.
-//  17453  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  17540  http/folder.hpp             A folder of files below a prefix.
-//  17661  http/group.hpp              Routes, as an app or a part of it registers them.
-//  17864  http/context.hpp            What travels with a request.
-//  17927  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  18018  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  18118  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  18321  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  18464  http/pulse.hpp              How busy a service is.
-//  18650  http/traffic.hpp            What the connections of one engine have in common.
-//  18751  http/direct.hpp             The direct way of a plain request.
-//  18917  http/core.hpp               cpp-httplib at work for one request.
-//  19296  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  19730  http/crew.hpp               The engine's threads, few and busy.
-//  20195  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  20348  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  20710  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  21204  web/values.hpp              What a request says beside its path, as a value of a type.
-//  21314  web/cookies.hpp             Cookies of requests and answers.
-//  21349  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  21457  web/cors.hpp                Cross-origin requests.
-//  21551  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  21588  web/rate_limit.hpp          How often one client may ask.
-//  21697  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  21750  web/headers.hpp             Small middleware for headers and sizes.
-//  21804  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  22087  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  22316  web/dashboard_page.hpp      The page of `svc.dashboard`: three texts, served as they stand here.
-//  22593  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
-//  22753  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
-//  22840  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
-//  22969  app/service.hpp             What App receives: the description of a service.
-//  23391  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
-//  23468  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
-//  23682  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
-//  23725  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  23790  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  24119  host/console_log.hpp        The log on the screen.
-//  24200  host/health.hpp             Liveness and readiness.
-//  24263  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  24417  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  24512  host/own_settings.hpp       The settings of a run.
-//  24645  host/duties.hpp             What controls ask for, beside a stop.
-//  24840  host/worker_pool.hpp        The app's workers while they run.
-//  24937  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  25064  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  25545  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  25665  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
-//  25771  host/console_host.hpp       `debug`: the service in a terminal.
-//  25849  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  26143  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
-//  26206  verbs/desk.hpp              What every verb that manages the service stands on.
-//  26328  verbs/manager.hpp           The verbs that bring an installed service up and down.
-//  26614  verbs/send.hpp              The verbs that send a running service a control.
-//  26737  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
-//  26852  verbs/survey.hpp            What is installed, read with query rights alone.
-//  26926  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
-//  27258  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  27337  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
-//  27539  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
-//  27749  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
-//  27839  verbs/manage.hpp            The verbs that manage, by their words.
-//  28055  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
-//  28186  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  28362  main.hpp                    The macro: a main for an App.
-//  28375  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    224  config/version.hpp          The version of winsvc: the one place that knows it.
+//    241  config/compiler.hpp         What is compiling us.
+//    276  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    316  config/abi.hpp              The inline namespace that everything lives in.
+//    341  base/error.hpp              An error is a sentence for a tired person.
+//    401  base/result.hpp             A value or the reason there is none.
+//    476  base/source.hpp             Where in the user's program a call was written.
+//    510  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    541  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    804  base/json_text.hpp          JSON, written: for what winsvc says to machines.
+//    858  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
+//    957  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//   1046  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1161  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1243  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1449  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
+//   1586  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1668  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
+//   1735  base/log.hpp                The log that a service keeps.
+//   1970  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
+//   2244  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
+//   2315  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   2460  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   2561  model/decision.hpp          What a control means in a state.
+//   2630  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   2683  model/codes.hpp             What system codes mean to the person who meets them.
+//   2801  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2871  model/recovery.hpp          What the SCM does when the service fails.
+//   2980  model/account.hpp           The account a service runs as.
+//   3096  model/security.hpp          Who may do what, as text.
+//   3291  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   3384  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
+//   3633  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
+//   3807  model/settings.hpp          The settings of an app.
+//   4231  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
+//   4298  model/verbs.hpp             The command line as two tables.
+//   4513  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
+//   4642  model/spec.hpp              What is to be installed.
+//   4810  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   5194  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   5502  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
+//   5617  model/state_file.hpp        What the running service leaves for `status` to find.
+//   5676  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   5768  route/path.hpp              The path of a request, cut into segments.
+//   5879  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   6057  route/facts.hpp             What is known of a route beside its pattern.
+//   6182  route/table.hpp             The routes of an app as a tree of segments.
+//   6485  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   6632  wire/limits.hpp             How much a client may send, and how long it may take.
+//   6701  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   6798  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   6969  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   7327  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   7475  wire/fields.hpp             Names and values as queries and forms have them ...
+//   7566  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   7762  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   7962  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   8028  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   8085  wire/conditional.hpp        Requests with conditions.
+//   8216  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   8326  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   8561  wire/websocket.hpp          The WebSocket protocol as values.
+//   8928  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   8963  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   9103  os/socket.hpp               TCP as the engine needs it.
+//   9244  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   9353  os/file.hpp                 The few things done with files.
+//   9447  os/process.hpp              This process and its surroundings.
+//   9545  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   9599  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   9680  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   9823  os/tcp.hpp                  os/socket.hpp on every platform.
+//  10066  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//  10219  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//  10330  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//  10561  os/poller.hpp               Waiting for many sockets with few threads.
+//  10611  os/channel.hpp              Where the operator talks to a running service.
+//  10677  os/posix/file.hpp           os/file.hpp on POSIX.
+//  10825  os/visitors.hpp             Threads for those who come and go.
+//  10910  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
+//  11084  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//  11166  os/posix/console.hpp        os/console.hpp on POSIX.
+//  11300  os/crash.hpp                What is left of a process that crashes.
+//  11415  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  11597  os/elevation.hpp            The same program once more, elevated.
+//  11659  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  11687  os/folder_watch.hpp         A folder that is watched.
+//  11737  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
+//  11825  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
+//  11861  os/posix/keys.hpp           os/keys.hpp on POSIX.
+//  11936  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
+//  11958  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
+//  11985  os/new_file.hpp             A file that comes into being.
+//  12047  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  12131  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  12171  os/event_log.hpp            The Windows event log: one report, one line.
+//  12214  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  12413  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  12477  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  12552  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  12652  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  12865  os/win/console.hpp          os/console.hpp on Windows.
+//  13045  os/win/file.hpp             os/file.hpp on Windows.
+//  13209  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  13246  os/win/crash.hpp            os/crash.hpp on Windows.
+//  13528  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  13627  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  13840  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
+//  13895  os/win/keys.hpp             os/keys.hpp on Windows.
+//  13964  os/win/local_time.hpp       os/local_time.hpp on Windows.
+//  14009  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  14092  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  14248  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  14342  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  14573  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  14708  os/win/service_manager.hpp  The real Service Control Manager.
+//  14941  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  14947  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  15033  http/transport.hpp          What a connection reads from and writes to.
+//  15179  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  15490  http/stream.hpp             An answer that is written while it is made.
+//  15599  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  15632  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  15757  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  15981  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  16147  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  16341  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  16676  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  17137  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  17183  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  17259  http/router.hpp             The routes of an app with their handlers.
+//  17431  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  17617  http/url_for.hpp            The path of a named route, from within a handler.
+//  17652  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  17739  http/folder.hpp             A folder of files below a prefix.
+//  17860  http/group.hpp              Routes, as an app or a part of it registers them.
+//  18063  http/context.hpp            What travels with a request.
+//  18126  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  18217  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  18317  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  18520  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  18663  http/pulse.hpp              How busy a service is.
+//  18849  http/traffic.hpp            What the connections of one engine have in common.
+//  18950  http/direct.hpp             The direct way of a plain request.
+//  19116  http/core.hpp               cpp-httplib at work for one request.
+//  19495  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  19929  http/crew.hpp               The engine's threads, few and busy.
+//  20394  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  20547  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  20909  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  21403  web/values.hpp              What a request says beside its path, as a value of a type.
+//  21513  web/cookies.hpp             Cookies of requests and answers.
+//  21548  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  21656  web/cors.hpp                Cross-origin requests.
+//  21750  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  21787  web/rate_limit.hpp          How often one client may ask.
+//  21896  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  21949  web/headers.hpp             Small middleware for headers and sizes.
+//  22003  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  22286  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  22515  web/dashboard_page.hpp      The page of `svc.dashboard`: three texts, served as they stand here.
+//  22792  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
+//  22952  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
+//  23040  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
+//  23169  app/service.hpp             What App receives: the description of a service.
+//  23601  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
+//  23678  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  23892  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
+//  23935  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  24000  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  24329  host/console_log.hpp        The log on the screen.
+//  24410  host/health.hpp             Liveness and readiness.
+//  24473  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  24627  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  24722  host/own_settings.hpp       The settings of a run.
+//  24855  host/settings_watch.hpp     The settings file, watched.
+//  24955  host/duties.hpp             What controls ask for, beside a stop.
+//  25150  host/worker_pool.hpp        The app's workers while they run.
+//  25247  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  25374  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  25877  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  25997  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  26103  host/console_host.hpp       `debug`: the service in a terminal.
+//  26181  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  26475  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
+//  26538  verbs/desk.hpp              What every verb that manages the service stands on.
+//  26660  verbs/manager.hpp           The verbs that bring an installed service up and down.
+//  26946  verbs/send.hpp              The verbs that send a running service a control.
+//  27069  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
+//  27184  verbs/survey.hpp            What is installed, read with query rights alone.
+//  27258  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
+//  27590  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  27669  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
+//  27871  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
+//  28081  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
+//  28171  verbs/manage.hpp            The verbs that manage, by their words.
+//  28387  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
+//  28518  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  28694  main.hpp                    The macro: a main for an App.
+//  28707  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -3854,6 +3858,7 @@ struct setting_sources {
   std::string prefix;     ///< of the names of variables: HELLO
   std::string path;       ///< of the file
   std::string file_name;  ///< the same as it is shown
+  std::optional<std::string> content;  ///< as it was read
   std::optional<settings_file> file;
   std::optional<error> fault;  ///< why there is none, where there should be one
 
@@ -8948,6 +8953,7 @@ inline bool origin_is_allowed(std::string_view origin, std::string_view host,
     #include <sched.h>
     #include <sys/epoll.h>
     #include <sys/eventfd.h>
+    #include <sys/inotify.h>
     #include <sys/syscall.h>
   #endif
 
@@ -11678,6 +11684,144 @@ inline sys_result<std::string> join_parent(const std::string&) { return sys_fail
 #endif  // !WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
+// os/folder_watch.hpp
+// =====================================================================================================================
+
+// A folder that is watched: a thread waits until something in it changes, and nobody looks twice a second.
+//
+//   folder_watch watch;
+//   if (watch.open("/etc/hello")) while (watch.wait() == folder_watch::seen::change) look();
+//
+// It does not say what changed. An editor that saves may write the file, or another and rename it: who wants to know of
+// one file reads that file.
+//
+// Source: "FindFirstChangeNotificationW" in the Win32 documentation; inotify(7).
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+class folder_watch {
+ public:
+  /// `lost`: it cannot be watched any more; the folder is gone, perhaps. `over`: end() was called.
+  enum class seen { change, nothing, lost, over };
+
+  folder_watch();
+  ~folder_watch();
+  folder_watch(const folder_watch&) = delete;
+  folder_watch& operator=(const folder_watch&) = delete;
+
+  /// From here on no change is missed. Not the folders in it.
+  sys_result<void> open(const std::string& folder);
+  /// Waits for a change since the last call, however many there were: they are one. By one thread at a time. `limit`:
+  /// after which it is `nothing`; default: it waits.
+  seen wait(std::optional<std::chrono::milliseconds> limit = {});
+  /// Ends a wait, and every later one. From any thread.
+  void end() noexcept;
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// os/posix/folder_watch.hpp
+// =====================================================================================================================
+
+// os/folder_watch.hpp on POSIX: inotify on Linux; elsewhere a folder cannot be watched.
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#if !WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+struct folder_watch::state {
+  bell over;
+  int notes = -1;
+  ~state() {
+    if (notes >= 0) ::close(notes);
+  }
+
+  /// Takes all that has come. False: the folder itself has gone.
+  bool drain() const {
+#if WINSVC_OS_LINUX
+    alignas(inotify_event) char buffer[4096];
+    bool there = true;
+    for (;;) {
+      const auto got = ::read(notes, buffer, sizeof buffer);
+      if (got <= 0) return there && (got == 0 || errno == EAGAIN || errno == EINTR);
+      for (const char* at = buffer; at < buffer + got;) {
+        const auto& note = *reinterpret_cast<const inotify_event*>(at);
+        if ((note.mask & (IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT)) != 0) there = false;
+        at += sizeof note + note.len;
+      }
+    }
+#else
+    return false;
+#endif
+  }
+};
+
+inline folder_watch::folder_watch() : state_(std::make_unique<state>()) {}
+inline folder_watch::~folder_watch() = default;
+
+inline sys_result<void> folder_watch::open(const std::string& folder) {
+#if WINSVC_OS_LINUX
+  if (!state_->over.is_open()) return sys_failure(EMFILE);
+  const int notes = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  if (notes < 0) return sys_failure(static_cast<std::uint32_t>(errno));
+  constexpr std::uint32_t what = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_MODIFY | IN_DELETE_SELF |
+                                 IN_MOVE_SELF | IN_ONLYDIR;
+  if (::inotify_add_watch(notes, folder.c_str(), what) < 0) {
+    const int code = errno;
+    ::close(notes);
+    return sys_failure(static_cast<std::uint32_t>(code));
+  }
+  state_->notes = notes;
+  return {};
+#else
+  static_cast<void>(folder);
+  return sys_failure(ENOTSUP);
+#endif
+}
+
+inline folder_watch::seen folder_watch::wait(std::optional<std::chrono::milliseconds> limit) {
+  for (;;) {
+    pollfd both[] = {{state_->notes, POLLIN, 0}, {static_cast<int>(state_->over.native()), POLLIN, 0}};
+    const int ready = ::poll(both, 2, limit ? static_cast<int>(limit->count()) : -1);
+    if (ready < 0 && errno == EINTR) continue;
+    if (both[1].revents != 0) return seen::over;  // its byte stays: over for good
+    if (ready < 0) return seen::lost;
+    if (ready == 0) return seen::nothing;
+    return state_->drain() ? seen::change : seen::lost;
+  }
+}
+
+inline void folder_watch::end() noexcept { state_->over.ring(); }
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // !WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
 // os/keys.hpp
 // =====================================================================================================================
 
@@ -13686,6 +13830,61 @@ inline sys_result<std::string> join_parent(const std::string& pipe) {
   ::SetStdHandle(STD_ERROR_HANDLE, parent);
   return input;
 }
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/win/folder_watch.hpp
+// =====================================================================================================================
+
+// os/folder_watch.hpp on Windows.
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+struct folder_watch::state {
+  unique_handle over;
+  HANDLE change = INVALID_HANDLE_VALUE;  // CloseHandle is not for it
+  state() : over(::CreateEventW(nullptr, TRUE, FALSE, nullptr)) {}
+  ~state() {
+    if (change != INVALID_HANDLE_VALUE) ::FindCloseChangeNotification(change);
+  }
+};
+
+inline folder_watch::folder_watch() : state_(std::make_unique<state>()) {}
+inline folder_watch::~folder_watch() = default;
+
+inline sys_result<void> folder_watch::open(const std::string& folder) {
+  if (!state_->over) return sys_failure(ERROR_NOT_ENOUGH_MEMORY);
+  constexpr DWORD what = FILE_NOTIFY_CHANGE_FILE_NAME | FILE_NOTIFY_CHANGE_SIZE | FILE_NOTIFY_CHANGE_LAST_WRITE;
+  state_->change = ::FindFirstChangeNotificationW(wide_path(folder).c_str(), FALSE, what);
+  if (state_->change == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
+  return {};
+}
+
+inline folder_watch::seen folder_watch::wait(std::optional<std::chrono::milliseconds> limit) {
+  const HANDLE either[] = {state_->over.get(), state_->change};
+  switch (::WaitForMultipleObjects(2, either, FALSE, limit ? static_cast<DWORD>(limit->count()) : INFINITE)) {
+    case WAIT_OBJECT_0: return seen::over;
+    // What changes from here on is told by the next wait; what changed until now is this change.
+    case WAIT_OBJECT_0 + 1: return ::FindNextChangeNotification(state_->change) ? seen::change : seen::lost;
+    case WAIT_TIMEOUT: return seen::nothing;
+    default: return seen::lost;
+  }
+}
+
+inline void folder_watch::end() noexcept { ::SetEvent(state_->over.get()); }
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -22803,6 +23002,7 @@ struct blueprint {
   log_file_options log_file;
   std::vector<std::shared_ptr<log_sink>> log_sinks;  ///< of the app's own; they get the log from the start on
   model::settings settings;
+  bool reloads_on_change = false;                    ///< when the settings file changes
   std::shared_ptr<model::typed_setting<winsvc::log_level>> log_level;  ///< once it is declared
   std::shared_ptr<recent_log> recent = std::make_shared<recent_log>();  ///< gets the log from the start on
   bool frozen = false;
@@ -23102,6 +23302,11 @@ class service : public http::route_registrar<service> {
     return winsvc::setting<value>(std::move(one));
   }
 
+  /// Reloads when the settings file changes, as the verb `reload` does: the folder it is in is watched, by a thread. All
+  /// new values are good and taken, or none is; the log says which. A folder that cannot be watched is a warning.
+  /// Default: who changes the file says `reload`.
+  service& reload_on_change();
+
   // -- lifecycle: all hooks on one thread, which is none of the requests', one at a time --
 
   /// Before the port is bound, in the order of registration. `f()` or `f(start_context&)`; what it returns, if
@@ -23249,6 +23454,11 @@ inline void service::declare(std::shared_ptr<model::any_setting> one) {
                         "): every service has it; listen, log() and log_file() give its default");
   }
   plan_.settings.declare(std::move(one));
+}
+inline service& service::reload_on_change() {
+  check_open("reload_on_change");
+  plan_.reloads_on_change = true;
+  return *this;
 }
 inline service& service::log_to(std::shared_ptr<log_sink> sink) {
   check_open("log_to");
@@ -24557,10 +24767,10 @@ inline std::string settings_path(const std::string& executable, const model::lau
 
 /// The file as it is now. One that is not there is no fault, unless somebody said that there is one.
 inline void read_settings_file(model::setting_sources& into, bool expected) {
-  const auto content = os::read_file(into.path);
+  into.content = os::read_file(into.path);
   into.fault.reset();
-  if (content) {
-    into.file = model::parse_settings_file(*content);
+  if (into.content) {
+    into.file = model::parse_settings_file(*into.content);
     return;
   }
   const std::uint32_t code = os::calls::last_error();
@@ -24635,6 +24845,106 @@ inline bool reload_settings(blueprint& plan) {
   for (const auto& line : report.later) plan.log.warn("setting " + line + " holds from the next start on");
   plan.log.threshold(level);
   return report.faults.empty();
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/settings_watch.hpp
+// =====================================================================================================================
+
+// The settings file, watched: where App asks for it, a change of the file is a `reload` that nobody has to ask for.
+//
+//   svc.reload_on_change();
+//
+// What counts is the file's content: a save that changes nothing, or a file beside it, is no change. Who saves may write
+// the file in several pieces, so it is read once its folder has been quiet for a moment; a file that is only half there
+// even then changes no setting, as with every reload, and the rest of it is the next change.
+
+#include <chrono>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// Watches while it lives, with a thread of its own.
+class settings_watch {
+ public:
+  using milliseconds = std::chrono::milliseconds;
+  static constexpr milliseconds quiet{200};      ///< for so long nothing changes, then the file is read
+  static constexpr milliseconds patience{2000};  ///< and after so long in any case; a refused reload is tried again then
+
+  struct listeners {
+    std::function<bool()> reload;  ///< false: not now; it is asked again
+    std::function<void()> lost;    ///< nothing more will come: the folder has gone, perhaps
+  };
+  /// `known`: the file as it was read at start; nothing: it was not there.
+  settings_watch(std::string path, std::optional<std::string> known, listeners then)
+      : path_(std::move(path)), known_(std::move(known)), then_(std::move(then)) {}
+  ~settings_watch() {
+    folder_.end();
+    if (thread_.joinable()) thread_.join();
+  }
+  settings_watch(const settings_watch&) = delete;
+  settings_watch& operator=(const settings_watch&) = delete;
+
+  /// What has changed since the file was read at start counts as well. Fails where the folder cannot be watched.
+  os::sys_result<void> begin() {
+    if (auto opened = folder_.open(os::folder_of(path_)); !opened) return opened;
+    thread_ = std::thread([this] {
+      try {
+        watch();
+      } catch (const std::exception&) {  // no memory
+        then_.lost();
+      }
+    });
+    return {};
+  }
+
+ private:
+  using seen = os::folder_watch::seen;
+  void watch();
+  seen settle();
+
+  const std::string path_;
+  std::optional<std::string> known_;
+  listeners then_;
+  os::folder_watch folder_;
+  std::thread thread_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline void settings_watch::watch() {
+  for (seen now = seen::change;; now = folder_.wait()) {
+    if (now == seen::change) now = settle();
+    if (now == seen::lost) return then_.lost();
+    if (now == seen::over) return;
+    auto content = os::read_file(path_);
+    if (content == known_) continue;
+    while (!then_.reload()) {
+      if (folder_.wait(patience) == seen::over) return;
+    }
+    known_ = std::move(content);
+  }
+}
+
+/// Until nothing has changed for a moment: `nothing`, or why there is no more to wait for.
+inline settings_watch::seen settings_watch::settle() {
+  const auto until = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    const seen now = folder_.wait(quiet);
+    if (now != seen::change) return now;
+    if (std::chrono::steady_clock::now() >= until) return seen::nothing;
+  }
 }
 
 }  // namespace host
@@ -25165,6 +25475,7 @@ class runtime {
   bool bind();
   void open_channel();
   void start_workers();
+  void watch_settings();
   void serve();
   void gave_up(const std::string& doing, const std::string& hook, milliseconds limit);
   void drain();
@@ -25202,6 +25513,7 @@ class runtime {
   std::unique_ptr<http::engine> engine_;
   std::unique_ptr<inquiries> inquiries_;
   std::unique_ptr<worker_pool> workers_;
+  std::unique_ptr<settings_watch> watch_;
   std::vector<named_hook> undos_;        // in the order they are to be run backwards
   std::vector<std::string> cut_;
   bool stuck_ = false;
@@ -25352,6 +25664,7 @@ inline bool runtime::start() {
   if (settings_.on_running) settings_.on_running(address);
   engine_->accept();
   start_workers();
+  watch_settings();
   return true;
 }
 
@@ -25441,6 +25754,24 @@ inline void runtime::start_workers() {
   for (const auto& w : plan_.workers) workers_->start(w);
 }
 
+inline void runtime::watch_settings() {
+  if (!plan_.reloads_on_change) return;
+  const auto from = plan_.settings.sources();
+  const std::string path = from.path;
+  const auto lost = [this, path](const std::string& why) {
+    plan_.log.warn("changes of " + path + " are not seen" + why + "; 'reload' still reads it");
+  };
+  settings_watch::listeners then;
+  then.reload = [this, path] {
+    plan_.log.info(path + " has changed");
+    return control({static_cast<std::uint32_t>(model::control::param_change), 0, 0, {}, {}}) == 0;
+  };
+  then.lost = [lost] { lost(" any more"); };
+  watch_ = std::make_unique<settings_watch>(path, from.content, std::move(then));
+  if (const auto watching = watch_->begin(); !watching)
+    lost(": " + os::system_words(watching.error()) + " (" + std::to_string(watching.error()) + ")");
+}
+
 /// Does what controls ask for, one after the other, until a stop is asked for.
 inline void runtime::serve() {
   duties work(plan_, plan_.log, report_, hooks_, *engine_, phase_, settings_.on_event);
@@ -25481,6 +25812,7 @@ inline void runtime::was_cut(std::string what) {
 
 inline void runtime::drain() {
   phase_.store(phase::stopping);
+  watch_.reset();
   std::deque<task> left;
   {
     const std::lock_guard lock(mutex_);

@@ -201,3 +201,76 @@ TEST_CASE("a setting that cannot be is told where it is declared") {
         std::string::npos);
   CHECK(says([](service& svc) { svc.name("x"); svc.setting("a", 1); }) == "nothing");
 }
+
+TEST_CASE("with reload_on_change a saved file is read without being asked to; what is beside it is not, nor a save of the same") {
+  configured c;
+  put(c.data, "greeting = hi\n");
+  diary d;
+  auto watched = [&](service& svc) {
+    app(svc);
+    svc.reload_on_change();
+    svc.on_reload([&] { d.note("reload"); });
+  };
+  c.scm.start(watched);
+
+  put(c.data, "greeting = hi\n");
+  std::ofstream(c.data.path + "/other.ini") << "greeting = no\n";
+  std::this_thread::sleep_for(winsvc::host::settings_watch::quiet * 3);
+  CHECK(d.text().empty());
+
+  put(c.data, "greeting = good day\n");
+  CHECK(eventually([&] { return get(c.scm, "/").body == "good day 4 "; }));
+  CHECK(c.logged("hello.ini has changed"));
+
+  std::ofstream(c.data.path + "/hello.ini.new", std::ios::binary) << "greeting = renamed\n";
+  std::filesystem::rename(c.data.path + "/hello.ini.new", c.data.path + "/hello.ini");
+  CHECK(eventually([&] { return get(c.scm, "/").body == "renamed 4 "; }));
+  CHECK(eventually([&] { return d.text() == "reload reload"; }));
+  CHECK(c.scm.stop() == 0);
+  CHECK(c.scm.wait() == 0);
+  CHECK(c.scm.verdicts().empty());
+}
+
+TEST_CASE("what was changed while the start hooks ran is seen as well, and half a file changes nothing until the rest is there") {
+  configured c;
+  put(c.data, "greeting = hi\n");
+  auto watched = [&](service& svc) {
+    app(svc);
+    svc.reload_on_change().on_start([&] { put(c.data, "greeting = late\n"); });
+  };
+  c.scm.start(watched);
+  CHECK(eventually([&] { return get(c.scm, "/").body == "late 4 "; }));
+
+  put(c.data, "greeting = half\nworkers");
+  CHECK(c.logged("no setting was changed"));
+  CHECK(get(c.scm, "/").body == "late 4 ");
+
+  put(c.data, "greeting = half\nworkers = 9\n");
+  CHECK(eventually([&] { return get(c.scm, "/").body == "half 4 "; }));
+  CHECK(c.scm.stop() == 0);
+  CHECK(c.scm.wait() == 0);
+}
+
+#ifndef _WIN32  // where the folder of a file that is watched cannot go
+TEST_CASE("when the folder of the settings file has gone the log says that changes are not seen any more") {
+  configured c;
+  const std::string folder = c.data.path + "/settings";
+  std::filesystem::create_directories(folder);
+  c.scm.launch.config = folder + "/hello.ini";
+  std::ofstream(folder + "/hello.ini") << "greeting = hi\n";
+  auto watched = [&](service& svc) {
+    app(svc);
+    svc.reload_on_change();
+  };
+  c.scm.start(watched);
+
+  std::ofstream(folder + "/hello.ini") << "greeting = hello\n";
+  REQUIRE(eventually([&] { return get(c.scm, "/").body == "hello 4 "; }));  // it is watched
+  std::filesystem::remove_all(folder);
+
+  CHECK(c.logged("hello.ini are not seen any more; 'reload' still reads it"));
+  CHECK(get(c.scm, "/").body == "hello 4 ");
+  CHECK(c.scm.stop() == 0);
+  CHECK(c.scm.wait() == 0);
+}
+#endif

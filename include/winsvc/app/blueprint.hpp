@@ -64,6 +64,7 @@ struct blueprint {
   log_file_options log_file;
   std::vector<std::shared_ptr<log_sink>> log_sinks;  ///< of the app's own; they get the log from the start on
   model::settings settings;
+  bool reloads_on_change = false;                    ///< when the settings file changes
   std::shared_ptr<model::typed_setting<winsvc::log_level>> log_level;  ///< once it is declared
   std::shared_ptr<recent_log> recent = std::make_shared<recent_log>();  ///< gets the log from the start on
   bool frozen = false;

@@ -148,6 +148,11 @@ class service : public http::route_registrar<service> {
     return winsvc::setting<value>(std::move(one));
   }
 
+  /// Reloads when the settings file changes, as the verb `reload` does: the folder it is in is watched, by a thread. All
+  /// new values are good and taken, or none is; the log says which. A folder that cannot be watched is a warning.
+  /// Default: who changes the file says `reload`.
+  service& reload_on_change();
+
   // -- lifecycle: all hooks on one thread, which is none of the requests', one at a time --
 
   /// Before the port is bound, in the order of registration. `f()` or `f(start_context&)`; what it returns, if
@@ -295,6 +300,11 @@ inline void service::declare(std::shared_ptr<model::any_setting> one) {
                         "): every service has it; listen, log() and log_file() give its default");
   }
   plan_.settings.declare(std::move(one));
+}
+inline service& service::reload_on_change() {
+  check_open("reload_on_change");
+  plan_.reloads_on_change = true;
+  return *this;
 }
 inline service& service::log_to(std::shared_ptr<log_sink> sink) {
   check_open("log_to");

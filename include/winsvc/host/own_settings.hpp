@@ -52,10 +52,10 @@ inline std::string settings_path(const std::string& executable, const model::lau
 
 /// The file as it is now. One that is not there is no fault, unless somebody said that there is one.
 inline void read_settings_file(model::setting_sources& into, bool expected) {
-  const auto content = os::read_file(into.path);
+  into.content = os::read_file(into.path);
   into.fault.reset();
-  if (content) {
-    into.file = model::parse_settings_file(*content);
+  if (into.content) {
+    into.file = model::parse_settings_file(*into.content);
     return;
   }
   const std::uint32_t code = os::calls::last_error();

@@ -32,6 +32,7 @@
 #include "winsvc/host/hook_runner.hpp"
 #include "winsvc/host/inquiries.hpp"
 #include "winsvc/host/reporter.hpp"
+#include "winsvc/host/settings_watch.hpp"
 #include "winsvc/host/worker_pool.hpp"
 #include "winsvc/http/engine.hpp"
 #include "winsvc/http/upload.hpp"
@@ -115,6 +116,7 @@ class runtime {
   bool bind();
   void open_channel();
   void start_workers();
+  void watch_settings();
   void serve();
   void gave_up(const std::string& doing, const std::string& hook, milliseconds limit);
   void drain();
@@ -152,6 +154,7 @@ class runtime {
   std::unique_ptr<http::engine> engine_;
   std::unique_ptr<inquiries> inquiries_;
   std::unique_ptr<worker_pool> workers_;
+  std::unique_ptr<settings_watch> watch_;
   std::vector<named_hook> undos_;        // in the order they are to be run backwards
   std::vector<std::string> cut_;
   bool stuck_ = false;
@@ -302,6 +305,7 @@ inline bool runtime::start() {
   if (settings_.on_running) settings_.on_running(address);
   engine_->accept();
   start_workers();
+  watch_settings();
   return true;
 }
 
@@ -391,6 +395,24 @@ inline void runtime::start_workers() {
   for (const auto& w : plan_.workers) workers_->start(w);
 }
 
+inline void runtime::watch_settings() {
+  if (!plan_.reloads_on_change) return;
+  const auto from = plan_.settings.sources();
+  const std::string path = from.path;
+  const auto lost = [this, path](const std::string& why) {
+    plan_.log.warn("changes of " + path + " are not seen" + why + "; 'reload' still reads it");
+  };
+  settings_watch::listeners then;
+  then.reload = [this, path] {
+    plan_.log.info(path + " has changed");
+    return control({static_cast<std::uint32_t>(model::control::param_change), 0, 0, {}, {}}) == 0;
+  };
+  then.lost = [lost] { lost(" any more"); };
+  watch_ = std::make_unique<settings_watch>(path, from.content, std::move(then));
+  if (const auto watching = watch_->begin(); !watching)
+    lost(": " + os::system_words(watching.error()) + " (" + std::to_string(watching.error()) + ")");
+}
+
 /// Does what controls ask for, one after the other, until a stop is asked for.
 inline void runtime::serve() {
   duties work(plan_, plan_.log, report_, hooks_, *engine_, phase_, settings_.on_event);
@@ -431,6 +453,7 @@ inline void runtime::was_cut(std::string what) {
 
 inline void runtime::drain() {
   phase_.store(phase::stopping);
+  watch_.reset();
   std::deque<task> left;
   {
     const std::lock_guard lock(mutex_);

@@ -58,6 +58,7 @@ struct setting_sources {
   std::string prefix;     ///< of the names of variables: HELLO
   std::string path;       ///< of the file
   std::string file_name;  ///< the same as it is shown
+  std::optional<std::string> content;  ///< as it was read
   std::optional<settings_file> file;
   std::optional<error> fault;  ///< why there is none, where there should be one
 

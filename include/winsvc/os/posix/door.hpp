@@ -26,6 +26,7 @@
     #include <sched.h>
     #include <sys/epoll.h>
     #include <sys/eventfd.h>
+    #include <sys/inotify.h>
     #include <sys/syscall.h>
   #endif
 

@@ -1,0 +1,56 @@
+// os/folder_watch.hpp on Windows.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/folder_watch.hpp"
+#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/wide.hpp"
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+struct folder_watch::state {
+  unique_handle over;
+  HANDLE change = INVALID_HANDLE_VALUE;  // CloseHandle is not for it
+  state() : over(::CreateEventW(nullptr, TRUE, FALSE, nullptr)) {}
+  ~state() {
+    if (change != INVALID_HANDLE_VALUE) ::FindCloseChangeNotification(change);
+  }
+};
+
+inline folder_watch::folder_watch() : state_(std::make_unique<state>()) {}
+inline folder_watch::~folder_watch() = default;
+
+inline sys_result<void> folder_watch::open(const std::string& folder) {
+  if (!state_->over) return sys_failure(ERROR_NOT_ENOUGH_MEMORY);
+  constexpr DWORD what = FILE_NOTIFY_CHANGE_FILE_NAME | FILE_NOTIFY_CHANGE_SIZE | FILE_NOTIFY_CHANGE_LAST_WRITE;
+  state_->change = ::FindFirstChangeNotificationW(wide_path(folder).c_str(), FALSE, what);
+  if (state_->change == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
+  return {};
+}
+
+inline folder_watch::seen folder_watch::wait(std::optional<std::chrono::milliseconds> limit) {
+  const HANDLE either[] = {state_->over.get(), state_->change};
+  switch (::WaitForMultipleObjects(2, either, FALSE, limit ? static_cast<DWORD>(limit->count()) : INFINITE)) {
+    case WAIT_OBJECT_0: return seen::over;
+    // What changes from here on is told by the next wait; what changed until now is this change.
+    case WAIT_OBJECT_0 + 1: return ::FindNextChangeNotification(state_->change) ? seen::change : seen::lost;
+    case WAIT_TIMEOUT: return seen::nothing;
+    default: return seen::lost;
+  }
+}
+
+inline void folder_watch::end() noexcept { ::SetEvent(state_->over.get()); }
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
