@@ -52,6 +52,7 @@
 #include "winsvc/model/settings_file.hpp"  // the file they stand in
 #include "winsvc/model/settings.hpp"    // all of them, and where values come from
 #include "winsvc/model/log_query.hpp"   // which lines of a log
+#include "winsvc/model/firewall.hpp"    // whom the firewall lets in
 #include "winsvc/model/finding.hpp"     // what doctor finds
 #include "winsvc/model/spec.hpp"        // what is installed
 #include "winsvc/model/verbs.hpp"       // the command line as tables
@@ -144,6 +145,7 @@
 #include "winsvc/host/reporter.hpp"      // statuses, in order
 #include "winsvc/host/file_log.hpp"      // the log file
 #include "winsvc/host/console_log.hpp"   // and the screen
+#include "winsvc/host/event_sink.hpp"    // and the event log
 #include "winsvc/host/health.hpp"        // live, ready
 #include "winsvc/host/hook_thread.hpp"   // where hooks run, with patience
 #include "winsvc/host/hook_runner.hpp"   // and who waits beside them
@@ -165,6 +167,7 @@
 #include "winsvc/verbs/send.hpp"     // pause … control
 #include "winsvc/verbs/folders.hpp"  // rights to folders
 #include "winsvc/verbs/survey.hpp"   // what is installed
+#include "winsvc/verbs/drift.hpp"    // and whether that is what would be
 #include "winsvc/verbs/install.hpp"  // install, update
 #include "winsvc/verbs/remove.hpp"   // and back
 #include "winsvc/verbs/doctor.hpp"   // what makes services fail

@@ -17,206 +17,214 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//    224  config/version.hpp          The version of winsvc: the one place that knows it.
-//    241  config/compiler.hpp         What is compiling us.
-//    276  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    316  config/abi.hpp              The inline namespace that everything lives in.
-//    341  base/error.hpp              An error is a sentence for a tired person.
-//    401  base/result.hpp             A value or the reason there is none.
-//    476  base/source.hpp             Where in the user's program a call was written.
-//    510  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    541  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    804  base/json_text.hpp          JSON, written: for what winsvc says to machines.
-//    858  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
-//    957  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
-//   1046  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//   1161  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1243  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//   1449  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
-//   1586  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1668  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
-//   1735  base/log.hpp                The log that a service keeps.
-//   1970  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
-//   2244  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
-//   2315  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   2460  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   2561  model/decision.hpp          What a control means in a state.
-//   2630  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   2683  model/codes.hpp             What system codes mean to the person who meets them.
-//   2801  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2871  model/recovery.hpp          What the SCM does when the service fails.
-//   2980  model/account.hpp           The account a service runs as.
-//   3096  model/security.hpp          Who may do what, as text.
-//   3291  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   3384  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
-//   3633  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
-//   3807  model/settings.hpp          The settings of an app.
-//   4231  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
-//   4298  model/verbs.hpp             The command line as two tables.
-//   4513  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
-//   4642  model/spec.hpp              What is to be installed.
-//   4810  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   5194  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   5502  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
-//   5617  model/state_file.hpp        What the running service leaves for `status` to find.
-//   5676  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   5768  route/path.hpp              The path of a request, cut into segments.
-//   5879  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   6057  route/facts.hpp             What is known of a route beside its pattern.
-//   6182  route/table.hpp             The routes of an app as a tree of segments.
-//   6485  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   6632  wire/limits.hpp             How much a client may send, and how long it may take.
-//   6701  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   6798  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   6969  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   7327  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   7475  wire/fields.hpp             Names and values as queries and forms have them ...
-//   7566  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   7762  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   7962  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   8028  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   8085  wire/conditional.hpp        Requests with conditions.
-//   8216  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   8326  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   8561  wire/websocket.hpp          The WebSocket protocol as values.
-//   8928  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   8963  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   9103  os/socket.hpp               TCP as the engine needs it.
-//   9244  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   9353  os/file.hpp                 The few things done with files.
-//   9447  os/process.hpp              This process and its surroundings.
-//   9545  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   9599  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   9680  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   9823  os/tcp.hpp                  os/socket.hpp on every platform.
-//  10066  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//  10219  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//  10330  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//  10561  os/poller.hpp               Waiting for many sockets with few threads.
-//  10611  os/channel.hpp              Where the operator talks to a running service.
-//  10677  os/posix/file.hpp           os/file.hpp on POSIX.
-//  10825  os/visitors.hpp             Threads for those who come and go.
-//  10910  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
-//  11084  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//  11166  os/posix/console.hpp        os/console.hpp on POSIX.
-//  11300  os/crash.hpp                What is left of a process that crashes.
-//  11415  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//  11597  os/elevation.hpp            The same program once more, elevated.
-//  11659  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//  11687  os/folder_watch.hpp         A folder that is watched.
-//  11737  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
-//  11825  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
-//  11861  os/posix/keys.hpp           os/keys.hpp on POSIX.
-//  11936  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
-//  11958  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
-//  11985  os/new_file.hpp             A file that comes into being.
-//  12047  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  12131  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  12171  os/event_log.hpp            The Windows event log: one report, one line.
-//  12214  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  12413  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  12477  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  12552  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  12652  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  12865  os/win/console.hpp          os/console.hpp on Windows.
-//  13045  os/win/file.hpp             os/file.hpp on Windows.
-//  13209  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  13246  os/win/crash.hpp            os/crash.hpp on Windows.
-//  13528  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  13627  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  13840  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
-//  13895  os/win/keys.hpp             os/keys.hpp on Windows.
-//  13964  os/win/local_time.hpp       os/local_time.hpp on Windows.
-//  14009  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  14092  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  14248  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  14342  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  14573  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  14708  os/win/service_manager.hpp  The real Service Control Manager.
-//  14941  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  14947  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  15033  http/transport.hpp          What a connection reads from and writes to.
-//  15179  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  15490  http/stream.hpp             An answer that is written while it is made.
-//  15599  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  15632  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  15757  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  15981  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  16147  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  16341  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  16676  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  17137  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  17183  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  17259  http/router.hpp             The routes of an app with their handlers.
-//  17431  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  17617  http/url_for.hpp            The path of a named route, from within a handler.
-//  17652  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  17739  http/folder.hpp             A folder of files below a prefix.
-//  17860  http/group.hpp              Routes, as an app or a part of it registers them.
-//  18063  http/context.hpp            What travels with a request.
-//  18126  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  18217  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  18317  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  18520  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  18663  http/pulse.hpp              How busy a service is.
-//  18849  http/traffic.hpp            What the connections of one engine have in common.
-//  18950  http/direct.hpp             The direct way of a plain request.
-//  19116  http/core.hpp               cpp-httplib at work for one request.
-//  19495  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  19929  http/crew.hpp               The engine's threads, few and busy.
-//  20394  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  20547  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  20909  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  21403  web/values.hpp              What a request says beside its path, as a value of a type.
-//  21513  web/cookies.hpp             Cookies of requests and answers.
-//  21548  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  21656  web/cors.hpp                Cross-origin requests.
-//  21750  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  21787  web/rate_limit.hpp          How often one client may ask.
-//  21896  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  21949  web/headers.hpp             Small middleware for headers and sizes.
-//  22003  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  22286  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  22515  web/dashboard_page.hpp      The page of `svc.dashboard`: three texts, served as they stand here.
-//  22792  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
-//  22952  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
-//  23040  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
-//  23169  app/service.hpp             What App receives: the description of a service.
-//  23601  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
-//  23678  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
-//  23892  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
-//  23935  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  24000  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  24329  host/console_log.hpp        The log on the screen.
-//  24410  host/health.hpp             Liveness and readiness.
-//  24473  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  24627  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  24722  host/own_settings.hpp       The settings of a run.
-//  24855  host/settings_watch.hpp     The settings file, watched.
-//  24955  host/duties.hpp             What controls ask for, beside a stop.
-//  25150  host/worker_pool.hpp        The app's workers while they run.
-//  25247  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  25374  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  25877  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  25997  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
-//  26103  host/console_host.hpp       `debug`: the service in a terminal.
-//  26181  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  26475  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
-//  26538  verbs/desk.hpp              What every verb that manages the service stands on.
-//  26660  verbs/manager.hpp           The verbs that bring an installed service up and down.
-//  26946  verbs/send.hpp              The verbs that send a running service a control.
-//  27069  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
-//  27184  verbs/survey.hpp            What is installed, read with query rights alone.
-//  27258  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
-//  27590  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  27669  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
-//  27871  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
-//  28081  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
-//  28171  verbs/manage.hpp            The verbs that manage, by their words.
-//  28387  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
-//  28518  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  28694  main.hpp                    The macro: a main for an App.
-//  28707  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    232  config/version.hpp          The version of winsvc: the one place that knows it.
+//    249  config/compiler.hpp         What is compiling us.
+//    284  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    324  config/abi.hpp              The inline namespace that everything lives in.
+//    349  base/error.hpp              An error is a sentence for a tired person.
+//    409  base/result.hpp             A value or the reason there is none.
+//    484  base/source.hpp             Where in the user's program a call was written.
+//    518  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    549  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    812  base/json_text.hpp          JSON, written: for what winsvc says to machines.
+//    866  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
+//    965  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//   1054  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1169  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1251  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1457  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
+//   1594  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1676  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
+//   1743  base/log.hpp                The log that a service keeps.
+//   1978  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
+//   2252  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
+//   2323  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   2468  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   2569  model/decision.hpp          What a control means in a state.
+//   2638  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   2695  model/codes.hpp             What system codes mean to the person who meets them.
+//   2813  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2883  model/recovery.hpp          What the SCM does when the service fails.
+//   2992  model/account.hpp           The account a service runs as.
+//   3108  model/security.hpp          Who may do what, as text.
+//   3303  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   3396  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
+//   3645  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
+//   3819  model/settings.hpp          The settings of an app.
+//   4243  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
+//   4310  model/firewall.hpp          Windows' firewall, as far as it concerns one program that listens.
+//   4389  model/verbs.hpp             The command line as two tables.
+//   4604  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
+//   4733  model/spec.hpp              What is to be installed.
+//   4901  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   5285  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   5600  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
+//   5715  model/state_file.hpp        What the running service leaves for `status` to find.
+//   5776  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   5868  route/path.hpp              The path of a request, cut into segments.
+//   5979  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   6157  route/facts.hpp             What is known of a route beside its pattern.
+//   6282  route/table.hpp             The routes of an app as a tree of segments.
+//   6585  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   6732  wire/limits.hpp             How much a client may send, and how long it may take.
+//   6801  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   6898  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   7069  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   7427  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   7575  wire/fields.hpp             Names and values as queries and forms have them ...
+//   7666  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   7862  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   8062  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   8128  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   8185  wire/conditional.hpp        Requests with conditions.
+//   8316  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   8426  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   8661  wire/websocket.hpp          The WebSocket protocol as values.
+//   9028  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   9063  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   9208  os/socket.hpp               TCP as the engine needs it.
+//   9349  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   9458  os/file.hpp                 The few things done with files.
+//   9552  os/process.hpp              This process and its surroundings.
+//   9650  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   9704  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   9785  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   9928  os/tcp.hpp                  os/socket.hpp on every platform.
+//  10171  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//  10324  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//  10435  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//  10666  os/poller.hpp               Waiting for many sockets with few threads.
+//  10716  os/channel.hpp              Where the operator talks to a running service.
+//  10782  os/posix/file.hpp           os/file.hpp on POSIX.
+//  10930  os/visitors.hpp             Threads for those who come and go.
+//  11015  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
+//  11189  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//  11271  os/posix/console.hpp        os/console.hpp on POSIX.
+//  11405  os/crash.hpp                What is left of a process that crashes.
+//  11520  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  11702  os/elevation.hpp            The same program once more, elevated.
+//  11764  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  11792  os/folder_watch.hpp         A folder that is watched.
+//  11842  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
+//  11930  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
+//  11966  os/posix/keys.hpp           os/keys.hpp on POSIX.
+//  12041  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
+//  12063  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
+//  12090  os/new_file.hpp             A file that comes into being.
+//  12152  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  12236  os/probe.hpp                What `doctor` asks the machine beside its services: looks, and changes nothing.
+//  12261  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
+//  12284  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  12324  os/event_log.hpp            The Windows event log: one report, one line.
+//  12367  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  12569  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  12633  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  12708  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  12808  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  13021  os/win/console.hpp          os/console.hpp on Windows.
+//  13201  os/win/file.hpp             os/file.hpp on Windows.
+//  13365  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  13402  os/win/crash.hpp            os/crash.hpp on Windows.
+//  13684  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  13783  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  13996  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
+//  14051  os/win/keys.hpp             os/keys.hpp on Windows.
+//  14120  os/win/local_time.hpp       os/local_time.hpp on Windows.
+//  14165  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  14248  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
+//  14365  os/win/probe.hpp            os/probe.hpp on Windows.
+//  14408  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  14564  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  14658  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
+//  14767  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  14907  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  15042  os/win/service_manager.hpp  The real Service Control Manager.
+//  15278  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  15284  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  15370  http/transport.hpp          What a connection reads from and writes to.
+//  15516  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  15827  http/stream.hpp             An answer that is written while it is made.
+//  15936  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  15969  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  16094  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  16318  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  16484  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  16678  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  17013  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  17474  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  17520  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  17596  http/router.hpp             The routes of an app with their handlers.
+//  17768  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  17954  http/url_for.hpp            The path of a named route, from within a handler.
+//  17989  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  18076  http/folder.hpp             A folder of files below a prefix.
+//  18197  http/group.hpp              Routes, as an app or a part of it registers them.
+//  18400  http/context.hpp            What travels with a request.
+//  18463  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  18554  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  18654  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  18857  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  19000  http/pulse.hpp              How busy a service is.
+//  19186  http/traffic.hpp            What the connections of one engine have in common.
+//  19287  http/direct.hpp             The direct way of a plain request.
+//  19453  http/core.hpp               cpp-httplib at work for one request.
+//  19832  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  20266  http/crew.hpp               The engine's threads, few and busy.
+//  20731  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  20884  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  21246  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  21740  web/values.hpp              What a request says beside its path, as a value of a type.
+//  21850  web/cookies.hpp             Cookies of requests and answers.
+//  21885  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  21993  web/cors.hpp                Cross-origin requests.
+//  22087  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  22124  web/rate_limit.hpp          How often one client may ask.
+//  22233  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  22286  web/headers.hpp             Small middleware for headers and sizes.
+//  22340  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  22623  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  22852  web/dashboard_page.hpp      The page of `svc.dashboard`: three texts, served as they stand here.
+//  23129  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
+//  23289  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
+//  23378  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
+//  23507  app/service.hpp             What App receives: the description of a service.
+//  23947  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
+//  24024  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  24238  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
+//  24281  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  24346  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  24675  host/console_log.hpp        The log on the screen.
+//  24756  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
+//  24799  host/health.hpp             Liveness and readiness.
+//  24862  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  25016  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  25111  host/own_settings.hpp       The settings of a run.
+//  25244  host/settings_watch.hpp     The settings file, watched.
+//  25344  host/duties.hpp             What controls ask for, beside a stop.
+//  25539  host/worker_pool.hpp        The app's workers while they run.
+//  25636  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  25763  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  26266  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  26391  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  26497  host/console_host.hpp       `debug`: the service in a terminal.
+//  26575  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  26881  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
+//  26944  verbs/desk.hpp              What every verb that manages the service stands on.
+//  27066  verbs/manager.hpp           The verbs that bring an installed service up and down.
+//  27352  verbs/send.hpp              The verbs that send a running service a control.
+//  27475  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
+//  27590  verbs/survey.hpp            What is installed, read with query rights alone.
+//  27675  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
+//  27726  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
+//  28059  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  28138  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
+//  28393  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
+//  28603  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
+//  28693  verbs/manage.hpp            The verbs that manage, by their words.
+//  28910  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
+//  29041  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  29217  main.hpp                    The macro: a main for an App.
+//  29230  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -2647,6 +2655,7 @@ enum class event_level : std::uint16_t { error = 1, warning = 2, information = 4
 
 enum class event : std::uint32_t {
   started = 1, stopped = 2, failed = 3, degraded = 4, paused = 5, continued = 6, reloaded = 7, crashed = 8, cut = 9,
+  error_line = 10, warning_line = 11, line = 12,
 };
 
 struct event_row {
@@ -2666,6 +2675,9 @@ inline constexpr event_row event_table[] = {
     {event::reloaded, event_level::information, "reloaded", "the reload hooks have run"},
     {event::crashed, event_level::error, "crashed", "the process crashed; the text has the minidump's path"},
     {event::cut, event_level::warning, "cut", "it has stopped, and cut what did not end in time"},
+    {event::error_line, event_level::error, "error line", "a line of the log, where `log_to_event_log` asks for it"},
+    {event::warning_line, event_level::warning, "warning line", "the same, of a warning"},
+    {event::line, event_level::information, "line", "the same, of level info or debug"},
 };
 
 [[nodiscard]] constexpr const event_row& row(event e) noexcept {
@@ -4295,6 +4307,85 @@ inline std::optional<log_mark> read_log_line(std::string_view line) noexcept {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// model/firewall.hpp
+// =====================================================================================================================
+
+// Windows' firewall, as far as it concerns one program that listens: do its rules let others in?
+//
+//   const auto rules = ...;                      // "v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5001|…"
+//   const auto view = firewall_view(rules, R"(C:\apps\hello.exe)", 5001);
+//
+// A rule that blocks wins over one that allows, and what no rule names is kept out. Profiles, addresses and interfaces
+// that a rule is narrowed to are not weighed: what it lets in, it lets in from somewhere.
+//
+// Source: "Firewall Rule and the Firewall Rule Grammar Rule" in [MS-GPFAS].
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// The names of rules that fit.
+struct firewall_findings {
+  std::vector<std::string> allow, block;
+};
+
+/// `rules` as the registry has them; `program` is a path, compared without regard to case.
+[[nodiscard]] firewall_findings firewall_view(const std::vector<std::string>& rules, std::string_view program,
+                                              std::uint16_t port);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// `5001`, or `5000-5010`.
+inline bool covers(std::string_view ports, std::uint16_t port) noexcept {
+  const auto dash = ports.find('-');
+  std::uint64_t first = 0, last = 0;
+  if (!text::parse_number(ports.substr(0, dash), 65'535, first)) return false;  // a word: `RPC`, `IPHTTPSIn`
+  last = first;
+  if (dash != ports.npos && !text::parse_number(ports.substr(dash + 1), 65'535, last)) return false;
+  return first <= port && port <= last;
+}
+
+inline firewall_findings firewall_view(const std::vector<std::string>& rules, std::string_view program,
+                                       std::uint16_t port) {
+  firewall_findings found;
+  for (const auto& rule : rules) {
+    bool active = false, in = false, allows = false, blocks = false;
+    bool protocol_fits = true, program_fits = true, other = false;  // what is not named fits all
+    bool names_ports = false, port_fits = false;
+    std::string_view name;
+    for (const auto field : text::split(rule, '|')) {
+      const auto equals = field.find('=');
+      if (equals == field.npos) continue;
+      const auto key = field.substr(0, equals), value = field.substr(equals + 1);
+      if (key == "Active") active = value == "TRUE";
+      if (key == "Dir") in = value == "In";
+      if (key == "Action") allows = value == "Allow", blocks = value == "Block";
+      if (key == "Protocol") protocol_fits = value == "6";
+      if (key == "App") program_fits = text::equal_nocase(value, program);
+      if (key == "Svc" || key == "AppPkgId") other = other || value != "*";
+      if (key == "Name") name = value;
+      if (key == "LPort" || key == "LPort2_10") {
+        names_ports = true;
+        port_fits = port_fits || covers(value, port);
+      }
+    }
+    if (!active || !in || !protocol_fits || !program_fits || other || (names_ports && !port_fits)) continue;
+    if (allows) found.allow.emplace_back(name);
+    if (blocks) found.block.emplace_back(name);
+  }
+  return found;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // model/verbs.hpp
 // =====================================================================================================================
 
@@ -5227,6 +5318,8 @@ struct installation {
   std::map<std::uint32_t, config_level> levels;  ///< by number; without delayed_start, which `startup` says
   std::optional<std::vector<std::string>> environment;
   std::map<std::string, bool> may_control;  ///< by user, those who were asked about
+  std::optional<bool> event_source;         ///< it is registered
+  std::optional<bool> logon_right;          ///< its account's, where it needs it
   std::optional<bool> reads_program;        ///< the service its executable's folder
   std::optional<bool> modifies_data;        ///< and its data folder
   bool new_password = false;                ///< one must be asked for
@@ -5462,18 +5555,23 @@ inline install_plan plan_install(const installation* there, const installation& 
   }
   if (wanted.environment && (there || !wanted.environment->empty()))
     put(item::environment, "environment", shown(old.environment, list), list(*wanted.environment));
-  if (!there) put(item::event_source, "event source", std::nullopt, "registered");
 
   const auto right = [&put](item what, std::string name, std::optional<bool> has, const std::string& to) {
     if (!has.value_or(false)) put(what, std::move(name), has ? std::optional<std::string>("none") : std::nullopt, to);
   };
+  // Whether these are there can be seen by whom it concerns, or it is no news.
+  if (!there || old.event_source == false) right(item::event_source, "event source", false, "registered");
   for (const auto& [user, may] : wanted.may_control) {
     const auto has = old.may_control.find(user);
     right(item::control, "rights of " + user,
           has == old.may_control.end() ? std::nullopt : std::optional<bool>(has->second), "start and stop it");
   }
-  if (wanted.account && wanted.account->needs_logon_right() && (plan.has(item::account) || wanted.new_password))
-    put(item::logon_right, "log-on right", std::nullopt, "as a service");
+  const auto& account = wanted.account ? wanted.account : old.account;
+  if (account && account->needs_logon_right()) {
+    const bool other = plan.has(item::account) || wanted.new_password;
+    if (other) put(item::logon_right, "log-on right", std::nullopt, "as a service");
+    else if (old.logon_right == false) right(item::logon_right, "log-on right", false, "as a service");
+  }
   if (wanted.reads_program) right(item::program_folder, "may read", old.reads_program, ours.program_folder);
   if (wanted.modifies_data) right(item::data_folder, "may modify", old.modifies_data, ours.data_folder);
   return plan;
@@ -5639,11 +5737,13 @@ struct service_state {
   std::string url;      ///< with the real port; empty before it listens and after it stopped
   std::string since;    ///< when it began to listen, RFC 3339
   std::string failure;  ///< the sentence of the last failure; empty after a clean stop
+  std::uint32_t start_ms = 0;  ///< from the start of the process to RUNNING; 0: it did not get there
 };
 
 [[nodiscard]] inline std::string to_text(const service_state& s) {
   text::json_object o;
   o.put("pid", std::to_string(s.pid)).put_text("url", s.url).put_text("since", s.since).put_text("failure", s.failure);
+  if (s.start_ms != 0) o.put("start_ms", std::to_string(s.start_ms));
   return o.text() + '\n';
 }
 
@@ -5660,10 +5760,10 @@ inline std::optional<service_state> parse_service_state(std::string_view s) {
     if (name == "url") out.url = value.text;
     if (name == "since") out.since = value.text;
     if (name == "failure") out.failure = value.text;
-    if (name != "pid") continue;
+    if (name != "pid" && name != "start_ms") continue;
     std::uint64_t number = 0;
     if (!text::parse_number(value.text, 0xFFFFFFFFu, number)) return std::nullopt;
-    out.pid = static_cast<std::uint32_t>(number);
+    (name == "pid" ? out.pid : out.start_ms) = static_cast<std::uint32_t>(number);
   }
   return out;
 }
@@ -9051,6 +9151,9 @@ class service_manager {
   /// success.
   virtual sys_result<void> add_event_source(const std::string& source) = 0;
   virtual sys_result<void> remove_event_source(const std::string& source) = 0;
+  virtual sys_result<bool> query_event_source(const std::string& source) = 0;
+  /// Was it deleted while somebody had it open? It goes with the last handle, and until then its name is taken (1072).
+  virtual sys_result<bool> query_delete_mark(const std::string& service_name) = 0;
   /// `Environment` in the service's registry key, which the SCM adds to the environment of its process: `NAME=value`
   /// each. An empty list takes the value out. A service that is not there: 2.
   virtual sys_result<std::vector<std::string>> query_environment(const std::string& service_name) = 0;
@@ -9059,6 +9162,8 @@ class service_manager {
   virtual sys_result<std::string> account_sid(const std::string& account) = 0;
   /// LsaAddAccountRights: the right to log on as a service.
   virtual sys_result<void> add_logon_right(const std::string& sid) = 0;
+  /// LsaEnumerateAccountRights: has it this right itself, and not by a group it is in?
+  virtual sys_result<bool> query_logon_right(const std::string& sid) = 0;
   /// The owner and DACL of a folder in SDDL; 2 or 3 when there is none. Changing it creates the folder when it is not
   /// there, with this security from its first moment (folders above it as any other), and hands what can be inherited
   /// down to what is in it; `D:P` keeps out what the folder above hands down, `O:` gives it an owner. A link in the
@@ -12128,6 +12233,54 @@ inline bool process_exists(std::uint32_t id) noexcept {
 #endif  // !WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
+// os/probe.hpp
+// =====================================================================================================================
+
+// What `doctor` asks the machine beside its services: looks, and changes nothing.
+
+#include <string>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// The firewall's own rules, as the registry has them (model/firewall.hpp reads them); not those of a group policy.
+[[nodiscard]] sys_result<std::vector<std::string>> firewall_rules();
+/// Is this path on another machine? A drive letter that stands for one is the person's who mapped it: a service has it
+/// not.
+[[nodiscard]] bool is_on_network(const std::string& path);
+/// Is this a 32-bit program on a 64-bit Windows, which shows it other folders and registry keys by the same names?
+[[nodiscard]] bool is_emulated();
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// os/posix/probe.hpp
+// =====================================================================================================================
+
+// os/probe.hpp on POSIX: there is no such thing.
+
+#include <string>
+#include <vector>
+
+#if !WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+inline sys_result<std::vector<std::string>> firewall_rules() { return sys_failure(50); }  // ERROR_NOT_SUPPORTED
+inline bool is_on_network(const std::string&) { return false; }
+inline bool is_emulated() { return false; }
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // !WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
 // os/dispatcher.hpp
 // =====================================================================================================================
 
@@ -12381,6 +12534,8 @@ class native_service_manager final : public service_manager {
   void close(raw_handle) noexcept override {}
   sys_result<void> add_event_source(const std::string&) override { return sys_failure(none); }
   sys_result<void> remove_event_source(const std::string&) override { return sys_failure(none); }
+  sys_result<bool> query_event_source(const std::string&) override { return sys_failure(none); }
+  sys_result<bool> query_delete_mark(const std::string&) override { return sys_failure(none); }
   sys_result<std::vector<std::string>> active_dependents(raw_handle) override { return sys_failure(none); }
   sys_result<std::string> query_security(raw_handle) override { return sys_failure(none); }
   sys_result<void> change_security(raw_handle, const std::string&) override { return sys_failure(none); }
@@ -12390,6 +12545,7 @@ class native_service_manager final : public service_manager {
   }
   sys_result<std::string> account_sid(const std::string&) override { return sys_failure(none); }
   sys_result<void> add_logon_right(const std::string&) override { return sys_failure(none); }
+  sys_result<bool> query_logon_right(const std::string&) override { return sys_failure(none); }
   sys_result<std::string> query_folder_security(const std::string&) override { return sys_failure(none); }
   sys_result<void> change_folder_security(const std::string&, const std::string&) override { return sys_failure(none); }
 
@@ -14089,6 +14245,166 @@ inline bool process_exists(std::uint32_t id) noexcept {
 #endif  // WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
+// os/win/registry.hpp
+// =====================================================================================================================
+
+// Keys of the registry below HKEY_LOCAL_MACHINE.
+//
+// Source: RegSetValueExW, RegGetValueW, RegEnumValueW in the Win32 documentation.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// A key below HKEY_LOCAL_MACHINE, closed at the end.
+class registry_key {
+ public:
+  static sys_result<registry_key> open(const std::wstring& path, REGSAM rights) {
+    HKEY key = nullptr;
+    const LSTATUS status = ::RegOpenKeyExW(HKEY_LOCAL_MACHINE, path.c_str(), 0, rights, &key);
+    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
+    return registry_key(key);
+  }
+  static sys_result<registry_key> create(const std::wstring& path, REGSAM rights) {
+    HKEY key = nullptr;
+    const LSTATUS status =
+        ::RegCreateKeyExW(HKEY_LOCAL_MACHINE, path.c_str(), 0, nullptr, 0, rights, nullptr, &key, nullptr);
+    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
+    return registry_key(key);
+  }
+  registry_key(registry_key&& other) noexcept : key_(std::exchange(other.key_, nullptr)) {}
+  registry_key& operator=(registry_key&& other) noexcept {
+    std::swap(key_, other.key_);
+    return *this;
+  }
+  ~registry_key() {
+    if (key_) ::RegCloseKey(key_);
+  }
+
+  /// `text` goes in as it is, NULs included, and one more behind it.
+  sys_result<void> set(const wchar_t* name, DWORD type, const std::wstring& text) {
+    return set(name, type, text.c_str(), (text.size() + 1) * sizeof(wchar_t));
+  }
+  sys_result<void> set(const wchar_t* name, DWORD type, const void* data, std::size_t size) {
+    return done(::RegSetValueExW(key_, name, 0, type, static_cast<const BYTE*>(data), static_cast<DWORD>(size)));
+  }
+  /// Not there: success.
+  sys_result<void> remove(const wchar_t* name) {
+    const LSTATUS status = ::RegDeleteValueW(key_, name);
+    return done(status == ERROR_FILE_NOT_FOUND ? ERROR_SUCCESS : status);
+  }
+  /// A REG_DWORD; nothing when it is not there.
+  [[nodiscard]] std::optional<std::uint32_t> number(const wchar_t* name) const {
+    DWORD value = 0, size = sizeof value;
+    const LSTATUS status = ::RegGetValueW(key_, nullptr, name, RRF_RT_REG_DWORD, nullptr, &value, &size);
+    return status == ERROR_SUCCESS ? std::optional<std::uint32_t>(value) : std::nullopt;
+  }
+  /// A REG_MULTI_SZ; empty when it is not there.
+  [[nodiscard]] sys_result<std::vector<std::string>> list(const wchar_t* name) const {
+    std::vector<wchar_t> text(1024);
+    for (;;) {
+      auto size = static_cast<DWORD>(text.size() * sizeof(wchar_t));
+      // RegGetValueW ends the list as a list must end, also where whoever wrote it did not.
+      const LSTATUS status = ::RegGetValueW(key_, nullptr, name, RRF_RT_REG_MULTI_SZ, nullptr, text.data(), &size);
+      if (status == ERROR_FILE_NOT_FOUND) return std::vector<std::string>();
+      if (status == ERROR_SUCCESS) return narrow_list(text.data());
+      if (status != ERROR_MORE_DATA) return sys_failure(static_cast<std::uint32_t>(status));
+      text.resize(text.size() * 2);
+    }
+  }
+  /// All values that are text (REG_SZ), without their names.
+  [[nodiscard]] sys_result<std::vector<std::string>> texts() const {
+    std::vector<std::string> all;
+    std::vector<wchar_t> name(16'384), data(1024);  // the longest name that there is
+    for (DWORD i = 0;;) {
+      auto name_size = static_cast<DWORD>(name.size());
+      auto size = static_cast<DWORD>(data.size() * sizeof(wchar_t));
+      DWORD type = 0;
+      const LSTATUS status = ::RegEnumValueW(key_, i, name.data(), &name_size, nullptr, &type,
+                                             reinterpret_cast<BYTE*>(data.data()), &size);
+      if (status == ERROR_NO_MORE_ITEMS) return all;
+      if (status == ERROR_MORE_DATA) {
+        data.resize(size / sizeof(wchar_t) + 2);
+        continue;
+      }
+      if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
+      std::wstring_view text(data.data(), size / sizeof(wchar_t));
+      if (type == REG_SZ) all.push_back(narrow(text.substr(0, text.find(L'\0'))));
+      ++i;
+    }
+  }
+
+ private:
+  explicit registry_key(HKEY key) noexcept : key_(key) {}
+  static sys_result<void> done(LSTATUS status) {
+    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
+    return {};
+  }
+  HKEY key_;
+};
+
+[[nodiscard]] inline std::wstring services_key(std::string_view below) {
+  return L"SYSTEM\\CurrentControlSet\\Services\\" + wide(below);
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
+// os/win/probe.hpp
+// =====================================================================================================================
+
+// os/probe.hpp on Windows.
+//
+// Source: RegEnumValueW, GetDriveTypeW, IsWow64Process in the Win32 documentation; [MS-GPFAS] for the key.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+inline sys_result<std::vector<std::string>> firewall_rules() {
+  const auto key = registry_key::open(services_key("SharedAccess\\Parameters\\FirewallPolicy\\FirewallRules"),
+                                      KEY_QUERY_VALUE);
+  if (!key) return sys_failure(key.error());
+  return key->texts();
+}
+
+inline bool is_on_network(const std::string& path) {
+  const auto begins = [&path](std::string_view with) { return path.compare(0, with.size(), with) == 0; };
+  if (begins("\\\\")) return !begins("\\\\?\\") || begins("\\\\?\\UNC\\");
+  if (path.size() < 2 || path[1] != ':') return false;
+  const wchar_t root[] = {static_cast<wchar_t>(path[0]), L':', L'\\', 0};
+  return ::GetDriveTypeW(root) == DRIVE_REMOTE;
+}
+
+inline bool is_emulated() {
+  BOOL emulated = FALSE;
+  return ::IsWow64Process(::GetCurrentProcess(), &emulated) && emulated;
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
 // os/win/process.hpp
 // =====================================================================================================================
 
@@ -14339,13 +14655,122 @@ inline std::optional<std::size_t> source_file::read(std::uint64_t at, char* into
 #endif  // WINSVC_OS_WINDOWS
 
 // =====================================================================================================================
+// os/win/account_rights.hpp
+// =====================================================================================================================
+
+// The right to log on as a service, in Windows' database of who may what (LSA): given, and looked for.
+//
+// Source: LsaOpenPolicy, LsaAddAccountRights and LsaEnumerateAccountRights in the Win32 documentation.
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// One account in it. <ntsecapi.h> quarrels with <winternl.h>, which a program may want: its two structs are written out
+/// here.
+class account_rights {
+ public:
+  struct lsa_text {
+    USHORT bytes, room;
+    wchar_t* text;
+  };
+
+  /// `access`: what is to be done, POLICY_….
+  static sys_result<account_rights> open(const std::string& sid, ACCESS_MASK access) {
+    account_rights made;
+    if (!made.open_ || !made.add_ || !made.list_ || !made.free_ || !made.close_ || !made.win32_)
+      return sys_failure(ERROR_PROC_NOT_FOUND);
+    PSID parsed = nullptr;
+    if (!::ConvertStringSidToSidW(wide(sid).c_str(), &parsed)) return sys_failure(::GetLastError());
+    made.sid_ = local_memory(parsed);
+    lsa_attributes none{};
+    if (const LONG status = made.open_(nullptr, &none, access, &made.policy_); status != 0)
+      return sys_failure(made.win32_(status));
+    return made;
+  }
+  account_rights(account_rights&& other) noexcept
+      : sid_(std::move(other.sid_)), policy_(std::exchange(other.policy_, nullptr)) {}
+  ~account_rights() {
+    if (policy_) close_(policy_);
+  }
+
+  sys_result<void> add(std::wstring right) const {
+    const auto bytes = static_cast<USHORT>(right.size() * sizeof(wchar_t));
+    lsa_text text{bytes, static_cast<USHORT>(bytes + sizeof(wchar_t)), &right[0]};
+    if (const LONG status = add_(policy_, sid_.get(), &text, 1); status != 0) return sys_failure(win32_(status));
+    return {};
+  }
+  [[nodiscard]] sys_result<bool> has(std::wstring_view right) const {
+    lsa_text* rights = nullptr;
+    ULONG count = 0;
+    const LONG status = list_(policy_, sid_.get(), &rights, &count);
+    if (status != 0) {  // an account that has none is not known there
+      const std::uint32_t code = win32_(status);
+      return code == ERROR_FILE_NOT_FOUND ? sys_result<bool>(false) : sys_failure(code);
+    }
+    const bool found = std::any_of(rights, rights + count, [right](const lsa_text& one) {
+      return std::wstring_view(one.text, one.bytes / sizeof(wchar_t)) == right;
+    });
+    free_(rights);
+    return found;
+  }
+
+ private:
+  struct lsa_attributes {
+    ULONG size;
+    HANDLE root;
+    lsa_text* name;
+    ULONG attributes;
+    void *security, *quality;
+  };
+  account_rights() = default;
+
+  system_library advapi_{"advapi32.dll"};
+  LONG(NTAPI* open_)(lsa_text*, lsa_attributes*, ACCESS_MASK, void**) = advapi_.find<decltype(open_)>("LsaOpenPolicy");
+  LONG(NTAPI* add_)(void*, PSID, lsa_text*, ULONG) = advapi_.find<decltype(add_)>("LsaAddAccountRights");
+  LONG(NTAPI* list_)(void*, PSID, lsa_text**, ULONG*) = advapi_.find<decltype(list_)>("LsaEnumerateAccountRights");
+  LONG(NTAPI* free_)(void*) = advapi_.find<decltype(free_)>("LsaFreeMemory");
+  LONG(NTAPI* close_)(void*) = advapi_.find<decltype(close_)>("LsaClose");
+  ULONG(NTAPI* win32_)(LONG) = advapi_.find<decltype(win32_)>("LsaNtStatusToWinError");
+  local_memory sid_{nullptr};
+  void* policy_ = nullptr;
+};
+inline constexpr wchar_t logon_right[] = L"SeServiceLogonRight";
+
+inline sys_result<void> add_logon_right(const std::string& sid) {
+  constexpr ACCESS_MASK lookup_names = 0x800, create_account = 0x10;
+  const auto rights = account_rights::open(sid, lookup_names | create_account);
+  if (!rights) return sys_failure(rights.error());
+  return rights->add(logon_right);
+}
+
+inline sys_result<bool> query_logon_right(const std::string& sid) {
+  constexpr ACCESS_MASK lookup_names = 0x800, view = 0x1;
+  const auto rights = account_rights::open(sid, lookup_names | view);
+  if (!rights) return sys_failure(rights.error());
+  return rights->has(logon_right);
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS
+
+// =====================================================================================================================
 // os/win/install.hpp
 // =====================================================================================================================
 
-// What an install touches beside the Service Control Manager: the registry (event source, environment), the right to
-// log on as a service, the security of folders. The bodies of those members of the service_manager.
+// What an install touches beside the Service Control Manager: the registry (event source, environment) and the security
+// of folders. The bodies of those members of the service_manager.
 //
-// Source: RegSetValueExW, LsaAddAccountRights, "Automatic Propagation of Inheritable ACEs", SetSecurityInfo and
+// Source: RegSetValueExW, "Automatic Propagation of Inheritable ACEs", SetSecurityInfo and
 // FILE_FLAG_OPEN_REPARSE_POINT of CreateFileW in the Win32 documentation.
 
 #include <cstddef>
@@ -14362,77 +14787,14 @@ namespace os {
 
 sys_result<void> add_event_source(const std::string& source);
 sys_result<void> remove_event_source(const std::string& source);
+[[nodiscard]] sys_result<bool> query_event_source(const std::string& source);
+[[nodiscard]] sys_result<bool> query_delete_mark(const std::string& service_name);
 [[nodiscard]] sys_result<std::vector<std::string>> query_environment(const std::string& service_name);
 sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& all);
-sys_result<void> add_logon_right(const std::string& sid);
 [[nodiscard]] sys_result<std::string> query_folder_security(const std::string& path);
 sys_result<void> change_folder_security(const std::string& path, const std::string& sddl);
 
 // ---------------------------------------------------------------------------------------------------------------------
-
-/// A key below HKEY_LOCAL_MACHINE, closed at the end.
-class registry_key {
- public:
-  static sys_result<registry_key> open(const std::wstring& path, REGSAM rights) {
-    HKEY key = nullptr;
-    const LSTATUS status = ::RegOpenKeyExW(HKEY_LOCAL_MACHINE, path.c_str(), 0, rights, &key);
-    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
-    return registry_key(key);
-  }
-  static sys_result<registry_key> create(const std::wstring& path, REGSAM rights) {
-    HKEY key = nullptr;
-    const LSTATUS status =
-        ::RegCreateKeyExW(HKEY_LOCAL_MACHINE, path.c_str(), 0, nullptr, 0, rights, nullptr, &key, nullptr);
-    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
-    return registry_key(key);
-  }
-  registry_key(registry_key&& other) noexcept : key_(std::exchange(other.key_, nullptr)) {}
-  registry_key& operator=(registry_key&& other) noexcept {
-    std::swap(key_, other.key_);
-    return *this;
-  }
-  ~registry_key() {
-    if (key_) ::RegCloseKey(key_);
-  }
-
-  /// `text` goes in as it is, NULs included, and one more behind it.
-  sys_result<void> set(const wchar_t* name, DWORD type, const std::wstring& text) {
-    return set(name, type, text.c_str(), (text.size() + 1) * sizeof(wchar_t));
-  }
-  sys_result<void> set(const wchar_t* name, DWORD type, const void* data, std::size_t size) {
-    return done(::RegSetValueExW(key_, name, 0, type, static_cast<const BYTE*>(data), static_cast<DWORD>(size)));
-  }
-  /// Not there: success.
-  sys_result<void> remove(const wchar_t* name) {
-    const LSTATUS status = ::RegDeleteValueW(key_, name);
-    return done(status == ERROR_FILE_NOT_FOUND ? ERROR_SUCCESS : status);
-  }
-  /// A REG_MULTI_SZ; empty when it is not there.
-  [[nodiscard]] sys_result<std::vector<std::string>> list(const wchar_t* name) const {
-    std::vector<wchar_t> text(1024);
-    for (;;) {
-      auto size = static_cast<DWORD>(text.size() * sizeof(wchar_t));
-      // RegGetValueW ends the list as a list must end, also where whoever wrote it did not.
-      const LSTATUS status = ::RegGetValueW(key_, nullptr, name, RRF_RT_REG_MULTI_SZ, nullptr, text.data(), &size);
-      if (status == ERROR_FILE_NOT_FOUND) return std::vector<std::string>();
-      if (status == ERROR_SUCCESS) return narrow_list(text.data());
-      if (status != ERROR_MORE_DATA) return sys_failure(static_cast<std::uint32_t>(status));
-      text.resize(text.size() * 2);
-    }
-  }
-
- private:
-  explicit registry_key(HKEY key) noexcept : key_(key) {}
-  static sys_result<void> done(LSTATUS status) {
-    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
-    return {};
-  }
-  HKEY key_;
-};
-
-[[nodiscard]] inline std::wstring services_key(std::string_view below) {
-  return L"SYSTEM\\CurrentControlSet\\Services\\" + wide(below);
-}
 
 inline sys_result<void> add_event_source(const std::string& source) {
   auto key = registry_key::create(services_key("EventLog\\Application\\" + source), KEY_SET_VALUE);
@@ -14451,6 +14813,18 @@ inline sys_result<void> remove_event_source(const std::string& source) {
   return {};
 }
 
+inline sys_result<bool> query_event_source(const std::string& source) {
+  const auto key = registry_key::open(services_key("EventLog\\Application\\" + source), KEY_QUERY_VALUE);
+  if (key) return true;
+  return key.error() == ERROR_FILE_NOT_FOUND ? sys_result<bool>(false) : sys_failure(key.error());
+}
+
+inline sys_result<bool> query_delete_mark(const std::string& service_name) {
+  const auto key = registry_key::open(services_key(service_name), KEY_QUERY_VALUE);
+  if (!key) return sys_failure(key.error());
+  return key->number(L"DeleteFlag").value_or(0) != 0;
+}
+
 inline sys_result<std::vector<std::string>> query_environment(const std::string& service_name) {
   const auto key = registry_key::open(services_key(service_name), KEY_QUERY_VALUE);
   if (!key) return sys_failure(key.error());
@@ -14463,46 +14837,6 @@ inline sys_result<void> change_environment(const std::string& service_name, cons
   if (all.empty()) return key->remove(L"Environment");
   const std::wstring list = wide_list(all);
   return key->set(L"Environment", REG_MULTI_SZ, list.data(), list.size() * sizeof(wchar_t));
-}
-
-inline sys_result<void> add_logon_right(const std::string& sid) {
-  // <ntsecapi.h> quarrels with <winternl.h>, which a program may want: its three structs are written out here.
-  struct lsa_text {
-    USHORT bytes, room;
-    wchar_t* text;
-  };
-  struct lsa_attributes {
-    ULONG size;
-    HANDLE root;
-    lsa_text* name;
-    ULONG attributes;
-    void *security, *quality;
-  };
-  using open_policy = LONG(NTAPI*)(lsa_text*, lsa_attributes*, ACCESS_MASK, void**);
-  using add_rights = LONG(NTAPI*)(void*, PSID, lsa_text*, ULONG);
-  using close_policy = LONG(NTAPI*)(void*);
-  using to_win32 = ULONG(NTAPI*)(LONG);
-  const system_library advapi("advapi32.dll");
-  const auto open = advapi.find<open_policy>("LsaOpenPolicy");
-  const auto add = advapi.find<add_rights>("LsaAddAccountRights");
-  const auto close = advapi.find<close_policy>("LsaClose");
-  const auto win32 = advapi.find<to_win32>("LsaNtStatusToWinError");
-  if (!open || !add || !close || !win32) return sys_failure(ERROR_PROC_NOT_FOUND);
-
-  PSID parsed = nullptr;
-  if (!::ConvertStringSidToSidW(wide(sid).c_str(), &parsed)) return sys_failure(::GetLastError());
-  const local_memory held(parsed);
-  constexpr ACCESS_MASK lookup_names = 0x800, create_account = 0x10;
-  lsa_attributes none{};
-  void* policy = nullptr;
-  LONG status = open(nullptr, &none, lookup_names | create_account, &policy);
-  if (status != 0) return sys_failure(win32(status));
-  wchar_t name[] = L"SeServiceLogonRight";
-  lsa_text right{sizeof name - sizeof(wchar_t), sizeof name, name};
-  status = add(policy, parsed, &right, 1);
-  close(policy);
-  if (status != 0) return sys_failure(win32(status));
-  return {};
 }
 
 /// The folder itself, and never what a link in its place leads to: everyone may put one into ProgramData, and an
@@ -14905,6 +15239,8 @@ class native_service_manager final : public service_manager {
 
   sys_result<void> add_event_source(const std::string& source) override { return os::add_event_source(source); }
   sys_result<void> remove_event_source(const std::string& source) override { return os::remove_event_source(source); }
+  sys_result<bool> query_event_source(const std::string& source) override { return os::query_event_source(source); }
+  sys_result<bool> query_delete_mark(const std::string& name) override { return os::query_delete_mark(name); }
   sys_result<std::vector<std::string>> query_environment(const std::string& service_name) override {
     return os::query_environment(service_name);
   }
@@ -14913,6 +15249,7 @@ class native_service_manager final : public service_manager {
   }
   sys_result<std::string> account_sid(const std::string& account) override { return sid_of_account(account); }
   sys_result<void> add_logon_right(const std::string& sid) override { return os::add_logon_right(sid); }
+  sys_result<bool> query_logon_right(const std::string& sid) override { return os::query_logon_right(sid); }
   sys_result<std::string> query_folder_security(const std::string& path) override {
     return os::query_folder_security(path);
   }
@@ -23000,6 +23337,7 @@ struct blueprint {
   std::vector<ready_check> ready_checks;
   logger log;
   log_file_options log_file;
+  std::optional<winsvc::log_level> event_log_from;   ///< lines of this level and above are events as well
   std::vector<std::shared_ptr<log_sink>> log_sinks;  ///< of the app's own; they get the log from the start on
   model::settings settings;
   bool reloads_on_change = false;                    ///< when the settings file changes
@@ -23402,6 +23740,9 @@ class service : public http::route_registrar<service> {
   /// How the log file looks (text or JSON lines), when it is set aside (10 MiB, and by day where asked), how many are
   /// kept (5). In App.
   [[nodiscard]] log_file_options& log_file() noexcept { return plan_.log_file; }
+  /// Lines of this level and above go to the Windows event log as well, with the IDs 10 (error), 11 (warning) and 12; not
+  /// in debug. What it says at its turns (started, stopped, failed…) stands there in any case.
+  service& log_to_event_log(log_level least = log_level::warn);
   /// Hands the log to a sink of your own as well. It is called by one thread, which is none of the requests'; what comes
   /// faster than it can take is dropped, counted, and told of in a line.
   service& log_to(std::shared_ptr<log_sink> sink);
@@ -23454,6 +23795,11 @@ inline void service::declare(std::shared_ptr<model::any_setting> one) {
                         "): every service has it; listen, log() and log_file() give its default");
   }
   plan_.settings.declare(std::move(one));
+}
+inline service& service::log_to_event_log(log_level least) {
+  check_open("log_to_event_log");
+  plan_.event_log_from = least;
+  return *this;
 }
 inline service& service::reload_on_change() {
   check_open("reload_on_change");
@@ -24400,6 +24746,49 @@ class console_log final : public log_sink {
   std::string bottom_;
   bool terminal_ = os::err_is_terminal();
   os::err_colours colours_;
+};
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// host/event_sink.hpp
+// =====================================================================================================================
+
+// Lines of the log in the Windows event log, where App asks for it: `svc.log_to_event_log(log_level::warn)`. What the
+// service has to say at its turns (model/events.hpp) stands there in any case, and under IDs of its own.
+
+#include <exception>
+#include <functional>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+class event_sink final : public log_sink {
+ public:
+  /// Lines of `least` and above go to `report`, by the thread that writes.
+  event_sink(log_level least, std::function<void(model::event, std::string_view)> report)
+      : least_(least), report_(std::move(report)) {}
+
+  void write(const log_entry& entry) noexcept override {
+    if (entry.level < least_) return;
+    try {
+      report_(event_of(entry.level), entry.text);
+    } catch (const std::exception&) {  // no memory: the log file has the line
+    }
+  }
+
+ private:
+  [[nodiscard]] static model::event event_of(log_level level) noexcept {
+    if (level == log_level::error) return model::event::error_line;
+    return level == log_level::warn ? model::event::warning_line : model::event::line;
+  }
+  const log_level least_;
+  const std::function<void(model::event, std::string_view)> report_;
 };
 
 }  // namespace host
@@ -25885,6 +26274,7 @@ inline void runtime::run_stop_hooks() {
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -25897,6 +26287,7 @@ struct service_report {
   os::service_process process;
   os::service_config config;
   model::service_state left;  ///< what the service itself left; its url only while it is the running process's
+  std::vector<std::string> drift;  ///< where what is installed is not what the program would install, a line each
   std::string live;           ///< what it answered when it was asked just now: a flat JSON object, or nothing
 };
 /// Of a program that serves in a terminal, which no SCM knows: from what it answers.
@@ -25961,6 +26352,8 @@ inline std::string status_text(const service_report& r) {
     out += "  exit     " + std::to_string(s.exit.code()) + (row ? ", " + std::string(row->said) : "") + '\n';
   }
   if (!r.left.failure.empty()) out += "  failure  " + r.left.failure + '\n';
+  for (const auto& one : r.drift) out += "  drift    " + one + '\n';
+  if (!r.drift.empty()) out += "           update mends it\n";
   return out;
 }
 
@@ -25985,6 +26378,7 @@ inline std::string status_json(const service_report& r) {
   put_text("url", r.left.url);
   put_text("since", r.left.since);
   put_text("failure", r.left.failure);
+  put("drift", text::json_list(r.drift, [](const std::string& one) { return text::json_quoted(one); }));
   out.put("live", r.live.empty() ? "null" : r.live);
   return out.text() + '\n';
 }
@@ -26250,6 +26644,7 @@ class service_host {
   app_factory app_;
   model::launch_options launch_;
   service_surroundings around_;
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   std::string name_;
   std::string state_file_;  // empty: nowhere to leave a state
   std::string data_folder_;
@@ -26323,8 +26718,13 @@ inline void service_host::service_main(const std::vector<std::string>& arguments
 /// For `start` and `status`. That it could not be written is no reason to stop, and `start` says less then.
 inline void service_host::leave_state(const std::string& url, const std::string& failure) {
   if (state_file_.empty()) return;
-  const std::string since = url.empty() ? std::string() : iso_time(clock::system().wall());
-  static_cast<void>(os::replace_file(state_file_, model::to_text({os::process_id(), url, since, failure})));
+  model::service_state left{os::process_id(), url, {}, failure};
+  if (!url.empty()) {
+    const auto took = std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began_);
+    left.since = iso_time(clock::system().wall());
+    left.start_ms = static_cast<std::uint32_t>(took.count());
+  }
+  static_cast<void>(os::replace_file(state_file_, model::to_text(left)));
 }
 
 /// Opens the log in the service's data folder. The SCM knows our name; App need not have said it yet.
@@ -26410,6 +26810,12 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
     return failed;
   }
   if (log_file_) log_file_->options(plan->log_file);
+  if (plan->event_log_from) {  // by value: a log that is kept to the end outlives this host
+    const auto report = [tell = around_.report_event, name = name_](model::event what, std::string_view text) {
+      tell(name, model::row(what).level, static_cast<std::uint32_t>(what), text);
+    };
+    plan->log_sinks.push_back(std::make_shared<event_sink>(*plan->event_log_from, report));
+  }
   plan->spec.name = name_;
   if (launch_.preshutdown) plan->spec.preshutdown = launch_.preshutdown;
 
@@ -27206,6 +27612,16 @@ struct surveyed {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+/// What belongs to it and is not in the SCM's database. What cannot be seen stays unknown.
+inline void look_beside(desk& at, model::installation& there) {
+  auto& scm = at.scm();
+  if (const auto source = scm.query_event_source(at.name())) there.event_source = *source;
+  if (!there.account->needs_logon_right()) return;
+  const auto sid = scm.account_sid(model::name_to_look_up(there.account->name));
+  if (!sid) return;
+  if (const auto right = scm.query_logon_right(*sid)) there.logon_right = *right;
+}
+
 inline result<surveyed> survey(desk& at, const model::command& asked, const std::string& doing) {
   auto& scm = at.scm();
   surveyed found;
@@ -27246,8 +27662,60 @@ inline result<surveyed> survey(desk& at, const model::command& asked, const std:
     for (const auto& [user, sid] : found.sids)
       there.may_control[user] = model::has_entry(*security, model::control_entry(sid));
   }
+  look_beside(at, there);
   look_at_folders(at, there);
   return found;
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// verbs/drift.hpp
+// =====================================================================================================================
+
+// Drift: where what is installed is not what the program would install. `doctor` finds it, `status` shows it, `update`
+// ends it.
+
+#include <string>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+struct drift {
+  std::vector<model::change> differs;
+  std::vector<std::string> unseen;  ///< what Windows does not show to whoever asks, or does not know
+};
+
+/// `startup is manual, would be auto`
+[[nodiscard]] inline std::string drift_text(const model::change& c) {
+  return c.name + " is " + c.from + ", would be " + c.to;
+}
+
+/// Fails where the account that the app names is none.
+[[nodiscard]] inline result<drift> drift_of(const desk& at, const model::installation& there) {
+  const auto wanted = model::wanted_installation({}, at.spec(), &there, at.ours());
+  if (!wanted) return failure{wanted.error()};
+  drift found;
+  for (auto& c : model::plan_install(&there, *wanted, at.ours()).changes) {
+    if (c.from == "unknown") found.unseen.push_back(std::move(c.name));
+    else found.differs.push_back(std::move(c));
+  }
+  return found;
+}
+
+/// For a screen: nothing where there is none, or where it cannot be seen.
+[[nodiscard]] inline std::vector<std::string> drift_lines(desk& at) {
+  std::vector<std::string> lines;
+  const auto seen = survey(at, {}, "look at");
+  if (!seen || !seen->there) return lines;
+  if (const auto found = drift_of(at, *seen->there)) {
+    for (const auto& c : found->differs) lines.push_back(drift_text(c));
+  }
+  return lines;
 }
 
 }  // namespace host
@@ -27561,10 +28029,11 @@ inline result<void> installer::change_surroundings(const job& j, desk::raw_handl
 /// Without it the start fails with 1069, and it is nothing that the Services window would show.
 inline result<void> installer::give_logon_right(const job& j) {
   if (!j.plan.has(model::item::logon_right)) return {};
-  const auto sid = desk_.scm().account_sid(model::name_to_look_up(j.wanted.account->name));
-  if (!sid) return desk_.failed("find the account", j.wanted.account->name, sid.error());
+  const std::string& name = (j.wanted.account ? j.wanted.account : j.there->account)->name;
+  const auto sid = desk_.scm().account_sid(model::name_to_look_up(name));
+  if (!sid) return desk_.failed("find the account", name, sid.error());
   if (auto done = desk_.scm().add_logon_right(*sid); !done)
-    return desk_.failed("give the right to log on as a service to", j.wanted.account->name, done.error());
+    return desk_.failed("give the right to log on as a service to", name, done.error());
   return {};
 }
 
@@ -27675,7 +28144,10 @@ inline result<void> remove(desk& at, const model::command& asked) {
 // It changes nothing, and needs no rights that a look needs not; what it may not see it says. Each check is a function that
 // adds its findings.
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27684,10 +28156,19 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
+/// What doctor asks the machine, so that a test can answer.
+struct machine {
+  std::function<os::sys_result<std::vector<std::string>>()> firewall_rules = os::firewall_rules;
+  std::function<bool(const std::string& path)> is_on_network = os::is_on_network;
+  std::function<bool()> is_emulated = os::is_emulated;
+  std::function<std::optional<std::uint64_t>(const std::string& path)> free_space = os::free_space;
+};
+
 class doctor {
  public:
   /// `live`: what the running service answers when it is asked for its status; empty: nothing.
-  doctor(desk& at, const blueprint& plan, std::string live) : desk_(at), plan_(plan), live_(std::move(live)) {}
+  doctor(desk& at, const blueprint& plan, std::string live, machine around = {})
+      : desk_(at), plan_(plan), live_(std::move(live)), machine_(std::move(around)) {}
 
   [[nodiscard]] std::vector<model::finding> examine();
 
@@ -27696,27 +28177,30 @@ class doctor {
   void add(weight w, std::string about, std::string seen, std::string remedy = {}, bool fixable = false) {
     found_.push_back({w, std::move(about), std::move(seen), std::move(remedy), fixable});
   }
+  void program();
   void service();
   [[nodiscard]] bool unquoted();
-  void drift(const model::installation& there);
+  void look_for_drift(const model::installation& there);
   void binary(const std::string& image_path);
   void program_folder();
   void data_folder();
   void dependencies(const std::vector<std::string>& names);
   void settings();
   void port();
+  void firewall(const os::endpoint& where);
   void last_run();
 
   desk& desk_;
   const blueprint& plan_;
   std::string live_;
+  machine machine_;
   std::vector<model::finding> found_;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 inline std::vector<model::finding> doctor::examine() {
-  add(weight::fine, "program", desk_.ours().executable);
+  program();
   service();
   program_folder();
   data_folder();
@@ -27724,6 +28208,21 @@ inline std::vector<model::finding> doctor::examine() {
   port();
   last_run();
   return std::move(found_);
+}
+
+inline void doctor::program() {
+  const std::string& path = desk_.ours().executable;
+  if (machine_.is_on_network(path)) {
+    add(weight::problem, "program", path + " is on another machine: a service starts before anybody has logged on there",
+        "copy it to a disk of this machine, below Program Files, and install it from there");
+  } else {
+    add(weight::fine, "program", path);
+  }
+  if (machine_.is_emulated()) {
+    add(weight::note, "32-bit",
+        "the program has 32 bits and Windows 64: what it finds in System32 and in HKLM\\Software is not what others find",
+        "compile it for 64 bits");
+  }
 }
 
 /// What is installed, and whether it is what would be.
@@ -27746,7 +28245,11 @@ inline void doctor::service() {
     add(weight::fine, "service", "installed, startup " + std::string(name(there.startup.value_or(startup::automatic))));
   if (there.binary) binary(*there.binary);
   if (there.dependencies) dependencies(*there.dependencies);
-  drift(there);
+  if (const auto marked = desk_.scm().query_delete_mark(desk_.name()); marked && *marked) {
+    add(weight::problem, "service", "it was deleted, and goes when the last program that has it open closes it",
+        "close the Services window and what else shows services, or restart the machine");
+  }
+  look_for_drift(there);
 }
 
 /// Registered by hand, perhaps: our program's path, without the quotes that it needs.
@@ -27761,23 +28264,17 @@ inline bool doctor::unquoted() {
   return true;
 }
 
-inline void doctor::drift(const model::installation& there) {
-  const auto wanted = model::wanted_installation({}, desk_.spec(), &there, desk_.ours());
-  if (!wanted) return add(weight::problem, "account", wanted.error().sentence());
-  const auto plan = model::plan_install(&there, *wanted, desk_.ours());
-  bool any = false;
-  std::vector<std::string> unseen;
-  for (const auto& c : plan.changes) {
-    if (c.from == "unknown") {  // Windows does not show it to us, or does not know it
-      unseen.push_back(c.name);
-      continue;
-    }
-    any = true;
-    add(weight::warning, "drift", c.name + " is " + c.from + ", and would be installed as " + c.to, "update", true);
+inline void doctor::look_for_drift(const model::installation& there) {
+  const auto found = drift_of(desk_, there);
+  if (!found) return add(weight::problem, "account", found.error().sentence());
+  for (const auto& c : found->differs) {
+    // Without the right the start fails (1069); the rest of it works, and otherwise than the program says.
+    const bool stops = c.what == model::item::logon_right;
+    add(stops ? weight::problem : weight::warning, "drift", drift_text(c), "update", true);
   }
-  if (!any) add(weight::fine, "drift", "installed as the program would install it");
-  if (!unseen.empty())
-    add(weight::note, "not seen", text::join(unseen, ", "), "run from an elevated prompt, if this is not one");
+  if (found->differs.empty()) add(weight::fine, "drift", "installed as the program would install it");
+  if (!found->unseen.empty())
+    add(weight::note, "not seen", text::join(found->unseen, ", "), "run from an elevated prompt, if this is not one");
 }
 
 inline void doctor::binary(const std::string& image_path) {
@@ -27803,7 +28300,7 @@ inline void doctor::program_folder() {
 inline void doctor::data_folder() {
   const std::string& folder = desk_.ours().data_folder;
   if (folder.empty()) return add(weight::warning, "data folder", "the system does not say where it belongs");
-  const auto free = os::free_space(folder);
+  const auto free = machine_.free_space(folder);
   if (!free) return;
   constexpr std::uint64_t mib = 1024 * 1024, little = 500 * mib, none = 20 * mib;
   const std::string seen = std::to_string(*free / mib) + " MiB free for " + folder;
@@ -27837,6 +28334,7 @@ inline void doctor::port() {
   std::uint64_t port = 0;
   static_cast<void>(text::parse_number(number->text(), 65'535, port));
   const os::endpoint where{host->text(), static_cast<std::uint16_t>(port)};
+  firewall(where);
   if (!live_.empty())
     return add(weight::fine, "port", "the service answers: " + model::text_of(model::parse_flat_object(live_).value_or(
                                                                                   model::flat_object()), "url"));
@@ -27849,18 +28347,42 @@ inline void doctor::port() {
     const std::string owner = os::port_owner(where);
     add(weight::problem, "port", where.text() + ": " + why.said + (owner.empty() ? "" : ", by " + owner), why.hint);
   }
-  const bool local = where.host == "::1" || where.host == "localhost" || text::starts_with(where.host, "127.");
-  if (!local) {
-    add(weight::note, "firewall", "others reach " + where.text() + " where the firewall lets them",
-        "netsh advfirewall firewall add rule name=\"" + desk_.name() + "\" dir=in action=allow protocol=TCP localport=" +
-            std::to_string(port) + " program=\"" + desk_.ours().executable + '"');
+}
+
+/// Of an address that others can reach: do they?
+inline void doctor::firewall(const os::endpoint& where) {
+  if (where.host == "::1" || where.host == "localhost" || text::starts_with(where.host, "127.")) return;
+  const std::string& program = desk_.ours().executable;
+  const std::string open = "netsh advfirewall firewall add rule name=\"" + desk_.name() +
+                           "\" dir=in action=allow protocol=TCP localport=" + std::to_string(where.port) +
+                           " program=\"" + program + '"';
+  const auto rules = machine_.firewall_rules();
+  if (!rules) return add(weight::note, "firewall", "others reach " + where.text() + " where the firewall lets them", open);
+  const auto found = model::firewall_view(*rules, program, where.port);
+  if (!found.block.empty()) {
+    add(weight::problem, "firewall", "the rule '" + found.block.front() + "' keeps others away from " + where.text(),
+        "netsh advfirewall firewall delete rule name=\"" + found.block.front() + "\" program=\"" + program + '"');
+  } else if (!found.allow.empty()) {
+    add(weight::fine, "firewall", "the rule '" + found.allow.front() + "' lets others reach " + where.text());
+  } else {
+    add(weight::warning, "firewall", "no rule of its own lets others reach " + where.text(), open);
   }
 }
 
 inline void doctor::last_run() {
   const auto left = desk_.state();
-  if (left && !left->failure.empty())
-    add(weight::warning, "last run", left->failure, "logs --since 1d --level warn");
+  if (!left) return;
+  if (!left->failure.empty()) add(weight::warning, "last run", left->failure, "logs --since 1d --level warn");
+  const auto took = std::chrono::milliseconds(left->start_ms);
+  if (took.count() != 0) {
+    const std::string seen = "took " + duration_text(took) + ", each of its hooks may take " + duration_text(plan_.start_limit);
+    if (took < plan_.start_limit / 2) add(weight::fine, "last start", seen);
+    else add(weight::warning, "last start", seen, "do less in on_start, or raise start_limit");
+  }
+  if (const auto since = parse_time(left->since); since && *since > desk_.time().wall() + std::chrono::minutes(1)) {
+    add(weight::warning, "clock", "it started at " + left->since + ", which is yet to come: the clock was set back",
+        "look at the machine's time service; times in the log do not follow one another");
+  }
 }
 
 }  // namespace host
@@ -28366,6 +28888,7 @@ inline int manage(const blueprint& plan, const model::command& asked, const std:
       around.out(why_text(gather(*std::move(report), folder ? *folder : std::string())));
       return model::exits::ok;
     }
+    if (report->installed) report->drift = drift_lines(at);
     around.out(asked.json ? status_json(*report) : status_text(*report));
     return status_exit(*report);
   }

@@ -274,6 +274,18 @@ def upload(port):
 
 # --- logins -----------------------------------------------------------------------------------------------------------
 
+def forwarded(port):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    wrong = "" if get(connection, "/") == (200, "hello\n") else "GET / is no hello\n"
+    shown = ""
+    for _ in range(100):                                    # the sink is called a little later
+        shown = get(connection, "/last")[1]
+        if re.search(r"\[\d\d:\d\d:\d\d\.\d+\] \[info\] listening on .*\n(.*\n)*.*\[warning\] somebody said hello\n", shown):
+            return wrong
+        time.sleep(0.02)
+    return wrong + f"GET /last: {shown}\n"
+
+
 def auth(port):
     """As the proxy in front of it asks, with a client of its own each time."""
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
@@ -404,5 +416,5 @@ def views(port):
 
 BEFORE = {"files": site, "tls": certificate, "upload": files_to_send}     # what has to lie beside the program
 ENVIRONMENT = {"AUTH_PASSWORD": "secret", "AUTH_KEY": "sixteen-bytes-or-more"}
-EXAMPLES = {"auth": auth, "events": events, "files": files, "openapi": openapi, "operated": operated, "tls": tls,
-            "upload": upload, "views": views, "websocket": websocket}
+EXAMPLES = {"auth": auth, "events": events, "files": files, "forwarded": forwarded, "openapi": openapi,
+            "operated": operated, "tls": tls, "upload": upload, "views": views, "websocket": websocket}

@@ -96,8 +96,9 @@ def examples(tally, names):
         if names and name not in names:
             continue
         lines = compile_lines(head_of(path))
-        with_tls = any("-lssl" in line for line in lines)    # mingw's OpenSSL is no package of the distribution's
-        for compiler in (GXX,) if with_tls else (GXX, MINGW):
+        # The distribution has no package of these for mingw.
+        only_here = any(library in line for line in lines for library in ("-lssl", "-lspdlog"))
+        for compiler in (GXX,) if only_here else (GXX, MINGW):
             if not any(line.split()[0] == compiler for line in lines):
                 tally.check(f"{name}: its head has a line for {compiler}", False, "none begins with `//   " + compiler)
         jobs += [(name, line) for line in lines]

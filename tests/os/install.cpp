@@ -29,6 +29,8 @@ TEST_CASE("an event source is added and removed, also twice") {
   if (denied(added)) return;
   CHECK(added);
   CHECK(scm.add_event_source(source));
+  CHECK(*scm.query_event_source(source));
+  CHECK_FALSE(*scm.query_event_source(source + "-other"));
 
   const std::wstring path = os::services_key("EventLog\\Application\\" + source);
   wchar_t file[128];
@@ -86,6 +88,58 @@ TEST_CASE("the right to log on is for a SID, and what is none is refused") {
   CHECK(scm.add_logon_right("nobody").error() == ERROR_INVALID_SID);
   if (!under_wine()) return;  // it would really be given; Wine says yes and does nothing
   CHECK(scm.add_logon_right(*os::own_sid()));
+}
+
+TEST_CASE("whether an account may log on as a service is asked without changing it") {
+  os::native_service_manager scm;
+  CHECK(scm.query_logon_right("nobody").error() == ERROR_INVALID_SID);
+  const auto own = scm.query_logon_right(*os::own_sid());
+  if (!own) MESSAGE("it cannot be asked here: " << own.error());
+  if (under_wine() && own) CHECK_FALSE(*own);  // it has no such database
+}
+
+TEST_CASE("a service that was deleted while it was open has a mark in its key") {
+  os::native_service_manager scm;
+  const std::string name = "winsvc-test-mark-" + std::to_string(os::process_id());
+  CHECK(scm.query_delete_mark(name).error() == 2);
+  auto key = os::registry_key::create(os::services_key(name), KEY_SET_VALUE);
+  if (!key && key.error() == model::code::access_denied) return;
+  REQUIRE(key);
+  const scope_exit gone([&] { ::RegDeleteKeyW(HKEY_LOCAL_MACHINE, os::services_key(name).c_str()); });
+
+  CHECK_FALSE(*scm.query_delete_mark(name));
+  const DWORD one = 1;
+  REQUIRE(key->set(L"DeleteFlag", REG_DWORD, &one, sizeof one));
+  CHECK(*scm.query_delete_mark(name));
+}
+
+TEST_CASE("the texts in a key are read whole, however long, and what is no text is left out") {
+  const std::string name = "winsvc-test-texts-" + std::to_string(os::process_id());
+  auto key = os::registry_key::create(os::services_key(name), KEY_SET_VALUE | KEY_QUERY_VALUE);
+  if (!key && key.error() == model::code::access_denied) return;
+  REQUIRE(key);
+  const scope_exit gone([&] { ::RegDeleteKeyW(HKEY_LOCAL_MACHINE, os::services_key(name).c_str()); });
+  const std::wstring rule = L"v2.30|Action=Allow|Name=" + std::wstring(5000, L'x') + L'|';
+  const DWORD number = 7;
+  REQUIRE(key->set(L"{1}", REG_SZ, L"short"));
+  REQUIRE(key->set(L"{2}", REG_DWORD, &number, sizeof number));
+  REQUIRE(key->set(L"{3}", REG_SZ, rule));
+
+  const auto texts = key->texts();
+
+  REQUIRE(texts);
+  CHECK(*texts == std::vector<std::string>{"short", os::narrow(rule)});
+}
+
+TEST_CASE("the machine is looked at: a share is another machine's, a disk is not") {
+  CHECK(os::is_on_network("\\\\server\\share\\hello.exe"));
+  CHECK(os::is_on_network("\\\\?\\UNC\\server\\share\\hello.exe"));
+  CHECK_FALSE(os::is_on_network("\\\\?\\C:\\apps\\hello.exe"));
+  CHECK_FALSE(os::is_on_network("C:\\apps\\hello.exe"));
+  CHECK_FALSE(os::is_on_network("hello.exe"));
+  CHECK_FALSE(os::is_emulated());  // the tests have 64 bits
+  const auto rules = os::firewall_rules();
+  CHECK((rules || rules.error() == 2));  // Wine has none
 }
 
 TEST_CASE("a descriptor is the same after a journey through its binary form") {

@@ -40,6 +40,9 @@ class closing final : public os::service_manager {
   os::sys_result<void> change_environment(const std::string&, const std::vector<std::string>&) override { return {}; }
   os::sys_result<std::string> account_sid(const std::string&) override { return os::sys_failure(50); }
   os::sys_result<void> add_logon_right(const std::string&) override { return {}; }
+  os::sys_result<bool> query_logon_right(const std::string&) override { return false; }
+  os::sys_result<bool> query_event_source(const std::string&) override { return false; }
+  os::sys_result<bool> query_delete_mark(const std::string&) override { return false; }
   os::sys_result<std::string> query_folder_security(const std::string&) override { return os::sys_failure(50); }
   os::sys_result<void> change_folder_security(const std::string&, const std::string&) override { return {}; }
   std::vector<raw_handle> closed;

@@ -16,9 +16,11 @@ namespace {
 struct examined {
   bench b;
   winsvc::host::blueprint plan;
+  winsvc::host::machine around;
   std::vector<finding> found;
 
   examined() {
+    around.firewall_rules = [] { return winsvc::os::sys_failure(50); };
     plan.spec.name = "hello";
     plan.port = 0;
     winsvc::host::take_own_settings(plan);
@@ -27,7 +29,7 @@ struct examined {
     b.scm.folders["C:\\apps"] = "D:PAI(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;BU)";
   }
   void examine(const std::string& live = {}) {
-    found = b.run([&](winsvc::host::desk& at) { return winsvc::host::doctor(at, plan, live).examine(); });
+    found = b.run([&](winsvc::host::desk& at) { return winsvc::host::doctor(at, plan, live, around).examine(); });
   }
   /// `problem: seen -> remedy` of what was found about this, a line each.
   std::string about(const std::string& what) const {
@@ -60,8 +62,8 @@ TEST_CASE("what would be installed otherwise is drift, which update mends") {
   p.b.spec.description = "says hello";
   p.b.scm.services["hello"].config.binary = "\"D:\\old\\hello.exe\" run-service";
   p.examine();
-  CHECK(has(p.about("drift"), "binary is \"D:\\old\\hello.exe\" run-service, and would be installed as "
-                              "\"C:\\apps\\hello.exe\" run-service -> update\n"));
+  CHECK(has(p.about("drift"), "binary is \"D:\\old\\hello.exe\" run-service, would be \"C:\\apps\\hello.exe\" "
+                              "run-service -> update\n"));
   CHECK(has(p.about("drift"), "description is "));
   CHECK(has(p.about("path"), "problem: its program cannot be opened: D:\\old\\hello.exe"));
 }
@@ -110,15 +112,97 @@ TEST_CASE("a taken port is a problem, but for the service that has it") {
   CHECK(p.about("port") == "ok: the service answers: http://127.0.0.1:1\n");
 }
 
-TEST_CASE("an address that others reach is worth a word about the firewall") {
+TEST_CASE("an address that others reach is worth a word about the firewall, and a look at its rules where they can be seen") {
   examined p;
-  winsvc::host::blueprint open;
-  open.host = "0.0.0.0";
-  open.port = 0;
-  winsvc::host::take_own_settings(open);
-  p.found = p.b.run([&](winsvc::host::desk& at) { return winsvc::host::doctor(at, open, {}).examine(); });
-  CHECK(has(p.about("firewall"), "note: others reach 0.0.0.0:0"));
-  CHECK(has(p.about("firewall"), "netsh advfirewall firewall add rule name=\"hello\""));
+  winsvc::model::setting_sources from;
+  from.file = winsvc::model::parse_settings_file("host = 0.0.0.0\nport = 5001\n");
+  p.plan.settings.from(from);
+  const auto with = [&p](std::vector<std::string> rules) {
+    p.around.firewall_rules = [rules] { return winsvc::os::sys_result<std::vector<std::string>>(rules); };
+    p.examine();
+    return p.about("firewall");
+  };
+  const std::string add = "netsh advfirewall firewall add rule name=\"hello\" dir=in action=allow protocol=TCP "
+                          "localport=5001 program=\"C:\\apps\\hello.exe\"\n";
+  const std::string allow = "v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5001|Name=hello|";
+  const std::string block = "v2.30|Action=Block|Active=TRUE|Dir=In|App=C:\\apps\\hello.exe|Name=hello.exe|";
+  p.examine();
+  CHECK(p.about("firewall") == "note: others reach 0.0.0.0:5001 where the firewall lets them -> " + add);
+  CHECK(with({}) == "warning: no rule of its own lets others reach 0.0.0.0:5001 -> " + add);
+  CHECK(with({allow}) == "ok: the rule 'hello' lets others reach 0.0.0.0:5001\n");
+  CHECK(has(with({allow, block}), "problem: the rule 'hello.exe' keeps others away from 0.0.0.0:5001 -> netsh advfirewall "
+                                  "firewall delete rule name=\"hello.exe\""));
+}
+
+TEST_CASE("a program on a network drive, and one with 32 bits on a Windows with 64, are told of") {
+  examined p;
+  p.examine();
+  CHECK(p.about("program") == "ok: C:\\apps\\hello.exe\n");
+  CHECK(p.about("32-bit").empty());
+  p.around.is_on_network = [](const std::string& path) { return path == "C:\\apps\\hello.exe"; };
+  p.around.is_emulated = [] { return true; };
+  p.examine();
+  CHECK(has(p.about("program"), "problem: C:\\apps\\hello.exe is on another machine"));
+  CHECK(has(p.about("32-bit"), "note: the program has 32 bits"));
+}
+
+TEST_CASE("a service that was deleted and is still open somewhere is a problem that only closing mends") {
+  examined p;
+  p.b.scm.services["hello"].marked_for_delete = true;
+  p.b.scm.services["hello"].handles = 1;  // the Services window
+  p.examine();
+  CHECK(has(p.about("service"), "problem: it was deleted, and goes when the last program that has it open closes it -> "
+                                "close the Services window"));
+}
+
+TEST_CASE("an event source that is not registered is drift, and so is an account without the right to log on; update mends both") {
+  examined p;
+  p.b.scm.accounts = {{"CORP\\anna", "S-1-5-21-7"}};
+  p.b.scm.services["hello"].config.account = "CORP\\anna";
+  p.examine();
+  CHECK(has(p.about("drift"), "warning: event source is none, would be registered -> update"));
+  CHECK(has(p.about("drift"), "problem: log-on right is none, would be as a service -> update"));
+
+  CHECK(sentence(p.b.update()) == "done");
+  CHECK(p.b.scm.event_sources.count("hello") == 1);
+  CHECK(p.b.scm.logon_rights.count("S-1-5-21-7") == 1);
+  p.examine();
+  CHECK_FALSE(has(p.about("drift"), "event source"));
+  CHECK_FALSE(has(p.about("drift"), "log-on right"));
+}
+
+TEST_CASE("a right that cannot be seen is no drift") {
+  examined p;
+  p.b.scm.accounts = {{"CORP\\anna", "S-1-5-21-7"}};
+  p.b.scm.services["hello"].config.account = "CORP\\anna";
+  p.b.scm.refuse["query_logon_right"] = 5;
+  p.examine();
+  CHECK_FALSE(has(p.about("drift"), "log-on right"));
+}
+
+TEST_CASE("a full disk is a problem before it is one") {
+  examined p;
+  const auto with = [&p](std::uint64_t mib) {
+    p.around.free_space = [mib](const std::string&) { return std::optional<std::uint64_t>(mib * 1024 * 1024); };
+    p.examine();
+    return p.about("disk");
+  };
+  CHECK(with(5000) == "ok: 5000 MiB free for C:\\ProgramData\\hello\n");
+  CHECK(with(400) == "warning: 400 MiB free for C:\\ProgramData\\hello -> make room\n");
+  CHECK(has(with(3), "problem: 3 MiB free"));
+}
+
+TEST_CASE("how long the last start took is held against what it may, and a start that is yet to come is a clock set back") {
+  examined p;
+  p.b.left = winsvc::model::service_state{7, "http://x", winsvc::iso_time(p.b.time.wall()), "", 1200};
+  p.examine();
+  CHECK(p.about("last start") == "ok: took 1.2 s, each of its hooks may take 30 s\n");
+  CHECK(p.about("clock").empty());
+  p.b.left->start_ms = 16'000;
+  p.b.left->since = winsvc::iso_time(p.b.time.wall() + std::chrono::hours(1));
+  p.examine();
+  CHECK(p.about("last start") == "warning: took 16 s, each of its hooks may take 30 s -> do less in on_start, or raise start_limit\n");
+  CHECK(has(p.about("clock"), "warning: it started at " + p.b.left->since + ", which is yet to come"));
 }
 
 TEST_CASE("settings that cannot be taken, and the reason of the last failure, are found") {

@@ -172,7 +172,7 @@ TEST_CASE("an install of what is there is an update: only what differs is called
 
   const calls look{"open_manager(0x1)", "open_service(hello, 0x1)", "query_config()", "query_level(1)",
                    "query_level(2)", "query_level(4)", "query_level(5)", "query_level(6)", "query_level(7)",
-                   "account_sid(NT SERVICE\\hello)", "query_folder_security(C:\\apps)",
+                   "query_event_source(hello)", "account_sid(NT SERVICE\\hello)", "query_folder_security(C:\\apps)",
                    "query_folder_security(C:\\ProgramData\\hello)"};
   calls all = look;
   all.insert(all.end(), {"open_manager(0x1)", "open_service(hello, 0x2)",
@@ -203,7 +203,7 @@ TEST_CASE("an update of everything: these calls, these rights, these arguments")
   const calls expected{
       "account_sid(CORP\\ops)", "open_manager(0x1)", "open_service(hello, 0x20001)", "query_config()", "query_level(1)",
       "query_level(2)", "query_level(4)", "query_level(5)", "query_level(6)", "query_level(7)",
-      "query_environment(hello)", "query_security()", "account_sid(NT SERVICE\\hello)",
+      "query_environment(hello)", "query_security()", "query_event_source(hello)", "account_sid(NT SERVICE\\hello)",
       "query_folder_security(C:\\apps)", "query_folder_security(C:\\ProgramData\\hello)",
       // and now with rights
       "open_manager(0x1)", "open_service(hello, 0x60012)",

@@ -279,7 +279,7 @@ TEST_CASE("status of a running service, for a person and for a machine") {
   CHECK(
       winsvc::host::status_json(*r) ==
       R"({"name":"hello","installed":true,"state":"running","pid":42,"exit_code":0,"startup":"auto","display_name":"Hello \"service\"",)"
-      R"("binary":"\"C:\\apps\\hello.exe\" run-service --port 5001","url":"http://127.0.0.1:5001","since":"2026-01-31T08:05:09.250Z","failure":null,"live":null})"
+      R"("binary":"\"C:\\apps\\hello.exe\" run-service --port 5001","url":"http://127.0.0.1:5001","since":"2026-01-31T08:05:09.250Z","failure":null,"drift":[],"live":null})"
       "\n");
 }
 
@@ -306,6 +306,22 @@ TEST_CASE("status of a failed service has its exit code and its own words, and n
   CHECK(j["failure"] == "listen on '127.0.0.1:5001': the port is taken");
 }
 
+TEST_CASE("status tells where what is installed is not what the program would install, and that update mends it") {
+  bench d;
+  d.installed(state::running);
+  d.spec.startup = winsvc::startup::manual;
+  auto r = d.status();
+  REQUIRE(r);
+
+  r->drift = d.run([](winsvc::host::desk& at) { return winsvc::host::drift_lines(at); });
+
+  CHECK(status_text(*r).find("  drift    startup is auto, would be manual\n") != std::string::npos);
+  CHECK(status_text(*r).find("           update mends it\n") != std::string::npos);
+  CHECK(status_json(*r).find("\"drift\":[\"startup is auto, would be manual\",") != std::string::npos);
+  d.scm.refuse["open_manager"] = 5;
+  CHECK(d.run([](winsvc::host::desk& at) { return winsvc::host::drift_lines(at); }).empty());
+}
+
 TEST_CASE("status of what is not installed, of what starts, and where the SCM refuses") {
   bench none, starting, refused;
   starting.installed(state::start_pending);
@@ -318,7 +334,7 @@ TEST_CASE("status of what is not installed, of what starts, and where the SCM re
   CHECK(winsvc::host::status_json(*n) ==
         "{\"name\":\"hello\",\"installed\":false,\"state\":\"not_installed\",\"pid\":null,\"exit_code\":null,"
         "\"startup\":null,"
-        "\"display_name\":null,\"binary\":null,\"url\":null,\"since\":null,\"failure\":null,\"live\":null}\n");
+        "\"display_name\":null,\"binary\":null,\"url\":null,\"since\":null,\"failure\":null,\"drift\":null,\"live\":null}\n");
   const auto s = starting.status();
   REQUIRE(s);
   CHECK(winsvc::host::status_exit(*s) == 3);

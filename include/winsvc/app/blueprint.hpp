@@ -62,6 +62,7 @@ struct blueprint {
   std::vector<ready_check> ready_checks;
   logger log;
   log_file_options log_file;
+  std::optional<winsvc::log_level> event_log_from;   ///< lines of this level and above are events as well
   std::vector<std::shared_ptr<log_sink>> log_sinks;  ///< of the app's own; they get the log from the start on
   model::settings settings;
   bool reloads_on_change = false;                    ///< when the settings file changes

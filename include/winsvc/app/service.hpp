@@ -248,6 +248,9 @@ class service : public http::route_registrar<service> {
   /// How the log file looks (text or JSON lines), when it is set aside (10 MiB, and by day where asked), how many are
   /// kept (5). In App.
   [[nodiscard]] log_file_options& log_file() noexcept { return plan_.log_file; }
+  /// Lines of this level and above go to the Windows event log as well, with the IDs 10 (error), 11 (warning) and 12; not
+  /// in debug. What it says at its turns (started, stopped, failed…) stands there in any case.
+  service& log_to_event_log(log_level least = log_level::warn);
   /// Hands the log to a sink of your own as well. It is called by one thread, which is none of the requests'; what comes
   /// faster than it can take is dropped, counted, and told of in a line.
   service& log_to(std::shared_ptr<log_sink> sink);
@@ -300,6 +303,11 @@ inline void service::declare(std::shared_ptr<model::any_setting> one) {
                         "): every service has it; listen, log() and log_file() give its default");
   }
   plan_.settings.declare(std::move(one));
+}
+inline service& service::log_to_event_log(log_level least) {
+  check_open("log_to_event_log");
+  plan_.event_log_from = least;
+  return *this;
 }
 inline service& service::reload_on_change() {
   check_open("reload_on_change");

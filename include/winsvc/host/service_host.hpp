@@ -22,6 +22,7 @@
 #include "winsvc/base/scope.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/host/event_sink.hpp"
 #include "winsvc/host/file_log.hpp"
 #include "winsvc/host/own_settings.hpp"
 #include "winsvc/host/runtime.hpp"
@@ -79,6 +80,7 @@ class service_host {
   app_factory app_;
   model::launch_options launch_;
   service_surroundings around_;
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   std::string name_;
   std::string state_file_;  // empty: nowhere to leave a state
   std::string data_folder_;
@@ -152,8 +154,13 @@ inline void service_host::service_main(const std::vector<std::string>& arguments
 /// For `start` and `status`. That it could not be written is no reason to stop, and `start` says less then.
 inline void service_host::leave_state(const std::string& url, const std::string& failure) {
   if (state_file_.empty()) return;
-  const std::string since = url.empty() ? std::string() : iso_time(clock::system().wall());
-  static_cast<void>(os::replace_file(state_file_, model::to_text({os::process_id(), url, since, failure})));
+  model::service_state left{os::process_id(), url, {}, failure};
+  if (!url.empty()) {
+    const auto took = std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began_);
+    left.since = iso_time(clock::system().wall());
+    left.start_ms = static_cast<std::uint32_t>(took.count());
+  }
+  static_cast<void>(os::replace_file(state_file_, model::to_text(left)));
 }
 
 /// Opens the log in the service's data folder. The SCM knows our name; App need not have said it yet.
@@ -239,6 +246,12 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
     return failed;
   }
   if (log_file_) log_file_->options(plan->log_file);
+  if (plan->event_log_from) {  // by value: a log that is kept to the end outlives this host
+    const auto report = [tell = around_.report_event, name = name_](model::event what, std::string_view text) {
+      tell(name, model::row(what).level, static_cast<std::uint32_t>(what), text);
+    };
+    plan->log_sinks.push_back(std::make_shared<event_sink>(*plan->event_log_from, report));
+  }
   plan->spec.name = name_;
   if (launch_.preshutdown) plan->spec.preshutdown = launch_.preshutdown;
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "winsvc/base/duration.hpp"
 #include "winsvc/base/json_text.hpp"
@@ -28,6 +29,7 @@ struct service_report {
   os::service_process process;
   os::service_config config;
   model::service_state left;  ///< what the service itself left; its url only while it is the running process's
+  std::vector<std::string> drift;  ///< where what is installed is not what the program would install, a line each
   std::string live;           ///< what it answered when it was asked just now: a flat JSON object, or nothing
 };
 /// Of a program that serves in a terminal, which no SCM knows: from what it answers.
@@ -92,6 +94,8 @@ inline std::string status_text(const service_report& r) {
     out += "  exit     " + std::to_string(s.exit.code()) + (row ? ", " + std::string(row->said) : "") + '\n';
   }
   if (!r.left.failure.empty()) out += "  failure  " + r.left.failure + '\n';
+  for (const auto& one : r.drift) out += "  drift    " + one + '\n';
+  if (!r.drift.empty()) out += "           update mends it\n";
   return out;
 }
 
@@ -116,6 +120,7 @@ inline std::string status_json(const service_report& r) {
   put_text("url", r.left.url);
   put_text("since", r.left.since);
   put_text("failure", r.left.failure);
+  put("drift", text::json_list(r.drift, [](const std::string& one) { return text::json_quoted(one); }));
   out.put("live", r.live.empty() ? "null" : r.live);
   return out.text() + '\n';
 }

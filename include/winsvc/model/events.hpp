@@ -18,6 +18,7 @@ enum class event_level : std::uint16_t { error = 1, warning = 2, information = 4
 
 enum class event : std::uint32_t {
   started = 1, stopped = 2, failed = 3, degraded = 4, paused = 5, continued = 6, reloaded = 7, crashed = 8, cut = 9,
+  error_line = 10, warning_line = 11, line = 12,
 };
 
 struct event_row {
@@ -37,6 +38,9 @@ inline constexpr event_row event_table[] = {
     {event::reloaded, event_level::information, "reloaded", "the reload hooks have run"},
     {event::crashed, event_level::error, "crashed", "the process crashed; the text has the minidump's path"},
     {event::cut, event_level::warning, "cut", "it has stopped, and cut what did not end in time"},
+    {event::error_line, event_level::error, "error line", "a line of the log, where `log_to_event_log` asks for it"},
+    {event::warning_line, event_level::warning, "warning line", "the same, of a warning"},
+    {event::line, event_level::information, "line", "the same, of level info or debug"},
 };
 
 [[nodiscard]] constexpr const event_row& row(event e) noexcept {

@@ -41,6 +41,8 @@ struct installation {
   std::map<std::uint32_t, config_level> levels;  ///< by number; without delayed_start, which `startup` says
   std::optional<std::vector<std::string>> environment;
   std::map<std::string, bool> may_control;  ///< by user, those who were asked about
+  std::optional<bool> event_source;         ///< it is registered
+  std::optional<bool> logon_right;          ///< its account's, where it needs it
   std::optional<bool> reads_program;        ///< the service its executable's folder
   std::optional<bool> modifies_data;        ///< and its data folder
   bool new_password = false;                ///< one must be asked for
@@ -276,18 +278,23 @@ inline install_plan plan_install(const installation* there, const installation& 
   }
   if (wanted.environment && (there || !wanted.environment->empty()))
     put(item::environment, "environment", shown(old.environment, list), list(*wanted.environment));
-  if (!there) put(item::event_source, "event source", std::nullopt, "registered");
 
   const auto right = [&put](item what, std::string name, std::optional<bool> has, const std::string& to) {
     if (!has.value_or(false)) put(what, std::move(name), has ? std::optional<std::string>("none") : std::nullopt, to);
   };
+  // Whether these are there can be seen by whom it concerns, or it is no news.
+  if (!there || old.event_source == false) right(item::event_source, "event source", false, "registered");
   for (const auto& [user, may] : wanted.may_control) {
     const auto has = old.may_control.find(user);
     right(item::control, "rights of " + user,
           has == old.may_control.end() ? std::nullopt : std::optional<bool>(has->second), "start and stop it");
   }
-  if (wanted.account && wanted.account->needs_logon_right() && (plan.has(item::account) || wanted.new_password))
-    put(item::logon_right, "log-on right", std::nullopt, "as a service");
+  const auto& account = wanted.account ? wanted.account : old.account;
+  if (account && account->needs_logon_right()) {
+    const bool other = plan.has(item::account) || wanted.new_password;
+    if (other) put(item::logon_right, "log-on right", std::nullopt, "as a service");
+    else if (old.logon_right == false) right(item::logon_right, "log-on right", false, "as a service");
+  }
   if (wanted.reads_program) right(item::program_folder, "may read", old.reads_program, ours.program_folder);
   if (wanted.modifies_data) right(item::data_folder, "may modify", old.modifies_data, ours.data_folder);
   return plan;

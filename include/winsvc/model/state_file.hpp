@@ -26,11 +26,13 @@ struct service_state {
   std::string url;      ///< with the real port; empty before it listens and after it stopped
   std::string since;    ///< when it began to listen, RFC 3339
   std::string failure;  ///< the sentence of the last failure; empty after a clean stop
+  std::uint32_t start_ms = 0;  ///< from the start of the process to RUNNING; 0: it did not get there
 };
 
 [[nodiscard]] inline std::string to_text(const service_state& s) {
   text::json_object o;
   o.put("pid", std::to_string(s.pid)).put_text("url", s.url).put_text("since", s.since).put_text("failure", s.failure);
+  if (s.start_ms != 0) o.put("start_ms", std::to_string(s.start_ms));
   return o.text() + '\n';
 }
 
@@ -47,10 +49,10 @@ inline std::optional<service_state> parse_service_state(std::string_view s) {
     if (name == "url") out.url = value.text;
     if (name == "since") out.since = value.text;
     if (name == "failure") out.failure = value.text;
-    if (name != "pid") continue;
+    if (name != "pid" && name != "start_ms") continue;
     std::uint64_t number = 0;
     if (!text::parse_number(value.text, 0xFFFFFFFFu, number)) return std::nullopt;
-    out.pid = static_cast<std::uint32_t>(number);
+    (name == "pid" ? out.pid : out.start_ms) = static_cast<std::uint32_t>(number);
   }
   return out;
 }

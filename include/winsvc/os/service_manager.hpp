@@ -93,6 +93,9 @@ class service_manager {
   /// success.
   virtual sys_result<void> add_event_source(const std::string& source) = 0;
   virtual sys_result<void> remove_event_source(const std::string& source) = 0;
+  virtual sys_result<bool> query_event_source(const std::string& source) = 0;
+  /// Was it deleted while somebody had it open? It goes with the last handle, and until then its name is taken (1072).
+  virtual sys_result<bool> query_delete_mark(const std::string& service_name) = 0;
   /// `Environment` in the service's registry key, which the SCM adds to the environment of its process: `NAME=value`
   /// each. An empty list takes the value out. A service that is not there: 2.
   virtual sys_result<std::vector<std::string>> query_environment(const std::string& service_name) = 0;
@@ -101,6 +104,8 @@ class service_manager {
   virtual sys_result<std::string> account_sid(const std::string& account) = 0;
   /// LsaAddAccountRights: the right to log on as a service.
   virtual sys_result<void> add_logon_right(const std::string& sid) = 0;
+  /// LsaEnumerateAccountRights: has it this right itself, and not by a group it is in?
+  virtual sys_result<bool> query_logon_right(const std::string& sid) = 0;
   /// The owner and DACL of a folder in SDDL; 2 or 3 when there is none. Changing it creates the folder when it is not
   /// there, with this security from its first moment (folders above it as any other), and hands what can be inherited
   /// down to what is in it; `D:P` keeps out what the folder above hands down, `O:` gives it an owner. A link in the

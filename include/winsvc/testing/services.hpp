@@ -99,10 +99,13 @@ class service_database final : public os::service_manager {
   void close(raw_handle h) noexcept override;
   os::sys_result<void> add_event_source(const std::string& source) override;
   os::sys_result<void> remove_event_source(const std::string& source) override;
+  os::sys_result<bool> query_event_source(const std::string& source) override;
+  os::sys_result<bool> query_delete_mark(const std::string& name) override;
   os::sys_result<std::vector<std::string>> query_environment(const std::string& name) override;
   os::sys_result<void> change_environment(const std::string& name, const std::vector<std::string>& all) override;
   os::sys_result<std::string> account_sid(const std::string& account) override;
   os::sys_result<void> add_logon_right(const std::string& sid) override;
+  os::sys_result<bool> query_logon_right(const std::string& sid) override;
   os::sys_result<std::string> query_folder_security(const std::string& path) override;
   os::sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) override;
 
@@ -384,6 +387,15 @@ inline os::sys_result<void> service_database::add_event_source(const std::string
   return {};
 }
 
+inline os::sys_result<bool> service_database::query_event_source(const std::string& source) {
+  if (const auto code = call("query_event_source", source)) return os::sys_failure(code);
+  return event_sources.count(source) != 0;
+}
+inline os::sys_result<bool> service_database::query_delete_mark(const std::string& name) {
+  if (const auto code = call("query_delete_mark", name)) return os::sys_failure(code);
+  const auto found = services.find(name);
+  return found != services.end() && found->second.marked_for_delete;
+}
 inline os::sys_result<void> service_database::remove_event_source(const std::string& source) {
   if (const auto code = call("remove_event_source", source)) return os::sys_failure(code);
   event_sources.erase(source);
@@ -421,6 +433,10 @@ inline os::sys_result<void> service_database::add_logon_right(const std::string&
   return {};
 }
 
+inline os::sys_result<bool> service_database::query_logon_right(const std::string& sid) {
+  if (const auto code = call("query_logon_right", sid)) return os::sys_failure(code);
+  return logon_rights.count(sid) != 0;
+}
 inline os::sys_result<std::string> service_database::query_folder_security(const std::string& path) {
   if (const auto code = call("query_folder_security", path)) return os::sys_failure(code);
   const auto found = folders.find(path);

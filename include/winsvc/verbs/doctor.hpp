@@ -5,31 +5,47 @@
 // adds its findings.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "winsvc/app/blueprint.hpp"
+#include "winsvc/base/clock.hpp"
+#include "winsvc/base/duration.hpp"
 #include "winsvc/base/quote.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/model/codes.hpp"
 #include "winsvc/model/finding.hpp"
+#include "winsvc/model/firewall.hpp"
 #include "winsvc/model/flat_object.hpp"
 #include "winsvc/model/installation.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/verbs/desk.hpp"
+#include "winsvc/verbs/drift.hpp"
 #include "winsvc/verbs/survey.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
+/// What doctor asks the machine, so that a test can answer.
+struct machine {
+  std::function<os::sys_result<std::vector<std::string>>()> firewall_rules = os::firewall_rules;
+  std::function<bool(const std::string& path)> is_on_network = os::is_on_network;
+  std::function<bool()> is_emulated = os::is_emulated;
+  std::function<std::optional<std::uint64_t>(const std::string& path)> free_space = os::free_space;
+};
+
 class doctor {
  public:
   /// `live`: what the running service answers when it is asked for its status; empty: nothing.
-  doctor(desk& at, const blueprint& plan, std::string live) : desk_(at), plan_(plan), live_(std::move(live)) {}
+  doctor(desk& at, const blueprint& plan, std::string live, machine around = {})
+      : desk_(at), plan_(plan), live_(std::move(live)), machine_(std::move(around)) {}
 
   [[nodiscard]] std::vector<model::finding> examine();
 
@@ -38,27 +54,30 @@ class doctor {
   void add(weight w, std::string about, std::string seen, std::string remedy = {}, bool fixable = false) {
     found_.push_back({w, std::move(about), std::move(seen), std::move(remedy), fixable});
   }
+  void program();
   void service();
   [[nodiscard]] bool unquoted();
-  void drift(const model::installation& there);
+  void look_for_drift(const model::installation& there);
   void binary(const std::string& image_path);
   void program_folder();
   void data_folder();
   void dependencies(const std::vector<std::string>& names);
   void settings();
   void port();
+  void firewall(const os::endpoint& where);
   void last_run();
 
   desk& desk_;
   const blueprint& plan_;
   std::string live_;
+  machine machine_;
   std::vector<model::finding> found_;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 inline std::vector<model::finding> doctor::examine() {
-  add(weight::fine, "program", desk_.ours().executable);
+  program();
   service();
   program_folder();
   data_folder();
@@ -66,6 +85,21 @@ inline std::vector<model::finding> doctor::examine() {
   port();
   last_run();
   return std::move(found_);
+}
+
+inline void doctor::program() {
+  const std::string& path = desk_.ours().executable;
+  if (machine_.is_on_network(path)) {
+    add(weight::problem, "program", path + " is on another machine: a service starts before anybody has logged on there",
+        "copy it to a disk of this machine, below Program Files, and install it from there");
+  } else {
+    add(weight::fine, "program", path);
+  }
+  if (machine_.is_emulated()) {
+    add(weight::note, "32-bit",
+        "the program has 32 bits and Windows 64: what it finds in System32 and in HKLM\\Software is not what others find",
+        "compile it for 64 bits");
+  }
 }
 
 /// What is installed, and whether it is what would be.
@@ -88,7 +122,11 @@ inline void doctor::service() {
     add(weight::fine, "service", "installed, startup " + std::string(name(there.startup.value_or(startup::automatic))));
   if (there.binary) binary(*there.binary);
   if (there.dependencies) dependencies(*there.dependencies);
-  drift(there);
+  if (const auto marked = desk_.scm().query_delete_mark(desk_.name()); marked && *marked) {
+    add(weight::problem, "service", "it was deleted, and goes when the last program that has it open closes it",
+        "close the Services window and what else shows services, or restart the machine");
+  }
+  look_for_drift(there);
 }
 
 /// Registered by hand, perhaps: our program's path, without the quotes that it needs.
@@ -103,23 +141,17 @@ inline bool doctor::unquoted() {
   return true;
 }
 
-inline void doctor::drift(const model::installation& there) {
-  const auto wanted = model::wanted_installation({}, desk_.spec(), &there, desk_.ours());
-  if (!wanted) return add(weight::problem, "account", wanted.error().sentence());
-  const auto plan = model::plan_install(&there, *wanted, desk_.ours());
-  bool any = false;
-  std::vector<std::string> unseen;
-  for (const auto& c : plan.changes) {
-    if (c.from == "unknown") {  // Windows does not show it to us, or does not know it
-      unseen.push_back(c.name);
-      continue;
-    }
-    any = true;
-    add(weight::warning, "drift", c.name + " is " + c.from + ", and would be installed as " + c.to, "update", true);
+inline void doctor::look_for_drift(const model::installation& there) {
+  const auto found = drift_of(desk_, there);
+  if (!found) return add(weight::problem, "account", found.error().sentence());
+  for (const auto& c : found->differs) {
+    // Without the right the start fails (1069); the rest of it works, and otherwise than the program says.
+    const bool stops = c.what == model::item::logon_right;
+    add(stops ? weight::problem : weight::warning, "drift", drift_text(c), "update", true);
   }
-  if (!any) add(weight::fine, "drift", "installed as the program would install it");
-  if (!unseen.empty())
-    add(weight::note, "not seen", text::join(unseen, ", "), "run from an elevated prompt, if this is not one");
+  if (found->differs.empty()) add(weight::fine, "drift", "installed as the program would install it");
+  if (!found->unseen.empty())
+    add(weight::note, "not seen", text::join(found->unseen, ", "), "run from an elevated prompt, if this is not one");
 }
 
 inline void doctor::binary(const std::string& image_path) {
@@ -145,7 +177,7 @@ inline void doctor::program_folder() {
 inline void doctor::data_folder() {
   const std::string& folder = desk_.ours().data_folder;
   if (folder.empty()) return add(weight::warning, "data folder", "the system does not say where it belongs");
-  const auto free = os::free_space(folder);
+  const auto free = machine_.free_space(folder);
   if (!free) return;
   constexpr std::uint64_t mib = 1024 * 1024, little = 500 * mib, none = 20 * mib;
   const std::string seen = std::to_string(*free / mib) + " MiB free for " + folder;
@@ -179,6 +211,7 @@ inline void doctor::port() {
   std::uint64_t port = 0;
   static_cast<void>(text::parse_number(number->text(), 65'535, port));
   const os::endpoint where{host->text(), static_cast<std::uint16_t>(port)};
+  firewall(where);
   if (!live_.empty())
     return add(weight::fine, "port", "the service answers: " + model::text_of(model::parse_flat_object(live_).value_or(
                                                                                   model::flat_object()), "url"));
@@ -191,18 +224,42 @@ inline void doctor::port() {
     const std::string owner = os::port_owner(where);
     add(weight::problem, "port", where.text() + ": " + why.said + (owner.empty() ? "" : ", by " + owner), why.hint);
   }
-  const bool local = where.host == "::1" || where.host == "localhost" || text::starts_with(where.host, "127.");
-  if (!local) {
-    add(weight::note, "firewall", "others reach " + where.text() + " where the firewall lets them",
-        "netsh advfirewall firewall add rule name=\"" + desk_.name() + "\" dir=in action=allow protocol=TCP localport=" +
-            std::to_string(port) + " program=\"" + desk_.ours().executable + '"');
+}
+
+/// Of an address that others can reach: do they?
+inline void doctor::firewall(const os::endpoint& where) {
+  if (where.host == "::1" || where.host == "localhost" || text::starts_with(where.host, "127.")) return;
+  const std::string& program = desk_.ours().executable;
+  const std::string open = "netsh advfirewall firewall add rule name=\"" + desk_.name() +
+                           "\" dir=in action=allow protocol=TCP localport=" + std::to_string(where.port) +
+                           " program=\"" + program + '"';
+  const auto rules = machine_.firewall_rules();
+  if (!rules) return add(weight::note, "firewall", "others reach " + where.text() + " where the firewall lets them", open);
+  const auto found = model::firewall_view(*rules, program, where.port);
+  if (!found.block.empty()) {
+    add(weight::problem, "firewall", "the rule '" + found.block.front() + "' keeps others away from " + where.text(),
+        "netsh advfirewall firewall delete rule name=\"" + found.block.front() + "\" program=\"" + program + '"');
+  } else if (!found.allow.empty()) {
+    add(weight::fine, "firewall", "the rule '" + found.allow.front() + "' lets others reach " + where.text());
+  } else {
+    add(weight::warning, "firewall", "no rule of its own lets others reach " + where.text(), open);
   }
 }
 
 inline void doctor::last_run() {
   const auto left = desk_.state();
-  if (left && !left->failure.empty())
-    add(weight::warning, "last run", left->failure, "logs --since 1d --level warn");
+  if (!left) return;
+  if (!left->failure.empty()) add(weight::warning, "last run", left->failure, "logs --since 1d --level warn");
+  const auto took = std::chrono::milliseconds(left->start_ms);
+  if (took.count() != 0) {
+    const std::string seen = "took " + duration_text(took) + ", each of its hooks may take " + duration_text(plan_.start_limit);
+    if (took < plan_.start_limit / 2) add(weight::fine, "last start", seen);
+    else add(weight::warning, "last start", seen, "do less in on_start, or raise start_limit");
+  }
+  if (const auto since = parse_time(left->since); since && *since > desk_.time().wall() + std::chrono::minutes(1)) {
+    add(weight::warning, "clock", "it started at " + left->since + ", which is yet to come: the clock was set back",
+        "look at the machine's time service; times in the log do not follow one another");
+  }
 }
 
 }  // namespace host

@@ -312,10 +312,11 @@ inline result<void> installer::change_surroundings(const job& j, desk::raw_handl
 /// Without it the start fails with 1069, and it is nothing that the Services window would show.
 inline result<void> installer::give_logon_right(const job& j) {
   if (!j.plan.has(model::item::logon_right)) return {};
-  const auto sid = desk_.scm().account_sid(model::name_to_look_up(j.wanted.account->name));
-  if (!sid) return desk_.failed("find the account", j.wanted.account->name, sid.error());
+  const std::string& name = (j.wanted.account ? j.wanted.account : j.there->account)->name;
+  const auto sid = desk_.scm().account_sid(model::name_to_look_up(name));
+  if (!sid) return desk_.failed("find the account", name, sid.error());
   if (auto done = desk_.scm().add_logon_right(*sid); !done)
-    return desk_.failed("give the right to log on as a service to", j.wanted.account->name, done.error());
+    return desk_.failed("give the right to log on as a service to", name, done.error());
   return {};
 }
 

@@ -26,6 +26,7 @@
 #include "winsvc/os/native.hpp"
 #include "winsvc/verbs/desk.hpp"
 #include "winsvc/verbs/doctor.hpp"
+#include "winsvc/verbs/drift.hpp"
 #include "winsvc/verbs/install.hpp"
 #include "winsvc/verbs/manager.hpp"
 #include "winsvc/verbs/remove.hpp"
@@ -210,6 +211,7 @@ inline int manage(const blueprint& plan, const model::command& asked, const std:
       around.out(why_text(gather(*std::move(report), folder ? *folder : std::string())));
       return model::exits::ok;
     }
+    if (report->installed) report->drift = drift_lines(at);
     around.out(asked.json ? status_json(*report) : status_text(*report));
     return status_exit(*report);
   }

@@ -31,6 +31,16 @@ struct surveyed {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+/// What belongs to it and is not in the SCM's database. What cannot be seen stays unknown.
+inline void look_beside(desk& at, model::installation& there) {
+  auto& scm = at.scm();
+  if (const auto source = scm.query_event_source(at.name())) there.event_source = *source;
+  if (!there.account->needs_logon_right()) return;
+  const auto sid = scm.account_sid(model::name_to_look_up(there.account->name));
+  if (!sid) return;
+  if (const auto right = scm.query_logon_right(*sid)) there.logon_right = *right;
+}
+
 inline result<surveyed> survey(desk& at, const model::command& asked, const std::string& doing) {
   auto& scm = at.scm();
   surveyed found;
@@ -71,6 +81,7 @@ inline result<surveyed> survey(desk& at, const model::command& asked, const std:
     for (const auto& [user, sid] : found.sids)
       there.may_control[user] = model::has_entry(*security, model::control_entry(sid));
   }
+  look_beside(at, there);
   look_at_folders(at, there);
   return found;
 }

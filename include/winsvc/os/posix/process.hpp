@@ -177,6 +177,8 @@ class native_service_manager final : public service_manager {
   void close(raw_handle) noexcept override {}
   sys_result<void> add_event_source(const std::string&) override { return sys_failure(none); }
   sys_result<void> remove_event_source(const std::string&) override { return sys_failure(none); }
+  sys_result<bool> query_event_source(const std::string&) override { return sys_failure(none); }
+  sys_result<bool> query_delete_mark(const std::string&) override { return sys_failure(none); }
   sys_result<std::vector<std::string>> active_dependents(raw_handle) override { return sys_failure(none); }
   sys_result<std::string> query_security(raw_handle) override { return sys_failure(none); }
   sys_result<void> change_security(raw_handle, const std::string&) override { return sys_failure(none); }
@@ -186,6 +188,7 @@ class native_service_manager final : public service_manager {
   }
   sys_result<std::string> account_sid(const std::string&) override { return sys_failure(none); }
   sys_result<void> add_logon_right(const std::string&) override { return sys_failure(none); }
+  sys_result<bool> query_logon_right(const std::string&) override { return sys_failure(none); }
   sys_result<std::string> query_folder_security(const std::string&) override { return sys_failure(none); }
   sys_result<void> change_folder_security(const std::string&, const std::string&) override { return sys_failure(none); }
 

@@ -1,7 +1,7 @@
-// What an install touches beside the Service Control Manager: the registry (event source, environment), the right to
-// log on as a service, the security of folders. The bodies of those members of the service_manager.
+// What an install touches beside the Service Control Manager: the registry (event source, environment) and the security
+// of folders. The bodies of those members of the service_manager.
 //
-// Source: RegSetValueExW, LsaAddAccountRights, "Automatic Propagation of Inheritable ACEs", SetSecurityInfo and
+// Source: RegSetValueExW, "Automatic Propagation of Inheritable ACEs", SetSecurityInfo and
 // FILE_FLAG_OPEN_REPARSE_POINT of CreateFileW in the Win32 documentation.
 #pragma once
 
@@ -17,7 +17,7 @@
 #include "winsvc/os/process.hpp"
 #include "winsvc/os/service_manager.hpp"
 #include "winsvc/os/win/door.hpp"
-#include "winsvc/os/win/library.hpp"
+#include "winsvc/os/win/registry.hpp"
 #include "winsvc/os/win/security.hpp"
 #include "winsvc/os/win/wide.hpp"
 
@@ -28,77 +28,14 @@ namespace os {
 
 sys_result<void> add_event_source(const std::string& source);
 sys_result<void> remove_event_source(const std::string& source);
+[[nodiscard]] sys_result<bool> query_event_source(const std::string& source);
+[[nodiscard]] sys_result<bool> query_delete_mark(const std::string& service_name);
 [[nodiscard]] sys_result<std::vector<std::string>> query_environment(const std::string& service_name);
 sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& all);
-sys_result<void> add_logon_right(const std::string& sid);
 [[nodiscard]] sys_result<std::string> query_folder_security(const std::string& path);
 sys_result<void> change_folder_security(const std::string& path, const std::string& sddl);
 
 // ---------------------------------------------------------------------------------------------------------------------
-
-/// A key below HKEY_LOCAL_MACHINE, closed at the end.
-class registry_key {
- public:
-  static sys_result<registry_key> open(const std::wstring& path, REGSAM rights) {
-    HKEY key = nullptr;
-    const LSTATUS status = ::RegOpenKeyExW(HKEY_LOCAL_MACHINE, path.c_str(), 0, rights, &key);
-    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
-    return registry_key(key);
-  }
-  static sys_result<registry_key> create(const std::wstring& path, REGSAM rights) {
-    HKEY key = nullptr;
-    const LSTATUS status =
-        ::RegCreateKeyExW(HKEY_LOCAL_MACHINE, path.c_str(), 0, nullptr, 0, rights, nullptr, &key, nullptr);
-    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
-    return registry_key(key);
-  }
-  registry_key(registry_key&& other) noexcept : key_(std::exchange(other.key_, nullptr)) {}
-  registry_key& operator=(registry_key&& other) noexcept {
-    std::swap(key_, other.key_);
-    return *this;
-  }
-  ~registry_key() {
-    if (key_) ::RegCloseKey(key_);
-  }
-
-  /// `text` goes in as it is, NULs included, and one more behind it.
-  sys_result<void> set(const wchar_t* name, DWORD type, const std::wstring& text) {
-    return set(name, type, text.c_str(), (text.size() + 1) * sizeof(wchar_t));
-  }
-  sys_result<void> set(const wchar_t* name, DWORD type, const void* data, std::size_t size) {
-    return done(::RegSetValueExW(key_, name, 0, type, static_cast<const BYTE*>(data), static_cast<DWORD>(size)));
-  }
-  /// Not there: success.
-  sys_result<void> remove(const wchar_t* name) {
-    const LSTATUS status = ::RegDeleteValueW(key_, name);
-    return done(status == ERROR_FILE_NOT_FOUND ? ERROR_SUCCESS : status);
-  }
-  /// A REG_MULTI_SZ; empty when it is not there.
-  [[nodiscard]] sys_result<std::vector<std::string>> list(const wchar_t* name) const {
-    std::vector<wchar_t> text(1024);
-    for (;;) {
-      auto size = static_cast<DWORD>(text.size() * sizeof(wchar_t));
-      // RegGetValueW ends the list as a list must end, also where whoever wrote it did not.
-      const LSTATUS status = ::RegGetValueW(key_, nullptr, name, RRF_RT_REG_MULTI_SZ, nullptr, text.data(), &size);
-      if (status == ERROR_FILE_NOT_FOUND) return std::vector<std::string>();
-      if (status == ERROR_SUCCESS) return narrow_list(text.data());
-      if (status != ERROR_MORE_DATA) return sys_failure(static_cast<std::uint32_t>(status));
-      text.resize(text.size() * 2);
-    }
-  }
-
- private:
-  explicit registry_key(HKEY key) noexcept : key_(key) {}
-  static sys_result<void> done(LSTATUS status) {
-    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
-    return {};
-  }
-  HKEY key_;
-};
-
-[[nodiscard]] inline std::wstring services_key(std::string_view below) {
-  return L"SYSTEM\\CurrentControlSet\\Services\\" + wide(below);
-}
 
 inline sys_result<void> add_event_source(const std::string& source) {
   auto key = registry_key::create(services_key("EventLog\\Application\\" + source), KEY_SET_VALUE);
@@ -117,6 +54,18 @@ inline sys_result<void> remove_event_source(const std::string& source) {
   return {};
 }
 
+inline sys_result<bool> query_event_source(const std::string& source) {
+  const auto key = registry_key::open(services_key("EventLog\\Application\\" + source), KEY_QUERY_VALUE);
+  if (key) return true;
+  return key.error() == ERROR_FILE_NOT_FOUND ? sys_result<bool>(false) : sys_failure(key.error());
+}
+
+inline sys_result<bool> query_delete_mark(const std::string& service_name) {
+  const auto key = registry_key::open(services_key(service_name), KEY_QUERY_VALUE);
+  if (!key) return sys_failure(key.error());
+  return key->number(L"DeleteFlag").value_or(0) != 0;
+}
+
 inline sys_result<std::vector<std::string>> query_environment(const std::string& service_name) {
   const auto key = registry_key::open(services_key(service_name), KEY_QUERY_VALUE);
   if (!key) return sys_failure(key.error());
@@ -129,46 +78,6 @@ inline sys_result<void> change_environment(const std::string& service_name, cons
   if (all.empty()) return key->remove(L"Environment");
   const std::wstring list = wide_list(all);
   return key->set(L"Environment", REG_MULTI_SZ, list.data(), list.size() * sizeof(wchar_t));
-}
-
-inline sys_result<void> add_logon_right(const std::string& sid) {
-  // <ntsecapi.h> quarrels with <winternl.h>, which a program may want: its three structs are written out here.
-  struct lsa_text {
-    USHORT bytes, room;
-    wchar_t* text;
-  };
-  struct lsa_attributes {
-    ULONG size;
-    HANDLE root;
-    lsa_text* name;
-    ULONG attributes;
-    void *security, *quality;
-  };
-  using open_policy = LONG(NTAPI*)(lsa_text*, lsa_attributes*, ACCESS_MASK, void**);
-  using add_rights = LONG(NTAPI*)(void*, PSID, lsa_text*, ULONG);
-  using close_policy = LONG(NTAPI*)(void*);
-  using to_win32 = ULONG(NTAPI*)(LONG);
-  const system_library advapi("advapi32.dll");
-  const auto open = advapi.find<open_policy>("LsaOpenPolicy");
-  const auto add = advapi.find<add_rights>("LsaAddAccountRights");
-  const auto close = advapi.find<close_policy>("LsaClose");
-  const auto win32 = advapi.find<to_win32>("LsaNtStatusToWinError");
-  if (!open || !add || !close || !win32) return sys_failure(ERROR_PROC_NOT_FOUND);
-
-  PSID parsed = nullptr;
-  if (!::ConvertStringSidToSidW(wide(sid).c_str(), &parsed)) return sys_failure(::GetLastError());
-  const local_memory held(parsed);
-  constexpr ACCESS_MASK lookup_names = 0x800, create_account = 0x10;
-  lsa_attributes none{};
-  void* policy = nullptr;
-  LONG status = open(nullptr, &none, lookup_names | create_account, &policy);
-  if (status != 0) return sys_failure(win32(status));
-  wchar_t name[] = L"SeServiceLogonRight";
-  lsa_text right{sizeof name - sizeof(wchar_t), sizeof name, name};
-  status = add(policy, parsed, &right, 1);
-  close(policy);
-  if (status != 0) return sys_failure(win32(status));
-  return {};
 }
 
 /// The folder itself, and never what a link in its place leads to: everyone may put one into ProgramData, and an

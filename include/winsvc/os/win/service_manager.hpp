@@ -17,6 +17,7 @@
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/service_manager.hpp"
+#include "winsvc/os/win/account_rights.hpp"
 #include "winsvc/os/win/door.hpp"
 #include "winsvc/os/win/install.hpp"
 #include "winsvc/os/win/levels.hpp"
@@ -204,6 +205,8 @@ class native_service_manager final : public service_manager {
 
   sys_result<void> add_event_source(const std::string& source) override { return os::add_event_source(source); }
   sys_result<void> remove_event_source(const std::string& source) override { return os::remove_event_source(source); }
+  sys_result<bool> query_event_source(const std::string& source) override { return os::query_event_source(source); }
+  sys_result<bool> query_delete_mark(const std::string& name) override { return os::query_delete_mark(name); }
   sys_result<std::vector<std::string>> query_environment(const std::string& service_name) override {
     return os::query_environment(service_name);
   }
@@ -212,6 +215,7 @@ class native_service_manager final : public service_manager {
   }
   sys_result<std::string> account_sid(const std::string& account) override { return sid_of_account(account); }
   sys_result<void> add_logon_right(const std::string& sid) override { return os::add_logon_right(sid); }
+  sys_result<bool> query_logon_right(const std::string& sid) override { return os::query_logon_right(sid); }
   sys_result<std::string> query_folder_security(const std::string& path) override {
     return os::query_folder_security(path);
   }

@@ -1,0 +1,23 @@
+// os/probe.hpp on POSIX: there is no such thing.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/config/compiler.hpp"
+#include "winsvc/os/probe.hpp"
+
+#if !WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+inline sys_result<std::vector<std::string>> firewall_rules() { return sys_failure(50); }  // ERROR_NOT_SUPPORTED
+inline bool is_on_network(const std::string&) { return false; }
+inline bool is_emulated() { return false; }
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // !WINSVC_OS_WINDOWS

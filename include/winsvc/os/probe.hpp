@@ -1,0 +1,24 @@
+// What `doctor` asks the machine beside its services: looks, and changes nothing.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/service_manager.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// The firewall's own rules, as the registry has them (model/firewall.hpp reads them); not those of a group policy.
+[[nodiscard]] sys_result<std::vector<std::string>> firewall_rules();
+/// Is this path on another machine? A drive letter that stands for one is the person's who mapped it: a service has it
+/// not.
+[[nodiscard]] bool is_on_network(const std::string& path);
+/// Is this a 32-bit program on a 64-bit Windows, which shows it other folders and registry keys by the same names?
+[[nodiscard]] bool is_emulated();
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,112 @@
+// The right to log on as a service, in Windows' database of who may what (LSA): given, and looked for.
+//
+// Source: LsaOpenPolicy, LsaAddAccountRights and LsaEnumerateAccountRights in the Win32 documentation.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/service_manager.hpp"
+#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/library.hpp"
+#include "winsvc/os/win/security.hpp"
+#include "winsvc/os/win/wide.hpp"
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// One account in it. <ntsecapi.h> quarrels with <winternl.h>, which a program may want: its two structs are written out
+/// here.
+class account_rights {
+ public:
+  struct lsa_text {
+    USHORT bytes, room;
+    wchar_t* text;
+  };
+
+  /// `access`: what is to be done, POLICY_….
+  static sys_result<account_rights> open(const std::string& sid, ACCESS_MASK access) {
+    account_rights made;
+    if (!made.open_ || !made.add_ || !made.list_ || !made.free_ || !made.close_ || !made.win32_)
+      return sys_failure(ERROR_PROC_NOT_FOUND);
+    PSID parsed = nullptr;
+    if (!::ConvertStringSidToSidW(wide(sid).c_str(), &parsed)) return sys_failure(::GetLastError());
+    made.sid_ = local_memory(parsed);
+    lsa_attributes none{};
+    if (const LONG status = made.open_(nullptr, &none, access, &made.policy_); status != 0)
+      return sys_failure(made.win32_(status));
+    return made;
+  }
+  account_rights(account_rights&& other) noexcept
+      : sid_(std::move(other.sid_)), policy_(std::exchange(other.policy_, nullptr)) {}
+  ~account_rights() {
+    if (policy_) close_(policy_);
+  }
+
+  sys_result<void> add(std::wstring right) const {
+    const auto bytes = static_cast<USHORT>(right.size() * sizeof(wchar_t));
+    lsa_text text{bytes, static_cast<USHORT>(bytes + sizeof(wchar_t)), &right[0]};
+    if (const LONG status = add_(policy_, sid_.get(), &text, 1); status != 0) return sys_failure(win32_(status));
+    return {};
+  }
+  [[nodiscard]] sys_result<bool> has(std::wstring_view right) const {
+    lsa_text* rights = nullptr;
+    ULONG count = 0;
+    const LONG status = list_(policy_, sid_.get(), &rights, &count);
+    if (status != 0) {  // an account that has none is not known there
+      const std::uint32_t code = win32_(status);
+      return code == ERROR_FILE_NOT_FOUND ? sys_result<bool>(false) : sys_failure(code);
+    }
+    const bool found = std::any_of(rights, rights + count, [right](const lsa_text& one) {
+      return std::wstring_view(one.text, one.bytes / sizeof(wchar_t)) == right;
+    });
+    free_(rights);
+    return found;
+  }
+
+ private:
+  struct lsa_attributes {
+    ULONG size;
+    HANDLE root;
+    lsa_text* name;
+    ULONG attributes;
+    void *security, *quality;
+  };
+  account_rights() = default;
+
+  system_library advapi_{"advapi32.dll"};
+  LONG(NTAPI* open_)(lsa_text*, lsa_attributes*, ACCESS_MASK, void**) = advapi_.find<decltype(open_)>("LsaOpenPolicy");
+  LONG(NTAPI* add_)(void*, PSID, lsa_text*, ULONG) = advapi_.find<decltype(add_)>("LsaAddAccountRights");
+  LONG(NTAPI* list_)(void*, PSID, lsa_text**, ULONG*) = advapi_.find<decltype(list_)>("LsaEnumerateAccountRights");
+  LONG(NTAPI* free_)(void*) = advapi_.find<decltype(free_)>("LsaFreeMemory");
+  LONG(NTAPI* close_)(void*) = advapi_.find<decltype(close_)>("LsaClose");
+  ULONG(NTAPI* win32_)(LONG) = advapi_.find<decltype(win32_)>("LsaNtStatusToWinError");
+  local_memory sid_{nullptr};
+  void* policy_ = nullptr;
+};
+inline constexpr wchar_t logon_right[] = L"SeServiceLogonRight";
+
+inline sys_result<void> add_logon_right(const std::string& sid) {
+  constexpr ACCESS_MASK lookup_names = 0x800, create_account = 0x10;
+  const auto rights = account_rights::open(sid, lookup_names | create_account);
+  if (!rights) return sys_failure(rights.error());
+  return rights->add(logon_right);
+}
+
+inline sys_result<bool> query_logon_right(const std::string& sid) {
+  constexpr ACCESS_MASK lookup_names = 0x800, view = 0x1;
+  const auto rights = account_rights::open(sid, lookup_names | view);
+  if (!rights) return sys_failure(rights.error());
+  return rights->has(logon_right);
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS

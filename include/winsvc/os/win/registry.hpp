@@ -1,0 +1,118 @@
+// Keys of the registry below HKEY_LOCAL_MACHINE.
+//
+// Source: RegSetValueExW, RegGetValueW, RegEnumValueW in the Win32 documentation.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/service_manager.hpp"
+#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/wide.hpp"
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// A key below HKEY_LOCAL_MACHINE, closed at the end.
+class registry_key {
+ public:
+  static sys_result<registry_key> open(const std::wstring& path, REGSAM rights) {
+    HKEY key = nullptr;
+    const LSTATUS status = ::RegOpenKeyExW(HKEY_LOCAL_MACHINE, path.c_str(), 0, rights, &key);
+    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
+    return registry_key(key);
+  }
+  static sys_result<registry_key> create(const std::wstring& path, REGSAM rights) {
+    HKEY key = nullptr;
+    const LSTATUS status =
+        ::RegCreateKeyExW(HKEY_LOCAL_MACHINE, path.c_str(), 0, nullptr, 0, rights, nullptr, &key, nullptr);
+    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
+    return registry_key(key);
+  }
+  registry_key(registry_key&& other) noexcept : key_(std::exchange(other.key_, nullptr)) {}
+  registry_key& operator=(registry_key&& other) noexcept {
+    std::swap(key_, other.key_);
+    return *this;
+  }
+  ~registry_key() {
+    if (key_) ::RegCloseKey(key_);
+  }
+
+  /// `text` goes in as it is, NULs included, and one more behind it.
+  sys_result<void> set(const wchar_t* name, DWORD type, const std::wstring& text) {
+    return set(name, type, text.c_str(), (text.size() + 1) * sizeof(wchar_t));
+  }
+  sys_result<void> set(const wchar_t* name, DWORD type, const void* data, std::size_t size) {
+    return done(::RegSetValueExW(key_, name, 0, type, static_cast<const BYTE*>(data), static_cast<DWORD>(size)));
+  }
+  /// Not there: success.
+  sys_result<void> remove(const wchar_t* name) {
+    const LSTATUS status = ::RegDeleteValueW(key_, name);
+    return done(status == ERROR_FILE_NOT_FOUND ? ERROR_SUCCESS : status);
+  }
+  /// A REG_DWORD; nothing when it is not there.
+  [[nodiscard]] std::optional<std::uint32_t> number(const wchar_t* name) const {
+    DWORD value = 0, size = sizeof value;
+    const LSTATUS status = ::RegGetValueW(key_, nullptr, name, RRF_RT_REG_DWORD, nullptr, &value, &size);
+    return status == ERROR_SUCCESS ? std::optional<std::uint32_t>(value) : std::nullopt;
+  }
+  /// A REG_MULTI_SZ; empty when it is not there.
+  [[nodiscard]] sys_result<std::vector<std::string>> list(const wchar_t* name) const {
+    std::vector<wchar_t> text(1024);
+    for (;;) {
+      auto size = static_cast<DWORD>(text.size() * sizeof(wchar_t));
+      // RegGetValueW ends the list as a list must end, also where whoever wrote it did not.
+      const LSTATUS status = ::RegGetValueW(key_, nullptr, name, RRF_RT_REG_MULTI_SZ, nullptr, text.data(), &size);
+      if (status == ERROR_FILE_NOT_FOUND) return std::vector<std::string>();
+      if (status == ERROR_SUCCESS) return narrow_list(text.data());
+      if (status != ERROR_MORE_DATA) return sys_failure(static_cast<std::uint32_t>(status));
+      text.resize(text.size() * 2);
+    }
+  }
+  /// All values that are text (REG_SZ), without their names.
+  [[nodiscard]] sys_result<std::vector<std::string>> texts() const {
+    std::vector<std::string> all;
+    std::vector<wchar_t> name(16'384), data(1024);  // the longest name that there is
+    for (DWORD i = 0;;) {
+      auto name_size = static_cast<DWORD>(name.size());
+      auto size = static_cast<DWORD>(data.size() * sizeof(wchar_t));
+      DWORD type = 0;
+      const LSTATUS status = ::RegEnumValueW(key_, i, name.data(), &name_size, nullptr, &type,
+                                             reinterpret_cast<BYTE*>(data.data()), &size);
+      if (status == ERROR_NO_MORE_ITEMS) return all;
+      if (status == ERROR_MORE_DATA) {
+        data.resize(size / sizeof(wchar_t) + 2);
+        continue;
+      }
+      if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
+      std::wstring_view text(data.data(), size / sizeof(wchar_t));
+      if (type == REG_SZ) all.push_back(narrow(text.substr(0, text.find(L'\0'))));
+      ++i;
+    }
+  }
+
+ private:
+  explicit registry_key(HKEY key) noexcept : key_(key) {}
+  static sys_result<void> done(LSTATUS status) {
+    if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
+    return {};
+  }
+  HKEY key_;
+};
+
+[[nodiscard]] inline std::wstring services_key(std::string_view below) {
+  return L"SYSTEM\\CurrentControlSet\\Services\\" + wide(below);
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif  // WINSVC_OS_WINDOWS

@@ -1,0 +1,147 @@
+// The log of a service that runs, under the simulated SCM: its sinks, and what becomes of the service when the log cannot
+// be written.
+#include "../host/support.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+using namespace support;
+using winsvc::log_entry;
+using winsvc::log_level;
+using winsvc::service;
+using winsvc::model::state;
+
+namespace {
+
+/// A sink that an app may have of its own.
+class kept final : public winsvc::log_sink {
+ public:
+  void write(const log_entry& e) noexcept override {
+    if (slow) std::this_thread::sleep_for(5ms);
+    d.note(std::string(name(e.level)) + ':' + e.text);
+  }
+  std::atomic<bool> slow{false};
+  diary d;
+};
+
+}  // namespace
+
+TEST_CASE("a sink of the app's own gets the log from the start to the end, and no request waits for it") {
+  const auto sink = std::make_shared<kept>();
+  auto app = [&](service& svc) {
+    svc.log_to(sink);
+    svc.on_start([&svc] { svc.log().warn("starting"); });
+    svc.get("/", [&svc] {
+      for (int i = 0; i < 100; ++i) svc.log().info("line");
+      return "hello";
+    });
+  };
+  simulated_scm scm;
+  scm.start(app);
+  CHECK(eventually([&] { return sink->d.text().find("info:listening on") != std::string::npos; }));
+  sink->slow = true;
+
+  const auto asked = std::chrono::steady_clock::now();
+  CHECK(get(scm, "/").body == "hello");
+  CHECK(std::chrono::steady_clock::now() - asked < 400ms);  // the sink takes half a second for them
+  sink->slow = false;
+
+  CHECK(scm.stop() == 0);
+  CHECK(scm.wait() == 0);
+  CHECK(sink->d.text().find("warn:starting") == 0);
+  CHECK(sink->d.text().rfind("info:stopped") == sink->d.text().size() - 12);
+}
+
+TEST_CASE("with log_to_event_log warnings and errors are events as well, with IDs of their own") {
+  folder data;
+  auto app = [](service& svc) {
+    svc.log_to_event_log();
+    svc.on_start([&svc] {
+      svc.log().info("quiet");
+      svc.log().warn("the store is slow");
+      svc.log().error("the store is gone");
+    });
+  };
+  simulated_scm scm;
+  scm.data_folder = data.path;
+  scm.start(app);
+  CHECK(scm.stop() == 0);
+  CHECK(scm.wait() == 0);
+
+  CHECK(has(scm.events(), "11 the store is slow"));
+  CHECK(has(scm.events(), "10 the store is gone"));
+  CHECK_FALSE(has(scm.events(), "quiet"));
+  CHECK(has(scm.events(), "1 simulated listens on "));
+}
+
+TEST_CASE("with a level the rest is as well; without the word nothing of the log is") {
+  auto wordy = [](service& svc) { svc.log_to_event_log(log_level::info); };
+  simulated_scm scm;
+  scm.start(wordy);
+  CHECK(scm.stop() == 0);
+  CHECK(scm.wait() == 0);
+  CHECK(has(scm.events(), "12 listening on "));
+
+  auto quiet = [](service& svc) {
+    svc.on_start([&svc] { svc.log().error("the store is gone"); });
+  };
+  simulated_scm other;
+  other.start(quiet);
+  CHECK(other.stop() == 0);
+  CHECK(other.wait() == 0);
+  CHECK_FALSE(has(other.events(), "the store is gone"));
+}
+
+TEST_CASE("a data folder that cannot be written to: the service goes on, and the event log says why it has no log") {
+  folder data;
+  std::ofstream(data.path + "/file") << "in the way";
+  auto app = [](service& svc) {
+    svc.get("/", [] { return "hello"; });
+  };
+  simulated_scm scm;
+  scm.data_folder = data.path + "/file";
+  scm.start(app);
+
+  CHECK(scm.state() == state::running);
+  CHECK(get(scm, "/").body == "hello");
+  CHECK(has(scm.events(), "4 the log file cannot be written: "));
+  CHECK(scm.stop() == 0);
+  CHECK(scm.wait() == 0);
+  CHECK(scm.verdicts().empty());
+}
+
+TEST_CASE("a log file that is taken away while the service runs is made anew, and one that cannot be is told of in the event log") {
+  folder data;
+  auto app = [](service& svc) {
+    svc.get("/{what}", [&svc](std::string what) {
+      svc.log().info(what);
+      return "hello";
+    });
+  };
+  simulated_scm scm;
+  scm.data_folder = data.path;
+  scm.start(app);
+  CHECK(eventually([&] { return data.log().find("listening") != std::string::npos; }));
+
+  const std::string log = data.path + "/logs/simulated.log";
+  std::filesystem::rename(log, data.path + "/taken.log");
+  CHECK(eventually([&] {
+    return get(scm, "/after").body == "hello" && data.log().find("moved or deleted by somebody else") != std::string::npos;
+  }));
+
+#ifndef _WIN32  // where nobody moves a folder with an open file in it
+  std::filesystem::rename(data.path + "/logs", data.path + "/logs.away");
+  CHECK(eventually([&] {
+    return get(scm, "/later").body == "hello" && has(scm.events(), "4 the log file cannot be written: ");
+  }));
+  std::filesystem::rename(data.path + "/logs.away", data.path + "/logs");
+  CHECK(eventually([&] {
+    return get(scm, "/back").body == "hello" && data.log().find("could not be written since") != std::string::npos;
+  }));
+#endif
+  CHECK(scm.stop() == 0);
+  CHECK(scm.wait() == 0);
+}
