@@ -130,7 +130,9 @@
 #include "winsvc/web/headers.hpp"     // small middleware
 #include "winsvc/web/openapi.hpp"     // the routes, described for machines
 #include "winsvc/web/metrics.hpp"     // what was answered, counted
-#include "winsvc/web/dashboard_page.hpp"  // a page of the service
+#include "winsvc/web/dashboard_page.hpp"    // a page of the service
+#include "winsvc/web/dashboard_style.hpp"   // its looks
+#include "winsvc/web/dashboard_script.hpp"  // and what fills it
 
 // F6, what App receives.
 #include "winsvc/app/hooks.hpp"       // hooks, brought to one shape

@@ -17,214 +17,216 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//    232  config/version.hpp          The version of winsvc: the one place that knows it.
-//    249  config/compiler.hpp         What is compiling us.
-//    284  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    324  config/abi.hpp              The inline namespace that everything lives in.
-//    349  base/error.hpp              An error is a sentence for a tired person.
-//    409  base/result.hpp             A value or the reason there is none.
-//    484  base/source.hpp             Where in the user's program a call was written.
-//    518  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    549  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    812  base/json_text.hpp          JSON, written: for what winsvc says to machines.
-//    866  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
-//    965  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
-//   1054  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//   1169  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1251  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//   1457  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
-//   1594  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1676  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
-//   1743  base/log.hpp                The log that a service keeps.
-//   1978  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
-//   2252  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
-//   2323  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   2468  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   2569  model/decision.hpp          What a control means in a state.
-//   2638  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   2695  model/codes.hpp             What system codes mean to the person who meets them.
-//   2813  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2883  model/recovery.hpp          What the SCM does when the service fails.
-//   2992  model/account.hpp           The account a service runs as.
-//   3108  model/security.hpp          Who may do what, as text.
-//   3303  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   3396  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
-//   3645  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
-//   3819  model/settings.hpp          The settings of an app.
-//   4243  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
-//   4310  model/firewall.hpp          Windows' firewall, as far as it concerns one program that listens.
-//   4389  model/verbs.hpp             The command line as two tables.
-//   4604  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
-//   4733  model/spec.hpp              What is to be installed.
-//   4901  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   5285  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   5600  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
-//   5715  model/state_file.hpp        What the running service leaves for `status` to find.
-//   5776  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   5868  route/path.hpp              The path of a request, cut into segments.
-//   5979  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   6157  route/facts.hpp             What is known of a route beside its pattern.
-//   6282  route/table.hpp             The routes of an app as a tree of segments.
-//   6585  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   6732  wire/limits.hpp             How much a client may send, and how long it may take.
-//   6801  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   6898  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   7069  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   7427  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   7575  wire/fields.hpp             Names and values as queries and forms have them ...
-//   7666  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   7862  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   8062  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   8128  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   8185  wire/conditional.hpp        Requests with conditions.
-//   8316  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   8426  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   8661  wire/websocket.hpp          The WebSocket protocol as values.
-//   9028  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   9063  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   9208  os/socket.hpp               TCP as the engine needs it.
-//   9349  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   9458  os/file.hpp                 The few things done with files.
-//   9552  os/process.hpp              This process and its surroundings.
-//   9650  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   9704  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   9785  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   9928  os/tcp.hpp                  os/socket.hpp on every platform.
-//  10171  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//  10324  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//  10435  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//  10666  os/poller.hpp               Waiting for many sockets with few threads.
-//  10716  os/channel.hpp              Where the operator talks to a running service.
-//  10782  os/posix/file.hpp           os/file.hpp on POSIX.
-//  10930  os/visitors.hpp             Threads for those who come and go.
-//  11015  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
-//  11189  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//  11271  os/posix/console.hpp        os/console.hpp on POSIX.
-//  11405  os/crash.hpp                What is left of a process that crashes.
-//  11520  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//  11702  os/elevation.hpp            The same program once more, elevated.
-//  11764  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//  11792  os/folder_watch.hpp         A folder that is watched.
-//  11842  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
-//  11930  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
-//  11966  os/posix/keys.hpp           os/keys.hpp on POSIX.
-//  12041  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
-//  12063  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
-//  12090  os/new_file.hpp             A file that comes into being.
-//  12152  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  12236  os/probe.hpp                What `doctor` asks the machine beside its services: looks, and changes nothing.
-//  12261  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
-//  12284  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  12324  os/event_log.hpp            The Windows event log: one report, one line.
-//  12367  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  12569  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  12633  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  12708  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  12808  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  13021  os/win/console.hpp          os/console.hpp on Windows.
-//  13201  os/win/file.hpp             os/file.hpp on Windows.
-//  13365  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  13402  os/win/crash.hpp            os/crash.hpp on Windows.
-//  13684  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  13783  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  13996  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
-//  14051  os/win/keys.hpp             os/keys.hpp on Windows.
-//  14120  os/win/local_time.hpp       os/local_time.hpp on Windows.
-//  14165  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  14248  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
-//  14365  os/win/probe.hpp            os/probe.hpp on Windows.
-//  14408  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  14564  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  14658  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
-//  14767  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  14907  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  15042  os/win/service_manager.hpp  The real Service Control Manager.
-//  15278  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  15284  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  15370  http/transport.hpp          What a connection reads from and writes to.
-//  15516  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  15827  http/stream.hpp             An answer that is written while it is made.
-//  15936  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  15969  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  16094  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  16318  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  16484  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  16678  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  17013  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  17474  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  17520  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  17596  http/router.hpp             The routes of an app with their handlers.
-//  17768  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  17954  http/url_for.hpp            The path of a named route, from within a handler.
-//  17989  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  18076  http/folder.hpp             A folder of files below a prefix.
-//  18197  http/group.hpp              Routes, as an app or a part of it registers them.
-//  18400  http/context.hpp            What travels with a request.
-//  18463  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  18554  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  18654  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  18857  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  19000  http/pulse.hpp              How busy a service is.
-//  19186  http/traffic.hpp            What the connections of one engine have in common.
-//  19287  http/direct.hpp             The direct way of a plain request.
-//  19453  http/core.hpp               cpp-httplib at work for one request.
-//  19832  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  20266  http/crew.hpp               The engine's threads, few and busy.
-//  20731  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  20884  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  21246  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  21740  web/values.hpp              What a request says beside its path, as a value of a type.
-//  21850  web/cookies.hpp             Cookies of requests and answers.
-//  21885  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  21993  web/cors.hpp                Cross-origin requests.
-//  22087  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  22124  web/rate_limit.hpp          How often one client may ask.
-//  22233  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  22286  web/headers.hpp             Small middleware for headers and sizes.
-//  22340  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  22623  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  22852  web/dashboard_page.hpp      The page of `svc.dashboard`: three texts, served as they stand here.
-//  23129  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
-//  23289  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
-//  23378  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
-//  23507  app/service.hpp             What App receives: the description of a service.
-//  23947  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
-//  24024  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
-//  24238  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
-//  24281  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  24346  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  24675  host/console_log.hpp        The log on the screen.
-//  24756  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
-//  24799  host/health.hpp             Liveness and readiness.
-//  24862  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  25016  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  25111  host/own_settings.hpp       The settings of a run.
-//  25244  host/settings_watch.hpp     The settings file, watched.
-//  25344  host/duties.hpp             What controls ask for, beside a stop.
-//  25539  host/worker_pool.hpp        The app's workers while they run.
-//  25636  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  25763  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  26266  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  26391  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
-//  26497  host/console_host.hpp       `debug`: the service in a terminal.
-//  26575  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  26881  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
-//  26944  verbs/desk.hpp              What every verb that manages the service stands on.
-//  27066  verbs/manager.hpp           The verbs that bring an installed service up and down.
-//  27352  verbs/send.hpp              The verbs that send a running service a control.
-//  27475  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
-//  27590  verbs/survey.hpp            What is installed, read with query rights alone.
-//  27675  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
-//  27726  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
-//  28059  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  28138  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
-//  28393  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
-//  28603  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
-//  28693  verbs/manage.hpp            The verbs that manage, by their words.
-//  28910  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
-//  29041  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  29217  main.hpp                    The macro: a main for an App.
-//  29230  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    234  config/version.hpp          The version of winsvc: the one place that knows it.
+//    251  config/compiler.hpp         What is compiling us.
+//    286  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    326  config/abi.hpp              The inline namespace that everything lives in.
+//    351  base/error.hpp              An error is a sentence for a tired person.
+//    411  base/result.hpp             A value or the reason there is none.
+//    486  base/source.hpp             Where in the user's program a call was written.
+//    520  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    551  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    814  base/json_text.hpp          JSON, written: for what winsvc says to machines.
+//    868  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
+//    967  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//   1056  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1171  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1253  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1459  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
+//   1596  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1678  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
+//   1745  base/log.hpp                The log that a service keeps.
+//   1980  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
+//   2254  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
+//   2325  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   2470  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   2571  model/decision.hpp          What a control means in a state.
+//   2640  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   2697  model/codes.hpp             What system codes mean to the person who meets them.
+//   2815  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2885  model/recovery.hpp          What the SCM does when the service fails.
+//   2994  model/account.hpp           The account a service runs as.
+//   3110  model/security.hpp          Who may do what, as text.
+//   3305  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   3398  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
+//   3647  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
+//   3821  model/settings.hpp          The settings of an app.
+//   4245  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
+//   4312  model/firewall.hpp          Windows' firewall, as far as it concerns one program that listens.
+//   4391  model/verbs.hpp             The command line as two tables.
+//   4606  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
+//   4735  model/spec.hpp              What is to be installed.
+//   4903  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   5287  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   5602  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
+//   5717  model/state_file.hpp        What the running service leaves for `status` to find.
+//   5778  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   5870  route/path.hpp              The path of a request, cut into segments.
+//   5981  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   6159  route/facts.hpp             What is known of a route beside its pattern.
+//   6284  route/table.hpp             The routes of an app as a tree of segments.
+//   6587  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   6734  wire/limits.hpp             How much a client may send, and how long it may take.
+//   6803  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   6900  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   7071  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   7429  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   7577  wire/fields.hpp             Names and values as queries and forms have them ...
+//   7668  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   7864  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   8064  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   8130  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   8187  wire/conditional.hpp        Requests with conditions.
+//   8318  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   8428  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   8663  wire/websocket.hpp          The WebSocket protocol as values.
+//   9030  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   9065  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   9210  os/socket.hpp               TCP as the engine needs it.
+//   9351  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   9460  os/file.hpp                 The few things done with files.
+//   9554  os/process.hpp              This process and its surroundings.
+//   9652  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   9706  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   9787  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   9930  os/tcp.hpp                  os/socket.hpp on every platform.
+//  10173  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//  10326  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//  10437  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//  10668  os/poller.hpp               Waiting for many sockets with few threads.
+//  10718  os/channel.hpp              Where the operator talks to a running service.
+//  10784  os/posix/file.hpp           os/file.hpp on POSIX.
+//  10932  os/visitors.hpp             Threads for those who come and go.
+//  11017  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
+//  11191  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//  11273  os/posix/console.hpp        os/console.hpp on POSIX.
+//  11407  os/crash.hpp                What is left of a process that crashes.
+//  11522  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  11704  os/elevation.hpp            The same program once more, elevated.
+//  11766  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  11794  os/folder_watch.hpp         A folder that is watched.
+//  11844  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
+//  11932  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
+//  11968  os/posix/keys.hpp           os/keys.hpp on POSIX.
+//  12043  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
+//  12065  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
+//  12092  os/new_file.hpp             A file that comes into being.
+//  12154  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  12238  os/probe.hpp                What `doctor` asks the machine beside its services: looks, and changes nothing.
+//  12263  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
+//  12286  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  12326  os/event_log.hpp            The Windows event log: one report, one line.
+//  12369  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  12571  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  12635  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  12710  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  12810  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  13023  os/win/console.hpp          os/console.hpp on Windows.
+//  13203  os/win/file.hpp             os/file.hpp on Windows.
+//  13367  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  13404  os/win/crash.hpp            os/crash.hpp on Windows.
+//  13686  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  13785  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  13998  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
+//  14053  os/win/keys.hpp             os/keys.hpp on Windows.
+//  14122  os/win/local_time.hpp       os/local_time.hpp on Windows.
+//  14167  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  14250  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
+//  14367  os/win/probe.hpp            os/probe.hpp on Windows.
+//  14410  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  14566  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  14660  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
+//  14769  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  14909  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  15044  os/win/service_manager.hpp  The real Service Control Manager.
+//  15280  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  15286  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  15372  http/transport.hpp          What a connection reads from and writes to.
+//  15518  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  15829  http/stream.hpp             An answer that is written while it is made.
+//  15938  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  15971  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  16096  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  16320  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  16486  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  16680  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  17015  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  17476  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  17522  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  17598  http/router.hpp             The routes of an app with their handlers.
+//  17770  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  17956  http/url_for.hpp            The path of a named route, from within a handler.
+//  17991  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  18078  http/folder.hpp             A folder of files below a prefix.
+//  18199  http/group.hpp              Routes, as an app or a part of it registers them.
+//  18402  http/context.hpp            What travels with a request.
+//  18465  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  18556  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  18656  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  18859  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  19002  http/pulse.hpp              How busy a service is.
+//  19188  http/traffic.hpp            What the connections of one engine have in common.
+//  19289  http/direct.hpp             The direct way of a plain request.
+//  19455  http/core.hpp               cpp-httplib at work for one request.
+//  19834  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  20268  http/crew.hpp               The engine's threads, few and busy.
+//  20733  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  20886  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  21248  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  21742  web/values.hpp              What a request says beside its path, as a value of a type.
+//  21852  web/cookies.hpp             Cookies of requests and answers.
+//  21887  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  21995  web/cors.hpp                Cross-origin requests.
+//  22089  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  22126  web/rate_limit.hpp          How often one client may ask.
+//  22235  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  22288  web/headers.hpp             Small middleware for headers and sizes.
+//  22342  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  22625  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  22854  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
+//  22964  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
+//  23115  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
+//  23512  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
+//  23672  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
+//  23761  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
+//  23890  app/service.hpp             What App receives: the description of a service.
+//  24330  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
+//  24407  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  24633  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
+//  24676  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  24741  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  25070  host/console_log.hpp        The log on the screen.
+//  25151  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
+//  25194  host/health.hpp             Liveness and readiness.
+//  25257  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  25411  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  25506  host/own_settings.hpp       The settings of a run.
+//  25639  host/settings_watch.hpp     The settings file, watched.
+//  25739  host/duties.hpp             What controls ask for, beside a stop.
+//  25934  host/worker_pool.hpp        The app's workers while they run.
+//  26031  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  26158  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  26661  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  26786  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  26892  host/console_host.hpp       `debug`: the service in a terminal.
+//  26970  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  27276  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
+//  27339  verbs/desk.hpp              What every verb that manages the service stands on.
+//  27461  verbs/manager.hpp           The verbs that bring an installed service up and down.
+//  27747  verbs/send.hpp              The verbs that send a running service a control.
+//  27870  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
+//  27985  verbs/survey.hpp            What is installed, read with query rights alone.
+//  28070  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
+//  28121  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
+//  28454  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  28533  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
+//  28788  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
+//  28998  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
+//  29088  verbs/manage.hpp            The verbs that manage, by their words.
+//  29305  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
+//  29436  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  29612  main.hpp                    The macro: a main for an App.
+//  29625  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -22852,11 +22854,17 @@ inline std::string request_counts::text(const gauges& now) const {
 // web/dashboard_page.hpp
 // =====================================================================================================================
 
-// The page of `svc.dashboard`: three texts, served as they stand here. Plain HTML, CSS and JavaScript: nothing is fetched
-// from elsewhere, nothing is inline, so that the strictest policy of a browser lets it work.
+// The page of `svc.dashboard("/_service")`: what the service does right now, for a person with a browser. This file is its
+// places; its looks are in web/dashboard_style.hpp, what fills it in web/dashboard_script.hpp.
 //
-// The script asks for `data.json` beside itself once a second while the page is seen, and draws. Everything that comes
-// from there is text to it, never markup.
+//   dashboard_html    at /_service           text/html; charset=utf-8, with dashboard_policy
+//   dashboard_css     at /_service/page.css  text/css; charset=utf-8
+//   dashboard_js      at /_service/page.js   text/javascript; charset=utf-8
+//
+// Nothing comes from elsewhere, no framework and no build step: what stands here is edited here, and is what browsers
+// get. It asks for what they have had since 2022. It is ASCII, since a compiler may take this file for any code page,
+// and in pieces, since MSVC takes 16,380 bytes in one literal. No line may begin with a `#`, which our tools read as a
+// directive.
 
 #include <string_view>
 
@@ -22864,260 +22872,635 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace web {
 
-/// What the page needs, and nothing else (Content-Security-Policy).
+/// What the page may do: load its own two files, ask its own origin. So no text of a log can become a script.
 inline constexpr std::string_view dashboard_policy =
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'";
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// `@` stands for the last segment of the path that the page is served at.
+/// Every place that the script fills, with what stands there before the first answer. `@` stands for the last segment of
+/// the path that the page is served at.
 inline constexpr std::string_view dashboard_html = R"html(<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>service</title>
+<title>Service</title>
+<link rel="icon" id="icon" href="data:,">
 <link rel="stylesheet" href="@/page.css">
 <script src="@/page.js" defer></script>
 </head>
 <body>
 <header>
-  <h1 id="name">&hellip;</h1>
-  <p><span id="state" class="chip" role="status">connecting</span> <span id="about"></span></p>
+  <h1 id="title">Service</h1>
+  <p id="state" role="status" data-state="asking">Asking</p>
+  <dl class="facts">
+    <div><dt>Name</dt><dd id="name">&ndash;</dd></div>
+    <div><dt>Version</dt><dd id="version">&ndash;</dd></div>
+    <div><dt>Process</dt><dd id="pid">&ndash;</dd></div>
+    <div><dt>Address</dt><dd id="address">&ndash;</dd></div>
+    <div><dt>Up</dt><dd><span id="uptime">&ndash;</span> <span id="since" class="quiet"></span></dd></div>
+  </dl>
 </header>
+<p id="news" role="alert" hidden></p>
+<noscript><p class="news">This page shows what its script asks of the service, and scripts are off.</p></noscript>
 <main>
-  <section aria-label="now" class="tiles">
-    <div><b id="rate">&ndash;</b><span>requests a second</span></div>
-    <div><b id="half">&ndash;</b><span>half are faster</span></div>
-    <div><b id="slow">&ndash;</b><span>99 of 100 are faster</span></div>
-    <div><b id="flying">&ndash;</b><span>in flight</span></div>
-    <div><b id="open">&ndash;</b><span>connections</span></div>
-    <div><b id="threads">&ndash;</b><span>threads</span></div>
+  <section aria-label="Right now">
+    <dl class="tiles">
+      <div><dt>In flight</dt><dd id="in_flight">&ndash;</dd></div>
+      <div><dt>Connections</dt><dd id="connections">&ndash;</dd></div>
+      <div><dt>WebSockets</dt><dd id="websockets">&ndash;</dd></div>
+      <div><dt>Threads</dt><dd id="threads">&ndash;</dd></div>
+      <div><dt>Answered</dt><dd id="answered">&ndash;</dd></div>
+    </dl>
   </section>
-  <section><h2>Requests a second <small>five minutes</small></h2><svg id="rates" role="img" aria-label="requests a second, of the last five minutes"></svg></section>
-  <section><h2>Time of a request <small>half, and 99 of 100, are faster</small></h2><svg id="times" role="img" aria-label="times of requests, of the last five minutes"></svg></section>
-  <section><h2>In flight</h2><table id="work"><thead><tr><th>request<th class="n">for</thead><tbody></tbody></table></section>
-  <section><h2>Slowest routes</h2><table id="routes"><thead><tr><th>route<th class="n">requests<th class="n">failed<th class="n">half<th class="n">99 %<th class="n">longest</thead><tbody></tbody></table></section>
-  <section><h2>Log <label>from <select id="level"><option>debug<option selected>info<option>warn<option>error</select></label></h2><ol id="log"></ol></section>
-  <section><h2>Settings</h2><table id="settings"><thead><tr><th>name<th>value<th>from</thead><tbody></tbody></table></section>
+  <section class="pair" aria-label="The last five minutes">
+    <figure id="rate" class="panel"><figcaption><h2>Requests a second</h2></figcaption></figure>
+    <figure id="latency" class="panel"><figcaption><h2>Latency</h2></figcaption></figure>
+  </section>
+  <div class="pair uneven">
+    <section class="panel" aria-labelledby="routes_title">
+      <h2 id="routes_title">Routes</h2>
+      <table id="routes" class="routes" role="table" aria-labelledby="routes_title"></table>
+      <button type="button" id="all_routes" aria-controls="routes" hidden></button>
+    </section>
+    <section class="panel" aria-labelledby="work_title">
+      <h2 id="work_title">At work</h2>
+      <div class="scroll" tabindex="0" role="region" aria-labelledby="work_title">
+        <table id="work" class="work" role="table" aria-labelledby="work_title"></table>
+      </div>
+    </section>
+  </div>
+  <section class="panel" aria-labelledby="log_title">
+    <div class="bar">
+      <h2 id="log_title">Log</h2>
+      <select id="least" aria-label="Lines to show">
+        <option value="0">every line</option>
+        <option value="1">info and above</option>
+        <option value="2">warnings and errors</option>
+        <option value="3">errors</option>
+      </select>
+      <button type="button" id="pause" aria-pressed="false">Pause</button>
+    </div>
+    <div class="scroll log" id="log" tabindex="0" role="log" aria-live="off" aria-labelledby="log_title">
+      <ol id="lines"></ol>
+      <p id="no_lines" class="quiet">Nothing to show yet.</p>
+    </div>
+  </section>
+  <section class="panel" aria-labelledby="settings_title">
+    <h2 id="settings_title">Settings</h2>
+    <table id="settings" class="settings" role="table" aria-labelledby="settings_title"></table>
+  </section>
 </main>
 </body>
 </html>
 )html";
 
+}  // namespace web
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// web/dashboard_style.hpp
+// =====================================================================================================================
+
+// The looks of the dashboard (web/dashboard_page.hpp): colours by what they mean, once for light and once for dark.
+
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace web {
+
 inline constexpr std::string_view dashboard_css = R"css(:root {
-  --back: #f6f7f9; --card: #fff; --ink: #1c2330; --soft: #566074; --line: #dfe3ea;
-  --good: #12703a; --wait: #8a5300; --bad: #b3261e; --one: #1f5fd1; --two: #a05a00;
+  color-scheme: light dark;
+  --back: #f4f6f8; --panel: #fff; --line: #dde2e8; --text: #1b2430; --quiet: #566170;
+  --blue: #1d5fc0; --orange: #ad4e00; --green: #17754a; --amber: #875800; --red: #b3261e;
 }
 @media (prefers-color-scheme: dark) {
   :root {
-    --back: #11151c; --card: #1a202a; --ink: #e6eaf1; --soft: #a0abbd; --line: #2b3442;
-    --good: #58c98a; --wait: #e5b45c; --bad: #ff8a80; --one: #7fb0ff; --two: #f0b35f;
+    --back: #0f1317; --panel: #181e25; --line: #2b343f; --text: #e5eaf0; --quiet: #9ca8b6;
+    --blue: #78b0ff; --orange: #f4a460; --green: #5ccf98; --amber: #efb84a; --red: #ff8d84;
   }
 }
-* { box-sizing: border-box }
-body { margin: 0; background: var(--back); color: var(--ink); font: 15px/1.5 system-ui, sans-serif }
-header, main { max-width: 1120px; margin: 0 auto; padding: 0 20px }
-header { padding-top: 28px }
-h1 { font-size: 1.6rem; line-height: 1.2; margin: 0; overflow-wrap: anywhere }
-header p { margin: 6px 0 20px; color: var(--soft); overflow-wrap: anywhere }
-h2 { font-size: 1rem; margin: 0 0 10px }
-h2 small, h2 label { font-weight: 400; color: var(--soft); font-size: .85rem; margin-left: .5em }
-.chip { display: inline-block; padding: 1px 10px; border-radius: 99px; border: 1px solid currentColor; color: var(--wait);
-  font-weight: 600; margin-right: .4em }
-.chip.running { color: var(--good) }
-.chip.gone { color: var(--bad) }
-main { display: grid; grid-template-columns: 1fr 1fr; gap: 16px; padding-bottom: 40px }
-section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 16px; min-width: 0 }
-section:nth-of-type(n + 4), .tiles { grid-column: 1 / -1 }
-.tiles { display: grid; grid-template-columns: repeat(6, 1fr); gap: 8px }
-.tiles b { display: block; font-size: 1.5rem; line-height: 1.2; font-variant-numeric: tabular-nums; white-space: nowrap }
-.tiles span { color: var(--soft); font-size: .85rem }
-svg { display: block; width: 100%; height: 150px }
-svg text { fill: var(--soft); font: 11px system-ui, sans-serif }
-svg .grid { stroke: var(--line) }
-svg path { fill: none; stroke-width: 1.6; stroke-linejoin: round }
-svg .one { stroke: var(--one) }
-svg .two { stroke: var(--two) }
-table { width: 100%; border-collapse: collapse }
-th { text-align: left; font-weight: 600; color: var(--soft); font-size: .85rem }
-th, td { padding: 4px 12px 4px 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere }
-tbody tr:last-child td { border-bottom: 0 }
-.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
-#settings td:last-child { overflow-wrap: break-word }
-td small { display: block; color: var(--soft) }
-td.none { color: var(--soft) }
-#log { margin: 0; padding: 0; list-style: none; max-height: 22em; overflow: auto;
-  font: 13px/1.5 ui-monospace, monospace; overflow-wrap: anywhere; white-space: pre-wrap }
-#log time { color: var(--soft) }
-#log .warn { color: var(--two) }
-#log .error { color: var(--bad) }
-#log .debug { color: var(--soft) }
-select { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: 6px }
-body.gone main { opacity: .55 }
-@media (max-width: 700px) {
-  header, main { padding-left: 12px; padding-right: 12px }
-  main { grid-template-columns: 1fr }
-  .tiles { grid-template-columns: repeat(3, 1fr) }
-  .tiles b { font-size: 1.2rem }
-  section { padding: 12px }
-  #routes .n:nth-child(3), #routes .n:nth-child(4) { display: none }
+* { box-sizing: border-box; margin: 0; padding: 0; }
+[hidden] { display: none !important; }
+body {
+  max-width: 84rem; margin: 0 auto; padding: 2rem 1.5rem 4rem;
+  font: 0.9375rem/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
+  font-variant-numeric: tabular-nums;
+  color: var(--text); background: var(--back); overflow-wrap: anywhere;
+}
+header { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem 1rem; }
+h1 { font-size: 1.75rem; line-height: 1.2; font-weight: 650; letter-spacing: -0.01em; }
+h2 { font-size: 1rem; font-weight: 650; }
+dt, th, .quiet { color: var(--quiet); }
+dt, th, figcaption span { font-size: 0.8125rem; font-weight: 400; }
+:focus-visible { outline: 2px solid var(--blue); outline-offset: 2px; }
+
+[data-state] {
+  padding: 0.125rem 0.75rem; border-radius: 2rem; font-weight: 600; font-size: 0.875rem;
+  color: var(--panel); background: var(--quiet);
+}
+[data-state=running] { background: var(--green); }
+[data-state=paused], [data-state=stopping], [data-state=starting] { background: var(--amber); }
+[data-state=gone] { background: var(--red); }
+.facts { flex-basis: 100%; display: flex; flex-wrap: wrap; gap: 0.375rem 2rem; }
+.facts div { display: flex; gap: 0.5rem; align-items: baseline; }
+.facts dd span { display: inline-block; }
+[role=alert], .news {
+  margin-top: 1.25rem; padding: 0.75rem 1rem; border-radius: 0.5rem;
+  border: 1px solid var(--red); border-left-width: 0.375rem; background: var(--panel);
+}
+.gone main { filter: grayscale(0.75); }
+
+main { display: grid; gap: 1.25rem; margin-top: 1.5rem; }
+.panel, .tiles div { background: var(--panel); border: 1px solid var(--line); border-radius: 0.625rem; min-width: 0; }
+.panel { padding: 1.125rem 1.25rem 1.25rem; }
+.tiles { display: grid; grid-template-columns: repeat(5, 1fr); gap: 1.25rem; }
+.tiles div { padding: 0.75rem 1.25rem; }
+.tiles dd { font-size: 1.625rem; line-height: 1.25; font-weight: 600; }
+.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1.25rem; }
+.uneven { grid-template-columns: 2fr 1fr; }
+
+figcaption { display: grid; grid-template-columns: 7.5rem 1fr auto; gap: 0.375rem 1rem; align-items: baseline; }
+figcaption h2 { grid-column: 1 / 3; }
+.key::before {
+  content: ""; display: inline-block; width: 0.875rem; height: 0.1875rem; margin-right: 0.5rem;
+  vertical-align: middle; border-radius: 1px; background: currentColor;
+}
+.key b { display: block; font-size: 1.375rem; line-height: 1.25; color: var(--text); }
+.blue { color: var(--blue); } .orange { color: var(--orange); } .red { color: var(--red); }
+svg { display: block; width: 100%; height: 13rem; margin-top: 0.75rem; touch-action: pan-y; }
+svg text { fill: var(--quiet); font-size: 0.75rem; }
+svg path { fill: none; stroke: currentColor; stroke-width: 1.5; stroke-linecap: round; stroke-linejoin: round; }
+svg .area { fill: currentColor; stroke: none; opacity: 0.12; }
+svg .rule { stroke: var(--line); stroke-width: 1; }
+svg .cursor { stroke: var(--quiet); stroke-width: 1; }
+
+table { width: 100%; border-collapse: collapse; margin-top: 0.5rem; }
+th, td { padding: 0.4375rem 0; text-align: left; vertical-align: baseline; }
+th + th, td + td { padding-left: 1rem; }
+tr + tr > *, thead + tbody tr > * { border-top: 1px solid var(--line); }
+.number { text-align: right; }
+.narrow { white-space: nowrap; width: 1%; }
+.routes .number { white-space: nowrap; width: 5.25rem; }
+td.code, .log li { font-family: ui-monospace, "Cascadia Mono", Consolas, Menlo, "DejaVu Sans Mono", monospace; }
+td.code { font-size: 0.84375rem; }
+button, select {
+  font: inherit; font-size: 0.875rem; color: inherit; background: var(--panel); cursor: pointer;
+  border: 1px solid var(--line); border-radius: 0.375rem; padding: 0.1875rem 0.75rem;
+}
+button:hover, select:hover { border-color: var(--quiet); }
+[aria-pressed=true] { color: var(--panel); background: var(--amber); border-color: var(--amber); }
+th { line-height: 2; padding: 0.1875rem 0; }
+th button { border: 0; padding: 0; font-size: inherit; color: inherit; text-align: inherit; }
+th button:hover, [aria-sort] button { color: var(--text); }
+[aria-sort=descending] button::after { content: " \25be"; }
+[aria-sort=ascending] button::after { content: " \25b4"; }
+table + button { margin-top: 0.75rem; }
+
+.scroll { height: 17rem; overflow: auto; scrollbar-width: thin; }
+.bar { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem 0.75rem; margin-bottom: 0.75rem; }
+.bar h2 { flex: 1; }
+.log { height: 22rem; }
+.log li {
+  font-size: 0.8125rem; display: grid; grid-template-columns: 7.5rem 3.5rem 1fr; list-style: none; padding: 0.125rem 0;
+}
+.log time, .debug span { color: var(--quiet); }
+.log p { white-space: pre-wrap; unicode-bidi: plaintext; }
+.info span { color: var(--blue); } .warn span { color: var(--amber); } .error span { color: var(--red); }
+.warn span, .error span { font-weight: 700; }
+
+@media (max-width: 60rem) { .pair { grid-template-columns: 1fr; } }
+@media (max-width: 40rem) {
+  body { padding: 1.25rem 0.75rem 3rem; }
+  h1 { font-size: 1.375rem; }
+  main, .pair, .tiles { gap: 0.75rem; }
+  .panel { padding: 0.875rem; }
+  .facts { display: grid; }
+  .facts dt { width: 4rem; flex: none; }
+  .tiles { grid-template-columns: 1fr 1fr; }
+  .tiles div { padding: 0.5rem 0.875rem; }
+  .tiles div:last-child { grid-column: 1 / -1; }
+  .tiles dd { font-size: 1.375rem; }
+  svg { height: 11rem; }
+  .bar h2 { flex-basis: 100%; }
+  .scroll { height: 9rem; }
+  .log { height: 22rem; }
+  .log li { grid-template-columns: 7.5rem 1fr; padding: 0.25rem 0; }
+  .log p { grid-column: 1 / -1; }
+  table, thead, tbody { display: block; }
+  tr { display: grid; gap: 0.125rem 0.375rem; align-items: baseline; padding: 0.4375rem 0; }
+  tr + tr, thead + tbody tr { border-top: 1px solid var(--line); }
+  table tr > * { border: 0 !important; padding: 0 !important; min-width: 0; }
+  .narrow, .routes .number { width: auto; white-space: normal; }
+  .routes, .work { font-size: 0.8125rem; }
+  .routes tr { grid-template-columns: 1.2fr repeat(4, 1fr); }
+  .routes tr > :nth-child(2) { grid-column: 2 / -1; }
+  .routes tr > :nth-child(3) { text-align: left; }
+  .work tr { grid-template-columns: 4rem 1fr 4.5rem; }
+  .routes th, td.code { font-size: 0.75rem; }
+  .empty td { grid-column: 1 / -1 !important; font-size: 0.875rem; }
+  .settings thead { position: absolute; clip-path: inset(50%); height: 1px; overflow: hidden; }
+  .settings tr > :first-child { font-weight: 700; }
 }
 )css";
 
-inline constexpr std::string_view dashboard_js = R"js('use strict';
-const source = new URL('data.json', document.currentScript.src);
-const byId = id => document.getElementById(id);
-const levels = ['debug', 'info', 'warn', 'error'];
-const minutes = 5, span = minutes * 60;
-let seconds = new Map(), lines = [], last = 0, seen = 0, service = 0, newest = 0;
+}  // namespace web
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
 
-function text(id, value) { if (byId(id).textContent !== value) byId(id).textContent = value; }
+// =====================================================================================================================
+// web/dashboard_script.hpp
+// =====================================================================================================================
 
-function time(us) {  // three digits are enough
-  if (us < 1000) return us + ' µs';
-  if (us < 1e6) return (us / 1e3).toPrecision(3) + ' ms';
-  if (us < 1e8) return (us / 1e6).toPrecision(3) + ' s';
-  return Math.round(us / 6e7) + ' min';
+// What fills the dashboard (web/dashboard_page.hpp).
+//
+// It asks `data.json` beside itself once a second, `?after=` the newest second and `&log=` the newest line it has, and
+// puts everything that comes into the page as text. A page that is hidden asks nothing; one whose service is gone says
+// so, greys what it shows, and asks on. After a restart (another `since`) it begins anew.
+
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace web {
+
+inline constexpr std::string_view dashboard_js = R"js("use strict";
+const data = new URL("data.json", document.currentScript.src);
+const $ = id => document.getElementById(id);
+const none = "\u2013";
+
+// Every text of the page is put here, as text. One that is there already is not touched, so that a selection survives.
+// Control characters become visible, and those that turn the order of writing around are taken out: a line of the log
+// or the target of a request may hold anything, and should look like what it is.
+function put(element, text) {
+  text = String(text ?? none);
+  if (text.length > 4000) text = `${text.slice(0, 4000)} \u2026 (${count(text.length)} characters)`;
+  text = text.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+                      c => c < " " ? String.fromCharCode(0x2400 + c.charCodeAt(0)) : "\ufffd");
+  if (element.textContent !== text) element.textContent = text;
 }
-function age(ms) {
-  const s = Math.max(0, Math.round(ms / 1000)), m = Math.floor(s / 60), h = Math.floor(m / 60), d = Math.floor(h / 24);
-  return d ? d + ' d ' + h % 24 + ' h' : h ? h + ' h ' + m % 60 + ' min' : m ? m + ' min ' + s % 60 + ' s' : s + ' s';
+function make(name, attributes = {}, text = "", space = "http://www.w3.org/1999/xhtml") {
+  const element = document.createElementNS(space, name);
+  for (const key in attributes) element.setAttribute(key, attributes[key]);
+  if (text !== "") put(element, text);
+  return element;
 }
-function cell(row, content, kind) {
-  const made = row.insertCell();
-  made.textContent = content;
-  if (kind) made.className = kind;
-  return made;
+const draw = (name, attributes, text) => make(name, attributes, text, "http://www.w3.org/2000/svg");
+
+const short = new Intl.NumberFormat("en", {notation: "compact", maximumFractionDigits: 1}).format;
+const count = (n, most = 1e6) => n < most ? n.toLocaleString("en") : short(n);
+
+// Microseconds in three digits: 88 us, 1.23 ms, 12.3 s.
+function took(us) {
+  if (us === undefined) return none;
+  if (us < 1000) return `${us} \u00b5s`;
+  if (us < 999.5e3) return `${(us / 1e3).toPrecision(3)} ms`;
+  return us < 59.95e6 ? `${(us / 1e6).toPrecision(3)} s` : lasting(us / 1e3);
 }
-function fill(id, rows, none, add) {
-  const body = document.createElement('tbody');
-  for (const one of rows) add(body.insertRow(), one);
-  if (!rows.length) {
-    const empty = cell(body.insertRow(), none, 'none');
-    empty.colSpan = byId(id).tHead.rows[0].cells.length;
+// Milliseconds in their two largest units: 4 h 12 min.
+function lasting(ms) {
+  const s = Math.max(0, Math.floor(ms / 1000));
+  const parts = [[Math.floor(s / 86400), "d"], [Math.floor(s / 3600) % 24, "h"], [Math.floor(s / 60) % 60, "min"],
+                 [s % 60, "s"]];
+  const first = parts.findIndex(([n]) => n > 0);  // -1, when all are 0, leaves the seconds
+  return parts.slice(first).slice(0, 2).map(([n, unit]) => `${n} ${unit}`).join(" ");
+}
+// The way Swedes write it is ISO 8601's: 2026-09-21 10:02:48.
+const stamp = t => new Date(t).toLocaleString("sv");
+const clock = t => stamp(t).slice(-8);
+
+// A table of columns {title, of: row => text, look, key: what it is sorted by}. The roles say again what a table's
+// parts are: a narrow window lays them out as grids, and browsers forget it then.
+class Table {
+  constructor(id, columns, empty) {
+    this.columns = columns;
+    this.empty = empty;
+    const row = make("tr", {role: "row"});
+    for (const c of columns) {
+      const th = make("th", {role: "columnheader", scope: "col", class: c.look}, c.key ? "" : c.title);
+      if (c.key) {
+        th.append(make("button", {type: "button"}, c.title));
+        th.firstChild.onclick = () => this.sort(c);
+      }
+      row.append(th);
+    }
+    this.titles = row.cells;
+    $(id).append(make("thead", {role: "rowgroup"}), make("tbody", {role: "rowgroup"}));
+    $(id).tHead.append(row);
+    this.body = $(id).tBodies[0];
   }
-  byId(id).tBodies[0].replaceWith(body);
-}
-
-function nice(most) {  // the next 1, 2 or 5 with zeros
-  const power = Math.pow(10, Math.floor(Math.log10(Math.max(most, 1e-9))));
-  for (const step of [1, 2, 5, 10]) if (step * power >= most) return step * power;
-}
-function draw(id, lines, label) {
-  const svg = byId(id), width = Math.round(svg.getBoundingClientRect().width) || 500, height = 150, left = 58, bottom = 18, top = 8;
-  svg.setAttribute('viewBox', '0 0 ' + width + ' ' + height);
-  const most = nice(Math.max(1, ...lines.flatMap(c => c.values.filter(v => v !== null))));
-  const x = i => left + i * (width - left - 4) / (span - 1), y = v => height - bottom - v * (height - bottom - top) / most;
-  const make = (name, attributes, content) => {
-    const e = document.createElementNS('http://www.w3.org/2000/svg', name);
-    for (const key in attributes) e.setAttribute(key, attributes[key]);
-    if (content) e.textContent = content;
-    return e;
-  };
-  const parts = [];
-  for (const v of [0, most / 2, most]) {
-    parts.push(make('line', {x1: left, x2: width, y1: y(v), y2: y(v), class: 'grid'}));
-    parts.push(make('text', {x: left - 6, y: y(v) + 4, 'text-anchor': 'end'}, label(v)));
-  }
-  for (let m = minutes; m >= 1; --m)
-    parts.push(make('text', {x: x(span - m * 60), y: height - 4}, '-' + m + ' min'));
-  for (const curve of lines) {
-    let path = '', down = false;
-    curve.values.forEach((v, i) => {
-      if (v !== null) path += (down ? 'L' : 'M') + x(i).toFixed(1) + ' ' + y(v).toFixed(1);
-      down = v !== null;
+  sort(column) {
+    this.up = this.by === column ? !this.up : !!column.up;
+    this.by = column;
+    this.columns.forEach((c, i) => {
+      if (c !== column) this.titles[i].removeAttribute("aria-sort");
+      else this.titles[i].setAttribute("aria-sort", this.up ? "ascending" : "descending");
     });
-    parts.push(make('path', {d: path, class: curve.kind}));
+    if (this.rows) this.show(this.rows);
   }
-  svg.replaceChildren(...parts);
+  show(rows, most = this.most) {
+    this.rows = rows;
+    this.most = most;
+    if (this.by) {
+      const of = this.by.key, sign = this.up ? 1 : -1;
+      rows = [...rows].sort((a, b) => sign * (of(a) < of(b) ? -1 : of(a) > of(b) ? 1 : 0));
+    }
+    rows = rows.slice(0, most);
+    const body = this.body;
+    if (body.firstChild && body.firstChild.className) body.firstChild.remove();
+    while (body.rows.length > rows.length) body.lastChild.remove();
+    rows.forEach((row, at) => {
+      if (at === body.rows.length) {
+        body.append(make("tr", {role: "row"}));
+        for (const c of this.columns) body.lastChild.append(make("td", {role: "cell"}));
+      }
+      this.columns.forEach((c, i) => {
+        const cell = body.rows[at].cells[i];
+        put(cell, c.of(row));
+        cell.className = c.look + (c.alarm && c.alarm(row) ? " red" : "");
+      });
+    });
+    if (rows.length) return;
+    body.append(make("tr", {role: "row", class: "empty"}));
+    body.firstChild.append(make("td", {role: "cell", class: "quiet", colspan: this.columns.length}, this.empty));
+  }
+}
+const routes = new Table("routes", [
+  {title: "Method", of: r => r.method, look: "code narrow"},
+  {title: "Pattern", of: r => r.pattern, look: "code", key: r => r.pattern, up: true},
+  {title: "Requests", of: r => count(r.n), look: "number", key: r => r.n},
+  {title: "p50", of: r => took(r.p50), look: "number", key: r => r.p50},
+  {title: "p99", of: r => took(r.p99), look: "number", key: r => r.p99},
+  {title: "Max", of: r => took(r.max), look: "number", key: r => r.max},
+  {title: "Errors", of: r => count(r.e), look: "number", key: r => r.e, alarm: r => r.e > 0},
+], "No route has been asked yet.");
+routes.sort(routes.columns[4]);
+const work = new Table("work", [
+  {title: "Method", of: r => r.method, look: "code narrow"},
+  {title: "Target", of: r => r.target, look: "code"},
+  {title: "For", of: r => took(r.us), look: "number"},
+], "Nothing at the moment.");
+const settings = new Table("settings", [
+  {title: "Name", of: r => r.name, look: "code"},
+  {title: "Value", of: r => r.value, look: "code"},
+  {title: "From", of: r => r.source, look: "quiet"},
+  {title: "What it is", of: r => r.help, look: ""},
+], "This service has no settings.");
+
+const few = 10;
+let all = false;
+function show_routes(rows) {
+  const button = $("all_routes");
+  button.hidden = rows.length <= few;
+  put(button, all ? `Show the first ${few}` : `Show all ${count(rows.length)}`);
+  button.setAttribute("aria-expanded", all);
+  routes.show(rows, all ? Infinity : few);
+}
+$("all_routes").onclick = () => {
+  all = !all;
+  show_routes(routes.rows);
+};
+)js"
+
+R"js(
+// --- curves: 300 finished seconds; the scale is linear where sums matter, logarithmic where factors do
+const width = 300;
+let by_second = new Map();    // t: {n, e, p50, p99}
+let seconds = [];             // of the curves, the newest last; nothing where the service was not there
+let pointed;                  // at which of them, when somebody does
+
+function linear(values) {
+  const raw = Math.max(4, ...values) / 4, power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].find(n => n * power >= raw) * power;
+  const ticks = [0, 1, 2, 3, 4].map(n => n * step);
+  return {ticks, place: v => v / ticks[4]};
+}
+function logarithmic(values) {
+  const log = v => Math.log10(Math.max(1, v));
+  const low = Math.floor(log(Math.min(...values, 1e3)));
+  const high = Math.max(low + 2, Math.ceil(log(Math.max(...values, 1))));
+  const ticks = [];
+  for (let n = low; n <= high; ++n) ticks.push(10 ** n);
+  return {ticks, place: v => (log(v) - low) / (high - low)};
+}
+const power_of_ten = us => us < 1e3 ? `${us} \u00b5s` : us < 1e6 ? `${us / 1e3} ms` : `${us / 1e6} s`;
+
+const curves = [
+  {id: "rate", what: "Requests a second", scale: linear, say: n => n === undefined ? none : count(n), mark: short,
+   lines: [{name: "answered", look: "blue", of: s => s.n, area: true},
+           {name: "errors", look: "red", of: s => s.e, sparse: true}]},
+  {id: "latency", what: "Latency", scale: logarithmic, say: took, mark: power_of_ten,
+   lines: [{name: "p99", look: "orange", of: s => s.n ? s.p99 : undefined, patient: true},
+           {name: "p50", look: "blue", of: s => s.n ? s.p50 : undefined, patient: true}]},
+];
+for (const c of curves) {
+  const figure = $(c.id);
+  c.when = make("span", {class: "quiet"}, "now");
+  figure.firstElementChild.append(c.when);
+  for (const line of c.lines) {
+    const key = make("span", {class: `key ${line.look}`});
+    line.value = make("b", {}, none);
+    key.append(make("span", {class: "quiet"}, line.name), line.value);
+    figure.firstElementChild.append(key);
+  }
+  c.svg = draw("svg", {role: "img", tabindex: 0});
+  figure.append(c.svg);
+  const point = at => {
+    pointed = at === undefined ? at : Math.min(width - 1, Math.max(0, at));
+    show_curves();
+  };
+  c.svg.onpointermove = event => point(Math.round((event.offsetX - c.left) / (c.right - c.left) * (width - 1)));
+  c.svg.onpointerleave = c.svg.onblur = () => point();
+  c.svg.onkeydown = event => {
+    const by = {ArrowLeft: -1, ArrowRight: 1, PageUp: -30, PageDown: 30}[event.key];
+    if (event.key === "Escape") point();
+    if (!by) return;
+    event.preventDefault();
+    point((pointed ?? width - 1) + by);
+  };
+  new ResizeObserver(() => show_curve(c)).observe(c.svg);
+}
+const show_curves = () => curves.forEach(show_curve);
+
+// What a line was at a second. "Now" is the last one that had requests, up to ten seconds ago: a percentile of a quiet
+// service would flicker.
+function value_of(line, at) {
+  const of = n => seconds[n] && line.of(seconds[n]);
+  if (at !== undefined) return of(at);
+  for (let back = 1; line.patient && back < 10; ++back) if (of(width - back) !== undefined) return of(width - back);
+  return of(width - 1);
 }
 
-function curves() {
-  const of = f => Array.from({length: span}, (_, i) => f(seconds.get(newest - span + 1 + i)));
-  draw('rates', [{kind: 'one', values: of(s => s ? s.n : 0)}], v => String(v));
-  draw('times', [{kind: 'two', values: of(s => s ? s.p99 : null)}, {kind: 'one', values: of(s => s ? s.p50 : null)}], time);
-}
+function show_curve(c) {
+  const w = c.svg.clientWidth, h = c.svg.clientHeight, top = 8, bottom = h - 24;
+  const left = c.left = 56, right = c.right = w - 6;
+  const x = at => +(left + (right - left) * at / (width - 1)).toFixed(1);
+  const values = c.lines.map(line => seconds.map(s => s && line.of(s)));
+  const known = values.flat().filter(v => v !== undefined);
+  const {ticks, place} = c.scale(known);
+  const y = v => +(bottom - (bottom - top) * place(v)).toFixed(1);
+  const parts = [];
 
-function show(d) {
-  if (d.since !== service) {  // another process: what we knew is of the one before
-    service = d.since;
-    seconds = new Map();
-    lines = [];
+  for (const tick of ticks) {
+    parts.push(draw("path", {class: "rule", d: `M${left} ${Math.round(y(tick)) + 0.5}H${right}`}),
+               draw("text", {x: left - 8, y: y(tick) + 4, "text-anchor": "end"}, c.mark(tick)));
   }
-  for (const s of d.seconds) seconds.set(s.t, s);
-  if (d.seconds.length) last = d.seconds[d.seconds.length - 1].t;
-  newest = d.second - 1;  // that is over
-  for (const t of seconds.keys()) if (t <= newest - span) seconds.delete(t);
-
-  document.title = d.display_name + ': ' + d.state;
-  text('name', d.display_name);
-  text('state', d.state);
-  byId('state').className = 'chip ' + (d.state === 'running' ? 'running' : 'waiting');
-  document.body.className = '';
-  text('about', [d.name, d.version, d.address, 'pid ' + d.pid, 'for ' + age(d.now - d.since)].filter(Boolean).join(' · '));
-  const one = seconds.get(newest);
-  text('rate', String(one ? one.n : 0));
-  text('half', d.minute.n ? time(d.minute.p50) : '–');
-  text('slow', d.minute.n ? time(d.minute.p99) : '–');
-  text('flying', String(d.in_flight));
-  text('open', String(d.connections + d.websockets));
-  text('threads', String(d.threads));
-  curves();
-  fill('work', d.at_work, 'nothing', (row, w) => { cell(row, w.what); cell(row, time(w.us), 'n'); });
-  fill('routes', d.routes, 'nothing yet', (row, r) => {
-    cell(row, r.method + ' ' + r.pattern);
-    for (const n of [r.n, r.e]) cell(row, String(n), 'n');
-    for (const us of [r.p50, r.p99, r.max]) cell(row, time(us), 'n');
+  for (let minute = 0; minute <= 5; ++minute) {
+    parts.push(draw("text", {x: left + (right - left) * minute / 5, y: h - 4,
+                             "text-anchor": minute === 0 ? "start" : minute === 5 ? "end" : "middle"},
+                    ["5 min", 4, 3, 2, 1, "now"][minute]));
+  }
+  c.lines.forEach((line, i) => {
+    let d = "", from, pen = false;
+    values[i].forEach((v, at) => {
+      if (v === undefined || line.sparse && v === 0) return void (pen = false);
+      d += (pen ? "L" : "M") + x(at) + " " + y(v) + (pen ? "" : "h0");  // of a single second there is a dot
+      from = from ?? at;
+      pen = true;
+    });
+    if (!d) return;
+    if (line.area) {
+      parts.push(draw("path", {class: `area ${line.look}`, d: `${d}L${x(width - 1)} ${bottom}L${x(from)} ${bottom}Z`}));
+    }
+    parts.push(draw("path", {class: line.look, d}));
   });
-  fill('settings', d.settings, 'none', (row, s) => {
-    const name = cell(row, s.name), help = document.createElement('small');
-    help.textContent = s.help;
-    name.append(help);
-    cell(row, s.value);
-    cell(row, s.source);
-  });
-  const before = lines.length ? lines[lines.length - 1].n : 0, fresh = d.log.filter(l => l.n > before);
-  if (fresh.length) {
-    lines = lines.concat(fresh).slice(-200);
-    seen = fresh[fresh.length - 1].n;
-    showLog();
+  if (pointed !== undefined) parts.push(draw("path", {class: "cursor", d: `M${x(pointed)} ${top}V${bottom}`}));
+  if (!known.some(v => v > 0)) {
+    parts.push(draw("text", {x: (left + right) / 2, y: top + (bottom - top) * 0.4, "text-anchor": "middle"},
+                    "No request in five minutes"));
   }
+  c.svg.replaceChildren(...parts);
+
+  put(c.when, pointed === undefined ? "now" : clock((newest - width + 1 + pointed) * 1000));
+  for (const line of c.lines) put(line.value, c.say(value_of(line, pointed)));
+  const told = c.lines.map((line, i) => `${line.name} ${line.value.textContent}, at most ` +
+                                        c.say(Math.max(...values[i].filter(v => v !== undefined), 0)));
+  c.svg.setAttribute("aria-label", `${c.what}, ${c.when.textContent}, of five minutes: ${told.join("; ")}`);
 }
-function showLog() {
-  const list = byId('log'), least = levels.indexOf(byId('level').value);
-  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 30;
-  list.replaceChildren(...lines.filter(l => levels.indexOf(l.level) >= least).map(l => {
-    const item = document.createElement('li'), when = document.createElement('time');
-    when.textContent = new Date(l.t).toLocaleTimeString() + ' ';
-    item.className = l.level;
-    item.append(when, l.text);
-    return item;
-  }));
-  if (atEnd) list.scrollTop = list.scrollHeight;
+
+// --- the log: follows its end while the end is in sight; paused, it keeps what comes
+const levels = ["debug", "info", "warn", "error"];
+const most_lines = 500;
+let last_line, held = [];
+const paused = () => $("pause").getAttribute("aria-pressed") === "true";
+
+function show_lines(entries) {
+  for (const one of entries) last_line = Math.max(last_line ?? one.n, one.n);
+  held = held.concat(entries).slice(-most_lines);
+  if (paused()) return put($("pause"), `Paused (${held.length} new)`);
+  put($("pause"), "Pause");
+  const box = $("log"), list = $("lines");
+  const at_end = box.scrollHeight - box.scrollTop - box.clientHeight < 32;
+  for (const one of held) {
+    const line = make("li", {class: levels.includes(one.level) ? one.level : "info"});
+    line.append(make("time", {title: stamp(one.t)}, `${clock(one.t)}.${String(one.t % 1000).padStart(3, "0")}`),
+                make("span", {}, one.level), make("p", {}, one.text));
+    list.append(line);
+  }
+  held = [];
+  while (list.children.length > most_lines) list.firstChild.remove();
+  filter();
+  if (at_end) box.scrollTop = box.scrollHeight;
 }
-function gone(why) {
-  document.body.className = 'gone';
-  text('state', why);
-  byId('state').className = 'chip gone';
+function filter() {
+  let some = false;
+  for (const line of $("lines").children) {
+    line.hidden = levels.indexOf(line.className) < $("least").value;
+    some ||= !line.hidden;
+  }
+  $("no_lines").hidden = some;
+}
+$("least").onchange = () => {
+  filter();
+  $("log").scrollTop = $("log").scrollHeight;
+};
+$("pause").onclick = () => {
+  $("pause").setAttribute("aria-pressed", !paused());
+  show_lines([]);
+};
+
+// --- the asking: once a second, while somebody can see it
+let since, newest = 0, heard, asking = false, timer;
+
+function show_state(word) {
+  const state = ["running", "paused", "stopping", "starting", "gone"].includes(word) ? word : "other";
+  const said = word === "gone" ? "No answer" : word.charAt(0).toUpperCase() + word.slice(1);
+  if ($("state").dataset.state === state && $("state").textContent === said) return;
+  $("state").dataset.state = state;
+  put($("state"), said);
+  document.title = `${$("title").textContent} \u2013 ${said.toLowerCase()}`;
+  const colour = {running: "1a8a56", gone: "d0342c", other: "778391"}[state] || "d08a00";
+  $("icon").href = "data:image/svg+xml," + encodeURIComponent(
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle cx="4" cy="4" r="3" fill="#${colour}"/></svg>`);
+}
+function show_gone(why) {
+  put($("news"), `No answer ${heard ? "since " + clock(heard) : "yet"}: ${why}. This page keeps asking` +
+                 (heard ? "; until the service is back, it shows what came last." : "."));
+  $("news").hidden = false;
+  document.documentElement.className = "gone";
+  show_state("gone");
+}
+
+function show(now) {
+  heard = Date.now();
+  $("news").hidden = true;
+  put($("news"), "");
+  document.documentElement.className = "";
+
+  put($("title"), now.display_name || now.name);
+  show_state(now.state);
+  for (const id of ["name", "pid", "address"]) put($(id), now[id]);
+  put($("version"), now.version || none);
+  put($("uptime"), lasting(now.now - now.since));
+  put($("since"), `since ${stamp(now.since)}`);
+  for (const id of ["in_flight", "connections", "websockets", "threads", "answered"]) put($(id), count(now[id], 1e9));
+
+  newest = Math.floor(now.now / 1000) - 1;
+  for (const s of now.seconds) by_second.set(s.t, s);
+  for (const t of by_second.keys()) if (t <= newest - width || t > newest + 9) by_second.delete(t);
+  const begin = Math.floor(now.since / 1000);
+  seconds = Array.from({length: width}, (_, at) => {
+    const t = newest - width + 1 + at;
+    return by_second.get(t) || (t < begin ? undefined : {n: 0, e: 0});
+  });
+  show_curves();
+  show_routes(now.routes);
+  work.show([...now.at_work].sort((a, b) => b.us - a.us), 100);
+  settings.show(now.settings);
+  show_lines(now.log);
 }
 
 async function ask() {
-  if (!document.hidden) {
-    try {
-      source.search = '?after=' + last + '&log=' + seen;
-      const answer = await fetch(source, {cache: 'no-store', signal: AbortSignal.timeout(5000)});
-      if (answer.ok) show(await answer.json());
-      else gone(answer.status === 503 ? 'paused' : 'it answers ' + answer.status);
-    } catch (e) {
-      gone('does not answer');
-      last = seen = 0;  // who answers next may be another process
-    }
+  if (asking || document.hidden) return;
+  clearTimeout(timer);
+  asking = true;
+  const began = performance.now();
+  let now, why;
+  try {
+    const query = new URLSearchParams();
+    if (by_second.size) query.set("after", Math.max(...by_second.keys()));
+    if (last_line !== undefined) query.set("log", last_line);
+    const answer = await fetch(`${data}?${query}`, {cache: "no-store", signal: AbortSignal.timeout(5000)});
+    if (answer.ok) now = await answer.json();
+    else why = `the service answered ${answer.status}`;
+  } catch (error) {
+    why = {TimeoutError: "nothing came within five seconds", SyntaxError: "what came was something else"}[error.name];
   }
-  setTimeout(ask, 1000);
+  asking = false;
+  const again = !!now && since !== undefined && since !== now.since;
+  timer = setTimeout(ask, again ? 0 : Math.max(250, (now ? 1000 : 2000) - (performance.now() - began)));
+  if (!now) return show_gone(why || "the service cannot be reached");
+  since = now.since;
+  if (!again) return show(now);
+  by_second = new Map();  // started again: its seconds and lines are others
+  last_line = undefined;
+  held = [];
+  $("lines").replaceChildren();
 }
-byId('level').addEventListener('change', showLog);
-addEventListener('resize', () => service && curves());
+document.addEventListener("visibilitychange", ask);
 ask();
 )js";
 
@@ -24079,21 +24462,32 @@ class route_times {
 
 class dashboard_data {
  public:
-  explicit dashboard_data(const blueprint& plan) : plan_(plan), since_(clock::system().wall()) {}
+  explicit dashboard_data(const blueprint& plan) : plan_(plan) {}
   void watch(http::engine& engine) {
+    using namespace std::chrono;
     engine_ = &engine;
     times_ = std::make_unique<route_times>(plan_);
-    since_ = clock::system().wall();
+    epoch_ = duration_cast<seconds>(clock::system().wall().time_since_epoch() - steady_clock::now().time_since_epoch());
+    since_ = now();
     engine.on_answered([this](const http::access_entry& a) { times_->note(a); });
   }
   /// Seconds after one, log lines after another.
   [[nodiscard]] std::string json(std::int64_t after, std::uint64_t log_after) const;
+  static constexpr std::size_t most_routes = 200, most_at_work = 100;  ///< that the page is told of
 
  private:
+  /// Milliseconds since 1970 by the steady clock: the page's seconds follow one another, whoever sets the clock on the
+  /// wall meanwhile.
+  [[nodiscard]] std::chrono::milliseconds now() const {
+    const auto steady = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::milliseconds>(steady) + epoch_;
+  }
+
   const blueprint& plan_;
   http::engine* engine_ = nullptr;
   std::unique_ptr<route_times> times_;
-  clock::wall_point since_;
+  std::chrono::seconds epoch_{0};  // where the steady clock began, whole: its seconds are the page's
+  std::chrono::milliseconds since_{0};
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -24132,34 +24526,35 @@ inline std::string dashboard_data::json(std::int64_t after, std::uint64_t log_af
     return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count());
   };
   const auto number = [](auto value) { return std::to_string(value); };
-  const auto now = std::chrono::steady_clock::now();
   auto& pulse = engine_->pulse();
-  const auto minute = pulse.minute(now);
   const auto& spec = plan_.spec;
 
   text::json_object o;
   o.put_text("name", spec.name).put_text("display_name", spec.display_name.value_or(spec.name));
-  o.put_text("version", plan_.version).put_text("state", engine_->is_paused() ? "paused" : "running").put_text("address", engine_->address().url());
-  o.put("pid", number(os::process_id())).put("since", ms(since_)).put("now", ms(clock::system().wall()));
-  o.put("second", number(http::pulse::second_of(now)));
+  o.put_text("version", plan_.version).put_text("state", engine_->is_paused() ? "paused" : "running");
+  o.put_text("address", engine_->address().url()).put("pid", number(os::process_id()));
+  o.put("since", number(since_.count())).put("now", number(now().count()));
   o.put("in_flight", number(engine_->in_flight())).put("connections", number(engine_->connections()));
   o.put("websockets", number(engine_->websockets())).put("threads", number(engine_->threads()));
-  o.put("minute", text::json_object().put("n", number(minute.count)).put("p50", number(minute.p50))
-                      .put("p99", number(minute.p99)).text());
-  o.put("seconds", text::json_list(pulse.seconds(now, after), [&number](const http::pulse::beat& b) {
+  o.put("answered", number(engine_->answered()));
+  const auto seconds = pulse.seconds(std::chrono::steady_clock::now(), (std::max)(after, epoch_.count()) - epoch_.count());
+  o.put("seconds", text::json_list(seconds, [this, &number](const http::pulse::beat& b) {
     text::json_object s;
-    s.put("t", number(b.second)).put("n", number(b.count)).put("e", number(b.failed));
+    s.put("t", number(b.second + epoch_.count())).put("n", number(b.count)).put("e", number(b.failed));
     return s.put("p50", number(b.p50)).put("p99", number(b.p99)).text();
   }));
-  auto work = engine_->at_work(20);
+  auto work = engine_->at_work(most_at_work);
   work.erase(std::remove_if(work.begin(), work.end(),
                             [this](const http::work& w) { return w.what == "GET " + plan_.own_page + "/data.json"; }),
              work.end());
   o.put("at_work", text::json_list(work, [&number](const http::work& w) {
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(w.age).count();
-    return text::json_object().put_text("what", w.what).put("us", number(us)).text();
+    const auto blank = w.what.find(' ');
+    text::json_object one;
+    one.put_text("method", w.what.substr(0, blank)).put_text("target", w.what.substr(blank + 1));
+    return one.put("us", number(us)).text();
   }));
-  o.put("routes", times_->json(20));
+  o.put("routes", times_->json(most_routes));
   o.put("log", text::json_list(plan_.recent->after(log_after), [&](const recent_log::numbered& l) {
     text::json_object line;
     line.put("n", number(l.number)).put("t", ms(l.entry.when)).put_text("level", name(l.entry.level));

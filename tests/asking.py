@@ -358,7 +358,8 @@ def operated(port):
     if not shutil.which("chromium"):
         return ""
     return in_browser(f"http://127.0.0.1:{port}/_service",
-                      r'<h1 id="name">Operated</h1>.*class="chip running"[^>]*>running<.*<path d="M.*GET /<.*greeting.*what to say')
+                      r'<h1 id="title">Operated</h1>.*data-state="running">Running<.*<path class="blue" d="M.*>GET<.*>/<'
+                      r'.*>greeting<.*what to say')
 
 
 def at_a_terminal(program):

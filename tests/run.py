@@ -53,6 +53,7 @@ STAGES = (
     Stage("mingw-http", False, "http as a Windows program, under Wine", program("units.py", "http", "mingw")),
     Stage("scm", False, "end to end with a real service manager, under Wine",
           [PYTHON, "-m", "unittest", "discover", "tests/scm"]),
+    Stage("browser", False, "the dashboard's page in a headless Chromium", program("browser/run.py")),
     Stage("deps", False, "a second tools/deps does nothing", program("tools/deps_test.py")),
 )
 

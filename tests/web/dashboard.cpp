@@ -46,7 +46,7 @@ TEST_CASE("the page, its style and its script come from the header, with a polic
   CHECK(ask(c, "/ops/_service/page.js").header("Content-Type") == "text/javascript; charset=utf-8");
   CHECK(ask(c, "/ops/_service/page.css").header("Content-Type") == "text/css; charset=utf-8");
   const std::string script = ask(c, "/ops/_service/page.js").body;
-  for (const auto dangerous : {"innerHTML", "eval(", "document.write", "insertAdjacentHTML"})
+  for (const auto dangerous : {"innerHTML", "eval(", "document.write", "outerHTML", "insertAdjacentHTML"})
     CHECK(script.find(dangerous) == std::string::npos);
 }
 
@@ -59,6 +59,8 @@ TEST_CASE("the data is what the page needs, without secrets, and of the log only
   CHECK(d["display_name"] == "Hello <service>");
   CHECK(d["version"] == "1.2");
   CHECK(d["state"] == "running");
+  CHECK(d["answered"] == 4);
+  CHECK(d["now"] >= d["since"]);
   std::map<std::string, winsvc::json> routes;
   for (const auto& r : d["routes"]) routes[r["pattern"]] = r;
   CHECK(routes["/"]["n"] == 3);
@@ -67,6 +69,13 @@ TEST_CASE("the data is what the page needs, without secrets, and of the log only
   CHECK(d["settings"][0]["value"] == "hello");
   CHECK(d["settings"][1]["value"] == "******");
   CHECK(d.dump().find("s3cret") == std::string::npos);
+}
+
+TEST_CASE("what is at work is told with its method, target and age, but for the asking itself") {
+  client c(app);
+  const auto d = winsvc::json::parse(ask(c, "/ops/_service/data.json").body);
+  CHECK(d["at_work"].empty());
+  CHECK(ask(c, "/ops/_service/data.json?after=-9223372036854775808&log=18446744073709551615").status == 200);
 }
 
 TEST_CASE("without a guard it is for who is on the machine, and asks for the machine") {

@@ -23,6 +23,8 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/web/dashboard_page.hpp"
+#include "winsvc/web/dashboard_script.hpp"
+#include "winsvc/web/dashboard_style.hpp"
 #include "winsvc/web/values.hpp"
 #include "winsvc/wire/ip.hpp"
 
@@ -62,21 +64,32 @@ class route_times {
 
 class dashboard_data {
  public:
-  explicit dashboard_data(const blueprint& plan) : plan_(plan), since_(clock::system().wall()) {}
+  explicit dashboard_data(const blueprint& plan) : plan_(plan) {}
   void watch(http::engine& engine) {
+    using namespace std::chrono;
     engine_ = &engine;
     times_ = std::make_unique<route_times>(plan_);
-    since_ = clock::system().wall();
+    epoch_ = duration_cast<seconds>(clock::system().wall().time_since_epoch() - steady_clock::now().time_since_epoch());
+    since_ = now();
     engine.on_answered([this](const http::access_entry& a) { times_->note(a); });
   }
   /// Seconds after one, log lines after another.
   [[nodiscard]] std::string json(std::int64_t after, std::uint64_t log_after) const;
+  static constexpr std::size_t most_routes = 200, most_at_work = 100;  ///< that the page is told of
 
  private:
+  /// Milliseconds since 1970 by the steady clock: the page's seconds follow one another, whoever sets the clock on the
+  /// wall meanwhile.
+  [[nodiscard]] std::chrono::milliseconds now() const {
+    const auto steady = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::milliseconds>(steady) + epoch_;
+  }
+
   const blueprint& plan_;
   http::engine* engine_ = nullptr;
   std::unique_ptr<route_times> times_;
-  clock::wall_point since_;
+  std::chrono::seconds epoch_{0};  // where the steady clock began, whole: its seconds are the page's
+  std::chrono::milliseconds since_{0};
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -115,34 +128,35 @@ inline std::string dashboard_data::json(std::int64_t after, std::uint64_t log_af
     return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count());
   };
   const auto number = [](auto value) { return std::to_string(value); };
-  const auto now = std::chrono::steady_clock::now();
   auto& pulse = engine_->pulse();
-  const auto minute = pulse.minute(now);
   const auto& spec = plan_.spec;
 
   text::json_object o;
   o.put_text("name", spec.name).put_text("display_name", spec.display_name.value_or(spec.name));
-  o.put_text("version", plan_.version).put_text("state", engine_->is_paused() ? "paused" : "running").put_text("address", engine_->address().url());
-  o.put("pid", number(os::process_id())).put("since", ms(since_)).put("now", ms(clock::system().wall()));
-  o.put("second", number(http::pulse::second_of(now)));
+  o.put_text("version", plan_.version).put_text("state", engine_->is_paused() ? "paused" : "running");
+  o.put_text("address", engine_->address().url()).put("pid", number(os::process_id()));
+  o.put("since", number(since_.count())).put("now", number(now().count()));
   o.put("in_flight", number(engine_->in_flight())).put("connections", number(engine_->connections()));
   o.put("websockets", number(engine_->websockets())).put("threads", number(engine_->threads()));
-  o.put("minute", text::json_object().put("n", number(minute.count)).put("p50", number(minute.p50))
-                      .put("p99", number(minute.p99)).text());
-  o.put("seconds", text::json_list(pulse.seconds(now, after), [&number](const http::pulse::beat& b) {
+  o.put("answered", number(engine_->answered()));
+  const auto seconds = pulse.seconds(std::chrono::steady_clock::now(), (std::max)(after, epoch_.count()) - epoch_.count());
+  o.put("seconds", text::json_list(seconds, [this, &number](const http::pulse::beat& b) {
     text::json_object s;
-    s.put("t", number(b.second)).put("n", number(b.count)).put("e", number(b.failed));
+    s.put("t", number(b.second + epoch_.count())).put("n", number(b.count)).put("e", number(b.failed));
     return s.put("p50", number(b.p50)).put("p99", number(b.p99)).text();
   }));
-  auto work = engine_->at_work(20);
+  auto work = engine_->at_work(most_at_work);
   work.erase(std::remove_if(work.begin(), work.end(),
                             [this](const http::work& w) { return w.what == "GET " + plan_.own_page + "/data.json"; }),
              work.end());
   o.put("at_work", text::json_list(work, [&number](const http::work& w) {
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(w.age).count();
-    return text::json_object().put_text("what", w.what).put("us", number(us)).text();
+    const auto blank = w.what.find(' ');
+    text::json_object one;
+    one.put_text("method", w.what.substr(0, blank)).put_text("target", w.what.substr(blank + 1));
+    return one.put("us", number(us)).text();
   }));
-  o.put("routes", times_->json(20));
+  o.put("routes", times_->json(most_routes));
   o.put("log", text::json_list(plan_.recent->after(log_after), [&](const recent_log::numbered& l) {
     text::json_object line;
     line.put("n", number(l.number)).put("t", ms(l.entry.when)).put_text("level", name(l.entry.level));
