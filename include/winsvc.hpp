@@ -165,6 +165,7 @@
 // F8, the verbs.
 #include "winsvc/verbs/wait.hpp"     // until it is where it was sent
 #include "winsvc/verbs/desk.hpp"     // where they work
+#include "winsvc/verbs/ask.hpp"      // what they ask a running service
 #include "winsvc/verbs/manager.hpp"  // start, stop, status
 #include "winsvc/verbs/send.hpp"     // pause … control
 #include "winsvc/verbs/folders.hpp"  // rights to folders

@@ -17,216 +17,217 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//    234  config/version.hpp          The version of winsvc: the one place that knows it.
-//    251  config/compiler.hpp         What is compiling us.
-//    286  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    326  config/abi.hpp              The inline namespace that everything lives in.
-//    351  base/error.hpp              An error is a sentence for a tired person.
-//    411  base/result.hpp             A value or the reason there is none.
-//    486  base/source.hpp             Where in the user's program a call was written.
-//    520  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    551  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    814  base/json_text.hpp          JSON, written: for what winsvc says to machines.
-//    868  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
-//    967  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
-//   1056  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//   1171  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1253  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//   1459  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
-//   1596  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1678  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
-//   1745  base/log.hpp                The log that a service keeps.
-//   1980  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
-//   2254  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
-//   2325  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   2470  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   2571  model/decision.hpp          What a control means in a state.
-//   2640  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   2697  model/codes.hpp             What system codes mean to the person who meets them.
-//   2815  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2885  model/recovery.hpp          What the SCM does when the service fails.
-//   2994  model/account.hpp           The account a service runs as.
-//   3110  model/security.hpp          Who may do what, as text.
-//   3305  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   3398  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
-//   3647  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
-//   3821  model/settings.hpp          The settings of an app.
-//   4245  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
-//   4312  model/firewall.hpp          Windows' firewall, as far as it concerns one program that listens.
-//   4391  model/verbs.hpp             The command line as two tables.
-//   4606  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
-//   4735  model/spec.hpp              What is to be installed.
-//   4903  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   5287  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   5602  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
-//   5717  model/state_file.hpp        What the running service leaves for `status` to find.
-//   5778  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   5870  route/path.hpp              The path of a request, cut into segments.
-//   5981  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   6159  route/facts.hpp             What is known of a route beside its pattern.
-//   6284  route/table.hpp             The routes of an app as a tree of segments.
-//   6587  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   6734  wire/limits.hpp             How much a client may send, and how long it may take.
-//   6803  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   6900  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   7071  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   7429  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   7577  wire/fields.hpp             Names and values as queries and forms have them ...
-//   7668  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   7864  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   8064  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   8130  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   8187  wire/conditional.hpp        Requests with conditions.
-//   8318  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   8428  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   8663  wire/websocket.hpp          The WebSocket protocol as values.
-//   9030  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   9065  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   9210  os/socket.hpp               TCP as the engine needs it.
-//   9351  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   9460  os/file.hpp                 The few things done with files.
-//   9554  os/process.hpp              This process and its surroundings.
-//   9652  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   9706  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   9787  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   9930  os/tcp.hpp                  os/socket.hpp on every platform.
-//  10173  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//  10326  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//  10437  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//  10668  os/poller.hpp               Waiting for many sockets with few threads.
-//  10718  os/channel.hpp              Where the operator talks to a running service.
-//  10784  os/posix/file.hpp           os/file.hpp on POSIX.
-//  10932  os/visitors.hpp             Threads for those who come and go.
-//  11017  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
-//  11191  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//  11273  os/posix/console.hpp        os/console.hpp on POSIX.
-//  11407  os/crash.hpp                What is left of a process that crashes.
-//  11522  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//  11704  os/elevation.hpp            The same program once more, elevated.
-//  11766  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//  11794  os/folder_watch.hpp         A folder that is watched.
-//  11844  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
-//  11932  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
-//  11968  os/posix/keys.hpp           os/keys.hpp on POSIX.
-//  12043  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
-//  12065  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
-//  12092  os/new_file.hpp             A file that comes into being.
-//  12154  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  12238  os/probe.hpp                What `doctor` asks the machine beside its services: looks, and changes nothing.
-//  12263  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
-//  12286  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  12326  os/event_log.hpp            The Windows event log: one report, one line.
-//  12369  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  12571  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  12635  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  12710  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  12810  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  13023  os/win/console.hpp          os/console.hpp on Windows.
-//  13203  os/win/file.hpp             os/file.hpp on Windows.
-//  13367  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  13404  os/win/crash.hpp            os/crash.hpp on Windows.
-//  13686  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  13785  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  13998  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
-//  14053  os/win/keys.hpp             os/keys.hpp on Windows.
-//  14122  os/win/local_time.hpp       os/local_time.hpp on Windows.
-//  14167  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  14250  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
-//  14367  os/win/probe.hpp            os/probe.hpp on Windows.
-//  14410  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  14566  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  14660  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
-//  14769  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  14909  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  15044  os/win/service_manager.hpp  The real Service Control Manager.
-//  15280  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  15286  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  15372  http/transport.hpp          What a connection reads from and writes to.
-//  15518  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  15829  http/stream.hpp             An answer that is written while it is made.
-//  15938  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  15971  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  16096  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  16320  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  16486  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  16680  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  17015  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  17476  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  17522  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  17598  http/router.hpp             The routes of an app with their handlers.
-//  17770  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  17956  http/url_for.hpp            The path of a named route, from within a handler.
-//  17991  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  18078  http/folder.hpp             A folder of files below a prefix.
-//  18199  http/group.hpp              Routes, as an app or a part of it registers them.
-//  18402  http/context.hpp            What travels with a request.
-//  18465  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  18556  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  18656  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  18859  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  19002  http/pulse.hpp              How busy a service is.
-//  19188  http/traffic.hpp            What the connections of one engine have in common.
-//  19289  http/direct.hpp             The direct way of a plain request.
-//  19455  http/core.hpp               cpp-httplib at work for one request.
-//  19834  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  20268  http/crew.hpp               The engine's threads, few and busy.
-//  20733  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  20886  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  21248  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  21742  web/values.hpp              What a request says beside its path, as a value of a type.
-//  21852  web/cookies.hpp             Cookies of requests and answers.
-//  21887  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  21995  web/cors.hpp                Cross-origin requests.
-//  22089  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  22126  web/rate_limit.hpp          How often one client may ask.
-//  22235  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  22288  web/headers.hpp             Small middleware for headers and sizes.
-//  22342  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  22625  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  22854  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
-//  22964  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
-//  23115  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
-//  23512  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
-//  23672  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
-//  23761  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
-//  23890  app/service.hpp             What App receives: the description of a service.
-//  24330  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
-//  24407  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
-//  24633  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
-//  24676  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  24741  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  25070  host/console_log.hpp        The log on the screen.
-//  25151  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
-//  25194  host/health.hpp             Liveness and readiness.
-//  25257  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  25411  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  25506  host/own_settings.hpp       The settings of a run.
-//  25639  host/settings_watch.hpp     The settings file, watched.
-//  25739  host/duties.hpp             What controls ask for, beside a stop.
-//  25934  host/worker_pool.hpp        The app's workers while they run.
-//  26031  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  26158  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  26661  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  26786  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
-//  26892  host/console_host.hpp       `debug`: the service in a terminal.
-//  26970  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  27276  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
-//  27339  verbs/desk.hpp              What every verb that manages the service stands on.
-//  27461  verbs/manager.hpp           The verbs that bring an installed service up and down.
-//  27747  verbs/send.hpp              The verbs that send a running service a control.
-//  27870  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
-//  27985  verbs/survey.hpp            What is installed, read with query rights alone.
-//  28070  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
-//  28121  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
-//  28454  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  28533  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
-//  28788  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
-//  28998  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
-//  29088  verbs/manage.hpp            The verbs that manage, by their words.
-//  29305  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
-//  29436  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  29612  main.hpp                    The macro: a main for an App.
-//  29625  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    235  config/version.hpp          The version of winsvc: the one place that knows it.
+//    252  config/compiler.hpp         What is compiling us.
+//    287  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    327  config/abi.hpp              The inline namespace that everything lives in.
+//    352  base/error.hpp              An error is a sentence for a tired person.
+//    412  base/result.hpp             A value or the reason there is none.
+//    487  base/source.hpp             Where in the user's program a call was written.
+//    521  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    552  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    815  base/json_text.hpp          JSON, written: for what winsvc says to machines.
+//    869  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
+//    968  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//   1057  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1172  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1254  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1460  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
+//   1597  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1679  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
+//   1746  base/log.hpp                The log that a service keeps.
+//   1981  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
+//   2255  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
+//   2326  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   2471  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   2572  model/decision.hpp          What a control means in a state.
+//   2641  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   2698  model/codes.hpp             What system codes mean to the person who meets them.
+//   2816  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2886  model/recovery.hpp          What the SCM does when the service fails.
+//   2995  model/account.hpp           The account a service runs as.
+//   3111  model/security.hpp          Who may do what, as text.
+//   3306  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   3399  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
+//   3648  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
+//   3822  model/settings.hpp          The settings of an app.
+//   4246  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
+//   4313  model/firewall.hpp          Windows' firewall, as far as it concerns one program that listens.
+//   4392  model/verbs.hpp             The command line as two tables.
+//   4607  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
+//   4763  model/spec.hpp              What is to be installed.
+//   4931  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   5315  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   5630  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
+//   5745  model/state_file.hpp        What the running service leaves for `status` to find.
+//   5806  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   5898  route/path.hpp              The path of a request, cut into segments.
+//   6009  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   6187  route/facts.hpp             What is known of a route beside its pattern.
+//   6312  route/table.hpp             The routes of an app as a tree of segments.
+//   6615  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   6762  wire/limits.hpp             How much a client may send, and how long it may take.
+//   6831  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   6928  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   7099  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   7457  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   7605  wire/fields.hpp             Names and values as queries and forms have them ...
+//   7696  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   7892  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   8092  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   8158  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   8215  wire/conditional.hpp        Requests with conditions.
+//   8346  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   8456  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   8691  wire/websocket.hpp          The WebSocket protocol as values.
+//   9058  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   9093  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   9238  os/socket.hpp               TCP as the engine needs it.
+//   9379  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   9488  os/file.hpp                 The few things done with files.
+//   9582  os/process.hpp              This process and its surroundings.
+//   9680  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   9734  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   9815  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//   9958  os/tcp.hpp                  os/socket.hpp on every platform.
+//  10201  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//  10354  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//  10465  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//  10696  os/poller.hpp               Waiting for many sockets with few threads.
+//  10746  os/channel.hpp              Where the operator talks to a running service.
+//  10813  os/posix/file.hpp           os/file.hpp on POSIX.
+//  10961  os/visitors.hpp             Threads for those who come and go.
+//  11046  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
+//  11238  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//  11320  os/posix/console.hpp        os/console.hpp on POSIX.
+//  11454  os/crash.hpp                What is left of a process that crashes.
+//  11569  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  11751  os/elevation.hpp            The same program once more, elevated.
+//  11813  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  11841  os/folder_watch.hpp         A folder that is watched.
+//  11891  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
+//  11979  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
+//  12015  os/posix/keys.hpp           os/keys.hpp on POSIX.
+//  12090  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
+//  12112  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
+//  12139  os/new_file.hpp             A file that comes into being.
+//  12201  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  12285  os/probe.hpp                What `doctor` asks the machine beside its services: looks, and changes nothing.
+//  12310  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
+//  12333  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  12373  os/event_log.hpp            The Windows event log: one report, one line.
+//  12416  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  12618  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  12682  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  12757  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  12857  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  13078  os/win/console.hpp          os/console.hpp on Windows.
+//  13258  os/win/file.hpp             os/file.hpp on Windows.
+//  13422  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  13459  os/win/crash.hpp            os/crash.hpp on Windows.
+//  13741  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  13840  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  14053  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
+//  14108  os/win/keys.hpp             os/keys.hpp on Windows.
+//  14177  os/win/local_time.hpp       os/local_time.hpp on Windows.
+//  14222  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  14305  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
+//  14422  os/win/probe.hpp            os/probe.hpp on Windows.
+//  14465  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  14621  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  14715  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
+//  14824  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  14964  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  15099  os/win/service_manager.hpp  The real Service Control Manager.
+//  15335  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  15341  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  15427  http/transport.hpp          What a connection reads from and writes to.
+//  15573  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  15884  http/stream.hpp             An answer that is written while it is made.
+//  15993  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  16026  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  16151  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  16375  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  16541  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  16735  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  17070  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  17531  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  17577  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  17653  http/router.hpp             The routes of an app with their handlers.
+//  17825  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  18011  http/url_for.hpp            The path of a named route, from within a handler.
+//  18046  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  18133  http/folder.hpp             A folder of files below a prefix.
+//  18254  http/group.hpp              Routes, as an app or a part of it registers them.
+//  18457  http/context.hpp            What travels with a request.
+//  18520  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  18611  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  18711  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  18914  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  19057  http/pulse.hpp              How busy a service is.
+//  19243  http/traffic.hpp            What the connections of one engine have in common.
+//  19344  http/direct.hpp             The direct way of a plain request.
+//  19510  http/core.hpp               cpp-httplib at work for one request.
+//  19889  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  20323  http/crew.hpp               The engine's threads, few and busy.
+//  20788  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  20941  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  21303  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  21797  web/values.hpp              What a request says beside its path, as a value of a type.
+//  21907  web/cookies.hpp             Cookies of requests and answers.
+//  21942  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  22050  web/cors.hpp                Cross-origin requests.
+//  22144  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  22181  web/rate_limit.hpp          How often one client may ask.
+//  22290  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  22343  web/headers.hpp             Small middleware for headers and sizes.
+//  22397  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  22680  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  22909  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
+//  23019  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
+//  23170  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
+//  23567  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
+//  23727  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
+//  23816  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
+//  23945  app/service.hpp             What App receives: the description of a service.
+//  24385  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
+//  24462  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  24688  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
+//  24731  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  24796  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  25125  host/console_log.hpp        The log on the screen.
+//  25206  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
+//  25249  host/health.hpp             Liveness and readiness.
+//  25312  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  25466  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  25561  host/own_settings.hpp       The settings of a run.
+//  25694  host/settings_watch.hpp     The settings file, watched.
+//  25794  host/duties.hpp             What controls ask for, beside a stop.
+//  25989  host/worker_pool.hpp        The app's workers while they run.
+//  26086  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  26227  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  26730  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  26855  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  26961  host/console_host.hpp       `debug`: the service in a terminal.
+//  27039  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  27345  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
+//  27408  verbs/desk.hpp              What every verb that manages the service stands on.
+//  27530  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
+//  27594  verbs/manager.hpp           The verbs that bring an installed service up and down.
+//  27880  verbs/send.hpp              The verbs that send a running service a control.
+//  28003  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
+//  28118  verbs/survey.hpp            What is installed, read with query rights alone.
+//  28203  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
+//  28254  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
+//  28587  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  28666  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
+//  28961  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
+//  29171  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
+//  29261  verbs/manage.hpp            The verbs that manage, by their words.
+//  29464  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
+//  29595  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  29771  main.hpp                    The macro: a main for an App.
+//  29784  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -4645,17 +4646,21 @@ struct finding {
       std::count_if(all.begin(), all.end(), [w](const finding& f) { return f.weight == w; }));
 }
 
-/// Who, of those that anybody may be (everyone, authenticated and interactive users, the Users group, guests), may change
-/// what is in a folder with this SDDL: "everyone", "users". Empty: none of them.
+/// Who, of those that anybody may be (everyone, authenticated, interactive and network users, those of the domain, the
+/// Users group, guests, packaged apps), may change what is in a folder with this SDDL: "everyone", "users". Empty: none of
+/// them. A right with a condition counts: it may hold.
 /// Source: "ACE Strings" and "File Access Rights Constants" in the Win32 documentation.
 [[nodiscard]] std::vector<std::string> strangers_who_write(std::string_view sddl);
+
+/// What to do about them. A folder that others live in is not ours to close.
+[[nodiscard]] std::string how_to_close(const std::string& folder);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 inline std::string findings_text(const std::vector<finding>& all) {
   std::string out;
   for (const auto& f : all) {
-    out += padded(name(f.weight), 9) + padded(f.about, 14) + f.seen + '\n';
+    out += padded(name(f.weight), 9) + padded(f.about, 14) + log_text(f.seen) + '\n';  // it may come from anywhere
     if (!f.remedy.empty()) out += std::string(23, ' ') + "-> " + f.remedy + '\n';
   }
   const auto problems = count(all, weight::problem), warnings = count(all, weight::warning);
@@ -4698,33 +4703,56 @@ inline bool may_write(std::string_view rights) noexcept {
   return false;
 }
 
+/// Do these rights, refused, leave none that changes anything?
+inline bool covers_writing(std::string_view rights) noexcept { return rights == "FA" || rights == "GA" || rights == "0x1f01ff"; }
+
 inline std::vector<std::string> strangers_who_write(std::string_view sddl) {
   struct stranger {
     std::string_view letters, sid, name;
   };
-  constexpr stranger strangers[] = {{"WD", "S-1-1-0", "everyone"},
-                                    {"AU", "S-1-5-11", "authenticated users"},
-                                    {"IU", "S-1-5-4", "interactive users"},
-                                    {"BU", "S-1-5-32-545", "users"},
-                                    {"BG", "S-1-5-32-546", "guests"}};
+  constexpr stranger strangers[] = {
+      {"WD", "S-1-1-0", "everyone"},          {"AN", "S-1-5-7", "anonymous users"},
+      {"AU", "S-1-5-11", "authenticated users"}, {"IU", "S-1-5-4", "interactive users"},
+      {"NU", "S-1-5-2", "network users"},     {"BU", "S-1-5-32-545", "users"},
+      {"BG", "S-1-5-32-546", "guests"},       {"DU", "-513", "domain users"},
+      {"DG", "-514", "domain guests"},        {"AC", "S-1-15-2-1", "packaged apps"}};
+  const auto is = [](const stranger& s, std::string_view who) {
+    if (who == s.letters || text::equal_nocase(who, s.sid)) return true;
+    return s.sid[0] == '-' && text::starts_with_nocase(who, "S-1-5-21-") && who.size() > s.sid.size() &&
+           who.substr(who.size() - s.sid.size()) == s.sid;  // a domain's own number stands between
+  };
   std::vector<std::string> out;
   const auto dacl = sddl.find("D:");
-  if (dacl == sddl.npos) return out;
+  if (sddl.empty()) return out;
+  if (dacl == sddl.npos) return {"everyone"};  // no list is no limit
   auto rest = sddl.substr(dacl);
   if (const auto sacl = rest.find("S:("); sacl != rest.npos) rest = rest.substr(0, sacl);
   if (rest.find("NO_ACCESS_CONTROL") != rest.npos) return {"everyone"};
+  std::vector<std::string_view> refused;
   for (auto open = rest.find('('); open != rest.npos; open = rest.find('(', open + 1)) {
     const auto close = rest.find(')', open);
     if (close == rest.npos) break;
     const auto parts = text::split(rest.substr(open + 1, close - open - 1), ';');
+    if (parts.size() < 6) continue;
+    if (parts[0] == "D" && covers_writing(parts[2])) refused.push_back(parts[5]);
     // What is inherited alone concerns folders below, where a file of ours may lie as well.
-    if (parts.size() < 6 || parts[0] != "A" || !may_write(parts[2])) continue;
+    const bool grants = parts[0] == "A" || parts[0] == "XA" || parts[0] == "OA" || parts[0] == "ZA";
+    if (!grants || !may_write(parts[2])) continue;
+    if (std::find(refused.begin(), refused.end(), parts[5]) != refused.end()) continue;
     for (const auto& s : strangers) {
-      const bool is_one = parts[5] == s.letters || text::equal_nocase(parts[5], s.sid);
-      if (is_one && std::find(out.begin(), out.end(), s.name) == out.end()) out.emplace_back(s.name);
+      if (is(s, parts[5]) && std::find(out.begin(), out.end(), s.name) == out.end()) out.emplace_back(s.name);
     }
   }
   return out;
+}
+
+inline std::string how_to_close(const std::string& folder) {
+  const bool a_persons = text::lowered(folder).find("\\users\\") != std::string::npos;
+  if (a_persons || !not_a_folder_of_ones_own(folder).empty())
+    return "move the program to a folder of its own below Program Files, and install it from there";
+  // The groups by their SIDs: their names are in the language of the system.
+  return "move the program to a folder below Program Files, or close this one: icacls \"" + folder +
+         "\" /inheritance:r /grant:r \"*S-1-5-18:(OI)(CI)F\" \"*S-1-5-32-544:(OI)(CI)F\" \"*S-1-5-32-545:(OI)(CI)RX\"";
 }
 
 }  // namespace model
@@ -10768,11 +10796,12 @@ class channel {
   std::unique_ptr<body> body_;
 };
 
-/// Of a service: `\\.\pipe\winsvc-hello`; `control` in its data folder.
+/// Of a service: `\\.\pipe\winsvc-hello`; `control.sock` in its data folder.
 [[nodiscard]] std::string channel_address(const std::string& service_name, const std::string& data_folder);
 
-/// Asks, and hands on what comes until it ends or `on_piece` says false. `pid`: whom it must be on Windows, where anybody
-/// may have made a pipe of that name before the service did; 0: anybody. A code where nobody answers.
+/// Asks, and hands on what comes until it ends or `on_piece` says false; it is called five times a second at the least,
+/// with nothing where nothing came. `pid`: of the service, whom it must be on Windows, where anybody may have made a pipe
+/// of that name. A code where nobody answers.
 sys_result<void> ask_channel(const std::string& address, const std::string& question, std::uint32_t pid,
                              const std::function<bool(std::string_view)>& on_piece);
 
@@ -11044,6 +11073,7 @@ inline bool unix_address(const std::string& path, sockaddr_un& into) noexcept {
   return true;
 }
 
+/// EAGAIN: somebody listens there, and has not taken those who came before.
 inline sys_result<tcp_socket> connect_unix(const std::string& path) {
   sockaddr_un to{};
   if (!unix_address(path, to)) return sys_failure(ENAMETOOLONG);
@@ -11051,8 +11081,8 @@ inline sys_result<tcp_socket> connect_unix(const std::string& path) {
   if (!s.is_open()) return errno_failure();
   const int native = static_cast<int>(s.native());
   calls::no_inherit(native);
-  if (::connect(native, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) return errno_failure();
   calls::set_nonblocking(native);
+  if (::connect(native, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) return errno_failure();
   return s;
 }
 
@@ -11062,6 +11092,7 @@ struct channel::body {
   tcp_socket listener;
   waker over;
   std::mutex mutex;
+  bool closing = false;            // under mutex: who comes now is sent away
   std::list<tcp_socket*> talking;  // under mutex
   visitors guests{at_once};
   std::thread door;
@@ -11091,6 +11122,7 @@ inline void channel::body::talk(tcp_socket& s) noexcept {
     std::string asked;
     {
       const std::lock_guard lock(mutex);
+      if (closing) return s.close();
       talking.push_back(&s);
     }
     if (read_question(s, asked))
@@ -11109,7 +11141,11 @@ inline void channel::body::serve() noexcept {
     const auto what = over.wait_for(listener, waker::no_limit);
     if (what == waker::outcome::woken || what == waker::outcome::failed) return;
     auto got = accept_from(listener.native());
-    if (!got) continue;
+    if (!got) {  // who comes is still there to be taken: without a pause we would only ask for him again
+      const bool news = calls::would_block(got.error()) || got.error() == ECONNABORTED;
+      if (!news) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      continue;
+    }
     try {
       guests.admit([this, s = std::make_shared<tcp_socket>(*std::move(got))] { talk(*s); });
     } catch (const std::exception&) {  // no memory: whoever asked sees the end of it
@@ -11125,6 +11161,7 @@ inline channel::~channel() {
   body_->over.wake();
   const auto send_away = [this] {
     const std::lock_guard lock(body_->mutex);
+    body_->closing = true;
     for (auto* s : body_->talking) s->shutdown_both();
   };
   send_away();  // the door may wait for one of them to end
@@ -11137,8 +11174,13 @@ inline channel::~channel() {
 inline sys_result<std::unique_ptr<channel>> channel::open(const std::string& address, answerer answer) {
   sockaddr_un at{};
   if (!unix_address(address, at)) return sys_failure(ENAMETOOLONG);
-  if (connect_unix(address)) return sys_failure(EADDRINUSE);
-  ::unlink(address.c_str());  // what a process left that is no more
+  const auto there = connect_unix(address);
+  if (there || there.error() == EAGAIN) return sys_failure(EADDRINUSE);
+  struct stat what {};
+  if (::lstat(address.c_str(), &what) == 0) {
+    if (!S_ISSOCK(what.st_mode)) return sys_failure(EEXIST);  // a file of the app's, perhaps
+    ::unlink(address.c_str());                                // what a process left that is no more
+  }
   auto made = std::make_unique<body>();
   made->path = address;
   made->answer = std::move(answer);
@@ -11163,12 +11205,17 @@ inline sys_result<std::unique_ptr<channel>> channel::open(const std::string& add
 }
 
 inline std::string channel_address(const std::string&, const std::string& data_folder) {
-  return path_join(data_folder, "control");
+  return path_join(data_folder, "control.sock");
 }
 
 inline sys_result<void> ask_channel(const std::string& address, const std::string& question, std::uint32_t,
                                     const std::function<bool(std::string_view)>& on_piece) {
+  const auto until = std::chrono::steady_clock::now() + channel::patience;
   auto s = connect_unix(address);
+  while (!s && s.error() == EAGAIN && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    s = connect_unix(address);
+  }
   if (!s) return sys_failure(s.error());
   const std::string line = question + '\n';
   if (s->send(line.data(), line.size(), channel::patience) != transfer::done) return sys_failure(EPIPE);
@@ -12813,6 +12860,7 @@ class local_memory {
 // os/channel.hpp on Windows: a named pipe, an instance for each who asks.
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <memory>
 #include <string>
@@ -12913,9 +12961,12 @@ inline void channel::body::talk(pipe_end& with) noexcept {
   try {
     std::string asked;
     char piece[512];
+    const auto until = std::chrono::steady_clock::now() + channel::patience;
     while (asked.find('\n') == asked.npos && asked.size() <= longest_line) {
+      const auto left =
+          std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
       bool late = false;
-      const std::size_t got = with.read(piece, sizeof piece, limit, late);
+      const std::size_t got = left > 0 ? with.read(piece, sizeof piece, static_cast<DWORD>(left), late) : 0;
       if (got == 0) break;
       asked.append(piece, got);
     }
@@ -12958,8 +13009,11 @@ inline channel::~channel() {
 }
 
 inline sys_result<std::unique_ptr<channel>> channel::open(const std::string& address, answerer answer) {
-  const auto me = own_sid();
+  auto me = own_sid();
   if (!me) return sys_failure(me.error());
+  if (*me == "S-1-5-19" || *me == "S-1-5-20") {  // many services' account: this one has a SID of its own beside it
+    if (auto own = sid_of_account("NT SERVICE\\" + address.substr(address.find("winsvc-") + 7))) me = std::move(own);
+  }
   auto security = descriptor_of("D:P(A;;GA;;;SY)(A;;GRGW;;;BA)(A;;GA;;;" + *me + ")");
   if (!security) return sys_failure(security.error());
   auto made = std::make_unique<body>();
@@ -12991,6 +13045,7 @@ inline std::string channel_address(const std::string& service_name, const std::s
 inline sys_result<void> ask_channel(const std::string& address, const std::string& question, std::uint32_t pid,
                                     const std::function<bool(std::string_view)>& on_piece) {
   constexpr auto limit = static_cast<DWORD>(channel::patience.count());
+  if (pid == 0) return sys_failure(ERROR_SERVICE_NOT_ACTIVE);  // whoever answers for it is somebody else
   const std::wstring name = wide(address);
   unique_handle handle;
   for (;;) {
@@ -13001,7 +13056,7 @@ inline sys_result<void> ask_channel(const std::string& address, const std::strin
     if (code != ERROR_PIPE_BUSY || !::WaitNamedPipeW(name.c_str(), limit)) return sys_failure(code);
   }
   ULONG server = 0;
-  if (pid != 0 && ::GetNamedPipeServerProcessId(handle.get(), &server) && server != pid)
+  if (!::GetNamedPipeServerProcessId(handle.get(), &server) || server != pid)
     return sys_failure(ERROR_ACCESS_DENIED);
   pipe_end pipe(std::move(handle), nullptr);
   if (!pipe.is_open() || !pipe.write(question + '\n', limit)) return sys_failure(ERROR_BROKEN_PIPE);
@@ -26071,24 +26126,30 @@ class inquiries {
   /// Answers no more.
   void close() { channel_.reset(); }
 
-  /// What the operator said of the stop that comes; empty: nothing.
+  /// What the operator said of the stop that comes, within the last minute; empty: nothing. An older word is of a stop that
+  /// was refused.
   [[nodiscard]] std::string why() const {
     const std::lock_guard lock(mutex_);
-    return why_;
+    return std::chrono::steady_clock::now() - why_when_ < std::chrono::minutes(1) ? why_ : std::string();
   }
 
   void answer(const std::string& asked, const os::channel::voice& say);
   [[nodiscard]] std::string status() const;
 
  private:
-  void send_log(log_level least, const os::channel::voice& say) const;
+  void send_log(log_level least, const os::channel::voice& say);
+
+  /// The others of those who can be answered at once are for questions.
+  static constexpr int most_followers = static_cast<int>(os::channel::at_once) / 2;
 
   blueprint& plan_;
   http::engine& engine_;
   const std::atomic<phase>& now_;
   clock::wall_point since_;
   mutable std::mutex mutex_;
-  std::string why_;  // under mutex_
+  std::string why_;                                // under mutex_
+  std::chrono::steady_clock::time_point why_when_;  // under mutex_
+  std::atomic<int> followers_{0};
   std::unique_ptr<os::channel> channel_;
 };
 
@@ -26117,11 +26178,18 @@ inline std::string inquiries::status() const {
   return o.text() + '\n';
 }
 
-inline void inquiries::send_log(log_level least, const os::channel::voice& say) const {
+inline void inquiries::send_log(log_level least, const os::channel::voice& say) {
+  const scope_exit gone([this] { --followers_; });
+  if (++followers_ > most_followers) {
+    say("so many follow the log already: " + std::to_string(most_followers) + '\n');
+    return;
+  }
   const recent_log& lines = *plan_.recent;
   for (std::uint64_t seen = lines.last(); say({});) {
     lines.wait(seen, std::chrono::milliseconds(250));
     for (const auto& line : lines.after(seen)) {
+      const std::uint64_t missed = line.number - seen - 1;  // they came faster than they were sent
+      if (missed != 0 && !say("... " + std::to_string(missed) + " lines are not shown: the log file has them\n")) return;
       seen = line.number;
       if (line.entry.level >= least && !say(line.entry.line(os::utc_offset(line.entry.when)) + '\n')) return;
     }
@@ -26144,6 +26212,7 @@ inline void inquiries::answer(const std::string& asked, const os::channel::voice
   } else if (word == "why") {
     const std::lock_guard lock(mutex_);
     why_ = rest;
+    why_when_ = std::chrono::steady_clock::now();
     say("ok\n");
   } else {
     say("not understood\n");  // of another version of the program, say
@@ -26600,7 +26669,7 @@ inline void runtime::drain() {
   std::deque<task> left;
   {
     const std::lock_guard lock(mutex_);
-    const std::string why = inquiries_ ? inquiries_->why() : std::string();
+    const std::string why = inquiries_ && !failure_ ? inquiries_->why() : std::string();
     // What the operator said of it is kept whatever else the log keeps.
     if (!why.empty()) plan_.log.warn("stopping: " + stop_reason_ + ": " + why);
     else if (!stop_reason_.empty()) plan_.log.info("stopping: " + stop_reason_);
@@ -26736,9 +26805,9 @@ inline std::string status_text(const service_report& r) {
   const auto& s = r.process.status;
   std::string out = r.name + ": " + std::string(model::name(s.current));
   if (r.process.pid != 0) out += ", pid " + std::to_string(r.process.pid);
-  if (!r.left.since.empty()) out += ", since " + r.left.since;
+  if (!r.left.since.empty()) out += ", since " + log_text(r.left.since);
   out += '\n';
-  if (!r.left.url.empty()) out += "  url      " + r.left.url + '\n';
+  if (!r.left.url.empty()) out += "  url      " + log_text(r.left.url) + '\n';
   out += live_text(r.live);
   if (r.config.binary.empty()) return out;  // it serves in a terminal
   out += "  startup  " + std::string(name(r.config.startup)) + "\n  binary   " + r.config.binary + '\n';
@@ -26746,7 +26815,7 @@ inline std::string status_text(const service_report& r) {
     const auto* row = model::explain(s.exit.code());
     out += "  exit     " + std::to_string(s.exit.code()) + (row ? ", " + std::string(row->said) : "") + '\n';
   }
-  if (!r.left.failure.empty()) out += "  failure  " + r.left.failure + '\n';
+  if (!r.left.failure.empty()) out += "  failure  " + log_text(r.left.failure) + '\n';
   for (const auto& one : r.drift) out += "  drift    " + one + '\n';
   if (!r.drift.empty()) out += "           update mends it\n";
   return out;
@@ -27451,6 +27520,70 @@ inline result<void> desk::check_ours(const std::string& doing, const std::string
   if (has_word || (!words.empty() && text::equal_nocase(words[0], around_.ours.executable))) return {};
   return failure{error{model::code::service_exists, doing, name(), "another program's service has that name: " + binary,
                        "give the app another name"}};
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// verbs/ask.hpp
+// =====================================================================================================================
+
+// The questions that verbs ask a running service on its channel (os/channel.hpp, host/inquiries.hpp).
+//
+//   tell_service(channel, "level debug", pid_of(scm, "hello"))    // false: nobody did it
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// The process of a service, whom it must be who answers: on Windows anybody may have made a pipe of that name while the
+/// service did not run. 0: it does not run, or there are no services.
+inline std::uint32_t pid_of(os::service_manager& scm, const std::string& name) {
+  const auto manager = scm.open_manager(os::access::manager_connect);
+  if (!manager) return 0;
+  const os::service_handle held(scm, *manager);
+  const auto opened = scm.open_service(*manager, name, os::access::query_status);
+  if (!opened) return 0;
+  const os::service_handle service(scm, *opened);
+  const auto process = scm.query_status(service.get());
+  return process ? process->pid : 0;
+}
+
+/// What a running service answers, without its last line end; nothing where there is none, it is not for us to ask, or it
+/// does not answer in time (a debugger holds it, say).
+inline std::optional<std::string> ask_service(const std::string& channel, const std::string& question,
+                                              std::uint32_t pid) {
+  std::string answer;
+  constexpr std::size_t most = 1024 * 1024;
+  const auto until = std::chrono::steady_clock::now() + os::channel::patience;
+  bool in_time = true;
+  const auto done = os::ask_channel(channel, question, pid, [&](std::string_view piece) {
+    answer += piece;
+    in_time = answer.size() < most && std::chrono::steady_clock::now() < until;
+    return in_time;
+  });
+  if (!done || !in_time || answer.empty() || answer.back() != '\n') return std::nullopt;
+  answer.pop_back();
+  return answer;
+}
+/// The same, of what it is to do. False: it has not done it.
+inline bool tell_service(const std::string& channel, const std::string& what, std::uint32_t pid) {
+  return ask_service(channel, what, pid) == "ok";
+}
+/// What it says of itself: a flat object, or "" where it says something else.
+inline std::string live_status(const std::string& channel, std::uint32_t pid) {
+  auto said = ask_service(channel, "status", pid);
+  return said && model::parse_flat_object(*said) ? *std::move(said) : std::string();
 }
 
 }  // namespace host
@@ -28592,6 +28725,10 @@ class doctor {
   std::vector<model::finding> found_;
 };
 
+/// `doctor --fix`: what update does, but for the program that runs: a copy of it that was started from somewhere else must
+/// not take its place. Only where that program is gone is it this one, and not out of a folder that others may change.
+result<void> repair(desk& at, const std::function<void(const std::string&)>& say);
+
 // ---------------------------------------------------------------------------------------------------------------------
 
 inline std::vector<model::finding> doctor::examine() {
@@ -28664,8 +28801,9 @@ inline void doctor::look_for_drift(const model::installation& there) {
   if (!found) return add(weight::problem, "account", found.error().sentence());
   for (const auto& c : found->differs) {
     // Without the right the start fails (1069); the rest of it works, and otherwise than the program says.
-    const bool stops = c.what == model::item::logon_right;
-    add(stops ? weight::problem : weight::warning, "drift", drift_text(c), "update", true);
+    const bool stops = c.what == model::item::logon_right, other_program = c.what == model::item::binary;
+    add(stops ? weight::problem : weight::warning, "drift", drift_text(c),
+        other_program ? "update, by the program that is to run" : "update", !other_program);
   }
   if (found->differs.empty()) add(weight::fine, "drift", "installed as the program would install it");
   if (!found->unseen.empty())
@@ -28675,21 +28813,30 @@ inline void doctor::look_for_drift(const model::installation& there) {
 inline void doctor::binary(const std::string& image_path) {
   const auto words = split_command_line(image_path);
   if (words.empty()) return add(weight::problem, "path", "the service has no program", "update", true);
-  if (!os::source_file::open(words[0]))
-    add(weight::problem, "path", "its program cannot be opened: " + words[0], "update, from where the program is now", true);
+  const auto there = os::source_file::open(words[0]);
+  if (there) return;
+  if (os::is_missing(there.error())) {
+    add(weight::problem, "path", "its program is not there: " + words[0], "update, from where the program is now", true);
+  } else {
+    add(weight::note, "path", "its program cannot be looked at from here: " + words[0] + ": " +
+                                  os::system_words(there.error()), "run from an elevated prompt, if this is not one");
+  }
 }
 
 /// Who may put another executable, or a library beside it, into the folder becomes what the service runs as.
 inline void doctor::program_folder() {
   const std::string& folder = desk_.ours().program_folder;
   const auto security = desk_.scm().query_folder_security(folder);
-  if (!security) return;
+  if (!security) {
+    if (security.error() != model::code::not_supported)
+      add(weight::note, "folder", "who may change " + folder + " cannot be seen: " + os::system_words(security.error()));
+    return;
+  }
   const auto who = model::strangers_who_write(*security);
   if (who.empty()) return add(weight::fine, "folder", "only administrators may change " + folder);
   add(weight::problem, "folder",
       text::join(who, " and ") + " may change what is in " + folder + ", and so what the service runs",
-      "keep the program in a folder below Program Files, or take the right away: icacls \"" + folder +
-          "\" /inheritance:r /grant:r SYSTEM:(OI)(CI)F Administrators:(OI)(CI)F Users:(OI)(CI)RX");
+      model::how_to_close(folder));
 }
 
 inline void doctor::data_folder() {
@@ -28721,7 +28868,8 @@ inline void doctor::settings() {
   if (wrong.empty()) add(weight::fine, "settings", sources.file ? sources.path : "no file; " + sources.path + " would be it");
 }
 
-/// Can it be listened on? While the service runs, it is it who does.
+/// Can it be listened on? While the service runs, it is it who does; and while it starts, an attempt of ours would take
+/// the port from it.
 inline void doctor::port() {
   const auto* host = plan_.settings.find("host");
   const auto* number = plan_.settings.find("port");
@@ -28729,19 +28877,22 @@ inline void doctor::port() {
   std::uint64_t port = 0;
   static_cast<void>(text::parse_number(number->text(), 65'535, port));
   const os::endpoint where{host->text(), static_cast<std::uint16_t>(port)};
-  firewall(where);
-  if (!live_.empty())
-    return add(weight::fine, "port", "the service answers: " + model::text_of(model::parse_flat_object(live_).value_or(
-                                                                                  model::flat_object()), "url"));
-  const auto listening = os::tcp_socket::listen(where.host, where.port);
-  if (listening) {
-    add(weight::fine, "port", where.text() + " is free");
-  } else {
-    const auto code = listening.error();
-    const error why = model::explained(code, "listen on", where.text(), os::system_words(code));
-    const std::string owner = os::port_owner(where);
-    add(weight::problem, "port", where.text() + ": " + why.said + (owner.empty() ? "" : ", by " + owner), why.hint);
+  if (port != 0) firewall(where);
+  if (!live_.empty()) {
+    const auto said = model::parse_flat_object(live_).value_or(model::flat_object());
+    return add(weight::fine, "port", "the service answers: " + model::text_of(said, "url"));
   }
+  if (const auto pid = pid_of(desk_.scm(), desk_.name()); pid != 0) {
+    return add(weight::note, "port", "the service runs, as pid " + std::to_string(pid) + ", and cannot be asked from here",
+               "run from an elevated prompt, if this is not one");
+  }
+  if (port == 0) return add(weight::fine, "port", "a free one is picked at each start");
+  const auto listening = os::tcp_socket::listen(where.host, where.port);
+  if (listening) return add(weight::fine, "port", where.text() + " is free");
+  const auto code = listening.error();
+  const error why = model::explained(code, "listen on", where.text(), os::system_words(code));
+  const std::string owner = os::port_owner(where);
+  add(weight::problem, "port", where.text() + ": " + why.said + (owner.empty() ? "" : ", by " + owner), why.hint);
 }
 
 /// Of an address that others can reach: do they?
@@ -28778,6 +28929,28 @@ inline void doctor::last_run() {
     add(weight::warning, "clock", "it started at " + left->since + ", which is yet to come: the clock was set back",
         "look at the machine's time service; times in the log do not follow one another");
   }
+}
+
+inline result<void> repair(desk& at, const std::function<void(const std::string&)>& say) {
+  const auto seen = survey(at, {}, "repair");
+  if (!seen) return failure{seen.error()};
+  model::install_defaults as = at.ours();
+  const auto words = seen->there && seen->there->binary ? split_command_line(*seen->there->binary)
+                                                        : std::vector<std::string>();
+  const auto program = words.empty() ? os::sys_failure(2) : os::source_file::open(words[0]);
+  if (program || !os::is_missing(program.error())) {
+    as.executable = words[0];
+    as.program_folder = os::folder_of(words[0]);
+  } else if (const auto security = at.scm().query_folder_security(as.program_folder);
+             security && !model::strangers_who_write(*security).empty()) {
+    return failure{error{model::code::access_denied, "repair", at.name(),
+                         "its program is gone, and this one lies in a folder that others may change: " + as.program_folder,
+                         "move it to a folder below Program Files, and say update there"}};
+  }
+  desk repairing(at.spec(), {at.scm(), at.time(), say, [&at] { return at.state(); }, as, [&at] { return at.ask_password(); }});
+  model::command update;
+  update.verb = model::verb::update;
+  return installer(repairing).run(update);
 }
 
 }  // namespace host
@@ -29123,6 +29296,7 @@ struct program_surroundings {
                                               const std::function<void(std::string_view)>& on_output)>
       run_elevated = os::run_elevated;
   std::function<os::sys_result<std::string>(const std::string& pipe)> join_parent = os::join_parent;
+  machine around_services{};  ///< what doctor looks at beside them
 
   [[nodiscard]] std::string program() const { return os::program_name(executable); }
   /// Prints an error as `program: sentence` and gives the exit code for it: the system's; 2 for a usage error, which
@@ -29200,18 +29374,6 @@ inline int elevate(desk& at, const model::command& asked, const std::vector<std:
   return around.complain(model::explained(code.error(), denied.doing, denied.subject));
 }
 
-/// What a running service answers; nothing where there is none, or it is not for us to ask.
-inline std::optional<std::string> ask_service(const std::string& channel, const std::string& question,
-                                              std::uint32_t pid) {
-  std::string answer;
-  constexpr std::size_t most = 1024 * 1024;
-  const auto done = os::ask_channel(channel, question, pid, [&answer](std::string_view piece) {
-    answer += piece;
-    return answer.size() < most;
-  });
-  return done ? std::optional(std::move(answer)) : std::nullopt;
-}
-
 inline std::string one_line(std::string text) {
   std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
   return std::string(text::cut(text, 1000));
@@ -29220,8 +29382,7 @@ inline std::string one_line(std::string text) {
 inline int set_level(const std::string& name, const std::string& channel, std::uint32_t pid,
                      const model::command& asked, const program_surroundings& around) {
   const std::string level(winsvc::name(asked.level));
-  const auto answer = ask_service(channel, "level " + level, pid);
-  if (!answer) {
+  if (!tell_service(channel, "level " + level, pid)) {
     return around.complain({model::code::service_not_active, "change the log level of", name, "it cannot be asked",
                             "start it first, or run from an elevated prompt"});
   }
@@ -29232,16 +29393,19 @@ inline int set_level(const std::string& name, const std::string& channel, std::u
 /// `doctor`: 1 where there is a problem.
 inline int examine(desk& at, const blueprint& plan, const std::string& channel, const model::command& asked,
                    const program_surroundings& around) {
-  const auto look = [&] { return doctor(at, plan, ask_service(channel, "status", 0).value_or("")).examine(); };
+  const auto look = [&] {
+    return doctor(at, plan, live_status(channel, pid_of(at.scm(), at.name())), around.around_services).examine();
+  };
   auto found = look();
-  const auto fixable = [](const model::finding& f) { return f.fixable; };
-  if (asked.fix && std::any_of(found.begin(), found.end(), fixable)) {
-    model::command update;
-    update.verb = model::verb::update;
-    if (auto done = installer(at).run(update); !done) return around.complain(done.error());
+  std::optional<error> wrong;
+  if (asked.fix && std::any_of(found.begin(), found.end(), [](const model::finding& f) { return f.fixable; })) {
+    // What it does is said beside the findings, which a machine may read.
+    const auto say = [&](const std::string& line) { (asked.json ? around.err : around.out)(line + '\n'); };
+    if (auto done = repair(at, say); !done) wrong = done.error();
     found = look();
   }
   around.out(asked.json ? model::findings_json(found) : model::findings_text(found));
+  if (wrong) return around.complain(*wrong);
   return model::count(found, model::weight::problem) == 0 ? model::exits::ok : 1;
 }
 
@@ -29263,18 +29427,13 @@ inline int manage(const blueprint& plan, const model::command& asked, const std:
   desk at(spec, {*around.scm, around.time, say, state, ours, password_source(asked, around, from_parent)});
 
   const std::string channel = folder ? os::channel_address(spec.name, *folder) : std::string();
-  // Whom it must be who answers: on Windows anybody may have made a pipe of that name while the service did not run.
-  const auto pid = [&at]() -> std::uint32_t {
-    const auto report = manager(at).status();
-    return report ? report->process.pid : 0;
-  };
+  const auto pid = [&] { return pid_of(*around.scm, spec.name); };
   if (asked.verb == model::verb::level) return set_level(spec.name, channel, pid(), asked, around);
   if (asked.verb == model::verb::doctor) return examine(at, plan, channel, asked, around);
   if (asked.verb == model::verb::status || asked.verb == model::verb::why) {
     auto report = manager(at).status();
     if (!report || report->process.pid != 0) {
-      std::string live = ask_service(channel, "status", report ? report->process.pid : 0).value_or("");
-      while (!live.empty() && live.back() == '\n') live.pop_back();
+      std::string live = live_status(channel, report ? report->process.pid : 0);
       if (report) report->live = std::move(live);
       else if (!live.empty() && report.error().code == model::code::not_supported) report = report_of(spec.name, live);
     }
@@ -29287,7 +29446,7 @@ inline int manage(const blueprint& plan, const model::command& asked, const std:
     around.out(asked.json ? status_json(*report) : status_text(*report));
     return status_exit(*report);
   }
-  if (asked.why && !ask_service(channel, "why " + one_line(*asked.why), pid()))
+  if (asked.why && !tell_service(channel, "why " + one_line(*asked.why), pid()))
     at.warn("the reason did not reach the service: it cannot be asked, or it is not running");
   const auto done = perform(at, asked);
   if (done) return model::exits::ok;
@@ -29482,7 +29641,7 @@ inline int show_log(const blueprint& plan, const model::command& asked, const pr
     if (asked.follow) {  // the service may tell whom the file does not
       const os::interrupts until_interrupted([over](os::interruption) { over.request_stop(); });
       const auto told = os::ask_channel(os::channel_address(name, *folder), "log " + std::string(winsvc::name(asked.level)),
-                                        0, [&](std::string_view lines) {
+                                        pid_of(*around.scm, name), [&](std::string_view lines) {
                                           if (!lines.empty()) around.out(lines);
                                           return go_on();
                                         });

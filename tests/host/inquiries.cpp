@@ -61,7 +61,7 @@ TEST_CASE("a running service says what it is, and how it has fared") {
   CHECK(s.scm.pause() == 0);
   REQUIRE(s.scm.wait_for(model::state::paused));
   CHECK(model::text_of(s.status(), "state") == "paused");
-  CHECK(s.ask("what?") == "not understood\n");
+  CHECK(s.ask("what?") == "not understood");
   CHECK(s.scm.stop() == 0);
   CHECK(s.scm.wait() == 0);
   CHECK(s.ask("status") == "(no answer)");
@@ -72,11 +72,11 @@ TEST_CASE("the operator changes how much is logged, and the log says so") {
   asked s;
   s.scm.start(app);
   get(s.scm, "/log/one");
-  CHECK(s.ask("level debug") == "ok\n");
+  CHECK(s.ask("level debug") == "ok");
   get(s.scm, "/log/two");
-  CHECK(s.ask("level error") == "ok\n");
+  CHECK(s.ask("level error") == "ok");
   get(s.scm, "/log/three");
-  CHECK(s.ask("level loud") == "not understood\n");
+  CHECK(s.ask("level loud") == "not understood");
   CHECK(model::text_of(s.status(), "log_level") == "error");
   CHECK(s.scm.stop() == 0);
   CHECK(s.scm.wait() == 0);
@@ -98,7 +98,7 @@ TEST_CASE("whoever asks for the log gets what is logged from then on, until the 
     return got.find(what) != got.npos;
   };
   std::thread reader([&] {
-    static_cast<void>(os::ask_channel(s.address, "log warn", 0, [&](std::string_view piece) {
+    static_cast<void>(os::ask_channel(s.address, "log warn", os::process_id(), [&](std::string_view piece) {
       const std::lock_guard lock(mutex);
       got += piece;
       return true;
@@ -117,10 +117,92 @@ TEST_CASE("whoever asks for the log gets what is logged from then on, until the 
 TEST_CASE("the reason that the operator gives for a stop is in the log") {
   asked s;
   s.scm.start(app);
-  CHECK(s.ask("why a new disk") == "ok\n");
+  CHECK(s.ask("why a new disk") == "ok");
   CHECK(s.scm.stop() == 0);
   CHECK(s.scm.wait() == 0);
   CHECK(s.data.log().find("stopping: the service control manager asked for it: a new disk") != std::string::npos);
+}
+
+TEST_CASE("a reason whose stop did not come is not that of a failure") {
+  asked s;
+  winsvc::stop_source now;
+  auto failing = [&](service& svc) {
+    svc.worker("w", [&now](const winsvc::stop_token& stop) {
+      while (!stop.wait_for(5ms)) {
+        if (now.token().stop_requested()) throw std::runtime_error("it broke");
+      }
+    });
+  };
+  s.scm.start(failing);
+  CHECK(s.ask("why maintenance") == "ok");
+  now.request_stop();
+  CHECK(s.scm.wait() != 0);
+  CHECK(s.data.log().find("maintenance") == std::string::npos);
+}
+
+TEST_CASE("of lines that come faster than they can be sent the follower is told how many he does not see") {
+  asked s;
+  auto wordy = [](service& svc) {
+    svc.get("/many", [&svc] {
+      for (int i = 0; i < 5000; ++i) svc.log().warn("line " + std::to_string(i));
+      return "";
+    });
+  };
+  s.scm.start(wordy);
+  std::mutex mutex;
+  std::string got;
+  std::thread reader([&] {
+    static_cast<void>(os::ask_channel(s.address, "log warn", os::process_id(), [&](std::string_view piece) {
+      const std::lock_guard lock(mutex);
+      got += piece;
+      return got.find("line 4999") == got.npos;
+    }));
+  });
+  CHECK(eventually([&] {  // until it follows
+    get(s.scm, "/many");
+    const std::lock_guard lock(mutex);
+    return got.find("lines are not shown: the log file has them") != got.npos;
+  }));
+  CHECK(s.scm.stop() == 0);
+  CHECK(s.scm.wait() == 0);
+  reader.join();
+}
+
+TEST_CASE("those who follow the log leave room for questions") {
+  asked s;
+  s.scm.start(app);
+  std::vector<std::thread> followers;
+  std::atomic<int> refused{0};
+  for (std::size_t i = 0; i < os::channel::at_once; ++i) {
+    followers.emplace_back([&] {
+      std::string got;
+      static_cast<void>(os::ask_channel(s.address, "log warn", os::process_id(), [&](std::string_view piece) {
+        got += piece;
+        return true;
+      }));
+      if (got.find("so many follow the log already: 4") == 0) ++refused;
+    });
+  }
+  CHECK(eventually([&] { return refused == 4; }));
+  CHECK(model::number_of(s.status(), "pid") == os::process_id());
+  CHECK(s.scm.stop() == 0);
+  CHECK(s.scm.wait() == 0);
+  for (auto& one : followers) one.join();
+  CHECK(refused == 4);
+}
+
+TEST_CASE("a service that does not answer, or something else than is asked, is not waited for and not believed") {
+  asked s;
+  const auto held = os::channel::open(s.address, [](const std::string& asked, const os::channel::voice& say) {
+    if (asked == "level debug") return static_cast<void>(say("not understood\n"));
+    if (asked == "status" && !say("half an ans")) return;
+    while (say({})) std::this_thread::sleep_for(10ms);
+  });
+  REQUIRE(held);
+  CHECK_FALSE(winsvc::host::tell_service(s.address, "level debug", os::process_id()));
+  const auto began = std::chrono::steady_clock::now();
+  CHECK(winsvc::host::live_status(s.address, os::process_id()).empty());
+  CHECK(std::chrono::steady_clock::now() - began < os::channel::patience + 3s);
 }
 
 TEST_CASE("a service that cannot have its channel serves without") {

@@ -26,9 +26,25 @@ TEST_CASE("findings are lines with their weight, what was seen, and what to do; 
   CHECK(findings_text({}) == "\n0 problems, 0 warnings\n");
 }
 
+TEST_CASE("a folder of one's own can be closed; that of a person or of all is left") {
+  using winsvc::model::how_to_close;
+  CHECK(how_to_close("C:\\apps").find("icacls \"C:\\apps\" /inheritance:r") != std::string::npos);
+  for (const char* folder : {"C:\\", "C:\\Windows", "C:\\Users\\ann\\Downloads", "D:\\users\\x", "\\\\server\\share"}) {
+    CAPTURE(folder);
+    CHECK(how_to_close(folder).find("icacls") == std::string::npos);
+  }
+}
+
 TEST_CASE("who may change a folder is read from its entries, whatever way the rights are written") {
   CHECK(strangers_who_write("D:AI(A;OICIID;FA;;;BA)(A;OICIID;0x1200a9;;;BU)").empty());
   CHECK(strangers_who_write("D:(A;OICI;FA;;;WD)") == names{"everyone"});
+  CHECK(strangers_who_write("D:(A;;FA;;;DU)(A;;FA;;;S-1-5-21-1-2-3-514)") == names{"domain users", "domain guests"});
+  CHECK(strangers_who_write("D:(A;;FA;;;S-1-5-21-1-2-3-1001)").empty());  // one person
+  CHECK(strangers_who_write("D:(A;;FW;;;NU)(A;;FW;;;AN)(A;;FW;;;AC)") == names{"network users", "anonymous users", "packaged apps"});
+  CHECK(strangers_who_write("D:(XA;;FA;;;BU;(@User.x==1))(OA;;FA;;;WD)") == names{"users", "everyone"});
+  CHECK(strangers_who_write("D:(D;;FA;;;BU)(A;;FA;;;BU)").empty());
+  CHECK(strangers_who_write("D:(D;;FX;;;BU)(A;;FA;;;BU)") == names{"users"});
+  CHECK(strangers_who_write("O:BA") == names{"everyone"});  // no list is no limit
   CHECK(strangers_who_write("D:(A;OICI;0x1301bf;;;AU)(A;;FA;;;S-1-5-32-545)") == names{"authenticated users", "users"});
   CHECK(strangers_who_write("D:(A;;CCSW;;;BU)").empty());
   CHECK(strangers_who_write("D:(A;;FRFX;;;BU)").empty());

@@ -124,6 +124,25 @@ TEST_CASE("an answer that waits for something to say is ended by the end of the 
   asker.join();
 }
 
+TEST_CASE("the channel ends whatever many who follow do, those included who have only just come") {
+  for (int round = 0; round < 20; ++round) {
+    const std::string address = an_address();
+    auto door = os::channel::open(address, [](const std::string&, const os::channel::voice& say) {
+      while (say({})) std::this_thread::sleep_for(1ms);
+    });
+    REQUIRE(door);
+    std::vector<std::thread> followers;
+    for (int i = 0; i < 12; ++i) followers.emplace_back([&address] { ask(address, "log"); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(round));
+
+    const auto began = steady::now();
+    door->reset();
+
+    CHECK(steady::now() - began < 3s);
+    for (auto& one : followers) one.join();
+  }
+}
+
 TEST_CASE("whoever says nothing, or too much, costs the others nothing") {
   const std::string at = an_address();
   auto door = os::channel::open(at, [](const std::string& asked, const os::channel::voice& say) { say(asked); });
@@ -153,6 +172,15 @@ TEST_CASE("only its owner may open the socket, and one that a dead process left 
   REQUIRE(door);
   CHECK(ask(at, "x") == "here");
   CHECK_FALSE(os::channel::open(std::string(200, 'x'), answer));
+}
+
+TEST_CASE("a file of somebody else's in the socket's place stays") {
+  const std::string at = an_address();
+  REQUIRE(os::replace_file(at, "mine"));
+  const auto door = os::channel::open(at, [](const std::string&, const os::channel::voice&) {});
+  REQUIRE_FALSE(door);
+  CHECK(door.error() == EEXIST);
+  CHECK(os::read_file(at) == "mine");
 }
 #endif
 

@@ -51,7 +51,7 @@ TEST_CASE("a service that is not installed is worth a note, and looking changes 
   const auto before = p.b.scm.picture();
   p.examine();
   CHECK(p.about("service") == "note: it is not installed -> install --start\n");
-  CHECK(p.about("port") == "ok: 127.0.0.1:0 is free\n");
+  CHECK(p.about("port") == "ok: a free one is picked at each start\n");
   CHECK(p.b.scm.picture() == before);
   CHECK(count(p.found, weight::problem) == 0);
 }
@@ -63,9 +63,9 @@ TEST_CASE("what would be installed otherwise is drift, which update mends") {
   p.b.scm.services["hello"].config.binary = "\"D:\\old\\hello.exe\" run-service";
   p.examine();
   CHECK(has(p.about("drift"), "binary is \"D:\\old\\hello.exe\" run-service, would be \"C:\\apps\\hello.exe\" "
-                              "run-service -> update\n"));
+                              "run-service -> update, by the program that is to run\n"));
   CHECK(has(p.about("drift"), "description is "));
-  CHECK(has(p.about("path"), "problem: its program cannot be opened: D:\\old\\hello.exe"));
+  CHECK(has(p.about("path"), "problem: its program is not there: D:\\old\\hello.exe"));
 }
 
 TEST_CASE("a path without quotes is a problem where another program can take its place") {
@@ -84,6 +84,9 @@ TEST_CASE("a folder that users may write into hands the service to them") {
   p.examine();
   CHECK(has(p.about("folder"), "problem: authenticated users may change what is in C:\\apps"));
   CHECK(has(p.about("folder"), "icacls \"C:\\apps\""));
+  p.b.scm.refuse["query_folder_security"] = 5;
+  p.examine();
+  CHECK(has(p.about("folder"), "note: who may change C:\\apps cannot be seen"));
 }
 
 TEST_CASE("a disabled service, and one whose dependency is missing, do not start") {
@@ -100,16 +103,45 @@ TEST_CASE("a taken port is a problem, but for the service that has it") {
   auto taken = winsvc::os::tcp_socket::listen("127.0.0.1", 0);
   REQUIRE(taken);
   examined p;
-  winsvc::host::blueprint other;
-  other.port = taken->local().port;
-  winsvc::host::take_own_settings(other);
-  const auto examine = [&](const std::string& live) {
-    p.found = p.b.run([&](winsvc::host::desk& at) { return winsvc::host::doctor(at, other, live).examine(); });
-  };
-  examine("");
-  CHECK(has(p.about("port"), "problem: 127.0.0.1:" + std::to_string(other.port) + ": the port is taken"));
-  examine("{\"url\":\"http://127.0.0.1:1\"}");
+  const std::string port = std::to_string(taken->local().port);
+  winsvc::model::setting_sources from;
+  from.file = winsvc::model::parse_settings_file("port = " + port + "\n");
+  p.plan.settings.from(from);
+  p.examine();
+  CHECK(has(p.about("port"), "problem: 127.0.0.1:" + port + ": the port is taken"));
+  p.examine("{\"url\":\"http://127.0.0.1:1\"}");
   CHECK(p.about("port") == "ok: the service answers: http://127.0.0.1:1\n");
+  p.b.scm.services["hello"].process = winsvc::testing::service_database::at(winsvc::model::state::running, 42);
+  p.examine();  // from a prompt that may not ask it
+  CHECK(has(p.about("port"), "note: the service runs, as pid 42, and cannot be asked from here"));
+  CHECK(count(p.found, weight::problem) == 1);  // its program is not there: this is a test
+}
+
+TEST_CASE("--fix leaves the program that runs where it is, unless that is gone") {
+  examined p;
+  const std::string there = winsvc::os::executable_path();
+  std::string said;
+  const auto repair = [&] {
+    said.clear();
+    return p.b.run([&](winsvc::host::desk& at) {
+      return winsvc::host::repair(at, [&said](const std::string& line) { said += line + '\n'; });
+    });
+  };
+  p.b.spec.description = "says hello";
+  auto& service = p.b.scm.services["hello"];
+  service.config.binary = '"' + there + "\" run-service --port 5001";
+  CHECK(sentence(repair()) == "done");
+  CHECK(service.config.binary == '"' + there + "\" run-service --port 5001");
+  CHECK(has(said, "description   none -> says hello"));
+
+  service.config.binary = "\"D:\\old\\hello.exe\" run-service --port 5001";
+  p.b.scm.folders["C:\\apps"] = "D:AI(A;OICIID;0x1301bf;;;AU)";
+  CHECK(has(sentence(repair()), "its program is gone, and this one lies in a folder that others may change: C:\\apps"));
+  CHECK(has(service.config.binary, "D:\\old"));
+
+  p.b.scm.folders["C:\\apps"] = "D:PAI(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;BU)";
+  CHECK(sentence(repair()) == "done");
+  CHECK(service.config.binary == "\"C:\\apps\\hello.exe\" run-service --port 5001");
 }
 
 TEST_CASE("an address that others reach is worth a word about the firewall, and a look at its rules where they can be seen") {

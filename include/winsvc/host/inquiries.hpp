@@ -19,6 +19,7 @@
 
 #include "winsvc/app/blueprint.hpp"
 #include "winsvc/base/json_text.hpp"
+#include "winsvc/base/scope.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/health.hpp"
 #include "winsvc/http/engine.hpp"
@@ -46,24 +47,30 @@ class inquiries {
   /// Answers no more.
   void close() { channel_.reset(); }
 
-  /// What the operator said of the stop that comes; empty: nothing.
+  /// What the operator said of the stop that comes, within the last minute; empty: nothing. An older word is of a stop that
+  /// was refused.
   [[nodiscard]] std::string why() const {
     const std::lock_guard lock(mutex_);
-    return why_;
+    return std::chrono::steady_clock::now() - why_when_ < std::chrono::minutes(1) ? why_ : std::string();
   }
 
   void answer(const std::string& asked, const os::channel::voice& say);
   [[nodiscard]] std::string status() const;
 
  private:
-  void send_log(log_level least, const os::channel::voice& say) const;
+  void send_log(log_level least, const os::channel::voice& say);
+
+  /// The others of those who can be answered at once are for questions.
+  static constexpr int most_followers = static_cast<int>(os::channel::at_once) / 2;
 
   blueprint& plan_;
   http::engine& engine_;
   const std::atomic<phase>& now_;
   clock::wall_point since_;
   mutable std::mutex mutex_;
-  std::string why_;  // under mutex_
+  std::string why_;                                // under mutex_
+  std::chrono::steady_clock::time_point why_when_;  // under mutex_
+  std::atomic<int> followers_{0};
   std::unique_ptr<os::channel> channel_;
 };
 
@@ -92,11 +99,18 @@ inline std::string inquiries::status() const {
   return o.text() + '\n';
 }
 
-inline void inquiries::send_log(log_level least, const os::channel::voice& say) const {
+inline void inquiries::send_log(log_level least, const os::channel::voice& say) {
+  const scope_exit gone([this] { --followers_; });
+  if (++followers_ > most_followers) {
+    say("so many follow the log already: " + std::to_string(most_followers) + '\n');
+    return;
+  }
   const recent_log& lines = *plan_.recent;
   for (std::uint64_t seen = lines.last(); say({});) {
     lines.wait(seen, std::chrono::milliseconds(250));
     for (const auto& line : lines.after(seen)) {
+      const std::uint64_t missed = line.number - seen - 1;  // they came faster than they were sent
+      if (missed != 0 && !say("... " + std::to_string(missed) + " lines are not shown: the log file has them\n")) return;
       seen = line.number;
       if (line.entry.level >= least && !say(line.entry.line(os::utc_offset(line.entry.when)) + '\n')) return;
     }
@@ -119,6 +133,7 @@ inline void inquiries::answer(const std::string& asked, const os::channel::voice
   } else if (word == "why") {
     const std::lock_guard lock(mutex_);
     why_ = rest;
+    why_when_ = std::chrono::steady_clock::now();
     say("ok\n");
   } else {
     say("not understood\n");  // of another version of the program, say

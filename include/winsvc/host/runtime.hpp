@@ -457,7 +457,7 @@ inline void runtime::drain() {
   std::deque<task> left;
   {
     const std::lock_guard lock(mutex_);
-    const std::string why = inquiries_ ? inquiries_->why() : std::string();
+    const std::string why = inquiries_ && !failure_ ? inquiries_->why() : std::string();
     // What the operator said of it is kept whatever else the log keeps.
     if (!why.empty()) plan_.log.warn("stopping: " + stop_reason_ + ": " + why);
     else if (!stop_reason_.empty()) plan_.log.info("stopping: " + stop_reason_);

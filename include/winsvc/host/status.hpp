@@ -11,6 +11,7 @@
 
 #include "winsvc/base/duration.hpp"
 #include "winsvc/base/json_text.hpp"
+#include "winsvc/base/log.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/model/codes.hpp"
@@ -83,9 +84,9 @@ inline std::string status_text(const service_report& r) {
   const auto& s = r.process.status;
   std::string out = r.name + ": " + std::string(model::name(s.current));
   if (r.process.pid != 0) out += ", pid " + std::to_string(r.process.pid);
-  if (!r.left.since.empty()) out += ", since " + r.left.since;
+  if (!r.left.since.empty()) out += ", since " + log_text(r.left.since);
   out += '\n';
-  if (!r.left.url.empty()) out += "  url      " + r.left.url + '\n';
+  if (!r.left.url.empty()) out += "  url      " + log_text(r.left.url) + '\n';
   out += live_text(r.live);
   if (r.config.binary.empty()) return out;  // it serves in a terminal
   out += "  startup  " + std::string(name(r.config.startup)) + "\n  binary   " + r.config.binary + '\n';
@@ -93,7 +94,7 @@ inline std::string status_text(const service_report& r) {
     const auto* row = model::explain(s.exit.code());
     out += "  exit     " + std::to_string(s.exit.code()) + (row ? ", " + std::string(row->said) : "") + '\n';
   }
-  if (!r.left.failure.empty()) out += "  failure  " + r.left.failure + '\n';
+  if (!r.left.failure.empty()) out += "  failure  " + log_text(r.left.failure) + '\n';
   for (const auto& one : r.drift) out += "  drift    " + one + '\n';
   if (!r.drift.empty()) out += "           update mends it\n";
   return out;

@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "winsvc/base/json_text.hpp"
+#include "winsvc/base/log.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/model/security.hpp"
 #include "winsvc/model/verbs.hpp"
 
 namespace winsvc {
@@ -43,17 +45,21 @@ struct finding {
       std::count_if(all.begin(), all.end(), [w](const finding& f) { return f.weight == w; }));
 }
 
-/// Who, of those that anybody may be (everyone, authenticated and interactive users, the Users group, guests), may change
-/// what is in a folder with this SDDL: "everyone", "users". Empty: none of them.
+/// Who, of those that anybody may be (everyone, authenticated, interactive and network users, those of the domain, the
+/// Users group, guests, packaged apps), may change what is in a folder with this SDDL: "everyone", "users". Empty: none of
+/// them. A right with a condition counts: it may hold.
 /// Source: "ACE Strings" and "File Access Rights Constants" in the Win32 documentation.
 [[nodiscard]] std::vector<std::string> strangers_who_write(std::string_view sddl);
+
+/// What to do about them. A folder that others live in is not ours to close.
+[[nodiscard]] std::string how_to_close(const std::string& folder);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 inline std::string findings_text(const std::vector<finding>& all) {
   std::string out;
   for (const auto& f : all) {
-    out += padded(name(f.weight), 9) + padded(f.about, 14) + f.seen + '\n';
+    out += padded(name(f.weight), 9) + padded(f.about, 14) + log_text(f.seen) + '\n';  // it may come from anywhere
     if (!f.remedy.empty()) out += std::string(23, ' ') + "-> " + f.remedy + '\n';
   }
   const auto problems = count(all, weight::problem), warnings = count(all, weight::warning);
@@ -96,33 +102,56 @@ inline bool may_write(std::string_view rights) noexcept {
   return false;
 }
 
+/// Do these rights, refused, leave none that changes anything?
+inline bool covers_writing(std::string_view rights) noexcept { return rights == "FA" || rights == "GA" || rights == "0x1f01ff"; }
+
 inline std::vector<std::string> strangers_who_write(std::string_view sddl) {
   struct stranger {
     std::string_view letters, sid, name;
   };
-  constexpr stranger strangers[] = {{"WD", "S-1-1-0", "everyone"},
-                                    {"AU", "S-1-5-11", "authenticated users"},
-                                    {"IU", "S-1-5-4", "interactive users"},
-                                    {"BU", "S-1-5-32-545", "users"},
-                                    {"BG", "S-1-5-32-546", "guests"}};
+  constexpr stranger strangers[] = {
+      {"WD", "S-1-1-0", "everyone"},          {"AN", "S-1-5-7", "anonymous users"},
+      {"AU", "S-1-5-11", "authenticated users"}, {"IU", "S-1-5-4", "interactive users"},
+      {"NU", "S-1-5-2", "network users"},     {"BU", "S-1-5-32-545", "users"},
+      {"BG", "S-1-5-32-546", "guests"},       {"DU", "-513", "domain users"},
+      {"DG", "-514", "domain guests"},        {"AC", "S-1-15-2-1", "packaged apps"}};
+  const auto is = [](const stranger& s, std::string_view who) {
+    if (who == s.letters || text::equal_nocase(who, s.sid)) return true;
+    return s.sid[0] == '-' && text::starts_with_nocase(who, "S-1-5-21-") && who.size() > s.sid.size() &&
+           who.substr(who.size() - s.sid.size()) == s.sid;  // a domain's own number stands between
+  };
   std::vector<std::string> out;
   const auto dacl = sddl.find("D:");
-  if (dacl == sddl.npos) return out;
+  if (sddl.empty()) return out;
+  if (dacl == sddl.npos) return {"everyone"};  // no list is no limit
   auto rest = sddl.substr(dacl);
   if (const auto sacl = rest.find("S:("); sacl != rest.npos) rest = rest.substr(0, sacl);
   if (rest.find("NO_ACCESS_CONTROL") != rest.npos) return {"everyone"};
+  std::vector<std::string_view> refused;
   for (auto open = rest.find('('); open != rest.npos; open = rest.find('(', open + 1)) {
     const auto close = rest.find(')', open);
     if (close == rest.npos) break;
     const auto parts = text::split(rest.substr(open + 1, close - open - 1), ';');
+    if (parts.size() < 6) continue;
+    if (parts[0] == "D" && covers_writing(parts[2])) refused.push_back(parts[5]);
     // What is inherited alone concerns folders below, where a file of ours may lie as well.
-    if (parts.size() < 6 || parts[0] != "A" || !may_write(parts[2])) continue;
+    const bool grants = parts[0] == "A" || parts[0] == "XA" || parts[0] == "OA" || parts[0] == "ZA";
+    if (!grants || !may_write(parts[2])) continue;
+    if (std::find(refused.begin(), refused.end(), parts[5]) != refused.end()) continue;
     for (const auto& s : strangers) {
-      const bool is_one = parts[5] == s.letters || text::equal_nocase(parts[5], s.sid);
-      if (is_one && std::find(out.begin(), out.end(), s.name) == out.end()) out.emplace_back(s.name);
+      if (is(s, parts[5]) && std::find(out.begin(), out.end(), s.name) == out.end()) out.emplace_back(s.name);
     }
   }
   return out;
+}
+
+inline std::string how_to_close(const std::string& folder) {
+  const bool a_persons = text::lowered(folder).find("\\users\\") != std::string::npos;
+  if (a_persons || !not_a_folder_of_ones_own(folder).empty())
+    return "move the program to a folder of its own below Program Files, and install it from there";
+  // The groups by their SIDs: their names are in the language of the system.
+  return "move the program to a folder below Program Files, or close this one: icacls \"" + folder +
+         "\" /inheritance:r /grant:r \"*S-1-5-18:(OI)(CI)F\" \"*S-1-5-32-544:(OI)(CI)F\" \"*S-1-5-32-545:(OI)(CI)RX\"";
 }
 
 }  // namespace model

@@ -52,11 +52,12 @@ class channel {
   std::unique_ptr<body> body_;
 };
 
-/// Of a service: `\\.\pipe\winsvc-hello`; `control` in its data folder.
+/// Of a service: `\\.\pipe\winsvc-hello`; `control.sock` in its data folder.
 [[nodiscard]] std::string channel_address(const std::string& service_name, const std::string& data_folder);
 
-/// Asks, and hands on what comes until it ends or `on_piece` says false. `pid`: whom it must be on Windows, where anybody
-/// may have made a pipe of that name before the service did; 0: anybody. A code where nobody answers.
+/// Asks, and hands on what comes until it ends or `on_piece` says false; it is called five times a second at the least,
+/// with nothing where nothing came. `pid`: of the service, whom it must be on Windows, where anybody may have made a pipe
+/// of that name. A code where nobody answers.
 sys_result<void> ask_channel(const std::string& address, const std::string& question, std::uint32_t pid,
                              const std::function<bool(std::string_view)>& on_piece);
 

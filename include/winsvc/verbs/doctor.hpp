@@ -25,8 +25,10 @@
 #include "winsvc/model/flat_object.hpp"
 #include "winsvc/model/installation.hpp"
 #include "winsvc/os/native.hpp"
+#include "winsvc/verbs/ask.hpp"
 #include "winsvc/verbs/desk.hpp"
 #include "winsvc/verbs/drift.hpp"
+#include "winsvc/verbs/install.hpp"
 #include "winsvc/verbs/survey.hpp"
 
 namespace winsvc {
@@ -73,6 +75,10 @@ class doctor {
   machine machine_;
   std::vector<model::finding> found_;
 };
+
+/// `doctor --fix`: what update does, but for the program that runs: a copy of it that was started from somewhere else must
+/// not take its place. Only where that program is gone is it this one, and not out of a folder that others may change.
+result<void> repair(desk& at, const std::function<void(const std::string&)>& say);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -146,8 +152,9 @@ inline void doctor::look_for_drift(const model::installation& there) {
   if (!found) return add(weight::problem, "account", found.error().sentence());
   for (const auto& c : found->differs) {
     // Without the right the start fails (1069); the rest of it works, and otherwise than the program says.
-    const bool stops = c.what == model::item::logon_right;
-    add(stops ? weight::problem : weight::warning, "drift", drift_text(c), "update", true);
+    const bool stops = c.what == model::item::logon_right, other_program = c.what == model::item::binary;
+    add(stops ? weight::problem : weight::warning, "drift", drift_text(c),
+        other_program ? "update, by the program that is to run" : "update", !other_program);
   }
   if (found->differs.empty()) add(weight::fine, "drift", "installed as the program would install it");
   if (!found->unseen.empty())
@@ -157,21 +164,30 @@ inline void doctor::look_for_drift(const model::installation& there) {
 inline void doctor::binary(const std::string& image_path) {
   const auto words = split_command_line(image_path);
   if (words.empty()) return add(weight::problem, "path", "the service has no program", "update", true);
-  if (!os::source_file::open(words[0]))
-    add(weight::problem, "path", "its program cannot be opened: " + words[0], "update, from where the program is now", true);
+  const auto there = os::source_file::open(words[0]);
+  if (there) return;
+  if (os::is_missing(there.error())) {
+    add(weight::problem, "path", "its program is not there: " + words[0], "update, from where the program is now", true);
+  } else {
+    add(weight::note, "path", "its program cannot be looked at from here: " + words[0] + ": " +
+                                  os::system_words(there.error()), "run from an elevated prompt, if this is not one");
+  }
 }
 
 /// Who may put another executable, or a library beside it, into the folder becomes what the service runs as.
 inline void doctor::program_folder() {
   const std::string& folder = desk_.ours().program_folder;
   const auto security = desk_.scm().query_folder_security(folder);
-  if (!security) return;
+  if (!security) {
+    if (security.error() != model::code::not_supported)
+      add(weight::note, "folder", "who may change " + folder + " cannot be seen: " + os::system_words(security.error()));
+    return;
+  }
   const auto who = model::strangers_who_write(*security);
   if (who.empty()) return add(weight::fine, "folder", "only administrators may change " + folder);
   add(weight::problem, "folder",
       text::join(who, " and ") + " may change what is in " + folder + ", and so what the service runs",
-      "keep the program in a folder below Program Files, or take the right away: icacls \"" + folder +
-          "\" /inheritance:r /grant:r SYSTEM:(OI)(CI)F Administrators:(OI)(CI)F Users:(OI)(CI)RX");
+      model::how_to_close(folder));
 }
 
 inline void doctor::data_folder() {
@@ -203,7 +219,8 @@ inline void doctor::settings() {
   if (wrong.empty()) add(weight::fine, "settings", sources.file ? sources.path : "no file; " + sources.path + " would be it");
 }
 
-/// Can it be listened on? While the service runs, it is it who does.
+/// Can it be listened on? While the service runs, it is it who does; and while it starts, an attempt of ours would take
+/// the port from it.
 inline void doctor::port() {
   const auto* host = plan_.settings.find("host");
   const auto* number = plan_.settings.find("port");
@@ -211,19 +228,22 @@ inline void doctor::port() {
   std::uint64_t port = 0;
   static_cast<void>(text::parse_number(number->text(), 65'535, port));
   const os::endpoint where{host->text(), static_cast<std::uint16_t>(port)};
-  firewall(where);
-  if (!live_.empty())
-    return add(weight::fine, "port", "the service answers: " + model::text_of(model::parse_flat_object(live_).value_or(
-                                                                                  model::flat_object()), "url"));
-  const auto listening = os::tcp_socket::listen(where.host, where.port);
-  if (listening) {
-    add(weight::fine, "port", where.text() + " is free");
-  } else {
-    const auto code = listening.error();
-    const error why = model::explained(code, "listen on", where.text(), os::system_words(code));
-    const std::string owner = os::port_owner(where);
-    add(weight::problem, "port", where.text() + ": " + why.said + (owner.empty() ? "" : ", by " + owner), why.hint);
+  if (port != 0) firewall(where);
+  if (!live_.empty()) {
+    const auto said = model::parse_flat_object(live_).value_or(model::flat_object());
+    return add(weight::fine, "port", "the service answers: " + model::text_of(said, "url"));
   }
+  if (const auto pid = pid_of(desk_.scm(), desk_.name()); pid != 0) {
+    return add(weight::note, "port", "the service runs, as pid " + std::to_string(pid) + ", and cannot be asked from here",
+               "run from an elevated prompt, if this is not one");
+  }
+  if (port == 0) return add(weight::fine, "port", "a free one is picked at each start");
+  const auto listening = os::tcp_socket::listen(where.host, where.port);
+  if (listening) return add(weight::fine, "port", where.text() + " is free");
+  const auto code = listening.error();
+  const error why = model::explained(code, "listen on", where.text(), os::system_words(code));
+  const std::string owner = os::port_owner(where);
+  add(weight::problem, "port", where.text() + ": " + why.said + (owner.empty() ? "" : ", by " + owner), why.hint);
 }
 
 /// Of an address that others can reach: do they?
@@ -260,6 +280,28 @@ inline void doctor::last_run() {
     add(weight::warning, "clock", "it started at " + left->since + ", which is yet to come: the clock was set back",
         "look at the machine's time service; times in the log do not follow one another");
   }
+}
+
+inline result<void> repair(desk& at, const std::function<void(const std::string&)>& say) {
+  const auto seen = survey(at, {}, "repair");
+  if (!seen) return failure{seen.error()};
+  model::install_defaults as = at.ours();
+  const auto words = seen->there && seen->there->binary ? split_command_line(*seen->there->binary)
+                                                        : std::vector<std::string>();
+  const auto program = words.empty() ? os::sys_failure(2) : os::source_file::open(words[0]);
+  if (program || !os::is_missing(program.error())) {
+    as.executable = words[0];
+    as.program_folder = os::folder_of(words[0]);
+  } else if (const auto security = at.scm().query_folder_security(as.program_folder);
+             security && !model::strangers_who_write(*security).empty()) {
+    return failure{error{model::code::access_denied, "repair", at.name(),
+                         "its program is gone, and this one lies in a folder that others may change: " + as.program_folder,
+                         "move it to a folder below Program Files, and say update there"}};
+  }
+  desk repairing(at.spec(), {at.scm(), at.time(), say, [&at] { return at.state(); }, as, [&at] { return at.ask_password(); }});
+  model::command update;
+  update.verb = model::verb::update;
+  return installer(repairing).run(update);
 }
 
 }  // namespace host

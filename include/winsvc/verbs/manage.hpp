@@ -24,6 +24,7 @@
 #include "winsvc/model/command.hpp"
 #include "winsvc/model/state_file.hpp"
 #include "winsvc/os/native.hpp"
+#include "winsvc/verbs/ask.hpp"
 #include "winsvc/verbs/desk.hpp"
 #include "winsvc/verbs/doctor.hpp"
 #include "winsvc/verbs/drift.hpp"
@@ -51,6 +52,7 @@ struct program_surroundings {
                                               const std::function<void(std::string_view)>& on_output)>
       run_elevated = os::run_elevated;
   std::function<os::sys_result<std::string>(const std::string& pipe)> join_parent = os::join_parent;
+  machine around_services{};  ///< what doctor looks at beside them
 
   [[nodiscard]] std::string program() const { return os::program_name(executable); }
   /// Prints an error as `program: sentence` and gives the exit code for it: the system's; 2 for a usage error, which
@@ -128,18 +130,6 @@ inline int elevate(desk& at, const model::command& asked, const std::vector<std:
   return around.complain(model::explained(code.error(), denied.doing, denied.subject));
 }
 
-/// What a running service answers; nothing where there is none, or it is not for us to ask.
-inline std::optional<std::string> ask_service(const std::string& channel, const std::string& question,
-                                              std::uint32_t pid) {
-  std::string answer;
-  constexpr std::size_t most = 1024 * 1024;
-  const auto done = os::ask_channel(channel, question, pid, [&answer](std::string_view piece) {
-    answer += piece;
-    return answer.size() < most;
-  });
-  return done ? std::optional(std::move(answer)) : std::nullopt;
-}
-
 inline std::string one_line(std::string text) {
   std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
   return std::string(text::cut(text, 1000));
@@ -148,8 +138,7 @@ inline std::string one_line(std::string text) {
 inline int set_level(const std::string& name, const std::string& channel, std::uint32_t pid,
                      const model::command& asked, const program_surroundings& around) {
   const std::string level(winsvc::name(asked.level));
-  const auto answer = ask_service(channel, "level " + level, pid);
-  if (!answer) {
+  if (!tell_service(channel, "level " + level, pid)) {
     return around.complain({model::code::service_not_active, "change the log level of", name, "it cannot be asked",
                             "start it first, or run from an elevated prompt"});
   }
@@ -160,16 +149,19 @@ inline int set_level(const std::string& name, const std::string& channel, std::u
 /// `doctor`: 1 where there is a problem.
 inline int examine(desk& at, const blueprint& plan, const std::string& channel, const model::command& asked,
                    const program_surroundings& around) {
-  const auto look = [&] { return doctor(at, plan, ask_service(channel, "status", 0).value_or("")).examine(); };
+  const auto look = [&] {
+    return doctor(at, plan, live_status(channel, pid_of(at.scm(), at.name())), around.around_services).examine();
+  };
   auto found = look();
-  const auto fixable = [](const model::finding& f) { return f.fixable; };
-  if (asked.fix && std::any_of(found.begin(), found.end(), fixable)) {
-    model::command update;
-    update.verb = model::verb::update;
-    if (auto done = installer(at).run(update); !done) return around.complain(done.error());
+  std::optional<error> wrong;
+  if (asked.fix && std::any_of(found.begin(), found.end(), [](const model::finding& f) { return f.fixable; })) {
+    // What it does is said beside the findings, which a machine may read.
+    const auto say = [&](const std::string& line) { (asked.json ? around.err : around.out)(line + '\n'); };
+    if (auto done = repair(at, say); !done) wrong = done.error();
     found = look();
   }
   around.out(asked.json ? model::findings_json(found) : model::findings_text(found));
+  if (wrong) return around.complain(*wrong);
   return model::count(found, model::weight::problem) == 0 ? model::exits::ok : 1;
 }
 
@@ -191,18 +183,13 @@ inline int manage(const blueprint& plan, const model::command& asked, const std:
   desk at(spec, {*around.scm, around.time, say, state, ours, password_source(asked, around, from_parent)});
 
   const std::string channel = folder ? os::channel_address(spec.name, *folder) : std::string();
-  // Whom it must be who answers: on Windows anybody may have made a pipe of that name while the service did not run.
-  const auto pid = [&at]() -> std::uint32_t {
-    const auto report = manager(at).status();
-    return report ? report->process.pid : 0;
-  };
+  const auto pid = [&] { return pid_of(*around.scm, spec.name); };
   if (asked.verb == model::verb::level) return set_level(spec.name, channel, pid(), asked, around);
   if (asked.verb == model::verb::doctor) return examine(at, plan, channel, asked, around);
   if (asked.verb == model::verb::status || asked.verb == model::verb::why) {
     auto report = manager(at).status();
     if (!report || report->process.pid != 0) {
-      std::string live = ask_service(channel, "status", report ? report->process.pid : 0).value_or("");
-      while (!live.empty() && live.back() == '\n') live.pop_back();
+      std::string live = live_status(channel, report ? report->process.pid : 0);
       if (report) report->live = std::move(live);
       else if (!live.empty() && report.error().code == model::code::not_supported) report = report_of(spec.name, live);
     }
@@ -215,7 +202,7 @@ inline int manage(const blueprint& plan, const model::command& asked, const std:
     around.out(asked.json ? status_json(*report) : status_text(*report));
     return status_exit(*report);
   }
-  if (asked.why && !ask_service(channel, "why " + one_line(*asked.why), pid()))
+  if (asked.why && !tell_service(channel, "why " + one_line(*asked.why), pid()))
     at.warn("the reason did not reach the service: it cannot be asked, or it is not running");
   const auto done = perform(at, asked);
   if (done) return model::exits::ok;

@@ -57,7 +57,7 @@ inline int show_log(const blueprint& plan, const model::command& asked, const pr
     if (asked.follow) {  // the service may tell whom the file does not
       const os::interrupts until_interrupted([over](os::interruption) { over.request_stop(); });
       const auto told = os::ask_channel(os::channel_address(name, *folder), "log " + std::string(winsvc::name(asked.level)),
-                                        0, [&](std::string_view lines) {
+                                        pid_of(*around.scm, name), [&](std::string_view lines) {
                                           if (!lines.empty()) around.out(lines);
                                           return go_on();
                                         });

@@ -33,6 +33,7 @@ inline bool unix_address(const std::string& path, sockaddr_un& into) noexcept {
   return true;
 }
 
+/// EAGAIN: somebody listens there, and has not taken those who came before.
 inline sys_result<tcp_socket> connect_unix(const std::string& path) {
   sockaddr_un to{};
   if (!unix_address(path, to)) return sys_failure(ENAMETOOLONG);
@@ -40,8 +41,8 @@ inline sys_result<tcp_socket> connect_unix(const std::string& path) {
   if (!s.is_open()) return errno_failure();
   const int native = static_cast<int>(s.native());
   calls::no_inherit(native);
-  if (::connect(native, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) return errno_failure();
   calls::set_nonblocking(native);
+  if (::connect(native, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) return errno_failure();
   return s;
 }
 
@@ -51,6 +52,7 @@ struct channel::body {
   tcp_socket listener;
   waker over;
   std::mutex mutex;
+  bool closing = false;            // under mutex: who comes now is sent away
   std::list<tcp_socket*> talking;  // under mutex
   visitors guests{at_once};
   std::thread door;
@@ -80,6 +82,7 @@ inline void channel::body::talk(tcp_socket& s) noexcept {
     std::string asked;
     {
       const std::lock_guard lock(mutex);
+      if (closing) return s.close();
       talking.push_back(&s);
     }
     if (read_question(s, asked))
@@ -98,7 +101,11 @@ inline void channel::body::serve() noexcept {
     const auto what = over.wait_for(listener, waker::no_limit);
     if (what == waker::outcome::woken || what == waker::outcome::failed) return;
     auto got = accept_from(listener.native());
-    if (!got) continue;
+    if (!got) {  // who comes is still there to be taken: without a pause we would only ask for him again
+      const bool news = calls::would_block(got.error()) || got.error() == ECONNABORTED;
+      if (!news) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      continue;
+    }
     try {
       guests.admit([this, s = std::make_shared<tcp_socket>(*std::move(got))] { talk(*s); });
     } catch (const std::exception&) {  // no memory: whoever asked sees the end of it
@@ -114,6 +121,7 @@ inline channel::~channel() {
   body_->over.wake();
   const auto send_away = [this] {
     const std::lock_guard lock(body_->mutex);
+    body_->closing = true;
     for (auto* s : body_->talking) s->shutdown_both();
   };
   send_away();  // the door may wait for one of them to end
@@ -126,8 +134,13 @@ inline channel::~channel() {
 inline sys_result<std::unique_ptr<channel>> channel::open(const std::string& address, answerer answer) {
   sockaddr_un at{};
   if (!unix_address(address, at)) return sys_failure(ENAMETOOLONG);
-  if (connect_unix(address)) return sys_failure(EADDRINUSE);
-  ::unlink(address.c_str());  // what a process left that is no more
+  const auto there = connect_unix(address);
+  if (there || there.error() == EAGAIN) return sys_failure(EADDRINUSE);
+  struct stat what {};
+  if (::lstat(address.c_str(), &what) == 0) {
+    if (!S_ISSOCK(what.st_mode)) return sys_failure(EEXIST);  // a file of the app's, perhaps
+    ::unlink(address.c_str());                                // what a process left that is no more
+  }
   auto made = std::make_unique<body>();
   made->path = address;
   made->answer = std::move(answer);
@@ -152,12 +165,17 @@ inline sys_result<std::unique_ptr<channel>> channel::open(const std::string& add
 }
 
 inline std::string channel_address(const std::string&, const std::string& data_folder) {
-  return path_join(data_folder, "control");
+  return path_join(data_folder, "control.sock");
 }
 
 inline sys_result<void> ask_channel(const std::string& address, const std::string& question, std::uint32_t,
                                     const std::function<bool(std::string_view)>& on_piece) {
+  const auto until = std::chrono::steady_clock::now() + channel::patience;
   auto s = connect_unix(address);
+  while (!s && s.error() == EAGAIN && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    s = connect_unix(address);
+  }
   if (!s) return sys_failure(s.error());
   const std::string line = question + '\n';
   if (s->send(line.data(), line.size(), channel::patience) != transfer::done) return sys_failure(EPIPE);

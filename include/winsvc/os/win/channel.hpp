@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <memory>
 #include <string>
@@ -109,9 +110,12 @@ inline void channel::body::talk(pipe_end& with) noexcept {
   try {
     std::string asked;
     char piece[512];
+    const auto until = std::chrono::steady_clock::now() + channel::patience;
     while (asked.find('\n') == asked.npos && asked.size() <= longest_line) {
+      const auto left =
+          std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
       bool late = false;
-      const std::size_t got = with.read(piece, sizeof piece, limit, late);
+      const std::size_t got = left > 0 ? with.read(piece, sizeof piece, static_cast<DWORD>(left), late) : 0;
       if (got == 0) break;
       asked.append(piece, got);
     }
@@ -154,8 +158,11 @@ inline channel::~channel() {
 }
 
 inline sys_result<std::unique_ptr<channel>> channel::open(const std::string& address, answerer answer) {
-  const auto me = own_sid();
+  auto me = own_sid();
   if (!me) return sys_failure(me.error());
+  if (*me == "S-1-5-19" || *me == "S-1-5-20") {  // many services' account: this one has a SID of its own beside it
+    if (auto own = sid_of_account("NT SERVICE\\" + address.substr(address.find("winsvc-") + 7))) me = std::move(own);
+  }
   auto security = descriptor_of("D:P(A;;GA;;;SY)(A;;GRGW;;;BA)(A;;GA;;;" + *me + ")");
   if (!security) return sys_failure(security.error());
   auto made = std::make_unique<body>();
@@ -187,6 +194,7 @@ inline std::string channel_address(const std::string& service_name, const std::s
 inline sys_result<void> ask_channel(const std::string& address, const std::string& question, std::uint32_t pid,
                                     const std::function<bool(std::string_view)>& on_piece) {
   constexpr auto limit = static_cast<DWORD>(channel::patience.count());
+  if (pid == 0) return sys_failure(ERROR_SERVICE_NOT_ACTIVE);  // whoever answers for it is somebody else
   const std::wstring name = wide(address);
   unique_handle handle;
   for (;;) {
@@ -197,7 +205,7 @@ inline sys_result<void> ask_channel(const std::string& address, const std::strin
     if (code != ERROR_PIPE_BUSY || !::WaitNamedPipeW(name.c_str(), limit)) return sys_failure(code);
   }
   ULONG server = 0;
-  if (pid != 0 && ::GetNamedPipeServerProcessId(handle.get(), &server) && server != pid)
+  if (!::GetNamedPipeServerProcessId(handle.get(), &server) || server != pid)
     return sys_failure(ERROR_ACCESS_DENIED);
   pipe_end pipe(std::move(handle), nullptr);
   if (!pipe.is_open() || !pipe.write(question + '\n', limit)) return sys_failure(ERROR_BROKEN_PIPE);

@@ -1,0 +1,65 @@
+// The questions that verbs ask a running service on its channel (os/channel.hpp, host/inquiries.hpp).
+//
+//   tell_service(channel, "level debug", pid_of(scm, "hello"))    // false: nobody did it
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/model/flat_object.hpp"
+#include "winsvc/os/native.hpp"
+#include "winsvc/os/service_manager.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// The process of a service, whom it must be who answers: on Windows anybody may have made a pipe of that name while the
+/// service did not run. 0: it does not run, or there are no services.
+inline std::uint32_t pid_of(os::service_manager& scm, const std::string& name) {
+  const auto manager = scm.open_manager(os::access::manager_connect);
+  if (!manager) return 0;
+  const os::service_handle held(scm, *manager);
+  const auto opened = scm.open_service(*manager, name, os::access::query_status);
+  if (!opened) return 0;
+  const os::service_handle service(scm, *opened);
+  const auto process = scm.query_status(service.get());
+  return process ? process->pid : 0;
+}
+
+/// What a running service answers, without its last line end; nothing where there is none, it is not for us to ask, or it
+/// does not answer in time (a debugger holds it, say).
+inline std::optional<std::string> ask_service(const std::string& channel, const std::string& question,
+                                              std::uint32_t pid) {
+  std::string answer;
+  constexpr std::size_t most = 1024 * 1024;
+  const auto until = std::chrono::steady_clock::now() + os::channel::patience;
+  bool in_time = true;
+  const auto done = os::ask_channel(channel, question, pid, [&](std::string_view piece) {
+    answer += piece;
+    in_time = answer.size() < most && std::chrono::steady_clock::now() < until;
+    return in_time;
+  });
+  if (!done || !in_time || answer.empty() || answer.back() != '\n') return std::nullopt;
+  answer.pop_back();
+  return answer;
+}
+/// The same, of what it is to do. False: it has not done it.
+inline bool tell_service(const std::string& channel, const std::string& what, std::uint32_t pid) {
+  return ask_service(channel, what, pid) == "ok";
+}
+/// What it says of itself: a flat object, or "" where it says something else.
+inline std::string live_status(const std::string& channel, std::uint32_t pid) {
+  auto said = ask_service(channel, "status", pid);
+  return said && model::parse_flat_object(*said) ? *std::move(said) : std::string();
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
