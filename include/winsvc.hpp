@@ -52,6 +52,7 @@
 #include "winsvc/model/settings_file.hpp"  // the file they stand in
 #include "winsvc/model/settings.hpp"    // all of them, and where values come from
 #include "winsvc/model/log_query.hpp"   // which lines of a log
+#include "winsvc/model/event_record.hpp"  // what stands in the event log
 #include "winsvc/model/firewall.hpp"    // whom the firewall lets in
 #include "winsvc/model/finding.hpp"     // what doctor finds
 #include "winsvc/model/spec.hpp"        // what is installed
@@ -173,6 +174,7 @@
 #include "winsvc/verbs/drift.hpp"    // and whether that is what would be
 #include "winsvc/verbs/install.hpp"  // install, update
 #include "winsvc/verbs/remove.hpp"   // and back
+#include "winsvc/verbs/machine.hpp"  // the machine beside its services
 #include "winsvc/verbs/doctor.hpp"   // what makes services fail
 #include "winsvc/verbs/logs.hpp"     // the end of the log
 #include "winsvc/verbs/why.hpp"      // what went wrong

@@ -17,217 +17,219 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//    235  config/version.hpp          The version of winsvc: the one place that knows it.
-//    252  config/compiler.hpp         What is compiling us.
-//    287  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    327  config/abi.hpp              The inline namespace that everything lives in.
-//    352  base/error.hpp              An error is a sentence for a tired person.
-//    412  base/result.hpp             A value or the reason there is none.
-//    487  base/source.hpp             Where in the user's program a call was written.
-//    521  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    552  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    815  base/json_text.hpp          JSON, written: for what winsvc says to machines.
-//    869  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
-//    968  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
-//   1057  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//   1172  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1254  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//   1460  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
-//   1597  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1679  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
-//   1746  base/log.hpp                The log that a service keeps.
-//   1981  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
-//   2255  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
-//   2326  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   2471  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   2572  model/decision.hpp          What a control means in a state.
-//   2641  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   2698  model/codes.hpp             What system codes mean to the person who meets them.
-//   2816  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2886  model/recovery.hpp          What the SCM does when the service fails.
-//   2995  model/account.hpp           The account a service runs as.
-//   3111  model/security.hpp          Who may do what, as text.
-//   3306  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   3399  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
-//   3648  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
-//   3822  model/settings.hpp          The settings of an app.
-//   4246  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
-//   4313  model/firewall.hpp          Windows' firewall, as far as it concerns one program that listens.
-//   4392  model/verbs.hpp             The command line as two tables.
-//   4607  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
-//   4763  model/spec.hpp              What is to be installed.
-//   4931  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   5315  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   5630  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
-//   5745  model/state_file.hpp        What the running service leaves for `status` to find.
-//   5806  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   5898  route/path.hpp              The path of a request, cut into segments.
-//   6009  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   6187  route/facts.hpp             What is known of a route beside its pattern.
-//   6312  route/table.hpp             The routes of an app as a tree of segments.
-//   6615  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   6762  wire/limits.hpp             How much a client may send, and how long it may take.
-//   6831  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   6928  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   7099  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   7457  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   7605  wire/fields.hpp             Names and values as queries and forms have them ...
-//   7696  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   7892  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   8092  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   8158  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   8215  wire/conditional.hpp        Requests with conditions.
-//   8346  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   8456  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   8691  wire/websocket.hpp          The WebSocket protocol as values.
-//   9058  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   9093  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   9238  os/socket.hpp               TCP as the engine needs it.
-//   9379  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   9488  os/file.hpp                 The few things done with files.
-//   9582  os/process.hpp              This process and its surroundings.
-//   9680  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   9734  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   9815  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//   9958  os/tcp.hpp                  os/socket.hpp on every platform.
-//  10201  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//  10354  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//  10465  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//  10696  os/poller.hpp               Waiting for many sockets with few threads.
-//  10746  os/channel.hpp              Where the operator talks to a running service.
-//  10813  os/posix/file.hpp           os/file.hpp on POSIX.
-//  10961  os/visitors.hpp             Threads for those who come and go.
-//  11046  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
-//  11238  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//  11320  os/posix/console.hpp        os/console.hpp on POSIX.
-//  11454  os/crash.hpp                What is left of a process that crashes.
-//  11569  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//  11751  os/elevation.hpp            The same program once more, elevated.
-//  11813  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//  11841  os/folder_watch.hpp         A folder that is watched.
-//  11891  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
-//  11979  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
-//  12015  os/posix/keys.hpp           os/keys.hpp on POSIX.
-//  12090  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
-//  12112  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
-//  12139  os/new_file.hpp             A file that comes into being.
-//  12201  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  12285  os/probe.hpp                What `doctor` asks the machine beside its services: looks, and changes nothing.
-//  12310  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
-//  12333  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  12373  os/event_log.hpp            The Windows event log: one report, one line.
-//  12416  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  12618  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  12682  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  12757  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  12857  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  13078  os/win/console.hpp          os/console.hpp on Windows.
-//  13258  os/win/file.hpp             os/file.hpp on Windows.
-//  13422  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  13459  os/win/crash.hpp            os/crash.hpp on Windows.
-//  13741  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  13840  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  14053  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
-//  14108  os/win/keys.hpp             os/keys.hpp on Windows.
-//  14177  os/win/local_time.hpp       os/local_time.hpp on Windows.
-//  14222  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  14305  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
-//  14422  os/win/probe.hpp            os/probe.hpp on Windows.
-//  14465  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  14621  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  14715  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
-//  14824  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  14964  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  15099  os/win/service_manager.hpp  The real Service Control Manager.
-//  15335  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  15341  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  15427  http/transport.hpp          What a connection reads from and writes to.
-//  15573  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  15884  http/stream.hpp             An answer that is written while it is made.
-//  15993  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  16026  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  16151  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  16375  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  16541  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  16735  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  17070  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  17531  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  17577  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  17653  http/router.hpp             The routes of an app with their handlers.
-//  17825  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  18011  http/url_for.hpp            The path of a named route, from within a handler.
-//  18046  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  18133  http/folder.hpp             A folder of files below a prefix.
-//  18254  http/group.hpp              Routes, as an app or a part of it registers them.
-//  18457  http/context.hpp            What travels with a request.
-//  18520  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  18611  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  18711  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  18914  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  19057  http/pulse.hpp              How busy a service is.
-//  19243  http/traffic.hpp            What the connections of one engine have in common.
-//  19344  http/direct.hpp             The direct way of a plain request.
-//  19510  http/core.hpp               cpp-httplib at work for one request.
-//  19889  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  20323  http/crew.hpp               The engine's threads, few and busy.
-//  20788  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  20941  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  21303  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  21797  web/values.hpp              What a request says beside its path, as a value of a type.
-//  21907  web/cookies.hpp             Cookies of requests and answers.
-//  21942  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  22050  web/cors.hpp                Cross-origin requests.
-//  22144  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  22181  web/rate_limit.hpp          How often one client may ask.
-//  22290  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  22343  web/headers.hpp             Small middleware for headers and sizes.
-//  22397  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  22680  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  22909  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
-//  23019  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
-//  23170  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
-//  23567  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
-//  23727  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
-//  23816  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
-//  23945  app/service.hpp             What App receives: the description of a service.
-//  24385  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
-//  24462  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
-//  24688  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
-//  24731  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  24796  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  25125  host/console_log.hpp        The log on the screen.
-//  25206  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
-//  25249  host/health.hpp             Liveness and readiness.
-//  25312  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  25466  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  25561  host/own_settings.hpp       The settings of a run.
-//  25694  host/settings_watch.hpp     The settings file, watched.
-//  25794  host/duties.hpp             What controls ask for, beside a stop.
-//  25989  host/worker_pool.hpp        The app's workers while they run.
-//  26086  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  26227  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  26730  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  26855  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
-//  26961  host/console_host.hpp       `debug`: the service in a terminal.
-//  27039  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  27345  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
-//  27408  verbs/desk.hpp              What every verb that manages the service stands on.
-//  27530  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
-//  27594  verbs/manager.hpp           The verbs that bring an installed service up and down.
-//  27880  verbs/send.hpp              The verbs that send a running service a control.
-//  28003  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
-//  28118  verbs/survey.hpp            What is installed, read with query rights alone.
-//  28203  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
-//  28254  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
-//  28587  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  28666  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
-//  28961  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
-//  29171  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
-//  29261  verbs/manage.hpp            The verbs that manage, by their words.
-//  29464  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
-//  29595  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  29771  main.hpp                    The macro: a main for an App.
-//  29784  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    237  config/version.hpp          The version of winsvc: the one place that knows it.
+//    254  config/compiler.hpp         What is compiling us.
+//    289  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    329  config/abi.hpp              The inline namespace that everything lives in.
+//    354  base/error.hpp              An error is a sentence for a tired person.
+//    414  base/result.hpp             A value or the reason there is none.
+//    489  base/source.hpp             Where in the user's program a call was written.
+//    523  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    554  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    817  base/json_text.hpp          JSON, written: for what winsvc says to machines.
+//    871  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
+//    970  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//   1059  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1174  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1256  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1462  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
+//   1599  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1681  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
+//   1748  base/log.hpp                The log that a service keeps.
+//   1983  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
+//   2262  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
+//   2333  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   2478  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   2579  model/decision.hpp          What a control means in a state.
+//   2648  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   2705  model/codes.hpp             What system codes mean to the person who meets them.
+//   2823  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2893  model/recovery.hpp          What the SCM does when the service fails.
+//   3002  model/account.hpp           The account a service runs as.
+//   3118  model/security.hpp          Who may do what, as text.
+//   3313  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   3406  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
+//   3655  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
+//   3829  model/settings.hpp          The settings of an app.
+//   4253  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
+//   4320  model/event_record.hpp      What stands in the Windows event log, read.
+//   4446  model/firewall.hpp          Windows' firewall, as far as it concerns one program that listens.
+//   4525  model/verbs.hpp             The command line as two tables.
+//   4740  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
+//   4896  model/spec.hpp              What is to be installed.
+//   5064  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   5448  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   5763  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
+//   5878  model/state_file.hpp        What the running service leaves for `status` to find.
+//   5939  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   6031  route/path.hpp              The path of a request, cut into segments.
+//   6142  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   6320  route/facts.hpp             What is known of a route beside its pattern.
+//   6445  route/table.hpp             The routes of an app as a tree of segments.
+//   6748  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   6895  wire/limits.hpp             How much a client may send, and how long it may take.
+//   6964  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   7061  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   7232  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   7590  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   7738  wire/fields.hpp             Names and values as queries and forms have them ...
+//   7829  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   8025  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   8225  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   8291  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   8348  wire/conditional.hpp        Requests with conditions.
+//   8479  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   8589  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   8824  wire/websocket.hpp          The WebSocket protocol as values.
+//   9191  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   9226  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   9371  os/socket.hpp               TCP as the engine needs it.
+//   9512  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   9621  os/file.hpp                 The few things done with files.
+//   9715  os/process.hpp              This process and its surroundings.
+//   9813  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   9867  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   9948  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  10091  os/tcp.hpp                  os/socket.hpp on every platform.
+//  10334  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//  10487  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//  10598  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//  10829  os/poller.hpp               Waiting for many sockets with few threads.
+//  10879  os/channel.hpp              Where the operator talks to a running service.
+//  10946  os/posix/file.hpp           os/file.hpp on POSIX.
+//  11094  os/visitors.hpp             Threads for those who come and go.
+//  11179  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
+//  11371  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//  11455  os/posix/console.hpp        os/console.hpp on POSIX.
+//  11593  os/crash.hpp                What is left of a process that crashes.
+//  11708  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  11890  os/elevation.hpp            The same program once more, elevated.
+//  11952  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  11980  os/folder_watch.hpp         A folder that is watched.
+//  12030  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
+//  12118  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
+//  12155  os/posix/keys.hpp           os/keys.hpp on POSIX.
+//  12309  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
+//  12331  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
+//  12358  os/new_file.hpp             A file that comes into being.
+//  12420  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  12504  os/probe.hpp                What `doctor` and `why` ask the machine beside its services.
+//  12532  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
+//  12556  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  12596  os/event_log.hpp            The Windows event log: one report, one line.
+//  12639  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  12841  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  12905  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  12980  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  13080  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  13301  os/win/console.hpp          os/console.hpp on Windows.
+//  13482  os/win/file.hpp             os/file.hpp on Windows.
+//  13646  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  13683  os/win/crash.hpp            os/crash.hpp on Windows.
+//  13965  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  14064  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  14277  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
+//  14332  os/win/keys.hpp             os/keys.hpp on Windows.
+//  14404  os/win/local_time.hpp       os/local_time.hpp on Windows.
+//  14449  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  14532  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
+//  14649  os/win/probe.hpp            os/probe.hpp on Windows.
+//  14714  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  14870  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  14964  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
+//  15073  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  15213  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  15348  os/win/service_manager.hpp  The real Service Control Manager.
+//  15584  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  15590  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  15676  http/transport.hpp          What a connection reads from and writes to.
+//  15822  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  16133  http/stream.hpp             An answer that is written while it is made.
+//  16242  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  16275  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  16400  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  16624  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  16790  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  16984  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  17319  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  17780  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  17826  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  17902  http/router.hpp             The routes of an app with their handlers.
+//  18074  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  18260  http/url_for.hpp            The path of a named route, from within a handler.
+//  18295  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  18382  http/folder.hpp             A folder of files below a prefix.
+//  18503  http/group.hpp              Routes, as an app or a part of it registers them.
+//  18706  http/context.hpp            What travels with a request.
+//  18769  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  18860  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  18960  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  19163  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  19306  http/pulse.hpp              How busy a service is.
+//  19493  http/traffic.hpp            What the connections of one engine have in common.
+//  19597  http/direct.hpp             The direct way of a plain request.
+//  19763  http/core.hpp               cpp-httplib at work for one request.
+//  20142  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  20578  http/crew.hpp               The engine's threads, few and busy.
+//  21043  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  21196  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  21558  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  22052  web/values.hpp              What a request says beside its path, as a value of a type.
+//  22162  web/cookies.hpp             Cookies of requests and answers.
+//  22197  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  22305  web/cors.hpp                Cross-origin requests.
+//  22399  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  22436  web/rate_limit.hpp          How often one client may ask.
+//  22545  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  22598  web/headers.hpp             Small middleware for headers and sizes.
+//  22652  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  22935  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  23164  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
+//  23274  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
+//  23425  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
+//  23822  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
+//  23982  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
+//  24071  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
+//  24200  app/service.hpp             What App receives: the description of a service.
+//  24640  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
+//  24717  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  24961  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
+//  25004  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  25069  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  25398  host/console_log.hpp        The log on the screen.
+//  25479  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
+//  25522  host/health.hpp             Liveness and readiness.
+//  25585  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  25739  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  25834  host/own_settings.hpp       The settings of a run.
+//  25967  host/settings_watch.hpp     The settings file, watched.
+//  26067  host/duties.hpp             What controls ask for, beside a stop.
+//  26262  host/worker_pool.hpp        The app's workers while they run.
+//  26359  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  26500  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  27003  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  27128  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  27234  host/console_host.hpp       `debug`: the service in a terminal.
+//  27313  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  27619  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
+//  27682  verbs/desk.hpp              What every verb that manages the service stands on.
+//  27804  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
+//  27868  verbs/manager.hpp           The verbs that bring an installed service up and down.
+//  28154  verbs/send.hpp              The verbs that send a running service a control.
+//  28277  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
+//  28392  verbs/survey.hpp            What is installed, read with query rights alone.
+//  28477  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
+//  28528  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
+//  28861  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  28940  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
+//  28969  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
+//  29256  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
+//  29466  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
+//  29577  verbs/manage.hpp            The verbs that manage, by their words.
+//  29780  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
+//  29911  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  30087  main.hpp                    The macro: a main for an App.
+//  30100  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -2039,6 +2041,11 @@ class queued_log final : public log_sink {
   /// a crash, from another thread, whatever the crashed one held. In a sink of this queue it does nothing.
   void flush() noexcept override;
   [[nodiscard]] bool concurrent() const noexcept override { return true; }
+  /// Was a flush given up, and has it not been made good since? The destructor would wait for it.
+  [[nodiscard]] bool is_behind() {
+    const std::lock_guard lock(mutex_);
+    return flush_asked_ != flush_done_.load(std::memory_order_relaxed);
+  }
 
   /// Lines that were dropped, since the beginning.
   [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_in_all_.load(std::memory_order_relaxed); }
@@ -4303,6 +4310,132 @@ inline std::optional<log_mark> read_log_line(std::string_view line) noexcept {
   const auto level = parse_log_level(line.substr(0, line.find(as_json ? '"' : ' ')));
   if (!level) return std::nullopt;
   return log_mark{*when, *level};
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// model/event_record.hpp
+// =====================================================================================================================
+
+// What stands in the Windows event log, read: the records as ReadEventLogW hands them out, and what the service control
+// manager says of a service in them.
+//
+//   for (const auto& record : parse_event_records(buffer))
+//     if (const auto said = scm_sentence(record, "Hello service")) print(*said);
+//
+// The SCM's own words are in a message file, in the language of the machine; here they are said in ours.
+// Source: EVENTLOGRECORD in the Win32 documentation; the events of the source "Service Control Manager" by their IDs.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+struct event_record {
+  clock::wall_point when;
+  std::uint32_t id = 0;  ///< without its facility and severity
+  std::string source;
+  std::vector<std::string> texts;  ///< what is inserted into the message
+};
+
+/// All that are whole, in their order.
+[[nodiscard]] std::vector<event_record> parse_event_records(std::string_view buffer);
+
+inline constexpr std::string_view scm_source = "Service Control Manager";
+/// What the SCM says of the service that the Services window shows by this name; nothing where it is another's, or about
+/// something else than a trouble.
+[[nodiscard]] std::optional<std::string> scm_sentence(const event_record& record, std::string_view display_name);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::vector<event_record> parse_event_records(std::string_view buffer) {
+  std::vector<event_record> all;
+  const auto number = [](std::string_view bytes, std::size_t at, std::size_t size) {
+    std::uint32_t value = 0;
+    for (std::size_t i = size; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
+    return value;
+  };
+  constexpr std::size_t head = 56;  // the names follow
+  while (buffer.size() >= head) {
+    const std::size_t length = number(buffer, 0, 4);
+    if (length < head || length > buffer.size()) break;
+    const auto record = buffer.substr(0, length);
+    const auto text_at = [&](std::size_t& at) {
+      std::u16string units;
+      for (; at + 1 < record.size(); at += 2) {
+        const auto unit = static_cast<char16_t>(number(record, at, 2));
+        if (unit == 0) break;
+        units += unit;
+      }
+      at += 2;
+      return text::to_utf8(units);
+    };
+    event_record one;
+    one.when = clock::wall_point(std::chrono::seconds(number(record, 12, 4)));
+    one.id = number(record, 20, 4) & 0xFFFF;
+    std::size_t at = head;
+    one.source = text_at(at);
+    at = number(record, 36, 4);
+    for (std::uint32_t left = number(record, 26, 2); left > 0 && at < record.size(); --left) one.texts.push_back(text_at(at));
+    all.push_back(std::move(one));
+    buffer.remove_prefix(length);
+  }
+  return all;
+}
+
+inline std::optional<std::string> scm_sentence(const event_record& record, std::string_view display_name) {
+  struct row {
+    std::uint32_t id;
+    std::size_t name;           // which text is the service's
+    std::string_view sentence;  // {1} is the first text; {=1} is one that stands for a code
+  };
+  constexpr row rows[] = {
+      {7000, 0, "it failed to start: {=2}"},
+      {7001, 0, "it needs '{2}', which failed to start: {=3}"},
+      {7009, 1, "it did not connect within {1} ms of its start"},
+      {7011, 1, "it did not answer a control within {1} ms"},
+      {7022, 0, "it hung on starting"},
+      {7023, 0, "it ended with an error: {=2}"},
+      {7024, 0, "it ended with an error of its own: {=2}"},
+      {7031, 0, "it ended unexpectedly, {2} time(s) so far; what follows, follows after {3} ms"},
+      {7034, 0, "it ended unexpectedly, {2} time(s) so far"},
+      {7038, 0, "it could not log on as {2} with the password it has: {=3}"},
+      {7041, 0, "it could not log on as {2}, which may not log on as a service"},
+  };
+  if (record.source != scm_source) return std::nullopt;
+  for (const auto& r : rows) {
+    if (r.id != record.id || r.name >= record.texts.size()) continue;
+    if (!text::equal_nocase(record.texts[r.name], display_name)) return std::nullopt;
+    std::string out;
+    for (std::size_t at = 0; at < r.sentence.size(); ++at) {
+      if (r.sentence[at] != '{') {
+        out += r.sentence[at];
+        continue;
+      }
+      const bool stands_for_a_code = r.sentence[at + 1] == '=';
+      at += stands_for_a_code ? 2 : 1;
+      const auto which = static_cast<std::size_t>(r.sentence[at] - '1');
+      std::string_view text = which < record.texts.size() ? std::string_view(record.texts[which]) : std::string_view("?");
+      ++at;  // the brace
+      while (stands_for_a_code && text::starts_with(text, "%%")) text.remove_prefix(2);
+      out += text;
+      std::uint64_t code = 0;
+      if (!stands_for_a_code || !text::parse_number(text, 0xFFFFFFFFu, code)) continue;
+      if (const auto* known = explain(static_cast<std::uint32_t>(code))) out += ", " + std::string(known->said);
+    }
+    return out;
+  }
+  return std::nullopt;
 }
 
 }  // namespace model
@@ -11258,6 +11391,8 @@ void write_out(std::string_view utf8) noexcept;
 void write_err(std::string_view utf8) noexcept;
 [[nodiscard]] bool out_is_terminal() noexcept;
 [[nodiscard]] bool err_is_terminal() noexcept;
+/// Would a line be taken at once, as far as the system knows?
+[[nodiscard]] bool err_takes_output() noexcept;
 /// Is there anybody to read what we print: a console, a pipe, a file?
 [[nodiscard]] bool has_standard_output() noexcept;
 
@@ -11349,6 +11484,10 @@ inline void write_out(std::string_view utf8) noexcept { write_descriptor(STDOUT_
 inline void write_err(std::string_view utf8) noexcept { write_descriptor(STDERR_FILENO, utf8); }
 inline bool out_is_terminal() noexcept { return ::isatty(STDOUT_FILENO) == 1; }
 inline bool err_is_terminal() noexcept { return ::isatty(STDERR_FILENO) == 1; }
+inline bool err_takes_output() noexcept {
+  pollfd one{STDERR_FILENO, POLLOUT, 0};
+  return ::poll(&one, 1, 0) == 1 && (one.revents & POLLOUT) != 0;
+}
 
 inline err_colours::err_colours() noexcept {
   const char* const unwanted = std::getenv("NO_COLOR");
@@ -11992,11 +12131,12 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 /// While it lives, each key is a call of `on_key`, from a thread of its own, and not shown. Ctrl-C stays what it is. Does
-/// nothing where standard input is no terminal, or this program is in its background. One at a time.
+/// nothing where standard input or standard error is no terminal (keys of `app | less` are less's), and nothing while this
+/// program is in the terminal's background. One at a time.
 class keys {
  public:
   explicit keys(std::function<void(char)> on_key);
-  /// The terminal is as it was.
+  /// The terminal is as it was; it is as well after exit(), and on POSIX after a signal that ends the process.
   ~keys();
   keys(const keys&) = delete;
   keys& operator=(const keys&) = delete;
@@ -12016,8 +12156,14 @@ class keys {
 // =====================================================================================================================
 
 // os/keys.hpp on POSIX.
+//
+// A terminal belongs to whoever is in its foreground. Who reads from it or changes it from the background is stopped by
+// the system, whole, which for a service means that it serves no more: so each look and each change asks first, on a
+// thread that is not stopped but refused.
 
 #include <cerrno>
+#include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -12029,21 +12175,100 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
+/// Refuses what would stop us, on this thread, while it lives.
+class refused_not_stopped {
+ public:
+  refused_not_stopped() noexcept {
+    sigset_t both;
+    ::sigemptyset(&both);
+    ::sigaddset(&both, SIGTTIN);
+    ::sigaddset(&both, SIGTTOU);
+    ::pthread_sigmask(SIG_BLOCK, &both, &before_);
+  }
+  ~refused_not_stopped() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  refused_not_stopped(const refused_not_stopped&) = delete;
+  refused_not_stopped& operator=(const refused_not_stopped&) = delete;
+
+ private:
+  sigset_t before_ = {};
+};
+
+/// The terminal's mode from before, given back whatever way the process ends: also by exit() and by a signal that ends it.
+class terminal_mode {
+ public:
+  static bool is_ours() noexcept { return ::tcgetpgrp(STDIN_FILENO) == ::getpgrp(); }
+
+  /// Single keys, without echo. False: it is no terminal, or nothing for us.
+  static bool take() noexcept {
+    const refused_not_stopped here;
+    if (!is_ours() || (!held() && ::tcgetattr(STDIN_FILENO, &before()) != 0)) return false;
+    termios raw = before();
+    raw.c_lflag &= ~static_cast<tcflag_t>(ECHO | ICANON);
+    raw.c_cc[VMIN] = 1;
+    raw.c_cc[VTIME] = 0;
+    if (::tcsetattr(STDIN_FILENO, TCSANOW, &raw) != 0) return false;
+    if (!held()) watch_for_the_end();
+    held() = 1;
+    return true;
+  }
+  /// From a signal handler, too.
+  static void give_back() noexcept {
+    if (!held() || !is_ours()) return;
+    const int error = errno;
+    const refused_not_stopped here;
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &before());
+    held() = 0;
+    errno = error;
+  }
+
+ private:
+  static termios& before() noexcept {
+    static termios mode = {};
+    return mode;
+  }
+  static volatile std::sig_atomic_t& held() noexcept {
+    static volatile std::sig_atomic_t is = 0;
+    return is;
+  }
+  /// Once. A signal that somebody handles already is theirs.
+  static void watch_for_the_end() noexcept {
+    static const bool done = [] {
+      std::atexit([] { give_back(); });
+      for (const int signal : {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGSEGV}) {
+        struct sigaction now = {};
+        if (::sigaction(signal, nullptr, &now) != 0 || (now.sa_flags & SA_SIGINFO) != 0 || now.sa_handler != SIG_DFL) continue;
+        now.sa_handler = [](int which) {
+          give_back();
+          ::raise(which);  // as if nobody had been here: SA_RESETHAND
+        };
+        now.sa_flags = static_cast<int>(SA_RESETHAND);
+        ::sigaction(signal, &now, nullptr);
+      }
+      return true;
+    }();
+    static_cast<void>(done);
+  }
+};
+
 struct keys::state {
-  termios before = {};
   bell over;
   std::function<void(char)> on_key;
   std::thread reader;
 
   void read() noexcept {
-    for (;;) {
-      pollfd both[] = {{STDIN_FILENO, POLLIN, 0}, {static_cast<int>(over.native()), POLLIN, 0}};
-      if (::poll(both, 2, -1) < 0 && errno != EINTR) return;
-      if (both[1].revents != 0) return;
-      if (both[0].revents == 0) continue;
+    const refused_not_stopped here;
+    for (bool ours = true;;) {
+      // Who comes back to the foreground finds the mode that the shell has there.
+      const bool was = std::exchange(ours, terminal_mode::is_ours());
+      if (ours && !was) terminal_mode::take();
+      pollfd both[] = {{static_cast<int>(over.native()), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
+      constexpr int look_again = 250;  // ms: nobody tells us that we are where we were
+      if (::poll(both, ours ? 2 : 1, look_again) < 0 && errno != EINTR) return;
+      if (both[0].revents != 0) return;
+      if (!ours || both[1].revents == 0 || !terminal_mode::is_ours()) continue;
       char key = 0;
       const auto n = ::read(STDIN_FILENO, &key, 1);
-      if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+      if (n < 0 && (errno == EINTR || errno == EAGAIN || !terminal_mode::is_ours())) continue;
       if (n != 1) return;  // the terminal is gone
       try {
         on_key(key);
@@ -12054,20 +12279,14 @@ struct keys::state {
 };
 
 inline keys::keys(std::function<void(char)> on_key) {
-  // Whoever is in the background would be stopped for changing the terminal, or for reading from it.
-  if (::isatty(STDIN_FILENO) != 1 || ::tcgetpgrp(STDIN_FILENO) != ::getpgrp()) return;
+  if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) return;
   auto made = std::make_unique<state>();
-  if (!made->over.is_open() || ::tcgetattr(STDIN_FILENO, &made->before) != 0) return;
-  termios raw = made->before;
-  raw.c_lflag &= ~static_cast<tcflag_t>(ECHO | ICANON);
-  raw.c_cc[VMIN] = 1;
-  raw.c_cc[VTIME] = 0;
+  if (!made->over.is_open() || !terminal_mode::take()) return;
   made->on_key = std::move(on_key);
-  if (::tcsetattr(STDIN_FILENO, TCSANOW, &raw) != 0) return;
   try {
     made->reader = std::thread([s = made.get()] { s->read(); });
   } catch (const std::exception&) {  // no thread: no keys
-    ::tcsetattr(STDIN_FILENO, TCSANOW, &made->before);
+    terminal_mode::give_back();
     return;
   }
   state_ = made.release();
@@ -12077,7 +12296,7 @@ inline keys::~keys() {
   if (!state_) return;
   state_->over.ring();
   state_->reader.join();
-  ::tcsetattr(STDIN_FILENO, TCSANOW, &state_->before);
+  terminal_mode::give_back();
   delete state_;
 }
 
@@ -12285,7 +12504,7 @@ inline bool process_exists(std::uint32_t id) noexcept {
 // os/probe.hpp
 // =====================================================================================================================
 
-// What `doctor` asks the machine beside its services: looks, and changes nothing.
+// What `doctor` and `why` ask the machine beside its services: looks, and changes nothing.
 
 #include <string>
 #include <vector>
@@ -12296,6 +12515,9 @@ namespace os {
 
 /// The firewall's own rules, as the registry has them (model/firewall.hpp reads them); not those of a group policy.
 [[nodiscard]] sys_result<std::vector<std::string>> firewall_rules();
+/// The newest records of the System event log, newest first, as many as one look brings: what the service control manager
+/// says of all services is there (model/event_record.hpp).
+[[nodiscard]] sys_result<std::vector<model::event_record>> system_events();
 /// Is this path on another machine? A drive letter that stands for one is the person's who mapped it: a service has it
 /// not.
 [[nodiscard]] bool is_on_network(const std::string& path);
@@ -12321,6 +12543,7 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 inline sys_result<std::vector<std::string>> firewall_rules() { return sys_failure(50); }  // ERROR_NOT_SUPPORTED
+inline sys_result<std::vector<model::event_record>> system_events() { return sys_failure(50); }
 inline bool is_on_network(const std::string&) { return false; }
 inline bool is_emulated() { return false; }
 
@@ -13127,6 +13350,7 @@ inline bool out_is_terminal() noexcept {
   return ::GetConsoleMode(::GetStdHandle(STD_OUTPUT_HANDLE), &mode) != 0;
 }
 
+inline bool err_takes_output() noexcept { return true; }
 inline bool err_is_terminal() noexcept {
   DWORD mode = 0;
   return ::GetConsoleMode(::GetStdHandle(STD_ERROR_HANDLE), &mode) != 0;
@@ -14133,6 +14357,8 @@ struct keys::state {
       if (::WaitForMultipleObjects(2, either, FALSE, INFINITE) != WAIT_OBJECT_0 + 1) return;
       INPUT_RECORD what{};
       DWORD count = 0;
+      if (!::GetNumberOfConsoleInputEvents(input, &count)) return;
+      if (count == 0) continue;  // somebody else has read it: a read would wait for the next, and not for the end
       if (!::ReadConsoleInputW(input, &what, 1, &count)) return;
       if (count != 1 || what.EventType != KEY_EVENT || !what.Event.KeyEvent.bKeyDown) continue;
       const wchar_t key = what.Event.KeyEvent.uChar.UnicodeChar;
@@ -14149,6 +14375,7 @@ inline keys::keys(std::function<void(char)> on_key) {
   auto made = std::make_unique<state>();
   made->input = ::GetStdHandle(STD_INPUT_HANDLE);
   DWORD mode = 0;
+  if (!::GetConsoleMode(::GetStdHandle(STD_ERROR_HANDLE), &mode)) return;
   if (!::GetConsoleMode(made->input, &mode)) return;  // events are read as they are, whatever the mode makes of lines
   made->over = unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
   if (!made->over) return;
@@ -14424,11 +14651,12 @@ class registry_key {
 
 // os/probe.hpp on Windows.
 //
-// Source: RegEnumValueW, GetDriveTypeW, IsWow64Process in the Win32 documentation; [MS-GPFAS] for the key.
+// Source: RegEnumValueW, ReadEventLogW, GetDriveTypeW, IsWow64Process in the Win32 documentation; [MS-GPFAS] for the key.
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #if WINSVC_OS_WINDOWS
@@ -14441,6 +14669,27 @@ inline sys_result<std::vector<std::string>> firewall_rules() {
                                       KEY_QUERY_VALUE);
   if (!key) return sys_failure(key.error());
   return key->texts();
+}
+
+inline sys_result<std::vector<model::event_record>> system_events() {
+  constexpr std::size_t most = 4000;  // some days of a busy machine
+  const HANDLE log = ::OpenEventLogW(nullptr, L"System");
+  if (!log) return sys_failure(::GetLastError());
+  const scope_exit close([log] { ::CloseEventLog(log); });
+  std::vector<model::event_record> all;
+  std::string buffer(256 * 1024, '\0');  // a record has 256 KiB at the most
+  while (all.size() < most) {
+    DWORD got = 0, needed = 0;
+    if (!::ReadEventLogW(log, EVENTLOG_SEQUENTIAL_READ | EVENTLOG_BACKWARDS_READ, 0, &buffer[0],
+                         static_cast<DWORD>(buffer.size()), &got, &needed)) {
+      if (::GetLastError() == ERROR_HANDLE_EOF || !all.empty()) break;
+      return sys_failure(::GetLastError());
+    }
+    auto some = model::parse_event_records(std::string_view(buffer).substr(0, got));
+    if (some.empty()) break;
+    for (auto& one : some) all.push_back(std::move(one));
+  }
+  return all;
 }
 
 inline bool is_on_network(const std::string& path) {
@@ -19107,7 +19356,7 @@ class pulse {
 
   /// How often it took how long, for whoever counts something else than seconds.
   static constexpr std::size_t steps = 4 * 26;
-  using counts = std::array<std::uint32_t, steps>;
+  using counts = std::array<std::uint64_t, steps>;
   [[nodiscard]] static std::size_t step_of(duration took) noexcept;
   /// Microseconds; 0 where `count` is.
   [[nodiscard]] static std::uint32_t percentile(const counts& of, std::uint64_t count, std::uint64_t percent) noexcept;
@@ -19193,7 +19442,7 @@ inline void pulse::turn(std::int64_t second) noexcept {
         if (here == 0) continue;
         const auto taken = s.took[i].exchange(0, std::memory_order_relaxed);
         took[i] += taken;
-        one.count += taken;
+        one.count += static_cast<std::uint32_t>(taken);
       }
       one.failed += s.failed.exchange(0, std::memory_order_relaxed);
     }
@@ -19209,7 +19458,8 @@ inline std::vector<pulse::beat> pulse::seconds(time_point now, std::int64_t afte
   std::vector<beat> out;
   const std::lock_guard lock(mutex_);
   if (beats_.empty()) return out;
-  for (auto s = (std::max)(after + 1, second - static_cast<std::int64_t>(kept)); s < second; ++s) {
+  const auto oldest = second - static_cast<std::int64_t>(kept);
+  for (auto s = (std::max)((std::min)(after, second) + 1, oldest); s < second; ++s) {
     const beat& one = beats_[static_cast<std::size_t>((std::max)(s, std::int64_t{0})) % kept];
     if (one.second == s && one.count != 0) out.push_back(one);
   }
@@ -19270,6 +19520,9 @@ struct access_entry {
   std::chrono::microseconds took{0};
   std::optional<std::size_t> route_id = {};        ///< that matched, also where a middleware answered
   std::optional<winsvc::route::method> verb = {};  ///< nothing of a request that the gate refused
+  /// Does its time say how fast the service is? Not of a stream, which lasts as long as somebody listens, nor of a page of
+  /// winsvc's own, which asks for itself.
+  bool measured = true;
   std::string_view id = {};                        ///< of the request; empty for what the gate refused
 
   /// `GET /users/7  200  151 B  88 us`
@@ -20141,6 +20394,7 @@ inline std::optional<awaited> connection::read_head(const visit& how) {
 inline void connection::take_head(wire::head_result&& got) {
   began_ = now_;
   told_.bytes = 0;
+  told_.measured = true;
   ++shared_.in_flight;
   in_flight_ = true;
 
@@ -20214,6 +20468,7 @@ inline void connection::handle(const visit& how) {
   told_.pattern = x.pattern;
   told_.status = x.status;
   told_.bytes = stream.sent();
+  told_.measured = !server_.routes().serves_paused(x.match) && !server_.pace_of(x.match).streams();
   told_.route_id.reset();
   if (x.match.what == route::outcome::found) told_.route_id = x.match.id;
 
@@ -20259,7 +20514,7 @@ inline void connection::answered() noexcept {
   --shared_.in_flight;
   if (told_.bytes == 0) return;  // nobody got an answer
   ++shared_.answered;
-  shared_.pulse.note(now_, now_ - began_, told_.status >= 500);
+  if (told_.measured) shared_.pulse.note(now_, now_ - began_, told_.status >= 500);
   if (shared_.on_answered.empty()) return;
   told_.method = head_.method;
   told_.target = head_.target;
@@ -24491,7 +24746,7 @@ class route_times {
   explicit route_times(const blueprint& plan) : plan_(plan), of_(plan.router.routes().entries().size()) {}
 
   void note(const http::access_entry& a) noexcept {
-    if (!a.route_id || *a.route_id >= of_.size()) return;
+    if (!a.measured || !a.route_id || *a.route_id >= of_.size()) return;
     one& r = of_[*a.route_id];
     const auto us = static_cast<std::uint64_t>(a.took.count());
     r.took[http::pulse::step_of(a.took)].fetch_add(1, std::memory_order_relaxed);
@@ -24504,16 +24759,18 @@ class route_times {
 
  private:
   struct one {
-    std::array<std::atomic<std::uint32_t>, http::pulse::steps> took{};
-    std::atomic<std::uint32_t> failed{0};
-    std::atomic<std::uint64_t> longest{0};
+    std::array<std::atomic<std::uint64_t>, http::pulse::steps> took{};
+    std::atomic<std::uint64_t> failed{0}, longest{0};
   };
   const blueprint& plan_;
   std::vector<one> of_;
 };
 
-/// Is this a request from this machine, for this machine?
+/// Is this a request from this machine, for this machine, and passed on by nobody?
 [[nodiscard]] bool is_of_this_machine(const request& req);
+/// Did the page itself ask, or a person, and not the script of another site, which an app with `cors` may let read what it
+/// gets?
+[[nodiscard]] bool is_of_this_page(const request& req);
 
 class dashboard_data {
  public:
@@ -24550,8 +24807,7 @@ class dashboard_data {
 inline std::string route_times::json(std::size_t most) const {
   struct row {
     std::size_t route = 0;
-    std::uint64_t count = 0;
-    std::uint32_t p50 = 0, p99 = 0;
+    std::uint64_t count = 0, p50 = 0, p99 = 0, longest = 0;
   };
   std::vector<row> rows;
   for (std::size_t i = 0; i < of_.size(); ++i) {
@@ -24559,9 +24815,10 @@ inline std::string route_times::json(std::size_t most) const {
     row r;
     r.route = i;
     for (std::size_t k = 0; k < took.size(); ++k) r.count += took[k] = of_[i].took[k].load(std::memory_order_relaxed);
-    if (r.count == 0 || plan_.is_own_page(plan_.router.routes().entries()[i].path.text)) continue;
-    r.p50 = http::pulse::percentile(took, r.count, 50);
-    r.p99 = http::pulse::percentile(took, r.count, 99);
+    if (r.count == 0) continue;
+    r.longest = of_[i].longest.load(std::memory_order_relaxed);
+    r.p50 = (std::min)(std::uint64_t{http::pulse::percentile(took, r.count, 50)}, r.longest);  // of a step, the middle
+    r.p99 = (std::min)(std::uint64_t{http::pulse::percentile(took, r.count, 99)}, r.longest);
     rows.push_back(r);
   }
   std::sort(rows.begin(), rows.end(), [](const row& a, const row& b) { return a.p99 > b.p99; });
@@ -24572,7 +24829,7 @@ inline std::string route_times::json(std::size_t most) const {
     o.put_text("method", route::name(entry.verb)).put_text("pattern", entry.path.text);
     o.put("n", std::to_string(r.count)).put("e", std::to_string(of_[r.route].failed.load(std::memory_order_relaxed)));
     o.put("p50", std::to_string(r.p50)).put("p99", std::to_string(r.p99));
-    return o.put("max", std::to_string(of_[r.route].longest.load(std::memory_order_relaxed))).text();
+    return o.put("max", std::to_string(r.longest)).text();
   });
 }
 
@@ -24589,7 +24846,8 @@ inline std::string dashboard_data::json(std::int64_t after, std::uint64_t log_af
   o.put_text("version", plan_.version).put_text("state", engine_->is_paused() ? "paused" : "running");
   o.put_text("address", engine_->address().url()).put("pid", number(os::process_id()));
   o.put("since", number(since_.count())).put("now", number(now().count()));
-  o.put("in_flight", number(engine_->in_flight())).put("connections", number(engine_->connections()));
+  const auto others = engine_->in_flight();
+  o.put("in_flight", number(others > 0 ? others - 1 : 0)).put("connections", number(engine_->connections()));
   o.put("websockets", number(engine_->websockets())).put("threads", number(engine_->threads()));
   o.put("answered", number(engine_->answered()));
   const auto seconds = pulse.seconds(std::chrono::steady_clock::now(), (std::max)(after, epoch_.count()) - epoch_.count());
@@ -24624,18 +24882,31 @@ inline std::string dashboard_data::json(std::int64_t after, std::uint64_t log_af
 }
 
 inline bool is_of_this_machine(const request& req) {
-  const auto loopback = [](std::string_view host) {
-    if (host.size() > 1 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-    return host == "::1" || text::equal_nocase(host, "localhost") || text::starts_with(host, "127.") ||
-           text::starts_with_nocase(host, "::ffff:127.");
+  const auto loopback = [](std::string_view address) {
+    static const auto v4 = ip_range::parse("127.0.0.0/8"), v6 = ip_range::parse("::1");
+    const auto bytes = parse_ip(address);
+    return bytes && (v4->contains(*bytes) || v6->contains(*bytes));
   };
+  // Whoever passes requests on from elsewhere may well sit on this machine.
+  for (const auto passed_on : {"X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"}) {
+    if (req.has_header(passed_on)) return false;
+  }
   const std::string asked = req.get_header_value("Host");
-  const auto port = asked.rfind(':');
-  const bool has_port = port != asked.npos && asked.find(']', port) == asked.npos;
-  const auto named = std::string_view(asked).substr(0, has_port ? port : asked.npos);
-  // "127.0.0.1.example" begins like an address of ours, and is none.
-  const bool digits = named.find_first_not_of("0123456789.:[]fF") == named.npos;
-  return loopback(req.remote_addr) && loopback(named) && (digits || text::equal_nocase(named, "localhost"));
+  std::string_view named = asked;
+  if (const auto port = named.rfind(':'); port != named.npos && named.find(']', port) == named.npos)
+    named = named.substr(0, port);
+  if (named.size() > 2 && named.front() == '[' && named.back() == ']') {
+    named = named.substr(1, named.size() - 2);
+    if (named.find(':') == named.npos) return false;
+  }
+  return loopback(req.remote_addr) && (text::equal_nocase(named, "localhost") || loopback(named));
+}
+
+inline bool is_of_this_page(const request& req) {
+  const std::string site = req.get_header_value("Sec-Fetch-Site"), origin = req.get_header_value("Origin");
+  if (!origin.empty() && !wire::origin_is_allowed(origin, req.get_header_value("Host"), {})) return false;
+  // Who follows a link of another site's gets here as well: what he sees, that site does not.
+  return site.empty() || site == "same-origin" || site == "none" || req.get_header_value("Sec-Fetch-Mode") == "navigate";
 }
 
 }  // namespace host
@@ -24651,6 +24922,7 @@ inline service& service::dashboard(std::string_view path, middleware guard, sour
   if (!guard) {
     guard = [](const request& req, response&, const next& go_on) {
       if (!host::is_of_this_machine(req)) abort(403, "this page is for who is on the machine");
+      if (!host::is_of_this_page(req)) abort(403, "the page of another site may not have this");
       go_on();
     };
   }
@@ -24658,6 +24930,7 @@ inline service& service::dashboard(std::string_view path, middleware guard, sour
     auto answer = reply::with(std::string(content), type);
     answer.header("Content-Security-Policy", std::string(web::dashboard_policy));
     answer.header("X-Content-Type-Options", "nosniff").header("Referrer-Policy", "no-referrer");
+    answer.header("Cross-Origin-Resource-Policy", "same-origin");
     return answer.header("Cache-Control", "no-store");
   };
   std::string page(web::dashboard_html);
@@ -25132,7 +25405,6 @@ inline std::int64_t file_log::day_of(clock::wall_point when) const {
 // Where standard error is no terminal it has the lines of the log file: it is a file then, or on its way to one.
 
 #include <chrono>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25173,14 +25445,15 @@ class console_log final : public log_sink {
   }
   /// Whole lines, above the one at the bottom. From any thread.
   void say(const std::string& lines) {
-    const std::lock_guard lock(mutex_);
+    const patient_mutex::hold hold(mutex_, std::chrono::hours(24));
     os::write_err(bottom_.empty() ? lines : std::string(gone) + lines + bottom_);
   }
-  /// What stands at the bottom from here on, where this is a terminal that can take it away again; "": nothing.
+  /// What stands at the bottom from here on, where this is a terminal that can take it away again; "": nothing. One that
+  /// takes nothing (Ctrl-S, or a window that hangs) is not waited for.
   void bottom(const std::string& text) {
     if (!colours_.on()) return;  // it knows the escapes that this takes
-    const std::lock_guard lock(mutex_);
-    if (text == bottom_) return;
+    const patient_mutex::hold hold(mutex_, std::chrono::milliseconds(100));
+    if (!hold || text == bottom_ || !os::err_takes_output()) return;
     os::write_err(std::string(gone) + text);
     bottom_ = text;
   }
@@ -25192,7 +25465,7 @@ class console_log final : public log_sink {
   }
 
   static constexpr const char* gone = "\r\x1b[K";  // to its beginning, and nothing behind
-  std::mutex mutex_;
+  patient_mutex mutex_;
   std::string bottom_;
   bool terminal_ = os::err_is_terminal();
   os::err_colours colours_;
@@ -26993,7 +27266,7 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
   auto screen = std::make_shared<queued_log>();  // a person who selects text in a console holds up who writes there
   const auto terminal = std::make_shared<console_log>();
   screen->add_sink(terminal);
-  plan.log.add_sink(std::move(screen));
+  plan.log.add_sink(screen);
   os::write_err(routes_text(plan.router.routes()));
 
   run_settings settings;
@@ -27027,6 +27300,7 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
     if (code == 0 && ended.cut) code = os::exit_code(ended.cut->code);
     if (ended.stuck) os::end_process(code);  // a thread still runs user code: nothing may be pulled from under it
     app.reset();
+    if (screen->is_behind()) os::end_process(code);  // nobody reads the terminal, and its thread waits for somebody
   }
   return code;
 }
@@ -28663,6 +28937,35 @@ inline result<void> remove(desk& at, const model::command& asked) {
 }  // namespace winsvc
 
 // =====================================================================================================================
+// verbs/machine.hpp
+// =====================================================================================================================
+
+// The machine beside its services, as verbs ask it; a test answers in its place.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// os/probe.hpp says what each is.
+struct machine {
+  std::function<os::sys_result<std::vector<std::string>>()> firewall_rules = os::firewall_rules;
+  std::function<os::sys_result<std::vector<model::event_record>>()> system_events = os::system_events;
+  std::function<bool(const std::string& path)> is_on_network = os::is_on_network;
+  std::function<bool()> is_emulated = os::is_emulated;
+  std::function<std::optional<std::uint64_t>(const std::string& path)> free_space = os::free_space;
+};
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // verbs/doctor.hpp
 // =====================================================================================================================
 
@@ -28683,14 +28986,6 @@ inline result<void> remove(desk& at, const model::command& asked) {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
-
-/// What doctor asks the machine, so that a test can answer.
-struct machine {
-  std::function<os::sys_result<std::vector<std::string>>()> firewall_rules = os::firewall_rules;
-  std::function<bool(const std::string& path)> is_on_network = os::is_on_network;
-  std::function<bool()> is_emulated = os::is_emulated;
-  std::function<std::optional<std::uint64_t>(const std::string& path)> free_space = os::free_space;
-};
 
 class doctor {
  public:
@@ -29171,10 +29466,10 @@ inline void follow_log(const std::string& path, const model::log_query& what, co
 // verbs/why.hpp
 // =====================================================================================================================
 
-// `why`: what became of the service, in a few sentences, from all that knows of it: the SCM, what the service left for
-// `status`, the end of its log, the minidumps beside that.
+// `why`: what became of the service, in a few sentences, from all that knows of it: the SCM and what it wrote into the event
+// log, what the service left for `status`, the end of its log, the minidumps beside that.
 
-#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29188,11 +29483,13 @@ struct evidence {
   service_report report;
   std::string last_lines;  ///< the newest of the log
   std::string trouble;     ///< the newest of its warnings and errors that are not among those
+  std::string unread;      ///< why the log cannot be read, where it is there
   std::string dump;        ///< the newest minidump's path
+  std::vector<std::string> scm;  ///< what the SCM wrote into the event log, `time sentence`, oldest first
 };
 [[nodiscard]] std::string why_text(const evidence& of);
 /// `folder`: the data folder.
-[[nodiscard]] evidence gather(service_report report, const std::string& folder);
+[[nodiscard]] evidence gather(service_report report, const std::string& folder, const machine& around = {});
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -29221,14 +29518,19 @@ inline std::string why_text(const evidence& of) {
     if (row && r.left.failure.empty() && !row->hint.empty()) out += " Try this: " + std::string(row->hint) + '.';
   }
   out += '\n';
-  if (!r.left.failure.empty()) out += "It said: " + r.left.failure + '\n';
-  if (!of.dump.empty()) out += "Its last crash left a minidump: " + of.dump + '\n';
+  const bool runs = r.process.pid != 0;
+  const bool of_this_run = r.left.pid == r.process.pid;
+  if (!r.left.failure.empty() && (!runs || of_this_run)) out += "It said: " + log_text(r.left.failure) + '\n';
+  if (!of.scm.empty()) out += "The service control manager wrote:\n";
+  for (const auto& line : of.scm) out += "  " + log_text(line) + '\n';
+  if (!of.dump.empty()) out += std::string(runs ? "An earlier" : "Its last") + " crash left a minidump: " + of.dump + '\n';
   if (!of.trouble.empty()) out += "The last trouble in its log:\n" + indented(of.trouble);
+  if (!of.unread.empty()) out += "Its log cannot be read: " + of.unread + '\n';
   if (!of.last_lines.empty()) out += "The end of its log:\n" + indented(of.last_lines);
   return out;
 }
 
-inline evidence gather(service_report report, const std::string& folder) {
+inline evidence gather(service_report report, const std::string& folder, const machine& around) {
   evidence of;
   const std::string path = log_path(folder, report.name);
   const auto end_of = [&path](log_level least, std::size_t count) {
@@ -29241,12 +29543,26 @@ inline evidence gather(service_report report, const std::string& folder) {
   };
   of.last_lines = end_of(log_level::debug, 5);
   of.trouble = end_of(log_level::warn, 3);
-  if (of.last_lines.find(of.trouble) != std::string::npos) of.trouble.clear();
+  std::string other;
+  for (const auto line : text::split(of.trouble, '\n')) {
+    if (!line.empty() && of.last_lines.find(line) == std::string::npos) (other += line) += '\n';
+  }
+  of.trouble = std::move(other);
+  const auto file = os::source_file::open(log_name(path, 0));
+  if (!file && !os::is_missing(file.error())) of.unread = os::system_words(file.error());
   const std::string logs = os::folder_of(path), mine = model::folder_name(report.name) + '-';
   if (const auto files = os::list_files(logs)) {  // in the order of their names, which begin with the time
     for (const auto& file : *files) {
       const bool dump = file.size() > 4 && file.compare(file.size() - 4, 4, ".dmp") == 0;
       if (dump && text::starts_with(file, mine)) of.dump = os::path_join(logs, file);
+    }
+  }
+  constexpr std::size_t enough = 3;
+  if (const auto events = around.system_events()) {
+    for (const auto& one : *events) {
+      const auto said = model::scm_sentence(one, report.config.display_name);
+      if (said) of.scm.insert(of.scm.begin(), local_time(one.when, os::utc_offset(one.when)) + ' ' + *said);
+      if (of.scm.size() == enough) break;
     }
   }
   of.report = std::move(report);
@@ -29296,7 +29612,7 @@ struct program_surroundings {
                                               const std::function<void(std::string_view)>& on_output)>
       run_elevated = os::run_elevated;
   std::function<os::sys_result<std::string>(const std::string& pipe)> join_parent = os::join_parent;
-  machine around_services{};  ///< what doctor looks at beside them
+  winsvc::host::machine machine{};
 
   [[nodiscard]] std::string program() const { return os::program_name(executable); }
   /// Prints an error as `program: sentence` and gives the exit code for it: the system's; 2 for a usage error, which
@@ -29394,7 +29710,7 @@ inline int set_level(const std::string& name, const std::string& channel, std::u
 inline int examine(desk& at, const blueprint& plan, const std::string& channel, const model::command& asked,
                    const program_surroundings& around) {
   const auto look = [&] {
-    return doctor(at, plan, live_status(channel, pid_of(at.scm(), at.name())), around.around_services).examine();
+    return doctor(at, plan, live_status(channel, pid_of(at.scm(), at.name())), around.machine).examine();
   };
   auto found = look();
   std::optional<error> wrong;
@@ -29439,7 +29755,7 @@ inline int manage(const blueprint& plan, const model::command& asked, const std:
     }
     if (!report) return around.complain(report.error());
     if (asked.verb == model::verb::why) {
-      around.out(why_text(gather(*std::move(report), folder ? *folder : std::string())));
+      around.out(why_text(gather(*std::move(report), folder ? *folder : std::string(), around.machine)));
       return model::exits::ok;
     }
     if (report->installed) report->drift = drift_lines(at);

@@ -18,7 +18,9 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import tempfile
+import termios
 import time
 
 from kit import BUILD
@@ -393,6 +395,99 @@ def at_a_terminal(program):
     _, status = os.waitpid(child, 0)
     os.close(terminal)
     return missing or (f"it ended with {status}: {seen!r}\n" if status != 0 else "")
+
+
+def in_a_terminal(what):
+    """(pid, master, its address) of this in a pseudo-terminal of its own, serving."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(what[0], what, dict(os.environ, TERM="xterm"))
+    seen = ""
+    until = time.monotonic() + 30
+    while "q stop" not in seen and time.monotonic() < until:
+        if select.select([terminal], [], [], 0.1)[0]:
+            seen += os.read(terminal, 65536).decode("utf-8", "replace")
+    return child, terminal, re.search(r"http://127\.0\.0\.1:(\d+)", seen)
+
+
+def ended(child, seconds):
+    """Its status, or nothing when it has not ended by then; then it is killed."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return status
+        time.sleep(0.05)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+# A shell with job control in so many lines as are needed: a job in the foreground, in the background, ended.
+SHELL = """
+import os, signal, sys, time
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+job = os.fork()
+if job == 0:
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    time.sleep(0.3)
+    os.execv(sys.argv[1], [sys.argv[1], "debug", "--port", "0"])
+os.setpgid(job, job)
+os.tcsetpgrp(0, job)
+time.sleep(2)
+os.tcsetpgrp(0, os.getpgrp())
+time.sleep(0.5)
+typed = os.read(0, 1)
+time.sleep(0.7)
+stopped = os.waitpid(job, os.WNOHANG | os.WUNTRACED)[0]
+os.kill(job, signal.SIGTERM)
+for _ in range(200):
+    pid, status = os.waitpid(job, os.WNOHANG | os.WUNTRACED)
+    if pid:
+        break
+    time.sleep(0.05)
+else:
+    os.kill(job, signal.SIGKILL)
+print("job", typed, stopped, pid and status, flush=True)
+"""
+
+
+def rude_terminals(program):
+    """What people do with a terminal in which it runs: crash it, read nothing, put it into the background."""
+    child, terminal, _ = in_a_terminal([str(program), "debug", "--port", "0"])
+    raw = termios.tcgetattr(terminal)[3]
+    os.kill(child, signal.SIGABRT)
+    status = ended(child, 10)
+    after = termios.tcgetattr(terminal)[3]
+    os.close(terminal)
+    if raw & termios.ICANON or not after & termios.ICANON or not after & termios.ECHO or status != signal.SIGABRT:
+        return f"a crash leaves the terminal as it should not be: {raw} {after} {status}\n"
+
+    child, terminal, found = in_a_terminal([str(program), "debug", "--port", "0"])
+    client = http.client.HTTPConnection("127.0.0.1", int(found.group(1)), timeout=10)
+    for _ in range(400):                                     # a line each, and nobody reads them
+        get(client, "/")
+    os.kill(child, signal.SIGTERM)
+    status = ended(child, 30)
+    os.close(terminal)
+    if status != 0:
+        return f"where nobody reads the terminal it does not end: {status}\n"
+
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(sys.executable, [sys.executable, "-c", SHELL, str(program)], dict(os.environ, TERM="xterm"))
+    time.sleep(3)
+    os.write(terminal, b"x\n")                               # for the shell
+    said = ""
+    with contextlib.suppress(OSError):
+        until = time.monotonic() + 20
+        while "job b" not in said and time.monotonic() < until:
+            if select.select([terminal], [], [], 0.1)[0]:
+                said += os.read(terminal, 65536).decode("utf-8", "replace")
+    ended(child, 10)
+    os.close(terminal)
+    return "" if "job b'x' 0 0" in said else f"in the background it is stopped, or does not end: {said!r}\n"
 
 
 # --- views ------------------------------------------------------------------------------------------------------------

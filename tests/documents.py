@@ -87,7 +87,8 @@ def attempt(job):
         return f"{program.name} {arguments}: {output}exit code {code}"
     if words[0] != GXX or "-DTESTS" in words:
         return ""
-    return asking.ask(name, program) or (asking.at_a_terminal(program) if name == "operated" else "")
+    return asking.ask(name, program) or (
+        (asking.at_a_terminal(program) or asking.rude_terminals(program)) if name == "operated" else "")
 
 
 def examples(tally, names):

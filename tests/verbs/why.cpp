@@ -64,3 +64,54 @@ TEST_CASE("the end of the log, its last trouble and the newest minidump are gath
         std::string::npos);
   CHECK(winsvc::host::gather(report(state::running), data.path + "/none").last_lines.empty());
 }
+
+TEST_CASE("a warning at the end of the log is told once, and what is of an earlier run is not told of this one") {
+  folder data;
+  std::filesystem::create_directories(data.path + "/logs");
+  std::string log;
+  for (const char* text : {"WARN  one", "INFO  two", "WARN  three"}) log += "2026-01-31T08:05:09.250+00:00 " + std::string(text) + '\n';
+  std::ofstream(data.path + "/logs/hello.log", std::ios::binary) << log;
+  std::ofstream(data.path + "/logs/hello-20260131-080509-7.dmp") << "x";
+  auto running = report(state::running, 0, "the port was taken");
+  running.process.pid = 7;
+  running.left.pid = 5;
+
+  const std::string told = why_text(winsvc::host::gather(running, data.path));
+
+  CHECK(told.find("last trouble") == std::string::npos);
+  CHECK(told.find("the port was taken") == std::string::npos);
+  CHECK(told.find("An earlier crash left a minidump: ") != std::string::npos);
+}
+
+TEST_CASE("what the service control manager wrote into the event log is told, the newest three, oldest first") {
+  winsvc::host::machine around;
+  around.system_events = [] {
+    std::vector<winsvc::model::event_record> all;
+    for (int i = 5; i > 0; --i) {
+      winsvc::model::event_record one;
+      one.id = 7034;
+      one.source = "Service Control Manager";
+      one.texts = {i == 4 ? "Other service" : "Hello service", std::to_string(i)};
+      all.push_back(one);
+    }
+    return winsvc::os::sys_result<std::vector<winsvc::model::event_record>>(all);
+  };
+  auto stopped = report(state::stopped, 1067);
+  stopped.config.display_name = "Hello service";
+
+  const auto of = winsvc::host::gather(stopped, "/nowhere", around);
+
+  REQUIRE(of.scm.size() == 3);
+  CHECK(of.scm[0].find("it ended unexpectedly, 2 time(s) so far") != std::string::npos);
+  CHECK(of.scm[2].find("it ended unexpectedly, 5 time(s) so far") != std::string::npos);
+  CHECK(why_text(of).find("The service control manager wrote:\n  1970-01-01T") != std::string::npos);
+}
+
+#ifndef _WIN32
+TEST_CASE("a log that is there and cannot be read is no reason to say nothing of it") {
+  folder data;
+  std::filesystem::create_directories(data.path + "/logs/hello.log");  // a folder in its place
+  const std::string told = why_text(winsvc::host::gather(report(state::stopped), data.path));
+  CHECK(told.find("Its log cannot be read: ") != std::string::npos);
+}
+#endif

@@ -3,10 +3,12 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <map>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 
 using winsvc::service;
 using winsvc::testing::answer;
@@ -80,11 +82,11 @@ TEST_CASE("what is at work is told with its method, target and age, but for the 
 
 TEST_CASE("without a guard it is for who is on the machine, and asks for the machine") {
   client c(app);
-  for (const auto host : {"127.0.0.1", "127.0.0.1:8080", "localhost", "LOCALHOST:80", "[::1]:8080", "127.1.2.3"}) {
+  for (const auto host : {"127.0.0.1", "127.0.0.1:8080", "localhost", "LOCALHOST:80", "[::1]:8080", "127.1.2.3", "[::ffff:7f00:1]"}) {
     CAPTURE(host);
     CHECK(ask(c, "/ops/_service", host).status == 200);
   }
-  for (const auto host : {"hello.example", "127.0.0.1.example", "localhost.example", "10.0.0.1", "[::2]", "127.example:80"}) {
+  for (const auto host : {"hello.example", "127.0.0.1.example", "localhost.example", "10.0.0.1", "[::2]", "127.example:80", "127.ff", "127..:80", "[127.0.0.1]"}) {
     CAPTURE(host);
     CHECK(ask(c, "/ops/_service", host).status == 403);
     CHECK(ask(c, "/ops/_service/data.json", host).status == 403);
@@ -96,6 +98,58 @@ TEST_CASE("without a guard it is for who is on the machine, and asks for the mac
   };
   client p(proxied);
   CHECK(ask(p, "/_service", "127.0.0.1", "X-Forwarded-For: 192.0.2.7\r\n").status == 403);
+}
+
+TEST_CASE("who passes on what comes from elsewhere does not open it, whatever stands before it") {
+  client c(app);
+  for (const auto field : {"X-Forwarded-For: 203.0.113.9", "Forwarded: for=203.0.113.9", "X-Real-IP: 203.0.113.9", "Via: 1.1 p"}) {
+    CAPTURE(field);
+    CHECK(ask(c, "/ops/_service/data.json", "127.0.0.1", std::string(field) + "\r\n").status == 403);
+  }
+}
+
+TEST_CASE("no script of another site gets at it, not where the app lets them at everything either; a link of theirs leads here") {
+  auto open = [](service& svc) {
+    svc.use(winsvc::cors({"*"}));
+    svc.dashboard("/_service");
+  };
+  client c(open);
+  const auto status = [&](const char* target, const std::string& fields) { return ask(c, target, "127.0.0.1:80", fields).status; };
+  CHECK(status("/_service/data.json", "Origin: http://evil.example\r\n") == 403);
+  CHECK(status("/_service/data.json", "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n") == 403);
+  CHECK(status("/_service/data.json", "Sec-Fetch-Site: same-site\r\nSec-Fetch-Mode: cors\r\n") == 403);
+  CHECK(status("/_service/data.json", "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\n") == 200);
+  CHECK(status("/_service/data.json", "Origin: http://127.0.0.1:80\r\n") == 200);
+  CHECK(status("/_service", "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n") == 200);
+  CHECK(ask(c, "/_service/data.json").header("Cross-Origin-Resource-Policy") == "same-origin");
+}
+
+TEST_CASE("the page does not count itself, nor a stream's life among the times") {
+  auto streaming = [](service& svc) {
+    svc.get("/", [] { return "hi"; });
+    svc.get("/events", [] {
+      return winsvc::reply::events([](winsvc::event_stream& out) {
+        out.send("a");
+        std::this_thread::sleep_for(std::chrono::milliseconds(30));
+        out.send("b");
+      });
+    });
+    svc.dashboard("/_service");
+  };
+  client c(streaming);
+  CHECK(c.get("/").status == 200);
+  CHECK(c.get("/events").status == 200);
+  for (int i = 0; i < 3; ++i) CHECK(ask(c, "/_service/data.json").status == 200);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  const auto d = winsvc::json::parse(ask(c, "/_service/data.json?after=9223372036854775807").body);
+  CHECK(d["seconds"].empty());
+  const auto all = winsvc::json::parse(ask(c, "/_service/data.json").body);
+  int counted = 0;
+  for (const auto& s : all["seconds"]) counted += s["n"].get<int>();
+  CHECK(counted == 1);
+  CHECK(all["routes"].size() == 1);
+  CHECK(all["in_flight"] == 0);
+  CHECK(all["routes"][0]["p99"] <= all["routes"][0]["max"]);
 }
 
 TEST_CASE("a guard of one's own decides instead") {

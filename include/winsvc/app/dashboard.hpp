@@ -27,6 +27,7 @@
 #include "winsvc/web/dashboard_style.hpp"
 #include "winsvc/web/values.hpp"
 #include "winsvc/wire/ip.hpp"
+#include "winsvc/wire/websocket.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -38,7 +39,7 @@ class route_times {
   explicit route_times(const blueprint& plan) : plan_(plan), of_(plan.router.routes().entries().size()) {}
 
   void note(const http::access_entry& a) noexcept {
-    if (!a.route_id || *a.route_id >= of_.size()) return;
+    if (!a.measured || !a.route_id || *a.route_id >= of_.size()) return;
     one& r = of_[*a.route_id];
     const auto us = static_cast<std::uint64_t>(a.took.count());
     r.took[http::pulse::step_of(a.took)].fetch_add(1, std::memory_order_relaxed);
@@ -51,16 +52,18 @@ class route_times {
 
  private:
   struct one {
-    std::array<std::atomic<std::uint32_t>, http::pulse::steps> took{};
-    std::atomic<std::uint32_t> failed{0};
-    std::atomic<std::uint64_t> longest{0};
+    std::array<std::atomic<std::uint64_t>, http::pulse::steps> took{};
+    std::atomic<std::uint64_t> failed{0}, longest{0};
   };
   const blueprint& plan_;
   std::vector<one> of_;
 };
 
-/// Is this a request from this machine, for this machine?
+/// Is this a request from this machine, for this machine, and passed on by nobody?
 [[nodiscard]] bool is_of_this_machine(const request& req);
+/// Did the page itself ask, or a person, and not the script of another site, which an app with `cors` may let read what it
+/// gets?
+[[nodiscard]] bool is_of_this_page(const request& req);
 
 class dashboard_data {
  public:
@@ -97,8 +100,7 @@ class dashboard_data {
 inline std::string route_times::json(std::size_t most) const {
   struct row {
     std::size_t route = 0;
-    std::uint64_t count = 0;
-    std::uint32_t p50 = 0, p99 = 0;
+    std::uint64_t count = 0, p50 = 0, p99 = 0, longest = 0;
   };
   std::vector<row> rows;
   for (std::size_t i = 0; i < of_.size(); ++i) {
@@ -106,9 +108,10 @@ inline std::string route_times::json(std::size_t most) const {
     row r;
     r.route = i;
     for (std::size_t k = 0; k < took.size(); ++k) r.count += took[k] = of_[i].took[k].load(std::memory_order_relaxed);
-    if (r.count == 0 || plan_.is_own_page(plan_.router.routes().entries()[i].path.text)) continue;
-    r.p50 = http::pulse::percentile(took, r.count, 50);
-    r.p99 = http::pulse::percentile(took, r.count, 99);
+    if (r.count == 0) continue;
+    r.longest = of_[i].longest.load(std::memory_order_relaxed);
+    r.p50 = (std::min)(std::uint64_t{http::pulse::percentile(took, r.count, 50)}, r.longest);  // of a step, the middle
+    r.p99 = (std::min)(std::uint64_t{http::pulse::percentile(took, r.count, 99)}, r.longest);
     rows.push_back(r);
   }
   std::sort(rows.begin(), rows.end(), [](const row& a, const row& b) { return a.p99 > b.p99; });
@@ -119,7 +122,7 @@ inline std::string route_times::json(std::size_t most) const {
     o.put_text("method", route::name(entry.verb)).put_text("pattern", entry.path.text);
     o.put("n", std::to_string(r.count)).put("e", std::to_string(of_[r.route].failed.load(std::memory_order_relaxed)));
     o.put("p50", std::to_string(r.p50)).put("p99", std::to_string(r.p99));
-    return o.put("max", std::to_string(of_[r.route].longest.load(std::memory_order_relaxed))).text();
+    return o.put("max", std::to_string(r.longest)).text();
   });
 }
 
@@ -136,7 +139,8 @@ inline std::string dashboard_data::json(std::int64_t after, std::uint64_t log_af
   o.put_text("version", plan_.version).put_text("state", engine_->is_paused() ? "paused" : "running");
   o.put_text("address", engine_->address().url()).put("pid", number(os::process_id()));
   o.put("since", number(since_.count())).put("now", number(now().count()));
-  o.put("in_flight", number(engine_->in_flight())).put("connections", number(engine_->connections()));
+  const auto others = engine_->in_flight();
+  o.put("in_flight", number(others > 0 ? others - 1 : 0)).put("connections", number(engine_->connections()));
   o.put("websockets", number(engine_->websockets())).put("threads", number(engine_->threads()));
   o.put("answered", number(engine_->answered()));
   const auto seconds = pulse.seconds(std::chrono::steady_clock::now(), (std::max)(after, epoch_.count()) - epoch_.count());
@@ -171,18 +175,31 @@ inline std::string dashboard_data::json(std::int64_t after, std::uint64_t log_af
 }
 
 inline bool is_of_this_machine(const request& req) {
-  const auto loopback = [](std::string_view host) {
-    if (host.size() > 1 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-    return host == "::1" || text::equal_nocase(host, "localhost") || text::starts_with(host, "127.") ||
-           text::starts_with_nocase(host, "::ffff:127.");
+  const auto loopback = [](std::string_view address) {
+    static const auto v4 = ip_range::parse("127.0.0.0/8"), v6 = ip_range::parse("::1");
+    const auto bytes = parse_ip(address);
+    return bytes && (v4->contains(*bytes) || v6->contains(*bytes));
   };
+  // Whoever passes requests on from elsewhere may well sit on this machine.
+  for (const auto passed_on : {"X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"}) {
+    if (req.has_header(passed_on)) return false;
+  }
   const std::string asked = req.get_header_value("Host");
-  const auto port = asked.rfind(':');
-  const bool has_port = port != asked.npos && asked.find(']', port) == asked.npos;
-  const auto named = std::string_view(asked).substr(0, has_port ? port : asked.npos);
-  // "127.0.0.1.example" begins like an address of ours, and is none.
-  const bool digits = named.find_first_not_of("0123456789.:[]fF") == named.npos;
-  return loopback(req.remote_addr) && loopback(named) && (digits || text::equal_nocase(named, "localhost"));
+  std::string_view named = asked;
+  if (const auto port = named.rfind(':'); port != named.npos && named.find(']', port) == named.npos)
+    named = named.substr(0, port);
+  if (named.size() > 2 && named.front() == '[' && named.back() == ']') {
+    named = named.substr(1, named.size() - 2);
+    if (named.find(':') == named.npos) return false;
+  }
+  return loopback(req.remote_addr) && (text::equal_nocase(named, "localhost") || loopback(named));
+}
+
+inline bool is_of_this_page(const request& req) {
+  const std::string site = req.get_header_value("Sec-Fetch-Site"), origin = req.get_header_value("Origin");
+  if (!origin.empty() && !wire::origin_is_allowed(origin, req.get_header_value("Host"), {})) return false;
+  // Who follows a link of another site's gets here as well: what he sees, that site does not.
+  return site.empty() || site == "same-origin" || site == "none" || req.get_header_value("Sec-Fetch-Mode") == "navigate";
 }
 
 }  // namespace host
@@ -198,6 +215,7 @@ inline service& service::dashboard(std::string_view path, middleware guard, sour
   if (!guard) {
     guard = [](const request& req, response&, const next& go_on) {
       if (!host::is_of_this_machine(req)) abort(403, "this page is for who is on the machine");
+      if (!host::is_of_this_page(req)) abort(403, "the page of another site may not have this");
       go_on();
     };
   }
@@ -205,6 +223,7 @@ inline service& service::dashboard(std::string_view path, middleware guard, sour
     auto answer = reply::with(std::string(content), type);
     answer.header("Content-Security-Policy", std::string(web::dashboard_policy));
     answer.header("X-Content-Type-Options", "nosniff").header("Referrer-Policy", "no-referrer");
+    answer.header("Cross-Origin-Resource-Policy", "same-origin");
     return answer.header("Cache-Control", "no-store");
   };
   std::string page(web::dashboard_html);

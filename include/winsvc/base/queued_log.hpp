@@ -61,6 +61,11 @@ class queued_log final : public log_sink {
   /// a crash, from another thread, whatever the crashed one held. In a sink of this queue it does nothing.
   void flush() noexcept override;
   [[nodiscard]] bool concurrent() const noexcept override { return true; }
+  /// Was a flush given up, and has it not been made good since? The destructor would wait for it.
+  [[nodiscard]] bool is_behind() {
+    const std::lock_guard lock(mutex_);
+    return flush_asked_ != flush_done_.load(std::memory_order_relaxed);
+  }
 
   /// Lines that were dropped, since the beginning.
   [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_in_all_.load(std::memory_order_relaxed); }

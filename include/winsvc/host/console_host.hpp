@@ -39,7 +39,7 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
   auto screen = std::make_shared<queued_log>();  // a person who selects text in a console holds up who writes there
   const auto terminal = std::make_shared<console_log>();
   screen->add_sink(terminal);
-  plan.log.add_sink(std::move(screen));
+  plan.log.add_sink(screen);
   os::write_err(routes_text(plan.router.routes()));
 
   run_settings settings;
@@ -73,6 +73,7 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
     if (code == 0 && ended.cut) code = os::exit_code(ended.cut->code);
     if (ended.stuck) os::end_process(code);  // a thread still runs user code: nothing may be pulled from under it
     app.reset();
+    if (screen->is_behind()) os::end_process(code);  // nobody reads the terminal, and its thread waits for somebody
   }
   return code;
 }

@@ -6,13 +6,13 @@
 #pragma once
 
 #include <chrono>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/log.hpp"
+#include "winsvc/base/patient_mutex.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"
 
@@ -52,14 +52,15 @@ class console_log final : public log_sink {
   }
   /// Whole lines, above the one at the bottom. From any thread.
   void say(const std::string& lines) {
-    const std::lock_guard lock(mutex_);
+    const patient_mutex::hold hold(mutex_, std::chrono::hours(24));
     os::write_err(bottom_.empty() ? lines : std::string(gone) + lines + bottom_);
   }
-  /// What stands at the bottom from here on, where this is a terminal that can take it away again; "": nothing.
+  /// What stands at the bottom from here on, where this is a terminal that can take it away again; "": nothing. One that
+  /// takes nothing (Ctrl-S, or a window that hangs) is not waited for.
   void bottom(const std::string& text) {
     if (!colours_.on()) return;  // it knows the escapes that this takes
-    const std::lock_guard lock(mutex_);
-    if (text == bottom_) return;
+    const patient_mutex::hold hold(mutex_, std::chrono::milliseconds(100));
+    if (!hold || text == bottom_ || !os::err_takes_output()) return;
     os::write_err(std::string(gone) + text);
     bottom_ = text;
   }
@@ -71,7 +72,7 @@ class console_log final : public log_sink {
   }
 
   static constexpr const char* gone = "\r\x1b[K";  // to its beginning, and nothing behind
-  std::mutex mutex_;
+  patient_mutex mutex_;
   std::string bottom_;
   bool terminal_ = os::err_is_terminal();
   os::err_colours colours_;

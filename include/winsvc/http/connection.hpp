@@ -258,6 +258,7 @@ inline std::optional<awaited> connection::read_head(const visit& how) {
 inline void connection::take_head(wire::head_result&& got) {
   began_ = now_;
   told_.bytes = 0;
+  told_.measured = true;
   ++shared_.in_flight;
   in_flight_ = true;
 
@@ -331,6 +332,7 @@ inline void connection::handle(const visit& how) {
   told_.pattern = x.pattern;
   told_.status = x.status;
   told_.bytes = stream.sent();
+  told_.measured = !server_.routes().serves_paused(x.match) && !server_.pace_of(x.match).streams();
   told_.route_id.reset();
   if (x.match.what == route::outcome::found) told_.route_id = x.match.id;
 
@@ -376,7 +378,7 @@ inline void connection::answered() noexcept {
   --shared_.in_flight;
   if (told_.bytes == 0) return;  // nobody got an answer
   ++shared_.answered;
-  shared_.pulse.note(now_, now_ - began_, told_.status >= 500);
+  if (told_.measured) shared_.pulse.note(now_, now_ - began_, told_.status >= 500);
   if (shared_.on_answered.empty()) return;
   told_.method = head_.method;
   told_.target = head_.target;

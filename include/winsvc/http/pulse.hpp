@@ -51,7 +51,7 @@ class pulse {
 
   /// How often it took how long, for whoever counts something else than seconds.
   static constexpr std::size_t steps = 4 * 26;
-  using counts = std::array<std::uint32_t, steps>;
+  using counts = std::array<std::uint64_t, steps>;
   [[nodiscard]] static std::size_t step_of(duration took) noexcept;
   /// Microseconds; 0 where `count` is.
   [[nodiscard]] static std::uint32_t percentile(const counts& of, std::uint64_t count, std::uint64_t percent) noexcept;
@@ -137,7 +137,7 @@ inline void pulse::turn(std::int64_t second) noexcept {
         if (here == 0) continue;
         const auto taken = s.took[i].exchange(0, std::memory_order_relaxed);
         took[i] += taken;
-        one.count += taken;
+        one.count += static_cast<std::uint32_t>(taken);
       }
       one.failed += s.failed.exchange(0, std::memory_order_relaxed);
     }
@@ -153,7 +153,8 @@ inline std::vector<pulse::beat> pulse::seconds(time_point now, std::int64_t afte
   std::vector<beat> out;
   const std::lock_guard lock(mutex_);
   if (beats_.empty()) return out;
-  for (auto s = (std::max)(after + 1, second - static_cast<std::int64_t>(kept)); s < second; ++s) {
+  const auto oldest = second - static_cast<std::int64_t>(kept);
+  for (auto s = (std::max)((std::min)(after, second) + 1, oldest); s < second; ++s) {
     const beat& one = beats_[static_cast<std::size_t>((std::max)(s, std::int64_t{0})) % kept];
     if (one.second == s && one.count != 0) out.push_back(one);
   }

@@ -32,6 +32,9 @@ struct access_entry {
   std::chrono::microseconds took{0};
   std::optional<std::size_t> route_id = {};        ///< that matched, also where a middleware answered
   std::optional<winsvc::route::method> verb = {};  ///< nothing of a request that the gate refused
+  /// Does its time say how fast the service is? Not of a stream, which lasts as long as somebody listens, nor of a page of
+  /// winsvc's own, which asks for itself.
+  bool measured = true;
   std::string_view id = {};                        ///< of the request; empty for what the gate refused
 
   /// `GET /users/7  200  151 B  88 us`

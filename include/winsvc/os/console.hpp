@@ -22,6 +22,8 @@ void write_out(std::string_view utf8) noexcept;
 void write_err(std::string_view utf8) noexcept;
 [[nodiscard]] bool out_is_terminal() noexcept;
 [[nodiscard]] bool err_is_terminal() noexcept;
+/// Would a line be taken at once, as far as the system knows?
+[[nodiscard]] bool err_takes_output() noexcept;
 /// Is there anybody to read what we print: a console, a pipe, a file?
 [[nodiscard]] bool has_standard_output() noexcept;
 

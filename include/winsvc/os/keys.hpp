@@ -14,11 +14,12 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 /// While it lives, each key is a call of `on_key`, from a thread of its own, and not shown. Ctrl-C stays what it is. Does
-/// nothing where standard input is no terminal, or this program is in its background. One at a time.
+/// nothing where standard input or standard error is no terminal (keys of `app | less` are less's), and nothing while this
+/// program is in the terminal's background. One at a time.
 class keys {
  public:
   explicit keys(std::function<void(char)> on_key);
-  /// The terminal is as it was.
+  /// The terminal is as it was; it is as well after exit(), and on POSIX after a signal that ends the process.
   ~keys();
   keys(const keys&) = delete;
   keys& operator=(const keys&) = delete;

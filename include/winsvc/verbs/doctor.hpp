@@ -29,19 +29,12 @@
 #include "winsvc/verbs/desk.hpp"
 #include "winsvc/verbs/drift.hpp"
 #include "winsvc/verbs/install.hpp"
+#include "winsvc/verbs/machine.hpp"
 #include "winsvc/verbs/survey.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
-
-/// What doctor asks the machine, so that a test can answer.
-struct machine {
-  std::function<os::sys_result<std::vector<std::string>>()> firewall_rules = os::firewall_rules;
-  std::function<bool(const std::string& path)> is_on_network = os::is_on_network;
-  std::function<bool()> is_emulated = os::is_emulated;
-  std::function<std::optional<std::uint64_t>(const std::string& path)> free_space = os::free_space;
-};
 
 class doctor {
  public:

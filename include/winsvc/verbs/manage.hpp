@@ -29,6 +29,7 @@
 #include "winsvc/verbs/doctor.hpp"
 #include "winsvc/verbs/drift.hpp"
 #include "winsvc/verbs/install.hpp"
+#include "winsvc/verbs/machine.hpp"
 #include "winsvc/verbs/manager.hpp"
 #include "winsvc/verbs/remove.hpp"
 #include "winsvc/verbs/send.hpp"
@@ -52,7 +53,7 @@ struct program_surroundings {
                                               const std::function<void(std::string_view)>& on_output)>
       run_elevated = os::run_elevated;
   std::function<os::sys_result<std::string>(const std::string& pipe)> join_parent = os::join_parent;
-  machine around_services{};  ///< what doctor looks at beside them
+  winsvc::host::machine machine{};
 
   [[nodiscard]] std::string program() const { return os::program_name(executable); }
   /// Prints an error as `program: sentence` and gives the exit code for it: the system's; 2 for a usage error, which
@@ -150,7 +151,7 @@ inline int set_level(const std::string& name, const std::string& channel, std::u
 inline int examine(desk& at, const blueprint& plan, const std::string& channel, const model::command& asked,
                    const program_surroundings& around) {
   const auto look = [&] {
-    return doctor(at, plan, live_status(channel, pid_of(at.scm(), at.name())), around.around_services).examine();
+    return doctor(at, plan, live_status(channel, pid_of(at.scm(), at.name())), around.machine).examine();
   };
   auto found = look();
   std::optional<error> wrong;
@@ -195,7 +196,7 @@ inline int manage(const blueprint& plan, const model::command& asked, const std:
     }
     if (!report) return around.complain(report.error());
     if (asked.verb == model::verb::why) {
-      around.out(why_text(gather(*std::move(report), folder ? *folder : std::string())));
+      around.out(why_text(gather(*std::move(report), folder ? *folder : std::string(), around.machine)));
       return model::exits::ok;
     }
     if (report->installed) report->drift = drift_lines(at);

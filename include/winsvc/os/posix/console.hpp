@@ -33,6 +33,10 @@ inline void write_out(std::string_view utf8) noexcept { write_descriptor(STDOUT_
 inline void write_err(std::string_view utf8) noexcept { write_descriptor(STDERR_FILENO, utf8); }
 inline bool out_is_terminal() noexcept { return ::isatty(STDOUT_FILENO) == 1; }
 inline bool err_is_terminal() noexcept { return ::isatty(STDERR_FILENO) == 1; }
+inline bool err_takes_output() noexcept {
+  pollfd one{STDERR_FILENO, POLLOUT, 0};
+  return ::poll(&one, 1, 0) == 1 && (one.revents & POLLOUT) != 0;
+}
 
 inline err_colours::err_colours() noexcept {
   const char* const unwanted = std::getenv("NO_COLOR");

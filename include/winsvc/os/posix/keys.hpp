@@ -1,7 +1,13 @@
 // os/keys.hpp on POSIX.
+//
+// A terminal belongs to whoever is in its foreground. Who reads from it or changes it from the background is stopped by
+// the system, whole, which for a service means that it serves no more: so each look and each change asks first, on a
+// thread that is not stopped but refused.
 #pragma once
 
 #include <cerrno>
+#include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -18,21 +24,100 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
+/// Refuses what would stop us, on this thread, while it lives.
+class refused_not_stopped {
+ public:
+  refused_not_stopped() noexcept {
+    sigset_t both;
+    ::sigemptyset(&both);
+    ::sigaddset(&both, SIGTTIN);
+    ::sigaddset(&both, SIGTTOU);
+    ::pthread_sigmask(SIG_BLOCK, &both, &before_);
+  }
+  ~refused_not_stopped() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  refused_not_stopped(const refused_not_stopped&) = delete;
+  refused_not_stopped& operator=(const refused_not_stopped&) = delete;
+
+ private:
+  sigset_t before_ = {};
+};
+
+/// The terminal's mode from before, given back whatever way the process ends: also by exit() and by a signal that ends it.
+class terminal_mode {
+ public:
+  static bool is_ours() noexcept { return ::tcgetpgrp(STDIN_FILENO) == ::getpgrp(); }
+
+  /// Single keys, without echo. False: it is no terminal, or nothing for us.
+  static bool take() noexcept {
+    const refused_not_stopped here;
+    if (!is_ours() || (!held() && ::tcgetattr(STDIN_FILENO, &before()) != 0)) return false;
+    termios raw = before();
+    raw.c_lflag &= ~static_cast<tcflag_t>(ECHO | ICANON);
+    raw.c_cc[VMIN] = 1;
+    raw.c_cc[VTIME] = 0;
+    if (::tcsetattr(STDIN_FILENO, TCSANOW, &raw) != 0) return false;
+    if (!held()) watch_for_the_end();
+    held() = 1;
+    return true;
+  }
+  /// From a signal handler, too.
+  static void give_back() noexcept {
+    if (!held() || !is_ours()) return;
+    const int error = errno;
+    const refused_not_stopped here;
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &before());
+    held() = 0;
+    errno = error;
+  }
+
+ private:
+  static termios& before() noexcept {
+    static termios mode = {};
+    return mode;
+  }
+  static volatile std::sig_atomic_t& held() noexcept {
+    static volatile std::sig_atomic_t is = 0;
+    return is;
+  }
+  /// Once. A signal that somebody handles already is theirs.
+  static void watch_for_the_end() noexcept {
+    static const bool done = [] {
+      std::atexit([] { give_back(); });
+      for (const int signal : {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGSEGV}) {
+        struct sigaction now = {};
+        if (::sigaction(signal, nullptr, &now) != 0 || (now.sa_flags & SA_SIGINFO) != 0 || now.sa_handler != SIG_DFL) continue;
+        now.sa_handler = [](int which) {
+          give_back();
+          ::raise(which);  // as if nobody had been here: SA_RESETHAND
+        };
+        now.sa_flags = static_cast<int>(SA_RESETHAND);
+        ::sigaction(signal, &now, nullptr);
+      }
+      return true;
+    }();
+    static_cast<void>(done);
+  }
+};
+
 struct keys::state {
-  termios before = {};
   bell over;
   std::function<void(char)> on_key;
   std::thread reader;
 
   void read() noexcept {
-    for (;;) {
-      pollfd both[] = {{STDIN_FILENO, POLLIN, 0}, {static_cast<int>(over.native()), POLLIN, 0}};
-      if (::poll(both, 2, -1) < 0 && errno != EINTR) return;
-      if (both[1].revents != 0) return;
-      if (both[0].revents == 0) continue;
+    const refused_not_stopped here;
+    for (bool ours = true;;) {
+      // Who comes back to the foreground finds the mode that the shell has there.
+      const bool was = std::exchange(ours, terminal_mode::is_ours());
+      if (ours && !was) terminal_mode::take();
+      pollfd both[] = {{static_cast<int>(over.native()), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
+      constexpr int look_again = 250;  // ms: nobody tells us that we are where we were
+      if (::poll(both, ours ? 2 : 1, look_again) < 0 && errno != EINTR) return;
+      if (both[0].revents != 0) return;
+      if (!ours || both[1].revents == 0 || !terminal_mode::is_ours()) continue;
       char key = 0;
       const auto n = ::read(STDIN_FILENO, &key, 1);
-      if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+      if (n < 0 && (errno == EINTR || errno == EAGAIN || !terminal_mode::is_ours())) continue;
       if (n != 1) return;  // the terminal is gone
       try {
         on_key(key);
@@ -43,20 +128,14 @@ struct keys::state {
 };
 
 inline keys::keys(std::function<void(char)> on_key) {
-  // Whoever is in the background would be stopped for changing the terminal, or for reading from it.
-  if (::isatty(STDIN_FILENO) != 1 || ::tcgetpgrp(STDIN_FILENO) != ::getpgrp()) return;
+  if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) return;
   auto made = std::make_unique<state>();
-  if (!made->over.is_open() || ::tcgetattr(STDIN_FILENO, &made->before) != 0) return;
-  termios raw = made->before;
-  raw.c_lflag &= ~static_cast<tcflag_t>(ECHO | ICANON);
-  raw.c_cc[VMIN] = 1;
-  raw.c_cc[VTIME] = 0;
+  if (!made->over.is_open() || !terminal_mode::take()) return;
   made->on_key = std::move(on_key);
-  if (::tcsetattr(STDIN_FILENO, TCSANOW, &raw) != 0) return;
   try {
     made->reader = std::thread([s = made.get()] { s->read(); });
   } catch (const std::exception&) {  // no thread: no keys
-    ::tcsetattr(STDIN_FILENO, TCSANOW, &made->before);
+    terminal_mode::give_back();
     return;
   }
   state_ = made.release();
@@ -66,7 +145,7 @@ inline keys::~keys() {
   if (!state_) return;
   state_->over.ring();
   state_->reader.join();
-  ::tcsetattr(STDIN_FILENO, TCSANOW, &state_->before);
+  terminal_mode::give_back();
   delete state_;
 }
 

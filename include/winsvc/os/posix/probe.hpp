@@ -14,6 +14,7 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 inline sys_result<std::vector<std::string>> firewall_rules() { return sys_failure(50); }  // ERROR_NOT_SUPPORTED
+inline sys_result<std::vector<model::event_record>> system_events() { return sys_failure(50); }
 inline bool is_on_network(const std::string&) { return false; }
 inline bool is_emulated() { return false; }
 

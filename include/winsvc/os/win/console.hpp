@@ -54,6 +54,7 @@ inline bool out_is_terminal() noexcept {
   return ::GetConsoleMode(::GetStdHandle(STD_OUTPUT_HANDLE), &mode) != 0;
 }
 
+inline bool err_takes_output() noexcept { return true; }
 inline bool err_is_terminal() noexcept {
   DWORD mode = 0;
   return ::GetConsoleMode(::GetStdHandle(STD_ERROR_HANDLE), &mode) != 0;

@@ -29,6 +29,8 @@ struct keys::state {
       if (::WaitForMultipleObjects(2, either, FALSE, INFINITE) != WAIT_OBJECT_0 + 1) return;
       INPUT_RECORD what{};
       DWORD count = 0;
+      if (!::GetNumberOfConsoleInputEvents(input, &count)) return;
+      if (count == 0) continue;  // somebody else has read it: a read would wait for the next, and not for the end
       if (!::ReadConsoleInputW(input, &what, 1, &count)) return;
       if (count != 1 || what.EventType != KEY_EVENT || !what.Event.KeyEvent.bKeyDown) continue;
       const wchar_t key = what.Event.KeyEvent.uChar.UnicodeChar;
@@ -45,6 +47,7 @@ inline keys::keys(std::function<void(char)> on_key) {
   auto made = std::make_unique<state>();
   made->input = ::GetStdHandle(STD_INPUT_HANDLE);
   DWORD mode = 0;
+  if (!::GetConsoleMode(::GetStdHandle(STD_ERROR_HANDLE), &mode)) return;
   if (!::GetConsoleMode(made->input, &mode)) return;  // events are read as they are, whatever the mode makes of lines
   made->over = unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
   if (!made->over) return;

@@ -1,13 +1,15 @@
 // os/probe.hpp on Windows.
 //
-// Source: RegEnumValueW, GetDriveTypeW, IsWow64Process in the Win32 documentation; [MS-GPFAS] for the key.
+// Source: RegEnumValueW, ReadEventLogW, GetDriveTypeW, IsWow64Process in the Win32 documentation; [MS-GPFAS] for the key.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "winsvc/base/scope.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/probe.hpp"
 #include "winsvc/os/win/door.hpp"
@@ -24,6 +26,27 @@ inline sys_result<std::vector<std::string>> firewall_rules() {
                                       KEY_QUERY_VALUE);
   if (!key) return sys_failure(key.error());
   return key->texts();
+}
+
+inline sys_result<std::vector<model::event_record>> system_events() {
+  constexpr std::size_t most = 4000;  // some days of a busy machine
+  const HANDLE log = ::OpenEventLogW(nullptr, L"System");
+  if (!log) return sys_failure(::GetLastError());
+  const scope_exit close([log] { ::CloseEventLog(log); });
+  std::vector<model::event_record> all;
+  std::string buffer(256 * 1024, '\0');  // a record has 256 KiB at the most
+  while (all.size() < most) {
+    DWORD got = 0, needed = 0;
+    if (!::ReadEventLogW(log, EVENTLOG_SEQUENTIAL_READ | EVENTLOG_BACKWARDS_READ, 0, &buffer[0],
+                         static_cast<DWORD>(buffer.size()), &got, &needed)) {
+      if (::GetLastError() == ERROR_HANDLE_EOF || !all.empty()) break;
+      return sys_failure(::GetLastError());
+    }
+    auto some = model::parse_event_records(std::string_view(buffer).substr(0, got));
+    if (some.empty()) break;
+    for (auto& one : some) all.push_back(std::move(one));
+  }
+  return all;
 }
 
 inline bool is_on_network(const std::string& path) {
