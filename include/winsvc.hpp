@@ -50,6 +50,7 @@
 #include "winsvc/model/levels.hpp"      // what ChangeServiceConfig2W sets
 #include "winsvc/model/setting_value.hpp"  // what a setting can hold
 #include "winsvc/model/settings_file.hpp"  // the file they stand in
+#include "winsvc/model/setting.hpp"     // one of them
 #include "winsvc/model/settings.hpp"    // all of them, and where values come from
 #include "winsvc/model/log_query.hpp"   // which lines of a log
 #include "winsvc/model/event_record.hpp"  // what stands in the event log

@@ -17,219 +17,220 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//    237  config/version.hpp          The version of winsvc: the one place that knows it.
-//    254  config/compiler.hpp         What is compiling us.
-//    289  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    329  config/abi.hpp              The inline namespace that everything lives in.
-//    354  base/error.hpp              An error is a sentence for a tired person.
-//    414  base/result.hpp             A value or the reason there is none.
-//    489  base/source.hpp             Where in the user's program a call was written.
-//    523  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    554  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    817  base/json_text.hpp          JSON, written: for what winsvc says to machines.
-//    871  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
-//    970  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
-//   1059  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//   1174  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1256  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//   1462  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
-//   1599  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1681  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
-//   1748  base/log.hpp                The log that a service keeps.
-//   1983  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
-//   2262  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
-//   2333  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   2478  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   2579  model/decision.hpp          What a control means in a state.
-//   2648  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   2705  model/codes.hpp             What system codes mean to the person who meets them.
-//   2823  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2893  model/recovery.hpp          What the SCM does when the service fails.
-//   3002  model/account.hpp           The account a service runs as.
-//   3118  model/security.hpp          Who may do what, as text.
-//   3313  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   3406  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
-//   3655  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
-//   3829  model/settings.hpp          The settings of an app.
-//   4253  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
-//   4320  model/event_record.hpp      What stands in the Windows event log, read.
-//   4446  model/firewall.hpp          Windows' firewall, as far as it concerns one program that listens.
-//   4525  model/verbs.hpp             The command line as two tables.
-//   4740  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
-//   4896  model/spec.hpp              What is to be installed.
-//   5064  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   5448  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   5763  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
-//   5878  model/state_file.hpp        What the running service leaves for `status` to find.
-//   5939  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   6031  route/path.hpp              The path of a request, cut into segments.
-//   6142  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   6320  route/facts.hpp             What is known of a route beside its pattern.
-//   6445  route/table.hpp             The routes of an app as a tree of segments.
-//   6748  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   6895  wire/limits.hpp             How much a client may send, and how long it may take.
-//   6964  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   7061  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   7232  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   7590  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   7738  wire/fields.hpp             Names and values as queries and forms have them ...
-//   7829  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   8025  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   8225  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   8291  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   8348  wire/conditional.hpp        Requests with conditions.
-//   8479  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   8589  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   8824  wire/websocket.hpp          The WebSocket protocol as values.
-//   9191  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   9226  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   9371  os/socket.hpp               TCP as the engine needs it.
-//   9512  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   9621  os/file.hpp                 The few things done with files.
-//   9715  os/process.hpp              This process and its surroundings.
-//   9813  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   9867  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   9948  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  10091  os/tcp.hpp                  os/socket.hpp on every platform.
-//  10334  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//  10487  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//  10598  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//  10829  os/poller.hpp               Waiting for many sockets with few threads.
-//  10879  os/channel.hpp              Where the operator talks to a running service.
-//  10946  os/posix/file.hpp           os/file.hpp on POSIX.
-//  11094  os/visitors.hpp             Threads for those who come and go.
-//  11179  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
-//  11371  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//  11455  os/posix/console.hpp        os/console.hpp on POSIX.
-//  11593  os/crash.hpp                What is left of a process that crashes.
-//  11708  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//  11890  os/elevation.hpp            The same program once more, elevated.
-//  11952  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//  11980  os/folder_watch.hpp         A folder that is watched.
-//  12030  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
-//  12118  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
-//  12155  os/posix/keys.hpp           os/keys.hpp on POSIX.
-//  12309  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
-//  12331  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
-//  12358  os/new_file.hpp             A file that comes into being.
-//  12420  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  12504  os/probe.hpp                What `doctor` and `why` ask the machine beside its services.
-//  12532  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
-//  12556  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  12596  os/event_log.hpp            The Windows event log: one report, one line.
-//  12639  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  12841  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  12905  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  12980  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  13080  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  13301  os/win/console.hpp          os/console.hpp on Windows.
-//  13482  os/win/file.hpp             os/file.hpp on Windows.
-//  13646  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  13683  os/win/crash.hpp            os/crash.hpp on Windows.
-//  13965  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  14064  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  14277  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
-//  14332  os/win/keys.hpp             os/keys.hpp on Windows.
-//  14404  os/win/local_time.hpp       os/local_time.hpp on Windows.
-//  14449  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  14532  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
-//  14649  os/win/probe.hpp            os/probe.hpp on Windows.
-//  14714  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  14870  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  14964  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
-//  15073  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  15213  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  15348  os/win/service_manager.hpp  The real Service Control Manager.
-//  15584  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  15590  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  15676  http/transport.hpp          What a connection reads from and writes to.
-//  15822  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  16133  http/stream.hpp             An answer that is written while it is made.
-//  16242  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  16275  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  16400  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  16624  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  16790  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  16984  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  17319  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  17780  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  17826  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  17902  http/router.hpp             The routes of an app with their handlers.
-//  18074  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  18260  http/url_for.hpp            The path of a named route, from within a handler.
-//  18295  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  18382  http/folder.hpp             A folder of files below a prefix.
-//  18503  http/group.hpp              Routes, as an app or a part of it registers them.
-//  18706  http/context.hpp            What travels with a request.
-//  18769  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  18860  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  18960  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  19163  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  19306  http/pulse.hpp              How busy a service is.
-//  19493  http/traffic.hpp            What the connections of one engine have in common.
-//  19597  http/direct.hpp             The direct way of a plain request.
-//  19763  http/core.hpp               cpp-httplib at work for one request.
-//  20142  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  20578  http/crew.hpp               The engine's threads, few and busy.
-//  21043  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  21196  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  21558  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  22052  web/values.hpp              What a request says beside its path, as a value of a type.
-//  22162  web/cookies.hpp             Cookies of requests and answers.
-//  22197  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  22305  web/cors.hpp                Cross-origin requests.
-//  22399  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  22436  web/rate_limit.hpp          How often one client may ask.
-//  22545  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  22598  web/headers.hpp             Small middleware for headers and sizes.
-//  22652  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  22935  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  23164  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
-//  23274  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
-//  23425  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
-//  23822  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
-//  23982  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
-//  24071  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
-//  24200  app/service.hpp             What App receives: the description of a service.
-//  24640  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
-//  24717  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
-//  24961  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
-//  25004  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  25069  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  25398  host/console_log.hpp        The log on the screen.
-//  25479  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
-//  25522  host/health.hpp             Liveness and readiness.
-//  25585  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  25739  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  25834  host/own_settings.hpp       The settings of a run.
-//  25967  host/settings_watch.hpp     The settings file, watched.
-//  26067  host/duties.hpp             What controls ask for, beside a stop.
-//  26262  host/worker_pool.hpp        The app's workers while they run.
-//  26359  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  26500  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  27003  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  27128  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
-//  27234  host/console_host.hpp       `debug`: the service in a terminal.
-//  27313  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  27619  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
-//  27682  verbs/desk.hpp              What every verb that manages the service stands on.
-//  27804  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
-//  27868  verbs/manager.hpp           The verbs that bring an installed service up and down.
-//  28154  verbs/send.hpp              The verbs that send a running service a control.
-//  28277  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
-//  28392  verbs/survey.hpp            What is installed, read with query rights alone.
-//  28477  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
-//  28528  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
-//  28861  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  28940  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
-//  28969  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
-//  29256  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
-//  29466  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
-//  29577  verbs/manage.hpp            The verbs that manage, by their words.
-//  29780  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
-//  29911  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  30087  main.hpp                    The macro: a main for an App.
-//  30100  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    238  config/version.hpp          The version of winsvc: the one place that knows it.
+//    255  config/compiler.hpp         What is compiling us.
+//    290  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    330  config/abi.hpp              The inline namespace that everything lives in.
+//    355  base/error.hpp              An error is a sentence for a tired person.
+//    415  base/result.hpp             A value or the reason there is none.
+//    490  base/source.hpp             Where in the user's program a call was written.
+//    524  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    555  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    818  base/json_text.hpp          JSON, written: for what winsvc says to machines.
+//    872  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
+//    971  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//   1060  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1175  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1257  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1463  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
+//   1600  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1682  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
+//   1749  base/log.hpp                The log that a service keeps.
+//   1984  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
+//   2263  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
+//   2334  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   2479  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   2580  model/decision.hpp          What a control means in a state.
+//   2649  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   2706  model/codes.hpp             What system codes mean to the person who meets them.
+//   2824  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2894  model/recovery.hpp          What the SCM does when the service fails.
+//   3003  model/account.hpp           The account a service runs as.
+//   3119  model/security.hpp          Who may do what, as text.
+//   3314  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   3407  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
+//   3656  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
+//   3830  model/setting.hpp           One setting: its type, its rules, its value, and the value it would have ...
+//   4020  model/settings.hpp          The settings of an app.
+//   4282  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
+//   4349  model/event_record.hpp      What stands in the Windows event log, read.
+//   4475  model/firewall.hpp          Windows' firewall, as far as it concerns one program that listens.
+//   4554  model/verbs.hpp             The command line as two tables.
+//   4769  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
+//   4925  model/spec.hpp              What is to be installed.
+//   5093  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   5477  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   5792  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
+//   5907  model/state_file.hpp        What the running service leaves for `status` to find.
+//   5968  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   6060  route/path.hpp              The path of a request, cut into segments.
+//   6171  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   6349  route/facts.hpp             What is known of a route beside its pattern.
+//   6474  route/table.hpp             The routes of an app as a tree of segments.
+//   6777  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   6924  wire/limits.hpp             How much a client may send, and how long it may take.
+//   6993  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   7090  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   7261  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   7619  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   7767  wire/fields.hpp             Names and values as queries and forms have them ...
+//   7858  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   8054  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   8254  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   8320  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   8377  wire/conditional.hpp        Requests with conditions.
+//   8508  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   8618  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   8853  wire/websocket.hpp          The WebSocket protocol as values.
+//   9220  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   9255  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   9400  os/socket.hpp               TCP as the engine needs it.
+//   9541  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   9650  os/file.hpp                 The few things done with files.
+//   9744  os/process.hpp              This process and its surroundings.
+//   9842  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   9896  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//   9977  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  10120  os/tcp.hpp                  os/socket.hpp on every platform.
+//  10363  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//  10516  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//  10627  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//  10858  os/poller.hpp               Waiting for many sockets with few threads.
+//  10908  os/channel.hpp              Where the operator talks to a running service.
+//  10975  os/posix/file.hpp           os/file.hpp on POSIX.
+//  11123  os/visitors.hpp             Threads for those who come and go.
+//  11208  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
+//  11400  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//  11484  os/posix/console.hpp        os/console.hpp on POSIX.
+//  11622  os/crash.hpp                What is left of a process that crashes.
+//  11737  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  11919  os/elevation.hpp            The same program once more, elevated.
+//  11981  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  12009  os/folder_watch.hpp         A folder that is watched.
+//  12059  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
+//  12147  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
+//  12184  os/posix/keys.hpp           os/keys.hpp on POSIX.
+//  12338  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
+//  12360  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
+//  12387  os/new_file.hpp             A file that comes into being.
+//  12449  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  12533  os/probe.hpp                What `doctor` and `why` ask the machine beside its services.
+//  12561  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
+//  12585  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  12625  os/event_log.hpp            The Windows event log: one report, one line.
+//  12668  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  12870  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  12934  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  13009  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  13109  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  13330  os/win/console.hpp          os/console.hpp on Windows.
+//  13511  os/win/file.hpp             os/file.hpp on Windows.
+//  13675  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  13712  os/win/crash.hpp            os/crash.hpp on Windows.
+//  13994  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  14093  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  14306  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
+//  14361  os/win/keys.hpp             os/keys.hpp on Windows.
+//  14433  os/win/local_time.hpp       os/local_time.hpp on Windows.
+//  14478  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  14561  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
+//  14678  os/win/probe.hpp            os/probe.hpp on Windows.
+//  14743  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  14899  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  14993  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
+//  15102  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  15242  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  15377  os/win/service_manager.hpp  The real Service Control Manager.
+//  15613  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  15619  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  15705  http/transport.hpp          What a connection reads from and writes to.
+//  15851  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  16162  http/stream.hpp             An answer that is written while it is made.
+//  16271  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  16304  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  16429  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  16653  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  16819  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  17013  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  17348  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  17809  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  17855  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  17931  http/router.hpp             The routes of an app with their handlers.
+//  18103  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  18289  http/url_for.hpp            The path of a named route, from within a handler.
+//  18324  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  18411  http/folder.hpp             A folder of files below a prefix.
+//  18532  http/group.hpp              Routes, as an app or a part of it registers them.
+//  18735  http/context.hpp            What travels with a request.
+//  18798  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  18889  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  18989  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  19192  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  19335  http/pulse.hpp              How busy a service is.
+//  19522  http/traffic.hpp            What the connections of one engine have in common.
+//  19626  http/direct.hpp             The direct way of a plain request.
+//  19792  http/core.hpp               cpp-httplib at work for one request.
+//  20171  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  20607  http/crew.hpp               The engine's threads, few and busy.
+//  21072  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  21225  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  21587  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  22081  web/values.hpp              What a request says beside its path, as a value of a type.
+//  22191  web/cookies.hpp             Cookies of requests and answers.
+//  22226  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  22334  web/cors.hpp                Cross-origin requests.
+//  22428  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  22465  web/rate_limit.hpp          How often one client may ask.
+//  22574  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  22627  web/headers.hpp             Small middleware for headers and sizes.
+//  22681  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  22964  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  23193  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
+//  23303  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
+//  23454  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
+//  23851  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
+//  24011  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
+//  24100  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
+//  24229  app/service.hpp             What App receives: the description of a service.
+//  24669  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
+//  24746  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  24990  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
+//  25033  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  25098  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  25427  host/console_log.hpp        The log on the screen.
+//  25508  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
+//  25551  host/health.hpp             Liveness and readiness.
+//  25614  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  25768  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  25863  host/own_settings.hpp       The settings of a run.
+//  25996  host/settings_watch.hpp     The settings file, watched.
+//  26096  host/duties.hpp             What controls ask for, beside a stop.
+//  26291  host/worker_pool.hpp        The app's workers while they run.
+//  26388  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  26529  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  27032  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  27157  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  27263  host/console_host.hpp       `debug`: the service in a terminal.
+//  27342  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  27648  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
+//  27711  verbs/desk.hpp              What every verb that manages the service stands on.
+//  27833  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
+//  27897  verbs/manager.hpp           The verbs that bring an installed service up and down.
+//  28183  verbs/send.hpp              The verbs that send a running service a control.
+//  28306  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
+//  28421  verbs/survey.hpp            What is installed, read with query rights alone.
+//  28506  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
+//  28557  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
+//  28890  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  28969  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
+//  28998  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
+//  29285  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
+//  29495  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
+//  29606  verbs/manage.hpp            The verbs that manage, by their words.
+//  29809  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
+//  29940  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  30116  main.hpp                    The macro: a main for an App.
+//  30129  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -3826,27 +3827,23 @@ inline std::string settings_file_text(const std::vector<std::string>& head, cons
 }  // namespace winsvc
 
 // =====================================================================================================================
-// model/settings.hpp
+// model/setting.hpp
 // =====================================================================================================================
 
-// The settings of an app: what it declares, where the values come from, and what becomes of them at a reload.
+// One setting: its type, its rules, its value, and the value it would have after a reload.
 //
-//   settings all;
-//   all.from(sources);                                   // command line, environment, file: strongest first
-//   auto greeting = all.declare(std::make_shared<typed_setting<std::string>>("greeting", "hello", "what to say"));
-//   if (const auto wrong = all.faults(); !wrong.empty()) …
-//   greeting->get();                                     // from any thread
+//   typed_setting<int> packers("packers", 4, "threads that pack");
+//   packers.rules.push_back({[](int n) { return n > 0; }, "be more than none"});
+//   packers.stage("x", true);     // "takes a whole number, and 'x' is none"
+//   packers.get();                // 4, from any thread
 //
-// A setting has its value as soon as it is declared; a value that cannot be taken leaves it at its default, and is one of
-// the `faults`, with which nothing starts. A reload takes all values, or none.
+// All of them, and where their values come from: model/settings.hpp.
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -3867,28 +3864,6 @@ struct setting_origin {
 
   [[nodiscard]] std::string text() const { return from == kind::standard ? "default" : where; }
 };
-
-/// Where values may stand.
-struct setting_sources {
-  struct given {
-    std::string name, value;
-    std::string option = "--set";  ///< how it was said
-  };
-  std::vector<given> command_line;  ///< of two for one name the last counts
-  /// The value of a variable, by its name.
-  std::function<std::optional<std::string>(const std::string&)> environment;
-  std::string prefix;     ///< of the names of variables: HELLO
-  std::string path;       ///< of the file
-  std::string file_name;  ///< the same as it is shown
-  std::optional<std::string> content;  ///< as it was read
-  std::optional<settings_file> file;
-  std::optional<error> fault;  ///< why there is none, where there should be one
-
-  /// HELLO_STORE_PATH for `store.path`.
-  [[nodiscard]] std::string variable(std::string_view name) const;
-};
-/// Letters and digits of a service's name, capital; '_' for the rest.
-[[nodiscard]] std::string variable_prefix(std::string_view service_name);
 
 /// One setting, whatever it holds. What is staged is not seen until it is committed.
 class any_setting {
@@ -3979,6 +3954,120 @@ class typed_setting final : public any_setting {
   std::conditional_t<is_small, std::atomic<T>, T> value_;
 };
 
+// ---------------------------------------------------------------------------------------------------------------------
+
+template <class T>
+std::string typed_setting<T>::written(const T& value) const {
+  if constexpr (setting_type<T>::known) {
+    return setting_type<T>::text(value);
+  } else {
+    for (const auto& [name, one] : names) {
+      if (one == value) return name;
+    }
+    return {};
+  }
+}
+
+template <class T>
+std::string typed_setting<T>::kind() const {
+  if constexpr (setting_type<T>::known) {
+    std::string out = setting_type<T>::kind();
+    if constexpr (is_whole_number<T>) {
+      if (range.empty() && std::is_unsigned_v<T>)
+        return out + (sizeof(T) > 2 ? ", 0 or more" : " from 0 to " + written((std::numeric_limits<T>::max)()));
+      return out + (range.empty() ? "" : ' ' + range);
+    }
+    return out + (range.empty() ? "" : ", " + range);
+  } else {
+    std::string out;
+    for (std::size_t i = 0; i < names.size(); ++i)
+      out += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + names[i].first;
+    return out;
+  }
+}
+
+template <class T>
+std::optional<std::string> typed_setting<T>::check(const T& value) const {
+  for (const auto& rule : rules) {
+    if (!rule.holds(value)) return "must " + rule.must;
+  }
+  return std::nullopt;
+}
+
+template <class T>
+std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool in_file) {
+  const std::string quoted = secret ? "what it has" : '\'' + std::string(text::cut(text, 80)) + '\'';
+  std::optional<T> value;
+  if constexpr (setting_type<T>::known) {
+    constexpr bool takes_quotes = std::is_same_v<T, std::string> || std::is_same_v<T, file_path>;
+    value = setting_type<T>::parse(in_file && takes_quotes ? without_quotes(text) : text);
+  } else {
+    for (const auto& [name, one] : names) {
+      if (text::equal_nocase(name, text)) value = one;
+    }
+  }
+  if (!value) return "takes " + kind() + ", and " + quoted + " is none";
+  if (auto why = check(*value)) return *why + ", and " + quoted + " does not";
+  staged_ = *std::move(value);
+  return std::nullopt;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// model/settings.hpp
+// =====================================================================================================================
+
+// The settings of an app: what it declares, where the values come from, and what becomes of them at a reload.
+//
+//   settings all;
+//   all.from(sources);                                   // command line, environment, file: strongest first
+//   auto greeting = all.declare(std::make_shared<typed_setting<std::string>>("greeting", "hello", "what to say"));
+//   if (const auto wrong = all.faults(); !wrong.empty()) …
+//   greeting->get();                                     // from any thread
+//
+// A setting has its value as soon as it is declared; a value that cannot be taken leaves it at its default, and is one of
+// the `faults`, with which nothing starts. A reload takes all values, or none.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// Where values may stand.
+struct setting_sources {
+  struct given {
+    std::string name, value;
+    std::string option = "--set";  ///< how it was said
+  };
+  std::vector<given> command_line;  ///< of two for one name the last counts
+  /// The value of a variable, by its name.
+  std::function<std::optional<std::string>(const std::string&)> environment;
+  std::string prefix;     ///< of the names of variables: HELLO
+  std::string path;       ///< of the file
+  std::string file_name;  ///< the same as it is shown
+  std::optional<std::string> content;  ///< as it was read
+  std::optional<settings_file> file;
+  std::optional<error> fault;  ///< why there is none, where there should be one
+
+  /// HELLO_STORE_PATH for `store.path`.
+  [[nodiscard]] std::string variable(std::string_view name) const;
+};
+/// Letters and digits of a service's name, capital; '_' for the rest.
+[[nodiscard]] std::string variable_prefix(std::string_view service_name);
+
 /// All of them.
 class settings {
  public:
@@ -4045,66 +4134,6 @@ inline std::string variable_prefix(std::string_view service_name) {
 inline std::string setting_sources::variable(std::string_view name) const {
   return prefix + '_' + variable_prefix(name);
 }
-
-// -- one --
-
-template <class T>
-std::string typed_setting<T>::written(const T& value) const {
-  if constexpr (setting_type<T>::known) {
-    return setting_type<T>::text(value);
-  } else {
-    for (const auto& [name, one] : names) {
-      if (one == value) return name;
-    }
-    return {};
-  }
-}
-
-template <class T>
-std::string typed_setting<T>::kind() const {
-  if constexpr (setting_type<T>::known) {
-    std::string out = setting_type<T>::kind();
-    if constexpr (is_whole_number<T>) {
-      if (range.empty() && std::is_unsigned_v<T>)
-        return out + (sizeof(T) > 2 ? ", 0 or more" : " from 0 to " + written((std::numeric_limits<T>::max)()));
-      return out + (range.empty() ? "" : ' ' + range);
-    }
-    return out + (range.empty() ? "" : ", " + range);
-  } else {
-    std::string out;
-    for (std::size_t i = 0; i < names.size(); ++i)
-      out += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + names[i].first;
-    return out;
-  }
-}
-
-template <class T>
-std::optional<std::string> typed_setting<T>::check(const T& value) const {
-  for (const auto& rule : rules) {
-    if (!rule.holds(value)) return "must " + rule.must;
-  }
-  return std::nullopt;
-}
-
-template <class T>
-std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool in_file) {
-  const std::string quoted = secret ? "what it has" : '\'' + std::string(text::cut(text, 80)) + '\'';
-  std::optional<T> value;
-  if constexpr (setting_type<T>::known) {
-    constexpr bool takes_quotes = std::is_same_v<T, std::string> || std::is_same_v<T, file_path>;
-    value = setting_type<T>::parse(in_file && takes_quotes ? without_quotes(text) : text);
-  } else {
-    for (const auto& [name, one] : names) {
-      if (text::equal_nocase(name, text)) value = one;
-    }
-  }
-  if (!value) return "takes " + kind() + ", and " + quoted + " is none";
-  if (auto why = check(*value)) return *why + ", and " + quoted + " does not";
-  staged_ = *std::move(value);
-  return std::nullopt;
-}
-
-// -- all --
 
 inline any_setting* settings::find(std::string_view name) const noexcept {
   for (const auto& one : all_) {

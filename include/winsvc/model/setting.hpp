@@ -1,0 +1,192 @@
+// One setting: its type, its rules, its value, and the value it would have after a reload.
+//
+//   typed_setting<int> packers("packers", 4, "threads that pack");
+//   packers.rules.push_back({[](int n) { return n > 0; }, "be more than none"});
+//   packers.stage("x", true);     // "takes a whole number, and 'x' is none"
+//   packers.get();                // 4, from any thread
+//
+// All of them, and where their values come from: model/settings.hpp.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "winsvc/base/source.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/model/setting_value.hpp"
+#include "winsvc/model/settings_file.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+/// Where a value was found.
+struct setting_origin {
+  enum class kind { standard, file, environment, command_line };
+  kind from = kind::standard;
+  std::string where;  ///< `hello.ini:3`, `HELLO_GREETING`, `--set`; "default"
+
+  [[nodiscard]] std::string text() const { return from == kind::standard ? "default" : where; }
+};
+
+/// One setting, whatever it holds. What is staged is not seen until it is committed.
+class any_setting {
+ public:
+  any_setting(std::string name, std::string help) : name_(setting_name(name)), help_(std::move(help)) {}
+  virtual ~any_setting() = default;
+  any_setting(const any_setting&) = delete;
+  any_setting& operator=(const any_setting&) = delete;
+
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] const std::string& help() const noexcept { return help_; }
+  /// What it takes: "a whole number from 1 to 64".
+  [[nodiscard]] virtual std::string kind() const = 0;
+  [[nodiscard]] virtual std::string default_text() const = 0;
+  [[nodiscard]] virtual std::string text() const = 0;
+  /// Nothing, or why it does not take that.
+  [[nodiscard]] virtual std::optional<std::string> stage(std::string_view written, bool in_file) = 0;
+  virtual void stage_default() = 0;
+  [[nodiscard]] virtual std::string staged_text() const = 0;
+  virtual void commit() = 0;
+
+  bool secret = false;    ///< shown as stars, everywhere
+  bool at_start = false;  ///< a change holds from the next start on
+  source where;           ///< of the declaration
+  setting_origin origin;  ///< under the registry's lock
+
+  /// For people: a secret that is set is stars.
+  [[nodiscard]] std::string shown(const std::string& value) const {
+    return secret && !value.empty() ? std::string(masked) : value;
+  }
+  static constexpr std::string_view masked = "******";
+
+ private:
+  std::string name_, help_;
+};
+
+/// A rule for a value beyond its type, and how it ends the sentence "… must".
+template <class T>
+struct setting_rule {
+  std::function<bool(const T&)> holds;
+  std::string must;
+};
+
+template <class T>
+class typed_setting final : public any_setting {
+ public:
+  typed_setting(std::string name, T standard, std::string help)
+      : any_setting(std::move(name), std::move(help)), standard_(standard), staged_(standard), value_(std::move(standard)) {}
+
+  /// From any thread.
+  [[nodiscard]] T get() const {
+    if constexpr (is_small) {
+      return value_.load(std::memory_order_relaxed);
+    } else {
+      const std::lock_guard lock(mutex_);
+      return value_;
+    }
+  }
+
+  // While it is described:
+  std::vector<setting_rule<T>> rules;
+  std::vector<std::pair<std::string, T>> names;  ///< where it is one of several, by name
+  std::string range;                             ///< "from 1 to 64"
+
+  [[nodiscard]] std::string kind() const override;
+  [[nodiscard]] std::string default_text() const override { return written(standard_); }
+  [[nodiscard]] std::string text() const override { return written(get()); }
+  [[nodiscard]] std::optional<std::string> stage(std::string_view text, bool in_file) override;
+  void stage_default() override { staged_ = standard_; }
+  [[nodiscard]] std::string staged_text() const override { return written(staged_); }
+  void commit() override {
+    if constexpr (is_small) {
+      value_.store(staged_, std::memory_order_relaxed);
+    } else {
+      const std::lock_guard lock(mutex_);
+      value_ = staged_;
+    }
+  }
+  /// Of the default: the mistake would be the programmer's.
+  [[nodiscard]] std::optional<std::string> check(const T& value) const;
+
+ private:
+  static constexpr bool is_small = std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(std::uint64_t);
+  [[nodiscard]] std::string written(const T& value) const;
+
+  T standard_, staged_;
+  mutable std::mutex mutex_;
+  std::conditional_t<is_small, std::atomic<T>, T> value_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+template <class T>
+std::string typed_setting<T>::written(const T& value) const {
+  if constexpr (setting_type<T>::known) {
+    return setting_type<T>::text(value);
+  } else {
+    for (const auto& [name, one] : names) {
+      if (one == value) return name;
+    }
+    return {};
+  }
+}
+
+template <class T>
+std::string typed_setting<T>::kind() const {
+  if constexpr (setting_type<T>::known) {
+    std::string out = setting_type<T>::kind();
+    if constexpr (is_whole_number<T>) {
+      if (range.empty() && std::is_unsigned_v<T>)
+        return out + (sizeof(T) > 2 ? ", 0 or more" : " from 0 to " + written((std::numeric_limits<T>::max)()));
+      return out + (range.empty() ? "" : ' ' + range);
+    }
+    return out + (range.empty() ? "" : ", " + range);
+  } else {
+    std::string out;
+    for (std::size_t i = 0; i < names.size(); ++i)
+      out += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + names[i].first;
+    return out;
+  }
+}
+
+template <class T>
+std::optional<std::string> typed_setting<T>::check(const T& value) const {
+  for (const auto& rule : rules) {
+    if (!rule.holds(value)) return "must " + rule.must;
+  }
+  return std::nullopt;
+}
+
+template <class T>
+std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool in_file) {
+  const std::string quoted = secret ? "what it has" : '\'' + std::string(text::cut(text, 80)) + '\'';
+  std::optional<T> value;
+  if constexpr (setting_type<T>::known) {
+    constexpr bool takes_quotes = std::is_same_v<T, std::string> || std::is_same_v<T, file_path>;
+    value = setting_type<T>::parse(in_file && takes_quotes ? without_quotes(text) : text);
+  } else {
+    for (const auto& [name, one] : names) {
+      if (text::equal_nocase(name, text)) value = one;
+    }
+  }
+  if (!value) return "takes " + kind() + ", and " + quoted + " is none";
+  if (auto why = check(*value)) return *why + ", and " + quoted + " does not";
+  staged_ = *std::move(value);
+  return std::nullopt;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
