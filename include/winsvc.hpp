@@ -41,6 +41,7 @@
 #include "winsvc/model/state.hpp"       // states, controls, exit codes
 #include "winsvc/model/lifecycle.hpp"   // the status machine
 #include "winsvc/model/decision.hpp"    // what a control means in a state
+#include "winsvc/model/stop_limits.hpp" // how long a stop may take
 #include "winsvc/model/events.hpp"      // what goes to the event log
 #include "winsvc/model/codes.hpp"       // what system codes mean
 #include "winsvc/model/control_event.hpp"  // what comes with a control

@@ -17,220 +17,221 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//    238  config/version.hpp          The version of winsvc: the one place that knows it.
-//    255  config/compiler.hpp         What is compiling us.
-//    290  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    330  config/abi.hpp              The inline namespace that everything lives in.
-//    355  base/error.hpp              An error is a sentence for a tired person.
-//    415  base/result.hpp             A value or the reason there is none.
-//    490  base/source.hpp             Where in the user's program a call was written.
-//    524  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    555  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    818  base/json_text.hpp          JSON, written: for what winsvc says to machines.
-//    872  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
-//    971  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
-//   1060  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//   1175  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1257  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//   1463  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
-//   1600  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1682  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
-//   1749  base/log.hpp                The log that a service keeps.
-//   1984  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
-//   2263  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
-//   2334  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   2479  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   2580  model/decision.hpp          What a control means in a state.
-//   2649  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   2706  model/codes.hpp             What system codes mean to the person who meets them.
-//   2824  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2894  model/recovery.hpp          What the SCM does when the service fails.
-//   3003  model/account.hpp           The account a service runs as.
-//   3119  model/security.hpp          Who may do what, as text.
-//   3314  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   3407  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
-//   3656  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
-//   3830  model/setting.hpp           One setting: its type, its rules, its value, and the value it would have ...
-//   4020  model/settings.hpp          The settings of an app.
-//   4282  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
-//   4349  model/event_record.hpp      What stands in the Windows event log, read.
-//   4475  model/firewall.hpp          Windows' firewall, as far as it concerns one program that listens.
-//   4554  model/verbs.hpp             The command line as two tables.
-//   4769  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
-//   4925  model/spec.hpp              What is to be installed.
-//   5093  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   5477  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   5792  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
-//   5907  model/state_file.hpp        What the running service leaves for `status` to find.
-//   5968  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   6060  route/path.hpp              The path of a request, cut into segments.
-//   6171  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   6349  route/facts.hpp             What is known of a route beside its pattern.
-//   6474  route/table.hpp             The routes of an app as a tree of segments.
-//   6777  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   6924  wire/limits.hpp             How much a client may send, and how long it may take.
-//   6993  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   7090  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   7261  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   7619  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   7767  wire/fields.hpp             Names and values as queries and forms have them ...
-//   7858  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   8054  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   8254  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   8320  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   8377  wire/conditional.hpp        Requests with conditions.
-//   8508  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   8618  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   8853  wire/websocket.hpp          The WebSocket protocol as values.
-//   9220  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   9255  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   9400  os/socket.hpp               TCP as the engine needs it.
-//   9541  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   9650  os/file.hpp                 The few things done with files.
-//   9744  os/process.hpp              This process and its surroundings.
-//   9842  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   9896  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//   9977  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  10120  os/tcp.hpp                  os/socket.hpp on every platform.
-//  10363  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//  10516  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//  10627  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//  10858  os/poller.hpp               Waiting for many sockets with few threads.
-//  10908  os/channel.hpp              Where the operator talks to a running service.
-//  10975  os/posix/file.hpp           os/file.hpp on POSIX.
-//  11123  os/visitors.hpp             Threads for those who come and go.
-//  11208  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
-//  11400  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//  11484  os/posix/console.hpp        os/console.hpp on POSIX.
-//  11622  os/crash.hpp                What is left of a process that crashes.
-//  11737  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//  11919  os/elevation.hpp            The same program once more, elevated.
-//  11981  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//  12009  os/folder_watch.hpp         A folder that is watched.
-//  12059  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
-//  12147  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
-//  12184  os/posix/keys.hpp           os/keys.hpp on POSIX.
-//  12338  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
-//  12360  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
-//  12387  os/new_file.hpp             A file that comes into being.
-//  12449  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  12533  os/probe.hpp                What `doctor` and `why` ask the machine beside its services.
-//  12561  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
-//  12585  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  12625  os/event_log.hpp            The Windows event log: one report, one line.
-//  12668  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  12870  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  12934  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  13009  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  13109  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  13330  os/win/console.hpp          os/console.hpp on Windows.
-//  13511  os/win/file.hpp             os/file.hpp on Windows.
-//  13675  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  13712  os/win/crash.hpp            os/crash.hpp on Windows.
-//  13994  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  14093  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  14306  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
-//  14361  os/win/keys.hpp             os/keys.hpp on Windows.
-//  14433  os/win/local_time.hpp       os/local_time.hpp on Windows.
-//  14478  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  14561  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
-//  14678  os/win/probe.hpp            os/probe.hpp on Windows.
-//  14743  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  14899  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  14993  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
-//  15102  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  15242  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  15377  os/win/service_manager.hpp  The real Service Control Manager.
-//  15613  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  15619  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  15705  http/transport.hpp          What a connection reads from and writes to.
-//  15851  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  16162  http/stream.hpp             An answer that is written while it is made.
-//  16271  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  16304  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  16429  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  16653  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  16819  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  17013  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  17348  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  17809  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  17855  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  17931  http/router.hpp             The routes of an app with their handlers.
-//  18103  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  18289  http/url_for.hpp            The path of a named route, from within a handler.
-//  18324  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  18411  http/folder.hpp             A folder of files below a prefix.
-//  18532  http/group.hpp              Routes, as an app or a part of it registers them.
-//  18735  http/context.hpp            What travels with a request.
-//  18798  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  18889  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  18989  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  19192  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  19335  http/pulse.hpp              How busy a service is.
-//  19522  http/traffic.hpp            What the connections of one engine have in common.
-//  19626  http/direct.hpp             The direct way of a plain request.
-//  19792  http/core.hpp               cpp-httplib at work for one request.
-//  20171  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  20607  http/crew.hpp               The engine's threads, few and busy.
-//  21072  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  21225  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  21587  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  22081  web/values.hpp              What a request says beside its path, as a value of a type.
-//  22191  web/cookies.hpp             Cookies of requests and answers.
-//  22226  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  22334  web/cors.hpp                Cross-origin requests.
-//  22428  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  22465  web/rate_limit.hpp          How often one client may ask.
-//  22574  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  22627  web/headers.hpp             Small middleware for headers and sizes.
-//  22681  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  22964  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  23193  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
-//  23303  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
-//  23454  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
-//  23851  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
-//  24011  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
-//  24100  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
-//  24229  app/service.hpp             What App receives: the description of a service.
-//  24669  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
-//  24746  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
-//  24990  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
-//  25033  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  25098  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  25427  host/console_log.hpp        The log on the screen.
-//  25508  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
-//  25551  host/health.hpp             Liveness and readiness.
-//  25614  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  25768  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  25863  host/own_settings.hpp       The settings of a run.
-//  25996  host/settings_watch.hpp     The settings file, watched.
-//  26096  host/duties.hpp             What controls ask for, beside a stop.
-//  26291  host/worker_pool.hpp        The app's workers while they run.
-//  26388  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  26529  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  27032  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  27157  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
-//  27263  host/console_host.hpp       `debug`: the service in a terminal.
-//  27342  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  27648  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
-//  27711  verbs/desk.hpp              What every verb that manages the service stands on.
-//  27833  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
-//  27897  verbs/manager.hpp           The verbs that bring an installed service up and down.
-//  28183  verbs/send.hpp              The verbs that send a running service a control.
-//  28306  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
-//  28421  verbs/survey.hpp            What is installed, read with query rights alone.
-//  28506  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
-//  28557  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
-//  28890  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  28969  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
-//  28998  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
-//  29285  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
-//  29495  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
-//  29606  verbs/manage.hpp            The verbs that manage, by their words.
-//  29809  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
-//  29940  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  30116  main.hpp                    The macro: a main for an App.
-//  30129  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    239  config/version.hpp          The version of winsvc: the one place that knows it.
+//    256  config/compiler.hpp         What is compiling us.
+//    291  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    331  config/abi.hpp              The inline namespace that everything lives in.
+//    356  base/error.hpp              An error is a sentence for a tired person.
+//    416  base/result.hpp             A value or the reason there is none.
+//    491  base/source.hpp             Where in the user's program a call was written.
+//    525  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    556  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    819  base/json_text.hpp          JSON, written: for what winsvc says to machines.
+//    873  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
+//    972  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//   1061  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1176  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1258  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1464  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
+//   1601  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1683  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
+//   1750  base/log.hpp                The log that a service keeps.
+//   1985  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
+//   2264  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
+//   2335  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   2480  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   2581  model/decision.hpp          What a control means in a state.
+//   2650  model/stop_limits.hpp       How long a stop may take, by where it comes from.
+//   2696  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   2753  model/codes.hpp             What system codes mean to the person who meets them.
+//   2871  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2941  model/recovery.hpp          What the SCM does when the service fails.
+//   3050  model/account.hpp           The account a service runs as.
+//   3166  model/security.hpp          Who may do what, as text.
+//   3361  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   3454  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
+//   3703  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
+//   3877  model/setting.hpp           One setting: its type, its rules, its value, and the value it would have ...
+//   4067  model/settings.hpp          The settings of an app.
+//   4329  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
+//   4396  model/event_record.hpp      What stands in the Windows event log, read.
+//   4522  model/firewall.hpp          Windows' firewall, as far as it concerns one program that listens.
+//   4601  model/verbs.hpp             The command line as two tables.
+//   4816  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
+//   4972  model/spec.hpp              What is to be installed.
+//   5140  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   5524  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   5839  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
+//   5954  model/state_file.hpp        What the running service leaves for `status` to find.
+//   6015  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   6107  route/path.hpp              The path of a request, cut into segments.
+//   6218  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   6396  route/facts.hpp             What is known of a route beside its pattern.
+//   6521  route/table.hpp             The routes of an app as a tree of segments.
+//   6824  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   6971  wire/limits.hpp             How much a client may send, and how long it may take.
+//   7040  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   7137  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   7308  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   7666  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   7814  wire/fields.hpp             Names and values as queries and forms have them ...
+//   7905  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   8101  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   8301  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   8367  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   8424  wire/conditional.hpp        Requests with conditions.
+//   8555  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   8665  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   8900  wire/websocket.hpp          The WebSocket protocol as values.
+//   9267  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   9302  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   9447  os/socket.hpp               TCP as the engine needs it.
+//   9588  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   9697  os/file.hpp                 The few things done with files.
+//   9791  os/process.hpp              This process and its surroundings.
+//   9889  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   9943  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//  10024  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  10167  os/tcp.hpp                  os/socket.hpp on every platform.
+//  10410  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//  10563  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//  10674  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//  10905  os/poller.hpp               Waiting for many sockets with few threads.
+//  10955  os/channel.hpp              Where the operator talks to a running service.
+//  11022  os/posix/file.hpp           os/file.hpp on POSIX.
+//  11170  os/visitors.hpp             Threads for those who come and go.
+//  11255  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
+//  11447  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//  11531  os/posix/console.hpp        os/console.hpp on POSIX.
+//  11669  os/crash.hpp                What is left of a process that crashes.
+//  11784  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  11966  os/elevation.hpp            The same program once more, elevated.
+//  12028  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  12056  os/folder_watch.hpp         A folder that is watched.
+//  12106  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
+//  12194  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
+//  12231  os/posix/keys.hpp           os/keys.hpp on POSIX.
+//  12385  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
+//  12407  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
+//  12434  os/new_file.hpp             A file that comes into being.
+//  12496  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  12580  os/probe.hpp                What `doctor` and `why` ask the machine beside its services.
+//  12608  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
+//  12632  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  12672  os/event_log.hpp            The Windows event log: one report, one line.
+//  12715  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  12917  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  12981  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  13056  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  13156  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  13377  os/win/console.hpp          os/console.hpp on Windows.
+//  13558  os/win/file.hpp             os/file.hpp on Windows.
+//  13722  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  13759  os/win/crash.hpp            os/crash.hpp on Windows.
+//  14041  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  14140  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  14353  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
+//  14408  os/win/keys.hpp             os/keys.hpp on Windows.
+//  14480  os/win/local_time.hpp       os/local_time.hpp on Windows.
+//  14525  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  14608  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
+//  14725  os/win/probe.hpp            os/probe.hpp on Windows.
+//  14790  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  14946  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  15040  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
+//  15149  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  15289  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  15424  os/win/service_manager.hpp  The real Service Control Manager.
+//  15660  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  15666  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  15752  http/transport.hpp          What a connection reads from and writes to.
+//  15898  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  16209  http/stream.hpp             An answer that is written while it is made.
+//  16318  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  16351  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  16476  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  16700  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  16866  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  17060  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  17395  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  17856  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  17902  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  17978  http/router.hpp             The routes of an app with their handlers.
+//  18150  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  18336  http/url_for.hpp            The path of a named route, from within a handler.
+//  18371  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  18458  http/folder.hpp             A folder of files below a prefix.
+//  18579  http/group.hpp              Routes, as an app or a part of it registers them.
+//  18782  http/context.hpp            What travels with a request.
+//  18845  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  18936  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  19036  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  19239  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  19382  http/pulse.hpp              How busy a service is.
+//  19569  http/traffic.hpp            What the connections of one engine have in common.
+//  19673  http/direct.hpp             The direct way of a plain request.
+//  19839  http/core.hpp               cpp-httplib at work for one request.
+//  20218  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  20654  http/crew.hpp               The engine's threads, few and busy.
+//  21119  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  21272  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  21634  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  22128  web/values.hpp              What a request says beside its path, as a value of a type.
+//  22238  web/cookies.hpp             Cookies of requests and answers.
+//  22273  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  22381  web/cors.hpp                Cross-origin requests.
+//  22475  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  22512  web/rate_limit.hpp          How often one client may ask.
+//  22621  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  22674  web/headers.hpp             Small middleware for headers and sizes.
+//  22728  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  23011  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  23240  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
+//  23350  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
+//  23501  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
+//  23898  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
+//  24058  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
+//  24147  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
+//  24276  app/service.hpp             What App receives: the description of a service.
+//  24716  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
+//  24793  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  25037  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
+//  25080  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  25145  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  25474  host/console_log.hpp        The log on the screen.
+//  25555  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
+//  25598  host/health.hpp             Liveness and readiness.
+//  25661  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  25815  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  25910  host/own_settings.hpp       The settings of a run.
+//  26043  host/settings_watch.hpp     The settings file, watched.
+//  26143  host/duties.hpp             What controls ask for, beside a stop.
+//  26338  host/worker_pool.hpp        The app's workers while they run.
+//  26435  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  26576  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  27057  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  27182  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  27288  host/console_host.hpp       `debug`: the service in a terminal.
+//  27367  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  27673  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
+//  27736  verbs/desk.hpp              What every verb that manages the service stands on.
+//  27858  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
+//  27922  verbs/manager.hpp           The verbs that bring an installed service up and down.
+//  28208  verbs/send.hpp              The verbs that send a running service a control.
+//  28331  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
+//  28446  verbs/survey.hpp            What is installed, read with query rights alone.
+//  28531  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
+//  28582  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
+//  28915  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  28994  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
+//  29023  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
+//  29310  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
+//  29520  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
+//  29631  verbs/manage.hpp            The verbs that manage, by their words.
+//  29834  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
+//  29965  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  30141  main.hpp                    The macro: a main for an App.
+//  30154  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -2638,6 +2639,52 @@ inline decision decide(state now, const hooked& h, std::uint32_t what) noexcept 
     case control::session_change: return if_hooked(h.session_change, duty::session);
     case control::time_change: return if_hooked(h.time_change, duty::time);
     default: return if_hooked(h.has_custom(what), duty::custom);
+  }
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// model/stop_limits.hpp
+// =====================================================================================================================
+
+// How long a stop may take, by where it comes from.
+//
+//   stop_limits_for(control::shutdown, 20s, {})       // 3 s for requests and each hook, 4.5 s in all
+//
+// Source: "Service Control Handler Function" and SERVICE_PRESHUTDOWN_INFO in the Win32 documentation. The system ends us
+// some 5 s after SHUTDOWN, and at the end of our time after PRESHUTDOWN, whatever we are doing: requests get a part of it,
+// so that hooks and the log have theirs.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+struct stop_limits {
+  std::chrono::milliseconds each{0};                ///< for the requests in flight, and for each hook
+  std::optional<std::chrono::milliseconds> in_all;  ///< and for all of it; none: as long as it makes progress
+};
+
+/// When the machine shuts down or the console is closed.
+inline constexpr std::chrono::milliseconds hurried_limit{3'000}, hurried_in_all{4'500};
+
+/// `limit`: the app's own; `preshutdown`: what the SCM was told.
+[[nodiscard]] inline stop_limits stop_limits_for(std::uint32_t what, std::chrono::milliseconds limit,
+                                                 std::optional<std::chrono::milliseconds> preshutdown) noexcept {
+  switch (static_cast<control>(what)) {
+    case control::shutdown: return {(std::min)(limit, hurried_limit), hurried_in_all};
+    case control::preshutdown: {
+      const auto all = preshutdown.value_or(limit);
+      return {(std::min)(limit, all * 3 / 5), all * 9 / 10};
+    }
+    default: return {limit, {}};
   }
 }
 
@@ -26615,9 +26662,6 @@ class runtime {
   };
   [[nodiscard]] std::optional<vital_signs> vitals() const;
 
-  /// When the machine shuts down or the console is closed, Windows ends us about 5 s later, whatever we are doing.
-  static constexpr milliseconds hurried_limit{3'000}, hurried_in_all{4'500};
-
   /// How long the sender of a control of the app's own waits for its result.
   static constexpr milliseconds control_patience{500};
   /// And what it gets when the result is later than that: ERROR_IO_PENDING.
@@ -26641,12 +26685,6 @@ class runtime {
   void signal_stop();
   [[nodiscard]] milliseconds start_hint() const { return plan_.start_limit + duties::margin; }
   [[nodiscard]] milliseconds stop_hint() const { return limit_.load() + duties::margin; }
-  /// How long requests and each hook have, and all of it together.
-  struct stop_limits {
-    milliseconds each;
-    std::optional<milliseconds> in_all;
-  };
-  [[nodiscard]] stop_limits limits_for(std::uint32_t control) const;
   [[nodiscard]] static milliseconds left_of(time_point until) {
     const auto left = std::chrono::duration_cast<milliseconds>(until - std::chrono::steady_clock::now());
     return (std::max)(left, milliseconds(0));
@@ -26683,7 +26721,7 @@ inline std::uint32_t runtime::control(const model::control_event& event) {
   std::shared_ptr<awaited_result> result;
   {
     const std::lock_guard lock(mutex_);
-    const stop_limits limits = limits_for(event.control);
+    const auto limits = model::stop_limits_for(event.control, plan_.stop_limit, plan_.spec.preshutdown);
     const auto decided = report_.take(event.control, limits.each + duties::margin);
     if (decided.then == model::duty::nothing) return decided.answer;
     if (decided.then == model::duty::stop) {
@@ -26702,19 +26740,6 @@ inline std::uint32_t runtime::control(const model::control_event& event) {
     return 0;
   }
   return result->wait(control_patience, still_at_work);
-}
-
-/// The system ends us some 5 s after SHUTDOWN, and at the end of our time after PRESHUTDOWN, whatever we are doing:
-/// requests get a part of it, so that hooks and the log have theirs.
-inline runtime::stop_limits runtime::limits_for(std::uint32_t control) const {
-  switch (static_cast<model::control>(control)) {
-    case model::control::shutdown: return {(std::min)(plan_.stop_limit, hurried_limit), hurried_in_all};
-    case model::control::preshutdown: {
-      const milliseconds all = plan_.spec.preshutdown.value_or(plan_.stop_limit);
-      return {(std::min)(plan_.stop_limit, all * 3 / 5), all * 9 / 10};
-    }
-    default: return {plan_.stop_limit, {}};
-  }
 }
 
 inline void runtime::request_stop(std::string_view why, std::optional<milliseconds> limit,
@@ -27320,7 +27345,7 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
     // A closing console is held until this scope ends, so everything that must be undone is undone in it.
     const os::interrupts interrupts([&service](os::interruption why) {
       if (why == os::interruption::asked) service->request_stop("Ctrl-C");
-      else service->request_stop("the terminal is closed", runtime::hurried_limit, runtime::hurried_in_all);
+      else service->request_stop("the terminal is closed", model::hurried_limit, model::hurried_in_all);
     });
     const run_result ended = service->run();
     keys.reset();

@@ -34,6 +34,9 @@ TEST_CASE("an ID keeps its meaning: these are in use") {
   CHECK(static_cast<int>(event::reloaded) == 7);
   CHECK(static_cast<int>(event::crashed) == 8);
   CHECK(static_cast<int>(event::cut) == 9);
+  CHECK(static_cast<int>(event::error_line) == 10);
+  CHECK(static_cast<int>(event::warning_line) == 11);
+  CHECK(static_cast<int>(event::line) == 12);
   CHECK(row(event::failed).level == event_level::error);
   CHECK(row(event::started).level == event_level::information);
   CHECK(row(event::degraded).level == event_level::warning);

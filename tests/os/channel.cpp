@@ -94,7 +94,7 @@ TEST_CASE("an answer without end is ended by whoever asked, and by the end of th
   });
   REQUIRE(door);
   int pieces = 0;
-  CHECK(os::ask_channel(at, "x", 0, [&](std::string_view) { return ++pieces < 5; }));
+  CHECK(os::ask_channel(at, "x", os::process_id(), [&](std::string_view) { return ++pieces < 5; }));
   for (int i = 0; i < 5000 && ended == 0; ++i) std::this_thread::sleep_for(1ms);
   CHECK(ended == 1);
 

@@ -11,6 +11,7 @@
 #include "winsvc/host/console_keys.hpp"
 #include "winsvc/host/console_log.hpp"
 #include "winsvc/host/runtime.hpp"
+#include "winsvc/model/stop_limits.hpp"
 #include "winsvc/model/verbs.hpp"
 #include "winsvc/os/native.hpp"
 
@@ -64,7 +65,7 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
     // A closing console is held until this scope ends, so everything that must be undone is undone in it.
     const os::interrupts interrupts([&service](os::interruption why) {
       if (why == os::interruption::asked) service->request_stop("Ctrl-C");
-      else service->request_stop("the terminal is closed", runtime::hurried_limit, runtime::hurried_in_all);
+      else service->request_stop("the terminal is closed", model::hurried_limit, model::hurried_in_all);
     });
     const run_result ended = service->run();
     keys.reset();

@@ -38,6 +38,7 @@
 #include "winsvc/http/upload.hpp"
 #include "winsvc/model/events.hpp"
 #include "winsvc/model/spec.hpp"
+#include "winsvc/model/stop_limits.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -101,9 +102,6 @@ class runtime {
   };
   [[nodiscard]] std::optional<vital_signs> vitals() const;
 
-  /// When the machine shuts down or the console is closed, Windows ends us about 5 s later, whatever we are doing.
-  static constexpr milliseconds hurried_limit{3'000}, hurried_in_all{4'500};
-
   /// How long the sender of a control of the app's own waits for its result.
   static constexpr milliseconds control_patience{500};
   /// And what it gets when the result is later than that: ERROR_IO_PENDING.
@@ -127,12 +125,6 @@ class runtime {
   void signal_stop();
   [[nodiscard]] milliseconds start_hint() const { return plan_.start_limit + duties::margin; }
   [[nodiscard]] milliseconds stop_hint() const { return limit_.load() + duties::margin; }
-  /// How long requests and each hook have, and all of it together.
-  struct stop_limits {
-    milliseconds each;
-    std::optional<milliseconds> in_all;
-  };
-  [[nodiscard]] stop_limits limits_for(std::uint32_t control) const;
   [[nodiscard]] static milliseconds left_of(time_point until) {
     const auto left = std::chrono::duration_cast<milliseconds>(until - std::chrono::steady_clock::now());
     return (std::max)(left, milliseconds(0));
@@ -169,7 +161,7 @@ inline std::uint32_t runtime::control(const model::control_event& event) {
   std::shared_ptr<awaited_result> result;
   {
     const std::lock_guard lock(mutex_);
-    const stop_limits limits = limits_for(event.control);
+    const auto limits = model::stop_limits_for(event.control, plan_.stop_limit, plan_.spec.preshutdown);
     const auto decided = report_.take(event.control, limits.each + duties::margin);
     if (decided.then == model::duty::nothing) return decided.answer;
     if (decided.then == model::duty::stop) {
@@ -188,19 +180,6 @@ inline std::uint32_t runtime::control(const model::control_event& event) {
     return 0;
   }
   return result->wait(control_patience, still_at_work);
-}
-
-/// The system ends us some 5 s after SHUTDOWN, and at the end of our time after PRESHUTDOWN, whatever we are doing:
-/// requests get a part of it, so that hooks and the log have theirs.
-inline runtime::stop_limits runtime::limits_for(std::uint32_t control) const {
-  switch (static_cast<model::control>(control)) {
-    case model::control::shutdown: return {(std::min)(plan_.stop_limit, hurried_limit), hurried_in_all};
-    case model::control::preshutdown: {
-      const milliseconds all = plan_.spec.preshutdown.value_or(plan_.stop_limit);
-      return {(std::min)(plan_.stop_limit, all * 3 / 5), all * 9 / 10};
-    }
-    default: return {plan_.stop_limit, {}};
-  }
 }
 
 inline void runtime::request_stop(std::string_view why, std::optional<milliseconds> limit,
