@@ -50,188 +50,188 @@
 //   3166  model/security.hpp          Who may do what, as text.
 //   3361  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
 //   3454  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
-//   3703  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
-//   3877  model/setting.hpp           One setting: its type, its rules, its value, and the value it would have ...
-//   4067  model/settings.hpp          The settings of an app.
-//   4329  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
-//   4396  model/event_record.hpp      What stands in the Windows event log, read.
-//   4522  model/firewall.hpp          Windows' firewall, as far as it concerns one program that listens.
-//   4601  model/verbs.hpp             The command line as two tables.
-//   4816  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
-//   4972  model/spec.hpp              What is to be installed.
-//   5140  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   5524  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   5839  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
-//   5954  model/state_file.hpp        What the running service leaves for `status` to find.
-//   6015  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   6107  route/path.hpp              The path of a request, cut into segments.
-//   6218  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   6396  route/facts.hpp             What is known of a route beside its pattern.
-//   6521  route/table.hpp             The routes of an app as a tree of segments.
-//   6824  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   6971  wire/limits.hpp             How much a client may send, and how long it may take.
-//   7040  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   7137  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   7308  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   7666  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   7814  wire/fields.hpp             Names and values as queries and forms have them ...
-//   7905  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   8101  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   8301  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   8367  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   8424  wire/conditional.hpp        Requests with conditions.
-//   8555  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   8665  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   8900  wire/websocket.hpp          The WebSocket protocol as values.
-//   9267  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   9302  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   9447  os/socket.hpp               TCP as the engine needs it.
-//   9588  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   9697  os/file.hpp                 The few things done with files.
-//   9791  os/process.hpp              This process and its surroundings.
-//   9889  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   9943  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//  10024  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  10167  os/tcp.hpp                  os/socket.hpp on every platform.
-//  10410  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//  10563  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//  10674  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//  10905  os/poller.hpp               Waiting for many sockets with few threads.
-//  10955  os/channel.hpp              Where the operator talks to a running service.
-//  11022  os/posix/file.hpp           os/file.hpp on POSIX.
-//  11170  os/visitors.hpp             Threads for those who come and go.
-//  11255  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
-//  11447  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//  11531  os/posix/console.hpp        os/console.hpp on POSIX.
-//  11669  os/crash.hpp                What is left of a process that crashes.
-//  11784  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//  11966  os/elevation.hpp            The same program once more, elevated.
-//  12028  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//  12056  os/folder_watch.hpp         A folder that is watched.
-//  12106  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
-//  12194  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
-//  12231  os/posix/keys.hpp           os/keys.hpp on POSIX.
-//  12385  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
-//  12407  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
-//  12434  os/new_file.hpp             A file that comes into being.
-//  12496  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  12580  os/probe.hpp                What `doctor` and `why` ask the machine beside its services.
-//  12608  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
-//  12632  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  12672  os/event_log.hpp            The Windows event log: one report, one line.
-//  12715  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  12917  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  12981  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  13056  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  13156  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  13377  os/win/console.hpp          os/console.hpp on Windows.
-//  13558  os/win/file.hpp             os/file.hpp on Windows.
-//  13722  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  13759  os/win/crash.hpp            os/crash.hpp on Windows.
-//  14041  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  14140  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  14353  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
-//  14408  os/win/keys.hpp             os/keys.hpp on Windows.
-//  14480  os/win/local_time.hpp       os/local_time.hpp on Windows.
-//  14525  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  14608  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
-//  14725  os/win/probe.hpp            os/probe.hpp on Windows.
-//  14790  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  14946  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  15040  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
-//  15149  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  15289  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  15424  os/win/service_manager.hpp  The real Service Control Manager.
-//  15660  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  15666  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  15752  http/transport.hpp          What a connection reads from and writes to.
-//  15898  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  16209  http/stream.hpp             An answer that is written while it is made.
-//  16318  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  16351  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  16476  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  16700  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  16866  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  17060  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  17395  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  17856  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  17902  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  17978  http/router.hpp             The routes of an app with their handlers.
-//  18150  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  18336  http/url_for.hpp            The path of a named route, from within a handler.
-//  18371  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  18458  http/folder.hpp             A folder of files below a prefix.
-//  18579  http/group.hpp              Routes, as an app or a part of it registers them.
-//  18782  http/context.hpp            What travels with a request.
-//  18845  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  18936  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  19036  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  19239  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  19382  http/pulse.hpp              How busy a service is.
-//  19569  http/traffic.hpp            What the connections of one engine have in common.
-//  19673  http/direct.hpp             The direct way of a plain request.
-//  19839  http/core.hpp               cpp-httplib at work for one request.
-//  20218  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  20654  http/crew.hpp               The engine's threads, few and busy.
-//  21119  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  21272  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  21634  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  22128  web/values.hpp              What a request says beside its path, as a value of a type.
-//  22238  web/cookies.hpp             Cookies of requests and answers.
-//  22273  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  22381  web/cors.hpp                Cross-origin requests.
-//  22475  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  22512  web/rate_limit.hpp          How often one client may ask.
-//  22621  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  22674  web/headers.hpp             Small middleware for headers and sizes.
-//  22728  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  23011  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  23240  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
-//  23350  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
-//  23501  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
-//  23898  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
-//  24058  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
-//  24147  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
-//  24276  app/service.hpp             What App receives: the description of a service.
-//  24716  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
-//  24793  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
-//  25037  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
-//  25080  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  25145  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  25474  host/console_log.hpp        The log on the screen.
-//  25555  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
-//  25598  host/health.hpp             Liveness and readiness.
-//  25661  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  25815  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  25910  host/own_settings.hpp       The settings of a run.
-//  26043  host/settings_watch.hpp     The settings file, watched.
-//  26143  host/duties.hpp             What controls ask for, beside a stop.
-//  26338  host/worker_pool.hpp        The app's workers while they run.
-//  26435  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  26576  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  27057  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  27182  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
-//  27288  host/console_host.hpp       `debug`: the service in a terminal.
-//  27367  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  27673  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
-//  27736  verbs/desk.hpp              What every verb that manages the service stands on.
-//  27858  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
-//  27922  verbs/manager.hpp           The verbs that bring an installed service up and down.
-//  28208  verbs/send.hpp              The verbs that send a running service a control.
-//  28331  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
-//  28446  verbs/survey.hpp            What is installed, read with query rights alone.
-//  28531  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
-//  28582  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
-//  28915  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  28994  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
-//  29023  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
-//  29310  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
-//  29520  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
-//  29631  verbs/manage.hpp            The verbs that manage, by their words.
-//  29834  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
-//  29965  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  30141  main.hpp                    The macro: a main for an App.
-//  30154  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//   3705  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
+//   3890  model/setting.hpp           One setting: its type, its rules, its value, and the value it would have ...
+//   4080  model/settings.hpp          The settings of an app.
+//   4342  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
+//   4409  model/event_record.hpp      What stands in the Windows event log, read.
+//   4535  model/firewall.hpp          Windows' firewall, as far as it concerns one program that listens.
+//   4614  model/verbs.hpp             The command line as two tables.
+//   4829  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
+//   4985  model/spec.hpp              What is to be installed.
+//   5153  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   5537  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   5865  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
+//   5980  model/state_file.hpp        What the running service leaves for `status` to find.
+//   6041  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   6133  route/path.hpp              The path of a request, cut into segments.
+//   6244  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   6422  route/facts.hpp             What is known of a route beside its pattern.
+//   6547  route/table.hpp             The routes of an app as a tree of segments.
+//   6850  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   6997  wire/limits.hpp             How much a client may send, and how long it may take.
+//   7066  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   7163  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   7334  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   7692  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   7840  wire/fields.hpp             Names and values as queries and forms have them ...
+//   7931  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   8127  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   8327  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   8393  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   8450  wire/conditional.hpp        Requests with conditions.
+//   8581  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   8691  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   8926  wire/websocket.hpp          The WebSocket protocol as values.
+//   9293  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   9328  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   9473  os/socket.hpp               TCP as the engine needs it.
+//   9614  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   9723  os/file.hpp                 The few things done with files.
+//   9817  os/process.hpp              This process and its surroundings.
+//   9915  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   9969  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//  10050  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  10193  os/tcp.hpp                  os/socket.hpp on every platform.
+//  10436  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//  10589  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//  10700  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//  10931  os/poller.hpp               Waiting for many sockets with few threads.
+//  10981  os/channel.hpp              Where the operator talks to a running service.
+//  11048  os/posix/file.hpp           os/file.hpp on POSIX.
+//  11196  os/visitors.hpp             Threads for those who come and go.
+//  11281  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
+//  11473  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//  11557  os/posix/console.hpp        os/console.hpp on POSIX.
+//  11695  os/crash.hpp                What is left of a process that crashes.
+//  11810  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  11992  os/elevation.hpp            The same program once more, elevated.
+//  12054  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  12082  os/folder_watch.hpp         A folder that is watched.
+//  12132  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
+//  12220  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
+//  12257  os/posix/keys.hpp           os/keys.hpp on POSIX.
+//  12411  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
+//  12433  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
+//  12460  os/new_file.hpp             A file that comes into being.
+//  12522  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  12606  os/probe.hpp                What `doctor` and `why` ask the machine beside its services.
+//  12634  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
+//  12658  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  12698  os/event_log.hpp            The Windows event log: one report, one line.
+//  12741  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  12943  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  13007  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  13082  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  13182  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  13403  os/win/console.hpp          os/console.hpp on Windows.
+//  13584  os/win/file.hpp             os/file.hpp on Windows.
+//  13748  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  13785  os/win/crash.hpp            os/crash.hpp on Windows.
+//  14067  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  14166  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  14379  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
+//  14434  os/win/keys.hpp             os/keys.hpp on Windows.
+//  14506  os/win/local_time.hpp       os/local_time.hpp on Windows.
+//  14551  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  14634  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
+//  14751  os/win/probe.hpp            os/probe.hpp on Windows.
+//  14816  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  14972  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  15066  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
+//  15175  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  15315  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  15450  os/win/service_manager.hpp  The real Service Control Manager.
+//  15686  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  15692  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  15778  http/transport.hpp          What a connection reads from and writes to.
+//  15924  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  16235  http/stream.hpp             An answer that is written while it is made.
+//  16344  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  16377  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  16502  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  16726  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  16892  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  17086  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  17421  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  17882  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  17928  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  18004  http/router.hpp             The routes of an app with their handlers.
+//  18176  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  18362  http/url_for.hpp            The path of a named route, from within a handler.
+//  18397  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  18484  http/folder.hpp             A folder of files below a prefix.
+//  18605  http/group.hpp              Routes, as an app or a part of it registers them.
+//  18808  http/context.hpp            What travels with a request.
+//  18871  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  18962  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  19062  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  19265  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  19408  http/pulse.hpp              How busy a service is.
+//  19595  http/traffic.hpp            What the connections of one engine have in common.
+//  19699  http/direct.hpp             The direct way of a plain request.
+//  19865  http/core.hpp               cpp-httplib at work for one request.
+//  20244  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  20680  http/crew.hpp               The engine's threads, few and busy.
+//  21145  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  21298  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  21660  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  22154  web/values.hpp              What a request says beside its path, as a value of a type.
+//  22264  web/cookies.hpp             Cookies of requests and answers.
+//  22299  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  22407  web/cors.hpp                Cross-origin requests.
+//  22501  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  22538  web/rate_limit.hpp          How often one client may ask.
+//  22647  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  22700  web/headers.hpp             Small middleware for headers and sizes.
+//  22754  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  23037  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  23266  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
+//  23376  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
+//  23527  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
+//  23924  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
+//  24084  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
+//  24173  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
+//  24302  app/service.hpp             What App receives: the description of a service.
+//  24742  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
+//  24819  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  25063  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
+//  25106  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  25171  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  25500  host/console_log.hpp        The log on the screen.
+//  25581  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
+//  25624  host/health.hpp             Liveness and readiness.
+//  25687  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  25841  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  25936  host/own_settings.hpp       The settings of a run.
+//  26069  host/settings_watch.hpp     The settings file, watched.
+//  26169  host/duties.hpp             What controls ask for, beside a stop.
+//  26364  host/worker_pool.hpp        The app's workers while they run.
+//  26461  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  26602  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  27083  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  27208  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  27314  host/console_host.hpp       `debug`: the service in a terminal.
+//  27393  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  27699  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
+//  27762  verbs/desk.hpp              What every verb that manages the service stands on.
+//  27884  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
+//  27948  verbs/manager.hpp           The verbs that bring an installed service up and down.
+//  28234  verbs/send.hpp              The verbs that send a running service a control.
+//  28357  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
+//  28472  verbs/survey.hpp            What is installed, read with query rights alone.
+//  28557  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
+//  28603  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
+//  28936  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  29015  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
+//  29044  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
+//  29331  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
+//  29541  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
+//  29652  verbs/manage.hpp            The verbs that manage, by their words.
+//  29855  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
+//  29986  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  30162  main.hpp                    The macro: a main for an App.
+//  30175  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -3470,6 +3470,7 @@ inline std::string text_of(const config_level& l) {
 #include <limits>
 #include <locale>
 #include <optional>
+#include <ratio>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -3548,9 +3549,10 @@ struct setting_type<std::string> {
   static std::string text(const std::string& value) { return value; }
 };
 
-/// Any std::chrono duration. One that the type cannot hold exactly is refused.
+/// A std::chrono duration of milliseconds or longer. One that the type cannot hold exactly is refused.
 template <class Rep, class Period>
-struct setting_type<std::chrono::duration<Rep, Period>> {
+struct setting_type<std::chrono::duration<Rep, Period>,
+                    std::enable_if_t<std::ratio_greater_equal_v<Period, std::milli>>> {
   using type = std::chrono::duration<Rep, Period>;
   static constexpr bool known = true;
   static std::string kind() { return "a time, such as 250ms, 30s, 1m30s or 2h"; }
@@ -3812,7 +3814,8 @@ inline void take_settings_line(settings_file& into, std::string_view line, std::
     return complain(shown(line) + " is no section", "write [name], of letters, digits, '_' and '-'");
   }
   const auto equals = line.find('=');
-  if (equals == line.npos) return complain(shown(line) + " has no '='", "write name = value, or '#' before a comment");
+  // The line itself is not shown: it may be the second half of a secret.
+  if (equals == line.npos) return complain("there is no '=' in it", "write name = value, or '#' before a comment");
   const auto name = text::trimmed(line.substr(0, equals));
   if (!is_setting_name(name))
     return complain(shown(name) + " is no name of a setting", "use letters, digits, '_' and '-'");
@@ -3841,6 +3844,14 @@ inline settings_file parse_settings_file(std::string_view content) {
   return out;
 }
 
+inline bool can_stand_in_a_file(std::string_view value) noexcept {
+  return std::none_of(value.begin(), value.end(), [](char c) { return c == '\n' || c == '\r' || c == '\0'; });
+}
+/// In quotes, where it has blanks at its ends.
+inline std::string as_in_a_file(const std::string& value) {
+  return text::trimmed(value) == value ? value : '"' + value + '"';
+}
+
 inline std::string settings_file_text(const std::vector<std::string>& head, const std::vector<setting_note>& settings) {
   std::string out;
   const auto comment = [&out](std::string_view words) {
@@ -3863,7 +3874,9 @@ inline std::string settings_file_text(const std::vector<std::string>& head, cons
       if (section_of(s.name) != section) continue;
       out += '\n';
       comment(s.help.empty() ? s.kind : s.help + " (" + s.kind + ')');
-      out += '#' + s.name.substr(section.empty() ? 0 : section.size() + 1) + " = " + s.value + '\n';
+      if (!can_stand_in_a_file(s.value)) comment("Its default cannot be written in a line.");
+      const std::string value = can_stand_in_a_file(s.value) ? as_in_a_file(s.value) : std::string();
+      out += '#' + s.name.substr(section.empty() ? 0 : section.size() + 1) + " = " + value + '\n';
     }
   }
   return out;
@@ -5625,6 +5638,9 @@ struct install_plan {
 /// The list alone, a line each, indented.
 [[nodiscard]] std::string changes_text(const install_plan& plan);
 
+/// One of them as what is wrong with the service that is there: `startup is manual, would be auto`.
+[[nodiscard]] std::string drift_text(const change& c);
+
 /// The account of a service that is there: any name that Windows gives.
 [[nodiscard]] account known_account(std::string_view name, std::string_view service);
 
@@ -5829,6 +5845,16 @@ inline std::string plan_text(std::string_view service, const install_plan& plan)
   if (plan.creates) return quoted + " is not installed; install creates it:\n" + changes_text(plan);
   if (plan.changes.empty()) return quoted + " is installed as it is asked for; nothing changes\n";
   return quoted + " is installed; these change:\n" + changes_text(plan);
+}
+
+inline std::string drift_text(const change& c) {
+  switch (c.what) {
+    case item::program_folder: return "the service has no right of its own to read " + c.to;
+    case item::data_folder: return "the service has no right of its own to modify " + c.to;
+    case item::logon_right: return "its account may not log on as a service";
+    case item::event_source: return "its event source is not registered";
+    default: return c.name + " is " + c.from + ", would be " + c.to;
+  }
 }
 
 }  // namespace model
@@ -24258,8 +24284,8 @@ template <class T, class... Options>
 std::shared_ptr<model::typed_setting<T>> make_setting(setting_words words, T standard, std::string help,
                                                       const Options&... options) {
   static_assert(model::setting_type<T>::known || (is_names_of<T, Options> || ...),
-                "winsvc: a setting holds bool, a whole number, double, std::string, a std::chrono duration, byte_size, "
-                "file_path, std::vector<std::string>, or with winsvc::names any type that has ==");
+                "winsvc: a setting holds bool, a whole number, double, std::string, a std::chrono duration of milliseconds or "
+                "longer, byte_size, file_path, std::vector<std::string>, or with winsvc::names any type that has ==");
   auto one = std::make_shared<model::typed_setting<T>>(std::move(words.name), std::move(standard), std::move(help));
   one->where = words.where;
   (describe(*one, options), ...);
@@ -28546,11 +28572,6 @@ struct drift {
   std::vector<std::string> unseen;  ///< what Windows does not show to whoever asks, or does not know
 };
 
-/// `startup is manual, would be auto`
-[[nodiscard]] inline std::string drift_text(const model::change& c) {
-  return c.name + " is " + c.from + ", would be " + c.to;
-}
-
 /// Fails where the account that the app names is none.
 [[nodiscard]] inline result<drift> drift_of(const desk& at, const model::installation& there) {
   const auto wanted = model::wanted_installation({}, at.spec(), &there, at.ours());
@@ -28569,7 +28590,7 @@ struct drift {
   const auto seen = survey(at, {}, "look at");
   if (!seen || !seen->there) return lines;
   if (const auto found = drift_of(at, *seen->there)) {
-    for (const auto& c : found->differs) lines.push_back(drift_text(c));
+    for (const auto& c : found->differs) lines.push_back(model::drift_text(c));
   }
   return lines;
 }
@@ -29151,7 +29172,7 @@ inline void doctor::look_for_drift(const model::installation& there) {
   for (const auto& c : found->differs) {
     // Without the right the start fails (1069); the rest of it works, and otherwise than the program says.
     const bool stops = c.what == model::item::logon_right, other_program = c.what == model::item::binary;
-    add(stops ? weight::problem : weight::warning, "drift", drift_text(c),
+    add(stops ? weight::problem : weight::warning, "drift", model::drift_text(c),
         other_program ? "update, by the program that is to run" : "update", !other_program);
   }
   if (found->differs.empty()) add(weight::fine, "drift", "installed as the program would install it");
@@ -29602,8 +29623,8 @@ inline evidence gather(service_report report, const std::string& folder, const m
     if (!line.empty() && of.last_lines.find(line) == std::string::npos) (other += line) += '\n';
   }
   of.trouble = std::move(other);
-  const auto file = os::source_file::open(log_name(path, 0));
-  if (!file && !os::is_missing(file.error())) of.unread = os::system_words(file.error());
+  const auto newest = os::source_file::open(log_name(path, 0));
+  if (!newest && !os::is_missing(newest.error())) of.unread = os::system_words(newest.error());
   const std::string logs = os::folder_of(path), mine = model::folder_name(report.name) + '-';
   if (const auto files = os::list_files(logs)) {  // in the order of their names, which begin with the time
     for (const auto& file : *files) {

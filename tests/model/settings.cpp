@@ -146,7 +146,7 @@ TEST_CASE("whatever is wrong in a settings file has its line, and does not hide 
 
   lines said;
   for (const auto& f : file.faults) said.push_back(std::to_string(f.line) + ": " + f.said);
-  CHECK(said == lines{"1: 'greeting' has no '='", "2: 'a b' is no name of a setting", "3: '' is no name of a setting",
+  CHECK(said == lines{"1: there is no '=' in it", "2: 'a b' is no name of a setting", "3: '' is no name of a setting",
                       "4: '[store' is no section", "5: '[]' is no section", "7: 'a' is said in line 6 already",
                       "8: there is a zero byte: the file is damaged, or no text", "9: it is not UTF-8",
                       "10: '.x' is no name of a setting", "11: 'x.' is no name of a setting",
@@ -174,6 +174,19 @@ TEST_CASE("the file that 'config --init' writes changes nothing, and is what it 
   for (const auto line : winsvc::text::split(text, '\n'))
     awake += std::string(line.size() > 1 && line[0] == '#' && line[1] != ' ' ? line.substr(1) : line) + '\n';
   CHECK(parse_settings_file(awake).rows.size() == 3);
+}
+
+TEST_CASE("a default that has blanks at its ends, or several lines, makes no file that cannot be read") {
+  const std::string text = settings_file_text({}, {{"between", " - ", "a text", ""}, {"poem", "a\nb", "a text", ""}});
+  CHECK(text.find("#between = \" - \"\n") != std::string::npos);
+  CHECK(text.find("# Its default cannot be written in a line.\n#poem = \n") != std::string::npos);
+  CHECK(parse_settings_file(text).faults.empty());
+}
+
+TEST_CASE("a line without a name is not shown: it may be the second half of a secret") {
+  const auto file = parse_settings_file("token = abc\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n");
+  REQUIRE(file.faults.size() == 1);
+  CHECK(file.faults[0].said.find("MII") == std::string::npos);
 }
 
 TEST_CASE("the command line is stronger than the environment, that than the file, that than the default") {
@@ -227,7 +240,7 @@ TEST_CASE("a value that cannot be taken is told with its place, and the default 
         "read 'hello.ini:2': 'speed' must lie between 1 and 10, and '99' does not (13)\n"
         "--set limit: 'limit' takes a whole number, and 'x' is none\n"
         "read 'HELLO_PLACE': 'place' takes a path, and '' is none (13)\n"
-        "read 'hello.ini:5': 'no equals' has no '=' (13); write name = value, or '#' before a comment\n"
+        "read 'hello.ini:5': there is no '=' in it (13); write name = value, or '#' before a comment\n"
         "read 'hello.ini:3': there is no setting 'greting' (13); did you mean 'greeting'?\n");
 }
 

@@ -192,15 +192,17 @@ TEST_CASE("an event source that is not registered is drift, and so is an account
   p.b.scm.accounts = {{"CORP\\anna", "S-1-5-21-7"}};
   p.b.scm.services["hello"].config.account = "CORP\\anna";
   p.examine();
-  CHECK(has(p.about("drift"), "warning: event source is none, would be registered -> update"));
-  CHECK(has(p.about("drift"), "problem: log-on right is none, would be as a service -> update"));
+  CHECK(has(p.about("drift"), "warning: the service has no right of its own to read C:\\apps -> update"));
+  CHECK(has(p.about("drift"), "warning: the service has no right of its own to modify C:\\ProgramData\\hello -> update"));
+  CHECK(has(p.about("drift"), "warning: its event source is not registered -> update"));
+  CHECK(has(p.about("drift"), "problem: its account may not log on as a service -> update"));
 
   CHECK(sentence(p.b.update()) == "done");
   CHECK(p.b.scm.event_sources.count("hello") == 1);
   CHECK(p.b.scm.logon_rights.count("S-1-5-21-7") == 1);
   p.examine();
-  CHECK_FALSE(has(p.about("drift"), "event source"));
-  CHECK_FALSE(has(p.about("drift"), "log-on right"));
+  CHECK_FALSE(has(p.about("drift"), "event source is not"));
+  CHECK_FALSE(has(p.about("drift"), "may not log on"));
 }
 
 TEST_CASE("a right that cannot be seen is no drift") {
@@ -209,7 +211,7 @@ TEST_CASE("a right that cannot be seen is no drift") {
   p.b.scm.services["hello"].config.account = "CORP\\anna";
   p.b.scm.refuse["query_logon_right"] = 5;
   p.examine();
-  CHECK_FALSE(has(p.about("drift"), "log-on right"));
+  CHECK_FALSE(has(p.about("drift"), "may not log on"));
 }
 
 TEST_CASE("a full disk is a problem before it is one") {

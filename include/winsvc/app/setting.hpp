@@ -115,8 +115,8 @@ template <class T, class... Options>
 std::shared_ptr<model::typed_setting<T>> make_setting(setting_words words, T standard, std::string help,
                                                       const Options&... options) {
   static_assert(model::setting_type<T>::known || (is_names_of<T, Options> || ...),
-                "winsvc: a setting holds bool, a whole number, double, std::string, a std::chrono duration, byte_size, "
-                "file_path, std::vector<std::string>, or with winsvc::names any type that has ==");
+                "winsvc: a setting holds bool, a whole number, double, std::string, a std::chrono duration of milliseconds or "
+                "longer, byte_size, file_path, std::vector<std::string>, or with winsvc::names any type that has ==");
   auto one = std::make_shared<model::typed_setting<T>>(std::move(words.name), std::move(standard), std::move(help));
   one->where = words.where;
   (describe(*one, options), ...);

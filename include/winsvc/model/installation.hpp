@@ -109,6 +109,9 @@ struct install_plan {
 /// The list alone, a line each, indented.
 [[nodiscard]] std::string changes_text(const install_plan& plan);
 
+/// One of them as what is wrong with the service that is there: `startup is manual, would be auto`.
+[[nodiscard]] std::string drift_text(const change& c);
+
 /// The account of a service that is there: any name that Windows gives.
 [[nodiscard]] account known_account(std::string_view name, std::string_view service);
 
@@ -313,6 +316,16 @@ inline std::string plan_text(std::string_view service, const install_plan& plan)
   if (plan.creates) return quoted + " is not installed; install creates it:\n" + changes_text(plan);
   if (plan.changes.empty()) return quoted + " is installed as it is asked for; nothing changes\n";
   return quoted + " is installed; these change:\n" + changes_text(plan);
+}
+
+inline std::string drift_text(const change& c) {
+  switch (c.what) {
+    case item::program_folder: return "the service has no right of its own to read " + c.to;
+    case item::data_folder: return "the service has no right of its own to modify " + c.to;
+    case item::logon_right: return "its account may not log on as a service";
+    case item::event_source: return "its event source is not registered";
+    default: return c.name + " is " + c.from + ", would be " + c.to;
+  }
 }
 
 }  // namespace model

@@ -15,6 +15,7 @@
 #include <limits>
 #include <locale>
 #include <optional>
+#include <ratio>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -97,9 +98,10 @@ struct setting_type<std::string> {
   static std::string text(const std::string& value) { return value; }
 };
 
-/// Any std::chrono duration. One that the type cannot hold exactly is refused.
+/// A std::chrono duration of milliseconds or longer. One that the type cannot hold exactly is refused.
 template <class Rep, class Period>
-struct setting_type<std::chrono::duration<Rep, Period>> {
+struct setting_type<std::chrono::duration<Rep, Period>,
+                    std::enable_if_t<std::ratio_greater_equal_v<Period, std::milli>>> {
   using type = std::chrono::duration<Rep, Period>;
   static constexpr bool known = true;
   static std::string kind() { return "a time, such as 250ms, 30s, 1m30s or 2h"; }

@@ -111,7 +111,8 @@ inline void take_settings_line(settings_file& into, std::string_view line, std::
     return complain(shown(line) + " is no section", "write [name], of letters, digits, '_' and '-'");
   }
   const auto equals = line.find('=');
-  if (equals == line.npos) return complain(shown(line) + " has no '='", "write name = value, or '#' before a comment");
+  // The line itself is not shown: it may be the second half of a secret.
+  if (equals == line.npos) return complain("there is no '=' in it", "write name = value, or '#' before a comment");
   const auto name = text::trimmed(line.substr(0, equals));
   if (!is_setting_name(name))
     return complain(shown(name) + " is no name of a setting", "use letters, digits, '_' and '-'");
@@ -140,6 +141,14 @@ inline settings_file parse_settings_file(std::string_view content) {
   return out;
 }
 
+inline bool can_stand_in_a_file(std::string_view value) noexcept {
+  return std::none_of(value.begin(), value.end(), [](char c) { return c == '\n' || c == '\r' || c == '\0'; });
+}
+/// In quotes, where it has blanks at its ends.
+inline std::string as_in_a_file(const std::string& value) {
+  return text::trimmed(value) == value ? value : '"' + value + '"';
+}
+
 inline std::string settings_file_text(const std::vector<std::string>& head, const std::vector<setting_note>& settings) {
   std::string out;
   const auto comment = [&out](std::string_view words) {
@@ -162,7 +171,9 @@ inline std::string settings_file_text(const std::vector<std::string>& head, cons
       if (section_of(s.name) != section) continue;
       out += '\n';
       comment(s.help.empty() ? s.kind : s.help + " (" + s.kind + ')');
-      out += '#' + s.name.substr(section.empty() ? 0 : section.size() + 1) + " = " + s.value + '\n';
+      if (!can_stand_in_a_file(s.value)) comment("Its default cannot be written in a line.");
+      const std::string value = can_stand_in_a_file(s.value) ? as_in_a_file(s.value) : std::string();
+      out += '#' + s.name.substr(section.empty() ? 0 : section.size() + 1) + " = " + value + '\n';
     }
   }
   return out;

@@ -146,7 +146,7 @@ inline void doctor::look_for_drift(const model::installation& there) {
   for (const auto& c : found->differs) {
     // Without the right the start fails (1069); the rest of it works, and otherwise than the program says.
     const bool stops = c.what == model::item::logon_right, other_program = c.what == model::item::binary;
-    add(stops ? weight::problem : weight::warning, "drift", drift_text(c),
+    add(stops ? weight::problem : weight::warning, "drift", model::drift_text(c),
         other_program ? "update, by the program that is to run" : "update", !other_program);
   }
   if (found->differs.empty()) add(weight::fine, "drift", "installed as the program would install it");

@@ -20,11 +20,6 @@ struct drift {
   std::vector<std::string> unseen;  ///< what Windows does not show to whoever asks, or does not know
 };
 
-/// `startup is manual, would be auto`
-[[nodiscard]] inline std::string drift_text(const model::change& c) {
-  return c.name + " is " + c.from + ", would be " + c.to;
-}
-
 /// Fails where the account that the app names is none.
 [[nodiscard]] inline result<drift> drift_of(const desk& at, const model::installation& there) {
   const auto wanted = model::wanted_installation({}, at.spec(), &there, at.ours());
@@ -43,7 +38,7 @@ struct drift {
   const auto seen = survey(at, {}, "look at");
   if (!seen || !seen->there) return lines;
   if (const auto found = drift_of(at, *seen->there)) {
-    for (const auto& c : found->differs) lines.push_back(drift_text(c));
+    for (const auto& c : found->differs) lines.push_back(model::drift_text(c));
   }
   return lines;
 }

@@ -93,8 +93,8 @@ inline evidence gather(service_report report, const std::string& folder, const m
     if (!line.empty() && of.last_lines.find(line) == std::string::npos) (other += line) += '\n';
   }
   of.trouble = std::move(other);
-  const auto file = os::source_file::open(log_name(path, 0));
-  if (!file && !os::is_missing(file.error())) of.unread = os::system_words(file.error());
+  const auto newest = os::source_file::open(log_name(path, 0));
+  if (!newest && !os::is_missing(newest.error())) of.unread = os::system_words(newest.error());
   const std::string logs = os::folder_of(path), mine = model::folder_name(report.name) + '-';
   if (const auto files = os::list_files(logs)) {  // in the order of their names, which begin with the time
     for (const auto& file : *files) {
