@@ -63,175 +63,175 @@
 //   5537  model/installation.hpp      What is installed, what is to be, and what lies between the two.
 //   5865  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
 //   5980  model/state_file.hpp        What the running service leaves for `status` to find.
-//   6041  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   6133  route/path.hpp              The path of a request, cut into segments.
-//   6244  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   6422  route/facts.hpp             What is known of a route beside its pattern.
-//   6547  route/table.hpp             The routes of an app as a tree of segments.
-//   6850  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   6997  wire/limits.hpp             How much a client may send, and how long it may take.
-//   7066  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   7163  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   7334  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   7692  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   7840  wire/fields.hpp             Names and values as queries and forms have them ...
-//   7931  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   8127  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   8327  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   8393  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   8450  wire/conditional.hpp        Requests with conditions.
-//   8581  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   8691  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   8926  wire/websocket.hpp          The WebSocket protocol as values.
-//   9293  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   9328  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   9473  os/socket.hpp               TCP as the engine needs it.
-//   9614  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   9723  os/file.hpp                 The few things done with files.
-//   9817  os/process.hpp              This process and its surroundings.
-//   9915  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   9969  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//  10050  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  10193  os/tcp.hpp                  os/socket.hpp on every platform.
-//  10436  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//  10589  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//  10700  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//  10931  os/poller.hpp               Waiting for many sockets with few threads.
-//  10981  os/channel.hpp              Where the operator talks to a running service.
-//  11048  os/posix/file.hpp           os/file.hpp on POSIX.
-//  11196  os/visitors.hpp             Threads for those who come and go.
-//  11281  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
-//  11473  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//  11557  os/posix/console.hpp        os/console.hpp on POSIX.
-//  11695  os/crash.hpp                What is left of a process that crashes.
-//  11810  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//  11992  os/elevation.hpp            The same program once more, elevated.
-//  12054  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//  12082  os/folder_watch.hpp         A folder that is watched.
-//  12132  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
-//  12220  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
-//  12257  os/posix/keys.hpp           os/keys.hpp on POSIX.
-//  12411  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
-//  12433  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
-//  12460  os/new_file.hpp             A file that comes into being.
-//  12522  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  12606  os/probe.hpp                What `doctor` and `why` ask the machine beside its services.
-//  12634  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
-//  12658  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  12698  os/event_log.hpp            The Windows event log: one report, one line.
-//  12741  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  12943  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  13007  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  13082  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  13182  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  13403  os/win/console.hpp          os/console.hpp on Windows.
-//  13584  os/win/file.hpp             os/file.hpp on Windows.
-//  13748  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  13785  os/win/crash.hpp            os/crash.hpp on Windows.
-//  14067  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  14166  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  14379  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
-//  14434  os/win/keys.hpp             os/keys.hpp on Windows.
-//  14506  os/win/local_time.hpp       os/local_time.hpp on Windows.
-//  14551  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  14634  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
-//  14751  os/win/probe.hpp            os/probe.hpp on Windows.
-//  14816  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  14972  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  15066  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
-//  15175  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  15315  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  15450  os/win/service_manager.hpp  The real Service Control Manager.
-//  15686  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  15692  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  15778  http/transport.hpp          What a connection reads from and writes to.
-//  15924  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  16235  http/stream.hpp             An answer that is written while it is made.
-//  16344  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  16377  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  16502  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  16726  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  16892  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  17086  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  17421  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  17882  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  17928  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  18004  http/router.hpp             The routes of an app with their handlers.
-//  18176  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  18362  http/url_for.hpp            The path of a named route, from within a handler.
-//  18397  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  18484  http/folder.hpp             A folder of files below a prefix.
-//  18605  http/group.hpp              Routes, as an app or a part of it registers them.
-//  18808  http/context.hpp            What travels with a request.
-//  18871  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  18962  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  19062  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  19265  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  19408  http/pulse.hpp              How busy a service is.
-//  19595  http/traffic.hpp            What the connections of one engine have in common.
-//  19699  http/direct.hpp             The direct way of a plain request.
-//  19865  http/core.hpp               cpp-httplib at work for one request.
-//  20244  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  20680  http/crew.hpp               The engine's threads, few and busy.
-//  21145  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  21298  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  21660  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  22154  web/values.hpp              What a request says beside its path, as a value of a type.
-//  22264  web/cookies.hpp             Cookies of requests and answers.
-//  22299  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  22407  web/cors.hpp                Cross-origin requests.
-//  22501  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  22538  web/rate_limit.hpp          How often one client may ask.
-//  22647  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  22700  web/headers.hpp             Small middleware for headers and sizes.
-//  22754  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  23037  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  23266  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
-//  23376  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
-//  23527  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
-//  23924  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
-//  24084  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
-//  24173  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
-//  24302  app/service.hpp             What App receives: the description of a service.
-//  24742  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
-//  24819  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
-//  25063  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
-//  25106  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  25171  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  25500  host/console_log.hpp        The log on the screen.
-//  25581  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
-//  25624  host/health.hpp             Liveness and readiness.
-//  25687  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  25841  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  25936  host/own_settings.hpp       The settings of a run.
-//  26069  host/settings_watch.hpp     The settings file, watched.
-//  26169  host/duties.hpp             What controls ask for, beside a stop.
-//  26364  host/worker_pool.hpp        The app's workers while they run.
-//  26461  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  26602  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  27083  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  27208  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
-//  27314  host/console_host.hpp       `debug`: the service in a terminal.
-//  27393  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  27699  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
-//  27762  verbs/desk.hpp              What every verb that manages the service stands on.
-//  27884  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
-//  27948  verbs/manager.hpp           The verbs that bring an installed service up and down.
-//  28234  verbs/send.hpp              The verbs that send a running service a control.
-//  28357  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
-//  28472  verbs/survey.hpp            What is installed, read with query rights alone.
-//  28557  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
-//  28603  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
-//  28936  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  29015  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
-//  29044  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
-//  29331  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
-//  29541  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
-//  29652  verbs/manage.hpp            The verbs that manage, by their words.
-//  29855  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
-//  29986  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  30162  main.hpp                    The macro: a main for an App.
-//  30175  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//   6057  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   6149  route/path.hpp              The path of a request, cut into segments.
+//   6260  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   6438  route/facts.hpp             What is known of a route beside its pattern.
+//   6563  route/table.hpp             The routes of an app as a tree of segments.
+//   6866  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   7013  wire/limits.hpp             How much a client may send, and how long it may take.
+//   7082  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   7179  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   7350  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   7708  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   7856  wire/fields.hpp             Names and values as queries and forms have them ...
+//   7947  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   8143  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   8343  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   8409  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   8466  wire/conditional.hpp        Requests with conditions.
+//   8597  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   8707  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   8942  wire/websocket.hpp          The WebSocket protocol as values.
+//   9309  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   9344  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   9489  os/socket.hpp               TCP as the engine needs it.
+//   9630  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   9739  os/file.hpp                 The few things done with files.
+//   9833  os/process.hpp              This process and its surroundings.
+//   9931  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   9985  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//  10066  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  10209  os/tcp.hpp                  os/socket.hpp on every platform.
+//  10452  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//  10605  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//  10716  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//  10947  os/poller.hpp               Waiting for many sockets with few threads.
+//  10997  os/channel.hpp              Where the operator talks to a running service.
+//  11064  os/posix/file.hpp           os/file.hpp on POSIX.
+//  11212  os/visitors.hpp             Threads for those who come and go.
+//  11297  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
+//  11489  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//  11573  os/posix/console.hpp        os/console.hpp on POSIX.
+//  11711  os/crash.hpp                What is left of a process that crashes.
+//  11826  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  12008  os/elevation.hpp            The same program once more, elevated.
+//  12070  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  12098  os/folder_watch.hpp         A folder that is watched.
+//  12148  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
+//  12236  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
+//  12273  os/posix/keys.hpp           os/keys.hpp on POSIX.
+//  12427  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
+//  12449  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
+//  12476  os/new_file.hpp             A file that comes into being.
+//  12538  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  12622  os/probe.hpp                What `doctor` and `why` ask the machine beside its services.
+//  12650  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
+//  12674  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  12714  os/event_log.hpp            The Windows event log: one report, one line.
+//  12757  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  12959  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  13023  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  13098  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  13198  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  13419  os/win/console.hpp          os/console.hpp on Windows.
+//  13600  os/win/file.hpp             os/file.hpp on Windows.
+//  13764  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  13801  os/win/crash.hpp            os/crash.hpp on Windows.
+//  14083  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  14182  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  14395  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
+//  14450  os/win/keys.hpp             os/keys.hpp on Windows.
+//  14522  os/win/local_time.hpp       os/local_time.hpp on Windows.
+//  14567  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  14650  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
+//  14767  os/win/probe.hpp            os/probe.hpp on Windows.
+//  14832  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  14988  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  15082  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
+//  15191  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  15331  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  15466  os/win/service_manager.hpp  The real Service Control Manager.
+//  15702  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  15708  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  15794  http/transport.hpp          What a connection reads from and writes to.
+//  15940  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  16251  http/stream.hpp             An answer that is written while it is made.
+//  16360  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  16393  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  16518  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  16742  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  16908  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  17102  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  17437  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  17898  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  17944  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  18020  http/router.hpp             The routes of an app with their handlers.
+//  18192  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  18378  http/url_for.hpp            The path of a named route, from within a handler.
+//  18413  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  18500  http/folder.hpp             A folder of files below a prefix.
+//  18621  http/group.hpp              Routes, as an app or a part of it registers them.
+//  18824  http/context.hpp            What travels with a request.
+//  18887  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  18978  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  19078  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  19281  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  19424  http/pulse.hpp              How busy a service is.
+//  19611  http/traffic.hpp            What the connections of one engine have in common.
+//  19715  http/direct.hpp             The direct way of a plain request.
+//  19881  http/core.hpp               cpp-httplib at work for one request.
+//  20260  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  20696  http/crew.hpp               The engine's threads, few and busy.
+//  21161  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  21314  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  21676  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  22170  web/values.hpp              What a request says beside its path, as a value of a type.
+//  22280  web/cookies.hpp             Cookies of requests and answers.
+//  22315  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  22423  web/cors.hpp                Cross-origin requests.
+//  22517  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  22554  web/rate_limit.hpp          How often one client may ask.
+//  22663  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  22716  web/headers.hpp             Small middleware for headers and sizes.
+//  22770  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  23053  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  23282  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
+//  23392  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
+//  23543  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
+//  23940  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
+//  24100  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
+//  24189  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
+//  24318  app/service.hpp             What App receives: the description of a service.
+//  24758  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
+//  24835  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  25079  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
+//  25122  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  25187  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  25516  host/console_log.hpp        The log on the screen.
+//  25597  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
+//  25640  host/health.hpp             Liveness and readiness.
+//  25703  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  25857  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  25952  host/own_settings.hpp       The settings of a run.
+//  26085  host/settings_watch.hpp     The settings file, watched.
+//  26185  host/duties.hpp             What controls ask for, beside a stop.
+//  26380  host/worker_pool.hpp        The app's workers while they run.
+//  26477  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  26618  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  27099  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  27226  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  27332  host/console_host.hpp       `debug`: the service in a terminal.
+//  27411  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  27723  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
+//  27786  verbs/desk.hpp              What every verb that manages the service stands on.
+//  27908  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
+//  27972  verbs/manager.hpp           The verbs that bring an installed service up and down.
+//  28258  verbs/send.hpp              The verbs that send a running service a control.
+//  28381  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
+//  28496  verbs/survey.hpp            What is installed, read with query rights alone.
+//  28581  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
+//  28627  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
+//  28960  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  29039  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
+//  29068  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
+//  29356  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
+//  29566  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
+//  29678  verbs/manage.hpp            The verbs that manage, by their words.
+//  29881  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
+//  30012  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  30188  main.hpp                    The macro: a main for an App.
+//  30201  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -6003,19 +6003,33 @@ struct service_state {
   std::string since;    ///< when it began to listen, RFC 3339
   std::string failure;  ///< the sentence of the last failure; empty after a clean stop
   std::uint32_t start_ms = 0;  ///< from the start of the process to RUNNING; 0: it did not get there
+  std::string when = {};       ///< of the failure, RFC 3339
+  std::string earlier = {};    ///< the last failure of a run before, with its time; empty: none is known
 };
 
 [[nodiscard]] inline std::string to_text(const service_state& s) {
   text::json_object o;
   o.put("pid", std::to_string(s.pid)).put_text("url", s.url).put_text("since", s.since).put_text("failure", s.failure);
   if (s.start_ms != 0) o.put("start_ms", std::to_string(s.start_ms));
+  o.put_some("when", s.when).put_some("earlier", s.earlier);
   return o.text() + '\n';
 }
 
 /// Reads what `to_text` wrote, in any order, unknown names ignored. Nothing for anything else: a torn file is no file.
 [[nodiscard]] std::optional<service_state> parse_service_state(std::string_view s);
 
+/// What a run should know of those before it, from what the last of them left: how that failed or, where it ended well,
+/// what it knew itself. One that still has an address has been killed, or the machine was.
+[[nodiscard]] std::string last_failure(const service_state& left);
+
 // ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string last_failure(const service_state& left) {
+  if (!left.failure.empty()) return left.when + (left.when.empty() ? "" : " ") + left.failure;
+  if (!left.url.empty())
+    return "the run that began at " + left.since + " (pid " + std::to_string(left.pid) + ") ended without a word";
+  return left.earlier;
+}
 
 inline std::optional<service_state> parse_service_state(std::string_view s) {
   const auto members = parse_flat_object(s);
@@ -6025,6 +6039,8 @@ inline std::optional<service_state> parse_service_state(std::string_view s) {
     if (name == "url") out.url = value.text;
     if (name == "since") out.since = value.text;
     if (name == "failure") out.failure = value.text;
+    if (name == "when") out.when = value.text;
+    if (name == "earlier") out.earlier = value.text;
     if (name != "pid" && name != "start_ms") continue;
     std::uint64_t number = 0;
     if (!text::parse_number(value.text, 0xFFFFFFFFu, number)) return std::nullopt;
@@ -27169,6 +27185,7 @@ inline std::string status_text(const service_report& r) {
     out += "  exit     " + std::to_string(s.exit.code()) + (row ? ", " + std::string(row->said) : "") + '\n';
   }
   if (!r.left.failure.empty()) out += "  failure  " + log_text(r.left.failure) + '\n';
+  else if (!r.left.earlier.empty()) out += "  failed   " + log_text(r.left.earlier) + '\n';
   for (const auto& one : r.drift) out += "  drift    " + one + '\n';
   if (!r.drift.empty()) out += "           update mends it\n";
   return out;
@@ -27195,6 +27212,7 @@ inline std::string status_json(const service_report& r) {
   put_text("url", r.left.url);
   put_text("since", r.left.since);
   put_text("failure", r.left.failure);
+  put_text("last_failure", r.left.earlier);
   put("drift", text::json_list(r.drift, [](const std::string& one) { return text::json_quoted(one); }));
   out.put("live", r.live.empty() ? "null" : r.live);
   return out.text() + '\n';
@@ -27464,6 +27482,7 @@ class service_host {
   service_surroundings around_;
   const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   std::string name_;
+  std::string earlier_;     // the last failure of a run before
   std::string state_file_;  // empty: nowhere to leave a state
   std::string data_folder_;
   std::string log_folder_;  // empty: nowhere to leave a dump
@@ -27537,6 +27556,8 @@ inline void service_host::service_main(const std::vector<std::string>& arguments
 inline void service_host::leave_state(const std::string& url, const std::string& failure) {
   if (state_file_.empty()) return;
   model::service_state left{os::process_id(), url, {}, failure};
+  left.earlier = earlier_;
+  if (!failure.empty()) left.when = iso_time(clock::system().wall());
   if (!url.empty()) {
     const auto took = std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began_);
     left.since = iso_time(clock::system().wall());
@@ -27603,7 +27624,10 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
     how.tell = [this, &log = plan->log](const os::crash_report& what) { crashed(log, what); };
     guard = std::make_shared<os::crash_guard>(std::move(how));
   }
-  leave_state({}, {});  // what an earlier run left is no news of this one
+  if (const auto before = os::read_file(state_file_)) {
+    if (const auto left = model::parse_service_state(*before)) earlier_ = model::last_failure(*left);
+  }
+  leave_state({}, {});  // what an earlier run left is no news of this one, and is kept as what it is
 
   std::shared_ptr<void> app;
   auto svc = std::make_unique<service>(*plan);  // handlers and hooks may have caught it by reference
@@ -29289,6 +29313,7 @@ inline void doctor::last_run() {
   const auto left = desk_.state();
   if (!left) return;
   if (!left->failure.empty()) add(weight::warning, "last run", left->failure, "logs --since 1d --level warn");
+  else if (!left->earlier.empty()) add(weight::note, "last failure", left->earlier, "why");
   const auto took = std::chrono::milliseconds(left->start_ms);
   if (took.count() != 0) {
     const std::string seen = "took " + duration_text(took) + ", each of its hooks may take " + duration_text(plan_.start_limit);
@@ -29596,6 +29621,7 @@ inline std::string why_text(const evidence& of) {
   const bool runs = r.process.pid != 0;
   const bool of_this_run = r.left.pid == r.process.pid;
   if (!r.left.failure.empty() && (!runs || of_this_run)) out += "It said: " + log_text(r.left.failure) + '\n';
+  if (!r.left.earlier.empty()) out += "Before that, a run failed: " + log_text(r.left.earlier) + '\n';
   if (!of.scm.empty()) out += "The service control manager wrote:\n";
   for (const auto& line : of.scm) out += "  " + log_text(line) + '\n';
   if (!of.dump.empty()) out += std::string(runs ? "An earlier" : "Its last") + " crash left a minidump: " + of.dump + '\n';

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <fstream>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -486,6 +487,30 @@ TEST_CASE("a service without a data folder runs, and says in the event log that 
 
   CHECK(scm.state() == state::running);
   CHECK(has(scm.events(), "4 the log file cannot be written: "));
+}
+
+TEST_CASE("what a run failed of is known to those after it, and so is that one ended without a word") {
+  folder data;
+  auto failing = [](service& svc) { svc.on_start([] { throw std::runtime_error("the store is gone"); }); };
+  auto well = [](service&) {};
+  const auto run = [&](auto& app) {
+    simulated_scm scm;
+    scm.data_folder = data.path;
+    scm.start(app);
+    if (scm.state() == state::running) CHECK(scm.stop() == 0);
+    scm.wait();
+  };
+  run(failing);
+  CHECK(data.left().failure.find("the store is gone") != std::string::npos);
+  CHECK(data.left().earlier.empty());
+  run(well);
+  run(well);
+  CHECK(data.left().failure.empty());
+  CHECK(data.left().earlier.find("the store is gone") != std::string::npos);
+
+  std::ofstream(data.path + "/state.json") << to_text(winsvc::model::service_state{7, "http://x", "yesterday", ""});
+  run(well);
+  CHECK(data.left().earlier == "the run that began at yesterday (pid 7) ended without a word");
 }
 
 TEST_CASE("one app can be started again in the same process") {

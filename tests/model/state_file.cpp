@@ -7,7 +7,8 @@ using namespace winsvc::model;
 
 namespace {
 bool same(const service_state& a, const service_state& b) {
-  return a.pid == b.pid && a.url == b.url && a.since == b.since && a.failure == b.failure;
+  return a.pid == b.pid && a.url == b.url && a.since == b.since && a.failure == b.failure &&
+         a.start_ms == b.start_ms && a.when == b.when && a.earlier == b.earlier;
 }
 
 const service_state states[] = {
@@ -16,6 +17,7 @@ const service_state states[] = {
     {4294967295u, "http://[::1]:80", "2026-01-31T08:05:09.250Z", "listen on '127.0.0.1:80': the port is taken (10048)"},
     {1, "", "", "quotes \" and \\ slashes / and } braces { , : \n\r\t and \x01\x1F, Z\xC3\xBCrich \xF0\x9F\x98\x80"},
     {1, "}", "\"}", "\\"},
+    {7, "", "", "the store is gone", 1200, "2026-01-31T08:05:09.250Z", "2026-01-30T08:05:09.250Z the port was taken"},
 };
 }  // namespace
 
@@ -101,4 +103,19 @@ TEST_CASE("anything else is nothing") {
     CAPTURE(s);
     CHECK_FALSE(parse_service_state(s));
   }
+}
+
+TEST_CASE("the last failure is kept by the runs after it, until another fails; a run that was killed left its address") {
+  service_state left;
+  left.pid = 7;
+  CHECK(last_failure(left).empty());
+  left.earlier = "2026-01-30T08:05:09.250Z the port was taken";
+  CHECK(last_failure(left) == left.earlier);
+  left.url = "http://127.0.0.1:5001";
+  left.since = "2026-01-31T08:05:09.250Z";
+  CHECK(last_failure(left) == "the run that began at 2026-01-31T08:05:09.250Z (pid 7) ended without a word");
+  left.failure = "the store is gone";
+  CHECK(last_failure(left) == "the store is gone");
+  left.when = "2026-02-01T08:05:09.250Z";
+  CHECK(last_failure(left) == "2026-02-01T08:05:09.250Z the store is gone");
 }

@@ -279,7 +279,7 @@ TEST_CASE("status of a running service, for a person and for a machine") {
   CHECK(
       winsvc::host::status_json(*r) ==
       R"({"name":"hello","installed":true,"state":"running","pid":42,"exit_code":0,"startup":"auto","display_name":"Hello \"service\"",)"
-      R"("binary":"\"C:\\apps\\hello.exe\" run-service --port 5001","url":"http://127.0.0.1:5001","since":"2026-01-31T08:05:09.250Z","failure":null,"drift":[],"live":null})"
+      R"("binary":"\"C:\\apps\\hello.exe\" run-service --port 5001","url":"http://127.0.0.1:5001","since":"2026-01-31T08:05:09.250Z","failure":null,"last_failure":null,"drift":[],"live":null})"
       "\n");
 }
 
@@ -304,6 +304,17 @@ TEST_CASE("status of a failed service has its exit code and its own words, and n
   CHECK(j["url"] == nullptr);
   CHECK(j["since"] == nullptr);
   CHECK(j["failure"] == "listen on '127.0.0.1:5001': the port is taken");
+}
+
+TEST_CASE("status of a service that runs again shows how a run before failed") {
+  bench d;
+  d.installed(state::running);
+  d.left = winsvc::model::service_state{42, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z", "", 10, "",
+                                        "2026-01-30T08:05:09.250Z the store is gone"};
+  const auto r = d.status();
+  REQUIRE(r);
+  CHECK(status_text(*r).find("  failed   2026-01-30T08:05:09.250Z the store is gone\n") != std::string::npos);
+  CHECK(status_json(*r).find("\"last_failure\":\"2026-01-30T08:05:09.250Z the store is gone\"") != std::string::npos);
 }
 
 TEST_CASE("status tells where what is installed is not what the program would install, and that update mends it") {
@@ -334,7 +345,7 @@ TEST_CASE("status of what is not installed, of what starts, and where the SCM re
   CHECK(winsvc::host::status_json(*n) ==
         "{\"name\":\"hello\",\"installed\":false,\"state\":\"not_installed\",\"pid\":null,\"exit_code\":null,"
         "\"startup\":null,"
-        "\"display_name\":null,\"binary\":null,\"url\":null,\"since\":null,\"failure\":null,\"drift\":null,\"live\":null}\n");
+        "\"display_name\":null,\"binary\":null,\"url\":null,\"since\":null,\"failure\":null,\"last_failure\":null,\"drift\":null,\"live\":null}\n");
   const auto s = starting.status();
   REQUIRE(s);
   CHECK(winsvc::host::status_exit(*s) == 3);

@@ -82,6 +82,7 @@ class service_host {
   service_surroundings around_;
   const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   std::string name_;
+  std::string earlier_;     // the last failure of a run before
   std::string state_file_;  // empty: nowhere to leave a state
   std::string data_folder_;
   std::string log_folder_;  // empty: nowhere to leave a dump
@@ -155,6 +156,8 @@ inline void service_host::service_main(const std::vector<std::string>& arguments
 inline void service_host::leave_state(const std::string& url, const std::string& failure) {
   if (state_file_.empty()) return;
   model::service_state left{os::process_id(), url, {}, failure};
+  left.earlier = earlier_;
+  if (!failure.empty()) left.when = iso_time(clock::system().wall());
   if (!url.empty()) {
     const auto took = std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began_);
     left.since = iso_time(clock::system().wall());
@@ -221,7 +224,10 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
     how.tell = [this, &log = plan->log](const os::crash_report& what) { crashed(log, what); };
     guard = std::make_shared<os::crash_guard>(std::move(how));
   }
-  leave_state({}, {});  // what an earlier run left is no news of this one
+  if (const auto before = os::read_file(state_file_)) {
+    if (const auto left = model::parse_service_state(*before)) earlier_ = model::last_failure(*left);
+  }
+  leave_state({}, {});  // what an earlier run left is no news of this one, and is kept as what it is
 
   std::shared_ptr<void> app;
   auto svc = std::make_unique<service>(*plan);  // handlers and hooks may have caught it by reference

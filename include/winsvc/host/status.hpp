@@ -95,6 +95,7 @@ inline std::string status_text(const service_report& r) {
     out += "  exit     " + std::to_string(s.exit.code()) + (row ? ", " + std::string(row->said) : "") + '\n';
   }
   if (!r.left.failure.empty()) out += "  failure  " + log_text(r.left.failure) + '\n';
+  else if (!r.left.earlier.empty()) out += "  failed   " + log_text(r.left.earlier) + '\n';
   for (const auto& one : r.drift) out += "  drift    " + one + '\n';
   if (!r.drift.empty()) out += "           update mends it\n";
   return out;
@@ -121,6 +122,7 @@ inline std::string status_json(const service_report& r) {
   put_text("url", r.left.url);
   put_text("since", r.left.since);
   put_text("failure", r.left.failure);
+  put_text("last_failure", r.left.earlier);
   put("drift", text::json_list(r.drift, [](const std::string& one) { return text::json_quoted(one); }));
   out.put("live", r.live.empty() ? "null" : r.live);
   return out.text() + '\n';

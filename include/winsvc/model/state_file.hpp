@@ -27,19 +27,33 @@ struct service_state {
   std::string since;    ///< when it began to listen, RFC 3339
   std::string failure;  ///< the sentence of the last failure; empty after a clean stop
   std::uint32_t start_ms = 0;  ///< from the start of the process to RUNNING; 0: it did not get there
+  std::string when = {};       ///< of the failure, RFC 3339
+  std::string earlier = {};    ///< the last failure of a run before, with its time; empty: none is known
 };
 
 [[nodiscard]] inline std::string to_text(const service_state& s) {
   text::json_object o;
   o.put("pid", std::to_string(s.pid)).put_text("url", s.url).put_text("since", s.since).put_text("failure", s.failure);
   if (s.start_ms != 0) o.put("start_ms", std::to_string(s.start_ms));
+  o.put_some("when", s.when).put_some("earlier", s.earlier);
   return o.text() + '\n';
 }
 
 /// Reads what `to_text` wrote, in any order, unknown names ignored. Nothing for anything else: a torn file is no file.
 [[nodiscard]] std::optional<service_state> parse_service_state(std::string_view s);
 
+/// What a run should know of those before it, from what the last of them left: how that failed or, where it ended well,
+/// what it knew itself. One that still has an address has been killed, or the machine was.
+[[nodiscard]] std::string last_failure(const service_state& left);
+
 // ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string last_failure(const service_state& left) {
+  if (!left.failure.empty()) return left.when + (left.when.empty() ? "" : " ") + left.failure;
+  if (!left.url.empty())
+    return "the run that began at " + left.since + " (pid " + std::to_string(left.pid) + ") ended without a word";
+  return left.earlier;
+}
 
 inline std::optional<service_state> parse_service_state(std::string_view s) {
   const auto members = parse_flat_object(s);
@@ -49,6 +63,8 @@ inline std::optional<service_state> parse_service_state(std::string_view s) {
     if (name == "url") out.url = value.text;
     if (name == "since") out.since = value.text;
     if (name == "failure") out.failure = value.text;
+    if (name == "when") out.when = value.text;
+    if (name == "earlier") out.earlier = value.text;
     if (name != "pid" && name != "start_ms") continue;
     std::uint64_t number = 0;
     if (!text::parse_number(value.text, 0xFFFFFFFFu, number)) return std::nullopt;

@@ -263,6 +263,7 @@ inline void doctor::last_run() {
   const auto left = desk_.state();
   if (!left) return;
   if (!left->failure.empty()) add(weight::warning, "last run", left->failure, "logs --since 1d --level warn");
+  else if (!left->earlier.empty()) add(weight::note, "last failure", left->earlier, "why");
   const auto took = std::chrono::milliseconds(left->start_ms);
   if (took.count() != 0) {
     const std::string seen = "took " + duration_text(took) + ", each of its hooks may take " + duration_text(plan_.start_limit);

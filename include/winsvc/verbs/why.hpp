@@ -66,6 +66,7 @@ inline std::string why_text(const evidence& of) {
   const bool runs = r.process.pid != 0;
   const bool of_this_run = r.left.pid == r.process.pid;
   if (!r.left.failure.empty() && (!runs || of_this_run)) out += "It said: " + log_text(r.left.failure) + '\n';
+  if (!r.left.earlier.empty()) out += "Before that, a run failed: " + log_text(r.left.earlier) + '\n';
   if (!of.scm.empty()) out += "The service control manager wrote:\n";
   for (const auto& line : of.scm) out += "  " + log_text(line) + '\n';
   if (!of.dump.empty()) out += std::string(runs ? "An earlier" : "Its last") + " crash left a minidump: " + of.dump + '\n';
