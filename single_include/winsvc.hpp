@@ -61,177 +61,177 @@
 //   4985  model/spec.hpp              What is to be installed.
 //   5153  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
 //   5537  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   5865  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
-//   5980  model/state_file.hpp        What the running service leaves for `status` to find.
-//   6057  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   6149  route/path.hpp              The path of a request, cut into segments.
-//   6260  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   6438  route/facts.hpp             What is known of a route beside its pattern.
-//   6563  route/table.hpp             The routes of an app as a tree of segments.
-//   6866  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   7013  wire/limits.hpp             How much a client may send, and how long it may take.
-//   7082  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   7179  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   7350  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   7708  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   7856  wire/fields.hpp             Names and values as queries and forms have them ...
-//   7947  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   8143  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   8343  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   8409  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   8466  wire/conditional.hpp        Requests with conditions.
-//   8597  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   8707  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   8942  wire/websocket.hpp          The WebSocket protocol as values.
-//   9309  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   9344  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   9489  os/socket.hpp               TCP as the engine needs it.
-//   9630  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   9739  os/file.hpp                 The few things done with files.
-//   9833  os/process.hpp              This process and its surroundings.
-//   9931  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   9985  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//  10066  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  10209  os/tcp.hpp                  os/socket.hpp on every platform.
-//  10452  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//  10605  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//  10716  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//  10947  os/poller.hpp               Waiting for many sockets with few threads.
-//  10997  os/channel.hpp              Where the operator talks to a running service.
-//  11064  os/posix/file.hpp           os/file.hpp on POSIX.
-//  11212  os/visitors.hpp             Threads for those who come and go.
-//  11297  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
-//  11489  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//  11573  os/posix/console.hpp        os/console.hpp on POSIX.
-//  11711  os/crash.hpp                What is left of a process that crashes.
-//  11826  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//  12008  os/elevation.hpp            The same program once more, elevated.
-//  12070  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//  12098  os/folder_watch.hpp         A folder that is watched.
-//  12148  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
-//  12236  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
-//  12273  os/posix/keys.hpp           os/keys.hpp on POSIX.
-//  12427  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
-//  12449  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
-//  12476  os/new_file.hpp             A file that comes into being.
-//  12538  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  12622  os/probe.hpp                What `doctor` and `why` ask the machine beside its services.
-//  12650  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
-//  12674  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  12714  os/event_log.hpp            The Windows event log: one report, one line.
-//  12757  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  12959  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  13023  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  13098  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  13198  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  13419  os/win/console.hpp          os/console.hpp on Windows.
-//  13600  os/win/file.hpp             os/file.hpp on Windows.
-//  13764  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  13801  os/win/crash.hpp            os/crash.hpp on Windows.
-//  14083  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  14182  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  14395  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
-//  14450  os/win/keys.hpp             os/keys.hpp on Windows.
-//  14522  os/win/local_time.hpp       os/local_time.hpp on Windows.
-//  14567  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  14650  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
-//  14767  os/win/probe.hpp            os/probe.hpp on Windows.
-//  14832  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  14988  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  15082  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
-//  15191  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  15331  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  15466  os/win/service_manager.hpp  The real Service Control Manager.
-//  15702  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  15708  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  15794  http/transport.hpp          What a connection reads from and writes to.
-//  15940  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  16251  http/stream.hpp             An answer that is written while it is made.
-//  16360  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  16393  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  16518  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  16742  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  16908  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  17102  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  17437  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  17898  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  17944  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  18020  http/router.hpp             The routes of an app with their handlers.
-//  18192  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  18378  http/url_for.hpp            The path of a named route, from within a handler.
-//  18413  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  18500  http/folder.hpp             A folder of files below a prefix.
-//  18621  http/group.hpp              Routes, as an app or a part of it registers them.
-//  18824  http/context.hpp            What travels with a request.
-//  18887  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  18978  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  19078  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  19281  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  19424  http/pulse.hpp              How busy a service is.
-//  19611  http/traffic.hpp            What the connections of one engine have in common.
-//  19715  http/direct.hpp             The direct way of a plain request.
-//  19881  http/core.hpp               cpp-httplib at work for one request.
-//  20260  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  20696  http/crew.hpp               The engine's threads, few and busy.
-//  21161  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  21314  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  21676  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  22170  web/values.hpp              What a request says beside its path, as a value of a type.
-//  22280  web/cookies.hpp             Cookies of requests and answers.
-//  22315  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  22423  web/cors.hpp                Cross-origin requests.
-//  22517  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  22554  web/rate_limit.hpp          How often one client may ask.
-//  22663  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  22716  web/headers.hpp             Small middleware for headers and sizes.
-//  22770  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  23053  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  23282  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
-//  23392  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
-//  23543  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
-//  23940  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
-//  24100  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
-//  24189  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
-//  24318  app/service.hpp             What App receives: the description of a service.
-//  24758  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
-//  24835  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
-//  25079  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
-//  25122  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  25187  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  25516  host/console_log.hpp        The log on the screen.
-//  25597  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
-//  25640  host/health.hpp             Liveness and readiness.
-//  25703  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  25857  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  25952  host/own_settings.hpp       The settings of a run.
-//  26085  host/settings_watch.hpp     The settings file, watched.
-//  26185  host/duties.hpp             What controls ask for, beside a stop.
-//  26380  host/worker_pool.hpp        The app's workers while they run.
-//  26477  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  26618  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  27099  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  27226  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
-//  27332  host/console_host.hpp       `debug`: the service in a terminal.
-//  27411  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  27723  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
-//  27786  verbs/desk.hpp              What every verb that manages the service stands on.
-//  27908  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
-//  27972  verbs/manager.hpp           The verbs that bring an installed service up and down.
-//  28258  verbs/send.hpp              The verbs that send a running service a control.
-//  28381  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
-//  28496  verbs/survey.hpp            What is installed, read with query rights alone.
-//  28581  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
-//  28627  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
-//  28960  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  29039  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
-//  29068  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
-//  29356  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
-//  29566  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
-//  29678  verbs/manage.hpp            The verbs that manage, by their words.
-//  29881  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
-//  30012  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  30188  main.hpp                    The macro: a main for an App.
-//  30201  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//   5866  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
+//   5981  model/state_file.hpp        What the running service leaves for `status` to find.
+//   6058  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   6150  route/path.hpp              The path of a request, cut into segments.
+//   6261  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   6439  route/facts.hpp             What is known of a route beside its pattern.
+//   6564  route/table.hpp             The routes of an app as a tree of segments.
+//   6867  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   7014  wire/limits.hpp             How much a client may send, and how long it may take.
+//   7083  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   7180  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   7351  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   7709  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   7857  wire/fields.hpp             Names and values as queries and forms have them ...
+//   7948  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   8144  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   8344  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   8410  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   8467  wire/conditional.hpp        Requests with conditions.
+//   8598  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   8708  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   8943  wire/websocket.hpp          The WebSocket protocol as values.
+//   9310  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   9345  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   9490  os/socket.hpp               TCP as the engine needs it.
+//   9631  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   9740  os/file.hpp                 The few things done with files.
+//   9834  os/process.hpp              This process and its surroundings.
+//   9932  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//   9986  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//  10067  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  10210  os/tcp.hpp                  os/socket.hpp on every platform.
+//  10453  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//  10606  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//  10717  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//  10948  os/poller.hpp               Waiting for many sockets with few threads.
+//  10998  os/channel.hpp              Where the operator talks to a running service.
+//  11065  os/posix/file.hpp           os/file.hpp on POSIX.
+//  11213  os/visitors.hpp             Threads for those who come and go.
+//  11298  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
+//  11490  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//  11574  os/posix/console.hpp        os/console.hpp on POSIX.
+//  11712  os/crash.hpp                What is left of a process that crashes.
+//  11827  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  12009  os/elevation.hpp            The same program once more, elevated.
+//  12071  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  12099  os/folder_watch.hpp         A folder that is watched.
+//  12149  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
+//  12237  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
+//  12274  os/posix/keys.hpp           os/keys.hpp on POSIX.
+//  12432  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
+//  12454  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
+//  12481  os/new_file.hpp             A file that comes into being.
+//  12543  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  12627  os/probe.hpp                What `doctor` and `why` ask the machine beside its services.
+//  12655  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
+//  12679  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  12719  os/event_log.hpp            The Windows event log: one report, one line.
+//  12762  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  12964  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  13028  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  13103  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  13203  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  13424  os/win/console.hpp          os/console.hpp on Windows.
+//  13605  os/win/file.hpp             os/file.hpp on Windows.
+//  13769  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  13806  os/win/crash.hpp            os/crash.hpp on Windows.
+//  14088  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  14187  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  14400  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
+//  14455  os/win/keys.hpp             os/keys.hpp on Windows.
+//  14527  os/win/local_time.hpp       os/local_time.hpp on Windows.
+//  14572  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  14655  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
+//  14772  os/win/probe.hpp            os/probe.hpp on Windows.
+//  14837  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  14993  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  15087  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
+//  15196  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  15336  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  15471  os/win/service_manager.hpp  The real Service Control Manager.
+//  15707  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  15713  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  15799  http/transport.hpp          What a connection reads from and writes to.
+//  15945  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  16256  http/stream.hpp             An answer that is written while it is made.
+//  16365  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  16398  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  16523  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  16747  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  16913  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  17107  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  17442  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  17903  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  17949  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  18025  http/router.hpp             The routes of an app with their handlers.
+//  18197  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  18383  http/url_for.hpp            The path of a named route, from within a handler.
+//  18418  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  18505  http/folder.hpp             A folder of files below a prefix.
+//  18626  http/group.hpp              Routes, as an app or a part of it registers them.
+//  18829  http/context.hpp            What travels with a request.
+//  18892  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  18983  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  19083  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  19286  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  19429  http/pulse.hpp              How busy a service is.
+//  19616  http/traffic.hpp            What the connections of one engine have in common.
+//  19720  http/direct.hpp             The direct way of a plain request.
+//  19886  http/core.hpp               cpp-httplib at work for one request.
+//  20265  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  20701  http/crew.hpp               The engine's threads, few and busy.
+//  21166  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  21319  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  21681  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  22175  web/values.hpp              What a request says beside its path, as a value of a type.
+//  22285  web/cookies.hpp             Cookies of requests and answers.
+//  22320  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  22428  web/cors.hpp                Cross-origin requests.
+//  22522  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  22559  web/rate_limit.hpp          How often one client may ask.
+//  22668  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  22721  web/headers.hpp             Small middleware for headers and sizes.
+//  22775  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  23058  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  23287  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
+//  23397  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
+//  23548  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
+//  23945  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
+//  24105  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
+//  24194  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
+//  24323  app/service.hpp             What App receives: the description of a service.
+//  24763  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
+//  24840  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  25084  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
+//  25127  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  25192  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  25521  host/console_log.hpp        The log on the screen.
+//  25602  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
+//  25645  host/health.hpp             Liveness and readiness.
+//  25708  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  25862  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  25957  host/own_settings.hpp       The settings of a run.
+//  26090  host/settings_watch.hpp     The settings file, watched.
+//  26190  host/duties.hpp             What controls ask for, beside a stop.
+//  26385  host/worker_pool.hpp        The app's workers while they run.
+//  26482  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  26623  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  27104  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  27231  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  27337  host/console_host.hpp       `debug`: the service in a terminal.
+//  27416  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  27728  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
+//  27791  verbs/desk.hpp              What every verb that manages the service stands on.
+//  27913  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
+//  27977  verbs/manager.hpp           The verbs that bring an installed service up and down.
+//  28263  verbs/send.hpp              The verbs that send a running service a control.
+//  28386  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
+//  28501  verbs/survey.hpp            What is installed, read with query rights alone.
+//  28586  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
+//  28632  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
+//  28965  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  29044  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
+//  29073  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
+//  29361  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
+//  29571  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
+//  29683  verbs/manage.hpp            The verbs that manage, by their words.
+//  29886  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
+//  30017  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  30193  main.hpp                    The macro: a main for an App.
+//  30206  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -5804,9 +5804,10 @@ inline install_plan plan_install(const installation* there, const installation& 
     if (there || !wanted.dependencies->empty())
       put(item::dependencies, "depends on", shown(old.dependencies, list), list(*wanted.dependencies));
   }
+  const auto level_text = [](const config_level& l) { return text_of(l); };  // there are other functions of that name
   for (const auto& row : level_rows) {
     if (const auto to = level_of(wanted, row.number))
-      put(row.what, std::string(row.name), shown(level_of(old, row.number), text_of), text_of(*to));
+      put(row.what, std::string(row.name), shown(level_of(old, row.number), level_text), level_text(*to));
   }
   if (wanted.environment && (there || !wanted.environment->empty()))
     put(item::environment, "environment", shown(old.environment, list), list(*wanted.environment));
@@ -12329,6 +12330,11 @@ class terminal_mode {
     held() = 1;
     return true;
   }
+  /// Again, where somebody has taken it from us meanwhile: a shell does, when it stops us and lets us go on.
+  static void keep() noexcept {
+    termios now = {};
+    if (is_ours() && ::tcgetattr(STDIN_FILENO, &now) == 0 && (now.c_lflag & (ECHO | ICANON)) != 0) take();
+  }
   /// From a signal handler, too.
   static void give_back() noexcept {
     if (!held() || !is_ours()) return;
@@ -12375,10 +12381,9 @@ struct keys::state {
 
   void read() noexcept {
     const refused_not_stopped here;
-    for (bool ours = true;;) {
-      // Who comes back to the foreground finds the mode that the shell has there.
-      const bool was = std::exchange(ours, terminal_mode::is_ours());
-      if (ours && !was) terminal_mode::take();
+    for (;;) {
+      const bool ours = terminal_mode::is_ours();
+      if (ours) terminal_mode::keep();
       pollfd both[] = {{static_cast<int>(over.native()), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
       constexpr int look_again = 250;  // ms: nobody tells us that we are where we were
       if (::poll(both, ours ? 2 : 1, look_again) < 0 && errno != EINTR) return;

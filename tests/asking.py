@@ -425,7 +425,7 @@ def ended(child, seconds):
 
 # A shell with job control in so many lines as are needed: a job in the foreground, in the background, ended.
 SHELL = """
-import os, signal, sys, time
+import os, signal, sys, termios, time
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)
 job = os.fork()
 if job == 0:
@@ -440,6 +440,13 @@ os.tcsetpgrp(0, os.getpgrp())
 time.sleep(0.5)
 typed = os.read(0, 1)
 time.sleep(0.7)
+os.tcsetpgrp(0, job)                                        # and back: 's' without Enter, where the shell had lines
+mode = termios.tcgetattr(0)
+mode[3] |= termios.ICANON | termios.ECHO
+termios.tcsetattr(0, termios.TCSANOW, mode)
+time.sleep(1)
+raw = termios.tcgetattr(0)[3] & termios.ICANON == 0
+os.tcsetpgrp(0, os.getpgrp())
 stopped = os.waitpid(job, os.WNOHANG | os.WUNTRACED)[0]
 os.kill(job, signal.SIGTERM)
 for _ in range(200):
@@ -449,7 +456,7 @@ for _ in range(200):
     time.sleep(0.05)
 else:
     os.kill(job, signal.SIGKILL)
-print("job", typed, stopped, pid and status, flush=True)
+print("job", typed, raw, stopped, pid and status, flush=True)
 """
 
 
@@ -487,7 +494,7 @@ def rude_terminals(program):
                 said += os.read(terminal, 65536).decode("utf-8", "replace")
     ended(child, 10)
     os.close(terminal)
-    return "" if "job b'x' 0 0" in said else f"in the background it is stopped, or does not end: {said!r}\n"
+    return "" if "job b'x' True 0 0" in said else f"in the background it is stopped, or does not end: {said!r}\n"
 
 
 # --- views ------------------------------------------------------------------------------------------------------------

@@ -275,9 +275,10 @@ inline install_plan plan_install(const installation* there, const installation& 
     if (there || !wanted.dependencies->empty())
       put(item::dependencies, "depends on", shown(old.dependencies, list), list(*wanted.dependencies));
   }
+  const auto level_text = [](const config_level& l) { return text_of(l); };  // there are other functions of that name
   for (const auto& row : level_rows) {
     if (const auto to = level_of(wanted, row.number))
-      put(row.what, std::string(row.name), shown(level_of(old, row.number), text_of), text_of(*to));
+      put(row.what, std::string(row.name), shown(level_of(old, row.number), level_text), level_text(*to));
   }
   if (wanted.environment && (there || !wanted.environment->empty()))
     put(item::environment, "environment", shown(old.environment, list), list(*wanted.environment));

@@ -60,6 +60,11 @@ class terminal_mode {
     held() = 1;
     return true;
   }
+  /// Again, where somebody has taken it from us meanwhile: a shell does, when it stops us and lets us go on.
+  static void keep() noexcept {
+    termios now = {};
+    if (is_ours() && ::tcgetattr(STDIN_FILENO, &now) == 0 && (now.c_lflag & (ECHO | ICANON)) != 0) take();
+  }
   /// From a signal handler, too.
   static void give_back() noexcept {
     if (!held() || !is_ours()) return;
@@ -106,10 +111,9 @@ struct keys::state {
 
   void read() noexcept {
     const refused_not_stopped here;
-    for (bool ours = true;;) {
-      // Who comes back to the foreground finds the mode that the shell has there.
-      const bool was = std::exchange(ours, terminal_mode::is_ours());
-      if (ours && !was) terminal_mode::take();
+    for (;;) {
+      const bool ours = terminal_mode::is_ours();
+      if (ours) terminal_mode::keep();
       pollfd both[] = {{static_cast<int>(over.native()), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
       constexpr int look_again = 250;  // ms: nobody tells us that we are where we were
       if (::poll(both, ours ? 2 : 1, look_again) < 0 && errno != EINTR) return;
