@@ -36,202 +36,202 @@
 //   1601  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
 //   1683  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
 //   1750  base/log.hpp                The log that a service keeps.
-//   1985  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
-//   2264  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
-//   2335  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   2480  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   2581  model/decision.hpp          What a control means in a state.
-//   2650  model/stop_limits.hpp       How long a stop may take, by where it comes from.
-//   2696  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   2753  model/codes.hpp             What system codes mean to the person who meets them.
-//   2871  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2941  model/recovery.hpp          What the SCM does when the service fails.
-//   3050  model/account.hpp           The account a service runs as.
-//   3166  model/security.hpp          Who may do what, as text.
-//   3361  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   3454  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
-//   3705  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
-//   3890  model/setting.hpp           One setting: its type, its rules, its value, and the value it would have ...
-//   4080  model/settings.hpp          The settings of an app.
-//   4342  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
-//   4409  model/event_record.hpp      What stands in the Windows event log, read.
-//   4535  model/firewall.hpp          Windows' firewall, as far as it concerns one program that listens.
-//   4614  model/verbs.hpp             The command line as two tables.
-//   4829  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
-//   4985  model/spec.hpp              What is to be installed.
-//   5153  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   5537  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   5866  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
-//   5981  model/state_file.hpp        What the running service leaves for `status` to find.
-//   6058  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   6150  route/path.hpp              The path of a request, cut into segments.
-//   6261  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   6439  route/facts.hpp             What is known of a route beside its pattern.
-//   6564  route/table.hpp             The routes of an app as a tree of segments.
-//   6867  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   7014  wire/limits.hpp             How much a client may send, and how long it may take.
-//   7083  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   7180  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   7351  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   7709  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   7857  wire/fields.hpp             Names and values as queries and forms have them ...
-//   7948  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   8144  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   8344  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   8410  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   8467  wire/conditional.hpp        Requests with conditions.
-//   8598  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   8708  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   8943  wire/websocket.hpp          The WebSocket protocol as values.
-//   9310  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   9345  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   9490  os/socket.hpp               TCP as the engine needs it.
-//   9631  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   9740  os/file.hpp                 The few things done with files.
-//   9834  os/process.hpp              This process and its surroundings.
-//   9932  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//   9986  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//  10067  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  10210  os/tcp.hpp                  os/socket.hpp on every platform.
-//  10453  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//  10606  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//  10717  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//  10948  os/poller.hpp               Waiting for many sockets with few threads.
-//  10998  os/channel.hpp              Where the operator talks to a running service.
-//  11065  os/posix/file.hpp           os/file.hpp on POSIX.
-//  11213  os/visitors.hpp             Threads for those who come and go.
-//  11298  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
-//  11490  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//  11574  os/posix/console.hpp        os/console.hpp on POSIX.
-//  11712  os/crash.hpp                What is left of a process that crashes.
-//  11827  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//  12009  os/elevation.hpp            The same program once more, elevated.
-//  12071  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//  12099  os/folder_watch.hpp         A folder that is watched.
-//  12149  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
-//  12237  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
-//  12274  os/posix/keys.hpp           os/keys.hpp on POSIX.
-//  12432  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
-//  12454  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
-//  12481  os/new_file.hpp             A file that comes into being.
-//  12543  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  12627  os/probe.hpp                What `doctor` and `why` ask the machine beside its services.
-//  12655  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
-//  12679  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  12719  os/event_log.hpp            The Windows event log: one report, one line.
-//  12762  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  12964  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  13028  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  13103  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  13203  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  13424  os/win/console.hpp          os/console.hpp on Windows.
-//  13605  os/win/file.hpp             os/file.hpp on Windows.
-//  13769  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  13806  os/win/crash.hpp            os/crash.hpp on Windows.
-//  14088  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  14187  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  14400  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
-//  14455  os/win/keys.hpp             os/keys.hpp on Windows.
-//  14527  os/win/local_time.hpp       os/local_time.hpp on Windows.
-//  14572  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  14655  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
-//  14772  os/win/probe.hpp            os/probe.hpp on Windows.
-//  14837  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  14993  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  15087  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
-//  15196  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  15336  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  15471  os/win/service_manager.hpp  The real Service Control Manager.
-//  15707  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  15713  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  15799  http/transport.hpp          What a connection reads from and writes to.
-//  15945  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  16256  http/stream.hpp             An answer that is written while it is made.
-//  16365  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  16398  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  16523  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  16747  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  16913  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  17107  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  17442  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  17903  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  17949  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  18025  http/router.hpp             The routes of an app with their handlers.
-//  18197  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  18383  http/url_for.hpp            The path of a named route, from within a handler.
-//  18418  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  18505  http/folder.hpp             A folder of files below a prefix.
-//  18626  http/group.hpp              Routes, as an app or a part of it registers them.
-//  18829  http/context.hpp            What travels with a request.
-//  18892  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  18983  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  19083  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  19286  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  19429  http/pulse.hpp              How busy a service is.
-//  19616  http/traffic.hpp            What the connections of one engine have in common.
-//  19720  http/direct.hpp             The direct way of a plain request.
-//  19886  http/core.hpp               cpp-httplib at work for one request.
-//  20265  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  20701  http/crew.hpp               The engine's threads, few and busy.
-//  21166  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  21319  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  21681  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  22175  web/values.hpp              What a request says beside its path, as a value of a type.
-//  22285  web/cookies.hpp             Cookies of requests and answers.
-//  22320  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  22428  web/cors.hpp                Cross-origin requests.
-//  22522  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  22559  web/rate_limit.hpp          How often one client may ask.
-//  22668  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  22721  web/headers.hpp             Small middleware for headers and sizes.
-//  22775  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  23058  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  23287  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
-//  23397  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
-//  23548  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
-//  23945  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
-//  24105  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
-//  24194  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
-//  24323  app/service.hpp             What App receives: the description of a service.
-//  24763  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
-//  24840  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
-//  25084  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
-//  25127  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  25192  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  25521  host/console_log.hpp        The log on the screen.
-//  25602  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
-//  25645  host/health.hpp             Liveness and readiness.
-//  25708  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  25862  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  25957  host/own_settings.hpp       The settings of a run.
-//  26090  host/settings_watch.hpp     The settings file, watched.
-//  26190  host/duties.hpp             What controls ask for, beside a stop.
-//  26385  host/worker_pool.hpp        The app's workers while they run.
-//  26482  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  26623  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  27104  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  27231  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
-//  27337  host/console_host.hpp       `debug`: the service in a terminal.
-//  27416  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  27728  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
-//  27791  verbs/desk.hpp              What every verb that manages the service stands on.
-//  27913  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
-//  27977  verbs/manager.hpp           The verbs that bring an installed service up and down.
-//  28263  verbs/send.hpp              The verbs that send a running service a control.
-//  28386  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
-//  28501  verbs/survey.hpp            What is installed, read with query rights alone.
-//  28586  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
-//  28632  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
-//  28965  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  29044  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
-//  29073  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
-//  29361  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
-//  29571  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
-//  29683  verbs/manage.hpp            The verbs that manage, by their words.
-//  29886  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
-//  30017  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  30193  main.hpp                    The macro: a main for an App.
-//  30206  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//   2003  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
+//   2282  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
+//   2353  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   2498  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   2599  model/decision.hpp          What a control means in a state.
+//   2668  model/stop_limits.hpp       How long a stop may take, by where it comes from.
+//   2714  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   2771  model/codes.hpp             What system codes mean to the person who meets them.
+//   2889  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2959  model/recovery.hpp          What the SCM does when the service fails.
+//   3068  model/account.hpp           The account a service runs as.
+//   3184  model/security.hpp          Who may do what, as text.
+//   3379  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   3472  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
+//   3723  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
+//   3909  model/setting.hpp           One setting: its type, its rules, its value, and the value it would have ...
+//   4124  model/settings.hpp          The settings of an app.
+//   4397  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
+//   4464  model/event_record.hpp      What stands in the Windows event log, read.
+//   4590  model/firewall.hpp          Windows' firewall, as far as it concerns one program that listens.
+//   4669  model/verbs.hpp             The command line as two tables.
+//   4884  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
+//   5040  model/spec.hpp              What is to be installed.
+//   5212  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   5602  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   5945  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
+//   6060  model/state_file.hpp        What the running service leaves for `status` to find.
+//   6137  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   6229  route/path.hpp              The path of a request, cut into segments.
+//   6340  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   6518  route/facts.hpp             What is known of a route beside its pattern.
+//   6643  route/table.hpp             The routes of an app as a tree of segments.
+//   6946  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   7093  wire/limits.hpp             How much a client may send, and how long it may take.
+//   7162  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   7259  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   7430  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   7788  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//   7936  wire/fields.hpp             Names and values as queries and forms have them ...
+//   8027  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   8223  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   8423  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   8489  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   8546  wire/conditional.hpp        Requests with conditions.
+//   8677  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   8787  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   9022  wire/websocket.hpp          The WebSocket protocol as values.
+//   9389  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   9424  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   9569  os/socket.hpp               TCP as the engine needs it.
+//   9710  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   9819  os/file.hpp                 The few things done with files.
+//   9913  os/process.hpp              This process and its surroundings.
+//  10011  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//  10065  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//  10146  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  10289  os/tcp.hpp                  os/socket.hpp on every platform.
+//  10532  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//  10685  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//  10796  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//  11027  os/poller.hpp               Waiting for many sockets with few threads.
+//  11077  os/channel.hpp              Where the operator talks to a running service.
+//  11144  os/posix/file.hpp           os/file.hpp on POSIX.
+//  11292  os/visitors.hpp             Threads for those who come and go.
+//  11377  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
+//  11569  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//  11653  os/posix/console.hpp        os/console.hpp on POSIX.
+//  11791  os/crash.hpp                What is left of a process that crashes.
+//  11906  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  12088  os/elevation.hpp            The same program once more, elevated.
+//  12150  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  12178  os/folder_watch.hpp         A folder that is watched.
+//  12228  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
+//  12316  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
+//  12353  os/posix/keys.hpp           os/keys.hpp on POSIX.
+//  12511  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
+//  12533  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
+//  12560  os/new_file.hpp             A file that comes into being.
+//  12622  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  12706  os/probe.hpp                What `doctor` and `why` ask the machine beside its services.
+//  12734  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
+//  12758  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  12798  os/event_log.hpp            The Windows event log: one report, one line.
+//  12841  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  13043  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  13107  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  13182  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  13282  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  13503  os/win/console.hpp          os/console.hpp on Windows.
+//  13684  os/win/file.hpp             os/file.hpp on Windows.
+//  13848  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  13885  os/win/crash.hpp            os/crash.hpp on Windows.
+//  14167  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  14266  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  14479  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
+//  14534  os/win/keys.hpp             os/keys.hpp on Windows.
+//  14606  os/win/local_time.hpp       os/local_time.hpp on Windows.
+//  14651  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  14734  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
+//  14851  os/win/probe.hpp            os/probe.hpp on Windows.
+//  14916  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  15072  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  15166  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
+//  15275  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  15415  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  15550  os/win/service_manager.hpp  The real Service Control Manager.
+//  15786  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  15792  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  15878  http/transport.hpp          What a connection reads from and writes to.
+//  16024  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  16335  http/stream.hpp             An answer that is written while it is made.
+//  16444  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  16477  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  16602  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  16826  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  16992  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  17186  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  17521  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  17982  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  18028  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  18104  http/router.hpp             The routes of an app with their handlers.
+//  18276  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  18462  http/url_for.hpp            The path of a named route, from within a handler.
+//  18497  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  18584  http/folder.hpp             A folder of files below a prefix.
+//  18705  http/group.hpp              Routes, as an app or a part of it registers them.
+//  18908  http/context.hpp            What travels with a request.
+//  18971  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  19062  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  19162  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  19365  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  19508  http/pulse.hpp              How busy a service is.
+//  19695  http/traffic.hpp            What the connections of one engine have in common.
+//  19799  http/direct.hpp             The direct way of a plain request.
+//  19965  http/core.hpp               cpp-httplib at work for one request.
+//  20344  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  20780  http/crew.hpp               The engine's threads, few and busy.
+//  21245  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  21398  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  21760  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  22254  web/values.hpp              What a request says beside its path, as a value of a type.
+//  22364  web/cookies.hpp             Cookies of requests and answers.
+//  22399  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  22507  web/cors.hpp                Cross-origin requests.
+//  22601  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  22638  web/rate_limit.hpp          How often one client may ask.
+//  22747  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  22800  web/headers.hpp             Small middleware for headers and sizes.
+//  22854  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  23137  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  23366  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
+//  23476  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
+//  23627  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
+//  24024  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
+//  24184  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
+//  24290  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
+//  24426  app/service.hpp             What App receives: the description of a service.
+//  24866  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
+//  24943  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  25187  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
+//  25230  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  25295  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  25650  host/console_log.hpp        The log on the screen.
+//  25731  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
+//  25774  host/health.hpp             Liveness and readiness.
+//  25837  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  25991  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  26086  host/own_settings.hpp       The settings of a run.
+//  26231  host/settings_watch.hpp     The settings file, watched.
+//  26331  host/duties.hpp             What controls ask for, beside a stop.
+//  26526  host/worker_pool.hpp        The app's workers while they run.
+//  26623  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  26763  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  27243  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  27370  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  27476  host/console_host.hpp       `debug`: the service in a terminal.
+//  27557  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  27883  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
+//  27946  verbs/desk.hpp              What every verb that manages the service stands on.
+//  28068  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
+//  28132  verbs/manager.hpp           The verbs that bring an installed service up and down.
+//  28418  verbs/send.hpp              The verbs that send a running service a control.
+//  28541  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
+//  28656  verbs/survey.hpp            What is installed, read with query rights alone.
+//  28741  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
+//  28787  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
+//  29120  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  29199  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
+//  29228  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
+//  29516  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
+//  29734  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
+//  29846  verbs/manage.hpp            The verbs that manage, by their words.
+//  30049  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
+//  30180  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  30364  main.hpp                    The macro: a main for an App.
+//  30377  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -1845,6 +1845,9 @@ class logger {
   /// `members` as in log_entry.
   void write(log_level level, std::string text, std::string members = {});
 
+  /// The same, whatever the threshold is: what an operator did is told in any case.
+  void tell(log_level level, std::string text) { put(level, std::move(text), {}); }
+
   /// Entries below it are dropped. Default: info.
   void threshold(log_level least) noexcept { least_.store(least, std::memory_order_relaxed); }
   [[nodiscard]] log_level threshold() const noexcept { return least_.load(std::memory_order_relaxed); }
@@ -1856,6 +1859,7 @@ class logger {
 
  private:
   using sinks = std::vector<std::shared_ptr<log_sink>>;
+  void put(log_level level, std::string text, std::string members);
   void admit_losses(clock::wall_point when);
 
   const clock* time_;
@@ -1865,6 +1869,7 @@ class logger {
   patient_mutex mutex_;
   sinks sinks_;
   std::vector<log_entry> early_;
+  std::uint64_t lost_early_ = 0;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -1874,6 +1879,11 @@ inline std::optional<log_level> parse_log_level(std::string_view wanted) noexcep
     if (text::equal_nocase(name(l), wanted)) return l;
   }
   return std::nullopt;
+}
+
+/// Line and paragraph separators, and what turns the order of writing around: a line could look like another.
+constexpr bool turns_writing(char32_t c) noexcept {
+  return c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
 }
 
 inline std::string log_text(std::string_view text) {
@@ -1892,7 +1902,8 @@ inline std::string log_text(std::string_view text) {
       out += text[at++];
     } else if (text.substr(at, 2) == "\r\n") {
       ++at;
-    } else if (const char32_t c = text::next_code_point(text, at); c < 0xA0 || (c == 0xFFFD && at - begin == 1)) {
+    } else if (const char32_t c = text::next_code_point(text, at); 
+               c < 0xA0 || (c == 0xFFFD && at - begin == 1) || turns_writing(c)) {
       for (const char raw : text.substr(begin, at - begin)) {
         out += "\\x";
         out += hex[static_cast<unsigned char>(raw) >> 4];
@@ -1931,7 +1942,10 @@ inline std::string log_entry::json_line(std::chrono::minutes offset) const {
 }
 
 inline void logger::write(log_level level, std::string text, std::string members) {
-  if (!wants(level)) return;
+  if (wants(level)) put(level, std::move(text), std::move(members));
+}
+
+inline void logger::put(log_level level, std::string text, std::string members) {
   constexpr std::size_t kept_early = 100;
   const patient_mutex::hold held(mutex_, patience_);
   if (!held) {
@@ -1942,7 +1956,9 @@ inline void logger::write(log_level level, std::string text, std::string members
   if (lost_.load(std::memory_order_relaxed) != 0) admit_losses(now);
   log_entry entry{now, level, std::move(text), std::move(members)};
   for (const auto& sink : sinks_) sink->write(entry);
-  if (sinks_.empty() && early_.size() < kept_early) early_.push_back(std::move(entry));
+  if (!sinks_.empty()) return;
+  if (early_.size() < kept_early) early_.push_back(std::move(entry));
+  else lost_early_ += 1;
 }
 
 inline void logger::admit_losses(clock::wall_point when) {
@@ -1958,6 +1974,8 @@ inline void logger::admit_losses(clock::wall_point when) {
 inline void logger::add_sink(std::shared_ptr<log_sink> sink) {
   const patient_mutex::hold held(mutex_, std::chrono::hours(24));  // an early line must not get lost on its way
   for (const auto& entry : early_) sink->write(entry);
+  if (const auto more = std::exchange(lost_early_, 0); more != 0)
+    sink->write({time_->wall(), log_level::warn, std::to_string(more) + " more lines were logged before there was a log"});
   early_.clear();
   sinks_.push_back(std::move(sink));
 }
@@ -3719,6 +3737,7 @@ inline std::string setting_type<std::vector<std::string>>::text(const std::vecto
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -3796,7 +3815,8 @@ inline std::string not_text(std::string_view line) {
 }
 
 /// One line of the file, in the section that was opened last.
-inline void take_settings_line(settings_file& into, std::string_view line, std::size_t number, std::string& section) {
+inline void take_settings_line(settings_file& into, std::string_view line, std::size_t number, std::string& section,
+                               std::map<std::string, std::size_t>& names) {
   const auto complain = [&](std::string said, std::string hint) {
     into.faults.push_back({number, std::move(said), std::move(hint)});
   };
@@ -3821,10 +3841,8 @@ inline void take_settings_line(settings_file& into, std::string_view line, std::
     return complain(shown(name) + " is no name of a setting", "use letters, digits, '_' and '-'");
 
   settings_file::row row{section + setting_name(name), std::string(text::trimmed(line.substr(equals + 1))), number};
-  for (const auto& other : into.rows) {
-    if (other.name == row.name)
-      return complain('\'' + row.name + "' is said in line " + std::to_string(other.line) + " already", "take one out");
-  }
+  const auto [other, is_new] = names.emplace(row.name, number);
+  if (!is_new) return complain('\'' + row.name + "' is said in line " + std::to_string(other->second) + " already", "take one out");
   into.rows.push_back(std::move(row));
 }
 
@@ -3836,10 +3854,11 @@ inline settings_file parse_settings_file(std::string_view content) {
   }
   if (content.substr(0, 3) == "\xEF\xBB\xBF") content.remove_prefix(3);
   std::string section;
+  std::map<std::string, std::size_t> names;  // and their lines
   std::size_t number = 1;
   for (auto line : text::split(content, '\n')) {
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    take_settings_line(out, line, number++, section);
+    take_settings_line(out, line, number++, section, names);
   }
   return out;
 }
@@ -3899,9 +3918,11 @@ inline std::string settings_file_text(const std::vector<std::string>& head, cons
 //
 // All of them, and where their values come from: model/settings.hpp.
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <limits>
 #include <mutex>
@@ -4004,6 +4025,20 @@ class typed_setting final : public any_setting {
   }
   /// Of the default: the mistake would be the programmer's.
   [[nodiscard]] std::optional<std::string> check(const T& value) const;
+  /// Is what is written of a value read back as it? Not of a default that has no name among its names, nor of a time that is
+  /// negative.
+  [[nodiscard]] bool can_be_written(const T& value) const {
+    if (!names.empty())
+      return std::any_of(names.begin(), names.end(), [&value](const auto& one) { return one.second == value; });
+    if constexpr (!setting_type<T>::known) {
+      return false;
+    } else if constexpr (std::is_same_v<T, file_path>) {
+      return true;  // the empty one is none
+    } else {
+      const auto read = setting_type<T>::parse(setting_type<T>::text(value));
+      return read && *read == value;
+    }
+  }
 
  private:
   static constexpr bool is_small = std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(std::uint64_t);
@@ -4018,18 +4053,21 @@ class typed_setting final : public any_setting {
 
 template <class T>
 std::string typed_setting<T>::written(const T& value) const {
-  if constexpr (setting_type<T>::known) {
-    return setting_type<T>::text(value);
-  } else {
-    for (const auto& [name, one] : names) {
-      if (one == value) return name;
-    }
-    return {};
+  for (const auto& [name, one] : names) {
+    if (one == value) return name;
   }
+  if constexpr (setting_type<T>::known) return setting_type<T>::text(value);
+  else return {};
 }
 
 template <class T>
 std::string typed_setting<T>::kind() const {
+  if (!names.empty()) {
+    std::string out;
+    for (std::size_t i = 0; i < names.size(); ++i)
+      out += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + names[i].first;
+    return out;
+  }
   if constexpr (setting_type<T>::known) {
     std::string out = setting_type<T>::kind();
     if constexpr (is_whole_number<T>) {
@@ -4039,17 +4077,18 @@ std::string typed_setting<T>::kind() const {
     }
     return out + (range.empty() ? "" : ", " + range);
   } else {
-    std::string out;
-    for (std::size_t i = 0; i < names.size(); ++i)
-      out += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + names[i].first;
-    return out;
+    return {};
   }
 }
 
 template <class T>
 std::optional<std::string> typed_setting<T>::check(const T& value) const {
   for (const auto& rule : rules) {
-    if (!rule.holds(value)) return "must " + rule.must;
+    try {
+      if (!rule.holds(value)) return "must " + rule.must;
+    } catch (const std::exception& e) {  // of a regular expression that is none, say
+      return "must " + rule.must + (secret ? std::string() : " (" + std::string(e.what()) + ')');
+    }
   }
   return std::nullopt;
 }
@@ -4058,15 +4097,20 @@ template <class T>
 std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool in_file) {
   const std::string quoted = secret ? "what it has" : '\'' + std::string(text::cut(text, 80)) + '\'';
   std::optional<T> value;
-  if constexpr (setting_type<T>::known) {
-    constexpr bool takes_quotes = std::is_same_v<T, std::string> || std::is_same_v<T, file_path>;
-    value = setting_type<T>::parse(in_file && takes_quotes ? without_quotes(text) : text);
-  } else {
+  if (!names.empty()) {
     for (const auto& [name, one] : names) {
       if (text::equal_nocase(name, text)) value = one;
     }
+  } else if constexpr (setting_type<T>::known) {
+    constexpr bool takes_quotes = std::is_same_v<T, std::string> || std::is_same_v<T, file_path>;
+    value = setting_type<T>::parse(in_file && takes_quotes ? without_quotes(text) : text);
   }
-  if (!value) return "takes " + kind() + ", and " + quoted + " is none";
+  if (!value) {
+    const auto digits = text.substr(text.empty() || text[0] != '-' ? 0 : 1);
+    const bool too_large = is_whole_number<T> && names.empty() && !digits.empty() &&
+                           digits.find_first_not_of("0123456789") == digits.npos;
+    return "takes " + kind() + ", and " + quoted + (too_large ? " is beyond what it can hold" : " is none");
+  }
   if (auto why = check(*value)) return *why + ", and " + quoted + " does not";
   staged_ = *std::move(value);
   return std::nullopt;
@@ -4141,6 +4185,12 @@ class settings {
   /// Variables of the environment have this name in theirs.
   void called(std::string_view service_name) { sources_.prefix = variable_prefix(service_name); }
 
+  /// Gives it the value that it would have, or leaves it at its default: for what has to be known before App says it.
+  void peek(any_setting& one) const {
+    setting_origin from;
+    static_cast<void>(stage(one, from));
+    one.commit();
+  }
   /// Takes its value. Throws setup_error for a name that is none, or taken.
   void declare(std::shared_ptr<any_setting> one);
   [[nodiscard]] const list& all() const noexcept { return all_; }
@@ -4168,7 +4218,7 @@ class settings {
 
  private:
   void look_up(const any_setting& one, const std::function<void(std::string_view, setting_origin)>& use) const;
-  [[nodiscard]] std::optional<error> stage(any_setting& one, setting_origin& from);
+  [[nodiscard]] std::optional<error> stage(any_setting& one, setting_origin& from) const;
   [[nodiscard]] error unknown(std::string_view name, const setting_origin& at, std::uint32_t code) const;
   [[nodiscard]] std::string place(const settings_file::row& row) const {
     return sources_.file_name + ':' + std::to_string(row.line);
@@ -4219,7 +4269,7 @@ inline void settings::look_up(const any_setting& one,
 }
 
 /// Nothing, or what is wrong with the value it has; then its default is staged.
-inline std::optional<error> settings::stage(any_setting& one, setting_origin& from) {
+inline std::optional<error> settings::stage(any_setting& one, setting_origin& from) const {
   std::optional<error> wrong;
   one.stage_default();
   from = {};
@@ -4258,6 +4308,11 @@ inline void settings::declare(std::shared_ptr<any_setting> one) {
   if (const auto* other = find(one->name()))
     throw setup_error("setting '" + one->name() + "' (" + one->where.text() + "): it is declared at " +
                       other->where.text() + " already");
+  for (const auto& other : all_) {
+    if (sources_.variable(other->name()) == sources_.variable(one->name()))
+      throw setup_error("setting '" + one->name() + "' (" + one->where.text() + "): in the environment it has the name of '" +
+                        other->name() + "' (" + other->where.text() + ")");
+  }
   const std::lock_guard lock(mutex_);
   if (auto wrong = stage(*one, one->origin)) wrong_values_.push_back(*std::move(wrong));
   one->commit();
@@ -5071,8 +5126,12 @@ inline constexpr std::string_view run_service_word = "run-service";
 // ---------------------------------------------------------------------------------------------------------------------
 
 inline launch_options launch_options::over(const launch_options& older) const {
-  launch_options out{instance ? instance : older.instance, host ? host : older.host, port ? port : older.port,
-                     preshutdown ? preshutdown : older.preshutdown, config ? config : older.config};
+  const auto taken_out = [this](std::string_view name) {
+    return std::any_of(unset.begin(), unset.end(), [name](const std::string& u) { return setting_name(u) == name; });
+  };
+  launch_options out{instance ? instance : older.instance, host || taken_out("host") ? host : older.host,
+                     port || taken_out("port") ? port : older.port, preshutdown ? preshutdown : older.preshutdown,
+                     config ? config : older.config};
   const auto said_anew = [this](const std::string& name) {
     const auto same = [&name](const std::string& other) { return setting_name(other) == setting_name(name); };
     return std::any_of(unset.begin(), unset.end(), same) ||
@@ -5333,6 +5392,12 @@ inline bool take_value(command& into, option o, std::string_view value) {
     case option::set: {
       const auto equals = value.find('=');
       if (equals == value.npos || !is_setting_name(value.substr(0, equals))) return false;
+      // The two that have an option of their own are kept in one place, or an older word could be the stronger.
+      const std::string name = setting_name(value.substr(0, equals));
+      if (name == "host") return into.launch.host = value.substr(equals + 1), true;
+      std::uint64_t port = 0;
+      if (name == "port" && text::parse_number(value.substr(equals + 1), 65'535, port))
+        return into.launch.port = static_cast<std::uint16_t>(port), true;
       into.launch.settings.emplace_back(value.substr(0, equals), value.substr(equals + 1));
       return true;
     }
@@ -5771,6 +5836,19 @@ inline result<installation> wanted_installation(const command& asked, const serv
   return wanted;
 }
 
+/// The names of variables; a value may be a secret. `new value` where one is another than before.
+inline std::string variables_text(const std::vector<std::string>& all, const std::vector<std::string>& before) {
+  const auto name_of = [](const std::string& s) { return std::string_view(s).substr(0, s.find('=', 1)); };
+  std::vector<std::string> out;
+  for (const auto& one : all) {
+    const bool changed = std::any_of(before.begin(), before.end(), [&](const std::string& b) {
+      return text::equal_nocase(name_of(b), name_of(one)) && b != one;
+    });
+    out.push_back(std::string(name_of(one)) + (changed ? " (new value)" : ""));
+  }
+  return out.empty() ? "none" : text::join(out, ", ");
+}
+
 inline install_plan plan_install(const installation* there, const installation& wanted, const install_defaults& ours) {
   install_plan plan;
   plan.creates = there == nullptr;
@@ -5810,7 +5888,8 @@ inline install_plan plan_install(const installation* there, const installation& 
       put(row.what, std::string(row.name), shown(level_of(old, row.number), level_text), level_text(*to));
   }
   if (wanted.environment && (there || !wanted.environment->empty()))
-    put(item::environment, "environment", shown(old.environment, list), list(*wanted.environment));
+    put(item::environment, "environment", shown(old.environment, [&](const auto& all) { return variables_text(all, {}); }),
+        variables_text(*wanted.environment, old.environment.value_or(std::vector<std::string>())));
 
   const auto right = [&put](item what, std::string name, std::optional<bool> has, const std::string& to) {
     if (!has.value_or(false)) put(what, std::move(name), has ? std::optional<std::string>("none") : std::nullopt, to);
@@ -24107,6 +24186,7 @@ std::function<std::uint32_t(std::uint32_t)> make_control_hook(F f) {
 
 // Everything App said, as a value: what the runtime and the verbs read. `service` (app/service.hpp) fills it.
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -24114,6 +24194,7 @@ std::function<std::uint32_t(std::uint32_t)> make_control_hook(F f) {
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace winsvc {
@@ -24154,11 +24235,12 @@ struct blueprint {
   logger log;
   log_file_options log_file;
   std::optional<winsvc::log_level> event_log_from;   ///< lines of this level and above are events as well
-  std::vector<std::shared_ptr<log_sink>> log_sinks;  ///< of the app's own; they get the log from the start on
+  std::vector<std::shared_ptr<log_sink>> log_sinks;  ///< of the app's own
+  std::vector<std::shared_ptr<queued_log>> log_queues;  ///< before these, since attach_log_sinks
   model::settings settings;
   bool reloads_on_change = false;                    ///< when the settings file changes
   std::shared_ptr<model::typed_setting<winsvc::log_level>> log_level;  ///< once it is declared
-  std::shared_ptr<recent_log> recent = std::make_shared<recent_log>();  ///< gets the log from the start on
+  std::shared_ptr<recent_log> recent = std::make_shared<recent_log>();  ///< gets the log as soon as it has a first sink
   bool frozen = false;
 
   /// Where it keeps its data. Nobody has made it yet, perhaps. "" where the system does not say.
@@ -24171,6 +24253,20 @@ struct blueprint {
   [[nodiscard]] bool is_own_page(std::string_view pattern) const noexcept {
     return !own_page.empty() && text::starts_with(pattern, own_page) &&
            (pattern.size() == own_page.size() || pattern[own_page.size()] == '/');
+  }
+  /// Hands the log to the app's own sinks, each with a queue of its own: none waits for another.
+  void attach_log_sinks() {
+    queued_log::settings how;
+    how.patience = std::chrono::seconds(1);
+    for (const auto& sink : std::exchange(log_sinks, {})) {
+      log_queues.push_back(std::make_shared<queued_log>(how));
+      log_queues.back()->add_sink(sink);
+      log.add_sink(log_queues.back());
+    }
+  }
+  /// Is one of them still at work on lines after a flush that was given up? It must not be waited for.
+  [[nodiscard]] bool is_log_behind() const {
+    return std::any_of(log_queues.begin(), log_queues.end(), [](const auto& q) { return q->is_behind(); });
   }
   /// What the SCM may send: exactly what there is a hook for.
   [[nodiscard]] model::hooked accepts() const {
@@ -24274,6 +24370,10 @@ using setting_value = std::conditional_t<
 template <class T, class A, class B>
 void describe(model::typed_setting<T>& one, const between<A, B>& range) {
   const T least(range.least), most(range.most);
+  if constexpr (std::is_arithmetic_v<T> && std::is_arithmetic_v<A> && std::is_arithmetic_v<B>) {
+    if (static_cast<A>(least) != range.least || static_cast<B>(most) != range.most)
+      throw setup_error("setting '" + one.name() + "': an end of between() is beyond what it can hold");
+  }
   const auto text = [](const T& v) { return model::setting_type<T>::text(v); };
   one.range = "from " + text(least) + " to " + text(most);
   one.rules.push_back({[least, most](const T& v) { return !(v < least) && !(most < v); },
@@ -24310,6 +24410,9 @@ std::shared_ptr<model::typed_setting<T>> make_setting(setting_words words, T sta
   auto one = std::make_shared<model::typed_setting<T>>(std::move(words.name), std::move(standard), std::move(help));
   one->where = words.where;
   (describe(*one, options), ...);
+  if (!one->can_be_written(one->get()))
+    throw setup_error("setting '" + one->name() + "' (" + words.where.text() + "): its default cannot be written" +
+                      (one->names.empty() ? ", and so not be set" : ": it has no name among its names"));
   if (const auto why = one->check(one->get()))
     throw setup_error("setting '" + one->name() + "' (" + words.where.text() + "): its default " + *why);
   return one;
@@ -25202,11 +25305,13 @@ class reporter {
 //
 // Lines are handed to the system, not to the platter: a crash loses none that was written, a power cut may.
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -25227,6 +25332,18 @@ namespace host {
 /// Its files, the newest first: `hello.log`, `hello.1.log`, …
 [[nodiscard]] inline std::string log_name(const std::string& path, int age) {
   return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
+}
+
+/// What was set aside and has no number yet, because somebody holds one of those that have.
+[[nodiscard]] inline std::string log_aside(const std::string& path) { return path + ".aside.log"; }
+
+/// Until the app has said how much is kept: nothing is set aside, and nothing taken away.
+[[nodiscard]] inline log_file_options provisional_log(log_format format) {
+  log_file_options all;
+  all.bytes = (std::numeric_limits<std::uint64_t>::max)();
+  all.kept = (std::numeric_limits<int>::max)();
+  all.format = format;
+  return all;
 }
 
 class file_log final : public log_sink {
@@ -25260,7 +25377,7 @@ class file_log final : public log_sink {
 
  private:
   [[nodiscard]] std::string name(int age) const { return log_name(path_, age); }
-  [[nodiscard]] std::string aside() const { return path_ + ".aside.log"; }
+  [[nodiscard]] std::string aside() const { return log_aside(path_); }
 
   void write_run(const log_entry* first, std::size_t count) noexcept;
   void take_options();
@@ -25294,6 +25411,8 @@ class file_log final : public log_sink {
   std::int64_t today_ = 0;           // that of the last entry on its way
   bool torn_ = false;                // it ends in the middle of a line
   bool renewed_ = false;             // somebody took the one before it away, which is yet to be said
+  bool held_ = false;                // it could not be set aside when it was full, and
+  bool held_said_ = false;           // that was said
   clock::time_point look_at_;
 
   // Relaxed: numbers for `status`. Only the thread that writes changes them.
@@ -25376,6 +25495,9 @@ inline bool file_log::open() {
   day_.reset();
   torn_ = false;
   auto opened = os::append_file::open(name(0));
+  const std::string folder = os::folder_of(path_);
+  if (!opened && os::is_missing(opened.error()) && os::id_of(os::folder_of(folder)) && os::make_folders(folder))
+    opened = os::append_file::open(name(0));  // somebody has taken the log's folder away, and not the one that it is in
   if (!opened) {
     failed(opened.error());
     return false;
@@ -25402,8 +25524,8 @@ inline bool file_log::make_room() {
   int free = 1;
   while (free < options_.kept && os::id_of(name(free))) ++free;
   if (free >= options_.kept) --free;
+  for (int age = (std::max)(options_.kept, 1); os::remove_file(name(age)); ++age) {}  // of a time when more were kept
   if (free < 1) return os::remove_file(aside());  // one file is kept, and that is another
-  for (int age = options_.kept; os::remove_file(name(age)); ++age) {}  // of a time when more were kept
   if (free == options_.kept - 1 && os::id_of(name(free)) && !os::remove_file(name(free))) return false;
   for (int age = free; age > 1; --age) {
     if (!os::rename_file(name(age - 1), name(age))) return false;
@@ -25417,11 +25539,13 @@ inline void file_log::set_aside(std::int64_t today) {
   // does as well while what was set aside before has no name yet, because somebody holds one of those.
   const bool moved = make_room() && os::rename_file(name(0), aside());
   if (moved) make_room();
+  if (moved) held_ = held_said_ = false;
   if (!open() || moved) return;
   if (file_.size() == 0) {  // there was nothing to move
     renewed_ = true;
     return;
   }
+  held_ = true;
   full_at_ = file_.size() + options_.bytes / 10;
   day_ = today;  // or every line would try it again
 }
@@ -25447,6 +25571,10 @@ inline void file_log::put() {
 inline std::size_t file_log::write_from(std::size_t first) {
   std::string head = torn_ ? "\n" : "";
   if (renewed_) head += words(log_level::info, "the log file was moved or deleted by somebody else: this one is new");
+  if (held_ && !held_said_) {
+    head += words(log_level::warn, "the log file cannot be set aside: somebody holds it, or an older one, or its folder "
+                                   "cannot be changed; it grows until it can");
+  }
   if (lost_ != 0) {
     head += words(log_level::warn, std::to_string(lost_) + (lost_ == 1 ? " line" : " lines") +
                                        " could not be written since " +
@@ -25465,6 +25593,7 @@ inline std::size_t file_log::write_from(std::size_t first) {
   if (written >= head.size()) {
     lost_ = 0;
     renewed_ = false;
+    held_said_ = held_;
   }
   std::size_t whole = 0;
   while (first + whole < ends_.size() && ends_[first + whole] - begin + head.size() <= written) ++whole;
@@ -25983,6 +26112,9 @@ namespace host {
 /// Reads what there is to read, before App declares its first. `plan` knows the name so far, and the instance.
 void find_settings(blueprint& plan, const model::launch_options& launch, const std::string& executable);
 
+/// How a line of the log file looks, before App has said what there is: a setting as well.
+[[nodiscard]] log_format early_log_format(const blueprint& plan);
+
 /// After App: declares our own, and takes their values. What is wrong with any is in plan.settings.faults().
 void take_own_settings(blueprint& plan);
 
@@ -26008,9 +26140,10 @@ inline void read_settings_file(model::setting_sources& into, bool expected) {
     into.file = model::parse_settings_file(*into.content);
     return;
   }
-  const std::uint32_t code = os::calls::last_error();
+  const auto why = os::source_file::open(into.path);
+  const std::uint32_t code = why ? model::code::invalid_data : why.error();
   into.file.reset();
-  if (code == 2 && !expected) return;
+  if (!why && os::is_missing(code) && !expected) return;
   into.fault = model::explained(code, "read the settings", into.path, os::system_words(code));
 }
 
@@ -26034,6 +26167,17 @@ inline void find_settings(blueprint& plan, const model::launch_options& launch, 
   plan.settings.from(std::move(from));
 }
 
+inline std::shared_ptr<model::typed_setting<log_format>> log_format_setting(const blueprint& plan) {
+  return make_setting<log_format>({"log_format"}, plan.log_file.format, "how a line of the log file looks", at_start,
+                                  names<log_format>{{"text", log_format::text}, {"json", log_format::json}});
+}
+
+inline log_format early_log_format(const blueprint& plan) {
+  const auto one = log_format_setting(plan);
+  plan.settings.peek(*one);
+  return one->get();
+}
+
 inline void take_own_settings(blueprint& plan) {
   const auto own = [&plan](auto one) {
     one->where = {"winsvc", 0};
@@ -26047,9 +26191,7 @@ inline void take_own_settings(blueprint& plan) {
       {"log_level"}, plan.log.threshold(), "the least that the log keeps",
       names<log_level>{{"debug", log_level::debug}, {"info", log_level::info}, {"warn", log_level::warn},
                        {"error", log_level::error}}));
-  const auto format = own(make_setting<log_format>(
-      {"log_format"}, plan.log_file.format, "how a line of the log file looks", at_start,
-      names<log_format>{{"text", log_format::text}, {"json", log_format::json}}));
+  const auto format = own(log_format_setting(plan));
   plan.log_file.format = format->get();
   plan.host = host->get();
   plan.port = port->get();
@@ -26057,11 +26199,13 @@ inline void take_own_settings(blueprint& plan) {
 }
 
 inline std::optional<error> settings_error(const model::settings& all) {
+  constexpr std::size_t enough = 10;
   const auto faults = all.faults();
   if (faults.empty()) return std::nullopt;
   error all_in_one = faults.front();
-  for (std::size_t i = 1; i < faults.size(); ++i)
+  for (std::size_t i = 1; i < (std::min)(faults.size(), enough); ++i)
     all_in_one.hint += (all_in_one.hint.empty() ? "" : "; ") + faults[i].sentence();
+  if (faults.size() > enough) all_in_one.hint += "; and " + std::to_string(faults.size() - enough) + " more";
   return all_in_one;
 }
 
@@ -26072,13 +26216,10 @@ inline bool reload_settings(blueprint& plan) {
   const auto before = plan.log_level ? plan.log_level->get() : plan.log.threshold();
   const auto report = plan.settings.reload(std::move(sources.file), std::move(sources.fault));
   // What the operator has changed meanwhile stays, until the setting itself is another.
-  const auto after = plan.log_level ? plan.log_level->get() : before;
-  const auto level = after == before ? plan.log.threshold() : after;
-  plan.log.threshold((std::min)(level, plan.log.threshold()));  // what changed is told by the more talkative of the two
+  if (const auto after = plan.log_level ? plan.log_level->get() : before; after != before) plan.log.threshold(after);
   for (const auto& wrong : report.faults) plan.log.error("reload: " + wrong.sentence() + "; no setting was changed");
-  for (const auto& line : report.changes) plan.log.info("setting " + line);
-  for (const auto& line : report.later) plan.log.warn("setting " + line + " holds from the next start on");
-  plan.log.threshold(level);
+  for (const auto& line : report.changes) plan.log.tell(log_level::info, "setting " + line);
+  for (const auto& line : report.later) plan.log.tell(log_level::warn, "setting " + line + " holds from the next start on");
   return report.faults.empty();
 }
 
@@ -26599,9 +26740,8 @@ inline void inquiries::answer(const std::string& asked, const os::channel::voice
   if (word == "status") {
     say(status());
   } else if (word == "level" && level) {
-    plan_.log.threshold((std::min)(plan_.log.threshold(), log_level::info));  // that it was changed is told in any case
-    plan_.log.info("the log keeps " + std::string(name(*level)) + " and above: the operator asked for it");
     plan_.log.threshold(*level);
+    plan_.log.tell(log_level::info, "the log keeps " + std::string(name(*level)) + " and above: the operator asked for it");
     say("ok\n");
   } else if (word == "log" && level) {
     send_log(*level, say);
@@ -26832,12 +26972,6 @@ inline void runtime::fail(error why) {
 
 inline run_result runtime::run() {
   plan_.frozen = true;
-  plan_.log.add_sink(plan_.recent);
-  for (const auto& sink : plan_.log_sinks) {  // each with a queue of its own: none waits for another
-    auto queue = std::make_shared<queued_log>();
-    queue->add_sink(sink);
-    plan_.log.add_sink(std::move(queue));
-  }
   try {
     if (start()) serve();
   } catch (const std::exception& e) {  // no memory, no thread to be had
@@ -26861,6 +26995,11 @@ inline run_result runtime::run() {
   result.stuck = stuck_;
   plan_.log.info(result.why ? "stopped after a failure" : "stopped");
   plan_.log.flush();
+  if (plan_.is_log_behind()) {  // who waited for it would wait for ever, perhaps
+    result.stuck = true;
+    if (!result.why && !result.cut)
+      result.cut = error{model::code::timeout, "stop", plan_.spec.name, "a sink of the log did not take its last lines", {}};
+  }
   return result;
 }
 
@@ -27370,6 +27509,8 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
   const auto terminal = std::make_shared<console_log>();
   screen->add_sink(terminal);
   plan.log.add_sink(screen);
+  plan.log.add_sink(plan.recent);
+  plan.attach_log_sinks();
   os::write_err(routes_text(plan.router.routes()));
 
   run_settings settings;
@@ -27473,7 +27614,7 @@ class service_host {
 
   void service_main(const std::vector<std::string>& arguments);
   run_result serve(const std::vector<std::string>& arguments);
-  void open_log(logger& log);
+  void open_log(blueprint& plan, log_format format);
   void tell_of_log(std::uint32_t fault);
   void crashed(logger& log, const os::crash_report& what);
   void leave_state(const std::string& url, const std::string& failure);
@@ -27572,7 +27713,7 @@ inline void service_host::leave_state(const std::string& url, const std::string&
 }
 
 /// Opens the log in the service's data folder. The SCM knows our name; App need not have said it yet.
-inline void service_host::open_log(logger& log) {
+inline void service_host::open_log(blueprint& plan, log_format format) {
   std::uint32_t fault = 0;
   if (const auto folder = around_.data_folder(name_)) {
     data_folder_ = *folder;
@@ -27580,14 +27721,15 @@ inline void service_host::open_log(logger& log) {
     if (const auto made = os::make_folders(logs); !made) fault = made.error();
     else log_folder_ = logs;
     state_file_ = os::path_join(*folder, "state.json");
-    log_file_ = std::make_shared<file_log>(log_path(*folder, name_));
+    log_file_ = std::make_shared<file_log>(log_path(*folder, name_), provisional_log(format));
     log_file_->on_trouble([this](std::uint32_t code) { tell_of_log(code); });
-    fault = log_file_->fault();
+    if (fault == 0) fault = log_file_->fault();
     queued_log::settings how;
     how.offset = &os::utc_offset;
     auto queue = std::make_shared<queued_log>(std::move(how));
     queue->add_sink(log_file_);
-    log.add_sink(std::move(queue));
+    plan.log.add_sink(queue);
+    plan.log_queues.push_back(std::move(queue));
   } else {
     fault = folder.error();
   }
@@ -27619,7 +27761,8 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   plan->spec.name = name_;
   plan->instance = launch_.instance;
   find_settings(*plan, launch_, os::executable_path());
-  open_log(plan->log);  // before App, so that what App says or throws is kept
+  open_log(*plan, early_log_format(*plan));  // before App, so that what App says or throws is kept
+  plan->log.add_sink(plan->recent);
   plan->data_folder = data_folder_;
   std::shared_ptr<os::crash_guard> guard;
   if (around_.guards_crashes) {
@@ -27636,11 +27779,24 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
 
   std::shared_ptr<void> app;
   auto svc = std::make_unique<service>(*plan);  // handlers and hooks may have caught it by reference
-  const auto threw = [&](const std::string& what) {
+  // A thread that still runs user code needs what it stands on, until the process ends.
+  const auto keep_it_all = [&] {
+    keep_until_the_end(std::move(svc));
+    keep_until_the_end(std::move(plan));
+    keep_until_the_end(std::move(app));
+    keep_until_the_end(std::move(guard));
+  };
+  const auto fail = [&](error why) {
     run_result failed;
-    failed.why = error{model::code::exception_in_service, "describe", name_, what, {}};
-    plan->log.error(failed.why->sentence());
+    plan->log.error(why.sentence());
+    plan->log.flush();
+    failed.why = std::move(why);
+    failed.stuck = plan->is_log_behind();
+    if (failed.stuck) keep_it_all();
     return failed;
+  };
+  const auto threw = [&](const std::string& what) {
+    return fail({model::code::exception_in_service, "describe", name_, what, {}});
   };
   try {
     app = app_(*svc);
@@ -27650,18 +27806,20 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   } catch (...) {
     return threw("something that is no std::exception was thrown");
   }
-  if (auto wrong = settings_error(plan->settings)) {
-    run_result failed;
-    failed.why = std::move(wrong);
-    plan->log.error(failed.why->sentence());
-    return failed;
-  }
   if (log_file_) log_file_->options(plan->log_file);
   if (plan->event_log_from) {  // by value: a log that is kept to the end outlives this host
     const auto report = [tell = around_.report_event, name = name_](model::event what, std::string_view text) {
       tell(name, model::row(what).level, static_cast<std::uint32_t>(what), text);
     };
     plan->log_sinks.push_back(std::make_shared<event_sink>(*plan->event_log_from, report));
+  }
+  plan->attach_log_sinks();
+  if (auto wrong = settings_error(plan->settings)) {
+    if (wrong->code == 0) {  // of the command line that was installed
+      wrong->code = model::code::invalid_data;
+      wrong->hint += (wrong->hint.empty() ? "" : "; ") + std::string("'update --unset NAME' takes out what was installed");
+    }
+    return fail(*std::move(wrong));
   }
   plan->spec.name = name_;
   if (launch_.preshutdown) plan->spec.preshutdown = launch_.preshutdown;
@@ -27691,12 +27849,9 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
     if (pending_) pending_(*runtime_);
   }
   const run_result result = service_runtime->run();
-  if (result.stuck) {  // a thread still runs user code: what it stands on stays, until the process ends
+  if (result.stuck) {
     keep_until_the_end(std::move(service_runtime));
-    keep_until_the_end(std::move(svc));
-    keep_until_the_end(std::move(plan));
-    keep_until_the_end(std::move(app));
-    keep_until_the_end(std::move(guard));
+    keep_it_all();
   }
   return result;
 }
@@ -29405,14 +29560,18 @@ struct log_files {
 
   /// Opened from the newest on: whatever is set aside meanwhile is met again under its next name, and never missed.
   explicit log_files(const std::string& path, std::optional<os::file_id> known = std::nullopt) {
-    for (int age = 0, missing = 0; missing < 2 && !found; ++age) {  // one name is free while files are renamed
-      auto file = os::source_file::open(log_name(path, age));
-      missing = file ? 0 : missing + 1;
-      if (!file) continue;
+    const auto look = [&](const std::string& name) {
+      auto file = os::source_file::open(name);
+      if (!file) return false;
       found = known && file->id() == *known;
       const bool twice = !files.empty() && files.back().id() == file->id();
       if (!found && !twice) files.push_back(std::move(*file));
-    }
+      return true;
+    };
+    look(log_name(path, 0));
+    if (!found) look(log_aside(path));
+    for (int age = 1, missing = 0; missing < 2 && !found; ++age)  // one name is free while files are renamed
+      missing = look(log_name(path, age)) ? 0 : missing + 1;
     std::reverse(files.begin(), files.end());
   }
 };
@@ -29540,7 +29699,9 @@ inline void follow_log(const std::string& path, const model::log_query& what, co
     at = sift_all(log.files, what, sieve);
     if (!log.files.empty()) current = std::move(log.files.back());
   }
+  auto looked = time.wall();
   while (go_on()) {
+    const auto before = std::exchange(looked, time.wall());
     time.sleep(std::chrono::milliseconds(250));
     const auto newest = os::id_of(log_name(path, 0));
     const bool other = newest && (!current || current->id() != *newest);
@@ -29554,8 +29715,10 @@ inline void follow_log(const std::string& path, const model::log_query& what, co
     if (!other) continue;
     sieve.end();
     log_files log(path, current ? std::optional(current->id()) : std::nullopt);
-    // Ours is not among them: it was deleted, and of what is there only the newest can be news.
-    for (std::size_t f = log.found || log.files.empty() ? 0 : log.files.size() - 1; f < log.files.size(); ++f) {
+    // Ours is not among them: it was deleted, or there were too many since. What was written to meanwhile is news.
+    std::size_t first = 0;
+    while (!log.found && first + 1 < log.files.size() && log.files[first].modified() < before) ++first;
+    for (std::size_t f = first; f < log.files.size(); ++f) {
       current = std::move(log.files[f]);
       at = sift(*current, 0, sieve);
       if (f + 1 < log.files.size()) sieve.end();
@@ -30025,6 +30188,7 @@ inline int show_settings(blueprint& plan, const model::command& asked, const pro
 // goes to the dispatcher at once. The exit code: 0, 2 for a usage error, otherwise the system's code. The verbs that
 // manage the service are in verbs/manage.hpp.
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -30084,6 +30248,13 @@ inline int show_log(const blueprint& plan, const model::command& asked, const pr
   const os::interrupts until_interrupted([over](os::interruption) { over.request_stop(); });
   follow_log(path, what, around.out, go_on, around.time);
   return model::exits::ok;
+}
+
+/// Is there a fault that the service would find as well? A file that cannot be read from here is none.
+inline bool would_be_refused(const model::settings& all) {
+  const auto faults = all.faults();
+  return std::any_of(faults.begin(), faults.end(),
+                     [](const error& f) { return f.code == 0 || f.code == model::code::invalid_data; });
 }
 
 /// Everything that main does.
@@ -30157,7 +30328,7 @@ inline int run(const app_factory& app, const std::vector<std::string>& words, co
     case model::verb::config: return show_settings(plan, *asked, around);
     case model::verb::reload:  // what the service would refuse is told here, where somebody reads it
       as_installed(plan, *asked, around);
-      if (auto wrong = settings_error(plan.settings); wrong && wrong->code == model::code::invalid_data) {
+      if (auto wrong = settings_error(plan.settings); wrong && would_be_refused(plan.settings)) {
         wrong->hint += (wrong->hint.empty() ? "" : "; ") + std::string("the service was not told to reload");
         return around.complain(*wrong);
       }

@@ -134,9 +134,11 @@ TEST_CASE("a log file that is taken away while the service runs is made anew, an
 
 #ifndef _WIN32  // where nobody moves a folder with an open file in it
   std::filesystem::rename(data.path + "/logs", data.path + "/logs.away");
+  std::ofstream(data.path + "/logs") << "in the way";
   CHECK(eventually([&] {
     return get(scm, "/later").body == "hello" && has(scm.events(), "4 the log file cannot be written: ");
   }));
+  std::filesystem::remove(data.path + "/logs");
   std::filesystem::rename(data.path + "/logs.away", data.path + "/logs");
   CHECK(eventually([&] {
     return get(scm, "/back").body == "hello" && data.log().find("could not be written since") != std::string::npos;
@@ -144,4 +146,94 @@ TEST_CASE("a log file that is taken away while the service runs is made anew, an
 #endif
   CHECK(scm.stop() == 0);
   CHECK(scm.wait() == 0);
+}
+
+TEST_CASE("a sink that does not come back does not keep the service from stopping; the stop says so") {
+  struct stuck final : winsvc::log_sink {
+    std::atomic<bool> go{false};
+    void write(const log_entry& e) noexcept override {
+      while (e.level == log_level::error && !go) std::this_thread::sleep_for(5ms);
+    }
+  };
+  const auto sink = std::make_shared<stuck>();
+  folder data;
+  {
+    auto app = [&](service& svc) {
+      svc.log_to(sink);
+      svc.get("/", [&svc] {
+        svc.log().error("it hangs");
+        return "hello";
+      });
+    };
+    simulated_scm scm;
+    scm.data_folder = data.path;
+    scm.start(app);
+    CHECK(get(scm, "/").body == "hello");
+    const auto asked = std::chrono::steady_clock::now();
+
+    CHECK(scm.stop() == 0);
+    static_cast<void>(scm.wait());
+
+    CHECK(std::chrono::steady_clock::now() - asked < 8s);
+    CHECK(scm.state() == state::stopped);
+    CHECK(scm.verdicts() == std::vector<std::string>{
+                                "a hook, handler or worker did not return, and the process would be ended over it"});
+    CHECK(data.left().failure.find("a sink of the log did not take its last lines") != std::string::npos);
+    CHECK(data.log().find("it hangs") != std::string::npos);  // the file has it
+    sink->go = true;
+  }
+}
+
+TEST_CASE("what an earlier run left of its log is not cut to the default before the app has said how much it keeps") {
+  folder data;
+  std::filesystem::create_directories(data.path + "/logs");
+  for (int age = 0; age < 12; ++age)
+    std::ofstream(data.path + "/logs/simulated" + (age == 0 ? "" : "." + std::to_string(age)) + ".log") << "old\n";
+  std::ofstream(data.path + "/logs/simulated.aside.log") << "aside\n";
+  std::ofstream(data.path + "/hello.ini") << "nothing = known\n";
+  auto app = [](service& svc) {
+    svc.log_file().kept = 20;
+    svc.log().info("said in App");
+  };
+  simulated_scm scm;
+  scm.data_folder = data.path;
+  scm.launch.config = data.path + "/hello.ini";
+  scm.start(app);
+  CHECK(scm.wait() != 0);
+
+  int files = 0;
+  for ([[maybe_unused]] const auto& f : std::filesystem::directory_iterator(data.path + "/logs")) ++files;
+  CHECK(files == 13);
+}
+
+TEST_CASE("a log of objects is one from its first line on, and the app's own sink hears why a start failed") {
+  folder data;
+  std::ofstream(data.path + "/hello.ini") << "log_format = json\nnothing = known\n";
+  const auto sink = std::make_shared<kept>();
+  auto app = [&](service& svc) {
+    svc.log().info("said in App");
+    svc.log_to(sink);
+  };
+  simulated_scm scm;
+  scm.data_folder = data.path;
+  scm.launch.config = data.path + "/hello.ini";
+  scm.start(app);
+  CHECK(scm.wait() != 0);
+
+  CHECK(data.log().find("{\"time\":") == 0);
+  CHECK(data.log().find("\n2") == std::string::npos);
+  CHECK(sink->d.text().find("there is no setting 'nothing'") != std::string::npos);
+}
+
+TEST_CASE("a setting that was installed and is none any more fails the start with a code of its own and a way out") {
+  folder data;
+  auto app = [](service&) {};
+  simulated_scm scm;
+  scm.data_folder = data.path;
+  scm.launch.settings.push_back({"gone", "1"});
+  scm.start(app);
+  CHECK(scm.wait() != 0);
+  CHECK(data.log().find("there is no setting 'gone' (13); 'config' lists them; 'update --unset NAME' takes out what was installed") !=
+        std::string::npos);
+  CHECK(scm.history().back().status.exit.code() == 13);
 }

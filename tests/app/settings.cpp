@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -200,6 +201,37 @@ TEST_CASE("a setting that cannot be is told where it is declared") {
   CHECK(says([](service& svc) { svc.setting("a", 1); svc.name("x"); }).find("say it before the first setting") !=
         std::string::npos);
   CHECK(says([](service& svc) { svc.name("x"); svc.setting("a", 1); }) == "nothing");
+}
+
+TEST_CASE("a rule that throws at a reload is a fault of the file like any other, and the service goes on") {
+  configured c;
+  put(c.data, "pattern = a\n");
+  auto ruled = [](service& svc) {
+    auto pattern = svc.setting("pattern", "x", "what to look for", winsvc::must([](const std::string& s) {
+      if (s[0] == '(') throw std::runtime_error("mismatched '('");
+      return true;
+    }, "be a regular expression"));
+    svc.get("/", [=] { return *pattern; });
+  };
+  c.scm.start(ruled);
+  put(c.data, "pattern = (a\n");
+  CHECK(c.scm.reload() == 0);
+
+  CHECK(c.logged("hello.ini:1': 'pattern' must be a regular expression (mismatched '('), and '(a' does not"));
+  CHECK(get(c.scm, "/").body == "a");
+  CHECK(c.scm.stop() == 0);
+  CHECK(c.scm.wait() == 0);
+}
+
+TEST_CASE("what a reload changed is in the log whatever the log keeps") {
+  configured c;
+  put(c.data, "greeting = hi\nlog_level = error\n");
+  c.scm.start(app);
+  put(c.data, "greeting = good day\nlog_level = error\n");
+  CHECK(c.scm.reload() == 0);
+  CHECK(c.logged("setting greeting: 'good day', was 'hi'"));
+  CHECK(c.scm.stop() == 0);
+  CHECK(c.scm.wait() == 0);
 }
 
 TEST_CASE("with reload_on_change a saved file is read without being asked to; what is beside it is not, nor a save of the same") {

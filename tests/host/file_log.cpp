@@ -490,3 +490,49 @@ TEST_CASE("trouble is told when it begins, and once") {
   CHECK(told == std::vector<std::uint32_t>{28});  // ENOSPC
 }
 #endif
+
+TEST_CASE("a log's folder that somebody took away is made again, where the one that it was in is there") {
+  folder f;
+  quiet log(f / "logs/hello");
+  CHECK(log.log.is_open());
+  log.write(entry("one"));
+  fs::remove_all(f / "logs");
+  log.time.sleep(1s);
+  log.write(entry("two"));
+  CHECK(f.read("logs/hello.log").find("two") != std::string::npos);
+}
+
+TEST_CASE("with one file kept, those of a time when more were kept go") {
+  folder f;
+  for (const char* name : {"hello.1.log", "hello.2.log", "hello.3.log"}) std::ofstream(f / name) << "old\n";
+  log_file_options one;
+  one.kept = 1;
+  one.bytes = 100;
+  quiet log(f / "hello", one);
+  for (int i = 0; i < 4; ++i) log.write(entry("line"));
+  CHECK(f.files() == 1);
+}
+
+TEST_CASE("a file that cannot be set aside grows, and the log says so once") {
+  folder f;
+  fs::create_directories(f / "hello.1.log");  // nobody's file: it can be neither moved over nor removed
+  std::ofstream(f / "hello.1.log/in it") << "x";
+  log_file_options small;
+  small.bytes = 300;
+  small.kept = 2;
+  quiet log(f / "hello", small);
+  for (int i = 0; i < 60; ++i) log.write(entry("line"));
+  const std::string all = f.read("hello.log") + f.read("hello.aside.log");
+  const auto first = all.find("the log file cannot be set aside");
+  REQUIRE(first != std::string::npos);
+  CHECK(all.find("the log file cannot be set aside", first + 1) == std::string::npos);
+}
+
+TEST_CASE("until the app has said how much is kept nothing is taken away") {
+  folder f;
+  for (int age = 1; age < 9; ++age) std::ofstream(f / ("hello." + std::to_string(age) + ".log").c_str()) << "old\n";
+  std::ofstream(f / "hello.aside.log") << "aside\n";
+  quiet log(f / "hello", winsvc::host::provisional_log(log_format::text));
+  for (int i = 0; i < 100; ++i) log.write(entry("line"));
+  CHECK(f.files() == 10);
+}

@@ -359,3 +359,37 @@ TEST_CASE("a name is declared once, and is a name") {
   for (const auto bad : {"", "a b", ".a", "a.", "a..b", "1a", "a=b"})
     CHECK_THROWS_AS(all.declare(number(bad, 0)), winsvc::setup_error);
 }
+
+TEST_CASE("names are what there is of a value also where its type knows others") {
+  typed_setting<int> speed("speed", 1, "");
+  speed.names = {{"slow", 1}, {"fast", 9}};
+  CHECK(speed.kind() == "slow or fast");
+  CHECK(speed.stage("fast", true) == std::nullopt);
+  CHECK(speed.staged_text() == "fast");
+  CHECK(*speed.stage("77", true) == "takes slow or fast, and '77' is none");
+  CHECK(speed.can_be_written(9));
+  CHECK_FALSE(speed.can_be_written(2));
+}
+
+TEST_CASE("a number that is too large is said to be that; a default that could not be written is none") {
+  typed_setting<int> number("n", 1, "");
+  CHECK(*number.stage("99999999999", true) == "takes a whole number, and '99999999999' is beyond what it can hold");
+  CHECK(*number.stage("nine", true) == "takes a whole number, and 'nine' is none");
+  typed_setting<std::chrono::milliseconds> time("t", std::chrono::milliseconds(1), "");
+  CHECK(time.can_be_written(std::chrono::minutes(90)));
+  CHECK_FALSE(time.can_be_written(std::chrono::milliseconds(-1)));
+}
+
+TEST_CASE("two settings that would have one variable are none") {
+  settings all;
+  all.declare(number("store.path", 0));
+  CHECK_THROWS_AS(all.declare(number("store_path", 0)), winsvc::setup_error);
+}
+
+TEST_CASE("a file of very many lines is read in no time") {
+  std::string content;
+  for (int i = 0; i < 100'000; ++i) content += "name" + std::to_string(i) + " = 1\n";
+  const auto began = std::chrono::steady_clock::now();
+  CHECK(parse_settings_file(content).rows.size() == 100'000);
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(10));
+}

@@ -1,4 +1,5 @@
 // What is installed: names, start types, the ImagePath.
+#include "winsvc/model/command.hpp"
 #include "winsvc/model/spec.hpp"
 
 #include <doctest/doctest.h>
@@ -164,4 +165,22 @@ TEST_CASE("an instance is installed under another name, and its display name say
   CHECK(of_instance(spec, "blue").description == "says hello");
   spec.display_name = "Hello service";
   CHECK(of_instance(spec, "blue").display_name == "Hello service (blue)");
+}
+
+TEST_CASE("host and port are kept in one place, by whatever word they were said, and --unset takes them out") {
+  const auto asked = [](std::vector<std::string> words) {
+    words.insert(words.begin(), "install");
+    const auto parsed = winsvc::model::parse_command(words);
+    REQUIRE(parsed);
+    return parsed->launch;
+  };
+  const auto first = asked({"--set", "port=6000", "--set", "Host=0.0.0.0"});
+  CHECK(first.port == 6000);
+  CHECK(first.host == "0.0.0.0");
+  CHECK(first.settings.empty());
+  CHECK(asked({"--port", "7000"}).over(first).port == 7000);
+  CHECK(asked({"--set", "port=7000"}).over(asked({"--port", "6000"})).port == 7000);
+  const auto out = asked({"--unset", "port"}).over(first);
+  CHECK_FALSE(out.port);
+  CHECK(out.host == "0.0.0.0");
 }

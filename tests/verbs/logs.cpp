@@ -212,3 +212,22 @@ TEST_CASE("who follows waits for a file, and goes on when it was deleted or empt
                      [&] { f.append("hello.log", line(3s, "three")); }}) ==
         line(1s, "one") + line(2s, "two") + line(3s, "three"));
 }
+
+TEST_CASE("what was set aside and has no number yet is shown between the newest and the others") {
+  const folder f;
+  f.append("hello.1.log", line(1s, "one"));
+  f.append("hello.aside.log", line(2s, "two"));
+  f.append("hello.log", line(3s, "three"));
+  CHECK(printed(f) == line(1s, "one") + line(2s, "two") + line(3s, "three"));
+}
+
+TEST_CASE("who follows a log whose file was rotated out meanwhile sees what there still is") {
+  const folder f;
+  f.append("hello.log", line(1s, "one"));
+  const auto many = [&] {
+    fs::remove(f.path / "hello.log");
+    f.append("hello.1.log", line(8s, "eight"));
+    f.append("hello.log", line(9s, "nine"));
+  };
+  CHECK(followed(f, {[] {}, many, [] {}}) == line(1s, "one") + line(8s, "eight") + line(9s, "nine"));
+}

@@ -1,6 +1,7 @@
 // Everything App said, as a value: what the runtime and the verbs read. `service` (app/service.hpp) fills it.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -8,10 +9,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "winsvc/app/hooks.hpp"
 #include "winsvc/base/log.hpp"
+#include "winsvc/base/queued_log.hpp"
 #include "winsvc/base/recent_log.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/base/text.hpp"
@@ -63,11 +66,12 @@ struct blueprint {
   logger log;
   log_file_options log_file;
   std::optional<winsvc::log_level> event_log_from;   ///< lines of this level and above are events as well
-  std::vector<std::shared_ptr<log_sink>> log_sinks;  ///< of the app's own; they get the log from the start on
+  std::vector<std::shared_ptr<log_sink>> log_sinks;  ///< of the app's own
+  std::vector<std::shared_ptr<queued_log>> log_queues;  ///< before these, since attach_log_sinks
   model::settings settings;
   bool reloads_on_change = false;                    ///< when the settings file changes
   std::shared_ptr<model::typed_setting<winsvc::log_level>> log_level;  ///< once it is declared
-  std::shared_ptr<recent_log> recent = std::make_shared<recent_log>();  ///< gets the log from the start on
+  std::shared_ptr<recent_log> recent = std::make_shared<recent_log>();  ///< gets the log as soon as it has a first sink
   bool frozen = false;
 
   /// Where it keeps its data. Nobody has made it yet, perhaps. "" where the system does not say.
@@ -80,6 +84,20 @@ struct blueprint {
   [[nodiscard]] bool is_own_page(std::string_view pattern) const noexcept {
     return !own_page.empty() && text::starts_with(pattern, own_page) &&
            (pattern.size() == own_page.size() || pattern[own_page.size()] == '/');
+  }
+  /// Hands the log to the app's own sinks, each with a queue of its own: none waits for another.
+  void attach_log_sinks() {
+    queued_log::settings how;
+    how.patience = std::chrono::seconds(1);
+    for (const auto& sink : std::exchange(log_sinks, {})) {
+      log_queues.push_back(std::make_shared<queued_log>(how));
+      log_queues.back()->add_sink(sink);
+      log.add_sink(log_queues.back());
+    }
+  }
+  /// Is one of them still at work on lines after a flush that was given up? It must not be waited for.
+  [[nodiscard]] bool is_log_behind() const {
+    return std::any_of(log_queues.begin(), log_queues.end(), [](const auto& q) { return q->is_behind(); });
   }
   /// What the SCM may send: exactly what there is a hook for.
   [[nodiscard]] model::hooked accepts() const {

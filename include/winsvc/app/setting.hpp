@@ -84,6 +84,10 @@ using setting_value = std::conditional_t<
 template <class T, class A, class B>
 void describe(model::typed_setting<T>& one, const between<A, B>& range) {
   const T least(range.least), most(range.most);
+  if constexpr (std::is_arithmetic_v<T> && std::is_arithmetic_v<A> && std::is_arithmetic_v<B>) {
+    if (static_cast<A>(least) != range.least || static_cast<B>(most) != range.most)
+      throw setup_error("setting '" + one.name() + "': an end of between() is beyond what it can hold");
+  }
   const auto text = [](const T& v) { return model::setting_type<T>::text(v); };
   one.range = "from " + text(least) + " to " + text(most);
   one.rules.push_back({[least, most](const T& v) { return !(v < least) && !(most < v); },
@@ -120,6 +124,9 @@ std::shared_ptr<model::typed_setting<T>> make_setting(setting_words words, T sta
   auto one = std::make_shared<model::typed_setting<T>>(std::move(words.name), std::move(standard), std::move(help));
   one->where = words.where;
   (describe(*one, options), ...);
+  if (!one->can_be_written(one->get()))
+    throw setup_error("setting '" + one->name() + "' (" + words.where.text() + "): its default cannot be written" +
+                      (one->names.empty() ? ", and so not be set" : ": it has no name among its names"));
   if (const auto why = one->check(one->get()))
     throw setup_error("setting '" + one->name() + "' (" + words.where.text() + "): its default " + *why);
   return one;

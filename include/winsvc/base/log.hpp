@@ -99,6 +99,9 @@ class logger {
   /// `members` as in log_entry.
   void write(log_level level, std::string text, std::string members = {});
 
+  /// The same, whatever the threshold is: what an operator did is told in any case.
+  void tell(log_level level, std::string text) { put(level, std::move(text), {}); }
+
   /// Entries below it are dropped. Default: info.
   void threshold(log_level least) noexcept { least_.store(least, std::memory_order_relaxed); }
   [[nodiscard]] log_level threshold() const noexcept { return least_.load(std::memory_order_relaxed); }
@@ -110,6 +113,7 @@ class logger {
 
  private:
   using sinks = std::vector<std::shared_ptr<log_sink>>;
+  void put(log_level level, std::string text, std::string members);
   void admit_losses(clock::wall_point when);
 
   const clock* time_;
@@ -119,6 +123,7 @@ class logger {
   patient_mutex mutex_;
   sinks sinks_;
   std::vector<log_entry> early_;
+  std::uint64_t lost_early_ = 0;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -128,6 +133,11 @@ inline std::optional<log_level> parse_log_level(std::string_view wanted) noexcep
     if (text::equal_nocase(name(l), wanted)) return l;
   }
   return std::nullopt;
+}
+
+/// Line and paragraph separators, and what turns the order of writing around: a line could look like another.
+constexpr bool turns_writing(char32_t c) noexcept {
+  return c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
 }
 
 inline std::string log_text(std::string_view text) {
@@ -146,7 +156,8 @@ inline std::string log_text(std::string_view text) {
       out += text[at++];
     } else if (text.substr(at, 2) == "\r\n") {
       ++at;
-    } else if (const char32_t c = text::next_code_point(text, at); c < 0xA0 || (c == 0xFFFD && at - begin == 1)) {
+    } else if (const char32_t c = text::next_code_point(text, at); 
+               c < 0xA0 || (c == 0xFFFD && at - begin == 1) || turns_writing(c)) {
       for (const char raw : text.substr(begin, at - begin)) {
         out += "\\x";
         out += hex[static_cast<unsigned char>(raw) >> 4];
@@ -185,7 +196,10 @@ inline std::string log_entry::json_line(std::chrono::minutes offset) const {
 }
 
 inline void logger::write(log_level level, std::string text, std::string members) {
-  if (!wants(level)) return;
+  if (wants(level)) put(level, std::move(text), std::move(members));
+}
+
+inline void logger::put(log_level level, std::string text, std::string members) {
   constexpr std::size_t kept_early = 100;
   const patient_mutex::hold held(mutex_, patience_);
   if (!held) {
@@ -196,7 +210,9 @@ inline void logger::write(log_level level, std::string text, std::string members
   if (lost_.load(std::memory_order_relaxed) != 0) admit_losses(now);
   log_entry entry{now, level, std::move(text), std::move(members)};
   for (const auto& sink : sinks_) sink->write(entry);
-  if (sinks_.empty() && early_.size() < kept_early) early_.push_back(std::move(entry));
+  if (!sinks_.empty()) return;
+  if (early_.size() < kept_early) early_.push_back(std::move(entry));
+  else lost_early_ += 1;
 }
 
 inline void logger::admit_losses(clock::wall_point when) {
@@ -212,6 +228,8 @@ inline void logger::admit_losses(clock::wall_point when) {
 inline void logger::add_sink(std::shared_ptr<log_sink> sink) {
   const patient_mutex::hold held(mutex_, std::chrono::hours(24));  // an early line must not get lost on its way
   for (const auto& entry : early_) sink->write(entry);
+  if (const auto more = std::exchange(lost_early_, 0); more != 0)
+    sink->write({time_->wall(), log_level::warn, std::to_string(more) + " more lines were logged before there was a log"});
   early_.clear();
   sinks_.push_back(std::move(sink));
 }

@@ -41,6 +41,8 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
   const auto terminal = std::make_shared<console_log>();
   screen->add_sink(terminal);
   plan.log.add_sink(screen);
+  plan.log.add_sink(plan.recent);
+  plan.attach_log_sinks();
   os::write_err(routes_text(plan.router.routes()));
 
   run_settings settings;

@@ -9,11 +9,13 @@
 // Lines are handed to the system, not to the platter: a crash loses none that was written, a power cut may.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -41,6 +43,18 @@ namespace host {
 /// Its files, the newest first: `hello.log`, `hello.1.log`, …
 [[nodiscard]] inline std::string log_name(const std::string& path, int age) {
   return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
+}
+
+/// What was set aside and has no number yet, because somebody holds one of those that have.
+[[nodiscard]] inline std::string log_aside(const std::string& path) { return path + ".aside.log"; }
+
+/// Until the app has said how much is kept: nothing is set aside, and nothing taken away.
+[[nodiscard]] inline log_file_options provisional_log(log_format format) {
+  log_file_options all;
+  all.bytes = (std::numeric_limits<std::uint64_t>::max)();
+  all.kept = (std::numeric_limits<int>::max)();
+  all.format = format;
+  return all;
 }
 
 class file_log final : public log_sink {
@@ -74,7 +88,7 @@ class file_log final : public log_sink {
 
  private:
   [[nodiscard]] std::string name(int age) const { return log_name(path_, age); }
-  [[nodiscard]] std::string aside() const { return path_ + ".aside.log"; }
+  [[nodiscard]] std::string aside() const { return log_aside(path_); }
 
   void write_run(const log_entry* first, std::size_t count) noexcept;
   void take_options();
@@ -108,6 +122,8 @@ class file_log final : public log_sink {
   std::int64_t today_ = 0;           // that of the last entry on its way
   bool torn_ = false;                // it ends in the middle of a line
   bool renewed_ = false;             // somebody took the one before it away, which is yet to be said
+  bool held_ = false;                // it could not be set aside when it was full, and
+  bool held_said_ = false;           // that was said
   clock::time_point look_at_;
 
   // Relaxed: numbers for `status`. Only the thread that writes changes them.
@@ -190,6 +206,9 @@ inline bool file_log::open() {
   day_.reset();
   torn_ = false;
   auto opened = os::append_file::open(name(0));
+  const std::string folder = os::folder_of(path_);
+  if (!opened && os::is_missing(opened.error()) && os::id_of(os::folder_of(folder)) && os::make_folders(folder))
+    opened = os::append_file::open(name(0));  // somebody has taken the log's folder away, and not the one that it is in
   if (!opened) {
     failed(opened.error());
     return false;
@@ -216,8 +235,8 @@ inline bool file_log::make_room() {
   int free = 1;
   while (free < options_.kept && os::id_of(name(free))) ++free;
   if (free >= options_.kept) --free;
+  for (int age = (std::max)(options_.kept, 1); os::remove_file(name(age)); ++age) {}  // of a time when more were kept
   if (free < 1) return os::remove_file(aside());  // one file is kept, and that is another
-  for (int age = options_.kept; os::remove_file(name(age)); ++age) {}  // of a time when more were kept
   if (free == options_.kept - 1 && os::id_of(name(free)) && !os::remove_file(name(free))) return false;
   for (int age = free; age > 1; --age) {
     if (!os::rename_file(name(age - 1), name(age))) return false;
@@ -231,11 +250,13 @@ inline void file_log::set_aside(std::int64_t today) {
   // does as well while what was set aside before has no name yet, because somebody holds one of those.
   const bool moved = make_room() && os::rename_file(name(0), aside());
   if (moved) make_room();
+  if (moved) held_ = held_said_ = false;
   if (!open() || moved) return;
   if (file_.size() == 0) {  // there was nothing to move
     renewed_ = true;
     return;
   }
+  held_ = true;
   full_at_ = file_.size() + options_.bytes / 10;
   day_ = today;  // or every line would try it again
 }
@@ -261,6 +282,10 @@ inline void file_log::put() {
 inline std::size_t file_log::write_from(std::size_t first) {
   std::string head = torn_ ? "\n" : "";
   if (renewed_) head += words(log_level::info, "the log file was moved or deleted by somebody else: this one is new");
+  if (held_ && !held_said_) {
+    head += words(log_level::warn, "the log file cannot be set aside: somebody holds it, or an older one, or its folder "
+                                   "cannot be changed; it grows until it can");
+  }
   if (lost_ != 0) {
     head += words(log_level::warn, std::to_string(lost_) + (lost_ == 1 ? " line" : " lines") +
                                        " could not be written since " +
@@ -279,6 +304,7 @@ inline std::size_t file_log::write_from(std::size_t first) {
   if (written >= head.size()) {
     lost_ = 0;
     renewed_ = false;
+    held_said_ = held_;
   }
   std::size_t whole = 0;
   while (first + whole < ends_.size() && ends_[first + whole] - begin + head.size() <= written) ++whole;

@@ -124,9 +124,8 @@ inline void inquiries::answer(const std::string& asked, const os::channel::voice
   if (word == "status") {
     say(status());
   } else if (word == "level" && level) {
-    plan_.log.threshold((std::min)(plan_.log.threshold(), log_level::info));  // that it was changed is told in any case
-    plan_.log.info("the log keeps " + std::string(name(*level)) + " and above: the operator asked for it");
     plan_.log.threshold(*level);
+    plan_.log.tell(log_level::info, "the log keeps " + std::string(name(*level)) + " and above: the operator asked for it");
     say("ok\n");
   } else if (word == "log" && level) {
     send_log(*level, say);

@@ -33,6 +33,9 @@ namespace host {
 /// Reads what there is to read, before App declares its first. `plan` knows the name so far, and the instance.
 void find_settings(blueprint& plan, const model::launch_options& launch, const std::string& executable);
 
+/// How a line of the log file looks, before App has said what there is: a setting as well.
+[[nodiscard]] log_format early_log_format(const blueprint& plan);
+
 /// After App: declares our own, and takes their values. What is wrong with any is in plan.settings.faults().
 void take_own_settings(blueprint& plan);
 
@@ -58,9 +61,10 @@ inline void read_settings_file(model::setting_sources& into, bool expected) {
     into.file = model::parse_settings_file(*into.content);
     return;
   }
-  const std::uint32_t code = os::calls::last_error();
+  const auto why = os::source_file::open(into.path);
+  const std::uint32_t code = why ? model::code::invalid_data : why.error();
   into.file.reset();
-  if (code == 2 && !expected) return;
+  if (!why && os::is_missing(code) && !expected) return;
   into.fault = model::explained(code, "read the settings", into.path, os::system_words(code));
 }
 
@@ -84,6 +88,17 @@ inline void find_settings(blueprint& plan, const model::launch_options& launch, 
   plan.settings.from(std::move(from));
 }
 
+inline std::shared_ptr<model::typed_setting<log_format>> log_format_setting(const blueprint& plan) {
+  return make_setting<log_format>({"log_format"}, plan.log_file.format, "how a line of the log file looks", at_start,
+                                  names<log_format>{{"text", log_format::text}, {"json", log_format::json}});
+}
+
+inline log_format early_log_format(const blueprint& plan) {
+  const auto one = log_format_setting(plan);
+  plan.settings.peek(*one);
+  return one->get();
+}
+
 inline void take_own_settings(blueprint& plan) {
   const auto own = [&plan](auto one) {
     one->where = {"winsvc", 0};
@@ -97,9 +112,7 @@ inline void take_own_settings(blueprint& plan) {
       {"log_level"}, plan.log.threshold(), "the least that the log keeps",
       names<log_level>{{"debug", log_level::debug}, {"info", log_level::info}, {"warn", log_level::warn},
                        {"error", log_level::error}}));
-  const auto format = own(make_setting<log_format>(
-      {"log_format"}, plan.log_file.format, "how a line of the log file looks", at_start,
-      names<log_format>{{"text", log_format::text}, {"json", log_format::json}}));
+  const auto format = own(log_format_setting(plan));
   plan.log_file.format = format->get();
   plan.host = host->get();
   plan.port = port->get();
@@ -107,11 +120,13 @@ inline void take_own_settings(blueprint& plan) {
 }
 
 inline std::optional<error> settings_error(const model::settings& all) {
+  constexpr std::size_t enough = 10;
   const auto faults = all.faults();
   if (faults.empty()) return std::nullopt;
   error all_in_one = faults.front();
-  for (std::size_t i = 1; i < faults.size(); ++i)
+  for (std::size_t i = 1; i < (std::min)(faults.size(), enough); ++i)
     all_in_one.hint += (all_in_one.hint.empty() ? "" : "; ") + faults[i].sentence();
+  if (faults.size() > enough) all_in_one.hint += "; and " + std::to_string(faults.size() - enough) + " more";
   return all_in_one;
 }
 
@@ -122,13 +137,10 @@ inline bool reload_settings(blueprint& plan) {
   const auto before = plan.log_level ? plan.log_level->get() : plan.log.threshold();
   const auto report = plan.settings.reload(std::move(sources.file), std::move(sources.fault));
   // What the operator has changed meanwhile stays, until the setting itself is another.
-  const auto after = plan.log_level ? plan.log_level->get() : before;
-  const auto level = after == before ? plan.log.threshold() : after;
-  plan.log.threshold((std::min)(level, plan.log.threshold()));  // what changed is told by the more talkative of the two
+  if (const auto after = plan.log_level ? plan.log_level->get() : before; after != before) plan.log.threshold(after);
   for (const auto& wrong : report.faults) plan.log.error("reload: " + wrong.sentence() + "; no setting was changed");
-  for (const auto& line : report.changes) plan.log.info("setting " + line);
-  for (const auto& line : report.later) plan.log.warn("setting " + line + " holds from the next start on");
-  plan.log.threshold(level);
+  for (const auto& line : report.changes) plan.log.tell(log_level::info, "setting " + line);
+  for (const auto& line : report.later) plan.log.tell(log_level::warn, "setting " + line + " holds from the next start on");
   return report.faults.empty();
 }
 

@@ -24,7 +24,6 @@
 #include <vector>
 
 #include "winsvc/base/duration.hpp"
-#include "winsvc/base/queued_log.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/duties.hpp"
@@ -225,12 +224,6 @@ inline void runtime::fail(error why) {
 
 inline run_result runtime::run() {
   plan_.frozen = true;
-  plan_.log.add_sink(plan_.recent);
-  for (const auto& sink : plan_.log_sinks) {  // each with a queue of its own: none waits for another
-    auto queue = std::make_shared<queued_log>();
-    queue->add_sink(sink);
-    plan_.log.add_sink(std::move(queue));
-  }
   try {
     if (start()) serve();
   } catch (const std::exception& e) {  // no memory, no thread to be had
@@ -254,6 +247,11 @@ inline run_result runtime::run() {
   result.stuck = stuck_;
   plan_.log.info(result.why ? "stopped after a failure" : "stopped");
   plan_.log.flush();
+  if (plan_.is_log_behind()) {  // who waited for it would wait for ever, perhaps
+    result.stuck = true;
+    if (!result.why && !result.cut)
+      result.cut = error{model::code::timeout, "stop", plan_.spec.name, "a sink of the log did not take its last lines", {}};
+  }
   return result;
 }
 

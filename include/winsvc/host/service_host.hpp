@@ -68,7 +68,7 @@ class service_host {
 
   void service_main(const std::vector<std::string>& arguments);
   run_result serve(const std::vector<std::string>& arguments);
-  void open_log(logger& log);
+  void open_log(blueprint& plan, log_format format);
   void tell_of_log(std::uint32_t fault);
   void crashed(logger& log, const os::crash_report& what);
   void leave_state(const std::string& url, const std::string& failure);
@@ -167,7 +167,7 @@ inline void service_host::leave_state(const std::string& url, const std::string&
 }
 
 /// Opens the log in the service's data folder. The SCM knows our name; App need not have said it yet.
-inline void service_host::open_log(logger& log) {
+inline void service_host::open_log(blueprint& plan, log_format format) {
   std::uint32_t fault = 0;
   if (const auto folder = around_.data_folder(name_)) {
     data_folder_ = *folder;
@@ -175,14 +175,15 @@ inline void service_host::open_log(logger& log) {
     if (const auto made = os::make_folders(logs); !made) fault = made.error();
     else log_folder_ = logs;
     state_file_ = os::path_join(*folder, "state.json");
-    log_file_ = std::make_shared<file_log>(log_path(*folder, name_));
+    log_file_ = std::make_shared<file_log>(log_path(*folder, name_), provisional_log(format));
     log_file_->on_trouble([this](std::uint32_t code) { tell_of_log(code); });
-    fault = log_file_->fault();
+    if (fault == 0) fault = log_file_->fault();
     queued_log::settings how;
     how.offset = &os::utc_offset;
     auto queue = std::make_shared<queued_log>(std::move(how));
     queue->add_sink(log_file_);
-    log.add_sink(std::move(queue));
+    plan.log.add_sink(queue);
+    plan.log_queues.push_back(std::move(queue));
   } else {
     fault = folder.error();
   }
@@ -214,7 +215,8 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   plan->spec.name = name_;
   plan->instance = launch_.instance;
   find_settings(*plan, launch_, os::executable_path());
-  open_log(plan->log);  // before App, so that what App says or throws is kept
+  open_log(*plan, early_log_format(*plan));  // before App, so that what App says or throws is kept
+  plan->log.add_sink(plan->recent);
   plan->data_folder = data_folder_;
   std::shared_ptr<os::crash_guard> guard;
   if (around_.guards_crashes) {
@@ -231,11 +233,24 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
 
   std::shared_ptr<void> app;
   auto svc = std::make_unique<service>(*plan);  // handlers and hooks may have caught it by reference
-  const auto threw = [&](const std::string& what) {
+  // A thread that still runs user code needs what it stands on, until the process ends.
+  const auto keep_it_all = [&] {
+    keep_until_the_end(std::move(svc));
+    keep_until_the_end(std::move(plan));
+    keep_until_the_end(std::move(app));
+    keep_until_the_end(std::move(guard));
+  };
+  const auto fail = [&](error why) {
     run_result failed;
-    failed.why = error{model::code::exception_in_service, "describe", name_, what, {}};
-    plan->log.error(failed.why->sentence());
+    plan->log.error(why.sentence());
+    plan->log.flush();
+    failed.why = std::move(why);
+    failed.stuck = plan->is_log_behind();
+    if (failed.stuck) keep_it_all();
     return failed;
+  };
+  const auto threw = [&](const std::string& what) {
+    return fail({model::code::exception_in_service, "describe", name_, what, {}});
   };
   try {
     app = app_(*svc);
@@ -245,18 +260,20 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   } catch (...) {
     return threw("something that is no std::exception was thrown");
   }
-  if (auto wrong = settings_error(plan->settings)) {
-    run_result failed;
-    failed.why = std::move(wrong);
-    plan->log.error(failed.why->sentence());
-    return failed;
-  }
   if (log_file_) log_file_->options(plan->log_file);
   if (plan->event_log_from) {  // by value: a log that is kept to the end outlives this host
     const auto report = [tell = around_.report_event, name = name_](model::event what, std::string_view text) {
       tell(name, model::row(what).level, static_cast<std::uint32_t>(what), text);
     };
     plan->log_sinks.push_back(std::make_shared<event_sink>(*plan->event_log_from, report));
+  }
+  plan->attach_log_sinks();
+  if (auto wrong = settings_error(plan->settings)) {
+    if (wrong->code == 0) {  // of the command line that was installed
+      wrong->code = model::code::invalid_data;
+      wrong->hint += (wrong->hint.empty() ? "" : "; ") + std::string("'update --unset NAME' takes out what was installed");
+    }
+    return fail(*std::move(wrong));
   }
   plan->spec.name = name_;
   if (launch_.preshutdown) plan->spec.preshutdown = launch_.preshutdown;
@@ -286,12 +303,9 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
     if (pending_) pending_(*runtime_);
   }
   const run_result result = service_runtime->run();
-  if (result.stuck) {  // a thread still runs user code: what it stands on stays, until the process ends
+  if (result.stuck) {
     keep_until_the_end(std::move(service_runtime));
-    keep_until_the_end(std::move(svc));
-    keep_until_the_end(std::move(plan));
-    keep_until_the_end(std::move(app));
-    keep_until_the_end(std::move(guard));
+    keep_it_all();
   }
   return result;
 }

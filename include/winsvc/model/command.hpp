@@ -189,6 +189,12 @@ inline bool take_value(command& into, option o, std::string_view value) {
     case option::set: {
       const auto equals = value.find('=');
       if (equals == value.npos || !is_setting_name(value.substr(0, equals))) return false;
+      // The two that have an option of their own are kept in one place, or an older word could be the stronger.
+      const std::string name = setting_name(value.substr(0, equals));
+      if (name == "host") return into.launch.host = value.substr(equals + 1), true;
+      std::uint64_t port = 0;
+      if (name == "port" && text::parse_number(value.substr(equals + 1), 65'535, port))
+        return into.launch.port = static_cast<std::uint16_t>(port), true;
       into.launch.settings.emplace_back(value.substr(0, equals), value.substr(equals + 1));
       return true;
     }

@@ -242,6 +242,19 @@ inline result<installation> wanted_installation(const command& asked, const serv
   return wanted;
 }
 
+/// The names of variables; a value may be a secret. `new value` where one is another than before.
+inline std::string variables_text(const std::vector<std::string>& all, const std::vector<std::string>& before) {
+  const auto name_of = [](const std::string& s) { return std::string_view(s).substr(0, s.find('=', 1)); };
+  std::vector<std::string> out;
+  for (const auto& one : all) {
+    const bool changed = std::any_of(before.begin(), before.end(), [&](const std::string& b) {
+      return text::equal_nocase(name_of(b), name_of(one)) && b != one;
+    });
+    out.push_back(std::string(name_of(one)) + (changed ? " (new value)" : ""));
+  }
+  return out.empty() ? "none" : text::join(out, ", ");
+}
+
 inline install_plan plan_install(const installation* there, const installation& wanted, const install_defaults& ours) {
   install_plan plan;
   plan.creates = there == nullptr;
@@ -281,7 +294,8 @@ inline install_plan plan_install(const installation* there, const installation& 
       put(row.what, std::string(row.name), shown(level_of(old, row.number), level_text), level_text(*to));
   }
   if (wanted.environment && (there || !wanted.environment->empty()))
-    put(item::environment, "environment", shown(old.environment, list), list(*wanted.environment));
+    put(item::environment, "environment", shown(old.environment, [&](const auto& all) { return variables_text(all, {}); }),
+        variables_text(*wanted.environment, old.environment.value_or(std::vector<std::string>())));
 
   const auto right = [&put](item what, std::string name, std::optional<bool> has, const std::string& to) {
     if (!has.value_or(false)) put(what, std::move(name), has ? std::optional<std::string>("none") : std::nullopt, to);

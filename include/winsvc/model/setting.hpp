@@ -8,9 +8,11 @@
 // All of them, and where their values come from: model/settings.hpp.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <limits>
 #include <mutex>
@@ -119,6 +121,20 @@ class typed_setting final : public any_setting {
   }
   /// Of the default: the mistake would be the programmer's.
   [[nodiscard]] std::optional<std::string> check(const T& value) const;
+  /// Is what is written of a value read back as it? Not of a default that has no name among its names, nor of a time that is
+  /// negative.
+  [[nodiscard]] bool can_be_written(const T& value) const {
+    if (!names.empty())
+      return std::any_of(names.begin(), names.end(), [&value](const auto& one) { return one.second == value; });
+    if constexpr (!setting_type<T>::known) {
+      return false;
+    } else if constexpr (std::is_same_v<T, file_path>) {
+      return true;  // the empty one is none
+    } else {
+      const auto read = setting_type<T>::parse(setting_type<T>::text(value));
+      return read && *read == value;
+    }
+  }
 
  private:
   static constexpr bool is_small = std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(std::uint64_t);
@@ -133,18 +149,21 @@ class typed_setting final : public any_setting {
 
 template <class T>
 std::string typed_setting<T>::written(const T& value) const {
-  if constexpr (setting_type<T>::known) {
-    return setting_type<T>::text(value);
-  } else {
-    for (const auto& [name, one] : names) {
-      if (one == value) return name;
-    }
-    return {};
+  for (const auto& [name, one] : names) {
+    if (one == value) return name;
   }
+  if constexpr (setting_type<T>::known) return setting_type<T>::text(value);
+  else return {};
 }
 
 template <class T>
 std::string typed_setting<T>::kind() const {
+  if (!names.empty()) {
+    std::string out;
+    for (std::size_t i = 0; i < names.size(); ++i)
+      out += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + names[i].first;
+    return out;
+  }
   if constexpr (setting_type<T>::known) {
     std::string out = setting_type<T>::kind();
     if constexpr (is_whole_number<T>) {
@@ -154,17 +173,18 @@ std::string typed_setting<T>::kind() const {
     }
     return out + (range.empty() ? "" : ", " + range);
   } else {
-    std::string out;
-    for (std::size_t i = 0; i < names.size(); ++i)
-      out += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + names[i].first;
-    return out;
+    return {};
   }
 }
 
 template <class T>
 std::optional<std::string> typed_setting<T>::check(const T& value) const {
   for (const auto& rule : rules) {
-    if (!rule.holds(value)) return "must " + rule.must;
+    try {
+      if (!rule.holds(value)) return "must " + rule.must;
+    } catch (const std::exception& e) {  // of a regular expression that is none, say
+      return "must " + rule.must + (secret ? std::string() : " (" + std::string(e.what()) + ')');
+    }
   }
   return std::nullopt;
 }
@@ -173,15 +193,20 @@ template <class T>
 std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool in_file) {
   const std::string quoted = secret ? "what it has" : '\'' + std::string(text::cut(text, 80)) + '\'';
   std::optional<T> value;
-  if constexpr (setting_type<T>::known) {
-    constexpr bool takes_quotes = std::is_same_v<T, std::string> || std::is_same_v<T, file_path>;
-    value = setting_type<T>::parse(in_file && takes_quotes ? without_quotes(text) : text);
-  } else {
+  if (!names.empty()) {
     for (const auto& [name, one] : names) {
       if (text::equal_nocase(name, text)) value = one;
     }
+  } else if constexpr (setting_type<T>::known) {
+    constexpr bool takes_quotes = std::is_same_v<T, std::string> || std::is_same_v<T, file_path>;
+    value = setting_type<T>::parse(in_file && takes_quotes ? without_quotes(text) : text);
   }
-  if (!value) return "takes " + kind() + ", and " + quoted + " is none";
+  if (!value) {
+    const auto digits = text.substr(text.empty() || text[0] != '-' ? 0 : 1);
+    const bool too_large = is_whole_number<T> && names.empty() && !digits.empty() &&
+                           digits.find_first_not_of("0123456789") == digits.npos;
+    return "takes " + kind() + ", and " + quoted + (too_large ? " is beyond what it can hold" : " is none");
+  }
   if (auto why = check(*value)) return *why + ", and " + quoted + " does not";
   staged_ = *std::move(value);
   return std::nullopt;

@@ -67,6 +67,12 @@ class settings {
   /// Variables of the environment have this name in theirs.
   void called(std::string_view service_name) { sources_.prefix = variable_prefix(service_name); }
 
+  /// Gives it the value that it would have, or leaves it at its default: for what has to be known before App says it.
+  void peek(any_setting& one) const {
+    setting_origin from;
+    static_cast<void>(stage(one, from));
+    one.commit();
+  }
   /// Takes its value. Throws setup_error for a name that is none, or taken.
   void declare(std::shared_ptr<any_setting> one);
   [[nodiscard]] const list& all() const noexcept { return all_; }
@@ -94,7 +100,7 @@ class settings {
 
  private:
   void look_up(const any_setting& one, const std::function<void(std::string_view, setting_origin)>& use) const;
-  [[nodiscard]] std::optional<error> stage(any_setting& one, setting_origin& from);
+  [[nodiscard]] std::optional<error> stage(any_setting& one, setting_origin& from) const;
   [[nodiscard]] error unknown(std::string_view name, const setting_origin& at, std::uint32_t code) const;
   [[nodiscard]] std::string place(const settings_file::row& row) const {
     return sources_.file_name + ':' + std::to_string(row.line);
@@ -145,7 +151,7 @@ inline void settings::look_up(const any_setting& one,
 }
 
 /// Nothing, or what is wrong with the value it has; then its default is staged.
-inline std::optional<error> settings::stage(any_setting& one, setting_origin& from) {
+inline std::optional<error> settings::stage(any_setting& one, setting_origin& from) const {
   std::optional<error> wrong;
   one.stage_default();
   from = {};
@@ -184,6 +190,11 @@ inline void settings::declare(std::shared_ptr<any_setting> one) {
   if (const auto* other = find(one->name()))
     throw setup_error("setting '" + one->name() + "' (" + one->where.text() + "): it is declared at " +
                       other->where.text() + " already");
+  for (const auto& other : all_) {
+    if (sources_.variable(other->name()) == sources_.variable(one->name()))
+      throw setup_error("setting '" + one->name() + "' (" + one->where.text() + "): in the environment it has the name of '" +
+                        other->name() + "' (" + other->where.text() + ")");
+  }
   const std::lock_guard lock(mutex_);
   if (auto wrong = stage(*one, one->origin)) wrong_values_.push_back(*std::move(wrong));
   one->commit();

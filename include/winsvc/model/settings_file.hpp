@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -93,7 +94,8 @@ inline std::string not_text(std::string_view line) {
 }
 
 /// One line of the file, in the section that was opened last.
-inline void take_settings_line(settings_file& into, std::string_view line, std::size_t number, std::string& section) {
+inline void take_settings_line(settings_file& into, std::string_view line, std::size_t number, std::string& section,
+                               std::map<std::string, std::size_t>& names) {
   const auto complain = [&](std::string said, std::string hint) {
     into.faults.push_back({number, std::move(said), std::move(hint)});
   };
@@ -118,10 +120,8 @@ inline void take_settings_line(settings_file& into, std::string_view line, std::
     return complain(shown(name) + " is no name of a setting", "use letters, digits, '_' and '-'");
 
   settings_file::row row{section + setting_name(name), std::string(text::trimmed(line.substr(equals + 1))), number};
-  for (const auto& other : into.rows) {
-    if (other.name == row.name)
-      return complain('\'' + row.name + "' is said in line " + std::to_string(other.line) + " already", "take one out");
-  }
+  const auto [other, is_new] = names.emplace(row.name, number);
+  if (!is_new) return complain('\'' + row.name + "' is said in line " + std::to_string(other->second) + " already", "take one out");
   into.rows.push_back(std::move(row));
 }
 
@@ -133,10 +133,11 @@ inline settings_file parse_settings_file(std::string_view content) {
   }
   if (content.substr(0, 3) == "\xEF\xBB\xBF") content.remove_prefix(3);
   std::string section;
+  std::map<std::string, std::size_t> names;  // and their lines
   std::size_t number = 1;
   for (auto line : text::split(content, '\n')) {
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    take_settings_line(out, line, number++, section);
+    take_settings_line(out, line, number++, section, names);
   }
   return out;
 }

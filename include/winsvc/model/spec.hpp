@@ -94,8 +94,12 @@ inline constexpr std::string_view run_service_word = "run-service";
 // ---------------------------------------------------------------------------------------------------------------------
 
 inline launch_options launch_options::over(const launch_options& older) const {
-  launch_options out{instance ? instance : older.instance, host ? host : older.host, port ? port : older.port,
-                     preshutdown ? preshutdown : older.preshutdown, config ? config : older.config};
+  const auto taken_out = [this](std::string_view name) {
+    return std::any_of(unset.begin(), unset.end(), [name](const std::string& u) { return setting_name(u) == name; });
+  };
+  launch_options out{instance ? instance : older.instance, host || taken_out("host") ? host : older.host,
+                     port || taken_out("port") ? port : older.port, preshutdown ? preshutdown : older.preshutdown,
+                     config ? config : older.config};
   const auto said_anew = [this](const std::string& name) {
     const auto same = [&name](const std::string& other) { return setting_name(other) == setting_name(name); };
     return std::any_of(unset.begin(), unset.end(), same) ||

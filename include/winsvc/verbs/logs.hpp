@@ -49,14 +49,18 @@ struct log_files {
 
   /// Opened from the newest on: whatever is set aside meanwhile is met again under its next name, and never missed.
   explicit log_files(const std::string& path, std::optional<os::file_id> known = std::nullopt) {
-    for (int age = 0, missing = 0; missing < 2 && !found; ++age) {  // one name is free while files are renamed
-      auto file = os::source_file::open(log_name(path, age));
-      missing = file ? 0 : missing + 1;
-      if (!file) continue;
+    const auto look = [&](const std::string& name) {
+      auto file = os::source_file::open(name);
+      if (!file) return false;
       found = known && file->id() == *known;
       const bool twice = !files.empty() && files.back().id() == file->id();
       if (!found && !twice) files.push_back(std::move(*file));
-    }
+      return true;
+    };
+    look(log_name(path, 0));
+    if (!found) look(log_aside(path));
+    for (int age = 1, missing = 0; missing < 2 && !found; ++age)  // one name is free while files are renamed
+      missing = look(log_name(path, age)) ? 0 : missing + 1;
     std::reverse(files.begin(), files.end());
   }
 };
@@ -184,7 +188,9 @@ inline void follow_log(const std::string& path, const model::log_query& what, co
     at = sift_all(log.files, what, sieve);
     if (!log.files.empty()) current = std::move(log.files.back());
   }
+  auto looked = time.wall();
   while (go_on()) {
+    const auto before = std::exchange(looked, time.wall());
     time.sleep(std::chrono::milliseconds(250));
     const auto newest = os::id_of(log_name(path, 0));
     const bool other = newest && (!current || current->id() != *newest);
@@ -198,8 +204,10 @@ inline void follow_log(const std::string& path, const model::log_query& what, co
     if (!other) continue;
     sieve.end();
     log_files log(path, current ? std::optional(current->id()) : std::nullopt);
-    // Ours is not among them: it was deleted, and of what is there only the newest can be news.
-    for (std::size_t f = log.found || log.files.empty() ? 0 : log.files.size() - 1; f < log.files.size(); ++f) {
+    // Ours is not among them: it was deleted, or there were too many since. What was written to meanwhile is news.
+    std::size_t first = 0;
+    while (!log.found && first + 1 < log.files.size() && log.files[first].modified() < before) ++first;
+    for (std::size_t f = first; f < log.files.size(); ++f) {
       current = std::move(log.files[f]);
       at = sift(*current, 0, sieve);
       if (f + 1 < log.files.size()) sieve.end();

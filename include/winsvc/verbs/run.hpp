@@ -7,6 +7,7 @@
 // manage the service are in verbs/manage.hpp.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -80,6 +81,13 @@ inline int show_log(const blueprint& plan, const model::command& asked, const pr
   return model::exits::ok;
 }
 
+/// Is there a fault that the service would find as well? A file that cannot be read from here is none.
+inline bool would_be_refused(const model::settings& all) {
+  const auto faults = all.faults();
+  return std::any_of(faults.begin(), faults.end(),
+                     [](const error& f) { return f.code == 0 || f.code == model::code::invalid_data; });
+}
+
 /// Everything that main does.
 inline int run(const app_factory& app, const std::vector<std::string>& words, const program_surroundings& around = {}) {
   const std::string program = around.program();
@@ -151,7 +159,7 @@ inline int run(const app_factory& app, const std::vector<std::string>& words, co
     case model::verb::config: return show_settings(plan, *asked, around);
     case model::verb::reload:  // what the service would refuse is told here, where somebody reads it
       as_installed(plan, *asked, around);
-      if (auto wrong = settings_error(plan.settings); wrong && wrong->code == model::code::invalid_data) {
+      if (auto wrong = settings_error(plan.settings); wrong && would_be_refused(plan.settings)) {
         wrong->hint += (wrong->hint.empty() ? "" : "; ") + std::string("the service was not told to reload");
         return around.complain(*wrong);
       }
