@@ -168,9 +168,9 @@ TEST_CASE("an instance is installed under another name, and its display name say
 }
 
 TEST_CASE("host and port are kept in one place, by whatever word they were said, and --unset takes them out") {
-  const auto asked = [](std::vector<std::string> words) {
-    words.insert(words.begin(), "install");
-    const auto parsed = winsvc::model::parse_command(words);
+  const auto asked = [](std::vector<std::string> options) {
+    options.insert(options.begin(), "install");
+    const auto parsed = winsvc::model::parse_command(options);
     REQUIRE(parsed);
     return parsed->launch;
   };
