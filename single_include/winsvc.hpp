@@ -198,40 +198,40 @@
 //  25187  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
 //  25230  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
 //  25295  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  25650  host/console_log.hpp        The log on the screen.
-//  25731  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
-//  25774  host/health.hpp             Liveness and readiness.
-//  25837  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  25991  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  26086  host/own_settings.hpp       The settings of a run.
-//  26231  host/settings_watch.hpp     The settings file, watched.
-//  26331  host/duties.hpp             What controls ask for, beside a stop.
-//  26526  host/worker_pool.hpp        The app's workers while they run.
-//  26623  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  26763  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  27243  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  27370  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
-//  27476  host/console_host.hpp       `debug`: the service in a terminal.
-//  27557  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  27883  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
-//  27946  verbs/desk.hpp              What every verb that manages the service stands on.
-//  28068  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
-//  28132  verbs/manager.hpp           The verbs that bring an installed service up and down.
-//  28418  verbs/send.hpp              The verbs that send a running service a control.
-//  28541  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
-//  28656  verbs/survey.hpp            What is installed, read with query rights alone.
-//  28741  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
-//  28787  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
-//  29120  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  29199  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
-//  29228  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
-//  29516  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
-//  29734  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
-//  29846  verbs/manage.hpp            The verbs that manage, by their words.
-//  30049  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
-//  30180  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  30364  main.hpp                    The macro: a main for an App.
-//  30377  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//  25653  host/console_log.hpp        The log on the screen.
+//  25734  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
+//  25777  host/health.hpp             Liveness and readiness.
+//  25840  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  25994  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  26089  host/own_settings.hpp       The settings of a run.
+//  26234  host/settings_watch.hpp     The settings file, watched.
+//  26334  host/duties.hpp             What controls ask for, beside a stop.
+//  26529  host/worker_pool.hpp        The app's workers while they run.
+//  26626  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  26766  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  27246  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  27373  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  27479  host/console_host.hpp       `debug`: the service in a terminal.
+//  27560  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  27886  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
+//  27949  verbs/desk.hpp              What every verb that manages the service stands on.
+//  28071  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
+//  28135  verbs/manager.hpp           The verbs that bring an installed service up and down.
+//  28421  verbs/send.hpp              The verbs that send a running service a control.
+//  28544  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
+//  28659  verbs/survey.hpp            What is installed, read with query rights alone.
+//  28744  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
+//  28790  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
+//  29123  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  29202  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
+//  29231  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
+//  29519  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
+//  29737  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
+//  29849  verbs/manage.hpp            The verbs that manage, by their words.
+//  30052  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
+//  30183  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  30385  main.hpp                    The macro: a main for an App.
+//  30398  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -1792,7 +1792,7 @@ enum class log_format { text, json };
 
 /// How the log file looks, and how much of it is kept.
 struct log_file_options {
-  std::uint64_t bytes = 10 * 1024 * 1024;  ///< a file that would grow over it is set aside
+  std::uint64_t bytes = 10 * 1024 * 1024;  ///< a file that would grow over it is set aside; 0: none is
   int kept = 5;                            ///< files in all, the current one included
   bool daily = false;                      ///< and so is one that was begun on another day, by the clock on the wall
   log_format format = log_format::text;
@@ -25378,6 +25378,9 @@ class file_log final : public log_sink {
  private:
   [[nodiscard]] std::string name(int age) const { return log_name(path_, age); }
   [[nodiscard]] std::string aside() const { return log_aside(path_); }
+  [[nodiscard]] std::uint64_t limit() const noexcept {
+    return options_.bytes != 0 ? options_.bytes : (std::numeric_limits<std::uint64_t>::max)();
+  }
 
   void write_run(const log_entry* first, std::size_t count) noexcept;
   void take_options();
@@ -25406,7 +25409,7 @@ class file_log final : public log_sink {
   mutable std::chrono::minutes offset_then_{0};
 
   os::append_file file_;
-  std::uint64_t full_at_ = options_.bytes;
+  std::uint64_t full_at_ = limit();
   std::optional<std::int64_t> day_;  // on which its first entry was written; none: it is empty
   std::int64_t today_ = 0;           // that of the last entry on its way
   bool torn_ = false;                // it ends in the middle of a line
@@ -25474,7 +25477,7 @@ inline void file_log::take_options() {
   const std::lock_guard lock(next_mutex_);
   has_next_.store(false, std::memory_order_relaxed);
   const bool was_daily = std::exchange(options_, next_).daily;
-  full_at_ = options_.bytes;
+  full_at_ = limit();
   if (options_.daily && !was_daily && file_.is_open()) open();  // of which day the file is was of no interest before
 }
 
@@ -25503,7 +25506,7 @@ inline bool file_log::open() {
     return false;
   }
   file_ = std::move(*opened);
-  full_at_ = options_.bytes;
+  full_at_ = limit();
   if (file_.size() == 0) return true;
 
   // What an earlier run left: its last line may be half a line, and its day another.
@@ -30193,6 +30196,7 @@ inline int show_settings(blueprint& plan, const model::command& asked, const pro
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -30257,6 +30261,17 @@ inline bool would_be_refused(const model::settings& all) {
                      [](const error& f) { return f.code == 0 || f.code == model::code::invalid_data; });
 }
 
+/// The secret that one of these variables would set; null: none.
+inline const model::any_setting* secret_among(const model::settings& all, const std::vector<std::string>& variables) {
+  for (const auto& one : variables) {
+    const auto name = std::string_view(one).substr(0, one.find('='));
+    for (const auto& s : all.all()) {
+      if (s->secret && text::equal_nocase(name, all.sources().variable(s->name()))) return s.get();
+    }
+  }
+  return nullptr;
+}
+
 /// Everything that main does.
 inline int run(const app_factory& app, const std::vector<std::string>& words, const program_surroundings& around = {}) {
   const std::string program = around.program();
@@ -30308,6 +30323,12 @@ inline int run(const app_factory& app, const std::vector<std::string>& words, co
   // What was said here and cannot be: told before anything is done. What the file has is the business of who reads it.
   for (const auto& wrong : plan.settings.faults()) {
     if (wrong.code == 0) return around.complain(wrong);
+  }
+
+  if (const auto* secret = secret_among(plan.settings, asked->environment)) {
+    return around.complain({0, {}, {}, "--env " + plan.settings.sources().variable(secret->name()) + ": '" + secret->name() +
+                                       "' is a secret, and what is kept with a service every user of the machine can read",
+                            "write it into the settings file"});
   }
 
   switch (asked->verb) {

@@ -528,6 +528,15 @@ TEST_CASE("a file that cannot be set aside grows, and the log says so once") {
   CHECK(all.find("the log file cannot be set aside", first + 1) == std::string::npos);
 }
 
+TEST_CASE("without a limit no file is set aside") {
+  folder f;
+  log_file_options none;
+  none.bytes = 0;
+  quiet log(f / "hello", none);
+  for (int i = 0; i < 100; ++i) log.write(entry("line"));
+  CHECK(f.files() == 1);
+}
+
 TEST_CASE("until the app has said how much is kept nothing is taken away") {
   folder f;
   for (int age = 1; age < 9; ++age) std::ofstream(f / ("hello." + std::to_string(age) + ".log").c_str()) << "old\n";

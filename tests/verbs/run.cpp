@@ -298,6 +298,9 @@ TEST_CASE("settings that are given at install stay with the service, and config 
   CHECK(m.run(greets, {"install", "--set", "count=many"}) == 2);
   CHECK(m.run(greets, {"install", "--set", "token=s3cret"}) == 2);
   CHECK(has(m.err, "a command line is no place for one"));
+  CHECK(m.run(greets, {"install", "--env", "hello_token=s3cret"}) == 2);
+  CHECK(has(m.err, "--env HELLO_TOKEN: 'token' is a secret"));
+  CHECK_FALSE(has(m.err, "s3cret"));
   CHECK(m.run(greets, {"install", "--set", "count"}) == 2);
   CHECK(has(m.err, "write NAME=VALUE"));
   CHECK(m.scm->calls.empty());

@@ -46,7 +46,7 @@ enum class log_format { text, json };
 
 /// How the log file looks, and how much of it is kept.
 struct log_file_options {
-  std::uint64_t bytes = 10 * 1024 * 1024;  ///< a file that would grow over it is set aside
+  std::uint64_t bytes = 10 * 1024 * 1024;  ///< a file that would grow over it is set aside; 0: none is
   int kept = 5;                            ///< files in all, the current one included
   bool daily = false;                      ///< and so is one that was begun on another day, by the clock on the wall
   log_format format = log_format::text;

@@ -89,6 +89,9 @@ class file_log final : public log_sink {
  private:
   [[nodiscard]] std::string name(int age) const { return log_name(path_, age); }
   [[nodiscard]] std::string aside() const { return log_aside(path_); }
+  [[nodiscard]] std::uint64_t limit() const noexcept {
+    return options_.bytes != 0 ? options_.bytes : (std::numeric_limits<std::uint64_t>::max)();
+  }
 
   void write_run(const log_entry* first, std::size_t count) noexcept;
   void take_options();
@@ -117,7 +120,7 @@ class file_log final : public log_sink {
   mutable std::chrono::minutes offset_then_{0};
 
   os::append_file file_;
-  std::uint64_t full_at_ = options_.bytes;
+  std::uint64_t full_at_ = limit();
   std::optional<std::int64_t> day_;  // on which its first entry was written; none: it is empty
   std::int64_t today_ = 0;           // that of the last entry on its way
   bool torn_ = false;                // it ends in the middle of a line
@@ -185,7 +188,7 @@ inline void file_log::take_options() {
   const std::lock_guard lock(next_mutex_);
   has_next_.store(false, std::memory_order_relaxed);
   const bool was_daily = std::exchange(options_, next_).daily;
-  full_at_ = options_.bytes;
+  full_at_ = limit();
   if (options_.daily && !was_daily && file_.is_open()) open();  // of which day the file is was of no interest before
 }
 
@@ -214,7 +217,7 @@ inline bool file_log::open() {
     return false;
   }
   file_ = std::move(*opened);
-  full_at_ = options_.bytes;
+  full_at_ = limit();
   if (file_.size() == 0) return true;
 
   // What an earlier run left: its last line may be half a line, and its day another.

@@ -12,11 +12,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "winsvc/app/app.hpp"
 #include "winsvc/base/json_text.hpp"
+#include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/config/version.hpp"
 #include "winsvc/host/console_host.hpp"
@@ -88,6 +90,17 @@ inline bool would_be_refused(const model::settings& all) {
                      [](const error& f) { return f.code == 0 || f.code == model::code::invalid_data; });
 }
 
+/// The secret that one of these variables would set; null: none.
+inline const model::any_setting* secret_among(const model::settings& all, const std::vector<std::string>& variables) {
+  for (const auto& one : variables) {
+    const auto name = std::string_view(one).substr(0, one.find('='));
+    for (const auto& s : all.all()) {
+      if (s->secret && text::equal_nocase(name, all.sources().variable(s->name()))) return s.get();
+    }
+  }
+  return nullptr;
+}
+
 /// Everything that main does.
 inline int run(const app_factory& app, const std::vector<std::string>& words, const program_surroundings& around = {}) {
   const std::string program = around.program();
@@ -139,6 +152,12 @@ inline int run(const app_factory& app, const std::vector<std::string>& words, co
   // What was said here and cannot be: told before anything is done. What the file has is the business of who reads it.
   for (const auto& wrong : plan.settings.faults()) {
     if (wrong.code == 0) return around.complain(wrong);
+  }
+
+  if (const auto* secret = secret_among(plan.settings, asked->environment)) {
+    return around.complain({0, {}, {}, "--env " + plan.settings.sources().variable(secret->name()) + ": '" + secret->name() +
+                                       "' is a secret, and what is kept with a service every user of the machine can read",
+                            "write it into the settings file"});
   }
 
   switch (asked->verb) {
