@@ -111,127 +111,127 @@
 //  12228  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
 //  12316  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
 //  12353  os/posix/keys.hpp           os/keys.hpp on POSIX.
-//  12511  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
-//  12533  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
-//  12560  os/new_file.hpp             A file that comes into being.
-//  12622  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  12706  os/probe.hpp                What `doctor` and `why` ask the machine beside its services.
-//  12734  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
-//  12758  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  12798  os/event_log.hpp            The Windows event log: one report, one line.
-//  12841  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  13043  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  13107  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  13182  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  13282  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  13503  os/win/console.hpp          os/console.hpp on Windows.
-//  13684  os/win/file.hpp             os/file.hpp on Windows.
-//  13848  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  13885  os/win/crash.hpp            os/crash.hpp on Windows.
-//  14167  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  14266  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  14479  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
-//  14534  os/win/keys.hpp             os/keys.hpp on Windows.
-//  14606  os/win/local_time.hpp       os/local_time.hpp on Windows.
-//  14651  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  14734  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
-//  14851  os/win/probe.hpp            os/probe.hpp on Windows.
-//  14916  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  15072  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  15166  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
-//  15275  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  15415  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  15550  os/win/service_manager.hpp  The real Service Control Manager.
-//  15786  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  15792  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  15878  http/transport.hpp          What a connection reads from and writes to.
-//  16024  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  16335  http/stream.hpp             An answer that is written while it is made.
-//  16444  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  16477  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  16602  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  16826  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  16992  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  17186  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  17521  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  17982  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  18028  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  18104  http/router.hpp             The routes of an app with their handlers.
-//  18276  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  18462  http/url_for.hpp            The path of a named route, from within a handler.
-//  18497  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  18584  http/folder.hpp             A folder of files below a prefix.
-//  18705  http/group.hpp              Routes, as an app or a part of it registers them.
-//  18908  http/context.hpp            What travels with a request.
-//  18971  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  19062  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  19162  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  19365  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  19508  http/pulse.hpp              How busy a service is.
-//  19695  http/traffic.hpp            What the connections of one engine have in common.
-//  19799  http/direct.hpp             The direct way of a plain request.
-//  19965  http/core.hpp               cpp-httplib at work for one request.
-//  20344  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  20780  http/crew.hpp               The engine's threads, few and busy.
-//  21245  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  21398  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  21760  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  22254  web/values.hpp              What a request says beside its path, as a value of a type.
-//  22364  web/cookies.hpp             Cookies of requests and answers.
-//  22399  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  22507  web/cors.hpp                Cross-origin requests.
-//  22601  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  22638  web/rate_limit.hpp          How often one client may ask.
-//  22747  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  22800  web/headers.hpp             Small middleware for headers and sizes.
-//  22854  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  23137  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  23366  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
-//  23476  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
-//  23627  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
-//  24024  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
-//  24184  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
-//  24290  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
-//  24426  app/service.hpp             What App receives: the description of a service.
-//  24866  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
-//  24943  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
-//  25187  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
-//  25230  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  25295  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  25653  host/console_log.hpp        The log on the screen.
-//  25734  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
-//  25777  host/health.hpp             Liveness and readiness.
-//  25840  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  25994  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  26089  host/own_settings.hpp       The settings of a run.
-//  26234  host/settings_watch.hpp     The settings file, watched.
-//  26334  host/duties.hpp             What controls ask for, beside a stop.
-//  26529  host/worker_pool.hpp        The app's workers while they run.
-//  26626  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  26766  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  27246  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  27373  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
-//  27479  host/console_host.hpp       `debug`: the service in a terminal.
-//  27560  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  27886  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
-//  27949  verbs/desk.hpp              What every verb that manages the service stands on.
-//  28071  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
-//  28135  verbs/manager.hpp           The verbs that bring an installed service up and down.
-//  28421  verbs/send.hpp              The verbs that send a running service a control.
-//  28544  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
-//  28659  verbs/survey.hpp            What is installed, read with query rights alone.
-//  28744  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
-//  28790  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
-//  29123  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  29202  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
-//  29231  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
-//  29519  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
-//  29737  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
-//  29849  verbs/manage.hpp            The verbs that manage, by their words.
-//  30052  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
-//  30183  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  30385  main.hpp                    The macro: a main for an App.
-//  30398  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//  12520  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
+//  12542  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
+//  12569  os/new_file.hpp             A file that comes into being.
+//  12631  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  12715  os/probe.hpp                What `doctor` and `why` ask the machine beside its services.
+//  12743  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
+//  12767  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  12807  os/event_log.hpp            The Windows event log: one report, one line.
+//  12850  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  13052  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  13116  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  13191  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+//  13291  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  13512  os/win/console.hpp          os/console.hpp on Windows.
+//  13693  os/win/file.hpp             os/file.hpp on Windows.
+//  13857  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  13894  os/win/crash.hpp            os/crash.hpp on Windows.
+//  14176  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  14275  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  14488  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
+//  14543  os/win/keys.hpp             os/keys.hpp on Windows.
+//  14615  os/win/local_time.hpp       os/local_time.hpp on Windows.
+//  14660  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  14743  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
+//  14860  os/win/probe.hpp            os/probe.hpp on Windows.
+//  14925  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  15081  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  15175  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
+//  15284  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  15424  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  15559  os/win/service_manager.hpp  The real Service Control Manager.
+//  15795  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  15801  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  15887  http/transport.hpp          What a connection reads from and writes to.
+//  16033  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  16344  http/stream.hpp             An answer that is written while it is made.
+//  16453  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  16486  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  16611  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  16835  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  17001  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  17195  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  17530  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  17991  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  18037  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  18113  http/router.hpp             The routes of an app with their handlers.
+//  18285  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  18471  http/url_for.hpp            The path of a named route, from within a handler.
+//  18506  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  18593  http/folder.hpp             A folder of files below a prefix.
+//  18714  http/group.hpp              Routes, as an app or a part of it registers them.
+//  18917  http/context.hpp            What travels with a request.
+//  18980  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  19071  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  19171  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  19374  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  19517  http/pulse.hpp              How busy a service is.
+//  19704  http/traffic.hpp            What the connections of one engine have in common.
+//  19808  http/direct.hpp             The direct way of a plain request.
+//  19974  http/core.hpp               cpp-httplib at work for one request.
+//  20353  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  20789  http/crew.hpp               The engine's threads, few and busy.
+//  21254  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  21407  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  21769  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  22263  web/values.hpp              What a request says beside its path, as a value of a type.
+//  22373  web/cookies.hpp             Cookies of requests and answers.
+//  22408  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  22516  web/cors.hpp                Cross-origin requests.
+//  22610  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  22647  web/rate_limit.hpp          How often one client may ask.
+//  22756  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  22809  web/headers.hpp             Small middleware for headers and sizes.
+//  22863  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  23146  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  23375  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
+//  23485  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
+//  23636  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
+//  24033  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
+//  24193  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
+//  24299  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
+//  24435  app/service.hpp             What App receives: the description of a service.
+//  24875  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
+//  24952  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  25196  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
+//  25239  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  25304  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  25662  host/console_log.hpp        The log on the screen.
+//  25743  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
+//  25786  host/health.hpp             Liveness and readiness.
+//  25849  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  26003  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  26098  host/own_settings.hpp       The settings of a run.
+//  26243  host/settings_watch.hpp     The settings file, watched.
+//  26343  host/duties.hpp             What controls ask for, beside a stop.
+//  26538  host/worker_pool.hpp        The app's workers while they run.
+//  26635  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  26775  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  27255  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  27382  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  27488  host/console_host.hpp       `debug`: the service in a terminal.
+//  27569  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  27895  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
+//  27958  verbs/desk.hpp              What every verb that manages the service stands on.
+//  28080  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
+//  28144  verbs/manager.hpp           The verbs that bring an installed service up and down.
+//  28430  verbs/send.hpp              The verbs that send a running service a control.
+//  28553  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
+//  28668  verbs/survey.hpp            What is installed, read with query rights alone.
+//  28753  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
+//  28799  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
+//  29132  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  29211  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
+//  29240  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
+//  29528  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
+//  29746  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
+//  29858  verbs/manage.hpp            The verbs that manage, by their words.
+//  30061  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
+//  30192  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  30394  main.hpp                    The macro: a main for an App.
+//  30407  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -12399,7 +12399,7 @@ class terminal_mode {
   /// Single keys, without echo. False: it is no terminal, or nothing for us.
   static bool take() noexcept {
     const refused_not_stopped here;
-    if (!is_ours() || (!held() && ::tcgetattr(STDIN_FILENO, &before()) != 0)) return false;
+    if (over() || !is_ours() || (!held() && ::tcgetattr(STDIN_FILENO, &before()) != 0)) return false;
     termios raw = before();
     raw.c_lflag &= ~static_cast<tcflag_t>(ECHO | ICANON);
     raw.c_cc[VMIN] = 1;
@@ -12429,6 +12429,11 @@ class terminal_mode {
     static termios mode = {};
     return mode;
   }
+  /// The process ends: nobody takes it any more.
+  static volatile std::sig_atomic_t& over() noexcept {
+    static volatile std::sig_atomic_t is = 0;
+    return is;
+  }
   static volatile std::sig_atomic_t& held() noexcept {
     static volatile std::sig_atomic_t is = 0;
     return is;
@@ -12436,11 +12441,15 @@ class terminal_mode {
   /// Once. A signal that somebody handles already is theirs.
   static void watch_for_the_end() noexcept {
     static const bool done = [] {
-      std::atexit([] { give_back(); });
+      std::atexit([] {
+        over() = 1;
+        give_back();
+      });
       for (const int signal : {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGSEGV}) {
         struct sigaction now = {};
         if (::sigaction(signal, nullptr, &now) != 0 || (now.sa_flags & SA_SIGINFO) != 0 || now.sa_handler != SIG_DFL) continue;
         now.sa_handler = [](int which) {
+          over() = 1;
           give_back();
           ::raise(which);  // as if nobody had been here: SA_RESETHAND
         };

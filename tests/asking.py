@@ -23,7 +23,10 @@ import tempfile
 import termios
 import time
 
-from kit import BUILD
+from kit import BUILD, ROOT
+
+sys.path.insert(0, str(ROOT / "tests" / "browser"))
+import chromium  # noqa: E402
 
 
 def free_port():
@@ -322,7 +325,7 @@ def events(port):
         client.close()
         if first != expected:
             return f"after {last}: {first}\n"
-    return page_of_events(port) if shutil.which("chromium") else ""
+    return page_of_events(port) if chromium.program() else ""
 
 
 def page_of_events(port):
@@ -331,20 +334,22 @@ def page_of_events(port):
 
 
 def in_browser(url, expected):
-    """What is wrong with a page once its script has run: nothing where it has all that is expected, and the browser has
-    had nothing to complain of. When a browser thinks that it is done is its own affair, so it is asked more than once."""
-    with tempfile.TemporaryDirectory() as profile:
-        for _ in range(8):
-            ran = subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-                                  "--enable-logging=stderr", f"--user-data-dir={profile}", "--timeout=4000",
-                                  "--dump-dom", url],
-                                 stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
-            complaints = [line for line in ran.stderr.split("\n") if ":CONSOLE" in line]
-            if complaints:
-                return f"the browser says of {url}: {complaints}\n"
-            if re.search(expected, ran.stdout, re.DOTALL):
-                return ""
-    return f"{url} does not have {expected}: {ran.stdout}\n{ran.stderr[-500:]}\n"
+    """What is wrong with a page once its script has run: nothing where it comes to have all that is expected, and the
+    browser has had nothing to complain of."""
+    with chromium.Browser() as browser:
+        page = browser.page()
+        page.go(url)
+        content = ""
+        for _ in range(200):
+            with contextlib.suppress(RuntimeError):          # while it is being loaded there is none to ask
+                content = page.evaluate("document.documentElement.outerHTML")
+            if re.search(expected, content, re.DOTALL):
+                break
+            time.sleep(0.1)
+        else:
+            return f"{url} does not have {expected}: {content}\n"
+        complaints = [one for one in page.complaints() if "/favicon.ico" not in one]  # it asks whether there is one
+    return f"the browser says of {url}: {complaints}\n" if complaints else ""
 
 
 # --- operated ---------------------------------------------------------------------------------------------------------
@@ -357,7 +362,7 @@ def operated(port):
     status, data = get(client, "/_service/data.json")
     if status != 200 or {s["name"] for s in json.loads(data)["settings"]} < {"greeting", "whom", "token", "port"}:
         return f"GET /_service/data.json: {status} {data}\n"
-    if not shutil.which("chromium"):
+    if not chromium.program():
         return ""
     return in_browser(f"http://127.0.0.1:{port}/_service",
                       r'<h1 id="title">Operated</h1>.*data-state="running">Running<.*<path class="blue" d="M.*>GET<.*>/<'
@@ -489,7 +494,7 @@ def rude_terminals(program):
     said = ""
     with contextlib.suppress(OSError):
         until = time.monotonic() + 20
-        while "job b" not in said and time.monotonic() < until:
+        while not re.search(r"job b.*\n", said) and time.monotonic() < until:
             if select.select([terminal], [], [], 0.1)[0]:
                 said += os.read(terminal, 65536).decode("utf-8", "replace")
     ended(child, 10)

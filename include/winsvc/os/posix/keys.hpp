@@ -50,7 +50,7 @@ class terminal_mode {
   /// Single keys, without echo. False: it is no terminal, or nothing for us.
   static bool take() noexcept {
     const refused_not_stopped here;
-    if (!is_ours() || (!held() && ::tcgetattr(STDIN_FILENO, &before()) != 0)) return false;
+    if (over() || !is_ours() || (!held() && ::tcgetattr(STDIN_FILENO, &before()) != 0)) return false;
     termios raw = before();
     raw.c_lflag &= ~static_cast<tcflag_t>(ECHO | ICANON);
     raw.c_cc[VMIN] = 1;
@@ -80,6 +80,11 @@ class terminal_mode {
     static termios mode = {};
     return mode;
   }
+  /// The process ends: nobody takes it any more.
+  static volatile std::sig_atomic_t& over() noexcept {
+    static volatile std::sig_atomic_t is = 0;
+    return is;
+  }
   static volatile std::sig_atomic_t& held() noexcept {
     static volatile std::sig_atomic_t is = 0;
     return is;
@@ -87,11 +92,15 @@ class terminal_mode {
   /// Once. A signal that somebody handles already is theirs.
   static void watch_for_the_end() noexcept {
     static const bool done = [] {
-      std::atexit([] { give_back(); });
+      std::atexit([] {
+        over() = 1;
+        give_back();
+      });
       for (const int signal : {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGSEGV}) {
         struct sigaction now = {};
         if (::sigaction(signal, nullptr, &now) != 0 || (now.sa_flags & SA_SIGINFO) != 0 || now.sa_handler != SIG_DFL) continue;
         now.sa_handler = [](int which) {
+          over() = 1;
           give_back();
           ::raise(which);  // as if nobody had been here: SA_RESETHAND
         };
