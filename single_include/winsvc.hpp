@@ -198,40 +198,40 @@
 //  25196  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
 //  25239  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
 //  25304  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  25662  host/console_log.hpp        The log on the screen.
-//  25743  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
-//  25786  host/health.hpp             Liveness and readiness.
-//  25849  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  26003  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  26098  host/own_settings.hpp       The settings of a run.
-//  26243  host/settings_watch.hpp     The settings file, watched.
-//  26343  host/duties.hpp             What controls ask for, beside a stop.
-//  26538  host/worker_pool.hpp        The app's workers while they run.
-//  26635  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  26775  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  27255  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  27382  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
-//  27488  host/console_host.hpp       `debug`: the service in a terminal.
-//  27569  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  27895  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
-//  27958  verbs/desk.hpp              What every verb that manages the service stands on.
-//  28080  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
-//  28144  verbs/manager.hpp           The verbs that bring an installed service up and down.
-//  28430  verbs/send.hpp              The verbs that send a running service a control.
-//  28553  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
-//  28668  verbs/survey.hpp            What is installed, read with query rights alone.
-//  28753  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
-//  28799  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
-//  29132  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  29211  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
-//  29240  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
-//  29528  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
-//  29746  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
-//  29858  verbs/manage.hpp            The verbs that manage, by their words.
-//  30061  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
-//  30192  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  30394  main.hpp                    The macro: a main for an App.
-//  30407  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//  25663  host/console_log.hpp        The log on the screen.
+//  25744  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
+//  25787  host/health.hpp             Liveness and readiness.
+//  25850  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  26004  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  26099  host/own_settings.hpp       The settings of a run.
+//  26244  host/settings_watch.hpp     The settings file, watched.
+//  26344  host/duties.hpp             What controls ask for, beside a stop.
+//  26539  host/worker_pool.hpp        The app's workers while they run.
+//  26636  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  26776  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  27256  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  27383  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  27489  host/console_host.hpp       `debug`: the service in a terminal.
+//  27570  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  27896  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
+//  27959  verbs/desk.hpp              What every verb that manages the service stands on.
+//  28081  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
+//  28145  verbs/manager.hpp           The verbs that bring an installed service up and down.
+//  28431  verbs/send.hpp              The verbs that send a running service a control.
+//  28554  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
+//  28669  verbs/survey.hpp            What is installed, read with query rights alone.
+//  28754  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
+//  28800  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
+//  29133  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  29212  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
+//  29241  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
+//  29529  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
+//  29747  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
+//  29859  verbs/manage.hpp            The verbs that manage, by their words.
+//  30062  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
+//  30193  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  30395  main.hpp                    The macro: a main for an App.
+//  30408  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -25423,7 +25423,7 @@ class file_log final : public log_sink {
   std::int64_t today_ = 0;           // that of the last entry on its way
   bool torn_ = false;                // it ends in the middle of a line
   bool renewed_ = false;             // somebody took the one before it away, which is yet to be said
-  bool held_ = false;                // it could not be set aside when it was full, and
+  int held_ = 0;                     // how often it could not be set aside since it was full, and
   bool held_said_ = false;           // that was said
   clock::time_point look_at_;
 
@@ -25508,7 +25508,7 @@ inline bool file_log::open() {
   torn_ = false;
   auto opened = os::append_file::open(name(0));
   const std::string folder = os::folder_of(path_);
-  if (!opened && os::is_missing(opened.error()) && os::id_of(os::folder_of(folder)) && os::make_folders(folder))
+  if (!opened && os::is_missing(opened.error()) && os::real_folder(os::folder_of(folder)) && os::make_folders(folder))
     opened = os::append_file::open(name(0));  // somebody has taken the log's folder away, and not the one that it is in
   if (!opened) {
     failed(opened.error());
@@ -25551,13 +25551,13 @@ inline void file_log::set_aside(std::int64_t today) {
   // does as well while what was set aside before has no name yet, because somebody holds one of those.
   const bool moved = make_room() && os::rename_file(name(0), aside());
   if (moved) make_room();
-  if (moved) held_ = held_said_ = false;
+  if (moved) held_ = 0, held_said_ = false;
   if (!open() || moved) return;
   if (file_.size() == 0) {  // there was nothing to move
     renewed_ = true;
     return;
   }
-  held_ = true;
+  ++held_;
   full_at_ = file_.size() + options_.bytes / 10;
   day_ = today;  // or every line would try it again
 }
@@ -25583,7 +25583,8 @@ inline void file_log::put() {
 inline std::size_t file_log::write_from(std::size_t first) {
   std::string head = torn_ ? "\n" : "";
   if (renewed_) head += words(log_level::info, "the log file was moved or deleted by somebody else: this one is new");
-  if (held_ && !held_said_) {
+  const bool says_held = held_ > 1 && !held_said_;  // once may be somebody who reads it
+  if (says_held) {
     head += words(log_level::warn, "the log file cannot be set aside: somebody holds it, or an older one, or its folder "
                                    "cannot be changed; it grows until it can");
   }
@@ -25605,7 +25606,7 @@ inline std::size_t file_log::write_from(std::size_t first) {
   if (written >= head.size()) {
     lost_ = 0;
     renewed_ = false;
-    held_said_ = held_;
+    held_said_ = held_said_ || says_held;
   }
   std::size_t whole = 0;
   while (first + whole < ends_.size() && ends_[first + whole] - begin + head.size() <= written) ++whole;

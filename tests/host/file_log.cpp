@@ -379,6 +379,10 @@ TEST_CASE("while somebody holds an older file, none is written over") {
     if (fs::exists(f / name.c_str())) all += f.read(name.c_str());
   }
   CHECK_FALSE(fs::exists(f / "hello.aside.log"));
+  const std::string warning = said("the log file cannot be set aside: somebody holds it, or an older one, or its folder "
+                                   "cannot be changed; it grows until it can");
+  const auto told = all.find(warning);
+  if (told != std::string::npos) all.erase(told, warning.size());  // where it was held for long enough
   std::string expected;
   for (int i = 1; i <= 12; ++i) expected += line(std::to_string(i));
   CHECK(all == expected);
@@ -496,10 +500,12 @@ TEST_CASE("a log's folder that somebody took away is made again, where the one t
   quiet log(f / "logs/hello");
   CHECK(log.log.is_open());
   log.write(entry("one"));
+#ifndef _WIN32  // where a folder stays while a file in it is open
   fs::remove_all(f / "logs");
   log.time.sleep(1s);
   log.write(entry("two"));
   CHECK(f.read("logs/hello.log").find("two") != std::string::npos);
+#endif
 }
 
 TEST_CASE("with one file kept, those of a time when more were kept go") {

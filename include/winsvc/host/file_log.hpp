@@ -125,7 +125,7 @@ class file_log final : public log_sink {
   std::int64_t today_ = 0;           // that of the last entry on its way
   bool torn_ = false;                // it ends in the middle of a line
   bool renewed_ = false;             // somebody took the one before it away, which is yet to be said
-  bool held_ = false;                // it could not be set aside when it was full, and
+  int held_ = 0;                     // how often it could not be set aside since it was full, and
   bool held_said_ = false;           // that was said
   clock::time_point look_at_;
 
@@ -210,7 +210,7 @@ inline bool file_log::open() {
   torn_ = false;
   auto opened = os::append_file::open(name(0));
   const std::string folder = os::folder_of(path_);
-  if (!opened && os::is_missing(opened.error()) && os::id_of(os::folder_of(folder)) && os::make_folders(folder))
+  if (!opened && os::is_missing(opened.error()) && os::real_folder(os::folder_of(folder)) && os::make_folders(folder))
     opened = os::append_file::open(name(0));  // somebody has taken the log's folder away, and not the one that it is in
   if (!opened) {
     failed(opened.error());
@@ -253,13 +253,13 @@ inline void file_log::set_aside(std::int64_t today) {
   // does as well while what was set aside before has no name yet, because somebody holds one of those.
   const bool moved = make_room() && os::rename_file(name(0), aside());
   if (moved) make_room();
-  if (moved) held_ = held_said_ = false;
+  if (moved) held_ = 0, held_said_ = false;
   if (!open() || moved) return;
   if (file_.size() == 0) {  // there was nothing to move
     renewed_ = true;
     return;
   }
-  held_ = true;
+  ++held_;
   full_at_ = file_.size() + options_.bytes / 10;
   day_ = today;  // or every line would try it again
 }
@@ -285,7 +285,8 @@ inline void file_log::put() {
 inline std::size_t file_log::write_from(std::size_t first) {
   std::string head = torn_ ? "\n" : "";
   if (renewed_) head += words(log_level::info, "the log file was moved or deleted by somebody else: this one is new");
-  if (held_ && !held_said_) {
+  const bool says_held = held_ > 1 && !held_said_;  // once may be somebody who reads it
+  if (says_held) {
     head += words(log_level::warn, "the log file cannot be set aside: somebody holds it, or an older one, or its folder "
                                    "cannot be changed; it grows until it can");
   }
@@ -307,7 +308,7 @@ inline std::size_t file_log::write_from(std::size_t first) {
   if (written >= head.size()) {
     lost_ = 0;
     renewed_ = false;
-    held_said_ = held_;
+    held_said_ = held_said_ || says_held;
   }
   std::size_t whole = 0;
   while (first + whole < ends_.size() && ends_[first + whole] - begin + head.size() <= written) ++whole;
