@@ -440,7 +440,7 @@ if job == 0:
     os.execv(sys.argv[1], [sys.argv[1], "debug", "--port", "0"])
 os.setpgid(job, job)
 os.tcsetpgrp(0, job)
-time.sleep(2)
+time.sleep(4)
 os.tcsetpgrp(0, os.getpgrp())
 time.sleep(0.5)
 typed = os.read(0, 1)
@@ -449,7 +449,7 @@ os.tcsetpgrp(0, job)                                        # and back: 's' with
 mode = termios.tcgetattr(0)
 mode[3] |= termios.ICANON | termios.ECHO
 termios.tcsetattr(0, termios.TCSANOW, mode)
-time.sleep(1)
+time.sleep(2)
 raw = termios.tcgetattr(0)[3] & termios.ICANON == 0
 os.tcsetpgrp(0, os.getpgrp())
 stopped = os.waitpid(job, os.WNOHANG | os.WUNTRACED)[0]
@@ -489,7 +489,7 @@ def rude_terminals(program):
     child, terminal = pty.fork()
     if child == 0:
         os.execve(sys.executable, [sys.executable, "-c", SHELL, str(program)], dict(os.environ, TERM="xterm"))
-    time.sleep(3)
+    time.sleep(5)
     os.write(terminal, b"x\n")                               # for the shell
     said = ""
     with contextlib.suppress(OSError):
