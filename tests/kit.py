@@ -66,7 +66,7 @@ def closure(name, seen=None):
 
 
 def needs_httplib(name):
-    return "winsvc/http/httplib.hpp" in closure(name)
+    return "winsvc/api/httplib.hpp" in closure(name)
 
 
 def run(command, timeout=120, **options):

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "winsvc/base/sha256.hpp"
+#include "winsvc/base/sha.hpp"
 
 using namespace winsvc;
 

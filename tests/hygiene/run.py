@@ -22,7 +22,7 @@ from kit import (CLANG, GXX, MINGW, ROOT, STANDARD, WARNINGS, Ninja, Tally, clos
 
 HERE = ROOT / "tests" / "hygiene"
 INCLUDE = [f"-I{ROOT / 'include'}", f"-I{HERE / 'cases'}", *library_includes()]
-DOOR = "winsvc/http/httplib.hpp"
+DOOR = "winsvc/api/httplib.hpp"
 WHOLE = ("winsvc.hpp", "winsvc/testing.hpp")
 
 

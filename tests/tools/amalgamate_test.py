@@ -202,7 +202,7 @@ class Audit(Tree):
 
     def test_httplib_comes_through_its_door(self):
         self.change("winsvc/model/spec.hpp", "#pragma once\n", "#pragma once\n\n#include WINSVC_HTTPLIB\n")
-        self.assert_breach("winsvc/model/spec.hpp:4", "one door", "winsvc/http/httplib.hpp")
+        self.assert_breach("winsvc/model/spec.hpp:4", "one door", "winsvc/api/httplib.hpp")
 
     def test_a_macro_that_stays_is_seen(self):
         self.change("winsvc/model/spec.hpp", "/* an", "#define WINSVC_FORGOTTEN 1\n/* an")

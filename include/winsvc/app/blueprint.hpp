@@ -1,4 +1,4 @@
-// Everything App said, as a value: what the runtime and the verbs read. `service` (app/service.hpp) fills it.
+// Everything App said, as a value: what the runtime and the verbs read. `service` (api/service.hpp) fills it.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "winsvc/app/hooks.hpp"
+#include "winsvc/api/hooks.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/base/queued_log.hpp"
 #include "winsvc/base/recent_log.hpp"

@@ -18,14 +18,14 @@
 #include <utility>
 #include <vector>
 
-#include "winsvc/app/service.hpp"
+#include "winsvc/api/service.hpp"
 #include "winsvc/base/json_text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/web/dashboard_page.hpp"
 #include "winsvc/web/dashboard_script.hpp"
 #include "winsvc/web/dashboard_style.hpp"
-#include "winsvc/web/values.hpp"
+#include "winsvc/api/values.hpp"
 #include "winsvc/wire/ip.hpp"
 #include "winsvc/wire/websocket.hpp"
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-#include "winsvc/app/service.hpp"
+#include "winsvc/api/service.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/web/metrics.hpp"

@@ -4,7 +4,7 @@
 //   // install 'hello': access denied (5); run from an elevated prompt
 //
 // Operations on the world return `result<T>` (base/result.hpp) with an `error` in it. Mistakes of the programmer are
-// thrown as `setup_error`. Requests fail with a status (winsvc::abort in http/reply.hpp). There is no fourth way.
+// thrown as `setup_error`. Requests fail with a status (winsvc::abort in api/reply.hpp). There is no fourth way.
 #pragma once
 
 #include <cstdint>

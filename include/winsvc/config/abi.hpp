@@ -1,21 +1,48 @@
-// The inline namespace that everything lives in. What changes the meaning of our types is spelled into its name, so two
-// translation units built with different knobs fail at link time and not at three in the morning.
+// The inline namespace that everything is in. Its name says what changes the meaning of our types: the version, the form
+// (config/form.hpp) and what cpp-httplib is built with. Two files that are compiled differently then fail to link, with
+// a name that says why, and do not disagree at run time.
 //
-// `winsvc::service` is what you write; `winsvc::v0_json::service` is what the linker sees.
+// `winsvc::service` is what you write; `winsvc::v0_1_separate_tls::service` is what the linker sees.
 #pragma once
 
 #include "winsvc/config/knobs.hpp"
+#include "winsvc/config/version.hpp"
 
-#if WINSVC_JSON
-  #define WINSVC_ABI v0_json
-  #define WINSVC_ABI_NAME "v0_json"
+#define WINSVC_JOIN_NOW(a, b, c, d, e, f) v##a##_##b##c##d##e##f
+#define WINSVC_JOIN(a, b, c, d, e, f) WINSVC_JOIN_NOW(a, b, c, d, e, f)
+#define WINSVC_QUOTE_NOW(text) #text
+#define WINSVC_QUOTE(text) WINSVC_QUOTE_NOW(text)
+
+#if WINSVC_SEPARATE
+  #define WINSVC_ABI_FORM _separate
 #else
-  #define WINSVC_ABI v0
-  #define WINSVC_ABI_NAME "v0"
+  #define WINSVC_ABI_FORM
 #endif
+#if WINSVC_TLS
+  #define WINSVC_ABI_TLS _tls
+#else
+  #define WINSVC_ABI_TLS
+#endif
+#if defined(CPPHTTPLIB_ZLIB_SUPPORT)
+  #define WINSVC_ABI_ZLIB _zlib
+#else
+  #define WINSVC_ABI_ZLIB
+#endif
+#if defined(CPPHTTPLIB_BROTLI_SUPPORT) && defined(CPPHTTPLIB_ZSTD_SUPPORT)
+  #define WINSVC_ABI_CODINGS _brotli_zstd
+#elif defined(CPPHTTPLIB_BROTLI_SUPPORT)
+  #define WINSVC_ABI_CODINGS _brotli
+#elif defined(CPPHTTPLIB_ZSTD_SUPPORT)
+  #define WINSVC_ABI_CODINGS _zstd
+#else
+  #define WINSVC_ABI_CODINGS
+#endif
+#define WINSVC_ABI                                                                                       \
+  WINSVC_JOIN(WINSVC_VERSION_MAJOR, WINSVC_VERSION_MINOR, WINSVC_ABI_FORM, WINSVC_ABI_TLS, WINSVC_ABI_ZLIB, \
+              WINSVC_ABI_CODINGS)
 
-#if WINSVC_COMPILER_MSVC
-  #pragma detect_mismatch("winsvc", WINSVC_ABI_NAME)
+#if WINSVC_COMPILER_MSVC  // the linker compares these by themselves, and names both values
+  #pragma detect_mismatch("winsvc", WINSVC_QUOTE(WINSVC_ABI))
 #endif
 
 namespace winsvc {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "winsvc/app/blueprint.hpp"
-#include "winsvc/app/hooks.hpp"
+#include "winsvc/api/hooks.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/hook_thread.hpp"
 #include "winsvc/host/reporter.hpp"

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "winsvc/app/blueprint.hpp"
-#include "winsvc/app/setting.hpp"
+#include "winsvc/api/setting.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/model/codes.hpp"

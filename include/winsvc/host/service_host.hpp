@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "winsvc/app/app.hpp"
+#include "winsvc/api/app.hpp"
 #include "winsvc/base/queued_log.hpp"
 #include "winsvc/base/scope.hpp"
 #include "winsvc/base/stop.hpp"

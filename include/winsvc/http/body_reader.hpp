@@ -4,14 +4,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/exchange.hpp"
-#include "winsvc/http/httplib.hpp"
-#include "winsvc/http/reply.hpp"
+#include "winsvc/api/httplib.hpp"
+#include "winsvc/api/abort.hpp"
+#include "winsvc/api/values.hpp"
 #include "winsvc/wire/fields.hpp"
 
 namespace winsvc {
@@ -70,6 +72,12 @@ inline bool is_urlencoded(const request& req) {
   const std::string type = req.get_header_value("Content-Type");
   return text::equal_nocase(text::trimmed(std::string_view(type).substr(0, type.find(';'))),
                             "application/x-www-form-urlencoded");
+}
+
+inline std::optional<std::string> form_text(const request& req, const std::string& name) {
+  if (req.is_multipart_form_data())
+    return req.form.has_field(name) ? std::optional(req.form.get_field(name)) : std::nullopt;
+  return is_urlencoded(req) ? wire::find_field(req.body, name) : std::nullopt;
 }
 
 inline void take_urlencoded(request& req) {

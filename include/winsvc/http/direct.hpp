@@ -20,7 +20,7 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/exchange.hpp"
-#include "winsvc/http/httplib.hpp"
+#include "winsvc/api/httplib.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/wire/head.hpp"
 
@@ -73,11 +73,7 @@ void write_answer(const response& res, const parting_words& words, std::string& 
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if defined(CPPHTTPLIB_ZLIB_SUPPORT) || defined(CPPHTTPLIB_BROTLI_SUPPORT) || defined(CPPHTTPLIB_ZSTD_SUPPORT)
-inline constexpr bool httplib_compresses = true;
-#else
-inline constexpr bool httplib_compresses = false;
-#endif
+inline constexpr bool httplib_compresses = WINSVC_COMPRESSES;
 
 inline bool is_plain(const wire::head& h, const exchange_stream& stream) {
   if (h.upgrade || h.expect_continue || h.framing == wire::framing::chunked || !stream.body_here()) return false;

@@ -21,7 +21,7 @@
 
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/httplib.hpp"
+#include "winsvc/api/httplib.hpp"
 #include "winsvc/http/transport.hpp"
 #include "winsvc/route/table.hpp"
 #include "winsvc/wire/chunked.hpp"

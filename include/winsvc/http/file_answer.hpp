@@ -18,8 +18,8 @@
 
 #include "winsvc/base/clock.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/abort.hpp"
-#include "winsvc/http/httplib.hpp"
+#include "winsvc/api/abort.hpp"
+#include "winsvc/api/httplib.hpp"
 #include "winsvc/model/codes.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/route/path.hpp"

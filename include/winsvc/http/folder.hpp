@@ -15,21 +15,18 @@
 #include <string_view>
 #include <utility>
 
+#include "winsvc/api/file_options.hpp"
+#include "winsvc/api/group.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/base/error.hpp"
+#include "winsvc/base/source.hpp"
 #include "winsvc/http/file_answer.hpp"
-#include "winsvc/http/reply.hpp"
+#include "winsvc/http/router.hpp"
 #include "winsvc/wire/file_path.hpp"
 #include "winsvc/wire/representation.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-
-struct file_options {
-  std::string index = "index.html";  ///< of a folder; empty: folders have no page
-  std::string fall_back = {};        ///< for what no file has; empty: 404
-  std::string cache_control = {};    ///< for all of them: `no-cache`, `public, max-age=3600`; empty: none
-  bool hidden = false;               ///< are names that begin with a dot served?
-};
 
 namespace http {
 
@@ -116,6 +113,26 @@ inline bool file_folder::is_within(const std::string& root, const std::string& r
     if (c == os::path_separator) c = '/';
   }
   return wire::file_path(rest, {how_.hidden}).has_value();
+}
+
+inline void add_files(router& to, const std::string& outer, std::string_view prefix, std::string folder,
+                      file_options how, const std::shared_ptr<const chain>& links, source where) {
+  if (folder.empty())
+    throw setup_error("files '" + std::string(prefix) + "' (" + where.text() + "): no folder is named");
+  to.folders.push_back({outer + std::string(prefix), folder, where});
+  const auto served = std::make_shared<file_folder>(std::move(folder), std::move(how));
+  const auto root = [served](const request& req, response& res) { served->answer(req, res, {}); };
+  const auto below = [served](const request& req, response& res, const std::string& path) {
+    served->answer(req, res, path);
+  };
+  const auto at_pattern = [&](const std::string& pattern, auto handler) {
+    const auto id = to.add(route::method::get, pattern, make_handler(handler), where, links);
+    winsvc::route_handle(to, id, id + 1).hidden();
+  };
+  const std::string full = outer + (prefix == "/" ? std::string() : std::string(prefix));
+  if (!full.empty()) at_pattern(full, &file_folder::send_behind_slash);
+  at_pattern(full + "/", root);
+  at_pattern(full + "/{path...}", below);
 }
 
 }  // namespace http

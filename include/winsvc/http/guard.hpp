@@ -14,12 +14,13 @@
 
 #include "winsvc/base/log.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/errors.hpp"
+#include "winsvc/api/errors.hpp"
 #include "winsvc/http/exchange.hpp"
-#include "winsvc/http/httplib.hpp"
-#include "winsvc/http/reply.hpp"
+#include "winsvc/api/httplib.hpp"
+#include "winsvc/api/reply.hpp"
+#include "winsvc/http/problem.hpp"
 #include "winsvc/http/router.hpp"
-#include "winsvc/http/upload.hpp"
+#include "winsvc/api/upload.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

@@ -16,9 +16,9 @@
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/source.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/errors.hpp"
-#include "winsvc/http/handler.hpp"
-#include "winsvc/http/middleware.hpp"
+#include "winsvc/api/errors.hpp"
+#include "winsvc/api/handler.hpp"
+#include "winsvc/api/middleware.hpp"
 #include "winsvc/route/table.hpp"
 #include "winsvc/route/url.hpp"
 

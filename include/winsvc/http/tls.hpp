@@ -20,35 +20,19 @@
 #include <thread>
 #include <utility>
 
+#include "winsvc/api/tls_options.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/core.hpp"
-#include "winsvc/http/httplib.hpp"
+#include "winsvc/api/httplib.hpp"
 #include "winsvc/http/transport.hpp"
 #include "winsvc/model/codes.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-struct tls_options {
-  /// Certificates of authorities, in one file: clients must bring a certificate that one of them has signed. Empty:
-  /// clients bring none.
-  std::string client_authorities;
-};
-
 namespace http {
-
-#ifdef CPPHTTPLIB_SSL_ENABLED
-inline constexpr bool has_tls = true;
-#else
-inline constexpr bool has_tls = false;
-#endif
-
-/// Where a service's certificate is: PEM files, their paths absolute.
-struct tls_files {
-  std::string certificate, key, client_authorities;
-};
 
 /// Certificate and key as the library has them: shared by the connections that began with them.
 class tls_identity {
@@ -72,7 +56,7 @@ class tls_identity {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#ifdef CPPHTTPLIB_SSL_ENABLED
+#if WINSVC_TLS
 
 /// The errors of this thread: one that somebody left there would be taken for ours. Their first, in words.
 inline std::string take_tls_errors() {

@@ -1,4 +1,4 @@
-// Reads a body into files while it arrives (http/upload.hpp has what comes of it): a form's files each into one of its
+// Reads a body into files while it arrives (api/upload.hpp has what comes of it): a form's files each into one of its
 // own, its fields into memory, a body of another type into one file.
 //
 // cpp-httplib frames and decompresses; the form is taken apart here (wire/multipart.hpp), because cpp-httplib keeps
@@ -16,8 +16,8 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/body_reader.hpp"
-#include "winsvc/http/httplib.hpp"
-#include "winsvc/http/upload.hpp"
+#include "winsvc/api/httplib.hpp"
+#include "winsvc/api/upload.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/wire/file_name.hpp"
 #include "winsvc/wire/multipart.hpp"

@@ -4,7 +4,7 @@
 //   f.name = "user", f.summary = "One user", f.parameters = {value_kind::int32};
 //
 // The parts that follow from the handler's type are filled when it is registered, the rest by
-// `http/route_handle.hpp`. It serves nothing: url_for, the `routes` verb, the OpenAPI document and the limits read it.
+// `api/route_handle.hpp`. It serves nothing: url_for, the `routes` verb, the OpenAPI document and the limits read it.
 #pragma once
 
 #include <charconv>

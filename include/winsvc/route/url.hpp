@@ -2,7 +2,6 @@
 //
 //   build_path(parse_pattern("/users/{id}"), {"7"})               // "/users/7"
 //   build_path(parse_pattern("/files/{path...}"), {"a b/c"})      // "/files/a%20b/c": a tail keeps its slashes
-//   with_query("/users", {{"page", 2}, {"q", "a&b"}})             // "/users?page=2&q=a%26b"
 //
 // What it builds, `table::match` takes apart into the same values. Values that no path can carry are refused: an empty
 // segment, a NUL, and "." and "..", which clients resolve before they ask (RFC 3986 §5.2.4, escaped ones too).
@@ -22,35 +21,10 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/route/table.hpp"
+#include "winsvc/route/url_value.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-
-/// A value for a URL: text, an integer, a floating point number (the shortest text that reads back), a bool.
-class url_value {
- public:
-  url_value(std::string value) : text_(std::move(value)) {}
-  url_value(std::string_view value) : text_(value) {}
-  url_value(const char* value) : text_(value) {}
-  template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
-  url_value(T value) {
-    static_assert(!std::is_same_v<T, char>, "winsvc: a char in a URL is a number or a letter? give an int or a string");
-    if constexpr (std::is_same_v<T, bool>) {
-      text_ = value ? "true" : "false";
-    } else {
-      char digits[64];
-      text_.assign(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
-    }
-  }
-  [[nodiscard]] const std::string& text() const noexcept { return text_; }
-
- private:
-  std::string text_;
-};
-
-/// A URL with values behind its '?', percent-encoded; where it has some already, behind those.
-[[nodiscard]] std::string with_query(std::string url,
-                                     std::initializer_list<std::pair<std::string_view, url_value>> values);
 
 namespace route {
 
@@ -66,18 +40,6 @@ namespace route {
 // ---------------------------------------------------------------------------------------------------------------------
 
 namespace route {
-
-/// A piece of the query: only what is neither reserved nor a blank stays as it is (RFC 3986 §2.3), so that '+', '&' and
-/// '=' mean themselves wherever it is read.
-inline std::string percent_encode_value(std::string_view value) {
-  std::string out;
-  for (const char c : percent_encode_segment(value)) {
-    constexpr std::string_view reserved = "!$&'()*+,;=:@";
-    if (reserved.find(c) == std::string_view::npos) out += c;
-    else out += "%" + std::string(1, "0123456789ABCDEF"[c >> 4]) + "0123456789ABCDEF"[c & 15];
-  }
-  return out;
-}
 
 /// One decoded segment of a path: what is wrong with it, or nothing.
 inline std::string_view unfit_segment(std::string_view value) noexcept {
@@ -130,19 +92,6 @@ inline std::string build_path(const table& routes, std::string_view name, const 
 }
 
 }  // namespace route
-
-inline std::string with_query(std::string url,
-                              std::initializer_list<std::pair<std::string_view, url_value>> values) {
-  const auto hash = (std::min)(url.find('#'), url.size());
-  const std::string fragment = url.substr(hash);
-  url.resize(hash);
-  for (const auto& [name, value] : values) {
-    if (url.find('?') == std::string::npos) url += '?';
-    else if (url.back() != '?' && url.back() != '&') url += '&';
-    url += route::percent_encode_value(name) + '=' + route::percent_encode_value(value.text());
-  }
-  return url + fragment;
-}
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

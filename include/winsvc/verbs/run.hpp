@@ -1,6 +1,4 @@
-// From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//
-//   int main(int argc, char** argv) { return winsvc::run<App>(argc, argv); }
+// From the command line to a verb: the body of winsvc::run (api/run.hpp).
 //
 // Words are parsed before anything else, so that no verb waits for a dispatcher that is not there, and `run-service`
 // goes to the dispatcher at once. The exit code: 0, 2 for a usage error, otherwise the system's code. The verbs that
@@ -16,7 +14,8 @@
 #include <utility>
 #include <vector>
 
-#include "winsvc/app/app.hpp"
+#include "winsvc/api/app.hpp"
+#include "winsvc/api/run.hpp"
 #include "winsvc/base/json_text.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
@@ -194,18 +193,8 @@ inline int run(const app_factory& app, const std::vector<std::string>& words, co
   }
 }
 
+inline int run_program(const app_factory& app, int argc, char** argv) { return run(app, os::arguments(argc, argv)); }
+
 }  // namespace host
-
-/// Runs the verb that the command line asks for, with an App that is a type.
-template <class App>
-int run(int argc, char** argv) {
-  return host::run(host::app_of_type<App>(), os::arguments(argc, argv));
-}
-/// The same with an App that is a function or a global callable object.
-template <auto& App>
-int run(int argc, char** argv) {
-  return host::run(host::app_of_callable(App), os::arguments(argc, argv));
-}
-
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -19,8 +19,8 @@
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/middleware.hpp"
-#include "winsvc/http/reply.hpp"
+#include "winsvc/api/middleware.hpp"
+#include "winsvc/api/reply.hpp"
 #include "winsvc/wire/grammar.hpp"
 
 namespace winsvc {

@@ -10,9 +10,9 @@
 #include <utility>
 
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/context.hpp"
-#include "winsvc/http/middleware.hpp"
-#include "winsvc/http/reply.hpp"
+#include "winsvc/api/context.hpp"
+#include "winsvc/api/middleware.hpp"
+#include "winsvc/api/reply.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

@@ -4,7 +4,7 @@
 //   svc.get("/users/{id}", show).name("user").summary("One user").returns(200, "The user");
 //
 // Paths, parameters with their types, and whether a body is taken follow from the handlers; words, schemas and examples
-// are what was said of a route (http/route_handle.hpp). Names become operation ids. `{path...}` is written `{path}`,
+// are what was said of a route (api/route_handle.hpp). Names become operation ids. `{path...}` is written `{path}`,
 // because OpenAPI has no tails; a route for `any` method stands under GET, POST, PUT, PATCH and DELETE; HEAD and
 // OPTIONS are not listed, since every path has them. Errors of winsvc's own are described once, as problem+json.
 // Routes that no client asks for by hand (health, metrics, this document) are left out, as `hidden` ones are.

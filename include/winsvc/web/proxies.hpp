@@ -14,8 +14,8 @@
 
 #include "winsvc/base/error.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/exchange.hpp"
-#include "winsvc/http/middleware.hpp"
+#include "winsvc/api/context.hpp"
+#include "winsvc/api/middleware.hpp"
 #include "winsvc/wire/ip.hpp"
 
 namespace winsvc {
@@ -45,7 +45,7 @@ inline middleware trusted_proxies(const std::vector<std::string>& ranges) {
       auto& own = const_cast<request&>(req);
       own.remote_addr = client;
       own.remote_port = -1;  // the proxy's
-      if (auto* x = http::current_exchange()) x->client = std::move(client);
+      http::note_client(req, std::move(client));
     }
     go_on();
   };

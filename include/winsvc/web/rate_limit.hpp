@@ -18,8 +18,8 @@
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/middleware.hpp"
-#include "winsvc/http/reply.hpp"
+#include "winsvc/api/middleware.hpp"
+#include "winsvc/api/reply.hpp"
 #include "winsvc/wire/ip.hpp"
 
 namespace winsvc {

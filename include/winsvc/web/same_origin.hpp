@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/middleware.hpp"
-#include "winsvc/http/reply.hpp"
+#include "winsvc/api/middleware.hpp"
+#include "winsvc/api/reply.hpp"
 #include "winsvc/wire/websocket.hpp"
 
 namespace winsvc {

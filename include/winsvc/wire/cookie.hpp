@@ -5,7 +5,7 @@
 //   unsign("user", text, key)                               // "anna", for eight hours
 //
 // By default a cookie is `Path=/; HttpOnly; SameSite=Lax`; `secure()` adds Secure, and should where there is TLS.
-// A signature hides nothing: the client can read the value. web/cookies.hpp reads and sets cookies of requests.
+// A signature hides nothing: the client can read the value. api/cookies.hpp reads and sets cookies of requests.
 // Source: RFC 6265 and its successor draft for SameSite.
 #pragma once
 
@@ -21,7 +21,7 @@
 #include "winsvc/base/clock.hpp"
 #include "winsvc/base/encoding.hpp"
 #include "winsvc/base/error.hpp"
-#include "winsvc/base/sha256.hpp"
+#include "winsvc/base/sha.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/wire/grammar.hpp"

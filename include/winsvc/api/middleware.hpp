@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/httplib.hpp"
+#include "winsvc/api/httplib.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

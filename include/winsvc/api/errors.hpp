@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/handler.hpp"
+#include "winsvc/api/handler.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -30,17 +30,9 @@ struct error_pages {
   std::vector<exception_page> by_exception;  ///< the first that knows the type answers
 
   /// Lets the exception's page answer; false where there is none.
-  bool answer(const std::exception_ptr& thrown, const request& req, response& res) const {
-    for (const auto& page : by_exception) {
-      if (page(thrown, req, res)) return true;
-    }
-    return false;
-  }
+  bool answer(const std::exception_ptr& thrown, const request& req, response& res) const;
   /// Lets the status' page answer.
-  void answer(const request& req, response& res) const {
-    const auto page = by_status.find(res.status);
-    if (page != by_status.end()) page->second(req, res);
-  }
+  void answer(const request& req, response& res) const;
 };
 
 template <class E, class F>
@@ -58,7 +50,7 @@ exception_page make_exception_page(F f) {
         using returned = std::invoke_result_t<const F&, const E&>;
         if constexpr (std::is_void_v<returned>) {
           f(e);
-          res.status = 500;
+          set_status(res, 500);
         } else {
           write_result(res, f(e));
         }
@@ -68,6 +60,20 @@ exception_page make_exception_page(F f) {
       return false;
     }
   };
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline bool error_pages::answer(const std::exception_ptr& thrown, const request& req, response& res) const {
+  for (const auto& page : by_exception) {
+    if (page(thrown, req, res)) return true;
+  }
+  return false;
+}
+
+inline void error_pages::answer(const request& req, response& res) const {
+  const auto page = by_status.find(res.status);
+  if (page != by_status.end()) page->second(req, res);
 }
 
 }  // namespace http

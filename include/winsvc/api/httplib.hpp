@@ -7,6 +7,10 @@
 //
 // Which header is included: WINSVC_HTTPLIB (config/knobs.hpp). cpp-httplib 0.41 or newer. A service is not exposed to
 // what its parser accepts: the gate in wire/ stands before it.
+//
+// A file that only sees declarations (config/form.hpp) does not include it: its types are declared and no more, which
+// saves most of the time that such a file takes to compile. Such a file includes <httplib.h> itself, before or after
+// <winsvc.hpp>, if it uses members of a request or a response.
 #pragma once
 
 #include <string>
@@ -14,7 +18,9 @@
 
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/os/native.hpp"  // on Windows: windows.h must have come our way, before cpp-httplib asks for it
+#include "winsvc/os/win/door.hpp"  // on Windows: windows.h must have come our way, before cpp-httplib asks for it
+
+#if WINSVC_BODIES
 
 #if WINSVC_OS_WINDOWS && !defined(NOMINMAX)
   #define WINSVC_HAD_NO_NOMINMAX
@@ -43,6 +49,16 @@
   #undef WINSVC_HAD_NO_NOMINMAX
 #endif
 
+#else
+
+namespace httplib {
+struct Request;
+struct Response;
+class DataSink;
+}  // namespace httplib
+
+#endif  // WINSVC_BODIES
+
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
@@ -51,6 +67,7 @@ using response = httplib::Response;  ///< status, headers, body, set_content(…
 
 namespace http {
 
+#if WINSVC_BODIES
 /// CPPHTTPLIB_VERSION_NUM as a number (0x002900 is 0.41.0). It is a string literal there, of no use to the
 /// preprocessor.
 [[nodiscard]] constexpr unsigned httplib_version() noexcept {
@@ -65,6 +82,7 @@ static_assert(httplib_version() >= 0x002900,
 
 /// Before 0.44, header values were percent-decoded while parsed, so "%0d%0a" became a line end.
 inline constexpr bool httplib_decodes_headers = httplib_version() < 0x002C00;
+#endif
 
 /// `set_header` adds a second header of the same name; this leaves one.
 inline void replace_header(response& res, const std::string& name, const std::string& value) {

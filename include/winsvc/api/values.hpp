@@ -21,8 +21,9 @@
 
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/body_reader.hpp"
-#include "winsvc/http/handler.hpp"
+#include "winsvc/api/abort.hpp"
+#include "winsvc/api/handler.hpp"
+#include "winsvc/api/httplib.hpp"
 #include "winsvc/wire/fields.hpp"
 
 namespace winsvc {
@@ -55,17 +56,18 @@ T value_of(const std::string& from, const char* what, const std::string& name) {
 template <class T>
 using value_type = std::conditional_t<std::is_convertible_v<T, std::string_view>, std::string, T>;
 
-inline std::optional<std::string> form_text(const request& req, const std::string& name) {
-  if (req.is_multipart_form_data())
-    return req.form.has_field(name) ? std::optional(req.form.get_field(name)) : std::nullopt;
-  return is_urlencoded(req) ? wire::find_field(req.body, name) : std::nullopt;
-}
+/// The query of the request's target, undecoded.
+[[nodiscard]] std::string_view query_text(const request& req) noexcept;
+/// The text of a form's field, urlencoded or multipart.
+[[nodiscard]] std::optional<std::string> form_text(const request& req, const std::string& name);
+/// The text of a header.
+[[nodiscard]] std::optional<std::string> header_text(const request& req, const std::string& name);
 
 }  // namespace http
 
 template <class T>
 [[nodiscard]] std::optional<T> find_query(const request& req, const std::string& name) {
-  const auto text = wire::find_field(wire::query_of(req.target), name);
+  const auto text = wire::find_field(http::query_text(req), name);
   if (!text) return std::nullopt;
   return http::value_of<T>(*text, "the query parameter", name);
 }
@@ -83,7 +85,7 @@ template <class T>
 template <class T>
 [[nodiscard]] std::vector<T> query_all(const request& req, const std::string& name) {
   std::vector<T> all;
-  for (const std::string& text : wire::find_fields(wire::query_of(req.target), name))
+  for (const std::string& text : wire::find_fields(http::query_text(req), name))
     all.push_back(http::value_of<T>(text, "the query parameter", name));
   return all;
 }
@@ -104,9 +106,38 @@ template <class T>
 
 template <class T>
 [[nodiscard]] std::optional<T> find_header(const request& req, const std::string& name) {
-  if (!req.has_header(name)) return std::nullopt;
-  return http::value_of<T>(req.get_header_value(name), "the header", name);
+  const auto text = http::header_text(req, name);
+  if (!text) return std::nullopt;
+  return http::value_of<T>(*text, "the header", name);
 }
+
+// A request's parts as text, for a file that does not include <httplib.h>.
+
+/// The method in upper case.
+[[nodiscard]] const std::string& method(const request& req) noexcept;
+/// The path of the target, decoded.
+[[nodiscard]] const std::string& path(const request& req) noexcept;
+/// The address of the client; behind a trusted proxy (web/proxies.hpp) the one that the proxy names.
+[[nodiscard]] const std::string& client(const request& req) noexcept;
+/// The body as it came, decompressed. Empty before the handler: it is read after the middleware.
+[[nodiscard]] const std::string& body_text(const request& req) noexcept;
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+namespace http {
+
+inline std::string_view query_text(const request& req) noexcept { return wire::query_of(req.target); }
+
+inline std::optional<std::string> header_text(const request& req, const std::string& name) {
+  return req.has_header(name) ? std::optional(req.get_header_value(name)) : std::nullopt;
+}
+
+}  // namespace http
+
+inline const std::string& method(const request& req) noexcept { return req.method; }
+inline const std::string& path(const request& req) noexcept { return req.path; }
+inline const std::string& client(const request& req) noexcept { return req.remote_addr; }
+inline const std::string& body_text(const request& req) noexcept { return req.body; }
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -13,23 +13,25 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "winsvc/base/error.hpp"
+#include "winsvc/api/httplib.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/exchange.hpp"
-#include "winsvc/route/url.hpp"
+#include "winsvc/route/url_value.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+
+namespace http {
+/// The body of url_for, for any number of values.
+[[nodiscard]] std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values);
+}  // namespace http
 
 /// Throws setup_error: a name that no route has, values that its pattern does not take, a request that this thread does
 /// not handle. Uncaught it is a logged 500.
 template <class... Values>
 [[nodiscard]] std::string url_for(const request& req, std::string_view name, const Values&... values) {
-  const auto* const x = http::current_exchange();
-  if (!x || x->req != &req || !x->routes)
-    throw setup_error("url_for: the request belongs to the thread that handles it, while it does");
-  return route::build_path(*x->routes, name, {url_value(values)...});
+  return http::path_for(req, name, {url_value(values)...});
 }
 
 }  // inline namespace WINSVC_ABI

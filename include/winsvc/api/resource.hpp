@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/handler.hpp"
+#include "winsvc/api/handler.hpp"
 #include "winsvc/route/method.hpp"
 
 namespace winsvc {

@@ -24,11 +24,14 @@
 #include <utility>
 
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/exchange.hpp"
-#include "winsvc/http/httplib.hpp"
+#include "winsvc/api/httplib.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+
+namespace http {
+struct exchange;
+}
 
 /// Used on the thread that writes the answer.
 class stream {
@@ -36,16 +39,11 @@ class stream {
   stream(httplib::DataSink& sink, http::exchange& x) noexcept : sink_(sink), exchange_(x) {}
 
   /// False when the client is gone: there is nobody to write for.
-  bool write(std::string_view bytes) { return open_ = open_ && sink_.write(bytes.data(), bytes.size()); }
+  bool write(std::string_view bytes);
   /// Waits that long. False at once when the client has left or the service stops: then a last word may still be sent.
-  bool wait_for(std::chrono::milliseconds how_long) {
-    if (!open_) return false;
-    const auto seen = exchange_.stream.watch(how_long);
-    open_ = seen != http::watched::gone;
-    return seen == http::watched::quiet;
-  }
+  bool wait_for(std::chrono::milliseconds how_long);
   /// Is there a reason to go on: a client, and a service that does not stop?
-  [[nodiscard]] bool is_open() const noexcept { return open_ && !exchange_.draining.load(); }
+  [[nodiscard]] bool is_open() const noexcept;
 
  private:
   httplib::DataSink& sink_;

@@ -14,8 +14,8 @@
 #include <string_view>
 
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/httplib.hpp"
-#include "winsvc/http/reply.hpp"
+#include "winsvc/api/httplib.hpp"
+#include "winsvc/api/reply.hpp"
 #include "winsvc/wire/cookie.hpp"
 
 namespace winsvc {

@@ -25,29 +25,31 @@
 #include <utility>
 #include <vector>
 
-#include "winsvc/app/blueprint.hpp"
-#include "winsvc/app/hooks.hpp"
-#include "winsvc/app/setting.hpp"
+#include "winsvc/api/hooks.hpp"
+#include "winsvc/api/setting.hpp"
+#include "winsvc/api/tls_options.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/base/source.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/config/version.hpp"
-#include "winsvc/http/group.hpp"
-#include "winsvc/model/account.hpp"
+#include "winsvc/api/group.hpp"
 #include "winsvc/model/control_event.hpp"
 #include "winsvc/model/recovery.hpp"
 #include "winsvc/model/spec.hpp"
-#include "winsvc/os/process.hpp"
+#include "winsvc/wire/limits.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+namespace host {
+struct blueprint;
+}
+
 class service : public http::route_registrar<service> {
  public:
-  explicit service(host::blueprint& plan)
-      : route_registrar(plan.router, {}, std::make_shared<http::chain>()), plan_(plan) {}
+  explicit service(host::blueprint& plan);
   service(const service&) = delete;
   service& operator=(const service&) = delete;
 
@@ -62,7 +64,7 @@ class service : public http::route_registrar<service> {
   /// The app's own version, for the `version` verb.
   service& version(std::string text);
   /// Which instance this is (`--instance blue`), or "". The SCM's name of one is `name$instance`.
-  [[nodiscard]] std::string instance() const { return plan_.instance.value_or(std::string()); }
+  [[nodiscard]] std::string instance() const;
 
   /// When the system starts it. Default: automatic.
   service& startup(winsvc::startup when);
@@ -97,9 +99,9 @@ class service : public http::route_registrar<service> {
     return *this;
   }
   /// Sizes and time-outs of the wire, each with its default in wire/limits.hpp.
-  [[nodiscard]] wire::limits& limits() noexcept { return plan_.limits; }
+  [[nodiscard]] wire::limits& limits() noexcept;
 
-  // -- routes: see http/group.hpp for all of them, route/pattern.hpp for patterns, http/handler.hpp for handlers --
+  // -- routes: see api/group.hpp for all of them, route/pattern.hpp for patterns, api/handler.hpp for handlers --
 
   /// What an answer of winsvc's own with this status looks like (404, 405, 413, 500, `abort`…).
   service& on_error(int status, http::error_page page, source where = source::here());
@@ -112,7 +114,7 @@ class service : public http::route_registrar<service> {
   template <class E, class F>
   service& on_exception(F f) {
     check_open("on_exception");
-    plan_.router.pages.by_exception.push_back(http::make_exception_page<E>(std::move(f)));
+    add_exception_page(http::make_exception_page<E>(std::move(f)));
     return *this;
   }
 
@@ -134,7 +136,7 @@ class service : public http::route_registrar<service> {
 
   /// A value that whoever runs the service may set: by `--set NAME=VALUE`, kept at install; by HELLO_NAME in the
   /// environment; in the settings file, `hello.ini` beside the executable. `standard` is the default, and its type the
-  /// setting's, where none is named. What holds a value, and which rules can follow the help: app/setting.hpp. The
+  /// setting's, where none is named. What holds a value, and which rules can follow the help: api/setting.hpp. The
   /// handle may be read at once, also here in App. A value that cannot be taken fails the start, with its place; at a
   /// reload it leaves all as it was. `host`, `port`, `log_level` and
   /// `log_format` are winsvc's own.
@@ -166,7 +168,7 @@ class service : public http::route_registrar<service> {
   template <class F>
   service& on_start(std::string name, F f, source where = source::here()) {
     check_open("on_start");
-    plan_.hooks.push_back({host::start_hook(std::move(f)), {std::move(name), where, {}}});
+    add_hook({host::start_hook(std::move(f)), {std::move(name), where, {}}});
     return *this;
   }
   /// After the last request was answered, in reverse order of registration, among what on_start hooks returned; only
@@ -183,7 +185,7 @@ class service : public http::route_registrar<service> {
     check_open("on_stop");
     static_assert(host::is_stop_hook<F>,
                   "winsvc: on_stop takes a callable without arguments, or with winsvc::stop_context&");
-    plan_.hooks.push_back({{}, {std::move(name), where, host::stop_hook(std::move(f))}});
+    add_hook({{}, {std::move(name), where, host::stop_hook(std::move(f))}});
     return *this;
   }
   /// Pause and continue, accepted when either is hooked. While it is paused the listener stays and requests get 503
@@ -191,21 +193,21 @@ class service : public http::route_registrar<service> {
   /// When one throws the service goes on running (or stays paused); hooks that had run before it are not called back.
   template <class F>
   service& on_pause(F f, source where = source::here()) {
-    return add(plan_.pause_hooks, "on_pause", std::move(f), where);
+    return add(hook_list::on_pause, "on_pause", std::move(f), where);
   }
   template <class F>
   service& on_continue(F f, source where = source::here()) {
-    return add(plan_.continue_hooks, "on_continue", std::move(f), where);
+    return add(hook_list::on_continue, "on_continue", std::move(f), where);
   }
   /// PARAMCHANGE (`reload`): read what has changed. An exception is logged; the service goes on as it was.
   template <class F>
   service& on_reload(F f, source where = source::here()) {
-    return add(plan_.reload_hooks, "on_reload", std::move(f), where);
+    return add(hook_list::on_reload, "on_reload", std::move(f), where);
   }
   /// The machine's clock was set.
   template <class F>
   service& on_time_change(F f, source where = source::here()) {
-    return add(plan_.time_hooks, "on_time_change", std::move(f), where);
+    return add(hook_list::on_time_change, "on_time_change", std::move(f), where);
   }
   /// A control of your own, 128 to 255 (`control 200`). `f()` or `f(code)`; it returns a Win32 code for the sender, or
   /// nothing, which is 0. The sender gets it when it comes within 500 ms, and 997 (still at work) otherwise, because
@@ -244,10 +246,10 @@ class service : public http::route_registrar<service> {
   /// verbs only describe the app. Throws std::runtime_error where it cannot be made.
   [[nodiscard]] std::string data_folder() const;
   /// The service's log: a file as a service, the terminal in debug.
-  [[nodiscard]] logger& log() noexcept { return plan_.log; }
+  [[nodiscard]] logger& log() noexcept;
   /// How the log file looks (text or JSON lines), when it is set aside (10 MiB, and by day where asked), how many are
   /// kept (5). In App.
-  [[nodiscard]] log_file_options& log_file() noexcept { return plan_.log_file; }
+  [[nodiscard]] log_file_options& log_file() noexcept;
   /// Lines of this level and above go to the Windows event log as well, with the IDs 10 (error), 11 (warning) and 12; not
   /// in debug. What it says at its turns (started, stopped, failed…) stands there in any case.
   service& log_to_event_log(log_level least = log_level::warn);
@@ -256,14 +258,19 @@ class service : public http::route_registrar<service> {
   service& log_to(std::shared_ptr<log_sink> sink);
 
  private:
+  enum class hook_list { on_pause, on_continue, on_reload, on_time_change };
+
   template <class F>
-  service& add(std::vector<host::named_hook>& list, const char* what, F f, source where) {
+  service& add(hook_list list, const char* what, F f, source where) {
     check_open(what);
     static_assert(host::is_stop_hook<F>,
                   "winsvc: this hook takes a callable without arguments, or with winsvc::stop_context&");
-    list.push_back({{}, where, host::stop_hook(std::move(f))});
+    add_named(list, {{}, where, host::stop_hook(std::move(f))});
     return *this;
   }
+  void add_exception_page(http::exception_page page);
+  void add_hook(host::hook h);
+  void add_named(hook_list list, host::named_hook h);
   void declare(std::shared_ptr<model::any_setting> one);
   void add_control(host::control_hook h);
   void set_tls(http::tls_files files);
@@ -271,182 +278,5 @@ class service : public http::route_registrar<service> {
   host::blueprint& plan_;
 };
 
-// ---------------------------------------------------------------------------------------------------------------------
-
-inline void service::check_open(std::string_view what) const {
-  if (plan_.frozen) {
-    throw setup_error(std::string(what) +
-                      ": the service has started; describe it in the app, not in a handler or hook");
-  }
-}
-
-inline void service::set_tls(http::tls_files files) {
-  check_open("tls");
-  if (files.certificate.empty() || files.key.empty()) throw setup_error("tls: it takes two files, certificate and key");
-  const auto folder = os::folder_of(os::executable_path());  // not the current one: a hook may change that
-  for (auto* path : {&files.certificate, &files.key, &files.client_authorities}) {
-    if (!path->empty() && !os::is_absolute(*path)) *path = os::path_join(folder, *path);
-  }
-  plan_.tls = std::move(files);
-}
-inline std::string service::data_folder() const {
-  const std::string folder = plan_.folder();
-  if (const auto made = os::make_folders(folder); !made)
-    throw std::runtime_error(
-        error{made.error(), "make the data folder", folder, os::system_words(made.error()), {}}.sentence());
-  return folder;
-}
-inline void service::declare(std::shared_ptr<model::any_setting> one) {
-  for (const std::string_view own : {"host", "port", "log_level", "log_format"}) {
-    if (one->name() == own)
-      throw setup_error("setting '" + one->name() + "' (" + one->where.text() +
-                        "): every service has it; listen, log() and log_file() give its default");
-  }
-  plan_.settings.declare(std::move(one));
-}
-inline service& service::log_to_event_log(log_level least) {
-  check_open("log_to_event_log");
-  plan_.event_log_from = least;
-  return *this;
-}
-inline service& service::reload_on_change() {
-  check_open("reload_on_change");
-  plan_.reloads_on_change = true;
-  return *this;
-}
-inline service& service::log_to(std::shared_ptr<log_sink> sink) {
-  check_open("log_to");
-  plan_.log_sinks.push_back(std::move(sink));
-  return *this;
-}
-inline service& service::name(std::string text) {
-  check_open("name");
-  if (!plan_.settings.empty())
-    throw setup_error("name '" + text + "': say it before the first setting, whose variable in the environment is "
-                      "called by it");
-  if (const auto good = model::check_name(text); !good) throw setup_error(good.error().sentence());
-  plan_.spec.name = std::move(text);
-  plan_.settings.called(plan_.spec.name);
-  return *this;
-}
-inline service& service::display_name(std::string text) {
-  check_open("display_name");
-  if (const auto good = model::check_display_name(text); !good) throw setup_error(good.error().sentence());
-  plan_.spec.display_name = std::move(text);
-  return *this;
-}
-inline service& service::description(std::string text) {
-  check_open("description");
-  plan_.spec.description = std::move(text);
-  return *this;
-}
-inline service& service::version(std::string text) {
-  check_open("version");
-  plan_.version = std::move(text);
-  return *this;
-}
-inline service& service::startup(winsvc::startup when) {
-  check_open("startup");
-  plan_.spec.startup = when;
-  return *this;
-}
-inline service& service::listen(std::string host, std::uint16_t port) {
-  check_open("listen");
-  plan_.host = std::move(host);
-  plan_.port = port;
-  return *this;
-}
-inline std::chrono::milliseconds up_to_a_day(std::chrono::milliseconds limit) {
-  return std::clamp(limit, std::chrono::milliseconds(0), std::chrono::milliseconds(std::chrono::hours(24)));
-}
-inline service& service::start_limit(std::chrono::milliseconds limit) {
-  check_open("start_limit");
-  plan_.start_limit = up_to_a_day(limit);
-  return *this;
-}
-inline service& service::stop_limit(std::chrono::milliseconds limit) {
-  check_open("stop_limit");
-  plan_.stop_limit = up_to_a_day(limit);
-  return *this;
-}
-inline service& service::account(std::string text) {
-  check_open("account");
-  if (const auto good = model::parse_account(text, plan_.spec.name); !good) throw setup_error(good.error().sentence());
-  plan_.spec.account = std::move(text);
-  return *this;
-}
-inline service& service::depends_on(std::vector<std::string> services) {
-  check_open("depends_on");
-  plan_.spec.depends_on = std::move(services);
-  return *this;
-}
-inline service& service::recovery(std::vector<recovery_action> actions, std::chrono::seconds reset) {
-  check_open("recovery");
-  plan_.spec.recovery = model::recovery_plan{std::move(actions), reset};
-  return *this;
-}
-inline service& service::preshutdown(std::chrono::milliseconds limit) {
-  check_open("preshutdown");
-  plan_.spec.preshutdown = up_to_a_day(limit);
-  return *this;
-}
-inline service& service::privileges(std::vector<std::string> names) {
-  check_open("privileges");
-  plan_.spec.privileges = std::move(names);
-  return *this;
-}
-inline service& service::on_session_change(std::function<void(const session_change&)> f, source where) {
-  check_open("on_session_change");
-  plan_.session_hooks.push_back({where, std::move(f)});
-  return *this;
-}
-inline service& service::on_power(std::function<void(const power_event&)> f, source where) {
-  check_open("on_power");
-  plan_.power_hooks.push_back({where, std::move(f)});
-  return *this;
-}
-inline void service::add_control(host::control_hook h) {
-  check_open("on_control");
-  const std::string what = "on_control " + std::to_string(h.code) + " (" + h.where.text() + "): ";
-  if (h.code < 128 || h.code > 255) throw setup_error(what + "controls of your own are 128 to 255");
-  for (const auto& other : plan_.control_hooks) {
-    if (other.code == h.code)
-      throw setup_error(what + "it is hooked at " + other.where.text() + ", and has one result only");
-  }
-  plan_.control_hooks.push_back(std::move(h));
-}
-inline service& service::worker(std::string name, std::function<void(stop_token)> body, source where) {
-  check_open("worker");
-  for (const auto& w : plan_.workers) {
-    if (w.name == name)
-      throw setup_error("worker '" + name + "' (" + where.text() +
-                        "): there is one of that name; the log could not tell them apart");
-  }
-  plan_.workers.push_back({std::move(name), std::move(body)});
-  return *this;
-}
-inline service& service::on_error(int status, http::error_page page, source where) {
-  check_open("on_error");
-  if (!plan_.router.pages.by_status.emplace(status, std::move(page)).second)
-    throw setup_error("on_error " + std::to_string(status) + " (" + where.text() + "): it is said already");
-  return *this;
-}
-inline service& service::ready(std::string name, std::function<bool()> check) {
-  check_open("ready");
-  plan_.ready_checks.push_back({std::move(name), std::move(check)});
-  return *this;
-}
-inline service& service::health_paths(std::string live, std::string ready, source where) {
-  check_open("health_paths");
-  for (const auto& path : {live, ready}) {
-    if (!path.empty() && !route::parse_pattern(path).names.empty()) {
-      throw setup_error("health path " + path + " (" + where.text() +
-                        "): it has a parameter, which nothing would read");
-    }
-  }
-  plan_.live_path = std::move(live);
-  plan_.ready_path = std::move(ready);
-  return *this;
-}
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -3,7 +3,7 @@
 //   WINSVC_MAIN(App)
 #pragma once
 
-#include "winsvc/verbs/run.hpp"
+#include "winsvc/api/run.hpp"
 
 /// Defines main. App: a function void(winsvc::service&), a global callable object, or a type with a constructor that
 /// takes winsvc::service&.

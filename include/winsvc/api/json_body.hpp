@@ -13,7 +13,9 @@
 
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/reply.hpp"
+#include "winsvc/api/abort.hpp"
+#include "winsvc/api/httplib.hpp"
+#include "winsvc/api/json.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -29,8 +31,11 @@ namespace http {
 /// stack is 1 MiB on Windows.
 constexpr std::size_t most_json_depth = 128;
 
+/// The body of a request that says it is JSON. Aborts with 415, or with 400 for one that is nested too deep.
+[[nodiscard]] const std::string& json_text_of(const request& req);
+
 /// The body of this request as a T. Aborts with 415, 400 or 422.
-template <class T>
+template <class T, class Json>
 [[nodiscard]] T body_from_json(const request& req);
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -60,14 +65,13 @@ inline std::size_t json_depth(std::string_view json) noexcept {
   return most;
 }
 
-#if WINSVC_JSON
 /// Finds the value that a conversion did not like: nlohmann's exception says its kind, not its place. Each value of
 /// that kind is made one of another kind for a moment; where the complaint is then about that other kind, it was the
 /// one.
-template <class T>
+template <class T, class Json>
 class json_culprit {
  public:
-  explicit json_culprit(json& document) : document_(document) {}
+  explicit json_culprit(Json& document) : document_(document) {}
 
   /// As a JSON pointer (RFC 6901) with a colon behind it; "" where it was not found, or is the document itself.
   std::string place_of(const std::string& complaint) {
@@ -77,11 +81,11 @@ class json_culprit {
     kind_ = complaint.substr(at + tell.size());
     if (kind_ == "null") other_ = false;
     wanted_ = complaint.substr(0, at + tell.size()) + other_.type_name();
-    return find(document_, json::json_pointer()) && !place_.empty() ? place_.to_string() + ": " : std::string();
+    return find(document_, typename Json::json_pointer()) && !place_.empty() ? place_.to_string() + ": " : std::string();
   }
 
  private:
-  bool find(json& at, const json::json_pointer& place) {
+  bool find(Json& at, const typename Json::json_pointer& place) {
     if (at.type_name() == kind_ && is_it(at)) {
       place_ = place;
       return true;
@@ -97,15 +101,15 @@ class json_culprit {
     }
     return false;
   }
-  bool is_it(json& value) {
+  bool is_it(Json& value) {
     if (tries_ == 0) return false;  // a conversion each: a large document is not worth it
     --tries_;
-    json kept = other_;
+    Json kept = other_;
     std::swap(kept, value);
     bool found = false;
     try {
-      static_cast<void>(document_.get<T>());
-    } catch (const json::exception& e) {
+      static_cast<void>(document_.template get<T>());
+    } catch (const typename Json::exception& e) {
       found = e.what() == wanted_;
     } catch (...) {  // it got further than before: this was not what it stopped at
     }
@@ -113,42 +117,35 @@ class json_culprit {
     return found;
   }
 
-  json& document_;
-  json other_ = nullptr;
+  Json& document_;
+  Json other_ = nullptr;
   std::string kind_, wanted_;
-  json::json_pointer place_;
+  typename Json::json_pointer place_;
   int tries_ = 64;
 };
-#endif
 
-template <class T>
-T body_from_json([[maybe_unused]] const request& req) {
-#if WINSVC_JSON
-  if (!is_json_type(req.get_header_value("Content-Type"))) {
-    winsvc::abort(415, "the body has to be JSON; send it with 'Content-Type: application/json'");
-  }
-  if (json_depth(req.body) > most_json_depth) {
-    winsvc::abort(400, "the body is JSON that is nested deeper than " + std::to_string(most_json_depth) + " levels");
-  }
-  json parsed;
+template <class T, class Json>
+T body_from_json(const request& req) {
+  const std::string& text = json_text_of(req);
+  Json parsed;
   try {
-    parsed = json::parse(req.body);
-  } catch (const json::parse_error& e) {
+    parsed = Json::parse(text);
+  } catch (const typename Json::parse_error& e) {
     winsvc::abort(400, "the body is not JSON: error at byte " + std::to_string(e.byte));
-  } catch (const json::exception&) {  // a number such as 1e999
+  } catch (const typename Json::exception&) {  // a number such as 1e999
     winsvc::abort(400, "the body is JSON that cannot be held: a number in it is out of range");
   }
-  if constexpr (std::is_same_v<T, json>) {
+  if constexpr (std::is_same_v<T, Json>) {
     return parsed;
   } else {
     const auto refuse = [](std::string_view why) {
       winsvc::abort(422, "the body does not have the expected shape: " + std::string(why));
     };
     try {
-      return parsed.get<T>();
-    } catch (const json::exception& e) {
+      return parsed.template get<T>();
+    } catch (const typename Json::exception& e) {
       const std::string complaint = e.what();  // "[json.exception.type_error.302] type must be ..."
-      const std::string place = json_culprit<T>(parsed).place_of(complaint);
+      const std::string place = json_culprit<T, Json>(parsed).place_of(complaint);
       const auto bracket = complaint.find("] ");
       refuse(place + complaint.substr(bracket == complaint.npos ? 0 : bracket + 2));
     } catch (const std::invalid_argument& e) {  // how a from_json says that a value of the right type will not do
@@ -156,9 +153,14 @@ T body_from_json([[maybe_unused]] const request& req) {
     }
     throw std::logic_error("refuse returned");
   }
-#else
-  static_assert(sizeof(T) == 0, "winsvc: body<T> needs nlohmann's json: put <nlohmann/json.hpp> on the include path");
-#endif
+}
+
+inline const std::string& json_text_of(const request& req) {
+  if (!is_json_type(req.get_header_value("Content-Type")))
+    winsvc::abort(415, "the body has to be JSON; send it with 'Content-Type: application/json'");
+  if (json_depth(req.body) > most_json_depth)
+    winsvc::abort(400, "the body is JSON that is nested deeper than " + std::to_string(most_json_depth) + " levels");
+  return req.body;
 }
 
 }  // namespace http

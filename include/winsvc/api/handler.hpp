@@ -5,7 +5,7 @@
 //   [](const winsvc::request& req, winsvc::response& res, std::string name, winsvc::body<todo> item) { … }
 //
 // Takes, in this order, each of them optional: `const request&`, `response&`, the path parameters in the order of the
-// pattern (int, long, long long and their unsigned kin, double, std::string), `body<T>` or `upload` (http/upload.hpp).
+// pattern (int, long, long long and their unsigned kin, double, std::string), `body<T>` or `upload` (api/upload.hpp).
 // Returns: nothing (the response is as the handler left it), text, json, reply, std::optional<T> (empty is 404),
 // std::pair<int, T> (status and value).
 //
@@ -26,9 +26,9 @@
 #include <vector>
 
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/json_body.hpp"
-#include "winsvc/http/reply.hpp"
-#include "winsvc/http/upload.hpp"
+#include "winsvc/api/json_body.hpp"
+#include "winsvc/api/reply.hpp"
+#include "winsvc/api/upload.hpp"
 #include "winsvc/route/facts.hpp"
 
 namespace winsvc {
@@ -140,23 +140,27 @@ template <class T>
 struct is_nlohmann<T, std::void_t<typename T::error_handler_t, decltype(std::declval<const T&>().dump())>>
     : std::true_type {};
 
-/// A handler's answer into the response. A status that the handler set on the response itself stays.
+// What `write_result` does with a response. Functions, so that a file with handlers need not see httplib's response.
+
+/// Text as the answer. A status that the handler set on the response itself stays.
+void answer_text(response& res, std::string text);
+/// The same for JSON, as text.
+void answer_json(response& res, std::string text);
+/// The answer's status.
+void set_status(response& res, int status);
+
+/// A handler's answer into the response.
 template <class R>
 void write_result(response& res, R&& value) {
   using plain = std::remove_cv_t<std::remove_reference_t<R>>;
-  [[maybe_unused]] const auto text_of = [&](std::string text) {
-    const int status = res.status;
-    reply::text(std::move(text), status == -1 ? 200 : status).apply(res);
-  };
   if constexpr (std::is_same_v<plain, reply>) {
     reply(std::forward<R>(value)).apply(res);
   } else if constexpr (is_nlohmann<plain>::value) {  // before text: json converts to a string, by throwing
-    std::string text = value.dump(-1, ' ', false, plain::error_handler_t::replace);
-    reply::with(std::move(text), "application/json", res.status == -1 ? 200 : res.status).apply(res);
+    answer_json(res, value.dump(-1, ' ', false, plain::error_handler_t::replace));
   } else if constexpr (std::is_convertible_v<R, std::string>) {
-    text_of(std::string(std::forward<R>(value)));
+    answer_text(res, std::string(std::forward<R>(value)));
   } else if constexpr (std::is_same_v<plain, std::string_view>) {
-    text_of(std::string(value));
+    answer_text(res, std::string(value));
   } else {
     static_assert(sizeof(plain) == 0,
                   "winsvc: a handler returns nothing, text, winsvc::json (with <nlohmann/json.hpp>), winsvc::reply, "
@@ -171,7 +175,7 @@ void write_result(response& res, std::optional<T>&& value) {
 template <class T>
 void write_result(response& res, std::pair<int, T>&& value) {
   write_result(res, std::move(value.second));
-  res.status = value.first;
+  set_status(res, value.first);
 }
 
 /// What a return type says of the answer.
@@ -255,8 +259,12 @@ class signature {
     if constexpr (kind_of<A>() == argument_kind::parameter) {
       return next < with.values.size() && convert(with.values[next++], into);
     } else if constexpr (kind_of<A>() == argument_kind::body) {
-      into.emplace(
-          plain<A>{body_from_json<std::remove_reference_t<decltype(*std::declval<plain<A>&>())>>(with.req)});
+#if WINSVC_JSON
+      using value = std::remove_reference_t<decltype(*std::declval<plain<A>&>())>;
+      into.emplace(plain<A>{body_from_json<value, winsvc::json>(with.req)});
+#else
+      static_assert(sizeof(A) == 0, "winsvc: body<T> needs nlohmann's json: put <nlohmann/json.hpp> on the include path");
+#endif
     } else if constexpr (kind_of<A>() == argument_kind::upload) {
       into = take_upload();
     }
@@ -331,6 +339,18 @@ made_handler make_handler(F f) {
   using bound = typename bind_handler<F>::type;
   return {std::unique_ptr<handler>(new bound(std::move(f))), bound::shape()};
 }
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline void answer_text(response& res, std::string text) {
+  const int status = res.status;
+  reply::text(std::move(text), status == -1 ? 200 : status).apply(res);
+}
+inline void answer_json(response& res, std::string text) {
+  const int status = res.status;
+  reply::with(std::move(text), "application/json", status == -1 ? 200 : status).apply(res);
+}
+inline void set_status(response& res, int status) { res.status = status; }
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI

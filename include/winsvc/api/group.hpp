@@ -13,27 +13,30 @@
 //   };
 //   svc.resource<todo>("/todos/{id}");                      // any subset of get, post, put, patch, del
 //
-// A route that was registered is at hand for what else there is to say of it (http/route_handle.hpp):
+// A route that was registered is at hand for what else there is to say of it (api/route_handle.hpp):
 //
 //   svc.get("/users/{id}", show).name("user").summary("One user");
 //   svc.url_for("user", 7)                                  // "/users/7"
 #pragma once
 
-#include <functional>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "winsvc/base/source.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/folder.hpp"
-#include "winsvc/http/middleware.hpp"
-#include "winsvc/http/resource.hpp"
-#include "winsvc/http/route_handle.hpp"
-#include "winsvc/http/router.hpp"
-#include "winsvc/http/websocket.hpp"
+#include "winsvc/api/file_options.hpp"
+#include "winsvc/base/error.hpp"
+#include "winsvc/api/middleware.hpp"
+#include "winsvc/api/resource.hpp"
+#include "winsvc/api/route_handle.hpp"
+#include "winsvc/api/handler.hpp"
+#include "winsvc/route/url_value.hpp"
+#include "winsvc/api/websocket.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -42,11 +45,30 @@ class route_group;
 
 namespace http {
 
+class router;
+
+// What a registrar does with the router. Functions, so that a file that registers routes need not see it.
+
+/// Adds a route with the middleware around it; returns its id. Throws setup_error as router::add does.
+std::size_t add_route(router& to, route::method verb, std::string_view pattern, made_handler made, source where,
+                      std::shared_ptr<const chain> links);
+/// How many routes there are: the id of the next one.
+[[nodiscard]] std::size_t route_count(const router& of) noexcept;
+/// The middleware for requests that no route serves.
+void set_outer_chain(router& to, std::shared_ptr<const chain> links, source where);
+/// A chain with one middleware more.
+[[nodiscard]] std::shared_ptr<const chain> with_link(const chain& before, middleware m);
+/// The path of the route with this name.
+[[nodiscard]] std::string path_of(const router& of, std::string_view name, const std::vector<url_value>& values);
+/// Serves the files of a folder below `outer` + `prefix`.
+void add_files(router& to, const std::string& outer, std::string_view prefix, std::string folder, file_options how,
+               const std::shared_ptr<const chain>& links, source where);
+
 /// What `service` and `group` have in common; `Self` is which of them it is.
 template <class Self>
 class route_registrar {
  public:
-  /// Each of these: a pattern (route/pattern.hpp) and what answers it (http/handler.hpp).
+  /// Each of these: a pattern (route/pattern.hpp) and what answers it (api/handler.hpp).
   template <class F>
   route_handle get(std::string_view pattern, F handler, source where = source::here()) {
     return add(route::method::get, pattern, make_handler(std::move(handler)), where);
@@ -82,7 +104,7 @@ class route_registrar {
     return add(verb, pattern, make_handler(std::move(handler)), where);
   }
 
-  /// A WebSocket (http/websocket.hpp): `f(winsvc::websocket&, path parameters…)`.
+  /// A WebSocket (api/websocket.hpp): `f(winsvc::websocket&, path parameters…)`.
   template <class F>
   route_handle websocket(std::string_view pattern, F handler, websocket_options options = {},
                          source where = source::here()) {
@@ -99,11 +121,11 @@ class route_registrar {
   }
   template <class T>
   route_handle resource(std::string_view pattern, std::shared_ptr<T> object, source where = source::here()) {
-    const auto first = router_->routes().entries().size();
+    const auto first = route_count(*router_);
     for_each_member(std::move(object), [&](route::method verb, auto handler) {
       this->route(verb, pattern, std::move(handler), where);
     });
-    return {*router_, first, router_->routes().entries().size()};
+    return {*router_, first, route_count(*router_)};
   }
 
   /// The files of a folder below a prefix (http/folder.hpp): GET and HEAD. The folder need not be there yet; the log
@@ -112,9 +134,7 @@ class route_registrar {
 
   /// Adds a middleware for the routes that are registered after it, here and in groups of this one.
   Self& use(middleware m, source where = source::here()) {
-    auto longer = std::make_shared<chain>(*links_);
-    longer->push_back(std::make_shared<const middleware>(std::move(m)));
-    links_ = std::move(longer);
+    links_ = with_link(*links_, std::move(m));
     used(links_, where);
     return self();
   }
@@ -125,10 +145,10 @@ class route_registrar {
   Self& group(std::string_view prefix, F&& describe, source where = source::here());
 
   /// The path of the route with this name, percent-encoded, its parameters filled with the values; of routes that were
-  /// registered before. In a handler it is winsvc::url_for (http/url_for.hpp). Throws setup_error as that does.
+  /// registered before. In a handler it is winsvc::url_for (api/url_for.hpp). Throws setup_error as that does.
   template <class... Values>
   [[nodiscard]] std::string url_for(std::string_view name, const Values&... values) const {
-    return route::build_path(router_->routes(), name, {url_value(values)...});
+    return path_of(*router_, name, {url_value(values)...});
   }
 
  protected:
@@ -138,7 +158,8 @@ class route_registrar {
 
  private:
   route_handle add(route::method verb, std::string_view pattern, made_handler made, source where) {
-    const auto id = router_->add(verb, prefix_ + std::string(pattern_below(pattern)), std::move(made), where, links_);
+    const auto id =
+        add_route(*router_, verb, prefix_ + std::string(pattern_below(pattern)), std::move(made), where, links_);
     return {*router_, id, id + 1};
   }
   Self& self() noexcept { return static_cast<Self&>(*this); }
@@ -147,7 +168,7 @@ class route_registrar {
   }
   /// The app's own middleware runs for what no route serves too.
   void used(const std::shared_ptr<const chain>& links, source where) {
-    if constexpr (!std::is_same_v<Self, winsvc::route_group>) router_->outer(links, where);
+    if constexpr (!std::is_same_v<Self, winsvc::route_group>) set_outer_chain(*router_, links, where);
     else static_cast<void>(links), static_cast<void>(where);
   }
 
@@ -170,22 +191,7 @@ namespace http {
 
 template <class Self>
 Self& route_registrar<Self>::files(std::string_view prefix, std::string folder, file_options how, source where) {
-  if (folder.empty())
-    throw setup_error("files '" + std::string(prefix) + "' (" + where.text() + "): no folder is named");
-  router_->folders.push_back({prefix_ + std::string(prefix), folder, where});
-  const auto served = std::make_shared<file_folder>(std::move(folder), std::move(how));
-  const auto root = [served](const request& req, response& res) { served->answer(req, res, {}); };
-  const auto below = [served](const request& req, response& res, const std::string& path) {
-    served->answer(req, res, path);
-  };
-  const auto at_pattern = [&](const std::string& pattern, auto handler) {
-    const auto id = router_->add(route::method::get, pattern, make_handler(handler), where, links_);
-    winsvc::route_handle(*router_, id, id + 1).hidden();
-  };
-  const std::string full = prefix_ + (prefix == "/" ? std::string() : std::string(prefix));
-  if (!full.empty()) at_pattern(full, &file_folder::send_behind_slash);
-  at_pattern(full + "/", root);
-  at_pattern(full + "/{path...}", below);
+  add_files(*router_, prefix_, prefix, std::move(folder), std::move(how), links_, where);
   return self();
 }
 

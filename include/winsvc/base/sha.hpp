@@ -1,8 +1,10 @@
-// SHA-256 and HMAC, for signed cookies: cpp-httplib brings none without a TLS library.
+// SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets: cpp-httplib offers no public
+// function for them without a TLS library.
 //
 //   hmac_sha256(key, "text")          // 32 bytes
 //
-// Source: FIPS 180-4 and RFC 2104; tested with the vectors of RFC 4231.
+// SHA-1 protects nothing: RFC 6455 4.2.2 asks for it.
+// Source: FIPS 180-4 and RFC 2104; tested with their vectors and those of RFC 4231.
 #pragma once
 
 #include <array>
@@ -16,12 +18,63 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+/// 20 bytes.
+[[nodiscard]] std::string sha1(std::string_view bytes);
 /// 32 bytes.
 [[nodiscard]] std::string sha256(std::string_view bytes);
 /// 32 bytes.
 [[nodiscard]] std::string hmac_sha256(std::string_view key, std::string_view bytes);
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+/// A message in whole blocks of 64 bytes, with its length at the end (FIPS 180-4, section 5.1.1).
+inline std::string sha_padded(std::string_view bytes) {
+  std::string all(bytes);
+  all += static_cast<char>(0x80);
+  while (all.size() % 64 != 56) all += '\0';
+  const std::uint64_t bits = static_cast<std::uint64_t>(bytes.size()) * 8;
+  for (int shift = 56; shift >= 0; shift -= 8) all += static_cast<char>(bits >> shift & 0xFFu);
+  return all;
+}
+
+/// Runs `block` over the padded message; the state as bytes, most significant first.
+template <std::size_t Words>
+std::string sha_digest(std::string_view bytes, std::array<std::uint32_t, Words> state,
+                       void (*block)(std::array<std::uint32_t, Words>&, const unsigned char*) noexcept) {
+  const std::string all = sha_padded(bytes);
+  for (std::size_t at = 0; at < all.size(); at += 64)
+    block(state, reinterpret_cast<const unsigned char*>(all.data()) + at);
+  std::string out;
+  for (const std::uint32_t word : state) {
+    for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(word >> shift & 0xFFu);
+  }
+  return out;
+}
+
+inline void sha1_block(std::array<std::uint32_t, 5>& state, const unsigned char* block) noexcept {
+  const auto left = [](std::uint32_t v, unsigned n) { return v << n | v >> (32 - n); };
+  std::uint32_t w[80];
+  for (std::size_t i = 0; i < 16; ++i) {
+    w[i] = static_cast<std::uint32_t>(block[4 * i]) << 24 | static_cast<std::uint32_t>(block[4 * i + 1]) << 16 |
+           static_cast<std::uint32_t>(block[4 * i + 2]) << 8 | block[4 * i + 3];
+  }
+  for (std::size_t i = 16; i < 80; ++i) w[i] = left(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
+
+  auto [a, b, c, d, e] = state;
+  for (std::size_t i = 0; i < 80; ++i) {
+    const std::uint32_t mixed = i < 20   ? ((b & c) | (~b & d)) + 0x5A827999
+                                : i < 40 ? (b ^ c ^ d) + 0x6ED9EBA1
+                                : i < 60 ? ((b & c) | (b & d) | (c & d)) + 0x8F1BBCDC
+                                         : (b ^ c ^ d) + 0xCA62C1D6;
+    const std::uint32_t next = left(a, 5) + mixed + e + w[i];
+    e = d;
+    d = c;
+    c = left(b, 30);
+    b = a;
+    a = next;
+  }
+  state = {state[0] + a, state[1] + b, state[2] + c, state[3] + d, state[4] + e};
+}
 
 inline void sha256_block(std::array<std::uint32_t, 8>& state, const unsigned char* block) noexcept {
   // The first 32 bits of the fractional parts of the cube roots of the first 64 primes.
@@ -55,21 +108,14 @@ inline void sha256_block(std::array<std::uint32_t, 8>& state, const unsigned cha
   for (std::size_t i = 0; i < 8; ++i) state[i] += added[i];
 }
 
+inline std::string sha1(std::string_view bytes) {
+  return sha_digest<5>(bytes, {0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476, 0xC3D2E1F0}, &sha1_block);
+}
+
 inline std::string sha256(std::string_view bytes) {
-  std::array<std::uint32_t, 8> state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                                        0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-  std::string all(bytes);
-  all += static_cast<char>(0x80);
-  while (all.size() % 64 != 56) all += '\0';
-  const std::uint64_t bits = static_cast<std::uint64_t>(bytes.size()) * 8;
-  for (int shift = 56; shift >= 0; shift -= 8) all += static_cast<char>(bits >> shift & 0xFFu);
-  for (std::size_t at = 0; at < all.size(); at += 64)
-    sha256_block(state, reinterpret_cast<const unsigned char*>(all.data()) + at);
-  std::string out;
-  for (const std::uint32_t word : state) {
-    for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(word >> shift & 0xFFu);
-  }
-  return out;
+  return sha_digest<8>(bytes,
+                       {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19},
+                       &sha256_block);
 }
 
 inline std::string hmac_sha256(std::string_view key, std::string_view bytes) {

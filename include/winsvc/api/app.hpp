@@ -6,7 +6,7 @@
 #include <memory>
 #include <type_traits>
 
-#include "winsvc/app/service.hpp"
+#include "winsvc/api/service.hpp"
 #include "winsvc/config/abi.hpp"
 
 namespace winsvc {

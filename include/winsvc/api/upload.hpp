@@ -8,7 +8,7 @@
 //   svc.put("/backups/{name}", [](std::string name, winsvc::upload sent) { sent.body().save_to(…); });
 //
 // A handler that takes `winsvc::upload` gets the parts of a form (multipart/form-data) that are files as files, and a
-// body of any other type as one file. The form's fields are values as ever (web/values.hpp: `winsvc::form<T>(req, …)`).
+// body of any other type as one file. The form's fields are values as ever (api/values.hpp: `winsvc::form<T>(req, …)`).
 // It runs when all of it has arrived; middleware before it can refuse it first, which costs no upload.
 //
 // The limits: the route's `limit_body` for all of it (default: the app's `limits().body_bytes`, 8 MiB), `limit_file`
@@ -19,11 +19,8 @@
 // a process that was killed has left there is removed at the next start.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -32,9 +29,7 @@
 
 #include "winsvc/base/error.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/exchange.hpp"
-#include "winsvc/http/reply.hpp"
-#include "winsvc/os/native.hpp"
+#include "winsvc/api/abort.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -47,7 +42,7 @@ class upload_error : public std::runtime_error {
   /// The system's own code.
   [[nodiscard]] std::uint32_t code() const noexcept { return code_; }
   /// Is the disk full, or a quota used up?
-  [[nodiscard]] bool no_room() const noexcept { return os::means_full(code_); }
+  [[nodiscard]] bool no_room() const noexcept;
 
  private:
   std::uint32_t code_;
@@ -63,9 +58,7 @@ class uploaded_file {
     std::swap(size_, other.size_), std::swap(temporary_, other.temporary_);
     return *this;
   }
-  ~uploaded_file() {
-    if (temporary_) os::remove_file(path_);
-  }
+  ~uploaded_file();
 
   /// Of the form's field; "" for a file that is the body.
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -81,12 +74,7 @@ class uploaded_file {
   /// Gives it its place, in a folder that is there, and in that of a file which has the name already: whoever reads
   /// sees the old one or the new one, whole. At once in the same volume; from another it is copied beside it first. The
   /// file stays readable by the service alone where files have modes. Throws upload_error, and is still temporary then.
-  void save_to(const std::string& path) {
-    if (const auto moved = os::move_file(path_, path); !moved)
-      throw upload_error({moved.error(), "save the uploaded file as", path, os::system_words(moved.error()), {}});
-    path_ = path;
-    temporary_ = false;
-  }
+  void save_to(const std::string& path);
 
   /// For who receives it (http/upload_reader.hpp): a file that is about to be made at `path`.
   uploaded_file(std::string name, std::string file_name, std::string content_type, std::string path)
@@ -136,60 +124,8 @@ class upload {
 
 namespace http {
 
-/// A name for a file that is arriving: whose it is, and unlike all others.
-[[nodiscard]] std::string temporary_name();
-/// Removes what processes that are gone have left in this folder.
-void drop_old_uploads(const std::string& folder) noexcept;
-
 /// The upload of the request that this thread handles, for its handler; empty where no body came.
 [[nodiscard]] upload take_upload();
-/// Leaves it there.
-void leave_upload(exchange& x, upload u);
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-inline constexpr std::string_view upload_prefix = "upload-", upload_ending = ".part";
-
-inline std::string temporary_name() {
-  static const std::uint32_t salt = std::random_device{}();
-  static std::atomic<std::uint64_t> count{0};  // relaxed: only its uniqueness matters
-  char text[64];
-  std::snprintf(text, sizeof text, "%lu-%08lx-%llu", static_cast<unsigned long>(os::process_id()),
-                static_cast<unsigned long>(salt),
-                static_cast<unsigned long long>(count.fetch_add(1, std::memory_order_relaxed) + 1));
-  return std::string(upload_prefix) + text + std::string(upload_ending);
-}
-
-inline void drop_old_uploads(const std::string& folder) noexcept {
-  try {
-    const auto names = os::list_files(folder);
-    if (!names) return;
-    for (const auto& name : *names) {
-      if (!text::starts_with(name, upload_prefix)) continue;
-      const std::string_view rest = std::string_view(name).substr(upload_prefix.size());
-      std::uint64_t owner = 0;
-      if (!text::parse_number(rest.substr(0, rest.find('-')), 0xFFFFFFFF, owner)) continue;
-      // A file with our own number is of one that had it before us: this is called before the first upload.
-      const auto id = static_cast<std::uint32_t>(owner);
-      if (id == os::process_id() || !os::process_exists(id)) os::remove_file(os::path_join(folder, name));
-    }
-  } catch (...) {  // out of memory: they are removed at another start
-  }
-}
-
-inline const void* upload_key() noexcept {
-  static const char one = 0;
-  return &one;
-}
-inline upload take_upload() {
-  auto& values = current_exchange()->values;
-  const auto found = values.find(upload_key());
-  if (found == values.end()) return {};
-  const auto held = std::static_pointer_cast<upload>(found->second);
-  values.erase(found);
-  return std::move(*held);
-}
-inline void leave_upload(exchange& x, upload u) { x.values[upload_key()] = std::make_shared<upload>(std::move(u)); }
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI

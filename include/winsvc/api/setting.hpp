@@ -18,7 +18,7 @@
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/source.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/model/settings.hpp"
+#include "winsvc/model/setting.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {

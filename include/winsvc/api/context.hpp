@@ -7,6 +7,7 @@
 // One value of each type. On the request's own thread, while it is handled.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -14,41 +15,38 @@
 
 #include "winsvc/base/error.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/exchange.hpp"
-#include "winsvc/http/httplib.hpp"
+#include "winsvc/api/httplib.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+namespace http {
+struct exchange;
+}
+
 class context {
  public:
   /// Throws setup_error for a request that is not the one this thread handles.
-  explicit context(const request& req) : exchange_(http::current_exchange()) {
-    if (!exchange_ || exchange_->req != &req)
-      throw setup_error("context: it belongs to the thread that handles the request, while it does");
-  }
+  explicit context(const request& req);
 
-  [[nodiscard]] const std::string& id() const noexcept { return exchange_->id; }
+  [[nodiscard]] const std::string& id() const noexcept;
   /// Did it come over TLS? To this process, that is: a proxy before it may have had TLS, and ended it.
-  [[nodiscard]] bool encrypted() const noexcept { return exchange_->stream.wire().encrypted(); }
+  [[nodiscard]] bool encrypted() const noexcept;
 
   template <class T>
   void set(T value) const {
-    exchange_->values[key<T>()] = std::make_shared<T>(std::move(value));
+    put(key<T>(), std::make_shared<T>(std::move(value)));
   }
   template <class T>
   [[nodiscard]] T* get() const noexcept {
-    const auto found = exchange_->values.find(key<T>());
-    return found == exchange_->values.end() ? nullptr : static_cast<T*>(found->second.get());
+    return static_cast<T*>(find(key<T>()));
   }
 
   /// Has its route's time-out passed? The client has its 503 then, and whatever the handler still does is for nobody.
-  [[nodiscard]] bool timed_out() const noexcept { return exchange_->stream.answered_in_place(); }
+  [[nodiscard]] bool timed_out() const noexcept;
 
   /// The most bytes of a body that are read for this request, when that is less than the app's limit.
-  void limit_body(std::uint64_t bytes) const noexcept {
-    if (bytes < exchange_->body_limit) exchange_->body_limit = bytes;
-  }
+  void limit_body(std::uint64_t bytes) const noexcept;
 
  private:
   /// An address a type: no RTTI is needed. Not const: linkers may put equal constants into one place (MSVC's /OPT:ICF).
@@ -57,8 +55,16 @@ class context {
     static char one = 0;
     return &one;
   }
+  void put(const void* key, std::shared_ptr<void> value) const;
+  [[nodiscard]] void* find(const void* key) const noexcept;
+
   http::exchange* exchange_;
 };
+
+namespace http {
+/// Names the client that a trusted proxy reports, for the access log. Ignored outside the request's thread.
+void note_client(const request& req, std::string client);
+}  // namespace http
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -1,0 +1,154 @@
+// What a handler may answer with, beyond plain text: a reply with status and headers, JSON, and a way out of the
+// middle.
+//
+//   svc.post("/users", [] { return winsvc::reply::text("made", 201).header("Location", "/users/7"); });
+//   svc.get("/users/{id}", [](int id) -> winsvc::json { if (id < 0) winsvc::abort(400, "ids start at 0"); … });
+//
+// `winsvc::json` is nlohmann's json, there when <nlohmann/json.hpp> is (WINSVC_JSON in config/knobs.hpp).
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "winsvc/base/json_text.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/api/abort.hpp"
+#include "winsvc/api/httplib.hpp"
+#include "winsvc/api/json.hpp"
+#include "winsvc/api/stream.hpp"
+#include "winsvc/wire/cookie.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+namespace http {
+
+/// Does it stay beside others of its name? Set-Cookie is a line a cookie (RFC 6265 §3), Vary what each layer looked at.
+[[nodiscard]] inline bool adds_up(std::string_view name) noexcept {
+  return text::equal_nocase(name, "Set-Cookie") || text::equal_nocase(name, "Vary");
+}
+
+/// Into an answer that may have headers already: added or in their place, whichever the name asks for.
+inline void add_header(response& res, const std::string& name, const std::string& value) {
+  if (!adds_up(name)) return replace_header(res, name, value);
+  const bool cookie = text::equal_nocase(name, "Set-Cookie");
+  // Which of two lines a browser sees last is not ours to say: cpp-httplib keeps no order that it promises. What stays
+  // is collected and set again, because its versions differ in which iterators an erase leaves valid.
+  std::vector<std::string> others;
+  const auto [begin, end] = res.headers.equal_range(name);
+  for (auto at = begin; at != end; ++at) {
+    if (!(cookie ? wire::same_cookie(at->second, value) : at->second == value)) others.push_back(at->second);
+  }
+  res.headers.erase(name);
+  for (const std::string& other : others) res.set_header(name, other);
+  res.set_header(name, value);
+}
+
+}  // namespace http
+
+/// A whole answer as a value. Cheap to move.
+class reply {
+ public:
+  /// An empty body.
+  explicit reply(int status = 200) : status_(status) {}
+
+  [[nodiscard]] static reply text(std::string body, int status = 200) {
+    return with(std::move(body), "text/plain; charset=utf-8", status);
+  }
+  [[nodiscard]] static reply html(std::string body, int status = 200) {
+    return with(std::move(body), "text/html; charset=utf-8", status);
+  }
+#if WINSVC_JSON
+  /// A template, so that only a file that calls it needs nlohmann's whole header.
+  template <class Json = winsvc::json>
+  [[nodiscard]] static reply json(const Json& value, int status = 200) {
+    return with(value.dump(-1, ' ', false, Json::error_handler_t::replace), "application/json", status);
+  }
+#endif
+  /// Bytes that are written while they are made (api/stream.hpp); `write(stream&)` runs on the request's thread after
+  /// the head was sent.
+  [[nodiscard]] static reply stream(std::string content_type, std::function<void(winsvc::stream&)> write);
+  /// Server-sent events (api/stream.hpp).
+  [[nodiscard]] static reply events(std::function<void(event_stream&)> write);
+  /// To another place: 302, or 301, 303, 307, 308 (RFC 9110, section 15.4).
+  [[nodiscard]] static reply redirect(const std::string& location, int status = 302) {
+    return reply(status).header("Location", location);
+  }
+  /// A file (http/file_answer.hpp): its type by its ending, with conditions and ranges. A relative path begins at the
+  /// executable's folder. `save_as`: what a browser saves it as, instead of showing it. 404 where there is none.
+  [[nodiscard]] static reply file(std::string path, std::string save_as = {});
+  /// Bytes of a type of your own.
+  [[nodiscard]] static reply with(std::string body, std::string content_type, int status = 200);
+
+  /// Sets a header, in the place of one of this name that is there already, a middleware's too. Set-Cookie and Vary are
+  /// added to those that are there: each of them says something of its own.
+  reply& header(std::string name, std::string value) &;
+  reply&& header(std::string name, std::string value) && {
+    return std::move(header(std::move(name), std::move(value)));
+  }
+  /// Sets a cookie, in the place of one of the same name, path and domain.
+  reply& cookie(const winsvc::cookie& c) & { return header("Set-Cookie", c.text()); }
+  reply&& cookie(const winsvc::cookie& c) && { return std::move(cookie(c)); }
+  reply& status(int code) & {
+    status_ = code;
+    return *this;
+  }
+  reply&& status(int code) && { return std::move(status(code)); }
+
+  /// Writes it into httplib's response.
+  void apply(response& res) &&;
+
+ private:
+  void set_content(response& res);
+
+  int status_ = 200;
+  std::string body_;
+  std::string content_type_;
+  std::string file_, save_as_;
+  std::function<void(winsvc::stream&)> write_;
+  std::vector<std::pair<std::string, std::string>> headers_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline reply reply::stream(std::string content_type, std::function<void(winsvc::stream&)> write) {
+  reply r;
+  r.content_type_ = std::move(content_type);
+  r.write_ = std::move(write);
+  return r;
+}
+
+inline reply reply::file(std::string path, std::string save_as) {
+  reply r;
+  r.file_ = std::move(path);
+  r.save_as_ = std::move(save_as);
+  return r;
+}
+
+inline reply reply::with(std::string body, std::string content_type, int status) {
+  reply r(status);
+  r.body_ = std::move(body);
+  r.content_type_ = std::move(content_type);
+  return r;
+}
+
+inline reply& reply::header(std::string name, std::string value) & {
+  for (auto& [known, held] : headers_) {
+    if (text::equal_nocase(known, name) && !http::adds_up(name)) {
+      held = std::move(value);
+      return *this;
+    }
+  }
+  headers_.emplace_back(std::move(name), std::move(value));
+  return *this;
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,122 @@
+// A route that was registered, at hand for what else there is to say of it.
+//
+//   svc.get("/users", list).name("users").summary("All users").query("page", "which page", 1).tag("users");
+//   svc.put("/users/{id}", change).limit_body(4096).returns(200, "The user as it is now").returns(201, "It is new");
+//
+//   const auto todo = svc.resource<todo_item>("/todos/{id}").name("todo").tag("todos");     // of all its methods
+//   todo.on(winsvc::route::method::get).summary("One to-do");                                // of one
+//
+// `limit_body` and `time_out` change what the route does, `name` serves url_for, all else describes it: the OpenAPI
+// document shows it (web/openapi.hpp), nothing checks that the handler keeps it. A handle is a light value; it is of
+// use while the app is described, and throws setup_error afterwards.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "winsvc/base/error.hpp"
+#include "winsvc/base/text.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/api/json.hpp"
+#include "winsvc/route/facts.hpp"
+#include "winsvc/route/method.hpp"
+#include "winsvc/route/url_value.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+namespace http {
+class router;
+}
+
+class route_handle {
+ public:
+  /// The routes with ids from `first` up to `last`; they have one pattern.
+  route_handle(http::router& of, std::size_t first, std::size_t last) noexcept
+      : router_(&of), first_(first), last_(last) {}
+
+  /// For url_for, `routes` and the description. Unique; the routes of one resource share theirs.
+  route_handle name(std::string text) const;
+  /// The most bytes of a body, in place of the app's `limits().body_bytes`: less, or more. A larger one gets 413; where
+  /// it says its length, before it is read.
+  route_handle limit_body(std::uint64_t bytes) const;
+  /// How long its handler may take, from the body's end until it returns; no limit is the default. A client whose
+  /// handler takes longer gets 503 and the connection ends. The handler itself goes on, for nothing can end a thread
+  /// that is in it; it may ask `winsvc::context(req).timed_out()` between two steps. A stream is written after the
+  /// handler, and has no limit.
+  route_handle time_out(std::chrono::milliseconds limit) const;
+
+  /// The most bytes of each file of an upload (api/upload.hpp); a larger one gets 413. Default: that of the body.
+  route_handle limit_file(std::uint64_t bytes) const;
+
+  /// One line.
+  route_handle summary(const std::string& text) const;
+  /// As much as there is to say; Markdown.
+  route_handle description(const std::string& text) const;
+  /// What it belongs to. Any number.
+  route_handle tag(const std::string& text) const;
+  route_handle deprecated() const;
+  /// Not in the description.
+  route_handle hidden() const;
+
+  /// What its handler reads from the query, spelled as it reads it (api/values.hpp): without a default it is required.
+  template <class T>
+  route_handle query(const std::string& name, const std::string& about) const {
+    return add_query({name, about, route::kind_of_value<T>(), true, {}});
+  }
+  template <class T>
+  route_handle query(const std::string& name, const std::string& about, const T& otherwise) const {
+    constexpr bool is_text = !std::is_arithmetic_v<T>;
+    constexpr auto kind = is_text ? route::value_kind::text : route::kind_of_value<T>();
+    const std::string value = url_value(otherwise).text();
+    return add_query({name, about, kind, false, is_text ? text::json_quoted(value) : value});
+  }
+  template <class T>
+  route_handle find_query(const std::string& name, const std::string& about) const {
+    return add_query({name, about, route::kind_of_value<T>(), false, {}});
+  }
+
+  /// The body of the request. A handler with body<T> is known to take JSON; others may say what they read.
+  route_handle takes(const std::string& about, const std::string& media_type = "application/json") const;
+  /// An answer. Those of winsvc's own (404, 422, …) are described without it. `media_type`: default is what the
+  /// handler's type says.
+  route_handle returns(int status, const std::string& about, const std::string& media_type = std::string()) const;
+  /// The JSON Schema (2020-12) of the body that `takes` or `returns` named right before, as JSON or as its text. It is
+  /// written by hand: C++17 cannot ask a type for its members.
+  route_handle schema_text(std::string_view json) const;
+  /// An example of it.
+  route_handle example_text(std::string_view json) const;
+#if WINSVC_JSON
+  template <class Json = winsvc::json>
+  route_handle schema(const Json& value) const {
+    return schema_text(value.dump(-1, ' ', false, Json::error_handler_t::replace));
+  }
+  template <class Json = winsvc::json>
+  route_handle example(const Json& value) const {
+    return example_text(value.dump(-1, ' ', false, Json::error_handler_t::replace));
+  }
+#endif
+
+  /// Of the routes of a resource, the one for this method. Throws setup_error where there is none.
+  [[nodiscard]] route_handle on(route::method verb) const;
+
+ private:
+  static constexpr int nothing = -1, in_request = 0;  // else the status of an answer
+
+  template <class F>
+  route_handle say(std::string_view what, F into, int said = nothing) const;
+  [[nodiscard]] route_handle add_query(route::query_facts q) const;
+  [[nodiscard]] route::body_facts& last_body(route::facts& f, std::string_view what) const;
+
+  http::router* router_;
+  std::size_t first_, last_;
+  int last_said_ = nothing;
+};
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,51 @@
+// The form in which winsvc is compiled: header-only, declarations only, or the bodies as well.
+//
+//   g++ hello.cpp                                     // header-only: every file that includes it has all of it
+//
+//   g++ -DWINSVC_SEPARATE=1 -c hello.cpp              // separate: this file only sees declarations
+//   g++ -c winsvc.cpp                                 // and one file has the bodies: it defines WINSVC_IMPLEMENTATION
+//
+// A build that wants several objects compiles the second file once for each part, with -DWINSVC_PART=1 to 7. A linker
+// takes from a library only the objects whose names a program uses.
+//
+// Every function that is not a template and is defined outside its class is WINSVC_INLINE and stands below the rule of
+// its file, inside `#if WINSVC_BODIES_...`. `tools/amalgamate --audit` checks this.
+#pragma once
+
+// Defined without a value means 1, as on a line `#define WINSVC_IMPLEMENTATION`.
+#ifndef WINSVC_IMPLEMENTATION
+  #define WINSVC_IMPLEMENTATION 0
+#elif (0 - WINSVC_IMPLEMENTATION - 1) == 1
+  #undef WINSVC_IMPLEMENTATION
+  #define WINSVC_IMPLEMENTATION 1
+#endif
+
+#ifndef WINSVC_SEPARATE
+  #define WINSVC_SEPARATE WINSVC_IMPLEMENTATION
+#elif (0 - WINSVC_SEPARATE - 1) == 1
+  #undef WINSVC_SEPARATE
+  #define WINSVC_SEPARATE 1
+#endif
+
+#if WINSVC_IMPLEMENTATION && !WINSVC_SEPARATE
+  #error "winsvc: WINSVC_IMPLEMENTATION belongs to the separate form: remove WINSVC_SEPARATE=0"
+#endif
+
+#ifndef WINSVC_PART
+  #define WINSVC_PART 0
+#endif
+
+#if WINSVC_SEPARATE
+  #define WINSVC_INLINE
+#else
+  #define WINSVC_INLINE inline
+#endif
+
+// True if this file holds bodies, of all parts or of one.
+#if WINSVC_IMPLEMENTATION || !WINSVC_SEPARATE
+  #define WINSVC_BODIES 1
+#else
+  #define WINSVC_BODIES 0
+#endif
+
+#define WINSVC_HAS_PART(number) (WINSVC_BODIES && (WINSVC_PART == 0 || WINSVC_PART == (number)))

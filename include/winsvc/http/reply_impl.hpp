@@ -1,0 +1,57 @@
+// The bodies of api/reply.hpp that work on a request in progress: what a reply becomes in httplib's response.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "winsvc/api/httplib.hpp"
+#include "winsvc/api/reply.hpp"
+#include "winsvc/api/stream.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/exchange.hpp"
+#include "winsvc/http/file_answer.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline reply reply::events(std::function<void(event_stream&)> write) {
+  auto r = stream("text/event-stream", [write = std::move(write)](winsvc::stream& out) {
+    const auto* req = http::current_exchange()->req;
+    event_stream events(out, req ? req->get_header_value("Last-Event-ID") : std::string());
+    write(events);
+  });
+  // A proxy that collects an answer before it passes it on would keep the events back.
+  return std::move(r).header("Cache-Control", "no-store").header("X-Accel-Buffering", "no");
+}
+
+inline void reply::apply(response& res) && {
+  res.status = status_;
+  for (const auto& [name, value] : headers_) http::add_header(res, name, value);
+  if (!file_.empty()) return http::answer_with_file(*http::current_exchange()->req, res, file_, save_as_);
+  if (write_) {
+    const auto run = [write = std::move(write_)](std::size_t, httplib::DataSink& sink) {
+      winsvc::stream out(sink, *http::current_exchange());
+      write(out);
+      sink.done();
+      return true;
+    };
+    res.set_chunked_content_provider(content_type_, run);
+  } else if (!content_type_.empty()) {
+    set_content(res);
+  }
+}
+
+/// httplib's own looks at each character with the C library, and for a type that is there already.
+inline void reply::set_content(response& res) {
+  const bool plain = std::all_of(content_type_.begin(), content_type_.end(), [](char c) { return c >= ' ' && c < 127; });
+  if (!plain || !res.headers.empty()) return res.set_content(std::move(body_), content_type_);
+  res.body = std::move(body_);
+  res.headers.emplace("Content-Type", std::move(content_type_));
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,31 @@
+// The bodies of api/stream.hpp that work on a request in progress.
+#pragma once
+
+#include <chrono>
+#include <string_view>
+
+#include "winsvc/api/httplib.hpp"
+#include "winsvc/api/stream.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/exchange.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline bool stream::write(std::string_view bytes) {
+  return open_ = open_ && sink_.write(bytes.data(), bytes.size());
+}
+
+inline bool stream::wait_for(std::chrono::milliseconds how_long) {
+  if (!open_) return false;
+  const auto seen = exchange_.stream.watch(how_long);
+  open_ = seen != http::watched::gone;
+  return seen == http::watched::quiet;
+}
+
+inline bool stream::is_open() const noexcept { return open_ && !exchange_.draining.load(); }
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,29 @@
+// The body of api/url_for.hpp.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "winsvc/api/url_for.hpp"
+#include "winsvc/base/error.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/exchange.hpp"
+#include "winsvc/route/url.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values) {
+  const auto* const x = current_exchange();
+  if (!x || x->req != &req || !x->routes)
+    throw setup_error("url_for: the request belongs to the thread that handles it, while it does");
+  return route::build_path(*x->routes, name, values);
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc

@@ -1,0 +1,78 @@
+// A value for a URL, and a URL with a query made of such values.
+//
+//   with_query("/users", {{"page", 2}, {"q", "a&b"}})             // "/users?page=2&q=a%26b"
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/route/path.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// A value for a URL: text, an integer, a floating point number (the shortest text that reads back), a bool.
+class url_value {
+ public:
+  url_value(std::string value) : text_(std::move(value)) {}
+  url_value(std::string_view value) : text_(value) {}
+  url_value(const char* value) : text_(value) {}
+  template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
+  url_value(T value) {
+    static_assert(!std::is_same_v<T, char>, "winsvc: a char in a URL is a number or a letter? give an int or a string");
+    if constexpr (std::is_same_v<T, bool>) {
+      text_ = value ? "true" : "false";
+    } else {
+      char digits[64];
+      text_.assign(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+    }
+  }
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
+
+ private:
+  std::string text_;
+};
+
+/// A URL with values behind its '?', percent-encoded; where it has some already, behind those.
+[[nodiscard]] std::string with_query(std::string url,
+                                     std::initializer_list<std::pair<std::string_view, url_value>> values);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+namespace route {
+
+/// A piece of the query: only what is neither reserved nor a blank stays as it is (RFC 3986 §2.3), so that '+', '&' and
+/// '=' mean themselves wherever it is read.
+inline std::string percent_encode_value(std::string_view value) {
+  std::string out;
+  for (const char c : percent_encode_segment(value)) {
+    constexpr std::string_view reserved = "!$&'()*+,;=:@";
+    if (reserved.find(c) == std::string_view::npos) out += c;
+    else out += "%" + std::string(1, "0123456789ABCDEF"[c >> 4]) + "0123456789ABCDEF"[c & 15];
+  }
+  return out;
+}
+
+}  // namespace route
+
+inline std::string with_query(std::string url,
+                              std::initializer_list<std::pair<std::string_view, url_value>> values) {
+  const auto hash = (std::min)(url.find('#'), url.size());
+  const std::string fragment = url.substr(hash);
+  url.resize(hash);
+  for (const auto& [name, value] : values) {
+    if (url.find('?') == std::string::npos) url += '?';
+    else if (url.back() != '?' && url.back() != '&') url += '&';
+    url += route::percent_encode_value(name) + '=' + route::percent_encode_value(value.text());
+  }
+  return url + fragment;
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
