@@ -1,11 +1,11 @@
 // How it works: everything below and behind the service object, in the order of its floors.
 //
-// In the separate form only the file that defines WINSVC_IMPLEMENTATION sees it (config/form.hpp).
+// In the separate form only the file with the bodies sees it, and tests (config/form.hpp).
 #pragma once
 
 #include "winsvc/config/form.hpp"
 
-#if WINSVC_BODIES
+#if WINSVC_SEES_ALL
 
 // F1, base: the standard library only.
 #include "winsvc/base/error.hpp"     // sentences for tired people
@@ -77,7 +77,14 @@
 // F3, the operating system behind one seam.
 #include "winsvc/os/native.hpp"
 
-// F4, HTTP over cpp-httplib.
+// F4, what a service tells of itself.
+#include "winsvc/web/openapi.hpp"     // the routes, described for machines
+#include "winsvc/web/metrics.hpp"     // what was answered, counted
+#include "winsvc/web/dashboard_page.hpp"    // a page of the service
+#include "winsvc/web/dashboard_style.hpp"   // its looks
+#include "winsvc/web/dashboard_script.hpp"  // and what fills it
+
+// F5, HTTP over cpp-httplib.
 #include "winsvc/http/transport.hpp"   // socket or memory
 #include "winsvc/http/exchange.hpp"    // one request on its way
 #include "winsvc/http/stream_impl.hpp"  // the bodies of api/stream.hpp
@@ -105,13 +112,6 @@
 #include "winsvc/http/guests.hpp"      // who is connected, and until when
 #include "winsvc/http/tls.hpp"         // certificates, and what they protect
 #include "winsvc/http/engine.hpp"      // listen, accept, serve, drain
-
-// F5, what an app reaches for.
-#include "winsvc/web/openapi.hpp"     // the routes, described for machines
-#include "winsvc/web/metrics.hpp"     // what was answered, counted
-#include "winsvc/web/dashboard_page.hpp"    // a page of the service
-#include "winsvc/web/dashboard_style.hpp"   // its looks
-#include "winsvc/web/dashboard_script.hpp"  // and what fills it
 
 // F6, what App receives.
 #include "winsvc/app/blueprint.hpp"   // everything App said
@@ -157,4 +157,4 @@
 #include "winsvc/verbs/config.hpp"   // every setting, shown
 #include "winsvc/verbs/run.hpp"      // from main to a verb
 
-#endif  // WINSVC_BODIES
+#endif  // WINSVC_SEES_ALL

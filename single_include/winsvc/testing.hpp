@@ -14,14 +14,27 @@
 //
 // Contents, lower floors first; a part uses those above it alone:
 //
-//     29  testing/client.hpp    A client without a socket.
-//    281  testing/clock.hpp     A clock that is moved by hand.
-//    316  testing/judge.hpp     What is wrong with the statuses that a service reported, in the SCM's eyes.
-//    374  testing/scm.hpp       A simulated Service Control Manager, on any platform.
-//    672  testing/services.hpp  A database of services in memory, behind the seam that the verbs use.
-//   1128  testing.hpp           For tests of your own services, on any platform.
+//     28  testing/whole.hpp     <winsvc.hpp> with all declarations.
+//     42  testing/client.hpp    A client without a socket.
+//    294  testing/clock.hpp     A clock that is moved by hand.
+//    329  testing/judge.hpp     What is wrong with the statuses that a service reported, in the SCM's eyes.
+//    387  testing/scm.hpp       A simulated Service Control Manager, on any platform.
+//    685  testing/services.hpp  A database of services in memory, behind the seam that the verbs use.
+//   1141  testing.hpp           For tests of your own services, on any platform.
 
 #pragma once
+
+// =====================================================================================================================
+// testing/whole.hpp
+// =====================================================================================================================
+
+// <winsvc.hpp> with all declarations: tests look at what is inside, also in the separate form (config/form.hpp).
+
+#ifndef WINSVC_VERSION
+  #define WINSVC_TESTING 1
+#elif WINSVC_SEPARATE && !WINSVC_IMPLEMENTATION && !WINSVC_TESTING
+  #error "winsvc: in the separate form, include <winsvc/testing.hpp> before <winsvc.hpp>"
+#endif
 
 #include "winsvc.hpp"
 

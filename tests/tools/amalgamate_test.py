@@ -30,8 +30,17 @@ KNOBS = """// The knobs.
 #define WINSVC_JSON 0
 #define WINSVC_AUTOLINK 0
 #define WINSVC_ASSERT(x) assert(x)
+#define WINSVC_SEPARATE 0
+#define WINSVC_IMPLEMENTATION 0
+#define WINSVC_PART 0
+#define WINSVC_TESTING 0
+#define WINSVC_INLINE inline
+#define WINSVC_BODIES_BASE 1
+#define WINSVC_BODIES_HTTP 1
+#define WINSVC_SEES_ALL 1
 #define WINSVC_INTERNAL 1
 """
+LINE = "// " + "-" * 117
 TEXT = """// Text: strings, and more. Not read here.
 #pragma once
 
@@ -39,7 +48,13 @@ TEXT = """// Text: strings, and more. Not read here.
 
 #include "winsvc/config/knobs.hpp"
 
-inline int text() { return 1; }  // keep me
+int text();  // keep me
+
+""" + LINE + """
+
+#if WINSVC_BODIES_BASE
+WINSVC_INLINE int text() { return 1; }  // its body
+#endif
 """
 SPEC = """// What to install.
 #pragma once
@@ -48,7 +63,7 @@ SPEC = """// What to install.
 #include "winsvc/config/knobs.hpp"
 
 /* an "#include" in a comment, and a URL: */
-inline const char* spec() { return "http://x/*"; }
+constexpr const char* spec() { return "http://x/*"; }
 """
 MAIN = """// WINSVC_MAIN.
 #pragma once
@@ -58,9 +73,35 @@ MAIN = """// WINSVC_MAIN.
 #define WINSVC_MAIN(App) \\
   int main() { return App(); }
 """
+SERVER = """// Serves.
+#pragma once
+
+#include "winsvc/base/text.hpp"
+
+int serve();
+
+""" + LINE + """
+
+#if WINSVC_BODIES_HTTP
+WINSVC_INLINE int serve() { return text(); }
+#endif
+"""
+IMPLEMENTATION = """// The rest.
+#pragma once
+
+#include "winsvc/config/knobs.hpp"
+
+#if WINSVC_SEES_ALL
+#include "winsvc/http/server.hpp"
+#endif
+"""
 UNDEF = """// The end.
 #pragma once
 
+#undef WINSVC_INLINE
+#undef WINSVC_BODIES_BASE
+#undef WINSVC_BODIES_HTTP
+#undef WINSVC_SEES_ALL
 #undef WINSVC_INTERNAL
 """
 UMBRELLA = """// A toolkit, in one sentence.
@@ -72,7 +113,9 @@ UMBRELLA = """// A toolkit, in one sentence.
 #include "winsvc/config/knobs.hpp"
 #include "winsvc/base/text.hpp"  // strings
 #include "winsvc/model/spec.hpp"
-#include "winsvc/main.hpp"
+#include "winsvc/api/main.hpp"
+
+#include "winsvc/implementation.hpp"
 
 #include "winsvc/config/undef.hpp"
 """
@@ -80,7 +123,7 @@ TESTING = """// For tests.
 #pragma once
 
 #include "winsvc.hpp"
-#include "winsvc/base/only_testing.hpp"
+#include "winsvc/testing/only_testing.hpp"
 
 inline int testing() { return only_testing(); }
 """
@@ -93,8 +136,9 @@ inline int only_testing() { return text(); }
 """
 GOOD = {
     "winsvc.hpp": UMBRELLA, "winsvc/config/version.hpp": VERSION, "winsvc/config/knobs.hpp": KNOBS,
-    "winsvc/base/text.hpp": TEXT, "winsvc/model/spec.hpp": SPEC, "winsvc/main.hpp": MAIN,
-    "winsvc/config/undef.hpp": UNDEF, "winsvc/testing.hpp": TESTING, "winsvc/base/only_testing.hpp": ONLY_TESTING,
+    "winsvc/base/text.hpp": TEXT, "winsvc/model/spec.hpp": SPEC, "winsvc/api/main.hpp": MAIN,
+    "winsvc/implementation.hpp": IMPLEMENTATION, "winsvc/http/server.hpp": SERVER,
+    "winsvc/config/undef.hpp": UNDEF, "winsvc/testing.hpp": TESTING, "winsvc/testing/only_testing.hpp": ONLY_TESTING,
 }
 
 
@@ -135,19 +179,19 @@ class Audit(Tree):
         self.assertEqual((result.returncode, result.stderr), (0, ""))
 
     def test_a_lower_floor_does_not_see_a_higher_one(self):
-        self.files["winsvc/wire/head.hpp"] = "// Heads.\n#pragma once\n\n#include \"winsvc/http/reply.hpp\"\n"
-        self.files["winsvc/http/reply.hpp"] = "// Replies.\n#pragma once\n"
-        self.change("winsvc.hpp", '#include "winsvc/main.hpp"', '#include "winsvc/wire/head.hpp"\n#include "winsvc/main.hpp"')
+        self.files["winsvc/wire/head.hpp"] = "// Heads.\n#pragma once\n\n#include \"winsvc/api/reply.hpp\"\n"
+        self.files["winsvc/api/reply.hpp"] = "// Replies.\n#pragma once\n"
+        self.change("winsvc.hpp", '#include "winsvc/api/main.hpp"', '#include "winsvc/wire/head.hpp"\n#include "winsvc/api/main.hpp"')
         self.assert_breach("include/winsvc/wire/head.hpp:4", "above it")
 
-    def test_a_file_does_not_see_what_is_beside_it(self):
+    def test_a_file_does_not_see_other_folders_of_its_floor(self):
         self.files["winsvc/route/table.hpp"] = "// Routes.\n#pragma once\n\n#include \"winsvc/model/spec.hpp\"\n"
-        self.change("winsvc.hpp", '#include "winsvc/main.hpp"', '#include "winsvc/route/table.hpp"\n#include "winsvc/main.hpp"')
-        self.assert_breach("include/winsvc/route/table.hpp:4", "beside it")
+        self.change("winsvc.hpp", '#include "winsvc/api/main.hpp"', '#include "winsvc/route/table.hpp"\n#include "winsvc/api/main.hpp"')
+        self.assert_breach("include/winsvc/route/table.hpp:4", "on the same floor")
 
     def test_a_folder_without_a_floor_is_seen(self):
         self.files["winsvc/attic/box.hpp"] = "// A box.\n#pragma once\n"
-        self.change("winsvc.hpp", '#include "winsvc/main.hpp"', '#include "winsvc/attic/box.hpp"\n#include "winsvc/main.hpp"')
+        self.change("winsvc.hpp", '#include "winsvc/api/main.hpp"', '#include "winsvc/attic/box.hpp"\n#include "winsvc/api/main.hpp"')
         self.assert_breach("winsvc/attic/box.hpp", "no floor")
 
     def test_a_cycle_is_shown_whole(self):
@@ -174,7 +218,8 @@ class Audit(Tree):
         self.assertIn("is not rooted", result.stderr)
 
     def test_only_testing_includes_the_umbrella(self):
-        self.change("winsvc/base/only_testing.hpp", '"winsvc/base/text.hpp"', '"winsvc.hpp"')
+        self.files["winsvc/base/only.hpp"] = "// Only.\n#pragma once\n\n#include \"winsvc.hpp\"\n"
+        self.change("winsvc/testing/only_testing.hpp", '"winsvc/base/text.hpp"', '"winsvc/base/only.hpp"')
         result = self.run_it("--audit")
         self.assertIn("is not rooted", result.stderr)
         self.assertIn("above it", result.stderr)
@@ -237,20 +282,43 @@ class Audit(Tree):
         self.assert_breach("winsvc/model/spec.hpp:1", "prose")
 
     def test_floors_rise_in_the_umbrella(self):
-        self.change("winsvc.hpp", '#include "winsvc/main.hpp"\n', "")
-        self.change("winsvc.hpp", '#include "winsvc/model', '#include "winsvc/main.hpp"\n#include "winsvc/model')
+        self.change("winsvc.hpp", '#include "winsvc/api/main.hpp"\n', "")
+        self.change("winsvc.hpp", '#include "winsvc/model', '#include "winsvc/api/main.hpp"\n#include "winsvc/model')
         self.assert_breach("floors rise")
 
     def test_the_umbrella_ends_with_undef(self):
         self.change("winsvc.hpp", '#include "winsvc/config/undef.hpp"\n', "")
-        self.change("winsvc.hpp", '#include "winsvc/main.hpp"', '#include "winsvc/config/undef.hpp"\n#include "winsvc/main.hpp"')
+        self.change("winsvc.hpp", '#include "winsvc/api/main.hpp"', '#include "winsvc/config/undef.hpp"\n#include "winsvc/api/main.hpp"')
         result = self.run_it("--audit")
         self.assertIn("the last include is winsvc/config/undef.hpp", result.stderr)
 
     def test_the_umbrella_holds_no_code(self):
-        self.change("winsvc.hpp", '#include "winsvc/main.hpp"', '#include "winsvc/main.hpp"\nint lost;')
+        self.change("winsvc.hpp", '#include "winsvc/api/main.hpp"', '#include "winsvc/api/main.hpp"\nint lost;')
         result = self.run_it("--audit")
         self.assertIn("would be lost", result.stderr)
+
+
+    # --- the separate form
+
+    def test_an_inline_function_is_refused(self):
+        self.change("winsvc/http/server.hpp", "WINSVC_INLINE int", "inline int")
+        self.assert_breach("winsvc/http/server.hpp:11", "write WINSVC_INLINE")
+
+    def test_a_body_above_the_gate_is_refused(self):
+        self.change("winsvc/http/server.hpp", "int serve();", "WINSVC_INLINE int other() { return 1; }\nint serve();")
+        self.assert_breach("winsvc/http/server.hpp:6", "above `#if WINSVC_BODIES_HTTP`")
+
+    def test_bodies_without_a_line_above_them_are_refused(self):
+        self.change("winsvc/http/server.hpp", LINE, "")
+        self.assert_breach("winsvc/http/server.hpp:10", "stands above the bodies")
+
+    def test_a_file_of_an_app_sees_no_server(self):
+        self.change("winsvc.hpp", '#include "winsvc/implementation.hpp"', '#include "winsvc/http/server.hpp"\n\n#include "winsvc/implementation.hpp"')
+        self.assert_breach("winsvc/http/server.hpp:1", "an app's file sees it")
+
+    def test_json_comes_through_its_door(self):
+        self.change("winsvc/model/spec.hpp", "#pragma once\n", "#pragma once\n\n#include <nlohmann/json.hpp>\n")
+        self.assert_breach("winsvc/model/spec.hpp:4", "one door", "winsvc/api/json.hpp")
 
 
 class SingleFile(Tree):
@@ -264,10 +332,11 @@ class SingleFile(Tree):
 
     def test_every_part_is_there_once_after_what_it_needs(self):
         text = self.generated()
-        at = [text.index(code) for code in ("#define WINSVC_JSON", "int text()", "char* spec()", "#define WINSVC_MAIN",
-                                            "#undef WINSVC_INTERNAL")]
+        at = [text.index(code) for code in ("#define WINSVC_JSON", "int text();", "char* spec()", "#define WINSVC_MAIN",
+                                            "#if WINSVC_SEES_ALL", "int text() {", "int serve();",
+                                            "int serve() {", "#undef WINSVC_INTERNAL")]
         self.assertEqual(at, sorted(at))
-        self.assertEqual(text.count("int text()"), 1)
+        self.assertEqual(text.count("int text() {"), 1)
 
     def test_comments_stay_and_project_includes_go(self):
         text = self.generated()
@@ -281,7 +350,7 @@ class SingleFile(Tree):
         lines = text.split("\n")
         entries = [l.split(None, 3) for l in lines if l.startswith("//  ") and l.split()[1].isdigit()]
         self.assertEqual([e[2] for e in entries][:2], ["config/version.hpp", "config/knobs.hpp"])
-        self.assertEqual(len(entries), 6)
+        self.assertEqual(len(entries), 8)
         for entry in entries:
             self.assertEqual(lines[int(entry[1]) - 1], "// " + entry[2])
         self.assertIn("Text: strings, and more.", text)
@@ -295,7 +364,16 @@ class SingleFile(Tree):
         text = self.generated("winsvc/testing.hpp")
         self.assertIn('#include "winsvc.hpp"', text)
         self.assertIn("int only_testing()", text)
-        self.assertNotIn("int text()", text)
+        self.assertNotIn("int text();", text)
+
+    def test_the_separate_form_has_one_source_of_two_lines(self):
+        self.assertEqual(self.generated("winsvc.cpp"), '#define WINSVC_IMPLEMENTATION\n#include "winsvc.hpp"\n')
+
+    def test_bodies_of_what_an_app_sees_move_behind_it(self):
+        text = self.generated()
+        self.assertIn("// base/text.hpp:bodies\n", text)
+        self.assertLess(text.index("read these"), text.index("How it works"))
+        self.assertLess(text.index("#define WINSVC_MAIN"), text.index("// its body"))
 
     def test_a_second_run_gives_the_same_bytes(self):
         first = self.generated()
@@ -306,10 +384,10 @@ class SingleFile(Tree):
     def test_check_shows_where_an_edited_file_differs(self):
         text = self.generated()
         path = self.root / "single_include" / "winsvc.hpp"
-        path.write_text(text.replace("int text()", "int texts()"), encoding="utf-8")
+        path.write_text(text.replace("int text();", "int texts();"), encoding="utf-8")
         result = self.run_it("--check")
         self.assertEqual(result.returncode, 1)
-        line = text[:text.index("int text()")].count("\n") + 1
+        line = text[:text.index("int text();")].count("\n") + 1
         self.assertIn(f"single_include/winsvc.hpp:{line} ", result.stderr)
         self.assertIn("run tools/amalgamate", result.stderr)
 
@@ -322,7 +400,8 @@ class SingleFile(Tree):
     def test_list_is_the_order_of_the_single_file(self):
         self.assertEqual(self.run_it("--list").stdout.split(), [
             "winsvc/config/version.hpp", "winsvc/config/knobs.hpp", "winsvc/base/text.hpp", "winsvc/model/spec.hpp",
-            "winsvc/main.hpp", "winsvc/config/undef.hpp", "winsvc.hpp"])
+            "winsvc/api/main.hpp", "winsvc/http/server.hpp", "winsvc/implementation.hpp", "winsvc/config/undef.hpp",
+            "winsvc.hpp"])
 
 
 if __name__ == "__main__":

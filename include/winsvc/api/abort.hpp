@@ -25,7 +25,21 @@ class abort_error : public std::exception {
 };
 
 /// Leaves the handler with an error status; the client is shown the message, unlike that of any other exception.
-[[noreturn]] inline void abort(int status, std::string message = {}) { throw abort_error(status, std::move(message)); }
+[[noreturn]] void abort(int status, std::string message = {});
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_API
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE void abort(int status, std::string message) { throw abort_error(status, std::move(message)); }
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_API

@@ -22,10 +22,23 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 /// Adds it to the answer, in the place of one of the same name, path and domain.
-inline void set_cookie(response& res, const cookie& c) { http::add_header(res, "Set-Cookie", c.text()); }
+void set_cookie(response& res, const cookie& c);
 
 /// The first cookie of this name, without quotes around it.
-[[nodiscard]] inline std::optional<std::string> find_cookie(const request& req, std::string_view name) {
+[[nodiscard]] std::optional<std::string> find_cookie(const request& req, std::string_view name);
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_API
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE void set_cookie(response& res, const cookie& c) { http::add_header(res, "Set-Cookie", c.text()); }
+WINSVC_INLINE std::optional<std::string> find_cookie(const request& req, std::string_view name) {
   // One header, however many lines there were: canonical_head has put them together in their order.
   const std::string header = req.get_header_value("Cookie");
   const auto found = wire::cookie_in(header, name);
@@ -34,3 +47,5 @@ inline void set_cookie(response& res, const cookie& c) { http::add_header(res, "
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_API

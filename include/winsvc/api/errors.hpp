@@ -62,16 +62,26 @@ exception_page make_exception_page(F f) {
   };
 }
 
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline bool error_pages::answer(const std::exception_ptr& thrown, const request& req, response& res) const {
+#if WINSVC_BODIES_API
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE bool error_pages::answer(const std::exception_ptr& thrown, const request& req, response& res) const {
   for (const auto& page : by_exception) {
     if (page(thrown, req, res)) return true;
   }
   return false;
 }
 
-inline void error_pages::answer(const request& req, response& res) const {
+WINSVC_INLINE void error_pages::answer(const request& req, response& res) const {
   const auto page = by_status.find(res.status);
   if (page != by_status.end()) page->second(req, res);
 }
@@ -79,3 +89,5 @@ inline void error_pages::answer(const request& req, response& res) const {
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_API

@@ -340,18 +340,30 @@ made_handler make_handler(F f) {
   return {std::unique_ptr<handler>(new bound(std::move(f))), bound::shape()};
 }
 
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline void answer_text(response& res, std::string text) {
+#if WINSVC_BODIES_API
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE void answer_text(response& res, std::string text) {
   const int status = res.status;
   reply::text(std::move(text), status == -1 ? 200 : status).apply(res);
 }
-inline void answer_json(response& res, std::string text) {
+WINSVC_INLINE void answer_json(response& res, std::string text) {
   const int status = res.status;
   reply::with(std::move(text), "application/json", status == -1 ? 200 : status).apply(res);
 }
-inline void set_status(response& res, int status) { res.status = status; }
+WINSVC_INLINE void set_status(response& res, int status) { res.status = status; }
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_API

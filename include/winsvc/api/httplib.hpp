@@ -20,7 +20,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/win/door.hpp"  // on Windows: windows.h must have come our way, before cpp-httplib asks for it
 
-#if WINSVC_BODIES
+#if WINSVC_SEES_ALL
 
 #if WINSVC_OS_WINDOWS && !defined(NOMINMAX)
   #define WINSVC_HAD_NO_NOMINMAX
@@ -57,7 +57,7 @@ struct Response;
 class DataSink;
 }  // namespace httplib
 
-#endif  // WINSVC_BODIES
+#endif  // WINSVC_SEES_ALL
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -67,7 +67,7 @@ using response = httplib::Response;  ///< status, headers, body, set_content(…
 
 namespace http {
 
-#if WINSVC_BODIES
+#if WINSVC_SEES_ALL
 /// CPPHTTPLIB_VERSION_NUM as a number (0x002900 is 0.41.0). It is a string literal there, of no use to the
 /// preprocessor.
 [[nodiscard]] constexpr unsigned httplib_version() noexcept {
@@ -85,14 +85,29 @@ inline constexpr bool httplib_decodes_headers = httplib_version() < 0x002C00;
 #endif
 
 /// `set_header` adds a second header of the same name; this leaves one.
-inline void replace_header(response& res, const std::string& name, const std::string& value) {
-  res.headers.erase(name);
-  res.set_header(name, value);
-}
+void replace_header(response& res, const std::string& name, const std::string& value);
 
 /// The value of the first header of this name; null when there is none. Answers have few: looking at each is quicker than
 /// hashing a name, as the map would.
-[[nodiscard]] inline const std::string* find_header(const response& res, std::string_view name) noexcept {
+[[nodiscard]] const std::string* find_header(const response& res, std::string_view name) noexcept;
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_API
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE void replace_header(response& res, const std::string& name, const std::string& value) {
+  res.headers.erase(name);
+  res.set_header(name, value);
+}
+WINSVC_INLINE const std::string* find_header(const response& res, std::string_view name) noexcept {
   for (const auto& [other, value] : res.headers) {
     if (text::equal_nocase(other, name)) return &value;
   }
@@ -102,3 +117,5 @@ inline void replace_header(response& res, const std::string& name, const std::st
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_API

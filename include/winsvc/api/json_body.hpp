@@ -40,31 +40,6 @@ template <class T, class Json>
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline bool is_json_type(std::string_view content_type) {
-  const std::string type = text::lowered(text::trimmed(content_type.substr(0, content_type.find(';'))));
-  return type == "application/json" || type == "text/json" ||
-         (type.size() > 5 && type.compare(type.size() - 5, 5, "+json") == 0);
-}
-
-inline std::size_t json_depth(std::string_view json) noexcept {
-  std::size_t depth = 0, most = 0;
-  bool quoted = false;
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    if (quoted) {
-      if (c == '\\') ++i;
-      else if (c == '"') quoted = false;
-    } else if (c == '"') {
-      quoted = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > most) most = depth;
-    } else if ((c == ']' || c == '}') && depth != 0) {
-      --depth;
-    }
-  }
-  return most;
-}
-
 /// Finds the value that a conversion did not like: nlohmann's exception says its kind, not its place. Each value of
 /// that kind is made one of another kind for a moment; where the complaint is then about that other kind, it was the
 /// one.
@@ -155,7 +130,42 @@ T body_from_json(const request& req) {
   }
 }
 
-inline const std::string& json_text_of(const request& req) {
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_API
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE bool is_json_type(std::string_view content_type) {
+  const std::string type = text::lowered(text::trimmed(content_type.substr(0, content_type.find(';'))));
+  return type == "application/json" || type == "text/json" ||
+         (type.size() > 5 && type.compare(type.size() - 5, 5, "+json") == 0);
+}
+
+WINSVC_INLINE std::size_t json_depth(std::string_view json) noexcept {
+  std::size_t depth = 0, most = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      else if (c == '"') quoted = false;
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > most) most = depth;
+    } else if ((c == ']' || c == '}') && depth != 0) {
+      --depth;
+    }
+  }
+  return most;
+}
+
+WINSVC_INLINE const std::string& json_text_of(const request& req) {
   if (!is_json_type(req.get_header_value("Content-Type")))
     winsvc::abort(415, "the body has to be JSON; send it with 'Content-Type: application/json'");
   if (json_depth(req.body) > most_json_depth)
@@ -166,3 +176,5 @@ inline const std::string& json_text_of(const request& req) {
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_API

@@ -31,25 +31,10 @@ inline namespace WINSVC_ABI {
 namespace http {
 
 /// Does it stay beside others of its name? Set-Cookie is a line a cookie (RFC 6265 §3), Vary what each layer looked at.
-[[nodiscard]] inline bool adds_up(std::string_view name) noexcept {
-  return text::equal_nocase(name, "Set-Cookie") || text::equal_nocase(name, "Vary");
-}
+[[nodiscard]] bool adds_up(std::string_view name) noexcept;
 
 /// Into an answer that may have headers already: added or in their place, whichever the name asks for.
-inline void add_header(response& res, const std::string& name, const std::string& value) {
-  if (!adds_up(name)) return replace_header(res, name, value);
-  const bool cookie = text::equal_nocase(name, "Set-Cookie");
-  // Which of two lines a browser sees last is not ours to say: cpp-httplib keeps no order that it promises. What stays
-  // is collected and set again, because its versions differ in which iterators an erase leaves valid.
-  std::vector<std::string> others;
-  const auto [begin, end] = res.headers.equal_range(name);
-  for (auto at = begin; at != end; ++at) {
-    if (!(cookie ? wire::same_cookie(at->second, value) : at->second == value)) others.push_back(at->second);
-  }
-  res.headers.erase(name);
-  for (const std::string& other : others) res.set_header(name, other);
-  res.set_header(name, value);
-}
+void add_header(response& res, const std::string& name, const std::string& value);
 
 }  // namespace http
 
@@ -116,30 +101,59 @@ class reply {
   std::vector<std::pair<std::string, std::string>> headers_;
 };
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline reply reply::stream(std::string content_type, std::function<void(winsvc::stream&)> write) {
+#if WINSVC_BODIES_API
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE bool adds_up(std::string_view name) noexcept {
+  return text::equal_nocase(name, "Set-Cookie") || text::equal_nocase(name, "Vary");
+}
+WINSVC_INLINE void add_header(response& res, const std::string& name, const std::string& value) {
+  if (!adds_up(name)) return replace_header(res, name, value);
+  const bool cookie = text::equal_nocase(name, "Set-Cookie");
+  // Which of two lines a browser sees last is not ours to say: cpp-httplib keeps no order that it promises. What stays
+  // is collected and set again, because its versions differ in which iterators an erase leaves valid.
+  std::vector<std::string> others;
+  const auto [begin, end] = res.headers.equal_range(name);
+  for (auto at = begin; at != end; ++at) {
+    if (!(cookie ? wire::same_cookie(at->second, value) : at->second == value)) others.push_back(at->second);
+  }
+  res.headers.erase(name);
+  for (const std::string& other : others) res.set_header(name, other);
+  res.set_header(name, value);
+}
+
+}  // namespace http
+
+WINSVC_INLINE reply reply::stream(std::string content_type, std::function<void(winsvc::stream&)> write) {
   reply r;
   r.content_type_ = std::move(content_type);
   r.write_ = std::move(write);
   return r;
 }
 
-inline reply reply::file(std::string path, std::string save_as) {
+WINSVC_INLINE reply reply::file(std::string path, std::string save_as) {
   reply r;
   r.file_ = std::move(path);
   r.save_as_ = std::move(save_as);
   return r;
 }
 
-inline reply reply::with(std::string body, std::string content_type, int status) {
+WINSVC_INLINE reply reply::with(std::string body, std::string content_type, int status) {
   reply r(status);
   r.body_ = std::move(body);
   r.content_type_ = std::move(content_type);
   return r;
 }
 
-inline reply& reply::header(std::string name, std::string value) & {
+WINSVC_INLINE reply& reply::header(std::string name, std::string value) & {
   for (auto& [known, held] : headers_) {
     if (text::equal_nocase(known, name) && !http::adds_up(name)) {
       held = std::move(value);
@@ -152,3 +166,5 @@ inline reply& reply::header(std::string name, std::string value) & {
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_API

@@ -73,9 +73,17 @@ class event_stream {
   std::string last_id_;
 };
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline bool event_stream::send(std::string_view data, std::string_view name, std::string_view id) {
+#if WINSVC_BODIES_API
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE bool event_stream::send(std::string_view data, std::string_view name, std::string_view id) {
   const auto one_line = [](std::string_view field, std::string_view value) {
     std::string line(field);
     for (const char c : value) {
@@ -95,7 +103,7 @@ inline bool event_stream::send(std::string_view data, std::string_view name, std
   return out_.write(text + '\n');
 }
 
-inline bool event_stream::wait_for(std::chrono::milliseconds how_long) {
+WINSVC_INLINE bool event_stream::wait_for(std::chrono::milliseconds how_long) {
   constexpr std::chrono::milliseconds quiet_for{15'000};
   for (; how_long > quiet_for; how_long -= quiet_for) {
     if (!out_.wait_for(quiet_for) || !out_.write(": still here\n\n")) return false;
@@ -105,3 +113,5 @@ inline bool event_stream::wait_for(std::chrono::milliseconds how_long) {
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_API

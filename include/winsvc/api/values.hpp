@@ -122,22 +122,31 @@ template <class T>
 /// The body as it came, decompressed. Empty before the handler: it is read after the middleware.
 [[nodiscard]] const std::string& body_text(const request& req) noexcept;
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
+#if WINSVC_BODIES_API
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
 namespace http {
 
-inline std::string_view query_text(const request& req) noexcept { return wire::query_of(req.target); }
+WINSVC_INLINE std::string_view query_text(const request& req) noexcept { return wire::query_of(req.target); }
 
-inline std::optional<std::string> header_text(const request& req, const std::string& name) {
+WINSVC_INLINE std::optional<std::string> header_text(const request& req, const std::string& name) {
   return req.has_header(name) ? std::optional(req.get_header_value(name)) : std::nullopt;
 }
 
 }  // namespace http
 
-inline const std::string& method(const request& req) noexcept { return req.method; }
-inline const std::string& path(const request& req) noexcept { return req.path; }
-inline const std::string& client(const request& req) noexcept { return req.remote_addr; }
-inline const std::string& body_text(const request& req) noexcept { return req.body; }
+WINSVC_INLINE const std::string& method(const request& req) noexcept { return req.method; }
+WINSVC_INLINE const std::string& path(const request& req) noexcept { return req.path; }
+WINSVC_INLINE const std::string& client(const request& req) noexcept { return req.remote_addr; }
+WINSVC_INLINE const std::string& body_text(const request& req) noexcept { return req.body; }
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_API

@@ -95,9 +95,20 @@ class dashboard_data {
   std::chrono::milliseconds since_{0};
 };
 
+}  // namespace host
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string route_times::json(std::size_t most) const {
+#if WINSVC_BODIES_APP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE std::string route_times::json(std::size_t most) const {
   struct row {
     std::size_t route = 0;
     std::uint64_t count = 0, p50 = 0, p99 = 0, longest = 0;
@@ -126,7 +137,7 @@ inline std::string route_times::json(std::size_t most) const {
   });
 }
 
-inline std::string dashboard_data::json(std::int64_t after, std::uint64_t log_after) const {
+WINSVC_INLINE std::string dashboard_data::json(std::int64_t after, std::uint64_t log_after) const {
   const auto ms = [](clock::wall_point when) {
     return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count());
   };
@@ -174,7 +185,7 @@ inline std::string dashboard_data::json(std::int64_t after, std::uint64_t log_af
   return o.text();
 }
 
-inline bool is_of_this_machine(const request& req) {
+WINSVC_INLINE bool is_of_this_machine(const request& req) {
   const auto loopback = [](std::string_view address) {
     static const auto v4 = ip_range::parse("127.0.0.0/8"), v6 = ip_range::parse("::1");
     const auto bytes = parse_ip(address);
@@ -195,7 +206,7 @@ inline bool is_of_this_machine(const request& req) {
   return loopback(req.remote_addr) && (text::equal_nocase(named, "localhost") || loopback(named));
 }
 
-inline bool is_of_this_page(const request& req) {
+WINSVC_INLINE bool is_of_this_page(const request& req) {
   const std::string site = req.get_header_value("Sec-Fetch-Site"), origin = req.get_header_value("Origin");
   if (!origin.empty() && !wire::origin_is_allowed(origin, req.get_header_value("Host"), {})) return false;
   // Who follows a link of another site's gets here as well: what he sees, that site does not.
@@ -204,7 +215,7 @@ inline bool is_of_this_page(const request& req) {
 
 }  // namespace host
 
-inline service& service::dashboard(std::string_view path, middleware guard, source where) {
+WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guard, source where) {
   check_open("dashboard");
   const std::string at(path);
   if (at.size() < 2 || at[0] != '/' || at.back() == '/')
@@ -249,3 +260,5 @@ inline service& service::dashboard(std::string_view path, middleware guard, sour
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_APP

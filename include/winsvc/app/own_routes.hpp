@@ -16,9 +16,16 @@
 #include "winsvc/web/openapi.hpp"
 
 namespace winsvc {
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_APP
+
+namespace winsvc {
 inline namespace WINSVC_ABI {
 
-inline service& service::openapi(std::string_view path, source where) {
+WINSVC_INLINE service& service::openapi(std::string_view path, source where) {
   check_open("openapi");
   struct document {
     std::once_flag made;
@@ -35,7 +42,7 @@ inline service& service::openapi(std::string_view path, source where) {
   }, where).hidden();
   return *this;
 }
-inline service& service::metrics(std::string_view path, source where) {
+WINSVC_INLINE service& service::metrics(std::string_view path, source where) {
   check_open("metrics");
   struct measured {
     std::optional<web::request_counts> counts;
@@ -58,7 +65,7 @@ inline service& service::metrics(std::string_view path, source where) {
   plan_.router.keep_while_paused();
   return *this;
 }
-inline service& service::access_log() {
+WINSVC_INLINE service& service::access_log() {
   check_open("access_log");
   if (std::exchange(plan_.access_log, true)) return *this;
   plan_.on_engine.push_back([&plan = plan_](http::engine& e) {
@@ -77,3 +84,5 @@ inline service& service::access_log() {
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_APP

@@ -22,21 +22,28 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline service::service(host::blueprint& plan)
-    : route_registrar(plan.router, {}, std::make_shared<http::chain>()), plan_(plan) {}
+#if WINSVC_BODIES_APP
 
-inline std::string service::instance() const { return plan_.instance.value_or(std::string()); }
-inline wire::limits& service::limits() noexcept { return plan_.limits; }
-inline logger& service::log() noexcept { return plan_.log; }
-inline log_file_options& service::log_file() noexcept { return plan_.log_file; }
+namespace winsvc {
+inline namespace WINSVC_ABI {
 
-inline void service::add_exception_page(http::exception_page page) {
+WINSVC_INLINE service::service(host::blueprint& plan) : route_registrar(plan.router, {}, std::make_shared<http::chain>()), plan_(plan) {}
+
+WINSVC_INLINE std::string service::instance() const { return plan_.instance.value_or(std::string()); }
+WINSVC_INLINE wire::limits& service::limits() noexcept { return plan_.limits; }
+WINSVC_INLINE logger& service::log() noexcept { return plan_.log; }
+WINSVC_INLINE log_file_options& service::log_file() noexcept { return plan_.log_file; }
+
+WINSVC_INLINE void service::add_exception_page(http::exception_page page) {
   plan_.router.pages.by_exception.push_back(std::move(page));
 }
-inline void service::add_hook(host::hook h) { plan_.hooks.push_back(std::move(h)); }
-inline void service::add_named(hook_list list, host::named_hook h) {
+WINSVC_INLINE void service::add_hook(host::hook h) { plan_.hooks.push_back(std::move(h)); }
+WINSVC_INLINE void service::add_named(hook_list list, host::named_hook h) {
   auto& to = list == hook_list::on_pause      ? plan_.pause_hooks
              : list == hook_list::on_continue ? plan_.continue_hooks
              : list == hook_list::on_reload   ? plan_.reload_hooks
@@ -44,14 +51,14 @@ inline void service::add_named(hook_list list, host::named_hook h) {
   to.push_back(std::move(h));
 }
 
-inline void service::check_open(std::string_view what) const {
+WINSVC_INLINE void service::check_open(std::string_view what) const {
   if (plan_.frozen) {
     throw setup_error(std::string(what) +
                       ": the service has started; describe it in the app, not in a handler or hook");
   }
 }
 
-inline void service::set_tls(http::tls_files files) {
+WINSVC_INLINE void service::set_tls(http::tls_files files) {
   check_open("tls");
   if (files.certificate.empty() || files.key.empty()) throw setup_error("tls: it takes two files, certificate and key");
   const auto folder = os::folder_of(os::executable_path());  // not the current one: a hook may change that
@@ -60,14 +67,14 @@ inline void service::set_tls(http::tls_files files) {
   }
   plan_.tls = std::move(files);
 }
-inline std::string service::data_folder() const {
+WINSVC_INLINE std::string service::data_folder() const {
   const std::string folder = plan_.folder();
   if (const auto made = os::make_folders(folder); !made)
     throw std::runtime_error(
         error{made.error(), "make the data folder", folder, os::system_words(made.error()), {}}.sentence());
   return folder;
 }
-inline void service::declare(std::shared_ptr<model::any_setting> one) {
+WINSVC_INLINE void service::declare(std::shared_ptr<model::any_setting> one) {
   for (const std::string_view own : {"host", "port", "log_level", "log_format"}) {
     if (one->name() == own)
       throw setup_error("setting '" + one->name() + "' (" + one->where.text() +
@@ -75,22 +82,22 @@ inline void service::declare(std::shared_ptr<model::any_setting> one) {
   }
   plan_.settings.declare(std::move(one));
 }
-inline service& service::log_to_event_log(log_level least) {
+WINSVC_INLINE service& service::log_to_event_log(log_level least) {
   check_open("log_to_event_log");
   plan_.event_log_from = least;
   return *this;
 }
-inline service& service::reload_on_change() {
+WINSVC_INLINE service& service::reload_on_change() {
   check_open("reload_on_change");
   plan_.reloads_on_change = true;
   return *this;
 }
-inline service& service::log_to(std::shared_ptr<log_sink> sink) {
+WINSVC_INLINE service& service::log_to(std::shared_ptr<log_sink> sink) {
   check_open("log_to");
   plan_.log_sinks.push_back(std::move(sink));
   return *this;
 }
-inline service& service::name(std::string text) {
+WINSVC_INLINE service& service::name(std::string text) {
   check_open("name");
   if (!plan_.settings.empty())
     throw setup_error("name '" + text + "': say it before the first setting, whose variable in the environment is "
@@ -100,83 +107,83 @@ inline service& service::name(std::string text) {
   plan_.settings.called(plan_.spec.name);
   return *this;
 }
-inline service& service::display_name(std::string text) {
+WINSVC_INLINE service& service::display_name(std::string text) {
   check_open("display_name");
   if (const auto good = model::check_display_name(text); !good) throw setup_error(good.error().sentence());
   plan_.spec.display_name = std::move(text);
   return *this;
 }
-inline service& service::description(std::string text) {
+WINSVC_INLINE service& service::description(std::string text) {
   check_open("description");
   plan_.spec.description = std::move(text);
   return *this;
 }
-inline service& service::version(std::string text) {
+WINSVC_INLINE service& service::version(std::string text) {
   check_open("version");
   plan_.version = std::move(text);
   return *this;
 }
-inline service& service::startup(winsvc::startup when) {
+WINSVC_INLINE service& service::startup(winsvc::startup when) {
   check_open("startup");
   plan_.spec.startup = when;
   return *this;
 }
-inline service& service::listen(std::string host, std::uint16_t port) {
+WINSVC_INLINE service& service::listen(std::string host, std::uint16_t port) {
   check_open("listen");
   plan_.host = std::move(host);
   plan_.port = port;
   return *this;
 }
-inline std::chrono::milliseconds up_to_a_day(std::chrono::milliseconds limit) {
+WINSVC_INLINE std::chrono::milliseconds up_to_a_day(std::chrono::milliseconds limit) {
   return std::clamp(limit, std::chrono::milliseconds(0), std::chrono::milliseconds(std::chrono::hours(24)));
 }
-inline service& service::start_limit(std::chrono::milliseconds limit) {
+WINSVC_INLINE service& service::start_limit(std::chrono::milliseconds limit) {
   check_open("start_limit");
   plan_.start_limit = up_to_a_day(limit);
   return *this;
 }
-inline service& service::stop_limit(std::chrono::milliseconds limit) {
+WINSVC_INLINE service& service::stop_limit(std::chrono::milliseconds limit) {
   check_open("stop_limit");
   plan_.stop_limit = up_to_a_day(limit);
   return *this;
 }
-inline service& service::account(std::string text) {
+WINSVC_INLINE service& service::account(std::string text) {
   check_open("account");
   if (const auto good = model::parse_account(text, plan_.spec.name); !good) throw setup_error(good.error().sentence());
   plan_.spec.account = std::move(text);
   return *this;
 }
-inline service& service::depends_on(std::vector<std::string> services) {
+WINSVC_INLINE service& service::depends_on(std::vector<std::string> services) {
   check_open("depends_on");
   plan_.spec.depends_on = std::move(services);
   return *this;
 }
-inline service& service::recovery(std::vector<recovery_action> actions, std::chrono::seconds reset) {
+WINSVC_INLINE service& service::recovery(std::vector<recovery_action> actions, std::chrono::seconds reset) {
   check_open("recovery");
   plan_.spec.recovery = model::recovery_plan{std::move(actions), reset};
   return *this;
 }
-inline service& service::preshutdown(std::chrono::milliseconds limit) {
+WINSVC_INLINE service& service::preshutdown(std::chrono::milliseconds limit) {
   check_open("preshutdown");
   plan_.spec.preshutdown = up_to_a_day(limit);
   return *this;
 }
-inline service& service::privileges(std::vector<std::string> names) {
+WINSVC_INLINE service& service::privileges(std::vector<std::string> names) {
   check_open("privileges");
   plan_.spec.privileges = std::move(names);
   return *this;
 }
-inline service& service::on_session_change(std::function<void(const session_change&)> f, source where) {
+WINSVC_INLINE service& service::on_session_change(std::function<void(const session_change&)> f, source where) {
   check_open("on_session_change");
   plan_.session_hooks.push_back({where, std::move(f)});
   return *this;
 }
-inline service& service::on_power(std::function<void(const power_event&)> f, source where) {
+WINSVC_INLINE service& service::on_power(std::function<void(const power_event&)> f, source where) {
   check_open("on_power");
   plan_.power_hooks.push_back({where, std::move(f)});
   return *this;
 }
-inline void service::add_control(host::control_hook h) {
+WINSVC_INLINE void service::add_control(host::control_hook h) {
   check_open("on_control");
   const std::string what = "on_control " + std::to_string(h.code) + " (" + h.where.text() + "): ";
   if (h.code < 128 || h.code > 255) throw setup_error(what + "controls of your own are 128 to 255");
@@ -186,7 +193,7 @@ inline void service::add_control(host::control_hook h) {
   }
   plan_.control_hooks.push_back(std::move(h));
 }
-inline service& service::worker(std::string name, std::function<void(stop_token)> body, source where) {
+WINSVC_INLINE service& service::worker(std::string name, std::function<void(stop_token)> body, source where) {
   check_open("worker");
   for (const auto& w : plan_.workers) {
     if (w.name == name)
@@ -196,18 +203,18 @@ inline service& service::worker(std::string name, std::function<void(stop_token)
   plan_.workers.push_back({std::move(name), std::move(body)});
   return *this;
 }
-inline service& service::on_error(int status, http::error_page page, source where) {
+WINSVC_INLINE service& service::on_error(int status, http::error_page page, source where) {
   check_open("on_error");
   if (!plan_.router.pages.by_status.emplace(status, std::move(page)).second)
     throw setup_error("on_error " + std::to_string(status) + " (" + where.text() + "): it is said already");
   return *this;
 }
-inline service& service::ready(std::string name, std::function<bool()> check) {
+WINSVC_INLINE service& service::ready(std::string name, std::function<bool()> check) {
   check_open("ready");
   plan_.ready_checks.push_back({std::move(name), std::move(check)});
   return *this;
 }
-inline service& service::health_paths(std::string live, std::string ready, source where) {
+WINSVC_INLINE service& service::health_paths(std::string live, std::string ready, source where) {
   check_open("health_paths");
   for (const auto& path : {live, ready}) {
     if (!path.empty() && !route::parse_pattern(path).names.empty()) {
@@ -219,5 +226,8 @@ inline service& service::health_paths(std::string live, std::string ready, sourc
   plan_.ready_path = std::move(ready);
   return *this;
 }
+
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_APP

@@ -55,9 +55,17 @@ struct utc_fields {
 /// `Sat, 31 Jan 2026 08:05:09 GMT`, the form of the Date header (RFC 9110, section 5.6.7).
 [[nodiscard]] std::string http_date(clock::wall_point when);
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline utc_fields to_utc(clock::wall_point when) noexcept {
+#if WINSVC_BODIES_BASE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE utc_fields to_utc(clock::wall_point when) noexcept {
   using namespace std::chrono;
   const std::int64_t ms = floor<milliseconds>(when.time_since_epoch()).count();  // downwards before 1970 too
   std::int64_t days = ms / 86'400'000;
@@ -88,7 +96,7 @@ inline utc_fields to_utc(clock::wall_point when) noexcept {
 }
 
 /// `2026-01-31T08:05:09.250`. By hand: every line of the log has one, and snprintf takes as long as all the rest of it.
-inline std::string time_text(const utc_fields& f) {
+WINSVC_INLINE std::string time_text(const utc_fields& f) {
   if (f.year < 0 || f.year > 9999) {
     char out[64];
     std::snprintf(out, sizeof out, "%04lld-%02u-%02uT%02u:%02u:%02u.%03u", static_cast<long long>(f.year), f.month,
@@ -109,9 +117,9 @@ inline std::string time_text(const utc_fields& f) {
   return out;
 }
 
-inline std::string iso_time(clock::wall_point when) { return time_text(to_utc(when)) + 'Z'; }
+WINSVC_INLINE std::string iso_time(clock::wall_point when) { return time_text(to_utc(when)) + 'Z'; }
 
-inline std::string local_time(clock::wall_point when, std::chrono::minutes offset) {
+WINSVC_INLINE std::string local_time(clock::wall_point when, std::chrono::minutes offset) {
   std::string out = time_text(to_utc(when + offset));
   const auto ahead = offset.count() < 0 ? -offset.count() : offset.count();
   const auto digit = [](std::int64_t d) { return static_cast<char>('0' + d % 10); };
@@ -120,7 +128,7 @@ inline std::string local_time(clock::wall_point when, std::chrono::minutes offse
   return out;
 }
 
-inline std::optional<clock::wall_point> parse_time(std::string_view s) noexcept {
+WINSVC_INLINE std::optional<clock::wall_point> parse_time(std::string_view s) noexcept {
   using namespace std::chrono;
   bool fits = true;
   const auto number = [&](std::size_t digits, std::int64_t least, std::int64_t most) {
@@ -190,7 +198,7 @@ inline std::optional<clock::wall_point> parse_time(std::string_view s) noexcept 
   return when;
 }
 
-inline std::string http_date(clock::wall_point when) {
+WINSVC_INLINE std::string http_date(clock::wall_point when) {
   constexpr const char* days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
   constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const utc_fields f = to_utc(when);
@@ -202,3 +210,5 @@ inline std::string http_date(clock::wall_point when) {
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_BASE

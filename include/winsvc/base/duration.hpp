@@ -17,7 +17,25 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 /// One or more `number unit` pairs, largest unit not required first; nothing for anything else or beyond 10,000 days.
-[[nodiscard]] inline std::optional<std::chrono::milliseconds> parse_duration(std::string_view s) {
+[[nodiscard]] std::optional<std::chrono::milliseconds> parse_duration(std::string_view s);
+
+/// 5s, 2m, 1d: the largest unit that says it exactly, as parse_duration reads it.
+[[nodiscard]] std::string exact_duration(std::chrono::milliseconds d);
+
+/// For a sentence: "350 ms", "1.5 s", "20 s", "3 min", "2 h 5 min", "4 d 1 h".
+[[nodiscard]] std::string duration_text(std::chrono::milliseconds d);
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_BASE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE std::optional<std::chrono::milliseconds> parse_duration(std::string_view s) {
   struct unit {
     std::string_view name;
     std::uint64_t ms;
@@ -46,9 +64,7 @@ inline namespace WINSVC_ABI {
   }
   return std::chrono::milliseconds(total);
 }
-
-/// 5s, 2m, 1d: the largest unit that says it exactly, as parse_duration reads it.
-[[nodiscard]] inline std::string exact_duration(std::chrono::milliseconds d) {
+WINSVC_INLINE std::string exact_duration(std::chrono::milliseconds d) {
   struct unit {
     std::int64_t ms;
     const char* name;
@@ -58,9 +74,7 @@ inline namespace WINSVC_ABI {
   }
   return d.count() == 0 ? "0s" : std::to_string(d.count()) + "ms";
 }
-
-/// For a sentence: "350 ms", "1.5 s", "20 s", "3 min", "2 h 5 min", "4 d 1 h".
-[[nodiscard]] inline std::string duration_text(std::chrono::milliseconds d) {
+WINSVC_INLINE std::string duration_text(std::chrono::milliseconds d) {
   const auto ms = d.count() < 0 ? 0 : d.count();
   const auto two = [](std::int64_t big, const char* big_name, std::int64_t rest, const char* rest_name) {
     std::string out = std::to_string(big) + big_name;
@@ -79,3 +93,5 @@ inline namespace WINSVC_ABI {
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_BASE

@@ -27,11 +27,18 @@ namespace text {
 /// Are they equal? The time depends on the length of `given` alone, so that nobody learns a secret by trying.
 [[nodiscard]] bool equal_secret(std::string_view given, std::string_view expected) noexcept;
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
+#if WINSVC_BODIES_BASE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
 namespace text {
 
-inline std::string base64_with(std::string_view bytes, const char (&digits)[65], bool padded) {
+WINSVC_INLINE std::string base64_with(std::string_view bytes, const char (&digits)[65], bool padded) {
   std::string out;
   out.reserve((bytes.size() + 2) / 3 * 4);
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
@@ -47,14 +54,14 @@ inline std::string base64_with(std::string_view bytes, const char (&digits)[65],
   return out;
 }
 
-inline std::string to_base64(std::string_view bytes) {
+WINSVC_INLINE std::string to_base64(std::string_view bytes) {
   return base64_with(bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", true);
 }
-inline std::string to_base64url(std::string_view bytes) {
+WINSVC_INLINE std::string to_base64url(std::string_view bytes) {
   return base64_with(bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", false);
 }
 
-inline std::optional<std::string> from_base64(std::string_view s) {
+WINSVC_INLINE std::optional<std::string> from_base64(std::string_view s) {
   const auto value = [](char c) -> int {
     if (c >= 'A' && c <= 'Z') return c - 'A';
     if (c >= 'a' && c <= 'z') return c - 'a' + 26;
@@ -83,7 +90,7 @@ inline std::optional<std::string> from_base64(std::string_view s) {
 
 }  // namespace text
 
-inline bool equal_secret(std::string_view given, std::string_view expected) noexcept {
+WINSVC_INLINE bool equal_secret(std::string_view given, std::string_view expected) noexcept {
   volatile unsigned char different = given.size() == expected.size() ? 0 : 1;
   for (std::size_t i = 0; i < given.size(); ++i) {
     const char against = expected.empty() ? '\0' : expected[i % expected.size()];
@@ -95,3 +102,5 @@ inline bool equal_secret(std::string_view given, std::string_view expected) noex
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_BASE

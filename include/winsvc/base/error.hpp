@@ -36,9 +36,17 @@ class setup_error : public std::logic_error {
   using std::logic_error::logic_error;
 };
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string error::sentence() const {
+#if WINSVC_BODIES_BASE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE std::string error::sentence() const {
   std::string line = doing;
   if (!subject.empty()) {
     if (!line.empty()) line += ' ';
@@ -56,3 +64,5 @@ inline std::string error::sentence() const {
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_BASE

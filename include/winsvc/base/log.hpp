@@ -126,9 +126,17 @@ class logger {
   std::uint64_t lost_early_ = 0;
 };
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::optional<log_level> parse_log_level(std::string_view wanted) noexcept {
+#if WINSVC_BODIES_BASE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE std::optional<log_level> parse_log_level(std::string_view wanted) noexcept {
   for (const auto l : {log_level::debug, log_level::info, log_level::warn, log_level::error}) {
     if (text::equal_nocase(name(l), wanted)) return l;
   }
@@ -140,7 +148,7 @@ constexpr bool turns_writing(char32_t c) noexcept {
   return c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
 }
 
-inline std::string log_text(std::string_view text) {
+WINSVC_INLINE std::string log_text(std::string_view text) {
   constexpr char hex[] = "0123456789abcdef";
   std::string out;
   out.reserve(text.size());
@@ -170,7 +178,7 @@ inline std::string log_text(std::string_view text) {
   return out;
 }
 
-inline std::string log_entry::line(std::chrono::minutes offset) const {
+WINSVC_INLINE std::string log_entry::line(std::chrono::minutes offset) const {
   std::string out = local_time(when, offset);
   out += ' ';
   out += column(level);
@@ -178,7 +186,7 @@ inline std::string log_entry::line(std::chrono::minutes offset) const {
   return out += log_text(text);
 }
 
-inline std::string log_entry::json_line(std::chrono::minutes offset) const {
+WINSVC_INLINE std::string log_entry::json_line(std::chrono::minutes offset) const {
   std::string out = "{\"time\":\"" + local_time(when, offset);
   out += "\",\"level\":\"";
   out += name(level);
@@ -195,11 +203,11 @@ inline std::string log_entry::json_line(std::chrono::minutes offset) const {
   return out += '}';
 }
 
-inline void logger::write(log_level level, std::string text, std::string members) {
+WINSVC_INLINE void logger::write(log_level level, std::string text, std::string members) {
   if (wants(level)) put(level, std::move(text), std::move(members));
 }
 
-inline void logger::put(log_level level, std::string text, std::string members) {
+WINSVC_INLINE void logger::put(log_level level, std::string text, std::string members) {
   constexpr std::size_t kept_early = 100;
   const patient_mutex::hold held(mutex_, patience_);
   if (!held) {
@@ -215,7 +223,7 @@ inline void logger::put(log_level level, std::string text, std::string members) 
   else lost_early_ += 1;
 }
 
-inline void logger::admit_losses(clock::wall_point when) {
+WINSVC_INLINE void logger::admit_losses(clock::wall_point when) {
   const auto lost = lost_.exchange(0, std::memory_order_relaxed);
   const log_entry entry{when, log_level::warn,
                         std::to_string(lost) + (lost == 1 ? " line was" : " lines were") +
@@ -225,7 +233,7 @@ inline void logger::admit_losses(clock::wall_point when) {
   for (const auto& sink : sinks_) sink->write(entry);
 }
 
-inline void logger::add_sink(std::shared_ptr<log_sink> sink) {
+WINSVC_INLINE void logger::add_sink(std::shared_ptr<log_sink> sink) {
   const patient_mutex::hold held(mutex_, std::chrono::hours(24));  // an early line must not get lost on its way
   for (const auto& entry : early_) sink->write(entry);
   if (const auto more = std::exchange(lost_early_, 0); more != 0)
@@ -234,7 +242,7 @@ inline void logger::add_sink(std::shared_ptr<log_sink> sink) {
   sinks_.push_back(std::move(sink));
 }
 
-inline void logger::flush() noexcept {
+WINSVC_INLINE void logger::flush() noexcept {
   try {
     sinks later;
     {
@@ -252,3 +260,5 @@ inline void logger::flush() noexcept {
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_BASE

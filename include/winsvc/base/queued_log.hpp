@@ -104,9 +104,17 @@ class queued_log final : public log_sink {
   std::thread thread_;  // last: it uses all of the above
 };
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline queued_log::queued_log(settings how) : how_(std::move(how)) {
+#if WINSVC_BODIES_BASE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE queued_log::queued_log(settings how) : how_(std::move(how)) {
   try {
     thread_ = how_.start ? how_.start([this] { work(); }) : std::thread([this] { work(); });
   } catch (...) {  // too many threads, or no memory for one: a slow log is better than none
@@ -114,7 +122,7 @@ inline queued_log::queued_log(settings how) : how_(std::move(how)) {
   }
 }
 
-inline queued_log::~queued_log() {
+WINSVC_INLINE queued_log::~queued_log() {
   if (!thread_.joinable()) return;
   {
     const std::lock_guard lock(mutex_);
@@ -126,7 +134,7 @@ inline queued_log::~queued_log() {
 
 /// A mutex is locked here for less than a microsecond, unless its holder has crashed: then it is locked for ever. Not a
 /// std::timed_mutex, because no condition variable takes one without a mutex of its own, which could be held as well.
-inline bool queued_log::lock_within(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds patience) noexcept {
+WINSVC_INLINE bool queued_log::lock_within(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds patience) noexcept {
   for (int i = 0; i < 100; ++i) {
     if (lock.try_lock()) return true;
     std::this_thread::yield();
@@ -138,7 +146,7 @@ inline bool queued_log::lock_within(std::unique_lock<std::mutex>& lock, std::chr
   return false;
 }
 
-inline void queued_log::add_sink(std::shared_ptr<log_sink> sink) {
+WINSVC_INLINE void queued_log::add_sink(std::shared_ptr<log_sink> sink) {
   {
     const std::lock_guard lock(mutex_);
     if (direct_ && sinks_->empty()) {
@@ -152,7 +160,7 @@ inline void queued_log::add_sink(std::shared_ptr<log_sink> sink) {
   wake_.notify_one();
 }
 
-inline void queued_log::write(const log_entry& entry) noexcept {
+WINSVC_INLINE void queued_log::write(const log_entry& entry) noexcept {
   bool wake = false;
   try {
     log_entry mine(entry);
@@ -165,7 +173,7 @@ inline void queued_log::write(const log_entry& entry) noexcept {
 }
 
 /// Puts it into the queue. Must the thread be woken?
-inline bool queued_log::take(log_entry& entry) {
+WINSVC_INLINE bool queued_log::take(log_entry& entry) {
   std::unique_lock lock(mutex_, std::defer_lock);
   if (!lock_within(lock, (std::min)(how_.patience, std::chrono::milliseconds(1'000)))) {
     refused_.fetch_add(1, std::memory_order_relaxed);
@@ -195,19 +203,19 @@ inline bool queued_log::take(log_entry& entry) {
   return wake;
 }
 
-inline void queued_log::drop(clock::wall_point when) noexcept {
+WINSVC_INLINE void queued_log::drop(clock::wall_point when) noexcept {
   if (lost_.lines++ == 0) lost_.first = when;
   lost_.last = when;
   dropped_in_all_.fetch_add(1, std::memory_order_relaxed);
 }
 
 /// Is there a reason not to wait for more?
-inline bool queued_log::hurried() const noexcept {
+WINSVC_INLINE bool queued_log::hurried() const noexcept {
   return ending_ || flush_asked_ != flush_done_.load(std::memory_order_relaxed) ||
          queue_.size() >= how_.entries / 2 || bytes_ >= how_.bytes / 2;
 }
 
-inline log_entry queued_log::told(const losses& lost) const {
+WINSVC_INLINE log_entry queued_log::told(const losses& lost) const {
   const auto at = [this](clock::wall_point when) {
     return how_.offset ? local_time(when, how_.offset(when)) : iso_time(when);
   };
@@ -218,7 +226,7 @@ inline log_entry queued_log::told(const losses& lost) const {
           "\"dropped\":" + count};
 }
 
-inline void queued_log::work() noexcept {
+WINSVC_INLINE void queued_log::work() noexcept {
   std::vector<log_entry> batch;
   for (;;) {
     std::unique_lock lock(mutex_);
@@ -258,7 +266,7 @@ inline void queued_log::work() noexcept {
   }
 }
 
-inline void queued_log::flush() noexcept {
+WINSVC_INLINE void queued_log::flush() noexcept {
   if (std::this_thread::get_id() == thread_.get_id()) return;
   const auto until = std::chrono::steady_clock::now() + how_.patience;
   std::unique_lock lock(mutex_, std::defer_lock);
@@ -277,3 +285,5 @@ inline void queued_log::flush() noexcept {
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_BASE

@@ -33,9 +33,17 @@ enum class quoting { needed, always };
 /// only at the next quote, and backslashes are plain. An empty line gives an empty list.
 [[nodiscard]] std::vector<std::string> split_command_line(std::string_view line);
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string quote_argument(std::string_view argument, quoting when) {
+#if WINSVC_BODIES_BASE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE std::string quote_argument(std::string_view argument, quoting when) {
   const bool plain = !argument.empty() && argument.find_first_of(" \t\n\v\"") == std::string_view::npos;
   if (plain && when == quoting::needed) return std::string(argument);
 
@@ -55,13 +63,13 @@ inline std::string quote_argument(std::string_view argument, quoting when) {
   return out + '"';
 }
 
-inline std::string command_line(std::string_view program, const std::vector<std::string>& arguments) {
+WINSVC_INLINE std::string command_line(std::string_view program, const std::vector<std::string>& arguments) {
   std::string line = quote_argument(program, quoting::always);
   for (const auto& argument : arguments) line += ' ' + quote_argument(argument);
   return line;
 }
 
-inline std::vector<std::string> split_command_line(std::string_view line) {
+WINSVC_INLINE std::vector<std::string> split_command_line(std::string_view line) {
   std::vector<std::string> pieces;
   if (line.empty()) return pieces;
   const auto blank = [](char c) { return c == ' ' || c == '\t'; };
@@ -111,3 +119,5 @@ inline std::vector<std::string> split_command_line(std::string_view line) {
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_BASE

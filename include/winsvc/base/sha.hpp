@@ -25,10 +25,18 @@ inline namespace WINSVC_ABI {
 /// 32 bytes.
 [[nodiscard]] std::string hmac_sha256(std::string_view key, std::string_view bytes);
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
+#if WINSVC_BODIES_BASE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
 /// A message in whole blocks of 64 bytes, with its length at the end (FIPS 180-4, section 5.1.1).
-inline std::string sha_padded(std::string_view bytes) {
+WINSVC_INLINE std::string sha_padded(std::string_view bytes) {
   std::string all(bytes);
   all += static_cast<char>(0x80);
   while (all.size() % 64 != 56) all += '\0';
@@ -51,7 +59,7 @@ std::string sha_digest(std::string_view bytes, std::array<std::uint32_t, Words> 
   return out;
 }
 
-inline void sha1_block(std::array<std::uint32_t, 5>& state, const unsigned char* block) noexcept {
+WINSVC_INLINE void sha1_block(std::array<std::uint32_t, 5>& state, const unsigned char* block) noexcept {
   const auto left = [](std::uint32_t v, unsigned n) { return v << n | v >> (32 - n); };
   std::uint32_t w[80];
   for (std::size_t i = 0; i < 16; ++i) {
@@ -76,7 +84,7 @@ inline void sha1_block(std::array<std::uint32_t, 5>& state, const unsigned char*
   state = {state[0] + a, state[1] + b, state[2] + c, state[3] + d, state[4] + e};
 }
 
-inline void sha256_block(std::array<std::uint32_t, 8>& state, const unsigned char* block) noexcept {
+WINSVC_INLINE void sha256_block(std::array<std::uint32_t, 8>& state, const unsigned char* block) noexcept {
   // The first 32 bits of the fractional parts of the cube roots of the first 64 primes.
   static constexpr std::uint32_t k[64] = {
       0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -108,17 +116,17 @@ inline void sha256_block(std::array<std::uint32_t, 8>& state, const unsigned cha
   for (std::size_t i = 0; i < 8; ++i) state[i] += added[i];
 }
 
-inline std::string sha1(std::string_view bytes) {
+WINSVC_INLINE std::string sha1(std::string_view bytes) {
   return sha_digest<5>(bytes, {0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476, 0xC3D2E1F0}, &sha1_block);
 }
 
-inline std::string sha256(std::string_view bytes) {
+WINSVC_INLINE std::string sha256(std::string_view bytes) {
   return sha_digest<8>(bytes,
                        {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19},
                        &sha256_block);
 }
 
-inline std::string hmac_sha256(std::string_view key, std::string_view bytes) {
+WINSVC_INLINE std::string hmac_sha256(std::string_view key, std::string_view bytes) {
   std::string padded = key.size() > 64 ? sha256(key) : std::string(key);
   padded.resize(64, '\0');
   std::string inner, outer;
@@ -131,3 +139,5 @@ inline std::string hmac_sha256(std::string_view key, std::string_view bytes) {
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_BASE

@@ -59,9 +59,19 @@ namespace text {
 [[nodiscard]] char32_t next_code_point(std::string_view s, std::size_t& at) noexcept;
 void append_utf8(std::string& out, char32_t code_point);
 
+}  // namespace text
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline char32_t next_code_point(std::string_view s, std::size_t& at) noexcept {
+#if WINSVC_BODIES_BASE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace text {
+
+WINSVC_INLINE char32_t next_code_point(std::string_view s, std::size_t& at) noexcept {
   constexpr char32_t malformed = 0xFFFD;
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(s[i]); };
   const unsigned char first = byte(at++);
@@ -85,7 +95,7 @@ inline char32_t next_code_point(std::string_view s, std::size_t& at) noexcept {
   return value;
 }
 
-inline void append_utf8(std::string& out, char32_t c) {
+WINSVC_INLINE void append_utf8(std::string& out, char32_t c) {
   const auto put = [&](char32_t bits) { out += static_cast<char>(static_cast<unsigned char>(bits)); };
   if (c < 0x80) {
     put(c);
@@ -104,7 +114,7 @@ inline void append_utf8(std::string& out, char32_t c) {
   }
 }
 
-inline std::u16string to_utf16(std::string_view utf8) {
+WINSVC_INLINE std::u16string to_utf16(std::string_view utf8) {
   std::u16string out;
   out.reserve(utf8.size());
   for (std::size_t at = 0; at < utf8.size();) {
@@ -119,7 +129,7 @@ inline std::u16string to_utf16(std::string_view utf8) {
   return out;
 }
 
-inline std::string to_utf8(std::u16string_view utf16) {
+WINSVC_INLINE std::string to_utf8(std::u16string_view utf16) {
   std::string out;
   out.reserve(utf16.size());
   for (std::size_t i = 0; i < utf16.size(); ++i) {
@@ -135,39 +145,39 @@ inline std::string to_utf8(std::u16string_view utf16) {
   return out;
 }
 
-inline std::string lowered(std::string_view s) {
+WINSVC_INLINE std::string lowered(std::string_view s) {
   std::string out(s);
   for (char& c : out) c = to_lower(c);
   return out;
 }
 
-inline bool equal_nocase(std::string_view a, std::string_view b) noexcept {
+WINSVC_INLINE bool equal_nocase(std::string_view a, std::string_view b) noexcept {
   return a.size() == b.size() &&
          std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return to_lower(x) == to_lower(y); });
 }
 
-inline bool starts_with(std::string_view s, std::string_view prefix) noexcept {
+WINSVC_INLINE bool starts_with(std::string_view s, std::string_view prefix) noexcept {
   return s.substr(0, prefix.size()) == prefix;
 }
 
-inline bool starts_with_nocase(std::string_view s, std::string_view prefix) noexcept {
+WINSVC_INLINE bool starts_with_nocase(std::string_view s, std::string_view prefix) noexcept {
   return equal_nocase(s.substr(0, prefix.size()), prefix);
 }
 
-inline std::string_view cut(std::string_view s, std::size_t most) noexcept {
+WINSVC_INLINE std::string_view cut(std::string_view s, std::size_t most) noexcept {
   if (s.size() <= most) return s;
   std::size_t end = most;
   while (end > 0 && most - end < 4 && (static_cast<unsigned char>(s[end]) & 0xC0u) == 0x80u) --end;
   return s.substr(0, end);
 }
 
-inline std::string_view trimmed(std::string_view s) noexcept {
+WINSVC_INLINE std::string_view trimmed(std::string_view s) noexcept {
   const auto first = s.find_first_not_of(" \t");
   if (first == std::string_view::npos) return {};
   return s.substr(first, s.find_last_not_of(" \t") - first + 1);
 }
 
-inline std::vector<std::string_view> split(std::string_view s, char mark) {
+WINSVC_INLINE std::vector<std::string_view> split(std::string_view s, char mark) {
   std::vector<std::string_view> pieces;
   for (;;) {
     const auto cut = s.find(mark);
@@ -177,7 +187,7 @@ inline std::vector<std::string_view> split(std::string_view s, char mark) {
   }
 }
 
-inline std::string join(const std::vector<std::string>& parts, std::string_view between) {
+WINSVC_INLINE std::string join(const std::vector<std::string>& parts, std::string_view between) {
   std::string out;
   for (const auto& part : parts) {
     if (&part != &parts.front()) out += between;
@@ -186,7 +196,7 @@ inline std::string join(const std::vector<std::string>& parts, std::string_view 
   return out;
 }
 
-inline bool parse_number(std::string_view s, std::uint64_t most, std::uint64_t& out) noexcept {
+WINSVC_INLINE bool parse_number(std::string_view s, std::uint64_t most, std::uint64_t& out) noexcept {
   if (s.empty()) return false;
   std::uint64_t value = 0;
   for (const char c : s) {
@@ -199,7 +209,7 @@ inline bool parse_number(std::string_view s, std::uint64_t most, std::uint64_t& 
   return true;
 }
 
-inline std::size_t edit_distance(std::string_view a, std::string_view b) {
+WINSVC_INLINE std::size_t edit_distance(std::string_view a, std::string_view b) {
   // Three rows of the usual table (optimal string alignment): swapped neighbours need the row before the last.
   std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
@@ -217,7 +227,7 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-inline std::string_view nearest(std::string_view word, const std::vector<std::string_view>& known) {
+WINSVC_INLINE std::string_view nearest(std::string_view word, const std::vector<std::string_view>& known) {
   const std::string low = lowered(word);
   std::string_view best;
   std::size_t best_distance = 0;
@@ -232,7 +242,7 @@ inline std::string_view nearest(std::string_view word, const std::vector<std::st
   return best;
 }
 
-inline std::string json_quoted(std::string_view s) {
+WINSVC_INLINE std::string json_quoted(std::string_view s) {
   constexpr char hex[] = "0123456789abcdef";
   std::string out = "\"";
   for (std::size_t at = 0; at < s.size();) {
@@ -259,3 +269,5 @@ inline std::string json_quoted(std::string_view s) {
 }  // namespace text
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_BASE

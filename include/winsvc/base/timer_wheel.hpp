@@ -66,36 +66,6 @@ class timer_wheel {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline void timer_wheel::link(entry& e) noexcept {
-  // At the latest in the slot that is looked at last: an entry that is due in a later turn is put there again.
-  auto at = e.due <= now_ ? now_ + 1 : e.due;
-  if (at > now_ + static_cast<std::int64_t>(slots)) at = now_ + static_cast<std::int64_t>(slots);
-  entry& head = slots_[static_cast<std::size_t>(at) % slots];
-  e.before = head.before;
-  e.after = &head;
-  head.before->after = &e;
-  head.before = &e;
-}
-
-inline void timer_wheel::unlink(entry& e) noexcept {
-  e.before->after = e.after;
-  e.after->before = e.before;
-  e.before = e.after = nullptr;
-}
-
-inline void timer_wheel::set(entry& e, time_point when) noexcept {
-  if (is_set(e)) unlink(e);
-  else ++count_;
-  e.due = slot_of(when) + 1;  // the slot that begins after it: never early
-  link(e);
-}
-
-inline void timer_wheel::clear(entry& e) noexcept {
-  if (!is_set(e)) return;
-  unlink(e);
-  --count_;
-}
-
 template <class F>
 void timer_wheel::advance(time_point now, const F& f) {
   const auto target = slot_of(now);
@@ -121,7 +91,45 @@ void timer_wheel::advance(time_point now, const F& f) {
   if (now_ < target) now_ = target;
 }
 
-inline timer_wheel::time_point timer_wheel::next() const noexcept {
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_BASE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE void timer_wheel::link(entry& e) noexcept {
+  // At the latest in the slot that is looked at last: an entry that is due in a later turn is put there again.
+  auto at = e.due <= now_ ? now_ + 1 : e.due;
+  if (at > now_ + static_cast<std::int64_t>(slots)) at = now_ + static_cast<std::int64_t>(slots);
+  entry& head = slots_[static_cast<std::size_t>(at) % slots];
+  e.before = head.before;
+  e.after = &head;
+  head.before->after = &e;
+  head.before = &e;
+}
+
+WINSVC_INLINE void timer_wheel::unlink(entry& e) noexcept {
+  e.before->after = e.after;
+  e.after->before = e.before;
+  e.before = e.after = nullptr;
+}
+
+WINSVC_INLINE void timer_wheel::set(entry& e, time_point when) noexcept {
+  if (is_set(e)) unlink(e);
+  else ++count_;
+  e.due = slot_of(when) + 1;  // the slot that begins after it: never early
+  link(e);
+}
+
+WINSVC_INLINE void timer_wheel::clear(entry& e) noexcept {
+  if (!is_set(e)) return;
+  unlink(e);
+  --count_;
+}
+
+WINSVC_INLINE timer_wheel::time_point timer_wheel::next() const noexcept {
   if (count_ == 0) return (time_point::max)();
   for (std::int64_t ahead = 1; ahead <= static_cast<std::int64_t>(slots); ++ahead) {
     const entry& head = slots_[static_cast<std::size_t>(now_ + ahead) % slots];
@@ -133,3 +141,5 @@ inline timer_wheel::time_point timer_wheel::next() const noexcept {
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_BASE

@@ -48,4 +48,23 @@
   #define WINSVC_BODIES 0
 #endif
 
+// True if this file sees all declarations: with the bodies, and in tests, which look at what is inside.
+#ifndef WINSVC_TESTING
+  #define WINSVC_TESTING 0
+#endif
+#define WINSVC_SEES_ALL (WINSVC_BODIES || WINSVC_TESTING)
+
 #define WINSVC_HAS_PART(number) (WINSVC_BODIES && (WINSVC_PART == 0 || WINSVC_PART == (number)))
+
+// The parts, and which bodies each has.
+#define WINSVC_BODIES_BASE WINSVC_HAS_PART(1)   // values, decisions, parsers: no system, no cpp-httplib
+#define WINSVC_BODIES_MODEL WINSVC_HAS_PART(1)
+#define WINSVC_BODIES_ROUTE WINSVC_HAS_PART(1)
+#define WINSVC_BODIES_WIRE WINSVC_HAS_PART(1)
+#define WINSVC_BODIES_OS WINSVC_HAS_PART(2)     // the operating system
+#define WINSVC_BODIES_API WINSVC_HAS_PART(3)    // the server
+#define WINSVC_BODIES_HTTP WINSVC_HAS_PART(3)
+#define WINSVC_BODIES_WEB WINSVC_HAS_PART(4)    // middleware
+#define WINSVC_BODIES_APP WINSVC_HAS_PART(5)    // what runs the app
+#define WINSVC_BODIES_HOST WINSVC_HAS_PART(5)
+#define WINSVC_BODIES_VERBS WINSVC_HAS_PART(6)  // what manages the service

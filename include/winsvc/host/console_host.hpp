@@ -20,7 +20,25 @@ inline namespace WINSVC_ABI {
 namespace host {
 
 /// `GET    /users/{id}   user   main.cpp:12`, a line a route; the names are there where a route has one.
-[[nodiscard]] inline std::string routes_text(const route::table& routes) {
+[[nodiscard]] std::string routes_text(const route::table& routes);
+
+/// Serves until Ctrl-C, and drains; `app` is the app's object, which ends before this returns. The exit code of the
+/// process.
+int run_in_console(blueprint& plan, std::shared_ptr<void> app);
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE std::string routes_text(const route::table& routes) {
   std::size_t path = 0, name = 0;
   for (const auto& e : routes.entries()) {
     path = (std::max)(path, e.path.text.size());
@@ -33,10 +51,7 @@ namespace host {
   }
   return out;
 }
-
-/// Serves until Ctrl-C, and drains; `app` is the app's object, which ends before this returns. The exit code of the
-/// process.
-inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
+WINSVC_INLINE int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
   auto screen = std::make_shared<queued_log>();  // a person who selects text in a console holds up who writes there
   const auto terminal = std::make_shared<console_log>();
   screen->add_sink(terminal);
@@ -84,3 +99,5 @@ inline int run_in_console(blueprint& plan, std::shared_ptr<void> app) {
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST

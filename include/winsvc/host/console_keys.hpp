@@ -62,9 +62,19 @@ class console_keys {
   os::keys keys_;  // the last: its thread ends before what it uses
 };
 
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline void console_keys::send(model::control what, const char* hook) {
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE void console_keys::send(model::control what, const char* hook) {
   const std::uint32_t code = service_.control({static_cast<std::uint32_t>(what), 0, 0, {}, {}});
   if (code == 0) return;
   const auto* row = model::explain(code);
@@ -72,7 +82,7 @@ inline void console_keys::send(model::control what, const char* hook) {
                  std::to_string(code) + "); it needs a hook of the app");
 }
 
-inline void console_keys::press(char key) {
+WINSVC_INLINE void console_keys::press(char key) {
   switch (text::to_lower(key)) {
     case 'p': return send(model::control::pause, "pause");
     case 'c': return send(model::control::resume, "continue");
@@ -93,7 +103,7 @@ inline void console_keys::press(char key) {
 }
 
 /// Once a second, where somebody looks.
-inline void console_keys::tick() {
+WINSVC_INLINE void console_keys::tick() {
   std::unique_lock lock(mutex_);
   while (!ends_.wait_for(lock, std::chrono::seconds(1), [this] { return over_; })) {
     lock.unlock();
@@ -107,3 +117,5 @@ inline void console_keys::tick() {
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST

@@ -21,18 +21,7 @@ inline namespace WINSVC_ABI {
 namespace host {
 
 /// Without a line end. The text itself never brings a colour: log_text sees to that.
-[[nodiscard]] inline std::string console_line(const log_entry& entry, std::chrono::minutes offset, bool colours) {
-  // The default colour for info, because nobody knows what is readable on this screen; bright ones are not used.
-  constexpr std::string_view of_level[] = {"\x1b[2m", "", "\x1b[33m", "\x1b[31m"};
-  const std::string time = local_time(entry.when, offset).substr(11, 12);
-  const std::string rest = std::string(column(entry.level)) + ' ' + log_text(entry.text);
-  if (!colours) return time + ' ' + rest;
-  const std::string_view colour = of_level[static_cast<int>(entry.level)];
-  std::string out = "\x1b[2m" + time + "\x1b[0m ";
-  out += colour;
-  out += rest;
-  return colour.empty() ? out : out + "\x1b[0m";
-}
+[[nodiscard]] std::string console_line(const log_entry& entry, std::chrono::minutes offset, bool colours);
 
 class console_log final : public log_sink {
  public:
@@ -81,3 +70,30 @@ class console_log final : public log_sink {
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE std::string console_line(const log_entry& entry, std::chrono::minutes offset, bool colours) {
+  // The default colour for info, because nobody knows what is readable on this screen; bright ones are not used.
+  constexpr std::string_view of_level[] = {"\x1b[2m", "", "\x1b[33m", "\x1b[31m"};
+  const std::string time = local_time(entry.when, offset).substr(11, 12);
+  const std::string rest = std::string(column(entry.level)) + ' ' + log_text(entry.text);
+  if (!colours) return time + ' ' + rest;
+  const std::string_view colour = of_level[static_cast<int>(entry.level)];
+  std::string out = "\x1b[2m" + time + "\x1b[0m ";
+  out += colour;
+  out += rest;
+  return colour.empty() ? out : out + "\x1b[0m";
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST

@@ -100,7 +100,28 @@ class duties {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline void duties::perform(task& next) {
+template <class Event>
+void duties::run(const char* doing, const std::vector<event_hook<Event>>& hooks, Event event) {
+  const auto shared = std::make_shared<const Event>(std::move(event));
+  for (const auto& hook : hooks) {
+    const std::string name = "hook at " + hook.where.text();
+    const ending how = hooks_.call(doing, name, [&hook, shared] { hook.body(*shared); }, plan_.stop_limit);
+    if (how.what == ending::threw) log_.error(std::string(doing) + ": " + name + " threw: " + how.words);
+    if (how.what == ending::silent) return;
+  }
+}
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE void duties::perform(task& next) {
   switch (next.what) {
     case model::duty::pause: return pause();
     case model::duty::resume: return resume();
@@ -121,7 +142,7 @@ inline void duties::perform(task& next) {
   }
 }
 
-inline void duties::pause() {
+WINSVC_INLINE void duties::pause() {
   report_.apply(model::step::progress, hint());  // what stood before it in the queue is done
   engine_.pause(true);
   now_.store(phase::paused);
@@ -134,7 +155,7 @@ inline void duties::pause() {
   if (report_.apply(good ? model::step::paused : model::step::refused) && good) tell(model::event::paused, "paused");
 }
 
-inline void duties::resume() {
+WINSVC_INLINE void duties::resume() {
   report_.apply(model::step::progress, hint());
   if (!run("continue", plan_.continue_hooks)) {
     report_.apply(model::step::refused);
@@ -145,7 +166,7 @@ inline void duties::resume() {
   if (report_.apply(model::step::resumed)) tell(model::event::continued, "continued");
 }
 
-inline void duties::answer(task& next) {
+WINSVC_INLINE void duties::answer(task& next) {
   std::uint32_t code = model::code::exception_in_service;
   for (const auto& hook : plan_.control_hooks) {
     if (hook.code != next.event.control) continue;
@@ -159,7 +180,7 @@ inline void duties::answer(task& next) {
 }
 
 /// In the order of registration. False: one threw, or hung; those behind it are not run.
-inline bool duties::run(const char* doing, const std::vector<named_hook>& hooks) {
+WINSVC_INLINE bool duties::run(const char* doing, const std::vector<named_hook>& hooks) {
   hooks_.announce(doing, [h = hint()] { return h; });  // by value: a hook that was given up may outlive us
   bool first = true;
   for (const auto& hook : hooks) {
@@ -172,7 +193,7 @@ inline bool duties::run(const char* doing, const std::vector<named_hook>& hooks)
 }
 
 /// Anew, for connections from now on. False: they cannot be used, and those that could be stay.
-inline bool duties::read_certificates() {
+WINSVC_INLINE bool duties::read_certificates() {
   if (!plan_.tls) return true;
   auto identity = http::tls_identity::load(*plan_.tls);
   if (identity) engine_.tls(*identity);
@@ -180,18 +201,7 @@ inline bool duties::read_certificates() {
   return static_cast<bool>(identity);
 }
 
-template <class Event>
-void duties::run(const char* doing, const std::vector<event_hook<Event>>& hooks, Event event) {
-  const auto shared = std::make_shared<const Event>(std::move(event));
-  for (const auto& hook : hooks) {
-    const std::string name = "hook at " + hook.where.text();
-    const ending how = hooks_.call(doing, name, [&hook, shared] { hook.body(*shared); }, plan_.stop_limit);
-    if (how.what == ending::threw) log_.error(std::string(doing) + ": " + name + " threw: " + how.words);
-    if (how.what == ending::silent) return;
-  }
-}
-
-inline void duties::tell(model::event what, const char* words) {
+WINSVC_INLINE void duties::tell(model::event what, const char* words) {
   log_.info(words);
   if (on_event_) on_event_(what, plan_.spec.name + ' ' + words);
 }
@@ -199,3 +209,5 @@ inline void duties::tell(model::event what, const char* words) {
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST

@@ -36,26 +36,16 @@ inline namespace WINSVC_ABI {
 namespace host {
 
 /// Where a service's log is, without `.log`.
-[[nodiscard]] inline std::string log_path(const std::string& data_folder, const std::string& service_name) {
-  return os::path_join(os::path_join(data_folder, "logs"), model::folder_name(service_name));
-}
+[[nodiscard]] std::string log_path(const std::string& data_folder, const std::string& service_name);
 
 /// Its files, the newest first: `hello.log`, `hello.1.log`, …
-[[nodiscard]] inline std::string log_name(const std::string& path, int age) {
-  return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
-}
+[[nodiscard]] std::string log_name(const std::string& path, int age);
 
 /// What was set aside and has no number yet, because somebody holds one of those that have.
-[[nodiscard]] inline std::string log_aside(const std::string& path) { return path + ".aside.log"; }
+[[nodiscard]] std::string log_aside(const std::string& path);
 
 /// Until the app has said how much is kept: nothing is set aside, and nothing taken away.
-[[nodiscard]] inline log_file_options provisional_log(log_format format) {
-  log_file_options all;
-  all.bytes = (std::numeric_limits<std::uint64_t>::max)();
-  all.kept = (std::numeric_limits<int>::max)();
-  all.format = format;
-  return all;
-}
+[[nodiscard]] log_file_options provisional_log(log_format format);
 
 class file_log final : public log_sink {
  public:
@@ -142,16 +132,40 @@ class file_log final : public log_sink {
   clock::wall_point first_;        // when the first of them was logged
 };
 
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline file_log::file_log(std::string path, const log_file_options& options, const clock& time, offset_of offset)
-    : path_(std::move(path)), options_(options), time_(&time), offset_(std::move(offset)) {
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE std::string log_path(const std::string& data_folder, const std::string& service_name) {
+  return os::path_join(os::path_join(data_folder, "logs"), model::folder_name(service_name));
+}
+WINSVC_INLINE std::string log_name(const std::string& path, int age) {
+  return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
+}
+WINSVC_INLINE std::string log_aside(const std::string& path) { return path + ".aside.log"; }
+WINSVC_INLINE log_file_options provisional_log(log_format format) {
+  log_file_options all;
+  all.bytes = (std::numeric_limits<std::uint64_t>::max)();
+  all.kept = (std::numeric_limits<int>::max)();
+  all.format = format;
+  return all;
+}
+
+WINSVC_INLINE file_log::file_log(std::string path, const log_file_options& options, const clock& time, offset_of offset) : path_(std::move(path)), options_(options), time_(&time), offset_(std::move(offset)) {
   make_room();  // a run may have ended between the two renames
   open();
   look_at_ = time_->now() + std::chrono::seconds(1);
 }
 
-inline void file_log::write_run(const log_entry* first, std::size_t count) noexcept {
+WINSVC_INLINE void file_log::write_run(const log_entry* first, std::size_t count) noexcept {
   constexpr std::size_t enough = 256 * 1024;  // for one write: more saves nothing, and is memory
   std::size_t taken = 0;
   try {
@@ -183,7 +197,7 @@ inline void file_log::write_run(const log_entry* first, std::size_t count) noexc
   }
 }
 
-inline void file_log::take_options() {
+WINSVC_INLINE void file_log::take_options() {
   if (!has_next_.load(std::memory_order_acquire)) return;
   const std::lock_guard lock(next_mutex_);
   has_next_.store(false, std::memory_order_relaxed);
@@ -193,7 +207,7 @@ inline void file_log::take_options() {
 }
 
 /// Somebody may delete it or move it away (a cleaner, logrotate): what we wrote then would be read by nobody.
-inline void file_log::watch_file() {
+WINSVC_INLINE void file_log::watch_file() {
   if (!file_.is_open() || fault() != 0) return;
   const auto now = time_->now();
   if (now < look_at_) return;
@@ -204,7 +218,7 @@ inline void file_log::watch_file() {
 }
 
 /// Opens it, maybe anew. The handle goes first: on Windows the name of a deleted file is not free while it is open.
-inline bool file_log::open() {
+WINSVC_INLINE bool file_log::open() {
   file_.close();
   day_.reset();
   torn_ = false;
@@ -233,7 +247,7 @@ inline bool file_log::open() {
 
 /// Gives the file that was set aside its name, and the older ones each the next: from the first name that is free, so
 /// that a second attempt after half a one takes nothing away. False while somebody holds one of them (on Windows).
-inline bool file_log::make_room() {
+WINSVC_INLINE bool file_log::make_room() {
   if (!os::id_of(aside())) return true;
   int free = 1;
   while (free < options_.kept && os::id_of(name(free))) ++free;
@@ -247,7 +261,7 @@ inline bool file_log::make_room() {
   return os::rename_file(aside(), name(1));
 }
 
-inline void file_log::set_aside(std::int64_t today) {
+WINSVC_INLINE void file_log::set_aside(std::int64_t today) {
   file_.close();
   // The current file first: if somebody holds it, the older ones stay where they are, and it grows a while longer. It
   // does as well while what was set aside before has no name yet, because somebody holds one of those.
@@ -265,7 +279,7 @@ inline void file_log::set_aside(std::int64_t today) {
 }
 
 /// Writes the lines that are on their way, or counts them.
-inline void file_log::put() {
+WINSVC_INLINE void file_log::put() {
   if (ends_.empty()) return;
   const bool well = fault() == 0;
   std::size_t done = 0;
@@ -282,7 +296,7 @@ inline void file_log::put() {
 }
 
 /// Writes the entries on their way from one on, and what there is to say before them. How many are in the file whole.
-inline std::size_t file_log::write_from(std::size_t first) {
+WINSVC_INLINE std::size_t file_log::write_from(std::size_t first) {
   std::string head = torn_ ? "\n" : "";
   if (renewed_) head += words(log_level::info, "the log file was moved or deleted by somebody else: this one is new");
   const bool says_held = held_ > 1 && !held_said_;  // once may be somebody who reads it
@@ -315,7 +329,7 @@ inline std::size_t file_log::write_from(std::size_t first) {
   return whole;
 }
 
-inline void file_log::lose(std::uint64_t lines) noexcept {
+WINSVC_INLINE void file_log::lose(std::uint64_t lines) noexcept {
   if (lost_ == 0) {
     lost_why_ = fault();
     lost_since_ = first_;
@@ -324,25 +338,25 @@ inline void file_log::lose(std::uint64_t lines) noexcept {
   lost_in_all_.fetch_add(lines, std::memory_order_relaxed);
 }
 
-inline void file_log::failed(std::uint32_t code) noexcept {
+WINSVC_INLINE void file_log::failed(std::uint32_t code) noexcept {
   const bool begins = fault_.exchange(code, std::memory_order_relaxed) == 0;
   if (begins && on_trouble_) on_trouble_(code);
   retry_at_ = time_->now() + std::chrono::seconds(1);
 }
 
 /// A line of our own among those on their way, at the time of the first.
-inline std::string file_log::words(log_level level, std::string text) const {
+WINSVC_INLINE std::string file_log::words(log_level level, std::string text) const {
   return line({first_, level, std::move(text)});
 }
 
-inline std::string file_log::line(const log_entry& entry) const {
+WINSVC_INLINE std::string file_log::line(const log_entry& entry) const {
   const std::chrono::minutes offset = offset_at(entry.when);
   return (options_.format == log_format::json ? entry.json_line(offset) : entry.line(offset)) + '\n';
 }
 
 /// Asked of the system once a quarter of an hour, between which it does not change: it takes as long as all the rest of
 /// a line.
-inline std::chrono::minutes file_log::offset_at(clock::wall_point when) const {
+WINSVC_INLINE std::chrono::minutes file_log::offset_at(clock::wall_point when) const {
   using quarters = std::chrono::duration<std::int64_t, std::ratio<900>>;
   const std::int64_t quarter = std::chrono::floor<quarters>(when.time_since_epoch()).count();
   if (quarter != quarter_) {
@@ -352,7 +366,7 @@ inline std::chrono::minutes file_log::offset_at(clock::wall_point when) const {
   return offset_then_;
 }
 
-inline std::int64_t file_log::day_of(clock::wall_point when) const {
+WINSVC_INLINE std::int64_t file_log::day_of(clock::wall_point when) const {
   using days = std::chrono::duration<std::int64_t, std::ratio<86'400>>;
   return std::chrono::floor<days>(when.time_since_epoch() + offset_at(when)).count();
 }
@@ -360,3 +374,5 @@ inline std::int64_t file_log::day_of(clock::wall_point when) const {
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST

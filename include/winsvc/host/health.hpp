@@ -26,7 +26,21 @@ enum class phase { starting, serving, paused, stopping };
 }
 
 /// `now` changes with the first moment of a pause and of a stop. It and the plan outlive the router's last call.
-inline void add_health_routes(blueprint& plan, const std::atomic<phase>& now) {
+void add_health_routes(blueprint& plan, const std::atomic<phase>& now);
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE void add_health_routes(blueprint& plan, const std::atomic<phase>& now) {
   const source where = source::here();
   const auto free = [&plan](const std::string& path) { return !path.empty() && !plan.router.has(path); };
   if (free(plan.live_path)) {
@@ -61,3 +75,5 @@ inline void add_health_routes(blueprint& plan, const std::atomic<phase>& now) {
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST

@@ -57,9 +57,19 @@ class hook_runner {
   hook_thread thread_;                   // last: it ends before what hooks use
 };
 
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline start_context::progress_function hook_runner::progress(const char* doing, std::function<milliseconds()> hint) {
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE start_context::progress_function hook_runner::progress(const char* doing, std::function<milliseconds()> hint) {
   return [this, doing, hint = std::move(hint)](std::string_view what, unsigned step, unsigned of) {
     std::string line = std::string(doing) + ": " + std::string(what);
     if (of != 0) line += " (" + std::to_string(step) + " of " + std::to_string(of) + ")";
@@ -69,23 +79,23 @@ inline start_context::progress_function hook_runner::progress(const char* doing,
   };
 }
 
-inline void hook_runner::announce(const char* doing, std::function<milliseconds()> hint) {
+WINSVC_INLINE void hook_runner::announce(const char* doing, std::function<milliseconds()> hint) {
   pending_.emplace(progress(doing, std::move(hint)));
 }
 
-inline void hook_runner::announce_start(std::function<milliseconds()> hint, stop_token stop,
+WINSVC_INLINE void hook_runner::announce_start(std::function<milliseconds()> hint, stop_token stop,
                                         std::vector<std::string> arguments) {
   start_.emplace(progress("starting", std::move(hint)), std::move(stop), std::move(arguments));
 }
 
-inline ending hook_runner::call(const std::string& doing, const std::string& hook, std::function<void()> body,
+WINSVC_INLINE ending hook_runner::call(const std::string& doing, const std::string& hook, std::function<void()> body,
                                 milliseconds limit) {
   ending how = thread_.run(std::move(body), limit);
   if (how.what == ending::silent) hung_(doing, hook, limit);
   return how;
 }
 
-inline ending hook_runner::call(const hook& h, undo& back, milliseconds limit) {
+WINSVC_INLINE ending hook_runner::call(const hook& h, undo& back, milliseconds limit) {
   const auto made = std::make_shared<undo>();  // shared: see start_
   ending how = call("start", h.stop.text(), [this, &h, made] { *made = h.start(*start_); }, limit);
   if (how.what == ending::done) back = std::move(*made);
@@ -95,3 +105,5 @@ inline ending hook_runner::call(const hook& h, undo& back, milliseconds limit) {
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST

@@ -78,9 +78,19 @@ class hook_thread {
   std::thread thread_;
 };
 
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline void hook_thread::desk::work() {
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE void hook_thread::desk::work() {
   std::unique_lock lock(mutex);
   for (;;) {
     changed.wait(lock, [this] { return running || closing; });
@@ -101,7 +111,7 @@ inline void hook_thread::desk::work() {
   }
 }
 
-inline ending hook_thread::run(std::function<void()> body, milliseconds allowance) {
+WINSVC_INLINE ending hook_thread::run(std::function<void()> body, milliseconds allowance) {
   if (!thread_.joinable()) thread_ = std::thread([shared = desk_] { shared->work(); });
   std::unique_lock lock(desk_->mutex);
   desk_->body = std::move(body);
@@ -124,12 +134,12 @@ inline ending hook_thread::run(std::function<void()> body, milliseconds allowanc
   return std::move(desk_->how);
 }
 
-inline void hook_thread::progress() noexcept {
+WINSVC_INLINE void hook_thread::progress() noexcept {
   const std::lock_guard lock(desk_->mutex);
   desk_->patience(desk_->allowance);
 }
 
-inline void hook_thread::hurry(milliseconds allowance, time_point all_by) noexcept {
+WINSVC_INLINE void hook_thread::hurry(milliseconds allowance, time_point all_by) noexcept {
   const std::lock_guard lock(desk_->mutex);
   desk_->most = (std::min)(allowance, desk_->most);
   desk_->all_by = (std::min)(all_by, desk_->all_by);
@@ -138,7 +148,7 @@ inline void hook_thread::hurry(milliseconds allowance, time_point all_by) noexce
   desk_->changed.notify_all();
 }
 
-inline hook_thread::~hook_thread() {
+WINSVC_INLINE hook_thread::~hook_thread() {
   if (!thread_.joinable()) return;
   {
     const std::lock_guard lock(desk_->mutex);
@@ -151,3 +161,5 @@ inline hook_thread::~hook_thread() {
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST

@@ -74,9 +74,19 @@ class inquiries {
   std::unique_ptr<os::channel> channel_;
 };
 
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string inquiries::status() const {
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE std::string inquiries::status() const {
   const auto minute = engine_.pulse().minute(std::chrono::steady_clock::now());
   text::json_object o;
   const auto put = [&o](std::string_view name, std::uint64_t value) { o.put(name, std::to_string(value)); };
@@ -99,7 +109,7 @@ inline std::string inquiries::status() const {
   return o.text() + '\n';
 }
 
-inline void inquiries::send_log(log_level least, const os::channel::voice& say) {
+WINSVC_INLINE void inquiries::send_log(log_level least, const os::channel::voice& say) {
   const scope_exit gone([this] { --followers_; });
   if (++followers_ > most_followers) {
     say("so many follow the log already: " + std::to_string(most_followers) + '\n');
@@ -117,7 +127,7 @@ inline void inquiries::send_log(log_level least, const os::channel::voice& say) 
   }
 }
 
-inline void inquiries::answer(const std::string& asked, const os::channel::voice& say) {
+WINSVC_INLINE void inquiries::answer(const std::string& asked, const os::channel::voice& say) {
   const auto blank = asked.find(' ');
   const std::string word = asked.substr(0, blank), rest = blank == asked.npos ? std::string() : asked.substr(blank + 1);
   const auto level = parse_log_level(rest);
@@ -142,3 +152,5 @@ inline void inquiries::answer(const std::string& asked, const os::channel::voice
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST

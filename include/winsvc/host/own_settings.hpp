@@ -45,16 +45,26 @@ void take_own_settings(blueprint& plan);
 /// Reads the file anew. All new values are good, and taken, or none is; the log has what changed. False: none.
 bool reload_settings(blueprint& plan);
 
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string settings_path(const std::string& executable, const model::launch_options& launch) {
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE std::string settings_path(const std::string& executable, const model::launch_options& launch) {
   if (launch.config) return *launch.config;
   const std::string which = launch.instance ? '-' + *launch.instance : std::string();
   return os::path_join(os::folder_of(executable), os::program_name(executable) + which + ".ini");
 }
 
 /// The file as it is now. One that is not there is no fault, unless somebody said that there is one.
-inline void read_settings_file(model::setting_sources& into, bool expected) {
+WINSVC_INLINE void read_settings_file(model::setting_sources& into, bool expected) {
   into.content = os::read_file(into.path);
   into.fault.reset();
   if (into.content) {
@@ -68,7 +78,7 @@ inline void read_settings_file(model::setting_sources& into, bool expected) {
   into.fault = model::explained(code, "read the settings", into.path, os::system_words(code));
 }
 
-inline void find_settings(blueprint& plan, const model::launch_options& launch, const std::string& executable) {
+WINSVC_INLINE void find_settings(blueprint& plan, const model::launch_options& launch, const std::string& executable) {
   model::setting_sources from;
   if (launch.host) from.command_line.push_back({"host", *launch.host, "--host"});
   if (launch.port) from.command_line.push_back({"port", std::to_string(*launch.port), "--port"});
@@ -88,18 +98,18 @@ inline void find_settings(blueprint& plan, const model::launch_options& launch, 
   plan.settings.from(std::move(from));
 }
 
-inline std::shared_ptr<model::typed_setting<log_format>> log_format_setting(const blueprint& plan) {
+WINSVC_INLINE std::shared_ptr<model::typed_setting<log_format>> log_format_setting(const blueprint& plan) {
   return make_setting<log_format>({"log_format"}, plan.log_file.format, "how a line of the log file looks", at_start,
                                   names<log_format>{{"text", log_format::text}, {"json", log_format::json}});
 }
 
-inline log_format early_log_format(const blueprint& plan) {
+WINSVC_INLINE log_format early_log_format(const blueprint& plan) {
   const auto one = log_format_setting(plan);
   plan.settings.peek(*one);
   return one->get();
 }
 
-inline void take_own_settings(blueprint& plan) {
+WINSVC_INLINE void take_own_settings(blueprint& plan) {
   const auto own = [&plan](auto one) {
     one->where = {"winsvc", 0};
     plan.settings.declare(one);
@@ -119,7 +129,7 @@ inline void take_own_settings(blueprint& plan) {
   plan.log.threshold(plan.log_level->get());
 }
 
-inline std::optional<error> settings_error(const model::settings& all) {
+WINSVC_INLINE std::optional<error> settings_error(const model::settings& all) {
   constexpr std::size_t enough = 10;
   const auto faults = all.faults();
   if (faults.empty()) return std::nullopt;
@@ -130,7 +140,7 @@ inline std::optional<error> settings_error(const model::settings& all) {
   return all_in_one;
 }
 
-inline bool reload_settings(blueprint& plan) {
+WINSVC_INLINE bool reload_settings(blueprint& plan) {
   auto sources = plan.settings.sources();
   const bool was_there = sources.file.has_value();
   read_settings_file(sources, was_there);
@@ -147,3 +157,5 @@ inline bool reload_settings(blueprint& plan) {
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST

@@ -156,7 +156,23 @@ class runtime {
 
 // -- from any thread --
 
-inline std::uint32_t runtime::control(const model::control_event& event) {
+// -- the run --
+
+// -- hooks that hang --
+
+// -- the stop --
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE std::uint32_t runtime::control(const model::control_event& event) {
   std::shared_ptr<awaited_result> result;
   {
     const std::lock_guard lock(mutex_);
@@ -181,7 +197,7 @@ inline std::uint32_t runtime::control(const model::control_event& event) {
   return result->wait(control_patience, still_at_work);
 }
 
-inline void runtime::request_stop(std::string_view why, std::optional<milliseconds> limit,
+WINSVC_INLINE void runtime::request_stop(std::string_view why, std::optional<milliseconds> limit,
                                   std::optional<milliseconds> in_all) {
   {
     const std::lock_guard lock(mutex_);
@@ -193,7 +209,7 @@ inline void runtime::request_stop(std::string_view why, std::optional<millisecon
   signal_stop();
 }
 
-inline void runtime::note_stop(std::string_view why, milliseconds limit, std::optional<milliseconds> in_all) {
+WINSVC_INLINE void runtime::note_stop(std::string_view why, milliseconds limit, std::optional<milliseconds> in_all) {
   if (stop_asked_) return;
   stop_asked_ = true;
   if (in_all) all_by_ = std::chrono::steady_clock::now() + *in_all;
@@ -203,7 +219,7 @@ inline void runtime::note_stop(std::string_view why, milliseconds limit, std::op
 }
 
 /// Outside the lock: a hook may be waiting for it, or for the token.
-inline void runtime::signal_stop() {
+WINSVC_INLINE void runtime::signal_stop() {
   {
     const std::lock_guard lock(mutex_);
     if (!stop_asked_) return;
@@ -212,7 +228,7 @@ inline void runtime::signal_stop() {
   stop_.request_stop();
 }
 
-inline void runtime::fail(error why) {
+WINSVC_INLINE void runtime::fail(error why) {
   {
     const std::lock_guard lock(mutex_);
     if (!failure_) failure_ = why;
@@ -220,9 +236,7 @@ inline void runtime::fail(error why) {
   plan_.log.error(why.sentence());
 }
 
-// -- the run --
-
-inline run_result runtime::run() {
+WINSVC_INLINE run_result runtime::run() {
   plan_.frozen = true;
   try {
     if (start()) serve();
@@ -256,7 +270,7 @@ inline run_result runtime::run() {
 }
 
 /// Uploads arrive in the data folder, where what they hold is as closed to others as all else of the service.
-inline void prepare_uploads(blueprint& plan) {
+WINSVC_INLINE void prepare_uploads(blueprint& plan) {
   const std::string folder = plan.folder();
   if (folder.empty()) return;
   plan.router.upload_folder = os::path_join(folder, "uploads");
@@ -264,7 +278,7 @@ inline void prepare_uploads(blueprint& plan) {
 }
 
 /// True: RUNNING. False: a hook or the bind failed, or a stop came first.
-inline bool runtime::start() {
+WINSVC_INLINE bool runtime::start() {
   add_health_routes(plan_, phase_);
   if (plan_.router.takes_uploads()) prepare_uploads(plan_);
   plan_.router.freeze();
@@ -286,7 +300,7 @@ inline bool runtime::start() {
   return true;
 }
 
-inline bool runtime::run_start_hooks() {
+WINSVC_INLINE bool runtime::run_start_hooks() {
   hooks_.announce_start([this] { return stop_.token().stop_requested() ? stop_hint() : start_hint(); }, stop_.token(),
                         settings_.arguments);
   bool first = true;
@@ -312,7 +326,7 @@ inline bool runtime::run_start_hooks() {
 }
 
 /// Binds. An address that is not there yet is tried again for a while; each attempt is a checkpoint.
-inline bool runtime::bind() {
+WINSVC_INLINE bool runtime::bind() {
   engine_ = std::make_unique<http::engine>(plan_.router, plan_.limits, plan_.log);
   for (const auto& tell : plan_.on_engine) tell(*engine_);
   for (const auto& f : plan_.router.folders) {
@@ -345,7 +359,7 @@ inline bool runtime::bind() {
   }
 }
 
-inline std::optional<runtime::vital_signs> runtime::vitals() const {
+WINSVC_INLINE std::optional<runtime::vital_signs> runtime::vitals() const {
   const auto at = phase_.load();
   if (at != phase::serving && at != phase::paused) return std::nullopt;
   const auto now = std::chrono::steady_clock::now();
@@ -354,7 +368,7 @@ inline std::optional<runtime::vital_signs> runtime::vitals() const {
 }
 
 /// A service that nobody can ask serves all the same.
-inline void runtime::open_channel() {
+WINSVC_INLINE void runtime::open_channel() {
   inquiries_ = std::make_unique<inquiries>(plan_, *engine_, phase_);
   if (settings_.channel.empty()) return;
   if (const auto opened = inquiries_->open(settings_.channel); !opened) {
@@ -364,7 +378,7 @@ inline void runtime::open_channel() {
   }
 }
 
-inline void runtime::start_workers() {
+WINSVC_INLINE void runtime::start_workers() {
   workers_ = std::make_unique<worker_pool>([this](const worker& w, const std::string& words) {
     fail({model::code::exception_in_service, "run worker", w.name, "it threw: " + words, {}});
     request_stop("worker '" + w.name + "' failed");
@@ -372,7 +386,7 @@ inline void runtime::start_workers() {
   for (const auto& w : plan_.workers) workers_->start(w);
 }
 
-inline void runtime::watch_settings() {
+WINSVC_INLINE void runtime::watch_settings() {
   if (!plan_.reloads_on_change) return;
   const auto from = plan_.settings.sources();
   const std::string path = from.path;
@@ -391,7 +405,7 @@ inline void runtime::watch_settings() {
 }
 
 /// Does what controls ask for, one after the other, until a stop is asked for.
-inline void runtime::serve() {
+WINSVC_INLINE void runtime::serve() {
   duties work(plan_, plan_.log, report_, hooks_, *engine_, phase_, settings_.on_event);
   for (;;) {
     std::unique_lock lock(mutex_);
@@ -404,10 +418,8 @@ inline void runtime::serve() {
   }
 }
 
-// -- hooks that hang --
-
 /// A hook hangs: nothing can be run on its thread any more, so the service ends, and says over what.
-inline void runtime::gave_up(const std::string& doing, const std::string& hook, milliseconds limit) {
+WINSVC_INLINE void runtime::gave_up(const std::string& doing, const std::string& hook, milliseconds limit) {
   stuck_ = true;
   if (stop_.token().stop_requested()) {
     const bool out_of_time = std::chrono::steady_clock::now() >= all_by_.load();
@@ -421,14 +433,12 @@ inline void runtime::gave_up(const std::string& doing, const std::string& hook, 
   request_stop(hook + " hangs");
 }
 
-// -- the stop --
-
-inline void runtime::was_cut(std::string what) {
+WINSVC_INLINE void runtime::was_cut(std::string what) {
   plan_.log.error("stopping: " + what);
   cut_.push_back(std::move(what));
 }
 
-inline void runtime::drain() {
+WINSVC_INLINE void runtime::drain() {
   phase_.store(phase::stopping);
   watch_.reset();
   std::deque<task> left;
@@ -471,7 +481,7 @@ inline void runtime::drain() {
   }
 }
 
-inline void runtime::run_stop_hooks() {
+WINSVC_INLINE void runtime::run_stop_hooks() {
   if (stuck_) {  // they would tear down what a hook, handler or worker still stands on
     if (!undos_.empty()) plan_.log.error("the stop hooks are not run: a hook, handler or worker still does");
     return;
@@ -490,3 +500,5 @@ inline void runtime::run_stop_hooks() {
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST

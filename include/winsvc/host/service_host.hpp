@@ -46,12 +46,7 @@ struct service_surroundings {
 
 /// For what a thread may still use that nobody waits for any more. It stays reachable, so that a leak checker does not
 /// take it for lost.
-inline void keep_until_the_end(std::shared_ptr<void> what) {
-  static auto& mutex = *new std::mutex;
-  static auto& kept = *new std::vector<std::shared_ptr<void>>;
-  const std::lock_guard lock(mutex);
-  kept.push_back(std::move(what));
-}
+void keep_until_the_end(std::shared_ptr<void> what);
 
 class service_host {
  public:
@@ -96,9 +91,26 @@ class service_host {
   run_result ended_;
 };
 
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline int service_host::run() {
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE void keep_until_the_end(std::shared_ptr<void> what) {
+  static auto& mutex = *new std::mutex;
+  static auto& kept = *new std::vector<std::shared_ptr<void>>;
+  const std::lock_guard lock(mutex);
+  kept.push_back(std::move(what));
+}
+
+WINSVC_INLINE int service_host::run() {
   // The dispatcher returns as soon as STOPPED is known, while service_main may still be on its way out of reporting it:
   // what it stands on (this object) must not go before. A stop_source shares its state, so its last touch is safe too.
   const stop_source left;
@@ -115,7 +127,7 @@ inline int service_host::run() {
   return exit;
 }
 
-inline void service_host::service_main(const std::vector<std::string>& arguments) {
+WINSVC_INLINE void service_host::service_main(const std::vector<std::string>& arguments) {
   name_ = arguments.empty() ? std::string() : arguments[0];
   const auto refused =
       around_.dispatcher.register_handler(name_, [this](const model::control_event& e) { return control(e); });
@@ -153,7 +165,7 @@ inline void service_host::service_main(const std::vector<std::string>& arguments
 }
 
 /// For `start` and `status`. That it could not be written is no reason to stop, and `start` says less then.
-inline void service_host::leave_state(const std::string& url, const std::string& failure) {
+WINSVC_INLINE void service_host::leave_state(const std::string& url, const std::string& failure) {
   if (state_file_.empty()) return;
   model::service_state left{os::process_id(), url, {}, failure};
   left.earlier = earlier_;
@@ -167,7 +179,7 @@ inline void service_host::leave_state(const std::string& url, const std::string&
 }
 
 /// Opens the log in the service's data folder. The SCM knows our name; App need not have said it yet.
-inline void service_host::open_log(blueprint& plan, log_format format) {
+WINSVC_INLINE void service_host::open_log(blueprint& plan, log_format format) {
   std::uint32_t fault = 0;
   if (const auto folder = around_.data_folder(name_)) {
     data_folder_ = *folder;
@@ -191,13 +203,13 @@ inline void service_host::open_log(blueprint& plan, log_format format) {
 }
 
 /// In the event log, which is what is left then.
-inline void service_host::tell_of_log(std::uint32_t fault) {
+WINSVC_INLINE void service_host::tell_of_log(std::uint32_t fault) {
   event(model::event::degraded, "the log file cannot be written: " + os::system_words(fault) + " (" +
                                     std::to_string(fault) + ")");
 }
 
 /// The last word of a process that crashes, on a thread that may hold anything: each line of it goes as far as it can.
-inline void service_host::crashed(logger& log, const os::crash_report& what) {
+WINSVC_INLINE void service_host::crashed(logger& log, const os::crash_report& what) {
   const std::string dump = !what.dump.empty()      ? "; the dump is " + what.dump
                            : what.dump_fault != 0 ? "; no dump: " + os::system_words(what.dump_fault)
                                                   : std::string();
@@ -208,7 +220,7 @@ inline void service_host::crashed(logger& log, const os::crash_report& what) {
   log.flush();
 }
 
-inline run_result service_host::serve(const std::vector<std::string>& arguments) {
+WINSVC_INLINE run_result service_host::serve(const std::vector<std::string>& arguments) {
   os::change_directory(os::folder_of(os::executable_path()));  // it is System32 until now
 
   auto plan = std::make_unique<blueprint>();
@@ -310,7 +322,7 @@ inline run_result service_host::serve(const std::vector<std::string>& arguments)
   return result;
 }
 
-inline std::uint32_t service_host::control(const model::control_event& what) {
+WINSVC_INLINE std::uint32_t service_host::control(const model::control_event& what) {
   runtime* running = nullptr;
   {
     const std::lock_guard lock(mutex_);
@@ -332,3 +344,5 @@ inline std::uint32_t service_host::control(const model::control_event& what) {
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST

@@ -68,9 +68,19 @@ class settings_watch {
   std::thread thread_;
 };
 
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline void settings_watch::watch() {
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE void settings_watch::watch() {
   for (seen now = seen::change;; now = folder_.wait()) {
     if (now == seen::change) now = settle();
     if (now == seen::lost) return then_.lost();
@@ -85,7 +95,7 @@ inline void settings_watch::watch() {
 }
 
 /// Until nothing has changed for a moment: `nothing`, or why there is no more to wait for.
-inline settings_watch::seen settings_watch::settle() {
+WINSVC_INLINE settings_watch::seen settings_watch::settle() {
   const auto until = std::chrono::steady_clock::now() + patience;
   for (;;) {
     const seen now = folder_.wait(quiet);
@@ -97,3 +107,5 @@ inline settings_watch::seen settings_watch::settle() {
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST

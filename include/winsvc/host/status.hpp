@@ -40,14 +40,26 @@ struct service_report {
 [[nodiscard]] std::string status_text(const service_report& r);
 [[nodiscard]] std::string status_json(const service_report& r);
 /// 0 running, 3 not running, 4 not installed.
-[[nodiscard]] inline int status_exit(const service_report& r) noexcept {
+[[nodiscard]] int status_exit(const service_report& r) noexcept;
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE int status_exit(const service_report& r) noexcept {
   if (!r.installed) return model::exits::not_installed;
   return r.process.status.current == model::state::running ? model::exits::ok : model::exits::not_running;
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-
-inline service_report report_of(const std::string& name, const std::string& live) {
+WINSVC_INLINE service_report report_of(const std::string& name, const std::string& live) {
   service_report r;
   r.name = name;
   r.live = live;
@@ -63,7 +75,7 @@ inline service_report report_of(const std::string& name, const std::string& live
 }
 
 /// What the running service says of itself, in lines.
-inline std::string live_text(const std::string& live) {
+WINSVC_INLINE std::string live_text(const std::string& live) {
   const auto said = model::parse_flat_object(live);
   if (!said) return {};
   const auto number = [&said](const char* name) { return model::number_of(*said, name); };
@@ -79,7 +91,7 @@ inline std::string live_text(const std::string& live) {
   return out + "  log      " + model::text_of(*said, "log_level") + " and above\n";
 }
 
-inline std::string status_text(const service_report& r) {
+WINSVC_INLINE std::string status_text(const service_report& r) {
   if (!r.installed) return r.name + ": not installed\n";
   const auto& s = r.process.status;
   std::string out = r.name + ": " + std::string(model::name(s.current));
@@ -101,7 +113,7 @@ inline std::string status_text(const service_report& r) {
   return out;
 }
 
-inline std::string status_json(const service_report& r) {
+WINSVC_INLINE std::string status_json(const service_report& r) {
   const auto& s = r.process.status;
   std::string state = r.installed ? std::string(model::name(s.current)) : "not installed";
   std::replace(state.begin(), state.end(), ' ', '_');
@@ -131,3 +143,5 @@ inline std::string status_json(const service_report& r) {
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST

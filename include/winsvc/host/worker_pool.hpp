@@ -50,9 +50,19 @@ class worker_pool {
   std::list<running> all_;
 };
 
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline void worker_pool::start(const worker& w) {
+#if WINSVC_BODIES_HOST
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE void worker_pool::start(const worker& w) {
   auto& mine = all_.emplace_back();
   mine.what = &w;
   try {
@@ -74,7 +84,7 @@ inline void worker_pool::start(const worker& w) {
   }
 }
 
-inline std::vector<std::string> worker_pool::join(std::chrono::steady_clock::time_point until,
+WINSVC_INLINE std::vector<std::string> worker_pool::join(std::chrono::steady_clock::time_point until,
                                                   const std::function<void()>& ended) {
   std::vector<std::string> left;
   for (auto& one : all_) {
@@ -95,3 +105,5 @@ inline std::vector<std::string> worker_pool::join(std::chrono::steady_clock::tim
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HOST

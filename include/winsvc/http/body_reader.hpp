@@ -32,13 +32,23 @@ inline constexpr std::size_t most_fields = 1024;
 /// Such a body into params, as cpp-httplib has them. Throws abort_error for more than `most_fields`.
 void take_urlencoded(request& req);
 
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-[[noreturn]] inline void refuse_fields() {
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE void refuse_fields() {
   winsvc::abort(413, "the form has more than " + std::to_string(most_fields) + " fields");
 }
 
-inline bool read_multipart(request& req, const httplib::ContentReader& read, std::uint64_t most, bool& too_large) {
+WINSVC_INLINE bool read_multipart(request& req, const httplib::ContentReader& read, std::uint64_t most, bool& too_large) {
   std::string* content = nullptr;
   std::size_t parts = 0;
   std::uint64_t kept = 0;
@@ -68,24 +78,24 @@ inline bool read_multipart(request& req, const httplib::ContentReader& read, std
   return whole;
 }
 
-inline bool is_urlencoded(const request& req) {
+WINSVC_INLINE bool is_urlencoded(const request& req) {
   const std::string type = req.get_header_value("Content-Type");
   return text::equal_nocase(text::trimmed(std::string_view(type).substr(0, type.find(';'))),
                             "application/x-www-form-urlencoded");
 }
 
-inline std::optional<std::string> form_text(const request& req, const std::string& name) {
+WINSVC_INLINE std::optional<std::string> form_text(const request& req, const std::string& name) {
   if (req.is_multipart_form_data())
     return req.form.has_field(name) ? std::optional(req.form.get_field(name)) : std::nullopt;
   return is_urlencoded(req) ? wire::find_field(req.body, name) : std::nullopt;
 }
 
-inline void take_urlencoded(request& req) {
+WINSVC_INLINE void take_urlencoded(request& req) {
   if (wire::field_count(req.body) > most_fields) refuse_fields();
   httplib::detail::parse_query_text(req.body, req.params);
 }
 
-inline bool read_body(request& req, const httplib::ContentReader& read, std::uint64_t most, bool& too_large) {
+WINSVC_INLINE bool read_body(request& req, const httplib::ContentReader& read, std::uint64_t most, bool& too_large) {
   if (req.is_multipart_form_data()) return read_multipart(req, read, most, too_large);
   const bool whole = read([&](const char* bytes, std::size_t count) {
     if (count > most - req.body.size()) return !(too_large = true);  // it may have grown by decompression
@@ -100,3 +110,5 @@ inline bool read_body(request& req, const httplib::ContentReader& read, std::uin
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

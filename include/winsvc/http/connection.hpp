@@ -181,7 +181,17 @@ class connection::borrowed {
   desk& with_;
 };
 
-inline awaited connection::advance(desk& with, const visit& how) noexcept {
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE awaited connection::advance(desk& with, const visit& how) noexcept {
   try {
     const borrowed blocks(*this, with);
     now_ = steady::now();
@@ -213,7 +223,7 @@ inline awaited connection::advance(desk& with, const visit& how) noexcept {
 }
 
 /// Up to a block of what has come, behind what is there.
-inline os::transfer connection::receive() {
+WINSVC_INLINE os::transfer connection::receive() {
   constexpr std::size_t piece = 16 * 1024;
   auto& into = buffer_.bytes;
   const auto before = into.size();
@@ -227,7 +237,7 @@ inline os::transfer connection::receive() {
   return what;
 }
 
-inline std::optional<awaited> connection::read_head(const visit& how) {
+WINSVC_INLINE std::optional<awaited> connection::read_head(const visit& how) {
   const bool begun = !buffer_.rest().empty();
   if (begun) {
     auto got = wire::parse_head(buffer_.rest(), bounds_, &scanned_);
@@ -255,7 +265,7 @@ inline std::optional<awaited> connection::read_head(const visit& how) {
   return wait(wire_.wants_room(false) ? wants::room : wants::bytes);
 }
 
-inline void connection::take_head(wire::head_result&& got) {
+WINSVC_INLINE void connection::take_head(wire::head_result&& got) {
   began_ = now_;
   told_.bytes = 0;
   told_.measured = true;
@@ -280,7 +290,7 @@ inline void connection::take_head(wire::head_result&& got) {
   stage_ = waits ? stage::body : stage::ready;
 }
 
-inline void connection::find_route() {
+WINSVC_INLINE void connection::find_route() {
   const auto& routes = server_.routes();
   match_ = {};
   if (head_.path == "*") {
@@ -293,7 +303,7 @@ inline void connection::find_route() {
 }
 
 /// What is wrong with a body that did not come is found by whoever reads it: he answers, and logs.
-inline std::optional<awaited> connection::read_body(const visit& how) {
+WINSVC_INLINE std::optional<awaited> connection::read_body(const visit& how) {
   const auto have = buffer_.rest().size();
   if (have >= head_.content_length || how.late) return stage_ = stage::ready, std::nullopt;
   const auto what = receive();
@@ -305,7 +315,7 @@ inline std::optional<awaited> connection::read_body(const visit& how) {
   return wait(wire_.wants_room(false) ? wants::room : wants::bytes);
 }
 
-inline void connection::handle(const visit& how) {
+WINSVC_INLINE void connection::handle(const visit& how) {
   exchange_stream stream(wire_, buffer_, out_, head_, bounds_);
   stream.began(began_);
   exchange x(head_, stream, server_.next_id(), shared_.draining);
@@ -350,7 +360,7 @@ inline void connection::handle(const visit& how) {
   stage_ = stage::answer;
 }
 
-inline std::optional<awaited> connection::send_answer(const visit& how) {
+WINSVC_INLINE std::optional<awaited> connection::send_answer(const visit& how) {
   if (how.late) return close(parting::idle), std::nullopt;
   std::size_t sent = 0;
   const auto what = wire_.send_some(out_.data() + out_at_, out_.size() - out_at_, sent);
@@ -373,7 +383,7 @@ inline std::optional<awaited> connection::send_answer(const visit& how) {
 }
 
 /// The request is over, whatever became of it.
-inline void connection::answered() noexcept {
+WINSVC_INLINE void connection::answered() noexcept {
   if (!std::exchange(in_flight_, false)) return;
   --shared_.in_flight;
   if (told_.bytes == 0) return;  // nobody got an answer
@@ -391,7 +401,7 @@ inline void connection::answered() noexcept {
 }
 
 /// What the gate refuses, or nobody has time for. It ends the connection.
-inline void connection::refuse(int status, std::string_view reason) {
+WINSVC_INLINE void connection::refuse(int status, std::string_view reason) {
   // Of a head that is none it is known at least whether a body may follow (RFC 9110 §9.3.2).
   auto asked = in_flight_ ? std::string_view(head_block_) : buffer_.rest();
   while (text::starts_with(asked, "\r\n")) asked.remove_prefix(2);
@@ -408,14 +418,14 @@ inline void connection::refuse(int status, std::string_view reason) {
 /// After an answer, what the client still sends is taken for a moment, because closing over it makes Windows reset the
 /// connection, and the client never sees the answer (RFC 9112 §9.6). A client that has all it wants ends that moment at
 /// once.
-inline void connection::close(parting how) noexcept {
+WINSVC_INLINE void connection::close(parting how) noexcept {
   answered();
   how = wire_.finish(buffer_.rest().empty() ? how : parting::unread);
   reset_clock(std::chrono::milliseconds(how == parting::unread ? 500 : 100));
   stage_ = how == parting::idle ? stage::over : stage::linger;
 }
 
-inline std::optional<awaited> connection::linger(const visit& how) {
+WINSVC_INLINE std::optional<awaited> connection::linger(const visit& how) {
   constexpr std::size_t most = 1024 * 1024;
   buffer_.bytes.clear();
   buffer_.used = 0;
@@ -426,7 +436,7 @@ inline std::optional<awaited> connection::linger(const visit& how) {
   return std::nullopt;
 }
 
-inline std::optional<work> connection::doing() const {
+WINSVC_INLINE std::optional<work> connection::doing() const {
   const std::lock_guard lock(doing_mutex_);
   looked_at_.store(true);  // before doing_ is asked: whoever is done from here on waits for us
   const scope_exit away([this]() noexcept { looked_at_.store(false); });
@@ -437,3 +447,5 @@ inline std::optional<work> connection::doing() const {
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

@@ -14,33 +14,43 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline context::context(const request& req) : exchange_(http::current_exchange()) {
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE context::context(const request& req) : exchange_(http::current_exchange()) {
   if (!exchange_ || exchange_->req != &req)
     throw setup_error("context: it belongs to the thread that handles the request, while it does");
 }
 
-inline const std::string& context::id() const noexcept { return exchange_->id; }
-inline bool context::encrypted() const noexcept { return exchange_->stream.wire().encrypted(); }
-inline bool context::timed_out() const noexcept { return exchange_->stream.answered_in_place(); }
+WINSVC_INLINE const std::string& context::id() const noexcept { return exchange_->id; }
+WINSVC_INLINE bool context::encrypted() const noexcept { return exchange_->stream.wire().encrypted(); }
+WINSVC_INLINE bool context::timed_out() const noexcept { return exchange_->stream.answered_in_place(); }
 
-inline void context::limit_body(std::uint64_t bytes) const noexcept {
+WINSVC_INLINE void context::limit_body(std::uint64_t bytes) const noexcept {
   if (bytes < exchange_->body_limit) exchange_->body_limit = bytes;
 }
 
-inline void context::put(const void* key, std::shared_ptr<void> value) const {
+WINSVC_INLINE void context::put(const void* key, std::shared_ptr<void> value) const {
   exchange_->values[key] = std::move(value);
 }
 
-inline void* context::find(const void* key) const noexcept {
+WINSVC_INLINE void* context::find(const void* key) const noexcept {
   const auto found = exchange_->values.find(key);
   return found == exchange_->values.end() ? nullptr : found->second.get();
 }
 
-inline void http::note_client(const request& req, std::string client) {
+WINSVC_INLINE void http::note_client(const request& req, std::string client) {
   if (auto* x = current_exchange(); x && x->req == &req) x->client = std::move(client);
 }
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

@@ -102,10 +102,19 @@ class core final : public httplib::Server {
 /// The same for what the gate refuses.
 [[nodiscard]] std::string refusal(int status, std::string_view reason, bool with_body = true);
 
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline core::core(const router& routes, const wire::limits& bounds, logger& log)
-    : routes_(routes), bounds_(bounds), log_(log), guard_(routes, log), paces_(routes.routes().entries().size() + 1), salt_(std::random_device{}() & 0xFFFFFFu) {
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE core::core(const router& routes, const wire::limits& bounds, logger& log) : routes_(routes), bounds_(bounds), log_(log), guard_(routes, log), paces_(routes.routes().entries().size() + 1), salt_(std::random_device{}() & 0xFFFFFFu) {
   // Content providers stop as soon as this is INVALID_SOCKET, which to cpp-httplib means "stopped".
   svr_sock_ = static_cast<socket_t>(0);
   set_payload_max_length((std::numeric_limits<std::size_t>::max)());  // ours count; its own would blank our answer
@@ -161,7 +170,7 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
   set_post_routing_handler([](const request& req, response& res) { before_write(*current_exchange(), req, res); });
 }
 
-inline std::string core::next_id() {
+WINSVC_INLINE std::string core::next_id() {
   char text[32];
   char* at = text;
   for (int shift = 20; shift >= 0; shift -= 4) *at++ = "0123456789abcdef"[(salt_ >> shift) & 0xF];
@@ -170,7 +179,7 @@ inline std::string core::next_id() {
   return std::string(text, at);
 }
 
-inline bool core::process(exchange& x, const os::endpoint& peer, const os::endpoint& local) {
+WINSVC_INLINE bool core::process(exchange& x, const os::endpoint& peer, const os::endpoint& local) {
   exchange* const outer = std::exchange(current_exchange(), &x);  // of a handler that asks another engine
   bool ok = false;
   try {
@@ -188,13 +197,13 @@ inline bool core::process(exchange& x, const os::endpoint& peer, const os::endpo
   return x.stream.close() && ok && !x.closing && x.stream.body_done();
 }
 
-inline bool core::process_by_library(exchange& x, const os::endpoint& peer, const os::endpoint& local) {
+WINSVC_INLINE bool core::process_by_library(exchange& x, const os::endpoint& peer, const os::endpoint& local) {
   x.stream.hand_over(wire::canonical_head(x.head, httplib_decodes_headers));
   return process_request(x.stream, peer.host, peer.port, local.host, local.port, x.closing, x.closed, nullptr);
 }
 
 /// False: nothing has been answered, and the other way is the one.
-inline bool core::process_directly(exchange& x, const os::endpoint& peer, const os::endpoint& local) {
+WINSVC_INLINE bool core::process_directly(exchange& x, const os::endpoint& peer, const os::endpoint& local) {
   request req;
   if (!fill_request(req, x.head, peer, local)) return false;
   response res;
@@ -235,7 +244,7 @@ inline bool core::process_directly(exchange& x, const os::endpoint& peer, const 
 }
 
 /// The middleware, and in its middle the handler or the refusal.
-inline void core::route(exchange& x, request& req, response& res) {
+WINSVC_INLINE void core::route(exchange& x, request& req, response& res) {
   x.ours = true;
   if (x.match.what == route::outcome::found) x.pattern = routes_.entry(x.match.id).path.text;
   run_link(x, 0, req, res);
@@ -250,7 +259,7 @@ inline void core::route(exchange& x, request& req, response& res) {
 
 /// One middleware, which is given the rest as `next`; each in a guard of its own, so that whoever called `next` sees a
 /// finished answer whatever went wrong behind it.
-inline void core::run_link(exchange& x, std::size_t at, request& req, response& res) {
+WINSVC_INLINE void core::run_link(exchange& x, std::size_t at, request& req, response& res) {
   const chain& links = routes_.around(x.match, x.head.verb);
   if (at == links.size()) return dispatch(x, req, res);
   bool called = false;
@@ -264,13 +273,13 @@ inline void core::run_link(exchange& x, std::size_t at, request& req, response& 
 
 /// A body that has arrived with its head is dropped, and the connection lives on. One that would have to be waited for
 /// is not worth it: the answer leaves now, and the connection ends.
-inline void core::drop_late_body(exchange& x) {
+WINSVC_INLINE void core::drop_late_body(exchange& x) {
   if (x.stream.body_here() && x.stream.body_fault() == 0) return;
   x.closing = true;
   x.stream.refuse_body();
 }
 
-inline void core::dispatch(exchange& x, request& req, response& res) {
+WINSVC_INLINE void core::dispatch(exchange& x, request& req, response& res) {
   switch (x.match.what) {
     case route::outcome::found: return call_handler(x, req, res);
     case route::outcome::bad_path: return guard_.refuse(x, req, res, 400, "the path is not well formed");
@@ -285,7 +294,7 @@ inline void core::dispatch(exchange& x, request& req, response& res) {
   }
 }
 
-inline bool core::receive_upload(exchange& x, request& req, const httplib::ContentReader& read,
+WINSVC_INLINE bool core::receive_upload(exchange& x, request& req, const httplib::ContentReader& read,
                                  std::uint64_t most) const {
   upload files;
   const bool closing = std::exchange(x.closing, true);  // unless it is read to its end, nothing can follow it
@@ -296,7 +305,7 @@ inline bool core::receive_upload(exchange& x, request& req, const httplib::Conte
   return true;
 }
 
-inline void core::call_handler(exchange& x, request& req, response& res) {
+WINSVC_INLINE void core::call_handler(exchange& x, request& req, response& res) {
   guard_.run(x, req, res, "handler", [&] {
     if (x.read_body && !x.read_body()) {
       const int fault = x.stream.body_fault();
@@ -313,7 +322,7 @@ inline void core::call_handler(exchange& x, request& req, response& res) {
 }
 
 /// On the watchdog's thread. The request is only read here, as it is in the handler.
-inline void core::answer_late_handler(exchange& x, const request& req, std::chrono::milliseconds limit) noexcept {
+WINSVC_INLINE void core::answer_late_handler(exchange& x, const request& req, std::chrono::milliseconds limit) noexcept {
   try {
     response res;
     const std::string detail = "no answer within " + duration_text(limit);
@@ -328,7 +337,7 @@ inline void core::answer_late_handler(exchange& x, const request& req, std::chro
 }
 
 /// What is decided once the answer is there, and before it is written.
-inline parting_words core::last_words(exchange& x, const request& req, response& res) {
+WINSVC_INLINE parting_words core::last_words(exchange& x, const request& req, response& res) {
   x.status = res.status;
   // Looked at now and not when the request came: the drain may have begun while the handler ran.
   if (x.draining.load() || x.closed || (!x.stream.body_done() && x.stream.body_fault() != 0)) x.closing = true;
@@ -343,7 +352,7 @@ inline parting_words core::last_words(exchange& x, const request& req, response&
 }
 
 /// Runs when cpp-httplib has put the headers together and before it writes them.
-inline void core::before_write(exchange& x, const request& req, response& res) {
+WINSVC_INLINE void core::before_write(exchange& x, const request& req, response& res) {
   if (res.is_chunked_content_provider_ && x.head.minor == 0) {  // HTTP/1.0 knows no chunks: the end is the end
     res.is_chunked_content_provider_ = false;
     res.headers.erase("Transfer-Encoding");
@@ -368,7 +377,7 @@ inline void core::before_write(exchange& x, const request& req, response& res) {
   if (!res.has_header("Date")) res.set_header("Date", std::string(date_of_now()));
 }
 
-inline std::string whole_answer(const response& res, bool with_body) {
+WINSVC_INLINE std::string whole_answer(const response& res, bool with_body) {
   parting_words words;
   words.connection = "close";
   words.with_body = with_body;
@@ -377,7 +386,7 @@ inline std::string whole_answer(const response& res, bool with_body) {
   return out;
 }
 
-inline std::string refusal(int status, std::string_view reason, bool with_body) {
+WINSVC_INLINE std::string refusal(int status, std::string_view reason, bool with_body) {
   response res;
   write_problem(res, status, reason);
   if (status == 503 || status == 429) replace_header(res, "Retry-After", "10");
@@ -387,3 +396,5 @@ inline std::string refusal(int status, std::string_view reason, bool with_body) 
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

@@ -155,7 +155,19 @@ class crew {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline void crew::start() {
+// --- the clerk -------------------------------------------------------------------------------------------------------
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE void crew::start() {
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < (std::max)(bounds_.front, std::size_t{1}); ++i) {
     if (!hire(true) && i == 0) throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
@@ -164,7 +176,7 @@ inline void crew::start() {
 }
 
 /// Under mutex_. One thread more; false when the system has none.
-inline bool crew::hire(bool in_front) noexcept {
+WINSVC_INLINE bool crew::hire(bool in_front) noexcept {
   if (over_) return false;
   for (auto it = members_.begin(); it != members_.end();) {
     const auto here = it++;
@@ -190,7 +202,7 @@ inline bool crew::hire(bool in_front) noexcept {
   return true;
 }
 
-inline void crew::work(member& m) noexcept {
+WINSVC_INLINE void crew::work(member& m) noexcept {
   self() = &m;
   m.number = os::thread_id();
   do stand_in_front(m);
@@ -199,7 +211,7 @@ inline void crew::work(member& m) noexcept {
   m.ended = true;
 }
 
-inline void crew::serve(member& m, void* what, post at) noexcept {
+WINSVC_INLINE void crew::serve(member& m, void* what, post at) noexcept {
   m.serves.store(what, std::memory_order_release);
   m.turns.store(m.turns.load(std::memory_order_relaxed) + 1);
   if (!watching_.load()) keep_watch();
@@ -208,7 +220,7 @@ inline void crew::serve(member& m, void* what, post at) noexcept {
 }
 
 /// The next of the batch, for whoever asks first: the one who was told, or who takes it over from him.
-inline void* crew::take(member& m) noexcept {
+WINSVC_INLINE void* crew::take(member& m) noexcept {
   auto at = m.cursor.load();
   for (;;) {
     const auto count = (at >> 8) & 0xFF, next = at & 0xFF;
@@ -218,7 +230,7 @@ inline void* crew::take(member& m) noexcept {
   }
 }
 
-inline void crew::stand_in_front(member& m) noexcept {
+WINSVC_INLINE void crew::stand_in_front(member& m) noexcept {
   std::uint64_t number = 0;
   for (bool too_many = false; !too_many && m.in_front.load(std::memory_order_acquire);) {
     void* got[batch];
@@ -242,18 +254,18 @@ inline void crew::stand_in_front(member& m) noexcept {
 
 /// The clerk sent this one to the back when it had just ended what he saw it at, and waited again: now it has a batch,
 /// and nobody would watch over that. So it is in front once more, one too many, for this batch.
-inline void crew::step_forward(member& m) {
+WINSVC_INLINE void crew::step_forward(member& m) {
   const std::lock_guard lock(mutex_);
   ++front_;
   m.in_front.store(true);
 }
-inline void crew::step_back(member& m) {
+WINSVC_INLINE void crew::step_back(member& m) {
   const std::lock_guard lock(mutex_);
   if (m.in_front.exchange(false)) --front_;
 }
 
 /// True: it is to stand in front.
-inline bool crew::stand_at_back(member& m) noexcept {
+WINSVC_INLINE bool crew::stand_at_back(member& m) noexcept {
   constexpr auto patience = std::chrono::seconds(10);
   std::unique_lock lock(mutex_);
   for (;;) {
@@ -284,7 +296,7 @@ inline bool crew::stand_at_back(member& m) noexcept {
   return false;
 }
 
-inline bool crew::give(void* what, bool must) noexcept {
+WINSVC_INLINE bool crew::give(void* what, bool must) noexcept {
   for (bool put = false; !put;) {
     {
       const std::lock_guard lock(mutex_);
@@ -300,7 +312,7 @@ inline bool crew::give(void* what, bool must) noexcept {
 }
 
 /// Under mutex_. False: no memory.
-inline bool crew::put_in_queue(void* what) noexcept {
+WINSVC_INLINE bool crew::put_in_queue(void* what) noexcept {
   try {
     queue_.push_back(what);
     return true;
@@ -310,20 +322,20 @@ inline bool crew::put_in_queue(void* what) noexcept {
 }
 
 /// Under mutex_: somebody for what waits.
-inline void crew::see_to_queue() {
+WINSVC_INLINE void crew::see_to_queue() {
   if (queue_.empty()) return;
   if (idle_ > 0) work_.notify_one();
   else if (size_ < bounds_.few || size_ == front_) hire(false);
 }
 /// Under mutex_: somebody who stands in front.
-inline void crew::see_to_front() {
+WINSVC_INLINE void crew::see_to_front() {
   if (over_ || front_ >= bounds_.front) return;
   if (idle_ > 0) work_.notify_one();
   else hire(true);
 }
 
 /// Under mutex_: it is going to be long where it is. What it has not begun goes to the back.
-inline void crew::hand_over(member& m) {
+WINSVC_INLINE void crew::hand_over(member& m) {
   if (!m.in_front.exchange(false)) return;
   --front_;
   while (void* const what = take(m)) {
@@ -334,7 +346,7 @@ inline void crew::hand_over(member& m) {
   see_to_queue();
 }
 
-inline void crew::leave() {
+WINSVC_INLINE void crew::leave() {
   member& m = *self();
   const std::lock_guard lock(mutex_);
   --size_;
@@ -343,30 +355,28 @@ inline void crew::leave() {
   see_to_queue();
 }
 
-inline void crew::come_back() {
+WINSVC_INLINE void crew::come_back() {
   const std::lock_guard lock(mutex_);
   --gone_;
   ++size_;
 }
 
-inline std::size_t crew::size() const {
+WINSVC_INLINE std::size_t crew::size() const {
   const std::lock_guard lock(mutex_);
   return size_;
 }
 
-// --- the clerk -------------------------------------------------------------------------------------------------------
-
-inline void crew::keep_watch() noexcept {
+WINSVC_INLINE void crew::keep_watch() noexcept {
   if (!watching_.exchange(true)) look_again();
 }
 
-inline void crew::look_again() {
+WINSVC_INLINE void crew::look_again() {
   const std::lock_guard lock(clerk_mutex_);
   asked_ = true;
   clerk_wakes_.notify_one();
 }
 
-inline void crew::clerk() noexcept {
+WINSVC_INLINE void crew::clerk() noexcept {
   constexpr int enough = 10;  // ticks without anything to see
   for (int quiet = 0;;) {
     const auto now = std::chrono::steady_clock::now();
@@ -390,7 +400,7 @@ inline void crew::clerk() noexcept {
 }
 
 /// Is there anything to watch?
-inline bool crew::look_around() {
+WINSVC_INLINE bool crew::look_around() {
   bool busy = false;
   const std::lock_guard lock(mutex_);
   for (auto& m : members_) {
@@ -418,7 +428,7 @@ inline bool crew::look_around() {
 }
 
 /// Under mutex_: are the processors busy with those at the back?
-inline bool crew::is_computing() const {
+WINSVC_INLINE bool crew::is_computing() const {
   std::size_t awake = 0;
   for (const auto& m : members_) {
     if (m.in_front.load(std::memory_order_relaxed) || m.turns.load() % 2 == 0) continue;
@@ -427,7 +437,7 @@ inline bool crew::is_computing() const {
   return false;
 }
 
-inline void crew::send_clerk_home() {
+WINSVC_INLINE void crew::send_clerk_home() {
   if (!clerk_.joinable()) return;
   {
     const std::lock_guard lock(clerk_mutex_);
@@ -437,7 +447,7 @@ inline void crew::send_clerk_home() {
   clerk_.join();
 }
 
-inline void crew::stop() {
+WINSVC_INLINE void crew::stop() {
   {
     const std::lock_guard lock(mutex_);
     over_ = true;
@@ -451,7 +461,7 @@ inline void crew::stop() {
   members_.clear();
 }
 
-inline void crew::abandon() {
+WINSVC_INLINE void crew::abandon() {
   send_clerk_home();
   const std::lock_guard lock(mutex_);
   over_ = true;
@@ -463,3 +473,5 @@ inline void crew::abandon() {
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

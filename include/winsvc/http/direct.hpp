@@ -35,11 +35,35 @@ namespace http {
 [[nodiscard]] bool fill_request(request& req, const wire::head& h, const os::endpoint& peer, const os::endpoint& local);
 
 /// Is the answer all there, so that it can be written here?
-[[nodiscard]] inline bool is_whole(const response& res) noexcept {
+[[nodiscard]] bool is_whole(const response& res) noexcept;
+/// The Date of an answer. On each thread it is written anew once a second, and looked for every few milliseconds.
+[[nodiscard]] std::string_view date_of_now();
+
+/// What an answer says of the connection and of its end, decided in core.hpp: not among its headers yet.
+struct parting_words {
+  std::string_view connection;  ///< for the Connection field; empty: none
+  bool bodiless = false;        ///< 1xx, 204, 304: no body and no length
+  bool with_body = true;        ///< to HEAD it is not sent
+};
+/// The answer behind what is in `out`: its headers, the words, and what is missing: type, length, date.
+void write_answer(const response& res, const parting_words& words, std::string& out);
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE bool is_whole(const response& res) noexcept {
   return !res.content_provider_ && res.file_content_path_.empty();
 }
-/// The Date of an answer. On each thread it is written anew once a second, and looked for every few milliseconds.
-[[nodiscard]] inline std::string_view date_of_now() {
+WINSVC_INLINE std::string_view date_of_now() {
   struct kept {  // without a destructor: mingw's runtime may free a thread_local before it calls that
     std::chrono::steady_clock::time_point looked;
     std::int64_t second;
@@ -62,20 +86,9 @@ namespace http {
   return text_of(last);
 }
 
-/// What an answer says of the connection and of its end, decided in core.hpp: not among its headers yet.
-struct parting_words {
-  std::string_view connection;  ///< for the Connection field; empty: none
-  bool bodiless = false;        ///< 1xx, 204, 304: no body and no length
-  bool with_body = true;        ///< to HEAD it is not sent
-};
-/// The answer behind what is in `out`: its headers, the words, and what is missing: type, length, date.
-void write_answer(const response& res, const parting_words& words, std::string& out);
-
-// ---------------------------------------------------------------------------------------------------------------------
-
 inline constexpr bool httplib_compresses = WINSVC_COMPRESSES;
 
-inline bool is_plain(const wire::head& h, const exchange_stream& stream) {
+WINSVC_INLINE bool is_plain(const wire::head& h, const exchange_stream& stream) {
   if (h.upgrade || h.expect_continue || h.framing == wire::framing::chunked || !stream.body_here()) return false;
   for (const auto& f : h.fields) {
     switch (f.name.size()) {  // few names have these lengths, and fewer are compared
@@ -99,7 +112,7 @@ inline bool is_plain(const wire::head& h, const exchange_stream& stream) {
   return true;
 }
 
-inline bool fill_request(request& req, const wire::head& h, const os::endpoint& peer, const os::endpoint& local) {
+WINSVC_INLINE bool fill_request(request& req, const wire::head& h, const os::endpoint& peer, const os::endpoint& local) {
   req.method = h.method;
   req.version = h.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
   req.target = h.path;
@@ -124,7 +137,7 @@ inline bool fill_request(request& req, const wire::head& h, const os::endpoint& 
   return acceptable;
 }
 
-inline void write_answer(const response& res, const parting_words& words, std::string& out) {
+WINSVC_INLINE void write_answer(const response& res, const parting_words& words, std::string& out) {
   const auto put = [&out](std::string_view a, std::string_view b, std::string_view c = "\r\n") {
     out.append(a).append(b).append(c);
   };
@@ -164,3 +177,5 @@ inline void write_answer(const response& res, const parting_words& words, std::s
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

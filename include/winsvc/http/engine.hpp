@@ -143,7 +143,21 @@ class engine final : private crew::employer {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline crew_limits engine::crew_for(const wire::limits& bounds) {
+// --- who comes and goes ----------------------------------------------------------------------------------------------
+
+// --- the end ---------------------------------------------------------------------------------------------------------
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE crew_limits engine::crew_for(const wire::limits& bounds) {
   crew_limits of;
   of.front = os::processors();
   of.few = (std::max)(of.front + 2, std::size_t{4});
@@ -152,16 +166,15 @@ inline crew_limits engine::crew_for(const wire::limits& bounds) {
   return of;
 }
 
-inline engine::engine(const router& routes, const wire::limits& bounds, logger& log)
-    : bounds_(bounds), log_(log), core_(routes, bounds_, log), crew_(*this, crew_for(bounds)) {}
+WINSVC_INLINE engine::engine(const router& routes, const wire::limits& bounds, logger& log) : bounds_(bounds), log_(log), core_(routes, bounds_, log), crew_(*this, crew_for(bounds)) {}
 
-inline engine::~engine() {
+WINSVC_INLINE engine::~engine() {
   static_cast<void>(drain(std::chrono::milliseconds(0)));
   crew_.stop();
   poller_.settle();
 }
 
-inline result<void> engine::bind(const std::string& host, std::uint16_t port) {
+WINSVC_INLINE result<void> engine::bind(const std::string& host, std::uint16_t port) {
   if (!drain_.is_open() || !poller_.is_open()) {
     const auto code = os::calls::last_error();
     return failure{
@@ -182,12 +195,12 @@ inline result<void> engine::bind(const std::string& host, std::uint16_t port) {
   return {};
 }
 
-inline void engine::tls(std::shared_ptr<tls_identity> identity) {
+WINSVC_INLINE void engine::tls(std::shared_ptr<tls_identity> identity) {
   const std::lock_guard lock(mutex_);
   identity_ = std::move(identity);
 }
 
-inline void engine::accept() {
+WINSVC_INLINE void engine::accept() {
   door_.take();
   serving_ = true;
   crew_.start();
@@ -196,7 +209,7 @@ inline void engine::accept() {
   else poller_.arm_accept(door_place_);
 }
 
-inline void engine::serve(transport& wire) {
+WINSVC_INLINE void engine::serve(transport& wire) {
   connection one(wire, core_, shared_, bounds_);
   desk with;
   visit how;
@@ -205,23 +218,23 @@ inline void engine::serve(transport& wire) {
     how.late = next.what != wants::turn;
 }
 
-inline bool engine::claim(void* what) noexcept {
+WINSVC_INLINE bool engine::claim(void* what) noexcept {
   auto* const s = static_cast<seat*>(what);
   if (s->claim()) return true;
   if (s != &door_ && s->is_leaving()) free_seat(*static_cast<guest*>(s));
   return false;
 }
 
-inline void engine::is_slow(void* what) noexcept {
+WINSVC_INLINE void engine::is_slow(void* what) noexcept {
   if (what == &door_) return;
   if (pace* const whose = static_cast<guest*>(static_cast<seat*>(what))->whose.load()) whose->is_found_slow();
 }
 
-inline crew::time_point engine::look_at_clock(crew::time_point now) noexcept {
+WINSVC_INLINE crew::time_point engine::look_at_clock(crew::time_point now) noexcept {
   return deadlines_.advance(now, [this](seat& s) { static_cast<void>(crew_.give(&s, true)); });
 }
 
-inline void engine::serve(void* what, crew::post at, std::shared_ptr<void>& tools) noexcept {
+WINSVC_INLINE void engine::serve(void* what, crew::post at, std::shared_ptr<void>& tools) noexcept {
   if (what == &door_) return accept_some(false);
   guest& g = *static_cast<guest*>(static_cast<seat*>(what));
   try {
@@ -233,7 +246,7 @@ inline void engine::serve(void* what, crew::post at, std::shared_ptr<void>& tool
 }
 
 /// One step of a connection after the other, until it has to wait for something.
-inline void engine::attend(guest& g, bool in_front, desk& mine) noexcept {
+WINSVC_INLINE void engine::attend(guest& g, bool in_front, desk& mine) noexcept {
   visit how;
   how.whose = &g.whose;
   constexpr int share = 16;  // of looks at one client: others wait as well
@@ -272,16 +285,14 @@ inline void engine::attend(guest& g, bool in_front, desk& mine) noexcept {
 }
 
 /// False: something has happened already.
-inline bool engine::wait_for(guest& g, const awaited& next) noexcept {
+WINSVC_INLINE bool engine::wait_for(guest& g, const awaited& next) noexcept {
   if (deadlines_.set(g, next.until)) crew_.look_again();
   poller_.arm(g.place, next.what == wants::room ? os::poll_for::room : os::poll_for::bytes, g.talk->unsent());
   return g.park();
 }
 
-// --- who comes and goes ----------------------------------------------------------------------------------------------
-
 /// Takes those who have connected. Not all at once: those who are here already wait meanwhile.
-inline void engine::accept_some(bool all) noexcept {
+WINSVC_INLINE void engine::accept_some(bool all) noexcept {
   const std::unique_lock lock(door_mutex_);
   constexpr int a_few = 64, most = 4096;  // without end they may come as fast as they are taken
   bool fault = false;
@@ -314,7 +325,7 @@ inline void engine::accept_some(bool all) noexcept {
   } while (!door_.park());
 }
 
-inline void engine::warn(std::atomic<std::int64_t>& last, const std::string& text) {
+WINSVC_INLINE void engine::warn(std::atomic<std::int64_t>& last, const std::string& text) {
   const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
                        std::chrono::steady_clock::now().time_since_epoch()).count();
   auto before = last.load();
@@ -322,7 +333,7 @@ inline void engine::warn(std::atomic<std::int64_t>& last, const std::string& tex
   log_.warn(text);
 }
 
-inline void engine::admit(os::tcp_socket socket) {
+WINSVC_INLINE void engine::admit(os::tcp_socket socket) {
   std::string address;
   if (bounds_.connections_per_address > 0) {
     address = socket.peer().host;
@@ -349,7 +360,7 @@ inline void engine::admit(os::tcp_socket socket) {
 }
 
 /// A seat that is taken, with its connection.
-inline guest& engine::seat_for(os::tcp_socket socket) {
+WINSVC_INLINE guest& engine::seat_for(os::tcp_socket socket) {
   const std::lock_guard lock(mutex_);
   if (free_.empty()) {
     free_.reserve(guests_.size() + 1);  // so that nobody who leaves needs memory for it
@@ -371,7 +382,7 @@ inline guest& engine::seat_for(os::tcp_socket socket) {
 }
 
 /// Without a seat: told in one send, and closed.
-inline void engine::turn_away(os::tcp_socket socket, int status, const char* why, const std::string& whom) {
+WINSVC_INLINE void engine::turn_away(os::tcp_socket socket, int status, const char* why, const std::string& whom) {
   warn(warned_full_, std::string(why) + (whom.empty() ? "" : ": " + whom) + "; new ones are told so with " +
                          std::to_string(status));
   if (!identity_) {
@@ -384,7 +395,7 @@ inline void engine::turn_away(os::tcp_socket socket, int status, const char* why
   static_cast<void>(socket.receive(sink, sizeof sink, got, std::chrono::milliseconds(0)));
 }
 
-inline void engine::say_goodbye(guest& g) noexcept {
+WINSVC_INLINE void engine::say_goodbye(guest& g) noexcept {
   deadlines_.clear(g);
   const bool free_now = poller_.remove(g.place);
   {
@@ -411,13 +422,13 @@ inline void engine::say_goodbye(guest& g) noexcept {
 }
 
 /// After the last that the poller has to say of it.
-inline void engine::free_seat(guest& g) noexcept {
+WINSVC_INLINE void engine::free_seat(guest& g) noexcept {
   if (!poller_.is_quiet(g.place) || !g.end_to_leave()) return;
   const std::lock_guard lock(mutex_);
   free_.push_back(&g);
 }
 
-inline std::vector<work> engine::at_work(std::size_t most) {
+WINSVC_INLINE std::vector<work> engine::at_work(std::size_t most) {
   std::vector<work> out;
   const std::lock_guard lock(mutex_);
   for (auto& g : guests_) {
@@ -429,10 +440,8 @@ inline std::vector<work> engine::at_work(std::size_t most) {
   return out;
 }
 
-// --- the end ---------------------------------------------------------------------------------------------------------
-
 /// Whoever waits gets a visit.
-inline void engine::look_at_all() {
+WINSVC_INLINE void engine::look_at_all() {
   std::vector<guest*> all;
   {
     const std::lock_guard lock(mutex_);
@@ -443,7 +452,7 @@ inline void engine::look_at_all() {
   }
 }
 
-inline drain_report engine::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
+WINSVC_INLINE drain_report engine::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
   drain_report report;
   const auto answered_before = shared_.answered.load();
   shared_.draining.store(true);  // before the listener goes: whoever is taken from here on is told to close
@@ -498,3 +507,5 @@ inline drain_report engine::drain(std::chrono::milliseconds limit, const std::fu
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

@@ -306,7 +306,21 @@ struct exchange {
 };
 
 /// The exchange that this thread is in. cpp-httplib's hooks are shared by all connections and have no other way to it.
-inline exchange*& current_exchange() noexcept {
+exchange*& current_exchange() noexcept;
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE exchange*& current_exchange() noexcept {
   static thread_local exchange* one = nullptr;
   return one;
 }
@@ -314,3 +328,5 @@ inline exchange*& current_exchange() noexcept {
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

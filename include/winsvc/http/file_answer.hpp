@@ -45,9 +45,19 @@ void answer_with_file(const request& req, response& res, const std::string& path
 /// What a browser saves an answer as (RFC 6266): a name of ASCII, and beside it the real one where that is not.
 [[nodiscard]] std::string attachment(std::string_view file_name);
 
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string attachment(std::string_view file_name) {
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE std::string attachment(std::string_view file_name) {
   std::string plain;
   bool ascii = true;
   for (const char c : file_name) {
@@ -69,7 +79,7 @@ inline std::string attachment(std::string_view file_name) {
   return out;
 }
 
-inline void answer_with_file(const request& req, response& res, os::source_file file, const file_form& form) {
+WINSVC_INLINE void answer_with_file(const request& req, response& res, os::source_file file, const file_form& form) {
   using namespace std::chrono;
   const auto since = file.modified().time_since_epoch();
   char tag[64];
@@ -115,7 +125,7 @@ inline void answer_with_file(const request& req, response& res, os::source_file 
   });
 }
 
-inline void answer_with_file(const request& req, response& res, const std::string& path, const std::string& save_as) {
+WINSVC_INLINE void answer_with_file(const request& req, response& res, const std::string& path, const std::string& save_as) {
   auto file = os::source_file::open(path);
   if (!file) {
     if (!os::is_missing(file.error()) && !os::real_folder(path))
@@ -129,3 +139,5 @@ inline void answer_with_file(const request& req, response& res, const std::strin
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

@@ -52,9 +52,19 @@ class file_folder {
   file_options how_;
 };
 
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline void file_folder::send_behind_slash(const request& req, response& res) {
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE void file_folder::send_behind_slash(const request& req, response& res) {
   // Relative, so that it is right behind a proxy that has cut a prefix off; "./" so that a colon is no scheme.
   const auto query = req.target.find('?');
   const std::string_view path = std::string_view(req.target).substr(0, query);
@@ -63,7 +73,7 @@ inline void file_folder::send_behind_slash(const request& req, response& res) {
       .apply(res);
 }
 
-inline void file_folder::answer(const request& req, response& res, std::string_view tail) const {
+WINSVC_INLINE void file_folder::answer(const request& req, response& res, std::string_view tail) const {
   const auto root = os::real_folder(path_);
   const auto relative = wire::file_path(tail, {how_.hidden});
   if (!root) abort(404);
@@ -85,7 +95,7 @@ inline void file_folder::answer(const request& req, response& res, std::string_v
 }
 
 /// The file in the form that the client takes; false where there is none.
-inline bool file_folder::send(const request& req, response& res, const std::string& root,
+WINSVC_INLINE bool file_folder::send(const request& req, response& res, const std::string& root,
                               const std::string& relative) const {
   const bool packed = wire::accepts_coding(req.get_header_value("Accept-Encoding"), "gzip");
   const std::string on_disk = os::path_join(root, relative);
@@ -93,7 +103,7 @@ inline bool file_folder::send(const request& req, response& res, const std::stri
   return send_form(req, res, root, relative, on_disk, "");
 }
 
-inline bool file_folder::send_form(const request& req, response& res, const std::string& root,
+WINSVC_INLINE bool file_folder::send_form(const request& req, response& res, const std::string& root,
                                    const std::string& relative, const std::string& on_disk, const char* coding) const {
   auto file = os::source_file::open(on_disk);
   if (!file || !is_within(root, file->real_path())) return false;
@@ -104,7 +114,7 @@ inline bool file_folder::send_form(const request& req, response& res, const std:
 }
 
 /// By where it really is: a link, or another spelling of a name, may have led out, or to what is hidden.
-inline bool file_folder::is_within(const std::string& root, const std::string& real) const {
+WINSVC_INLINE bool file_folder::is_within(const std::string& root, const std::string& real) const {
   const bool ends = !root.empty() && (root.back() == '/' || root.back() == '\\');  // C:\, or /
   const std::string inside = ends ? root : root + os::path_separator;
   if (real.compare(0, inside.size(), inside) != 0) return false;
@@ -115,7 +125,7 @@ inline bool file_folder::is_within(const std::string& root, const std::string& r
   return wire::file_path(rest, {how_.hidden}).has_value();
 }
 
-inline void add_files(router& to, const std::string& outer, std::string_view prefix, std::string folder,
+WINSVC_INLINE void add_files(router& to, const std::string& outer, std::string_view prefix, std::string folder,
                       file_options how, const std::shared_ptr<const chain>& links, source where) {
   if (folder.empty())
     throw setup_error("files '" + std::string(prefix) + "' (" + where.text() + "): no folder is named");
@@ -138,3 +148,5 @@ inline void add_files(router& to, const std::string& outer, std::string_view pre
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

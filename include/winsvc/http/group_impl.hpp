@@ -19,29 +19,41 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::size_t add_route(router& to, route::method verb, std::string_view pattern, made_handler made, source where,
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE std::size_t add_route(router& to, route::method verb, std::string_view pattern, made_handler made, source where,
                              std::shared_ptr<const chain> links) {
   return to.add(verb, pattern, std::move(made), where, std::move(links));
 }
 
-inline std::size_t route_count(const router& of) noexcept { return of.routes().entries().size(); }
+WINSVC_INLINE std::size_t route_count(const router& of) noexcept { return of.routes().entries().size(); }
 
-inline void set_outer_chain(router& to, std::shared_ptr<const chain> links, source where) {
+WINSVC_INLINE void set_outer_chain(router& to, std::shared_ptr<const chain> links, source where) {
   to.outer(std::move(links), where);
 }
 
-inline std::shared_ptr<const chain> with_link(const chain& before, middleware m) {
+WINSVC_INLINE std::shared_ptr<const chain> with_link(const chain& before, middleware m) {
   auto longer = std::make_shared<chain>(before);
   longer->push_back(std::make_shared<const middleware>(std::move(m)));
   return longer;
 }
 
-inline std::string path_of(const router& of, std::string_view name, const std::vector<url_value>& values) {
+WINSVC_INLINE std::string path_of(const router& of, std::string_view name, const std::vector<url_value>& values) {
   return route::build_path(of.routes(), name, values);
 }
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

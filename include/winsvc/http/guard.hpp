@@ -57,28 +57,6 @@ class guard {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string words_of_exception() {
-  try {
-    throw;
-  } catch (const std::exception& e) {
-    return e.what();
-  } catch (...) {
-    return "something that is no std::exception";
-  }
-}
-
-/// Is the exception that is being handled, if any, an upload's that found the disk full?
-inline bool no_room_is_thrown() {
-  if (!std::current_exception()) return false;
-  try {
-    throw;
-  } catch (const upload_error& e) {
-    return e.no_room();
-  } catch (...) {
-    return false;
-  }
-}
-
 template <class F>
 void guard::run(exchange& x, const request& req, response& res, const char* what, const F& call) const {
   const httplib::Headers before = res.headers;
@@ -94,8 +72,40 @@ void guard::run(exchange& x, const request& req, response& res, const char* what
   }
 }
 
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE std::string words_of_exception() {
+  try {
+    throw;
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "something that is no std::exception";
+  }
+}
+
+/// Is the exception that is being handled, if any, an upload's that found the disk full?
+WINSVC_INLINE bool no_room_is_thrown() {
+  if (!std::current_exception()) return false;
+  try {
+    throw;
+  } catch (const upload_error& e) {
+    return e.no_room();
+  } catch (...) {
+    return false;
+  }
+}
+
 /// In a handler of the exception.
-inline void guard::answer(const exchange& x, const request& req, response& res, const char* what) const {
+WINSVC_INLINE void guard::answer(const exchange& x, const request& req, response& res, const char* what) const {
   const std::exception_ptr thrown = std::current_exception();
   try {
     if (!routes_.pages.answer(thrown, req, res)) return failed(x, req, res, what, words_of_exception());
@@ -108,7 +118,7 @@ inline void guard::answer(const exchange& x, const request& req, response& res, 
   }
 }
 
-inline void guard::refuse(const exchange& x, const request& req, response& res, int status, std::string_view detail,
+WINSVC_INLINE void guard::refuse(const exchange& x, const request& req, response& res, int status, std::string_view detail,
                           std::string_view id) const {
   const auto plain = [&] {
     if (asks_for_text(req)) write_text_problem(res, status, detail, id);
@@ -123,13 +133,13 @@ inline void guard::refuse(const exchange& x, const request& req, response& res, 
   }
 }
 
-inline void guard::check_status(const exchange& x, const request& req, response& res) const {
+WINSVC_INLINE void guard::check_status(const exchange& x, const request& req, response& res) const {
   const bool upgrades = res.status == 101 && x.upgraded;
   if (res.status == -1 || upgrades || (res.status >= 200 && res.status <= 599)) return;
   failed(x, req, res, "handler", "it answered with status " + std::to_string(res.status) + ", which is none");
 }
 
-inline void guard::failed(const exchange& x, const request& req, response& res, const char* what,
+WINSVC_INLINE void guard::failed(const exchange& x, const request& req, response& res, const char* what,
                           std::string_view words) const {
   // The text is for the log: it may hold a path, a query, a password. The client gets the id to ask about.
   log(x, what, words);
@@ -137,7 +147,7 @@ inline void guard::failed(const exchange& x, const request& req, response& res, 
   else refuse(x, req, res, 500, "the request failed; the log has the reason under this id", x.id);
 }
 
-inline void guard::log(const exchange& x, const char* what, std::string_view words) const {
+WINSVC_INLINE void guard::log(const exchange& x, const char* what, std::string_view words) const {
   const std::string place =
       x.match.what == route::outcome::found ? " at " + routes_.entry(x.match.id).where.text() : std::string();
   log_.error("request " + x.id + ": " + std::string(x.head.method) + ' ' + std::string(x.head.path) + ": " + what +
@@ -147,3 +157,5 @@ inline void guard::log(const exchange& x, const char* what, std::string_view wor
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

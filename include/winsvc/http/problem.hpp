@@ -14,7 +14,34 @@ inline namespace WINSVC_ABI {
 namespace http {
 
 /// What would have been written while it is made is not, and is cleaned up.
-inline void drop_stream(response& res) {
+void drop_stream(response& res);
+
+/// Takes back what a handler began to answer with, but for its status and the headers that are not about the body.
+void drop_body(response& res);
+
+/// An error as application/problem+json (RFC 9457): title from the status, detail for the person.
+/// `id`: the request id that the log has, or empty.
+void write_problem(response& res, int status, std::string_view detail, std::string_view id = {});
+
+/// Does the client want text, and not JSON? Text is named in Accept, JSON and `*/*` are not.
+[[nodiscard]] bool asks_for_text(const request& req);
+
+/// The same as a line of text.
+void write_text_problem(response& res, int status, std::string_view detail, std::string_view id = {});
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE void drop_stream(response& res) {
   if (res.content_provider_resource_releaser_) res.content_provider_resource_releaser_(false);
   res.content_provider_resource_releaser_ = nullptr;
   res.content_provider_ = nullptr;
@@ -22,19 +49,14 @@ inline void drop_stream(response& res) {
   res.content_length_ = 0;
   res.headers.erase("Transfer-Encoding");
 }
-
-/// Takes back what a handler began to answer with, but for its status and the headers that are not about the body.
-inline void drop_body(response& res) {
+WINSVC_INLINE void drop_body(response& res) {
   drop_stream(res);
   res.body.clear();
   for (const char* name : {"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition",
                            "ETag", "Last-Modified"})
     res.headers.erase(name);
 }
-
-/// An error as application/problem+json (RFC 9457): title from the status, detail for the person.
-/// `id`: the request id that the log has, or empty.
-inline void write_problem(response& res, int status, std::string_view detail, std::string_view id = {}) {
+WINSVC_INLINE void write_problem(response& res, int status, std::string_view detail, std::string_view id) {
   text::json_object body;
   body.put_text("title", httplib::status_message(status)).put("status", std::to_string(status));
   body.put_some("detail", detail).put_some("request_id", id);
@@ -42,16 +64,12 @@ inline void write_problem(response& res, int status, std::string_view detail, st
   res.status = status;
   res.set_content(body.text() + '\n', "application/problem+json");
 }
-
-/// Does the client want text, and not JSON? Text is named in Accept, JSON and `*/*` are not.
-[[nodiscard]] inline bool asks_for_text(const request& req) {
+WINSVC_INLINE bool asks_for_text(const request& req) {
   const std::string accept = text::lowered(req.get_header_value("Accept"));
   const auto names = [&](std::string_view type) { return accept.find(type) != std::string::npos; };
   return names("text/plain") && !names("json") && !names("*/*");
 }
-
-/// The same as a line of text.
-inline void write_text_problem(response& res, int status, std::string_view detail, std::string_view id = {}) {
+WINSVC_INLINE void write_text_problem(response& res, int status, std::string_view detail, std::string_view id) {
   std::string body = std::to_string(status) + ' ' + httplib::status_message(status);
   if (!detail.empty()) body += ": " + std::string(detail);
   if (!id.empty()) body += " (request " + std::string(id) + ")";
@@ -63,3 +81,5 @@ inline void write_text_problem(response& res, int status, std::string_view detai
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

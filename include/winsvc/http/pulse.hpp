@@ -89,10 +89,20 @@ class pulse {
   std::vector<std::int64_t> counted_at_;
 };
 
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
 /// 0 to 3 µs are themselves; beyond, four steps a power of two.
-inline std::size_t pulse::step_of(duration took) noexcept {
+WINSVC_INLINE std::size_t pulse::step_of(duration took) noexcept {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
   auto left = static_cast<std::uint64_t>((std::max)(us, std::chrono::microseconds::rep{0}));
   std::size_t power = 0;
@@ -100,7 +110,7 @@ inline std::size_t pulse::step_of(duration took) noexcept {
   return (std::min)(left < 4 ? static_cast<std::size_t>(left) : power * 4 + static_cast<std::size_t>(left), steps - 1);
 }
 
-inline std::uint32_t pulse::percentile(const counts& of, std::uint64_t count, std::uint64_t percent) noexcept {
+WINSVC_INLINE std::uint32_t pulse::percentile(const counts& of, std::uint64_t count, std::uint64_t percent) noexcept {
   if (count == 0) return 0;
   const std::uint64_t wanted = (count * percent + 99) / 100;
   std::uint64_t so_far = 0;
@@ -113,7 +123,7 @@ inline std::uint32_t pulse::percentile(const counts& of, std::uint64_t count, st
 
 /// The second that was is over: what was counted belongs to it. An answer that is counted meanwhile may come to belong to
 /// the next.
-inline void pulse::turn(std::int64_t second) noexcept {
+WINSVC_INLINE void pulse::turn(std::int64_t second) noexcept {
   try {
     const std::lock_guard lock(mutex_);
     const std::int64_t was = current_.load(std::memory_order_relaxed);
@@ -147,7 +157,7 @@ inline void pulse::turn(std::int64_t second) noexcept {
   }
 }
 
-inline std::vector<pulse::beat> pulse::seconds(time_point now, std::int64_t after) {
+WINSVC_INLINE std::vector<pulse::beat> pulse::seconds(time_point now, std::int64_t after) {
   const std::int64_t second = second_of(now);
   turn(second);
   std::vector<beat> out;
@@ -161,7 +171,7 @@ inline std::vector<pulse::beat> pulse::seconds(time_point now, std::int64_t afte
   return out;
 }
 
-inline pulse::beat pulse::minute(time_point now) {
+WINSVC_INLINE pulse::beat pulse::minute(time_point now) {
   const std::int64_t second = second_of(now);
   turn(second);
   beat all;
@@ -183,3 +193,5 @@ inline pulse::beat pulse::minute(time_point now) {
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

@@ -16,9 +16,17 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline reply reply::events(std::function<void(event_stream&)> write) {
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE reply reply::events(std::function<void(event_stream&)> write) {
   auto r = stream("text/event-stream", [write = std::move(write)](winsvc::stream& out) {
     const auto* req = http::current_exchange()->req;
     event_stream events(out, req ? req->get_header_value("Last-Event-ID") : std::string());
@@ -28,7 +36,7 @@ inline reply reply::events(std::function<void(event_stream&)> write) {
   return std::move(r).header("Cache-Control", "no-store").header("X-Accel-Buffering", "no");
 }
 
-inline void reply::apply(response& res) && {
+WINSVC_INLINE void reply::apply(response& res) && {
   res.status = status_;
   for (const auto& [name, value] : headers_) http::add_header(res, name, value);
   if (!file_.empty()) return http::answer_with_file(*http::current_exchange()->req, res, file_, save_as_);
@@ -46,7 +54,7 @@ inline void reply::apply(response& res) && {
 }
 
 /// httplib's own looks at each character with the C library, and for a type that is there already.
-inline void reply::set_content(response& res) {
+WINSVC_INLINE void reply::set_content(response& res) {
   const bool plain = std::all_of(content_type_.begin(), content_type_.end(), [](char c) { return c >= ' ' && c < 127; });
   if (!plain || !res.headers.empty()) return res.set_content(std::move(body_), content_type_);
   res.body = std::move(body_);
@@ -55,3 +63,5 @@ inline void reply::set_content(response& res) {
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

@@ -26,50 +26,59 @@ route_handle route_handle::say(std::string_view what, F into, int said) const {
   again.last_said_ = said;
   return again;
 }
-inline route_handle route_handle::name(std::string text) const {
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE route_handle route_handle::name(std::string text) const {
   router_->describe(first_, "name").name_routes(first_, last_, std::move(text));
   return *this;
 }
 
-inline route_handle route_handle::limit_body(std::uint64_t bytes) const {
+WINSVC_INLINE route_handle route_handle::limit_body(std::uint64_t bytes) const {
   return say("limit_body", [&](route::facts& f) { f.body_limit = bytes; });
 }
 
-inline route_handle route_handle::time_out(std::chrono::milliseconds limit) const {
+WINSVC_INLINE route_handle route_handle::time_out(std::chrono::milliseconds limit) const {
   if (limit.count() <= 0)
     throw setup_error("route " + router_->entry(first_).text() + ": time_out: a handler needs some time");
   return say("time_out", [&](route::facts& f) { f.time_limit = limit; });
 }
 
-inline route_handle route_handle::limit_file(std::uint64_t bytes) const {
+WINSVC_INLINE route_handle route_handle::limit_file(std::uint64_t bytes) const {
   return say("limit_file", [&](route::facts& f) { f.file_limit = bytes; });
 }
 
-inline route_handle route_handle::summary(const std::string& text) const {
+WINSVC_INLINE route_handle route_handle::summary(const std::string& text) const {
   return say("summary", [&](route::facts& f) { f.summary = text; });
 }
 
-inline route_handle route_handle::description(const std::string& text) const {
+WINSVC_INLINE route_handle route_handle::description(const std::string& text) const {
   return say("description", [&](route::facts& f) { f.description = text; });
 }
 
-inline route_handle route_handle::tag(const std::string& text) const {
+WINSVC_INLINE route_handle route_handle::tag(const std::string& text) const {
   return say("tag", [&](route::facts& f) { f.tags.push_back(text); });
 }
 
-inline route_handle route_handle::deprecated() const {
+WINSVC_INLINE route_handle route_handle::deprecated() const {
   return say("deprecated", [](route::facts& f) { f.deprecated = true; });
 }
 
-inline route_handle route_handle::hidden() const {
+WINSVC_INLINE route_handle route_handle::hidden() const {
   return say("hidden", [](route::facts& f) { f.hidden = true; });
 }
 
-inline route_handle route_handle::takes(const std::string& about, const std::string& media_type) const {
+WINSVC_INLINE route_handle route_handle::takes(const std::string& about, const std::string& media_type) const {
   return say("takes", [&](route::facts& f) { f.takes = route::body_facts{about, media_type, {}, {}}; }, in_request);
 }
 
-inline route_handle route_handle::returns(int status, const std::string& about, const std::string& media_type) const {
+WINSVC_INLINE route_handle route_handle::returns(int status, const std::string& about, const std::string& media_type) const {
   if (status < 100 || status > 599)
     throw setup_error("route " + router_->entry(first_).text() + ": returns: " + std::to_string(status) +
                       " is no status; they are 100 to 599");
@@ -83,14 +92,14 @@ inline route_handle route_handle::returns(int status, const std::string& about, 
   }, status);
 }
 
-inline route_handle route_handle::schema_text(std::string_view json) const {
+WINSVC_INLINE route_handle route_handle::schema_text(std::string_view json) const {
   return say("schema", [&](route::facts& f) { last_body(f, "schema").schema = json; }, last_said_);
 }
-inline route_handle route_handle::example_text(std::string_view json) const {
+WINSVC_INLINE route_handle route_handle::example_text(std::string_view json) const {
   return say("example", [&](route::facts& f) { last_body(f, "example").example = json; }, last_said_);
 }
 
-inline route_handle route_handle::on(route::method verb) const {
+WINSVC_INLINE route_handle route_handle::on(route::method verb) const {
   std::string there;
   for (std::size_t id = first_; id < last_; ++id) {
     const auto& one = router_->entry(id);
@@ -101,7 +110,7 @@ inline route_handle route_handle::on(route::method verb) const {
                     ": this resource has " + there);
 }
 
-inline route_handle route_handle::add_query(route::query_facts q) const {
+WINSVC_INLINE route_handle route_handle::add_query(route::query_facts q) const {
   return say("query", [&](route::facts& f) {
     for (const auto& known : f.query) {
       if (known.name == q.name)
@@ -111,7 +120,7 @@ inline route_handle route_handle::add_query(route::query_facts q) const {
   });
 }
 
-inline route::body_facts& route_handle::last_body(route::facts& f, std::string_view what) const {
+WINSVC_INLINE route::body_facts& route_handle::last_body(route::facts& f, std::string_view what) const {
   if (last_said_ == in_request && f.takes) return *f.takes;
   if (last_said_ != nothing && !f.returns.empty()) return f.returns.back().second;
   throw setup_error("route " + router_->entry(first_).text() + ": " + std::string(what) +
@@ -120,3 +129,5 @@ inline route::body_facts& route_handle::last_body(route::facts& f, std::string_v
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

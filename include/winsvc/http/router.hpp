@@ -102,16 +102,26 @@ class router {
   bool frozen_ = false;
 };
 
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline bool router::has(std::string_view pattern) const noexcept {
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE bool router::has(std::string_view pattern) const noexcept {
   for (const auto& e : table_.entries()) {
     if (e.path.text == pattern) return true;
   }
   return false;
 }
 
-inline void router::outer(std::shared_ptr<const chain> links, source where) {
+WINSVC_INLINE void router::outer(std::shared_ptr<const chain> links, source where) {
   if (frozen_) {
     throw setup_error("use (" + where.text() +
                       "): the service has started; add middleware in the app, not in a handler or hook");
@@ -119,7 +129,7 @@ inline void router::outer(std::shared_ptr<const chain> links, source where) {
   outer_ = std::move(links);
 }
 
-inline route::table& router::describe(std::size_t id, std::string_view what) {
+WINSVC_INLINE route::table& router::describe(std::size_t id, std::string_view what) {
   if (frozen_) {
     throw setup_error("route " + entry(id).text() + ": " + std::string(what) +
                       ": the service has started; describe routes in the app, not in a handler or hook");
@@ -127,7 +137,7 @@ inline route::table& router::describe(std::size_t id, std::string_view what) {
   return table_;
 }
 
-inline std::size_t router::add(route::method verb, std::string_view pattern, made_handler made, source where,
+WINSVC_INLINE std::size_t router::add(route::method verb, std::string_view pattern, made_handler made, source where,
                                std::shared_ptr<const chain> links) {
   const handler_shape& shape = made.shape;
   const auto what = [&] {
@@ -162,7 +172,7 @@ inline std::size_t router::add(route::method verb, std::string_view pattern, mad
   return id;
 }
 
-inline void router::call(const route::match_result& match, request& req, response& res) const {
+WINSVC_INLINE void router::call(const route::match_result& match, request& req, response& res) const {
   const auto& route = table_.entries()[match.id];
   req.matched_route = route.path.text;
   if (handlers_[match.id].wants_names) {
@@ -175,3 +185,5 @@ inline void router::call(const route::match_result& match, request& req, respons
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

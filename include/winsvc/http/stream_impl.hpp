@@ -12,20 +12,30 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline bool stream::write(std::string_view bytes) {
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE bool stream::write(std::string_view bytes) {
   return open_ = open_ && sink_.write(bytes.data(), bytes.size());
 }
 
-inline bool stream::wait_for(std::chrono::milliseconds how_long) {
+WINSVC_INLINE bool stream::wait_for(std::chrono::milliseconds how_long) {
   if (!open_) return false;
   const auto seen = exchange_.stream.watch(how_long);
   open_ = seen != http::watched::gone;
   return seen == http::watched::quiet;
 }
 
-inline bool stream::is_open() const noexcept { return open_ && !exchange_.draining.load(); }
+WINSVC_INLINE bool stream::is_open() const noexcept { return open_ && !exchange_.draining.load(); }
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

@@ -54,12 +54,20 @@ class tls_identity {
 [[nodiscard]] std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
                                                                std::shared_ptr<tls_identity> identity);
 
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
+#if WINSVC_BODIES_HTTP
 #if WINSVC_TLS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
 
 /// The errors of this thread: one that somebody left there would be taken for ours. Their first, in words.
-inline std::string take_tls_errors() {
+WINSVC_INLINE std::string take_tls_errors() {
   std::string first;
   for (int i = 0; i < 16; ++i) {  // OpenSSL's queue has so many
     const auto code = httplib::tls::get_error();
@@ -69,9 +77,9 @@ inline std::string take_tls_errors() {
   return first;
 }
 
-inline tls_identity::~tls_identity() { httplib::tls::free_context(native_); }
+WINSVC_INLINE tls_identity::~tls_identity() { httplib::tls::free_context(native_); }
 
-inline result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files& from) {
+WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files& from) {
   constexpr std::uint32_t not_found = 2, not_valid = 13;  // ERROR_FILE_NOT_FOUND, ERROR_INVALID_DATA
   const auto refused = [](std::uint32_t code, const char* doing, const std::string& path, std::string said,
                           std::string hint) {
@@ -325,26 +333,35 @@ class tls_transport final : public socket_transport {
   std::size_t early_size_ = 0;
 };
 
-inline std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
+WINSVC_INLINE std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
                                                         std::shared_ptr<tls_identity> identity) {
   if (!identity) return std::make_unique<socket_transport>(std::move(socket), drain);
   return std::make_unique<tls_transport>(std::move(socket), drain, std::move(identity));
 }
 
-#else
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
 
-inline tls_identity::~tls_identity() = default;
-inline result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files& from) {
+#else
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE tls_identity::~tls_identity() = default;
+
+WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files& from) {
   return failure{error{model::code::not_supported, "use certificate", from.certificate,
                        "cpp-httplib is built without TLS", "define CPPHTTPLIB_OPENSSL_SUPPORT"}};
 }
-inline std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
+WINSVC_INLINE std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
                                                         std::shared_ptr<tls_identity>) {
   return std::make_unique<socket_transport>(std::move(socket), drain);
 }
 
-#endif
-
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+#endif
+
+#endif  // WINSVC_BODIES_HTTP

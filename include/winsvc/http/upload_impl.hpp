@@ -32,15 +32,23 @@ void leave_upload(exchange& x, upload u);
 
 }  // namespace http
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline bool upload_error::no_room() const noexcept { return os::means_full(code_); }
+#if WINSVC_BODIES_HTTP
 
-inline uploaded_file::~uploaded_file() {
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE bool upload_error::no_room() const noexcept { return os::means_full(code_); }
+
+WINSVC_INLINE uploaded_file::~uploaded_file() {
   if (temporary_) os::remove_file(path_);
 }
 
-inline void uploaded_file::save_to(const std::string& path) {
+WINSVC_INLINE void uploaded_file::save_to(const std::string& path) {
   if (const auto moved = os::move_file(path_, path); !moved)
     throw upload_error({moved.error(), "save the uploaded file as", path, os::system_words(moved.error()), {}});
   path_ = path;
@@ -51,7 +59,7 @@ namespace http {
 
 inline constexpr std::string_view upload_prefix = "upload-", upload_ending = ".part";
 
-inline std::string temporary_name() {
+WINSVC_INLINE std::string temporary_name() {
   static const std::uint32_t salt = std::random_device{}();
   static std::atomic<std::uint64_t> count{0};  // relaxed: only its uniqueness matters
   char text[64];
@@ -61,7 +69,7 @@ inline std::string temporary_name() {
   return std::string(upload_prefix) + text + std::string(upload_ending);
 }
 
-inline void drop_old_uploads(const std::string& folder) noexcept {
+WINSVC_INLINE void drop_old_uploads(const std::string& folder) noexcept {
   try {
     const auto names = os::list_files(folder);
     if (!names) return;
@@ -78,11 +86,11 @@ inline void drop_old_uploads(const std::string& folder) noexcept {
   }
 }
 
-inline const void* upload_key() noexcept {
+WINSVC_INLINE const void* upload_key() noexcept {
   static const char one = 0;
   return &one;
 }
-inline upload take_upload() {
+WINSVC_INLINE upload take_upload() {
   auto& values = current_exchange()->values;
   const auto found = values.find(upload_key());
   if (found == values.end()) return {};
@@ -90,8 +98,10 @@ inline upload take_upload() {
   values.erase(found);
   return std::move(*held);
 }
-inline void leave_upload(exchange& x, upload u) { x.values[upload_key()] = std::make_shared<upload>(std::move(u)); }
+WINSVC_INLINE void leave_upload(exchange& x, upload u) { x.values[upload_key()] = std::make_shared<upload>(std::move(u)); }
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

@@ -185,7 +185,17 @@ class upload_reader {
   std::string place_;
 };
 
-inline bool read_upload(request& req, const httplib::ContentReader& read, const upload_bounds& bounds, upload& into) {
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE bool read_upload(request& req, const httplib::ContentReader& read, const upload_bounds& bounds, upload& into) {
   upload files;  // removed after the reader has closed the last of them: Windows does not remove what is open
   upload_reader reader(req, bounds, files);
   bool whole = false;
@@ -207,3 +217,5 @@ inline bool read_upload(request& req, const httplib::ContentReader& read, const 
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

@@ -15,9 +15,19 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values) {
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values) {
   const auto* const x = current_exchange();
   if (!x || x->req != &req || !x->routes)
     throw setup_error("url_for: the request belongs to the thread that handles it, while it does");
@@ -27,3 +37,5 @@ inline std::string path_for(const request& req, std::string_view name, const std
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

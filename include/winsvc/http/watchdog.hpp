@@ -53,21 +53,31 @@ class watchdog {
   bool over_ = false;
 };
 
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline watchdog::watch::watch(watchdog& by, std::chrono::milliseconds limit, std::function<void()> late) : by_(by) {
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE watchdog::watch::watch(watchdog& by, std::chrono::milliseconds limit, std::function<void()> late) : by_(by) {
   const std::lock_guard lock(by_.mutex_);
   if (!by_.thread_.joinable()) by_.thread_ = std::thread([dog = &by_] { dog->run(); });
   place_ = by_.watched_.emplace(std::chrono::steady_clock::now() + limit, std::move(late));
   if (place_ == by_.watched_.begin()) by_.changed_.notify_one();
 }
 
-inline watchdog::watch::~watch() {
+WINSVC_INLINE watchdog::watch::~watch() {
   const std::lock_guard lock(by_.mutex_);
   by_.watched_.erase(place_);
 }
 
-inline void watchdog::run() {
+WINSVC_INLINE void watchdog::run() {
   std::unique_lock lock(mutex_);
   while (!over_) {
     // Those that were called stay until their handlers return, and are passed over.
@@ -83,7 +93,7 @@ inline void watchdog::run() {
   }
 }
 
-inline watchdog::~watchdog() {
+WINSVC_INLINE watchdog::~watchdog() {
   if (!thread_.joinable()) return;
   {
     const std::lock_guard lock(mutex_);
@@ -96,3 +106,5 @@ inline watchdog::~watchdog() {
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

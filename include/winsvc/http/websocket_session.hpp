@@ -87,8 +87,41 @@ class websocket_session {
   std::string id_, protocol_;
 };
 
+/// One WebSocket among those that an engine may have open.
+class websocket_place {
+ public:
+  explicit websocket_place(std::atomic<std::size_t>& open) noexcept : open_(open) { ++open_; }
+  ~websocket_place() { --open_; }
+  websocket_place(const websocket_place&) = delete;
+  websocket_place& operator=(const websocket_place&) = delete;
+
+ private:
+  std::atomic<std::size_t>& open_;
+};
+
+/// Serves a connection that has been told 101.
+void serve_websocket(exchange& x, const std::shared_ptr<websocket_session>& session, logger& log,
+                            const std::function<void(websocket&)>& handler);
+
+/// Answers the handshake: 101 into the response, and what follows it into the exchange; or leaves with a refusal.
+void accept_websocket(const invocation& with, const websocket_options& options,
+                             std::function<void(websocket&)> handler);
+
+}  // namespace http
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
 /// One frame to the wire; under mutex_.
-inline bool websocket_session::put(wire::opcode what, std::string_view payload) {
+WINSVC_INLINE bool websocket_session::put(wire::opcode what, std::string_view payload) {
   if (!wire_ || close_sent_.load() || broken_.load()) return false;
   const std::string bytes = wire::frame(what, payload);
   if (wire_->send(bytes.data(), bytes.size(), bounds_.write_time) == os::transfer::done) return true;
@@ -97,25 +130,25 @@ inline bool websocket_session::put(wire::opcode what, std::string_view payload) 
   return false;
 }
 
-inline void websocket_session::send_close(int code, std::string_view reason) {
+WINSVC_INLINE void websocket_session::send_close(int code, std::string_view reason) {
   const std::lock_guard lock(mutex_);
   const bool empty = code == wire::close_code::none;
   static_cast<void>(put(wire::opcode::close, empty ? std::string() : wire::close_payload(code, reason)));
   close_sent_.store(true);
 }
 
-inline bool websocket_session::send(wire::opcode what, std::string_view payload) {
+WINSVC_INLINE bool websocket_session::send(wire::opcode what, std::string_view payload) {
   const std::lock_guard lock(mutex_);
   return wire_ && !draining_->load() && peer_code_.load() == 0 && put(what, payload);
 }
 
-inline void websocket_session::close(int code, std::string_view reason) {
+WINSVC_INLINE void websocket_session::close(int code, std::string_view reason) {
   if (!wire::is_close_code(code))
     throw std::invalid_argument("websocket: close code " + std::to_string(code) + " must not be sent (RFC 6455, 7.4)");
   send_close(code, reason);
 }
 
-inline bool websocket_session::is_open() const noexcept {
+WINSVC_INLINE bool websocket_session::is_open() const noexcept {
   if (close_sent_.load() || broken_.load() || peer_code_.load() != 0) return false;
   // Not waited for: a reader must not stand behind a sender whose client takes nothing. Whoever holds it has the wire.
   const std::unique_lock lock(mutex_, std::try_to_lock);
@@ -123,7 +156,7 @@ inline bool websocket_session::is_open() const noexcept {
 }
 
 /// The client went without a goodbye.
-inline void websocket_session::lost() noexcept {
+WINSVC_INLINE void websocket_session::lost() noexcept {
   constexpr int abnormal = 1006;
   int none = 0;
   peer_code_.compare_exchange_strong(none, abnormal);
@@ -131,7 +164,7 @@ inline void websocket_session::lost() noexcept {
 }
 
 /// What the bytes say that are here; answers what needs no handler.
-inline websocket_session::event websocket_session::next_event() {
+WINSVC_INLINE websocket_session::event websocket_session::next_event() {
   for (;;) {
     std::size_t used = 0;
     const auto what = frames_.feed(buffer_.rest(), used);
@@ -159,7 +192,7 @@ inline websocket_session::event websocket_session::next_event() {
   }
 }
 
-inline os::transfer websocket_session::more(std::chrono::milliseconds limit, bool wakes_for_drain) {
+WINSVC_INLINE os::transfer websocket_session::more(std::chrono::milliseconds limit, bool wakes_for_drain) {
   char piece[16 * 1024];
   std::size_t got = 0;
   limit = (std::max)(limit, std::chrono::milliseconds(0));
@@ -176,7 +209,7 @@ inline os::transfer websocket_session::more(std::chrono::milliseconds limit, boo
 }
 
 /// Waits for bytes, and does what a clock asks for meanwhile. False: none came.
-inline bool websocket_session::wait(steady::time_point until) {
+WINSVC_INLINE bool websocket_session::wait(steady::time_point until) {
   const auto began = steady::now();
   // A message has its time as a whole, as a body has: neither a byte now and then nor empty fragments keep it alive.
   auto late = (steady::time_point::max)();
@@ -204,7 +237,7 @@ inline bool websocket_session::wait(steady::time_point until) {
   return false;
 }
 
-inline std::optional<websocket::message> websocket_session::receive(steady::time_point until) {
+WINSVC_INLINE std::optional<websocket::message> websocket_session::receive(steady::time_point until) {
   for (;;) {
     // A drain ends the wait below: the goodbye leaves here and now, not when the handler is done.
     if (draining_->load()) send_close(wire::close_code::going_away, stopping);
@@ -215,7 +248,7 @@ inline std::optional<websocket::message> websocket_session::receive(steady::time
   }
 }
 
-inline void websocket_session::finish(int code, std::string_view reason) {
+WINSVC_INLINE void websocket_session::finish(int code, std::string_view reason) {
   const scope_exit over([this]() noexcept {
     const std::lock_guard lock(mutex_);
     wire_ = nullptr;
@@ -230,21 +263,7 @@ inline void websocket_session::finish(int code, std::string_view reason) {
     if (left.count() <= 0 || more(left, false) != os::transfer::done) return;
   }
 }
-
-/// One WebSocket among those that an engine may have open.
-class websocket_place {
- public:
-  explicit websocket_place(std::atomic<std::size_t>& open) noexcept : open_(open) { ++open_; }
-  ~websocket_place() { --open_; }
-  websocket_place(const websocket_place&) = delete;
-  websocket_place& operator=(const websocket_place&) = delete;
-
- private:
-  std::atomic<std::size_t>& open_;
-};
-
-/// Serves a connection that has been told 101.
-inline void serve_websocket(exchange& x, const std::shared_ptr<websocket_session>& session, logger& log,
+WINSVC_INLINE void serve_websocket(exchange& x, const std::shared_ptr<websocket_session>& session, logger& log,
                             const std::function<void(websocket&)>& handler) {
   int code = wire::close_code::normal;
   std::string reason;
@@ -272,9 +291,7 @@ inline void serve_websocket(exchange& x, const std::shared_ptr<websocket_session
   if (log.wants(log_level::debug))
     log.debug("request " + x.id + ": websocket over, client's close code " + std::to_string(session->peer_code()));
 }
-
-/// Answers the handshake: 101 into the response, and what follows it into the exchange; or leaves with a refusal.
-inline void accept_websocket(const invocation& with, const websocket_options& options,
+WINSVC_INLINE void accept_websocket(const invocation& with, const websocket_options& options,
                              std::function<void(websocket&)> handler) {
   exchange& x = *current_exchange();
   const auto asked = wire::judge_handshake(x.head, options.protocols, options.origins);
@@ -305,24 +322,26 @@ inline void accept_websocket(const invocation& with, const websocket_options& op
 
 }  // namespace http
 
-inline std::optional<websocket::message> websocket::receive() const {
+WINSVC_INLINE std::optional<websocket::message> websocket::receive() const {
   return session_->receive((http::websocket_session::steady::time_point::max)());
 }
-inline std::optional<websocket::message> websocket::receive(std::chrono::milliseconds limit) const {
+WINSVC_INLINE std::optional<websocket::message> websocket::receive(std::chrono::milliseconds limit) const {
   return session_->receive(http::websocket_session::steady::now() + limit);
 }
-inline bool websocket::send(std::string_view text) const {
+WINSVC_INLINE bool websocket::send(std::string_view text) const {
   if (!wire::is_utf8(text))
     throw std::invalid_argument("websocket: a text message is UTF-8; send_binary takes any bytes");
   return session_->send(wire::opcode::text, text);
 }
-inline bool websocket::send_binary(std::string_view bytes) const { return session_->send(wire::opcode::binary, bytes); }
-inline void websocket::close(int code, std::string_view reason) const { session_->close(code, reason); }
-inline bool websocket::is_open() const noexcept { return session_->is_open(); }
-inline int websocket::close_code() const noexcept { return session_->peer_code(); }
-inline const winsvc::request& websocket::request() const noexcept { return session_->req(); }
-inline const std::string& websocket::id() const noexcept { return session_->id(); }
-inline const std::string& websocket::protocol() const noexcept { return session_->protocol(); }
+WINSVC_INLINE bool websocket::send_binary(std::string_view bytes) const { return session_->send(wire::opcode::binary, bytes); }
+WINSVC_INLINE void websocket::close(int code, std::string_view reason) const { session_->close(code, reason); }
+WINSVC_INLINE bool websocket::is_open() const noexcept { return session_->is_open(); }
+WINSVC_INLINE int websocket::close_code() const noexcept { return session_->peer_code(); }
+WINSVC_INLINE const winsvc::request& websocket::request() const noexcept { return session_->req(); }
+WINSVC_INLINE const std::string& websocket::id() const noexcept { return session_->id(); }
+WINSVC_INLINE const std::string& websocket::protocol() const noexcept { return session_->protocol(); }
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP

@@ -46,13 +46,25 @@ struct account {
 [[nodiscard]] result<account> parse_account(std::string_view s, std::string_view service_name);
 
 /// The name as LookupAccountNameW knows it: `.\` is a word of the SCM alone, and a bare name is this machine's first.
-[[nodiscard]] inline std::string name_to_look_up(std::string_view name) {
-  return std::string(text::starts_with(name, ".\\") ? name.substr(2) : name);
-}
+[[nodiscard]] std::string name_to_look_up(std::string_view name);
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string_view account::gives_up() const noexcept {
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::string name_to_look_up(std::string_view name) {
+  return std::string(text::starts_with(name, ".\\") ? name.substr(2) : name);
+}
+
+WINSVC_INLINE std::string_view account::gives_up() const noexcept {
   switch (kind) {
     case account_kind::virtual_account: return {};
     case account_kind::local_system:
@@ -67,7 +79,7 @@ inline std::string_view account::gives_up() const noexcept {
   return {};
 }
 
-inline result<account> parse_account(std::string_view s, std::string_view service_name) {
+WINSVC_INLINE result<account> parse_account(std::string_view s, std::string_view service_name) {
   struct known {
     std::string_view word;
     account_kind kind;
@@ -115,3 +127,5 @@ inline result<account> parse_account(std::string_view s, std::string_view servic
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

@@ -104,8 +104,23 @@ inline constexpr explanation explanations[] = {
 }
 
 /// The error for a code: words and remedy from the table, or the system's own words.
-[[nodiscard]] inline error explained(std::uint32_t code, std::string doing, std::string subject,
-                                     std::string system_words = {}) {
+[[nodiscard]] error explained(std::uint32_t code, std::string doing, std::string subject,
+                                     std::string system_words = {});
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE error explained(std::uint32_t code, std::string doing, std::string subject,
+                                     std::string system_words) {
   if (const explanation* row = explain(code)) {
     return {code, std::move(doing), std::move(subject), std::string(row->said), std::string(row->hint)};
   }
@@ -115,3 +130,5 @@ inline constexpr explanation explanations[] = {
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

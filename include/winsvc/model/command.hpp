@@ -83,34 +83,44 @@ struct command {
 /// What an earlier install left in an ImagePath (model::image_path made it); nothing where it is not one of ours.
 [[nodiscard]] launch_options launch_options_in(const std::string& image_path);
 
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline failure<error> usage_error(std::string said, std::string hint) {
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE failure<error> usage_error(std::string said, std::string hint) {
   return {error{0, {}, {}, std::move(said), std::move(hint)}};
 }
 
 /// "did you mean 'x'?", or where to look.
-inline std::string suggestion(std::string_view word, const std::vector<std::string_view>& known,
+WINSVC_INLINE std::string suggestion(std::string_view word, const std::vector<std::string_view>& known,
                               std::string otherwise) {
   const auto best = text::nearest(word, known);
   return best.empty() ? otherwise : "did you mean '" + std::string(best) + "'?";
 }
 
-inline const verb_row* find_verb(std::string_view word) noexcept {
+WINSVC_INLINE const verb_row* find_verb(std::string_view word) noexcept {
   for (const auto& r : verb_table) {
     if (text::equal_nocase(r.word, word) || (!r.also.empty() && text::equal_nocase(r.also, word))) return &r;
   }
   return nullptr;
 }
 
-inline bool asks_for_help(std::string_view word) noexcept {
+WINSVC_INLINE bool asks_for_help(std::string_view word) noexcept {
   for (const std::string_view spelling : {"--help", "-h", "-?", "/?"}) {
     if (text::equal_nocase(word, spelling)) return true;
   }
   return false;
 }
 
-inline result<const verb_row*> verb_of(std::string_view word) {
+WINSVC_INLINE result<const verb_row*> verb_of(std::string_view word) {
   if (asks_for_help(word)) return &row(verb::help);
   if (text::equal_nocase(word, "--version")) return &row(verb::version);
   if (const auto* found = find_verb(word)) return found;
@@ -122,7 +132,7 @@ inline result<const verb_row*> verb_of(std::string_view word) {
   return usage_error("unknown verb '" + std::string(word) + "'", suggestion(word, known, "'help' lists the verbs"));
 }
 
-inline result<const option_row*> option_of(std::string_view word, const verb_row& v) {
+WINSVC_INLINE result<const option_row*> option_of(std::string_view word, const verb_row& v) {
   std::vector<std::string_view> known;
   for (const auto& o : option_table) {
     const bool taken = (o.verbs & bit(v.id)) != 0;
@@ -142,7 +152,7 @@ inline result<const option_row*> option_of(std::string_view word, const verb_row
 }
 
 /// `A,B`: no piece may be empty; the empty text is no piece at all.
-inline std::optional<std::vector<std::string>> parse_list(std::string_view s) {
+WINSVC_INLINE std::optional<std::vector<std::string>> parse_list(std::string_view s) {
   std::vector<std::string> pieces;
   if (text::trimmed(s).empty()) return pieces;
   for (const auto& piece : text::split(s, ',')) {
@@ -153,7 +163,7 @@ inline std::optional<std::vector<std::string>> parse_list(std::string_view s) {
 }
 
 /// Puts one option's value where it belongs; false where it is none that the option takes.
-inline bool take_value(command& into, option o, std::string_view value) {
+WINSVC_INLINE bool take_value(command& into, option o, std::string_view value) {
   const auto text_into = [&](std::optional<std::string>& field) {
     field = std::string(value);
     return !value.empty();
@@ -235,7 +245,7 @@ inline bool take_value(command& into, option o, std::string_view value) {
 }
 
 /// What would have been taken.
-inline std::string taken_values(const option_row& o) {
+WINSVC_INLINE std::string taken_values(const option_row& o) {
   switch (o.id) {
     case option::startup: return "it is one of " + std::string(o.value);
     case option::username: return "give virtual, system, local-service, network-service or DOMAIN\\name";
@@ -258,7 +268,7 @@ inline std::string taken_values(const option_row& o) {
   }
 }
 
-inline result<void> apply_option(command& into, const option_row& o, std::string_view value) {
+WINSVC_INLINE result<void> apply_option(command& into, const option_row& o, std::string_view value) {
   if (o.id == option::display_name) {
     if (const auto good = check_display_name(value); !good)
       return usage_error(std::string(o.word) + ": " + good.error().said, good.error().hint);
@@ -269,7 +279,7 @@ inline result<void> apply_option(command& into, const option_row& o, std::string
 }
 
 /// A word that is no option: the topic of help, the number of control.
-inline result<void> apply_word(command& into, const verb_row& v, std::string_view word) {
+WINSVC_INLINE result<void> apply_word(command& into, const verb_row& v, std::string_view word) {
   if (v.id == verb::help && !into.topic) {
     const auto topic = verb_of(word);
     if (!topic) return failure{topic.error()};
@@ -294,7 +304,7 @@ inline result<void> apply_word(command& into, const verb_row& v, std::string_vie
                      "options begin with --; 'help " + std::string(v.word) + "' lists them");
 }
 
-inline bool has_value(std::string_view option) noexcept {
+WINSVC_INLINE bool has_value(std::string_view option) noexcept {
   for (const auto& o : option_table) {
     if (text::equal_nocase(o.word, option)) return !o.value.empty();
   }
@@ -305,7 +315,7 @@ inline bool has_value(std::string_view option) noexcept {
 }
 
 /// pywin32 has options before the verb: `app --startup auto install`. The verb comes to the front.
-inline std::vector<std::string> verb_first(std::vector<std::string> words) {
+WINSVC_INLINE std::vector<std::string> verb_first(std::vector<std::string> words) {
   if (asks_for_help(words[0]) || text::equal_nocase(words[0], "--version")) return words;
   for (std::size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
     if (words[i].size() < 2 || words[i][0] != '-') {
@@ -318,7 +328,7 @@ inline std::vector<std::string> verb_first(std::vector<std::string> words) {
   return words;
 }
 
-inline result<command> parse_command(const std::vector<std::string>& as_written) {
+WINSVC_INLINE result<command> parse_command(const std::vector<std::string>& as_written) {
   command asked;
   if (as_written.empty()) {
     asked.bare = true;
@@ -371,7 +381,7 @@ inline result<command> parse_command(const std::vector<std::string>& as_written)
   return asked;
 }
 
-inline std::vector<std::string> elevated_words(const std::vector<std::string>& words) {
+WINSVC_INLINE std::vector<std::string> elevated_words(const std::vector<std::string>& words) {
   const auto mark = std::find(words.begin(), words.end(), "--");
   std::vector<std::string> out(words.begin(), mark);
   if (mark == words.end()) return out;
@@ -379,7 +389,7 @@ inline std::vector<std::string> elevated_words(const std::vector<std::string>& w
   return out;
 }
 
-inline launch_options launch_options_in(const std::string& image_path) {
+WINSVC_INLINE launch_options launch_options_in(const std::string& image_path) {
   // Pair by pair, so that an option of another version costs nothing but itself.
   const auto words = split_command_line(image_path);
   launch_options found;
@@ -394,3 +404,5 @@ inline launch_options launch_options_in(const std::string& image_path) {
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

@@ -30,9 +30,19 @@ struct decision {
 /// Decides. Whatever comes, even what the SCM should not have sent, has an answer and does no harm.
 [[nodiscard]] decision decide(state now, const hooked& h, std::uint32_t control) noexcept;
 
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline decision decide(state now, const hooked& h, std::uint32_t what) noexcept {
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE decision decide(state now, const hooked& h, std::uint32_t what) noexcept {
   constexpr decision unknown{120, {}, duty::nothing};      // ERROR_CALL_NOT_IMPLEMENTED
   constexpr decision not_now{1061, {}, duty::nothing};     // ERROR_SERVICE_CANNOT_ACCEPT_CTRL
   constexpr decision done_already{0, {}, duty::nothing};
@@ -67,3 +77,5 @@ inline decision decide(state now, const hooked& h, std::uint32_t what) noexcept 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

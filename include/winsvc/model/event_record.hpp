@@ -40,9 +40,19 @@ inline constexpr std::string_view scm_source = "Service Control Manager";
 /// something else than a trouble.
 [[nodiscard]] std::optional<std::string> scm_sentence(const event_record& record, std::string_view display_name);
 
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::vector<event_record> parse_event_records(std::string_view buffer) {
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::vector<event_record> parse_event_records(std::string_view buffer) {
   std::vector<event_record> all;
   const auto number = [](std::string_view bytes, std::size_t at, std::size_t size) {
     std::uint32_t value = 0;
@@ -77,7 +87,7 @@ inline std::vector<event_record> parse_event_records(std::string_view buffer) {
   return all;
 }
 
-inline std::optional<std::string> scm_sentence(const event_record& record, std::string_view display_name) {
+WINSVC_INLINE std::optional<std::string> scm_sentence(const event_record& record, std::string_view display_name) {
   struct row {
     std::uint32_t id;
     std::size_t name;           // which text is the service's
@@ -125,3 +135,5 @@ inline std::optional<std::string> scm_sentence(const event_record& record, std::
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

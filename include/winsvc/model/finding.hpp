@@ -40,10 +40,7 @@ struct finding {
 [[nodiscard]] std::string findings_text(const std::vector<finding>& all);
 /// `{"problems":1,"warnings":0,"findings":[…]}`
 [[nodiscard]] std::string findings_json(const std::vector<finding>& all);
-[[nodiscard]] inline std::size_t count(const std::vector<finding>& all, weight w) noexcept {
-  return static_cast<std::size_t>(
-      std::count_if(all.begin(), all.end(), [w](const finding& f) { return f.weight == w; }));
-}
+[[nodiscard]] std::size_t count(const std::vector<finding>& all, weight w) noexcept;
 
 /// Who, of those that anybody may be (everyone, authenticated, interactive and network users, those of the domain, the
 /// Users group, guests, packaged apps), may change what is in a folder with this SDDL: "everyone", "users". Empty: none of
@@ -54,9 +51,24 @@ struct finding {
 /// What to do about them. A folder that others live in is not ours to close.
 [[nodiscard]] std::string how_to_close(const std::string& folder);
 
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string findings_text(const std::vector<finding>& all) {
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::size_t count(const std::vector<finding>& all, weight w) noexcept {
+  return static_cast<std::size_t>(
+      std::count_if(all.begin(), all.end(), [w](const finding& f) { return f.weight == w; }));
+}
+
+WINSVC_INLINE std::string findings_text(const std::vector<finding>& all) {
   std::string out;
   for (const auto& f : all) {
     out += padded(name(f.weight), 9) + padded(f.about, 14) + log_text(f.seen) + '\n';  // it may come from anywhere
@@ -67,7 +79,7 @@ inline std::string findings_text(const std::vector<finding>& all) {
   return out + '\n' + so_many(problems, "problem") + ", " + so_many(warnings, "warning") + '\n';
 }
 
-inline std::string findings_json(const std::vector<finding>& all) {
+WINSVC_INLINE std::string findings_json(const std::vector<finding>& all) {
   const auto one = [](const finding& f) {
     text::json_object o;
     o.put_text("weight", name(f.weight)).put_text("about", f.about).put_text("seen", f.seen);
@@ -81,7 +93,7 @@ inline std::string findings_json(const std::vector<finding>& all) {
 
 /// Do these rights, as an entry has them, let change what is there: add or replace files, delete them, or give oneself
 /// the right to?
-inline bool may_write(std::string_view rights) noexcept {
+WINSVC_INLINE bool may_write(std::string_view rights) noexcept {
   if (text::starts_with(rights, "0x")) {
     constexpr std::uint32_t writing = 0x2 | 0x4 | 0x40 | 0x10000 | 0x40000 | 0x80000 | 0x10000000 | 0x40000000;
     std::uint32_t bits = 0;
@@ -103,9 +115,9 @@ inline bool may_write(std::string_view rights) noexcept {
 }
 
 /// Do these rights, refused, leave none that changes anything?
-inline bool covers_writing(std::string_view rights) noexcept { return rights == "FA" || rights == "GA" || rights == "0x1f01ff"; }
+WINSVC_INLINE bool covers_writing(std::string_view rights) noexcept { return rights == "FA" || rights == "GA" || rights == "0x1f01ff"; }
 
-inline std::vector<std::string> strangers_who_write(std::string_view sddl) {
+WINSVC_INLINE std::vector<std::string> strangers_who_write(std::string_view sddl) {
   struct stranger {
     std::string_view letters, sid, name;
   };
@@ -145,7 +157,7 @@ inline std::vector<std::string> strangers_who_write(std::string_view sddl) {
   return out;
 }
 
-inline std::string how_to_close(const std::string& folder) {
+WINSVC_INLINE std::string how_to_close(const std::string& folder) {
   const bool a_persons = text::lowered(folder).find("\\users\\") != std::string::npos;
   if (a_persons || !not_a_folder_of_ones_own(folder).empty())
     return "move the program to a folder of its own below Program Files, and install it from there";
@@ -157,3 +169,5 @@ inline std::string how_to_close(const std::string& folder) {
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

@@ -30,10 +30,20 @@ struct firewall_findings {
 [[nodiscard]] firewall_findings firewall_view(const std::vector<std::string>& rules, std::string_view program,
                                               std::uint16_t port);
 
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
 /// `5001`, or `5000-5010`.
-inline bool covers(std::string_view ports, std::uint16_t port) noexcept {
+WINSVC_INLINE bool covers(std::string_view ports, std::uint16_t port) noexcept {
   const auto dash = ports.find('-');
   std::uint64_t first = 0, last = 0;
   if (!text::parse_number(ports.substr(0, dash), 65'535, first)) return false;  // a word: `RPC`, `IPHTTPSIn`
@@ -42,7 +52,7 @@ inline bool covers(std::string_view ports, std::uint16_t port) noexcept {
   return first <= port && port <= last;
 }
 
-inline firewall_findings firewall_view(const std::vector<std::string>& rules, std::string_view program,
+WINSVC_INLINE firewall_findings firewall_view(const std::vector<std::string>& rules, std::string_view program,
                                        std::uint16_t port) {
   firewall_findings found;
   for (const auto& rule : rules) {
@@ -76,3 +86,5 @@ inline firewall_findings firewall_view(const std::vector<std::string>& rules, st
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

@@ -30,21 +30,34 @@ using flat_object = std::map<std::string, flat_value>;
 [[nodiscard]] std::optional<flat_object> parse_flat_object(std::string_view s);
 
 /// The member's text; "" where there is none.
-[[nodiscard]] inline std::string text_of(const flat_object& o, const std::string& name) {
+[[nodiscard]] std::string text_of(const flat_object& o, const std::string& name);
+/// The member's number; 0 where there is none.
+[[nodiscard]] std::uint64_t number_of(const flat_object& o, const std::string& name);
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::string text_of(const flat_object& o, const std::string& name) {
   const auto found = o.find(name);
   return found == o.end() ? std::string() : found->second.text;
 }
-/// The member's number; 0 where there is none.
-[[nodiscard]] inline std::uint64_t number_of(const flat_object& o, const std::string& name) {
+WINSVC_INLINE std::uint64_t number_of(const flat_object& o, const std::string& name) {
   std::uint64_t number = 0;
   static_cast<void>(text::parse_number(text_of(o, name), ~std::uint64_t{0}, number));
   return number;
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-
 /// A JSON string at the front of `s`, which moves past it. The escapes that json_quoted writes, and no others.
-inline std::optional<std::string> take_json_string(std::string_view& s) {
+WINSVC_INLINE std::optional<std::string> take_json_string(std::string_view& s) {
   if (s.empty() || s[0] != '"') return std::nullopt;
   std::string out;
   for (std::size_t i = 1; i < s.size(); ++i) {
@@ -80,7 +93,7 @@ inline std::optional<std::string> take_json_string(std::string_view& s) {
   return std::nullopt;
 }
 
-inline std::optional<flat_object> parse_flat_object(std::string_view s) {
+WINSVC_INLINE std::optional<flat_object> parse_flat_object(std::string_view s) {
   flat_object out;
   while (!s.empty() && (s.back() == '\n' || s.back() == '\r')) s.remove_suffix(1);
   if (s.size() < 2 || s.front() != '{' || s.back() != '}') return std::nullopt;
@@ -112,3 +125,5 @@ inline std::optional<flat_object> parse_flat_object(std::string_view s) {
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

@@ -126,15 +126,25 @@ struct install_plan {
   return code == code::call_not_implemented || code == code::invalid_level || code == code::invalid_tag;
 }
 
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline account known_account(std::string_view name, std::string_view service) {
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE account known_account(std::string_view name, std::string_view service) {
   if (auto known = parse_account(name, service)) return *std::move(known);
   const bool another = text::starts_with_nocase(name, "NT SERVICE\\");
   return {another ? account_kind::virtual_account : account_kind::person, std::string(name)};
 }
 
-inline std::vector<std::string> merged_environment(std::vector<std::string> there,
+WINSVC_INLINE std::vector<std::string> merged_environment(std::vector<std::string> there,
                                                    const std::vector<std::string>& asked) {
   const auto name_of = [](const std::string& s) { return std::string_view(s).substr(0, s.find('=')); };
   for (const auto& one : asked) {
@@ -152,7 +162,7 @@ inline std::vector<std::string> merged_environment(std::vector<std::string> ther
   return there;
 }
 
-inline std::string_view lost_without(std::uint32_t l) noexcept {
+WINSVC_INLINE std::string_view lost_without(std::uint32_t l) noexcept {
   switch (l) {
     case level::description:
       return "the Services window shows no description";
@@ -173,13 +183,13 @@ inline std::string_view lost_without(std::uint32_t l) noexcept {
   }
 }
 
-inline std::optional<config_level> level_of(const installation& i, std::uint32_t number) {
+WINSVC_INLINE std::optional<config_level> level_of(const installation& i, std::uint32_t number) {
   const auto found = i.levels.find(number);
   return found == i.levels.end() ? std::nullopt : std::optional(found->second);
 }
 
 /// What follows a failure; nothing: leave it as it is.
-inline std::optional<recovery_plan> wanted_recovery(const command& asked, const service_spec& spec,
+WINSVC_INLINE std::optional<recovery_plan> wanted_recovery(const command& asked, const service_spec& spec,
                                                     const installation* there) {
   if (there && !asked.recovery && !asked.recovery_reset && !spec.recovery) return std::nullopt;
   const auto old = there ? level_of(*there, level::failure_actions) : std::nullopt;
@@ -191,7 +201,7 @@ inline std::optional<recovery_plan> wanted_recovery(const command& asked, const 
   return wanted;
 }
 
-inline result<installation> wanted_installation(const command& asked, const service_spec& spec,
+WINSVC_INLINE result<installation> wanted_installation(const command& asked, const service_spec& spec,
                                                 const installation* there, const install_defaults& ours) {
   installation wanted;
   const auto default_of = [there](auto value) { return there ? std::nullopt : std::optional(std::move(value)); };
@@ -243,7 +253,7 @@ inline result<installation> wanted_installation(const command& asked, const serv
 }
 
 /// The names of variables; a value may be a secret. `new value` where one is another than before.
-inline std::string variables_text(const std::vector<std::string>& all, const std::vector<std::string>& before) {
+WINSVC_INLINE std::string variables_text(const std::vector<std::string>& all, const std::vector<std::string>& before) {
   const auto name_of = [](const std::string& s) { return std::string_view(s).substr(0, s.find('=', 1)); };
   std::vector<std::string> out;
   for (const auto& one : all) {
@@ -255,7 +265,7 @@ inline std::string variables_text(const std::vector<std::string>& all, const std
   return out.empty() ? "none" : text::join(out, ", ");
 }
 
-inline install_plan plan_install(const installation* there, const installation& wanted, const install_defaults& ours) {
+WINSVC_INLINE install_plan plan_install(const installation* there, const installation& wanted, const install_defaults& ours) {
   install_plan plan;
   plan.creates = there == nullptr;
   const auto put = [&](item what, std::string name, const std::optional<std::string>& from,
@@ -318,7 +328,7 @@ inline install_plan plan_install(const installation* there, const installation& 
   return plan;
 }
 
-inline std::string changes_text(const install_plan& plan) {
+WINSVC_INLINE std::string changes_text(const install_plan& plan) {
   std::string out;
   for (const auto& c : plan.changes) {
     out += "  " + padded(c.name, 14) + (c.from.empty() ? "" : c.from + " -> ") + c.to + '\n';
@@ -326,14 +336,14 @@ inline std::string changes_text(const install_plan& plan) {
   return out;
 }
 
-inline std::string plan_text(std::string_view service, const install_plan& plan) {
+WINSVC_INLINE std::string plan_text(std::string_view service, const install_plan& plan) {
   const std::string quoted = '\'' + std::string(service) + '\'';
   if (plan.creates) return quoted + " is not installed; install creates it:\n" + changes_text(plan);
   if (plan.changes.empty()) return quoted + " is installed as it is asked for; nothing changes\n";
   return quoted + " is installed; these change:\n" + changes_text(plan);
 }
 
-inline std::string drift_text(const change& c) {
+WINSVC_INLINE std::string drift_text(const change& c) {
   switch (c.what) {
     case item::program_folder: return "the service has no right of its own to read " + c.to;
     case item::data_folder: return "the service has no right of its own to modify " + c.to;
@@ -346,3 +356,5 @@ inline std::string drift_text(const change& c) {
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

@@ -58,15 +58,27 @@ namespace level {
 inline constexpr std::uint32_t description = 1, failure_actions = 2, delayed_start = 3, failure_flag = 4, sid_type = 5,
                                required_privileges = 6, preshutdown = 7;
 }
-[[nodiscard]] inline std::uint32_t number(const config_level& l) noexcept {
-  return static_cast<std::uint32_t>(l.index()) + 1;
-}
+[[nodiscard]] std::uint32_t number(const config_level& l) noexcept;
 /// As an install plan shows it.
 [[nodiscard]] std::string text_of(const config_level& l);
 
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string text_of(const config_level& l) {
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::uint32_t number(const config_level& l) noexcept {
+  return static_cast<std::uint32_t>(l.index()) + 1;
+}
+
+WINSVC_INLINE std::string text_of(const config_level& l) {
   struct writer {
     std::string operator()(const description_text& v) const { return v.text; }
     std::string operator()(const recovery_plan& v) const {
@@ -91,3 +103,5 @@ inline std::string text_of(const config_level& l) {
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

@@ -72,9 +72,19 @@ class lifecycle {
   service_status now_;
 };
 
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::optional<service_status> lifecycle::apply(step what, std::chrono::milliseconds wait_hint,
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::optional<service_status> lifecycle::apply(step what, std::chrono::milliseconds wait_hint,
                                                       exit_status exit) noexcept {
   for (const auto& m : legal_moves) {
     if (m.from != now_.current || m.what != what) continue;
@@ -98,3 +108,5 @@ inline std::optional<service_status> lifecycle::apply(step what, std::chrono::mi
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

@@ -37,17 +37,30 @@ struct log_query {
   std::size_t last = all;                  ///< so many of those that are left, the newest
 };
 
-[[nodiscard]] inline bool wanted(const log_query& what, const log_mark& entry) noexcept {
-  return entry.level >= what.least && (!what.since || entry.when >= *what.since);
-}
+[[nodiscard]] bool wanted(const log_query& what, const log_mark& entry) noexcept;
 /// Of lines that belong to no entry, because what came before them is not there: only who wants all wants them.
-[[nodiscard]] inline bool wants_strays(const log_query& what) noexcept {
-  return what.least == log_level::debug && !what.since;
-}
+[[nodiscard]] bool wants_strays(const log_query& what) noexcept;
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::optional<log_mark> read_log_line(std::string_view line) noexcept {
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE bool wanted(const log_query& what, const log_mark& entry) noexcept {
+  return entry.level >= what.least && (!what.since || entry.when >= *what.since);
+}
+WINSVC_INLINE bool wants_strays(const log_query& what) noexcept {
+  return what.least == log_level::debug && !what.since;
+}
+
+WINSVC_INLINE std::optional<log_mark> read_log_line(std::string_view line) noexcept {
   constexpr std::string_view json = "{\"time\":\"", json_level = "\",\"level\":\"";
   const bool as_json = text::starts_with(line, json);
   if (as_json) line.remove_prefix(json.size());
@@ -66,3 +79,5 @@ inline std::optional<log_mark> read_log_line(std::string_view line) noexcept {
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

@@ -33,10 +33,8 @@ struct recovery_action {
     return a.what == b.what && a.delay == b.delay;
   }
 };
-[[nodiscard]] inline recovery_action restart_after(std::chrono::milliseconds delay) noexcept {
-  return {recovery_action::kind::restart, delay};
-}
-[[nodiscard]] inline recovery_action no_action() noexcept { return {}; }
+[[nodiscard]] recovery_action restart_after(std::chrono::milliseconds delay) noexcept;
+[[nodiscard]] recovery_action no_action() noexcept;
 /// Windows counts delays in milliseconds of 32 bits: 49 days.
 inline constexpr std::chrono::milliseconds longest_recovery_delay{0xFFFFFFFF};
 
@@ -52,10 +50,7 @@ struct recovery_plan {
 };
 
 /// What an install sets where nobody says otherwise: the service comes back, ever more slowly.
-[[nodiscard]] inline recovery_plan default_recovery() {
-  using namespace std::chrono_literals;
-  return {{restart_after(5s), restart_after(30s), restart_after(2min)}, std::chrono::hours(24)};
-}
+[[nodiscard]] recovery_plan default_recovery();
 
 /// `restart/5s,restart/30s,none`; `none` alone and the empty text: no action at all. Nothing for anything else, and for
 /// a delay that Windows cannot say.
@@ -63,9 +58,30 @@ struct recovery_plan {
 /// The same back; kinds that cannot be asked for as `reboot/…` and `run/…`.
 [[nodiscard]] std::string recovery_text(const std::vector<recovery_action>& actions);
 
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s) {
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE recovery_action restart_after(std::chrono::milliseconds delay) noexcept {
+  return {recovery_action::kind::restart, delay};
+}
+WINSVC_INLINE recovery_action no_action() noexcept { return {}; }
+
+namespace model {
+
+WINSVC_INLINE recovery_plan default_recovery() {
+  using namespace std::chrono_literals;
+  return {{restart_after(5s), restart_after(30s), restart_after(2min)}, std::chrono::hours(24)};
+}
+
+WINSVC_INLINE std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s) {
   std::vector<recovery_action> actions;
   if (text::trimmed(s).empty()) return actions;
   bool acts = false;
@@ -92,7 +108,7 @@ inline std::optional<std::vector<recovery_action>> parse_recovery(std::string_vi
   return actions;
 }
 
-inline std::string recovery_text(const std::vector<recovery_action>& actions) {
+WINSVC_INLINE std::string recovery_text(const std::vector<recovery_action>& actions) {
   constexpr std::string_view words[] = {"none", "restart", "reboot", "run"};
   std::string out;
   for (const auto& a : actions) {
@@ -107,3 +123,5 @@ inline std::string recovery_text(const std::vector<recovery_action>& actions) {
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

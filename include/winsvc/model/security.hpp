@@ -24,22 +24,15 @@ namespace model {
 [[nodiscard]] std::string trustee(std::string_view sid);
 
 /// Read and execute, for the folder and what is in it: what a service needs of its executable's folder.
-[[nodiscard]] inline std::string read_entry(std::string_view sid) { return "(A;OICI;0x1200a9;;;" + trustee(sid) + ")"; }
+[[nodiscard]] std::string read_entry(std::string_view sid);
 /// Modify: what it needs of its data folder.
-[[nodiscard]] inline std::string modify_entry(std::string_view sid) {
-  return "(A;OICI;0x1301bf;;;" + trustee(sid) + ")";
-}
+[[nodiscard]] std::string modify_entry(std::string_view sid);
 /// The right to look at the service, start, stop, pause and continue it and send it its own controls; not to change it.
-[[nodiscard]] inline std::string control_entry(std::string_view sid) {
-  return "(A;;CCLCSWRPWPDTLOCRRC;;;" + trustee(sid) + ")";
-}
+[[nodiscard]] std::string control_entry(std::string_view sid);
 /// The data folder: the system and administrators all, the service modify, users read what lies in it directly (the
 /// state that `status` shows) and none of its folders (the log). Protected: nothing is inherited, because everyone may
 /// create files in ProgramData. Owned by administrators: whoever owns a folder may open it again.
-[[nodiscard]] inline std::string data_folder_security(std::string_view service_sid) {
-  return "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)" + modify_entry(service_sid) +
-         "(A;;0x1200a9;;;BU)(A;OINPIO;0x120089;;;BU)";
-}
+[[nodiscard]] std::string data_folder_security(std::string_view service_sid);
 /// The same for a folder that is there already with `sddl`: what an administrator made of one that is closed stays.
 [[nodiscard]] std::string data_folder_security(std::string_view sddl, std::string_view service_sid);
 /// Is it owned by administrators or the system, and inherits nothing? Anybody may have made a folder of our name before
@@ -59,9 +52,31 @@ namespace model {
 /// all that is in a folder, so they belong to one that is the program's own.
 [[nodiscard]] std::string_view not_a_folder_of_ones_own(std::string_view path) noexcept;
 
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string trustee(std::string_view sid) {
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::string read_entry(std::string_view sid) { return "(A;OICI;0x1200a9;;;" + trustee(sid) + ")"; }
+WINSVC_INLINE std::string modify_entry(std::string_view sid) {
+  return "(A;OICI;0x1301bf;;;" + trustee(sid) + ")";
+}
+WINSVC_INLINE std::string control_entry(std::string_view sid) {
+  return "(A;;CCLCSWRPWPDTLOCRRC;;;" + trustee(sid) + ")";
+}
+WINSVC_INLINE std::string data_folder_security(std::string_view service_sid) {
+  return "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)" + modify_entry(service_sid) +
+         "(A;;0x1200a9;;;BU)(A;OINPIO;0x120089;;;BU)";
+}
+
+WINSVC_INLINE std::string trustee(std::string_view sid) {
   struct known {
     std::string_view sid, letters;
   };
@@ -80,7 +95,7 @@ inline std::string trustee(std::string_view sid) {
 struct dacl_extent {
   std::size_t begin = std::string_view::npos, end = std::string_view::npos;
 };
-inline dacl_extent find_dacl(std::string_view sddl) noexcept {
+WINSVC_INLINE dacl_extent find_dacl(std::string_view sddl) noexcept {
   // A part begins with its letter and a colon outside of parentheses: O: G: D: S:
   int depth = 0;
   dacl_extent found;
@@ -98,21 +113,21 @@ inline dacl_extent find_dacl(std::string_view sddl) noexcept {
   return found;
 }
 
-inline std::string_view dacl_of(std::string_view sddl) noexcept {
+WINSVC_INLINE std::string_view dacl_of(std::string_view sddl) noexcept {
   const dacl_extent dacl = find_dacl(sddl);
   return dacl.begin == sddl.npos ? std::string_view() : sddl.substr(dacl.begin, dacl.end - dacl.begin);
 }
 /// The letters between `D:` and its first entry.
-inline std::string_view dacl_flags(std::string_view sddl) noexcept {
+WINSVC_INLINE std::string_view dacl_flags(std::string_view sddl) noexcept {
   const std::string_view dacl = dacl_of(sddl);
   return dacl.substr(0, dacl.find('('));
 }
 
-inline bool has_entry(std::string_view sddl, std::string_view entry) noexcept {
+WINSVC_INLINE bool has_entry(std::string_view sddl, std::string_view entry) noexcept {
   return dacl_of(sddl).find(entry) != sddl.npos;
 }
 
-inline std::string with_entry(std::string_view sddl, std::string_view entry) {
+WINSVC_INLINE std::string with_entry(std::string_view sddl, std::string_view entry) {
   const dacl_extent dacl = find_dacl(sddl);
   if (dacl.begin == sddl.npos) return std::string(sddl) + "D:" + std::string(entry);
   const bool open_to_all = dacl_flags(sddl).find("NO_ACCESS_CONTROL") != sddl.npos;
@@ -129,7 +144,7 @@ inline std::string with_entry(std::string_view sddl, std::string_view entry) {
   return std::string(sddl.substr(0, at)) + std::string(entry) + std::string(sddl.substr(at));
 }
 
-inline std::string without_account(std::string_view sddl, std::string_view sid) {
+WINSVC_INLINE std::string without_account(std::string_view sddl, std::string_view sid) {
   const dacl_extent dacl = find_dacl(sddl);
   if (dacl.begin == sddl.npos) return std::string(sddl);
   const auto is_of = [](std::string_view one, const std::string& whom) {
@@ -151,11 +166,11 @@ inline std::string without_account(std::string_view sddl, std::string_view sid) 
   return out + std::string(sddl.substr(dacl.end));
 }
 
-inline std::string data_folder_security(std::string_view sddl, std::string_view service_sid) {
+WINSVC_INLINE std::string data_folder_security(std::string_view sddl, std::string_view service_sid) {
   return is_closed(sddl) ? with_entry(sddl, modify_entry(service_sid)) : data_folder_security(service_sid);
 }
 
-inline bool is_closed(std::string_view sddl) noexcept {
+WINSVC_INLINE bool is_closed(std::string_view sddl) noexcept {
   bool owned = false;
   for (const std::string_view owner : {"O:BA", "O:SY", "O:S-1-5-32-544", "O:S-1-5-18"}) {
     const auto after = sddl.substr((std::min)(owner.size(), sddl.size()), 2);
@@ -164,12 +179,12 @@ inline bool is_closed(std::string_view sddl) noexcept {
   return owned && text::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
 }
 
-inline std::string without_owner(std::string_view sddl) {
+WINSVC_INLINE std::string without_owner(std::string_view sddl) {
   const dacl_extent dacl = find_dacl(sddl);
   return dacl.begin == sddl.npos ? std::string() : std::string(sddl.substr(dacl.begin - 2));
 }
 
-inline std::string_view not_a_folder_of_ones_own(std::string_view path) noexcept {
+WINSVC_INLINE std::string_view not_a_folder_of_ones_own(std::string_view path) noexcept {
   const auto slash = [](char c) { return c == '\\' || c == '/'; };
   while (!path.empty() && slash(path.back())) path.remove_suffix(1);
   if (text::starts_with(path, "\\\\?\\") && path.size() > 5 && path[5] == ':') path.remove_prefix(4);  // \\?\C:\...
@@ -192,3 +207,5 @@ inline std::string_view not_a_folder_of_ones_own(std::string_view path) noexcept
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

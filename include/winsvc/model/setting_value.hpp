@@ -144,9 +144,19 @@ struct setting_type<file_path> {
   static std::string text(const file_path& value) { return value.text; }
 };
 
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::optional<bool> setting_type<bool>::parse(std::string_view s) {
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::optional<bool> setting_type<bool>::parse(std::string_view s) {
   for (const auto yes : {"yes", "true", "on", "1"}) {
     if (text::equal_nocase(s, yes)) return true;
   }
@@ -158,7 +168,7 @@ inline std::optional<bool> setting_type<bool>::parse(std::string_view s) {
 
 /// By streams in the classic locale: `from_chars` of a double came to libstdc++ with 11 only, and strtod reads what the
 /// program's locale calls a number.
-inline std::optional<double> setting_type<double>::parse(std::string_view s) {
+WINSVC_INLINE std::optional<double> setting_type<double>::parse(std::string_view s) {
   if (s.empty() || s.find_first_not_of("+-.0123456789eE") != s.npos) return std::nullopt;
   std::istringstream in{std::string(s)};
   in.imbue(std::locale::classic());
@@ -169,7 +179,7 @@ inline std::optional<double> setting_type<double>::parse(std::string_view s) {
              : std::optional(value);
 }
 
-inline std::string setting_type<double>::text(double value) {
+WINSVC_INLINE std::string setting_type<double>::text(double value) {
   for (int digits = 6; digits <= 17; ++digits) {  // the fewest that are read back as what they were
     std::ostringstream out;
     out.imbue(std::locale::classic());
@@ -180,7 +190,7 @@ inline std::string setting_type<double>::text(double value) {
   return {};
 }
 
-inline std::optional<byte_size> setting_type<byte_size>::parse(std::string_view s) {
+WINSVC_INLINE std::optional<byte_size> setting_type<byte_size>::parse(std::string_view s) {
   const auto digits = (std::min)(s.find_first_not_of("0123456789"), s.size());
   std::uint64_t count = 0;
   if (!text::parse_number(s.substr(0, digits), (std::numeric_limits<std::uint64_t>::max)(), count)) return std::nullopt;
@@ -194,14 +204,14 @@ inline std::optional<byte_size> setting_type<byte_size>::parse(std::string_view 
   return byte_size(count << shift);
 }
 
-inline std::string setting_type<byte_size>::text(byte_size value) {
+WINSVC_INLINE std::string setting_type<byte_size>::text(byte_size value) {
   std::uint64_t count = value.bytes;
   std::size_t power = 0;
   for (; power < 4 && count != 0 && count % 1024 == 0; ++power) count /= 1024;
   return std::to_string(count) + (power == 0 ? "" : std::string(1, "kMGT"[power - 1]));
 }
 
-inline std::optional<std::vector<std::string>> setting_type<std::vector<std::string>>::parse(std::string_view s) {
+WINSVC_INLINE std::optional<std::vector<std::string>> setting_type<std::vector<std::string>>::parse(std::string_view s) {
   std::vector<std::string> pieces;
   s = text::trimmed(s);
   while (!s.empty()) {
@@ -230,7 +240,7 @@ inline std::optional<std::vector<std::string>> setting_type<std::vector<std::str
   return pieces;
 }
 
-inline std::string setting_type<std::vector<std::string>>::text(const std::vector<std::string>& value) {
+WINSVC_INLINE std::string setting_type<std::vector<std::string>>::text(const std::vector<std::string>& value) {
   std::string out;
   for (const auto& piece : value) {
     if (!out.empty()) out += ", ";
@@ -249,3 +259,5 @@ inline std::string setting_type<std::vector<std::string>>::text(const std::vecto
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

@@ -112,9 +112,19 @@ class settings {
   mutable std::mutex mutex_;  // of the origins
 };
 
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string variable_prefix(std::string_view service_name) {
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::string variable_prefix(std::string_view service_name) {
   std::string out;
   for (const char c : service_name) {
     const char upper = text::to_upper(c);
@@ -123,11 +133,11 @@ inline std::string variable_prefix(std::string_view service_name) {
   return out;
 }
 
-inline std::string setting_sources::variable(std::string_view name) const {
+WINSVC_INLINE std::string setting_sources::variable(std::string_view name) const {
   return prefix + '_' + variable_prefix(name);
 }
 
-inline any_setting* settings::find(std::string_view name) const noexcept {
+WINSVC_INLINE any_setting* settings::find(std::string_view name) const noexcept {
   for (const auto& one : all_) {
     if (one->name() == name) return one.get();
   }
@@ -135,7 +145,7 @@ inline any_setting* settings::find(std::string_view name) const noexcept {
 }
 
 /// Calls `use` with the strongest value, or not at all.
-inline void settings::look_up(const any_setting& one,
+WINSVC_INLINE void settings::look_up(const any_setting& one,
                               const std::function<void(std::string_view, setting_origin)>& use) const {
   using kind = setting_origin::kind;
   for (auto given = sources_.command_line.rbegin(); given != sources_.command_line.rend(); ++given) {
@@ -151,7 +161,7 @@ inline void settings::look_up(const any_setting& one,
 }
 
 /// Nothing, or what is wrong with the value it has; then its default is staged.
-inline std::optional<error> settings::stage(any_setting& one, setting_origin& from) const {
+WINSVC_INLINE std::optional<error> settings::stage(any_setting& one, setting_origin& from) const {
   std::optional<error> wrong;
   one.stage_default();
   from = {};
@@ -173,7 +183,7 @@ inline std::optional<error> settings::stage(any_setting& one, setting_origin& fr
   return wrong;
 }
 
-inline void settings::from(setting_sources where) {
+WINSVC_INLINE void settings::from(setting_sources where) {
   sources_ = std::move(where);
   wrong_values_.clear();
   const std::lock_guard lock(mutex_);
@@ -183,7 +193,7 @@ inline void settings::from(setting_sources where) {
   }
 }
 
-inline void settings::declare(std::shared_ptr<any_setting> one) {
+WINSVC_INLINE void settings::declare(std::shared_ptr<any_setting> one) {
   if (!is_setting_name(one->name()))
     throw setup_error("setting '" + one->name() + "' (" + one->where.text() +
                       "): a name has letters, digits, '_' and '-', with dots between");
@@ -201,7 +211,7 @@ inline void settings::declare(std::shared_ptr<any_setting> one) {
   all_.push_back(std::move(one));
 }
 
-inline error settings::unknown(std::string_view name, const setting_origin& at, std::uint32_t code) const {
+WINSVC_INLINE error settings::unknown(std::string_view name, const setting_origin& at, std::uint32_t code) const {
   std::vector<std::string_view> known;
   for (const auto& one : all_) known.push_back(one->name());
   const auto near_one = text::nearest(name, known);
@@ -211,7 +221,7 @@ inline error settings::unknown(std::string_view name, const setting_origin& at, 
   return {code, "read", at.where, said, std::move(hint)};
 }
 
-inline std::vector<error> settings::faults() const {
+WINSVC_INLINE std::vector<error> settings::faults() const {
   std::vector<error> out;
   for (const auto& given : sources_.command_line) {
     if (!find(setting_name(given.name)))
@@ -228,7 +238,7 @@ inline std::vector<error> settings::faults() const {
   return out;
 }
 
-inline settings::reload_report settings::reload(std::optional<settings_file> file, std::optional<error> fault) {
+WINSVC_INLINE settings::reload_report settings::reload(std::optional<settings_file> file, std::optional<error> fault) {
   reload_report report;
   auto before = std::exchange(sources_.file, std::move(file));
   auto fault_before = std::exchange(sources_.fault, std::move(fault));
@@ -261,7 +271,7 @@ inline settings::reload_report settings::reload(std::optional<settings_file> fil
   return report;
 }
 
-inline std::vector<settings::shown_setting> settings::shown() const {
+WINSVC_INLINE std::vector<settings::shown_setting> settings::shown() const {
   std::vector<shown_setting> out;
   const std::lock_guard lock(mutex_);
   for (const auto& one : all_) {
@@ -274,3 +284,5 @@ inline std::vector<settings::shown_setting> settings::shown() const {
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

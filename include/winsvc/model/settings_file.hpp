@@ -59,15 +59,25 @@ struct setting_note {
 [[nodiscard]] std::string settings_file_text(const std::vector<std::string>& head,
                                              const std::vector<setting_note>& settings);
 
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string setting_name(std::string_view written) {
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::string setting_name(std::string_view written) {
   std::string name = text::lowered(written);
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 }
 
-inline bool is_setting_name(std::string_view s) noexcept {
+WINSVC_INLINE bool is_setting_name(std::string_view s) noexcept {
   char before = '.';
   for (const char c : s) {
     const bool letter = (text::to_lower(c) >= 'a' && text::to_lower(c) <= 'z') || c == '_';
@@ -77,13 +87,13 @@ inline bool is_setting_name(std::string_view s) noexcept {
   return before != '.';
 }
 
-inline std::string_view without_quotes(std::string_view value) noexcept {
+WINSVC_INLINE std::string_view without_quotes(std::string_view value) noexcept {
   const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
   return quoted && value.find('"', 1) == value.size() - 1 ? value.substr(1, value.size() - 2) : value;
 }
 
 /// Why this is no text of ours; empty when it is.
-inline std::string not_text(std::string_view line) {
+WINSVC_INLINE std::string not_text(std::string_view line) {
   if (line.find('\0') != line.npos) return "there is a zero byte: the file is damaged, or no text";
   for (std::size_t at = 0; at < line.size();) {
     const auto before = at;
@@ -94,7 +104,7 @@ inline std::string not_text(std::string_view line) {
 }
 
 /// One line of the file, in the section that was opened last.
-inline void take_settings_line(settings_file& into, std::string_view line, std::size_t number, std::string& section,
+WINSVC_INLINE void take_settings_line(settings_file& into, std::string_view line, std::size_t number, std::string& section,
                                std::map<std::string, std::size_t>& names) {
   const auto complain = [&](std::string said, std::string hint) {
     into.faults.push_back({number, std::move(said), std::move(hint)});
@@ -125,7 +135,7 @@ inline void take_settings_line(settings_file& into, std::string_view line, std::
   into.rows.push_back(std::move(row));
 }
 
-inline settings_file parse_settings_file(std::string_view content) {
+WINSVC_INLINE settings_file parse_settings_file(std::string_view content) {
   settings_file out;
   if (content.substr(0, 2) == "\xFF\xFE" || content.substr(0, 2) == "\xFE\xFF") {
     out.faults.push_back({1, "it is UTF-16", "save it as UTF-8"});
@@ -142,15 +152,15 @@ inline settings_file parse_settings_file(std::string_view content) {
   return out;
 }
 
-inline bool can_stand_in_a_file(std::string_view value) noexcept {
+WINSVC_INLINE bool can_stand_in_a_file(std::string_view value) noexcept {
   return std::none_of(value.begin(), value.end(), [](char c) { return c == '\n' || c == '\r' || c == '\0'; });
 }
 /// In quotes, where it has blanks at its ends.
-inline std::string as_in_a_file(const std::string& value) {
+WINSVC_INLINE std::string as_in_a_file(const std::string& value) {
   return text::trimmed(value) == value ? value : '"' + value + '"';
 }
 
-inline std::string settings_file_text(const std::vector<std::string>& head, const std::vector<setting_note>& settings) {
+WINSVC_INLINE std::string settings_file_text(const std::vector<std::string>& head, const std::vector<setting_note>& settings) {
   std::string out;
   const auto comment = [&out](std::string_view words) {
     for (const auto line : text::split(words, '\n')) out += "# " + std::string(line) + '\n';
@@ -183,3 +193,5 @@ inline std::string settings_file_text(const std::vector<std::string>& head, cons
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

@@ -30,12 +30,7 @@ enum class startup { automatic, delayed, manual, disabled };
   constexpr std::string_view names[] = {"auto", "delayed", "manual", "disabled"};
   return names[static_cast<int>(s)];
 }
-[[nodiscard]] inline std::optional<startup> parse_startup(std::string_view s) noexcept {
-  for (const startup one : {startup::automatic, startup::delayed, startup::manual, startup::disabled}) {
-    if (text::equal_nocase(s, name(one))) return one;
-  }
-  return text::equal_nocase(s, "automatic") ? std::optional(startup::automatic) : std::nullopt;
-}
+[[nodiscard]] std::optional<startup> parse_startup(std::string_view s) noexcept;
 
 namespace model {
 
@@ -68,9 +63,7 @@ struct service_spec {
 };
 
 /// The name of an instance of a service, as Windows' own instances are called: `hello$blue`.
-[[nodiscard]] inline std::string instance_name(std::string_view service, std::string_view instance) {
-  return std::string(service) + '$' + std::string(instance);
-}
+[[nodiscard]] std::string instance_name(std::string_view service, std::string_view instance);
 /// 1 to 64 letters, digits, '-', '_' and '.'.
 [[nodiscard]] result<void> check_instance(std::string_view instance);
 /// What is installed for an instance: another name, and a display name that says which, "Hello service (blue)".
@@ -91,9 +84,31 @@ inline constexpr std::string_view run_service_word = "run-service";
 /// A display name: up to 256 characters.
 [[nodiscard]] result<void> check_display_name(std::string_view display_name);
 
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline launch_options launch_options::over(const launch_options& older) const {
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE std::optional<startup> parse_startup(std::string_view s) noexcept {
+  for (const startup one : {startup::automatic, startup::delayed, startup::manual, startup::disabled}) {
+    if (text::equal_nocase(s, name(one))) return one;
+  }
+  return text::equal_nocase(s, "automatic") ? std::optional(startup::automatic) : std::nullopt;
+}
+
+namespace model {
+
+WINSVC_INLINE std::string instance_name(std::string_view service, std::string_view instance) {
+  return std::string(service) + '$' + std::string(instance);
+}
+
+WINSVC_INLINE launch_options launch_options::over(const launch_options& older) const {
   const auto taken_out = [this](std::string_view name) {
     return std::any_of(unset.begin(), unset.end(), [name](const std::string& u) { return setting_name(u) == name; });
   };
@@ -112,7 +127,7 @@ inline launch_options launch_options::over(const launch_options& older) const {
   return out;
 }
 
-inline std::string image_path(std::string_view executable, const launch_options& launch) {
+WINSVC_INLINE std::string image_path(std::string_view executable, const launch_options& launch) {
   std::vector<std::string> arguments{std::string(run_service_word)};
   if (launch.instance) arguments.insert(arguments.end(), {"--instance", *launch.instance});
   if (launch.host) arguments.insert(arguments.end(), {"--host", *launch.host});
@@ -123,7 +138,7 @@ inline std::string image_path(std::string_view executable, const launch_options&
   return command_line(executable, arguments);
 }
 
-inline result<void> check_name(std::string_view name) {
+WINSVC_INLINE result<void> check_name(std::string_view name) {
   const auto refuse = [&](std::string said) {
     return failure{error{123, "use the service name", std::string(name), std::move(said),
                          "choose 1 to 256 characters without '/', '\\' and control characters"}};
@@ -137,7 +152,7 @@ inline result<void> check_name(std::string_view name) {
   return {};
 }
 
-inline result<void> check_instance(std::string_view instance) {
+WINSVC_INLINE result<void> check_instance(std::string_view instance) {
   bool good = !instance.empty() && instance.size() <= 64;
   for (const char c : instance) {
     const bool letter = text::to_lower(c) >= 'a' && text::to_lower(c) <= 'z';
@@ -148,14 +163,14 @@ inline result<void> check_instance(std::string_view instance) {
                        "it is not 1 to 64 letters, digits, '-', '_' and '.'", "choose another, such as blue"}};
 }
 
-inline service_spec of_instance(service_spec spec, const std::optional<std::string>& instance) {
+WINSVC_INLINE service_spec of_instance(service_spec spec, const std::optional<std::string>& instance) {
   if (!instance) return spec;
   spec.display_name = spec.display_name.value_or(spec.name) + " (" + *instance + ')';
   spec.name = instance_name(spec.name, *instance);
   return spec;
 }
 
-inline std::string folder_name(std::string_view service_name) {
+WINSVC_INLINE std::string folder_name(std::string_view service_name) {
   std::string out(service_name);
   for (char& c : out) {
     if (std::string_view("<>:\"|?*/\\").find(c) != std::string_view::npos || static_cast<unsigned char>(c) < 0x20)
@@ -166,7 +181,7 @@ inline std::string folder_name(std::string_view service_name) {
   return out;
 }
 
-inline result<void> check_display_name(std::string_view display_name) {
+WINSVC_INLINE result<void> check_display_name(std::string_view display_name) {
   if (text::to_utf16(display_name).size() <= 256) return {};
   return failure{error{123, "use the display name", std::string(text::cut(display_name, 40)) + "...",
                        "it is longer than 256 characters", "shorten it"}};
@@ -175,3 +190,5 @@ inline result<void> check_display_name(std::string_view display_name) {
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

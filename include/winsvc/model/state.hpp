@@ -110,16 +110,7 @@ struct hooked {
 
 /// The one function that computes the mask of accepted controls: nothing in a pending state and in STOPPED. With
 /// PRESHUTDOWN accepted, Windows delivers no SHUTDOWN, so exactly one of the two is asked for.
-[[nodiscard]] inline std::uint32_t accepted_controls(state s, const hooked& h) noexcept {
-  if (s != state::running && s != state::paused) return 0;
-  std::uint32_t mask = accept::stop | (h.preshutdown ? accept::preshutdown : accept::shutdown);
-  if (h.pause_continue) mask |= accept::pause_continue;
-  if (h.param_change) mask |= accept::param_change;
-  if (h.power_event) mask |= accept::power_event;
-  if (h.session_change) mask |= accept::session_change;
-  if (h.time_change) mask |= accept::time_change;
-  return mask;
-}
+[[nodiscard]] std::uint32_t accepted_controls(state s, const hooked& h) noexcept;
 
 /// Would a service that accepts `mask` be handed this control? (INTERROGATE always, custom codes always.)
 [[nodiscard]] constexpr bool is_accepted(std::uint32_t mask, control c) noexcept {
@@ -141,3 +132,28 @@ struct hooked {
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::uint32_t accepted_controls(state s, const hooked& h) noexcept {
+  if (s != state::running && s != state::paused) return 0;
+  std::uint32_t mask = accept::stop | (h.preshutdown ? accept::preshutdown : accept::shutdown);
+  if (h.pause_continue) mask |= accept::pause_continue;
+  if (h.param_change) mask |= accept::param_change;
+  if (h.power_event) mask |= accept::power_event;
+  if (h.session_change) mask |= accept::session_change;
+  if (h.time_change) mask |= accept::time_change;
+  return mask;
+}
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

@@ -31,13 +31,7 @@ struct service_state {
   std::string earlier = {};    ///< the last failure of a run before, with its time; empty: none is known
 };
 
-[[nodiscard]] inline std::string to_text(const service_state& s) {
-  text::json_object o;
-  o.put("pid", std::to_string(s.pid)).put_text("url", s.url).put_text("since", s.since).put_text("failure", s.failure);
-  if (s.start_ms != 0) o.put("start_ms", std::to_string(s.start_ms));
-  o.put_some("when", s.when).put_some("earlier", s.earlier);
-  return o.text() + '\n';
-}
+[[nodiscard]] std::string to_text(const service_state& s);
 
 /// Reads what `to_text` wrote, in any order, unknown names ignored. Nothing for anything else: a torn file is no file.
 [[nodiscard]] std::optional<service_state> parse_service_state(std::string_view s);
@@ -46,16 +40,34 @@ struct service_state {
 /// what it knew itself. One that still has an address has been killed, or the machine was.
 [[nodiscard]] std::string last_failure(const service_state& left);
 
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string last_failure(const service_state& left) {
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE std::string to_text(const service_state& s) {
+  text::json_object o;
+  o.put("pid", std::to_string(s.pid)).put_text("url", s.url).put_text("since", s.since).put_text("failure", s.failure);
+  if (s.start_ms != 0) o.put("start_ms", std::to_string(s.start_ms));
+  o.put_some("when", s.when).put_some("earlier", s.earlier);
+  return o.text() + '\n';
+}
+
+WINSVC_INLINE std::string last_failure(const service_state& left) {
   if (!left.failure.empty()) return left.when + (left.when.empty() ? "" : " ") + left.failure;
   if (!left.url.empty())
     return "the run that began at " + left.since + " (pid " + std::to_string(left.pid) + ") ended without a word";
   return left.earlier;
 }
 
-inline std::optional<service_state> parse_service_state(std::string_view s) {
+WINSVC_INLINE std::optional<service_state> parse_service_state(std::string_view s) {
   const auto members = parse_flat_object(s);
   if (!members) return std::nullopt;
   service_state out;
@@ -76,3 +88,5 @@ inline std::optional<service_state> parse_service_state(std::string_view s) {
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

@@ -28,7 +28,22 @@ struct stop_limits {
 inline constexpr std::chrono::milliseconds hurried_limit{3'000}, hurried_in_all{4'500};
 
 /// `limit`: the app's own; `preshutdown`: what the SCM was told.
-[[nodiscard]] inline stop_limits stop_limits_for(std::uint32_t what, std::chrono::milliseconds limit,
+[[nodiscard]] stop_limits stop_limits_for(std::uint32_t what, std::chrono::milliseconds limit,
+                                                 std::optional<std::chrono::milliseconds> preshutdown) noexcept;
+
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE stop_limits stop_limits_for(std::uint32_t what, std::chrono::milliseconds limit,
                                                  std::optional<std::chrono::milliseconds> preshutdown) noexcept {
   switch (static_cast<control>(what)) {
     case control::shutdown: return {(std::min)(limit, hurried_limit), hurried_in_all};
@@ -43,3 +58,5 @@ inline constexpr std::chrono::milliseconds hurried_limit{3'000}, hurried_in_all{
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

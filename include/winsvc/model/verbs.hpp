@@ -162,25 +162,37 @@ inline constexpr absent_option absent_options[] = {
     {"--interactive", false, "services have had no desktop since Windows Vista", "leave it out"},
 };
 
-[[nodiscard]] inline const verb_row& row(verb v) noexcept {
-  for (const auto& r : verb_table) {
-    if (r.id == v) return r;
-  }
-  return verb_table[0];
-}
+[[nodiscard]] const verb_row& row(verb v) noexcept;
 
 /// The help screen. `program` is the name to show in examples; `about` the app's own line.
 [[nodiscard]] std::string help_text(std::string_view program, std::string_view about);
 /// The help of one verb, with its options.
 [[nodiscard]] std::string help_text(std::string_view program, verb v);
 
+}  // namespace model
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string padded(std::string_view s, std::size_t width) {
+#if WINSVC_BODIES_MODEL
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace model {
+
+WINSVC_INLINE const verb_row& row(verb v) noexcept {
+  for (const auto& r : verb_table) {
+    if (r.id == v) return r;
+  }
+  return verb_table[0];
+}
+
+WINSVC_INLINE std::string padded(std::string_view s, std::size_t width) {
   return std::string(s) + std::string(s.size() < width ? width - s.size() : 1, ' ');
 }
 
-inline std::string help_text(std::string_view program, std::string_view about) {
+WINSVC_INLINE std::string help_text(std::string_view program, std::string_view about) {
   std::string out;
   if (!about.empty()) out += std::string(about) + "\n\n";
   out += "usage: " + std::string(program) + " VERB [options]\n\n";
@@ -190,7 +202,7 @@ inline std::string help_text(std::string_view program, std::string_view about) {
   return out + "\n'" + std::string(program) + " help VERB' shows the options of a verb.\n";
 }
 
-inline std::string help_text(std::string_view program, verb v) {
+WINSVC_INLINE std::string help_text(std::string_view program, verb v) {
   const verb_row& r = row(v);
   std::string out = "usage: " + std::string(program) + ' ' + std::string(r.word);
   std::string options;
@@ -212,3 +224,5 @@ inline std::string help_text(std::string_view program, verb v) {
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_MODEL

@@ -54,10 +54,7 @@ class err_colours {
 [[nodiscard]] std::optional<std::string> read_input_line();
 
 /// What was read up to a '\n', as a line.
-[[nodiscard]] inline std::string as_line(std::string read) {
-  if (!read.empty() && read.back() == '\r') read.pop_back();
-  return read.compare(0, 3, "\xEF\xBB\xBF") == 0 ? read.substr(3) : read;
-}
+[[nodiscard]] std::string as_line(std::string read);
 
 /// Whether a person asks, or the system does, which ends the process about 5 s later whatever it is doing.
 enum class interruption { asked, closing };
@@ -81,3 +78,22 @@ class interrupts {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE std::string as_line(std::string read) {
+  if (!read.empty() && read.back() == '\r') read.pop_back();
+  return read.compare(0, 3, "\xEF\xBB\xBF") == 0 ? read.substr(3) : read;
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS

@@ -65,10 +65,20 @@ class crash_guard {
   state* state_;
 };
 
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
 /// What the exception says that is being handled or about to end the process; empty when there is none.
-[[nodiscard]] inline std::string current_exception_words() {
+WINSVC_INLINE std::string current_exception_words() {
   const std::exception_ptr current = std::current_exception();
   if (!current) return {};
   try {
@@ -79,13 +89,13 @@ class crash_guard {
     return "an exception that is no std::exception";
   }
 }
-[[nodiscard]] inline std::string terminate_words() {
+WINSVC_INLINE std::string terminate_words() {
   const std::string words = current_exception_words();
   return words.empty() ? "std::terminate" : "std::terminate: " + words;
 }
 
 /// Is it a dump of this name, and not of one that begins with it?
-[[nodiscard]] inline bool is_dump_of(std::string_view name, std::string_view file) {
+WINSVC_INLINE bool is_dump_of(std::string_view name, std::string_view file) {
   if (!text::starts_with(file, name)) return false;
   file.remove_prefix(name.size());
   constexpr std::string_view shape = "-########-######-", ending = ".dmp";
@@ -98,7 +108,7 @@ class crash_guard {
   return true;
 }
 /// Which of a folder's files (in order) are dumps of this name beyond the newest `kept`.
-[[nodiscard]] inline std::vector<std::string> dumps_too_many(const std::vector<std::string>& files,
+WINSVC_INLINE std::vector<std::string> dumps_too_many(const std::vector<std::string>& files,
                                                              std::string_view name, int kept) {
   std::vector<std::string> dumps;
   for (const auto& file : files) {
@@ -112,3 +122,5 @@ class crash_guard {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS

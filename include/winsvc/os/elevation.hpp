@@ -42,11 +42,21 @@ inline constexpr std::string_view elevated_option = "--elevated";
 /// for what is not the name of such a pipe.
 [[nodiscard]] sys_result<std::string> join_parent(const std::string& pipe);
 
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
 
 /// How many bytes at the beginning are whole characters, where a pipe may have cut the last one. What is no UTF-8
 /// counts as whole: nothing will mend it.
-[[nodiscard]] inline std::size_t whole_characters(std::string_view s) noexcept {
+WINSVC_INLINE std::size_t whole_characters(std::string_view s) noexcept {
   for (std::size_t back = 1; back <= 3 && back <= s.size(); ++back) {
     const auto byte = static_cast<unsigned char>(s[s.size() - back]);
     if ((byte & 0xC0u) == 0x80u) continue;  // inside of a character
@@ -59,3 +69,5 @@ inline constexpr std::string_view elevated_option = "--elevated";
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS

@@ -23,7 +23,21 @@ void report_event(const std::string& source, model::event_level level, std::uint
 
 /// `%` begins an insertion in the event log (`%1`, `%n`) where a letter, a digit, `%` or `!` follows: there a blank is
 /// put behind it. Cut to 31,839 characters, the most that ReportEvent takes.
-[[nodiscard]] inline std::string event_text(std::string_view text) {
+[[nodiscard]] std::string event_text(std::string_view text);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE std::string event_text(std::string_view text) {
   constexpr std::size_t most = 31'839;
   const auto begins_insertion = [](char c) {
     const char low = winsvc::text::to_lower(c);
@@ -41,3 +55,5 @@ void report_event(const std::string& source, model::event_level level, std::uint
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS

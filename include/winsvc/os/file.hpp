@@ -22,9 +22,7 @@ inline constexpr char path_separator = '\\';
 inline constexpr char path_separator = '/';
 #endif
 
-[[nodiscard]] inline std::string path_join(const std::string& folder, std::string_view name) {
-  return folder + path_separator + std::string(name);
-}
+[[nodiscard]] std::string path_join(const std::string& folder, std::string_view name);
 
 /// Which file it is, whatever it is called at the moment. When the last handle to a deleted file is closed, its number
 /// may be another's.
@@ -91,3 +89,21 @@ sys_result<void> make_folders(const std::string& path);
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE std::string path_join(const std::string& folder, std::string_view name) {
+  return folder + path_separator + std::string(name);
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS

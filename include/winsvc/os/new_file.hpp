@@ -52,7 +52,21 @@ sys_result<void> make_private_folder(const std::string& path);
 [[nodiscard]] bool process_exists(std::uint32_t id) noexcept;
 
 /// Where a file is put together before it has its place: beside it, by a name that nobody else uses.
-[[nodiscard]] inline std::string place_beside(const std::string& from, const std::string& to) {
+[[nodiscard]] std::string place_beside(const std::string& from, const std::string& to);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE std::string place_beside(const std::string& from, const std::string& to) {
   const auto slash = from.find_last_of("/\\");
   return to + '-' + (slash == std::string::npos ? from : from.substr(slash + 1));
 }
@@ -60,3 +74,5 @@ sys_result<void> make_private_folder(const std::string& path);
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS

@@ -99,9 +99,19 @@ class poll_poller {
   std::vector<watched> watched_;
 };
 
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::size_t poll_poller::wait(void** who, std::size_t room) noexcept {
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE std::size_t poll_poller::wait(void** who, std::size_t room) noexcept {
   std::unique_lock lock(mutex_);
   for (;;) {
     turn_.wait(lock, [this] { return over_ || !waiting_ || !ready_.empty(); });
@@ -150,3 +160,5 @@ inline std::size_t poll_poller::wait(void** who, std::size_t room) noexcept {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS

@@ -22,25 +22,11 @@ namespace os {
 [[nodiscard]] std::string executable_path();
 /// Everything before the last separator, without it; "." when there is none. A root keeps its separator: `C:` alone
 /// would be whatever folder is current on that drive.
-[[nodiscard]] inline std::string folder_of(std::string_view path) {
-  const auto slash = path.find_last_of("/\\");
-  if (slash == std::string_view::npos) return ".";
-  const bool root = slash == 0 || (slash == 2 && path[1] == ':');
-  return std::string(path.substr(0, root ? slash + 1 : slash));
-}
+[[nodiscard]] std::string folder_of(std::string_view path);
 /// Does it lead there from anywhere? `\x` and `C:x` do not, but neither is meant relative to a folder of ours.
-[[nodiscard]] inline bool is_absolute(std::string_view path) {
-  const bool drive = path.size() > 1 && path[1] == ':' && path_separator == '\\';
-  return !path.empty() && (path[0] == '/' || (path[0] == '\\' && path_separator == '\\') || drive);
-}
+[[nodiscard]] bool is_absolute(std::string_view path);
 /// The last component without `.exe`: what a person types.
-[[nodiscard]] inline std::string program_name(std::string_view path) {
-  const auto slash = path.find_last_of("/\\");
-  std::string name(slash == std::string_view::npos ? path : path.substr(slash + 1));
-  if (name.size() > 4 && text::equal_nocase(std::string_view(name).substr(name.size() - 4), ".exe"))
-    name.resize(name.size() - 4);
-  return name;
-}
+[[nodiscard]] std::string program_name(std::string_view path);
 
 /// The words after the program's name. On Windows from GetCommandLineW, because main's argv is in the ANSI code page
 /// and loses what that cannot say; elsewhere from argv.
@@ -87,7 +73,38 @@ bool change_directory(const std::string& folder) noexcept;
 [[nodiscard]] std::string system_words(std::uint32_t code);
 
 /// A system code as what main returns. POSIX keeps eight bits of it; a failure whose bits would be 0 there becomes 1.
-[[nodiscard]] inline int exit_code(std::uint32_t code) noexcept {
+[[nodiscard]] int exit_code(std::uint32_t code) noexcept;
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE std::string folder_of(std::string_view path) {
+  const auto slash = path.find_last_of("/\\");
+  if (slash == std::string_view::npos) return ".";
+  const bool root = slash == 0 || (slash == 2 && path[1] == ':');
+  return std::string(path.substr(0, root ? slash + 1 : slash));
+}
+WINSVC_INLINE bool is_absolute(std::string_view path) {
+  const bool drive = path.size() > 1 && path[1] == ':' && path_separator == '\\';
+  return !path.empty() && (path[0] == '/' || (path[0] == '\\' && path_separator == '\\') || drive);
+}
+WINSVC_INLINE std::string program_name(std::string_view path) {
+  const auto slash = path.find_last_of("/\\");
+  std::string name(slash == std::string_view::npos ? path : path.substr(slash + 1));
+  if (name.size() > 4 && text::equal_nocase(std::string_view(name).substr(name.size() - 4), ".exe"))
+    name.resize(name.size() - 4);
+  return name;
+}
+WINSVC_INLINE int exit_code(std::uint32_t code) noexcept {
 #if !WINSVC_OS_WINDOWS
   if (code != 0 && (code & 0xFFu) == 0) return 1;
 #endif
@@ -97,3 +114,5 @@ bool change_directory(const std::string& folder) noexcept;
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS

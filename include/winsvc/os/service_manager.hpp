@@ -25,7 +25,7 @@ namespace os {
 /// A value or a bare system code.
 template <class T>
 using sys_result = result<T, std::uint32_t>;
-[[nodiscard]] inline failure<std::uint32_t> sys_failure(std::uint32_t code) { return {code}; }
+[[nodiscard]] failure<std::uint32_t> sys_failure(std::uint32_t code);
 
 /// Access rights, with Win32's values. Ask for the least: with more than an account has, the open fails with 5.
 namespace access {
@@ -145,3 +145,19 @@ class service_handle {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE failure<std::uint32_t> sys_failure(std::uint32_t code) { return {code}; }
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS

@@ -21,19 +21,49 @@ inline namespace WINSVC_ABI {
 namespace os {
 namespace calls {
 
-[[nodiscard]] inline socket_type raw(tcp_socket::native_handle h) noexcept { return static_cast<socket_type>(h); }
-[[nodiscard]] inline tcp_socket owned(socket_type s) noexcept {
-  return tcp_socket(static_cast<tcp_socket::native_handle>(s));
-}
+[[nodiscard]] socket_type raw(tcp_socket::native_handle h) noexcept;
+[[nodiscard]] tcp_socket owned(socket_type s) noexcept;
 /// "No socket" is -1 in both spellings once it is signed.
-[[nodiscard]] inline bool is_none(socket_type s) noexcept { return static_cast<tcp_socket::native_handle>(s) == -1; }
+[[nodiscard]] bool is_none(socket_type s) noexcept;
 
-inline void set_option(socket_type s, int level, int name, int value) noexcept {
-  ::setsockopt(s, level, name, reinterpret_cast<const char*>(&value), sizeof value);
-}
+void set_option(socket_type s, int level, int name, int value) noexcept;
 
 /// Waits for reading (POLLIN) or writing (POLLOUT). An error or a hang-up counts as ready: the call that follows tells.
-[[nodiscard]] inline bool wait_ready(socket_type s, short events, std::chrono::milliseconds limit) noexcept {
+[[nodiscard]] bool wait_ready(socket_type s, short events, std::chrono::milliseconds limit) noexcept;
+
+[[nodiscard]] endpoint to_endpoint(const sockaddr_storage& address);
+
+/// One address for a host: as a number when it is one, else the first the resolver gives.
+[[nodiscard]] sys_result<std::pair<sockaddr_storage, std::size_t>> resolve(const std::string& host,
+                                                                                  std::uint16_t port);
+
+}  // namespace calls
+
+sys_result<tcp_socket> accept_from(tcp_socket::native_handle listener) noexcept;
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+namespace calls {
+
+WINSVC_INLINE socket_type raw(tcp_socket::native_handle h) noexcept { return static_cast<socket_type>(h); }
+WINSVC_INLINE tcp_socket owned(socket_type s) noexcept {
+  return tcp_socket(static_cast<tcp_socket::native_handle>(s));
+}
+WINSVC_INLINE bool is_none(socket_type s) noexcept { return static_cast<tcp_socket::native_handle>(s) == -1; }
+
+WINSVC_INLINE void set_option(socket_type s, int level, int name, int value) noexcept {
+  ::setsockopt(s, level, name, reinterpret_cast<const char*>(&value), sizeof value);
+}
+WINSVC_INLINE bool wait_ready(socket_type s, short events, std::chrono::milliseconds limit) noexcept {
   poll_entry entry{};
   entry.fd = s;
   entry.events = events;
@@ -48,7 +78,7 @@ inline void set_option(socket_type s, int level, int name, int value) noexcept {
   }
 }
 
-[[nodiscard]] inline endpoint to_endpoint(const sockaddr_storage& address) {
+WINSVC_INLINE endpoint to_endpoint(const sockaddr_storage& address) {
   char text[64] = "";
   if (address.ss_family == AF_INET6) {
     sockaddr_in6 six{};
@@ -66,9 +96,7 @@ inline void set_option(socket_type s, int level, int name, int value) noexcept {
   ::inet_ntop(AF_INET, &four.sin_addr, text, sizeof text);
   return {text, ntohs(four.sin_port)};
 }
-
-/// One address for a host: as a number when it is one, else the first the resolver gives.
-[[nodiscard]] inline sys_result<std::pair<sockaddr_storage, std::size_t>> resolve(const std::string& host,
+WINSVC_INLINE sys_result<std::pair<sockaddr_storage, std::size_t>> resolve(const std::string& host,
                                                                                   std::uint16_t port) {
   start_up();
   addrinfo hints{};
@@ -88,7 +116,7 @@ inline void set_option(socket_type s, int level, int name, int value) noexcept {
 
 }  // namespace calls
 
-inline sys_result<tcp_socket> tcp_socket::listen(const std::string& host, std::uint16_t port) {
+WINSVC_INLINE sys_result<tcp_socket> tcp_socket::listen(const std::string& host, std::uint16_t port) {
   const auto where = calls::resolve(host, port);
   if (!where) return sys_failure(where.error());
   const auto& [address, length] = *where;
@@ -106,7 +134,7 @@ inline sys_result<tcp_socket> tcp_socket::listen(const std::string& host, std::u
   return listener;
 }
 
-inline sys_result<tcp_socket> tcp_socket::connect(const endpoint& to, std::chrono::milliseconds limit) {
+WINSVC_INLINE sys_result<tcp_socket> tcp_socket::connect(const endpoint& to, std::chrono::milliseconds limit) {
   const auto where = calls::resolve(to.host, to.port);
   if (!where) return sys_failure(where.error());
   const auto& [address, length] = *where;
@@ -129,47 +157,47 @@ inline sys_result<tcp_socket> tcp_socket::connect(const endpoint& to, std::chron
   return client;
 }
 
-inline endpoint tcp_socket::local() const {
+WINSVC_INLINE endpoint tcp_socket::local() const {
   sockaddr_storage address{};
   calls::length_type length = sizeof address;
   ::getsockname(calls::raw(native_), reinterpret_cast<sockaddr*>(&address), &length);
   return calls::to_endpoint(address);
 }
 
-inline endpoint tcp_socket::peer() const {
+WINSVC_INLINE endpoint tcp_socket::peer() const {
   sockaddr_storage address{};
   calls::length_type length = sizeof address;
   ::getpeername(calls::raw(native_), reinterpret_cast<sockaddr*>(&address), &length);
   return calls::to_endpoint(address);
 }
 
-inline sys_result<tcp_socket> accept_from(tcp_socket::native_handle listener) noexcept {
+WINSVC_INLINE sys_result<tcp_socket> accept_from(tcp_socket::native_handle listener) noexcept {
   const auto s = calls::accept(calls::raw(listener));
   if (calls::is_none(s)) return sys_failure(calls::last_error());
   // An answer leaves in one send; waiting for more would only delay it.
   calls::set_option(s, IPPROTO_TCP, TCP_NODELAY, 1);
   return calls::owned(s);
 }
-inline sys_result<tcp_socket> tcp_socket::accept() const { return accept_from(native_); }
+WINSVC_INLINE sys_result<tcp_socket> tcp_socket::accept() const { return accept_from(native_); }
 
-inline bool tcp_socket::wait_readable(std::chrono::milliseconds limit) const noexcept {
+WINSVC_INLINE bool tcp_socket::wait_readable(std::chrono::milliseconds limit) const noexcept {
   return calls::wait_ready(calls::raw(native_), POLLIN, limit);
 }
-inline bool tcp_socket::wait_writable(std::chrono::milliseconds limit) const noexcept {
+WINSVC_INLINE bool tcp_socket::wait_writable(std::chrono::milliseconds limit) const noexcept {
   return calls::wait_ready(calls::raw(native_), POLLOUT, limit);
 }
-inline bool tcp_socket::peek(char& first) const noexcept {
+WINSVC_INLINE bool tcp_socket::peek(char& first) const noexcept {
   return ::recv(calls::raw(native_), &first, 1, MSG_PEEK) == 1;  // sockets here never block
 }
 
-inline bool tcp_socket::peer_closed() const noexcept {
+WINSVC_INLINE bool tcp_socket::peer_closed() const noexcept {
   const auto s = calls::raw(native_);
   char one = 0;
   const auto n = ::recv(s, &one, 1, MSG_PEEK);  // sockets here never block
   return n == 0 || (n < 0 && !calls::would_block(calls::last_error()));
 }
 
-inline transfer tcp_socket::receive(char* into, std::size_t room, std::size_t& got,
+WINSVC_INLINE transfer tcp_socket::receive(char* into, std::size_t room, std::size_t& got,
                                     std::chrono::milliseconds limit) noexcept {
   got = 0;
   const auto s = calls::raw(native_);
@@ -185,7 +213,7 @@ inline transfer tcp_socket::receive(char* into, std::size_t room, std::size_t& g
   }
 }
 
-inline transfer tcp_socket::send_some(const char* from, std::size_t count, std::size_t& sent) noexcept {
+WINSVC_INLINE transfer tcp_socket::send_some(const char* from, std::size_t count, std::size_t& sent) noexcept {
   const auto s = calls::raw(native_);
   for (sent = 0; sent < count;) {
     const auto most = (std::min)(count - sent, std::size_t{1} << 30);
@@ -196,7 +224,7 @@ inline transfer tcp_socket::send_some(const char* from, std::size_t count, std::
   return transfer::done;
 }
 
-inline transfer tcp_socket::send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept {
+WINSVC_INLINE transfer tcp_socket::send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept {
   for (std::size_t sent = 0;; from += sent, count -= sent) {
     const auto what = send_some(from, count, sent);
     if (what != transfer::timed_out) return what;
@@ -204,27 +232,27 @@ inline transfer tcp_socket::send(const char* from, std::size_t count, std::chron
   }
 }
 
-inline void tcp_socket::shutdown_send() noexcept { ::shutdown(calls::raw(native_), calls::sending); }
-inline void tcp_socket::shutdown_both() noexcept { ::shutdown(calls::raw(native_), calls::both_ways); }
-inline void tcp_socket::close() noexcept {
+WINSVC_INLINE void tcp_socket::shutdown_send() noexcept { ::shutdown(calls::raw(native_), calls::sending); }
+WINSVC_INLINE void tcp_socket::shutdown_both() noexcept { ::shutdown(calls::raw(native_), calls::both_ways); }
+WINSVC_INLINE void tcp_socket::close() noexcept {
   if (native_ != -1) calls::close(calls::raw(std::exchange(native_, -1)));
 }
 
-inline bell::bell() {
+WINSVC_INLINE bell::bell() {
   calls::start_up();
   calls::open_bell(ends_);
 }
-inline bell::~bell() {
+WINSVC_INLINE bell::~bell() {
   if (is_open()) calls::close_bell(ends_);
 }
-inline void bell::ring() noexcept {
+WINSVC_INLINE void bell::ring() noexcept {
   if (is_open()) calls::ring(ends_[1]);
 }
-inline void bell::silence() noexcept {
+WINSVC_INLINE void bell::silence() noexcept {
   if (is_open()) calls::silence(ends_[0]);
 }
 
-inline waker::outcome waker::wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept {
+WINSVC_INLINE waker::outcome waker::wait_for(const tcp_socket& socket, std::chrono::milliseconds limit) noexcept {
   calls::poll_entry entries[2] = {};
   entries[0].fd = calls::raw(bell_.native());
   entries[1].fd = calls::raw(socket.native());
@@ -242,3 +270,5 @@ inline waker::outcome waker::wait_for(const tcp_socket& socket, std::chrono::mil
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS

@@ -83,9 +83,19 @@ struct facts {
   std::optional<std::chrono::milliseconds> time_limit;  ///< of the handler; then the client gets 503
 };
 
+}  // namespace route
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string_view words(value_kind k) noexcept {
+#if WINSVC_BODIES_ROUTE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace route {
+
+WINSVC_INLINE std::string_view words(value_kind k) noexcept {
   switch (k) {
     case value_kind::int32:
     case value_kind::int64: return "a whole number, or is too large";
@@ -105,7 +115,7 @@ bool reads_as(std::string_view value) noexcept {
   return failed == std::errc() && end == value.data() + value.size();
 }
 
-inline bool fits(value_kind k, std::string_view value) noexcept {
+WINSVC_INLINE bool fits(value_kind k, std::string_view value) noexcept {
   switch (k) {
     case value_kind::int32: return reads_as<std::int32_t>(value);
     case value_kind::int64: return reads_as<std::int64_t>(value);
@@ -121,3 +131,5 @@ inline bool fits(value_kind k, std::string_view value) noexcept {
 }  // namespace route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_ROUTE

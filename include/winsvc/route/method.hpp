@@ -49,29 +49,40 @@ class method_set {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline constexpr std::string_view method_names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "ANY"};
 inline constexpr unsigned method_count = 7;  // without `any`
 
-inline std::optional<method> parse_method(std::string_view token) noexcept {
+}  // namespace route
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_ROUTE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace route {
+
+inline constexpr std::string_view method_names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "ANY"};
+
+WINSVC_INLINE std::optional<method> parse_method(std::string_view token) noexcept {
   for (unsigned i = 0; i < method_count; ++i) {
     if (token == method_names[i]) return static_cast<method>(i);
   }
   return std::nullopt;
 }
 
-inline std::string_view name(method m) noexcept { return method_names[static_cast<unsigned>(m)]; }
+WINSVC_INLINE std::string_view name(method m) noexcept { return method_names[static_cast<unsigned>(m)]; }
 
-inline void method_set::add(method m) noexcept {
+WINSVC_INLINE void method_set::add(method m) noexcept {
   bits_ |= m == method::any ? (1u << method_count) - 1 : 1u << static_cast<unsigned>(m);
 }
 
-inline bool method_set::has(method m) const noexcept {
+WINSVC_INLINE bool method_set::has(method m) const noexcept {
   method_set one;
   one.add(m);
   return (bits_ & one.bits_) == one.bits_;
 }
 
-inline std::string method_set::allow() const {
+WINSVC_INLINE std::string method_set::allow() const {
   method_set listed = *this;
   if (has(method::get)) listed.add(method::head);
   listed.add(method::options);
@@ -88,3 +99,5 @@ inline std::string method_set::allow() const {
 }  // namespace route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_ROUTE

@@ -44,15 +44,25 @@ namespace route {
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+}  // namespace route
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_ROUTE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace route {
+
 /// The byte that the escape at `raw[at]` stands for, or -1 when it is none.
-[[nodiscard]] inline int escaped_byte(std::string_view raw, std::size_t at) noexcept {
+WINSVC_INLINE int escaped_byte(std::string_view raw, std::size_t at) noexcept {
   if (raw.size() - at < 3) return -1;
   const int high = hex_value(raw[at + 1]);
   const int low = hex_value(raw[at + 2]);
   return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
-inline bool decode_segment(std::string_view raw, std::string& out) {
+WINSVC_INLINE bool decode_segment(std::string_view raw, std::string& out) {
   for (std::size_t at = 0; at < raw.size(); ++at) {
     int byte = static_cast<unsigned char>(raw[at]);
     if (raw[at] == '%') {
@@ -65,7 +75,7 @@ inline bool decode_segment(std::string_view raw, std::string& out) {
   return true;
 }
 
-inline bool path_is_valid(std::string_view raw_path) noexcept {
+WINSVC_INLINE bool path_is_valid(std::string_view raw_path) noexcept {
   if (raw_path.empty() || raw_path[0] != '/') return false;
   if (raw_path.find('\0') != std::string_view::npos) return false;
   for (auto at = raw_path.find('%'); at != std::string_view::npos; at = raw_path.find('%', at + 3)) {
@@ -74,7 +84,7 @@ inline bool path_is_valid(std::string_view raw_path) noexcept {
   return true;
 }
 
-inline std::optional<std::vector<std::string>> decode_path(std::string_view raw_path) {
+WINSVC_INLINE std::optional<std::vector<std::string>> decode_path(std::string_view raw_path) {
   if (raw_path.empty() || raw_path[0] != '/') return std::nullopt;
   std::vector<std::string> segments;
   std::string_view rest = raw_path.substr(1);
@@ -86,7 +96,7 @@ inline std::optional<std::vector<std::string>> decode_path(std::string_view raw_
   }
 }
 
-inline std::string percent_encode_segment(std::string_view segment) {
+WINSVC_INLINE std::string percent_encode_segment(std::string_view segment) {
   constexpr char hex[] = "0123456789ABCDEF";
   constexpr std::string_view kept = "-._~!$&'()*+,;=:@";  // the marks among pchar
   std::string out;
@@ -107,3 +117,5 @@ inline std::string percent_encode_segment(std::string_view segment) {
 }  // namespace route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_ROUTE

@@ -53,9 +53,19 @@ enum class relation { same, more_specific, more_general, overlap, disjoint };
 /// A path that both match, percent-encoded as a client would send it; empty when there is none.
 [[nodiscard]] std::string witness(const pattern& a, const pattern& b);
 
+}  // namespace route
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-[[noreturn]] inline void refuse_pattern(std::string_view text, std::size_t at, std::string_view what) {
+#if WINSVC_BODIES_ROUTE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace route {
+
+WINSVC_INLINE void refuse_pattern(std::string_view text, std::size_t at, std::string_view what) {
   std::string shown(text);
   for (char& c : shown) {
     if (static_cast<unsigned char>(c) < 0x20) c = '?';  // a NUL would end the sentence here
@@ -63,14 +73,14 @@ enum class relation { same, more_specific, more_general, overlap, disjoint };
   throw setup_error("pattern '" + shown + "': " + std::string(what) + " (at offset " + std::to_string(at) + ")");
 }
 
-inline bool is_identifier(std::string_view s) noexcept {
+WINSVC_INLINE bool is_identifier(std::string_view s) noexcept {
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
   return !s.empty() && letter(s[0]) &&
          std::all_of(s.begin(), s.end(), [&](char c) { return letter(c) || text::is_digit(c); });
 }
 
 /// Characters that no segment may hold, wherever they stand.
-inline void check_pattern_text(std::string_view text) {
+WINSVC_INLINE void check_pattern_text(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t here = at;
     const char32_t c = text::next_code_point(text, at);
@@ -87,7 +97,7 @@ inline void check_pattern_text(std::string_view text) {
 }
 
 /// The segment `piece`, which stands at `at` in `text`.
-inline segment parse_segment(std::string_view text, std::size_t at, std::string_view piece, bool last) {
+WINSVC_INLINE segment parse_segment(std::string_view text, std::size_t at, std::string_view piece, bool last) {
   const auto open = piece.find('{');
   const auto close = piece.find('}');
   constexpr auto none = std::string_view::npos;
@@ -110,7 +120,7 @@ inline segment parse_segment(std::string_view text, std::size_t at, std::string_
   return {tail ? segment::sort::tail : segment::sort::parameter, std::string(name)};
 }
 
-inline pattern parse_pattern(std::string_view text) {
+WINSVC_INLINE pattern parse_pattern(std::string_view text) {
   if (text.empty() || text[0] != '/') refuse_pattern(text, 0, "a pattern begins with '/'");
   check_pattern_text(text);
 
@@ -139,7 +149,7 @@ constexpr relation combine(relation before, relation here) noexcept {
   return here == relation::same ? before : relation::overlap;
 }
 
-inline relation compare(const segment& a, const segment& b) noexcept {
+WINSVC_INLINE relation compare(const segment& a, const segment& b) noexcept {
   using sort = segment::sort;
   if (a.kind == b.kind) return a.kind != sort::literal || a.text == b.text ? relation::same : relation::disjoint;
   if (a.kind == sort::tail) return relation::more_general;
@@ -149,7 +159,7 @@ inline relation compare(const segment& a, const segment& b) noexcept {
   return a.kind == sort::literal ? relation::more_specific : relation::more_general;
 }
 
-inline relation compare(const pattern& a, const pattern& b) noexcept {
+WINSVC_INLINE relation compare(const pattern& a, const pattern& b) noexcept {
   relation sum = relation::same;
   for (std::size_t i = 0; i < a.segments.size() && i < b.segments.size(); ++i) {
     sum = combine(sum, compare(a.segments[i], b.segments[i]));
@@ -160,7 +170,7 @@ inline relation compare(const pattern& a, const pattern& b) noexcept {
   return a.segments.size() == b.segments.size() ? sum : relation::disjoint;
 }
 
-inline std::string witness(const pattern& a, const pattern& b) {
+WINSVC_INLINE std::string witness(const pattern& a, const pattern& b) {
   if (compare(a, b) == relation::disjoint) return {};
   using sort = segment::sort;
   std::string path;
@@ -177,3 +187,5 @@ inline std::string witness(const pattern& a, const pattern& b) {
 }  // namespace route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_ROUTE

@@ -135,9 +135,19 @@ class table {
   method_set all_;
 };
 
+}  // namespace route
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline void table::check_conflicts(method verb, const pattern& path, source where) const {
+#if WINSVC_BODIES_ROUTE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace route {
+
+WINSVC_INLINE void table::check_conflicts(method verb, const pattern& path, source where) const {
   for (const auto& old : entries_) {
     const bool equal = old.verb == verb;
     if (!equal && old.verb != method::any && verb != method::any) continue;
@@ -150,7 +160,7 @@ inline void table::check_conflicts(method verb, const pattern& path, source wher
   }
 }
 
-inline void table::add(method verb, std::string_view pattern_text, std::size_t id, source where) {
+WINSVC_INLINE void table::add(method verb, std::string_view pattern_text, std::size_t id, source where) {
   pattern path = parse_pattern(pattern_text);
   check_conflicts(verb, path, where);
 
@@ -167,7 +177,7 @@ inline void table::add(method verb, std::string_view pattern_text, std::size_t i
   entries_.push_back({verb, std::move(path), id, where, {}});
 }
 
-inline void table::name_routes(std::size_t first, std::size_t last, std::string name) {
+WINSVC_INLINE void table::name_routes(std::size_t first, std::size_t last, std::string name) {
   const entry& one = entries_[first];
   if (name.empty()) throw setup_error(one.text() + ": its name is empty");
   if (!one.about.name.empty()) {
@@ -181,18 +191,18 @@ inline void table::name_routes(std::size_t first, std::size_t last, std::string 
   for (std::size_t i = first; i < last; ++i) entries_[i].about.name = name;
 }
 
-inline const entry* table::named(std::string_view name) const noexcept {
+WINSVC_INLINE const entry* table::named(std::string_view name) const noexcept {
   const auto found = names_.find(name);
   return found == names_.end() ? nullptr : &entries_[found->second];
 }
 
-inline std::vector<std::string_view> table::names() const {
+WINSVC_INLINE std::vector<std::string_view> table::names() const {
   std::vector<std::string_view> all;
   for (const auto& [name, index] : names_) all.push_back(name);
   return all;
 }
 
-inline std::size_t table::child(std::size_t parent, const segment& piece) {
+WINSVC_INLINE std::size_t table::child(std::size_t parent, const segment& piece) {
   const std::size_t fresh = nodes_.size();
   if (piece.kind == segment::sort::parameter) {
     if (nodes_[parent].parameter != none) return nodes_[parent].parameter;
@@ -208,7 +218,7 @@ inline std::size_t table::child(std::size_t parent, const segment& piece) {
   return fresh;
 }
 
-inline std::size_t table::literal(const node& parent, std::string_view raw) const {
+WINSVC_INLINE std::size_t table::literal(const node& parent, std::string_view raw) const {
   std::string decoded;  // escapes are rare: without one, the request's own bytes are compared
   if (raw.find('%') != std::string_view::npos) {
     if (!decode_segment(raw, decoded)) return none;
@@ -220,7 +230,7 @@ inline std::size_t table::literal(const node& parent, std::string_view raw) cons
   return at != literals.end() && at->first == raw ? at->second : none;
 }
 
-inline std::size_t table::leaf::serving(method verb) const noexcept {
+WINSVC_INLINE std::size_t table::leaf::serving(method verb) const noexcept {
   const auto own = by_method[static_cast<std::size_t>(verb)];
   if (own != none) return own;
   const auto get = by_method[static_cast<std::size_t>(method::get)];
@@ -228,7 +238,7 @@ inline std::size_t table::leaf::serving(method verb) const noexcept {
   return by_method[static_cast<std::size_t>(method::any)];
 }
 
-inline bool table::take(const leaf& end, search& s) noexcept {
+WINSVC_INLINE bool table::take(const leaf& end, search& s) noexcept {
   s.allowed.add(end.methods);
   if (s.verb) s.found = end.serving(*s.verb);
   if (s.found != none) return true;
@@ -237,7 +247,7 @@ inline bool table::take(const leaf& end, search& s) noexcept {
 }
 
 /// One segment further, to the node `to`: the path ends there, or is walked on behind its slash.
-inline bool table::step(std::size_t to, std::string_view rest, std::size_t slash, search& s) const {
+WINSVC_INLINE bool table::step(std::size_t to, std::string_view rest, std::size_t slash, search& s) const {
   if (slash == std::string_view::npos) return take(nodes_[to].here, s);
   return walk(nodes_[to], rest.substr(slash + 1), s);
 }
@@ -245,7 +255,7 @@ inline bool table::step(std::size_t to, std::string_view rest, std::size_t slash
 /// `rest` is the raw path behind the slash that led to `from`. True when a route was found. Every node is reached by
 /// one way only, so that backtracking visits none twice; the recursion is as deep as the deepest pattern, not as the
 /// path.
-inline bool table::walk(const node& from, std::string_view rest, search& s) const {
+WINSVC_INLINE bool table::walk(const node& from, std::string_view rest, search& s) const {
   const auto slash = rest.find('/');
   const std::string_view raw = rest.substr(0, slash);
 
@@ -269,7 +279,7 @@ inline bool table::walk(const node& from, std::string_view rest, search& s) cons
   return false;
 }
 
-inline match_result table::match(method verb, std::string_view raw_path) const {
+WINSVC_INLINE match_result table::match(method verb, std::string_view raw_path) const {
   match_result result;
   if (!path_is_valid(raw_path)) {
     result.what = outcome::bad_path;
@@ -296,7 +306,7 @@ inline match_result table::match(method verb, std::string_view raw_path) const {
   return result;
 }
 
-inline method_set table::methods_at(std::string_view raw_path) const {
+WINSVC_INLINE method_set table::methods_at(std::string_view raw_path) const {
   search s;
   if (path_is_valid(raw_path)) static_cast<void>(walk(nodes_[0], raw_path.substr(1), s));
   return s.allowed;
@@ -305,3 +315,5 @@ inline method_set table::methods_at(std::string_view raw_path) const {
 }  // namespace route
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_ROUTE

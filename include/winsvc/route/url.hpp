@@ -37,18 +37,25 @@ namespace route {
 
 }  // namespace route
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
+#if WINSVC_BODIES_ROUTE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
 namespace route {
 
 /// One decoded segment of a path: what is wrong with it, or nothing.
-inline std::string_view unfit_segment(std::string_view value) noexcept {
+WINSVC_INLINE std::string_view unfit_segment(std::string_view value) noexcept {
   if (value.find('\0') != std::string_view::npos) return "holds a NUL, which no path may";
   if (value == "." || value == "..") return "would be resolved by the client, and not reach this route";
   return {};
 }
 
-inline std::string build_path(const entry& of, const std::vector<url_value>& values) {
+WINSVC_INLINE std::string build_path(const entry& of, const std::vector<url_value>& values) {
   const auto refuse = [&of](const std::string& why) { throw setup_error("url_for " + of.text() + ": " + why); };
   const auto& names = of.path.names;
   if (values.size() != names.size()) {
@@ -82,7 +89,7 @@ inline std::string build_path(const entry& of, const std::vector<url_value>& val
   return path;
 }
 
-inline std::string build_path(const table& routes, std::string_view name, const std::vector<url_value>& values) {
+WINSVC_INLINE std::string build_path(const table& routes, std::string_view name, const std::vector<url_value>& values) {
   if (const entry* found = routes.named(name)) return build_path(*found, values);
   const auto names = routes.names();
   const auto near_one = text::nearest(name, names);
@@ -92,6 +99,7 @@ inline std::string build_path(const table& routes, std::string_view name, const 
 }
 
 }  // namespace route
-
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_ROUTE

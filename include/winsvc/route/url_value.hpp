@@ -43,13 +43,20 @@ class url_value {
 [[nodiscard]] std::string with_query(std::string url,
                                      std::initializer_list<std::pair<std::string_view, url_value>> values);
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
+#if WINSVC_BODIES_ROUTE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
 namespace route {
 
 /// A piece of the query: only what is neither reserved nor a blank stays as it is (RFC 3986 §2.3), so that '+', '&' and
 /// '=' mean themselves wherever it is read.
-inline std::string percent_encode_value(std::string_view value) {
+WINSVC_INLINE std::string percent_encode_value(std::string_view value) {
   std::string out;
   for (const char c : percent_encode_segment(value)) {
     constexpr std::string_view reserved = "!$&'()*+,;=:@";
@@ -61,7 +68,7 @@ inline std::string percent_encode_value(std::string_view value) {
 
 }  // namespace route
 
-inline std::string with_query(std::string url,
+WINSVC_INLINE std::string with_query(std::string url,
                               std::initializer_list<std::pair<std::string_view, url_value>> values) {
   const auto hash = (std::min)(url.find('#'), url.size());
   const std::string fragment = url.substr(hash);
@@ -76,3 +83,5 @@ inline std::string with_query(std::string url,
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_ROUTE

@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-#include "winsvc.hpp"
+#include "winsvc/testing/whole.hpp"
 
 namespace winsvc {
 namespace testing {

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <mutex>
 
-#include "winsvc.hpp"
+#include "winsvc/testing/whole.hpp"
 
 namespace winsvc {
 namespace testing {

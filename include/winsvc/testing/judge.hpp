@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "winsvc.hpp"
+#include "winsvc/testing/whole.hpp"
 
 namespace winsvc {
 namespace testing {

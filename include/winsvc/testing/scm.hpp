@@ -25,7 +25,7 @@
 #include <utility>
 #include <vector>
 
-#include "winsvc.hpp"
+#include "winsvc/testing/whole.hpp"
 #include "winsvc/testing/judge.hpp"
 
 namespace winsvc {

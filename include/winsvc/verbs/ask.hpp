@@ -22,7 +22,30 @@ namespace host {
 
 /// The process of a service, whom it must be who answers: on Windows anybody may have made a pipe of that name while the
 /// service did not run. 0: it does not run, or there are no services.
-inline std::uint32_t pid_of(os::service_manager& scm, const std::string& name) {
+std::uint32_t pid_of(os::service_manager& scm, const std::string& name);
+
+/// What a running service answers, without its last line end; nothing where there is none, it is not for us to ask, or it
+/// does not answer in time (a debugger holds it, say).
+std::optional<std::string> ask_service(const std::string& channel, const std::string& question,
+                                              std::uint32_t pid);
+/// The same, of what it is to do. False: it has not done it.
+bool tell_service(const std::string& channel, const std::string& what, std::uint32_t pid);
+/// What it says of itself: a flat object, or "" where it says something else.
+std::string live_status(const std::string& channel, std::uint32_t pid);
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE std::uint32_t pid_of(os::service_manager& scm, const std::string& name) {
   const auto manager = scm.open_manager(os::access::manager_connect);
   if (!manager) return 0;
   const os::service_handle held(scm, *manager);
@@ -32,10 +55,7 @@ inline std::uint32_t pid_of(os::service_manager& scm, const std::string& name) {
   const auto process = scm.query_status(service.get());
   return process ? process->pid : 0;
 }
-
-/// What a running service answers, without its last line end; nothing where there is none, it is not for us to ask, or it
-/// does not answer in time (a debugger holds it, say).
-inline std::optional<std::string> ask_service(const std::string& channel, const std::string& question,
+WINSVC_INLINE std::optional<std::string> ask_service(const std::string& channel, const std::string& question,
                                               std::uint32_t pid) {
   std::string answer;
   constexpr std::size_t most = 1024 * 1024;
@@ -50,12 +70,10 @@ inline std::optional<std::string> ask_service(const std::string& channel, const 
   answer.pop_back();
   return answer;
 }
-/// The same, of what it is to do. False: it has not done it.
-inline bool tell_service(const std::string& channel, const std::string& what, std::uint32_t pid) {
+WINSVC_INLINE bool tell_service(const std::string& channel, const std::string& what, std::uint32_t pid) {
   return ask_service(channel, what, pid) == "ok";
 }
-/// What it says of itself: a flat object, or "" where it says something else.
-inline std::string live_status(const std::string& channel, std::uint32_t pid) {
+WINSVC_INLINE std::string live_status(const std::string& channel, std::uint32_t pid) {
   auto said = ask_service(channel, "status", pid);
   return said && model::parse_flat_object(*said) ? *std::move(said) : std::string();
 }
@@ -63,3 +81,5 @@ inline std::string live_status(const std::string& channel, std::uint32_t pid) {
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

@@ -31,9 +31,19 @@ namespace host {
 /// A list of objects: name, value (null where it is a secret), source, default, takes, help, secret, at_start.
 [[nodiscard]] std::string settings_json(const model::settings& all);
 
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string settings_text(const model::settings& all) {
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE std::string settings_text(const model::settings& all) {
   const auto line = [](const model::settings::shown_setting& s) { return s.name + " = " + s.value; };
   constexpr std::size_t widest = 40;  // behind a long value its origin may stand where it comes to stand
   std::size_t width = 0;
@@ -47,7 +57,7 @@ inline std::string settings_text(const model::settings& all) {
   return out;
 }
 
-inline std::string settings_json(const model::settings& all) {
+WINSVC_INLINE std::string settings_json(const model::settings& all) {
   const auto boolean = [](bool b) { return b ? "true" : "false"; };
   const auto one = [&boolean](const model::settings::shown_setting& s) {
     const auto value = [&s](const std::string& v) { return s.secret ? "null" : text::json_quoted(v); };
@@ -61,7 +71,7 @@ inline std::string settings_json(const model::settings& all) {
 
 /// What the installed service was given, under what is given here. Who may not ask, and where there are no services,
 /// sees what a service would have that is installed with this command line.
-inline void as_installed(blueprint& plan, const model::command& asked, const program_surroundings& around) {
+WINSVC_INLINE void as_installed(blueprint& plan, const model::command& asked, const program_surroundings& around) {
   const std::string name = model::of_instance(plan.spec, asked.launch.instance).name;
   auto& scm = *around.scm;
   const auto raw_manager = scm.open_manager(os::access::manager_connect);
@@ -90,7 +100,7 @@ inline void as_installed(blueprint& plan, const model::command& asked, const pro
   plan.settings.from(std::move(sources));
 }
 
-inline int write_settings_file(const blueprint& plan, const program_surroundings& around) {
+WINSVC_INLINE int write_settings_file(const blueprint& plan, const program_surroundings& around) {
   const auto& sources = plan.settings.sources();
   std::vector<model::setting_note> notes;
   for (const auto& s : plan.settings.all())
@@ -118,7 +128,7 @@ inline int write_settings_file(const blueprint& plan, const program_surroundings
   return around.complain(why);
 }
 
-inline int show_settings(blueprint& plan, const model::command& asked, const program_surroundings& around) {
+WINSVC_INLINE int show_settings(blueprint& plan, const model::command& asked, const program_surroundings& around) {
   as_installed(plan, asked, around);
   if (asked.init) return write_settings_file(plan, around);
   if (asked.json) {
@@ -136,3 +146,5 @@ inline int show_settings(blueprint& plan, const model::command& asked, const pro
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

@@ -87,14 +87,24 @@ class desk {
   bool denied_ = false;
 };
 
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline failure<error> desk::failed(std::string doing, std::string subject, std::uint32_t code) {
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE failure<error> desk::failed(std::string doing, std::string subject, std::uint32_t code) {
   if (code == model::code::access_denied) denied_ = true;
   return {model::explained(code, std::move(doing), std::move(subject), os::system_words(code))};
 }
 
-inline result<os::service_handle> desk::open_manager(const std::string& doing, std::uint32_t rights) {
+WINSVC_INLINE result<os::service_handle> desk::open_manager(const std::string& doing, std::uint32_t rights) {
   const auto handle = around_.scm.open_manager(rights);
   if (!handle) {
     auto why = failed(doing, handle.error());
@@ -107,7 +117,7 @@ inline result<os::service_handle> desk::open_manager(const std::string& doing, s
   return os::service_handle(around_.scm, *handle);
 }
 
-inline result<os::service_handle> desk::open(const std::string& doing, const std::string& service,
+WINSVC_INLINE result<os::service_handle> desk::open(const std::string& doing, const std::string& service,
                                              std::uint32_t rights) {
   const auto manager = open_manager(doing, os::access::manager_connect);
   if (!manager) return failure{manager.error()};
@@ -116,7 +126,7 @@ inline result<os::service_handle> desk::open(const std::string& doing, const std
   return os::service_handle(around_.scm, *handle);
 }
 
-inline result<void> desk::check_ours(const std::string& doing, const std::string& binary) const {
+WINSVC_INLINE result<void> desk::check_ours(const std::string& doing, const std::string& binary) const {
   const auto words = split_command_line(binary);
   const bool has_word = words.size() > 1 && words[1] == model::run_service_word;
   if (has_word || (!words.empty() && text::equal_nocase(words[0], around_.ours.executable))) return {};
@@ -127,3 +137,5 @@ inline result<void> desk::check_ours(const std::string& doing, const std::string
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

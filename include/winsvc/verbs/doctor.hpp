@@ -73,9 +73,19 @@ class doctor {
 /// not take its place. Only where that program is gone is it this one, and not out of a folder that others may change.
 result<void> repair(desk& at, const std::function<void(const std::string&)>& say);
 
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::vector<model::finding> doctor::examine() {
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE std::vector<model::finding> doctor::examine() {
   program();
   service();
   program_folder();
@@ -86,7 +96,7 @@ inline std::vector<model::finding> doctor::examine() {
   return std::move(found_);
 }
 
-inline void doctor::program() {
+WINSVC_INLINE void doctor::program() {
   const std::string& path = desk_.ours().executable;
   if (machine_.is_on_network(path)) {
     add(weight::problem, "program", path + " is on another machine: a service starts before anybody has logged on there",
@@ -102,7 +112,7 @@ inline void doctor::program() {
 }
 
 /// What is installed, and whether it is what would be.
-inline void doctor::service() {
+WINSVC_INLINE void doctor::service() {
   const auto seen = survey(desk_, {}, "look at");
   if (!seen && unquoted()) return;
   if (!seen) {
@@ -129,7 +139,7 @@ inline void doctor::service() {
 }
 
 /// Registered by hand, perhaps: our program's path, without the quotes that it needs.
-inline bool doctor::unquoted() {
+WINSVC_INLINE bool doctor::unquoted() {
   const auto service = desk_.open("look at", os::access::query_config);
   if (!service) return false;
   const auto config = desk_.scm().query_config(service->get());
@@ -140,7 +150,7 @@ inline bool doctor::unquoted() {
   return true;
 }
 
-inline void doctor::look_for_drift(const model::installation& there) {
+WINSVC_INLINE void doctor::look_for_drift(const model::installation& there) {
   const auto found = drift_of(desk_, there);
   if (!found) return add(weight::problem, "account", found.error().sentence());
   for (const auto& c : found->differs) {
@@ -154,7 +164,7 @@ inline void doctor::look_for_drift(const model::installation& there) {
     add(weight::note, "not seen", text::join(found->unseen, ", "), "run from an elevated prompt, if this is not one");
 }
 
-inline void doctor::binary(const std::string& image_path) {
+WINSVC_INLINE void doctor::binary(const std::string& image_path) {
   const auto words = split_command_line(image_path);
   if (words.empty()) return add(weight::problem, "path", "the service has no program", "update", true);
   const auto there = os::source_file::open(words[0]);
@@ -168,7 +178,7 @@ inline void doctor::binary(const std::string& image_path) {
 }
 
 /// Who may put another executable, or a library beside it, into the folder becomes what the service runs as.
-inline void doctor::program_folder() {
+WINSVC_INLINE void doctor::program_folder() {
   const std::string& folder = desk_.ours().program_folder;
   const auto security = desk_.scm().query_folder_security(folder);
   if (!security) {
@@ -183,7 +193,7 @@ inline void doctor::program_folder() {
       model::how_to_close(folder));
 }
 
-inline void doctor::data_folder() {
+WINSVC_INLINE void doctor::data_folder() {
   const std::string& folder = desk_.ours().data_folder;
   if (folder.empty()) return add(weight::warning, "data folder", "the system does not say where it belongs");
   const auto free = machine_.free_space(folder);
@@ -195,7 +205,7 @@ inline void doctor::data_folder() {
   else add(weight::fine, "disk", seen);
 }
 
-inline void doctor::dependencies(const std::vector<std::string>& names) {
+WINSVC_INLINE void doctor::dependencies(const std::vector<std::string>& names) {
   for (const auto& one : names) {
     if (one.empty() || one[0] == '+') continue;  // a group
     const auto service = desk_.open("look at", one, os::access::query_status);
@@ -205,7 +215,7 @@ inline void doctor::dependencies(const std::vector<std::string>& names) {
   }
 }
 
-inline void doctor::settings() {
+WINSVC_INLINE void doctor::settings() {
   const auto wrong = plan_.settings.faults();
   for (const auto& one : wrong) add(weight::problem, "settings", one.sentence());
   const auto& sources = plan_.settings.sources();
@@ -214,7 +224,7 @@ inline void doctor::settings() {
 
 /// Can it be listened on? While the service runs, it is it who does; and while it starts, an attempt of ours would take
 /// the port from it.
-inline void doctor::port() {
+WINSVC_INLINE void doctor::port() {
   const auto* host = plan_.settings.find("host");
   const auto* number = plan_.settings.find("port");
   if (!host || !number) return;
@@ -240,7 +250,7 @@ inline void doctor::port() {
 }
 
 /// Of an address that others can reach: do they?
-inline void doctor::firewall(const os::endpoint& where) {
+WINSVC_INLINE void doctor::firewall(const os::endpoint& where) {
   if (where.host == "::1" || where.host == "localhost" || text::starts_with(where.host, "127.")) return;
   const std::string& program = desk_.ours().executable;
   const std::string open = "netsh advfirewall firewall add rule name=\"" + desk_.name() +
@@ -259,7 +269,7 @@ inline void doctor::firewall(const os::endpoint& where) {
   }
 }
 
-inline void doctor::last_run() {
+WINSVC_INLINE void doctor::last_run() {
   const auto left = desk_.state();
   if (!left) return;
   if (!left->failure.empty()) add(weight::warning, "last run", left->failure, "logs --since 1d --level warn");
@@ -276,7 +286,7 @@ inline void doctor::last_run() {
   }
 }
 
-inline result<void> repair(desk& at, const std::function<void(const std::string&)>& say) {
+WINSVC_INLINE result<void> repair(desk& at, const std::function<void(const std::string&)>& say) {
   const auto seen = survey(at, {}, "repair");
   if (!seen) return failure{seen.error()};
   model::install_defaults as = at.ours();
@@ -301,3 +311,5 @@ inline result<void> repair(desk& at, const std::function<void(const std::string&
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

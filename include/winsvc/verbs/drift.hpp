@@ -21,7 +21,24 @@ struct drift {
 };
 
 /// Fails where the account that the app names is none.
-[[nodiscard]] inline result<drift> drift_of(const desk& at, const model::installation& there) {
+[[nodiscard]] result<drift> drift_of(const desk& at, const model::installation& there);
+
+/// For a screen: nothing where there is none, or where it cannot be seen.
+[[nodiscard]] std::vector<std::string> drift_lines(desk& at);
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE result<drift> drift_of(const desk& at, const model::installation& there) {
   const auto wanted = model::wanted_installation({}, at.spec(), &there, at.ours());
   if (!wanted) return failure{wanted.error()};
   drift found;
@@ -31,9 +48,7 @@ struct drift {
   }
   return found;
 }
-
-/// For a screen: nothing where there is none, or where it cannot be seen.
-[[nodiscard]] inline std::vector<std::string> drift_lines(desk& at) {
+WINSVC_INLINE std::vector<std::string> drift_lines(desk& at) {
   std::vector<std::string> lines;
   const auto seen = survey(at, {}, "look at");
   if (!seen || !seen->there) return lines;
@@ -46,3 +61,5 @@ struct drift {
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

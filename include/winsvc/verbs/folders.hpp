@@ -27,20 +27,32 @@ void open_folders(desk& at, model::install_plan& plan, const std::optional<model
 void close_folder(desk& at, const std::string& sid, const std::string& binary);
 
 /// The SID of the service itself, whatever account it runs as. Known only while the service is installed.
-[[nodiscard]] inline os::sys_result<std::string> service_sid(desk& at) {
-  return at.scm().account_sid("NT SERVICE\\" + at.name());
-}
+[[nodiscard]] os::sys_result<std::string> service_sid(desk& at);
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline bool is_not_there(std::uint32_t code) noexcept { return code == 2 || code == 3; }
+#if WINSVC_BODIES_VERBS
 
-inline std::string folder_of_binary(const std::string& binary) {
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE os::sys_result<std::string> service_sid(desk& at) {
+  return at.scm().account_sid("NT SERVICE\\" + at.name());
+}
+
+WINSVC_INLINE bool is_not_there(std::uint32_t code) noexcept { return code == 2 || code == 3; }
+
+WINSVC_INLINE std::string folder_of_binary(const std::string& binary) {
   const auto words = split_command_line(binary);
   return words.empty() ? std::string() : os::folder_of(words[0]);
 }
 
-inline void look_at_folders(desk& at, model::installation& there) {
+WINSVC_INLINE void look_at_folders(desk& at, model::installation& there) {
   const auto sid = service_sid(at);
   if (!sid) return;
   const auto has = [&at](const std::string& folder, const std::string& entry, bool closed) -> std::optional<bool> {
@@ -52,10 +64,10 @@ inline void look_at_folders(desk& at, model::installation& there) {
   there.modifies_data = has(at.ours().data_folder, model::modify_entry(*sid), true);
 }
 
-inline std::string code_text(std::uint32_t code) { return os::system_words(code) + " (" + std::to_string(code) + ")"; }
+WINSVC_INLINE std::string code_text(std::uint32_t code) { return os::system_words(code) + " (" + std::to_string(code) + ")"; }
 
 /// Adds one entry to a folder's rights; the data folder is made where it is not there.
-inline bool open_folder(desk& at, model::item what, const std::string& folder, const std::string& sid) {
+WINSVC_INLINE bool open_folder(desk& at, model::item what, const std::string& folder, const std::string& sid) {
   const bool data = what == model::item::data_folder;
   const std::string right = data ? "modify" : "read", who = "'NT SERVICE\\" + at.name() + '\'';
   const auto now = at.scm().query_folder_security(folder);
@@ -75,7 +87,7 @@ inline bool open_folder(desk& at, model::item what, const std::string& folder, c
   return true;
 }
 
-inline void open_folders(desk& at, model::install_plan& plan, const std::optional<model::installation>& there) {
+WINSVC_INLINE void open_folders(desk& at, model::install_plan& plan, const std::optional<model::installation>& there) {
   const auto& ours = at.ours();
   if (const auto why = model::not_a_folder_of_ones_own(ours.program_folder);
       !why.empty() && (plan.creates || plan.has(model::item::binary))) {
@@ -101,7 +113,7 @@ inline void open_folders(desk& at, model::install_plan& plan, const std::optiona
   if (moved && sid) close_folder(at, *sid, *there->binary);
 }
 
-inline void close_folder(desk& at, const std::string& sid, const std::string& binary) {
+WINSVC_INLINE void close_folder(desk& at, const std::string& sid, const std::string& binary) {
   const std::string folder = folder_of_binary(binary);
   if (folder.empty() || !model::not_a_folder_of_ones_own(folder).empty()) return;
   const auto now = at.scm().query_folder_security(folder);
@@ -117,3 +129,5 @@ inline void close_folder(desk& at, const std::string& sid, const std::string& bi
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

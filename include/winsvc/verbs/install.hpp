@@ -89,7 +89,21 @@ class installer {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline result<void> installer::run(const model::command& asked) {
+// -- what there is, and what is wanted --
+
+// -- the steps --
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE result<void> installer::run(const model::command& asked) {
   auto planned = plan(asked);
   if (!planned) return failure{planned.error()};
   job& j = *planned;
@@ -111,15 +125,13 @@ inline result<void> installer::run(const model::command& asked) {
   return manager(desk_).start(asked);
 }
 
-inline bool installer::needs_password(const model::command& asked) {
+WINSVC_INLINE bool installer::needs_password(const model::command& asked) {
   if (const auto planned = plan(asked)) return planned->wanted.new_password;
   const auto wanted = model::wanted_installation(asked, desk_.spec(), nullptr, desk_.ours());  // as if it were new
   return wanted && wanted->new_password;
 }
 
-// -- what there is, and what is wanted --
-
-inline result<installer::job> installer::plan(const model::command& asked) {
+WINSVC_INLINE result<installer::job> installer::plan(const model::command& asked) {
   job j{asked, std::string(model::row(asked.verb).word), {}, {}, {}, {}, {}};
   auto found = survey(desk_, asked, j.doing);
   if (!found) return failure{found.error()};
@@ -135,9 +147,7 @@ inline result<installer::job> installer::plan(const model::command& asked) {
   return j;
 }
 
-// -- the steps --
-
-inline std::uint32_t installer::rights_for(const job& j) {
+WINSVC_INLINE std::uint32_t installer::rights_for(const job& j) {
   const auto restarts = [](const std::optional<model::config_level>& l) {
     if (!l) return false;
     for (const auto& action : std::get<model::recovery_plan>(*l).actions) {
@@ -156,7 +166,7 @@ inline std::uint32_t installer::rights_for(const job& j) {
 }
 
 /// Only now that the manager was opened with the rights that it takes: nobody types a password for an error 5.
-inline result<void> installer::ask_password(job& j) {
+WINSVC_INLINE result<void> installer::ask_password(job& j) {
   if (!j.wanted.account) return {};
   j.password = j.wanted.account->fixed_password();
   if (!j.wanted.new_password) return {};
@@ -166,7 +176,7 @@ inline result<void> installer::ask_password(job& j) {
   return {};
 }
 
-inline result<void> installer::create(job& j) {
+WINSVC_INLINE result<void> installer::create(job& j) {
   auto& scm = desk_.scm();
   const auto manager = desk_.open_manager(j.doing, os::access::manager_connect | os::access::manager_create);
   if (!manager) return failure{manager.error()};
@@ -195,7 +205,7 @@ inline result<void> installer::create(job& j) {
   return {};
 }
 
-inline result<void> installer::change(job& j) {
+WINSVC_INLINE result<void> installer::change(job& j) {
   const auto service = desk_.open(j.doing, rights_for(j));
   if (!service) return failure{service.error()};
   if (auto asked = ask_password(j); !asked) return asked;
@@ -213,7 +223,7 @@ inline result<void> installer::change(job& j) {
 }
 
 /// What one ChangeServiceConfigW changes, but for the account.
-inline result<void> installer::change_settings(job& j, desk::raw_handle service, undo_list& trail) {
+WINSVC_INLINE result<void> installer::change_settings(job& j, desk::raw_handle service, undo_list& trail) {
   auto& scm = desk_.scm();
   os::service_settings to, back;
   if (j.plan.has(model::item::startup)) to.startup = j.wanted.startup, back.startup = j.there->startup;
@@ -239,7 +249,7 @@ inline result<void> installer::change_settings(job& j, desk::raw_handle service,
   return {};
 }
 
-inline result<void> installer::change_account(const job& j, desk::raw_handle service, undo_list& trail) {
+WINSVC_INLINE result<void> installer::change_account(const job& j, desk::raw_handle service, undo_list& trail) {
   if (!j.plan.has(model::item::account) && !j.plan.has(model::item::password)) return {};
   auto& scm = desk_.scm();
   os::service_settings to, back;
@@ -255,7 +265,7 @@ inline result<void> installer::change_account(const job& j, desk::raw_handle ser
   return {};
 }
 
-inline result<void> installer::change_levels(job& j, desk::raw_handle service, undo_list& trail) {
+WINSVC_INLINE result<void> installer::change_levels(job& j, desk::raw_handle service, undo_list& trail) {
   for (const auto& [number, to] : j.wanted.levels) {
     const auto from = j.there ? model::level_of(*j.there, number) : std::nullopt;
     if (from && model::text_of(*from) == model::text_of(to)) continue;
@@ -264,7 +274,7 @@ inline result<void> installer::change_levels(job& j, desk::raw_handle service, u
   return {};
 }
 
-inline result<void> installer::change_level(job& j, desk::raw_handle service,
+WINSVC_INLINE result<void> installer::change_level(job& j, desk::raw_handle service,
                                             const std::optional<model::config_level>& from,
                                             const model::config_level& to, undo_list& trail) {
   auto& scm = desk_.scm();
@@ -283,7 +293,7 @@ inline result<void> installer::change_level(job& j, desk::raw_handle service,
 }
 
 /// What lies beside the SCM's own settings: environment, event source, the rights to the service itself.
-inline result<void> installer::change_surroundings(const job& j, desk::raw_handle service, undo_list& trail) {
+WINSVC_INLINE result<void> installer::change_surroundings(const job& j, desk::raw_handle service, undo_list& trail) {
   auto& scm = desk_.scm();
   if (j.plan.has(model::item::environment)) {
     if (auto done = scm.change_environment(desk_.name(), *j.wanted.environment); !done)
@@ -310,7 +320,7 @@ inline result<void> installer::change_surroundings(const job& j, desk::raw_handl
 }
 
 /// Without it the start fails with 1069, and it is nothing that the Services window would show.
-inline result<void> installer::give_logon_right(const job& j) {
+WINSVC_INLINE result<void> installer::give_logon_right(const job& j) {
   if (!j.plan.has(model::item::logon_right)) return {};
   const std::string& name = (j.wanted.account ? j.wanted.account : j.there->account)->name;
   const auto sid = desk_.scm().account_sid(model::name_to_look_up(name));
@@ -320,7 +330,7 @@ inline result<void> installer::give_logon_right(const job& j) {
   return {};
 }
 
-inline void installer::tell(const job& j) const {
+WINSVC_INLINE void installer::tell(const job& j) const {
   if (j.plan.creates) {
     desk_.say("installed " + desk_.quoted() + " (" + std::string(name(*j.wanted.startup)) + "): " + *j.wanted.binary);
   } else if (j.plan.changes.empty()) {
@@ -337,3 +347,5 @@ inline void installer::tell(const job& j) const {
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

@@ -40,7 +40,17 @@ std::size_t print_log(const std::string& path, const model::log_query& what, con
 void follow_log(const std::string& path, const model::log_query& what, const log_output& out,
                 const std::function<bool()>& go_on, clock& time = clock::system());
 
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
 
 /// A log's files, the oldest first; those that are newer than `known` where it is among them.
 struct log_files {
@@ -71,7 +81,7 @@ struct log_place {
   std::uint64_t at = 0;
 };
 
-inline log_place first_wanted(const std::vector<os::source_file>& files, const model::log_query& what) {
+WINSVC_INLINE log_place first_wanted(const std::vector<os::source_file>& files, const model::log_query& what) {
   constexpr std::uint64_t piece = 64 * 1024;
   constexpr std::uint64_t mark_length = 80;  // of a line, whose time and level are in there
   if (what.last == model::log_query::all && !what.since) return {};
@@ -147,7 +157,7 @@ class log_sieve {
 };
 
 /// From `at` on to its end, which is the place returned.
-inline std::uint64_t sift(const os::source_file& file, std::uint64_t at, log_sieve& sieve) {
+WINSVC_INLINE std::uint64_t sift(const os::source_file& file, std::uint64_t at, log_sieve& sieve) {
   std::string buffer(64 * 1024, '\0');
   for (;;) {
     const auto got = file.read(at, &buffer[0], buffer.size());
@@ -158,7 +168,7 @@ inline std::uint64_t sift(const os::source_file& file, std::uint64_t at, log_sie
 }
 
 /// All files but the end of the last, whose last line may not be whole yet. The place where that was.
-inline std::uint64_t sift_all(const std::vector<os::source_file>& files, const model::log_query& what,
+WINSVC_INLINE std::uint64_t sift_all(const std::vector<os::source_file>& files, const model::log_query& what,
                               log_sieve& sieve) {
   const log_place begin = first_wanted(files, what);
   if (begin.file >= files.size()) return files.empty() ? 0 : files.back().size();
@@ -170,7 +180,7 @@ inline std::uint64_t sift_all(const std::vector<os::source_file>& files, const m
   }
 }
 
-inline std::size_t print_log(const std::string& path, const model::log_query& what, const log_output& out) {
+WINSVC_INLINE std::size_t print_log(const std::string& path, const model::log_query& what, const log_output& out) {
   const log_files log(path);
   log_sieve sieve(what, out);
   sift_all(log.files, what, sieve);
@@ -178,7 +188,7 @@ inline std::size_t print_log(const std::string& path, const model::log_query& wh
   return sieve.entries();
 }
 
-inline void follow_log(const std::string& path, const model::log_query& what, const log_output& out,
+WINSVC_INLINE void follow_log(const std::string& path, const model::log_query& what, const log_output& out,
                        const std::function<bool()>& go_on, clock& time) {
   log_sieve sieve(what, out);
   std::optional<os::source_file> current;
@@ -218,3 +228,5 @@ inline void follow_log(const std::string& path, const model::log_query& what, co
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

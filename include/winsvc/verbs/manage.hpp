@@ -69,10 +69,20 @@ struct program_surroundings {
 [[nodiscard]] int manage(const blueprint& plan, const model::command& asked, const std::vector<std::string>& words,
                          const program_surroundings& around, const std::optional<std::string>& from_parent = {});
 
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
 /// Asked once, however often it is wanted.
-inline std::function<result<std::string>()> password_source(const model::command& asked,
+WINSVC_INLINE std::function<result<std::string>()> password_source(const model::command& asked,
                                                             const program_surroundings& around,
                                                             const std::optional<std::string>& from_parent) {
   return [&asked, &around, &from_parent, given = from_parent]() mutable -> result<std::string> {
@@ -99,7 +109,7 @@ inline std::function<result<std::string>()> password_source(const model::command
 }
 
 /// What the verb does, but for status, which has exit codes of its own.
-inline result<void> perform(desk& at, const model::command& asked) {
+WINSVC_INLINE result<void> perform(desk& at, const model::command& asked) {
   switch (asked.verb) {
     case model::verb::install:
     case model::verb::update: return installer(at).run(asked);
@@ -116,7 +126,7 @@ inline result<void> perform(desk& at, const model::command& asked) {
 }
 
 /// The same words in an elevated process. `denied`: why.
-inline int elevate(desk& at, const model::command& asked, const std::vector<std::string>& words,
+WINSVC_INLINE int elevate(desk& at, const model::command& asked, const std::vector<std::string>& words,
                    const program_surroundings& around, const error& denied) {
   std::string input;
   const bool installs = (model::bit(asked.verb) & model::verbs_that_install) != 0;
@@ -131,12 +141,12 @@ inline int elevate(desk& at, const model::command& asked, const std::vector<std:
   return around.complain(model::explained(code.error(), denied.doing, denied.subject));
 }
 
-inline std::string one_line(std::string text) {
+WINSVC_INLINE std::string one_line(std::string text) {
   std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
   return std::string(text::cut(text, 1000));
 }
 
-inline int set_level(const std::string& name, const std::string& channel, std::uint32_t pid,
+WINSVC_INLINE int set_level(const std::string& name, const std::string& channel, std::uint32_t pid,
                      const model::command& asked, const program_surroundings& around) {
   const std::string level(winsvc::name(asked.level));
   if (!tell_service(channel, "level " + level, pid)) {
@@ -148,7 +158,7 @@ inline int set_level(const std::string& name, const std::string& channel, std::u
 }
 
 /// `doctor`: 1 where there is a problem.
-inline int examine(desk& at, const blueprint& plan, const std::string& channel, const model::command& asked,
+WINSVC_INLINE int examine(desk& at, const blueprint& plan, const std::string& channel, const model::command& asked,
                    const program_surroundings& around) {
   const auto look = [&] {
     return doctor(at, plan, live_status(channel, pid_of(at.scm(), at.name())), around.machine).examine();
@@ -166,7 +176,7 @@ inline int examine(desk& at, const blueprint& plan, const std::string& channel, 
   return model::count(found, model::weight::problem) == 0 ? model::exits::ok : 1;
 }
 
-inline int manage(const blueprint& plan, const model::command& asked, const std::vector<std::string>& words,
+WINSVC_INLINE int manage(const blueprint& plan, const model::command& asked, const std::vector<std::string>& words,
                   const program_surroundings& around, const std::optional<std::string>& from_parent) {
   const model::service_spec spec = model::of_instance(plan.spec, asked.launch.instance);
   if (const auto good = model::check_name(spec.name); !good) return around.complain(good.error());
@@ -216,3 +226,5 @@ inline int manage(const blueprint& plan, const model::command& asked, const std:
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

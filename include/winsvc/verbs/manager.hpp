@@ -67,7 +67,21 @@ class manager {
 
 // -- start --
 
-inline result<void> manager::start(const model::command& asked) {
+// -- stop --
+
+// -- status --
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE result<void> manager::start(const model::command& asked) {
   const auto service = desk_.open("start", os::access::start | os::access::query_status);
   if (!service) return failure{service.error()};
   const auto before = desk_.state();
@@ -101,7 +115,7 @@ inline result<void> manager::start(const model::command& asked) {
 
 /// The service's own sentence where it left one: "the port is taken by pid 7" helps, "10048" alone does not.
 /// `before`: what lay there before this start, which is no news of it.
-inline error manager::failed_start(const model::service_status& status,
+WINSVC_INLINE error manager::failed_start(const model::service_status& status,
                                    const std::optional<model::service_state>& before) const {
   const std::uint32_t code = status.exit.failed() ? status.exit.code() : model::code::service_request_timeout;
   error why = model::explained(code, "start", desk_.name(), os::system_words(code));
@@ -115,9 +129,7 @@ inline error manager::failed_start(const model::service_status& status,
   return why;
 }
 
-// -- stop --
-
-inline result<void> manager::stop(const model::command& asked) {
+WINSVC_INLINE result<void> manager::stop(const model::command& asked) {
   const auto service = desk_.open("stop", stop_rights);
   if (!service) return failure{service.error()};
   const auto now = desk_.scm().query_status(service->get());
@@ -137,7 +149,7 @@ inline result<void> manager::stop(const model::command& asked) {
   return {};
 }
 
-inline result<void> manager::restart(const model::command& asked) {
+WINSVC_INLINE result<void> manager::restart(const model::command& asked) {
   stopped ended;
   {
     const auto service = desk_.open("restart", stop_rights);
@@ -154,7 +166,7 @@ inline result<void> manager::restart(const model::command& asked) {
   return start_again(ended.dependents, asked);
 }
 
-inline result<manager::stopped> manager::stop_and_wait(desk::raw_handle service, const model::command& asked,
+WINSVC_INLINE result<manager::stopped> manager::stop_and_wait(desk::raw_handle service, const model::command& asked,
                                                        const std::string& doing) {
   const auto before = desk_.state();
   const bool wait = !asked.no_wait;
@@ -175,7 +187,7 @@ inline result<manager::stopped> manager::stop_and_wait(desk::raw_handle service,
 }
 
 /// One service, ours or a dependent. `ended` is what it was at last, where there was a stop to wait for.
-inline result<void> manager::stop_one(desk::raw_handle service, const std::string& name, const model::command& asked,
+WINSVC_INLINE result<void> manager::stop_one(desk::raw_handle service, const std::string& name, const model::command& asked,
                                       bool wait, const std::string& doing, os::service_process* ended) {
   const auto began = desk_.time().now(), until = began + asked.wait;
   for (;;) {
@@ -208,7 +220,7 @@ inline result<void> manager::stop_one(desk::raw_handle service, const std::strin
   return {};
 }
 
-inline result<std::vector<std::string>> manager::stop_dependents(desk::raw_handle service, const model::command& asked,
+WINSVC_INLINE result<std::vector<std::string>> manager::stop_dependents(desk::raw_handle service, const model::command& asked,
                                                                  const std::string& doing) {
   auto dependents = desk_.scm().active_dependents(service);
   if (!dependents) return desk_.failed(doing, dependents.error());
@@ -227,7 +239,7 @@ inline result<std::vector<std::string>> manager::stop_dependents(desk::raw_handl
 }
 
 /// What restart stopped before ours comes back after it, the last one first.
-inline result<void> manager::start_again(const std::vector<std::string>& stopped_ones, const model::command& asked) {
+WINSVC_INLINE result<void> manager::start_again(const std::vector<std::string>& stopped_ones, const model::command& asked) {
   for (auto name = stopped_ones.rbegin(); name != stopped_ones.rend(); ++name) {
     const auto one = desk_.open("start", *name, os::access::start | os::access::query_status);
     if (!one) return failure{one.error()};
@@ -245,7 +257,7 @@ inline result<void> manager::start_again(const std::vector<std::string>& stopped
 }
 
 /// A stop that had to cut a request or a hook ends with 0, because recovery must not follow it, and with a sentence.
-inline manager::stopped manager::how_it_ended(const model::service_status& status,
+WINSVC_INLINE manager::stopped manager::how_it_ended(const model::service_status& status,
                                               const std::optional<model::service_state>& before) const {
   stopped how;
   how.was_running = true;
@@ -263,9 +275,7 @@ inline manager::stopped manager::how_it_ended(const model::service_status& statu
   return how;
 }
 
-// -- status --
-
-inline result<service_report> manager::status() {
+WINSVC_INLINE result<service_report> manager::status() {
   service_report r;
   r.name = desk_.name();
   const auto service = desk_.open("query", os::access::query_status | os::access::query_config);
@@ -290,3 +300,5 @@ inline result<service_report> manager::status() {
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

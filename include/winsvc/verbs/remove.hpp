@@ -24,9 +24,19 @@ namespace host {
 /// The data folder stays: what is in it is the user's.
 result<void> remove(desk& at, const model::command& asked);
 
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline result<void> wait_until_gone(desk& at, std::chrono::milliseconds limit) {
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE result<void> wait_until_gone(desk& at, std::chrono::milliseconds limit) {
   const auto until = at.time().now() + limit;
   for (auto pause = std::chrono::milliseconds(10);; pause = (std::min)(pause * 2, std::chrono::milliseconds(1000))) {
     {
@@ -39,7 +49,7 @@ inline result<void> wait_until_gone(desk& at, std::chrono::milliseconds limit) {
   }
 }
 
-inline result<void> remove(desk& at, const model::command& asked) {
+WINSVC_INLINE result<void> remove(desk& at, const model::command& asked) {
   bool was_there = false;
   std::string binary;
   std::optional<std::string> sid;
@@ -81,3 +91,5 @@ inline result<void> remove(desk& at, const model::command& asked) {
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

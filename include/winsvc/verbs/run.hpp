@@ -32,7 +32,37 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-inline std::string routes_json(const route::table& routes) {
+std::string routes_json(const route::table& routes);
+
+int run_service(app_factory app, const model::launch_options& launch);
+
+/// `logs`: what is there, and with -f what comes.
+int show_log(const blueprint& plan, const model::command& asked, const program_surroundings& around);
+
+/// Is there a fault that the service would find as well? A file that cannot be read from here is none.
+bool would_be_refused(const model::settings& all);
+
+/// The secret that one of these variables would set; null: none.
+const model::any_setting* secret_among(const model::settings& all, const std::vector<std::string>& variables);
+
+/// Everything that main does.
+int run(const app_factory& app, const std::vector<std::string>& words, const program_surroundings& around = {});
+
+int run_program(const app_factory& app, int argc, char** argv);
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE std::string routes_json(const route::table& routes) {
   const auto one = [](const route::entry& e) {
     text::json_object o;
     o.put_text("method", route::name(e.verb)).put_text("pattern", e.path.text);
@@ -42,13 +72,11 @@ inline std::string routes_json(const route::table& routes) {
   return text::json_list(routes.entries(), one, ",\n ") + '\n';
 }
 
-inline int run_service(app_factory app, const model::launch_options& launch) {
+WINSVC_INLINE int run_service(app_factory app, const model::launch_options& launch) {
   os::native_dispatcher dispatcher;
   return service_host(std::move(app), launch, {dispatcher}).run();
 }
-
-/// `logs`: what is there, and with -f what comes.
-inline int show_log(const blueprint& plan, const model::command& asked, const program_surroundings& around) {
+WINSVC_INLINE int show_log(const blueprint& plan, const model::command& asked, const program_surroundings& around) {
   const std::string name = model::of_instance(plan.spec, asked.launch.instance).name;
   const auto folder = around.data_folder(name);
   if (!folder) return around.complain(model::explained(folder.error(), "find the data folder of", name));
@@ -81,16 +109,12 @@ inline int show_log(const blueprint& plan, const model::command& asked, const pr
   follow_log(path, what, around.out, go_on, around.time);
   return model::exits::ok;
 }
-
-/// Is there a fault that the service would find as well? A file that cannot be read from here is none.
-inline bool would_be_refused(const model::settings& all) {
+WINSVC_INLINE bool would_be_refused(const model::settings& all) {
   const auto faults = all.faults();
   return std::any_of(faults.begin(), faults.end(),
                      [](const error& f) { return f.code == 0 || f.code == model::code::invalid_data; });
 }
-
-/// The secret that one of these variables would set; null: none.
-inline const model::any_setting* secret_among(const model::settings& all, const std::vector<std::string>& variables) {
+WINSVC_INLINE const model::any_setting* secret_among(const model::settings& all, const std::vector<std::string>& variables) {
   for (const auto& one : variables) {
     const auto name = std::string_view(one).substr(0, one.find('='));
     for (const auto& s : all.all()) {
@@ -99,9 +123,7 @@ inline const model::any_setting* secret_among(const model::settings& all, const 
   }
   return nullptr;
 }
-
-/// Everything that main does.
-inline int run(const app_factory& app, const std::vector<std::string>& words, const program_surroundings& around = {}) {
+WINSVC_INLINE int run(const app_factory& app, const std::vector<std::string>& words, const program_surroundings& around) {
   const std::string program = around.program();
   auto asked = model::parse_command(words);
   if (!asked) return around.complain(asked.error());
@@ -193,8 +215,10 @@ inline int run(const app_factory& app, const std::vector<std::string>& words, co
   }
 }
 
-inline int run_program(const app_factory& app, int argc, char** argv) { return run(app, os::arguments(argc, argv)); }
+WINSVC_INLINE int run_program(const app_factory& app, int argc, char** argv) { return run(app, os::arguments(argc, argv)); }
 
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

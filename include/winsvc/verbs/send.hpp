@@ -25,9 +25,19 @@ result<void> reload(desk& at);
 /// 128 to 255. The code of its error is the hook's answer, where the hook has one.
 result<void> send_control(desk& at, const model::command& asked);
 
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline failure<error> no_hook(const desk& at, const char* doing, std::uint32_t code, const std::string& hook) {
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE failure<error> no_hook(const desk& at, const char* doing, std::uint32_t code, const std::string& hook) {
   return {error{code, doing, at.name(), "the service has no " + hook + " hook", {}}};
 }
 
@@ -40,7 +50,7 @@ struct turn_row {
   const char* hook;
 };
 
-inline result<void> turn(desk& at, const model::command& asked, const turn_row& row) {
+WINSVC_INLINE result<void> turn(desk& at, const model::command& asked, const turn_row& row) {
   const auto service = at.open(row.doing, os::access::pause_continue | os::access::query_status);
   if (!service) return failure{service.error()};
   const auto until = at.time().now() + asked.wait;
@@ -76,7 +86,7 @@ inline result<void> turn(desk& at, const model::command& asked, const turn_row& 
                        "read its log"}};
 }
 
-inline result<void> reload(desk& at) {
+WINSVC_INLINE result<void> reload(desk& at) {
   const auto service = at.open("reload", os::access::pause_continue);  // PARAMCHANGE has no right of its own
   if (!service) return failure{service.error()};
   const auto done = at.scm().control_service(service->get(), static_cast<std::uint32_t>(model::control::param_change));
@@ -85,7 +95,7 @@ inline result<void> reload(desk& at) {
   return {};
 }
 
-inline result<void> send_control(desk& at, const model::command& asked) {
+WINSVC_INLINE result<void> send_control(desk& at, const model::command& asked) {
   const auto service = at.open("control", os::access::user_control);
   if (!service) return failure{service.error()};
   const std::string number = std::to_string(asked.control);
@@ -110,12 +120,12 @@ inline result<void> send_control(desk& at, const model::command& asked) {
                        "the hook for " + number + " answered: " + os::system_words(done.error()), {}}};
 }
 
-inline result<void> pause(desk& at, const model::command& asked) {
+WINSVC_INLINE result<void> pause(desk& at, const model::command& asked) {
   return turn(at, asked,
               {"pause", model::control::pause, model::state::paused, model::state::running, "paused", "on_pause"});
 }
 
-inline result<void> resume(desk& at, const model::command& asked) {
+WINSVC_INLINE result<void> resume(desk& at, const model::command& asked) {
   return turn(at, asked,
               {"continue", model::control::resume, model::state::running, model::state::paused, "running",
                "on_continue"});
@@ -124,3 +134,5 @@ inline result<void> resume(desk& at, const model::command& asked) {
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

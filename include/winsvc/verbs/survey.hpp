@@ -29,10 +29,20 @@ struct surveyed {
 /// Fails where it cannot be seen, where another program's service has the name, and where a user is not known.
 [[nodiscard]] result<surveyed> survey(desk& at, const model::command& asked, const std::string& doing);
 
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
 /// What belongs to it and is not in the SCM's database. What cannot be seen stays unknown.
-inline void look_beside(desk& at, model::installation& there) {
+WINSVC_INLINE void look_beside(desk& at, model::installation& there) {
   auto& scm = at.scm();
   if (const auto source = scm.query_event_source(at.name())) there.event_source = *source;
   if (!there.account->needs_logon_right()) return;
@@ -41,7 +51,7 @@ inline void look_beside(desk& at, model::installation& there) {
   if (const auto right = scm.query_logon_right(*sid)) there.logon_right = *right;
 }
 
-inline result<surveyed> survey(desk& at, const model::command& asked, const std::string& doing) {
+WINSVC_INLINE result<surveyed> survey(desk& at, const model::command& asked, const std::string& doing) {
   auto& scm = at.scm();
   surveyed found;
   for (const auto& user : asked.allow_control) {
@@ -89,3 +99,5 @@ inline result<surveyed> survey(desk& at, const model::command& asked, const std:
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

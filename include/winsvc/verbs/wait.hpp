@@ -24,7 +24,26 @@ namespace host {
 
 /// Looks until the service is in one of the states `wanted`, of which `stopped` is always one. A stall of 30 s, or of
 /// the wait hint where that is longer, ends it before `limit` does: the SCM itself calls that hung.
-[[nodiscard]] inline result<os::service_process> wait_until_settled(os::service_manager& scm,
+[[nodiscard]] result<os::service_process> wait_until_settled(os::service_manager& scm,
+                                                                    os::service_manager::raw_handle service,
+                                                                    clock& time,
+                                                                    std::initializer_list<model::state> wanted,
+                                                                    std::chrono::milliseconds limit,
+                                                                    const std::string& doing, const std::string& name);
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE result<os::service_process> wait_until_settled(os::service_manager& scm,
                                                                     os::service_manager::raw_handle service,
                                                                     clock& time,
                                                                     std::initializer_list<model::state> wanted,
@@ -64,3 +83,5 @@ namespace host {
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

@@ -36,9 +36,19 @@ struct evidence {
 /// `folder`: the data folder.
 [[nodiscard]] evidence gather(service_report report, const std::string& folder, const machine& around = {});
 
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string indented(std::string_view lines) {
+#if WINSVC_BODIES_VERBS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+WINSVC_INLINE std::string indented(std::string_view lines) {
   std::string out;
   for (const auto line : text::split(lines, '\n')) {
     if (!line.empty()) out += "  " + std::string(line) + '\n';
@@ -46,7 +56,7 @@ inline std::string indented(std::string_view lines) {
   return out;
 }
 
-inline std::string why_text(const evidence& of) {
+WINSVC_INLINE std::string why_text(const evidence& of) {
   const auto& r = of.report;
   if (!r.installed) return '\'' + r.name + "' is not installed.\n";
   const auto& status = r.process.status;
@@ -76,7 +86,7 @@ inline std::string why_text(const evidence& of) {
   return out;
 }
 
-inline evidence gather(service_report report, const std::string& folder, const machine& around) {
+WINSVC_INLINE evidence gather(service_report report, const std::string& folder, const machine& around) {
   evidence of;
   const std::string path = log_path(folder, report.name);
   const auto end_of = [&path](log_level least, std::size_t count) {
@@ -118,3 +128,5 @@ inline evidence gather(service_report report, const std::string& folder, const m
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_VERBS

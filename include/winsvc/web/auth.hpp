@@ -40,12 +40,19 @@ struct identity {
 [[nodiscard]] middleware bearer_auth(std::string realm,
                                      std::function<std::optional<std::string>(std::string_view token)> check);
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
+#if WINSVC_BODIES_WEB
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
 namespace http {
 
 /// What comes behind the scheme in Authorization; nothing when it is another scheme, or not there.
-inline std::optional<std::string> credentials(const request& req, std::string_view scheme) {
+WINSVC_INLINE std::optional<std::string> credentials(const request& req, std::string_view scheme) {
   const std::string header = req.get_header_value("Authorization");
   const auto blank = header.find(' ');
   if (blank == std::string::npos || !text::equal_nocase(std::string_view(header).substr(0, blank), scheme))
@@ -53,12 +60,12 @@ inline std::optional<std::string> credentials(const request& req, std::string_vi
   return std::string(text::trimmed(std::string_view(header).substr(blank)));
 }
 
-[[noreturn]] inline void challenge(response& res, const std::string& what, std::string_view detail) {
+WINSVC_INLINE void challenge(response& res, const std::string& what, std::string_view detail) {
   replace_header(res, "WWW-Authenticate", what);
   winsvc::abort(401, std::string(detail));
 }
 
-inline std::string quoted_realm(std::string_view realm) {
+WINSVC_INLINE std::string quoted_realm(std::string_view realm) {
   std::string out = "\"";
   for (const char c : realm) {
     if (c == '"' || c == '\\') out += '\\';
@@ -69,7 +76,7 @@ inline std::string quoted_realm(std::string_view realm) {
 
 }  // namespace http
 
-inline middleware basic_auth(std::string realm, std::function<bool(std::string_view, std::string_view)> check) {
+WINSVC_INLINE middleware basic_auth(std::string realm, std::function<bool(std::string_view, std::string_view)> check) {
   const std::string ask = "Basic realm=" + http::quoted_realm(realm) + ", charset=\"UTF-8\"";
   return [ask, check = std::move(check)](const request& req, response& res, const next& go_on) {
     const auto given = http::credentials(req, "Basic");
@@ -84,7 +91,7 @@ inline middleware basic_auth(std::string realm, std::function<bool(std::string_v
   };
 }
 
-inline middleware basic_auth(std::string realm, std::map<std::string, std::string> users) {
+WINSVC_INLINE middleware basic_auth(std::string realm, std::map<std::string, std::string> users) {
   for (const auto& [user, password] : users) {
     if (password.empty()) throw setup_error("basic_auth: the password of '" + user + "' is empty");
   }
@@ -96,7 +103,7 @@ inline middleware basic_auth(std::string realm, std::map<std::string, std::strin
   });
 }
 
-inline middleware bearer_auth(std::string realm, std::function<std::optional<std::string>(std::string_view)> check) {
+WINSVC_INLINE middleware bearer_auth(std::string realm, std::function<std::optional<std::string>(std::string_view)> check) {
   const std::string ask = "Bearer realm=" + http::quoted_realm(realm);
   return [ask, check = std::move(check)](const request& req, response& res, const next& go_on) {
     const auto token = http::credentials(req, "Bearer");
@@ -110,3 +117,5 @@ inline middleware bearer_auth(std::string realm, std::function<std::optional<std
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WEB

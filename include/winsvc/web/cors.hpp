@@ -38,18 +38,28 @@ struct cors_policy {
 /// Throws setup_error for "*" with credentials, which browsers refuse, and for an origin that no browser sends: with a
 /// path, or with the port that its scheme has anyway.
 [[nodiscard]] middleware cors(cors_policy policy);
-[[nodiscard]] inline middleware cors(std::vector<std::string> origins) {
+[[nodiscard]] middleware cors(std::vector<std::string> origins);
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_WEB
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE middleware cors(std::vector<std::string> origins) {
   cors_policy policy;
   policy.origins = std::move(origins);
   return cors(std::move(policy));
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-
 namespace http {
 
 /// RFC 6454 §6.2: the port that a scheme has anyway is no part of an origin's text.
-[[nodiscard]] inline bool states_usual_port(std::string_view origin) noexcept {
+WINSVC_INLINE bool states_usual_port(std::string_view origin) noexcept {
   const auto port = origin.substr(origin.find_last_of(":]"));  // "]" ends an IPv6 address
   const auto scheme = origin.substr(0, origin.find(':'));
   return port == ":" || (port == ":80" && text::equal_nocase(scheme, "http")) ||
@@ -58,7 +68,7 @@ namespace http {
 
 }  // namespace http
 
-inline middleware cors(cors_policy policy) {
+WINSVC_INLINE middleware cors(cors_policy policy) {
   const bool any = policy.origins.size() == 1 && policy.origins[0] == "*";
   if (any && policy.credentials)
     throw setup_error("cors: \"*\" with credentials is refused by browsers; name the origins");
@@ -95,3 +105,5 @@ inline middleware cors(cors_policy policy) {
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WEB

@@ -18,16 +18,33 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 /// Puts the request's id into the answer.
-[[nodiscard]] inline middleware request_id(std::string header = "X-Request-Id") {
+[[nodiscard]] middleware request_id(std::string header = "X-Request-Id");
+
+/// nosniff, no frames, no referrer, and a Content-Security-Policy of one's own pages alone. A header that the handler
+/// sets itself stays as it set it.
+[[nodiscard]] middleware security_headers(std::string content_security_policy = "default-src 'self'");
+
+/// 413 for a body that announces more, or turns out to be more. It cannot raise the app's own limit
+/// (`svc.limits().body_bytes`).
+[[nodiscard]] middleware body_limit(std::uint64_t bytes);
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_WEB
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE middleware request_id(std::string header) {
   return [header = std::move(header)](const request& req, response& res, const next& go_on) {
     res.set_header(header, context(req).id());
     go_on();
   };
 }
-
-/// nosniff, no frames, no referrer, and a Content-Security-Policy of one's own pages alone. A header that the handler
-/// sets itself stays as it set it.
-[[nodiscard]] inline middleware security_headers(std::string content_security_policy = "default-src 'self'") {
+WINSVC_INLINE middleware security_headers(std::string content_security_policy) {
   return [csp = std::move(content_security_policy)](const request&, response& res, const next& go_on) {
     go_on();
     const auto unless_set = [&res](const char* name, const std::string& value) {
@@ -39,10 +56,7 @@ inline namespace WINSVC_ABI {
     if (!csp.empty()) unless_set("Content-Security-Policy", csp);
   };
 }
-
-/// 413 for a body that announces more, or turns out to be more. It cannot raise the app's own limit
-/// (`svc.limits().body_bytes`).
-[[nodiscard]] inline middleware body_limit(std::uint64_t bytes) {
+WINSVC_INLINE middleware body_limit(std::uint64_t bytes) {
   return [bytes](const request& req, response&, const next& go_on) {
     if (req.has_header("Content-Length") && req.get_header_value_u64("Content-Length") > bytes)
       abort(413, "the body is larger than " + std::to_string(bytes) + " bytes");
@@ -53,3 +67,5 @@ inline namespace WINSVC_ABI {
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WEB

@@ -87,9 +87,19 @@ class request_counts {
   std::unique_ptr<route_counts[]> counts_;        // one for each label
 };
 
+}  // namespace web
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline request_counts::request_counts(const route::table& routes) : labels_{"none"} {
+#if WINSVC_BODIES_WEB
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace web {
+
+WINSVC_INLINE request_counts::request_counts(const route::table& routes) : labels_{"none"} {
   std::map<std::string, std::size_t> known;
   for (const auto& e : routes.entries()) {
     const auto [at, fresh] = known.emplace(e.path.text, labels_.size());
@@ -99,7 +109,7 @@ inline request_counts::request_counts(const route::table& routes) : labels_{"non
   counts_ = std::make_unique<route_counts[]>(labels_.size());
 }
 
-inline void request_counts::count(std::optional<std::size_t> id, std::optional<route::method> verb, int status,
+WINSVC_INLINE void request_counts::count(std::optional<std::size_t> id, std::optional<route::method> verb, int status,
                                   std::chrono::microseconds took) noexcept {
   constexpr auto relaxed = std::memory_order_relaxed;
   route_counts& to = counts_[id && *id < by_id_.size() ? by_id_[*id] : 0];
@@ -169,7 +179,7 @@ class prometheus_text {
   std::string out;
 };
 
-inline std::string request_counts::text(const gauges& now) const {
+WINSVC_INLINE std::string request_counts::text(const gauges& now) const {
   constexpr auto relaxed = std::memory_order_relaxed;
   prometheus_text page;
 
@@ -228,3 +238,5 @@ inline std::string request_counts::text(const gauges& now) const {
 }  // namespace web
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WEB

@@ -39,10 +39,27 @@ struct api_info {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+/// One method of one path.
+struct operation {
+  const route::entry* route;
+  route::method verb;  ///< the route's own, or one of those that `any` stands for
+  std::string id;
+};
+
+}  // namespace web
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_WEB
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace web {
+
 using text::json_list;
 using text::json_object;
 
-inline std::string schema_of(route::value_kind kind, std::string_view otherwise = {}) {
+WINSVC_INLINE std::string schema_of(route::value_kind kind, std::string_view otherwise = {}) {
   using route::value_kind;
   json_object s;
   switch (kind) {
@@ -58,13 +75,6 @@ inline std::string schema_of(route::value_kind kind, std::string_view otherwise 
   return s.text();
 }
 
-/// One method of one path.
-struct operation {
-  const route::entry* route;
-  route::method verb;  ///< the route's own, or one of those that `any` stands for
-  std::string id;
-};
-
 /// One path with its operations.
 struct path_item {
   const route::entry* first;           ///< whose parameter names the path has
@@ -75,7 +85,7 @@ inline constexpr std::array listed_methods = {route::method::get, route::method:
                                               route::method::patch, route::method::del};
 
 /// What paths have in common that OpenAPI takes for one: `{id}` is as good as `{name}`, and as a tail.
-inline std::string shape_of(const route::pattern& path) {
+WINSVC_INLINE std::string shape_of(const route::pattern& path) {
   std::string shape;
   for (const auto& piece : path.segments) {
     const bool literal = piece.kind == route::segment::sort::literal;
@@ -85,7 +95,7 @@ inline std::string shape_of(const route::pattern& path) {
 }
 
 /// Groups the routes into paths. Where two have one shape and method, the one that is served first is listed.
-inline std::vector<path_item> path_items(const route::table& routes) {
+WINSVC_INLINE std::vector<path_item> path_items(const route::table& routes) {
   std::vector<path_item> items;
   std::map<std::string, std::size_t> by_shape;
   std::vector<const route::entry*> order;
@@ -112,10 +122,10 @@ inline std::vector<path_item> path_items(const route::table& routes) {
   return items;
 }
 
-inline std::string method_word(route::method verb) { return text::lowered(route::name(verb)); }
+WINSVC_INLINE std::string method_word(route::method verb) { return text::lowered(route::name(verb)); }
 
 /// `get_users_id` of GET /users/{id}.
-inline std::string derived_id(const operation& o) {
+WINSVC_INLINE std::string derived_id(const operation& o) {
   std::string id = method_word(o.verb);
   for (const auto& piece : o.route->path.segments) {
     if (!piece.text.empty()) id += '_';
@@ -129,7 +139,7 @@ inline std::string derived_id(const operation& o) {
 
 /// The name where it is one operation's, with the method before it where it is several', and else made of the path.
 /// Those with a name get theirs before the others do.
-inline void give_ids(std::vector<path_item>& items) {
+WINSVC_INLINE void give_ids(std::vector<path_item>& items) {
   std::map<std::string_view, int> bearers;
   for (const auto& item : items) {
     for (const auto& o : item.operations) ++bearers[o.route->about.name];
@@ -148,14 +158,14 @@ inline void give_ids(std::vector<path_item>& items) {
   }
 }
 
-inline std::string content_of(const route::body_facts& b, const std::string& media_type) {
+WINSVC_INLINE std::string content_of(const route::body_facts& b, const std::string& media_type) {
   json_object inner;
   if (!b.schema.empty()) inner.put("schema", b.schema);
   if (!b.example.empty()) inner.put("example", b.example);
   return json_object().put(media_type, inner.text()).text();
 }
 
-inline std::string parameters_of(const operation& o, const route::pattern& names) {
+WINSVC_INLINE std::string parameters_of(const operation& o, const route::pattern& names) {
   const route::facts& about = o.route->about;
   std::vector<std::string> all;
   const bool tail = o.route->path.segments.back().kind == route::segment::sort::tail;
@@ -175,7 +185,7 @@ inline std::string parameters_of(const operation& o, const route::pattern& names
   return all.empty() ? std::string() : json_list(all, [](const std::string& p) { return p; });
 }
 
-inline std::string request_body_of(const operation& o) {
+WINSVC_INLINE std::string request_body_of(const operation& o) {
   const route::facts& about = o.route->about;
   // A body has no meaning in a GET (RFC 9110 §9.3.1): a route for any method reads one where there is one.
   const bool none = o.route->verb == route::method::any && o.verb == route::method::get;
@@ -187,7 +197,7 @@ inline std::string request_body_of(const operation& o) {
   return body.put("content", content_of(b, b.media_type)).text();
 }
 
-inline std::string responses_of(const route::facts& about) {
+WINSVC_INLINE std::string responses_of(const route::facts& about) {
   using route::answer_kind;
   std::map<std::string, std::string> all;  // by status, which sorts them, "default" last
   const auto media_type = [&about](const route::body_facts& b) -> std::string {
@@ -222,7 +232,7 @@ inline std::string responses_of(const route::facts& about) {
   return out.text();
 }
 
-inline std::string operation_text(const operation& o, const route::pattern& names) {
+WINSVC_INLINE std::string operation_text(const operation& o, const route::pattern& names) {
   const route::facts& about = o.route->about;
   json_object out;
   out.put_text("operationId", o.id).put_some("summary", about.summary).put_some("description", about.description);
@@ -234,7 +244,7 @@ inline std::string operation_text(const operation& o, const route::pattern& name
 }
 
 /// `/users/{id}`, a tail without its dots.
-inline std::string template_of(const route::pattern& path) {
+WINSVC_INLINE std::string template_of(const route::pattern& path) {
   std::string out;
   for (const auto& piece : path.segments) {
     const bool literal = piece.kind == route::segment::sort::literal;
@@ -251,7 +261,7 @@ inline constexpr std::string_view problem_components =
     R"("responses":{"problem":{"description":"An error","content":{"application/problem+json":)"
     R"({"schema":{"$ref":"#/components/schemas/problem"}}}}}})";
 
-inline std::string openapi_document(const route::table& routes, const api_info& info) {
+WINSVC_INLINE std::string openapi_document(const route::table& routes, const api_info& info) {
   auto items = path_items(routes);
   give_ids(items);
 
@@ -282,3 +292,5 @@ inline std::string openapi_document(const route::table& routes, const api_info& 
 }  // namespace web
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WEB

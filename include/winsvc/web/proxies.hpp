@@ -24,9 +24,17 @@ inline namespace WINSVC_ABI {
 /// Throws setup_error for a range that is none (`ip_range::parse` in wire/ip.hpp).
 [[nodiscard]] middleware trusted_proxies(const std::vector<std::string>& ranges);
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline middleware trusted_proxies(const std::vector<std::string>& ranges) {
+#if WINSVC_BODIES_WEB
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE middleware trusted_proxies(const std::vector<std::string>& ranges) {
   std::vector<ip_range> trusted;
   for (const auto& r : ranges) {
     const auto range = ip_range::parse(r);
@@ -53,3 +61,5 @@ inline middleware trusted_proxies(const std::vector<std::string>& ranges) {
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WEB

@@ -68,9 +68,17 @@ class token_buckets {
 /// `per_second` requests a second from one client, up to `burst` at once.
 [[nodiscard]] middleware rate_limit(double per_second, double burst);
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::chrono::milliseconds token_buckets::take(const ip_bytes& client) {
+#if WINSVC_BODIES_WEB
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE std::chrono::milliseconds token_buckets::take(const ip_bytes& client) {
   const auto now = time_.now();
   const std::lock_guard lock(mutex_);
   bucket& b = bucket_of(client, now);
@@ -83,7 +91,7 @@ inline std::chrono::milliseconds token_buckets::take(const ip_bytes& client) {
   return std::chrono::milliseconds(1 + static_cast<long long>((1 - b.tokens) / per_second_ * 1000));
 }
 
-inline token_buckets::bucket& token_buckets::bucket_of(const ip_bytes& client, clock::time_point now) {
+WINSVC_INLINE token_buckets::bucket& token_buckets::bucket_of(const ip_bytes& client, clock::time_point now) {
   if (const auto known = all_.find(client); known != all_.end()) return known->second;
   if (all_.size() >= most_) forget_full_ones(now);
   if (all_.size() >= most_) return newcomers_;
@@ -91,14 +99,14 @@ inline token_buckets::bucket& token_buckets::bucket_of(const ip_bytes& client, c
 }
 
 /// Once a second at the most: a look at all of them for each newcomer would be an attack by itself.
-inline void token_buckets::forget_full_ones(clock::time_point now) {
+WINSVC_INLINE void token_buckets::forget_full_ones(clock::time_point now) {
   if (now < look_again_) return;
   look_again_ = now + std::chrono::seconds(1);
   for (auto it = all_.begin(); it != all_.end();)
     it = tokens_in(it->second, now) >= burst_ ? all_.erase(it) : std::next(it);
 }
 
-inline middleware rate_limit(double per_second, double burst) {
+WINSVC_INLINE middleware rate_limit(double per_second, double burst) {
   const auto buckets = std::make_shared<token_buckets>(per_second, burst);
   return [buckets](const request& req, response& res, const next& go_on) {
     const auto wait = buckets->take(wire::subscriber(req.remote_addr));
@@ -110,3 +118,5 @@ inline middleware rate_limit(double per_second, double burst) {
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WEB

@@ -22,7 +22,19 @@ inline namespace WINSVC_ABI {
 
 /// 403 for the others. `origins`: pages of which other sites may send as well, `https://host[:port]` each. Behind a
 /// proxy that changes Host, the service's own origin has to be among them.
-[[nodiscard]] inline middleware same_origin(std::vector<std::string> origins = {}) {
+[[nodiscard]] middleware same_origin(std::vector<std::string> origins = {});
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_WEB
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE middleware same_origin(std::vector<std::string> origins) {
   return [origins = std::move(origins)](const request& req, response&, const next& go_on) {
     if (req.method == "GET" || req.method == "HEAD" || req.method == "OPTIONS") return go_on();
     const std::string origin = req.get_header_value("Origin"), site = req.get_header_value("Sec-Fetch-Site");
@@ -36,3 +48,5 @@ inline namespace WINSVC_ABI {
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WEB

@@ -73,9 +73,19 @@ class chunked_decoder {
   step verdict_ = step::more;
 };
 
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline chunked_decoder::step chunked_decoder::feed(std::string_view in, std::size_t& consumed, std::string& out) {
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace wire {
+
+WINSVC_INLINE chunked_decoder::step chunked_decoder::feed(std::string_view in, std::size_t& consumed, std::string& out) {
   consumed = 0;
   while (verdict_ == step::more && consumed < in.size()) {
     if (state_ == state::data) {
@@ -92,7 +102,7 @@ inline chunked_decoder::step chunked_decoder::feed(std::string_view in, std::siz
 }
 
 /// One byte that is not data.
-inline chunked_decoder::step chunked_decoder::take(char c) noexcept {
+WINSVC_INLINE chunked_decoder::step chunked_decoder::take(char c) noexcept {
   switch (state_) {
     case state::size: chunk_ = 0; digits_ = 0; return size_digit(c);
     case state::size_more:
@@ -126,24 +136,26 @@ inline chunked_decoder::step chunked_decoder::take(char c) noexcept {
 }
 
 /// No sign, no "0x", no blank, no more digits than fit: each of them has been a way to smuggle a request.
-inline chunked_decoder::step chunked_decoder::size_digit(char c) noexcept {
+WINSVC_INLINE chunked_decoder::step chunked_decoder::size_digit(char c) noexcept {
   const int value = route::hex_value(c);
   if (value < 0 || ++digits_ > (std::min)(bounds_.chunk_digits, std::size_t{15})) return step::bad;
   chunk_ = chunk_ * 16 + static_cast<std::uint64_t>(value);
   return go(state::size_more);
 }
 
-inline chunked_decoder::step chunked_decoder::extension_byte(char c) noexcept {
+WINSVC_INLINE chunked_decoder::step chunked_decoder::extension_byte(char c) noexcept {
   if (state_ == state::extension && c == '\r') return go(state::size_lf);
   if (is_control(c) || ++extensions_ > bounds_.chunk_extension_bytes) return step::bad;
   if (state_ == state::extension || c == ';') return go(state::extension);
   return expect(c == ' ' || c == '\t', state::blank);
 }
 
-inline chunked_decoder::step chunked_decoder::trailer_byte(bool allowed, state next) noexcept {
+WINSVC_INLINE chunked_decoder::step chunked_decoder::trailer_byte(bool allowed, state next) noexcept {
   return expect(allowed && ++trailers_ <= bounds_.trailer_bytes, next);
 }
 
 }  // namespace wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE

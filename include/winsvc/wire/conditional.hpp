@@ -43,7 +43,17 @@ enum class verdict { serve, not_modified, failed };
 /// Is a Range to be served, or the whole in its place? (`If-Range`, section 13.1.5) It holds a strong tag or a date.
 [[nodiscard]] bool range_applies(std::string_view if_range, const validators& there);
 
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace wire {
 
 /// Days from 1970-01-01 to a date of the Gregorian calendar, whose year is counted from March, so that the leap day is
 /// the last of its year.
@@ -56,7 +66,7 @@ enum class verdict { serve, not_modified, failed };
   return era * 146'097 + static_cast<std::int64_t>(day_of_era) - 719'468;
 }
 
-inline std::optional<std::int64_t> parse_http_date(std::string_view text) {
+WINSVC_INLINE std::optional<std::int64_t> parse_http_date(std::string_view text) {
   const std::string line(text::trimmed(text));
   char month_name[4] = {}, zone[4] = {};
   unsigned day = 0, hour = 0, minute = 0, second = 0;
@@ -86,7 +96,7 @@ inline std::optional<std::int64_t> parse_http_date(std::string_view text) {
   return days_from_civil(year, static_cast<unsigned>(at / 3) + 1, day) * 86'400 + hour * 3600 + minute * 60 + second;
 }
 
-inline bool names_tag(std::string_view list, std::string_view tag, bool strongly) {
+WINSVC_INLINE bool names_tag(std::string_view list, std::string_view tag, bool strongly) {
   const auto weak = [](std::string_view t) { return t.substr(0, 2) == "W/"; };
   const auto opaque = [&](std::string_view t) { return weak(t) ? t.substr(2) : t; };
   list = text::trimmed(list);
@@ -103,7 +113,7 @@ inline bool names_tag(std::string_view list, std::string_view tag, bool strongly
   return false;
 }
 
-inline verdict evaluate(const conditions& asked, const validators& there, bool reads) {
+WINSVC_INLINE verdict evaluate(const conditions& asked, const validators& there, bool reads) {
   if (!asked.if_match.empty()) {
     if (!names_tag(asked.if_match, there.tag, true)) return verdict::failed;
   } else if (const auto since = parse_http_date(asked.if_unmodified_since)) {
@@ -117,7 +127,7 @@ inline verdict evaluate(const conditions& asked, const validators& there, bool r
   return verdict::serve;
 }
 
-inline bool range_applies(std::string_view if_range, const validators& there) {
+WINSVC_INLINE bool range_applies(std::string_view if_range, const validators& there) {
   if_range = text::trimmed(if_range);
   if (if_range.empty()) return true;
   if (if_range.find('"') != if_range.npos) return if_range != "*" && names_tag(if_range, there.tag, true);
@@ -128,3 +138,5 @@ inline bool range_applies(std::string_view if_range, const validators& there) {
 }  // namespace wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE

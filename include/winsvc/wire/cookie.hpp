@@ -82,11 +82,18 @@ namespace wire {
 
 }  // namespace wire
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
 namespace wire {
 
-[[nodiscard]] inline bool fits_cookie(std::string_view s) noexcept {
+WINSVC_INLINE bool fits_cookie(std::string_view s) noexcept {
   for (const char c : s) {
     const auto u = static_cast<unsigned char>(c);
     if (u <= 0x20 || u >= 0x7F || c == '"' || c == ',' || c == ';' || c == '\\') return false;
@@ -97,20 +104,20 @@ namespace wire {
 inline constexpr std::size_t least_key_bytes = 16;
 
 /// What is signed: no two triples give the same text.
-[[nodiscard]] inline std::string cookie_signature(std::string_view name, std::string_view value, std::string_view until,
+WINSVC_INLINE std::string cookie_signature(std::string_view name, std::string_view value, std::string_view until,
                                                   std::string_view key) {
   std::string all = std::to_string(name.size()) + ' ' + std::string(until) + ' ';
   all += name;
   all += value;
   return text::to_base64url(hmac_sha256(key, all));
 }
-[[nodiscard]] inline std::int64_t unix_seconds(const clock& time) {
+WINSVC_INLINE std::int64_t unix_seconds(const clock& time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.wall().time_since_epoch()).count();
 }
 
 }  // namespace wire
 
-inline cookie::cookie(std::string name, std::string value) : name_(std::move(name)), value_(std::move(value)) {
+WINSVC_INLINE cookie::cookie(std::string name, std::string value) : name_(std::move(name)), value_(std::move(value)) {
   if (!wire::is_token(name_)) throw setup_error("cookie '" + name_ + "': the name is no token (RFC 6265)");
   if (!wire::fits_cookie(value_)) {
     throw setup_error("cookie '" + name_ +
@@ -118,7 +125,7 @@ inline cookie::cookie(std::string name, std::string value) : name_(std::move(nam
                       "not ASCII; encode it, with text::to_base64url say");
   }
 }
-inline cookie& cookie::keep(std::string& into, std::string value) {
+WINSVC_INLINE cookie& cookie::keep(std::string& into, std::string value) {
   for (const char c : value) {
     if (static_cast<unsigned char>(c) < 0x20 || c == ';' || c == 0x7F)
       throw setup_error("cookie '" + name_ + "': an attribute has a semicolon or a control character");
@@ -126,13 +133,13 @@ inline cookie& cookie::keep(std::string& into, std::string value) {
   into = std::move(value);
   return *this;
 }
-inline cookie& cookie::same_site(std::string value) {
+WINSVC_INLINE cookie& cookie::same_site(std::string value) {
   if (value != "Strict" && value != "Lax" && value != "None")
     throw setup_error("cookie '" + name_ + "': SameSite is Strict, Lax or None");
   same_site_ = std::move(value);
   return *this;
 }
-inline std::string cookie::text() const {
+WINSVC_INLINE std::string cookie::text() const {
   std::string out = name_ + '=' + value_;
   if (!path_.empty()) out += "; Path=" + path_;
   if (!domain_.empty()) out += "; Domain=" + domain_;
@@ -142,7 +149,7 @@ inline std::string cookie::text() const {
   return out + "; SameSite=" + same_site_;
 }
 
-inline std::string sign(std::string_view name, std::string_view value, std::string_view key,
+WINSVC_INLINE std::string sign(std::string_view name, std::string_view value, std::string_view key,
                         std::chrono::seconds lifetime, const clock& time) {
   if (key.size() < wire::least_key_bytes)
     throw setup_error("sign: the key is shorter than 16 bytes; anybody could guess it");
@@ -152,7 +159,7 @@ inline std::string sign(std::string_view name, std::string_view value, std::stri
   return text::to_base64url(value) + '.' + until + '.' + wire::cookie_signature(name, value, until, key);
 }
 
-inline std::optional<std::string> unsign(std::string_view name, std::optional<std::string_view> signed_value,
+WINSVC_INLINE std::optional<std::string> unsign(std::string_view name, std::optional<std::string_view> signed_value,
                                          std::string_view key, const clock& time) {
   if (!signed_value || key.size() < wire::least_key_bytes) return std::nullopt;
   const auto parts = text::split(*signed_value, '.');
@@ -168,7 +175,7 @@ inline std::optional<std::string> unsign(std::string_view name, std::optional<st
 
 namespace wire {
 
-inline std::optional<std::string_view> cookie_in(std::string_view header, std::string_view name) {
+WINSVC_INLINE std::optional<std::string_view> cookie_in(std::string_view header, std::string_view name) {
   for (const std::string_view part : text::split(header, ';')) {
     const std::string_view pair = text::trimmed(part);
     const auto equals = pair.find('=');
@@ -180,7 +187,7 @@ inline std::optional<std::string_view> cookie_in(std::string_view header, std::s
   return std::nullopt;
 }
 
-inline bool same_cookie(std::string_view one, std::string_view other) {
+WINSVC_INLINE bool same_cookie(std::string_view one, std::string_view other) {
   const auto attribute = [](std::string_view of, std::string_view name) {
     std::string_view found;
     for (const auto part : text::split(of, ';')) {
@@ -198,3 +205,5 @@ inline bool same_cookie(std::string_view one, std::string_view other) {
 }  // namespace wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE

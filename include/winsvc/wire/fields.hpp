@@ -33,9 +33,19 @@ namespace wire {
 /// What is behind the '?' of a target.
 [[nodiscard]] std::string_view query_of(std::string_view target) noexcept;
 
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-[[nodiscard]] inline std::string decode_field(std::string_view raw) {
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace wire {
+
+WINSVC_INLINE std::string decode_field(std::string_view raw) {
   std::string out;
   out.reserve(raw.size());
   for (std::size_t at = 0; at < raw.size(); ++at) {
@@ -60,7 +70,7 @@ void for_each_field(std::string_view fields, std::string_view name, F&& f) {
   }
 }
 
-inline std::optional<std::string> find_field(std::string_view fields, std::string_view name) {
+WINSVC_INLINE std::optional<std::string> find_field(std::string_view fields, std::string_view name) {
   std::optional<std::string> found;
   for_each_field(fields, name, [&found](std::string_view raw) {
     found = decode_field(raw);
@@ -68,7 +78,7 @@ inline std::optional<std::string> find_field(std::string_view fields, std::strin
   });
   return found;
 }
-inline std::vector<std::string> find_fields(std::string_view fields, std::string_view name) {
+WINSVC_INLINE std::vector<std::string> find_fields(std::string_view fields, std::string_view name) {
   std::vector<std::string> found;
   for_each_field(fields, name, [&found](std::string_view raw) {
     found.push_back(decode_field(raw));
@@ -76,11 +86,11 @@ inline std::vector<std::string> find_fields(std::string_view fields, std::string
   });
   return found;
 }
-inline std::size_t field_count(std::string_view fields) noexcept {
+WINSVC_INLINE std::size_t field_count(std::string_view fields) noexcept {
   return fields.empty() ? 0 : 1 + static_cast<std::size_t>(std::count(fields.begin(), fields.end(), '&'));
 }
 
-inline std::string_view query_of(std::string_view target) noexcept {
+WINSVC_INLINE std::string_view query_of(std::string_view target) noexcept {
   const auto mark = target.find('?');
   return mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
 }
@@ -88,3 +98,5 @@ inline std::string_view query_of(std::string_view target) noexcept {
 }  // namespace wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE

@@ -22,11 +22,21 @@ namespace wire {
 /// UTF-8 in and out, at most 200 bytes; "file" where nothing is left.
 [[nodiscard]] std::string safe_file_name(std::string_view from_client);
 
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace wire {
 
 /// Names that Windows takes for devices in every folder, whatever follows the first dot (CreateFileW, "Naming Files,
 /// Paths, and Namespaces"); with the superscript digits that it takes for 1, 2 and 3.
-[[nodiscard]] inline bool is_device_name(std::string_view name) {
+WINSVC_INLINE bool is_device_name(std::string_view name) {
   std::string stem = text::lowered(name.substr(0, name.find('.')));
   while (!stem.empty() && stem.back() == ' ') stem.pop_back();
   for (const char* one : {"con", "prn", "aux", "nul", "conin$", "conout$"}) {
@@ -38,7 +48,7 @@ namespace wire {
          digit == "\xC2\xB3";
 }
 
-inline std::string safe_file_name(std::string_view from_client) {
+WINSVC_INLINE std::string safe_file_name(std::string_view from_client) {
   constexpr std::size_t most = 200;  // file systems take 255 bytes or units; there is room for a suffix
   const auto slash = from_client.find_last_of("/\\");
   if (slash != std::string_view::npos) from_client.remove_prefix(slash + 1);
@@ -63,3 +73,5 @@ inline std::string safe_file_name(std::string_view from_client) {
 }  // namespace wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE

@@ -25,11 +25,21 @@ struct file_path_rules {
 /// `tail` is decoded. The path has '/' between its names, and none at its end; "" is the folder itself.
 [[nodiscard]] std::optional<std::string> file_path(std::string_view tail, file_path_rules rules = {});
 
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace wire {
 
 /// May this be a name in the path? (Naming Files, Paths, and Namespaces: reserved characters and names, and that a dot
 /// or a blank at the end is dropped, so that two names are one file.)
-[[nodiscard]] inline bool is_file_name(std::string_view name, file_path_rules rules) {
+WINSVC_INLINE bool is_file_name(std::string_view name, file_path_rules rules) {
   if (name.empty() || name == "." || name == "..") return false;
   if (name.front() == '.' && !rules.hidden) return false;
   if (name.back() == '.' || name.back() == ' ') return false;
@@ -40,7 +50,7 @@ struct file_path_rules {
   return !is_device_name(name);
 }
 
-inline std::optional<std::string> file_path(std::string_view tail, file_path_rules rules) {
+WINSVC_INLINE std::optional<std::string> file_path(std::string_view tail, file_path_rules rules) {
   if (tail.empty()) return std::string();
   if (tail.back() == '/') tail.remove_suffix(1);
   for (std::string_view rest = tail;;) {
@@ -54,3 +64,5 @@ inline std::optional<std::string> file_path(std::string_view tail, file_path_rul
 }  // namespace wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE

@@ -54,6 +54,16 @@ struct fault {
   explicit operator bool() const noexcept { return status != 0; }
 };
 
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace wire {
+
 /// Takes the lines of one head in their order. Every function returns the first fault it finds.
 class head_reader {
  public:
@@ -81,7 +91,7 @@ class head_reader {
   bool says_close_ = false, says_keep_alive_ = false, says_upgrade_ = false;
 };
 
-inline fault head_reader::begun(std::string_view line, bool first) const noexcept {
+WINSVC_INLINE fault head_reader::begun(std::string_view line, bool first) const noexcept {
   constexpr auto none = std::string_view::npos;
   if (!first) {
     if (!line.empty() && (line[0] == ' ' || line[0] == '\t')) return {400, "folded or indented field line"};
@@ -100,7 +110,7 @@ inline fault head_reader::begun(std::string_view line, bool first) const noexcep
   return {};
 }
 
-inline fault head_reader::request_line(std::string_view line) {
+WINSVC_INLINE fault head_reader::request_line(std::string_view line) {
   const auto method_end = line.find(' ');
   const auto target_end = method_end == line.npos ? line.npos : line.find(' ', method_end + 1);
   if (target_end == line.npos) return {400, "malformed request line"};
@@ -124,7 +134,7 @@ inline fault head_reader::request_line(std::string_view line) {
 }
 
 /// The three forms of RFC 9112 §3.2 that an origin server can be sent; the fourth belongs to CONNECT.
-inline fault head_reader::target(std::string_view text) {
+WINSVC_INLINE fault head_reader::target(std::string_view text) {
   out_.target = text;
   // RFC 3986 §2 knows no bytes beyond ASCII. The few ASCII marks it lacks ("{", "|", …) come from browsers, and pass.
   for (const char c : text) {
@@ -159,7 +169,7 @@ inline fault head_reader::target(std::string_view text) {
   return {};
 }
 
-inline fault head_reader::field_line(std::string_view line) {
+WINSVC_INLINE fault head_reader::field_line(std::string_view line) {
   if (out_.fields.size() == bounds_.fields) return {431, "too many fields"};
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return {400, "field line without a colon"};
@@ -173,14 +183,14 @@ inline fault head_reader::field_line(std::string_view line) {
 }
 
 /// Names that differ in length, first or last letter need no comparing.
-inline void head_reader::note_name(std::string_view name) noexcept {
+WINSVC_INLINE void head_reader::note_name(std::string_view name) noexcept {
   const auto letter = [](char c) { return static_cast<unsigned>(text::to_lower(c)); };
   const auto bit = std::uint64_t{1} << ((name.size() * 7 + letter(name.front()) * 5 + letter(name.back())) % 64);
   if ((names_ & bit) != 0 && out_.find(name)) out_.repeats = true;
   names_ |= bit;
 }
 
-inline fault head_reader::known_field(const field& f) {
+WINSVC_INLINE fault head_reader::known_field(const field& f) {
   const auto is = [&](std::string_view name) { return text::equal_nocase(f.name, name); };
   if (is("Host")) {
     if (host_) return {400, "Host twice"};
@@ -211,7 +221,7 @@ inline fault head_reader::known_field(const field& f) {
 
 /// RFC 9112 §6.3: a length that is no number is an unrecoverable error. Two equal ones might be folded into one; nobody
 /// honest sends them, so they are refused with the others.
-inline fault head_reader::content_length(std::string_view value) {
+WINSVC_INLINE fault head_reader::content_length(std::string_view value) {
   if (length_) return {400, "Content-Length twice"};
   length_ = true;
   constexpr std::size_t most_digits = 15;  // a petabyte; stays exact wherever a length is counted in a double
@@ -223,7 +233,7 @@ inline fault head_reader::content_length(std::string_view value) {
 }
 
 /// RFC 9112 §6.1: 400 for what cannot be framed, 501 for a coding that we do not know.
-inline fault head_reader::transfer_encoding(std::string_view value) {
+WINSVC_INLINE fault head_reader::transfer_encoding(std::string_view value) {
   if (out_.minor == 0) return {400, "Transfer-Encoding in HTTP/1.0"};
   if (coding_) return {400, "Transfer-Encoding twice"};
   coding_ = true;
@@ -234,7 +244,7 @@ inline fault head_reader::transfer_encoding(std::string_view value) {
   return {};
 }
 
-inline fault head_reader::finish() {
+WINSVC_INLINE fault head_reader::finish() {
   if (!host_ && out_.minor == 1) return {400, "Host missing"};
   if (!authority_.empty()) {
     if (host_ && !same_authority(authority_, out_.host)) return {400, "Host and target disagree"};
@@ -278,7 +288,7 @@ struct head_scan {
 };
 
 /// `begin` is where the request line begins, `from` what was scanned before (at least `begin`).
-inline head_scan scan_head(std::string_view bytes, std::size_t begin, std::size_t from) noexcept {
+WINSVC_INLINE head_scan scan_head(std::string_view bytes, std::size_t begin, std::size_t from) noexcept {
   head_scan s;
   const auto newline = from == 0 ? std::string_view::npos : bytes.rfind('\n', from - 1);
   s.line = newline == std::string_view::npos ? begin : (std::max)(begin, newline + 1);
@@ -309,7 +319,7 @@ inline head_scan scan_head(std::string_view bytes, std::size_t begin, std::size_
   return s;
 }
 
-inline head_result parse_head(std::string_view buffer, const limits& bounds, std::size_t* scanned) {
+WINSVC_INLINE head_result parse_head(std::string_view buffer, const limits& bounds, std::size_t* scanned) {
   head_result result;
   const auto rejected = [&](fault why) {
     result.step = head_result::reject;
@@ -359,3 +369,5 @@ inline head_result parse_head(std::string_view buffer, const limits& bounds, std
 }  // namespace wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE

@@ -44,9 +44,7 @@ class letters_digits_and {
   constexpr letters_digits_and token("!#$%&'*+-.^_`|~");
   return token.has(c);
 }
-[[nodiscard]] inline bool is_token(std::string_view s) noexcept {
-  return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) { return is_token_char(c); });
-}
+[[nodiscard]] bool is_token(std::string_view s) noexcept;
 /// CTL but HTAB: in no line of a head (RFC 9110 §5.5). CR and LF are looked at before.
 [[nodiscard]] constexpr bool is_control(char c) noexcept {
   const auto byte = static_cast<unsigned char>(c);
@@ -55,7 +53,27 @@ class letters_digits_and {
 
 /// `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2), not empty and without a comma, which RFC 3986 would allow:
 /// it is how a proxy joins two Host fields.
-[[nodiscard]] inline bool is_authority(std::string_view s) noexcept {
+[[nodiscard]] bool is_authority(std::string_view s) noexcept;
+
+/// Equal hosts, in any case and with the port 80 of "http" spelled out or not.
+[[nodiscard]] bool same_authority(std::string_view a, std::string_view b) noexcept;
+
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace wire {
+
+WINSVC_INLINE bool is_token(std::string_view s) noexcept {
+  return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) { return is_token_char(c); });
+}
+WINSVC_INLINE bool is_authority(std::string_view s) noexcept {
   std::size_t end = 0;
   if (!s.empty() && s[0] == '[') {
     end = s.find(']');
@@ -81,9 +99,7 @@ class letters_digits_and {
   std::uint64_t port = 0;
   return s[end] == ':' && (end + 1 == s.size() || text::parse_number(s.substr(end + 1), 65535, port));
 }
-
-/// Equal hosts, in any case and with the port 80 of "http" spelled out or not.
-[[nodiscard]] inline bool same_authority(std::string_view a, std::string_view b) noexcept {
+WINSVC_INLINE bool same_authority(std::string_view a, std::string_view b) noexcept {
   const auto bare = [](std::string_view s) {
     if (s.size() >= 3 && s.substr(s.size() - 3) == ":80") return s.substr(0, s.size() - 3);
     if (!s.empty() && s.back() == ':') return s.substr(0, s.size() - 1);
@@ -95,3 +111,5 @@ class letters_digits_and {
 }  // namespace wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE

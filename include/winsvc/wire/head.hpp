@@ -71,32 +71,10 @@ void for_each_canonical(const head& h, const F& f);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::optional<std::string_view> head::find(std::string_view name) const noexcept {
-  for (const auto& f : fields) {
-    if (text::equal_nocase(f.name, name)) return f.value;
-  }
-  return std::nullopt;
-}
-
-/// Fields that are about the connection or the framing: canonical_head states them itself.
-[[nodiscard]] inline bool is_restated(std::string_view name) noexcept {
-  constexpr std::string_view names[] = {"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding",
-                                        "Content-Length", "Expect", "TE", "Trailer", "Upgrade"};
-  return std::any_of(std::begin(names), std::end(names), [&](auto n) { return text::equal_nocase(n, name); });
-}
-/// Range means something to GET, in bytes and once alone, and is to be ignored otherwise (RFC 9110 §14.2); cpp-httplib
-/// would answer 416.
-[[nodiscard]] inline bool is_passed_on(const head& h, const field& f) noexcept {
-  if (text::equal_nocase(f.name, "Upgrade")) return h.upgrade;
-  if (text::equal_nocase(f.name, "Range")) {
-    return (h.verb == route::method::get || h.verb == route::method::head) &&
-           text::equal_nocase(f.value.substr(0, 6), "bytes=") &&
-           std::none_of(h.fields.begin(), h.fields.end(), [&f](const field& other) {
-             return &other != &f && text::equal_nocase(other.name, f.name);
-           });
-  }
-  return !is_restated(f.name);
-}
+[[nodiscard]] bool is_passed_on(const head& h, const field& f) noexcept;
+[[nodiscard]] std::string_view between_values(std::string_view name) noexcept;
+[[nodiscard]] bool states_no_body(const head& h) noexcept;
+[[nodiscard]] bool states_connection(const head& h) noexcept;
 /// Calls `f(name, values)` for the fields that are passed on, in the order of each name's first line. At least one
 /// value; of more, none is empty, as an empty member of a list is none (RFC 9110 §5.6.1).
 template <class F>
@@ -112,18 +90,6 @@ void for_each_name(const head& h, F&& f) {
     if (values.empty()) values.emplace_back();
     f(at->name, values);
   }
-}
-[[nodiscard]] inline std::string_view between_values(std::string_view name) noexcept {
-  return text::equal_nocase(name, "Cookie") ? "; " : ", ";  // RFC 6265 §4.2.1
-}
-/// A body is expected, so its absence is to be stated: without a length, cpp-httplib waits 5 s for one.
-[[nodiscard]] inline bool states_no_body(const head& h) noexcept {
-  using route::method;
-  return h.framing == framing::none &&
-         (h.verb == method::post || h.verb == method::put || h.verb == method::patch || h.verb == method::del);
-}
-[[nodiscard]] inline bool states_connection(const head& h) noexcept {
-  return !h.keep_alive || h.upgrade || h.minor == 0;
 }
 
 template <class F>
@@ -146,7 +112,56 @@ void for_each_canonical(const head& h, const F& f) {
     f("Connection", std::string(!h.keep_alive ? "close" : h.upgrade ? "Upgrade" : "Keep-Alive"));
 }
 
-inline std::string canonical_head(const head& h, bool escape_percent) {
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace wire {
+
+WINSVC_INLINE std::optional<std::string_view> head::find(std::string_view name) const noexcept {
+  for (const auto& f : fields) {
+    if (text::equal_nocase(f.name, name)) return f.value;
+  }
+  return std::nullopt;
+}
+
+/// Fields that are about the connection or the framing: canonical_head states them itself.
+WINSVC_INLINE bool is_restated(std::string_view name) noexcept {
+  constexpr std::string_view names[] = {"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding",
+                                        "Content-Length", "Expect", "TE", "Trailer", "Upgrade"};
+  return std::any_of(std::begin(names), std::end(names), [&](auto n) { return text::equal_nocase(n, name); });
+}
+/// Range means something to GET, in bytes and once alone, and is to be ignored otherwise (RFC 9110 §14.2); cpp-httplib
+/// would answer 416.
+WINSVC_INLINE bool is_passed_on(const head& h, const field& f) noexcept {
+  if (text::equal_nocase(f.name, "Upgrade")) return h.upgrade;
+  if (text::equal_nocase(f.name, "Range")) {
+    return (h.verb == route::method::get || h.verb == route::method::head) &&
+           text::equal_nocase(f.value.substr(0, 6), "bytes=") &&
+           std::none_of(h.fields.begin(), h.fields.end(), [&f](const field& other) {
+             return &other != &f && text::equal_nocase(other.name, f.name);
+           });
+  }
+  return !is_restated(f.name);
+}
+WINSVC_INLINE std::string_view between_values(std::string_view name) noexcept {
+  return text::equal_nocase(name, "Cookie") ? "; " : ", ";  // RFC 6265 §4.2.1
+}
+/// A body is expected, so its absence is to be stated: without a length, cpp-httplib waits 5 s for one.
+WINSVC_INLINE bool states_no_body(const head& h) noexcept {
+  using route::method;
+  return h.framing == framing::none &&
+         (h.verb == method::post || h.verb == method::put || h.verb == method::patch || h.verb == method::del);
+}
+WINSVC_INLINE bool states_connection(const head& h) noexcept {
+  return !h.keep_alive || h.upgrade || h.minor == 0;
+}
+
+WINSVC_INLINE std::string canonical_head(const head& h, bool escape_percent) {
   std::string out;
   out.reserve(512);
   out.append(h.method).append(" ").append(h.path);
@@ -169,3 +184,5 @@ inline std::string canonical_head(const head& h, bool escape_percent) {
 }  // namespace wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE

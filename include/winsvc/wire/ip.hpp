@@ -52,13 +52,21 @@ namespace wire {
 
 }  // namespace wire
 
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-[[nodiscard]] inline bool is_v4(const ip_bytes& a) noexcept {
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE bool is_v4(const ip_bytes& a) noexcept {
   return a[10] == 0xFF && a[11] == 0xFF && std::all_of(a.begin(), a.begin() + 10, [](auto byte) { return byte == 0; });
 }
 
-inline std::optional<ip_bytes> parse_ip(std::string_view s) {
+WINSVC_INLINE std::optional<ip_bytes> parse_ip(std::string_view s) {
   ip_bytes out{};
   const auto number = [](std::string_view digits, std::uint64_t most, std::uint64_t& value) {
     return digits.size() <= 3 && (digits.size() < 2 || digits[0] != '0') && text::parse_number(digits, most, value);
@@ -119,12 +127,12 @@ inline std::optional<ip_bytes> parse_ip(std::string_view s) {
 }
 
 /// Of the byte that the bit is in, the bits of a network of so many bits.
-[[nodiscard]] inline unsigned network_mask(unsigned byte, unsigned bits) noexcept {
+WINSVC_INLINE unsigned network_mask(unsigned byte, unsigned bits) noexcept {
   const unsigned left = bits <= 8 * byte ? 0 : (std::min)(bits - 8 * byte, 8u);
   return 0xFF00u >> left & 0xFFu;
 }
 
-inline std::optional<ip_range> ip_range::parse(std::string_view s) {
+WINSVC_INLINE std::optional<ip_range> ip_range::parse(std::string_view s) {
   const auto slash = s.find('/');
   const auto address = parse_ip(s.substr(0, slash));
   if (!address) return std::nullopt;
@@ -141,7 +149,7 @@ inline std::optional<ip_range> ip_range::parse(std::string_view s) {
   return range;
 }
 
-inline bool ip_range::contains(const ip_bytes& a) const noexcept {
+WINSVC_INLINE bool ip_range::contains(const ip_bytes& a) const noexcept {
   if (bits_ < 96 && is_v4(a)) return false;
   for (unsigned i = 0; i < 16; ++i) {
     if (((a[i] ^ first_[i]) & network_mask(i, bits_)) != 0) return false;
@@ -152,7 +160,7 @@ inline bool ip_range::contains(const ip_bytes& a) const noexcept {
 namespace wire {
 
 /// `203.0.113.9:4711`, `[2001:db8::1]:4711`, `[2001:db8::1]`: the address in it. Nothing when there is none.
-[[nodiscard]] inline std::string_view address_in(std::string_view hop) {
+WINSVC_INLINE std::string_view address_in(std::string_view hop) {
   auto address = hop;
   std::string_view behind;
   if (!hop.empty() && hop.front() == '[') {
@@ -170,7 +178,7 @@ namespace wire {
   return parse_ip(address) ? address : std::string_view();
 }
 
-inline std::string_view client_behind(std::string_view peer, std::string_view forwarded_for,
+WINSVC_INLINE std::string_view client_behind(std::string_view peer, std::string_view forwarded_for,
                                       const std::vector<ip_range>& trusted) {
   const auto is_trusted = [&trusted](std::string_view address) {
     const auto bytes = parse_ip(address);
@@ -188,7 +196,7 @@ inline std::string_view client_behind(std::string_view peer, std::string_view fo
   return client;
 }
 
-inline ip_bytes subscriber(std::string_view address) {
+WINSVC_INLINE ip_bytes subscriber(std::string_view address) {
   auto bytes = parse_ip(address).value_or(ip_bytes{});
   if (!is_v4(bytes)) std::fill(bytes.begin() + 8, bytes.end(), static_cast<unsigned char>(0));
   return bytes;
@@ -197,3 +205,5 @@ inline ip_bytes subscriber(std::string_view address) {
 }  // namespace wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE

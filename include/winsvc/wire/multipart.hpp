@@ -82,10 +82,20 @@ class multipart_decoder {
   std::string_view data_;
 };
 
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace wire {
+
 /// Takes `; name=value` off the front of `rest`, the value a token or quoted. False where there is none.
-inline bool take_parameter(std::string_view& rest, std::string& name, std::string& value) {
+WINSVC_INLINE bool take_parameter(std::string_view& rest, std::string& name, std::string& value) {
   const auto skip = [&rest] {
     while (!rest.empty() && (rest[0] == ' ' || rest[0] == '\t')) rest.remove_prefix(1);
   };
@@ -117,7 +127,7 @@ inline bool take_parameter(std::string_view& rest, std::string& name, std::strin
 }
 
 /// How browsers write what a quoted name cannot hold (the HTML standard's "multipart/form-data encoding algorithm").
-inline std::string without_form_escapes(std::string_view from) {
+WINSVC_INLINE std::string without_form_escapes(std::string_view from) {
   std::string out;
   for (std::size_t at = 0; at < from.size(); ++at) {
     const int byte = from[at] == '%' ? route::escaped_byte(from, at) : -1;
@@ -131,7 +141,7 @@ inline std::string without_form_escapes(std::string_view from) {
   return out;
 }
 
-inline std::optional<std::string> multipart_boundary(std::string_view content_type) {
+WINSVC_INLINE std::optional<std::string> multipart_boundary(std::string_view content_type) {
   constexpr std::string_view type = "multipart/form-data";
   const auto end = (std::min)(content_type.find(';'), content_type.size());
   if (!text::equal_nocase(text::trimmed(content_type.substr(0, end)), type)) return std::nullopt;
@@ -144,7 +154,7 @@ inline std::optional<std::string> multipart_boundary(std::string_view content_ty
   return std::nullopt;
 }
 
-inline std::optional<part_head> parse_part_head(std::string_view lines) {
+WINSVC_INLINE std::optional<part_head> parse_part_head(std::string_view lines) {
   part_head head;
   bool named = false;
   while (!lines.empty()) {
@@ -177,7 +187,7 @@ inline std::optional<part_head> parse_part_head(std::string_view lines) {
   return named ? std::optional(std::move(head)) : std::nullopt;
 }
 
-inline multipart_decoder::step multipart_decoder::next() {
+WINSVC_INLINE multipart_decoder::step multipart_decoder::next() {
   for (;;) {
     const std::string_view here = rest();
     switch (where_) {
@@ -234,3 +244,5 @@ inline multipart_decoder::step multipart_decoder::next() {
 }  // namespace wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE

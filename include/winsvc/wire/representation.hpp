@@ -34,7 +34,32 @@ template <class Number>
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string_view media_type(std::string_view file_name) {
+template <class Number>
+byte_ranges<Number> satisfiable(const byte_ranges<Number>& asked, Number size) {
+  byte_ranges<Number> out;
+  for (auto [first, last] : asked) {
+    if (first < 0) {  // so many from the end
+      if (last <= 0) continue;
+      first = last < size ? size - last : 0;
+      last = size - 1;
+    }
+    if (last < 0 || last >= size) last = size - 1;
+    if (first <= last) out.emplace_back(first, last);
+  }
+  return out;
+}
+
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace wire {
+
+WINSVC_INLINE std::string_view media_type(std::string_view file_name) {
   struct row {
     std::string_view ending, type;
   };
@@ -69,7 +94,7 @@ inline std::string_view media_type(std::string_view file_name) {
   return "application/octet-stream";
 }
 
-inline bool accepts_coding(std::string_view accept_encoding, std::string_view coding) {
+WINSVC_INLINE bool accepts_coding(std::string_view accept_encoding, std::string_view coding) {
   bool any = false;
   while (!accept_encoding.empty()) {
     const auto comma = accept_encoding.find(',');
@@ -89,21 +114,8 @@ inline bool accepts_coding(std::string_view accept_encoding, std::string_view co
   return any;
 }
 
-template <class Number>
-byte_ranges<Number> satisfiable(const byte_ranges<Number>& asked, Number size) {
-  byte_ranges<Number> out;
-  for (auto [first, last] : asked) {
-    if (first < 0) {  // so many from the end
-      if (last <= 0) continue;
-      first = last < size ? size - last : 0;
-      last = size - 1;
-    }
-    if (last < 0 || last >= size) last = size - 1;
-    if (first <= last) out.emplace_back(first, last);
-  }
-  return out;
-}
-
 }  // namespace wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE

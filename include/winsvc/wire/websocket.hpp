@@ -57,10 +57,7 @@ class utf8_check {
   int missing_ = 0;
   unsigned char low_ = 0x80, high_ = 0xBF;  ///< of the next byte, where one is missing
 };
-[[nodiscard]] inline bool is_utf8(std::string_view bytes) noexcept {
-  utf8_check check;
-  return check.take(bytes) && check.whole();
-}
+[[nodiscard]] bool is_utf8(std::string_view bytes) noexcept;
 
 /// From a client's bytes to its messages and control frames.
 class frame_decoder {
@@ -128,9 +125,24 @@ struct handshake {
 [[nodiscard]] bool origin_is_allowed(std::string_view origin, std::string_view host,
                                      const std::vector<std::string>& origins) noexcept;
 
+}  // namespace wire
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline std::string frame(opcode what, std::string_view payload) {
+#if WINSVC_BODIES_WIRE
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace wire {
+
+WINSVC_INLINE bool is_utf8(std::string_view bytes) noexcept {
+  utf8_check check;
+  return check.take(bytes) && check.whole();
+}
+
+WINSVC_INLINE std::string frame(opcode what, std::string_view payload) {
   const std::uint64_t size = payload.size();
   std::string out;
   out.reserve(payload.size() + 10);
@@ -142,7 +154,7 @@ inline std::string frame(opcode what, std::string_view payload) {
   return out;
 }
 
-inline std::string close_payload(int code, std::string_view reason) {
+WINSVC_INLINE std::string close_payload(int code, std::string_view reason) {
   constexpr std::size_t most = 123;
   if (reason.size() > most) {
     auto end = most;
@@ -156,7 +168,7 @@ inline std::string close_payload(int code, std::string_view reason) {
   return out;
 }
 
-inline bool utf8_check::take(std::string_view bytes) noexcept {
+WINSVC_INLINE bool utf8_check::take(std::string_view bytes) noexcept {
   for (const char c : bytes) {
     const auto b = static_cast<unsigned char>(c);
     if (missing_ > 0) {
@@ -173,7 +185,7 @@ inline bool utf8_check::take(std::string_view bytes) noexcept {
   return true;
 }
 
-inline frame_decoder::event frame_decoder::wrong(int code, std::string_view reason) noexcept {
+WINSVC_INLINE frame_decoder::event frame_decoder::wrong(int code, std::string_view reason) noexcept {
   over_ = true;
   code_ = code;
   reason_ = reason;
@@ -182,7 +194,7 @@ inline frame_decoder::event frame_decoder::wrong(int code, std::string_view reas
 
 /// Collects the header: 2 bytes, 0, 2 or 8 of the length, 4 of the mask. True: it is complete. Without the mask bit two
 /// bytes are enough to judge it.
-inline bool frame_decoder::read_header(std::string_view& bytes) {
+WINSVC_INLINE bool frame_decoder::read_header(std::string_view& bytes) {
   const auto size = [this]() -> std::size_t {
     if (header_size_ < 2 || (header_[1] & 0x80) == 0) return 2;
     const unsigned length = header_[1] & 0x7F;
@@ -196,7 +208,7 @@ inline bool frame_decoder::read_header(std::string_view& bytes) {
   return true;
 }
 
-inline frame_decoder::event frame_decoder::begin_frame() {
+WINSVC_INLINE frame_decoder::event frame_decoder::begin_frame() {
   using close_code::protocol_error;
   final_ = (header_[0] & 0x80) != 0;
   what_ = static_cast<opcode>(header_[0] & 0x0F);
@@ -236,7 +248,7 @@ inline frame_decoder::event frame_decoder::begin_frame() {
   return event::more;
 }
 
-inline frame_decoder::event frame_decoder::end_frame() {
+WINSVC_INLINE frame_decoder::event frame_decoder::end_frame() {
   in_frame_ = false;
   header_size_ = 0;
   switch (what_) {
@@ -251,7 +263,7 @@ inline frame_decoder::event frame_decoder::end_frame() {
   return event::message;
 }
 
-inline frame_decoder::event frame_decoder::end_close() {
+WINSVC_INLINE frame_decoder::event frame_decoder::end_close() {
   over_ = true;
   code_ = close_code::none;
   if (control_.empty()) return event::close;
@@ -263,7 +275,7 @@ inline frame_decoder::event frame_decoder::end_close() {
   return event::close;
 }
 
-inline frame_decoder::event frame_decoder::feed(std::string_view bytes, std::size_t& consumed) {
+WINSVC_INLINE frame_decoder::event frame_decoder::feed(std::string_view bytes, std::size_t& consumed) {
   const std::size_t all = bytes.size();
   auto what = over_ ? event::wrong : event::more;
   while (what == event::more) {
@@ -293,8 +305,6 @@ inline frame_decoder::event frame_decoder::feed(std::string_view bytes, std::siz
   return what;
 }
 
-// -- the handshake --
-
 /// Calls `f` for each element of a list field, all fields of the name together (RFC 9110 §5.6.1).
 template <class F>
 void for_each_listed(const head& value, std::string_view name, F f) {
@@ -305,13 +315,15 @@ void for_each_listed(const head& value, std::string_view name, F f) {
     }
   }
 }
-[[nodiscard]] inline std::size_t count_fields(const head& value, std::string_view name) noexcept {
+
+// -- the handshake --
+WINSVC_INLINE std::size_t count_fields(const head& value, std::string_view name) noexcept {
   std::size_t count = 0;
   for (const auto& field : value.fields) count += text::equal_nocase(field.name, name) ? 1 : 0;
   return count;
 }
 
-inline handshake judge_handshake(const head& value, const std::vector<std::string>& protocols,
+WINSVC_INLINE handshake judge_handshake(const head& value, const std::vector<std::string>& protocols,
                                  const std::vector<std::string>& origins) {
   const auto refused = [](int status, std::string_view reason) {
     handshake h;
@@ -346,7 +358,7 @@ inline handshake judge_handshake(const head& value, const std::vector<std::strin
   return h;
 }
 
-inline bool origin_is_allowed(std::string_view origin, std::string_view host,
+WINSVC_INLINE bool origin_is_allowed(std::string_view origin, std::string_view host,
                               const std::vector<std::string>& origins) noexcept {
   for (const auto& one : origins) {
     if (one == "*" || text::equal_nocase(one, origin)) return true;
@@ -366,3 +378,5 @@ inline bool origin_is_allowed(std::string_view origin, std::string_view host,
 }  // namespace wire
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_WIRE

@@ -25,26 +25,10 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 /// A socket's address holds some hundred bytes. False: the path is longer.
-inline bool unix_address(const std::string& path, sockaddr_un& into) noexcept {
-  into = {};
-  into.sun_family = AF_UNIX;
-  if (path.size() >= sizeof into.sun_path) return false;
-  std::memcpy(into.sun_path, path.data(), path.size());
-  return true;
-}
+bool unix_address(const std::string& path, sockaddr_un& into) noexcept;
 
 /// EAGAIN: somebody listens there, and has not taken those who came before.
-inline sys_result<tcp_socket> connect_unix(const std::string& path) {
-  sockaddr_un to{};
-  if (!unix_address(path, to)) return sys_failure(ENAMETOOLONG);
-  tcp_socket s(::socket(AF_UNIX, SOCK_STREAM, 0));
-  if (!s.is_open()) return errno_failure();
-  const int native = static_cast<int>(s.native());
-  calls::no_inherit(native);
-  calls::set_nonblocking(native);
-  if (::connect(native, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) return errno_failure();
-  return s;
-}
+sys_result<tcp_socket> connect_unix(const std::string& path);
 
 struct channel::body {
   std::string path;
@@ -62,7 +46,44 @@ struct channel::body {
 };
 
 /// A line, without its end; nothing when it does not come in time.
-inline bool read_question(tcp_socket& from, std::string& line) {
+bool read_question(tcp_socket& from, std::string& line);
+
+std::string channel_address(const std::string&, const std::string& data_folder);
+
+sys_result<void> ask_channel(const std::string& address, const std::string& question, std::uint32_t,
+                                    const std::function<bool(std::string_view)>& on_piece);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE bool unix_address(const std::string& path, sockaddr_un& into) noexcept {
+  into = {};
+  into.sun_family = AF_UNIX;
+  if (path.size() >= sizeof into.sun_path) return false;
+  std::memcpy(into.sun_path, path.data(), path.size());
+  return true;
+}
+WINSVC_INLINE sys_result<tcp_socket> connect_unix(const std::string& path) {
+  sockaddr_un to{};
+  if (!unix_address(path, to)) return sys_failure(ENAMETOOLONG);
+  tcp_socket s(::socket(AF_UNIX, SOCK_STREAM, 0));
+  if (!s.is_open()) return errno_failure();
+  const int native = static_cast<int>(s.native());
+  calls::no_inherit(native);
+  calls::set_nonblocking(native);
+  if (::connect(native, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) return errno_failure();
+  return s;
+}
+WINSVC_INLINE bool read_question(tcp_socket& from, std::string& line) {
   const auto until = std::chrono::steady_clock::now() + channel::patience;
   char piece[512];
   for (;;) {
@@ -77,7 +98,7 @@ inline bool read_question(tcp_socket& from, std::string& line) {
   }
 }
 
-inline void channel::body::talk(tcp_socket& s) noexcept {
+WINSVC_INLINE void channel::body::talk(tcp_socket& s) noexcept {
   try {
     std::string asked;
     {
@@ -96,7 +117,7 @@ inline void channel::body::talk(tcp_socket& s) noexcept {
   s.close();
 }
 
-inline void channel::body::serve() noexcept {
+WINSVC_INLINE void channel::body::serve() noexcept {
   for (;;) {
     const auto what = over.wait_for(listener, waker::no_limit);
     if (what == waker::outcome::woken || what == waker::outcome::failed) return;
@@ -113,11 +134,11 @@ inline void channel::body::serve() noexcept {
   }
 }
 
-inline channel::channel(std::unique_ptr<body> made) : body_(std::move(made)) {
+WINSVC_INLINE channel::channel(std::unique_ptr<body> made) : body_(std::move(made)) {
   body_->door = std::thread([b = body_.get()] { b->serve(); });
 }
 
-inline channel::~channel() {
+WINSVC_INLINE channel::~channel() {
   body_->over.wake();
   const auto send_away = [this] {
     const std::lock_guard lock(body_->mutex);
@@ -131,7 +152,7 @@ inline channel::~channel() {
   ::unlink(body_->path.c_str());
 }
 
-inline sys_result<std::unique_ptr<channel>> channel::open(const std::string& address, answerer answer) {
+WINSVC_INLINE sys_result<std::unique_ptr<channel>> channel::open(const std::string& address, answerer answer) {
   sockaddr_un at{};
   if (!unix_address(address, at)) return sys_failure(ENAMETOOLONG);
   const auto there = connect_unix(address);
@@ -164,11 +185,11 @@ inline sys_result<std::unique_ptr<channel>> channel::open(const std::string& add
   }
 }
 
-inline std::string channel_address(const std::string&, const std::string& data_folder) {
+WINSVC_INLINE std::string channel_address(const std::string&, const std::string& data_folder) {
   return path_join(data_folder, "control.sock");
 }
 
-inline sys_result<void> ask_channel(const std::string& address, const std::string& question, std::uint32_t,
+WINSVC_INLINE sys_result<void> ask_channel(const std::string& address, const std::string& question, std::uint32_t,
                                     const std::function<bool(std::string_view)>& on_piece) {
   const auto until = std::chrono::steady_clock::now() + channel::patience;
   auto s = connect_unix(address);
@@ -192,4 +213,7 @@ inline sys_result<void> ask_channel(const std::string& address, const std::strin
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // !WINSVC_OS_WINDOWS

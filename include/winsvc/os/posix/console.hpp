@@ -21,7 +21,50 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-inline void write_descriptor(int descriptor, std::string_view bytes) noexcept {
+void write_descriptor(int descriptor, std::string_view bytes) noexcept;
+void write_out(std::string_view utf8) noexcept;
+void write_err(std::string_view utf8) noexcept;
+bool out_is_terminal() noexcept;
+bool err_is_terminal() noexcept;
+bool err_takes_output() noexcept;
+
+bool has_standard_output() noexcept;
+
+std::optional<std::string> read_input_line();
+
+sys_result<std::string> read_secret(std::string_view prompt);
+
+struct interrupts::state {
+  static constexpr int signals[3] = {SIGINT, SIGTERM, SIGHUP};
+  int pipe[2] = {-1, -1};
+  struct sigaction before[3] = {};
+  std::function<void(interruption)> on_interrupt;
+  std::thread listener;
+
+  static int& write_end() noexcept {
+    static int fd = -1;
+    return fd;
+  }
+  static void handler(int) noexcept {
+    const int saved = errno;
+    static_cast<void>(!::write(write_end(), "i", 1));
+    errno = saved;
+  }
+};
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE void write_descriptor(int descriptor, std::string_view bytes) noexcept {
   while (!bytes.empty()) {
     const auto n = ::write(descriptor, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
@@ -29,24 +72,24 @@ inline void write_descriptor(int descriptor, std::string_view bytes) noexcept {
     bytes.remove_prefix(static_cast<std::size_t>(n));
   }
 }
-inline void write_out(std::string_view utf8) noexcept { write_descriptor(STDOUT_FILENO, utf8); }
-inline void write_err(std::string_view utf8) noexcept { write_descriptor(STDERR_FILENO, utf8); }
-inline bool out_is_terminal() noexcept { return ::isatty(STDOUT_FILENO) == 1; }
-inline bool err_is_terminal() noexcept { return ::isatty(STDERR_FILENO) == 1; }
-inline bool err_takes_output() noexcept {
+WINSVC_INLINE void write_out(std::string_view utf8) noexcept { write_descriptor(STDOUT_FILENO, utf8); }
+WINSVC_INLINE void write_err(std::string_view utf8) noexcept { write_descriptor(STDERR_FILENO, utf8); }
+WINSVC_INLINE bool out_is_terminal() noexcept { return ::isatty(STDOUT_FILENO) == 1; }
+WINSVC_INLINE bool err_is_terminal() noexcept { return ::isatty(STDERR_FILENO) == 1; }
+WINSVC_INLINE bool err_takes_output() noexcept {
   pollfd one{STDERR_FILENO, POLLOUT, 0};
   return ::poll(&one, 1, 0) == 1 && (one.revents & POLLOUT) != 0;
 }
 
-inline err_colours::err_colours() noexcept {
+WINSVC_INLINE err_colours::err_colours() noexcept {
   const char* const unwanted = std::getenv("NO_COLOR");
   const char* const kind = std::getenv("TERM");
   on_ = err_is_terminal() && !(unwanted && *unwanted) && kind && *kind && std::string_view(kind) != "dumb";
 }
 
-inline bool has_standard_output() noexcept { return ::fcntl(STDOUT_FILENO, F_GETFD) != -1; }
+WINSVC_INLINE bool has_standard_output() noexcept { return ::fcntl(STDOUT_FILENO, F_GETFD) != -1; }
 
-inline std::optional<std::string> read_input_line() {
+WINSVC_INLINE std::optional<std::string> read_input_line() {
   std::string line;
   for (char byte = 0;;) {
     const auto n = ::read(STDIN_FILENO, &byte, 1);
@@ -57,7 +100,7 @@ inline std::optional<std::string> read_input_line() {
   }
 }
 
-inline sys_result<std::string> read_secret(std::string_view prompt) {
+WINSVC_INLINE sys_result<std::string> read_secret(std::string_view prompt) {
   termios before{};
   if (::tcgetattr(STDIN_FILENO, &before) != 0) return sys_failure(static_cast<std::uint32_t>(errno));
   // Ctrl-C would end the process and leave a terminal behind that shows nothing: it ends the line instead.
@@ -83,25 +126,7 @@ inline sys_result<std::string> read_secret(std::string_view prompt) {
   return line;
 }
 
-struct interrupts::state {
-  static constexpr int signals[3] = {SIGINT, SIGTERM, SIGHUP};
-  int pipe[2] = {-1, -1};
-  struct sigaction before[3] = {};
-  std::function<void(interruption)> on_interrupt;
-  std::thread listener;
-
-  static int& write_end() noexcept {
-    static int fd = -1;
-    return fd;
-  }
-  static void handler(int) noexcept {
-    const int saved = errno;
-    static_cast<void>(!::write(write_end(), "i", 1));
-    errno = saved;
-  }
-};
-
-inline interrupts::interrupts(std::function<void(interruption)> on_interrupt) : state_(new state) {
+WINSVC_INLINE interrupts::interrupts(std::function<void(interruption)> on_interrupt) : state_(new state) {
   state_->on_interrupt = std::move(on_interrupt);
   if (::pipe(state_->pipe) != 0) return;
   for (const int end : state_->pipe) ::fcntl(end, F_SETFD, FD_CLOEXEC);
@@ -123,7 +148,7 @@ inline interrupts::interrupts(std::function<void(interruption)> on_interrupt) : 
   for (int i = 0; i < 3; ++i) ::sigaction(state::signals[i], &action, &state_->before[i]);
 }
 
-inline interrupts::~interrupts() {
+WINSVC_INLINE interrupts::~interrupts() {
   if (state_->listener.joinable()) {
     for (int i = 0; i < 3; ++i) ::sigaction(state::signals[i], &state_->before[i], nullptr);
     static_cast<void>(!::write(state_->pipe[1], "q", 1));
@@ -136,4 +161,7 @@ inline interrupts::~interrupts() {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // !WINSVC_OS_WINDOWS

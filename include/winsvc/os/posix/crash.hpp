@@ -122,7 +122,19 @@ struct crash_guard::state {
   }
 };
 
-inline crash_guard::crash_guard(settings s) : state_(new state) {
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE crash_guard::crash_guard(settings s) : state_(new state) {
   state_->with = std::move(s);
   if (::pipe(state_->crashed) != 0 || ::pipe(state_->told) != 0) return;
   for (const int end : {state_->crashed[0], state_->crashed[1], state_->told[0], state_->told[1]}) {
@@ -150,7 +162,7 @@ inline crash_guard::crash_guard(settings s) : state_(new state) {
   state_->terminate_before = std::set_terminate(&state::on_terminate);
 }
 
-inline crash_guard::~crash_guard() {
+WINSVC_INLINE crash_guard::~crash_guard() {
   if (state_->teller.joinable()) {
     // What somebody has put over ours since stays.
     const auto terminate_found = std::set_terminate(state_->terminate_before);
@@ -179,4 +191,7 @@ inline crash_guard::~crash_guard() {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // !WINSVC_OS_WINDOWS

@@ -15,13 +15,32 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-inline sys_result<std::uint32_t> run_elevated(std::vector<std::string>, const std::string&,
-                                              const std::function<void(std::string_view)>&) {
-  return sys_failure(50);  // ERROR_NOT_SUPPORTED
-}
-inline sys_result<std::string> join_parent(const std::string&) { return sys_failure(50); }
+sys_result<std::uint32_t> run_elevated(std::vector<std::string>, const std::string&,
+                                              const std::function<void(std::string_view)>&);
+sys_result<std::string> join_parent(const std::string&);
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE sys_result<std::uint32_t> run_elevated(std::vector<std::string>, const std::string&,
+                                              const std::function<void(std::string_view)>&) {
+  return sys_failure(50);  // ERROR_NOT_SUPPORTED
+}
+WINSVC_INLINE sys_result<std::string> join_parent(const std::string&) { return sys_failure(50); }
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // !WINSVC_OS_WINDOWS

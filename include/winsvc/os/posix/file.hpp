@@ -21,10 +21,42 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-[[nodiscard]] inline failure<std::uint32_t> errno_failure() { return {static_cast<std::uint32_t>(errno)}; }
+[[nodiscard]] failure<std::uint32_t> errno_failure();
 
 /// How many bytes were taken; fewer than all: errno tells why.
-inline std::size_t write_most(int file, std::string_view bytes) noexcept {
+std::size_t write_most(int file, std::string_view bytes) noexcept;
+bool write_all(int file, std::string_view bytes) noexcept;
+
+[[nodiscard]] file_id id_from(const struct stat& info) noexcept;
+std::optional<file_id> id_of(const std::string& path) noexcept;
+
+std::optional<std::string> read_file(const std::string& path);
+
+std::optional<std::uint64_t> free_space(const std::string& path);
+
+bool rename_file(const std::string& from, const std::string& to) noexcept;
+bool remove_file(const std::string& path) noexcept;
+
+sys_result<void> replace_file(const std::string& path, std::string_view content);
+
+sys_result<void> make_folders(const std::string& path);
+
+sys_result<std::vector<std::string>> list_files(const std::string& folder);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE failure<std::uint32_t> errno_failure() { return {static_cast<std::uint32_t>(errno)}; }
+WINSVC_INLINE std::size_t write_most(int file, std::string_view bytes) noexcept {
   std::size_t written = 0;
   while (written < bytes.size()) {
     const auto n = ::write(file, bytes.data() + written, bytes.size() - written);
@@ -35,18 +67,18 @@ inline std::size_t write_most(int file, std::string_view bytes) noexcept {
   }
   return written;
 }
-inline bool write_all(int file, std::string_view bytes) noexcept { return write_most(file, bytes) == bytes.size(); }
+WINSVC_INLINE bool write_all(int file, std::string_view bytes) noexcept { return write_most(file, bytes) == bytes.size(); }
 
-[[nodiscard]] inline file_id id_from(const struct stat& info) noexcept {
+WINSVC_INLINE file_id id_from(const struct stat& info) noexcept {
   return {static_cast<std::uint64_t>(info.st_dev), static_cast<std::uint64_t>(info.st_ino)};
 }
-inline std::optional<file_id> id_of(const std::string& path) noexcept {
+WINSVC_INLINE std::optional<file_id> id_of(const std::string& path) noexcept {
   struct stat info = {};
   if (::stat(path.c_str(), &info) != 0) return std::nullopt;
   return id_from(info);
 }
 
-inline sys_result<append_file> append_file::open(const std::string& path) {
+WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path) {
   const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
   if (file < 0) return errno_failure();
   append_file out;
@@ -59,7 +91,7 @@ inline sys_result<append_file> append_file::open(const std::string& path) {
   return out;
 }
 
-inline sys_result<void> append_file::write(std::string_view bytes) noexcept {
+WINSVC_INLINE sys_result<void> append_file::write(std::string_view bytes) noexcept {
   if (native_ == -1) return sys_failure(EBADF);
   const std::size_t written = write_most(static_cast<int>(native_), bytes);
   size_ += written;
@@ -67,11 +99,11 @@ inline sys_result<void> append_file::write(std::string_view bytes) noexcept {
   return {};
 }
 
-inline void append_file::close() noexcept {
+WINSVC_INLINE void append_file::close() noexcept {
   if (native_ != -1) ::close(static_cast<int>(std::exchange(native_, -1)));
 }
 
-inline std::optional<std::string> read_file(const std::string& path) {
+WINSVC_INLINE std::optional<std::string> read_file(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return std::nullopt;
   std::string content;
@@ -88,7 +120,7 @@ inline std::optional<std::string> read_file(const std::string& path) {
   }
 }
 
-inline std::optional<std::uint64_t> free_space(const std::string& path) {
+WINSVC_INLINE std::optional<std::uint64_t> free_space(const std::string& path) {
   struct statvfs info = {};
   for (std::string at = path;;) {
     if (::statvfs(at.c_str(), &info) == 0) return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
@@ -98,12 +130,12 @@ inline std::optional<std::uint64_t> free_space(const std::string& path) {
   }
 }
 
-inline bool rename_file(const std::string& from, const std::string& to) noexcept {
+WINSVC_INLINE bool rename_file(const std::string& from, const std::string& to) noexcept {
   return ::rename(from.c_str(), to.c_str()) == 0;
 }
-inline bool remove_file(const std::string& path) noexcept { return ::unlink(path.c_str()) == 0; }
+WINSVC_INLINE bool remove_file(const std::string& path) noexcept { return ::unlink(path.c_str()) == 0; }
 
-inline sys_result<void> replace_file(const std::string& path, std::string_view content) {
+WINSVC_INLINE sys_result<void> replace_file(const std::string& path, std::string_view content) {
   const std::string beside = path + ".new";
   const int file = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (file < 0) return errno_failure();
@@ -112,7 +144,7 @@ inline sys_result<void> replace_file(const std::string& path, std::string_view c
   return {};
 }
 
-inline sys_result<void> make_folders(const std::string& path) {
+WINSVC_INLINE sys_result<void> make_folders(const std::string& path) {
   struct stat info = {};
   if (::stat(path.c_str(), &info) == 0) {
     if (S_ISDIR(info.st_mode)) return {};
@@ -126,7 +158,7 @@ inline sys_result<void> make_folders(const std::string& path) {
   return {};
 }
 
-inline sys_result<std::vector<std::string>> list_files(const std::string& folder) {
+WINSVC_INLINE sys_result<std::vector<std::string>> list_files(const std::string& folder) {
   DIR* const open = ::opendir(folder.c_str());
   if (!open) return errno_failure();
   std::vector<std::string> names;
@@ -145,4 +177,7 @@ inline sys_result<std::vector<std::string>> list_files(const std::string& folder
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // !WINSVC_OS_WINDOWS

@@ -46,10 +46,22 @@ struct folder_watch::state {
   }
 };
 
-inline folder_watch::folder_watch() : state_(std::make_unique<state>()) {}
-inline folder_watch::~folder_watch() = default;
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
 
-inline sys_result<void> folder_watch::open(const std::string& folder) {
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE folder_watch::folder_watch() : state_(std::make_unique<state>()) {}
+WINSVC_INLINE folder_watch::~folder_watch() = default;
+
+WINSVC_INLINE sys_result<void> folder_watch::open(const std::string& folder) {
 #if WINSVC_OS_LINUX
   if (!state_->over.is_open()) return sys_failure(EMFILE);
   const int notes = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -69,7 +81,7 @@ inline sys_result<void> folder_watch::open(const std::string& folder) {
 #endif
 }
 
-inline folder_watch::seen folder_watch::wait(std::optional<std::chrono::milliseconds> limit) {
+WINSVC_INLINE folder_watch::seen folder_watch::wait(std::optional<std::chrono::milliseconds> limit) {
   for (;;) {
     pollfd both[] = {{state_->notes, POLLIN, 0}, {static_cast<int>(state_->over.native()), POLLIN, 0}};
     const int ready = ::poll(both, 2, limit ? static_cast<int>(limit->count()) : -1);
@@ -81,9 +93,12 @@ inline folder_watch::seen folder_watch::wait(std::optional<std::chrono::millisec
   }
 }
 
-inline void folder_watch::end() noexcept { state_->over.ring(); }
+WINSVC_INLINE void folder_watch::end() noexcept { state_->over.ring(); }
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // !WINSVC_OS_WINDOWS

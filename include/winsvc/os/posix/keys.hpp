@@ -140,7 +140,19 @@ struct keys::state {
   }
 };
 
-inline keys::keys(std::function<void(char)> on_key) {
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE keys::keys(std::function<void(char)> on_key) {
   if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) return;
   auto made = std::make_unique<state>();
   if (!made->over.is_open() || !terminal_mode::take()) return;
@@ -154,7 +166,7 @@ inline keys::keys(std::function<void(char)> on_key) {
   state_ = made.release();
 }
 
-inline keys::~keys() {
+WINSVC_INLINE keys::~keys() {
   if (!state_) return;
   state_->over.ring();
   state_->reader.join();
@@ -165,4 +177,7 @@ inline keys::~keys() {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // !WINSVC_OS_WINDOWS

@@ -13,7 +13,21 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-inline std::chrono::minutes utc_offset(clock::wall_point when) noexcept {
+std::chrono::minutes utc_offset(clock::wall_point when) noexcept;
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE std::chrono::minutes utc_offset(clock::wall_point when) noexcept {
   using namespace std::chrono;
   const auto since = static_cast<std::time_t>(floor<seconds>(when.time_since_epoch()).count());
   std::tm local = {};
@@ -24,4 +38,7 @@ inline std::chrono::minutes utc_offset(clock::wall_point when) noexcept {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // !WINSVC_OS_WINDOWS

@@ -19,7 +19,31 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-inline sys_result<new_file> new_file::create(const std::string& path) {
+sys_result<void> copy_to_new(const std::string& from, const std::string& to);
+
+sys_result<void> move_file(const std::string& from, const std::string& to);
+
+sys_result<void> make_private_folder(const std::string& path);
+
+std::string temporary_folder();
+
+bool means_full(std::uint32_t code) noexcept;
+
+bool process_exists(std::uint32_t id) noexcept;
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE sys_result<new_file> new_file::create(const std::string& path) {
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (file < 0) return errno_failure();
   new_file out;
@@ -27,17 +51,17 @@ inline sys_result<new_file> new_file::create(const std::string& path) {
   return out;
 }
 
-inline sys_result<void> new_file::write(std::string_view bytes) noexcept {
+WINSVC_INLINE sys_result<void> new_file::write(std::string_view bytes) noexcept {
   if (!write_all(static_cast<int>(native_), bytes)) return errno_failure();
   return {};
 }
 
-inline sys_result<void> new_file::close() noexcept {
+WINSVC_INLINE sys_result<void> new_file::close() noexcept {
   if (native_ != -1 && ::close(static_cast<int>(std::exchange(native_, -1))) != 0) return errno_failure();
   return {};
 }
 
-inline sys_result<void> copy_to_new(const std::string& from, const std::string& to) {
+WINSVC_INLINE sys_result<void> copy_to_new(const std::string& from, const std::string& to) {
   const int source = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
   if (source < 0) return errno_failure();
   const scope_exit closed([source] { ::close(source); });
@@ -52,7 +76,7 @@ inline sys_result<void> copy_to_new(const std::string& from, const std::string& 
   }
 }
 
-inline sys_result<void> move_file(const std::string& from, const std::string& to) {
+WINSVC_INLINE sys_result<void> move_file(const std::string& from, const std::string& to) {
   if (rename_file(from, to)) return {};
   if (errno != EXDEV) return errno_failure();
   const std::string beside = place_beside(from, to);
@@ -63,24 +87,27 @@ inline sys_result<void> move_file(const std::string& from, const std::string& to
   return done;
 }
 
-inline sys_result<void> make_private_folder(const std::string& path) {
+WINSVC_INLINE sys_result<void> make_private_folder(const std::string& path) {
   const auto made = make_folders(path);
   if (made && ::chmod(path.c_str(), 0700) != 0) return errno_failure();
   return made;
 }
 
-inline std::string temporary_folder() {
+WINSVC_INLINE std::string temporary_folder() {
   const char* said = std::getenv("TMPDIR");
   return said && *said ? said : "/tmp";
 }
 
-inline bool means_full(std::uint32_t code) noexcept { return code == ENOSPC || code == EDQUOT || code == EFBIG; }
+WINSVC_INLINE bool means_full(std::uint32_t code) noexcept { return code == ENOSPC || code == EDQUOT || code == EFBIG; }
 
-inline bool process_exists(std::uint32_t id) noexcept {
+WINSVC_INLINE bool process_exists(std::uint32_t id) noexcept {
   return ::kill(static_cast<pid_t>(id), 0) == 0 || errno != ESRCH;
 }
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // !WINSVC_OS_WINDOWS

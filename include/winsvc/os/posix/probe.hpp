@@ -13,12 +13,32 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-inline sys_result<std::vector<std::string>> firewall_rules() { return sys_failure(50); }  // ERROR_NOT_SUPPORTED
-inline sys_result<std::vector<model::event_record>> system_events() { return sys_failure(50); }
-inline bool is_on_network(const std::string&) { return false; }
-inline bool is_emulated() { return false; }
+sys_result<std::vector<std::string>> firewall_rules();
+sys_result<std::vector<model::event_record>> system_events();
+bool is_on_network(const std::string&);
+bool is_emulated();
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE sys_result<std::vector<std::string>> firewall_rules() { return sys_failure(50); }  // ERROR_NOT_SUPPORTED
+WINSVC_INLINE sys_result<std::vector<model::event_record>> system_events() { return sys_failure(50); }
+WINSVC_INLINE bool is_on_network(const std::string&) { return false; }
+WINSVC_INLINE bool is_emulated() { return false; }
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // !WINSVC_OS_WINDOWS

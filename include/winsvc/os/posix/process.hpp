@@ -31,130 +31,47 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-inline std::string executable_path() {
-  std::string path(256, '\0');
-  for (;;) {
-    const auto length = ::readlink("/proc/self/exe", path.data(), path.size());
-    if (length < 0) return {};
-    if (static_cast<std::size_t>(length) < path.size()) {
-      path.resize(static_cast<std::size_t>(length));
-      return path;
-    }
-    path.resize(path.size() * 2);
-  }
-}
+std::string executable_path();
 
-inline std::vector<std::string> arguments(int argc, char** argv) {
-  return argc > 1 ? std::vector<std::string>(argv + 1, argv + argc) : std::vector<std::string>();
-}
+std::vector<std::string> arguments(int argc, char** argv);
 
-inline std::uint32_t process_id() noexcept { return static_cast<std::uint32_t>(::getpid()); }
+std::uint32_t process_id() noexcept;
 
-inline std::size_t processors() noexcept {
-  #if WINSVC_OS_LINUX
-  cpu_set_t mine;
-  if (::sched_getaffinity(0, sizeof mine, &mine) == 0) return static_cast<std::size_t>((std::max)(CPU_COUNT(&mine), 1));
-  #endif
-  return (std::max)(std::size_t{std::thread::hardware_concurrency()}, std::size_t{1});
-}
+std::size_t processors() noexcept;
 
   #if WINSVC_OS_LINUX
-inline std::uint32_t thread_id() noexcept { return static_cast<std::uint32_t>(::syscall(SYS_gettid)); }
+std::uint32_t thread_id() noexcept;
 
 /// From /proc (proc_pid_stat(5)): "number (name) state …", and the name may have anything in it.
-inline std::optional<bool> is_asleep(std::uint32_t thread) noexcept {
-  char path[64];
-  std::snprintf(path, sizeof path, "/proc/self/task/%u/stat", static_cast<unsigned>(thread));
-  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
-  if (file == -1) return std::nullopt;
-  char text[256];
-  const auto got = ::read(file, text, sizeof text);
-  ::close(file);
-  const std::string_view line(text, got > 0 ? static_cast<std::size_t>(got) : 0);
-  const auto end = line.rfind(") ");
-  if (end == line.npos || end + 2 >= line.size()) return std::nullopt;
-  return line[end + 2] != 'R';
-}
+std::optional<bool> is_asleep(std::uint32_t thread) noexcept;
   #else
-inline std::uint32_t thread_id() noexcept { return 0; }
-inline std::optional<bool> is_asleep(std::uint32_t) noexcept { return std::nullopt; }
+std::uint32_t thread_id() noexcept;
+std::optional<bool> is_asleep(std::uint32_t) noexcept;
   #endif
 
 /// The first bytes of a file of /proc, which are there at once; empty where there is none.
-inline std::string_view read_proc(const char* path, char* into, std::size_t room) noexcept {
-  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return {};
-  const auto count = ::read(file, into, room);
-  ::close(file);
-  return count <= 0 ? std::string_view() : std::string_view(into, static_cast<std::size_t>(count));
-}
+std::string_view read_proc(const char* path, char* into, std::size_t room) noexcept;
 
 /// The n-th word from 0 on as a number; 0 where it is none.
-inline std::uint64_t number_at(std::string_view words, int n) noexcept {
-  for (; n > 0 && !words.empty(); --n) words.remove_prefix((std::min)(words.find(' '), words.size() - 1) + 1);
-  std::uint64_t value = 0;
-  static_cast<void>(text::parse_number(words.substr(0, words.find_first_of(" \n")), ~std::uint64_t{0}, value));
-  return value;
-}
+std::uint64_t number_at(std::string_view words, int n) noexcept;
 
-inline process_usage usage() noexcept {
-  using namespace std::chrono;
-  const auto now = [](clockid_t which) {
-    timespec t{};
-    return ::clock_gettime(which, &t) == 0 ? seconds(t.tv_sec) + nanoseconds(t.tv_nsec) : nanoseconds(0);
-  };
-  process_usage u;
-  u.cpu = duration_cast<microseconds>(now(CLOCK_PROCESS_CPUTIME_ID));
-  char room[4096];
-  u.resident = number_at(read_proc("/proc/self/statm", room, sizeof room), 1) *
-               static_cast<std::uint64_t>((std::max)(::sysconf(_SC_PAGESIZE), 0L));
-#if defined(__linux__)
-  // proc(5): field 22 is the start in ticks since boot. The second is the name, which may hold blanks and brackets.
-  const std::string_view stat = read_proc("/proc/self/stat", room, sizeof room);
-  const auto ticks_a_second = static_cast<std::uint64_t>((std::max)(::sysconf(_SC_CLK_TCK), 1L));
-  if (const auto name_end = stat.rfind(") "); name_end != stat.npos) {
-    const std::uint64_t ticks = number_at(stat.substr(name_end + 2), 19);
-    const auto boot = duration_cast<milliseconds>(now(CLOCK_REALTIME) - now(CLOCK_BOOTTIME));
-    u.started = boot + milliseconds(ticks * 1000 / ticks_a_second);
-  }
-#endif
-  return u;
-}
+process_usage usage() noexcept;
 
-inline std::optional<std::string> environment_variable(const std::string& name) {
-  const char* const value = std::getenv(name.c_str());
-  return value ? std::optional<std::string>(value) : std::nullopt;
-}
+std::optional<std::string> environment_variable(const std::string& name);
 
-inline std::string absolute_path(const std::string& path) {
-  if (is_absolute(path)) return path;
-  char folder[4096];
-  return ::getcwd(folder, sizeof folder) ? path_join(folder, path) : path;
-}
+std::string absolute_path(const std::string& path);
 
-inline void end_process(int code) noexcept { std::_Exit(code); }
+void end_process(int code) noexcept;
 
-inline bool debugger_attached() noexcept {
-  char room[4096];
-  const std::string_view status = read_proc("/proc/self/status", room, sizeof room);
-  constexpr std::string_view field = "TracerPid:\t";
-  const auto at = status.find(field);
-  return at != status.npos && status.substr(at + field.size(), 1) != "0";
-}
+bool debugger_attached() noexcept;
 
-inline bool change_directory(const std::string& folder) noexcept { return ::chdir(folder.c_str()) == 0; }
+bool change_directory(const std::string& folder) noexcept;
 
-inline sys_result<std::string> data_folder(const std::string& service_name) {
-  const char* state = std::getenv("XDG_STATE_HOME");
-  const char* home = std::getenv("HOME");
-  const std::string root =
-      state && *state ? std::string(state) : (home && *home ? std::string(home) : "/tmp") + "/.local/state";
-  return path_join(root, model::folder_name(service_name));
-}
+sys_result<std::string> data_folder(const std::string& service_name);
 
-inline std::string system_words(std::uint32_t code) { return std::strerror(static_cast<int>(code)); }
+std::string system_words(std::uint32_t code);
 
-inline void report_event(const std::string&, model::event_level, std::uint32_t, std::string_view) noexcept {}
+void report_event(const std::string&, model::event_level, std::uint32_t, std::string_view) noexcept;
 
 class native_service_manager final : public service_manager {
  public:
@@ -206,4 +123,163 @@ class native_dispatcher final : public dispatcher {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE std::string executable_path() {
+  std::string path(256, '\0');
+  for (;;) {
+    const auto length = ::readlink("/proc/self/exe", path.data(), path.size());
+    if (length < 0) return {};
+    if (static_cast<std::size_t>(length) < path.size()) {
+      path.resize(static_cast<std::size_t>(length));
+      return path;
+    }
+    path.resize(path.size() * 2);
+  }
+}
+
+WINSVC_INLINE std::vector<std::string> arguments(int argc, char** argv) {
+  return argc > 1 ? std::vector<std::string>(argv + 1, argv + argc) : std::vector<std::string>();
+}
+
+WINSVC_INLINE std::uint32_t process_id() noexcept { return static_cast<std::uint32_t>(::getpid()); }
+
+WINSVC_INLINE std::size_t processors() noexcept {
+  #if WINSVC_OS_LINUX
+  cpu_set_t mine;
+  if (::sched_getaffinity(0, sizeof mine, &mine) == 0) return static_cast<std::size_t>((std::max)(CPU_COUNT(&mine), 1));
+  #endif
+  return (std::max)(std::size_t{std::thread::hardware_concurrency()}, std::size_t{1});
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_OS_LINUX
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE std::uint32_t thread_id() noexcept { return static_cast<std::uint32_t>(::syscall(SYS_gettid)); }
+WINSVC_INLINE std::optional<bool> is_asleep(std::uint32_t thread) noexcept {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/self/task/%u/stat", static_cast<unsigned>(thread));
+  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (file == -1) return std::nullopt;
+  char text[256];
+  const auto got = ::read(file, text, sizeof text);
+  ::close(file);
+  const std::string_view line(text, got > 0 ? static_cast<std::size_t>(got) : 0);
+  const auto end = line.rfind(") ");
+  if (end == line.npos || end + 2 >= line.size()) return std::nullopt;
+  return line[end + 2] != 'R';
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#else
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE std::uint32_t thread_id() noexcept { return 0; }
+WINSVC_INLINE std::optional<bool> is_asleep(std::uint32_t) noexcept { return std::nullopt; }
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+#endif
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE std::string_view read_proc(const char* path, char* into, std::size_t room) noexcept {
+  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return {};
+  const auto count = ::read(file, into, room);
+  ::close(file);
+  return count <= 0 ? std::string_view() : std::string_view(into, static_cast<std::size_t>(count));
+}
+WINSVC_INLINE std::uint64_t number_at(std::string_view words, int n) noexcept {
+  for (; n > 0 && !words.empty(); --n) words.remove_prefix((std::min)(words.find(' '), words.size() - 1) + 1);
+  std::uint64_t value = 0;
+  static_cast<void>(text::parse_number(words.substr(0, words.find_first_of(" \n")), ~std::uint64_t{0}, value));
+  return value;
+}
+
+WINSVC_INLINE process_usage usage() noexcept {
+  using namespace std::chrono;
+  const auto now = [](clockid_t which) {
+    timespec t{};
+    return ::clock_gettime(which, &t) == 0 ? seconds(t.tv_sec) + nanoseconds(t.tv_nsec) : nanoseconds(0);
+  };
+  process_usage u;
+  u.cpu = duration_cast<microseconds>(now(CLOCK_PROCESS_CPUTIME_ID));
+  char room[4096];
+  u.resident = number_at(read_proc("/proc/self/statm", room, sizeof room), 1) *
+               static_cast<std::uint64_t>((std::max)(::sysconf(_SC_PAGESIZE), 0L));
+#if defined(__linux__)
+  // proc(5): field 22 is the start in ticks since boot. The second is the name, which may hold blanks and brackets.
+  const std::string_view stat = read_proc("/proc/self/stat", room, sizeof room);
+  const auto ticks_a_second = static_cast<std::uint64_t>((std::max)(::sysconf(_SC_CLK_TCK), 1L));
+  if (const auto name_end = stat.rfind(") "); name_end != stat.npos) {
+    const std::uint64_t ticks = number_at(stat.substr(name_end + 2), 19);
+    const auto boot = duration_cast<milliseconds>(now(CLOCK_REALTIME) - now(CLOCK_BOOTTIME));
+    u.started = boot + milliseconds(ticks * 1000 / ticks_a_second);
+  }
+#endif
+  return u;
+}
+
+WINSVC_INLINE std::optional<std::string> environment_variable(const std::string& name) {
+  const char* const value = std::getenv(name.c_str());
+  return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
+WINSVC_INLINE std::string absolute_path(const std::string& path) {
+  if (is_absolute(path)) return path;
+  char folder[4096];
+  return ::getcwd(folder, sizeof folder) ? path_join(folder, path) : path;
+}
+
+WINSVC_INLINE void end_process(int code) noexcept { std::_Exit(code); }
+
+WINSVC_INLINE bool debugger_attached() noexcept {
+  char room[4096];
+  const std::string_view status = read_proc("/proc/self/status", room, sizeof room);
+  constexpr std::string_view field = "TracerPid:\t";
+  const auto at = status.find(field);
+  return at != status.npos && status.substr(at + field.size(), 1) != "0";
+}
+
+WINSVC_INLINE bool change_directory(const std::string& folder) noexcept { return ::chdir(folder.c_str()) == 0; }
+
+WINSVC_INLINE sys_result<std::string> data_folder(const std::string& service_name) {
+  const char* state = std::getenv("XDG_STATE_HOME");
+  const char* home = std::getenv("HOME");
+  const std::string root =
+      state && *state ? std::string(state) : (home && *home ? std::string(home) : "/tmp") + "/.local/state";
+  return path_join(root, model::folder_name(service_name));
+}
+
+WINSVC_INLINE std::string system_words(std::uint32_t code) { return std::strerror(static_cast<int>(code)); }
+
+WINSVC_INLINE void report_event(const std::string&, model::event_level, std::uint32_t, std::string_view) noexcept {}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // !WINSVC_OS_WINDOWS

@@ -22,31 +22,20 @@ using socket_type = int;
 using size_type = std::size_t;
 using length_type = socklen_t;
 
-inline void start_up() noexcept {}
-[[nodiscard]] inline std::uint32_t last_error() noexcept { return static_cast<std::uint32_t>(errno); }
-[[nodiscard]] inline bool would_block(std::uint32_t code) noexcept {
-  return code == EAGAIN || code == EWOULDBLOCK || code == EINTR;
-}
+void start_up() noexcept;
+[[nodiscard]] std::uint32_t last_error() noexcept;
+[[nodiscard]] bool would_block(std::uint32_t code) noexcept;
 /// What connect says of a non-blocking socket that has begun to.
-[[nodiscard]] inline bool connecting(std::uint32_t code) noexcept { return code == EINPROGRESS || code == EINTR; }
+[[nodiscard]] bool connecting(std::uint32_t code) noexcept;
 /// The faults a person meets, under the numbers that the table of explanations has.
-[[nodiscard]] inline std::uint32_t neutral(std::uint32_t code) noexcept {
-  switch (code) {
-    case EADDRINUSE: return model::code::address_in_use;
-    case EACCES: return model::code::access_to_address;
-    case EADDRNOTAVAIL: return model::code::address_not_available;
-    default: return code;
-  }
-}
-[[nodiscard]] inline std::uint32_t resolve_error(int) noexcept { return 11001; }  // WSAHOST_NOT_FOUND
-inline int close(socket_type s) noexcept { return ::close(s); }
-inline int poll_any(pollfd* fds, std::size_t count, int ms) noexcept {
-  return ::poll(fds, static_cast<nfds_t>(count), ms);
-}
+[[nodiscard]] std::uint32_t neutral(std::uint32_t code) noexcept;
+[[nodiscard]] std::uint32_t resolve_error(int) noexcept;
+int close(socket_type s) noexcept;
+int poll_any(pollfd* fds, std::size_t count, int ms) noexcept;
 using poll_entry = pollfd;
 /// poll() wakes when another thread shuts the socket down, so it may wait as long as it is told.
 inline constexpr std::chrono::milliseconds longest_poll{3'600'000};
-[[nodiscard]] inline bool shut_down_by_us(socket_type) noexcept { return false; }
+[[nodiscard]] bool shut_down_by_us(socket_type) noexcept;
 #ifdef MSG_NOSIGNAL
 inline constexpr int send_flags = MSG_NOSIGNAL;  // a peer that went away is a code, not a SIGPIPE
 #else
@@ -54,23 +43,73 @@ inline constexpr int send_flags = 0;
 #endif
 inline constexpr int both_ways = SHUT_RDWR, sending = SHUT_WR;
 
-inline void no_inherit(socket_type s) noexcept { ::fcntl(s, F_SETFD, FD_CLOEXEC); }
-[[nodiscard]] inline socket_type open(int family) noexcept {
+void no_inherit(socket_type s) noexcept;
+[[nodiscard]] socket_type open(int family) noexcept;
+bool set_nonblocking(socket_type s) noexcept;
+
+/// SO_REUSEADDR alone: it forgives the TIME_WAIT of an earlier run. SO_REUSEPORT would let a second program listen too.
+bool be_exclusive(socket_type s) noexcept;
+
+[[nodiscard]] socket_type accept(socket_type listener) noexcept;
+
+void open_bell(tcp_socket::native_handle (&ends)[2]) noexcept;
+void close_bell(tcp_socket::native_handle (&ends)[2]) noexcept;
+void ring(tcp_socket::native_handle end) noexcept;
+void silence(tcp_socket::native_handle end) noexcept;
+
+}  // namespace calls
+
+std::string port_owner(const endpoint&);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+namespace calls {
+
+WINSVC_INLINE void start_up() noexcept {}
+WINSVC_INLINE std::uint32_t last_error() noexcept { return static_cast<std::uint32_t>(errno); }
+WINSVC_INLINE bool would_block(std::uint32_t code) noexcept {
+  return code == EAGAIN || code == EWOULDBLOCK || code == EINTR;
+}
+WINSVC_INLINE bool connecting(std::uint32_t code) noexcept { return code == EINPROGRESS || code == EINTR; }
+WINSVC_INLINE std::uint32_t neutral(std::uint32_t code) noexcept {
+  switch (code) {
+    case EADDRINUSE: return model::code::address_in_use;
+    case EACCES: return model::code::access_to_address;
+    case EADDRNOTAVAIL: return model::code::address_not_available;
+    default: return code;
+  }
+}
+WINSVC_INLINE std::uint32_t resolve_error(int) noexcept { return 11001; }  // WSAHOST_NOT_FOUND
+WINSVC_INLINE int close(socket_type s) noexcept { return ::close(s); }
+WINSVC_INLINE int poll_any(pollfd* fds, std::size_t count, int ms) noexcept {
+  return ::poll(fds, static_cast<nfds_t>(count), ms);
+}
+WINSVC_INLINE bool shut_down_by_us(socket_type) noexcept { return false; }
+
+WINSVC_INLINE void no_inherit(socket_type s) noexcept { ::fcntl(s, F_SETFD, FD_CLOEXEC); }
+WINSVC_INLINE socket_type open(int family) noexcept {
   const int s = ::socket(family, SOCK_STREAM, IPPROTO_TCP);
   if (s != -1) no_inherit(s);
   return s;
 }
-inline bool set_nonblocking(socket_type s) noexcept {
+WINSVC_INLINE bool set_nonblocking(socket_type s) noexcept {
   return ::fcntl(s, F_SETFL, ::fcntl(s, F_GETFL, 0) | O_NONBLOCK) == 0;
 }
-
-/// SO_REUSEADDR alone: it forgives the TIME_WAIT of an earlier run. SO_REUSEPORT would let a second program listen too.
-inline bool be_exclusive(socket_type s) noexcept {
+WINSVC_INLINE bool be_exclusive(socket_type s) noexcept {
   const int on = 1;
   return ::setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
 }
 
-[[nodiscard]] inline socket_type accept(socket_type listener) noexcept {
+WINSVC_INLINE socket_type accept(socket_type listener) noexcept {
   #if WINSVC_OS_LINUX
   return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   #else
@@ -80,7 +119,7 @@ inline bool be_exclusive(socket_type s) noexcept {
   #endif
 }
 
-inline void open_bell(tcp_socket::native_handle (&ends)[2]) noexcept {
+WINSVC_INLINE void open_bell(tcp_socket::native_handle (&ends)[2]) noexcept {
   int pair[2] = {-1, -1};
   if (::pipe(pair) != 0) return;
   for (int i = 0; i < 2; ++i) {
@@ -89,22 +128,25 @@ inline void open_bell(tcp_socket::native_handle (&ends)[2]) noexcept {
     ends[i] = pair[i];
   }
 }
-inline void close_bell(tcp_socket::native_handle (&ends)[2]) noexcept {
+WINSVC_INLINE void close_bell(tcp_socket::native_handle (&ends)[2]) noexcept {
   for (const auto end : ends) close(static_cast<int>(end));
 }
-inline void ring(tcp_socket::native_handle end) noexcept {
+WINSVC_INLINE void ring(tcp_socket::native_handle end) noexcept {
   static_cast<void>(!::write(static_cast<int>(end), "w", 1));  // a full pipe wakes as well
 }
-inline void silence(tcp_socket::native_handle end) noexcept {
+WINSVC_INLINE void silence(tcp_socket::native_handle end) noexcept {
   char sink[256];
   while (::read(static_cast<int>(end), sink, sizeof sink) > 0) {}
 }
 
 }  // namespace calls
 
-inline std::string port_owner(const endpoint&) { return {}; }
+WINSVC_INLINE std::string port_owner(const endpoint&) { return {}; }
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // !WINSVC_OS_WINDOWS

@@ -20,20 +20,38 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-inline std::optional<std::string> real_path_of(const std::string& path) {
+std::optional<std::string> real_path_of(const std::string& path);
+
+bool is_missing(std::uint32_t code) noexcept;
+
+std::optional<std::string> real_folder(const std::string& path);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE std::optional<std::string> real_path_of(const std::string& path) {
   const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), &std::free);
   return real ? std::optional<std::string>(real.get()) : std::nullopt;
 }
 
-inline bool is_missing(std::uint32_t code) noexcept { return code == ENOENT || code == ENOTDIR; }
+WINSVC_INLINE bool is_missing(std::uint32_t code) noexcept { return code == ENOENT || code == ENOTDIR; }
 
-inline std::optional<std::string> real_folder(const std::string& path) {
+WINSVC_INLINE std::optional<std::string> real_folder(const std::string& path) {
   struct stat info = {};
   if (::stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return std::nullopt;
   return real_path_of(path);
 }
 
-inline sys_result<source_file> source_file::open(const std::string& path) {
+WINSVC_INLINE sys_result<source_file> source_file::open(const std::string& path) {
   auto real = real_path_of(path);
   if (!real) return errno_failure();
   // A link that takes the file's place from here on is not followed, and a pipe without a writer is not waited for.
@@ -52,17 +70,17 @@ inline sys_result<source_file> source_file::open(const std::string& path) {
   return out;
 }
 
-inline source_file::~source_file() {
+WINSVC_INLINE source_file::~source_file() {
   if (native_ != -1) ::close(static_cast<int>(native_));
 }
 
-inline std::optional<std::uint64_t> source_file::size_now() const noexcept {
+WINSVC_INLINE std::optional<std::uint64_t> source_file::size_now() const noexcept {
   struct stat info = {};
   if (::fstat(static_cast<int>(native_), &info) != 0) return std::nullopt;
   return static_cast<std::uint64_t>(info.st_size);
 }
 
-inline std::optional<std::size_t> source_file::read(std::uint64_t at, char* into, std::size_t room) const noexcept {
+WINSVC_INLINE std::optional<std::size_t> source_file::read(std::uint64_t at, char* into, std::size_t room) const noexcept {
   for (;;) {
     const auto n = ::pread(static_cast<int>(native_), into, room, static_cast<off_t>(at));
     if (n >= 0) return static_cast<std::size_t>(n);
@@ -73,4 +91,7 @@ inline std::optional<std::size_t> source_file::read(std::uint64_t at, char* into
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // !WINSVC_OS_WINDOWS

@@ -92,14 +92,30 @@ class account_rights {
 };
 inline constexpr wchar_t logon_right[] = L"SeServiceLogonRight";
 
-inline sys_result<void> add_logon_right(const std::string& sid) {
+sys_result<void> add_logon_right(const std::string& sid);
+
+sys_result<bool> query_logon_right(const std::string& sid);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE sys_result<void> add_logon_right(const std::string& sid) {
   constexpr ACCESS_MASK lookup_names = 0x800, create_account = 0x10;
   const auto rights = account_rights::open(sid, lookup_names | create_account);
   if (!rights) return sys_failure(rights.error());
   return rights->add(logon_right);
 }
 
-inline sys_result<bool> query_logon_right(const std::string& sid) {
+WINSVC_INLINE sys_result<bool> query_logon_right(const std::string& sid) {
   constexpr ACCESS_MASK lookup_names = 0x800, view = 0x1;
   const auto rights = account_rights::open(sid, lookup_names | view);
   if (!rights) return sys_failure(rights.error());
@@ -109,4 +125,7 @@ inline sys_result<bool> query_logon_right(const std::string& sid) {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // WINSVC_OS_WINDOWS

@@ -105,7 +105,24 @@ struct channel::body {
   void talk(pipe_end& with) noexcept;
 };
 
-inline void channel::body::talk(pipe_end& with) noexcept {
+std::string channel_address(const std::string& service_name, const std::string&);
+
+sys_result<void> ask_channel(const std::string& address, const std::string& question, std::uint32_t pid,
+                                    const std::function<bool(std::string_view)>& on_piece);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE void channel::body::talk(pipe_end& with) noexcept {
   constexpr auto limit = static_cast<DWORD>(channel::patience.count());
   try {
     std::string asked;
@@ -129,7 +146,7 @@ inline void channel::body::talk(pipe_end& with) noexcept {
   }
 }
 
-inline void channel::body::serve(pipe_end next) noexcept {
+WINSVC_INLINE void channel::body::serve(pipe_end next) noexcept {
   for (;;) {
     const bool come = next.is_open() && next.connect();
     if (::WaitForSingleObject(over.get(), 0) == WAIT_OBJECT_0) return;
@@ -149,15 +166,15 @@ inline void channel::body::serve(pipe_end next) noexcept {
   }
 }
 
-inline channel::channel(std::unique_ptr<body> made) : body_(std::move(made)) {}
+WINSVC_INLINE channel::channel(std::unique_ptr<body> made) : body_(std::move(made)) {}
 
-inline channel::~channel() {
+WINSVC_INLINE channel::~channel() {
   ::SetEvent(body_->over.get());
   if (body_->door.joinable()) body_->door.join();
   body_->guests.wait_for_all();
 }
 
-inline sys_result<std::unique_ptr<channel>> channel::open(const std::string& address, answerer answer) {
+WINSVC_INLINE sys_result<std::unique_ptr<channel>> channel::open(const std::string& address, answerer answer) {
   auto me = own_sid();
   if (!me) return sys_failure(me.error());
   if (*me == "S-1-5-19" || *me == "S-1-5-20") {  // many services' account: this one has a SID of its own beside it
@@ -183,7 +200,7 @@ inline sys_result<std::unique_ptr<channel>> channel::open(const std::string& add
   return whole;
 }
 
-inline std::string channel_address(const std::string& service_name, const std::string&) {
+WINSVC_INLINE std::string channel_address(const std::string& service_name, const std::string&) {
   std::string name = service_name;
   for (char& c : name) {
     if (c == '\\') c = '_';
@@ -191,7 +208,7 @@ inline std::string channel_address(const std::string& service_name, const std::s
   return "\\\\.\\pipe\\winsvc-" + name;
 }
 
-inline sys_result<void> ask_channel(const std::string& address, const std::string& question, std::uint32_t pid,
+WINSVC_INLINE sys_result<void> ask_channel(const std::string& address, const std::string& question, std::uint32_t pid,
                                     const std::function<bool(std::string_view)>& on_piece) {
   constexpr auto limit = static_cast<DWORD>(channel::patience.count());
   if (pid == 0) return sys_failure(ERROR_SERVICE_NOT_ACTIVE);  // whoever answers for it is somebody else
@@ -221,4 +238,7 @@ inline sys_result<void> ask_channel(const std::string& address, const std::strin
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // WINSVC_OS_WINDOWS

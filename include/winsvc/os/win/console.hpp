@@ -22,110 +22,24 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-inline void write_handle(DWORD which, std::string_view utf8) noexcept {
-  const HANDLE handle = ::GetStdHandle(which);
-  if (!handle || handle == INVALID_HANDLE_VALUE) return;
-  DWORD written = 0;
-  DWORD mode = 0;
-  if (::GetConsoleMode(handle, &mode)) {
-    try {
-      const std::wstring text = wide(utf8);
-      std::wstring_view left = text;  // a console takes 64 KiB at a time, and may take less
-      while (!left.empty()) {
-        const auto piece = static_cast<DWORD>((std::min)(left.size(), std::size_t{8192}));
-        if (!::WriteConsoleW(handle, left.data(), piece, &written, nullptr) || written == 0) break;
-        left.remove_prefix(written);
-      }
-    } catch (...) {  // out of memory: nothing can be said
-    }
-    return;
-  }
-  while (!utf8.empty() && ::WriteFile(handle, utf8.data(), static_cast<DWORD>(utf8.size()), &written, nullptr) &&
-         written != 0) {
-    utf8.remove_prefix(written);
-  }
-}
+void write_handle(DWORD which, std::string_view utf8) noexcept;
 
-inline void write_out(std::string_view utf8) noexcept { write_handle(STD_OUTPUT_HANDLE, utf8); }
-inline void write_err(std::string_view utf8) noexcept { write_handle(STD_ERROR_HANDLE, utf8); }
+void write_out(std::string_view utf8) noexcept;
+void write_err(std::string_view utf8) noexcept;
 
-inline bool out_is_terminal() noexcept {
-  DWORD mode = 0;
-  return ::GetConsoleMode(::GetStdHandle(STD_OUTPUT_HANDLE), &mode) != 0;
-}
+bool out_is_terminal() noexcept;
 
-inline bool err_takes_output() noexcept { return true; }
-inline bool err_is_terminal() noexcept {
-  DWORD mode = 0;
-  return ::GetConsoleMode(::GetStdHandle(STD_ERROR_HANDLE), &mode) != 0;
-}
+bool err_takes_output() noexcept;
+bool err_is_terminal() noexcept;
 
-inline err_colours::err_colours() noexcept {
-  const HANDLE console = ::GetStdHandle(STD_ERROR_HANDLE);
-  DWORD mode = 0;
-  wchar_t unwanted[2];
-  if (!::GetConsoleMode(console, &mode) || ::GetEnvironmentVariableW(L"NO_COLOR", unwanted, 2) != 0) return;
-  constexpr DWORD wanted = 0x0004;  // ENABLE_VIRTUAL_TERMINAL_PROCESSING, Windows 10 1511; older consoles refuse it
-  on_ = (mode & wanted) != 0;
-  if (on_ || !::SetConsoleMode(console, mode | wanted)) return;
-  on_ = true;
-  put_back_ = [mode] { ::SetConsoleMode(::GetStdHandle(STD_ERROR_HANDLE), mode); };
-}
-
-inline bool has_standard_output() noexcept {
-  const HANDLE handle = ::GetStdHandle(STD_OUTPUT_HANDLE);
-  return ::GetConsoleWindow() != nullptr ||
-         (handle && handle != INVALID_HANDLE_VALUE && ::GetFileType(handle) != FILE_TYPE_UNKNOWN);
-}
+bool has_standard_output() noexcept;
 
 /// A line of a console, as it was typed; empty at the end (Ctrl-Z), and a code when Ctrl-C broke it off.
-[[nodiscard]] inline sys_result<std::string> read_console_line(HANDLE console) {
-  std::wstring line;
-  for (wchar_t piece[256];;) {
-    DWORD got = 0;
-    ::SetLastError(ERROR_SUCCESS);
-    if (!::ReadConsoleW(console, piece, 256, &got, nullptr)) return sys_failure(::GetLastError());
-    // Ctrl-C: the call succeeds with nothing, and this is the only sign of it.
-    if (got == 0 && ::GetLastError() == ERROR_OPERATION_ABORTED) return sys_failure(ERROR_CANCELLED);
-    line.append(piece, got);
-    if (got == 0 || line.back() == L'\n' || line.front() == L'\x1A') return narrow(line);
-  }
-}
+[[nodiscard]] sys_result<std::string> read_console_line(HANDLE console);
 
-inline std::optional<std::string> read_input_line() {
-  const HANDLE input = ::GetStdHandle(STD_INPUT_HANDLE);
-  if (!input || input == INVALID_HANDLE_VALUE) return std::nullopt;
-  std::string line;
-  DWORD mode = 0, got = 0;
-  if (::GetConsoleMode(input, &mode)) {
-    auto typed = read_console_line(input);
-    if (!typed || typed->empty() || typed->front() == '\x1A') return std::nullopt;
-    line = std::move(*typed);
-  } else {
-    for (char byte = 0; byte != '\n' && ::ReadFile(input, &byte, 1, &got, nullptr) && got == 1;) line += byte;
-    if (line.empty()) return std::nullopt;
-  }
-  if (line.back() == '\n') line.pop_back();
-  return as_line(std::move(line));
-}
+std::optional<std::string> read_input_line();
 
-inline sys_result<std::string> read_secret(std::string_view prompt) {
-  const HANDLE input = ::GetStdHandle(STD_INPUT_HANDLE);
-  DWORD before = 0;
-  if (!::GetConsoleMode(input, &before)) return sys_failure(::GetLastError());
-  ::FlushConsoleInputBuffer(input);  // what was typed before it was asked for is no answer
-  if (!::SetConsoleMode(input, ENABLE_LINE_INPUT | ENABLE_PROCESSED_INPUT)) return sys_failure(::GetLastError());
-  const scope_exit restore([&] {
-    ::SetConsoleMode(input, before);
-    write_err("\r\n");  // the Enter was not shown either
-  });
-  write_err(prompt);
-  auto typed = read_console_line(input);
-  if (!typed) return typed;
-  if (typed->empty() || typed->front() == '\x1A') return sys_failure(ERROR_CANCELLED);
-  while (!typed->empty() && (typed->back() == '\n' || typed->back() == '\r')) typed->pop_back();
-  return typed;
-}
+sys_result<std::string> read_secret(std::string_view prompt);
 
 struct interrupts::state {
   std::mutex mutex;
@@ -157,7 +71,122 @@ struct interrupts::state {
   }
 };
 
-inline interrupts::interrupts(std::function<void(interruption)> on_interrupt) : state_(&state::one()) {
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE void write_handle(DWORD which, std::string_view utf8) noexcept {
+  const HANDLE handle = ::GetStdHandle(which);
+  if (!handle || handle == INVALID_HANDLE_VALUE) return;
+  DWORD written = 0;
+  DWORD mode = 0;
+  if (::GetConsoleMode(handle, &mode)) {
+    try {
+      const std::wstring text = wide(utf8);
+      std::wstring_view left = text;  // a console takes 64 KiB at a time, and may take less
+      while (!left.empty()) {
+        const auto piece = static_cast<DWORD>((std::min)(left.size(), std::size_t{8192}));
+        if (!::WriteConsoleW(handle, left.data(), piece, &written, nullptr) || written == 0) break;
+        left.remove_prefix(written);
+      }
+    } catch (...) {  // out of memory: nothing can be said
+    }
+    return;
+  }
+  while (!utf8.empty() && ::WriteFile(handle, utf8.data(), static_cast<DWORD>(utf8.size()), &written, nullptr) &&
+         written != 0) {
+    utf8.remove_prefix(written);
+  }
+}
+
+WINSVC_INLINE void write_out(std::string_view utf8) noexcept { write_handle(STD_OUTPUT_HANDLE, utf8); }
+WINSVC_INLINE void write_err(std::string_view utf8) noexcept { write_handle(STD_ERROR_HANDLE, utf8); }
+
+WINSVC_INLINE bool out_is_terminal() noexcept {
+  DWORD mode = 0;
+  return ::GetConsoleMode(::GetStdHandle(STD_OUTPUT_HANDLE), &mode) != 0;
+}
+
+WINSVC_INLINE bool err_takes_output() noexcept { return true; }
+WINSVC_INLINE bool err_is_terminal() noexcept {
+  DWORD mode = 0;
+  return ::GetConsoleMode(::GetStdHandle(STD_ERROR_HANDLE), &mode) != 0;
+}
+
+WINSVC_INLINE err_colours::err_colours() noexcept {
+  const HANDLE console = ::GetStdHandle(STD_ERROR_HANDLE);
+  DWORD mode = 0;
+  wchar_t unwanted[2];
+  if (!::GetConsoleMode(console, &mode) || ::GetEnvironmentVariableW(L"NO_COLOR", unwanted, 2) != 0) return;
+  constexpr DWORD wanted = 0x0004;  // ENABLE_VIRTUAL_TERMINAL_PROCESSING, Windows 10 1511; older consoles refuse it
+  on_ = (mode & wanted) != 0;
+  if (on_ || !::SetConsoleMode(console, mode | wanted)) return;
+  on_ = true;
+  put_back_ = [mode] { ::SetConsoleMode(::GetStdHandle(STD_ERROR_HANDLE), mode); };
+}
+
+WINSVC_INLINE bool has_standard_output() noexcept {
+  const HANDLE handle = ::GetStdHandle(STD_OUTPUT_HANDLE);
+  return ::GetConsoleWindow() != nullptr ||
+         (handle && handle != INVALID_HANDLE_VALUE && ::GetFileType(handle) != FILE_TYPE_UNKNOWN);
+}
+WINSVC_INLINE sys_result<std::string> read_console_line(HANDLE console) {
+  std::wstring line;
+  for (wchar_t piece[256];;) {
+    DWORD got = 0;
+    ::SetLastError(ERROR_SUCCESS);
+    if (!::ReadConsoleW(console, piece, 256, &got, nullptr)) return sys_failure(::GetLastError());
+    // Ctrl-C: the call succeeds with nothing, and this is the only sign of it.
+    if (got == 0 && ::GetLastError() == ERROR_OPERATION_ABORTED) return sys_failure(ERROR_CANCELLED);
+    line.append(piece, got);
+    if (got == 0 || line.back() == L'\n' || line.front() == L'\x1A') return narrow(line);
+  }
+}
+
+WINSVC_INLINE std::optional<std::string> read_input_line() {
+  const HANDLE input = ::GetStdHandle(STD_INPUT_HANDLE);
+  if (!input || input == INVALID_HANDLE_VALUE) return std::nullopt;
+  std::string line;
+  DWORD mode = 0, got = 0;
+  if (::GetConsoleMode(input, &mode)) {
+    auto typed = read_console_line(input);
+    if (!typed || typed->empty() || typed->front() == '\x1A') return std::nullopt;
+    line = std::move(*typed);
+  } else {
+    for (char byte = 0; byte != '\n' && ::ReadFile(input, &byte, 1, &got, nullptr) && got == 1;) line += byte;
+    if (line.empty()) return std::nullopt;
+  }
+  if (line.back() == '\n') line.pop_back();
+  return as_line(std::move(line));
+}
+
+WINSVC_INLINE sys_result<std::string> read_secret(std::string_view prompt) {
+  const HANDLE input = ::GetStdHandle(STD_INPUT_HANDLE);
+  DWORD before = 0;
+  if (!::GetConsoleMode(input, &before)) return sys_failure(::GetLastError());
+  ::FlushConsoleInputBuffer(input);  // what was typed before it was asked for is no answer
+  if (!::SetConsoleMode(input, ENABLE_LINE_INPUT | ENABLE_PROCESSED_INPUT)) return sys_failure(::GetLastError());
+  const scope_exit restore([&] {
+    ::SetConsoleMode(input, before);
+    write_err("\r\n");  // the Enter was not shown either
+  });
+  write_err(prompt);
+  auto typed = read_console_line(input);
+  if (!typed) return typed;
+  if (typed->empty() || typed->front() == '\x1A') return sys_failure(ERROR_CANCELLED);
+  while (!typed->empty() && (typed->back() == '\n' || typed->back() == '\r')) typed->pop_back();
+  return typed;
+}
+
+WINSVC_INLINE interrupts::interrupts(std::function<void(interruption)> on_interrupt) : state_(&state::one()) {
   {
     const std::lock_guard lock(state_->mutex);
     state_->on_interrupt = std::move(on_interrupt);
@@ -167,7 +196,7 @@ inline interrupts::interrupts(std::function<void(interruption)> on_interrupt) : 
   ::SetConsoleCtrlHandler(&state::handler, TRUE);
 }
 
-inline interrupts::~interrupts() {
+WINSVC_INLINE interrupts::~interrupts() {
   {
     const std::lock_guard lock(state_->mutex);
     state_->alive = false;
@@ -180,4 +209,7 @@ inline interrupts::~interrupts() {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // WINSVC_OS_WINDOWS

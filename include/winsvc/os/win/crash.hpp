@@ -37,47 +37,7 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 /// `an access violation at 0x7ff6a1c01234 (hello.exe+0x1234), reading 0x10`
-[[nodiscard]] inline std::string exception_words(const EXCEPTION_RECORD& record) {
-  struct known {
-    DWORD code;
-    const char* words;
-  };
-  constexpr known table[] = {
-      {0xC0000005, "an access violation"},         {0xC00000FD, "a stack overflow"},
-      {0xC0000094, "an integer division by zero"}, {0xC0000095, "an integer overflow"},
-      {0xC000001D, "an illegal instruction"},      {0xC0000096, "a privileged instruction"},
-      {0xC0000006, "a page that cannot be read"},  {0xC000008C, "an array index out of bounds"},
-      {0x80000002, "a misaligned access"},         {0x80000003, "a breakpoint"},
-      {0xC000008E, "a division by zero"},          {0xC0000090, "an invalid floating-point operation"},
-  };
-  char text[64];
-  std::snprintf(text, sizeof text, "exception 0x%08lX", static_cast<unsigned long>(record.ExceptionCode));
-  std::string out = text;
-  for (const auto& k : table) {
-    if (k.code == record.ExceptionCode) out = k.words;
-  }
-
-  std::snprintf(text, sizeof text, " at %p", record.ExceptionAddress);
-  out += text;
-  HMODULE module = nullptr;
-  wchar_t file[MAX_PATH];
-  if (::GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT,
-                           static_cast<const wchar_t*>(record.ExceptionAddress), &module) &&
-      ::GetModuleFileNameW(module, file, MAX_PATH) != 0) {
-    const std::string path = narrow(file);
-    const auto offset = static_cast<const char*>(record.ExceptionAddress) - reinterpret_cast<const char*>(module);
-    std::snprintf(text, sizeof text, "+0x%llx)", static_cast<unsigned long long>(offset));
-    out += " (" + path.substr(path.find_last_of("/\\") + 1) + text;
-  }
-
-  if (record.ExceptionCode == EXCEPTION_ACCESS_VIOLATION && record.NumberParameters >= 2) {
-    const ULONG_PTR how = record.ExceptionInformation[0];
-    std::snprintf(text, sizeof text, ", %s 0x%llx", how == 0 ? "reading" : how == 1 ? "writing" : "executing",
-                  static_cast<unsigned long long>(record.ExceptionInformation[1]));
-    out += text;
-  }
-  return out;
-}
+[[nodiscard]] std::string exception_words(const EXCEPTION_RECORD& record);
 
 struct crash_guard::state {
 #pragma pack(push, 4)
@@ -245,7 +205,61 @@ struct crash_guard::state {
   }
 };
 
-inline crash_guard::crash_guard(settings s) : state_(new state) {
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE std::string exception_words(const EXCEPTION_RECORD& record) {
+  struct known {
+    DWORD code;
+    const char* words;
+  };
+  constexpr known table[] = {
+      {0xC0000005, "an access violation"},         {0xC00000FD, "a stack overflow"},
+      {0xC0000094, "an integer division by zero"}, {0xC0000095, "an integer overflow"},
+      {0xC000001D, "an illegal instruction"},      {0xC0000096, "a privileged instruction"},
+      {0xC0000006, "a page that cannot be read"},  {0xC000008C, "an array index out of bounds"},
+      {0x80000002, "a misaligned access"},         {0x80000003, "a breakpoint"},
+      {0xC000008E, "a division by zero"},          {0xC0000090, "an invalid floating-point operation"},
+  };
+  char text[64];
+  std::snprintf(text, sizeof text, "exception 0x%08lX", static_cast<unsigned long>(record.ExceptionCode));
+  std::string out = text;
+  for (const auto& k : table) {
+    if (k.code == record.ExceptionCode) out = k.words;
+  }
+
+  std::snprintf(text, sizeof text, " at %p", record.ExceptionAddress);
+  out += text;
+  HMODULE module = nullptr;
+  wchar_t file[MAX_PATH];
+  if (::GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT,
+                           static_cast<const wchar_t*>(record.ExceptionAddress), &module) &&
+      ::GetModuleFileNameW(module, file, MAX_PATH) != 0) {
+    const std::string path = narrow(file);
+    const auto offset = static_cast<const char*>(record.ExceptionAddress) - reinterpret_cast<const char*>(module);
+    std::snprintf(text, sizeof text, "+0x%llx)", static_cast<unsigned long long>(offset));
+    out += " (" + path.substr(path.find_last_of("/\\") + 1) + text;
+  }
+
+  if (record.ExceptionCode == EXCEPTION_ACCESS_VIOLATION && record.NumberParameters >= 2) {
+    const ULONG_PTR how = record.ExceptionInformation[0];
+    std::snprintf(text, sizeof text, ", %s 0x%llx", how == 0 ? "reading" : how == 1 ? "writing" : "executing",
+                  static_cast<unsigned long long>(record.ExceptionInformation[1]));
+    out += text;
+  }
+  return out;
+}
+
+WINSVC_INLINE crash_guard::crash_guard(settings s) : state_(new state) {
   state_->with = std::move(s);
   state_->with.name = model::folder_name(state_->with.name);
   state_->prepare_dump();
@@ -264,7 +278,7 @@ inline crash_guard::crash_guard(settings s) : state_(new state) {
   state_->abort_before = std::signal(SIGABRT, &state::on_abort);
 }
 
-inline crash_guard::~crash_guard() {
+WINSVC_INLINE crash_guard::~crash_guard() {
   if (!state_->witness.joinable()) {
     delete state_;
     return;
@@ -286,4 +300,7 @@ inline crash_guard::~crash_guard() {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // WINSVC_OS_WINDOWS

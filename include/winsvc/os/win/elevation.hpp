@@ -34,21 +34,9 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 /// `winsvc-` and 128 random bits.
-[[nodiscard]] inline std::string random_pipe_name() {
-  std::random_device random;  // the system's generator, with every compiler for Windows
-  std::string name = "winsvc-";
-  for (int i = 0; i < 4; ++i) {
-    char digits[9];
-    std::snprintf(digits, sizeof digits, "%08x", static_cast<unsigned>(random()));
-    name += digits;
-  }
-  return name;
-}
+[[nodiscard]] std::string random_pipe_name();
 /// Is it one of those? Any other could lead the elevated child anywhere, to another machine for one.
-[[nodiscard]] inline bool is_pipe_name(std::string_view name) noexcept {
-  return name.size() == 39 && text::starts_with(name, "winsvc-") &&
-         name.find_first_not_of("0123456789abcdef", 7) == std::string_view::npos;
-}
+[[nodiscard]] bool is_pipe_name(std::string_view name) noexcept;
 
 /// The parent's end, and the child it belongs to.
 class elevated_child {
@@ -165,7 +153,39 @@ class elevated_child {
   std::vector<char> piece_ = std::vector<char>(buffer_size);
 };
 
-inline sys_result<std::uint32_t> run_elevated(std::vector<std::string> words, const std::string& input,
+sys_result<std::uint32_t> run_elevated(std::vector<std::string> words, const std::string& input,
+                                              const std::function<void(std::string_view)>& on_output);
+
+sys_result<std::string> join_parent(const std::string& pipe);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE std::string random_pipe_name() {
+  std::random_device random;  // the system's generator, with every compiler for Windows
+  std::string name = "winsvc-";
+  for (int i = 0; i < 4; ++i) {
+    char digits[9];
+    std::snprintf(digits, sizeof digits, "%08x", static_cast<unsigned>(random()));
+    name += digits;
+  }
+  return name;
+}
+WINSVC_INLINE bool is_pipe_name(std::string_view name) noexcept {
+  return name.size() == 39 && text::starts_with(name, "winsvc-") &&
+         name.find_first_not_of("0123456789abcdef", 7) == std::string_view::npos;
+}
+
+WINSVC_INLINE sys_result<std::uint32_t> run_elevated(std::vector<std::string> words, const std::string& input,
                                               const std::function<void(std::string_view)>& on_output) {
   if (input.size() > elevated_input_limit) return sys_failure(ERROR_INVALID_PARAMETER);
   auto child = elevated_child::start(std::move(words));
@@ -186,7 +206,7 @@ inline sys_result<std::uint32_t> run_elevated(std::vector<std::string> words, co
   return child->exit_code();
 }
 
-inline sys_result<std::string> join_parent(const std::string& pipe) {
+WINSVC_INLINE sys_result<std::string> join_parent(const std::string& pipe) {
   if (!is_pipe_name(pipe)) return sys_failure(ERROR_INVALID_NAME);
   const HANDLE parent = ::CreateFileW(wide("\\\\.\\pipe\\" + pipe).c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr,
                                       OPEN_EXISTING, SECURITY_SQOS_PRESENT | SECURITY_ANONYMOUS, nullptr);
@@ -218,4 +238,7 @@ inline sys_result<std::string> join_parent(const std::string& pipe) {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // WINSVC_OS_WINDOWS

@@ -23,7 +23,40 @@ namespace os {
 inline constexpr DWORD share_all = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
 
 /// How many bytes were taken; fewer than all: GetLastError tells why.
-inline std::size_t write_most(HANDLE file, std::string_view bytes) noexcept {
+std::size_t write_most(HANDLE file, std::string_view bytes) noexcept;
+bool write_all(HANDLE file, std::string_view bytes) noexcept;
+
+[[nodiscard]] file_id id_from(const BY_HANDLE_FILE_INFORMATION& info) noexcept;
+/// Opens it with no right at all, which is never refused because of what others have opened it for. Of a file that is
+/// deleted while somebody has it open the name may still be there: it cannot be opened, so there is none.
+std::optional<file_id> id_of(const std::string& path) noexcept;
+
+std::optional<std::string> read_file(const std::string& path);
+
+std::optional<std::uint64_t> free_space(const std::string& path);
+
+bool rename_file(const std::string& from, const std::string& to) noexcept;
+bool remove_file(const std::string& path) noexcept;
+
+sys_result<void> replace_file(const std::string& path, std::string_view content);
+
+sys_result<void> make_folders(const std::string& path);
+
+sys_result<std::vector<std::string>> list_files(const std::string& folder);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE std::size_t write_most(HANDLE file, std::string_view bytes) noexcept {
   std::size_t written = 0;
   while (written < bytes.size()) {
     const auto piece = static_cast<DWORD>((std::min)(bytes.size() - written, std::size_t{1} << 30));
@@ -35,14 +68,12 @@ inline std::size_t write_most(HANDLE file, std::string_view bytes) noexcept {
   }
   return written;
 }
-inline bool write_all(HANDLE file, std::string_view bytes) noexcept { return write_most(file, bytes) == bytes.size(); }
+WINSVC_INLINE bool write_all(HANDLE file, std::string_view bytes) noexcept { return write_most(file, bytes) == bytes.size(); }
 
-[[nodiscard]] inline file_id id_from(const BY_HANDLE_FILE_INFORMATION& info) noexcept {
+WINSVC_INLINE file_id id_from(const BY_HANDLE_FILE_INFORMATION& info) noexcept {
   return {info.dwVolumeSerialNumber, std::uint64_t{info.nFileIndexHigh} << 32 | info.nFileIndexLow};
 }
-/// Opens it with no right at all, which is never refused because of what others have opened it for. Of a file that is
-/// deleted while somebody has it open the name may still be there: it cannot be opened, so there is none.
-inline std::optional<file_id> id_of(const std::string& path) noexcept {
+WINSVC_INLINE std::optional<file_id> id_of(const std::string& path) noexcept {
   try {
     const unique_handle file(::CreateFileW(wide_path(path).c_str(), 0, share_all, nullptr, OPEN_EXISTING,
                                            FILE_ATTRIBUTE_NORMAL, nullptr));
@@ -54,7 +85,7 @@ inline std::optional<file_id> id_of(const std::string& path) noexcept {
   }
 }
 
-inline sys_result<append_file> append_file::open(const std::string& path) {
+WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path) {
   const HANDLE file = ::CreateFileW(wide_path(path).c_str(), FILE_APPEND_DATA, share_all, nullptr, OPEN_ALWAYS,
                                     FILE_ATTRIBUTE_NORMAL, nullptr);
   if (file == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
@@ -67,7 +98,7 @@ inline sys_result<append_file> append_file::open(const std::string& path) {
   return out;
 }
 
-inline sys_result<void> append_file::write(std::string_view bytes) noexcept {
+WINSVC_INLINE sys_result<void> append_file::write(std::string_view bytes) noexcept {
   if (native_ == -1) return sys_failure(ERROR_INVALID_HANDLE);
   const std::size_t written = write_most(reinterpret_cast<HANDLE>(native_), bytes);
   size_ += written;
@@ -75,11 +106,11 @@ inline sys_result<void> append_file::write(std::string_view bytes) noexcept {
   return {};
 }
 
-inline void append_file::close() noexcept {
+WINSVC_INLINE void append_file::close() noexcept {
   if (native_ != -1) ::CloseHandle(reinterpret_cast<HANDLE>(std::exchange(native_, -1)));
 }
 
-inline std::optional<std::string> read_file(const std::string& path) {
+WINSVC_INLINE std::optional<std::string> read_file(const std::string& path) {
   const unique_handle file(::CreateFileW(wide_path(path).c_str(), GENERIC_READ, share_all, nullptr, OPEN_EXISTING,
                                          FILE_ATTRIBUTE_NORMAL, nullptr));
   if (!file) return std::nullopt;
@@ -93,7 +124,7 @@ inline std::optional<std::string> read_file(const std::string& path) {
   return std::nullopt;
 }
 
-inline std::optional<std::uint64_t> free_space(const std::string& path) {
+WINSVC_INLINE std::optional<std::uint64_t> free_space(const std::string& path) {
   for (std::string at = path;;) {
     ULARGE_INTEGER ours{};
     if (::GetDiskFreeSpaceExW(wide_path(at).c_str(), &ours, nullptr, nullptr)) return ours.QuadPart;
@@ -103,12 +134,12 @@ inline std::optional<std::uint64_t> free_space(const std::string& path) {
   }
 }
 
-inline bool rename_file(const std::string& from, const std::string& to) noexcept {
+WINSVC_INLINE bool rename_file(const std::string& from, const std::string& to) noexcept {
   return ::MoveFileExW(wide_path(from).c_str(), wide_path(to).c_str(), MOVEFILE_REPLACE_EXISTING) != 0;
 }
-inline bool remove_file(const std::string& path) noexcept { return ::DeleteFileW(wide_path(path).c_str()) != 0; }
+WINSVC_INLINE bool remove_file(const std::string& path) noexcept { return ::DeleteFileW(wide_path(path).c_str()) != 0; }
 
-inline sys_result<void> replace_file(const std::string& path, std::string_view content) {
+WINSVC_INLINE sys_result<void> replace_file(const std::string& path, std::string_view content) {
   const std::string beside = path + ".new";
   {
     const unique_handle file(::CreateFileW(wide_path(beside).c_str(), GENERIC_WRITE, 0, nullptr, CREATE_ALWAYS,
@@ -128,7 +159,7 @@ inline sys_result<void> replace_file(const std::string& path, std::string_view c
   }
 }
 
-inline sys_result<void> make_folders(const std::string& path) {
+WINSVC_INLINE sys_result<void> make_folders(const std::string& path) {
   const DWORD attributes = ::GetFileAttributesW(wide_path(path).c_str());
   if (attributes != INVALID_FILE_ATTRIBUTES) {
     if ((attributes & FILE_ATTRIBUTE_DIRECTORY) != 0) return {};
@@ -144,7 +175,7 @@ inline sys_result<void> make_folders(const std::string& path) {
   return {};
 }
 
-inline sys_result<std::vector<std::string>> list_files(const std::string& folder) {
+WINSVC_INLINE sys_result<std::vector<std::string>> list_files(const std::string& folder) {
   WIN32_FIND_DATAW found{};
   const HANDLE search = ::FindFirstFileW(wide_path(path_join(folder, "*")).c_str(), &found);
   if (search == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
@@ -162,4 +193,7 @@ inline sys_result<std::vector<std::string>> list_files(const std::string& folder
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // WINSVC_OS_WINDOWS

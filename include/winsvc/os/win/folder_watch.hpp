@@ -26,10 +26,22 @@ struct folder_watch::state {
   }
 };
 
-inline folder_watch::folder_watch() : state_(std::make_unique<state>()) {}
-inline folder_watch::~folder_watch() = default;
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
 
-inline sys_result<void> folder_watch::open(const std::string& folder) {
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE folder_watch::folder_watch() : state_(std::make_unique<state>()) {}
+WINSVC_INLINE folder_watch::~folder_watch() = default;
+
+WINSVC_INLINE sys_result<void> folder_watch::open(const std::string& folder) {
   if (!state_->over) return sys_failure(ERROR_NOT_ENOUGH_MEMORY);
   constexpr DWORD what = FILE_NOTIFY_CHANGE_FILE_NAME | FILE_NOTIFY_CHANGE_SIZE | FILE_NOTIFY_CHANGE_LAST_WRITE;
   state_->change = ::FindFirstChangeNotificationW(wide_path(folder).c_str(), FALSE, what);
@@ -37,7 +49,7 @@ inline sys_result<void> folder_watch::open(const std::string& folder) {
   return {};
 }
 
-inline folder_watch::seen folder_watch::wait(std::optional<std::chrono::milliseconds> limit) {
+WINSVC_INLINE folder_watch::seen folder_watch::wait(std::optional<std::chrono::milliseconds> limit) {
   const HANDLE either[] = {state_->over.get(), state_->change};
   switch (::WaitForMultipleObjects(2, either, FALSE, limit ? static_cast<DWORD>(limit->count()) : INFINITE)) {
     case WAIT_OBJECT_0: return seen::over;
@@ -48,9 +60,12 @@ inline folder_watch::seen folder_watch::wait(std::optional<std::chrono::millisec
   }
 }
 
-inline void folder_watch::end() noexcept { ::SetEvent(state_->over.get()); }
+WINSVC_INLINE void folder_watch::end() noexcept { ::SetEvent(state_->over.get()); }
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // WINSVC_OS_WINDOWS

@@ -35,9 +35,19 @@ sys_result<void> change_environment(const std::string& service_name, const std::
 [[nodiscard]] sys_result<std::string> query_folder_security(const std::string& path);
 sys_result<void> change_folder_security(const std::string& path, const std::string& sddl);
 
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline sys_result<void> add_event_source(const std::string& source) {
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE sys_result<void> add_event_source(const std::string& source) {
   auto key = registry_key::create(services_key("EventLog\\Application\\" + source), KEY_SET_VALUE);
   if (!key) return sys_failure(key.error());
   const DWORD types = EVENTLOG_ERROR_TYPE | EVENTLOG_WARNING_TYPE | EVENTLOG_INFORMATION_TYPE;
@@ -46,7 +56,7 @@ inline sys_result<void> add_event_source(const std::string& source) {
   return done;
 }
 
-inline sys_result<void> remove_event_source(const std::string& source) {
+WINSVC_INLINE sys_result<void> remove_event_source(const std::string& source) {
   const LSTATUS status =
       ::RegDeleteKeyW(HKEY_LOCAL_MACHINE, services_key("EventLog\\Application\\" + source).c_str());
   if (status != ERROR_SUCCESS && status != ERROR_FILE_NOT_FOUND)
@@ -54,25 +64,25 @@ inline sys_result<void> remove_event_source(const std::string& source) {
   return {};
 }
 
-inline sys_result<bool> query_event_source(const std::string& source) {
+WINSVC_INLINE sys_result<bool> query_event_source(const std::string& source) {
   const auto key = registry_key::open(services_key("EventLog\\Application\\" + source), KEY_QUERY_VALUE);
   if (key) return true;
   return key.error() == ERROR_FILE_NOT_FOUND ? sys_result<bool>(false) : sys_failure(key.error());
 }
 
-inline sys_result<bool> query_delete_mark(const std::string& service_name) {
+WINSVC_INLINE sys_result<bool> query_delete_mark(const std::string& service_name) {
   const auto key = registry_key::open(services_key(service_name), KEY_QUERY_VALUE);
   if (!key) return sys_failure(key.error());
   return key->number(L"DeleteFlag").value_or(0) != 0;
 }
 
-inline sys_result<std::vector<std::string>> query_environment(const std::string& service_name) {
+WINSVC_INLINE sys_result<std::vector<std::string>> query_environment(const std::string& service_name) {
   const auto key = registry_key::open(services_key(service_name), KEY_QUERY_VALUE);
   if (!key) return sys_failure(key.error());
   return key->list(L"Environment");
 }
 
-inline sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& all) {
+WINSVC_INLINE sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& all) {
   auto key = registry_key::open(services_key(service_name), KEY_SET_VALUE);
   if (!key) return sys_failure(key.error());
   if (all.empty()) return key->remove(L"Environment");
@@ -82,7 +92,7 @@ inline sys_result<void> change_environment(const std::string& service_name, cons
 
 /// The folder itself, and never what a link in its place leads to: everyone may put one into ProgramData, and an
 /// installer that follows it gives System32 away.
-[[nodiscard]] inline sys_result<unique_handle> open_folder(const std::string& path, DWORD rights) {
+WINSVC_INLINE sys_result<unique_handle> open_folder(const std::string& path, DWORD rights) {
   constexpr DWORD link_in_its_place = 4395;  // ERROR_REPARSE_POINT_ENCOUNTERED
   unique_handle folder(::CreateFileW(wide_path(path).c_str(), rights | FILE_READ_ATTRIBUTES,
                                      FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
@@ -95,7 +105,7 @@ inline sys_result<void> change_environment(const std::string& service_name, cons
   return folder;
 }
 
-inline sys_result<std::string> query_folder_security(const std::string& path) {
+WINSVC_INLINE sys_result<std::string> query_folder_security(const std::string& path) {
   const auto folder = open_folder(path, READ_CONTROL);
   if (!folder) return sys_failure(folder.error());
   PSECURITY_DESCRIPTOR descriptor = nullptr;
@@ -107,7 +117,7 @@ inline sys_result<std::string> query_folder_security(const std::string& path) {
   return dacl_text(descriptor, OWNER_SECURITY_INFORMATION);
 }
 
-inline sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) {
+WINSVC_INLINE sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) {
   const auto descriptor = descriptor_of(sddl);
   if (!descriptor) return sys_failure(descriptor.error());
   PACL dacl = nullptr;
@@ -142,4 +152,7 @@ inline sys_result<void> change_folder_security(const std::string& path, const st
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // WINSVC_OS_WINDOWS

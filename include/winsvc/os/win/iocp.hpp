@@ -110,7 +110,19 @@ class iocp_poller {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-inline void iocp_poller::arm(place& at, poll_for what, std::string_view bytes) noexcept {
+// --- accepting -------------------------------------------------------------------------------------------------------
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE void iocp_poller::arm(place& at, poll_for what, std::string_view bytes) noexcept {
   if (what == poll_for::bytes && !at.receiving.exchange(true)) {
     begin(at);
     at.receive.over = OVERLAPPED{};
@@ -136,7 +148,7 @@ inline void iocp_poller::arm(place& at, poll_for what, std::string_view bytes) n
   }
 }
 
-inline void iocp_poller::is_over(operation& one, std::size_t bytes) noexcept {
+WINSVC_INLINE void iocp_poller::is_over(operation& one, std::size_t bytes) noexcept {
   place& at = *one.at;
   if (&one == &at.receive) at.receiving.store(false);
   if (&one == &at.send) {
@@ -148,7 +160,7 @@ inline void iocp_poller::is_over(operation& one, std::size_t bytes) noexcept {
   --at.pending;
 }
 
-inline std::size_t iocp_poller::wait(void** who, std::size_t room) noexcept {
+WINSVC_INLINE std::size_t iocp_poller::wait(void** who, std::size_t room) noexcept {
   constexpr std::size_t most = 16;
   OVERLAPPED_ENTRY entries[most];
   for (;;) {
@@ -169,7 +181,7 @@ inline std::size_t iocp_poller::wait(void** who, std::size_t room) noexcept {
   }
 }
 
-inline void iocp_poller::settle() noexcept {
+WINSVC_INLINE void iocp_poller::settle() noexcept {
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(2);
   while (port_ && pending_.load() > 0 && std::chrono::steady_clock::now() < until) {
     OVERLAPPED_ENTRY one{};
@@ -181,9 +193,7 @@ inline void iocp_poller::settle() noexcept {
   }
 }
 
-// --- accepting -------------------------------------------------------------------------------------------------------
-
-inline bool iocp_poller::add_listener(place& at, tcp_socket& listener, void* who) noexcept {
+WINSVC_INLINE bool iocp_poller::add_listener(place& at, tcp_socket& listener, void* who) noexcept {
   if (!add(at, listener.native(), who)) return false;
   sockaddr_storage address{};
   int length = sizeof address;
@@ -194,7 +204,7 @@ inline bool iocp_poller::add_listener(place& at, tcp_socket& listener, void* who
                     &bytes, nullptr, nullptr) == 0;
 }
 
-inline void iocp_poller::arm_accept(place& at) noexcept {
+WINSVC_INLINE void iocp_poller::arm_accept(place& at) noexcept {
   if (at.pending.load() > 0) return;
   begin(at);
   at.accept.over = OVERLAPPED{};
@@ -209,7 +219,7 @@ inline void iocp_poller::arm_accept(place& at) noexcept {
   }
 }
 
-inline sys_result<tcp_socket> iocp_poller::accept(place& at) noexcept {
+WINSVC_INLINE sys_result<tcp_socket> iocp_poller::accept(place& at) noexcept {
   if (at.accepting.load() && HasOverlappedIoCompleted(&at.accept.over) && at.accepting.exchange(false)) {
     tcp_socket client = std::move(at.next);
     const SOCKET s = calls::raw(client.native());
@@ -228,4 +238,7 @@ inline sys_result<tcp_socket> iocp_poller::accept(place& at) noexcept {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // WINSVC_OS_WINDOWS

@@ -43,7 +43,19 @@ struct keys::state {
   }
 };
 
-inline keys::keys(std::function<void(char)> on_key) {
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE keys::keys(std::function<void(char)> on_key) {
   auto made = std::make_unique<state>();
   made->input = ::GetStdHandle(STD_INPUT_HANDLE);
   DWORD mode = 0;
@@ -60,7 +72,7 @@ inline keys::keys(std::function<void(char)> on_key) {
   state_ = made.release();
 }
 
-inline keys::~keys() {
+WINSVC_INLINE keys::~keys() {
   if (!state_) return;
   ::SetEvent(state_->over.get());
   state_->reader.join();
@@ -70,4 +82,7 @@ inline keys::~keys() {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // WINSVC_OS_WINDOWS

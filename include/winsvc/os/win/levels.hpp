@@ -62,7 +62,17 @@ class native_level {
 /// What QueryServiceConfig2W filled in for a level from 1 to 7.
 [[nodiscard]] model::config_level level_value(std::uint32_t number, const void* native);
 
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
 // ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
 
 /// A time as a DWORD, which cannot say more than 49 days in milliseconds.
 template <class Unit>
@@ -72,16 +82,16 @@ template <class Unit>
   return static_cast<DWORD>(count < 0 ? 0 : count > most ? most : count);
 }
 
-inline native_level::native_level(const model::config_level& value) : number_(model::number(value)) {
+WINSVC_INLINE native_level::native_level(const model::config_level& value) : number_(model::number(value)) {
   std::visit([this](const auto& v) { set(v); }, value);
 }
 
-inline void native_level::set(const model::description_text& v) {
+WINSVC_INLINE void native_level::set(const model::description_text& v) {
   text_ = wide(v.text);
   native_.description.lpDescription = text_.data();  // "" takes the description out, where NULL would leave it
 }
 
-inline void native_level::set(const model::recovery_plan& v) {
+WINSVC_INLINE void native_level::set(const model::recovery_plan& v) {
   for (const auto& a : v.actions) actions_.push_back({static_cast<SC_ACTION_TYPE>(a.what), as_dword(a.delay)});
   native_.failure.cActions = static_cast<DWORD>(actions_.size());
   // No action with a pointer that is not NULL takes them out; with NULL the call would leave them, and so it does with
@@ -91,16 +101,16 @@ inline void native_level::set(const model::recovery_plan& v) {
   native_.failure.dwResetPeriod = as_dword(v.reset);  // seconds here, milliseconds in the actions
 }
 
-inline void native_level::set(const model::required_privileges& v) {
+WINSVC_INLINE void native_level::set(const model::required_privileges& v) {
   text_ = wide_list(v.names);
   native_.privileges.pmszRequiredPrivileges = text_.data();
 }
 
-inline void native_level::set(const model::preshutdown_timeout& v) {
+WINSVC_INLINE void native_level::set(const model::preshutdown_timeout& v) {
   native_.preshutdown.dwPreshutdownTimeout = as_dword(v.limit);
 }
 
-inline model::config_level level_value(std::uint32_t number, const void* native) {
+WINSVC_INLINE model::config_level level_value(std::uint32_t number, const void* native) {
   switch (number) {
     case model::level::description:
       return model::description_text{narrow(static_cast<const SERVICE_DESCRIPTIONW*>(native)->lpDescription)};
@@ -133,4 +143,7 @@ inline model::config_level level_value(std::uint32_t number, const void* native)
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // WINSVC_OS_WINDOWS

@@ -17,7 +17,21 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-inline std::chrono::minutes utc_offset(clock::wall_point when) noexcept {
+std::chrono::minutes utc_offset(clock::wall_point when) noexcept;
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE std::chrono::minutes utc_offset(clock::wall_point when) noexcept {
   using namespace std::chrono;
   using ticks = duration<std::int64_t, std::ratio<1, 10'000'000>>;
   constexpr std::int64_t to_1970 = 116'444'736'000'000'000;  // FILETIME begins in 1601
@@ -42,4 +56,7 @@ inline std::chrono::minutes utc_offset(clock::wall_point when) noexcept {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // WINSVC_OS_WINDOWS

@@ -17,7 +17,29 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-inline sys_result<new_file> new_file::create(const std::string& path) {
+sys_result<void> move_file(const std::string& from, const std::string& to);
+
+sys_result<void> make_private_folder(const std::string& path);
+
+std::string temporary_folder();
+
+bool means_full(std::uint32_t code) noexcept;
+
+bool process_exists(std::uint32_t id) noexcept;
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE sys_result<new_file> new_file::create(const std::string& path) {
   const HANDLE file = ::CreateFileW(wide_path(path).c_str(), GENERIC_WRITE, FILE_SHARE_READ, nullptr, CREATE_NEW,
                                     FILE_ATTRIBUTE_NORMAL, nullptr);
   if (file == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
@@ -26,18 +48,18 @@ inline sys_result<new_file> new_file::create(const std::string& path) {
   return out;
 }
 
-inline sys_result<void> new_file::write(std::string_view bytes) noexcept {
+WINSVC_INLINE sys_result<void> new_file::write(std::string_view bytes) noexcept {
   if (!write_all(reinterpret_cast<HANDLE>(native_), bytes)) return sys_failure(::GetLastError());
   return {};
 }
 
-inline sys_result<void> new_file::close() noexcept {
+WINSVC_INLINE sys_result<void> new_file::close() noexcept {
   if (native_ != -1 && !::CloseHandle(reinterpret_cast<HANDLE>(std::exchange(native_, -1))))
     return sys_failure(::GetLastError());
   return {};
 }
 
-inline sys_result<void> move_file(const std::string& from, const std::string& to) {
+WINSVC_INLINE sys_result<void> move_file(const std::string& from, const std::string& to) {
   // Somebody may be reading the old one, or a scanner the new one, at this moment: that is over in an instant.
   const auto rename = [&to](const std::string& what) -> sys_result<void> {
     for (int attempt = 0;; ++attempt) {
@@ -57,9 +79,9 @@ inline sys_result<void> move_file(const std::string& from, const std::string& to
   return done;
 }
 
-inline sys_result<void> make_private_folder(const std::string& path) { return make_folders(path); }
+WINSVC_INLINE sys_result<void> make_private_folder(const std::string& path) { return make_folders(path); }
 
-inline std::string temporary_folder() {
+WINSVC_INLINE std::string temporary_folder() {
   wchar_t path[MAX_PATH + 1];
   const DWORD length = ::GetTempPathW(MAX_PATH + 1, path);
   std::string folder = length == 0 || length > MAX_PATH ? std::string("C:\\") : narrow(std::wstring_view(path, length));
@@ -67,13 +89,13 @@ inline std::string temporary_folder() {
   return folder;
 }
 
-inline bool means_full(std::uint32_t code) noexcept {
+WINSVC_INLINE bool means_full(std::uint32_t code) noexcept {
   constexpr std::uint32_t quota_exceeded = 1295;  // ERROR_DISK_QUOTA_EXCEEDED, which not all headers have
   return code == ERROR_DISK_FULL || code == ERROR_HANDLE_DISK_FULL || code == quota_exceeded ||
          code == ERROR_FILE_TOO_LARGE;
 }
 
-inline bool process_exists(std::uint32_t id) noexcept {
+WINSVC_INLINE bool process_exists(std::uint32_t id) noexcept {
   const unique_handle process(::OpenProcess(SYNCHRONIZE, FALSE, id));
   if (!process) return ::GetLastError() != ERROR_INVALID_PARAMETER;
   return ::WaitForSingleObject(process.get(), 0) == WAIT_TIMEOUT;  // it may have ended, and be held by somebody
@@ -82,4 +104,7 @@ inline bool process_exists(std::uint32_t id) noexcept {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // WINSVC_OS_WINDOWS

@@ -21,14 +21,34 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-inline sys_result<std::vector<std::string>> firewall_rules() {
+sys_result<std::vector<std::string>> firewall_rules();
+
+sys_result<std::vector<model::event_record>> system_events();
+
+bool is_on_network(const std::string& path);
+
+bool is_emulated();
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE sys_result<std::vector<std::string>> firewall_rules() {
   const auto key = registry_key::open(services_key("SharedAccess\\Parameters\\FirewallPolicy\\FirewallRules"),
                                       KEY_QUERY_VALUE);
   if (!key) return sys_failure(key.error());
   return key->texts();
 }
 
-inline sys_result<std::vector<model::event_record>> system_events() {
+WINSVC_INLINE sys_result<std::vector<model::event_record>> system_events() {
   constexpr std::size_t most = 4000;  // some days of a busy machine
   const HANDLE log = ::OpenEventLogW(nullptr, L"System");
   if (!log) return sys_failure(::GetLastError());
@@ -49,7 +69,7 @@ inline sys_result<std::vector<model::event_record>> system_events() {
   return all;
 }
 
-inline bool is_on_network(const std::string& path) {
+WINSVC_INLINE bool is_on_network(const std::string& path) {
   const auto begins = [&path](std::string_view with) { return path.compare(0, with.size(), with) == 0; };
   if (begins("\\\\")) return !begins("\\\\?\\") || begins("\\\\?\\UNC\\");
   if (path.size() < 2 || path[1] != ':') return false;
@@ -57,7 +77,7 @@ inline bool is_on_network(const std::string& path) {
   return ::GetDriveTypeW(root) == DRIVE_REMOTE;
 }
 
-inline bool is_emulated() {
+WINSVC_INLINE bool is_emulated() {
   BOOL emulated = FALSE;
   return ::IsWow64Process(::GetCurrentProcess(), &emulated) && emulated;
 }
@@ -65,4 +85,7 @@ inline bool is_emulated() {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // WINSVC_OS_WINDOWS

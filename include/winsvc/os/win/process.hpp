@@ -24,7 +24,47 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-inline std::string executable_path() {
+std::string executable_path();
+
+std::vector<std::string> arguments(int, char**);
+
+std::uint32_t process_id() noexcept;
+std::size_t processors() noexcept;
+std::uint32_t thread_id() noexcept;
+std::optional<bool> is_asleep(std::uint32_t) noexcept;
+
+process_usage usage() noexcept;
+
+void end_process(int code) noexcept;
+
+bool debugger_attached() noexcept;
+
+std::optional<std::string> environment_variable(const std::string& name);
+
+std::string absolute_path(const std::string& path);
+
+bool change_directory(const std::string& folder) noexcept;
+
+sys_result<std::string> data_folder(const std::string& service_name);
+
+std::string system_words(std::uint32_t code);
+
+void report_event(const std::string& source, model::event_level level, std::uint32_t id,
+                         std::string_view what) noexcept;
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE std::string executable_path() {
   std::wstring path(MAX_PATH, L'\0');
   for (;;) {
     const DWORD length = ::GetModuleFileNameW(nullptr, path.data(), static_cast<DWORD>(path.size()));
@@ -36,14 +76,14 @@ inline std::string executable_path() {
   }
 }
 
-inline std::vector<std::string> arguments(int, char**) {
+WINSVC_INLINE std::vector<std::string> arguments(int, char**) {
   std::vector<std::string> words = split_command_line(narrow(::GetCommandLineW()));
   if (!words.empty()) words.erase(words.begin());
   return words;
 }
 
-inline std::uint32_t process_id() noexcept { return ::GetCurrentProcessId(); }
-inline std::size_t processors() noexcept {
+WINSVC_INLINE std::uint32_t process_id() noexcept { return ::GetCurrentProcessId(); }
+WINSVC_INLINE std::size_t processors() noexcept {
   DWORD_PTR mine = 0, all = 0;
   std::size_t count = 0;
   if (::GetProcessAffinityMask(::GetCurrentProcess(), &mine, &all)) {
@@ -51,10 +91,10 @@ inline std::size_t processors() noexcept {
   }
   return (std::max)(count, std::size_t{1});
 }
-inline std::uint32_t thread_id() noexcept { return ::GetCurrentThreadId(); }
-inline std::optional<bool> is_asleep(std::uint32_t) noexcept { return std::nullopt; }
+WINSVC_INLINE std::uint32_t thread_id() noexcept { return ::GetCurrentThreadId(); }
+WINSVC_INLINE std::optional<bool> is_asleep(std::uint32_t) noexcept { return std::nullopt; }
 
-inline process_usage usage() noexcept {
+WINSVC_INLINE process_usage usage() noexcept {
   using namespace std::chrono;
   const auto hundred_nanoseconds = [](const FILETIME& t) {
     return static_cast<std::int64_t>(static_cast<std::uint64_t>(t.dwHighDateTime) << 32 | t.dwLowDateTime);
@@ -78,14 +118,14 @@ inline process_usage usage() noexcept {
   return u;
 }
 
-inline void end_process(int code) noexcept {
+WINSVC_INLINE void end_process(int code) noexcept {
   ::TerminateProcess(::GetCurrentProcess(), static_cast<UINT>(code));
   std::_Exit(code);  // not reached; the compiler cannot know
 }
 
-inline bool debugger_attached() noexcept { return ::IsDebuggerPresent() != 0; }
+WINSVC_INLINE bool debugger_attached() noexcept { return ::IsDebuggerPresent() != 0; }
 
-inline std::optional<std::string> environment_variable(const std::string& name) {
+WINSVC_INLINE std::optional<std::string> environment_variable(const std::string& name) {
   const std::wstring asked = wide(name);
   std::wstring value(256, L'\0');
   for (;;) {  // it may grow between two calls
@@ -98,7 +138,7 @@ inline std::optional<std::string> environment_variable(const std::string& name) 
   }
 }
 
-inline std::string absolute_path(const std::string& path) {
+WINSVC_INLINE std::string absolute_path(const std::string& path) {
   const std::wstring relative = wide(path);
   const DWORD room = ::GetFullPathNameW(relative.c_str(), 0, nullptr, nullptr);
   std::wstring full(room, L'\0');
@@ -108,11 +148,11 @@ inline std::string absolute_path(const std::string& path) {
   return narrow(full);
 }
 
-inline bool change_directory(const std::string& folder) noexcept {
+WINSVC_INLINE bool change_directory(const std::string& folder) noexcept {
   return ::SetCurrentDirectoryW(wide(folder).c_str()) != 0;
 }
 
-inline sys_result<std::string> data_folder(const std::string& service_name) {
+WINSVC_INLINE sys_result<std::string> data_folder(const std::string& service_name) {
   using get_folder = HRESULT(WINAPI*)(const GUID&, DWORD, HANDLE, wchar_t**);
   using free_memory = void(WINAPI*)(void*);
   const GUID program_data = {0x62AB5D82, 0xFDC1, 0x4DC3, {0xA9, 0xDD, 0x07, 0x0D, 0x1D, 0x49, 0x5D, 0x97}};
@@ -129,7 +169,7 @@ inline sys_result<std::string> data_folder(const std::string& service_name) {
   return path_join(folder, model::folder_name(service_name));
 }
 
-inline std::string system_words(std::uint32_t code) {
+WINSVC_INLINE std::string system_words(std::uint32_t code) {
   wchar_t* text = nullptr;
   const DWORD flags = FORMAT_MESSAGE_ALLOCATE_BUFFER | FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS;
   const DWORD length = ::FormatMessageW(flags, nullptr, code, 0, reinterpret_cast<wchar_t*>(&text), 0, nullptr);
@@ -143,7 +183,7 @@ inline std::string system_words(std::uint32_t code) {
   return words;
 }
 
-inline void report_event(const std::string& source, model::event_level level, std::uint32_t id,
+WINSVC_INLINE void report_event(const std::string& source, model::event_level level, std::uint32_t id,
                          std::string_view what) noexcept {
   try {
     const HANDLE log = ::RegisterEventSourceW(nullptr, wide(source).c_str());
@@ -159,4 +199,7 @@ inline void report_event(const std::string& source, model::event_level level, st
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // WINSVC_OS_WINDOWS

@@ -108,11 +108,28 @@ class registry_key {
   HKEY key_;
 };
 
-[[nodiscard]] inline std::wstring services_key(std::string_view below) {
+[[nodiscard]] std::wstring services_key(std::string_view below);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE std::wstring services_key(std::string_view below) {
   return L"SYSTEM\\CurrentControlSet\\Services\\" + wide(below);
 }
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // WINSVC_OS_WINDOWS

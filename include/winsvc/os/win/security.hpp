@@ -40,7 +40,31 @@ class local_memory {
   void* held_;
 };
 
-[[nodiscard]] inline sys_result<local_memory> descriptor_of(const std::string& sddl) {
+[[nodiscard]] sys_result<local_memory> descriptor_of(const std::string& sddl);
+
+/// The DACL of a descriptor, in SDDL, and what else is asked for.
+[[nodiscard]] sys_result<std::string> dacl_text(void* descriptor, DWORD also = 0);
+
+[[nodiscard]] sys_result<std::string> sid_text(void* sid);
+
+[[nodiscard]] sys_result<std::string> sid_of_account(const std::string& account);
+
+/// Whom this process runs as.
+[[nodiscard]] sys_result<std::string> own_sid();
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE sys_result<local_memory> descriptor_of(const std::string& sddl) {
   void* descriptor = nullptr;
   if (!::ConvertStringSecurityDescriptorToSecurityDescriptorW(wide(sddl).c_str(), SDDL_REVISION_1, &descriptor,
                                                               nullptr)) {
@@ -48,9 +72,7 @@ class local_memory {
   }
   return local_memory(descriptor);
 }
-
-/// The DACL of a descriptor, in SDDL, and what else is asked for.
-[[nodiscard]] inline sys_result<std::string> dacl_text(void* descriptor, DWORD also = 0) {
+WINSVC_INLINE sys_result<std::string> dacl_text(void* descriptor, DWORD also) {
   wchar_t* text = nullptr;
   if (!::ConvertSecurityDescriptorToStringSecurityDescriptorW(descriptor, SDDL_REVISION_1,
                                                               DACL_SECURITY_INFORMATION | also, &text, nullptr)) {
@@ -60,14 +82,14 @@ class local_memory {
   return narrow(text);
 }
 
-[[nodiscard]] inline sys_result<std::string> sid_text(void* sid) {
+WINSVC_INLINE sys_result<std::string> sid_text(void* sid) {
   wchar_t* text = nullptr;
   if (!::ConvertSidToStringSidW(sid, &text)) return sys_failure(::GetLastError());
   const local_memory held(text);
   return narrow(text);
 }
 
-[[nodiscard]] inline sys_result<std::string> sid_of_account(const std::string& account) {
+WINSVC_INLINE sys_result<std::string> sid_of_account(const std::string& account) {
   std::vector<std::uint64_t> sid(16);  // a SID is 68 bytes at most; 64-bit words align it
   std::wstring domain(256, L'\0');
   for (;;) {
@@ -83,9 +105,7 @@ class local_memory {
     if (domain_size > domain.size()) domain.resize(domain_size);
   }
 }
-
-/// Whom this process runs as.
-[[nodiscard]] inline sys_result<std::string> own_sid() {
+WINSVC_INLINE sys_result<std::string> own_sid() {
   HANDLE opened = nullptr;
   if (!::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &opened)) return sys_failure(::GetLastError());
   const unique_handle token(opened);
@@ -98,4 +118,7 @@ class local_memory {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // WINSVC_OS_WINDOWS

@@ -29,15 +29,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-[[nodiscard]] inline model::service_status from_native(const SERVICE_STATUS_PROCESS& s) noexcept {
-  model::service_status out;
-  out.current = static_cast<model::state>(s.dwCurrentState);
-  out.accepted = s.dwControlsAccepted;
-  out.exit = {s.dwWin32ExitCode, s.dwServiceSpecificExitCode};
-  out.checkpoint = s.dwCheckPoint;
-  out.wait_hint = std::chrono::milliseconds(s.dwWaitHint);
-  return out;
-}
+[[nodiscard]] model::service_status from_native(const SERVICE_STATUS_PROCESS& s) noexcept;
 
 /// service_settings as the two calls take them: NULL where nothing was said.
 class native_settings {
@@ -238,4 +230,29 @@ class native_service_manager final : public service_manager {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE model::service_status from_native(const SERVICE_STATUS_PROCESS& s) noexcept {
+  model::service_status out;
+  out.current = static_cast<model::state>(s.dwCurrentState);
+  out.accepted = s.dwControlsAccepted;
+  out.exit = {s.dwWin32ExitCode, s.dwServiceSpecificExitCode};
+  out.checkpoint = s.dwCheckPoint;
+  out.wait_hint = std::chrono::milliseconds(s.dwWaitHint);
+  return out;
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // WINSVC_OS_WINDOWS

@@ -24,60 +24,100 @@ using size_type = int;
 using length_type = int;
 
 /// Winsock wants to be started once a process, and is left running: other code in the process may use it too.
-inline void start_up() noexcept {
+void start_up() noexcept;
+[[nodiscard]] std::uint32_t last_error() noexcept;
+[[nodiscard]] bool would_block(std::uint32_t code) noexcept;
+/// What connect says of a non-blocking socket that has begun to.
+[[nodiscard]] bool connecting(std::uint32_t code) noexcept;
+[[nodiscard]] std::uint32_t neutral(std::uint32_t code) noexcept;
+[[nodiscard]] std::uint32_t resolve_error(int code) noexcept;
+int close(socket_type s) noexcept;
+int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept;
+using poll_entry = WSAPOLLFD;
+/// WSAPoll may sleep on when another thread shuts the socket down (it does under Wine 8), so it is asked in between.
+inline constexpr std::chrono::milliseconds longest_poll{100};
+[[nodiscard]] bool shut_down_by_us(socket_type s) noexcept;
+inline constexpr int send_flags = 0;
+inline constexpr int both_ways = SD_BOTH, sending = SD_SEND;
+
+[[nodiscard]] socket_type open(int family) noexcept;
+bool set_nonblocking(socket_type s) noexcept;
+void no_inherit(socket_type s) noexcept;
+
+/// The port is ours alone. With SO_REUSEADDR another program could bind it too and take our clients; both together
+/// fail.
+bool be_exclusive(socket_type s) noexcept;
+
+[[nodiscard]] socket_type accept(socket_type listener) noexcept;
+
+/// A pair of connected sockets to wake a poll with: WSAPoll takes sockets only, so it is a UDP socket that talks to
+/// itself.
+void open_bell(tcp_socket::native_handle (&ends)[2]) noexcept;
+void close_bell(tcp_socket::native_handle (&ends)[2]) noexcept;
+void ring(tcp_socket::native_handle end) noexcept;
+void silence(tcp_socket::native_handle end) noexcept;
+
+}  // namespace calls
+
+/// From the table of TCP listeners on IPv4 with their processes. iphlpapi is loaded at run time: it is needed for a
+/// sentence in a failure only, and no program should have to link it for that.
+std::string port_owner(const endpoint& where);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+namespace calls {
+
+WINSVC_INLINE void start_up() noexcept {
   static const int started = [] {
     WSADATA data;
     return ::WSAStartup(MAKEWORD(2, 2), &data);
   }();
   static_cast<void>(started);
 }
-[[nodiscard]] inline std::uint32_t last_error() noexcept { return static_cast<std::uint32_t>(::WSAGetLastError()); }
-[[nodiscard]] inline bool would_block(std::uint32_t code) noexcept { return code == WSAEWOULDBLOCK; }
-/// What connect says of a non-blocking socket that has begun to.
-[[nodiscard]] inline bool connecting(std::uint32_t code) noexcept { return code == WSAEWOULDBLOCK; }
-[[nodiscard]] inline std::uint32_t neutral(std::uint32_t code) noexcept { return code; }
-[[nodiscard]] inline std::uint32_t resolve_error(int code) noexcept { return static_cast<std::uint32_t>(code); }
-inline int close(socket_type s) noexcept { return ::closesocket(s); }
-inline int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept {
+WINSVC_INLINE std::uint32_t last_error() noexcept { return static_cast<std::uint32_t>(::WSAGetLastError()); }
+WINSVC_INLINE bool would_block(std::uint32_t code) noexcept { return code == WSAEWOULDBLOCK; }
+WINSVC_INLINE bool connecting(std::uint32_t code) noexcept { return code == WSAEWOULDBLOCK; }
+WINSVC_INLINE std::uint32_t neutral(std::uint32_t code) noexcept { return code; }
+WINSVC_INLINE std::uint32_t resolve_error(int code) noexcept { return static_cast<std::uint32_t>(code); }
+WINSVC_INLINE int close(socket_type s) noexcept { return ::closesocket(s); }
+WINSVC_INLINE int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept {
   return ::WSAPoll(fds, static_cast<ULONG>(count), ms);
 }
-using poll_entry = WSAPOLLFD;
-/// WSAPoll may sleep on when another thread shuts the socket down (it does under Wine 8), so it is asked in between.
-inline constexpr std::chrono::milliseconds longest_poll{100};
-[[nodiscard]] inline bool shut_down_by_us(socket_type s) noexcept {
+WINSVC_INLINE bool shut_down_by_us(socket_type s) noexcept {
   char one = 0;
   return ::recv(s, &one, 1, MSG_PEEK) < 0 && ::WSAGetLastError() == WSAESHUTDOWN;
 }
-inline constexpr int send_flags = 0;
-inline constexpr int both_ways = SD_BOTH, sending = SD_SEND;
 
-[[nodiscard]] inline socket_type open(int family) noexcept {
+WINSVC_INLINE socket_type open(int family) noexcept {
   return ::WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
 }
-inline bool set_nonblocking(socket_type s) noexcept {
+WINSVC_INLINE bool set_nonblocking(socket_type s) noexcept {
   u_long on = 1;
   return ::ioctlsocket(s, static_cast<long>(FIONBIO), &on) == 0;
 }
-inline void no_inherit(socket_type s) noexcept {
+WINSVC_INLINE void no_inherit(socket_type s) noexcept {
   ::SetHandleInformation(reinterpret_cast<HANDLE>(s), HANDLE_FLAG_INHERIT, 0);
 }
-
-/// The port is ours alone. With SO_REUSEADDR another program could bind it too and take our clients; both together
-/// fail.
-inline bool be_exclusive(socket_type s) noexcept {
+WINSVC_INLINE bool be_exclusive(socket_type s) noexcept {
   const BOOL on = TRUE;
   return ::setsockopt(s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, reinterpret_cast<const char*>(&on), sizeof on) == 0;
 }
 
-[[nodiscard]] inline socket_type accept(socket_type listener) noexcept {
+WINSVC_INLINE socket_type accept(socket_type listener) noexcept {
   const SOCKET s = ::accept(listener, nullptr, nullptr);
   if (s != INVALID_SOCKET) no_inherit(s), set_nonblocking(s);
   return s;
 }
-
-/// A pair of connected sockets to wake a poll with: WSAPoll takes sockets only, so it is a UDP socket that talks to
-/// itself.
-inline void open_bell(tcp_socket::native_handle (&ends)[2]) noexcept {
+WINSVC_INLINE void open_bell(tcp_socket::native_handle (&ends)[2]) noexcept {
   const SOCKET s =
       ::WSASocketW(AF_INET, SOCK_DGRAM, IPPROTO_UDP, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
   sockaddr_in self{};
@@ -90,18 +130,16 @@ inline void open_bell(tcp_socket::native_handle (&ends)[2]) noexcept {
   if (made) ends[0] = ends[1] = static_cast<tcp_socket::native_handle>(s);
   else if (s != INVALID_SOCKET) close(s);
 }
-inline void close_bell(tcp_socket::native_handle (&ends)[2]) noexcept { close(static_cast<SOCKET>(ends[0])); }
-inline void ring(tcp_socket::native_handle end) noexcept { ::send(static_cast<SOCKET>(end), "w", 1, 0); }
-inline void silence(tcp_socket::native_handle end) noexcept {
+WINSVC_INLINE void close_bell(tcp_socket::native_handle (&ends)[2]) noexcept { close(static_cast<SOCKET>(ends[0])); }
+WINSVC_INLINE void ring(tcp_socket::native_handle end) noexcept { ::send(static_cast<SOCKET>(end), "w", 1, 0); }
+WINSVC_INLINE void silence(tcp_socket::native_handle end) noexcept {
   char sink[64];
   while (::recv(static_cast<SOCKET>(end), sink, sizeof sink, 0) > 0) {}
 }
 
 }  // namespace calls
 
-/// From the table of TCP listeners on IPv4 with their processes. iphlpapi is loaded at run time: it is needed for a
-/// sentence in a failure only, and no program should have to link it for that.
-inline std::string port_owner(const endpoint& where) {
+WINSVC_INLINE std::string port_owner(const endpoint& where) {
   in_addr address{};
   if (::inet_pton(AF_INET, where.host.c_str(), &address) != 1) return {};
   using get_table = DWORD(WINAPI*)(void*, DWORD*, BOOL, ULONG, TCP_TABLE_CLASS, ULONG);
@@ -142,4 +180,7 @@ inline std::string port_owner(const endpoint& where) {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // WINSVC_OS_WINDOWS

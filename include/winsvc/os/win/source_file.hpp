@@ -20,7 +20,25 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 /// Without the \\?\ that GetFinalPathNameByHandleW puts before it.
-inline std::optional<std::string> real_path_of(HANDLE file) {
+std::optional<std::string> real_path_of(HANDLE file);
+
+bool is_missing(std::uint32_t code) noexcept;
+
+std::optional<std::string> real_folder(const std::string& path);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE std::optional<std::string> real_path_of(HANDLE file) {
   std::wstring path(512, L'\0');
   for (;;) {
     const DWORD length = ::GetFinalPathNameByHandleW(file, &path[0], static_cast<DWORD>(path.size()), VOLUME_NAME_DOS);
@@ -35,11 +53,11 @@ inline std::optional<std::string> real_path_of(HANDLE file) {
   return out;
 }
 
-inline bool is_missing(std::uint32_t code) noexcept {
+WINSVC_INLINE bool is_missing(std::uint32_t code) noexcept {
   return code == ERROR_FILE_NOT_FOUND || code == ERROR_PATH_NOT_FOUND || code == ERROR_INVALID_NAME;
 }
 
-inline std::optional<std::string> real_folder(const std::string& path) {
+WINSVC_INLINE std::optional<std::string> real_folder(const std::string& path) {
   const unique_handle folder(::CreateFileW(wide_path(path).c_str(), 0, share_all, nullptr, OPEN_EXISTING,
                                            FILE_FLAG_BACKUP_SEMANTICS, nullptr));  // the flag that opens folders
   BY_HANDLE_FILE_INFORMATION info{};
@@ -47,7 +65,7 @@ inline std::optional<std::string> real_folder(const std::string& path) {
   return (info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0 ? real_path_of(folder.get()) : std::nullopt;
 }
 
-inline sys_result<source_file> source_file::open(const std::string& path) {
+WINSVC_INLINE sys_result<source_file> source_file::open(const std::string& path) {
   const HANDLE file = ::CreateFileW(wide_path(path).c_str(), GENERIC_READ, share_all, nullptr, OPEN_EXISTING,
                                     FILE_ATTRIBUTE_NORMAL, nullptr);
   if (file == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
@@ -70,17 +88,17 @@ inline sys_result<source_file> source_file::open(const std::string& path) {
   return out;
 }
 
-inline source_file::~source_file() {
+WINSVC_INLINE source_file::~source_file() {
   if (native_ != -1) ::CloseHandle(reinterpret_cast<HANDLE>(native_));
 }
 
-inline std::optional<std::uint64_t> source_file::size_now() const noexcept {
+WINSVC_INLINE std::optional<std::uint64_t> source_file::size_now() const noexcept {
   LARGE_INTEGER size{};
   if (!::GetFileSizeEx(reinterpret_cast<HANDLE>(native_), &size)) return std::nullopt;
   return static_cast<std::uint64_t>(size.QuadPart);
 }
 
-inline std::optional<std::size_t> source_file::read(std::uint64_t at, char* into, std::size_t room) const noexcept {
+WINSVC_INLINE std::optional<std::size_t> source_file::read(std::uint64_t at, char* into, std::size_t room) const noexcept {
   OVERLAPPED place{};  // the handle is synchronous: this only says where
   place.Offset = static_cast<DWORD>(at);
   place.OffsetHigh = static_cast<DWORD>(at >> 32);
@@ -93,4 +111,7 @@ inline std::optional<std::size_t> source_file::read(std::uint64_t at, char* into
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // WINSVC_OS_WINDOWS

@@ -16,44 +16,18 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-[[nodiscard]] inline std::wstring wide(std::string_view utf8) {
-  const std::u16string units = text::to_utf16(utf8);
-  return std::wstring(units.begin(), units.end());
-}
-[[nodiscard]] inline std::string narrow(std::wstring_view utf16) {
-  return text::to_utf8(std::u16string(utf16.begin(), utf16.end()));
-}
-[[nodiscard]] inline std::string narrow(const wchar_t* utf16) {
-  return utf16 ? narrow(std::wstring_view(utf16)) : std::string();
-}
+[[nodiscard]] std::wstring wide(std::string_view utf8);
+[[nodiscard]] std::string narrow(std::wstring_view utf16);
+[[nodiscard]] std::string narrow(const wchar_t* utf16);
 
 /// Strings as the service manager and the registry want a list: each ends with a NUL, and the list with one more. An
 /// empty list is two NULs, as the documentation writes it. An empty string would end the list early: it is left out.
-[[nodiscard]] inline std::wstring wide_list(const std::vector<std::string>& all) {
-  std::wstring out;
-  for (const auto& one : all) {
-    const std::wstring units = wide(one);
-    if (!units.empty()) out += units + L'\0';
-  }
-  if (out.empty()) out += L'\0';
-  return out + L'\0';
-}
+[[nodiscard]] std::wstring wide_list(const std::vector<std::string>& all);
 /// And back; null is the empty list.
-[[nodiscard]] inline std::vector<std::string> narrow_list(const wchar_t* list) {
-  std::vector<std::string> out;
-  for (; list && *list; list += std::wstring_view(list).size() + 1) out.push_back(narrow(list));
-  return out;
-}
+[[nodiscard]] std::vector<std::string> narrow_list(const wchar_t* list);
 
 /// A path as the wide calls take it: with the \\?\ prefix once it is long, where the old limit of 260 would refuse it.
-[[nodiscard]] inline std::wstring wide_path(const std::string& path) {
-  std::wstring out = wide(path);
-  if (out.size() < 240 || out.compare(0, 4, L"\\\\?\\") == 0) return out;
-  std::replace(out.begin(), out.end(), L'/', L'\\');  // behind the prefix a slash is a letter like any other
-  if (out.size() > 2 && out[1] == L':') return L"\\\\?\\" + out;
-  if (out.compare(0, 2, L"\\\\") == 0) return L"\\\\?\\UNC" + out.substr(1);
-  return out;
-}
+[[nodiscard]] std::wstring wide_path(const std::string& path);
 
 /// A kernel handle, closed at the end. Null and INVALID_HANDLE_VALUE are both "none".
 class unique_handle {
@@ -78,4 +52,52 @@ class unique_handle {
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE std::wstring wide(std::string_view utf8) {
+  const std::u16string units = text::to_utf16(utf8);
+  return std::wstring(units.begin(), units.end());
+}
+WINSVC_INLINE std::string narrow(std::wstring_view utf16) {
+  return text::to_utf8(std::u16string(utf16.begin(), utf16.end()));
+}
+WINSVC_INLINE std::string narrow(const wchar_t* utf16) {
+  return utf16 ? narrow(std::wstring_view(utf16)) : std::string();
+}
+WINSVC_INLINE std::wstring wide_list(const std::vector<std::string>& all) {
+  std::wstring out;
+  for (const auto& one : all) {
+    const std::wstring units = wide(one);
+    if (!units.empty()) out += units + L'\0';
+  }
+  if (out.empty()) out += L'\0';
+  return out + L'\0';
+}
+WINSVC_INLINE std::vector<std::string> narrow_list(const wchar_t* list) {
+  std::vector<std::string> out;
+  for (; list && *list; list += std::wstring_view(list).size() + 1) out.push_back(narrow(list));
+  return out;
+}
+WINSVC_INLINE std::wstring wide_path(const std::string& path) {
+  std::wstring out = wide(path);
+  if (out.size() < 240 || out.compare(0, 4, L"\\\\?\\") == 0) return out;
+  std::replace(out.begin(), out.end(), L'/', L'\\');  // behind the prefix a slash is a letter like any other
+  if (out.size() > 2 && out[1] == L':') return L"\\\\?\\" + out;
+  if (out.compare(0, 2, L"\\\\") == 0) return L"\\\\?\\UNC" + out.substr(1);
+  return out;
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
 #endif  // WINSVC_OS_WINDOWS

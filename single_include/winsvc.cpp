@@ -1,0 +1,2 @@
+#define WINSVC_IMPLEMENTATION
+#include "winsvc.hpp"
