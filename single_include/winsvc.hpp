@@ -23,274 +23,274 @@
 //    424  config/knobs.hpp                Every knob a user can turn, with its default and its price.
 //    478  config/abi.hpp                  The inline namespace that everything is in.
 //    529  base/text.hpp                   Text as the rest of winsvc needs it.
-//    595  os/win/door.hpp                 The door to Windows: the one file that includes <windows.h>.
-//    649  api/httplib.hpp                 The door to cpp-httplib: the one file that includes it.
-//    745  api/json.hpp                    The door to nlohmann's JSON.
-//    773  api/stream.hpp                  An answer that is written while it is made.
-//    851  api/abort.hpp                   A way out of the middle of a handler or a middleware.
-//    884  base/json_text.hpp              JSON, written: for what winsvc says to machines.
-//    938  base/clock.hpp                  Time as a thing that is passed in, so that no test ever sleeps.
-//    999  base/encoding.hpp               Bytes as text and back, and the comparison of secrets.
-//   1032  base/error.hpp                  An error is a sentence for a tired person.
-//   1074  base/sha.hpp                    SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
-//   1105  route/path.hpp                  The path of a request, cut into segments.
-//   1156  wire/grammar.hpp                The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   1219  wire/cookie.hpp                 A cookie as text: with all its attributes, and signed so that a client ...
-//   1301  api/reply.hpp                   What a handler may answer with, beyond plain text.
-//   1401  api/json_body.hpp               A request's body as a T, from JSON, and the sentence for one that is none.
-//   1534  api/upload.hpp                  Files that a request brings, on disk before the handler runs and never in ...
-//   1666  route/facts.hpp                 What is known of a route beside its pattern.
-//   1756  api/handler.hpp                 What a lambda may take and return, and how it is called.
-//   2099  api/websocket.hpp               WebSockets: a route whose handler talks with a page for as long as both like.
-//   2263  api/middleware.hpp              What runs around handlers: one shape for all of it.
-//   2309  api/errors.hpp                  What an error looks like to the client, where the app wants to say it itself.
-//   2377  route/method.hpp                The request methods that routes are made of, and small sets of them.
-//   2435  route/url_value.hpp             A value for a URL, and a URL with a query made of such values.
-//   2483  api/route_handle.hpp            A route that was registered, at hand for what else there is to say of it.
-//   2601  api/url_for.hpp                 The path of a named route, from within a handler.
-//   2639  api/resource.hpp                A class as a resource.
-//   2726  api/file_options.hpp            The options of a folder of files: `svc.files(prefix, folder, options)`.
-//   2747  base/source.hpp                 Where in the user's program a call was written.
-//   2781  api/group.hpp                   Routes, as an app or a part of it registers them.
-//   2988  api/context.hpp                 What travels with a request.
-//   3058  wire/fields.hpp                 Names and values as queries and forms have them ...
-//   3097  api/values.hpp                  What a request says beside its path, as a value of a type.
-//   3220  api/cookies.hpp                 Cookies of requests and answers.
-//   3250  base/stop.hpp                   A request to stop, remembered for ever: whoever looks later still sees it.
-//   3332  model/control_event.hpp         What comes with a control: the session that changed, the power that went.
-//   3402  api/hooks.hpp                   The hooks of a service as the app writes them, each brought to one shape ...
-//   3562  base/duration.hpp               Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   3592  model/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
-//   3741  model/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
-//   3806  model/setting.hpp               One setting: its type, its rules, its value, and the value it would have ...
-//   4021  api/setting.hpp                 A setting of the app's, as App declares it and handlers read it.
-//   4157  api/tls_options.hpp             The options of HTTPS: `svc.tls(certificate, key, options)`.
-//   4191  base/patient_mutex.hpp          A mutex whose waiters give up after a while.
-//   4258  base/log.hpp                    The log that a service keeps.
-//   4387  model/recovery.hpp              What the SCM does when the service fails.
-//   4450  base/quote.hpp                  Windows has no argument list, only one command line that each program ...
-//   4489  base/result.hpp                 A value or the reason there is none.
-//   4564  model/spec.hpp                  What is to be installed.
-//   4648  wire/limits.hpp                 How much a client may send, and how long it may take.
-//   4717  api/service.hpp                 What App receives: the description of a service.
-//   4988  api/app.hpp                     What App may be: a function, a global callable object, or a type ...
-//   5031  api/run.hpp                     From main to a verb: what WINSVC_MAIN calls, and what a main of your own ...
-//   5069  api/main.hpp                    The macro: a main for an App.
-//   5082  web/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
-//   5122  web/cors.hpp                    Cross-origin requests.
-//   5163  wire/head.hpp                   A request head that has passed the gate (wire/gate.hpp).
-//   5280  wire/websocket.hpp              The WebSocket protocol as values.
-//   5409  web/same_origin.hpp             Requests that change something, from pages of this service alone.
-//   5436  wire/ip.hpp                     IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   5493  web/rate_limit.hpp              How often one client may ask.
-//   5562  web/proxies.hpp                 The client behind a proxy.
-//   5588  web/headers.hpp                 Small middleware for headers and sizes.
+//    597  os/win/door.hpp                 The door to Windows: the one file that includes <windows.h>.
+//    651  api/httplib.hpp                 The door to cpp-httplib: the one file that includes it.
+//    747  api/json.hpp                    The door to nlohmann's JSON.
+//    775  api/stream.hpp                  An answer that is written while it is made.
+//    853  api/abort.hpp                   A way out of the middle of a handler or a middleware.
+//    886  base/json_text.hpp              JSON, written: for what winsvc says to machines.
+//    940  base/clock.hpp                  Time as a thing that is passed in, so that no test ever sleeps.
+//   1001  base/encoding.hpp               Bytes as text and back, and the comparison of secrets.
+//   1034  base/error.hpp                  An error is a sentence for a tired person.
+//   1076  base/sha.hpp                    SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
+//   1107  route/path.hpp                  The path of a request, cut into segments.
+//   1158  wire/grammar.hpp                The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   1221  wire/cookie.hpp                 A cookie as text: with all its attributes, and signed so that a client ...
+//   1303  api/reply.hpp                   What a handler may answer with, beyond plain text.
+//   1403  api/json_body.hpp               A request's body as a T, from JSON, and the sentence for one that is none.
+//   1536  api/upload.hpp                  Files that a request brings, on disk before the handler runs and never in ...
+//   1668  route/facts.hpp                 What is known of a route beside its pattern.
+//   1758  api/handler.hpp                 What a lambda may take and return, and how it is called.
+//   2101  api/websocket.hpp               WebSockets: a route whose handler talks with a page for as long as both like.
+//   2265  api/middleware.hpp              What runs around handlers: one shape for all of it.
+//   2311  api/errors.hpp                  What an error looks like to the client, where the app wants to say it itself.
+//   2379  route/method.hpp                The request methods that routes are made of, and small sets of them.
+//   2437  route/url_value.hpp             A value for a URL, and a URL with a query made of such values.
+//   2485  api/route_handle.hpp            A route that was registered, at hand for what else there is to say of it.
+//   2603  api/url_for.hpp                 The path of a named route, from within a handler.
+//   2641  api/resource.hpp                A class as a resource.
+//   2728  api/file_options.hpp            The options of a folder of files: `svc.files(prefix, folder, options)`.
+//   2749  base/source.hpp                 Where in the user's program a call was written.
+//   2783  api/group.hpp                   Routes, as an app or a part of it registers them.
+//   2990  api/context.hpp                 What travels with a request.
+//   3060  wire/fields.hpp                 Names and values as queries and forms have them ...
+//   3099  api/values.hpp                  What a request says beside its path, as a value of a type.
+//   3222  api/cookies.hpp                 Cookies of requests and answers.
+//   3252  base/stop.hpp                   A request to stop, remembered for ever: whoever looks later still sees it.
+//   3334  model/control_event.hpp         What comes with a control: the session that changed, the power that went.
+//   3404  api/hooks.hpp                   The hooks of a service as the app writes them, each brought to one shape ...
+//   3564  base/duration.hpp               Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   3594  model/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
+//   3743  model/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
+//   3808  model/setting.hpp               One setting: its type, its rules, its value, and the value it would have ...
+//   4023  api/setting.hpp                 A setting of the app's, as App declares it and handlers read it.
+//   4159  api/tls_options.hpp             The options of HTTPS: `svc.tls(certificate, key, options)`.
+//   4193  base/patient_mutex.hpp          A mutex whose waiters give up after a while.
+//   4260  base/log.hpp                    The log that a service keeps.
+//   4389  model/recovery.hpp              What the SCM does when the service fails.
+//   4452  base/quote.hpp                  Windows has no argument list, only one command line that each program ...
+//   4491  base/result.hpp                 A value or the reason there is none.
+//   4566  model/spec.hpp                  What is to be installed.
+//   4650  wire/limits.hpp                 How much a client may send, and how long it may take.
+//   4719  api/service.hpp                 What App receives: the description of a service.
+//   4990  api/app.hpp                     What App may be: a function, a global callable object, or a type ...
+//   5033  api/run.hpp                     From main to a verb: what WINSVC_MAIN calls, and what a main of your own ...
+//   5071  api/main.hpp                    The macro: a main for an App.
+//   5084  web/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
+//   5124  web/cors.hpp                    Cross-origin requests.
+//   5165  wire/head.hpp                   A request head that has passed the gate (wire/gate.hpp).
+//   5282  wire/websocket.hpp              The WebSocket protocol as values.
+//   5411  web/same_origin.hpp             Requests that change something, from pages of this service alone.
+//   5438  wire/ip.hpp                     IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   5495  web/rate_limit.hpp              How often one client may ask.
+//   5564  web/proxies.hpp                 The client behind a proxy.
+//   5590  web/headers.hpp                 Small middleware for headers and sizes.
 //
 // How it works, lower floors first. The separate form (config/form.hpp) compiles this once.
 //
-//   5621  base/text.hpp:bodies            Text as the rest of winsvc needs it.
-//   5832  api/httplib.hpp:bodies          The door to cpp-httplib: the one file that includes it.
-//   5859  api/stream.hpp:bodies           An answer that is written while it is made.
-//   5901  api/abort.hpp:bodies            A way out of the middle of a handler or a middleware.
-//   5917  base/clock.hpp:bodies           Time as a thing that is passed in, so that no test ever sleeps.
-//   6074  base/encoding.hpp:bodies        Bytes as text and back, and the comparison of secrets.
-//   6151  base/error.hpp:bodies           An error is a sentence for a tired person.
-//   6181  base/sha.hpp:bodies             SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
-//   6297  route/path.hpp:bodies           The path of a request, cut into segments.
-//   6373  wire/grammar.hpp:bodies         The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   6427  wire/cookie.hpp:bodies          A cookie as text: with all its attributes, and signed so that a client ...
-//   6552  api/reply.hpp:bodies            What a handler may answer with, beyond plain text.
-//   6619  api/json_body.hpp:bodies        A request's body as a T, from JSON, and the sentence for one that is none.
-//   6668  route/facts.hpp:bodies          What is known of a route beside its pattern.
-//   6717  api/handler.hpp:bodies          What a lambda may take and return, and how it is called.
-//   6743  api/errors.hpp:bodies           What an error looks like to the client, where the app wants to say it itself.
-//   6771  route/method.hpp:bodies         The request methods that routes are made of, and small sets of them.
-//   6822  route/url_value.hpp:bodies      A value for a URL, and a URL with a query made of such values.
-//   6864  wire/fields.hpp:bodies          Names and values as queries and forms have them ...
-//   6930  api/values.hpp:bodies           What a request says beside its path, as a value of a type.
-//   6958  api/cookies.hpp:bodies          Cookies of requests and answers.
-//   6980  base/duration.hpp:bodies        Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   7050  model/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
-//   7166  model/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
-//   7301  base/log.hpp:bodies             The log that a service keeps.
-//   7437  model/recovery.hpp:bodies       What the SCM does when the service fails.
-//   7503  base/quote.hpp:bodies           Windows has no argument list, only one command line that each program ...
-//   7591  model/spec.hpp:bodies           What is to be installed.
-//   7698  web/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
-//   7777  web/cors.hpp:bodies             Cross-origin requests.
-//   7844  wire/head.hpp:bodies            A request head that has passed the gate (wire/gate.hpp).
-//   7919  wire/websocket.hpp:bodies       The WebSocket protocol as values.
-//   8173  web/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
-//   8199  wire/ip.hpp:bodies              IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   8354  web/rate_limit.hpp:bodies       How often one client may ask.
-//   8406  web/proxies.hpp:bodies          The client behind a proxy.
-//   8445  web/headers.hpp:bodies          Small middleware for headers and sizes.
-//   8486  base/scope.hpp                  Runs a callable when a scope is left, on every path out of it.
-//   8517  base/timer_wheel.hpp            Deadlines of very many things, each set and moved in constant time.
-//   8664  base/queued_log.hpp             A queue before the sinks of a log, and a thread that empties it.
-//   8953  base/recent_log.hpp             The last lines of the log, in memory: for who looks at a running service.
-//   9024  model/state.hpp                 The words that a service and the Service Control Manager (SCM) share.
-//   9185  model/lifecycle.hpp             The life of a service as a pure state machine.
-//   9298  model/decision.hpp              What a control means in a state.
-//   9379  model/stop_limits.hpp           How long a stop may take, by where it comes from.
-//   9442  model/events.hpp                What the service writes into the Windows event log, as a table.
-//   9499  model/codes.hpp                 What system codes mean to the person who meets them.
-//   9634  model/account.hpp               The account a service runs as.
-//   9764  model/security.hpp              Who may do what, as text.
-//   9976  model/levels.hpp                What ChangeServiceConfig2W sets, level by level.
-//  10083  model/settings.hpp              The settings of an app.
-//  10368  model/log_query.hpp             Which entries of a log are wanted, and what a line of one says of itself.
-//  10450  model/event_record.hpp          What stands in the Windows event log, read.
-//  10588  model/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
-//  10679  model/verbs.hpp                 The command line as two tables.
-//  10908  model/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
-//  11078  model/command.hpp               From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//  11480  model/installation.hpp          What is installed, what is to be, and what lies between the two.
-//  11835  model/flat_object.hpp           JSON objects of texts and numbers alone, read.
-//  11965  model/state_file.hpp            What the running service leaves for `status` to find.
-//  12056  route/pattern.hpp               The paths a route serves, as one line of text, and how two of them relate.
-//  12246  route/table.hpp                 The routes of an app as a tree of segments.
-//  12561  route/url.hpp                   A pattern and its values back into a path.
-//  12664  wire/gate.hpp                   The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//  13034  wire/chunked.hpp                Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//  13194  wire/file_name.hpp              The name a client gives to a file it sends, as a name that can be given ...
-//  13272  wire/file_path.hpp              From the tail of a route to the path of a file below a folder, or a refusal.
-//  13341  wire/conditional.hpp            Requests with conditions.
-//  13484  wire/representation.hpp         Which form of a file a client gets.
-//  13606  wire/multipart.hpp              A form with files (multipart/form-data, RFC 7578), taken apart while it ...
-//  13853  os/posix/door.hpp               The door to POSIX: the one file that includes its system headers.
-//  13888  os/service_manager.hpp          The Service Control Manager as seen by who manages services, and what an ...
-//  14049  os/socket.hpp                   TCP as the engine needs it.
-//  14190  os/posix/socket_calls.hpp       What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//  14341  os/file.hpp                     The few things done with files.
-//  14451  os/process.hpp                  This process and its surroundings.
-//  14568  os/win/wide.hpp                 Windows' own strings, lists of strings and handles.
-//  14671  os/win/socket_calls.hpp         What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  14855  os/tcp.hpp                      os/socket.hpp on every platform.
-//  15128  os/poll_poller.hpp              os/poller.hpp over poll() and WSAPoll.
-//  15293  os/posix/epoll.hpp              os/poller.hpp on Linux.
-//  15404  os/win/iocp.hpp                 os/poller.hpp on Windows: an I/O completion port.
-//  15648  os/poller.hpp                   Waiting for many sockets with few threads.
-//  15698  os/channel.hpp                  Where the operator talks to a running service.
-//  15765  os/posix/file.hpp               os/file.hpp on POSIX.
-//  15948  os/visitors.hpp                 Threads for those who come and go.
-//  16033  os/posix/channel.hpp            os/channel.hpp on POSIX: a Unix socket.
-//  16249  os/console.hpp                  The terminal: writing to it, asking for a secret, and the ways a person ...
-//  16349  os/posix/console.hpp            os/console.hpp on POSIX.
-//  16515  os/crash.hpp                    What is left of a process that crashes.
-//  16642  os/posix/crash.hpp              os/crash.hpp on POSIX.
-//  16839  os/elevation.hpp                The same program once more, elevated.
-//  16913  os/posix/elevation.hpp          os/elevation.hpp on POSIX: there is nobody to ask.
-//  16960  os/folder_watch.hpp             A folder that is watched.
-//  17010  os/posix/folder_watch.hpp       os/folder_watch.hpp on POSIX: inotify on Linux.
-//  17113  os/keys.hpp                     Keys as a person presses them, without Enter, where standard input is a ...
-//  17150  os/posix/keys.hpp               os/keys.hpp on POSIX.
-//  17332  os/local_time.hpp               How far the clocks on this machine's walls are ahead of UTC.
-//  17354  os/posix/local_time.hpp         os/local_time.hpp on POSIX.
-//  17398  os/new_file.hpp                 A file that comes into being.
-//  17476  os/posix/new_file.hpp           os/new_file.hpp on POSIX.
-//  17587  os/probe.hpp                    What `doctor` and `why` ask the machine beside its services.
-//  17615  os/posix/probe.hpp              os/probe.hpp on POSIX: there is no such thing.
-//  17659  os/dispatcher.hpp               The Service Control Manager as seen by the service itself.
-//  17699  os/event_log.hpp                The Windows event log: one report, one line.
-//  17758  os/posix/process.hpp            os/process.hpp, os/event_log.hpp and the service side of the seam on ...
-//  18036  os/source_file.hpp              A file that is read from any place of it.
-//  18100  os/posix/source_file.hpp        os/source_file.hpp on POSIX.
-//  18196  os/win/security.hpp             Security descriptors and SIDs as Windows holds them, and as text.
-//  18319  os/win/channel.hpp              os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  18560  os/win/console.hpp              os/console.hpp on Windows.
-//  18773  os/win/file.hpp                 os/file.hpp on Windows.
-//  18971  os/win/library.hpp              Functions of Windows' own libraries, found at run time.
-//  19008  os/win/crash.hpp                os/crash.hpp on Windows.
-//  19307  os/win/dispatcher.hpp           The real dispatcher: ServiceMain and the control handler, which Windows ...
-//  19406  os/win/elevation.hpp            os/elevation.hpp on Windows.
-//  19642  os/win/folder_watch.hpp         os/folder_watch.hpp on Windows.
-//  19712  os/win/keys.hpp                 os/keys.hpp on Windows.
-//  19799  os/win/local_time.hpp           os/local_time.hpp on Windows.
-//  19861  os/win/new_file.hpp             os/new_file.hpp on Windows.
-//  19969  os/win/registry.hpp             Keys of the registry below HKEY_LOCAL_MACHINE.
-//  20103  os/win/probe.hpp                os/probe.hpp on Windows.
-//  20191  os/win/process.hpp              os/process.hpp and os/event_log.hpp on Windows.
-//  20390  os/win/source_file.hpp          os/source_file.hpp on Windows.
-//  20505  os/win/account_rights.hpp       The right to log on as a service, in Windows' database of who may what (LSA).
-//  20633  os/win/install.hpp              What an install touches beside the Service Control Manager.
-//  20786  os/win/levels.hpp               model/levels.hpp as Windows has it.
-//  20934  os/win/service_manager.hpp      The real Service Control Manager.
-//  21187  os/native.hpp                   The operating system, whole: the seam and this platform's bodies for it.
-//  21193  web/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
-//  21488  web/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
-//  21729  web/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
-//  21839  web/dashboard_style.hpp         The looks of the dashboard (web/dashboard_page.hpp).
-//  21990  web/dashboard_script.hpp        What fills the dashboard (web/dashboard_page.hpp).
-//  22387  http/transport.hpp              What a connection reads from and writes to.
-//  22533  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
-//  22860  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
-//  22900  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
-//  23037  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
-//  23101  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
-//  23185  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in ...
-//  23289  http/context_impl.hpp           The bodies of api/context.hpp.
-//  23344  http/url_for_impl.hpp           The body of api/url_for.hpp.
-//  23383  http/websocket_session.hpp      One open WebSocket on its connection.
-//  23725  http/router.hpp                 The routes of an app with their handlers.
-//  23909  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
-//  24041  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
-//  24097  http/folder.hpp                 A folder of files below a prefix.
-//  24243  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
-//  24353  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  24465  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
-//  24680  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
-//  24835  http/pulse.hpp                  How busy a service is.
-//  25034  http/traffic.hpp                What the connections of one engine have in common.
-//  25138  http/direct.hpp                 The direct way of a plain request.
-//  25315  http/core.hpp                   cpp-httplib at work for one request.
-//  25705  http/connection.hpp             One connection, from its first byte to its close, in steps.
-//  26153  http/crew.hpp                   The engine's threads, few and busy.
-//  26630  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
-//  26783  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
-//  27145  http/engine.hpp                 The engine: listens, accepts, serves, drains.
-//  27650  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
-//  27756  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
-//  27986  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
-//  28072  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
-//  28329  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
-//  28394  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
-//  28769  host/console_log.hpp            The log on the screen.
-//  28866  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
-//  28909  host/health.hpp                 Liveness and readiness.
-//  28988  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
-//  29154  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
-//  29261  host/own_settings.hpp           The settings of a run.
-//  29418  host/settings_watch.hpp         The settings file, watched.
-//  29530  host/duties.hpp                 What controls ask for, beside a stop.
-//  29737  host/worker_pool.hpp            The app's workers while they run.
-//  29846  host/inquiries.hpp              What the operator asks a running service, by its channel ...
-//  29998  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
-//  30490  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
-//  30631  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
-//  30749  host/console_host.hpp           `debug`: the service in a terminal.
-//  30847  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
-//  31187  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
-//  31271  verbs/desk.hpp                  What every verb that manages the service stands on.
-//  31405  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
-//  31489  verbs/manager.hpp               The verbs that bring an installed service up and down.
-//  31787  verbs/send.hpp                  The verbs that send a running service a control.
-//  31922  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
-//  32051  verbs/survey.hpp                What is installed, read with query rights alone.
-//  32148  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
-//  32211  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
-//  32556  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
-//  32647  verbs/machine.hpp               The machine beside its services, as verbs ask it.
-//  32676  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
-//  32976  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
-//  33206  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
-//  33330  verbs/manage.hpp                The verbs that manage, by their words.
-//  33545  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
-//  33688  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
+//   5623  base/text.hpp:bodies            Text as the rest of winsvc needs it.
+//   5834  api/httplib.hpp:bodies          The door to cpp-httplib: the one file that includes it.
+//   5861  api/stream.hpp:bodies           An answer that is written while it is made.
+//   5903  api/abort.hpp:bodies            A way out of the middle of a handler or a middleware.
+//   5919  base/clock.hpp:bodies           Time as a thing that is passed in, so that no test ever sleeps.
+//   6076  base/encoding.hpp:bodies        Bytes as text and back, and the comparison of secrets.
+//   6153  base/error.hpp:bodies           An error is a sentence for a tired person.
+//   6183  base/sha.hpp:bodies             SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
+//   6299  route/path.hpp:bodies           The path of a request, cut into segments.
+//   6375  wire/grammar.hpp:bodies         The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   6429  wire/cookie.hpp:bodies          A cookie as text: with all its attributes, and signed so that a client ...
+//   6554  api/reply.hpp:bodies            What a handler may answer with, beyond plain text.
+//   6621  api/json_body.hpp:bodies        A request's body as a T, from JSON, and the sentence for one that is none.
+//   6670  route/facts.hpp:bodies          What is known of a route beside its pattern.
+//   6719  api/handler.hpp:bodies          What a lambda may take and return, and how it is called.
+//   6745  api/errors.hpp:bodies           What an error looks like to the client, where the app wants to say it itself.
+//   6773  route/method.hpp:bodies         The request methods that routes are made of, and small sets of them.
+//   6824  route/url_value.hpp:bodies      A value for a URL, and a URL with a query made of such values.
+//   6866  wire/fields.hpp:bodies          Names and values as queries and forms have them ...
+//   6932  api/values.hpp:bodies           What a request says beside its path, as a value of a type.
+//   6960  api/cookies.hpp:bodies          Cookies of requests and answers.
+//   6982  base/duration.hpp:bodies        Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   7052  model/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
+//   7168  model/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
+//   7303  base/log.hpp:bodies             The log that a service keeps.
+//   7439  model/recovery.hpp:bodies       What the SCM does when the service fails.
+//   7505  base/quote.hpp:bodies           Windows has no argument list, only one command line that each program ...
+//   7593  model/spec.hpp:bodies           What is to be installed.
+//   7700  web/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
+//   7779  web/cors.hpp:bodies             Cross-origin requests.
+//   7846  wire/head.hpp:bodies            A request head that has passed the gate (wire/gate.hpp).
+//   7921  wire/websocket.hpp:bodies       The WebSocket protocol as values.
+//   8175  web/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
+//   8201  wire/ip.hpp:bodies              IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   8356  web/rate_limit.hpp:bodies       How often one client may ask.
+//   8408  web/proxies.hpp:bodies          The client behind a proxy.
+//   8447  web/headers.hpp:bodies          Small middleware for headers and sizes.
+//   8488  base/scope.hpp                  Runs a callable when a scope is left, on every path out of it.
+//   8519  base/timer_wheel.hpp            Deadlines of very many things, each set and moved in constant time.
+//   8666  base/queued_log.hpp             A queue before the sinks of a log, and a thread that empties it.
+//   8955  base/recent_log.hpp             The last lines of the log, in memory: for who looks at a running service.
+//   9026  model/state.hpp                 The words that a service and the Service Control Manager (SCM) share.
+//   9187  model/lifecycle.hpp             The life of a service as a pure state machine.
+//   9300  model/decision.hpp              What a control means in a state.
+//   9381  model/stop_limits.hpp           How long a stop may take, by where it comes from.
+//   9444  model/events.hpp                What the service writes into the Windows event log, as a table.
+//   9501  model/codes.hpp                 What system codes mean to the person who meets them.
+//   9636  model/account.hpp               The account a service runs as.
+//   9766  model/security.hpp              Who may do what, as text.
+//   9978  model/levels.hpp                What ChangeServiceConfig2W sets, level by level.
+//  10085  model/settings.hpp              The settings of an app.
+//  10370  model/log_query.hpp             Which entries of a log are wanted, and what a line of one says of itself.
+//  10452  model/event_record.hpp          What stands in the Windows event log, read.
+//  10590  model/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
+//  10681  model/verbs.hpp                 The command line as two tables.
+//  10912  model/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
+//  11082  model/command.hpp               From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//  11484  model/installation.hpp          What is installed, what is to be, and what lies between the two.
+//  11841  model/flat_object.hpp           JSON objects of texts and numbers alone, read.
+//  11971  model/state_file.hpp            What the running service leaves for `status` to find.
+//  12062  route/pattern.hpp               The paths a route serves, as one line of text, and how two of them relate.
+//  12252  route/table.hpp                 The routes of an app as a tree of segments.
+//  12567  route/url.hpp                   A pattern and its values back into a path.
+//  12670  wire/gate.hpp                   The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//  13040  wire/chunked.hpp                Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
+//  13200  wire/file_name.hpp              The name a client gives to a file it sends, as a name that can be given ...
+//  13278  wire/file_path.hpp              From the tail of a route to the path of a file below a folder, or a refusal.
+//  13347  wire/conditional.hpp            Requests with conditions.
+//  13490  wire/representation.hpp         Which form of a file a client gets.
+//  13612  wire/multipart.hpp              A form with files (multipart/form-data, RFC 7578), taken apart while it ...
+//  13859  os/posix/door.hpp               The door to POSIX: the one file that includes its system headers.
+//  13894  os/service_manager.hpp          The Service Control Manager as seen by who manages services, and what an ...
+//  14055  os/socket.hpp                   TCP as the engine needs it.
+//  14196  os/posix/socket_calls.hpp       What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//  14347  os/file.hpp                     The few things done with files.
+//  14457  os/process.hpp                  This process and its surroundings.
+//  14574  os/win/wide.hpp                 Windows' own strings, lists of strings and handles.
+//  14677  os/win/socket_calls.hpp         What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  14861  os/tcp.hpp                      os/socket.hpp on every platform.
+//  15134  os/poll_poller.hpp              os/poller.hpp over poll() and WSAPoll.
+//  15299  os/posix/epoll.hpp              os/poller.hpp on Linux.
+//  15410  os/win/iocp.hpp                 os/poller.hpp on Windows: an I/O completion port.
+//  15654  os/poller.hpp                   Waiting for many sockets with few threads.
+//  15704  os/channel.hpp                  Where the operator talks to a running service.
+//  15771  os/posix/file.hpp               os/file.hpp on POSIX.
+//  15954  os/visitors.hpp                 Threads for those who come and go.
+//  16039  os/posix/channel.hpp            os/channel.hpp on POSIX: a Unix socket.
+//  16255  os/console.hpp                  The terminal: writing to it, asking for a secret, and the ways a person ...
+//  16355  os/posix/console.hpp            os/console.hpp on POSIX.
+//  16521  os/crash.hpp                    What is left of a process that crashes.
+//  16652  os/posix/crash.hpp              os/crash.hpp on POSIX.
+//  16849  os/elevation.hpp                The same program once more, elevated.
+//  16923  os/posix/elevation.hpp          os/elevation.hpp on POSIX: there is nobody to ask.
+//  16970  os/folder_watch.hpp             A folder that is watched.
+//  17020  os/posix/folder_watch.hpp       os/folder_watch.hpp on POSIX: inotify on Linux.
+//  17123  os/keys.hpp                     Keys as a person presses them, without Enter, where standard input is a ...
+//  17160  os/posix/keys.hpp               os/keys.hpp on POSIX.
+//  17342  os/local_time.hpp               How far the clocks on this machine's walls are ahead of UTC.
+//  17364  os/posix/local_time.hpp         os/local_time.hpp on POSIX.
+//  17408  os/new_file.hpp                 A file that comes into being.
+//  17486  os/posix/new_file.hpp           os/new_file.hpp on POSIX.
+//  17597  os/probe.hpp                    What `doctor` and `why` ask the machine beside its services.
+//  17625  os/posix/probe.hpp              os/probe.hpp on POSIX: there is no such thing.
+//  17669  os/dispatcher.hpp               The Service Control Manager as seen by the service itself.
+//  17709  os/event_log.hpp                The Windows event log: one report, one line.
+//  17768  os/posix/process.hpp            os/process.hpp, os/event_log.hpp and the service side of the seam on ...
+//  18046  os/source_file.hpp              A file that is read from any place of it.
+//  18110  os/posix/source_file.hpp        os/source_file.hpp on POSIX.
+//  18206  os/win/security.hpp             Security descriptors and SIDs as Windows holds them, and as text.
+//  18329  os/win/channel.hpp              os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  18570  os/win/console.hpp              os/console.hpp on Windows.
+//  18783  os/win/file.hpp                 os/file.hpp on Windows.
+//  18981  os/win/library.hpp              Functions of Windows' own libraries, found at run time.
+//  19018  os/win/crash.hpp                os/crash.hpp on Windows.
+//  19317  os/win/dispatcher.hpp           The real dispatcher: ServiceMain and the control handler, which Windows ...
+//  19416  os/win/elevation.hpp            os/elevation.hpp on Windows.
+//  19652  os/win/folder_watch.hpp         os/folder_watch.hpp on Windows.
+//  19722  os/win/keys.hpp                 os/keys.hpp on Windows.
+//  19809  os/win/local_time.hpp           os/local_time.hpp on Windows.
+//  19871  os/win/new_file.hpp             os/new_file.hpp on Windows.
+//  19979  os/win/registry.hpp             Keys of the registry below HKEY_LOCAL_MACHINE.
+//  20113  os/win/probe.hpp                os/probe.hpp on Windows.
+//  20201  os/win/process.hpp              os/process.hpp and os/event_log.hpp on Windows.
+//  20400  os/win/source_file.hpp          os/source_file.hpp on Windows.
+//  20515  os/win/account_rights.hpp       The right to log on as a service, in Windows' database of who may what (LSA).
+//  20643  os/win/install.hpp              What an install touches beside the Service Control Manager.
+//  20796  os/win/levels.hpp               model/levels.hpp as Windows has it.
+//  20944  os/win/service_manager.hpp      The real Service Control Manager.
+//  21197  os/native.hpp                   The operating system, whole: the seam and this platform's bodies for it.
+//  21203  web/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
+//  21498  web/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
+//  21739  web/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
+//  21849  web/dashboard_style.hpp         The looks of the dashboard (web/dashboard_page.hpp).
+//  22000  web/dashboard_script.hpp        What fills the dashboard (web/dashboard_page.hpp).
+//  22397  http/transport.hpp              What a connection reads from and writes to.
+//  22543  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
+//  22870  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
+//  22910  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
+//  23047  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
+//  23111  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
+//  23195  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in ...
+//  23299  http/context_impl.hpp           The bodies of api/context.hpp.
+//  23354  http/url_for_impl.hpp           The body of api/url_for.hpp.
+//  23393  http/websocket_session.hpp      One open WebSocket on its connection.
+//  23735  http/router.hpp                 The routes of an app with their handlers.
+//  23919  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
+//  24051  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
+//  24107  http/folder.hpp                 A folder of files below a prefix.
+//  24253  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
+//  24363  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  24475  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
+//  24690  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
+//  24845  http/pulse.hpp                  How busy a service is.
+//  25044  http/traffic.hpp                What the connections of one engine have in common.
+//  25148  http/direct.hpp                 The direct way of a plain request.
+//  25325  http/core.hpp                   cpp-httplib at work for one request.
+//  25715  http/connection.hpp             One connection, from its first byte to its close, in steps.
+//  26163  http/crew.hpp                   The engine's threads, few and busy.
+//  26640  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
+//  26793  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
+//  27155  http/engine.hpp                 The engine: listens, accepts, serves, drains.
+//  27660  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
+//  27766  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
+//  27996  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
+//  28082  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
+//  28339  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
+//  28404  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
+//  28779  host/console_log.hpp            The log on the screen.
+//  28876  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
+//  28919  host/health.hpp                 Liveness and readiness.
+//  28998  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
+//  29164  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
+//  29271  host/own_settings.hpp           The settings of a run.
+//  29428  host/settings_watch.hpp         The settings file, watched.
+//  29540  host/duties.hpp                 What controls ask for, beside a stop.
+//  29747  host/worker_pool.hpp            The app's workers while they run.
+//  29856  host/inquiries.hpp              What the operator asks a running service, by its channel ...
+//  30008  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
+//  30500  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
+//  30641  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
+//  30759  host/console_host.hpp           `debug`: the service in a terminal.
+//  30857  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
+//  31197  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
+//  31281  verbs/desk.hpp                  What every verb that manages the service stands on.
+//  31415  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
+//  31499  verbs/manager.hpp               The verbs that bring an installed service up and down.
+//  31797  verbs/send.hpp                  The verbs that send a running service a control.
+//  31932  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
+//  32061  verbs/survey.hpp                What is installed, read with query rights alone.
+//  32158  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
+//  32221  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
+//  32566  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
+//  32657  verbs/machine.hpp               The machine beside its services, as verbs ask it.
+//  32686  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
+//  32986  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
+//  33216  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
+//  33340  verbs/manage.hpp                The verbs that manage, by their words.
+//  33555  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
+//  33698  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
 //
 // At the end:
 //
-//  33904  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
+//  33914  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
 
 #pragma once
 
@@ -586,6 +586,8 @@ namespace text {
 /// The next code point of `s` from `at`, which moves past it; U+FFFD for a malformed byte, which is one byte long.
 [[nodiscard]] char32_t next_code_point(std::string_view s, std::size_t& at) noexcept;
 void append_utf8(std::string& out, char32_t code_point);
+
+[[nodiscard]] bool starts_with_nocase(std::string_view s, std::string_view prefix) noexcept;
 
 }  // namespace text
 }  // inline namespace WINSVC_ABI
@@ -1421,7 +1423,7 @@ namespace http {
 [[nodiscard]] bool is_json_type(std::string_view content_type);
 
 /// How deep arrays and objects are nested in this text, if it is JSON.
-[[nodiscard]] std::size_t json_depth(std::string_view json) noexcept;
+[[nodiscard]] std::size_t json_depth(std::string_view text) noexcept;
 
 /// Deeper documents are refused: what reads, copies and destroys them calls itself once for each level, and a thread's
 /// stack is 1 MiB on Windows.
@@ -2564,9 +2566,9 @@ class route_handle {
   route_handle returns(int status, const std::string& about, const std::string& media_type = std::string()) const;
   /// The JSON Schema (2020-12) of the body that `takes` or `returns` named right before, as JSON or as its text. It is
   /// written by hand: C++17 cannot ask a type for its members.
-  route_handle schema_text(std::string_view json) const;
+  route_handle schema_text(std::string_view text) const;
   /// An example of it.
-  route_handle example_text(std::string_view json) const;
+  route_handle example_text(std::string_view text) const;
 #if WINSVC_JSON
   template <class Json = winsvc::json>
   route_handle schema(const Json& value) const {
@@ -6631,11 +6633,11 @@ WINSVC_INLINE bool is_json_type(std::string_view content_type) {
          (type.size() > 5 && type.compare(type.size() - 5, 5, "+json") == 0);
 }
 
-WINSVC_INLINE std::size_t json_depth(std::string_view json) noexcept {
+WINSVC_INLINE std::size_t json_depth(std::string_view text) noexcept {
   std::size_t depth = 0, most = 0;
   bool quoted = false;
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     if (quoted) {
       if (c == '\\') ++i;
       else if (c == '"') quoted = false;
@@ -10846,6 +10848,8 @@ inline constexpr absent_option absent_options[] = {
 /// The help of one verb, with its options.
 [[nodiscard]] std::string help_text(std::string_view program, verb v);
 
+[[nodiscard]] std::string padded(std::string_view s, std::size_t width);
+
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -11597,6 +11601,8 @@ struct install_plan {
 [[nodiscard]] constexpr bool is_unknown_level(std::uint32_t code) noexcept {
   return code == code::call_not_implemented || code == code::invalid_level || code == code::invalid_tag;
 }
+
+[[nodiscard]] std::optional<config_level> level_of(const installation& i, std::uint32_t number);
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -16578,6 +16584,11 @@ class crash_guard {
   state* state_;
 };
 
+[[nodiscard]] std::string terminate_words();
+
+/// What the exception says that is being handled or about to end the process; empty when there is none.
+[[nodiscard]] std::string current_exception_words();
+
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -16590,7 +16601,6 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// What the exception says that is being handled or about to end the process; empty when there is none.
 WINSVC_INLINE std::string current_exception_words() {
   const std::exception_ptr current = std::current_exception();
   if (!current) return {};
@@ -23997,11 +24007,11 @@ WINSVC_INLINE route_handle route_handle::returns(int status, const std::string& 
   }, status);
 }
 
-WINSVC_INLINE route_handle route_handle::schema_text(std::string_view json) const {
-  return say("schema", [&](route::facts& f) { last_body(f, "schema").schema = json; }, last_said_);
+WINSVC_INLINE route_handle route_handle::schema_text(std::string_view text) const {
+  return say("schema", [&](route::facts& f) { last_body(f, "schema").schema = text; }, last_said_);
 }
-WINSVC_INLINE route_handle route_handle::example_text(std::string_view json) const {
-  return say("example", [&](route::facts& f) { last_body(f, "example").example = json; }, last_said_);
+WINSVC_INLINE route_handle route_handle::example_text(std::string_view text) const {
+  return say("example", [&](route::facts& f) { last_body(f, "example").example = text; }, last_said_);
 }
 
 WINSVC_INLINE route_handle route_handle::on(route::method verb) const {

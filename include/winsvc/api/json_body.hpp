@@ -25,7 +25,7 @@ namespace http {
 [[nodiscard]] bool is_json_type(std::string_view content_type);
 
 /// How deep arrays and objects are nested in this text, if it is JSON.
-[[nodiscard]] std::size_t json_depth(std::string_view json) noexcept;
+[[nodiscard]] std::size_t json_depth(std::string_view text) noexcept;
 
 /// Deeper documents are refused: what reads, copies and destroys them calls itself once for each level, and a thread's
 /// stack is 1 MiB on Windows.
@@ -146,11 +146,11 @@ WINSVC_INLINE bool is_json_type(std::string_view content_type) {
          (type.size() > 5 && type.compare(type.size() - 5, 5, "+json") == 0);
 }
 
-WINSVC_INLINE std::size_t json_depth(std::string_view json) noexcept {
+WINSVC_INLINE std::size_t json_depth(std::string_view text) noexcept {
   std::size_t depth = 0, most = 0;
   bool quoted = false;
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     if (quoted) {
       if (c == '\\') ++i;
       else if (c == '"') quoted = false;

@@ -88,9 +88,9 @@ class route_handle {
   route_handle returns(int status, const std::string& about, const std::string& media_type = std::string()) const;
   /// The JSON Schema (2020-12) of the body that `takes` or `returns` named right before, as JSON or as its text. It is
   /// written by hand: C++17 cannot ask a type for its members.
-  route_handle schema_text(std::string_view json) const;
+  route_handle schema_text(std::string_view text) const;
   /// An example of it.
-  route_handle example_text(std::string_view json) const;
+  route_handle example_text(std::string_view text) const;
 #if WINSVC_JSON
   template <class Json = winsvc::json>
   route_handle schema(const Json& value) const {

@@ -41,8 +41,16 @@ enum class log_level { debug, info, warn, error };
   return columns[static_cast<int>(l)];
 }
 
+// g++ 12 warns that an enumerator hides winsvc::json; it hides nothing, because the enumeration has its own scope.
+#if defined(__GNUC__)
+  #pragma GCC diagnostic push
+  #pragma GCC diagnostic ignored "-Wshadow"
+#endif
 /// What a log file consists of: lines for people, or one JSON object a line for machines.
 enum class log_format { text, json };
+#if defined(__GNUC__)
+  #pragma GCC diagnostic pop
+#endif
 
 /// How the log file looks, and how much of it is kept.
 struct log_file_options {

@@ -59,6 +59,8 @@ namespace text {
 [[nodiscard]] char32_t next_code_point(std::string_view s, std::size_t& at) noexcept;
 void append_utf8(std::string& out, char32_t code_point);
 
+[[nodiscard]] bool starts_with_nocase(std::string_view s, std::string_view prefix) noexcept;
+
 }  // namespace text
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -92,11 +92,11 @@ WINSVC_INLINE route_handle route_handle::returns(int status, const std::string& 
   }, status);
 }
 
-WINSVC_INLINE route_handle route_handle::schema_text(std::string_view json) const {
-  return say("schema", [&](route::facts& f) { last_body(f, "schema").schema = json; }, last_said_);
+WINSVC_INLINE route_handle route_handle::schema_text(std::string_view text) const {
+  return say("schema", [&](route::facts& f) { last_body(f, "schema").schema = text; }, last_said_);
 }
-WINSVC_INLINE route_handle route_handle::example_text(std::string_view json) const {
-  return say("example", [&](route::facts& f) { last_body(f, "example").example = json; }, last_said_);
+WINSVC_INLINE route_handle route_handle::example_text(std::string_view text) const {
+  return say("example", [&](route::facts& f) { last_body(f, "example").example = text; }, last_said_);
 }
 
 WINSVC_INLINE route_handle route_handle::on(route::method verb) const {

@@ -126,6 +126,8 @@ struct install_plan {
   return code == code::call_not_implemented || code == code::invalid_level || code == code::invalid_tag;
 }
 
+[[nodiscard]] std::optional<config_level> level_of(const installation& i, std::uint32_t number);
+
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

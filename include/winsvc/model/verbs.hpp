@@ -169,6 +169,8 @@ inline constexpr absent_option absent_options[] = {
 /// The help of one verb, with its options.
 [[nodiscard]] std::string help_text(std::string_view program, verb v);
 
+[[nodiscard]] std::string padded(std::string_view s, std::size_t width);
+
 }  // namespace model
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -65,6 +65,15 @@ class crash_guard {
   state* state_;
 };
 
+[[nodiscard]] std::string terminate_words();
+
+/// What the exception says that is being handled or about to end the process; empty when there is none.
+[[nodiscard]] std::string current_exception_words();
+
+/// Which of a folder's files (in order) are dumps of this name beyond the newest `kept`.
+[[nodiscard]] std::vector<std::string> dumps_too_many(const std::vector<std::string>& files,
+                                                             std::string_view name, int kept);
+
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -77,7 +86,6 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// What the exception says that is being handled or about to end the process; empty when there is none.
 WINSVC_INLINE std::string current_exception_words() {
   const std::exception_ptr current = std::current_exception();
   if (!current) return {};
@@ -107,7 +115,6 @@ WINSVC_INLINE bool is_dump_of(std::string_view name, std::string_view file) {
   }
   return true;
 }
-/// Which of a folder's files (in order) are dumps of this name beyond the newest `kept`.
 WINSVC_INLINE std::vector<std::string> dumps_too_many(const std::vector<std::string>& files,
                                                              std::string_view name, int kept) {
   std::vector<std::string> dumps;
