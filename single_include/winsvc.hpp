@@ -24,273 +24,273 @@
 //    478  config/abi.hpp                  The inline namespace that everything is in.
 //    529  base/text.hpp                   Text as the rest of winsvc needs it.
 //    597  os/win/door.hpp                 The door to Windows: the one file that includes <windows.h>.
-//    651  api/httplib.hpp                 The door to cpp-httplib: the one file that includes it.
-//    747  api/json.hpp                    The door to nlohmann's JSON.
-//    775  api/stream.hpp                  An answer that is written while it is made.
-//    853  api/abort.hpp                   A way out of the middle of a handler or a middleware.
-//    886  base/json_text.hpp              JSON, written: for what winsvc says to machines.
-//    940  base/clock.hpp                  Time as a thing that is passed in, so that no test ever sleeps.
-//   1001  base/encoding.hpp               Bytes as text and back, and the comparison of secrets.
-//   1034  base/error.hpp                  An error is a sentence for a tired person.
-//   1076  base/sha.hpp                    SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
-//   1107  route/path.hpp                  The path of a request, cut into segments.
-//   1158  wire/grammar.hpp                The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   1221  wire/cookie.hpp                 A cookie as text: with all its attributes, and signed so that a client ...
-//   1303  api/reply.hpp                   What a handler may answer with, beyond plain text.
-//   1403  api/json_body.hpp               A request's body as a T, from JSON, and the sentence for one that is none.
-//   1536  api/upload.hpp                  Files that a request brings, on disk before the handler runs and never in ...
-//   1668  route/facts.hpp                 What is known of a route beside its pattern.
-//   1758  api/handler.hpp                 What a lambda may take and return, and how it is called.
-//   2101  api/websocket.hpp               WebSockets: a route whose handler talks with a page for as long as both like.
-//   2265  api/middleware.hpp              What runs around handlers: one shape for all of it.
-//   2311  api/errors.hpp                  What an error looks like to the client, where the app wants to say it itself.
-//   2379  route/method.hpp                The request methods that routes are made of, and small sets of them.
-//   2437  route/url_value.hpp             A value for a URL, and a URL with a query made of such values.
-//   2485  api/route_handle.hpp            A route that was registered, at hand for what else there is to say of it.
-//   2603  api/url_for.hpp                 The path of a named route, from within a handler.
-//   2641  api/resource.hpp                A class as a resource.
-//   2728  api/file_options.hpp            The options of a folder of files: `svc.files(prefix, folder, options)`.
-//   2749  base/source.hpp                 Where in the user's program a call was written.
-//   2783  api/group.hpp                   Routes, as an app or a part of it registers them.
-//   2990  api/context.hpp                 What travels with a request.
-//   3060  wire/fields.hpp                 Names and values as queries and forms have them ...
-//   3099  api/values.hpp                  What a request says beside its path, as a value of a type.
-//   3222  api/cookies.hpp                 Cookies of requests and answers.
-//   3252  base/stop.hpp                   A request to stop, remembered for ever: whoever looks later still sees it.
-//   3334  model/control_event.hpp         What comes with a control: the session that changed, the power that went.
-//   3404  api/hooks.hpp                   The hooks of a service as the app writes them, each brought to one shape ...
-//   3564  base/duration.hpp               Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   3594  model/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
-//   3743  model/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
-//   3808  model/setting.hpp               One setting: its type, its rules, its value, and the value it would have ...
-//   4023  api/setting.hpp                 A setting of the app's, as App declares it and handlers read it.
-//   4159  api/tls_options.hpp             The options of HTTPS: `svc.tls(certificate, key, options)`.
-//   4193  base/patient_mutex.hpp          A mutex whose waiters give up after a while.
-//   4260  base/log.hpp                    The log that a service keeps.
-//   4389  model/recovery.hpp              What the SCM does when the service fails.
-//   4452  base/quote.hpp                  Windows has no argument list, only one command line that each program ...
-//   4491  base/result.hpp                 A value or the reason there is none.
-//   4566  model/spec.hpp                  What is to be installed.
-//   4650  wire/limits.hpp                 How much a client may send, and how long it may take.
-//   4719  api/service.hpp                 What App receives: the description of a service.
-//   4990  api/app.hpp                     What App may be: a function, a global callable object, or a type ...
-//   5033  api/run.hpp                     From main to a verb: what WINSVC_MAIN calls, and what a main of your own ...
-//   5071  api/main.hpp                    The macro: a main for an App.
-//   5084  web/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
-//   5124  web/cors.hpp                    Cross-origin requests.
-//   5165  wire/head.hpp                   A request head that has passed the gate (wire/gate.hpp).
-//   5282  wire/websocket.hpp              The WebSocket protocol as values.
-//   5411  web/same_origin.hpp             Requests that change something, from pages of this service alone.
-//   5438  wire/ip.hpp                     IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   5495  web/rate_limit.hpp              How often one client may ask.
-//   5564  web/proxies.hpp                 The client behind a proxy.
-//   5590  web/headers.hpp                 Small middleware for headers and sizes.
+//    652  api/httplib.hpp                 The door to cpp-httplib: the one file that includes it.
+//    757  api/json.hpp                    The door to nlohmann's JSON.
+//    785  api/stream.hpp                  An answer that is written while it is made.
+//    863  api/abort.hpp                   A way out of the middle of a handler or a middleware.
+//    896  base/json_text.hpp              JSON, written: for what winsvc says to machines.
+//    950  base/clock.hpp                  Time as a thing that is passed in, so that no test ever sleeps.
+//   1011  base/encoding.hpp               Bytes as text and back, and the comparison of secrets.
+//   1044  base/error.hpp                  An error is a sentence for a tired person.
+//   1086  base/sha.hpp                    SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
+//   1117  route/path.hpp                  The path of a request, cut into segments.
+//   1168  wire/grammar.hpp                The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   1231  wire/cookie.hpp                 A cookie as text: with all its attributes, and signed so that a client ...
+//   1313  api/reply.hpp                   What a handler may answer with, beyond plain text.
+//   1414  api/json_body.hpp               A request's body as a T, from JSON, and the sentence for one that is none.
+//   1547  api/upload.hpp                  Files that a request brings, on disk before the handler runs and never in ...
+//   1680  route/facts.hpp                 What is known of a route beside its pattern.
+//   1770  api/handler.hpp                 What a lambda may take and return, and how it is called.
+//   2113  api/websocket.hpp               WebSockets: a route whose handler talks with a page for as long as both like.
+//   2277  api/middleware.hpp              What runs around handlers: one shape for all of it.
+//   2323  api/errors.hpp                  What an error looks like to the client, where the app wants to say it itself.
+//   2391  route/method.hpp                The request methods that routes are made of, and small sets of them.
+//   2450  route/url_value.hpp             A value for a URL, and a URL with a query made of such values.
+//   2498  api/route_handle.hpp            A route that was registered, at hand for what else there is to say of it.
+//   2616  api/url_for.hpp                 The path of a named route, from within a handler.
+//   2654  api/resource.hpp                A class as a resource.
+//   2741  api/file_options.hpp            The options of a folder of files: `svc.files(prefix, folder, options)`.
+//   2762  base/source.hpp                 Where in the user's program a call was written.
+//   2796  api/group.hpp                   Routes, as an app or a part of it registers them.
+//   3003  api/context.hpp                 What travels with a request.
+//   3073  wire/fields.hpp                 Names and values as queries and forms have them ...
+//   3112  api/values.hpp                  What a request says beside its path, as a value of a type.
+//   3235  api/cookies.hpp                 Cookies of requests and answers.
+//   3265  base/stop.hpp                   A request to stop, remembered for ever: whoever looks later still sees it.
+//   3347  model/control_event.hpp         What comes with a control: the session that changed, the power that went.
+//   3417  api/hooks.hpp                   The hooks of a service as the app writes them, each brought to one shape ...
+//   3577  base/duration.hpp               Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   3607  model/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
+//   3756  model/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
+//   3821  model/setting.hpp               One setting: its type, its rules, its value, and the value it would have ...
+//   4036  api/setting.hpp                 A setting of the app's, as App declares it and handlers read it.
+//   4172  api/tls_options.hpp             The options of HTTPS: `svc.tls(certificate, key, options)`.
+//   4206  base/patient_mutex.hpp          A mutex whose waiters give up after a while.
+//   4273  base/log.hpp                    The log that a service keeps.
+//   4410  model/recovery.hpp              What the SCM does when the service fails.
+//   4473  base/quote.hpp                  Windows has no argument list, only one command line that each program ...
+//   4512  base/result.hpp                 A value or the reason there is none.
+//   4587  model/spec.hpp                  What is to be installed.
+//   4671  wire/limits.hpp                 How much a client may send, and how long it may take.
+//   4740  api/service.hpp                 What App receives: the description of a service.
+//   5012  api/app.hpp                     What App may be: a function, a global callable object, or a type ...
+//   5055  api/run.hpp                     From main to a verb: what WINSVC_MAIN calls, and what a main of your own ...
+//   5093  api/main.hpp                    The macro: a main for an App.
+//   5106  web/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
+//   5147  web/cors.hpp                    Cross-origin requests.
+//   5188  wire/head.hpp                   A request head that has passed the gate (wire/gate.hpp).
+//   5305  wire/websocket.hpp              The WebSocket protocol as values.
+//   5434  web/same_origin.hpp             Requests that change something, from pages of this service alone.
+//   5461  wire/ip.hpp                     IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   5518  web/rate_limit.hpp              How often one client may ask.
+//   5587  web/proxies.hpp                 The client behind a proxy.
+//   5613  web/headers.hpp                 Small middleware for headers and sizes.
 //
 // How it works, lower floors first. The separate form (config/form.hpp) compiles this once.
 //
-//   5623  base/text.hpp:bodies            Text as the rest of winsvc needs it.
-//   5834  api/httplib.hpp:bodies          The door to cpp-httplib: the one file that includes it.
-//   5861  api/stream.hpp:bodies           An answer that is written while it is made.
-//   5903  api/abort.hpp:bodies            A way out of the middle of a handler or a middleware.
-//   5919  base/clock.hpp:bodies           Time as a thing that is passed in, so that no test ever sleeps.
-//   6076  base/encoding.hpp:bodies        Bytes as text and back, and the comparison of secrets.
-//   6153  base/error.hpp:bodies           An error is a sentence for a tired person.
-//   6183  base/sha.hpp:bodies             SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
-//   6299  route/path.hpp:bodies           The path of a request, cut into segments.
-//   6375  wire/grammar.hpp:bodies         The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   6429  wire/cookie.hpp:bodies          A cookie as text: with all its attributes, and signed so that a client ...
-//   6554  api/reply.hpp:bodies            What a handler may answer with, beyond plain text.
-//   6621  api/json_body.hpp:bodies        A request's body as a T, from JSON, and the sentence for one that is none.
-//   6670  route/facts.hpp:bodies          What is known of a route beside its pattern.
-//   6719  api/handler.hpp:bodies          What a lambda may take and return, and how it is called.
-//   6745  api/errors.hpp:bodies           What an error looks like to the client, where the app wants to say it itself.
-//   6773  route/method.hpp:bodies         The request methods that routes are made of, and small sets of them.
-//   6824  route/url_value.hpp:bodies      A value for a URL, and a URL with a query made of such values.
-//   6866  wire/fields.hpp:bodies          Names and values as queries and forms have them ...
-//   6932  api/values.hpp:bodies           What a request says beside its path, as a value of a type.
-//   6960  api/cookies.hpp:bodies          Cookies of requests and answers.
-//   6982  base/duration.hpp:bodies        Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   7052  model/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
-//   7168  model/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
-//   7303  base/log.hpp:bodies             The log that a service keeps.
-//   7439  model/recovery.hpp:bodies       What the SCM does when the service fails.
-//   7505  base/quote.hpp:bodies           Windows has no argument list, only one command line that each program ...
-//   7593  model/spec.hpp:bodies           What is to be installed.
-//   7700  web/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
-//   7779  web/cors.hpp:bodies             Cross-origin requests.
-//   7846  wire/head.hpp:bodies            A request head that has passed the gate (wire/gate.hpp).
-//   7921  wire/websocket.hpp:bodies       The WebSocket protocol as values.
-//   8175  web/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
-//   8201  wire/ip.hpp:bodies              IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   8356  web/rate_limit.hpp:bodies       How often one client may ask.
-//   8408  web/proxies.hpp:bodies          The client behind a proxy.
-//   8447  web/headers.hpp:bodies          Small middleware for headers and sizes.
-//   8488  base/scope.hpp                  Runs a callable when a scope is left, on every path out of it.
-//   8519  base/timer_wheel.hpp            Deadlines of very many things, each set and moved in constant time.
-//   8666  base/queued_log.hpp             A queue before the sinks of a log, and a thread that empties it.
-//   8955  base/recent_log.hpp             The last lines of the log, in memory: for who looks at a running service.
-//   9026  model/state.hpp                 The words that a service and the Service Control Manager (SCM) share.
-//   9187  model/lifecycle.hpp             The life of a service as a pure state machine.
-//   9300  model/decision.hpp              What a control means in a state.
-//   9381  model/stop_limits.hpp           How long a stop may take, by where it comes from.
-//   9444  model/events.hpp                What the service writes into the Windows event log, as a table.
-//   9501  model/codes.hpp                 What system codes mean to the person who meets them.
-//   9636  model/account.hpp               The account a service runs as.
-//   9766  model/security.hpp              Who may do what, as text.
-//   9978  model/levels.hpp                What ChangeServiceConfig2W sets, level by level.
-//  10085  model/settings.hpp              The settings of an app.
-//  10370  model/log_query.hpp             Which entries of a log are wanted, and what a line of one says of itself.
-//  10452  model/event_record.hpp          What stands in the Windows event log, read.
-//  10590  model/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
-//  10681  model/verbs.hpp                 The command line as two tables.
-//  10912  model/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
-//  11082  model/command.hpp               From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//  11484  model/installation.hpp          What is installed, what is to be, and what lies between the two.
-//  11841  model/flat_object.hpp           JSON objects of texts and numbers alone, read.
-//  11971  model/state_file.hpp            What the running service leaves for `status` to find.
-//  12062  route/pattern.hpp               The paths a route serves, as one line of text, and how two of them relate.
-//  12252  route/table.hpp                 The routes of an app as a tree of segments.
-//  12567  route/url.hpp                   A pattern and its values back into a path.
-//  12670  wire/gate.hpp                   The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//  13040  wire/chunked.hpp                Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//  13200  wire/file_name.hpp              The name a client gives to a file it sends, as a name that can be given ...
-//  13278  wire/file_path.hpp              From the tail of a route to the path of a file below a folder, or a refusal.
-//  13347  wire/conditional.hpp            Requests with conditions.
-//  13490  wire/representation.hpp         Which form of a file a client gets.
-//  13612  wire/multipart.hpp              A form with files (multipart/form-data, RFC 7578), taken apart while it ...
-//  13859  os/posix/door.hpp               The door to POSIX: the one file that includes its system headers.
-//  13894  os/service_manager.hpp          The Service Control Manager as seen by who manages services, and what an ...
-//  14055  os/socket.hpp                   TCP as the engine needs it.
-//  14196  os/posix/socket_calls.hpp       What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//  14347  os/file.hpp                     The few things done with files.
-//  14457  os/process.hpp                  This process and its surroundings.
-//  14574  os/win/wide.hpp                 Windows' own strings, lists of strings and handles.
-//  14677  os/win/socket_calls.hpp         What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  14861  os/tcp.hpp                      os/socket.hpp on every platform.
-//  15134  os/poll_poller.hpp              os/poller.hpp over poll() and WSAPoll.
-//  15299  os/posix/epoll.hpp              os/poller.hpp on Linux.
-//  15410  os/win/iocp.hpp                 os/poller.hpp on Windows: an I/O completion port.
-//  15654  os/poller.hpp                   Waiting for many sockets with few threads.
-//  15704  os/channel.hpp                  Where the operator talks to a running service.
-//  15771  os/posix/file.hpp               os/file.hpp on POSIX.
-//  15954  os/visitors.hpp                 Threads for those who come and go.
-//  16039  os/posix/channel.hpp            os/channel.hpp on POSIX: a Unix socket.
-//  16255  os/console.hpp                  The terminal: writing to it, asking for a secret, and the ways a person ...
-//  16355  os/posix/console.hpp            os/console.hpp on POSIX.
-//  16521  os/crash.hpp                    What is left of a process that crashes.
-//  16652  os/posix/crash.hpp              os/crash.hpp on POSIX.
-//  16849  os/elevation.hpp                The same program once more, elevated.
-//  16923  os/posix/elevation.hpp          os/elevation.hpp on POSIX: there is nobody to ask.
-//  16970  os/folder_watch.hpp             A folder that is watched.
-//  17020  os/posix/folder_watch.hpp       os/folder_watch.hpp on POSIX: inotify on Linux.
-//  17123  os/keys.hpp                     Keys as a person presses them, without Enter, where standard input is a ...
-//  17160  os/posix/keys.hpp               os/keys.hpp on POSIX.
-//  17342  os/local_time.hpp               How far the clocks on this machine's walls are ahead of UTC.
-//  17364  os/posix/local_time.hpp         os/local_time.hpp on POSIX.
-//  17408  os/new_file.hpp                 A file that comes into being.
-//  17486  os/posix/new_file.hpp           os/new_file.hpp on POSIX.
-//  17597  os/probe.hpp                    What `doctor` and `why` ask the machine beside its services.
-//  17625  os/posix/probe.hpp              os/probe.hpp on POSIX: there is no such thing.
-//  17669  os/dispatcher.hpp               The Service Control Manager as seen by the service itself.
-//  17709  os/event_log.hpp                The Windows event log: one report, one line.
-//  17768  os/posix/process.hpp            os/process.hpp, os/event_log.hpp and the service side of the seam on ...
-//  18046  os/source_file.hpp              A file that is read from any place of it.
-//  18110  os/posix/source_file.hpp        os/source_file.hpp on POSIX.
-//  18206  os/win/security.hpp             Security descriptors and SIDs as Windows holds them, and as text.
-//  18329  os/win/channel.hpp              os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  18570  os/win/console.hpp              os/console.hpp on Windows.
-//  18783  os/win/file.hpp                 os/file.hpp on Windows.
-//  18981  os/win/library.hpp              Functions of Windows' own libraries, found at run time.
-//  19018  os/win/crash.hpp                os/crash.hpp on Windows.
-//  19317  os/win/dispatcher.hpp           The real dispatcher: ServiceMain and the control handler, which Windows ...
-//  19416  os/win/elevation.hpp            os/elevation.hpp on Windows.
-//  19652  os/win/folder_watch.hpp         os/folder_watch.hpp on Windows.
-//  19722  os/win/keys.hpp                 os/keys.hpp on Windows.
-//  19809  os/win/local_time.hpp           os/local_time.hpp on Windows.
-//  19871  os/win/new_file.hpp             os/new_file.hpp on Windows.
-//  19979  os/win/registry.hpp             Keys of the registry below HKEY_LOCAL_MACHINE.
-//  20113  os/win/probe.hpp                os/probe.hpp on Windows.
-//  20201  os/win/process.hpp              os/process.hpp and os/event_log.hpp on Windows.
-//  20400  os/win/source_file.hpp          os/source_file.hpp on Windows.
-//  20515  os/win/account_rights.hpp       The right to log on as a service, in Windows' database of who may what (LSA).
-//  20643  os/win/install.hpp              What an install touches beside the Service Control Manager.
-//  20796  os/win/levels.hpp               model/levels.hpp as Windows has it.
-//  20944  os/win/service_manager.hpp      The real Service Control Manager.
-//  21197  os/native.hpp                   The operating system, whole: the seam and this platform's bodies for it.
-//  21203  web/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
-//  21498  web/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
-//  21739  web/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
-//  21849  web/dashboard_style.hpp         The looks of the dashboard (web/dashboard_page.hpp).
-//  22000  web/dashboard_script.hpp        What fills the dashboard (web/dashboard_page.hpp).
-//  22397  http/transport.hpp              What a connection reads from and writes to.
-//  22543  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
-//  22870  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
-//  22910  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
-//  23047  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
-//  23111  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
-//  23195  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in ...
-//  23299  http/context_impl.hpp           The bodies of api/context.hpp.
-//  23354  http/url_for_impl.hpp           The body of api/url_for.hpp.
-//  23393  http/websocket_session.hpp      One open WebSocket on its connection.
-//  23735  http/router.hpp                 The routes of an app with their handlers.
-//  23919  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
-//  24051  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
-//  24107  http/folder.hpp                 A folder of files below a prefix.
-//  24253  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
-//  24363  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  24475  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
-//  24690  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
-//  24845  http/pulse.hpp                  How busy a service is.
-//  25044  http/traffic.hpp                What the connections of one engine have in common.
-//  25148  http/direct.hpp                 The direct way of a plain request.
-//  25325  http/core.hpp                   cpp-httplib at work for one request.
-//  25715  http/connection.hpp             One connection, from its first byte to its close, in steps.
-//  26163  http/crew.hpp                   The engine's threads, few and busy.
-//  26640  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
-//  26793  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
-//  27155  http/engine.hpp                 The engine: listens, accepts, serves, drains.
-//  27660  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
-//  27766  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
-//  27996  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
-//  28082  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
-//  28339  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
-//  28404  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
-//  28779  host/console_log.hpp            The log on the screen.
-//  28876  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
-//  28919  host/health.hpp                 Liveness and readiness.
-//  28998  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
-//  29164  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
-//  29271  host/own_settings.hpp           The settings of a run.
-//  29428  host/settings_watch.hpp         The settings file, watched.
-//  29540  host/duties.hpp                 What controls ask for, beside a stop.
-//  29747  host/worker_pool.hpp            The app's workers while they run.
-//  29856  host/inquiries.hpp              What the operator asks a running service, by its channel ...
-//  30008  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
-//  30500  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
-//  30641  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
-//  30759  host/console_host.hpp           `debug`: the service in a terminal.
-//  30857  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
-//  31197  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
-//  31281  verbs/desk.hpp                  What every verb that manages the service stands on.
-//  31415  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
-//  31499  verbs/manager.hpp               The verbs that bring an installed service up and down.
-//  31797  verbs/send.hpp                  The verbs that send a running service a control.
-//  31932  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
-//  32061  verbs/survey.hpp                What is installed, read with query rights alone.
-//  32158  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
-//  32221  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
-//  32566  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
-//  32657  verbs/machine.hpp               The machine beside its services, as verbs ask it.
-//  32686  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
-//  32986  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
-//  33216  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
-//  33340  verbs/manage.hpp                The verbs that manage, by their words.
-//  33555  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
-//  33698  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
+//   5646  base/text.hpp:bodies            Text as the rest of winsvc needs it.
+//   5857  api/httplib.hpp:bodies          The door to cpp-httplib: the one file that includes it.
+//   5884  api/stream.hpp:bodies           An answer that is written while it is made.
+//   5926  api/abort.hpp:bodies            A way out of the middle of a handler or a middleware.
+//   5942  base/clock.hpp:bodies           Time as a thing that is passed in, so that no test ever sleeps.
+//   6099  base/encoding.hpp:bodies        Bytes as text and back, and the comparison of secrets.
+//   6176  base/error.hpp:bodies           An error is a sentence for a tired person.
+//   6206  base/sha.hpp:bodies             SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
+//   6322  route/path.hpp:bodies           The path of a request, cut into segments.
+//   6398  wire/grammar.hpp:bodies         The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   6452  wire/cookie.hpp:bodies          A cookie as text: with all its attributes, and signed so that a client ...
+//   6577  api/reply.hpp:bodies            What a handler may answer with, beyond plain text.
+//   6644  api/json_body.hpp:bodies        A request's body as a T, from JSON, and the sentence for one that is none.
+//   6693  route/facts.hpp:bodies          What is known of a route beside its pattern.
+//   6742  api/handler.hpp:bodies          What a lambda may take and return, and how it is called.
+//   6768  api/errors.hpp:bodies           What an error looks like to the client, where the app wants to say it itself.
+//   6796  route/method.hpp:bodies         The request methods that routes are made of, and small sets of them.
+//   6847  route/url_value.hpp:bodies      A value for a URL, and a URL with a query made of such values.
+//   6889  wire/fields.hpp:bodies          Names and values as queries and forms have them ...
+//   6955  api/values.hpp:bodies           What a request says beside its path, as a value of a type.
+//   6983  api/cookies.hpp:bodies          Cookies of requests and answers.
+//   7005  base/duration.hpp:bodies        Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   7075  model/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
+//   7191  model/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
+//   7326  base/log.hpp:bodies             The log that a service keeps.
+//   7462  model/recovery.hpp:bodies       What the SCM does when the service fails.
+//   7528  base/quote.hpp:bodies           Windows has no argument list, only one command line that each program ...
+//   7616  model/spec.hpp:bodies           What is to be installed.
+//   7723  web/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
+//   7803  web/cors.hpp:bodies             Cross-origin requests.
+//   7870  wire/head.hpp:bodies            A request head that has passed the gate (wire/gate.hpp).
+//   7945  wire/websocket.hpp:bodies       The WebSocket protocol as values.
+//   8199  web/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
+//   8225  wire/ip.hpp:bodies              IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   8380  web/rate_limit.hpp:bodies       How often one client may ask.
+//   8432  web/proxies.hpp:bodies          The client behind a proxy.
+//   8471  web/headers.hpp:bodies          Small middleware for headers and sizes.
+//   8512  base/scope.hpp                  Runs a callable when a scope is left, on every path out of it.
+//   8543  base/timer_wheel.hpp            Deadlines of very many things, each set and moved in constant time.
+//   8690  base/queued_log.hpp             A queue before the sinks of a log, and a thread that empties it.
+//   8979  base/recent_log.hpp             The last lines of the log, in memory: for who looks at a running service.
+//   9050  model/state.hpp                 The words that a service and the Service Control Manager (SCM) share.
+//   9211  model/lifecycle.hpp             The life of a service as a pure state machine.
+//   9324  model/decision.hpp              What a control means in a state.
+//   9405  model/stop_limits.hpp           How long a stop may take, by where it comes from.
+//   9468  model/events.hpp                What the service writes into the Windows event log, as a table.
+//   9525  model/codes.hpp                 What system codes mean to the person who meets them.
+//   9660  model/account.hpp               The account a service runs as.
+//   9790  model/security.hpp              Who may do what, as text.
+//  10002  model/levels.hpp                What ChangeServiceConfig2W sets, level by level.
+//  10109  model/settings.hpp              The settings of an app.
+//  10394  model/log_query.hpp             Which entries of a log are wanted, and what a line of one says of itself.
+//  10476  model/event_record.hpp          What stands in the Windows event log, read.
+//  10614  model/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
+//  10705  model/verbs.hpp                 The command line as two tables.
+//  10936  model/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
+//  11106  model/command.hpp               From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//  11508  model/installation.hpp          What is installed, what is to be, and what lies between the two.
+//  11865  model/flat_object.hpp           JSON objects of texts and numbers alone, read.
+//  11995  model/state_file.hpp            What the running service leaves for `status` to find.
+//  12086  route/pattern.hpp               The paths a route serves, as one line of text, and how two of them relate.
+//  12276  route/table.hpp                 The routes of an app as a tree of segments.
+//  12591  route/url.hpp                   A pattern and its values back into a path.
+//  12694  wire/gate.hpp                   The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//  13066  wire/chunked.hpp                Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
+//  13227  wire/file_name.hpp              The name a client gives to a file it sends, as a name that can be given ...
+//  13305  wire/file_path.hpp              From the tail of a route to the path of a file below a folder, or a refusal.
+//  13374  wire/conditional.hpp            Requests with conditions.
+//  13517  wire/representation.hpp         Which form of a file a client gets.
+//  13639  wire/multipart.hpp              A form with files (multipart/form-data, RFC 7578), taken apart while it ...
+//  13886  os/posix/door.hpp               The door to POSIX: the one file that includes its system headers.
+//  13921  os/service_manager.hpp          The Service Control Manager as seen by who manages services, and what an ...
+//  14082  os/socket.hpp                   TCP as the engine needs it.
+//  14223  os/posix/socket_calls.hpp       What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//  14374  os/file.hpp                     The few things done with files.
+//  14484  os/process.hpp                  This process and its surroundings.
+//  14601  os/win/wide.hpp                 Windows' own strings, lists of strings and handles.
+//  14704  os/win/socket_calls.hpp         What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  14888  os/tcp.hpp                      os/socket.hpp on every platform.
+//  15161  os/poll_poller.hpp              os/poller.hpp over poll() and WSAPoll.
+//  15326  os/posix/epoll.hpp              os/poller.hpp on Linux.
+//  15437  os/win/iocp.hpp                 os/poller.hpp on Windows: an I/O completion port.
+//  15681  os/poller.hpp                   Waiting for many sockets with few threads.
+//  15731  os/channel.hpp                  Where the operator talks to a running service.
+//  15798  os/posix/file.hpp               os/file.hpp on POSIX.
+//  15981  os/visitors.hpp                 Threads for those who come and go.
+//  16066  os/posix/channel.hpp            os/channel.hpp on POSIX: a Unix socket.
+//  16282  os/console.hpp                  The terminal: writing to it, asking for a secret, and the ways a person ...
+//  16382  os/posix/console.hpp            os/console.hpp on POSIX.
+//  16548  os/crash.hpp                    What is left of a process that crashes.
+//  16682  os/posix/crash.hpp              os/crash.hpp on POSIX.
+//  16879  os/elevation.hpp                The same program once more, elevated.
+//  16953  os/posix/elevation.hpp          os/elevation.hpp on POSIX: there is nobody to ask.
+//  17000  os/folder_watch.hpp             A folder that is watched.
+//  17050  os/posix/folder_watch.hpp       os/folder_watch.hpp on POSIX: inotify on Linux.
+//  17153  os/keys.hpp                     Keys as a person presses them, without Enter, where standard input is a ...
+//  17190  os/posix/keys.hpp               os/keys.hpp on POSIX.
+//  17372  os/local_time.hpp               How far the clocks on this machine's walls are ahead of UTC.
+//  17394  os/posix/local_time.hpp         os/local_time.hpp on POSIX.
+//  17438  os/new_file.hpp                 A file that comes into being.
+//  17516  os/posix/new_file.hpp           os/new_file.hpp on POSIX.
+//  17627  os/probe.hpp                    What `doctor` and `why` ask the machine beside its services.
+//  17655  os/posix/probe.hpp              os/probe.hpp on POSIX: there is no such thing.
+//  17699  os/dispatcher.hpp               The Service Control Manager as seen by the service itself.
+//  17739  os/event_log.hpp                The Windows event log: one report, one line.
+//  17798  os/posix/process.hpp            os/process.hpp, os/event_log.hpp and the service side of the seam on ...
+//  18076  os/source_file.hpp              A file that is read from any place of it.
+//  18140  os/posix/source_file.hpp        os/source_file.hpp on POSIX.
+//  18236  os/win/security.hpp             Security descriptors and SIDs as Windows holds them, and as text.
+//  18359  os/win/channel.hpp              os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  18600  os/win/console.hpp              os/console.hpp on Windows.
+//  18813  os/win/file.hpp                 os/file.hpp on Windows.
+//  19011  os/win/library.hpp              Functions of Windows' own libraries, found at run time.
+//  19048  os/win/crash.hpp                os/crash.hpp on Windows.
+//  19347  os/win/dispatcher.hpp           The real dispatcher: ServiceMain and the control handler, which Windows ...
+//  19446  os/win/elevation.hpp            os/elevation.hpp on Windows.
+//  19703  os/win/folder_watch.hpp         os/folder_watch.hpp on Windows.
+//  19773  os/win/keys.hpp                 os/keys.hpp on Windows.
+//  19860  os/win/local_time.hpp           os/local_time.hpp on Windows.
+//  19922  os/win/new_file.hpp             os/new_file.hpp on Windows.
+//  20030  os/win/registry.hpp             Keys of the registry below HKEY_LOCAL_MACHINE.
+//  20164  os/win/probe.hpp                os/probe.hpp on Windows.
+//  20252  os/win/process.hpp              os/process.hpp and os/event_log.hpp on Windows.
+//  20451  os/win/source_file.hpp          os/source_file.hpp on Windows.
+//  20566  os/win/account_rights.hpp       The right to log on as a service, in Windows' database of who may what (LSA).
+//  20694  os/win/install.hpp              What an install touches beside the Service Control Manager.
+//  20855  os/win/levels.hpp               model/levels.hpp as Windows has it.
+//  21003  os/win/service_manager.hpp      The real Service Control Manager.
+//  21256  os/native.hpp                   The operating system, whole: the seam and this platform's bodies for it.
+//  21262  web/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
+//  21557  web/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
+//  21798  web/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
+//  21908  web/dashboard_style.hpp         The looks of the dashboard (web/dashboard_page.hpp).
+//  22059  web/dashboard_script.hpp        What fills the dashboard (web/dashboard_page.hpp).
+//  22456  http/transport.hpp              What a connection reads from and writes to.
+//  22602  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
+//  22929  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
+//  22969  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
+//  23106  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
+//  23170  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
+//  23254  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in ...
+//  23358  http/context_impl.hpp           The bodies of api/context.hpp.
+//  23413  http/url_for_impl.hpp           The body of api/url_for.hpp.
+//  23452  http/websocket_session.hpp      One open WebSocket on its connection.
+//  23794  http/router.hpp                 The routes of an app with their handlers.
+//  23978  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
+//  24110  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
+//  24166  http/folder.hpp                 A folder of files below a prefix.
+//  24312  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
+//  24422  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  24534  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
+//  24749  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
+//  24904  http/pulse.hpp                  How busy a service is.
+//  25103  http/traffic.hpp                What the connections of one engine have in common.
+//  25207  http/direct.hpp                 The direct way of a plain request.
+//  25384  http/core.hpp                   cpp-httplib at work for one request.
+//  25775  http/connection.hpp             One connection, from its first byte to its close, in steps.
+//  26223  http/crew.hpp                   The engine's threads, few and busy.
+//  26700  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
+//  26853  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
+//  27215  http/engine.hpp                 The engine: listens, accepts, serves, drains.
+//  27720  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
+//  27826  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
+//  28056  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
+//  28142  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
+//  28399  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
+//  28464  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
+//  28839  host/console_log.hpp            The log on the screen.
+//  28936  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
+//  28979  host/health.hpp                 Liveness and readiness.
+//  29058  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
+//  29224  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
+//  29331  host/own_settings.hpp           The settings of a run.
+//  29488  host/settings_watch.hpp         The settings file, watched.
+//  29600  host/duties.hpp                 What controls ask for, beside a stop.
+//  29807  host/worker_pool.hpp            The app's workers while they run.
+//  29916  host/inquiries.hpp              What the operator asks a running service, by its channel ...
+//  30068  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
+//  30561  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
+//  30702  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
+//  30820  host/console_host.hpp           `debug`: the service in a terminal.
+//  30918  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
+//  31258  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
+//  31342  verbs/desk.hpp                  What every verb that manages the service stands on.
+//  31476  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
+//  31560  verbs/manager.hpp               The verbs that bring an installed service up and down.
+//  31858  verbs/send.hpp                  The verbs that send a running service a control.
+//  31993  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
+//  32122  verbs/survey.hpp                What is installed, read with query rights alone.
+//  32219  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
+//  32282  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
+//  32627  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
+//  32718  verbs/machine.hpp               The machine beside its services, as verbs ask it.
+//  32747  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
+//  33047  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
+//  33277  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
+//  33401  verbs/manage.hpp                The verbs that manage, by their words.
+//  33616  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
+//  33759  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
 //
 // At the end:
 //
-//  33914  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
+//  33975  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
 
 #pragma once
 
@@ -532,7 +532,7 @@ inline namespace WINSVC_ABI {}
 // Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string; UTF-16 exists only where Windows is
 // called. Case is folded for ASCII alone, because verbs, options and header names are ASCII.
 //
-//   text::to_utf16("Zürich")      text::equal_nocase("Content-Type", "content-type")
+//   text::to_utf16("Z\u00FCrich")      text::equal_nocase("Content-Type", "content-type")
 //   text::nearest("instal", verbs)                                    // "install"
 //
 // It does no locale, no normalisation, no Unicode case.
@@ -601,6 +601,9 @@ void append_utf8(std::string& out, char32_t code_point);
 // takes back the two macros if it was the one to define them.
 //
 // winsock2.h must come before windows.h, or the old winsock.h is in its place; cpp-httplib wants Windows 10's API.
+//
+// aclapi.h and shellapi.h are not included: aclapi.h includes rpcndr.h, which defines `small` and `hyper` as macros. The
+// files that call functions of these headers declare the types, with the layout and the values of the SDK.
 
 #if WINSVC_OS_WINDOWS
 
@@ -624,11 +627,9 @@ void append_utf8(std::string& out, char32_t code_point);
   #include <ws2tcpip.h>
   #include <windows.h>
 
-  #include <aclapi.h>
   #include <iphlpapi.h>
   #include <mswsock.h>
   #include <sddl.h>
-  #include <shellapi.h>
   #include <winsvc.h>
 
   #ifdef WINSVC_DEFINED_NOMINMAX
@@ -683,8 +684,17 @@ void append_utf8(std::string& out, char32_t code_point);
   #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 #endif
 
+// cpp-httplib names enumerators Success and None, which are macros of X11. The macros are restored after the include.
+#pragma push_macro("Success")
+#pragma push_macro("None")
+#undef Success
+#undef None
+
 // It does to the program what it always does: its constructor ignores SIGPIPE on POSIX, and its own macros stay.
 #include WINSVC_HTTPLIB
+
+#pragma pop_macro("None")
+#pragma pop_macro("Success")
 
 #if WINSVC_COMPILER_MSVC
   #pragma warning(pop)
@@ -710,8 +720,8 @@ class DataSink;
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-using request = httplib::Request;    ///< method, target, headers, params, body, remote_addr …
-using response = httplib::Response;  ///< status, headers, body, set_content(…) …
+using request = httplib::Request;    ///< method, target, headers, params, body, remote_addr ...
+using response = httplib::Response;  ///< status, headers, body, set_content(...) ...
 
 namespace http {
 
@@ -735,8 +745,8 @@ inline constexpr bool httplib_decodes_headers = httplib_version() < 0x002C00;
 /// `set_header` adds a second header of the same name; this leaves one.
 void replace_header(response& res, const std::string& name, const std::string& value);
 
-/// The value of the first header of this name; null when there is none. Answers have few: looking at each is quicker than
-/// hashing a name, as the map would.
+/// The value of the first header of this name; null when there is none. Answers have few: looking at each is quicker
+/// than hashing a name, as the map would.
 [[nodiscard]] const std::string* find_header(const response& res, std::string_view name) noexcept;
 
 }  // namespace http
@@ -1113,10 +1123,10 @@ inline namespace WINSVC_ABI {
 //   decode_path("/a%2Fb/c")          // {"a/b", "c"}
 //   decode_path("/users/")           // {"users", ""}: a trailing slash is its own path
 //   decode_path("/%zz")              // nothing: 400
-//   percent_encode_segment("a/b ü")  // "a%2Fb%20%C3%BC"
+//   percent_encode_segment("a/b \u00FC")  // "a%2Fb%20%C3%BC"
 //
-// It does not resolve "." and ".." (RFC 3986 §6.2.2.3 leaves that to whoever maps paths onto folders), does not take
-// '+' for a blank, and does not ask for UTF-8.
+// It does not resolve "." and ".." (RFC 3986 section 6.2.2.3 leaves that to whoever maps paths onto folders), does not
+// take '+' for a blank, and does not ask for UTF-8.
 
 #include <cstddef>
 #include <optional>
@@ -1128,8 +1138,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// The decoded segments of a raw path (RFC 9110 §4.2.1, RFC 3986 §3.3). Nothing when it does not begin with '/', holds
-/// an escape that is not '%' and two hex digits (RFC 3986 §2.1), or a NUL, encoded or not.
+/// The decoded segments of a raw path (RFC 9110 section 4.2.1, RFC 3986 section 3.3). Nothing when it does not begin
+/// with '/', holds an escape that is not '%' and two hex digits (RFC 3986 section 2.1), or a NUL, encoded or not.
 [[nodiscard]] std::optional<std::vector<std::string>> decode_path(std::string_view raw_path);
 
 /// Decodes one segment onto the end of `out`; false, with `out` in between, for an invalid escape or a NUL.
@@ -1138,7 +1148,7 @@ namespace route {
 /// True when `decode_path` would give segments: for those who only need to know.
 [[nodiscard]] bool path_is_valid(std::string_view raw_path) noexcept;
 
-/// One segment as it is written into a URL: what is not a pchar (RFC 3986 §3.3) becomes %XX.
+/// One segment as it is written into a URL: what is not a pchar (RFC 3986 section 3.3) becomes %XX.
 [[nodiscard]] std::string percent_encode_segment(std::string_view segment);
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -1194,20 +1204,20 @@ class letters_digits_and {
   std::uint64_t bits_[2] = {0, 0};
 };
 
-/// tchar of RFC 9110 §5.6.2.
+/// tchar of RFC 9110 section 5.6.2.
 [[nodiscard]] constexpr bool is_token_char(char c) noexcept {
   constexpr letters_digits_and token("!#$%&'*+-.^_`|~");
   return token.has(c);
 }
 [[nodiscard]] bool is_token(std::string_view s) noexcept;
-/// CTL but HTAB: in no line of a head (RFC 9110 §5.5). CR and LF are looked at before.
+/// CTL but HTAB: in no line of a head (RFC 9110 section 5.5). CR and LF are looked at before.
 [[nodiscard]] constexpr bool is_control(char c) noexcept {
   const auto byte = static_cast<unsigned char>(c);
   return (byte < 0x20 && byte != '\t') || byte == 0x7F;
 }
 
-/// `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2), not empty and without a comma, which RFC 3986 would allow:
-/// it is how a proxy joins two Host fields.
+/// `uri-host [ ":" port ]` (RFC 9110 section 7.2, RFC 3986 section 3.2.2), not empty and without a comma, which RFC
+/// 3986 would allow: it is how a proxy joins two Host fields.
 [[nodiscard]] bool is_authority(std::string_view s) noexcept;
 
 /// Equal hosts, in any case and with the port 80 of "http" spelled out or not.
@@ -1307,7 +1317,7 @@ namespace wire {
 // middle.
 //
 //   svc.post("/users", [] { return winsvc::reply::text("made", 201).header("Location", "/users/7"); });
-//   svc.get("/users/{id}", [](int id) -> winsvc::json { if (id < 0) winsvc::abort(400, "ids start at 0"); … });
+//   svc.get("/users/{id}", [](int id) -> winsvc::json { if (id < 0) winsvc::abort(400, "ids start at 0"); ... });
 //
 // `winsvc::json` is nlohmann's json, there when <nlohmann/json.hpp> is (WINSVC_JSON in config/knobs.hpp).
 
@@ -1325,7 +1335,8 @@ inline namespace WINSVC_ABI {
 
 namespace http {
 
-/// Does it stay beside others of its name? Set-Cookie is a line a cookie (RFC 6265 §3), Vary what each layer looked at.
+/// Does it stay beside others of its name? Set-Cookie is a line a cookie (RFC 6265 section 3), Vary what each layer
+/// looked at.
 [[nodiscard]] bool adds_up(std::string_view name) noexcept;
 
 /// Into an answer that may have headers already: added or in their place, whichever the name asks for.
@@ -1543,11 +1554,12 @@ T body_from_json(const request& req) {
 //     photo.save_to(folder + "/" + photo.file_name());        // what nobody saves is removed
 //     return winsvc::reply::redirect("/photos", 303);
 //   }).limit_body(200 << 20).limit_file(50 << 20);
-//   svc.put("/backups/{name}", [](std::string name, winsvc::upload sent) { sent.body().save_to(…); });
+//   svc.put("/backups/{name}", [](std::string name, winsvc::upload sent) { sent.body().save_to(...); });
 //
 // A handler that takes `winsvc::upload` gets the parts of a form (multipart/form-data) that are files as files, and a
-// body of any other type as one file. The form's fields are values as ever (api/values.hpp: `winsvc::form<T>(req, …)`).
-// It runs when all of it has arrived; middleware before it can refuse it first, which costs no upload.
+// body of any other type as one file. The form's fields are values as ever (api/values.hpp: `winsvc::form<T>(req,
+// ...)`).
+// ...)`). It runs when all of it has arrived; middleware before it can refuse it first, which costs no upload.
 //
 // The limits: the route's `limit_body` for all of it (default: the app's `limits().body_bytes`, 8 MiB), `limit_file`
 // for each file (default: none of its own), 1,024 parts, 1 MiB of fields: more is 413. No room on the disk is 507, with
@@ -1762,7 +1774,7 @@ struct facts {
 //
 //   [] { return "text"; }
 //   [](int id) { return winsvc::json{{"id", id}}; }
-//   [](const winsvc::request& req, winsvc::response& res, std::string name, winsvc::body<todo> item) { … }
+//   [](const winsvc::request& req, winsvc::response& res, std::string name, winsvc::body<todo> item) { ... }
 //
 // Takes, in this order, each of them optional: `const request&`, `response&`, the path parameters in the order of the
 // pattern (int, long, long long and their unsigned kin, double, std::string), `body<T>` or `upload` (api/upload.hpp).
@@ -1995,15 +2007,15 @@ class signature {
       std::conditional_t<kind_of<A>() == argument_kind::parameter || kind_of<A>() == argument_kind::upload, plain<A>,
                          std::conditional_t<kind_of<A>() == argument_kind::body, std::optional<plain<A>>, char>>;
 
-  template <std::size_t... I>
-  static void call(const invocation& with, const void* f, entrance enter, std::index_sequence<I...>) {
+  template <std::size_t... Index>
+  static void call(const invocation& with, const void* f, entrance enter, std::index_sequence<Index...>) {
     std::tuple<held<Arguments>...> values;
     [[maybe_unused]] std::size_t next = 0;
-    if (!(load<Arguments>(with, std::get<I>(values), next) && ...)) winsvc::abort(404);
+    if (!(load<Arguments>(with, std::get<Index>(values), next) && ...)) winsvc::abort(404);
     if constexpr (std::is_void_v<R>) {
-      enter(f, pass<Arguments>(with, std::get<I>(values))...);
+      enter(f, pass<Arguments>(with, std::get<Index>(values))...);
     } else {
-      write_result(with.res, enter(f, pass<Arguments>(with, std::get<I>(values))...));
+      write_result(with.res, enter(f, pass<Arguments>(with, std::get<Index>(values))...));
     }
   }
 
@@ -2231,10 +2243,10 @@ class websocket_handler final : public handler {
   using plain = std::remove_cv_t<std::remove_reference_t<A>>;
   static constexpr route::value_kind kinds_[] = {route::kind_of_value<plain<Parameters>>()..., route::value_kind::text};
 
-  template <std::size_t... I>
-  void call(const invocation& with, std::index_sequence<I...>) const {
+  template <std::size_t... Index>
+  void call(const invocation& with, std::index_sequence<Index...>) const {
     std::tuple<plain<Parameters>...> values;
-    if (!(convert(with.values[I], std::get<I>(values)) && ...)) winsvc::abort(404);
+    if (!(convert(with.values[Index], std::get<Index>(values)) && ...)) winsvc::abort(404);
     accept_websocket(with, options_, [this, values](websocket& ws) {
       std::apply([&](const auto&... value) { f_(ws, value...); }, values);
     });
@@ -2270,7 +2282,7 @@ struct bind_handler<websocket_route<F>, void> : bind_websocket<F, typename bind_
 //   svc.use([](const winsvc::request& req, winsvc::response& res, const winsvc::next& next) {
 //     const auto began = std::chrono::steady_clock::now();
 //     next();                                   // the rest of the chain, and the handler
-//     res.set_header("Server-Timing", …);       // what it answered can be read and changed here
+//     res.set_header("Server-Timing", ...);     // what it answered can be read and changed here
 //   });
 //
 // A middleware that does not call `next` has answered itself. One that calls it sees a finished answer afterwards, that
@@ -2313,10 +2325,10 @@ using chain = std::vector<std::shared_ptr<const middleware>>;
 
 // What an error looks like to the client, where the app wants to say it itself: by status, by type of exception.
 //
-//   svc.on_error(404, [](const winsvc::request& req, winsvc::response& res) { res.set_content(…); });
+//   svc.on_error(404, [](const winsvc::request& req, winsvc::response& res) { res.set_content(...); });
 //   svc.on_exception<no_such_user>([](const no_such_user& e) { return winsvc::reply::text(e.what(), 404); });
 //
-// `on_error` is for answers that winsvc gives (no route, 405, abort, 413, 500 …), not for a status that a handler
+// `on_error` is for answers that winsvc gives (no route, 405, abort, 413, 500 ...), not for a status that a handler
 // returned on its own. The status stays what it was unless the function changes it.
 
 #include <exception>
@@ -2396,11 +2408,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// A method of RFC 9110 §9.3 (PATCH: RFC 5789), or `any`: a route for all of them, which no request ever carries.
-/// `del` is DELETE, which Windows headers define as a macro.
+/// A method of RFC 9110 section 9.3 (PATCH: RFC 5789), or `any`: a route for all of them, which no request ever
+/// carries. `del` is DELETE, which Windows headers define as a macro.
 enum class method { get, head, post, put, patch, del, options, any };
 
-/// The method that a request line names. Case counts (RFC 9110 §9.1): "get" is no method, and "ANY" is not one either.
+/// The method that a request line names. Case counts (RFC 9110 section 9.1): "get" is no method, and "ANY" is not one
+/// either.
 [[nodiscard]] std::optional<method> parse_method(std::string_view token) noexcept;
 
 /// As it stands in a request line; `any` is "ANY", for messages only.
@@ -2414,8 +2427,8 @@ class method_set {
   [[nodiscard]] bool has(method m) const noexcept;
   [[nodiscard]] bool empty() const noexcept { return bits_ == 0; }
 
-  /// The value of an Allow field (RFC 9110 §10.2.1), in the order of the enumeration. GET brings HEAD along
-  /// (RFC 9110 §9.3.2), and OPTIONS is always there, because whoever writes Allow answers OPTIONS with it.
+  /// The value of an Allow field (RFC 9110 section 10.2.1), in the order of the enumeration. GET brings HEAD along
+  /// (RFC 9110 section 9.3.2), and OPTIONS is always there, because whoever writes Allow answers OPTIONS with it.
   [[nodiscard]] std::string allow() const;
 
   friend bool operator==(method_set a, method_set b) noexcept { return a.bits_ == b.bits_; }
@@ -2561,7 +2574,7 @@ class route_handle {
 
   /// The body of the request. A handler with body<T> is known to take JSON; others may say what they read.
   route_handle takes(const std::string& about, const std::string& media_type = "application/json") const;
-  /// An answer. Those of winsvc's own (404, 422, …) are described without it. `media_type`: default is what the
+  /// An answer. Those of winsvc's own (404, 422, ...) are described without it. `media_type`: default is what the
   /// handler's type says.
   route_handle returns(int status, const std::string& about, const std::string& media_type = std::string()) const;
   /// The JSON Schema (2020-12) of the body that `takes` or `returns` named right before, as JSON or as its text. It is
@@ -2786,9 +2799,9 @@ struct source {
 // Routes, as an app or a part of it registers them: methods, groups under a prefix, middleware, resources.
 //
 //   void users(winsvc::route_group& g) {                          // in a file of its own
-//     g.use(winsvc::basic_auth(…));
-//     g.get("/", [] { … });
-//     g.get("/{id}", [](int id) { … });
+//     g.use(winsvc::basic_auth(...));
+//     g.get("/", [] { ... });
+//     g.get("/{id}", [](int id) { ... });
 //   }
 //   svc.group("/users", users);                             // /users and /users/{id}
 //
@@ -2877,7 +2890,7 @@ class route_registrar {
     return add(verb, pattern, make_handler(std::move(handler)), where);
   }
 
-  /// A WebSocket (api/websocket.hpp): `f(winsvc::websocket&, path parameters…)`.
+  /// A WebSocket (api/websocket.hpp): `f(winsvc::websocket&, path parameters...)`.
   template <class F>
   route_handle websocket(std::string_view pattern, F handler, websocket_options options = {},
                          source where = source::here()) {
@@ -3224,7 +3237,7 @@ template <class T>
 
 // Cookies of requests and answers: read, set, and signed so that a client cannot change what it keeps for us.
 //
-//   if (auto theme = winsvc::find_cookie(req, "theme")) …
+//   if (auto theme = winsvc::find_cookie(req, "theme")) ...
 //   winsvc::set_cookie(res, winsvc::cookie("theme", "dark").max_age(24h * 30).same_site("Lax"));
 //   winsvc::set_cookie(res, winsvc::cookie("user", winsvc::sign("user", "anna", key, 8h)).max_age(8h));
 //   auto user = winsvc::unsign("user", winsvc::find_cookie(req, "user"), key);     // nothing when there is none, or it
@@ -3337,8 +3350,8 @@ class stop_source {
 // What comes with a control: the session that changed, the power that went. Typed, so that a hook need not look up
 // numbers.
 //
-//   svc.on_session_change([](const winsvc::session_change& c) { if (c.what == winsvc::session_change::lock) … });
-//   svc.on_power([](const winsvc::power_event& p) { if (p.what == winsvc::power_event::suspend) … });
+//   svc.on_session_change([](const winsvc::session_change& c) { if (c.what == winsvc::session_change::lock) ... });
+//   svc.on_power([](const winsvc::power_event& p) { if (p.what == winsvc::power_event::suspend) ... });
 //
 // Source: HandlerEx, WM_WTSSESSION_CHANGE and WM_POWERBROADCAST in the Win32 documentation.
 
@@ -3406,8 +3419,8 @@ struct control_event {
 
 // The hooks of a service as the app writes them, each brought to one shape for the runtime.
 //
-//   svc.on_start("open store", [](winsvc::start_context& start) { …; return [] { close_store(); }; });
-//   svc.on_stop("flush cache", [](winsvc::stop_context& stop) { …; stop.progress("half of it"); });
+//   svc.on_start("open store", [](winsvc::start_context& start) { ...; return [] { close_store(); }; });
+//   svc.on_stop("flush cache", [](winsvc::stop_context& stop) { ...; stop.progress("half of it"); });
 //   svc.on_control(200, [](std::uint32_t) { return 0; });
 //
 // A hook is named by the text it was given, or by where it was written: the log and a failure have to tell them apart.
@@ -3434,7 +3447,7 @@ class start_context {
   /// A stop was asked for meanwhile: return soon, the service will not run.
   [[nodiscard]] bool stop_requested() const { return stop_.stop_requested(); }
   [[nodiscard]] const stop_token& stop() const noexcept { return stop_; }
-  /// What came with the start (`start -- words…`), without the service's name. Empty in debug.
+  /// What came with the start (`start -- words...`), without the service's name. Empty in debug.
   [[nodiscard]] const std::vector<std::string>& arguments() const noexcept { return arguments_; }
 
   using progress_function = std::function<void(std::string_view, unsigned, unsigned)>;
@@ -3880,7 +3893,7 @@ class any_setting {
   std::string name_, help_;
 };
 
-/// A rule for a value beyond its type, and how it ends the sentence "… must".
+/// A rule for a value beyond its type, and how it ends the sentence "... must".
 template <class T>
 struct setting_rule {
   std::function<bool(const T&)> holds;
@@ -3923,9 +3936,9 @@ class typed_setting final : public any_setting {
     }
   }
   /// Of the default: the mistake would be the programmer's.
-  [[nodiscard]] std::optional<std::string> check(const T& value) const;
-  /// Is what is written of a value read back as it? Not of a default that has no name among its names, nor of a time that is
-  /// negative.
+  [[nodiscard]] std::optional<std::string> validate(const T& value) const;
+  /// Is what is written of a value read back as it? Not of a default that has no name among its names, nor of a time
+  /// that is negative.
   [[nodiscard]] bool can_be_written(const T& value) const {
     if (!names.empty())
       return std::any_of(names.begin(), names.end(), [&value](const auto& one) { return one.second == value; });
@@ -3981,7 +3994,7 @@ std::string typed_setting<T>::kind() const {
 }
 
 template <class T>
-std::optional<std::string> typed_setting<T>::check(const T& value) const {
+std::optional<std::string> typed_setting<T>::validate(const T& value) const {
   for (const auto& rule : rules) {
     try {
       if (!rule.holds(value)) return "must " + rule.must;
@@ -4010,7 +4023,7 @@ std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool i
                            digits.find_first_not_of("0123456789") == digits.npos;
     return "takes " + kind() + ", and " + quoted + (too_large ? " is beyond what it can hold" : " is none");
   }
-  if (auto why = check(*value)) return *why + ", and " + quoted + " does not";
+  if (auto why = validate(*value)) return *why + ", and " + quoted + " does not";
   staged_ = *std::move(value);
   return std::nullopt;
 }
@@ -4146,7 +4159,7 @@ std::shared_ptr<model::typed_setting<T>> make_setting(setting_words words, T sta
   if (!one->can_be_written(one->get()))
     throw setup_error("setting '" + one->name() + "' (" + words.where.text() + "): its default cannot be written" +
                       (one->names.empty() ? ", and so not be set" : ": it has no name among its names"));
-  if (const auto why = one->check(one->get()))
+  if (const auto why = one->validate(one->get()))
     throw setup_error("setting '" + one->name() + "' (" + words.where.text() + "): its default " + *why);
   return one;
 }
@@ -4297,8 +4310,16 @@ enum class log_level { debug, info, warn, error };
   return columns[static_cast<int>(l)];
 }
 
+// g++ 12 warns that an enumerator hides winsvc::json; it hides nothing, because the enumeration has its own scope.
+#if defined(__GNUC__)
+  #pragma GCC diagnostic push
+  #pragma GCC diagnostic ignored "-Wshadow"
+#endif
 /// What a log file consists of: lines for people, or one JSON object a line for machines.
 enum class log_format { text, json };
+#if defined(__GNUC__)
+  #pragma GCC diagnostic pop
+#endif
 
 /// How the log file looks, and how much of it is kept.
 struct log_file_options {
@@ -4441,7 +4462,7 @@ struct recovery_plan {
 /// `restart/5s,restart/30s,none`; `none` alone and the empty text: no action at all. Nothing for anything else, and for
 /// a delay that Windows cannot say.
 [[nodiscard]] std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s);
-/// The same back; kinds that cannot be asked for as `reboot/…` and `run/…`.
+/// The same back; kinds that cannot be asked for as `reboot/...` and `run/...`.
 [[nodiscard]] std::string recovery_text(const std::vector<recovery_action>& actions);
 
 }  // namespace model
@@ -4523,18 +4544,18 @@ class [[nodiscard]] result {
   explicit operator bool() const noexcept { return held_.index() == 0; }
 
   /// The value. Asking a failed result for it is a bug of the caller (asserted).
-  T& operator*() & { return *check(std::get_if<0>(&held_)); }
-  const T& operator*() const& { return *check(std::get_if<0>(&held_)); }
-  T operator*() && { return std::move(*check(std::get_if<0>(&held_))); }  // no reference into what is about to go
-  T* operator->() { return check(std::get_if<0>(&held_)); }
-  const T* operator->() const { return check(std::get_if<0>(&held_)); }
+  T& operator*() & { return *assert_held(std::get_if<0>(&held_)); }
+  const T& operator*() const& { return *assert_held(std::get_if<0>(&held_)); }
+  T operator*() && { return std::move(*assert_held(std::get_if<0>(&held_))); }  // no reference into what is about to go
+  T* operator->() { return assert_held(std::get_if<0>(&held_)); }
+  const T* operator->() const { return assert_held(std::get_if<0>(&held_)); }
 
   /// The reason. Asking a result that succeeded for it is a bug of the caller (asserted).
-  [[nodiscard]] const E& error() const { return *check(std::get_if<1>(&held_)); }
+  [[nodiscard]] const E& error() const { return *assert_held(std::get_if<1>(&held_)); }
 
  private:
   template <class P>
-  static P* check(P* held) {
+  static P* assert_held(P* held) {
     WINSVC_ASSERT(held != nullptr && "winsvc::result: asked for the side it does not hold");
     return held;
   }
@@ -4668,14 +4689,14 @@ inline namespace WINSVC_ABI {
 namespace wire {
 
 struct limits {
-  // The head (RFC 9112 §2.3, §3, §5; RFC 6585 §5 for 431). A service behind a browser sees 1 to 4 KiB.
+  // The head (RFC 9112 sections 2.3, 3 and 5; RFC 6585 section 5 for 431). A service behind a browser sees 1 to 4 KiB.
   std::size_t head_bytes = 32 * 1024;  ///< the request head, first byte to empty line; else 431
   std::size_t method_bytes = 32;       ///< longer than any that is registered; else 501
-  std::size_t target_bytes = 8000;     ///< RFC 9112 §3 asks for at least 8000 in a request line; else 414
+  std::size_t target_bytes = 8000;     ///< RFC 9112 section 3 asks for at least 8000 in a request line; else 414
   std::size_t field_bytes = 8000;      ///< of one name; cpp-httplib refuses a line of more than 8192; else 431
   std::size_t fields = 100;            ///< field lines; cpp-httplib refuses more than 100; else 431
 
-  // The body (RFC 9112 §6, §7.1).
+  // The body (RFC 9112 sections 6 and 7.1).
   std::uint64_t body_bytes = 8 * 1024 * 1024;  ///< it is kept in memory: 8 MiB times some clients still fits; else 413
   std::size_t chunk_digits = 8;                ///< hex digits of a chunk size: 4 GiB, never near an overflow
   std::size_t chunk_extension_bytes = 4096;    ///< of all chunks of a body together: nobody uses them, CVE-2023-39326
@@ -4784,7 +4805,7 @@ class service : public http::route_registrar<service> {
   /// Takes PRESHUTDOWN in the place of SHUTDOWN: the machine waits this long for the service before it shuts down.
   /// Default: SHUTDOWN, for which the system leaves some 5 s.
   service& preshutdown(std::chrono::milliseconds limit);
-  /// Privileges its process keeps beside SeChangeNotifyPrivilege ("SeImpersonatePrivilege", …). The SCM takes all
+  /// Privileges its process keeps beside SeChangeNotifyPrivilege ("SeImpersonatePrivilege", ...). The SCM takes all
   /// others out of its token; one that its account has not makes the start fail.
   service& privileges(std::vector<std::string> names);
 
@@ -4808,7 +4829,7 @@ class service : public http::route_registrar<service> {
 
   // -- routes: see api/group.hpp for all of them, route/pattern.hpp for patterns, api/handler.hpp for handlers --
 
-  /// What an answer of winsvc's own with this status looks like (404, 405, 413, 500, `abort`…).
+  /// What an answer of winsvc's own with this status looks like (404, 405, 413, 500, `abort`...).
   service& on_error(int status, http::error_page page, source where = source::here());
   /// 404, said your way.
   service& not_found(http::error_page page, source where = source::here()) {
@@ -4831,7 +4852,8 @@ class service : public http::route_registrar<service> {
   service& metrics(std::string_view path = "/metrics", source where = source::here());
   /// A page of the service at this path: what it is doing now, its last five minutes, its slowest routes, its log, its
   /// settings without secrets. It answers clients on this machine alone, by its own addresses and names, unless `guard`
-  /// decides who may see it: `svc.dashboard("/_service", winsvc::basic_auth("service", users))`. Default: there is none.
+  /// decides who may see it: `svc.dashboard("/_service", winsvc::basic_auth("service", users))`. Default: there is
+  /// none.
   service& dashboard(std::string_view path = "/_service", middleware guard = {}, source where = source::here());
   /// Writes a line to the log for every request that was answered, or refused before it had a route: peer, id, method
   /// and target, status, bytes, microseconds, the route's pattern. `debug` shows a shorter one in any case.
@@ -4855,8 +4877,8 @@ class service : public http::route_registrar<service> {
     return winsvc::setting<value>(std::move(one));
   }
 
-  /// Reloads when the settings file changes, as the verb `reload` does: the folder it is in is watched, by a thread. All
-  /// new values are good and taken, or none is; the log says which. A folder that cannot be watched is a warning.
+  /// Reloads when the settings file changes, as the verb `reload` does: the folder it is in is watched, by a thread.
+  /// All new values are good and taken, or none is; the log says which. A folder that cannot be watched is a warning.
   /// Default: who changes the file says `reload`.
   service& reload_on_change();
 
@@ -4923,9 +4945,9 @@ class service : public http::route_registrar<service> {
     add_control({code, where, std::move(made)});
     return *this;
   }
-  /// Somebody logged on, locked the screen, …
+  /// Somebody logged on, locked the screen, ...
   service& on_session_change(std::function<void(const session_change&)> f, source where = source::here());
-  /// The machine suspends or resumes, its battery changed, …
+  /// The machine suspends or resumes, its battery changed, ...
   service& on_power(std::function<void(const power_event&)> f, source where = source::here());
 
   /// How long a start hook may make no progress, up to a day. Default: 30 s.
@@ -4942,7 +4964,7 @@ class service : public http::route_registrar<service> {
 
   /// Is the service ready for work? Asked, on a request's thread, whenever `/readyz` is; false or an exception makes
   /// it 503.
-  service& ready(std::string name, std::function<bool()> check);
+  service& ready(std::string name, std::function<bool()> is_ready);
   /// Where liveness and readiness are asked. Default: /livez, /readyz; empty switches one off.
   service& health_paths(std::string live, std::string ready, source where = source::here());
 
@@ -4955,11 +4977,11 @@ class service : public http::route_registrar<service> {
   /// How the log file looks (text or JSON lines), when it is set aside (10 MiB, and by day where asked), how many are
   /// kept (5). In App.
   [[nodiscard]] log_file_options& log_file() noexcept;
-  /// Lines of this level and above go to the Windows event log as well, with the IDs 10 (error), 11 (warning) and 12; not
-  /// in debug. What it says at its turns (started, stopped, failed…) stands there in any case.
+  /// Lines of this level and above go to the Windows event log as well, with the IDs 10 (error), 11 (warning) and 12;
+  /// not in debug. What it says at its turns (started, stopped, failed...) stands there in any case.
   service& log_to_event_log(log_level least = log_level::warn);
-  /// Hands the log to a sink of your own as well. It is called by one thread, which is none of the requests'; what comes
-  /// faster than it can take is dropped, counted, and told of in a line.
+  /// Hands the log to a sink of your own as well. It is called by one thread, which is none of the requests'; what
+  /// comes faster than it can take is dropped, counted, and told of in a line.
   service& log_to(std::shared_ptr<log_sink> sink);
 
  private:
@@ -5109,13 +5131,14 @@ struct identity {
 };
 
 /// `check(user, password)`; on the request's thread. Compare with `equal_secret`.
-[[nodiscard]] middleware basic_auth(std::string realm, std::function<bool(std::string_view, std::string_view)> check);
+[[nodiscard]] middleware basic_auth(std::string realm,
+                                    std::function<bool(std::string_view, std::string_view)> authenticate);
 /// Users and their passwords, compared in constant time. Throws setup_error for a password that is empty: it comes from
 /// a setting that is not there, and would let everybody in.
 [[nodiscard]] middleware basic_auth(std::string realm, std::map<std::string, std::string> users);
 /// `check(token)`: the name it belongs to, or nothing.
 [[nodiscard]] middleware bearer_auth(std::string realm,
-                                     std::function<std::optional<std::string>(std::string_view token)> check);
+                                     std::function<std::optional<std::string>(std::string_view token)> authenticate);
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -5167,7 +5190,7 @@ struct cors_policy {
 
 // A request head that has passed the gate (wire/gate.hpp): what it says, and the one form in which it is handed on.
 //
-//   for_each_canonical(h, [](std::string_view name, std::string&& value) { … });
+//   for_each_canonical(h, [](std::string_view name, std::string&& value) { ... });
 //   const std::string text = canonical_head(h, escape_percent);      // the same, for a parser to read
 //
 // What passes is written anew, so that whoever reads it, whichever its version, has nothing left to interpret.
@@ -5185,42 +5208,42 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace wire {
 
-/// A field line (RFC 9112 §5): the name as sent, the value without the blanks around it.
+/// A field line (RFC 9112 section 5): the name as sent, the value without the blanks around it.
 struct field {
   std::string_view name;
   std::string_view value;
 };
 
-/// Where the body ends (RFC 9112 §6.3): there is none, after so many bytes, or with the last chunk.
+/// Where the body ends (RFC 9112 section 6.3): there is none, after so many bytes, or with the last chunk.
 enum class framing { none, length, chunked };
 
 /// A valid request head. Its views point into the buffer that was parsed.
 struct head {
   std::string_view method;  ///< as sent
-  std::string_view target;  ///< as sent (RFC 9112 §3.2)
+  std::string_view target;  ///< as sent (RFC 9112 section 3.2)
   std::string_view path;    ///< raw, of origin-form or absolute-form; "*" for a server-wide OPTIONS
   std::string_view query;   ///< raw, without its '?'
   std::string_view host;    ///< with the port if one was sent; empty in HTTP/1.0 only
-  int minor = 1;            ///< HTTP/1.minor: 0 or 1
+  int minor_version = 1;    ///< HTTP/1.minor: 0 or 1
   std::vector<field> fields;
   wire::framing framing = wire::framing::none;
   std::uint64_t content_length = 0;
-  bool keep_alive = true;        ///< the connection may serve another request (RFC 9112 §9.3)
-  bool expect_continue = false;  ///< the body waits for our 100 (RFC 9110 §10.1.1)
+  bool keep_alive = true;        ///< the connection may serve another request (RFC 9112 section 9.3)
+  bool expect_continue = false;  ///< the body waits for our 100 (RFC 9110 section 10.1.1)
   bool repeats = false;          ///< some name is there twice
-  bool upgrade = false;          ///< a switch of protocol is asked for, and may be granted (RFC 9110 §7.8)
+  bool upgrade = false;          ///< a switch of protocol is asked for, and may be granted (RFC 9110 section 7.8)
   route::method verb = route::method::get;
 
   /// The value of the first field of this name in any case; nothing when there is none.
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const noexcept;
 };
 
-/// Calls `f(name, value)` for the fields as they are handed on: no hop-by-hop ones (RFC 9110 §7.6.1), the framing and the
-/// fate of the connection stated once, by us.
+/// Calls `f(name, value)` for the fields as they are handed on: no hop-by-hop ones (RFC 9110 section 7.6.1), the
+/// framing and the fate of the connection stated once, by us.
 ///
-/// Lines of one name become one, in their order (RFC 9110 §5.3): "a" and "b" are "a, b", and "a; b" for Cookie. Before
-/// 0.53 cpp-httplib keeps them in no order that it promises, and whoever wrote the last line matters in some:
-/// X-Forwarded-For. A Range that is there twice is left out, as §14.2 allows.
+/// Lines of one name become one, in their order (RFC 9110 section 5.3): "a" and "b" are "a, b", and "a; b" for Cookie.
+/// Before 0.53 cpp-httplib keeps them in no order that it promises, and whoever wrote the last line matters in some:
+/// X-Forwarded-For. A Range that is there twice is left out, as section 14.2 allows.
 template <class F>
 void for_each_canonical(const head& h, const F& f);
 
@@ -5238,7 +5261,7 @@ void for_each_canonical(const head& h, const F& f);
 [[nodiscard]] bool states_no_body(const head& h) noexcept;
 [[nodiscard]] bool states_connection(const head& h) noexcept;
 /// Calls `f(name, values)` for the fields that are passed on, in the order of each name's first line. At least one
-/// value; of more, none is empty, as an empty member of a list is none (RFC 9110 §5.6.1).
+/// value; of more, none is empty, as an empty member of a list is none (RFC 9110 section 5.6.1).
 template <class F>
 void for_each_name(const head& h, F&& f) {
   std::vector<std::string_view> values;
@@ -5286,7 +5309,7 @@ void for_each_canonical(const head& h, const F& f) {
 //
 //   const auto asked = wire::judge_handshake(head, {"chat.v2"}, {});        // 101, or the status that refuses it
 //   wire::frame_decoder frames(1024 * 1024);
-//   switch (frames.feed(buffer, used)) { case frame_decoder::event::message: handle(frames.data()); … }
+//   switch (frames.feed(buffer, used)) { case frame_decoder::event::message: handle(frames.data()); ... }
 //   send(wire::frame(wire::opcode::text, "hello"));
 //
 // Strict, as the gate is: frames of clients are masked, control frames are short and whole, text is refused at the
@@ -5305,7 +5328,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace wire {
 
-/// Why a connection is closed (RFC 6455 §7.4.1); an app's own are 4000 to 4999.
+/// Why a connection is closed (RFC 6455 section 7.4.1); an app's own are 4000 to 4999.
 namespace close_code {
 inline constexpr int normal = 1000, going_away = 1001, protocol_error = 1002, invalid_text = 1007, policy = 1008,
                      too_big = 1009, internal_error = 1011;
@@ -5383,7 +5406,7 @@ class frame_decoder {
   std::string_view reason_;
 };
 
-/// What a request for a WebSocket gets (RFC 6455 §4.2).
+/// What a request for a WebSocket gets (RFC 6455 section 4.2).
 struct handshake {
   int status = 101;           ///< or 400, 403, 426
   std::string_view reason;    ///< of a refusal
@@ -5397,8 +5420,8 @@ struct handshake {
                                         const std::vector<std::string>& origins);
 
 /// A browser sends Origin, lets any page connect anywhere, and adds the user's cookies: without this check a page of
-/// another site would talk to the service as the user (RFC 6455 §10.2). The service's own pages may, which are those
-/// whose Origin names the host that was asked; the scheme is not compared, because a proxy may have ended TLS.
+/// another site would talk to the service as the user (RFC 6455 section 10.2). The service's own pages may, which are
+/// those whose Origin names the host that was asked; the scheme is not compared, because a proxy may have ended TLS.
 /// `origins`: others that may, `https://host[:port]` each, or "*".
 [[nodiscard]] bool origin_is_allowed(std::string_view origin, std::string_view host,
                                      const std::vector<std::string>& origins) noexcept;
@@ -6830,8 +6853,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// A piece of the query: only what is neither reserved nor a blank stays as it is (RFC 3986 §2.3), so that '+', '&' and
-/// '=' mean themselves wherever it is read.
+/// A piece of the query: only what is neither reserved nor a blank stays as it is (RFC 3986 section 2.3), so that '+',
+/// '&' and '=' mean themselves wherever it is read.
 WINSVC_INLINE std::string percent_encode_value(std::string_view value) {
   std::string out;
   for (const char c : percent_encode_segment(value)) {
@@ -7731,15 +7754,15 @@ WINSVC_INLINE std::string quoted_realm(std::string_view realm) {
 
 }  // namespace http
 
-WINSVC_INLINE middleware basic_auth(std::string realm, std::function<bool(std::string_view, std::string_view)> check) {
+WINSVC_INLINE middleware basic_auth(std::string realm, std::function<bool(std::string_view, std::string_view)> authenticate) {
   const std::string ask = "Basic realm=" + http::quoted_realm(realm) + ", charset=\"UTF-8\"";
-  return [ask, check = std::move(check)](const request& req, response& res, const next& go_on) {
+  return [ask, authenticate = std::move(authenticate)](const request& req, response& res, const next& go_on) {
     const auto given = http::credentials(req, "Basic");
     const auto plain = given ? text::from_base64(*given) : std::nullopt;
     const auto colon = plain ? plain->find(':') : std::string::npos;
     if (colon == std::string::npos) return http::challenge(res, ask, "a user and a password are needed");
     const auto user = std::string_view(*plain).substr(0, colon);
-    if (!check(user, std::string_view(*plain).substr(colon + 1)))
+    if (!authenticate(user, std::string_view(*plain).substr(colon + 1)))
       return http::challenge(res, ask, "the user or the password is wrong");
     context(req).set(identity{std::string(user)});
     go_on();
@@ -7758,12 +7781,13 @@ WINSVC_INLINE middleware basic_auth(std::string realm, std::map<std::string, std
   });
 }
 
-WINSVC_INLINE middleware bearer_auth(std::string realm, std::function<std::optional<std::string>(std::string_view)> check) {
+WINSVC_INLINE middleware bearer_auth(std::string realm,
+                              std::function<std::optional<std::string>(std::string_view)> authenticate) {
   const std::string ask = "Bearer realm=" + http::quoted_realm(realm);
-  return [ask, check = std::move(check)](const request& req, response& res, const next& go_on) {
+  return [ask, authenticate = std::move(authenticate)](const request& req, response& res, const next& go_on) {
     const auto token = http::credentials(req, "Bearer");
     if (!token || token->empty()) return http::challenge(res, ask, "a token is needed");
-    auto name = check(*token);
+    auto name = authenticate(*token);
     if (!name) return http::challenge(res, ask + ", error=\"invalid_token\"", "the token is not valid");
     context(req).set(identity{std::move(*name)});
     go_on();
@@ -7792,7 +7816,7 @@ WINSVC_INLINE middleware cors(std::vector<std::string> origins) {
 
 namespace http {
 
-/// RFC 6454 §6.2: the port that a scheme has anyway is no part of an origin's text.
+/// RFC 6454 section 6.2: the port that a scheme has anyway is no part of an origin's text.
 WINSVC_INLINE bool states_usual_port(std::string_view origin) noexcept {
   const auto port = origin.substr(origin.find_last_of(":]"));  // "]" ends an IPv6 address
   const auto scheme = origin.substr(0, origin.find(':'));
@@ -7865,8 +7889,8 @@ WINSVC_INLINE bool is_restated(std::string_view name) noexcept {
                                         "Content-Length", "Expect", "TE", "Trailer", "Upgrade"};
   return std::any_of(std::begin(names), std::end(names), [&](auto n) { return text::equal_nocase(n, name); });
 }
-/// Range means something to GET, in bytes and once alone, and is to be ignored otherwise (RFC 9110 §14.2); cpp-httplib
-/// would answer 416.
+/// Range means something to GET, in bytes and once alone, and is to be ignored otherwise (RFC 9110 section 14.2);
+/// cpp-httplib would answer 416.
 WINSVC_INLINE bool is_passed_on(const head& h, const field& f) noexcept {
   if (text::equal_nocase(f.name, "Upgrade")) return h.upgrade;
   if (text::equal_nocase(f.name, "Range")) {
@@ -7879,7 +7903,7 @@ WINSVC_INLINE bool is_passed_on(const head& h, const field& f) noexcept {
   return !is_restated(f.name);
 }
 WINSVC_INLINE std::string_view between_values(std::string_view name) noexcept {
-  return text::equal_nocase(name, "Cookie") ? "; " : ", ";  // RFC 6265 §4.2.1
+  return text::equal_nocase(name, "Cookie") ? "; " : ", ";  // RFC 6265 section 4.2.1
 }
 /// A body is expected, so its absence is to be stated: without a length, cpp-httplib waits 5 s for one.
 WINSVC_INLINE bool states_no_body(const head& h) noexcept {
@@ -7888,7 +7912,7 @@ WINSVC_INLINE bool states_no_body(const head& h) noexcept {
          (h.verb == method::post || h.verb == method::put || h.verb == method::patch || h.verb == method::del);
 }
 WINSVC_INLINE bool states_connection(const head& h) noexcept {
-  return !h.keep_alive || h.upgrade || h.minor == 0;
+  return !h.keep_alive || h.upgrade || h.minor_version == 0;
 }
 
 WINSVC_INLINE std::string canonical_head(const head& h, bool escape_percent) {
@@ -7896,7 +7920,7 @@ WINSVC_INLINE std::string canonical_head(const head& h, bool escape_percent) {
   out.reserve(512);
   out.append(h.method).append(" ").append(h.path);
   if (!h.query.empty()) out.append("?").append(h.query);
-  out.append(h.minor == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
+  out.append(h.minor_version == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
   for_each_canonical(h, [&](std::string_view name, std::string_view value) {
     // cpp-httplib before 0.44 decodes the values of all fields but these two.
     const bool escaped =
@@ -7928,8 +7952,8 @@ inline namespace WINSVC_ABI {
 namespace wire {
 
 WINSVC_INLINE bool is_utf8(std::string_view bytes) noexcept {
-  utf8_check check;
-  return check.take(bytes) && check.whole();
+  utf8_check validator;
+  return validator.take(bytes) && validator.whole();
 }
 
 WINSVC_INLINE std::string frame(opcode what, std::string_view payload) {
@@ -8095,7 +8119,7 @@ WINSVC_INLINE frame_decoder::event frame_decoder::feed(std::string_view bytes, s
   return what;
 }
 
-/// Calls `f` for each element of a list field, all fields of the name together (RFC 9110 §5.6.1).
+/// Calls `f` for each element of a list field, all fields of the name together (RFC 9110 section 5.6.1).
 template <class F>
 void for_each_listed(const head& value, std::string_view name, F f) {
   for (const auto& field : value.fields) {
@@ -8523,7 +8547,7 @@ class [[nodiscard]] scope_exit {
 //
 //   timer_wheel wheel(now);
 //   wheel.set(connection.timer, now + 10s);             // moves it when it was set before
-//   wheel.advance(now, [](timer_wheel::entry& e) { … });    // those whose time has come
+//   wheel.advance(now, [](timer_wheel::entry& e) { ... });  // those whose time has come
 //   sleep_until(wheel.next());
 //
 // It is coarse, and never early: an entry is handed out up to 64 ms after its time. One that lies further ahead than a
@@ -8568,7 +8592,7 @@ class timer_wheel {
   static constexpr std::chrono::milliseconds slot_time{64};
 
  private:
-  static constexpr std::size_t slots = 1024;
+  static constexpr std::size_t slot_count = 1024;
   using in_slots = std::chrono::duration<std::int64_t, std::ratio<64, 1000>>;
 
   [[nodiscard]] static std::int64_t slot_of(time_point when) noexcept {
@@ -8577,7 +8601,7 @@ class timer_wheel {
   void link(entry& e) noexcept;
   static void unlink(entry& e) noexcept;
 
-  std::array<entry, slots> slots_;
+  std::array<entry, slot_count> slots_;
   std::size_t count_ = 0;
   std::int64_t now_;  // all slots up to this one have been handed out
 };
@@ -8587,10 +8611,10 @@ class timer_wheel {
 template <class F>
 void timer_wheel::advance(time_point now, const F& f) {
   const auto target = slot_of(now);
-  if (target > now_ + static_cast<std::int64_t>(slots)) now_ = target - static_cast<std::int64_t>(slots);
+  if (target > now_ + static_cast<std::int64_t>(slot_count)) now_ = target - static_cast<std::int64_t>(slot_count);
   while (now_ < target && count_ > 0) {
     ++now_;
-    entry& head = slots_[static_cast<std::size_t>(now_) % slots];
+    entry& head = slots_[static_cast<std::size_t>(now_) % slot_count];
     entry* const last = head.before;  // what is set again meanwhile goes behind it
     for (entry* e = head.after; e != &head;) {
       entry& one = *e;
@@ -8620,8 +8644,8 @@ inline namespace WINSVC_ABI {
 WINSVC_INLINE void timer_wheel::link(entry& e) noexcept {
   // At the latest in the slot that is looked at last: an entry that is due in a later turn is put there again.
   auto at = e.due <= now_ ? now_ + 1 : e.due;
-  if (at > now_ + static_cast<std::int64_t>(slots)) at = now_ + static_cast<std::int64_t>(slots);
-  entry& head = slots_[static_cast<std::size_t>(at) % slots];
+  if (at > now_ + static_cast<std::int64_t>(slot_count)) at = now_ + static_cast<std::int64_t>(slot_count);
+  entry& head = slots_[static_cast<std::size_t>(at) % slot_count];
   e.before = head.before;
   e.after = &head;
   head.before->after = &e;
@@ -8649,8 +8673,8 @@ WINSVC_INLINE void timer_wheel::clear(entry& e) noexcept {
 
 WINSVC_INLINE timer_wheel::time_point timer_wheel::next() const noexcept {
   if (count_ == 0) return (time_point::max)();
-  for (std::int64_t ahead = 1; ahead <= static_cast<std::int64_t>(slots); ++ahead) {
-    const entry& head = slots_[static_cast<std::size_t>(now_ + ahead) % slots];
+  for (std::int64_t ahead = 1; ahead <= static_cast<std::int64_t>(slot_count); ++ahead) {
+    const entry& head = slots_[static_cast<std::size_t>(now_ + ahead) % slot_count];
     if (head.after != &head)
       return time_point(std::chrono::duration_cast<time_point::duration>(in_slots(now_ + ahead)));
   }
@@ -10090,11 +10114,11 @@ WINSVC_INLINE std::string text_of(const config_level& l) {
 //   settings all;
 //   all.from(sources);                                   // command line, environment, file: strongest first
 //   auto greeting = all.declare(std::make_shared<typed_setting<std::string>>("greeting", "hello", "what to say"));
-//   if (const auto wrong = all.faults(); !wrong.empty()) …
+//   if (const auto wrong = all.faults(); !wrong.empty()) ...
 //   greeting->get();                                     // from any thread
 //
-// A setting has its value as soon as it is declared; a value that cannot be taken leaves it at its default, and is one of
-// the `faults`, with which nothing starts. A reload takes all values, or none.
+// A setting has its value as soon as it is declared; a value that cannot be taken leaves it at its default, and is one
+// of the `faults`, with which nothing starts. A reload takes all values, or none.
 
 #include <cstddef>
 #include <cstdint>
@@ -10592,7 +10616,7 @@ WINSVC_INLINE std::optional<std::string> scm_sentence(const event_record& record
 
 // Windows' firewall, as far as it concerns one program that listens: do its rules let others in?
 //
-//   const auto rules = ...;                      // "v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5001|…"
+//   const auto rules = ...;                      // "v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5001|..."
 //   const auto view = firewall_view(rules, R"(C:\apps\hello.exe)", 5001);
 //
 // A rule that blocks wins over one that allows, and what no rule names is kept out. Profiles, addresses and interfaces
@@ -10944,13 +10968,13 @@ struct finding {
 
 /// A line each, the remedy below; then how many of which.
 [[nodiscard]] std::string findings_text(const std::vector<finding>& all);
-/// `{"problems":1,"warnings":0,"findings":[…]}`
+/// `{"problems":1,"warnings":0,"findings":[...]}`
 [[nodiscard]] std::string findings_json(const std::vector<finding>& all);
 [[nodiscard]] std::size_t count(const std::vector<finding>& all, weight w) noexcept;
 
 /// Who, of those that anybody may be (everyone, authenticated, interactive and network users, those of the domain, the
-/// Users group, guests, packaged apps), may change what is in a folder with this SDDL: "everyone", "users". Empty: none of
-/// them. A right with a condition counts: it may hold.
+/// Users group, guests, packaged apps), may change what is in a folder with this SDDL: "everyone", "users". Empty: none
+/// of them. A right with a condition counts: it may hold.
 /// Source: "ACE Strings" and "File Access Rights Constants" in the Win32 documentation.
 [[nodiscard]] std::vector<std::string> strangers_who_write(std::string_view sddl);
 
@@ -11843,7 +11867,7 @@ WINSVC_INLINE std::string drift_text(const change& c) {
 
 // JSON objects of texts and numbers alone, read: what a service says of itself, to its own verbs.
 //
-//   parse_flat_object("{\"pid\":7,\"url\":\"http://…\"}")->find("pid")->text      // "7"
+//   parse_flat_object("{\"pid\":7,\"url\":\"http://...\"}")->find("pid")->text    // "7"
 //
 // It reads what base/json_text.hpp writes of such members, in any order, and nothing else: anything else is no answer.
 
@@ -12071,7 +12095,7 @@ WINSVC_INLINE std::optional<service_state> parse_service_state(std::string_view 
 //   pattern   = 1*( "/" segment )           only the last segment may be empty: "/users/" is another path than "/users"
 //   segment   = literal / "{" name "}" / "{" name "...}"          "..." in the last segment alone
 //   name      = ( letter / "_" ) *( letter / digit / "_" )        each name once
-//   literal   = decoded UTF-8 text without "/" "{" "}" "?" "#", controls, and escapes: write "ü", not "%C3%BC"
+//   literal   = decoded UTF-8 text without "/" "{" "}" "?" "#", controls, and escapes: write "\u00FC", not "%C3%BC"
 //
 // It has no wildcards inside a segment, no optional parts and no regular expressions: with these three kinds, which of
 // two patterns is meant for a path can be decided when they are registered.
@@ -12316,8 +12340,8 @@ class table {
   /// The route for a request. `raw_path` is as received: not decoded, without the query.
   ///
   /// Segment by segment from the left a literal is tried before a parameter before a tail; a branch without a route for
-  /// the method is left again. HEAD is served by GET (RFC 9110 §9.3.2). OPTIONS without a route of its own (or `any`)
-  /// is method_not_allowed: the caller answers it from `allowed` (RFC 9110 §9.3.7).
+  /// the method is left again. HEAD is served by GET (RFC 9110 section 9.3.2). OPTIONS without a route of its own (or
+  /// `any`) is method_not_allowed: the caller answers it from `allowed` (RFC 9110 section 9.3.7).
   ///
   /// The value of a tail is its decoded segments joined with '/'. An encoded slash in there would be lost among them,
   /// so a tail does not take such a path: when nothing else does either, it is bad_path.
@@ -12573,7 +12597,7 @@ WINSVC_INLINE method_set table::methods_at(std::string_view raw_path) const {
 //   build_path(parse_pattern("/files/{path...}"), {"a b/c"})      // "/files/a%20b/c": a tail keeps its slashes
 //
 // What it builds, `table::match` takes apart into the same values. Values that no path can carry are refused: an empty
-// segment, a NUL, and "." and "..", which clients resolve before they ask (RFC 3986 §5.2.4, escaped ones too).
+// segment, a NUL, and "." and "..", which clients resolve before they ask (RFC 3986 section 5.2.4, escaped ones too).
 
 #include <algorithm>
 #include <charconv>
@@ -12646,7 +12670,7 @@ WINSVC_INLINE std::string build_path(const entry& of, const std::vector<url_valu
     }
     ++next;
   }
-  // To a browser that is a host, not a path (RFC 3986 §4.2).
+  // To a browser that is a host, not a path (RFC 3986 section 4.2).
   if (path.size() > 1 && path[1] == '/') refuse("it would begin with '//', which names a host");
   return path;
 }
@@ -12656,7 +12680,7 @@ WINSVC_INLINE std::string build_path(const table& routes, std::string_view name,
   const auto names = routes.names();
   const auto near_one = text::nearest(name, names);
   throw setup_error("url_for '" + std::string(name) + "': no route has this name" +
-                    (near_one.empty() ? names.empty() ? ": none has one yet; say .name(\"…\") behind a route" : ""
+                    (near_one.empty() ? names.empty() ? ": none has one yet; say .name(\"...\") behind a route" : ""
                                       : "; did you mean '" + std::string(near_one) + "'?"));
 }
 
@@ -12787,7 +12811,7 @@ WINSVC_INLINE fault head_reader::request_line(std::string_view line) {
                       version[6] == '.' && text::is_digit(version[7]);
   if (!shaped) return {400, "malformed HTTP version"};
   if (version != "HTTP/1.1" && version != "HTTP/1.0") return {505, "HTTP version not supported"};
-  out_.minor = version[7] - '0';
+  out_.minor_version = version[7] - '0';
 
   const auto verb = route::parse_method(method);
   if (!verb) return {501, "method not implemented"};
@@ -12797,10 +12821,11 @@ WINSVC_INLINE fault head_reader::request_line(std::string_view line) {
   return target(target_text);
 }
 
-/// The three forms of RFC 9112 §3.2 that an origin server can be sent; the fourth belongs to CONNECT.
+/// The three forms of RFC 9112 section 3.2 that an origin server can be sent; the fourth belongs to CONNECT.
 WINSVC_INLINE fault head_reader::target(std::string_view text) {
   out_.target = text;
-  // RFC 3986 §2 knows no bytes beyond ASCII. The few ASCII marks it lacks ("{", "|", …) come from browsers, and pass.
+  // RFC 3986 section 2 knows no bytes beyond ASCII. The few ASCII marks it lacks ("{", "|", ...) come from browsers,
+  // and pass.
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte <= 0x20 || byte >= 0x7F) return {400, "invalid character in target"};
@@ -12821,14 +12846,14 @@ WINSVC_INLINE fault head_reader::target(std::string_view text) {
     authority_ = rest.substr(0, rest.find_first_of("/?"));
     if (!is_authority(authority_)) return {400, "invalid authority in target"};
     rest.remove_prefix(authority_.size());
-    if (rest.empty() && out_.verb == route::method::options) {  // RFC 9112 §3.2.4
+    if (rest.empty() && out_.verb == route::method::options) {  // RFC 9112 section 3.2.4
       out_.path = "*";
       return {};
     }
   }
   const auto mark = rest.find('?');
   out_.path = rest.substr(0, mark);
-  if (out_.path.empty()) out_.path = "/";  // RFC 9112 §3.2.1
+  if (out_.path.empty()) out_.path = "/";  // RFC 9112 section 3.2.1
   if (mark != std::string_view::npos) out_.query = rest.substr(mark + 1);
   return {};
 }
@@ -12838,7 +12863,7 @@ WINSVC_INLINE fault head_reader::field_line(std::string_view line) {
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return {400, "field line without a colon"};
   const field f{line.substr(0, colon), text::trimmed(line.substr(colon + 1))};
-  // RFC 9112 §5.1 names the blank before the colon: two parsers that disagree on it see two requests.
+  // RFC 9112 section 5.1 names the blank before the colon: two parsers that disagree on it see two requests.
   if (!f.name.empty() && (f.name.back() == ' ' || f.name.back() == '\t')) return {400, "blank before the colon"};
   if (!is_token(f.name)) return {400, "invalid field name"};
   note_name(f.name);
@@ -12876,15 +12901,15 @@ WINSVC_INLINE fault head_reader::known_field(const field& f) {
     return {};
   }
   if (is("Upgrade")) upgrade_ = true;
-  if (is("Expect") && out_.minor == 1) {  // in 1.0 it is to be ignored (RFC 9110 §10.1.1)
+  if (is("Expect") && out_.minor_version == 1) {  // in 1.0 it is to be ignored (RFC 9110 section 10.1.1)
     if (!text::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation"};
     expect_ = true;
   }
   return {};
 }
 
-/// RFC 9112 §6.3: a length that is no number is an unrecoverable error. Two equal ones might be folded into one; nobody
-/// honest sends them, so they are refused with the others.
+/// RFC 9112 section 6.3: a length that is no number is an unrecoverable error. Two equal ones might be folded into one;
+/// nobody honest sends them, so they are refused with the others.
 WINSVC_INLINE fault head_reader::content_length(std::string_view value) {
   if (length_) return {400, "Content-Length twice"};
   length_ = true;
@@ -12896,9 +12921,9 @@ WINSVC_INLINE fault head_reader::content_length(std::string_view value) {
   return {};
 }
 
-/// RFC 9112 §6.1: 400 for what cannot be framed, 501 for a coding that we do not know.
+/// RFC 9112 section 6.1: 400 for what cannot be framed, 501 for a coding that we do not know.
 WINSVC_INLINE fault head_reader::transfer_encoding(std::string_view value) {
-  if (out_.minor == 0) return {400, "Transfer-Encoding in HTTP/1.0"};
+  if (out_.minor_version == 0) return {400, "Transfer-Encoding in HTTP/1.0"};
   if (coding_) return {400, "Transfer-Encoding twice"};
   coding_ = true;
   if (!is_token(value)) return {400, "invalid Transfer-Encoding"};
@@ -12909,17 +12934,18 @@ WINSVC_INLINE fault head_reader::transfer_encoding(std::string_view value) {
 }
 
 WINSVC_INLINE fault head_reader::finish() {
-  if (!host_ && out_.minor == 1) return {400, "Host missing"};
+  if (!host_ && out_.minor_version == 1) return {400, "Host missing"};
   if (!authority_.empty()) {
     if (host_ && !same_authority(authority_, out_.host)) return {400, "Host and target disagree"};
     if (!host_) out_.host = authority_;
   }
 
-  out_.keep_alive = !says_close_ && (out_.minor == 1 || says_keep_alive_);
+  out_.keep_alive = !says_close_ && (out_.minor_version == 1 || says_keep_alive_);
   const bool content = out_.framing == framing::chunked || out_.content_length > 0;
   out_.expect_continue = expect_ && content;
-  // Granted only where nothing else is going on: RFC 9110 §7.8 lets a server ignore any Upgrade, and 1.0 has none.
-  out_.upgrade = upgrade_ && says_upgrade_ && out_.minor == 1 && out_.keep_alive && !content;
+  // Granted only where nothing else is going on: RFC 9110 section 7.8 lets a server ignore any Upgrade, and 1.0 has
+  // none.
+  out_.upgrade = upgrade_ && says_upgrade_ && out_.minor_version == 1 && out_.keep_alive && !content;
 
   // What canonical_head writes is counted by cpp-httplib again: the lines, and the bytes of each.
   constexpr std::size_t most_added = 3;
@@ -12994,8 +13020,8 @@ WINSVC_INLINE head_result parse_head(std::string_view buffer, const limits& boun
   };
 
   const std::string_view bytes = buffer.substr(0, bounds.head_bytes);
-  // RFC 9112 §2.2: skip "at least one" empty line before a request. Some clients send one after a body; sixteen is an
-  // endless stream of them.
+  // RFC 9112 section 2.2: skip "at least one" empty line before a request. Some clients send one after a body; sixteen
+  // is an endless stream of them.
   std::size_t begin = 0;
   while (begin < 32 && bytes.substr(begin, 2) == "\r\n") begin += 2;
 
@@ -13040,15 +13066,16 @@ WINSVC_INLINE head_result parse_head(std::string_view buffer, const limits& boun
 // wire/chunked.hpp
 // =====================================================================================================================
 
-// Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly: what two parsers could read in two ways ends it.
+// Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly: what two parsers could read in two ways ends
+// it.
 //
 //   chunked_decoder decoder(bounds, bounds.body_bytes);
 //   std::size_t consumed = 0;
-//   switch (decoder.feed(received, consumed, body)) {…}     // more; done: behind `consumed` is the next request
+//   switch (decoder.feed(received, consumed, body)) {...}   // more; done: behind `consumed` is the next request
 //
 // Sizes are hex digits and nothing else, line ends are CRLF and nothing else. Extensions and the trailer section are
 // checked, counted and dropped: nothing in a trailer may change a request that is already being handled (RFC 9112
-// §7.1.2). It keeps no copy of what it was given.
+// section 7.1.2). It keeps no copy of what it was given.
 
 #include <algorithm>
 #include <cstddef>
@@ -13076,7 +13103,7 @@ class chunked_decoder {
   enum class state {
     size,           // the first hex digit of a size
     size_more,      // the others, then CR, ';' or a blank
-    blank,          // bad whitespace before ';', to be accepted (RFC 9112 §7.1.1)
+    blank,          // bad whitespace before ';', to be accepted (RFC 9112 section 7.1.1)
     extension,      // up to CR
     size_lf,
     data,
@@ -13367,7 +13394,7 @@ namespace wire {
 /// (`Sun, 06 Nov 1994 08:49:37 GMT`), RFC 850's, and asctime's (section 5.6.7).
 [[nodiscard]] std::optional<std::int64_t> parse_http_date(std::string_view text);
 
-/// Does this list of entity tags (`*` is any) name the tag? Strongly: two weak tags (`W/"…"`) never do (section
+/// Does this list of entity tags (`*` is any) name the tag? Strongly: two weak tags (`W/"..."`) never do (section
 /// 8.8.3.2).
 [[nodiscard]] bool names_tag(std::string_view list, std::string_view tag, bool strongly);
 
@@ -13618,10 +13645,10 @@ WINSVC_INLINE bool accepts_coding(std::string_view accept_encoding, std::string_
 //   multipart_decoder decoder(*multipart_boundary(content_type));
 //   decoder.feed(bytes);
 //   while (true) switch (decoder.next()) {
-//     case multipart_decoder::step::part: …decoder.part()…     // a part begins
-//     case multipart_decoder::step::data: …decoder.data()…     // a piece of its content
-//     case multipart_decoder::step::more: …                    // feed it
-//     case multipart_decoder::step::done: …  case multipart_decoder::step::bad: …
+//     case multipart_decoder::step::part: ...decoder.part()...  // a part begins
+//     case multipart_decoder::step::data: ...decoder.data()...  // a piece of its content
+//     case multipart_decoder::step::more: ...                    // feed it
+//     case multipart_decoder::step::done: ...  case multipart_decoder::step::bad: ...
 //   }
 //
 // Strict where it costs nothing (every line ends with CR LF, every part has a name), lenient where clients differ: how
@@ -13647,7 +13674,7 @@ struct part_head {
 };
 
 /// The boundary that this Content-Type names; nothing when it is no multipart/form-data, or its boundary is none
-/// (RFC 2046 §5.1.1: 1 to 70 characters).
+/// (RFC 2046 section 5.1.1: 1 to 70 characters).
 [[nodiscard]] std::optional<std::string> multipart_boundary(std::string_view content_type);
 
 /// A part's head, its lines without the empty one at the end. Nothing when it is malformed or has no name.
@@ -13783,7 +13810,7 @@ WINSVC_INLINE std::optional<part_head> parse_part_head(std::string_view lines) {
     while (take_parameter(rest, name, said)) {
       if (name == "name") head.name = without_form_escapes(said), named = true;
       if (name == "filename") head.file_name = without_form_escapes(said), head.is_file = true;
-      if (name == "filename*") encoded = said;  // RFC 7578 §4.2 forbids it, Python's requests sends it
+      if (name == "filename*") encoded = said;  // RFC 7578 section 4.2 forbids it, Python's requests sends it
     }
     if (!text::trimmed(rest).empty() && text::trimmed(rest) != ";") return std::nullopt;
     if (text::starts_with_nocase(encoded, "utf-8''")) {
@@ -13815,7 +13842,7 @@ WINSVC_INLINE multipart_decoder::step multipart_decoder::next() {
         break;
       }
       case place::delimiter: {
-        constexpr std::size_t most_padding = 64;  // "transport padding" (RFC 2046 §5.1.1), which nobody sends
+        constexpr std::size_t most_padding = 64;  // "transport padding" (RFC 2046 section 5.1.1), which nobody sends
         if (here.size() < 2) return step::more;
         if (here.substr(0, 2) == "--") {
           where_ = place::end;
@@ -16386,7 +16413,7 @@ std::optional<std::string> read_input_line();
 sys_result<std::string> read_secret(std::string_view prompt);
 
 struct interrupts::state {
-  static constexpr int signals[3] = {SIGINT, SIGTERM, SIGHUP};
+  static constexpr int handled_signals[3] = {SIGINT, SIGTERM, SIGHUP};
   int pipe[2] = {-1, -1};
   struct sigaction before[3] = {};
   std::function<void(interruption)> on_interrupt;
@@ -16496,12 +16523,12 @@ WINSVC_INLINE interrupts::interrupts(std::function<void(interruption)> on_interr
   struct sigaction action = {};
   action.sa_handler = &state::handler;
   action.sa_flags = SA_RESTART;
-  for (int i = 0; i < 3; ++i) ::sigaction(state::signals[i], &action, &state_->before[i]);
+  for (int i = 0; i < 3; ++i) ::sigaction(state::handled_signals[i], &action, &state_->before[i]);
 }
 
 WINSVC_INLINE interrupts::~interrupts() {
   if (state_->listener.joinable()) {
-    for (int i = 0; i < 3; ++i) ::sigaction(state::signals[i], &state_->before[i], nullptr);
+    for (int i = 0; i < 3; ++i) ::sigaction(state::handled_signals[i], &state_->before[i], nullptr);
     static_cast<void>(!::write(state_->pipe[1], "q", 1));
     state_->listener.join();
     for (const int end : state_->pipe) ::close(end);
@@ -16556,7 +16583,7 @@ namespace os {
 
 /// The last word.
 struct crash_report {
-  std::string what;              ///< "an access violation at 0x…", "std::terminate: no such device"
+  std::string what;              ///< "an access violation at 0x...", "std::terminate: no such device"
   std::uint32_t code = 0;        ///< what the process ends with: the exception's, 1064; on POSIX 128 + the signal
   std::string dump;              ///< the minidump's path; empty: none was written
   std::uint32_t dump_fault = 0;  ///< and why not; 0: none was wanted
@@ -16588,6 +16615,10 @@ class crash_guard {
 
 /// What the exception says that is being handled or about to end the process; empty when there is none.
 [[nodiscard]] std::string current_exception_words();
+
+/// Which of a folder's files (in order) are dumps of this name beyond the newest `kept`.
+[[nodiscard]] std::vector<std::string> dumps_too_many(const std::vector<std::string>& files,
+                                                             std::string_view name, int kept);
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -16630,7 +16661,6 @@ WINSVC_INLINE bool is_dump_of(std::string_view name, std::string_view file) {
   }
   return true;
 }
-/// Which of a folder's files (in order) are dumps of this name beyond the newest `kept`.
 WINSVC_INLINE std::vector<std::string> dumps_too_many(const std::vector<std::string>& files,
                                                              std::string_view name, int kept) {
   std::vector<std::string> dumps;
@@ -16678,7 +16708,7 @@ struct crash_guard::state {
     int number;
     const char* words;
   };
-  static constexpr fatal signals[] = {
+  static constexpr fatal fatal_signals[] = {
       {SIGSEGV, "a segmentation fault (SIGSEGV)"}, {SIGBUS, "a bus error (SIGBUS)"},
       {SIGFPE, "an arithmetic error (SIGFPE)"},    {SIGILL, "an illegal instruction (SIGILL)"},
       {SIGABRT, "abort() (SIGABRT)"},
@@ -16688,7 +16718,7 @@ struct crash_guard::state {
   int crashed[2] = {-1, -1}, told[2] = {-1, -1};
   std::thread teller;
   pthread_t teller_id{};
-  struct sigaction before[std::size(signals)] = {};
+  struct sigaction before[std::size(fatal_signals)] = {};
   std::terminate_handler terminate_before = nullptr;
   std::vector<char> stack;  // the handlers'
   pthread_t stack_owner{};
@@ -16737,7 +16767,7 @@ struct crash_guard::state {
 
   std::string words_of_signal() const {
     std::string words;
-    for (const auto& s : signals) {
+    for (const auto& s : fatal_signals) {
       if (s.number == signal) words = s.words;
     }
     char where[32];
@@ -16753,8 +16783,8 @@ struct crash_guard::state {
       return;
     }
     s->tell(number, info->si_addr);
-    for (std::size_t i = 0; i < std::size(signals); ++i) {
-      if (signals[i].number == number) ::sigaction(number, &s->before[i], nullptr);
+    for (std::size_t i = 0; i < std::size(fatal_signals); ++i) {
+      if (fatal_signals[i].number == number) ::sigaction(number, &s->before[i], nullptr);
     }
     // A fault comes again when its instruction does, on return from here; what was sent must be sent again.
     if (info->si_code <= 0) ::raise(number);
@@ -16805,8 +16835,8 @@ WINSVC_INLINE crash_guard::crash_guard(settings s) : state_(new state) {
   struct sigaction action = {};
   action.sa_sigaction = &state::on_signal;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-  for (std::size_t i = 0; i < std::size(state::signals); ++i) {
-    ::sigaction(state::signals[i].number, &action, &state_->before[i]);
+  for (std::size_t i = 0; i < std::size(state::fatal_signals); ++i) {
+    ::sigaction(state::fatal_signals[i].number, &action, &state_->before[i]);
   }
   state_->terminate_before = std::set_terminate(&state::on_terminate);
 }
@@ -16816,11 +16846,11 @@ WINSVC_INLINE crash_guard::~crash_guard() {
     // What somebody has put over ours since stays.
     const auto terminate_found = std::set_terminate(state_->terminate_before);
     if (terminate_found != &state::on_terminate) std::set_terminate(terminate_found);
-    for (std::size_t i = 0; i < std::size(state::signals); ++i) {
+    for (std::size_t i = 0; i < std::size(state::fatal_signals); ++i) {
       struct sigaction found = {};
-      ::sigaction(state::signals[i].number, nullptr, &found);
+      ::sigaction(state::fatal_signals[i].number, nullptr, &found);
       if ((found.sa_flags & SA_SIGINFO) != 0 && found.sa_sigaction == &state::on_signal)
-        ::sigaction(state::signals[i].number, &state_->before[i], nullptr);
+        ::sigaction(state::fatal_signals[i].number, &state_->before[i], nullptr);
     }
     state::current() = nullptr;
     if (!state_->stack.empty() && ::pthread_equal(state_->stack_owner, ::pthread_self())) {
@@ -17800,7 +17830,7 @@ std::size_t processors() noexcept;
   #if WINSVC_OS_LINUX
 std::uint32_t thread_id() noexcept;
 
-/// From /proc (proc_pid_stat(5)): "number (name) state …", and the name may have anything in it.
+/// From /proc (proc_pid_stat(5)): "number (name) state ...", and the name may have anything in it.
 std::optional<bool> is_asleep(std::uint32_t thread) noexcept;
   #else
 std::uint32_t thread_id() noexcept;
@@ -18206,7 +18236,7 @@ WINSVC_INLINE std::optional<std::size_t> source_file::read(std::uint64_t at, cha
 // os/win/security.hpp
 // =====================================================================================================================
 
-// Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+// Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-...
 //
 //   const auto d = descriptor_of("D:P(A;;GA;;;BA)");   // d->get() goes into a SECURITY_ATTRIBUTES
 //   sid_of_account("Administrators")                   // S-1-5-32-544
@@ -19438,6 +19468,26 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
+/// SHELLEXECUTEINFOW of shellapi.h.
+struct shell_execute_info {
+  DWORD size;
+  ULONG mask;
+  HWND window;
+  const wchar_t* verb;
+  const wchar_t* file;
+  const wchar_t* parameters;
+  const wchar_t* folder;
+  int show;
+  HINSTANCE instance;
+  void* id_list;
+  const wchar_t* class_name;
+  HKEY class_key;
+  DWORD hot_key;
+  HANDLE icon_or_monitor;
+  HANDLE process;
+};
+static_assert(sizeof(shell_execute_info) == (sizeof(void*) == 8 ? 112 : 60), "layout of SHELLEXECUTEINFOW");
+
 /// `winsvc-` and 128 random bits.
 [[nodiscard]] std::string random_pipe_name();
 /// Is it one of those? Any other could lead the elevated child anywhere, to another machine for one.
@@ -19503,7 +19553,7 @@ class elevated_child {
   }
 
   DWORD launch(const std::vector<std::string>& words) {
-    using execute = BOOL(WINAPI*)(SHELLEXECUTEINFOW*);
+    using execute = BOOL(WINAPI*)(shell_execute_info*);
     using initialize = HRESULT(WINAPI*)(void*, DWORD);
     using uninitialize = void(WINAPI*)();
     const auto shell_execute = system_library("shell32.dll").find<execute>("ShellExecuteExW");
@@ -19523,17 +19573,18 @@ class elevated_child {
     std::wstring folder(32'768, L'\0');  // without it the child would begin in System32, and relative paths lead there
     folder.resize(::GetCurrentDirectoryW(static_cast<DWORD>(folder.size()), folder.data()));
 
-    SHELLEXECUTEINFOW info{};
-    info.cbSize = sizeof info;
-    info.fMask = SEE_MASK_NOCLOSEPROCESS | SEE_MASK_NOASYNC | SEE_MASK_FLAG_NO_UI;
-    info.hwnd = ::GetConsoleWindow();  // or the question would only blink in the task bar
-    info.lpVerb = L"runas";
-    info.lpFile = program.c_str();
-    info.lpParameters = parameters.c_str();
-    info.lpDirectory = folder.c_str();
-    info.nShow = SW_HIDE;
+    constexpr ULONG returns_process = 0x40, waits_for_start = 0x100, without_dialogs = 0x400;  // SEE_MASK_
+    shell_execute_info info{};
+    info.size = sizeof info;
+    info.mask = returns_process | waits_for_start | without_dialogs;
+    info.window = ::GetConsoleWindow();  // or the question would only blink in the task bar
+    info.verb = L"runas";
+    info.file = program.c_str();
+    info.parameters = parameters.c_str();
+    info.folder = folder.c_str();
+    info.show = SW_HIDE;
     if (!shell_execute(&info)) return ::GetLastError();
-    process_ = unique_handle(info.hProcess);
+    process_ = unique_handle(info.process);
     return process_ ? 0 : ERROR_INVALID_HANDLE;
   }
 
@@ -20530,8 +20581,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// One account in it. <ntsecapi.h> quarrels with <winternl.h>, which a program may want: its two structs are written out
-/// here.
+/// One account in it. <ntsecapi.h> quarrels with <winternl.h>, which a program may want: its two structs are written
+/// out here.
 class account_rights {
  public:
   struct lsa_text {
@@ -20539,7 +20590,7 @@ class account_rights {
     wchar_t* text;
   };
 
-  /// `access`: what is to be done, POLICY_….
+  /// `access`: what is to be done, POLICY_....
   static sys_result<account_rights> open(const std::string& sid, ACCESS_MASK access) {
     account_rights made;
     if (!made.open_ || !made.add_ || !made.list_ || !made.free_ || !made.close_ || !made.win32_)
@@ -20740,13 +20791,18 @@ WINSVC_INLINE sys_result<unique_handle> open_folder(const std::string& path, DWO
   return folder;
 }
 
+inline constexpr int file_object = 1;  // SE_FILE_OBJECT of accctrl.h
+
 WINSVC_INLINE sys_result<std::string> query_folder_security(const std::string& path) {
   const auto folder = open_folder(path, READ_CONTROL);
   if (!folder) return sys_failure(folder.error());
+  using get_security = DWORD(WINAPI*)(HANDLE, int, SECURITY_INFORMATION, PSID*, PSID*, PACL*, PACL*,
+                                      PSECURITY_DESCRIPTOR*);
+  const auto security_of = system_library("advapi32.dll").find<get_security>("GetSecurityInfo");
+  if (!security_of) return sys_failure(ERROR_PROC_NOT_FOUND);
   PSECURITY_DESCRIPTOR descriptor = nullptr;
-  const DWORD code =
-      ::GetSecurityInfo(folder->get(), SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, nullptr,
-                        nullptr, nullptr, nullptr, &descriptor);
+  const DWORD code = security_of(folder->get(), file_object, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION,
+                                 nullptr, nullptr, nullptr, nullptr, &descriptor);
   if (code != ERROR_SUCCESS) return sys_failure(code);
   const local_memory held(descriptor);
   return dacl_text(descriptor, OWNER_SECURITY_INFORMATION);
@@ -20779,7 +20835,10 @@ WINSVC_INLINE sys_result<void> change_folder_security(const std::string& path, c
                      ((control & SE_DACL_PROTECTED) != 0 ? PROTECTED_DACL_SECURITY_INFORMATION
                                                          : UNPROTECTED_DACL_SECURITY_INFORMATION);
   // Of the two ways to set a DACL this is the one that hands down to what is in the folder what can be inherited.
-  const DWORD code = ::SetSecurityInfo(folder->get(), SE_FILE_OBJECT, what, owner, nullptr, dacl, nullptr);
+  using set_security = DWORD(WINAPI*)(HANDLE, int, SECURITY_INFORMATION, PSID, PSID, PACL, PACL);
+  const auto set_security_of = system_library("advapi32.dll").find<set_security>("SetSecurityInfo");
+  if (!set_security_of) return sys_failure(ERROR_PROC_NOT_FOUND);
+  const DWORD code = set_security_of(folder->get(), file_object, what, owner, nullptr, dacl, nullptr);
   if (code != ERROR_SUCCESS) return sys_failure(code);
   return {};
 }
@@ -20803,7 +20862,7 @@ WINSVC_INLINE sys_result<void> change_folder_security(const std::string& path, c
 //   native_level level(model::preshutdown_timeout{30s});
 //   ::ChangeServiceConfig2W(service, level.number(), level.data());
 //
-// Source: ChangeServiceConfig2W and the pages of the SERVICE_… structures in the Win32 documentation.
+// Source: ChangeServiceConfig2W and the pages of the SERVICE_... structures in the Win32 documentation.
 
 #include <chrono>
 #include <cstdint>
@@ -21386,7 +21445,7 @@ WINSVC_INLINE std::string parameters_of(const operation& o, const route::pattern
 
 WINSVC_INLINE std::string request_body_of(const operation& o) {
   const route::facts& about = o.route->about;
-  // A body has no meaning in a GET (RFC 9110 §9.3.1): a route for any method reads one where there is one.
+  // A body has no meaning in a GET (RFC 9110 section 9.3.1): a route for any method reads one where there is one.
   const bool none = o.route->verb == route::method::any && o.verb == route::method::get;
   if (none || (!about.takes && !about.takes_json && !about.takes_upload)) return {};
   const char* const type = about.takes_upload ? "multipart/form-data" : "application/json";
@@ -21570,7 +21629,7 @@ class request_counts {
   };
   /// Of one pattern. A handler that answers with more than this many different statuses gets the rest in one sum.
   struct route_counts {
-    std::array<slot, 48> slots;
+    std::array<slot, 48> status_counts;
     counter others{0};
     std::array<counter, bounds.size() + 1> took{};  ///< by the first bound it is not above; the last is for the rest
     counter microseconds{0};
@@ -21611,7 +21670,7 @@ WINSVC_INLINE void request_counts::count(std::optional<std::size_t> id, std::opt
   const std::uint32_t method = verb ? static_cast<std::uint32_t>(*verb) + 1 : 0;
   const std::uint32_t key = method << 16 | (static_cast<std::uint32_t>(status) & 0xFFFFu) | 1u << 31;
   counter* answered = &to.others;
-  for (auto& s : to.slots) {
+  for (auto& s : to.status_counts) {
     std::uint32_t there = s.key.load(relaxed);
     if (there == 0 && s.key.compare_exchange_strong(there, key, relaxed)) there = key;
     if (there != key) continue;  // somebody else's, perhaps since a moment ago
@@ -21684,7 +21743,7 @@ WINSVC_INLINE std::string request_counts::text(const gauges& now) const {
       page.sample("http_requests_total", {{"method", method}, {"route", labels_[i]}, {"status", status}},
                   std::to_string(value));
     };
-    for (const auto& s : counts_[i].slots) {
+    for (const auto& s : counts_[i].status_counts) {
       const std::uint32_t key = s.key.load(relaxed), method = key >> 16 & 0x7FFFu;
       put(method == 0 ? "none" : std::string(route::name(static_cast<route::method>(method - 1))),
           std::to_string(key & 0xFFFFu), s.answered.load(relaxed));
@@ -22547,8 +22606,8 @@ class socket_transport : public transport {
 // and writes the answer to, and the few facts that the hooks around the handler share.
 //
 // The stream is where the wire's promises are kept: a body is framed by our own decoder and counted, it has a deadline
-// as a whole, and `100 Continue` leaves only when a handler wants the body (RFC 9110 §10.1.1). Head and body of an
-// answer leave in one send; a streamed one leaves as it comes.
+// as a whole, and `100 Continue` leaves only when a handler wants the body (RFC 9110 section 10.1.1). Head and body of
+// an answer leave in one send; a streamed one leaves as it comes.
 
 #include <algorithm>
 #include <atomic>
@@ -23680,7 +23739,7 @@ WINSVC_INLINE void accept_websocket(const invocation& with, const websocket_opti
                              std::function<void(websocket&)> handler) {
   exchange& x = *current_exchange();
   const auto asked = wire::judge_handshake(x.head, options.protocols, options.origins);
-  if (asked.status == 426) {  // RFC 9110 §15.5.22, RFC 6455 §4.4
+  if (asked.status == 426) {  // RFC 9110 section 15.5.22, RFC 6455 section 4.4
     replace_header(with.res, "Upgrade", "websocket");
     replace_header(with.res, "Sec-WebSocket-Version", "13");
   }
@@ -24366,7 +24425,7 @@ WINSVC_INLINE bool read_body(request& req, const httplib::ContentReader& read, s
 // Time-outs of handlers: somebody who looks at the clock while a handler runs.
 //
 //   watchdog dog;
-//   { const watchdog::watch until(dog, 5s, [&] { … }); handler(); }     // called once the handler has had 5 s
+//   { const watchdog::watch until(dog, 5s, [&] { ... }); handler(); }   // called once the handler has had 5 s
 //
 // One thread for all of them, begun by the first. Nothing can end a handler: what is called here answers in its place.
 
@@ -24693,7 +24752,7 @@ WINSVC_INLINE bool read_upload(request& req, const httplib::ContentReader& read,
 // What becomes of everything that goes wrong between a request and its answer: one shape for errors, in the form that
 // the client asked for, with the app's own page where it has one, and a line in the log for what nobody expected.
 //
-//   guard_.run(x, req, res, "handler", [&] { … });       // whatever it throws becomes an answer
+//   guard_.run(x, req, res, "handler", [&] { ... });     // whatever it throws becomes an answer
 //   guard_.refuse(req, res, 405, {});                    // an error of ours
 //
 // Nothing leaves it as an exception: cpp-httplib's own handling would answer without our shape, and without a log line.
@@ -24851,8 +24910,8 @@ WINSVC_INLINE void guard::log(const exchange& x, const char* what, std::string_v
 //   p.note(now, took, status >= 500);        // of each answer, from any thread: two additions
 //   p.minute(now).p99                        // microseconds
 //
-// Times are kept in steps of a quarter of their power of two, so a percentile is right to an eighth of itself. It is fed
-// by the requests alone: a service that is asked nothing does nothing.
+// Times are kept in steps of a quarter of their power of two, so a percentile is right to an eighth of itself. It is
+// fed by the requests alone: a service that is asked nothing does nothing.
 
 #include <algorithm>
 #include <array>
@@ -24945,7 +25004,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// 0 to 3 µs are themselves; beyond, four steps a power of two.
+/// 0 to 3 us are themselves; beyond, four steps a power of two.
 WINSVC_INLINE std::size_t pulse::step_of(duration took) noexcept {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
   auto left = static_cast<std::uint64_t>((std::max)(us, std::chrono::microseconds::rep{0}));
@@ -24965,8 +25024,8 @@ WINSVC_INLINE std::uint32_t pulse::percentile(const counts& of, std::uint64_t co
   return time_of(steps - 1);
 }
 
-/// The second that was is over: what was counted belongs to it. An answer that is counted meanwhile may come to belong to
-/// the next.
+/// The second that was is over: what was counted belongs to it. An answer that is counted meanwhile may come to belong
+/// to the next.
 WINSVC_INLINE void pulse::turn(std::int64_t second) noexcept {
   try {
     const std::lock_guard lock(mutex_);
@@ -25255,7 +25314,7 @@ WINSVC_INLINE bool is_plain(const wire::head& h, const exchange_stream& stream) 
 
 WINSVC_INLINE bool fill_request(request& req, const wire::head& h, const os::endpoint& peer, const os::endpoint& local) {
   req.method = h.method;
-  req.version = h.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+  req.version = h.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
   req.target = h.path;
   if (!h.query.empty()) {
     req.target += '?';
@@ -25442,7 +25501,8 @@ WINSVC_INLINE core::core(const router& routes, const wire::limits& bounds, logge
     }
     x.req = &req;
     r.is_connection_closed = [&x] { return x.stream.watch(std::chrono::milliseconds(0)) == watched::gone; };
-    if (r.method != "GET" && r.method != "HEAD") r.ranges.clear();  // a range is defined for GET alone (RFC 9110 §14.2)
+    // a range is defined for GET alone (RFC 9110 section 14.2)
+    if (r.method != "GET" && r.method != "HEAD") r.ranges.clear();
 
     if (x.match.what == route::outcome::found && !x.stream.body_done() && r.method != "HEAD") {
       // On to the handler below, which cpp-httplib gives the body's reader, as it does for some methods only.
@@ -25659,13 +25719,13 @@ WINSVC_INLINE parting_words core::last_words(exchange& x, const request& req, re
   const bool switches = find_header(res, "Upgrade") != nullptr;  // or tells what to switch to: 101 and 426
   if (x.closing && res.status != 101) words.connection = switches ? "Upgrade, close" : "close";
   else if (switches) words.connection = "Upgrade";
-  else if (x.head.minor == 0) words.connection = "keep-alive";
+  else if (x.head.minor_version == 0) words.connection = "keep-alive";
   return words;
 }
 
 /// Runs when cpp-httplib has put the headers together and before it writes them.
 WINSVC_INLINE void core::before_write(exchange& x, const request& req, response& res) {
-  if (res.is_chunked_content_provider_ && x.head.minor == 0) {  // HTTP/1.0 knows no chunks: the end is the end
+  if (res.is_chunked_content_provider_ && x.head.minor_version == 0) {  // HTTP/1.0 knows no chunks: the end is the end
     res.is_chunked_content_provider_ = false;
     res.headers.erase("Transfer-Encoding");
     x.closing = true;
@@ -25676,7 +25736,7 @@ WINSVC_INLINE void core::before_write(exchange& x, const request& req, response&
     replace_header(res, "Content-Length", std::to_string(res.body.size()));
   }
   if (res.content_provider_) x.stream.unbuffered();
-  // RFC 9110 §8.6: no Content-Length in a 1xx or 204; a 304's would be that of the answer it stands for.
+  // RFC 9110 section 8.6: no Content-Length in a 1xx or 204; a 304's would be that of the answer it stands for.
   if (words.bodiless) {
     res.body.clear();
     res.headers.erase("Content-Length");
@@ -25992,8 +26052,8 @@ WINSVC_INLINE void connection::take_head(wire::head_result&& got) {
 
   // A small body is waited for here, where that holds no thread. Not one that the client sends only when it is told to,
   // nor where the answer does not depend on it.
-  constexpr std::uint64_t small = 64 * 1024;
-  const bool waits = head_.framing == wire::framing::length && head_.content_length <= small &&
+  constexpr std::uint64_t max_prefetched_body = 64 * 1024;
+  const bool waits = head_.framing == wire::framing::length && head_.content_length <= max_prefetched_body &&
                      !head_.expect_continue && match_.what == route::outcome::found &&
                      head_.content_length <= server_.routes().body_limit(match_, bounds_.body_bytes);
   stage_ = waits ? stage::body : stage::ready;
@@ -26111,7 +26171,7 @@ WINSVC_INLINE void connection::answered() noexcept {
 
 /// What the gate refuses, or nobody has time for. It ends the connection.
 WINSVC_INLINE void connection::refuse(int status, std::string_view reason) {
-  // Of a head that is none it is known at least whether a body may follow (RFC 9110 §9.3.2).
+  // Of a head that is none it is known at least whether a body may follow (RFC 9110 section 9.3.2).
   auto asked = in_flight_ ? std::string_view(head_block_) : buffer_.rest();
   while (text::starts_with(asked, "\r\n")) asked.remove_prefix(2);
   out_ = refusal(status, reason, !text::starts_with(asked, "HEAD "));
@@ -26125,8 +26185,8 @@ WINSVC_INLINE void connection::refuse(int status, std::string_view reason) {
 }
 
 /// After an answer, what the client still sends is taken for a moment, because closing over it makes Windows reset the
-/// connection, and the client never sees the answer (RFC 9112 §9.6). A client that has all it wants ends that moment at
-/// once.
+/// connection, and the client never sees the answer (RFC 9112 section 9.6). A client that has all it wants ends that
+/// moment at once.
 WINSVC_INLINE void connection::close(parting how) noexcept {
   answered();
   how = wire_.finish(buffer_.rest().empty() ? how : parting::unread);
@@ -26795,7 +26855,7 @@ struct guest final : seat, thread_lender {
 
 // TLS between a socket and HTTP, where cpp-httplib is built with a library for it (OpenSSL or Mbed TLS).
 //
-//   svc.tls("cert.pem", "key.pem");     // beside the executable; -DCPPHTTPLIB_OPENSSL_SUPPORT … -lssl -lcrypto
+//   svc.tls("cert.pem", "key.pem");     // beside the executable; -DCPPHTTPLIB_OPENSSL_SUPPORT ... -lssl -lcrypto
 //
 // TLS 1.2 or newer. The certificate file holds the service's own and those between it and the authority; the key has no
 // passphrase, because nobody is there to type it: let the file be readable for the service's account alone. A reload
@@ -26870,12 +26930,12 @@ WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const tls
                           std::string hint) {
     return failure{error{code, doing, path, std::move(said), std::move(hint)}};
   };
-  constexpr const char* check = "check the path, and that the service's account may read it";
+  constexpr const char* remedy = "check the path, and that the service's account may read it";
 
   const auto certificate = os::read_file(from.certificate);
-  if (!certificate) return refused(not_found, "read certificate", from.certificate, "it cannot be read", check);
+  if (!certificate) return refused(not_found, "read certificate", from.certificate, "it cannot be read", remedy);
   const auto key = os::read_file(from.key);
-  if (!key) return refused(not_found, "read key", from.key, "it cannot be read", check);
+  if (!key) return refused(not_found, "read key", from.key, "it cannot be read", remedy);
   if (certificate->find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
     return refused(not_valid, "read certificate", from.certificate, "there is no certificate in PEM form in it",
                    "openssl x509 -inform der -in FILE -out cert.pem converts one");
@@ -27044,7 +27104,7 @@ class tls_transport final : public socket_transport {
   [[nodiscard]] need judged(const httplib::tls::TlsError& e) noexcept {
     using httplib::tls::ErrorCode;
     switch (e.code) {
-      case ErrorCode::Success: return need::nothing;
+      case ErrorCode{}: return need::nothing;  // not by its name: X11 has a macro Success
       case ErrorCode::WantRead: return short_of_ = need::read;
       case ErrorCode::WantWrite: return short_of_ = need::write;
       case ErrorCode::PeerClosed: return need::over;
@@ -27160,7 +27220,7 @@ WINSVC_INLINE std::unique_ptr<socket_transport> make_transport(os::tcp_socket so
 //   engine e(router, limits, log);
 //   if (auto bound = e.bind("127.0.0.1", 0); !bound) return bound.error();
 //   e.accept();                                // serving, on threads of its own
-//   auto report = e.drain(20s, [] { … });      // every accepted request answered, or counted as cut
+//   auto report = e.drain(20s, [] { ... });    // every accepted request answered, or counted as cut
 //
 // Who is connected and says nothing sits in the poller, with a deadline, and costs some hundred bytes. When there is
 // something to read, a thread of the crew takes one step of that connection (http/connection.hpp), and the seat goes
@@ -27683,7 +27743,7 @@ struct worker {
 };
 struct ready_check {
   std::string name;
-  std::function<bool()> check;
+  std::function<bool()> is_ready;
 };
 
 struct blueprint {
@@ -27969,9 +28029,9 @@ WINSVC_INLINE service& service::on_error(int status, http::error_page page, sour
     throw setup_error("on_error " + std::to_string(status) + " (" + where.text() + "): it is said already");
   return *this;
 }
-WINSVC_INLINE service& service::ready(std::string name, std::function<bool()> check) {
+WINSVC_INLINE service& service::ready(std::string name, std::function<bool()> is_ready) {
   check_open("ready");
-  plan_.ready_checks.push_back({std::move(name), std::move(check)});
+  plan_.ready_checks.push_back({std::move(name), std::move(is_ready)});
   return *this;
 }
 WINSVC_INLINE service& service::health_paths(std::string live, std::string ready, source where) {
@@ -28410,7 +28470,7 @@ class reporter {
 // Trouble with the file never reaches the service: it goes on, the lines are counted, and once a second the file is
 // tried again. When it takes lines again, the first says how many are missing, since when and why:
 //
-//   2026-01-31T09:05:09.250+01:00 WARN  37 lines could not be written since 2026-01-31T09:04:51.002+01:00: No space …
+//   2026-01-31T09:05:09.250+01:00 WARN  37 lines could not be written since 2026-01-31T09:04:51.002+01:00: No space ...
 //
 // Lines are handed to the system, not to the platter: a crash loses none that was written, a power cut may.
 
@@ -28436,7 +28496,7 @@ namespace host {
 /// Where a service's log is, without `.log`.
 [[nodiscard]] std::string log_path(const std::string& data_folder, const std::string& service_name);
 
-/// Its files, the newest first: `hello.log`, `hello.1.log`, …
+/// Its files, the newest first: `hello.log`, `hello.1.log`, ...
 [[nodiscard]] std::string log_name(const std::string& path, int age);
 
 /// What was set aside and has no number yet, because somebody holds one of those that have.
@@ -28975,7 +29035,7 @@ WINSVC_INLINE void add_health_routes(blueprint& plan, const std::atomic<phase>& 
     for (const auto& r : plan.ready_checks) {
       bool good = false;
       try {
-        good = r.check();
+        good = r.is_ready();
       } catch (const std::exception& e) {
         plan.log.warn("ready check '" + r.name + "' threw: " + e.what());
       } catch (...) {
@@ -29003,7 +29063,7 @@ WINSVC_INLINE void add_health_routes(blueprint& plan, const std::atomic<phase>& 
 //
 //   hook_thread hooks;
 //   auto how = hooks.run([&] { open_store(); }, 30s);
-//   if (how.what == ending::silent) …          // no progress() for 30 s: the thread is left to itself
+//   if (how.what == ending::silent) ...          // no progress() for 30 s: the thread is left to itself
 //
 // All hooks of a service run on this one thread, because what one opens (a COM apartment, a window) another may have to
 // close on the same. It begins with the first hook.
@@ -30011,8 +30071,9 @@ WINSVC_INLINE void inquiries::answer(const std::string& asked, const os::channel
 // The one order of start, serve, drain and stop, the same in a terminal and under the SCM. A host gives it a reporter,
 // controls, and a thread; what differs between hosts is only where a stop comes from.
 //
-//   START_PENDING → start hooks → bind → RUNNING → accept, workers → controls, one after the other
-//   STOP_PENDING → /readyz 503 → listener closed → requests answered → workers joined → stop hooks in reverse → done
+//   START_PENDING -> start hooks -> bind -> RUNNING -> accept, workers -> controls, one after the other
+//   STOP_PENDING -> /readyz 503 -> listener closed -> requests answered -> workers joined ->
+//     stop hooks in reverse -> done
 //
 // The host reports the STOPPED that follows, as its last act. The thread that calls `run` never runs a hook itself: it
 // waits beside the one that does (host/hook_runner.hpp), so that a hook that hangs is named and not waited for for

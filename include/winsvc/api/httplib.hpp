@@ -35,8 +35,17 @@
   #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 #endif
 
+// cpp-httplib names enumerators Success and None, which are macros of X11. The macros are restored after the include.
+#pragma push_macro("Success")
+#pragma push_macro("None")
+#undef Success
+#undef None
+
 // It does to the program what it always does: its constructor ignores SIGPIPE on POSIX, and its own macros stay.
 #include WINSVC_HTTPLIB
+
+#pragma pop_macro("None")
+#pragma pop_macro("Success")
 
 #if WINSVC_COMPILER_MSVC
   #pragma warning(pop)
@@ -62,8 +71,8 @@ class DataSink;
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-using request = httplib::Request;    ///< method, target, headers, params, body, remote_addr …
-using response = httplib::Response;  ///< status, headers, body, set_content(…) …
+using request = httplib::Request;    ///< method, target, headers, params, body, remote_addr ...
+using response = httplib::Response;  ///< status, headers, body, set_content(...) ...
 
 namespace http {
 
@@ -87,8 +96,8 @@ inline constexpr bool httplib_decodes_headers = httplib_version() < 0x002C00;
 /// `set_header` adds a second header of the same name; this leaves one.
 void replace_header(response& res, const std::string& name, const std::string& value);
 
-/// The value of the first header of this name; null when there is none. Answers have few: looking at each is quicker than
-/// hashing a name, as the map would.
+/// The value of the first header of this name; null when there is none. Answers have few: looking at each is quicker
+/// than hashing a name, as the map would.
 [[nodiscard]] const std::string* find_header(const response& res, std::string_view name) noexcept;
 
 }  // namespace http

@@ -83,7 +83,7 @@ class route_handle {
 
   /// The body of the request. A handler with body<T> is known to take JSON; others may say what they read.
   route_handle takes(const std::string& about, const std::string& media_type = "application/json") const;
-  /// An answer. Those of winsvc's own (404, 422, …) are described without it. `media_type`: default is what the
+  /// An answer. Those of winsvc's own (404, 422, ...) are described without it. `media_type`: default is what the
   /// handler's type says.
   route_handle returns(int status, const std::string& about, const std::string& media_type = std::string()) const;
   /// The JSON Schema (2020-12) of the body that `takes` or `returns` named right before, as JSON or as its text. It is

@@ -209,9 +209,9 @@ WINSVC_INLINE service& service::on_error(int status, http::error_page page, sour
     throw setup_error("on_error " + std::to_string(status) + " (" + where.text() + "): it is said already");
   return *this;
 }
-WINSVC_INLINE service& service::ready(std::string name, std::function<bool()> check) {
+WINSVC_INLINE service& service::ready(std::string name, std::function<bool()> is_ready) {
   check_open("ready");
-  plan_.ready_checks.push_back({std::move(name), std::move(check)});
+  plan_.ready_checks.push_back({std::move(name), std::move(is_ready)});
   return *this;
 }
 WINSVC_INLINE service& service::health_paths(std::string live, std::string ready, source where) {

@@ -59,7 +59,7 @@ WINSVC_INLINE void add_health_routes(blueprint& plan, const std::atomic<phase>& 
     for (const auto& r : plan.ready_checks) {
       bool good = false;
       try {
-        good = r.check();
+        good = r.is_ready();
       } catch (const std::exception& e) {
         plan.log.warn("ready check '" + r.name + "' threw: " + e.what());
       } catch (...) {

@@ -283,8 +283,8 @@ WINSVC_INLINE void connection::take_head(wire::head_result&& got) {
 
   // A small body is waited for here, where that holds no thread. Not one that the client sends only when it is told to,
   // nor where the answer does not depend on it.
-  constexpr std::uint64_t small = 64 * 1024;
-  const bool waits = head_.framing == wire::framing::length && head_.content_length <= small &&
+  constexpr std::uint64_t max_prefetched_body = 64 * 1024;
+  const bool waits = head_.framing == wire::framing::length && head_.content_length <= max_prefetched_body &&
                      !head_.expect_continue && match_.what == route::outcome::found &&
                      head_.content_length <= server_.routes().body_limit(match_, bounds_.body_bytes);
   stage_ = waits ? stage::body : stage::ready;
@@ -402,7 +402,7 @@ WINSVC_INLINE void connection::answered() noexcept {
 
 /// What the gate refuses, or nobody has time for. It ends the connection.
 WINSVC_INLINE void connection::refuse(int status, std::string_view reason) {
-  // Of a head that is none it is known at least whether a body may follow (RFC 9110 §9.3.2).
+  // Of a head that is none it is known at least whether a body may follow (RFC 9110 section 9.3.2).
   auto asked = in_flight_ ? std::string_view(head_block_) : buffer_.rest();
   while (text::starts_with(asked, "\r\n")) asked.remove_prefix(2);
   out_ = refusal(status, reason, !text::starts_with(asked, "HEAD "));
@@ -416,8 +416,8 @@ WINSVC_INLINE void connection::refuse(int status, std::string_view reason) {
 }
 
 /// After an answer, what the client still sends is taken for a moment, because closing over it makes Windows reset the
-/// connection, and the client never sees the answer (RFC 9112 §9.6). A client that has all it wants ends that moment at
-/// once.
+/// connection, and the client never sees the answer (RFC 9112 section 9.6). A client that has all it wants ends that
+/// moment at once.
 WINSVC_INLINE void connection::close(parting how) noexcept {
   answered();
   how = wire_.finish(buffer_.rest().empty() ? how : parting::unread);

@@ -130,7 +130,8 @@ WINSVC_INLINE core::core(const router& routes, const wire::limits& bounds, logge
     }
     x.req = &req;
     r.is_connection_closed = [&x] { return x.stream.watch(std::chrono::milliseconds(0)) == watched::gone; };
-    if (r.method != "GET" && r.method != "HEAD") r.ranges.clear();  // a range is defined for GET alone (RFC 9110 §14.2)
+    // a range is defined for GET alone (RFC 9110 section 14.2)
+    if (r.method != "GET" && r.method != "HEAD") r.ranges.clear();
 
     if (x.match.what == route::outcome::found && !x.stream.body_done() && r.method != "HEAD") {
       // On to the handler below, which cpp-httplib gives the body's reader, as it does for some methods only.
@@ -347,13 +348,13 @@ WINSVC_INLINE parting_words core::last_words(exchange& x, const request& req, re
   const bool switches = find_header(res, "Upgrade") != nullptr;  // or tells what to switch to: 101 and 426
   if (x.closing && res.status != 101) words.connection = switches ? "Upgrade, close" : "close";
   else if (switches) words.connection = "Upgrade";
-  else if (x.head.minor == 0) words.connection = "keep-alive";
+  else if (x.head.minor_version == 0) words.connection = "keep-alive";
   return words;
 }
 
 /// Runs when cpp-httplib has put the headers together and before it writes them.
 WINSVC_INLINE void core::before_write(exchange& x, const request& req, response& res) {
-  if (res.is_chunked_content_provider_ && x.head.minor == 0) {  // HTTP/1.0 knows no chunks: the end is the end
+  if (res.is_chunked_content_provider_ && x.head.minor_version == 0) {  // HTTP/1.0 knows no chunks: the end is the end
     res.is_chunked_content_provider_ = false;
     res.headers.erase("Transfer-Encoding");
     x.closing = true;
@@ -364,7 +365,7 @@ WINSVC_INLINE void core::before_write(exchange& x, const request& req, response&
     replace_header(res, "Content-Length", std::to_string(res.body.size()));
   }
   if (res.content_provider_) x.stream.unbuffered();
-  // RFC 9110 §8.6: no Content-Length in a 1xx or 204; a 304's would be that of the answer it stands for.
+  // RFC 9110 section 8.6: no Content-Length in a 1xx or 204; a 304's would be that of the answer it stands for.
   if (words.bodiless) {
     res.body.clear();
     res.headers.erase("Content-Length");

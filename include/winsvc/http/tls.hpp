@@ -1,6 +1,6 @@
 // TLS between a socket and HTTP, where cpp-httplib is built with a library for it (OpenSSL or Mbed TLS).
 //
-//   svc.tls("cert.pem", "key.pem");     // beside the executable; -DCPPHTTPLIB_OPENSSL_SUPPORT … -lssl -lcrypto
+//   svc.tls("cert.pem", "key.pem");     // beside the executable; -DCPPHTTPLIB_OPENSSL_SUPPORT ... -lssl -lcrypto
 //
 // TLS 1.2 or newer. The certificate file holds the service's own and those between it and the authority; the key has no
 // passphrase, because nobody is there to type it: let the file be readable for the service's account alone. A reload
@@ -85,12 +85,12 @@ WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const tls
                           std::string hint) {
     return failure{error{code, doing, path, std::move(said), std::move(hint)}};
   };
-  constexpr const char* check = "check the path, and that the service's account may read it";
+  constexpr const char* remedy = "check the path, and that the service's account may read it";
 
   const auto certificate = os::read_file(from.certificate);
-  if (!certificate) return refused(not_found, "read certificate", from.certificate, "it cannot be read", check);
+  if (!certificate) return refused(not_found, "read certificate", from.certificate, "it cannot be read", remedy);
   const auto key = os::read_file(from.key);
-  if (!key) return refused(not_found, "read key", from.key, "it cannot be read", check);
+  if (!key) return refused(not_found, "read key", from.key, "it cannot be read", remedy);
   if (certificate->find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
     return refused(not_valid, "read certificate", from.certificate, "there is no certificate in PEM form in it",
                    "openssl x509 -inform der -in FILE -out cert.pem converts one");
@@ -259,7 +259,7 @@ class tls_transport final : public socket_transport {
   [[nodiscard]] need judged(const httplib::tls::TlsError& e) noexcept {
     using httplib::tls::ErrorCode;
     switch (e.code) {
-      case ErrorCode::Success: return need::nothing;
+      case ErrorCode{}: return need::nothing;  // not by its name: X11 has a macro Success
       case ErrorCode::WantRead: return short_of_ = need::read;
       case ErrorCode::WantWrite: return short_of_ = need::write;
       case ErrorCode::PeerClosed: return need::over;

@@ -295,7 +295,7 @@ WINSVC_INLINE void accept_websocket(const invocation& with, const websocket_opti
                              std::function<void(websocket&)> handler) {
   exchange& x = *current_exchange();
   const auto asked = wire::judge_handshake(x.head, options.protocols, options.origins);
-  if (asked.status == 426) {  // RFC 9110 §15.5.22, RFC 6455 §4.4
+  if (asked.status == 426) {  // RFC 9110 section 15.5.22, RFC 6455 section 4.4
     replace_header(with.res, "Upgrade", "websocket");
     replace_header(with.res, "Sec-WebSocket-Version", "13");
   }

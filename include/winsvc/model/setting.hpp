@@ -77,7 +77,7 @@ class any_setting {
   std::string name_, help_;
 };
 
-/// A rule for a value beyond its type, and how it ends the sentence "… must".
+/// A rule for a value beyond its type, and how it ends the sentence "... must".
 template <class T>
 struct setting_rule {
   std::function<bool(const T&)> holds;
@@ -120,9 +120,9 @@ class typed_setting final : public any_setting {
     }
   }
   /// Of the default: the mistake would be the programmer's.
-  [[nodiscard]] std::optional<std::string> check(const T& value) const;
-  /// Is what is written of a value read back as it? Not of a default that has no name among its names, nor of a time that is
-  /// negative.
+  [[nodiscard]] std::optional<std::string> validate(const T& value) const;
+  /// Is what is written of a value read back as it? Not of a default that has no name among its names, nor of a time
+  /// that is negative.
   [[nodiscard]] bool can_be_written(const T& value) const {
     if (!names.empty())
       return std::any_of(names.begin(), names.end(), [&value](const auto& one) { return one.second == value; });
@@ -178,7 +178,7 @@ std::string typed_setting<T>::kind() const {
 }
 
 template <class T>
-std::optional<std::string> typed_setting<T>::check(const T& value) const {
+std::optional<std::string> typed_setting<T>::validate(const T& value) const {
   for (const auto& rule : rules) {
     try {
       if (!rule.holds(value)) return "must " + rule.must;
@@ -207,7 +207,7 @@ std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool i
                            digits.find_first_not_of("0123456789") == digits.npos;
     return "takes " + kind() + ", and " + quoted + (too_large ? " is beyond what it can hold" : " is none");
   }
-  if (auto why = check(*value)) return *why + ", and " + quoted + " does not";
+  if (auto why = validate(*value)) return *why + ", and " + quoted + " does not";
   staged_ = *std::move(value);
   return std::nullopt;
 }

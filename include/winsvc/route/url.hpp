@@ -4,7 +4,7 @@
 //   build_path(parse_pattern("/files/{path...}"), {"a b/c"})      // "/files/a%20b/c": a tail keeps its slashes
 //
 // What it builds, `table::match` takes apart into the same values. Values that no path can carry are refused: an empty
-// segment, a NUL, and "." and "..", which clients resolve before they ask (RFC 3986 §5.2.4, escaped ones too).
+// segment, a NUL, and "." and "..", which clients resolve before they ask (RFC 3986 section 5.2.4, escaped ones too).
 #pragma once
 
 #include <algorithm>
@@ -84,7 +84,7 @@ WINSVC_INLINE std::string build_path(const entry& of, const std::vector<url_valu
     }
     ++next;
   }
-  // To a browser that is a host, not a path (RFC 3986 §4.2).
+  // To a browser that is a host, not a path (RFC 3986 section 4.2).
   if (path.size() > 1 && path[1] == '/') refuse("it would begin with '//', which names a host");
   return path;
 }
@@ -94,7 +94,7 @@ WINSVC_INLINE std::string build_path(const table& routes, std::string_view name,
   const auto names = routes.names();
   const auto near_one = text::nearest(name, names);
   throw setup_error("url_for '" + std::string(name) + "': no route has this name" +
-                    (near_one.empty() ? names.empty() ? ": none has one yet; say .name(\"…\") behind a route" : ""
+                    (near_one.empty() ? names.empty() ? ": none has one yet; say .name(\"...\") behind a route" : ""
                                       : "; did you mean '" + std::string(near_one) + "'?"));
 }
 

@@ -54,8 +54,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// A piece of the query: only what is neither reserved nor a blank stays as it is (RFC 3986 §2.3), so that '+', '&' and
-/// '=' mean themselves wherever it is read.
+/// A piece of the query: only what is neither reserved nor a blank stays as it is (RFC 3986 section 2.3), so that '+',
+/// '&' and '=' mean themselves wherever it is read.
 WINSVC_INLINE std::string percent_encode_value(std::string_view value) {
   std::string out;
   for (const char c : percent_encode_segment(value)) {

@@ -58,7 +58,7 @@ WINSVC_INLINE middleware cors(std::vector<std::string> origins) {
 
 namespace http {
 
-/// RFC 6454 §6.2: the port that a scheme has anyway is no part of an origin's text.
+/// RFC 6454 section 6.2: the port that a scheme has anyway is no part of an origin's text.
 WINSVC_INLINE bool states_usual_port(std::string_view origin) noexcept {
   const auto port = origin.substr(origin.find_last_of(":]"));  // "]" ends an IPv6 address
   const auto scheme = origin.substr(0, origin.find(':'));

@@ -35,7 +35,7 @@ std::optional<std::string> read_input_line();
 sys_result<std::string> read_secret(std::string_view prompt);
 
 struct interrupts::state {
-  static constexpr int signals[3] = {SIGINT, SIGTERM, SIGHUP};
+  static constexpr int handled_signals[3] = {SIGINT, SIGTERM, SIGHUP};
   int pipe[2] = {-1, -1};
   struct sigaction before[3] = {};
   std::function<void(interruption)> on_interrupt;
@@ -145,12 +145,12 @@ WINSVC_INLINE interrupts::interrupts(std::function<void(interruption)> on_interr
   struct sigaction action = {};
   action.sa_handler = &state::handler;
   action.sa_flags = SA_RESTART;
-  for (int i = 0; i < 3; ++i) ::sigaction(state::signals[i], &action, &state_->before[i]);
+  for (int i = 0; i < 3; ++i) ::sigaction(state::handled_signals[i], &action, &state_->before[i]);
 }
 
 WINSVC_INLINE interrupts::~interrupts() {
   if (state_->listener.joinable()) {
-    for (int i = 0; i < 3; ++i) ::sigaction(state::signals[i], &state_->before[i], nullptr);
+    for (int i = 0; i < 3; ++i) ::sigaction(state::handled_signals[i], &state_->before[i], nullptr);
     static_cast<void>(!::write(state_->pipe[1], "q", 1));
     state_->listener.join();
     for (const int end : state_->pipe) ::close(end);

@@ -42,7 +42,7 @@ std::size_t processors() noexcept;
   #if WINSVC_OS_LINUX
 std::uint32_t thread_id() noexcept;
 
-/// From /proc (proc_pid_stat(5)): "number (name) state …", and the name may have anything in it.
+/// From /proc (proc_pid_stat(5)): "number (name) state ...", and the name may have anything in it.
 std::optional<bool> is_asleep(std::uint32_t thread) noexcept;
   #else
 std::uint32_t thread_id() noexcept;
