@@ -144,94 +144,94 @@
 //  15559  os/win/service_manager.hpp  The real Service Control Manager.
 //  15795  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
 //  15801  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  15887  http/transport.hpp          What a connection reads from and writes to.
-//  16033  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  16344  http/stream.hpp             An answer that is written while it is made.
-//  16453  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  16486  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  16611  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  16835  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  17001  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  17195  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  17530  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  17991  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  18037  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  18113  http/router.hpp             The routes of an app with their handlers.
-//  18285  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  18471  http/url_for.hpp            The path of a named route, from within a handler.
-//  18506  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  18593  http/folder.hpp             A folder of files below a prefix.
-//  18714  http/group.hpp              Routes, as an app or a part of it registers them.
-//  18917  http/context.hpp            What travels with a request.
-//  18980  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  19071  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  19171  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  19374  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  19517  http/pulse.hpp              How busy a service is.
-//  19704  http/traffic.hpp            What the connections of one engine have in common.
-//  19808  http/direct.hpp             The direct way of a plain request.
-//  19974  http/core.hpp               cpp-httplib at work for one request.
-//  20353  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  20789  http/crew.hpp               The engine's threads, few and busy.
-//  21254  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  21407  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  21769  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  22263  web/values.hpp              What a request says beside its path, as a value of a type.
-//  22373  web/cookies.hpp             Cookies of requests and answers.
-//  22408  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  22516  web/cors.hpp                Cross-origin requests.
-//  22610  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  22647  web/rate_limit.hpp          How often one client may ask.
-//  22756  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  22809  web/headers.hpp             Small middleware for headers and sizes.
-//  22863  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  23146  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  23375  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
-//  23485  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
-//  23636  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
-//  24033  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
-//  24193  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
-//  24299  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
-//  24435  app/service.hpp             What App receives: the description of a service.
-//  24875  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
-//  24952  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
-//  25196  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
-//  25239  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  25304  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  25663  host/console_log.hpp        The log on the screen.
-//  25744  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
-//  25787  host/health.hpp             Liveness and readiness.
-//  25850  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  26004  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  26099  host/own_settings.hpp       The settings of a run.
-//  26244  host/settings_watch.hpp     The settings file, watched.
-//  26344  host/duties.hpp             What controls ask for, beside a stop.
-//  26539  host/worker_pool.hpp        The app's workers while they run.
-//  26636  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  26776  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  27256  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  27383  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
-//  27489  host/console_host.hpp       `debug`: the service in a terminal.
-//  27570  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  27896  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
-//  27959  verbs/desk.hpp              What every verb that manages the service stands on.
-//  28081  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
-//  28145  verbs/manager.hpp           The verbs that bring an installed service up and down.
-//  28431  verbs/send.hpp              The verbs that send a running service a control.
-//  28554  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
-//  28669  verbs/survey.hpp            What is installed, read with query rights alone.
-//  28754  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
-//  28800  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
-//  29133  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  29212  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
-//  29241  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
-//  29529  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
-//  29747  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
-//  29859  verbs/manage.hpp            The verbs that manage, by their words.
-//  30062  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
-//  30193  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  30395  main.hpp                    The macro: a main for an App.
-//  30408  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//  15896  http/transport.hpp          What a connection reads from and writes to.
+//  16042  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  16353  http/stream.hpp             An answer that is written while it is made.
+//  16462  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  16495  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  16620  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  16844  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  17010  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  17204  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  17539  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  18000  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  18046  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  18122  http/router.hpp             The routes of an app with their handlers.
+//  18294  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  18480  http/url_for.hpp            The path of a named route, from within a handler.
+//  18515  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  18602  http/folder.hpp             A folder of files below a prefix.
+//  18723  http/group.hpp              Routes, as an app or a part of it registers them.
+//  18926  http/context.hpp            What travels with a request.
+//  18989  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  19080  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  19180  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  19383  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  19526  http/pulse.hpp              How busy a service is.
+//  19713  http/traffic.hpp            What the connections of one engine have in common.
+//  19817  http/direct.hpp             The direct way of a plain request.
+//  19983  http/core.hpp               cpp-httplib at work for one request.
+//  20362  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  20798  http/crew.hpp               The engine's threads, few and busy.
+//  21263  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  21416  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  21778  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  22272  web/values.hpp              What a request says beside its path, as a value of a type.
+//  22382  web/cookies.hpp             Cookies of requests and answers.
+//  22417  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  22527  web/cors.hpp                Cross-origin requests.
+//  22621  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  22658  web/rate_limit.hpp          How often one client may ask.
+//  22767  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  22820  web/headers.hpp             Small middleware for headers and sizes.
+//  22874  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  23157  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  23386  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
+//  23496  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
+//  23647  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
+//  24044  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
+//  24204  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
+//  24310  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
+//  24446  app/service.hpp             What App receives: the description of a service.
+//  24886  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
+//  24963  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  25207  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
+//  25250  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  25315  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  25674  host/console_log.hpp        The log on the screen.
+//  25755  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
+//  25798  host/health.hpp             Liveness and readiness.
+//  25861  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  26015  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  26110  host/own_settings.hpp       The settings of a run.
+//  26255  host/settings_watch.hpp     The settings file, watched.
+//  26355  host/duties.hpp             What controls ask for, beside a stop.
+//  26550  host/worker_pool.hpp        The app's workers while they run.
+//  26647  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  26787  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  27267  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  27394  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  27500  host/console_host.hpp       `debug`: the service in a terminal.
+//  27581  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  27907  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
+//  27970  verbs/desk.hpp              What every verb that manages the service stands on.
+//  28092  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
+//  28156  verbs/manager.hpp           The verbs that bring an installed service up and down.
+//  28442  verbs/send.hpp              The verbs that send a running service a control.
+//  28565  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
+//  28680  verbs/survey.hpp            What is installed, read with query rights alone.
+//  28765  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
+//  28811  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
+//  29144  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  29223  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
+//  29252  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
+//  29540  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
+//  29758  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
+//  29870  verbs/manage.hpp            The verbs that manage, by their words.
+//  30073  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
+//  30204  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  30406  main.hpp                    The macro: a main for an App.
+//  30419  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -448,18 +448,18 @@ class [[nodiscard]] result {
   explicit operator bool() const noexcept { return held_.index() == 0; }
 
   /// The value. Asking a failed result for it is a bug of the caller (asserted).
-  T& operator*() & { return *check(std::get_if<0>(&held_)); }
-  const T& operator*() const& { return *check(std::get_if<0>(&held_)); }
-  T operator*() && { return std::move(*check(std::get_if<0>(&held_))); }  // no reference into what is about to go
-  T* operator->() { return check(std::get_if<0>(&held_)); }
-  const T* operator->() const { return check(std::get_if<0>(&held_)); }
+  T& operator*() & { return *assert_held(std::get_if<0>(&held_)); }
+  const T& operator*() const& { return *assert_held(std::get_if<0>(&held_)); }
+  T operator*() && { return std::move(*assert_held(std::get_if<0>(&held_))); }  // no reference into what is about to go
+  T* operator->() { return assert_held(std::get_if<0>(&held_)); }
+  const T* operator->() const { return assert_held(std::get_if<0>(&held_)); }
 
   /// The reason. Asking a result that succeeded for it is a bug of the caller (asserted).
-  [[nodiscard]] const E& error() const { return *check(std::get_if<1>(&held_)); }
+  [[nodiscard]] const E& error() const { return *assert_held(std::get_if<1>(&held_)); }
 
  private:
   template <class P>
-  static P* check(P* held) {
+  static P* assert_held(P* held) {
     WINSVC_ASSERT(held != nullptr && "winsvc::result: asked for the side it does not hold");
     return held;
   }
@@ -1513,7 +1513,7 @@ class timer_wheel {
   static constexpr std::chrono::milliseconds slot_time{64};
 
  private:
-  static constexpr std::size_t slots = 1024;
+  static constexpr std::size_t slot_count = 1024;
   using in_slots = std::chrono::duration<std::int64_t, std::ratio<64, 1000>>;
 
   [[nodiscard]] static std::int64_t slot_of(time_point when) noexcept {
@@ -1522,7 +1522,7 @@ class timer_wheel {
   void link(entry& e) noexcept;
   static void unlink(entry& e) noexcept;
 
-  std::array<entry, slots> slots_;
+  std::array<entry, slot_count> slots_;
   std::size_t count_ = 0;
   std::int64_t now_;  // all slots up to this one have been handed out
 };
@@ -1532,8 +1532,8 @@ class timer_wheel {
 inline void timer_wheel::link(entry& e) noexcept {
   // At the latest in the slot that is looked at last: an entry that is due in a later turn is put there again.
   auto at = e.due <= now_ ? now_ + 1 : e.due;
-  if (at > now_ + static_cast<std::int64_t>(slots)) at = now_ + static_cast<std::int64_t>(slots);
-  entry& head = slots_[static_cast<std::size_t>(at) % slots];
+  if (at > now_ + static_cast<std::int64_t>(slot_count)) at = now_ + static_cast<std::int64_t>(slot_count);
+  entry& head = slots_[static_cast<std::size_t>(at) % slot_count];
   e.before = head.before;
   e.after = &head;
   head.before->after = &e;
@@ -1562,10 +1562,10 @@ inline void timer_wheel::clear(entry& e) noexcept {
 template <class F>
 void timer_wheel::advance(time_point now, const F& f) {
   const auto target = slot_of(now);
-  if (target > now_ + static_cast<std::int64_t>(slots)) now_ = target - static_cast<std::int64_t>(slots);
+  if (target > now_ + static_cast<std::int64_t>(slot_count)) now_ = target - static_cast<std::int64_t>(slot_count);
   while (now_ < target && count_ > 0) {
     ++now_;
-    entry& head = slots_[static_cast<std::size_t>(now_) % slots];
+    entry& head = slots_[static_cast<std::size_t>(now_) % slot_count];
     entry* const last = head.before;  // what is set again meanwhile goes behind it
     for (entry* e = head.after; e != &head;) {
       entry& one = *e;
@@ -1586,8 +1586,8 @@ void timer_wheel::advance(time_point now, const F& f) {
 
 inline timer_wheel::time_point timer_wheel::next() const noexcept {
   if (count_ == 0) return (time_point::max)();
-  for (std::int64_t ahead = 1; ahead <= static_cast<std::int64_t>(slots); ++ahead) {
-    const entry& head = slots_[static_cast<std::size_t>(now_ + ahead) % slots];
+  for (std::int64_t ahead = 1; ahead <= static_cast<std::int64_t>(slot_count); ++ahead) {
+    const entry& head = slots_[static_cast<std::size_t>(now_ + ahead) % slot_count];
     if (head.after != &head)
       return time_point(std::chrono::duration_cast<time_point::duration>(in_slots(now_ + ahead)));
   }
@@ -4024,7 +4024,7 @@ class typed_setting final : public any_setting {
     }
   }
   /// Of the default: the mistake would be the programmer's.
-  [[nodiscard]] std::optional<std::string> check(const T& value) const;
+  [[nodiscard]] std::optional<std::string> validate(const T& value) const;
   /// Is what is written of a value read back as it? Not of a default that has no name among its names, nor of a time that is
   /// negative.
   [[nodiscard]] bool can_be_written(const T& value) const {
@@ -4082,7 +4082,7 @@ std::string typed_setting<T>::kind() const {
 }
 
 template <class T>
-std::optional<std::string> typed_setting<T>::check(const T& value) const {
+std::optional<std::string> typed_setting<T>::validate(const T& value) const {
   for (const auto& rule : rules) {
     try {
       if (!rule.holds(value)) return "must " + rule.must;
@@ -4111,7 +4111,7 @@ std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool i
                            digits.find_first_not_of("0123456789") == digits.npos;
     return "takes " + kind() + ", and " + quoted + (too_large ? " is beyond what it can hold" : " is none");
   }
-  if (auto why = check(*value)) return *why + ", and " + quoted + " does not";
+  if (auto why = validate(*value)) return *why + ", and " + quoted + " does not";
   staged_ = *std::move(value);
   return std::nullopt;
 }
@@ -7295,7 +7295,7 @@ struct head {
   std::string_view path;    ///< raw, of origin-form or absolute-form; "*" for a server-wide OPTIONS
   std::string_view query;   ///< raw, without its '?'
   std::string_view host;    ///< with the port if one was sent; empty in HTTP/1.0 only
-  int minor = 1;            ///< HTTP/1.minor: 0 or 1
+  int minor_version = 1;    ///< HTTP/1.minor: 0 or 1
   std::vector<field> fields;
   wire::framing framing = wire::framing::none;
   std::uint64_t content_length = 0;
@@ -7379,7 +7379,7 @@ void for_each_name(const head& h, F&& f) {
          (h.verb == method::post || h.verb == method::put || h.verb == method::patch || h.verb == method::del);
 }
 [[nodiscard]] inline bool states_connection(const head& h) noexcept {
-  return !h.keep_alive || h.upgrade || h.minor == 0;
+  return !h.keep_alive || h.upgrade || h.minor_version == 0;
 }
 
 template <class F>
@@ -7407,7 +7407,7 @@ inline std::string canonical_head(const head& h, bool escape_percent) {
   out.reserve(512);
   out.append(h.method).append(" ").append(h.path);
   if (!h.query.empty()) out.append("?").append(h.query);
-  out.append(h.minor == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
+  out.append(h.minor_version == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
   for_each_canonical(h, [&](std::string_view name, std::string_view value) {
     // cpp-httplib before 0.44 decodes the values of all fields but these two.
     const bool escaped =
@@ -7537,7 +7537,7 @@ inline fault head_reader::request_line(std::string_view line) {
                       version[6] == '.' && text::is_digit(version[7]);
   if (!shaped) return {400, "malformed HTTP version"};
   if (version != "HTTP/1.1" && version != "HTTP/1.0") return {505, "HTTP version not supported"};
-  out_.minor = version[7] - '0';
+  out_.minor_version = version[7] - '0';
 
   const auto verb = route::parse_method(method);
   if (!verb) return {501, "method not implemented"};
@@ -7626,7 +7626,7 @@ inline fault head_reader::known_field(const field& f) {
     return {};
   }
   if (is("Upgrade")) upgrade_ = true;
-  if (is("Expect") && out_.minor == 1) {  // in 1.0 it is to be ignored (RFC 9110 §10.1.1)
+  if (is("Expect") && out_.minor_version == 1) {  // in 1.0 it is to be ignored (RFC 9110 §10.1.1)
     if (!text::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation"};
     expect_ = true;
   }
@@ -7648,7 +7648,7 @@ inline fault head_reader::content_length(std::string_view value) {
 
 /// RFC 9112 §6.1: 400 for what cannot be framed, 501 for a coding that we do not know.
 inline fault head_reader::transfer_encoding(std::string_view value) {
-  if (out_.minor == 0) return {400, "Transfer-Encoding in HTTP/1.0"};
+  if (out_.minor_version == 0) return {400, "Transfer-Encoding in HTTP/1.0"};
   if (coding_) return {400, "Transfer-Encoding twice"};
   coding_ = true;
   if (!is_token(value)) return {400, "invalid Transfer-Encoding"};
@@ -7659,17 +7659,17 @@ inline fault head_reader::transfer_encoding(std::string_view value) {
 }
 
 inline fault head_reader::finish() {
-  if (!host_ && out_.minor == 1) return {400, "Host missing"};
+  if (!host_ && out_.minor_version == 1) return {400, "Host missing"};
   if (!authority_.empty()) {
     if (host_ && !same_authority(authority_, out_.host)) return {400, "Host and target disagree"};
     if (!host_) out_.host = authority_;
   }
 
-  out_.keep_alive = !says_close_ && (out_.minor == 1 || says_keep_alive_);
+  out_.keep_alive = !says_close_ && (out_.minor_version == 1 || says_keep_alive_);
   const bool content = out_.framing == framing::chunked || out_.content_length > 0;
   out_.expect_continue = expect_ && content;
   // Granted only where nothing else is going on: RFC 9110 §7.8 lets a server ignore any Upgrade, and 1.0 has none.
-  out_.upgrade = upgrade_ && says_upgrade_ && out_.minor == 1 && out_.keep_alive && !content;
+  out_.upgrade = upgrade_ && says_upgrade_ && out_.minor_version == 1 && out_.keep_alive && !content;
 
   // What canonical_head writes is counted by cpp-httplib again: the lines, and the bytes of each.
   constexpr std::size_t most_added = 3;
@@ -9076,8 +9076,8 @@ class utf8_check {
   unsigned char low_ = 0x80, high_ = 0xBF;  ///< of the next byte, where one is missing
 };
 [[nodiscard]] inline bool is_utf8(std::string_view bytes) noexcept {
-  utf8_check check;
-  return check.take(bytes) && check.whole();
+  utf8_check validator;
+  return validator.take(bytes) && validator.whole();
 }
 
 /// From a client's bytes to its messages and control frames.
@@ -11733,7 +11733,7 @@ inline sys_result<std::string> read_secret(std::string_view prompt) {
 }
 
 struct interrupts::state {
-  static constexpr int signals[3] = {SIGINT, SIGTERM, SIGHUP};
+  static constexpr int handled_signals[3] = {SIGINT, SIGTERM, SIGHUP};
   int pipe[2] = {-1, -1};
   struct sigaction before[3] = {};
   std::function<void(interruption)> on_interrupt;
@@ -11769,12 +11769,12 @@ inline interrupts::interrupts(std::function<void(interruption)> on_interrupt) : 
   struct sigaction action = {};
   action.sa_handler = &state::handler;
   action.sa_flags = SA_RESTART;
-  for (int i = 0; i < 3; ++i) ::sigaction(state::signals[i], &action, &state_->before[i]);
+  for (int i = 0; i < 3; ++i) ::sigaction(state::handled_signals[i], &action, &state_->before[i]);
 }
 
 inline interrupts::~interrupts() {
   if (state_->listener.joinable()) {
-    for (int i = 0; i < 3; ++i) ::sigaction(state::signals[i], &state_->before[i], nullptr);
+    for (int i = 0; i < 3; ++i) ::sigaction(state::handled_signals[i], &state_->before[i], nullptr);
     static_cast<void>(!::write(state_->pipe[1], "q", 1));
     state_->listener.join();
     for (const int end : state_->pipe) ::close(end);
@@ -11932,7 +11932,7 @@ struct crash_guard::state {
     int number;
     const char* words;
   };
-  static constexpr fatal signals[] = {
+  static constexpr fatal fatal_signals[] = {
       {SIGSEGV, "a segmentation fault (SIGSEGV)"}, {SIGBUS, "a bus error (SIGBUS)"},
       {SIGFPE, "an arithmetic error (SIGFPE)"},    {SIGILL, "an illegal instruction (SIGILL)"},
       {SIGABRT, "abort() (SIGABRT)"},
@@ -11942,7 +11942,7 @@ struct crash_guard::state {
   int crashed[2] = {-1, -1}, told[2] = {-1, -1};
   std::thread teller;
   pthread_t teller_id{};
-  struct sigaction before[std::size(signals)] = {};
+  struct sigaction before[std::size(fatal_signals)] = {};
   std::terminate_handler terminate_before = nullptr;
   std::vector<char> stack;  // the handlers'
   pthread_t stack_owner{};
@@ -11991,7 +11991,7 @@ struct crash_guard::state {
 
   std::string words_of_signal() const {
     std::string words;
-    for (const auto& s : signals) {
+    for (const auto& s : fatal_signals) {
       if (s.number == signal) words = s.words;
     }
     char where[32];
@@ -12007,8 +12007,8 @@ struct crash_guard::state {
       return;
     }
     s->tell(number, info->si_addr);
-    for (std::size_t i = 0; i < std::size(signals); ++i) {
-      if (signals[i].number == number) ::sigaction(number, &s->before[i], nullptr);
+    for (std::size_t i = 0; i < std::size(fatal_signals); ++i) {
+      if (fatal_signals[i].number == number) ::sigaction(number, &s->before[i], nullptr);
     }
     // A fault comes again when its instruction does, on return from here; what was sent must be sent again.
     if (info->si_code <= 0) ::raise(number);
@@ -12047,8 +12047,8 @@ inline crash_guard::crash_guard(settings s) : state_(new state) {
   struct sigaction action = {};
   action.sa_sigaction = &state::on_signal;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-  for (std::size_t i = 0; i < std::size(state::signals); ++i) {
-    ::sigaction(state::signals[i].number, &action, &state_->before[i]);
+  for (std::size_t i = 0; i < std::size(state::fatal_signals); ++i) {
+    ::sigaction(state::fatal_signals[i].number, &action, &state_->before[i]);
   }
   state_->terminate_before = std::set_terminate(&state::on_terminate);
 }
@@ -12058,11 +12058,11 @@ inline crash_guard::~crash_guard() {
     // What somebody has put over ours since stays.
     const auto terminate_found = std::set_terminate(state_->terminate_before);
     if (terminate_found != &state::on_terminate) std::set_terminate(terminate_found);
-    for (std::size_t i = 0; i < std::size(state::signals); ++i) {
+    for (std::size_t i = 0; i < std::size(state::fatal_signals); ++i) {
       struct sigaction found = {};
-      ::sigaction(state::signals[i].number, nullptr, &found);
+      ::sigaction(state::fatal_signals[i].number, nullptr, &found);
       if ((found.sa_flags & SA_SIGINFO) != 0 && found.sa_sigaction == &state::on_signal)
-        ::sigaction(state::signals[i].number, &state_->before[i], nullptr);
+        ::sigaction(state::fatal_signals[i].number, &state_->before[i], nullptr);
     }
     state::current() = nullptr;
     if (!state_->stack.empty() && ::pthread_equal(state_->stack_owner, ::pthread_self())) {
@@ -15827,8 +15827,17 @@ class native_service_manager final : public service_manager {
   #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 #endif
 
+// cpp-httplib names enumerators Success and None, which are macros of X11. The macros are restored after the include.
+#pragma push_macro("Success")
+#pragma push_macro("None")
+#undef Success
+#undef None
+
 // It does to the program what it always does: its constructor ignores SIGPIPE on POSIX, and its own macros stay.
 #include WINSVC_HTTPLIB
+
+#pragma pop_macro("None")
+#pragma pop_macro("Success")
 
 #if WINSVC_COMPILER_MSVC
   #pragma warning(pop)
@@ -17428,15 +17437,15 @@ class signature {
       std::conditional_t<kind_of<A>() == argument_kind::parameter || kind_of<A>() == argument_kind::upload, plain<A>,
                          std::conditional_t<kind_of<A>() == argument_kind::body, std::optional<plain<A>>, char>>;
 
-  template <std::size_t... I>
-  static void call(const invocation& with, const void* f, entrance enter, std::index_sequence<I...>) {
+  template <std::size_t... Index>
+  static void call(const invocation& with, const void* f, entrance enter, std::index_sequence<Index...>) {
     std::tuple<held<Arguments>...> values;
     [[maybe_unused]] std::size_t next = 0;
-    if (!(load<Arguments>(with, std::get<I>(values), next) && ...)) winsvc::abort(404);
+    if (!(load<Arguments>(with, std::get<Index>(values), next) && ...)) winsvc::abort(404);
     if constexpr (std::is_void_v<R>) {
-      enter(f, pass<Arguments>(with, std::get<I>(values))...);
+      enter(f, pass<Arguments>(with, std::get<Index>(values))...);
     } else {
-      write_result(with.res, enter(f, pass<Arguments>(with, std::get<I>(values))...));
+      write_result(with.res, enter(f, pass<Arguments>(with, std::get<Index>(values))...));
     }
   }
 
@@ -17938,10 +17947,10 @@ class websocket_handler final : public handler {
   using plain = std::remove_cv_t<std::remove_reference_t<A>>;
   static constexpr route::value_kind kinds_[] = {route::kind_of_value<plain<Parameters>>()..., route::value_kind::text};
 
-  template <std::size_t... I>
-  void call(const invocation& with, std::index_sequence<I...>) const {
+  template <std::size_t... Index>
+  void call(const invocation& with, std::index_sequence<Index...>) const {
     std::tuple<plain<Parameters>...> values;
-    if (!(convert(with.values[I], std::get<I>(values)) && ...)) winsvc::abort(404);
+    if (!(convert(with.values[Index], std::get<Index>(values)) && ...)) winsvc::abort(404);
     accept_websocket(with, options_, [this, values](websocket& ws) {
       std::apply([&](const auto&... value) { f_(ws, value...); }, values);
     });
@@ -19906,7 +19915,7 @@ inline bool is_plain(const wire::head& h, const exchange_stream& stream) {
 
 inline bool fill_request(request& req, const wire::head& h, const os::endpoint& peer, const os::endpoint& local) {
   req.method = h.method;
-  req.version = h.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+  req.version = h.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
   req.target = h.path;
   if (!h.query.empty()) {
     req.target += '?';
@@ -20299,13 +20308,13 @@ inline parting_words core::last_words(exchange& x, const request& req, response&
   const bool switches = find_header(res, "Upgrade") != nullptr;  // or tells what to switch to: 101 and 426
   if (x.closing && res.status != 101) words.connection = switches ? "Upgrade, close" : "close";
   else if (switches) words.connection = "Upgrade";
-  else if (x.head.minor == 0) words.connection = "keep-alive";
+  else if (x.head.minor_version == 0) words.connection = "keep-alive";
   return words;
 }
 
 /// Runs when cpp-httplib has put the headers together and before it writes them.
 inline void core::before_write(exchange& x, const request& req, response& res) {
-  if (res.is_chunked_content_provider_ && x.head.minor == 0) {  // HTTP/1.0 knows no chunks: the end is the end
+  if (res.is_chunked_content_provider_ && x.head.minor_version == 0) {  // HTTP/1.0 knows no chunks: the end is the end
     res.is_chunked_content_provider_ = false;
     res.headers.erase("Transfer-Encoding");
     x.closing = true;
@@ -20620,8 +20629,8 @@ inline void connection::take_head(wire::head_result&& got) {
 
   // A small body is waited for here, where that holds no thread. Not one that the client sends only when it is told to,
   // nor where the answer does not depend on it.
-  constexpr std::uint64_t small = 64 * 1024;
-  const bool waits = head_.framing == wire::framing::length && head_.content_length <= small &&
+  constexpr std::uint64_t max_prefetched_body = 64 * 1024;
+  const bool waits = head_.framing == wire::framing::length && head_.content_length <= max_prefetched_body &&
                      !head_.expect_continue && match_.what == route::outcome::found &&
                      head_.content_length <= server_.routes().body_limit(match_, bounds_.body_bytes);
   stage_ = waits ? stage::body : stage::ready;
@@ -21493,12 +21502,12 @@ inline result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files&
                           std::string hint) {
     return failure{error{code, doing, path, std::move(said), std::move(hint)}};
   };
-  constexpr const char* check = "check the path, and that the service's account may read it";
+  constexpr const char* remedy = "check the path, and that the service's account may read it";
 
   const auto certificate = os::read_file(from.certificate);
-  if (!certificate) return refused(not_found, "read certificate", from.certificate, "it cannot be read", check);
+  if (!certificate) return refused(not_found, "read certificate", from.certificate, "it cannot be read", remedy);
   const auto key = os::read_file(from.key);
-  if (!key) return refused(not_found, "read key", from.key, "it cannot be read", check);
+  if (!key) return refused(not_found, "read key", from.key, "it cannot be read", remedy);
   if (certificate->find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
     return refused(not_valid, "read certificate", from.certificate, "there is no certificate in PEM form in it",
                    "openssl x509 -inform der -in FILE -out cert.pem converts one");
@@ -21667,7 +21676,7 @@ class tls_transport final : public socket_transport {
   [[nodiscard]] need judged(const httplib::tls::TlsError& e) noexcept {
     using httplib::tls::ErrorCode;
     switch (e.code) {
-      case ErrorCode::Success: return need::nothing;
+      case ErrorCode{}: return need::nothing;  // not by its name: X11 has a macro Success
       case ErrorCode::WantRead: return short_of_ = need::read;
       case ErrorCode::WantWrite: return short_of_ = need::write;
       case ErrorCode::PeerClosed: return need::over;
@@ -22433,13 +22442,14 @@ struct identity {
 };
 
 /// `check(user, password)`; on the request's thread. Compare with `equal_secret`.
-[[nodiscard]] middleware basic_auth(std::string realm, std::function<bool(std::string_view, std::string_view)> check);
+[[nodiscard]] middleware basic_auth(std::string realm,
+                                    std::function<bool(std::string_view, std::string_view)> authenticate);
 /// Users and their passwords, compared in constant time. Throws setup_error for a password that is empty: it comes from
 /// a setting that is not there, and would let everybody in.
 [[nodiscard]] middleware basic_auth(std::string realm, std::map<std::string, std::string> users);
 /// `check(token)`: the name it belongs to, or nothing.
 [[nodiscard]] middleware bearer_auth(std::string realm,
-                                     std::function<std::optional<std::string>(std::string_view token)> check);
+                                     std::function<std::optional<std::string>(std::string_view token)> authenticate);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -22470,15 +22480,15 @@ inline std::string quoted_realm(std::string_view realm) {
 
 }  // namespace http
 
-inline middleware basic_auth(std::string realm, std::function<bool(std::string_view, std::string_view)> check) {
+inline middleware basic_auth(std::string realm, std::function<bool(std::string_view, std::string_view)> authenticate) {
   const std::string ask = "Basic realm=" + http::quoted_realm(realm) + ", charset=\"UTF-8\"";
-  return [ask, check = std::move(check)](const request& req, response& res, const next& go_on) {
+  return [ask, authenticate = std::move(authenticate)](const request& req, response& res, const next& go_on) {
     const auto given = http::credentials(req, "Basic");
     const auto plain = given ? text::from_base64(*given) : std::nullopt;
     const auto colon = plain ? plain->find(':') : std::string::npos;
     if (colon == std::string::npos) return http::challenge(res, ask, "a user and a password are needed");
     const auto user = std::string_view(*plain).substr(0, colon);
-    if (!check(user, std::string_view(*plain).substr(colon + 1)))
+    if (!authenticate(user, std::string_view(*plain).substr(colon + 1)))
       return http::challenge(res, ask, "the user or the password is wrong");
     context(req).set(identity{std::string(user)});
     go_on();
@@ -22497,12 +22507,13 @@ inline middleware basic_auth(std::string realm, std::map<std::string, std::strin
   });
 }
 
-inline middleware bearer_auth(std::string realm, std::function<std::optional<std::string>(std::string_view)> check) {
+inline middleware bearer_auth(std::string realm,
+                              std::function<std::optional<std::string>(std::string_view)> authenticate) {
   const std::string ask = "Bearer realm=" + http::quoted_realm(realm);
-  return [ask, check = std::move(check)](const request& req, response& res, const next& go_on) {
+  return [ask, authenticate = std::move(authenticate)](const request& req, response& res, const next& go_on) {
     const auto token = http::credentials(req, "Bearer");
     if (!token || token->empty()) return http::challenge(res, ask, "a token is needed");
-    auto name = check(*token);
+    auto name = authenticate(*token);
     if (!name) return http::challenge(res, ask + ", error=\"invalid_token\"", "the token is not valid");
     context(req).set(identity{std::move(*name)});
     go_on();
@@ -23218,7 +23229,7 @@ class request_counts {
   };
   /// Of one pattern. A handler that answers with more than this many different statuses gets the rest in one sum.
   struct route_counts {
-    std::array<slot, 48> slots;
+    std::array<slot, 48> status_counts;
     counter others{0};
     std::array<counter, bounds.size() + 1> took{};  ///< by the first bound it is not above; the last is for the rest
     counter microseconds{0};
@@ -23249,7 +23260,7 @@ inline void request_counts::count(std::optional<std::size_t> id, std::optional<r
   const std::uint32_t method = verb ? static_cast<std::uint32_t>(*verb) + 1 : 0;
   const std::uint32_t key = method << 16 | (static_cast<std::uint32_t>(status) & 0xFFFFu) | 1u << 31;
   counter* answered = &to.others;
-  for (auto& s : to.slots) {
+  for (auto& s : to.status_counts) {
     std::uint32_t there = s.key.load(relaxed);
     if (there == 0 && s.key.compare_exchange_strong(there, key, relaxed)) there = key;
     if (there != key) continue;  // somebody else's, perhaps since a moment ago
@@ -23322,7 +23333,7 @@ inline std::string request_counts::text(const gauges& now) const {
       page.sample("http_requests_total", {{"method", method}, {"route", labels_[i]}, {"status", status}},
                   std::to_string(value));
     };
-    for (const auto& s : counts_[i].slots) {
+    for (const auto& s : counts_[i].status_counts) {
       const std::uint32_t key = s.key.load(relaxed), method = key >> 16 & 0x7FFFu;
       put(method == 0 ? "none" : std::string(route::name(static_cast<route::method>(method - 1))),
           std::to_string(key & 0xFFFFu), s.answered.load(relaxed));
@@ -24216,7 +24227,7 @@ struct worker {
 };
 struct ready_check {
   std::string name;
-  std::function<bool()> check;
+  std::function<bool()> is_ready;
 };
 
 struct blueprint {
@@ -24422,7 +24433,7 @@ std::shared_ptr<model::typed_setting<T>> make_setting(setting_words words, T sta
   if (!one->can_be_written(one->get()))
     throw setup_error("setting '" + one->name() + "' (" + words.where.text() + "): its default cannot be written" +
                       (one->names.empty() ? ", and so not be set" : ": it has no name among its names"));
-  if (const auto why = one->check(one->get()))
+  if (const auto why = one->validate(one->get()))
     throw setup_error("setting '" + one->name() + "' (" + words.where.text() + "): its default " + *why);
   return one;
 }
@@ -24655,7 +24666,7 @@ class service : public http::route_registrar<service> {
 
   /// Is the service ready for work? Asked, on a request's thread, whenever `/readyz` is; false or an exception makes
   /// it 503.
-  service& ready(std::string name, std::function<bool()> check);
+  service& ready(std::string name, std::function<bool()> is_ready);
   /// Where liveness and readiness are asked. Default: /livez, /readyz; empty switches one off.
   service& health_paths(std::string live, std::string ready, source where = source::here());
 
@@ -24851,9 +24862,9 @@ inline service& service::on_error(int status, http::error_page page, source wher
     throw setup_error("on_error " + std::to_string(status) + " (" + where.text() + "): it is said already");
   return *this;
 }
-inline service& service::ready(std::string name, std::function<bool()> check) {
+inline service& service::ready(std::string name, std::function<bool()> is_ready) {
   check_open("ready");
-  plan_.ready_checks.push_back({std::move(name), std::move(check)});
+  plan_.ready_checks.push_back({std::move(name), std::move(is_ready)});
   return *this;
 }
 inline service& service::health_paths(std::string live, std::string ready, source where) {
@@ -25829,7 +25840,7 @@ inline void add_health_routes(blueprint& plan, const std::atomic<phase>& now) {
     for (const auto& r : plan.ready_checks) {
       bool good = false;
       try {
-        good = r.check();
+        good = r.is_ready();
       } catch (const std::exception& e) {
         plan.log.warn("ready check '" + r.name + "' threw: " + e.what());
       } catch (...) {

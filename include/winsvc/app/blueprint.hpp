@@ -38,7 +38,7 @@ struct worker {
 };
 struct ready_check {
   std::string name;
-  std::function<bool()> check;
+  std::function<bool()> is_ready;
 };
 
 struct blueprint {

@@ -235,7 +235,7 @@ class service : public http::route_registrar<service> {
 
   /// Is the service ready for work? Asked, on a request's thread, whenever `/readyz` is; false or an exception makes
   /// it 503.
-  service& ready(std::string name, std::function<bool()> check);
+  service& ready(std::string name, std::function<bool()> is_ready);
   /// Where liveness and readiness are asked. Default: /livez, /readyz; empty switches one off.
   service& health_paths(std::string live, std::string ready, source where = source::here());
 
@@ -431,9 +431,9 @@ inline service& service::on_error(int status, http::error_page page, source wher
     throw setup_error("on_error " + std::to_string(status) + " (" + where.text() + "): it is said already");
   return *this;
 }
-inline service& service::ready(std::string name, std::function<bool()> check) {
+inline service& service::ready(std::string name, std::function<bool()> is_ready) {
   check_open("ready");
-  plan_.ready_checks.push_back({std::move(name), std::move(check)});
+  plan_.ready_checks.push_back({std::move(name), std::move(is_ready)});
   return *this;
 }
 inline service& service::health_paths(std::string live, std::string ready, source where) {

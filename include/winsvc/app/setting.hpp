@@ -127,7 +127,7 @@ std::shared_ptr<model::typed_setting<T>> make_setting(setting_words words, T sta
   if (!one->can_be_written(one->get()))
     throw setup_error("setting '" + one->name() + "' (" + words.where.text() + "): its default cannot be written" +
                       (one->names.empty() ? ", and so not be set" : ": it has no name among its names"));
-  if (const auto why = one->check(one->get()))
+  if (const auto why = one->validate(one->get()))
     throw setup_error("setting '" + one->name() + "' (" + words.where.text() + "): its default " + *why);
   return one;
 }

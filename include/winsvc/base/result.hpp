@@ -34,18 +34,18 @@ class [[nodiscard]] result {
   explicit operator bool() const noexcept { return held_.index() == 0; }
 
   /// The value. Asking a failed result for it is a bug of the caller (asserted).
-  T& operator*() & { return *check(std::get_if<0>(&held_)); }
-  const T& operator*() const& { return *check(std::get_if<0>(&held_)); }
-  T operator*() && { return std::move(*check(std::get_if<0>(&held_))); }  // no reference into what is about to go
-  T* operator->() { return check(std::get_if<0>(&held_)); }
-  const T* operator->() const { return check(std::get_if<0>(&held_)); }
+  T& operator*() & { return *assert_held(std::get_if<0>(&held_)); }
+  const T& operator*() const& { return *assert_held(std::get_if<0>(&held_)); }
+  T operator*() && { return std::move(*assert_held(std::get_if<0>(&held_))); }  // no reference into what is about to go
+  T* operator->() { return assert_held(std::get_if<0>(&held_)); }
+  const T* operator->() const { return assert_held(std::get_if<0>(&held_)); }
 
   /// The reason. Asking a result that succeeded for it is a bug of the caller (asserted).
-  [[nodiscard]] const E& error() const { return *check(std::get_if<1>(&held_)); }
+  [[nodiscard]] const E& error() const { return *assert_held(std::get_if<1>(&held_)); }
 
  private:
   template <class P>
-  static P* check(P* held) {
+  static P* assert_held(P* held) {
     WINSVC_ASSERT(held != nullptr && "winsvc::result: asked for the side it does not hold");
     return held;
   }

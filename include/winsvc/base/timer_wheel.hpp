@@ -50,7 +50,7 @@ class timer_wheel {
   static constexpr std::chrono::milliseconds slot_time{64};
 
  private:
-  static constexpr std::size_t slots = 1024;
+  static constexpr std::size_t slot_count = 1024;
   using in_slots = std::chrono::duration<std::int64_t, std::ratio<64, 1000>>;
 
   [[nodiscard]] static std::int64_t slot_of(time_point when) noexcept {
@@ -59,7 +59,7 @@ class timer_wheel {
   void link(entry& e) noexcept;
   static void unlink(entry& e) noexcept;
 
-  std::array<entry, slots> slots_;
+  std::array<entry, slot_count> slots_;
   std::size_t count_ = 0;
   std::int64_t now_;  // all slots up to this one have been handed out
 };
@@ -69,8 +69,8 @@ class timer_wheel {
 inline void timer_wheel::link(entry& e) noexcept {
   // At the latest in the slot that is looked at last: an entry that is due in a later turn is put there again.
   auto at = e.due <= now_ ? now_ + 1 : e.due;
-  if (at > now_ + static_cast<std::int64_t>(slots)) at = now_ + static_cast<std::int64_t>(slots);
-  entry& head = slots_[static_cast<std::size_t>(at) % slots];
+  if (at > now_ + static_cast<std::int64_t>(slot_count)) at = now_ + static_cast<std::int64_t>(slot_count);
+  entry& head = slots_[static_cast<std::size_t>(at) % slot_count];
   e.before = head.before;
   e.after = &head;
   head.before->after = &e;
@@ -99,10 +99,10 @@ inline void timer_wheel::clear(entry& e) noexcept {
 template <class F>
 void timer_wheel::advance(time_point now, const F& f) {
   const auto target = slot_of(now);
-  if (target > now_ + static_cast<std::int64_t>(slots)) now_ = target - static_cast<std::int64_t>(slots);
+  if (target > now_ + static_cast<std::int64_t>(slot_count)) now_ = target - static_cast<std::int64_t>(slot_count);
   while (now_ < target && count_ > 0) {
     ++now_;
-    entry& head = slots_[static_cast<std::size_t>(now_) % slots];
+    entry& head = slots_[static_cast<std::size_t>(now_) % slot_count];
     entry* const last = head.before;  // what is set again meanwhile goes behind it
     for (entry* e = head.after; e != &head;) {
       entry& one = *e;
@@ -123,8 +123,8 @@ void timer_wheel::advance(time_point now, const F& f) {
 
 inline timer_wheel::time_point timer_wheel::next() const noexcept {
   if (count_ == 0) return (time_point::max)();
-  for (std::int64_t ahead = 1; ahead <= static_cast<std::int64_t>(slots); ++ahead) {
-    const entry& head = slots_[static_cast<std::size_t>(now_ + ahead) % slots];
+  for (std::int64_t ahead = 1; ahead <= static_cast<std::int64_t>(slot_count); ++ahead) {
+    const entry& head = slots_[static_cast<std::size_t>(now_ + ahead) % slot_count];
     if (head.after != &head)
       return time_point(std::chrono::duration_cast<time_point::duration>(in_slots(now_ + ahead)));
   }

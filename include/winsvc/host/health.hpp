@@ -45,7 +45,7 @@ inline void add_health_routes(blueprint& plan, const std::atomic<phase>& now) {
     for (const auto& r : plan.ready_checks) {
       bool good = false;
       try {
-        good = r.check();
+        good = r.is_ready();
       } catch (const std::exception& e) {
         plan.log.warn("ready check '" + r.name + "' threw: " + e.what());
       } catch (...) {

@@ -273,8 +273,8 @@ inline void connection::take_head(wire::head_result&& got) {
 
   // A small body is waited for here, where that holds no thread. Not one that the client sends only when it is told to,
   // nor where the answer does not depend on it.
-  constexpr std::uint64_t small = 64 * 1024;
-  const bool waits = head_.framing == wire::framing::length && head_.content_length <= small &&
+  constexpr std::uint64_t max_prefetched_body = 64 * 1024;
+  const bool waits = head_.framing == wire::framing::length && head_.content_length <= max_prefetched_body &&
                      !head_.expect_continue && match_.what == route::outcome::found &&
                      head_.content_length <= server_.routes().body_limit(match_, bounds_.body_bytes);
   stage_ = waits ? stage::body : stage::ready;

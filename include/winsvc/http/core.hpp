@@ -337,13 +337,13 @@ inline parting_words core::last_words(exchange& x, const request& req, response&
   const bool switches = find_header(res, "Upgrade") != nullptr;  // or tells what to switch to: 101 and 426
   if (x.closing && res.status != 101) words.connection = switches ? "Upgrade, close" : "close";
   else if (switches) words.connection = "Upgrade";
-  else if (x.head.minor == 0) words.connection = "keep-alive";
+  else if (x.head.minor_version == 0) words.connection = "keep-alive";
   return words;
 }
 
 /// Runs when cpp-httplib has put the headers together and before it writes them.
 inline void core::before_write(exchange& x, const request& req, response& res) {
-  if (res.is_chunked_content_provider_ && x.head.minor == 0) {  // HTTP/1.0 knows no chunks: the end is the end
+  if (res.is_chunked_content_provider_ && x.head.minor_version == 0) {  // HTTP/1.0 knows no chunks: the end is the end
     res.is_chunked_content_provider_ = false;
     res.headers.erase("Transfer-Encoding");
     x.closing = true;

@@ -105,7 +105,7 @@ inline bool is_plain(const wire::head& h, const exchange_stream& stream) {
 
 inline bool fill_request(request& req, const wire::head& h, const os::endpoint& peer, const os::endpoint& local) {
   req.method = h.method;
-  req.version = h.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+  req.version = h.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
   req.target = h.path;
   if (!h.query.empty()) {
     req.target += '?';

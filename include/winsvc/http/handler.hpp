@@ -238,15 +238,15 @@ class signature {
       std::conditional_t<kind_of<A>() == argument_kind::parameter || kind_of<A>() == argument_kind::upload, plain<A>,
                          std::conditional_t<kind_of<A>() == argument_kind::body, std::optional<plain<A>>, char>>;
 
-  template <std::size_t... I>
-  static void call(const invocation& with, const void* f, entrance enter, std::index_sequence<I...>) {
+  template <std::size_t... Index>
+  static void call(const invocation& with, const void* f, entrance enter, std::index_sequence<Index...>) {
     std::tuple<held<Arguments>...> values;
     [[maybe_unused]] std::size_t next = 0;
-    if (!(load<Arguments>(with, std::get<I>(values), next) && ...)) winsvc::abort(404);
+    if (!(load<Arguments>(with, std::get<Index>(values), next) && ...)) winsvc::abort(404);
     if constexpr (std::is_void_v<R>) {
-      enter(f, pass<Arguments>(with, std::get<I>(values))...);
+      enter(f, pass<Arguments>(with, std::get<Index>(values))...);
     } else {
-      write_result(with.res, enter(f, pass<Arguments>(with, std::get<I>(values))...));
+      write_result(with.res, enter(f, pass<Arguments>(with, std::get<Index>(values))...));
     }
   }
 

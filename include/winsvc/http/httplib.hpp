@@ -29,8 +29,17 @@
   #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 #endif
 
+// cpp-httplib names enumerators Success and None, which are macros of X11. The macros are restored after the include.
+#pragma push_macro("Success")
+#pragma push_macro("None")
+#undef Success
+#undef None
+
 // It does to the program what it always does: its constructor ignores SIGPIPE on POSIX, and its own macros stay.
 #include WINSVC_HTTPLIB
+
+#pragma pop_macro("None")
+#pragma pop_macro("Success")
 
 #if WINSVC_COMPILER_MSVC
   #pragma warning(pop)

@@ -93,12 +93,12 @@ inline result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files&
                           std::string hint) {
     return failure{error{code, doing, path, std::move(said), std::move(hint)}};
   };
-  constexpr const char* check = "check the path, and that the service's account may read it";
+  constexpr const char* remedy = "check the path, and that the service's account may read it";
 
   const auto certificate = os::read_file(from.certificate);
-  if (!certificate) return refused(not_found, "read certificate", from.certificate, "it cannot be read", check);
+  if (!certificate) return refused(not_found, "read certificate", from.certificate, "it cannot be read", remedy);
   const auto key = os::read_file(from.key);
-  if (!key) return refused(not_found, "read key", from.key, "it cannot be read", check);
+  if (!key) return refused(not_found, "read key", from.key, "it cannot be read", remedy);
   if (certificate->find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
     return refused(not_valid, "read certificate", from.certificate, "there is no certificate in PEM form in it",
                    "openssl x509 -inform der -in FILE -out cert.pem converts one");
@@ -267,7 +267,7 @@ class tls_transport final : public socket_transport {
   [[nodiscard]] need judged(const httplib::tls::TlsError& e) noexcept {
     using httplib::tls::ErrorCode;
     switch (e.code) {
-      case ErrorCode::Success: return need::nothing;
+      case ErrorCode{}: return need::nothing;  // not by its name: X11 has a macro Success
       case ErrorCode::WantRead: return short_of_ = need::read;
       case ErrorCode::WantWrite: return short_of_ = need::write;
       case ErrorCode::PeerClosed: return need::over;

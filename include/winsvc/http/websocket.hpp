@@ -416,10 +416,10 @@ class websocket_handler final : public handler {
   using plain = std::remove_cv_t<std::remove_reference_t<A>>;
   static constexpr route::value_kind kinds_[] = {route::kind_of_value<plain<Parameters>>()..., route::value_kind::text};
 
-  template <std::size_t... I>
-  void call(const invocation& with, std::index_sequence<I...>) const {
+  template <std::size_t... Index>
+  void call(const invocation& with, std::index_sequence<Index...>) const {
     std::tuple<plain<Parameters>...> values;
-    if (!(convert(with.values[I], std::get<I>(values)) && ...)) winsvc::abort(404);
+    if (!(convert(with.values[Index], std::get<Index>(values)) && ...)) winsvc::abort(404);
     accept_websocket(with, options_, [this, values](websocket& ws) {
       std::apply([&](const auto&... value) { f_(ws, value...); }, values);
     });

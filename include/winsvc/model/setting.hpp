@@ -120,7 +120,7 @@ class typed_setting final : public any_setting {
     }
   }
   /// Of the default: the mistake would be the programmer's.
-  [[nodiscard]] std::optional<std::string> check(const T& value) const;
+  [[nodiscard]] std::optional<std::string> validate(const T& value) const;
   /// Is what is written of a value read back as it? Not of a default that has no name among its names, nor of a time that is
   /// negative.
   [[nodiscard]] bool can_be_written(const T& value) const {
@@ -178,7 +178,7 @@ std::string typed_setting<T>::kind() const {
 }
 
 template <class T>
-std::optional<std::string> typed_setting<T>::check(const T& value) const {
+std::optional<std::string> typed_setting<T>::validate(const T& value) const {
   for (const auto& rule : rules) {
     try {
       if (!rule.holds(value)) return "must " + rule.must;
@@ -207,7 +207,7 @@ std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool i
                            digits.find_first_not_of("0123456789") == digits.npos;
     return "takes " + kind() + ", and " + quoted + (too_large ? " is beyond what it can hold" : " is none");
   }
-  if (auto why = check(*value)) return *why + ", and " + quoted + " does not";
+  if (auto why = validate(*value)) return *why + ", and " + quoted + " does not";
   staged_ = *std::move(value);
   return std::nullopt;
 }

@@ -32,13 +32,14 @@ struct identity {
 };
 
 /// `check(user, password)`; on the request's thread. Compare with `equal_secret`.
-[[nodiscard]] middleware basic_auth(std::string realm, std::function<bool(std::string_view, std::string_view)> check);
+[[nodiscard]] middleware basic_auth(std::string realm,
+                                    std::function<bool(std::string_view, std::string_view)> authenticate);
 /// Users and their passwords, compared in constant time. Throws setup_error for a password that is empty: it comes from
 /// a setting that is not there, and would let everybody in.
 [[nodiscard]] middleware basic_auth(std::string realm, std::map<std::string, std::string> users);
 /// `check(token)`: the name it belongs to, or nothing.
 [[nodiscard]] middleware bearer_auth(std::string realm,
-                                     std::function<std::optional<std::string>(std::string_view token)> check);
+                                     std::function<std::optional<std::string>(std::string_view token)> authenticate);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -69,15 +70,15 @@ inline std::string quoted_realm(std::string_view realm) {
 
 }  // namespace http
 
-inline middleware basic_auth(std::string realm, std::function<bool(std::string_view, std::string_view)> check) {
+inline middleware basic_auth(std::string realm, std::function<bool(std::string_view, std::string_view)> authenticate) {
   const std::string ask = "Basic realm=" + http::quoted_realm(realm) + ", charset=\"UTF-8\"";
-  return [ask, check = std::move(check)](const request& req, response& res, const next& go_on) {
+  return [ask, authenticate = std::move(authenticate)](const request& req, response& res, const next& go_on) {
     const auto given = http::credentials(req, "Basic");
     const auto plain = given ? text::from_base64(*given) : std::nullopt;
     const auto colon = plain ? plain->find(':') : std::string::npos;
     if (colon == std::string::npos) return http::challenge(res, ask, "a user and a password are needed");
     const auto user = std::string_view(*plain).substr(0, colon);
-    if (!check(user, std::string_view(*plain).substr(colon + 1)))
+    if (!authenticate(user, std::string_view(*plain).substr(colon + 1)))
       return http::challenge(res, ask, "the user or the password is wrong");
     context(req).set(identity{std::string(user)});
     go_on();
@@ -96,12 +97,13 @@ inline middleware basic_auth(std::string realm, std::map<std::string, std::strin
   });
 }
 
-inline middleware bearer_auth(std::string realm, std::function<std::optional<std::string>(std::string_view)> check) {
+inline middleware bearer_auth(std::string realm,
+                              std::function<std::optional<std::string>(std::string_view)> authenticate) {
   const std::string ask = "Bearer realm=" + http::quoted_realm(realm);
-  return [ask, check = std::move(check)](const request& req, response& res, const next& go_on) {
+  return [ask, authenticate = std::move(authenticate)](const request& req, response& res, const next& go_on) {
     const auto token = http::credentials(req, "Bearer");
     if (!token || token->empty()) return http::challenge(res, ask, "a token is needed");
-    auto name = check(*token);
+    auto name = authenticate(*token);
     if (!name) return http::challenge(res, ask + ", error=\"invalid_token\"", "the token is not valid");
     context(req).set(identity{std::move(*name)});
     go_on();

@@ -76,7 +76,7 @@ class request_counts {
   };
   /// Of one pattern. A handler that answers with more than this many different statuses gets the rest in one sum.
   struct route_counts {
-    std::array<slot, 48> slots;
+    std::array<slot, 48> status_counts;
     counter others{0};
     std::array<counter, bounds.size() + 1> took{};  ///< by the first bound it is not above; the last is for the rest
     counter microseconds{0};
@@ -107,7 +107,7 @@ inline void request_counts::count(std::optional<std::size_t> id, std::optional<r
   const std::uint32_t method = verb ? static_cast<std::uint32_t>(*verb) + 1 : 0;
   const std::uint32_t key = method << 16 | (static_cast<std::uint32_t>(status) & 0xFFFFu) | 1u << 31;
   counter* answered = &to.others;
-  for (auto& s : to.slots) {
+  for (auto& s : to.status_counts) {
     std::uint32_t there = s.key.load(relaxed);
     if (there == 0 && s.key.compare_exchange_strong(there, key, relaxed)) there = key;
     if (there != key) continue;  // somebody else's, perhaps since a moment ago
@@ -180,7 +180,7 @@ inline std::string request_counts::text(const gauges& now) const {
       page.sample("http_requests_total", {{"method", method}, {"route", labels_[i]}, {"status", status}},
                   std::to_string(value));
     };
-    for (const auto& s : counts_[i].slots) {
+    for (const auto& s : counts_[i].status_counts) {
       const std::uint32_t key = s.key.load(relaxed), method = key >> 16 & 0x7FFFu;
       put(method == 0 ? "none" : std::string(route::name(static_cast<route::method>(method - 1))),
           std::to_string(key & 0xFFFFu), s.answered.load(relaxed));

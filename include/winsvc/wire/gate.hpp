@@ -113,7 +113,7 @@ inline fault head_reader::request_line(std::string_view line) {
                       version[6] == '.' && text::is_digit(version[7]);
   if (!shaped) return {400, "malformed HTTP version"};
   if (version != "HTTP/1.1" && version != "HTTP/1.0") return {505, "HTTP version not supported"};
-  out_.minor = version[7] - '0';
+  out_.minor_version = version[7] - '0';
 
   const auto verb = route::parse_method(method);
   if (!verb) return {501, "method not implemented"};
@@ -202,7 +202,7 @@ inline fault head_reader::known_field(const field& f) {
     return {};
   }
   if (is("Upgrade")) upgrade_ = true;
-  if (is("Expect") && out_.minor == 1) {  // in 1.0 it is to be ignored (RFC 9110 §10.1.1)
+  if (is("Expect") && out_.minor_version == 1) {  // in 1.0 it is to be ignored (RFC 9110 §10.1.1)
     if (!text::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation"};
     expect_ = true;
   }
@@ -224,7 +224,7 @@ inline fault head_reader::content_length(std::string_view value) {
 
 /// RFC 9112 §6.1: 400 for what cannot be framed, 501 for a coding that we do not know.
 inline fault head_reader::transfer_encoding(std::string_view value) {
-  if (out_.minor == 0) return {400, "Transfer-Encoding in HTTP/1.0"};
+  if (out_.minor_version == 0) return {400, "Transfer-Encoding in HTTP/1.0"};
   if (coding_) return {400, "Transfer-Encoding twice"};
   coding_ = true;
   if (!is_token(value)) return {400, "invalid Transfer-Encoding"};
@@ -235,17 +235,17 @@ inline fault head_reader::transfer_encoding(std::string_view value) {
 }
 
 inline fault head_reader::finish() {
-  if (!host_ && out_.minor == 1) return {400, "Host missing"};
+  if (!host_ && out_.minor_version == 1) return {400, "Host missing"};
   if (!authority_.empty()) {
     if (host_ && !same_authority(authority_, out_.host)) return {400, "Host and target disagree"};
     if (!host_) out_.host = authority_;
   }
 
-  out_.keep_alive = !says_close_ && (out_.minor == 1 || says_keep_alive_);
+  out_.keep_alive = !says_close_ && (out_.minor_version == 1 || says_keep_alive_);
   const bool content = out_.framing == framing::chunked || out_.content_length > 0;
   out_.expect_continue = expect_ && content;
   // Granted only where nothing else is going on: RFC 9110 §7.8 lets a server ignore any Upgrade, and 1.0 has none.
-  out_.upgrade = upgrade_ && says_upgrade_ && out_.minor == 1 && out_.keep_alive && !content;
+  out_.upgrade = upgrade_ && says_upgrade_ && out_.minor_version == 1 && out_.keep_alive && !content;
 
   // What canonical_head writes is counted by cpp-httplib again: the lines, and the bytes of each.
   constexpr std::size_t most_added = 3;

@@ -39,7 +39,7 @@ struct head {
   std::string_view path;    ///< raw, of origin-form or absolute-form; "*" for a server-wide OPTIONS
   std::string_view query;   ///< raw, without its '?'
   std::string_view host;    ///< with the port if one was sent; empty in HTTP/1.0 only
-  int minor = 1;            ///< HTTP/1.minor: 0 or 1
+  int minor_version = 1;    ///< HTTP/1.minor: 0 or 1
   std::vector<field> fields;
   wire::framing framing = wire::framing::none;
   std::uint64_t content_length = 0;
@@ -123,7 +123,7 @@ void for_each_name(const head& h, F&& f) {
          (h.verb == method::post || h.verb == method::put || h.verb == method::patch || h.verb == method::del);
 }
 [[nodiscard]] inline bool states_connection(const head& h) noexcept {
-  return !h.keep_alive || h.upgrade || h.minor == 0;
+  return !h.keep_alive || h.upgrade || h.minor_version == 0;
 }
 
 template <class F>
@@ -151,7 +151,7 @@ inline std::string canonical_head(const head& h, bool escape_percent) {
   out.reserve(512);
   out.append(h.method).append(" ").append(h.path);
   if (!h.query.empty()) out.append("?").append(h.query);
-  out.append(h.minor == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
+  out.append(h.minor_version == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
   for_each_canonical(h, [&](std::string_view name, std::string_view value) {
     // cpp-httplib before 0.44 decodes the values of all fields but these two.
     const bool escaped =

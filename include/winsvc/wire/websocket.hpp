@@ -58,8 +58,8 @@ class utf8_check {
   unsigned char low_ = 0x80, high_ = 0xBF;  ///< of the next byte, where one is missing
 };
 [[nodiscard]] inline bool is_utf8(std::string_view bytes) noexcept {
-  utf8_check check;
-  return check.take(bytes) && check.whole();
+  utf8_check validator;
+  return validator.take(bytes) && validator.whole();
 }
 
 /// From a client's bytes to its messages and control frames.

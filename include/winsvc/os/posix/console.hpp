@@ -84,7 +84,7 @@ inline sys_result<std::string> read_secret(std::string_view prompt) {
 }
 
 struct interrupts::state {
-  static constexpr int signals[3] = {SIGINT, SIGTERM, SIGHUP};
+  static constexpr int handled_signals[3] = {SIGINT, SIGTERM, SIGHUP};
   int pipe[2] = {-1, -1};
   struct sigaction before[3] = {};
   std::function<void(interruption)> on_interrupt;
@@ -120,12 +120,12 @@ inline interrupts::interrupts(std::function<void(interruption)> on_interrupt) : 
   struct sigaction action = {};
   action.sa_handler = &state::handler;
   action.sa_flags = SA_RESTART;
-  for (int i = 0; i < 3; ++i) ::sigaction(state::signals[i], &action, &state_->before[i]);
+  for (int i = 0; i < 3; ++i) ::sigaction(state::handled_signals[i], &action, &state_->before[i]);
 }
 
 inline interrupts::~interrupts() {
   if (state_->listener.joinable()) {
-    for (int i = 0; i < 3; ++i) ::sigaction(state::signals[i], &state_->before[i], nullptr);
+    for (int i = 0; i < 3; ++i) ::sigaction(state::handled_signals[i], &state_->before[i], nullptr);
     static_cast<void>(!::write(state_->pipe[1], "q", 1));
     state_->listener.join();
     for (const int end : state_->pipe) ::close(end);

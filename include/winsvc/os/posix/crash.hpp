@@ -29,7 +29,7 @@ struct crash_guard::state {
     int number;
     const char* words;
   };
-  static constexpr fatal signals[] = {
+  static constexpr fatal fatal_signals[] = {
       {SIGSEGV, "a segmentation fault (SIGSEGV)"}, {SIGBUS, "a bus error (SIGBUS)"},
       {SIGFPE, "an arithmetic error (SIGFPE)"},    {SIGILL, "an illegal instruction (SIGILL)"},
       {SIGABRT, "abort() (SIGABRT)"},
@@ -39,7 +39,7 @@ struct crash_guard::state {
   int crashed[2] = {-1, -1}, told[2] = {-1, -1};
   std::thread teller;
   pthread_t teller_id{};
-  struct sigaction before[std::size(signals)] = {};
+  struct sigaction before[std::size(fatal_signals)] = {};
   std::terminate_handler terminate_before = nullptr;
   std::vector<char> stack;  // the handlers'
   pthread_t stack_owner{};
@@ -88,7 +88,7 @@ struct crash_guard::state {
 
   std::string words_of_signal() const {
     std::string words;
-    for (const auto& s : signals) {
+    for (const auto& s : fatal_signals) {
       if (s.number == signal) words = s.words;
     }
     char where[32];
@@ -104,8 +104,8 @@ struct crash_guard::state {
       return;
     }
     s->tell(number, info->si_addr);
-    for (std::size_t i = 0; i < std::size(signals); ++i) {
-      if (signals[i].number == number) ::sigaction(number, &s->before[i], nullptr);
+    for (std::size_t i = 0; i < std::size(fatal_signals); ++i) {
+      if (fatal_signals[i].number == number) ::sigaction(number, &s->before[i], nullptr);
     }
     // A fault comes again when its instruction does, on return from here; what was sent must be sent again.
     if (info->si_code <= 0) ::raise(number);
@@ -144,8 +144,8 @@ inline crash_guard::crash_guard(settings s) : state_(new state) {
   struct sigaction action = {};
   action.sa_sigaction = &state::on_signal;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-  for (std::size_t i = 0; i < std::size(state::signals); ++i) {
-    ::sigaction(state::signals[i].number, &action, &state_->before[i]);
+  for (std::size_t i = 0; i < std::size(state::fatal_signals); ++i) {
+    ::sigaction(state::fatal_signals[i].number, &action, &state_->before[i]);
   }
   state_->terminate_before = std::set_terminate(&state::on_terminate);
 }
@@ -155,11 +155,11 @@ inline crash_guard::~crash_guard() {
     // What somebody has put over ours since stays.
     const auto terminate_found = std::set_terminate(state_->terminate_before);
     if (terminate_found != &state::on_terminate) std::set_terminate(terminate_found);
-    for (std::size_t i = 0; i < std::size(state::signals); ++i) {
+    for (std::size_t i = 0; i < std::size(state::fatal_signals); ++i) {
       struct sigaction found = {};
-      ::sigaction(state::signals[i].number, nullptr, &found);
+      ::sigaction(state::fatal_signals[i].number, nullptr, &found);
       if ((found.sa_flags & SA_SIGINFO) != 0 && found.sa_sigaction == &state::on_signal)
-        ::sigaction(state::signals[i].number, &state_->before[i], nullptr);
+        ::sigaction(state::fatal_signals[i].number, &state_->before[i], nullptr);
     }
     state::current() = nullptr;
     if (!state_->stack.empty() && ::pthread_equal(state_->stack_owner, ::pthread_self())) {
