@@ -170,7 +170,7 @@
 #include "winsvc/verbs/desk.hpp"     // where they work
 #include "winsvc/verbs/ask.hpp"      // what they ask a running service
 #include "winsvc/verbs/manager.hpp"  // start, stop, status
-#include "winsvc/verbs/send.hpp"     // pause … control
+#include "winsvc/verbs/send.hpp"     // pause ... control
 #include "winsvc/verbs/folders.hpp"  // rights to folders
 #include "winsvc/verbs/survey.hpp"   // what is installed
 #include "winsvc/verbs/drift.hpp"    // and whether that is what would be

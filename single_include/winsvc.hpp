@@ -64,174 +64,174 @@
 //   5945  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
 //   6060  model/state_file.hpp        What the running service leaves for `status` to find.
 //   6137  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   6229  route/path.hpp              The path of a request, cut into segments.
-//   6340  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   6518  route/facts.hpp             What is known of a route beside its pattern.
-//   6643  route/table.hpp             The routes of an app as a tree of segments.
-//   6946  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   7093  wire/limits.hpp             How much a client may send, and how long it may take.
-//   7162  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   7259  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   7430  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   7788  wire/chunked.hpp            Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly.
-//   7936  wire/fields.hpp             Names and values as queries and forms have them ...
-//   8027  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   8223  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   8423  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   8489  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   8546  wire/conditional.hpp        Requests with conditions.
-//   8677  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   8787  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   9022  wire/websocket.hpp          The WebSocket protocol as values.
-//   9389  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   9424  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   9569  os/socket.hpp               TCP as the engine needs it.
-//   9710  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   9819  os/file.hpp                 The few things done with files.
-//   9913  os/process.hpp              This process and its surroundings.
-//  10011  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//  10065  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//  10146  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  10289  os/tcp.hpp                  os/socket.hpp on every platform.
-//  10532  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//  10685  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//  10796  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//  11027  os/poller.hpp               Waiting for many sockets with few threads.
-//  11077  os/channel.hpp              Where the operator talks to a running service.
-//  11144  os/posix/file.hpp           os/file.hpp on POSIX.
-//  11292  os/visitors.hpp             Threads for those who come and go.
-//  11377  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
-//  11569  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//  11653  os/posix/console.hpp        os/console.hpp on POSIX.
-//  11791  os/crash.hpp                What is left of a process that crashes.
-//  11906  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//  12088  os/elevation.hpp            The same program once more, elevated.
-//  12150  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//  12178  os/folder_watch.hpp         A folder that is watched.
-//  12228  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
-//  12316  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
-//  12353  os/posix/keys.hpp           os/keys.hpp on POSIX.
-//  12520  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
-//  12542  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
-//  12569  os/new_file.hpp             A file that comes into being.
-//  12631  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  12715  os/probe.hpp                What `doctor` and `why` ask the machine beside its services.
-//  12743  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
-//  12767  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  12807  os/event_log.hpp            The Windows event log: one report, one line.
-//  12850  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  13052  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  13116  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  13191  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
-//  13291  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  13512  os/win/console.hpp          os/console.hpp on Windows.
-//  13693  os/win/file.hpp             os/file.hpp on Windows.
-//  13857  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  13894  os/win/crash.hpp            os/crash.hpp on Windows.
-//  14176  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  14275  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  14488  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
-//  14543  os/win/keys.hpp             os/keys.hpp on Windows.
-//  14615  os/win/local_time.hpp       os/local_time.hpp on Windows.
-//  14660  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  14743  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
-//  14860  os/win/probe.hpp            os/probe.hpp on Windows.
-//  14925  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  15081  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  15175  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
-//  15284  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  15424  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  15559  os/win/service_manager.hpp  The real Service Control Manager.
-//  15795  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  15801  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  15896  http/transport.hpp          What a connection reads from and writes to.
-//  16042  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  16353  http/stream.hpp             An answer that is written while it is made.
-//  16462  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  16495  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  16620  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  16844  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  17010  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  17204  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  17539  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  18000  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  18046  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  18122  http/router.hpp             The routes of an app with their handlers.
-//  18294  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  18480  http/url_for.hpp            The path of a named route, from within a handler.
-//  18515  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  18602  http/folder.hpp             A folder of files below a prefix.
-//  18723  http/group.hpp              Routes, as an app or a part of it registers them.
-//  18926  http/context.hpp            What travels with a request.
-//  18989  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  19080  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  19180  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  19383  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  19526  http/pulse.hpp              How busy a service is.
-//  19713  http/traffic.hpp            What the connections of one engine have in common.
-//  19817  http/direct.hpp             The direct way of a plain request.
-//  19983  http/core.hpp               cpp-httplib at work for one request.
-//  20362  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  20798  http/crew.hpp               The engine's threads, few and busy.
-//  21263  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  21416  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  21778  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  22272  web/values.hpp              What a request says beside its path, as a value of a type.
-//  22382  web/cookies.hpp             Cookies of requests and answers.
-//  22417  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  22527  web/cors.hpp                Cross-origin requests.
-//  22621  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  22658  web/rate_limit.hpp          How often one client may ask.
-//  22767  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  22820  web/headers.hpp             Small middleware for headers and sizes.
-//  22874  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  23157  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  23386  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
-//  23496  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
-//  23647  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
-//  24044  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
-//  24204  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
-//  24310  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
-//  24446  app/service.hpp             What App receives: the description of a service.
-//  24886  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
-//  24963  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
-//  25207  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
-//  25250  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  25315  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  25674  host/console_log.hpp        The log on the screen.
-//  25755  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
-//  25798  host/health.hpp             Liveness and readiness.
-//  25861  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  26015  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  26110  host/own_settings.hpp       The settings of a run.
-//  26255  host/settings_watch.hpp     The settings file, watched.
-//  26355  host/duties.hpp             What controls ask for, beside a stop.
-//  26550  host/worker_pool.hpp        The app's workers while they run.
-//  26647  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  26787  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  27267  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  27394  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
-//  27500  host/console_host.hpp       `debug`: the service in a terminal.
-//  27581  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  27907  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
-//  27970  verbs/desk.hpp              What every verb that manages the service stands on.
-//  28092  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
-//  28156  verbs/manager.hpp           The verbs that bring an installed service up and down.
-//  28442  verbs/send.hpp              The verbs that send a running service a control.
-//  28565  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
-//  28680  verbs/survey.hpp            What is installed, read with query rights alone.
-//  28765  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
-//  28811  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
-//  29144  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  29223  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
-//  29252  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
-//  29540  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
-//  29758  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
-//  29870  verbs/manage.hpp            The verbs that manage, by their words.
-//  30073  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
-//  30204  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  30406  main.hpp                    The macro: a main for an App.
-//  30419  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//   6230  route/path.hpp              The path of a request, cut into segments.
+//   6341  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   6519  route/facts.hpp             What is known of a route beside its pattern.
+//   6644  route/table.hpp             The routes of an app as a tree of segments.
+//   6947  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   7094  wire/limits.hpp             How much a client may send, and how long it may take.
+//   7163  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   7260  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   7431  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   7791  wire/chunked.hpp            Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
+//   7940  wire/fields.hpp             Names and values as queries and forms have them ...
+//   8031  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   8227  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   8427  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   8493  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   8550  wire/conditional.hpp        Requests with conditions.
+//   8681  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   8791  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   9026  wire/websocket.hpp          The WebSocket protocol as values.
+//   9393  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   9428  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   9573  os/socket.hpp               TCP as the engine needs it.
+//   9714  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   9823  os/file.hpp                 The few things done with files.
+//   9917  os/process.hpp              This process and its surroundings.
+//  10015  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//  10069  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//  10150  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  10293  os/tcp.hpp                  os/socket.hpp on every platform.
+//  10536  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//  10689  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//  10800  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//  11031  os/poller.hpp               Waiting for many sockets with few threads.
+//  11081  os/channel.hpp              Where the operator talks to a running service.
+//  11148  os/posix/file.hpp           os/file.hpp on POSIX.
+//  11296  os/visitors.hpp             Threads for those who come and go.
+//  11381  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
+//  11573  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//  11657  os/posix/console.hpp        os/console.hpp on POSIX.
+//  11795  os/crash.hpp                What is left of a process that crashes.
+//  11910  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  12092  os/elevation.hpp            The same program once more, elevated.
+//  12154  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  12182  os/folder_watch.hpp         A folder that is watched.
+//  12232  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
+//  12320  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
+//  12357  os/posix/keys.hpp           os/keys.hpp on POSIX.
+//  12524  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
+//  12546  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
+//  12573  os/new_file.hpp             A file that comes into being.
+//  12635  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  12719  os/probe.hpp                What `doctor` and `why` ask the machine beside its services.
+//  12747  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
+//  12771  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  12811  os/event_log.hpp            The Windows event log: one report, one line.
+//  12854  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  13056  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  13120  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  13195  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text.
+//  13295  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  13516  os/win/console.hpp          os/console.hpp on Windows.
+//  13697  os/win/file.hpp             os/file.hpp on Windows.
+//  13861  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  13898  os/win/crash.hpp            os/crash.hpp on Windows.
+//  14180  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  14279  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  14492  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
+//  14547  os/win/keys.hpp             os/keys.hpp on Windows.
+//  14619  os/win/local_time.hpp       os/local_time.hpp on Windows.
+//  14664  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  14747  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
+//  14864  os/win/probe.hpp            os/probe.hpp on Windows.
+//  14929  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  15085  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  15179  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
+//  15288  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  15428  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  15563  os/win/service_manager.hpp  The real Service Control Manager.
+//  15799  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  15805  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  15900  http/transport.hpp          What a connection reads from and writes to.
+//  16046  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  16357  http/stream.hpp             An answer that is written while it is made.
+//  16466  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  16499  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  16624  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  16849  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  17015  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  17209  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  17544  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  18005  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  18051  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  18127  http/router.hpp             The routes of an app with their handlers.
+//  18299  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  18485  http/url_for.hpp            The path of a named route, from within a handler.
+//  18520  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  18607  http/folder.hpp             A folder of files below a prefix.
+//  18728  http/group.hpp              Routes, as an app or a part of it registers them.
+//  18931  http/context.hpp            What travels with a request.
+//  18994  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  19085  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  19185  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  19388  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  19531  http/pulse.hpp              How busy a service is.
+//  19718  http/traffic.hpp            What the connections of one engine have in common.
+//  19822  http/direct.hpp             The direct way of a plain request.
+//  19988  http/core.hpp               cpp-httplib at work for one request.
+//  20368  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  20804  http/crew.hpp               The engine's threads, few and busy.
+//  21269  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  21422  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  21784  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  22278  web/values.hpp              What a request says beside its path, as a value of a type.
+//  22388  web/cookies.hpp             Cookies of requests and answers.
+//  22423  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  22533  web/cors.hpp                Cross-origin requests.
+//  22627  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  22664  web/rate_limit.hpp          How often one client may ask.
+//  22773  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  22826  web/headers.hpp             Small middleware for headers and sizes.
+//  22880  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  23163  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  23392  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
+//  23502  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
+//  23653  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
+//  24050  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
+//  24210  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
+//  24316  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
+//  24452  app/service.hpp             What App receives: the description of a service.
+//  24893  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
+//  24970  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  25214  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
+//  25257  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  25322  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  25681  host/console_log.hpp        The log on the screen.
+//  25762  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
+//  25805  host/health.hpp             Liveness and readiness.
+//  25868  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  26022  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  26117  host/own_settings.hpp       The settings of a run.
+//  26262  host/settings_watch.hpp     The settings file, watched.
+//  26362  host/duties.hpp             What controls ask for, beside a stop.
+//  26557  host/worker_pool.hpp        The app's workers while they run.
+//  26654  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  26794  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  27275  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  27402  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  27508  host/console_host.hpp       `debug`: the service in a terminal.
+//  27589  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  27915  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
+//  27978  verbs/desk.hpp              What every verb that manages the service stands on.
+//  28100  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
+//  28164  verbs/manager.hpp           The verbs that bring an installed service up and down.
+//  28450  verbs/send.hpp              The verbs that send a running service a control.
+//  28573  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
+//  28688  verbs/survey.hpp            What is installed, read with query rights alone.
+//  28773  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
+//  28819  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
+//  29152  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  29231  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
+//  29260  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
+//  29548  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
+//  29766  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
+//  29878  verbs/manage.hpp            The verbs that manage, by their words.
+//  30081  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
+//  30212  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  30414  main.hpp                    The macro: a main for an App.
+//  30427  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -559,7 +559,7 @@ class [[nodiscard]] scope_exit {
 // Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string; UTF-16 exists only where Windows is
 // called. Case is folded for ASCII alone, because verbs, options and header names are ASCII.
 //
-//   text::to_utf16("Zürich")      text::equal_nocase("Content-Type", "content-type")
+//   text::to_utf16("Z\u00FCrich")      text::equal_nocase("Content-Type", "content-type")
 //   text::nearest("instal", verbs)                                    // "install"
 //
 // It does no locale, no normalisation, no Unicode case.
@@ -1468,7 +1468,7 @@ inline std::string http_date(clock::wall_point when) {
 //
 //   timer_wheel wheel(now);
 //   wheel.set(connection.timer, now + 10s);             // moves it when it was set before
-//   wheel.advance(now, [](timer_wheel::entry& e) { … });    // those whose time has come
+//   wheel.advance(now, [](timer_wheel::entry& e) { ... });  // those whose time has come
 //   sleep_until(wheel.next());
 //
 // It is coarse, and never early: an entry is handed out up to 64 ms after its time. One that lies further ahead than a
@@ -2892,8 +2892,8 @@ inline constexpr explanation explanations[] = {
 // What comes with a control: the session that changed, the power that went. Typed, so that a hook need not look up
 // numbers.
 //
-//   svc.on_session_change([](const winsvc::session_change& c) { if (c.what == winsvc::session_change::lock) … });
-//   svc.on_power([](const winsvc::power_event& p) { if (p.what == winsvc::power_event::suspend) … });
+//   svc.on_session_change([](const winsvc::session_change& c) { if (c.what == winsvc::session_change::lock) ... });
+//   svc.on_power([](const winsvc::power_event& p) { if (p.what == winsvc::power_event::suspend) ... });
 //
 // Source: HandlerEx, WM_WTSSESSION_CHANGE and WM_POWERBROADCAST in the Win32 documentation.
 
@@ -3016,7 +3016,7 @@ struct recovery_plan {
 /// `restart/5s,restart/30s,none`; `none` alone and the empty text: no action at all. Nothing for anything else, and for
 /// a delay that Windows cannot say.
 [[nodiscard]] std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s);
-/// The same back; kinds that cannot be asked for as `reboot/…` and `run/…`.
+/// The same back; kinds that cannot be asked for as `reboot/...` and `run/...`.
 [[nodiscard]] std::string recovery_text(const std::vector<recovery_action>& actions);
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -3981,7 +3981,7 @@ class any_setting {
   std::string name_, help_;
 };
 
-/// A rule for a value beyond its type, and how it ends the sentence "… must".
+/// A rule for a value beyond its type, and how it ends the sentence "... must".
 template <class T>
 struct setting_rule {
   std::function<bool(const T&)> holds;
@@ -4025,8 +4025,8 @@ class typed_setting final : public any_setting {
   }
   /// Of the default: the mistake would be the programmer's.
   [[nodiscard]] std::optional<std::string> validate(const T& value) const;
-  /// Is what is written of a value read back as it? Not of a default that has no name among its names, nor of a time that is
-  /// negative.
+  /// Is what is written of a value read back as it? Not of a default that has no name among its names, nor of a time
+  /// that is negative.
   [[nodiscard]] bool can_be_written(const T& value) const {
     if (!names.empty())
       return std::any_of(names.begin(), names.end(), [&value](const auto& one) { return one.second == value; });
@@ -4129,11 +4129,11 @@ std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool i
 //   settings all;
 //   all.from(sources);                                   // command line, environment, file: strongest first
 //   auto greeting = all.declare(std::make_shared<typed_setting<std::string>>("greeting", "hello", "what to say"));
-//   if (const auto wrong = all.faults(); !wrong.empty()) …
+//   if (const auto wrong = all.faults(); !wrong.empty()) ...
 //   greeting->get();                                     // from any thread
 //
-// A setting has its value as soon as it is declared; a value that cannot be taken leaves it at its default, and is one of
-// the `faults`, with which nothing starts. A reload takes all values, or none.
+// A setting has its value as soon as it is declared; a value that cannot be taken leaves it at its default, and is one
+// of the `faults`, with which nothing starts. A reload takes all values, or none.
 
 #include <cstddef>
 #include <cstdint>
@@ -4592,7 +4592,7 @@ inline std::optional<std::string> scm_sentence(const event_record& record, std::
 
 // Windows' firewall, as far as it concerns one program that listens: do its rules let others in?
 //
-//   const auto rules = ...;                      // "v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5001|…"
+//   const auto rules = ...;                      // "v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5001|..."
 //   const auto view = firewall_view(rules, R"(C:\apps\hello.exe)", 5001);
 //
 // A rule that blocks wins over one that allows, and what no rule names is kept out. Profiles, addresses and interfaces
@@ -4916,7 +4916,7 @@ struct finding {
 
 /// A line each, the remedy below; then how many of which.
 [[nodiscard]] std::string findings_text(const std::vector<finding>& all);
-/// `{"problems":1,"warnings":0,"findings":[…]}`
+/// `{"problems":1,"warnings":0,"findings":[...]}`
 [[nodiscard]] std::string findings_json(const std::vector<finding>& all);
 [[nodiscard]] inline std::size_t count(const std::vector<finding>& all, weight w) noexcept {
   return static_cast<std::size_t>(
@@ -4924,8 +4924,8 @@ struct finding {
 }
 
 /// Who, of those that anybody may be (everyone, authenticated, interactive and network users, those of the domain, the
-/// Users group, guests, packaged apps), may change what is in a folder with this SDDL: "everyone", "users". Empty: none of
-/// them. A right with a condition counts: it may hold.
+/// Users group, guests, packaged apps), may change what is in a folder with this SDDL: "everyone", "users". Empty: none
+/// of them. A right with a condition counts: it may hold.
 /// Source: "ACE Strings" and "File Access Rights Constants" in the Win32 documentation.
 [[nodiscard]] std::vector<std::string> strangers_who_write(std::string_view sddl);
 
@@ -5947,7 +5947,7 @@ inline std::string drift_text(const change& c) {
 
 // JSON objects of texts and numbers alone, read: what a service says of itself, to its own verbs.
 //
-//   parse_flat_object("{\"pid\":7,\"url\":\"http://…\"}")->find("pid")->text      // "7"
+//   parse_flat_object("{\"pid\":7,\"url\":\"http://...\"}")->find("pid")->text    // "7"
 //
 // It reads what base/json_text.hpp writes of such members, in any order, and nothing else: anything else is no answer.
 
@@ -6154,11 +6154,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// A method of RFC 9110 §9.3 (PATCH: RFC 5789), or `any`: a route for all of them, which no request ever carries.
-/// `del` is DELETE, which Windows headers define as a macro.
+/// A method of RFC 9110 section 9.3 (PATCH: RFC 5789), or `any`: a route for all of them, which no request ever
+/// carries. `del` is DELETE, which Windows headers define as a macro.
 enum class method { get, head, post, put, patch, del, options, any };
 
-/// The method that a request line names. Case counts (RFC 9110 §9.1): "get" is no method, and "ANY" is not one either.
+/// The method that a request line names. Case counts (RFC 9110 section 9.1): "get" is no method, and "ANY" is not one
+/// either.
 [[nodiscard]] std::optional<method> parse_method(std::string_view token) noexcept;
 
 /// As it stands in a request line; `any` is "ANY", for messages only.
@@ -6172,8 +6173,8 @@ class method_set {
   [[nodiscard]] bool has(method m) const noexcept;
   [[nodiscard]] bool empty() const noexcept { return bits_ == 0; }
 
-  /// The value of an Allow field (RFC 9110 §10.2.1), in the order of the enumeration. GET brings HEAD along
-  /// (RFC 9110 §9.3.2), and OPTIONS is always there, because whoever writes Allow answers OPTIONS with it.
+  /// The value of an Allow field (RFC 9110 section 10.2.1), in the order of the enumeration. GET brings HEAD along
+  /// (RFC 9110 section 9.3.2), and OPTIONS is always there, because whoever writes Allow answers OPTIONS with it.
   [[nodiscard]] std::string allow() const;
 
   friend bool operator==(method_set a, method_set b) noexcept { return a.bits_ == b.bits_; }
@@ -6235,10 +6236,10 @@ inline std::string method_set::allow() const {
 //   decode_path("/a%2Fb/c")          // {"a/b", "c"}
 //   decode_path("/users/")           // {"users", ""}: a trailing slash is its own path
 //   decode_path("/%zz")              // nothing: 400
-//   percent_encode_segment("a/b ü")  // "a%2Fb%20%C3%BC"
+//   percent_encode_segment("a/b \u00FC")  // "a%2Fb%20%C3%BC"
 //
-// It does not resolve "." and ".." (RFC 3986 §6.2.2.3 leaves that to whoever maps paths onto folders), does not take
-// '+' for a blank, and does not ask for UTF-8.
+// It does not resolve "." and ".." (RFC 3986 section 6.2.2.3 leaves that to whoever maps paths onto folders), does not
+// take '+' for a blank, and does not ask for UTF-8.
 
 #include <cstddef>
 #include <optional>
@@ -6250,8 +6251,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// The decoded segments of a raw path (RFC 9110 §4.2.1, RFC 3986 §3.3). Nothing when it does not begin with '/', holds
-/// an escape that is not '%' and two hex digits (RFC 3986 §2.1), or a NUL, encoded or not.
+/// The decoded segments of a raw path (RFC 9110 section 4.2.1, RFC 3986 section 3.3). Nothing when it does not begin
+/// with '/', holds an escape that is not '%' and two hex digits (RFC 3986 section 2.1), or a NUL, encoded or not.
 [[nodiscard]] std::optional<std::vector<std::string>> decode_path(std::string_view raw_path);
 
 /// Decodes one segment onto the end of `out`; false, with `out` in between, for an invalid escape or a NUL.
@@ -6260,7 +6261,7 @@ namespace route {
 /// True when `decode_path` would give segments: for those who only need to know.
 [[nodiscard]] bool path_is_valid(std::string_view raw_path) noexcept;
 
-/// One segment as it is written into a URL: what is not a pchar (RFC 3986 §3.3) becomes %XX.
+/// One segment as it is written into a URL: what is not a pchar (RFC 3986 section 3.3) becomes %XX.
 [[nodiscard]] std::string percent_encode_segment(std::string_view segment);
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -6349,7 +6350,7 @@ inline std::string percent_encode_segment(std::string_view segment) {
 //   pattern   = 1*( "/" segment )           only the last segment may be empty: "/users/" is another path than "/users"
 //   segment   = literal / "{" name "}" / "{" name "...}"          "..." in the last segment alone
 //   name      = ( letter / "_" ) *( letter / digit / "_" )        each name once
-//   literal   = decoded UTF-8 text without "/" "{" "}" "?" "#", controls, and escapes: write "ü", not "%C3%BC"
+//   literal   = decoded UTF-8 text without "/" "{" "}" "?" "#", controls, and escapes: write "\u00FC", not "%C3%BC"
 //
 // It has no wildcards inside a segment, no optional parts and no regular expressions: with these three kinds, which of
 // two patterns is meant for a path can be decided when they are registered.
@@ -6707,8 +6708,8 @@ class table {
   /// The route for a request. `raw_path` is as received: not decoded, without the query.
   ///
   /// Segment by segment from the left a literal is tried before a parameter before a tail; a branch without a route for
-  /// the method is left again. HEAD is served by GET (RFC 9110 §9.3.2). OPTIONS without a route of its own (or `any`)
-  /// is method_not_allowed: the caller answers it from `allowed` (RFC 9110 §9.3.7).
+  /// the method is left again. HEAD is served by GET (RFC 9110 section 9.3.2). OPTIONS without a route of its own (or
+  /// `any`) is method_not_allowed: the caller answers it from `allowed` (RFC 9110 section 9.3.7).
   ///
   /// The value of a tail is its decoded segments joined with '/'. An encoded slash in there would be lost among them,
   /// so a tail does not take such a path: when nothing else does either, it is bad_path.
@@ -6953,7 +6954,7 @@ inline method_set table::methods_at(std::string_view raw_path) const {
 //   with_query("/users", {{"page", 2}, {"q", "a&b"}})             // "/users?page=2&q=a%26b"
 //
 // What it builds, `table::match` takes apart into the same values. Values that no path can carry are refused: an empty
-// segment, a NUL, and "." and "..", which clients resolve before they ask (RFC 3986 §5.2.4, escaped ones too).
+// segment, a NUL, and "." and "..", which clients resolve before they ask (RFC 3986 section 5.2.4, escaped ones too).
 
 #include <algorithm>
 #include <charconv>
@@ -7009,8 +7010,8 @@ namespace route {
 
 namespace route {
 
-/// A piece of the query: only what is neither reserved nor a blank stays as it is (RFC 3986 §2.3), so that '+', '&' and
-/// '=' mean themselves wherever it is read.
+/// A piece of the query: only what is neither reserved nor a blank stays as it is (RFC 3986 section 2.3), so that '+',
+/// '&' and '=' mean themselves wherever it is read.
 inline std::string percent_encode_value(std::string_view value) {
   std::string out;
   for (const char c : percent_encode_segment(value)) {
@@ -7057,7 +7058,7 @@ inline std::string build_path(const entry& of, const std::vector<url_value>& val
     }
     ++next;
   }
-  // To a browser that is a host, not a path (RFC 3986 §4.2).
+  // To a browser that is a host, not a path (RFC 3986 section 4.2).
   if (path.size() > 1 && path[1] == '/') refuse("it would begin with '//', which names a host");
   return path;
 }
@@ -7067,7 +7068,7 @@ inline std::string build_path(const table& routes, std::string_view name, const 
   const auto names = routes.names();
   const auto near_one = text::nearest(name, names);
   throw setup_error("url_for '" + std::string(name) + "': no route has this name" +
-                    (near_one.empty() ? names.empty() ? ": none has one yet; say .name(\"…\") behind a route" : ""
+                    (near_one.empty() ? names.empty() ? ": none has one yet; say .name(\"...\") behind a route" : ""
                                       : "; did you mean '" + std::string(near_one) + "'?"));
 }
 
@@ -7111,14 +7112,14 @@ inline namespace WINSVC_ABI {
 namespace wire {
 
 struct limits {
-  // The head (RFC 9112 §2.3, §3, §5; RFC 6585 §5 for 431). A service behind a browser sees 1 to 4 KiB.
+  // The head (RFC 9112 sections 2.3, 3 and 5; RFC 6585 section 5 for 431). A service behind a browser sees 1 to 4 KiB.
   std::size_t head_bytes = 32 * 1024;  ///< the request head, first byte to empty line; else 431
   std::size_t method_bytes = 32;       ///< longer than any that is registered; else 501
-  std::size_t target_bytes = 8000;     ///< RFC 9112 §3 asks for at least 8000 in a request line; else 414
+  std::size_t target_bytes = 8000;     ///< RFC 9112 section 3 asks for at least 8000 in a request line; else 414
   std::size_t field_bytes = 8000;      ///< of one name; cpp-httplib refuses a line of more than 8192; else 431
   std::size_t fields = 100;            ///< field lines; cpp-httplib refuses more than 100; else 431
 
-  // The body (RFC 9112 §6, §7.1).
+  // The body (RFC 9112 sections 6 and 7.1).
   std::uint64_t body_bytes = 8 * 1024 * 1024;  ///< it is kept in memory: 8 MiB times some clients still fits; else 413
   std::size_t chunk_digits = 8;                ///< hex digits of a chunk size: 4 GiB, never near an overflow
   std::size_t chunk_extension_bytes = 4096;    ///< of all chunks of a body together: nobody uses them, CVE-2023-39326
@@ -7198,7 +7199,7 @@ class letters_digits_and {
   std::uint64_t bits_[2] = {0, 0};
 };
 
-/// tchar of RFC 9110 §5.6.2.
+/// tchar of RFC 9110 section 5.6.2.
 [[nodiscard]] constexpr bool is_token_char(char c) noexcept {
   constexpr letters_digits_and token("!#$%&'*+-.^_`|~");
   return token.has(c);
@@ -7206,14 +7207,14 @@ class letters_digits_and {
 [[nodiscard]] inline bool is_token(std::string_view s) noexcept {
   return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) { return is_token_char(c); });
 }
-/// CTL but HTAB: in no line of a head (RFC 9110 §5.5). CR and LF are looked at before.
+/// CTL but HTAB: in no line of a head (RFC 9110 section 5.5). CR and LF are looked at before.
 [[nodiscard]] constexpr bool is_control(char c) noexcept {
   const auto byte = static_cast<unsigned char>(c);
   return (byte < 0x20 && byte != '\t') || byte == 0x7F;
 }
 
-/// `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2), not empty and without a comma, which RFC 3986 would allow:
-/// it is how a proxy joins two Host fields.
+/// `uri-host [ ":" port ]` (RFC 9110 section 7.2, RFC 3986 section 3.2.2), not empty and without a comma, which RFC
+/// 3986 would allow: it is how a proxy joins two Host fields.
 [[nodiscard]] inline bool is_authority(std::string_view s) noexcept {
   std::size_t end = 0;
   if (!s.empty() && s[0] == '[') {
@@ -7261,7 +7262,7 @@ class letters_digits_and {
 
 // A request head that has passed the gate (wire/gate.hpp): what it says, and the one form in which it is handed on.
 //
-//   for_each_canonical(h, [](std::string_view name, std::string&& value) { … });
+//   for_each_canonical(h, [](std::string_view name, std::string&& value) { ... });
 //   const std::string text = canonical_head(h, escape_percent);      // the same, for a parser to read
 //
 // What passes is written anew, so that whoever reads it, whichever its version, has nothing left to interpret.
@@ -7279,19 +7280,19 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace wire {
 
-/// A field line (RFC 9112 §5): the name as sent, the value without the blanks around it.
+/// A field line (RFC 9112 section 5): the name as sent, the value without the blanks around it.
 struct field {
   std::string_view name;
   std::string_view value;
 };
 
-/// Where the body ends (RFC 9112 §6.3): there is none, after so many bytes, or with the last chunk.
+/// Where the body ends (RFC 9112 section 6.3): there is none, after so many bytes, or with the last chunk.
 enum class framing { none, length, chunked };
 
 /// A valid request head. Its views point into the buffer that was parsed.
 struct head {
   std::string_view method;  ///< as sent
-  std::string_view target;  ///< as sent (RFC 9112 §3.2)
+  std::string_view target;  ///< as sent (RFC 9112 section 3.2)
   std::string_view path;    ///< raw, of origin-form or absolute-form; "*" for a server-wide OPTIONS
   std::string_view query;   ///< raw, without its '?'
   std::string_view host;    ///< with the port if one was sent; empty in HTTP/1.0 only
@@ -7299,22 +7300,22 @@ struct head {
   std::vector<field> fields;
   wire::framing framing = wire::framing::none;
   std::uint64_t content_length = 0;
-  bool keep_alive = true;        ///< the connection may serve another request (RFC 9112 §9.3)
-  bool expect_continue = false;  ///< the body waits for our 100 (RFC 9110 §10.1.1)
+  bool keep_alive = true;        ///< the connection may serve another request (RFC 9112 section 9.3)
+  bool expect_continue = false;  ///< the body waits for our 100 (RFC 9110 section 10.1.1)
   bool repeats = false;          ///< some name is there twice
-  bool upgrade = false;          ///< a switch of protocol is asked for, and may be granted (RFC 9110 §7.8)
+  bool upgrade = false;          ///< a switch of protocol is asked for, and may be granted (RFC 9110 section 7.8)
   route::method verb = route::method::get;
 
   /// The value of the first field of this name in any case; nothing when there is none.
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const noexcept;
 };
 
-/// Calls `f(name, value)` for the fields as they are handed on: no hop-by-hop ones (RFC 9110 §7.6.1), the framing and the
-/// fate of the connection stated once, by us.
+/// Calls `f(name, value)` for the fields as they are handed on: no hop-by-hop ones (RFC 9110 section 7.6.1), the
+/// framing and the fate of the connection stated once, by us.
 ///
-/// Lines of one name become one, in their order (RFC 9110 §5.3): "a" and "b" are "a, b", and "a; b" for Cookie. Before
-/// 0.53 cpp-httplib keeps them in no order that it promises, and whoever wrote the last line matters in some:
-/// X-Forwarded-For. A Range that is there twice is left out, as §14.2 allows.
+/// Lines of one name become one, in their order (RFC 9110 section 5.3): "a" and "b" are "a, b", and "a; b" for Cookie.
+/// Before 0.53 cpp-httplib keeps them in no order that it promises, and whoever wrote the last line matters in some:
+/// X-Forwarded-For. A Range that is there twice is left out, as section 14.2 allows.
 template <class F>
 void for_each_canonical(const head& h, const F& f);
 
@@ -7340,8 +7341,8 @@ inline std::optional<std::string_view> head::find(std::string_view name) const n
                                         "Content-Length", "Expect", "TE", "Trailer", "Upgrade"};
   return std::any_of(std::begin(names), std::end(names), [&](auto n) { return text::equal_nocase(n, name); });
 }
-/// Range means something to GET, in bytes and once alone, and is to be ignored otherwise (RFC 9110 §14.2); cpp-httplib
-/// would answer 416.
+/// Range means something to GET, in bytes and once alone, and is to be ignored otherwise (RFC 9110 section 14.2);
+/// cpp-httplib would answer 416.
 [[nodiscard]] inline bool is_passed_on(const head& h, const field& f) noexcept {
   if (text::equal_nocase(f.name, "Upgrade")) return h.upgrade;
   if (text::equal_nocase(f.name, "Range")) {
@@ -7354,7 +7355,7 @@ inline std::optional<std::string_view> head::find(std::string_view name) const n
   return !is_restated(f.name);
 }
 /// Calls `f(name, values)` for the fields that are passed on, in the order of each name's first line. At least one
-/// value; of more, none is empty, as an empty member of a list is none (RFC 9110 §5.6.1).
+/// value; of more, none is empty, as an empty member of a list is none (RFC 9110 section 5.6.1).
 template <class F>
 void for_each_name(const head& h, F&& f) {
   std::vector<std::string_view> values;
@@ -7370,7 +7371,7 @@ void for_each_name(const head& h, F&& f) {
   }
 }
 [[nodiscard]] inline std::string_view between_values(std::string_view name) noexcept {
-  return text::equal_nocase(name, "Cookie") ? "; " : ", ";  // RFC 6265 §4.2.1
+  return text::equal_nocase(name, "Cookie") ? "; " : ", ";  // RFC 6265 section 4.2.1
 }
 /// A body is expected, so its absence is to be stated: without a length, cpp-httplib waits 5 s for one.
 [[nodiscard]] inline bool states_no_body(const head& h) noexcept {
@@ -7547,10 +7548,11 @@ inline fault head_reader::request_line(std::string_view line) {
   return target(target_text);
 }
 
-/// The three forms of RFC 9112 §3.2 that an origin server can be sent; the fourth belongs to CONNECT.
+/// The three forms of RFC 9112 section 3.2 that an origin server can be sent; the fourth belongs to CONNECT.
 inline fault head_reader::target(std::string_view text) {
   out_.target = text;
-  // RFC 3986 §2 knows no bytes beyond ASCII. The few ASCII marks it lacks ("{", "|", …) come from browsers, and pass.
+  // RFC 3986 section 2 knows no bytes beyond ASCII. The few ASCII marks it lacks ("{", "|", ...) come from browsers,
+  // and pass.
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte <= 0x20 || byte >= 0x7F) return {400, "invalid character in target"};
@@ -7571,14 +7573,14 @@ inline fault head_reader::target(std::string_view text) {
     authority_ = rest.substr(0, rest.find_first_of("/?"));
     if (!is_authority(authority_)) return {400, "invalid authority in target"};
     rest.remove_prefix(authority_.size());
-    if (rest.empty() && out_.verb == route::method::options) {  // RFC 9112 §3.2.4
+    if (rest.empty() && out_.verb == route::method::options) {  // RFC 9112 section 3.2.4
       out_.path = "*";
       return {};
     }
   }
   const auto mark = rest.find('?');
   out_.path = rest.substr(0, mark);
-  if (out_.path.empty()) out_.path = "/";  // RFC 9112 §3.2.1
+  if (out_.path.empty()) out_.path = "/";  // RFC 9112 section 3.2.1
   if (mark != std::string_view::npos) out_.query = rest.substr(mark + 1);
   return {};
 }
@@ -7588,7 +7590,7 @@ inline fault head_reader::field_line(std::string_view line) {
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return {400, "field line without a colon"};
   const field f{line.substr(0, colon), text::trimmed(line.substr(colon + 1))};
-  // RFC 9112 §5.1 names the blank before the colon: two parsers that disagree on it see two requests.
+  // RFC 9112 section 5.1 names the blank before the colon: two parsers that disagree on it see two requests.
   if (!f.name.empty() && (f.name.back() == ' ' || f.name.back() == '\t')) return {400, "blank before the colon"};
   if (!is_token(f.name)) return {400, "invalid field name"};
   note_name(f.name);
@@ -7626,15 +7628,15 @@ inline fault head_reader::known_field(const field& f) {
     return {};
   }
   if (is("Upgrade")) upgrade_ = true;
-  if (is("Expect") && out_.minor_version == 1) {  // in 1.0 it is to be ignored (RFC 9110 §10.1.1)
+  if (is("Expect") && out_.minor_version == 1) {  // in 1.0 it is to be ignored (RFC 9110 section 10.1.1)
     if (!text::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation"};
     expect_ = true;
   }
   return {};
 }
 
-/// RFC 9112 §6.3: a length that is no number is an unrecoverable error. Two equal ones might be folded into one; nobody
-/// honest sends them, so they are refused with the others.
+/// RFC 9112 section 6.3: a length that is no number is an unrecoverable error. Two equal ones might be folded into one;
+/// nobody honest sends them, so they are refused with the others.
 inline fault head_reader::content_length(std::string_view value) {
   if (length_) return {400, "Content-Length twice"};
   length_ = true;
@@ -7646,7 +7648,7 @@ inline fault head_reader::content_length(std::string_view value) {
   return {};
 }
 
-/// RFC 9112 §6.1: 400 for what cannot be framed, 501 for a coding that we do not know.
+/// RFC 9112 section 6.1: 400 for what cannot be framed, 501 for a coding that we do not know.
 inline fault head_reader::transfer_encoding(std::string_view value) {
   if (out_.minor_version == 0) return {400, "Transfer-Encoding in HTTP/1.0"};
   if (coding_) return {400, "Transfer-Encoding twice"};
@@ -7668,7 +7670,8 @@ inline fault head_reader::finish() {
   out_.keep_alive = !says_close_ && (out_.minor_version == 1 || says_keep_alive_);
   const bool content = out_.framing == framing::chunked || out_.content_length > 0;
   out_.expect_continue = expect_ && content;
-  // Granted only where nothing else is going on: RFC 9110 §7.8 lets a server ignore any Upgrade, and 1.0 has none.
+  // Granted only where nothing else is going on: RFC 9110 section 7.8 lets a server ignore any Upgrade, and 1.0 has
+  // none.
   out_.upgrade = upgrade_ && says_upgrade_ && out_.minor_version == 1 && out_.keep_alive && !content;
 
   // What canonical_head writes is counted by cpp-httplib again: the lines, and the bytes of each.
@@ -7744,8 +7747,8 @@ inline head_result parse_head(std::string_view buffer, const limits& bounds, std
   };
 
   const std::string_view bytes = buffer.substr(0, bounds.head_bytes);
-  // RFC 9112 §2.2: skip "at least one" empty line before a request. Some clients send one after a body; sixteen is an
-  // endless stream of them.
+  // RFC 9112 section 2.2: skip "at least one" empty line before a request. Some clients send one after a body; sixteen
+  // is an endless stream of them.
   std::size_t begin = 0;
   while (begin < 32 && bytes.substr(begin, 2) == "\r\n") begin += 2;
 
@@ -7788,15 +7791,16 @@ inline head_result parse_head(std::string_view buffer, const limits& bounds, std
 // wire/chunked.hpp
 // =====================================================================================================================
 
-// Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly: what two parsers could read in two ways ends it.
+// Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly: what two parsers could read in two ways ends
+// it.
 //
 //   chunked_decoder decoder(bounds, bounds.body_bytes);
 //   std::size_t consumed = 0;
-//   switch (decoder.feed(received, consumed, body)) {…}     // more; done: behind `consumed` is the next request
+//   switch (decoder.feed(received, consumed, body)) {...}   // more; done: behind `consumed` is the next request
 //
 // Sizes are hex digits and nothing else, line ends are CRLF and nothing else. Extensions and the trailer section are
 // checked, counted and dropped: nothing in a trailer may change a request that is already being handled (RFC 9112
-// §7.1.2). It keeps no copy of what it was given.
+// section 7.1.2). It keeps no copy of what it was given.
 
 #include <algorithm>
 #include <cstddef>
@@ -7824,7 +7828,7 @@ class chunked_decoder {
   enum class state {
     size,           // the first hex digit of a size
     size_more,      // the others, then CR, ';' or a blank
-    blank,          // bad whitespace before ';', to be accepted (RFC 9112 §7.1.1)
+    blank,          // bad whitespace before ';', to be accepted (RFC 9112 section 7.1.1)
     extension,      // up to CR
     size_lf,
     data,
@@ -8566,7 +8570,7 @@ namespace wire {
 /// (`Sun, 06 Nov 1994 08:49:37 GMT`), RFC 850's, and asctime's (section 5.6.7).
 [[nodiscard]] std::optional<std::int64_t> parse_http_date(std::string_view text);
 
-/// Does this list of entity tags (`*` is any) name the tag? Strongly: two weak tags (`W/"…"`) never do (section
+/// Does this list of entity tags (`*` is any) name the tag? Strongly: two weak tags (`W/"..."`) never do (section
 /// 8.8.3.2).
 [[nodiscard]] bool names_tag(std::string_view list, std::string_view tag, bool strongly);
 
@@ -8793,10 +8797,10 @@ byte_ranges<Number> satisfiable(const byte_ranges<Number>& asked, Number size) {
 //   multipart_decoder decoder(*multipart_boundary(content_type));
 //   decoder.feed(bytes);
 //   while (true) switch (decoder.next()) {
-//     case multipart_decoder::step::part: …decoder.part()…     // a part begins
-//     case multipart_decoder::step::data: …decoder.data()…     // a piece of its content
-//     case multipart_decoder::step::more: …                    // feed it
-//     case multipart_decoder::step::done: …  case multipart_decoder::step::bad: …
+//     case multipart_decoder::step::part: ...decoder.part()...  // a part begins
+//     case multipart_decoder::step::data: ...decoder.data()...  // a piece of its content
+//     case multipart_decoder::step::more: ...                    // feed it
+//     case multipart_decoder::step::done: ...  case multipart_decoder::step::bad: ...
 //   }
 //
 // Strict where it costs nothing (every line ends with CR LF, every part has a name), lenient where clients differ: how
@@ -8822,7 +8826,7 @@ struct part_head {
 };
 
 /// The boundary that this Content-Type names; nothing when it is no multipart/form-data, or its boundary is none
-/// (RFC 2046 §5.1.1: 1 to 70 characters).
+/// (RFC 2046 section 5.1.1: 1 to 70 characters).
 [[nodiscard]] std::optional<std::string> multipart_boundary(std::string_view content_type);
 
 /// A part's head, its lines without the empty one at the end. Nothing when it is malformed or has no name.
@@ -8948,7 +8952,7 @@ inline std::optional<part_head> parse_part_head(std::string_view lines) {
     while (take_parameter(rest, name, said)) {
       if (name == "name") head.name = without_form_escapes(said), named = true;
       if (name == "filename") head.file_name = without_form_escapes(said), head.is_file = true;
-      if (name == "filename*") encoded = said;  // RFC 7578 §4.2 forbids it, Python's requests sends it
+      if (name == "filename*") encoded = said;  // RFC 7578 section 4.2 forbids it, Python's requests sends it
     }
     if (!text::trimmed(rest).empty() && text::trimmed(rest) != ";") return std::nullopt;
     if (text::starts_with_nocase(encoded, "utf-8''")) {
@@ -8980,7 +8984,7 @@ inline multipart_decoder::step multipart_decoder::next() {
         break;
       }
       case place::delimiter: {
-        constexpr std::size_t most_padding = 64;  // "transport padding" (RFC 2046 §5.1.1), which nobody sends
+        constexpr std::size_t most_padding = 64;  // "transport padding" (RFC 2046 section 5.1.1), which nobody sends
         if (here.size() < 2) return step::more;
         if (here.substr(0, 2) == "--") {
           where_ = place::end;
@@ -9026,7 +9030,7 @@ inline multipart_decoder::step multipart_decoder::next() {
 //
 //   const auto asked = wire::judge_handshake(head, {"chat.v2"}, {});        // 101, or the status that refuses it
 //   wire::frame_decoder frames(1024 * 1024);
-//   switch (frames.feed(buffer, used)) { case frame_decoder::event::message: handle(frames.data()); … }
+//   switch (frames.feed(buffer, used)) { case frame_decoder::event::message: handle(frames.data()); ... }
 //   send(wire::frame(wire::opcode::text, "hello"));
 //
 // Strict, as the gate is: frames of clients are masked, control frames are short and whole, text is refused at the
@@ -9045,7 +9049,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace wire {
 
-/// Why a connection is closed (RFC 6455 §7.4.1); an app's own are 4000 to 4999.
+/// Why a connection is closed (RFC 6455 section 7.4.1); an app's own are 4000 to 4999.
 namespace close_code {
 inline constexpr int normal = 1000, going_away = 1001, protocol_error = 1002, invalid_text = 1007, policy = 1008,
                      too_big = 1009, internal_error = 1011;
@@ -9126,7 +9130,7 @@ class frame_decoder {
   std::string_view reason_;
 };
 
-/// What a request for a WebSocket gets (RFC 6455 §4.2).
+/// What a request for a WebSocket gets (RFC 6455 section 4.2).
 struct handshake {
   int status = 101;           ///< or 400, 403, 426
   std::string_view reason;    ///< of a refusal
@@ -9140,8 +9144,8 @@ struct handshake {
                                         const std::vector<std::string>& origins);
 
 /// A browser sends Origin, lets any page connect anywhere, and adds the user's cookies: without this check a page of
-/// another site would talk to the service as the user (RFC 6455 §10.2). The service's own pages may, which are those
-/// whose Origin names the host that was asked; the scheme is not compared, because a proxy may have ended TLS.
+/// another site would talk to the service as the user (RFC 6455 section 10.2). The service's own pages may, which are
+/// those whose Origin names the host that was asked; the scheme is not compared, because a proxy may have ended TLS.
 /// `origins`: others that may, `https://host[:port]` each, or "*".
 [[nodiscard]] bool origin_is_allowed(std::string_view origin, std::string_view host,
                                      const std::vector<std::string>& origins) noexcept;
@@ -9313,7 +9317,7 @@ inline frame_decoder::event frame_decoder::feed(std::string_view bytes, std::siz
 
 // -- the handshake --
 
-/// Calls `f` for each element of a list field, all fields of the name together (RFC 9110 §5.6.1).
+/// Calls `f` for each element of a list field, all fields of the name together (RFC 9110 section 5.6.1).
 template <class F>
 void for_each_listed(const head& value, std::string_view name, F f) {
   for (const auto& field : value.fields) {
@@ -11826,7 +11830,7 @@ namespace os {
 
 /// The last word.
 struct crash_report {
-  std::string what;              ///< "an access violation at 0x…", "std::terminate: no such device"
+  std::string what;              ///< "an access violation at 0x...", "std::terminate: no such device"
   std::uint32_t code = 0;        ///< what the process ends with: the exception's, 1064; on POSIX 128 + the signal
   std::string dump;              ///< the minidump's path; empty: none was written
   std::uint32_t dump_fault = 0;  ///< and why not; 0: none was wanted
@@ -12901,7 +12905,7 @@ inline std::size_t processors() noexcept {
   #if WINSVC_OS_LINUX
 inline std::uint32_t thread_id() noexcept { return static_cast<std::uint32_t>(::syscall(SYS_gettid)); }
 
-/// From /proc (proc_pid_stat(5)): "number (name) state …", and the name may have anything in it.
+/// From /proc (proc_pid_stat(5)): "number (name) state ...", and the name may have anything in it.
 inline std::optional<bool> is_asleep(std::uint32_t thread) noexcept {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/self/task/%u/stat", static_cast<unsigned>(thread));
@@ -13191,7 +13195,7 @@ inline std::optional<std::size_t> source_file::read(std::uint64_t at, char* into
 // os/win/security.hpp
 // =====================================================================================================================
 
-// Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-…
+// Security descriptors and SIDs as Windows holds them, and as text: SDDL and S-1-...
 //
 //   const auto d = descriptor_of("D:P(A;;GA;;;BA)");   // d->get() goes into a SECURITY_ATTRIBUTES
 //   sid_of_account("Administrators")                   // S-1-5-32-544
@@ -15190,8 +15194,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// One account in it. <ntsecapi.h> quarrels with <winternl.h>, which a program may want: its two structs are written out
-/// here.
+/// One account in it. <ntsecapi.h> quarrels with <winternl.h>, which a program may want: its two structs are written
+/// out here.
 class account_rights {
  public:
   struct lsa_text {
@@ -15199,7 +15203,7 @@ class account_rights {
     wchar_t* text;
   };
 
-  /// `access`: what is to be done, POLICY_….
+  /// `access`: what is to be done, POLICY_....
   static sys_result<account_rights> open(const std::string& sid, ACCESS_MASK access) {
     account_rights made;
     if (!made.open_ || !made.add_ || !made.list_ || !made.free_ || !made.close_ || !made.win32_)
@@ -15431,7 +15435,7 @@ inline sys_result<void> change_folder_security(const std::string& path, const st
 //   native_level level(model::preshutdown_timeout{30s});
 //   ::ChangeServiceConfig2W(service, level.number(), level.data());
 //
-// Source: ChangeServiceConfig2W and the pages of the SERVICE_… structures in the Win32 documentation.
+// Source: ChangeServiceConfig2W and the pages of the SERVICE_... structures in the Win32 documentation.
 
 #include <chrono>
 #include <cstdint>
@@ -15853,8 +15857,8 @@ class native_service_manager final : public service_manager {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-using request = httplib::Request;    ///< method, target, headers, params, body, remote_addr …
-using response = httplib::Response;  ///< status, headers, body, set_content(…) …
+using request = httplib::Request;    ///< method, target, headers, params, body, remote_addr ...
+using response = httplib::Response;  ///< status, headers, body, set_content(...) ...
 
 namespace http {
 
@@ -15879,8 +15883,8 @@ inline void replace_header(response& res, const std::string& name, const std::st
   res.set_header(name, value);
 }
 
-/// The value of the first header of this name; null when there is none. Answers have few: looking at each is quicker than
-/// hashing a name, as the map would.
+/// The value of the first header of this name; null when there is none. Answers have few: looking at each is quicker
+/// than hashing a name, as the map would.
 [[nodiscard]] inline const std::string* find_header(const response& res, std::string_view name) noexcept {
   for (const auto& [other, value] : res.headers) {
     if (text::equal_nocase(other, name)) return &value;
@@ -16046,8 +16050,8 @@ class socket_transport : public transport {
 // and writes the answer to, and the few facts that the hooks around the handler share.
 //
 // The stream is where the wire's promises are kept: a body is framed by our own decoder and counted, it has a deadline
-// as a whole, and `100 Continue` leaves only when a handler wants the body (RFC 9110 §10.1.1). Head and body of an
-// answer leave in one send; a streamed one leaves as it comes.
+// as a whole, and `100 Continue` leaves only when a handler wants the body (RFC 9110 section 10.1.1). Head and body of
+// an answer leave in one send; a streamed one leaves as it comes.
 
 #include <algorithm>
 #include <atomic>
@@ -16624,7 +16628,7 @@ inline void answer_with_file(const request& req, response& res, const std::strin
 // middle.
 //
 //   svc.post("/users", [] { return winsvc::reply::text("made", 201).header("Location", "/users/7"); });
-//   svc.get("/users/{id}", [](int id) -> winsvc::json { if (id < 0) winsvc::abort(400, "ids start at 0"); … });
+//   svc.get("/users/{id}", [](int id) -> winsvc::json { if (id < 0) winsvc::abort(400, "ids start at 0"); ... });
 //
 // `winsvc::json` is nlohmann's json, there when <nlohmann/json.hpp> is (WINSVC_JSON in config/knobs.hpp).
 
@@ -16650,7 +16654,8 @@ using json = nlohmann::json;
 
 namespace http {
 
-/// Does it stay beside others of its name? Set-Cookie is a line a cookie (RFC 6265 §3), Vary what each layer looked at.
+/// Does it stay beside others of its name? Set-Cookie is a line a cookie (RFC 6265 section 3), Vary what each layer
+/// looked at.
 [[nodiscard]] inline bool adds_up(std::string_view name) noexcept {
   return text::equal_nocase(name, "Set-Cookie") || text::equal_nocase(name, "Vary");
 }
@@ -17017,11 +17022,11 @@ T body_from_json([[maybe_unused]] const request& req) {
 //     photo.save_to(folder + "/" + photo.file_name());        // what nobody saves is removed
 //     return winsvc::reply::redirect("/photos", 303);
 //   }).limit_body(200 << 20).limit_file(50 << 20);
-//   svc.put("/backups/{name}", [](std::string name, winsvc::upload sent) { sent.body().save_to(…); });
+//   svc.put("/backups/{name}", [](std::string name, winsvc::upload sent) { sent.body().save_to(...); });
 //
 // A handler that takes `winsvc::upload` gets the parts of a form (multipart/form-data) that are files as files, and a
-// body of any other type as one file. The form's fields are values as ever (web/values.hpp: `winsvc::form<T>(req, …)`).
-// It runs when all of it has arrived; middleware before it can refuse it first, which costs no upload.
+// body of any other type as one file. The form's fields are values as ever (web/values.hpp: `winsvc::form<T>(req,
+// ...)`). It runs when all of it has arrived; middleware before it can refuse it first, which costs no upload.
 //
 // The limits: the route's `limit_body` for all of it (default: the app's `limits().body_bytes`, 8 MiB), `limit_file`
 // for each file (default: none of its own), 1,024 parts, 1 MiB of fields: more is 413. No room on the disk is 507, with
@@ -17208,7 +17213,7 @@ inline void leave_upload(exchange& x, upload u) { x.values[upload_key()] = std::
 //
 //   [] { return "text"; }
 //   [](int id) { return winsvc::json{{"id", id}}; }
-//   [](const winsvc::request& req, winsvc::response& res, std::string name, winsvc::body<todo> item) { … }
+//   [](const winsvc::request& req, winsvc::response& res, std::string name, winsvc::body<todo> item) { ... }
 //
 // Takes, in this order, each of them optional: `const request&`, `response&`, the path parameters in the order of the
 // pattern (int, long, long long and their unsigned kin, double, std::string), `body<T>` or `upload` (http/upload.hpp).
@@ -17890,7 +17895,7 @@ inline void accept_websocket(const invocation& with, const websocket_options& op
                              std::function<void(websocket&)> handler) {
   exchange& x = *current_exchange();
   const auto asked = wire::judge_handshake(x.head, options.protocols, options.origins);
-  if (asked.status == 426) {  // RFC 9110 §15.5.22, RFC 6455 §4.4
+  if (asked.status == 426) {  // RFC 9110 section 15.5.22, RFC 6455 section 4.4
     replace_header(with.res, "Upgrade", "websocket");
     replace_header(with.res, "Sec-WebSocket-Version", "13");
   }
@@ -17904,7 +17909,7 @@ inline void accept_websocket(const invocation& with, const websocket_options& op
   }
   with.res.status = 101;
   replace_header(with.res, "Upgrade", "websocket");
-  // RFC 6455 §4.2.2. Not cpp-httplib's own function: its base64 of 0.41 shifts negative numbers.
+  // RFC 6455 section 4.2.2. Not cpp-httplib's own function: its base64 of 0.41 shifts negative numbers.
   const std::string proof = std::string(asked.key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
   replace_header(with.res, "Sec-WebSocket-Accept", text::to_base64(httplib::detail::sha1(proof)));
   if (!asked.protocol.empty())
@@ -18005,7 +18010,7 @@ inline const std::string& websocket::protocol() const noexcept { return session_
 //   svc.use([](const winsvc::request& req, winsvc::response& res, const winsvc::next& next) {
 //     const auto began = std::chrono::steady_clock::now();
 //     next();                                   // the rest of the chain, and the handler
-//     res.set_header("Server-Timing", …);       // what it answered can be read and changed here
+//     res.set_header("Server-Timing", ...);     // what it answered can be read and changed here
 //   });
 //
 // A middleware that does not call `next` has answered itself. One that calls it sees a finished answer afterwards, that
@@ -18048,10 +18053,10 @@ using chain = std::vector<std::shared_ptr<const middleware>>;
 
 // What an error looks like to the client, where the app wants to say it itself: by status, by type of exception.
 //
-//   svc.on_error(404, [](const winsvc::request& req, winsvc::response& res) { res.set_content(…); });
+//   svc.on_error(404, [](const winsvc::request& req, winsvc::response& res) { res.set_content(...); });
 //   svc.on_exception<no_such_user>([](const no_such_user& e) { return winsvc::reply::text(e.what(), 404); });
 //
-// `on_error` is for answers that winsvc gives (no route, 405, abort, 413, 500 …), not for a status that a handler
+// `on_error` is for answers that winsvc gives (no route, 405, abort, 413, 500 ...), not for a status that a handler
 // returned on its own. The status stays what it was unless the function changes it.
 
 #include <exception>
@@ -18389,7 +18394,7 @@ class route_handle {
   route_handle takes(const std::string& about, const std::string& media_type = "application/json") const {
     return say("takes", [&](route::facts& f) { f.takes = route::body_facts{about, media_type, {}, {}}; }, in_request);
   }
-  /// An answer. Those of winsvc's own (404, 422, …) are described without it. `media_type`: default is what the
+  /// An answer. Those of winsvc's own (404, 422, ...) are described without it. `media_type`: default is what the
   /// handler's type says.
   route_handle returns(int status, const std::string& about, const std::string& media_type = {}) const {
     if (status < 100 || status > 599)
@@ -18726,9 +18731,9 @@ inline bool file_folder::is_within(const std::string& root, const std::string& r
 // Routes, as an app or a part of it registers them: methods, groups under a prefix, middleware, resources.
 //
 //   void users(winsvc::route_group& g) {                          // in a file of its own
-//     g.use(winsvc::basic_auth(…));
-//     g.get("/", [] { … });
-//     g.get("/{id}", [](int id) { … });
+//     g.use(winsvc::basic_auth(...));
+//     g.get("/", [] { ... });
+//     g.get("/{id}", [](int id) { ... });
 //   }
 //   svc.group("/users", users);                             // /users and /users/{id}
 //
@@ -18797,7 +18802,7 @@ class route_registrar {
     return add(verb, pattern, make_handler(std::move(handler)), where);
   }
 
-  /// A WebSocket (http/websocket.hpp): `f(winsvc::websocket&, path parameters…)`.
+  /// A WebSocket (http/websocket.hpp): `f(winsvc::websocket&, path parameters...)`.
   template <class F>
   route_handle websocket(std::string_view pattern, F handler, websocket_options options = {},
                          source where = source::here()) {
@@ -19083,7 +19088,7 @@ inline bool read_body(request& req, const httplib::ContentReader& read, std::uin
 // Time-outs of handlers: somebody who looks at the clock while a handler runs.
 //
 //   watchdog dog;
-//   { const watchdog::watch until(dog, 5s, [&] { … }); handler(); }     // called once the handler has had 5 s
+//   { const watchdog::watch until(dog, 5s, [&] { ... }); handler(); }   // called once the handler has had 5 s
 //
 // One thread for all of them, begun by the first. Nothing can end a handler: what is called here answers in its place.
 
@@ -19386,7 +19391,7 @@ inline bool read_upload(request& req, const httplib::ContentReader& read, const 
 // What becomes of everything that goes wrong between a request and its answer: one shape for errors, in the form that
 // the client asked for, with the app's own page where it has one, and a line in the log for what nobody expected.
 //
-//   guard_.run(x, req, res, "handler", [&] { … });       // whatever it throws becomes an answer
+//   guard_.run(x, req, res, "handler", [&] { ... });     // whatever it throws becomes an answer
 //   guard_.refuse(req, res, 405, {});                    // an error of ours
 //
 // Nothing leaves it as an exception: cpp-httplib's own handling would answer without our shape, and without a log line.
@@ -19532,8 +19537,8 @@ inline void guard::log(const exchange& x, const char* what, std::string_view wor
 //   p.note(now, took, status >= 500);        // of each answer, from any thread: two additions
 //   p.minute(now).p99                        // microseconds
 //
-// Times are kept in steps of a quarter of their power of two, so a percentile is right to an eighth of itself. It is fed
-// by the requests alone: a service that is asked nothing does nothing.
+// Times are kept in steps of a quarter of their power of two, so a percentile is right to an eighth of itself. It is
+// fed by the requests alone: a service that is asked nothing does nothing.
 
 #include <algorithm>
 #include <array>
@@ -19616,7 +19621,7 @@ class pulse {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/// 0 to 3 µs are themselves; beyond, four steps a power of two.
+/// 0 to 3 us are themselves; beyond, four steps a power of two.
 inline std::size_t pulse::step_of(duration took) noexcept {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
   auto left = static_cast<std::uint64_t>((std::max)(us, std::chrono::microseconds::rep{0}));
@@ -19636,8 +19641,8 @@ inline std::uint32_t pulse::percentile(const counts& of, std::uint64_t count, st
   return time_of(steps - 1);
 }
 
-/// The second that was is over: what was counted belongs to it. An answer that is counted meanwhile may come to belong to
-/// the next.
+/// The second that was is over: what was counted belongs to it. An answer that is counted meanwhile may come to belong
+/// to the next.
 inline void pulse::turn(std::int64_t second) noexcept {
   try {
     const std::lock_guard lock(mutex_);
@@ -20091,7 +20096,8 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
     }
     x.req = &req;
     r.is_connection_closed = [&x] { return x.stream.watch(std::chrono::milliseconds(0)) == watched::gone; };
-    if (r.method != "GET" && r.method != "HEAD") r.ranges.clear();  // a range is defined for GET alone (RFC 9110 §14.2)
+    // a range is defined for GET alone (RFC 9110 section 14.2)
+    if (r.method != "GET" && r.method != "HEAD") r.ranges.clear();
 
     if (x.match.what == route::outcome::found && !x.stream.body_done() && r.method != "HEAD") {
       // On to the handler below, which cpp-httplib gives the body's reader, as it does for some methods only.
@@ -20325,7 +20331,7 @@ inline void core::before_write(exchange& x, const request& req, response& res) {
     replace_header(res, "Content-Length", std::to_string(res.body.size()));
   }
   if (res.content_provider_) x.stream.unbuffered();
-  // RFC 9110 §8.6: no Content-Length in a 1xx or 204; a 304's would be that of the answer it stands for.
+  // RFC 9110 section 8.6: no Content-Length in a 1xx or 204; a 304's would be that of the answer it stands for.
   if (words.bodiless) {
     res.body.clear();
     res.headers.erase("Content-Length");
@@ -20748,7 +20754,7 @@ inline void connection::answered() noexcept {
 
 /// What the gate refuses, or nobody has time for. It ends the connection.
 inline void connection::refuse(int status, std::string_view reason) {
-  // Of a head that is none it is known at least whether a body may follow (RFC 9110 §9.3.2).
+  // Of a head that is none it is known at least whether a body may follow (RFC 9110 section 9.3.2).
   auto asked = in_flight_ ? std::string_view(head_block_) : buffer_.rest();
   while (text::starts_with(asked, "\r\n")) asked.remove_prefix(2);
   out_ = refusal(status, reason, !text::starts_with(asked, "HEAD "));
@@ -20762,8 +20768,8 @@ inline void connection::refuse(int status, std::string_view reason) {
 }
 
 /// After an answer, what the client still sends is taken for a moment, because closing over it makes Windows reset the
-/// connection, and the client never sees the answer (RFC 9112 §9.6). A client that has all it wants ends that moment at
-/// once.
+/// connection, and the client never sees the answer (RFC 9112 section 9.6). A client that has all it wants ends that
+/// moment at once.
 inline void connection::close(parting how) noexcept {
   answered();
   how = wire_.finish(buffer_.rest().empty() ? how : parting::unread);
@@ -21418,7 +21424,7 @@ struct guest final : seat, thread_lender {
 
 // TLS between a socket and HTTP, where cpp-httplib is built with a library for it (OpenSSL or Mbed TLS).
 //
-//   svc.tls("cert.pem", "key.pem");     // beside the executable; -DCPPHTTPLIB_OPENSSL_SUPPORT … -lssl -lcrypto
+//   svc.tls("cert.pem", "key.pem");     // beside the executable; -DCPPHTTPLIB_OPENSSL_SUPPORT ... -lssl -lcrypto
 //
 // TLS 1.2 or newer. The certificate file holds the service's own and those between it and the authority; the key has no
 // passphrase, because nobody is there to type it: let the file be readable for the service's account alone. A reload
@@ -21783,7 +21789,7 @@ inline std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, o
 //   engine e(router, limits, log);
 //   if (auto bound = e.bind("127.0.0.1", 0); !bound) return bound.error();
 //   e.accept();                                // serving, on threads of its own
-//   auto report = e.drain(20s, [] { … });      // every accepted request answered, or counted as cut
+//   auto report = e.drain(20s, [] { ... });    // every accepted request answered, or counted as cut
 //
 // Who is connected and says nothing sits in the poller, with a deadline, and costs some hundred bytes. When there is
 // something to read, a thread of the crew takes one step of that connection (http/connection.hpp), and the seat goes
@@ -22384,7 +22390,7 @@ template <class T>
 
 // Cookies of requests and answers: read, set, and signed so that a client cannot change what it keeps for us.
 //
-//   if (auto theme = winsvc::find_cookie(req, "theme")) …
+//   if (auto theme = winsvc::find_cookie(req, "theme")) ...
 //   winsvc::set_cookie(res, winsvc::cookie("theme", "dark").max_age(24h * 30).same_site("Lax"));
 //   winsvc::set_cookie(res, winsvc::cookie("user", winsvc::sign("user", "anna", key, 8h)).max_age(8h));
 //   auto user = winsvc::unsign("user", winsvc::find_cookie(req, "user"), key);     // nothing when there is none, or it
@@ -22569,7 +22575,7 @@ struct cors_policy {
 
 namespace http {
 
-/// RFC 6454 §6.2: the port that a scheme has anyway is no part of an origin's text.
+/// RFC 6454 section 6.2: the port that a scheme has anyway is no part of an origin's text.
 [[nodiscard]] inline bool states_usual_port(std::string_view origin) noexcept {
   const auto port = origin.substr(origin.find_last_of(":]"));  // "]" ends an IPv6 address
   const auto scheme = origin.substr(0, origin.find(':'));
@@ -23047,7 +23053,7 @@ inline std::string parameters_of(const operation& o, const route::pattern& names
 
 inline std::string request_body_of(const operation& o) {
   const route::facts& about = o.route->about;
-  // A body has no meaning in a GET (RFC 9110 §9.3.1): a route for any method reads one where there is one.
+  // A body has no meaning in a GET (RFC 9110 section 9.3.1): a route for any method reads one where there is one.
   const bool none = o.route->verb == route::method::any && o.verb == route::method::get;
   if (none || (!about.takes && !about.takes_json && !about.takes_upload)) return {};
   const char* const type = about.takes_upload ? "multipart/form-data" : "application/json";
@@ -24046,8 +24052,8 @@ ask();
 
 // The hooks of a service as the app writes them, each brought to one shape for the runtime.
 //
-//   svc.on_start("open store", [](winsvc::start_context& start) { …; return [] { close_store(); }; });
-//   svc.on_stop("flush cache", [](winsvc::stop_context& stop) { …; stop.progress("half of it"); });
+//   svc.on_start("open store", [](winsvc::start_context& start) { ...; return [] { close_store(); }; });
+//   svc.on_stop("flush cache", [](winsvc::stop_context& stop) { ...; stop.progress("half of it"); });
 //   svc.on_control(200, [](std::uint32_t) { return 0; });
 //
 // A hook is named by the text it was given, or by where it was written: the log and a failure have to tell them apart.
@@ -24074,7 +24080,7 @@ class start_context {
   /// A stop was asked for meanwhile: return soon, the service will not run.
   [[nodiscard]] bool stop_requested() const { return stop_.stop_requested(); }
   [[nodiscard]] const stop_token& stop() const noexcept { return stop_; }
-  /// What came with the start (`start -- words…`), without the service's name. Empty in debug.
+  /// What came with the start (`start -- words...`), without the service's name. Empty in debug.
   [[nodiscard]] const std::vector<std::string>& arguments() const noexcept { return arguments_; }
 
   using progress_function = std::function<void(std::string_view, unsigned, unsigned)>;
@@ -24508,7 +24514,7 @@ class service : public http::route_registrar<service> {
   /// Takes PRESHUTDOWN in the place of SHUTDOWN: the machine waits this long for the service before it shuts down.
   /// Default: SHUTDOWN, for which the system leaves some 5 s.
   service& preshutdown(std::chrono::milliseconds limit);
-  /// Privileges its process keeps beside SeChangeNotifyPrivilege ("SeImpersonatePrivilege", …). The SCM takes all
+  /// Privileges its process keeps beside SeChangeNotifyPrivilege ("SeImpersonatePrivilege", ...). The SCM takes all
   /// others out of its token; one that its account has not makes the start fail.
   service& privileges(std::vector<std::string> names);
 
@@ -24532,7 +24538,7 @@ class service : public http::route_registrar<service> {
 
   // -- routes: see http/group.hpp for all of them, route/pattern.hpp for patterns, http/handler.hpp for handlers --
 
-  /// What an answer of winsvc's own with this status looks like (404, 405, 413, 500, `abort`…).
+  /// What an answer of winsvc's own with this status looks like (404, 405, 413, 500, `abort`...).
   service& on_error(int status, http::error_page page, source where = source::here());
   /// 404, said your way.
   service& not_found(http::error_page page, source where = source::here()) {
@@ -24555,7 +24561,8 @@ class service : public http::route_registrar<service> {
   service& metrics(std::string_view path = "/metrics", source where = source::here());
   /// A page of the service at this path: what it is doing now, its last five minutes, its slowest routes, its log, its
   /// settings without secrets. It answers clients on this machine alone, by its own addresses and names, unless `guard`
-  /// decides who may see it: `svc.dashboard("/_service", winsvc::basic_auth("service", users))`. Default: there is none.
+  /// decides who may see it: `svc.dashboard("/_service", winsvc::basic_auth("service", users))`. Default: there is
+  /// none.
   service& dashboard(std::string_view path = "/_service", middleware guard = {}, source where = source::here());
   /// Writes a line to the log for every request that was answered, or refused before it had a route: peer, id, method
   /// and target, status, bytes, microseconds, the route's pattern. `debug` shows a shorter one in any case.
@@ -24579,8 +24586,8 @@ class service : public http::route_registrar<service> {
     return winsvc::setting<value>(std::move(one));
   }
 
-  /// Reloads when the settings file changes, as the verb `reload` does: the folder it is in is watched, by a thread. All
-  /// new values are good and taken, or none is; the log says which. A folder that cannot be watched is a warning.
+  /// Reloads when the settings file changes, as the verb `reload` does: the folder it is in is watched, by a thread.
+  /// All new values are good and taken, or none is; the log says which. A folder that cannot be watched is a warning.
   /// Default: who changes the file says `reload`.
   service& reload_on_change();
 
@@ -24647,9 +24654,9 @@ class service : public http::route_registrar<service> {
     add_control({code, where, std::move(made)});
     return *this;
   }
-  /// Somebody logged on, locked the screen, …
+  /// Somebody logged on, locked the screen, ...
   service& on_session_change(std::function<void(const session_change&)> f, source where = source::here());
-  /// The machine suspends or resumes, its battery changed, …
+  /// The machine suspends or resumes, its battery changed, ...
   service& on_power(std::function<void(const power_event&)> f, source where = source::here());
 
   /// How long a start hook may make no progress, up to a day. Default: 30 s.
@@ -24679,11 +24686,11 @@ class service : public http::route_registrar<service> {
   /// How the log file looks (text or JSON lines), when it is set aside (10 MiB, and by day where asked), how many are
   /// kept (5). In App.
   [[nodiscard]] log_file_options& log_file() noexcept { return plan_.log_file; }
-  /// Lines of this level and above go to the Windows event log as well, with the IDs 10 (error), 11 (warning) and 12; not
-  /// in debug. What it says at its turns (started, stopped, failed…) stands there in any case.
+  /// Lines of this level and above go to the Windows event log as well, with the IDs 10 (error), 11 (warning) and 12;
+  /// not in debug. What it says at its turns (started, stopped, failed...) stands there in any case.
   service& log_to_event_log(log_level least = log_level::warn);
-  /// Hands the log to a sink of your own as well. It is called by one thread, which is none of the requests'; what comes
-  /// faster than it can take is dropped, counted, and told of in a line.
+  /// Hands the log to a sink of your own as well. It is called by one thread, which is none of the requests'; what
+  /// comes faster than it can take is dropped, counted, and told of in a line.
   service& log_to(std::shared_ptr<log_sink> sink);
 
  private:
@@ -25321,7 +25328,7 @@ class reporter {
 // Trouble with the file never reaches the service: it goes on, the lines are counted, and once a second the file is
 // tried again. When it takes lines again, the first says how many are missing, since when and why:
 //
-//   2026-01-31T09:05:09.250+01:00 WARN  37 lines could not be written since 2026-01-31T09:04:51.002+01:00: No space …
+//   2026-01-31T09:05:09.250+01:00 WARN  37 lines could not be written since 2026-01-31T09:04:51.002+01:00: No space ...
 //
 // Lines are handed to the system, not to the platter: a crash loses none that was written, a power cut may.
 
@@ -25349,7 +25356,7 @@ namespace host {
   return os::path_join(os::path_join(data_folder, "logs"), model::folder_name(service_name));
 }
 
-/// Its files, the newest first: `hello.log`, `hello.1.log`, …
+/// Its files, the newest first: `hello.log`, `hello.1.log`, ...
 [[nodiscard]] inline std::string log_name(const std::string& path, int age) {
   return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
 }
@@ -25866,7 +25873,7 @@ inline void add_health_routes(blueprint& plan, const std::atomic<phase>& now) {
 //
 //   hook_thread hooks;
 //   auto how = hooks.run([&] { open_store(); }, 30s);
-//   if (how.what == ending::silent) …          // no progress() for 30 s: the thread is left to itself
+//   if (how.what == ending::silent) ...          // no progress() for 30 s: the thread is left to itself
 //
 // All hooks of a service run on this one thread, because what one opens (a COM apartment, a window) another may have to
 // close on the same. It begins with the first hook.
@@ -26790,8 +26797,9 @@ inline void inquiries::answer(const std::string& asked, const os::channel::voice
 // The one order of start, serve, drain and stop, the same in a terminal and under the SCM. A host gives it a reporter,
 // controls, and a thread; what differs between hosts is only where a stop comes from.
 //
-//   START_PENDING → start hooks → bind → RUNNING → accept, workers → controls, one after the other
-//   STOP_PENDING → /readyz 503 → listener closed → requests answered → workers joined → stop hooks in reverse → done
+//   START_PENDING -> start hooks -> bind -> RUNNING -> accept, workers -> controls, one after the other
+//   STOP_PENDING -> /readyz 503 -> listener closed -> requests answered -> workers joined ->
+//     stop hooks in reverse -> done
 //
 // The host reports the STOPPED that follows, as its last act. The thread that calls `run` never runs a hook itself: it
 // waits beside the one that does (host/hook_runner.hpp), so that a hook that hangs is named and not waited for for

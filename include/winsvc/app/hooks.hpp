@@ -1,7 +1,7 @@
 // The hooks of a service as the app writes them, each brought to one shape for the runtime.
 //
-//   svc.on_start("open store", [](winsvc::start_context& start) { …; return [] { close_store(); }; });
-//   svc.on_stop("flush cache", [](winsvc::stop_context& stop) { …; stop.progress("half of it"); });
+//   svc.on_start("open store", [](winsvc::start_context& start) { ...; return [] { close_store(); }; });
+//   svc.on_stop("flush cache", [](winsvc::stop_context& stop) { ...; stop.progress("half of it"); });
 //   svc.on_control(200, [](std::uint32_t) { return 0; });
 //
 // A hook is named by the text it was given, or by where it was written: the log and a failure have to tell them apart.
@@ -34,7 +34,7 @@ class start_context {
   /// A stop was asked for meanwhile: return soon, the service will not run.
   [[nodiscard]] bool stop_requested() const { return stop_.stop_requested(); }
   [[nodiscard]] const stop_token& stop() const noexcept { return stop_; }
-  /// What came with the start (`start -- words…`), without the service's name. Empty in debug.
+  /// What came with the start (`start -- words...`), without the service's name. Empty in debug.
   [[nodiscard]] const std::vector<std::string>& arguments() const noexcept { return arguments_; }
 
   using progress_function = std::function<void(std::string_view, unsigned, unsigned)>;

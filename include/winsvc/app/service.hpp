@@ -77,7 +77,7 @@ class service : public http::route_registrar<service> {
   /// Takes PRESHUTDOWN in the place of SHUTDOWN: the machine waits this long for the service before it shuts down.
   /// Default: SHUTDOWN, for which the system leaves some 5 s.
   service& preshutdown(std::chrono::milliseconds limit);
-  /// Privileges its process keeps beside SeChangeNotifyPrivilege ("SeImpersonatePrivilege", …). The SCM takes all
+  /// Privileges its process keeps beside SeChangeNotifyPrivilege ("SeImpersonatePrivilege", ...). The SCM takes all
   /// others out of its token; one that its account has not makes the start fail.
   service& privileges(std::vector<std::string> names);
 
@@ -101,7 +101,7 @@ class service : public http::route_registrar<service> {
 
   // -- routes: see http/group.hpp for all of them, route/pattern.hpp for patterns, http/handler.hpp for handlers --
 
-  /// What an answer of winsvc's own with this status looks like (404, 405, 413, 500, `abort`…).
+  /// What an answer of winsvc's own with this status looks like (404, 405, 413, 500, `abort`...).
   service& on_error(int status, http::error_page page, source where = source::here());
   /// 404, said your way.
   service& not_found(http::error_page page, source where = source::here()) {
@@ -124,7 +124,8 @@ class service : public http::route_registrar<service> {
   service& metrics(std::string_view path = "/metrics", source where = source::here());
   /// A page of the service at this path: what it is doing now, its last five minutes, its slowest routes, its log, its
   /// settings without secrets. It answers clients on this machine alone, by its own addresses and names, unless `guard`
-  /// decides who may see it: `svc.dashboard("/_service", winsvc::basic_auth("service", users))`. Default: there is none.
+  /// decides who may see it: `svc.dashboard("/_service", winsvc::basic_auth("service", users))`. Default: there is
+  /// none.
   service& dashboard(std::string_view path = "/_service", middleware guard = {}, source where = source::here());
   /// Writes a line to the log for every request that was answered, or refused before it had a route: peer, id, method
   /// and target, status, bytes, microseconds, the route's pattern. `debug` shows a shorter one in any case.
@@ -148,8 +149,8 @@ class service : public http::route_registrar<service> {
     return winsvc::setting<value>(std::move(one));
   }
 
-  /// Reloads when the settings file changes, as the verb `reload` does: the folder it is in is watched, by a thread. All
-  /// new values are good and taken, or none is; the log says which. A folder that cannot be watched is a warning.
+  /// Reloads when the settings file changes, as the verb `reload` does: the folder it is in is watched, by a thread.
+  /// All new values are good and taken, or none is; the log says which. A folder that cannot be watched is a warning.
   /// Default: who changes the file says `reload`.
   service& reload_on_change();
 
@@ -216,9 +217,9 @@ class service : public http::route_registrar<service> {
     add_control({code, where, std::move(made)});
     return *this;
   }
-  /// Somebody logged on, locked the screen, …
+  /// Somebody logged on, locked the screen, ...
   service& on_session_change(std::function<void(const session_change&)> f, source where = source::here());
-  /// The machine suspends or resumes, its battery changed, …
+  /// The machine suspends or resumes, its battery changed, ...
   service& on_power(std::function<void(const power_event&)> f, source where = source::here());
 
   /// How long a start hook may make no progress, up to a day. Default: 30 s.
@@ -248,11 +249,11 @@ class service : public http::route_registrar<service> {
   /// How the log file looks (text or JSON lines), when it is set aside (10 MiB, and by day where asked), how many are
   /// kept (5). In App.
   [[nodiscard]] log_file_options& log_file() noexcept { return plan_.log_file; }
-  /// Lines of this level and above go to the Windows event log as well, with the IDs 10 (error), 11 (warning) and 12; not
-  /// in debug. What it says at its turns (started, stopped, failed…) stands there in any case.
+  /// Lines of this level and above go to the Windows event log as well, with the IDs 10 (error), 11 (warning) and 12;
+  /// not in debug. What it says at its turns (started, stopped, failed...) stands there in any case.
   service& log_to_event_log(log_level least = log_level::warn);
-  /// Hands the log to a sink of your own as well. It is called by one thread, which is none of the requests'; what comes
-  /// faster than it can take is dropped, counted, and told of in a line.
+  /// Hands the log to a sink of your own as well. It is called by one thread, which is none of the requests'; what
+  /// comes faster than it can take is dropped, counted, and told of in a line.
   service& log_to(std::shared_ptr<log_sink> sink);
 
  private:

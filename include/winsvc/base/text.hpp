@@ -1,7 +1,7 @@
 // Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string; UTF-16 exists only where Windows is
 // called. Case is folded for ASCII alone, because verbs, options and header names are ASCII.
 //
-//   text::to_utf16("Zürich")      text::equal_nocase("Content-Type", "content-type")
+//   text::to_utf16("Z\u00FCrich")      text::equal_nocase("Content-Type", "content-type")
 //   text::nearest("instal", verbs)                                    // "install"
 //
 // It does no locale, no normalisation, no Unicode case.

@@ -2,7 +2,7 @@
 //
 //   timer_wheel wheel(now);
 //   wheel.set(connection.timer, now + 10s);             // moves it when it was set before
-//   wheel.advance(now, [](timer_wheel::entry& e) { … });    // those whose time has come
+//   wheel.advance(now, [](timer_wheel::entry& e) { ... });  // those whose time has come
 //   sleep_until(wheel.next());
 //
 // It is coarse, and never early: an entry is handed out up to 64 ms after its time. One that lies further ahead than a

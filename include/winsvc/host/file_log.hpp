@@ -4,7 +4,7 @@
 // Trouble with the file never reaches the service: it goes on, the lines are counted, and once a second the file is
 // tried again. When it takes lines again, the first says how many are missing, since when and why:
 //
-//   2026-01-31T09:05:09.250+01:00 WARN  37 lines could not be written since 2026-01-31T09:04:51.002+01:00: No space …
+//   2026-01-31T09:05:09.250+01:00 WARN  37 lines could not be written since 2026-01-31T09:04:51.002+01:00: No space ...
 //
 // Lines are handed to the system, not to the platter: a crash loses none that was written, a power cut may.
 #pragma once
@@ -40,7 +40,7 @@ namespace host {
   return os::path_join(os::path_join(data_folder, "logs"), model::folder_name(service_name));
 }
 
-/// Its files, the newest first: `hello.log`, `hello.1.log`, …
+/// Its files, the newest first: `hello.log`, `hello.1.log`, ...
 [[nodiscard]] inline std::string log_name(const std::string& path, int age) {
   return path + (age == 0 ? "" : "." + std::to_string(age)) + ".log";
 }

@@ -3,7 +3,7 @@
 //
 //   hook_thread hooks;
 //   auto how = hooks.run([&] { open_store(); }, 30s);
-//   if (how.what == ending::silent) …          // no progress() for 30 s: the thread is left to itself
+//   if (how.what == ending::silent) ...          // no progress() for 30 s: the thread is left to itself
 //
 // All hooks of a service run on this one thread, because what one opens (a COM apartment, a window) another may have to
 // close on the same. It begins with the first hook.

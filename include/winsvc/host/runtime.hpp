@@ -1,8 +1,9 @@
 // The one order of start, serve, drain and stop, the same in a terminal and under the SCM. A host gives it a reporter,
 // controls, and a thread; what differs between hosts is only where a stop comes from.
 //
-//   START_PENDING → start hooks → bind → RUNNING → accept, workers → controls, one after the other
-//   STOP_PENDING → /readyz 503 → listener closed → requests answered → workers joined → stop hooks in reverse → done
+//   START_PENDING -> start hooks -> bind -> RUNNING -> accept, workers -> controls, one after the other
+//   STOP_PENDING -> /readyz 503 -> listener closed -> requests answered -> workers joined ->
+//     stop hooks in reverse -> done
 //
 // The host reports the STOPPED that follows, as its last act. The thread that calls `run` never runs a hook itself: it
 // waits beside the one that does (host/hook_runner.hpp), so that a hook that hangs is named and not waited for for

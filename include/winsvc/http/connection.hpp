@@ -392,7 +392,7 @@ inline void connection::answered() noexcept {
 
 /// What the gate refuses, or nobody has time for. It ends the connection.
 inline void connection::refuse(int status, std::string_view reason) {
-  // Of a head that is none it is known at least whether a body may follow (RFC 9110 §9.3.2).
+  // Of a head that is none it is known at least whether a body may follow (RFC 9110 section 9.3.2).
   auto asked = in_flight_ ? std::string_view(head_block_) : buffer_.rest();
   while (text::starts_with(asked, "\r\n")) asked.remove_prefix(2);
   out_ = refusal(status, reason, !text::starts_with(asked, "HEAD "));
@@ -406,8 +406,8 @@ inline void connection::refuse(int status, std::string_view reason) {
 }
 
 /// After an answer, what the client still sends is taken for a moment, because closing over it makes Windows reset the
-/// connection, and the client never sees the answer (RFC 9112 §9.6). A client that has all it wants ends that moment at
-/// once.
+/// connection, and the client never sees the answer (RFC 9112 section 9.6). A client that has all it wants ends that
+/// moment at once.
 inline void connection::close(parting how) noexcept {
   answered();
   how = wire_.finish(buffer_.rest().empty() ? how : parting::unread);

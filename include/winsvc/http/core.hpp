@@ -120,7 +120,8 @@ inline core::core(const router& routes, const wire::limits& bounds, logger& log)
     }
     x.req = &req;
     r.is_connection_closed = [&x] { return x.stream.watch(std::chrono::milliseconds(0)) == watched::gone; };
-    if (r.method != "GET" && r.method != "HEAD") r.ranges.clear();  // a range is defined for GET alone (RFC 9110 §14.2)
+    // a range is defined for GET alone (RFC 9110 section 14.2)
+    if (r.method != "GET" && r.method != "HEAD") r.ranges.clear();
 
     if (x.match.what == route::outcome::found && !x.stream.body_done() && r.method != "HEAD") {
       // On to the handler below, which cpp-httplib gives the body's reader, as it does for some methods only.
@@ -354,7 +355,7 @@ inline void core::before_write(exchange& x, const request& req, response& res) {
     replace_header(res, "Content-Length", std::to_string(res.body.size()));
   }
   if (res.content_provider_) x.stream.unbuffered();
-  // RFC 9110 §8.6: no Content-Length in a 1xx or 204; a 304's would be that of the answer it stands for.
+  // RFC 9110 section 8.6: no Content-Length in a 1xx or 204; a 304's would be that of the answer it stands for.
   if (words.bodiless) {
     res.body.clear();
     res.headers.erase("Content-Length");

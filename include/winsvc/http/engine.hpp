@@ -3,7 +3,7 @@
 //   engine e(router, limits, log);
 //   if (auto bound = e.bind("127.0.0.1", 0); !bound) return bound.error();
 //   e.accept();                                // serving, on threads of its own
-//   auto report = e.drain(20s, [] { … });      // every accepted request answered, or counted as cut
+//   auto report = e.drain(20s, [] { ... });    // every accepted request answered, or counted as cut
 //
 // Who is connected and says nothing sits in the poller, with a deadline, and costs some hundred bytes. When there is
 // something to read, a thread of the crew takes one step of that connection (http/connection.hpp), and the seat goes

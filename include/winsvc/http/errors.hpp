@@ -1,9 +1,9 @@
 // What an error looks like to the client, where the app wants to say it itself: by status, by type of exception.
 //
-//   svc.on_error(404, [](const winsvc::request& req, winsvc::response& res) { res.set_content(…); });
+//   svc.on_error(404, [](const winsvc::request& req, winsvc::response& res) { res.set_content(...); });
 //   svc.on_exception<no_such_user>([](const no_such_user& e) { return winsvc::reply::text(e.what(), 404); });
 //
-// `on_error` is for answers that winsvc gives (no route, 405, abort, 413, 500 …), not for a status that a handler
+// `on_error` is for answers that winsvc gives (no route, 405, abort, 413, 500 ...), not for a status that a handler
 // returned on its own. The status stays what it was unless the function changes it.
 #pragma once
 

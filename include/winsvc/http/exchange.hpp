@@ -2,8 +2,8 @@
 // and writes the answer to, and the few facts that the hooks around the handler share.
 //
 // The stream is where the wire's promises are kept: a body is framed by our own decoder and counted, it has a deadline
-// as a whole, and `100 Continue` leaves only when a handler wants the body (RFC 9110 §10.1.1). Head and body of an
-// answer leave in one send; a streamed one leaves as it comes.
+// as a whole, and `100 Continue` leaves only when a handler wants the body (RFC 9110 section 10.1.1). Head and body of
+// an answer leave in one send; a streamed one leaves as it comes.
 #pragma once
 
 #include <algorithm>

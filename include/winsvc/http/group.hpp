@@ -1,9 +1,9 @@
 // Routes, as an app or a part of it registers them: methods, groups under a prefix, middleware, resources.
 //
 //   void users(winsvc::route_group& g) {                          // in a file of its own
-//     g.use(winsvc::basic_auth(…));
-//     g.get("/", [] { … });
-//     g.get("/{id}", [](int id) { … });
+//     g.use(winsvc::basic_auth(...));
+//     g.get("/", [] { ... });
+//     g.get("/{id}", [](int id) { ... });
 //   }
 //   svc.group("/users", users);                             // /users and /users/{id}
 //
@@ -82,7 +82,7 @@ class route_registrar {
     return add(verb, pattern, make_handler(std::move(handler)), where);
   }
 
-  /// A WebSocket (http/websocket.hpp): `f(winsvc::websocket&, path parameters…)`.
+  /// A WebSocket (http/websocket.hpp): `f(winsvc::websocket&, path parameters...)`.
   template <class F>
   route_handle websocket(std::string_view pattern, F handler, websocket_options options = {},
                          source where = source::here()) {

@@ -1,7 +1,7 @@
 // What becomes of everything that goes wrong between a request and its answer: one shape for errors, in the form that
 // the client asked for, with the app's own page where it has one, and a line in the log for what nobody expected.
 //
-//   guard_.run(x, req, res, "handler", [&] { … });       // whatever it throws becomes an answer
+//   guard_.run(x, req, res, "handler", [&] { ... });     // whatever it throws becomes an answer
 //   guard_.refuse(req, res, 405, {});                    // an error of ours
 //
 // Nothing leaves it as an exception: cpp-httplib's own handling would answer without our shape, and without a log line.

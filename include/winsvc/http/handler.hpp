@@ -2,7 +2,7 @@
 //
 //   [] { return "text"; }
 //   [](int id) { return winsvc::json{{"id", id}}; }
-//   [](const winsvc::request& req, winsvc::response& res, std::string name, winsvc::body<todo> item) { … }
+//   [](const winsvc::request& req, winsvc::response& res, std::string name, winsvc::body<todo> item) { ... }
 //
 // Takes, in this order, each of them optional: `const request&`, `response&`, the path parameters in the order of the
 // pattern (int, long, long long and their unsigned kin, double, std::string), `body<T>` or `upload` (http/upload.hpp).

@@ -55,8 +55,8 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-using request = httplib::Request;    ///< method, target, headers, params, body, remote_addr …
-using response = httplib::Response;  ///< status, headers, body, set_content(…) …
+using request = httplib::Request;    ///< method, target, headers, params, body, remote_addr ...
+using response = httplib::Response;  ///< status, headers, body, set_content(...) ...
 
 namespace http {
 
@@ -81,8 +81,8 @@ inline void replace_header(response& res, const std::string& name, const std::st
   res.set_header(name, value);
 }
 
-/// The value of the first header of this name; null when there is none. Answers have few: looking at each is quicker than
-/// hashing a name, as the map would.
+/// The value of the first header of this name; null when there is none. Answers have few: looking at each is quicker
+/// than hashing a name, as the map would.
 [[nodiscard]] inline const std::string* find_header(const response& res, std::string_view name) noexcept {
   for (const auto& [other, value] : res.headers) {
     if (text::equal_nocase(other, name)) return &value;

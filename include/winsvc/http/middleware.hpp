@@ -3,7 +3,7 @@
 //   svc.use([](const winsvc::request& req, winsvc::response& res, const winsvc::next& next) {
 //     const auto began = std::chrono::steady_clock::now();
 //     next();                                   // the rest of the chain, and the handler
-//     res.set_header("Server-Timing", …);       // what it answered can be read and changed here
+//     res.set_header("Server-Timing", ...);     // what it answered can be read and changed here
 //   });
 //
 // A middleware that does not call `next` has answered itself. One that calls it sees a finished answer afterwards, that

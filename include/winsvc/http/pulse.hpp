@@ -4,8 +4,8 @@
 //   p.note(now, took, status >= 500);        // of each answer, from any thread: two additions
 //   p.minute(now).p99                        // microseconds
 //
-// Times are kept in steps of a quarter of their power of two, so a percentile is right to an eighth of itself. It is fed
-// by the requests alone: a service that is asked nothing does nothing.
+// Times are kept in steps of a quarter of their power of two, so a percentile is right to an eighth of itself. It is
+// fed by the requests alone: a service that is asked nothing does nothing.
 #pragma once
 
 #include <algorithm>
@@ -91,7 +91,7 @@ class pulse {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/// 0 to 3 µs are themselves; beyond, four steps a power of two.
+/// 0 to 3 us are themselves; beyond, four steps a power of two.
 inline std::size_t pulse::step_of(duration took) noexcept {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
   auto left = static_cast<std::uint64_t>((std::max)(us, std::chrono::microseconds::rep{0}));
@@ -111,8 +111,8 @@ inline std::uint32_t pulse::percentile(const counts& of, std::uint64_t count, st
   return time_of(steps - 1);
 }
 
-/// The second that was is over: what was counted belongs to it. An answer that is counted meanwhile may come to belong to
-/// the next.
+/// The second that was is over: what was counted belongs to it. An answer that is counted meanwhile may come to belong
+/// to the next.
 inline void pulse::turn(std::int64_t second) noexcept {
   try {
     const std::lock_guard lock(mutex_);

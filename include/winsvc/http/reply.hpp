@@ -2,7 +2,7 @@
 // middle.
 //
 //   svc.post("/users", [] { return winsvc::reply::text("made", 201).header("Location", "/users/7"); });
-//   svc.get("/users/{id}", [](int id) -> winsvc::json { if (id < 0) winsvc::abort(400, "ids start at 0"); … });
+//   svc.get("/users/{id}", [](int id) -> winsvc::json { if (id < 0) winsvc::abort(400, "ids start at 0"); ... });
 //
 // `winsvc::json` is nlohmann's json, there when <nlohmann/json.hpp> is (WINSVC_JSON in config/knobs.hpp).
 #pragma once
@@ -38,7 +38,8 @@ using json = nlohmann::json;
 
 namespace http {
 
-/// Does it stay beside others of its name? Set-Cookie is a line a cookie (RFC 6265 §3), Vary what each layer looked at.
+/// Does it stay beside others of its name? Set-Cookie is a line a cookie (RFC 6265 section 3), Vary what each layer
+/// looked at.
 [[nodiscard]] inline bool adds_up(std::string_view name) noexcept {
   return text::equal_nocase(name, "Set-Cookie") || text::equal_nocase(name, "Vary");
 }

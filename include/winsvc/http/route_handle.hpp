@@ -100,7 +100,7 @@ class route_handle {
   route_handle takes(const std::string& about, const std::string& media_type = "application/json") const {
     return say("takes", [&](route::facts& f) { f.takes = route::body_facts{about, media_type, {}, {}}; }, in_request);
   }
-  /// An answer. Those of winsvc's own (404, 422, …) are described without it. `media_type`: default is what the
+  /// An answer. Those of winsvc's own (404, 422, ...) are described without it. `media_type`: default is what the
   /// handler's type says.
   route_handle returns(int status, const std::string& about, const std::string& media_type = {}) const {
     if (status < 100 || status > 599)

@@ -1,6 +1,6 @@
 // TLS between a socket and HTTP, where cpp-httplib is built with a library for it (OpenSSL or Mbed TLS).
 //
-//   svc.tls("cert.pem", "key.pem");     // beside the executable; -DCPPHTTPLIB_OPENSSL_SUPPORT … -lssl -lcrypto
+//   svc.tls("cert.pem", "key.pem");     // beside the executable; -DCPPHTTPLIB_OPENSSL_SUPPORT ... -lssl -lcrypto
 //
 // TLS 1.2 or newer. The certificate file holds the service's own and those between it and the authority; the key has no
 // passphrase, because nobody is there to type it: let the file be readable for the service's account alone. A reload

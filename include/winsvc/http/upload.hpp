@@ -5,11 +5,11 @@
 //     photo.save_to(folder + "/" + photo.file_name());        // what nobody saves is removed
 //     return winsvc::reply::redirect("/photos", 303);
 //   }).limit_body(200 << 20).limit_file(50 << 20);
-//   svc.put("/backups/{name}", [](std::string name, winsvc::upload sent) { sent.body().save_to(…); });
+//   svc.put("/backups/{name}", [](std::string name, winsvc::upload sent) { sent.body().save_to(...); });
 //
 // A handler that takes `winsvc::upload` gets the parts of a form (multipart/form-data) that are files as files, and a
-// body of any other type as one file. The form's fields are values as ever (web/values.hpp: `winsvc::form<T>(req, …)`).
-// It runs when all of it has arrived; middleware before it can refuse it first, which costs no upload.
+// body of any other type as one file. The form's fields are values as ever (web/values.hpp: `winsvc::form<T>(req,
+// ...)`). It runs when all of it has arrived; middleware before it can refuse it first, which costs no upload.
 //
 // The limits: the route's `limit_body` for all of it (default: the app's `limits().body_bytes`, 8 MiB), `limit_file`
 // for each file (default: none of its own), 1,024 parts, 1 MiB of fields: more is 413. No room on the disk is 507, with

@@ -1,7 +1,7 @@
 // Time-outs of handlers: somebody who looks at the clock while a handler runs.
 //
 //   watchdog dog;
-//   { const watchdog::watch until(dog, 5s, [&] { … }); handler(); }     // called once the handler has had 5 s
+//   { const watchdog::watch until(dog, 5s, [&] { ... }); handler(); }   // called once the handler has had 5 s
 //
 // One thread for all of them, begun by the first. Nothing can end a handler: what is called here answers in its place.
 #pragma once

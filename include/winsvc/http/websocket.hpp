@@ -359,7 +359,7 @@ inline void accept_websocket(const invocation& with, const websocket_options& op
                              std::function<void(websocket&)> handler) {
   exchange& x = *current_exchange();
   const auto asked = wire::judge_handshake(x.head, options.protocols, options.origins);
-  if (asked.status == 426) {  // RFC 9110 §15.5.22, RFC 6455 §4.4
+  if (asked.status == 426) {  // RFC 9110 section 15.5.22, RFC 6455 section 4.4
     replace_header(with.res, "Upgrade", "websocket");
     replace_header(with.res, "Sec-WebSocket-Version", "13");
   }
@@ -373,7 +373,7 @@ inline void accept_websocket(const invocation& with, const websocket_options& op
   }
   with.res.status = 101;
   replace_header(with.res, "Upgrade", "websocket");
-  // RFC 6455 §4.2.2. Not cpp-httplib's own function: its base64 of 0.41 shifts negative numbers.
+  // RFC 6455 section 4.2.2. Not cpp-httplib's own function: its base64 of 0.41 shifts negative numbers.
   const std::string proof = std::string(asked.key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
   replace_header(with.res, "Sec-WebSocket-Accept", text::to_base64(httplib::detail::sha1(proof)));
   if (!asked.protocol.empty())

@@ -1,8 +1,8 @@
 // What comes with a control: the session that changed, the power that went. Typed, so that a hook need not look up
 // numbers.
 //
-//   svc.on_session_change([](const winsvc::session_change& c) { if (c.what == winsvc::session_change::lock) … });
-//   svc.on_power([](const winsvc::power_event& p) { if (p.what == winsvc::power_event::suspend) … });
+//   svc.on_session_change([](const winsvc::session_change& c) { if (c.what == winsvc::session_change::lock) ... });
+//   svc.on_power([](const winsvc::power_event& p) { if (p.what == winsvc::power_event::suspend) ... });
 //
 // Source: HandlerEx, WM_WTSSESSION_CHANGE and WM_POWERBROADCAST in the Win32 documentation.
 #pragma once

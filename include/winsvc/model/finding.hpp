@@ -38,7 +38,7 @@ struct finding {
 
 /// A line each, the remedy below; then how many of which.
 [[nodiscard]] std::string findings_text(const std::vector<finding>& all);
-/// `{"problems":1,"warnings":0,"findings":[…]}`
+/// `{"problems":1,"warnings":0,"findings":[...]}`
 [[nodiscard]] std::string findings_json(const std::vector<finding>& all);
 [[nodiscard]] inline std::size_t count(const std::vector<finding>& all, weight w) noexcept {
   return static_cast<std::size_t>(
@@ -46,8 +46,8 @@ struct finding {
 }
 
 /// Who, of those that anybody may be (everyone, authenticated, interactive and network users, those of the domain, the
-/// Users group, guests, packaged apps), may change what is in a folder with this SDDL: "everyone", "users". Empty: none of
-/// them. A right with a condition counts: it may hold.
+/// Users group, guests, packaged apps), may change what is in a folder with this SDDL: "everyone", "users". Empty: none
+/// of them. A right with a condition counts: it may hold.
 /// Source: "ACE Strings" and "File Access Rights Constants" in the Win32 documentation.
 [[nodiscard]] std::vector<std::string> strangers_who_write(std::string_view sddl);
 

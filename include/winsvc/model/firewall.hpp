@@ -1,6 +1,6 @@
 // Windows' firewall, as far as it concerns one program that listens: do its rules let others in?
 //
-//   const auto rules = ...;                      // "v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5001|…"
+//   const auto rules = ...;                      // "v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5001|..."
 //   const auto view = firewall_view(rules, R"(C:\apps\hello.exe)", 5001);
 //
 // A rule that blocks wins over one that allows, and what no rule names is kept out. Profiles, addresses and interfaces

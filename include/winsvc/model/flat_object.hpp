@@ -1,6 +1,6 @@
 // JSON objects of texts and numbers alone, read: what a service says of itself, to its own verbs.
 //
-//   parse_flat_object("{\"pid\":7,\"url\":\"http://…\"}")->find("pid")->text      // "7"
+//   parse_flat_object("{\"pid\":7,\"url\":\"http://...\"}")->find("pid")->text    // "7"
 //
 // It reads what base/json_text.hpp writes of such members, in any order, and nothing else: anything else is no answer.
 #pragma once

@@ -60,7 +60,7 @@ struct recovery_plan {
 /// `restart/5s,restart/30s,none`; `none` alone and the empty text: no action at all. Nothing for anything else, and for
 /// a delay that Windows cannot say.
 [[nodiscard]] std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s);
-/// The same back; kinds that cannot be asked for as `reboot/…` and `run/…`.
+/// The same back; kinds that cannot be asked for as `reboot/...` and `run/...`.
 [[nodiscard]] std::string recovery_text(const std::vector<recovery_action>& actions);
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ class any_setting {
   std::string name_, help_;
 };
 
-/// A rule for a value beyond its type, and how it ends the sentence "… must".
+/// A rule for a value beyond its type, and how it ends the sentence "... must".
 template <class T>
 struct setting_rule {
   std::function<bool(const T&)> holds;
@@ -121,8 +121,8 @@ class typed_setting final : public any_setting {
   }
   /// Of the default: the mistake would be the programmer's.
   [[nodiscard]] std::optional<std::string> validate(const T& value) const;
-  /// Is what is written of a value read back as it? Not of a default that has no name among its names, nor of a time that is
-  /// negative.
+  /// Is what is written of a value read back as it? Not of a default that has no name among its names, nor of a time
+  /// that is negative.
   [[nodiscard]] bool can_be_written(const T& value) const {
     if (!names.empty())
       return std::any_of(names.begin(), names.end(), [&value](const auto& one) { return one.second == value; });

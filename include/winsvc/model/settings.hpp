@@ -3,11 +3,11 @@
 //   settings all;
 //   all.from(sources);                                   // command line, environment, file: strongest first
 //   auto greeting = all.declare(std::make_shared<typed_setting<std::string>>("greeting", "hello", "what to say"));
-//   if (const auto wrong = all.faults(); !wrong.empty()) …
+//   if (const auto wrong = all.faults(); !wrong.empty()) ...
 //   greeting->get();                                     // from any thread
 //
-// A setting has its value as soon as it is declared; a value that cannot be taken leaves it at its default, and is one of
-// the `faults`, with which nothing starts. A reload takes all values, or none.
+// A setting has its value as soon as it is declared; a value that cannot be taken leaves it at its default, and is one
+// of the `faults`, with which nothing starts. A reload takes all values, or none.
 #pragma once
 
 #include <cstddef>

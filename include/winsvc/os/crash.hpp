@@ -37,7 +37,7 @@ namespace os {
 
 /// The last word.
 struct crash_report {
-  std::string what;              ///< "an access violation at 0x…", "std::terminate: no such device"
+  std::string what;              ///< "an access violation at 0x...", "std::terminate: no such device"
   std::uint32_t code = 0;        ///< what the process ends with: the exception's, 1064; on POSIX 128 + the signal
   std::string dump;              ///< the minidump's path; empty: none was written
   std::uint32_t dump_fault = 0;  ///< and why not; 0: none was wanted

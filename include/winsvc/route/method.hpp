@@ -18,11 +18,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// A method of RFC 9110 §9.3 (PATCH: RFC 5789), or `any`: a route for all of them, which no request ever carries.
-/// `del` is DELETE, which Windows headers define as a macro.
+/// A method of RFC 9110 section 9.3 (PATCH: RFC 5789), or `any`: a route for all of them, which no request ever
+/// carries. `del` is DELETE, which Windows headers define as a macro.
 enum class method { get, head, post, put, patch, del, options, any };
 
-/// The method that a request line names. Case counts (RFC 9110 §9.1): "get" is no method, and "ANY" is not one either.
+/// The method that a request line names. Case counts (RFC 9110 section 9.1): "get" is no method, and "ANY" is not one
+/// either.
 [[nodiscard]] std::optional<method> parse_method(std::string_view token) noexcept;
 
 /// As it stands in a request line; `any` is "ANY", for messages only.
@@ -36,8 +37,8 @@ class method_set {
   [[nodiscard]] bool has(method m) const noexcept;
   [[nodiscard]] bool empty() const noexcept { return bits_ == 0; }
 
-  /// The value of an Allow field (RFC 9110 §10.2.1), in the order of the enumeration. GET brings HEAD along
-  /// (RFC 9110 §9.3.2), and OPTIONS is always there, because whoever writes Allow answers OPTIONS with it.
+  /// The value of an Allow field (RFC 9110 section 10.2.1), in the order of the enumeration. GET brings HEAD along
+  /// (RFC 9110 section 9.3.2), and OPTIONS is always there, because whoever writes Allow answers OPTIONS with it.
   [[nodiscard]] std::string allow() const;
 
   friend bool operator==(method_set a, method_set b) noexcept { return a.bits_ == b.bits_; }

@@ -4,10 +4,10 @@
 //   decode_path("/a%2Fb/c")          // {"a/b", "c"}
 //   decode_path("/users/")           // {"users", ""}: a trailing slash is its own path
 //   decode_path("/%zz")              // nothing: 400
-//   percent_encode_segment("a/b ü")  // "a%2Fb%20%C3%BC"
+//   percent_encode_segment("a/b \u00FC")  // "a%2Fb%20%C3%BC"
 //
-// It does not resolve "." and ".." (RFC 3986 §6.2.2.3 leaves that to whoever maps paths onto folders), does not take
-// '+' for a blank, and does not ask for UTF-8.
+// It does not resolve "." and ".." (RFC 3986 section 6.2.2.3 leaves that to whoever maps paths onto folders), does not
+// take '+' for a blank, and does not ask for UTF-8.
 #pragma once
 
 #include <cstddef>
@@ -22,8 +22,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace route {
 
-/// The decoded segments of a raw path (RFC 9110 §4.2.1, RFC 3986 §3.3). Nothing when it does not begin with '/', holds
-/// an escape that is not '%' and two hex digits (RFC 3986 §2.1), or a NUL, encoded or not.
+/// The decoded segments of a raw path (RFC 9110 section 4.2.1, RFC 3986 section 3.3). Nothing when it does not begin
+/// with '/', holds an escape that is not '%' and two hex digits (RFC 3986 section 2.1), or a NUL, encoded or not.
 [[nodiscard]] std::optional<std::vector<std::string>> decode_path(std::string_view raw_path);
 
 /// Decodes one segment onto the end of `out`; false, with `out` in between, for an invalid escape or a NUL.
@@ -32,7 +32,7 @@ namespace route {
 /// True when `decode_path` would give segments: for those who only need to know.
 [[nodiscard]] bool path_is_valid(std::string_view raw_path) noexcept;
 
-/// One segment as it is written into a URL: what is not a pchar (RFC 3986 §3.3) becomes %XX.
+/// One segment as it is written into a URL: what is not a pchar (RFC 3986 section 3.3) becomes %XX.
 [[nodiscard]] std::string percent_encode_segment(std::string_view segment);
 
 // ---------------------------------------------------------------------------------------------------------------------

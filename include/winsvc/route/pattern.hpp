@@ -7,7 +7,7 @@
 //   pattern   = 1*( "/" segment )           only the last segment may be empty: "/users/" is another path than "/users"
 //   segment   = literal / "{" name "}" / "{" name "...}"          "..." in the last segment alone
 //   name      = ( letter / "_" ) *( letter / digit / "_" )        each name once
-//   literal   = decoded UTF-8 text without "/" "{" "}" "?" "#", controls, and escapes: write "ü", not "%C3%BC"
+//   literal   = decoded UTF-8 text without "/" "{" "}" "?" "#", controls, and escapes: write "\u00FC", not "%C3%BC"
 //
 // It has no wildcards inside a segment, no optional parts and no regular expressions: with these three kinds, which of
 // two patterns is meant for a path can be decided when they are registered.

@@ -71,8 +71,8 @@ class table {
   /// The route for a request. `raw_path` is as received: not decoded, without the query.
   ///
   /// Segment by segment from the left a literal is tried before a parameter before a tail; a branch without a route for
-  /// the method is left again. HEAD is served by GET (RFC 9110 §9.3.2). OPTIONS without a route of its own (or `any`)
-  /// is method_not_allowed: the caller answers it from `allowed` (RFC 9110 §9.3.7).
+  /// the method is left again. HEAD is served by GET (RFC 9110 section 9.3.2). OPTIONS without a route of its own (or
+  /// `any`) is method_not_allowed: the caller answers it from `allowed` (RFC 9110 section 9.3.7).
   ///
   /// The value of a tail is its decoded segments joined with '/'. An encoded slash in there would be lost among them,
   /// so a tail does not take such a path: when nothing else does either, it is bad_path.

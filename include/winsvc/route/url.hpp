@@ -5,7 +5,7 @@
 //   with_query("/users", {{"page", 2}, {"q", "a&b"}})             // "/users?page=2&q=a%26b"
 //
 // What it builds, `table::match` takes apart into the same values. Values that no path can carry are refused: an empty
-// segment, a NUL, and "." and "..", which clients resolve before they ask (RFC 3986 §5.2.4, escaped ones too).
+// segment, a NUL, and "." and "..", which clients resolve before they ask (RFC 3986 section 5.2.4, escaped ones too).
 #pragma once
 
 #include <algorithm>
@@ -67,8 +67,8 @@ namespace route {
 
 namespace route {
 
-/// A piece of the query: only what is neither reserved nor a blank stays as it is (RFC 3986 §2.3), so that '+', '&' and
-/// '=' mean themselves wherever it is read.
+/// A piece of the query: only what is neither reserved nor a blank stays as it is (RFC 3986 section 2.3), so that '+',
+/// '&' and '=' mean themselves wherever it is read.
 inline std::string percent_encode_value(std::string_view value) {
   std::string out;
   for (const char c : percent_encode_segment(value)) {
@@ -115,7 +115,7 @@ inline std::string build_path(const entry& of, const std::vector<url_value>& val
     }
     ++next;
   }
-  // To a browser that is a host, not a path (RFC 3986 §4.2).
+  // To a browser that is a host, not a path (RFC 3986 section 4.2).
   if (path.size() > 1 && path[1] == '/') refuse("it would begin with '//', which names a host");
   return path;
 }
@@ -125,7 +125,7 @@ inline std::string build_path(const table& routes, std::string_view name, const 
   const auto names = routes.names();
   const auto near_one = text::nearest(name, names);
   throw setup_error("url_for '" + std::string(name) + "': no route has this name" +
-                    (near_one.empty() ? names.empty() ? ": none has one yet; say .name(\"…\") behind a route" : ""
+                    (near_one.empty() ? names.empty() ? ": none has one yet; say .name(\"...\") behind a route" : ""
                                       : "; did you mean '" + std::string(near_one) + "'?"));
 }
 

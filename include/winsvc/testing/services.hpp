@@ -4,8 +4,8 @@
 //
 //   winsvc::testing::service_database scm;
 //   scm.refuse["change_config"] = 5;         // by function; refuse_level by level, refuse_call by number
-//   … run a verb …
-//   CHECK(scm.calls == std::vector<std::string>{"open_manager(0x1)", …});
+//   ... run a verb ...
+//   CHECK(scm.calls == std::vector<std::string>{"open_manager(0x1)", ...});
 //   CHECK(scm.picture() == before);
 #pragma once
 

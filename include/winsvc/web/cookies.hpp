@@ -1,6 +1,6 @@
 // Cookies of requests and answers: read, set, and signed so that a client cannot change what it keeps for us.
 //
-//   if (auto theme = winsvc::find_cookie(req, "theme")) …
+//   if (auto theme = winsvc::find_cookie(req, "theme")) ...
 //   winsvc::set_cookie(res, winsvc::cookie("theme", "dark").max_age(24h * 30).same_site("Lax"));
 //   winsvc::set_cookie(res, winsvc::cookie("user", winsvc::sign("user", "anna", key, 8h)).max_age(8h));
 //   auto user = winsvc::unsign("user", winsvc::find_cookie(req, "user"), key);     // nothing when there is none, or it

@@ -48,7 +48,7 @@ struct cors_policy {
 
 namespace http {
 
-/// RFC 6454 §6.2: the port that a scheme has anyway is no part of an origin's text.
+/// RFC 6454 section 6.2: the port that a scheme has anyway is no part of an origin's text.
 [[nodiscard]] inline bool states_usual_port(std::string_view origin) noexcept {
   const auto port = origin.substr(origin.find_last_of(":]"));  // "]" ends an IPv6 address
   const auto scheme = origin.substr(0, origin.find(':'));

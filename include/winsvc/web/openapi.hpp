@@ -177,7 +177,7 @@ inline std::string parameters_of(const operation& o, const route::pattern& names
 
 inline std::string request_body_of(const operation& o) {
   const route::facts& about = o.route->about;
-  // A body has no meaning in a GET (RFC 9110 §9.3.1): a route for any method reads one where there is one.
+  // A body has no meaning in a GET (RFC 9110 section 9.3.1): a route for any method reads one where there is one.
   const bool none = o.route->verb == route::method::any && o.verb == route::method::get;
   if (none || (!about.takes && !about.takes_json && !about.takes_upload)) return {};
   const char* const type = about.takes_upload ? "multipart/form-data" : "application/json";

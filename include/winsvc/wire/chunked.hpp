@@ -1,12 +1,13 @@
-// Decodes a chunked body (RFC 9112 §7.1) as it arrives, strictly: what two parsers could read in two ways ends it.
+// Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly: what two parsers could read in two ways ends
+// it.
 //
 //   chunked_decoder decoder(bounds, bounds.body_bytes);
 //   std::size_t consumed = 0;
-//   switch (decoder.feed(received, consumed, body)) {…}     // more; done: behind `consumed` is the next request
+//   switch (decoder.feed(received, consumed, body)) {...}   // more; done: behind `consumed` is the next request
 //
 // Sizes are hex digits and nothing else, line ends are CRLF and nothing else. Extensions and the trailer section are
 // checked, counted and dropped: nothing in a trailer may change a request that is already being handled (RFC 9112
-// §7.1.2). It keeps no copy of what it was given.
+// section 7.1.2). It keeps no copy of what it was given.
 #pragma once
 
 #include <algorithm>
@@ -40,7 +41,7 @@ class chunked_decoder {
   enum class state {
     size,           // the first hex digit of a size
     size_more,      // the others, then CR, ';' or a blank
-    blank,          // bad whitespace before ';', to be accepted (RFC 9112 §7.1.1)
+    blank,          // bad whitespace before ';', to be accepted (RFC 9112 section 7.1.1)
     extension,      // up to CR
     size_lf,
     data,

@@ -22,7 +22,7 @@ namespace wire {
 /// (`Sun, 06 Nov 1994 08:49:37 GMT`), RFC 850's, and asctime's (section 5.6.7).
 [[nodiscard]] std::optional<std::int64_t> parse_http_date(std::string_view text);
 
-/// Does this list of entity tags (`*` is any) name the tag? Strongly: two weak tags (`W/"…"`) never do (section
+/// Does this list of entity tags (`*` is any) name the tag? Strongly: two weak tags (`W/"..."`) never do (section
 /// 8.8.3.2).
 [[nodiscard]] bool names_tag(std::string_view list, std::string_view tag, bool strongly);
 

@@ -123,10 +123,11 @@ inline fault head_reader::request_line(std::string_view line) {
   return target(target_text);
 }
 
-/// The three forms of RFC 9112 §3.2 that an origin server can be sent; the fourth belongs to CONNECT.
+/// The three forms of RFC 9112 section 3.2 that an origin server can be sent; the fourth belongs to CONNECT.
 inline fault head_reader::target(std::string_view text) {
   out_.target = text;
-  // RFC 3986 §2 knows no bytes beyond ASCII. The few ASCII marks it lacks ("{", "|", …) come from browsers, and pass.
+  // RFC 3986 section 2 knows no bytes beyond ASCII. The few ASCII marks it lacks ("{", "|", ...) come from browsers,
+  // and pass.
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte <= 0x20 || byte >= 0x7F) return {400, "invalid character in target"};
@@ -147,14 +148,14 @@ inline fault head_reader::target(std::string_view text) {
     authority_ = rest.substr(0, rest.find_first_of("/?"));
     if (!is_authority(authority_)) return {400, "invalid authority in target"};
     rest.remove_prefix(authority_.size());
-    if (rest.empty() && out_.verb == route::method::options) {  // RFC 9112 §3.2.4
+    if (rest.empty() && out_.verb == route::method::options) {  // RFC 9112 section 3.2.4
       out_.path = "*";
       return {};
     }
   }
   const auto mark = rest.find('?');
   out_.path = rest.substr(0, mark);
-  if (out_.path.empty()) out_.path = "/";  // RFC 9112 §3.2.1
+  if (out_.path.empty()) out_.path = "/";  // RFC 9112 section 3.2.1
   if (mark != std::string_view::npos) out_.query = rest.substr(mark + 1);
   return {};
 }
@@ -164,7 +165,7 @@ inline fault head_reader::field_line(std::string_view line) {
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return {400, "field line without a colon"};
   const field f{line.substr(0, colon), text::trimmed(line.substr(colon + 1))};
-  // RFC 9112 §5.1 names the blank before the colon: two parsers that disagree on it see two requests.
+  // RFC 9112 section 5.1 names the blank before the colon: two parsers that disagree on it see two requests.
   if (!f.name.empty() && (f.name.back() == ' ' || f.name.back() == '\t')) return {400, "blank before the colon"};
   if (!is_token(f.name)) return {400, "invalid field name"};
   note_name(f.name);
@@ -202,15 +203,15 @@ inline fault head_reader::known_field(const field& f) {
     return {};
   }
   if (is("Upgrade")) upgrade_ = true;
-  if (is("Expect") && out_.minor_version == 1) {  // in 1.0 it is to be ignored (RFC 9110 §10.1.1)
+  if (is("Expect") && out_.minor_version == 1) {  // in 1.0 it is to be ignored (RFC 9110 section 10.1.1)
     if (!text::equal_nocase(f.value, "100-continue")) return {417, "unknown expectation"};
     expect_ = true;
   }
   return {};
 }
 
-/// RFC 9112 §6.3: a length that is no number is an unrecoverable error. Two equal ones might be folded into one; nobody
-/// honest sends them, so they are refused with the others.
+/// RFC 9112 section 6.3: a length that is no number is an unrecoverable error. Two equal ones might be folded into one;
+/// nobody honest sends them, so they are refused with the others.
 inline fault head_reader::content_length(std::string_view value) {
   if (length_) return {400, "Content-Length twice"};
   length_ = true;
@@ -222,7 +223,7 @@ inline fault head_reader::content_length(std::string_view value) {
   return {};
 }
 
-/// RFC 9112 §6.1: 400 for what cannot be framed, 501 for a coding that we do not know.
+/// RFC 9112 section 6.1: 400 for what cannot be framed, 501 for a coding that we do not know.
 inline fault head_reader::transfer_encoding(std::string_view value) {
   if (out_.minor_version == 0) return {400, "Transfer-Encoding in HTTP/1.0"};
   if (coding_) return {400, "Transfer-Encoding twice"};
@@ -244,7 +245,8 @@ inline fault head_reader::finish() {
   out_.keep_alive = !says_close_ && (out_.minor_version == 1 || says_keep_alive_);
   const bool content = out_.framing == framing::chunked || out_.content_length > 0;
   out_.expect_continue = expect_ && content;
-  // Granted only where nothing else is going on: RFC 9110 §7.8 lets a server ignore any Upgrade, and 1.0 has none.
+  // Granted only where nothing else is going on: RFC 9110 section 7.8 lets a server ignore any Upgrade, and 1.0 has
+  // none.
   out_.upgrade = upgrade_ && says_upgrade_ && out_.minor_version == 1 && out_.keep_alive && !content;
 
   // What canonical_head writes is counted by cpp-httplib again: the lines, and the bytes of each.
@@ -320,8 +322,8 @@ inline head_result parse_head(std::string_view buffer, const limits& bounds, std
   };
 
   const std::string_view bytes = buffer.substr(0, bounds.head_bytes);
-  // RFC 9112 §2.2: skip "at least one" empty line before a request. Some clients send one after a body; sixteen is an
-  // endless stream of them.
+  // RFC 9112 section 2.2: skip "at least one" empty line before a request. Some clients send one after a body; sixteen
+  // is an endless stream of them.
   std::size_t begin = 0;
   while (begin < 32 && bytes.substr(begin, 2) == "\r\n") begin += 2;
 

@@ -39,7 +39,7 @@ class letters_digits_and {
   std::uint64_t bits_[2] = {0, 0};
 };
 
-/// tchar of RFC 9110 §5.6.2.
+/// tchar of RFC 9110 section 5.6.2.
 [[nodiscard]] constexpr bool is_token_char(char c) noexcept {
   constexpr letters_digits_and token("!#$%&'*+-.^_`|~");
   return token.has(c);
@@ -47,14 +47,14 @@ class letters_digits_and {
 [[nodiscard]] inline bool is_token(std::string_view s) noexcept {
   return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) { return is_token_char(c); });
 }
-/// CTL but HTAB: in no line of a head (RFC 9110 §5.5). CR and LF are looked at before.
+/// CTL but HTAB: in no line of a head (RFC 9110 section 5.5). CR and LF are looked at before.
 [[nodiscard]] constexpr bool is_control(char c) noexcept {
   const auto byte = static_cast<unsigned char>(c);
   return (byte < 0x20 && byte != '\t') || byte == 0x7F;
 }
 
-/// `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2), not empty and without a comma, which RFC 3986 would allow:
-/// it is how a proxy joins two Host fields.
+/// `uri-host [ ":" port ]` (RFC 9110 section 7.2, RFC 3986 section 3.2.2), not empty and without a comma, which RFC
+/// 3986 would allow: it is how a proxy joins two Host fields.
 [[nodiscard]] inline bool is_authority(std::string_view s) noexcept {
   std::size_t end = 0;
   if (!s.empty() && s[0] == '[') {

@@ -1,6 +1,6 @@
 // A request head that has passed the gate (wire/gate.hpp): what it says, and the one form in which it is handed on.
 //
-//   for_each_canonical(h, [](std::string_view name, std::string&& value) { … });
+//   for_each_canonical(h, [](std::string_view name, std::string&& value) { ... });
 //   const std::string text = canonical_head(h, escape_percent);      // the same, for a parser to read
 //
 // What passes is written anew, so that whoever reads it, whichever its version, has nothing left to interpret.
@@ -23,19 +23,19 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace wire {
 
-/// A field line (RFC 9112 §5): the name as sent, the value without the blanks around it.
+/// A field line (RFC 9112 section 5): the name as sent, the value without the blanks around it.
 struct field {
   std::string_view name;
   std::string_view value;
 };
 
-/// Where the body ends (RFC 9112 §6.3): there is none, after so many bytes, or with the last chunk.
+/// Where the body ends (RFC 9112 section 6.3): there is none, after so many bytes, or with the last chunk.
 enum class framing { none, length, chunked };
 
 /// A valid request head. Its views point into the buffer that was parsed.
 struct head {
   std::string_view method;  ///< as sent
-  std::string_view target;  ///< as sent (RFC 9112 §3.2)
+  std::string_view target;  ///< as sent (RFC 9112 section 3.2)
   std::string_view path;    ///< raw, of origin-form or absolute-form; "*" for a server-wide OPTIONS
   std::string_view query;   ///< raw, without its '?'
   std::string_view host;    ///< with the port if one was sent; empty in HTTP/1.0 only
@@ -43,22 +43,22 @@ struct head {
   std::vector<field> fields;
   wire::framing framing = wire::framing::none;
   std::uint64_t content_length = 0;
-  bool keep_alive = true;        ///< the connection may serve another request (RFC 9112 §9.3)
-  bool expect_continue = false;  ///< the body waits for our 100 (RFC 9110 §10.1.1)
+  bool keep_alive = true;        ///< the connection may serve another request (RFC 9112 section 9.3)
+  bool expect_continue = false;  ///< the body waits for our 100 (RFC 9110 section 10.1.1)
   bool repeats = false;          ///< some name is there twice
-  bool upgrade = false;          ///< a switch of protocol is asked for, and may be granted (RFC 9110 §7.8)
+  bool upgrade = false;          ///< a switch of protocol is asked for, and may be granted (RFC 9110 section 7.8)
   route::method verb = route::method::get;
 
   /// The value of the first field of this name in any case; nothing when there is none.
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const noexcept;
 };
 
-/// Calls `f(name, value)` for the fields as they are handed on: no hop-by-hop ones (RFC 9110 §7.6.1), the framing and the
-/// fate of the connection stated once, by us.
+/// Calls `f(name, value)` for the fields as they are handed on: no hop-by-hop ones (RFC 9110 section 7.6.1), the
+/// framing and the fate of the connection stated once, by us.
 ///
-/// Lines of one name become one, in their order (RFC 9110 §5.3): "a" and "b" are "a, b", and "a; b" for Cookie. Before
-/// 0.53 cpp-httplib keeps them in no order that it promises, and whoever wrote the last line matters in some:
-/// X-Forwarded-For. A Range that is there twice is left out, as §14.2 allows.
+/// Lines of one name become one, in their order (RFC 9110 section 5.3): "a" and "b" are "a, b", and "a; b" for Cookie.
+/// Before 0.53 cpp-httplib keeps them in no order that it promises, and whoever wrote the last line matters in some:
+/// X-Forwarded-For. A Range that is there twice is left out, as section 14.2 allows.
 template <class F>
 void for_each_canonical(const head& h, const F& f);
 
@@ -84,8 +84,8 @@ inline std::optional<std::string_view> head::find(std::string_view name) const n
                                         "Content-Length", "Expect", "TE", "Trailer", "Upgrade"};
   return std::any_of(std::begin(names), std::end(names), [&](auto n) { return text::equal_nocase(n, name); });
 }
-/// Range means something to GET, in bytes and once alone, and is to be ignored otherwise (RFC 9110 §14.2); cpp-httplib
-/// would answer 416.
+/// Range means something to GET, in bytes and once alone, and is to be ignored otherwise (RFC 9110 section 14.2);
+/// cpp-httplib would answer 416.
 [[nodiscard]] inline bool is_passed_on(const head& h, const field& f) noexcept {
   if (text::equal_nocase(f.name, "Upgrade")) return h.upgrade;
   if (text::equal_nocase(f.name, "Range")) {
@@ -98,7 +98,7 @@ inline std::optional<std::string_view> head::find(std::string_view name) const n
   return !is_restated(f.name);
 }
 /// Calls `f(name, values)` for the fields that are passed on, in the order of each name's first line. At least one
-/// value; of more, none is empty, as an empty member of a list is none (RFC 9110 §5.6.1).
+/// value; of more, none is empty, as an empty member of a list is none (RFC 9110 section 5.6.1).
 template <class F>
 void for_each_name(const head& h, F&& f) {
   std::vector<std::string_view> values;
@@ -114,7 +114,7 @@ void for_each_name(const head& h, F&& f) {
   }
 }
 [[nodiscard]] inline std::string_view between_values(std::string_view name) noexcept {
-  return text::equal_nocase(name, "Cookie") ? "; " : ", ";  // RFC 6265 §4.2.1
+  return text::equal_nocase(name, "Cookie") ? "; " : ", ";  // RFC 6265 section 4.2.1
 }
 /// A body is expected, so its absence is to be stated: without a length, cpp-httplib waits 5 s for one.
 [[nodiscard]] inline bool states_no_body(const head& h) noexcept {

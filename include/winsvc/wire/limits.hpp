@@ -19,14 +19,14 @@ inline namespace WINSVC_ABI {
 namespace wire {
 
 struct limits {
-  // The head (RFC 9112 §2.3, §3, §5; RFC 6585 §5 for 431). A service behind a browser sees 1 to 4 KiB.
+  // The head (RFC 9112 sections 2.3, 3 and 5; RFC 6585 section 5 for 431). A service behind a browser sees 1 to 4 KiB.
   std::size_t head_bytes = 32 * 1024;  ///< the request head, first byte to empty line; else 431
   std::size_t method_bytes = 32;       ///< longer than any that is registered; else 501
-  std::size_t target_bytes = 8000;     ///< RFC 9112 §3 asks for at least 8000 in a request line; else 414
+  std::size_t target_bytes = 8000;     ///< RFC 9112 section 3 asks for at least 8000 in a request line; else 414
   std::size_t field_bytes = 8000;      ///< of one name; cpp-httplib refuses a line of more than 8192; else 431
   std::size_t fields = 100;            ///< field lines; cpp-httplib refuses more than 100; else 431
 
-  // The body (RFC 9112 §6, §7.1).
+  // The body (RFC 9112 sections 6 and 7.1).
   std::uint64_t body_bytes = 8 * 1024 * 1024;  ///< it is kept in memory: 8 MiB times some clients still fits; else 413
   std::size_t chunk_digits = 8;                ///< hex digits of a chunk size: 4 GiB, never near an overflow
   std::size_t chunk_extension_bytes = 4096;    ///< of all chunks of a body together: nobody uses them, CVE-2023-39326

@@ -4,10 +4,10 @@
 //   multipart_decoder decoder(*multipart_boundary(content_type));
 //   decoder.feed(bytes);
 //   while (true) switch (decoder.next()) {
-//     case multipart_decoder::step::part: …decoder.part()…     // a part begins
-//     case multipart_decoder::step::data: …decoder.data()…     // a piece of its content
-//     case multipart_decoder::step::more: …                    // feed it
-//     case multipart_decoder::step::done: …  case multipart_decoder::step::bad: …
+//     case multipart_decoder::step::part: ...decoder.part()...  // a part begins
+//     case multipart_decoder::step::data: ...decoder.data()...  // a piece of its content
+//     case multipart_decoder::step::more: ...                    // feed it
+//     case multipart_decoder::step::done: ...  case multipart_decoder::step::bad: ...
 //   }
 //
 // Strict where it costs nothing (every line ends with CR LF, every part has a name), lenient where clients differ: how
@@ -39,7 +39,7 @@ struct part_head {
 };
 
 /// The boundary that this Content-Type names; nothing when it is no multipart/form-data, or its boundary is none
-/// (RFC 2046 §5.1.1: 1 to 70 characters).
+/// (RFC 2046 section 5.1.1: 1 to 70 characters).
 [[nodiscard]] std::optional<std::string> multipart_boundary(std::string_view content_type);
 
 /// A part's head, its lines without the empty one at the end. Nothing when it is malformed or has no name.
@@ -165,7 +165,7 @@ inline std::optional<part_head> parse_part_head(std::string_view lines) {
     while (take_parameter(rest, name, said)) {
       if (name == "name") head.name = without_form_escapes(said), named = true;
       if (name == "filename") head.file_name = without_form_escapes(said), head.is_file = true;
-      if (name == "filename*") encoded = said;  // RFC 7578 §4.2 forbids it, Python's requests sends it
+      if (name == "filename*") encoded = said;  // RFC 7578 section 4.2 forbids it, Python's requests sends it
     }
     if (!text::trimmed(rest).empty() && text::trimmed(rest) != ";") return std::nullopt;
     if (text::starts_with_nocase(encoded, "utf-8''")) {
@@ -197,7 +197,7 @@ inline multipart_decoder::step multipart_decoder::next() {
         break;
       }
       case place::delimiter: {
-        constexpr std::size_t most_padding = 64;  // "transport padding" (RFC 2046 §5.1.1), which nobody sends
+        constexpr std::size_t most_padding = 64;  // "transport padding" (RFC 2046 section 5.1.1), which nobody sends
         if (here.size() < 2) return step::more;
         if (here.substr(0, 2) == "--") {
           where_ = place::end;

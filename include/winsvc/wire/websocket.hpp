@@ -2,7 +2,7 @@
 //
 //   const auto asked = wire::judge_handshake(head, {"chat.v2"}, {});        // 101, or the status that refuses it
 //   wire::frame_decoder frames(1024 * 1024);
-//   switch (frames.feed(buffer, used)) { case frame_decoder::event::message: handle(frames.data()); … }
+//   switch (frames.feed(buffer, used)) { case frame_decoder::event::message: handle(frames.data()); ... }
 //   send(wire::frame(wire::opcode::text, "hello"));
 //
 // Strict, as the gate is: frames of clients are masked, control frames are short and whole, text is refused at the
@@ -27,7 +27,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace wire {
 
-/// Why a connection is closed (RFC 6455 §7.4.1); an app's own are 4000 to 4999.
+/// Why a connection is closed (RFC 6455 section 7.4.1); an app's own are 4000 to 4999.
 namespace close_code {
 inline constexpr int normal = 1000, going_away = 1001, protocol_error = 1002, invalid_text = 1007, policy = 1008,
                      too_big = 1009, internal_error = 1011;
@@ -108,7 +108,7 @@ class frame_decoder {
   std::string_view reason_;
 };
 
-/// What a request for a WebSocket gets (RFC 6455 §4.2).
+/// What a request for a WebSocket gets (RFC 6455 section 4.2).
 struct handshake {
   int status = 101;           ///< or 400, 403, 426
   std::string_view reason;    ///< of a refusal
@@ -122,8 +122,8 @@ struct handshake {
                                         const std::vector<std::string>& origins);
 
 /// A browser sends Origin, lets any page connect anywhere, and adds the user's cookies: without this check a page of
-/// another site would talk to the service as the user (RFC 6455 §10.2). The service's own pages may, which are those
-/// whose Origin names the host that was asked; the scheme is not compared, because a proxy may have ended TLS.
+/// another site would talk to the service as the user (RFC 6455 section 10.2). The service's own pages may, which are
+/// those whose Origin names the host that was asked; the scheme is not compared, because a proxy may have ended TLS.
 /// `origins`: others that may, `https://host[:port]` each, or "*".
 [[nodiscard]] bool origin_is_allowed(std::string_view origin, std::string_view host,
                                      const std::vector<std::string>& origins) noexcept;
@@ -295,7 +295,7 @@ inline frame_decoder::event frame_decoder::feed(std::string_view bytes, std::siz
 
 // -- the handshake --
 
-/// Calls `f` for each element of a list field, all fields of the name together (RFC 9110 §5.6.1).
+/// Calls `f` for each element of a list field, all fields of the name together (RFC 9110 section 5.6.1).
 template <class F>
 void for_each_listed(const head& value, std::string_view name, F f) {
   for (const auto& field : value.fields) {

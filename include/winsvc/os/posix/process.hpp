@@ -61,7 +61,7 @@ inline std::size_t processors() noexcept {
   #if WINSVC_OS_LINUX
 inline std::uint32_t thread_id() noexcept { return static_cast<std::uint32_t>(::syscall(SYS_gettid)); }
 
-/// From /proc (proc_pid_stat(5)): "number (name) state …", and the name may have anything in it.
+/// From /proc (proc_pid_stat(5)): "number (name) state ...", and the name may have anything in it.
 inline std::optional<bool> is_asleep(std::uint32_t thread) noexcept {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/self/task/%u/stat", static_cast<unsigned>(thread));

@@ -21,8 +21,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-/// One account in it. <ntsecapi.h> quarrels with <winternl.h>, which a program may want: its two structs are written out
-/// here.
+/// One account in it. <ntsecapi.h> quarrels with <winternl.h>, which a program may want: its two structs are written
+/// out here.
 class account_rights {
  public:
   struct lsa_text {
@@ -30,7 +30,7 @@ class account_rights {
     wchar_t* text;
   };
 
-  /// `access`: what is to be done, POLICY_….
+  /// `access`: what is to be done, POLICY_....
   static sys_result<account_rights> open(const std::string& sid, ACCESS_MASK access) {
     account_rights made;
     if (!made.open_ || !made.add_ || !made.list_ || !made.free_ || !made.close_ || !made.win32_)

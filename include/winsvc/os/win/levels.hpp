@@ -5,7 +5,7 @@
 //   native_level level(model::preshutdown_timeout{30s});
 //   ::ChangeServiceConfig2W(service, level.number(), level.data());
 //
-// Source: ChangeServiceConfig2W and the pages of the SERVICE_… structures in the Win32 documentation.
+// Source: ChangeServiceConfig2W and the pages of the SERVICE_... structures in the Win32 documentation.
 #pragma once
 
 #include <chrono>
