@@ -90,148 +90,148 @@
 //   9823  os/file.hpp                 The few things done with files.
 //   9917  os/process.hpp              This process and its surroundings.
 //  10015  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//  10069  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//  10150  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  10293  os/tcp.hpp                  os/socket.hpp on every platform.
-//  10536  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//  10689  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//  10800  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//  11031  os/poller.hpp               Waiting for many sockets with few threads.
-//  11081  os/channel.hpp              Where the operator talks to a running service.
-//  11148  os/posix/file.hpp           os/file.hpp on POSIX.
-//  11296  os/visitors.hpp             Threads for those who come and go.
-//  11381  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
-//  11573  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//  11657  os/posix/console.hpp        os/console.hpp on POSIX.
-//  11795  os/crash.hpp                What is left of a process that crashes.
-//  11910  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//  12092  os/elevation.hpp            The same program once more, elevated.
-//  12154  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//  12182  os/folder_watch.hpp         A folder that is watched.
-//  12232  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
-//  12320  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
-//  12357  os/posix/keys.hpp           os/keys.hpp on POSIX.
-//  12524  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
-//  12546  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
-//  12573  os/new_file.hpp             A file that comes into being.
-//  12635  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  12719  os/probe.hpp                What `doctor` and `why` ask the machine beside its services.
-//  12747  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
-//  12771  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  12811  os/event_log.hpp            The Windows event log: one report, one line.
-//  12854  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  13056  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  13120  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  13195  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text.
-//  13295  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  13516  os/win/console.hpp          os/console.hpp on Windows.
-//  13697  os/win/file.hpp             os/file.hpp on Windows.
-//  13861  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  13898  os/win/crash.hpp            os/crash.hpp on Windows.
-//  14180  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  14279  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  14492  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
-//  14547  os/win/keys.hpp             os/keys.hpp on Windows.
-//  14619  os/win/local_time.hpp       os/local_time.hpp on Windows.
-//  14664  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  14747  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
-//  14864  os/win/probe.hpp            os/probe.hpp on Windows.
-//  14929  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  15085  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  15179  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
-//  15288  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  15428  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  15563  os/win/service_manager.hpp  The real Service Control Manager.
-//  15799  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  15805  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  15900  http/transport.hpp          What a connection reads from and writes to.
-//  16046  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  16357  http/stream.hpp             An answer that is written while it is made.
-//  16466  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  16499  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  16624  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  16849  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  17015  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  17209  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  17544  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  18005  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  18051  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  18127  http/router.hpp             The routes of an app with their handlers.
-//  18299  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  18485  http/url_for.hpp            The path of a named route, from within a handler.
-//  18520  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  18607  http/folder.hpp             A folder of files below a prefix.
-//  18728  http/group.hpp              Routes, as an app or a part of it registers them.
-//  18931  http/context.hpp            What travels with a request.
-//  18994  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  19085  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  19185  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  19388  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  19531  http/pulse.hpp              How busy a service is.
-//  19718  http/traffic.hpp            What the connections of one engine have in common.
-//  19822  http/direct.hpp             The direct way of a plain request.
-//  19988  http/core.hpp               cpp-httplib at work for one request.
-//  20368  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  20804  http/crew.hpp               The engine's threads, few and busy.
-//  21269  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  21422  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  21784  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  22278  web/values.hpp              What a request says beside its path, as a value of a type.
-//  22388  web/cookies.hpp             Cookies of requests and answers.
-//  22423  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  22533  web/cors.hpp                Cross-origin requests.
-//  22627  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  22664  web/rate_limit.hpp          How often one client may ask.
-//  22773  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  22826  web/headers.hpp             Small middleware for headers and sizes.
-//  22880  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  23163  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  23392  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
-//  23502  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
-//  23653  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
-//  24050  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
-//  24210  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
-//  24316  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
-//  24452  app/service.hpp             What App receives: the description of a service.
-//  24893  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
-//  24970  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
-//  25214  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
-//  25257  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  25322  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  25681  host/console_log.hpp        The log on the screen.
-//  25762  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
-//  25805  host/health.hpp             Liveness and readiness.
-//  25868  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  26022  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  26117  host/own_settings.hpp       The settings of a run.
-//  26262  host/settings_watch.hpp     The settings file, watched.
-//  26362  host/duties.hpp             What controls ask for, beside a stop.
-//  26557  host/worker_pool.hpp        The app's workers while they run.
-//  26654  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  26794  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  27275  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  27402  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
-//  27508  host/console_host.hpp       `debug`: the service in a terminal.
-//  27589  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  27915  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
-//  27978  verbs/desk.hpp              What every verb that manages the service stands on.
-//  28100  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
-//  28164  verbs/manager.hpp           The verbs that bring an installed service up and down.
-//  28450  verbs/send.hpp              The verbs that send a running service a control.
-//  28573  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
-//  28688  verbs/survey.hpp            What is installed, read with query rights alone.
-//  28773  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
-//  28819  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
-//  29152  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  29231  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
-//  29260  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
-//  29548  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
-//  29766  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
-//  29878  verbs/manage.hpp            The verbs that manage, by their words.
-//  30081  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
-//  30212  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  30414  main.hpp                    The macro: a main for an App.
-//  30427  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//  10070  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//  10151  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  10294  os/tcp.hpp                  os/socket.hpp on every platform.
+//  10537  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//  10690  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//  10801  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//  11032  os/poller.hpp               Waiting for many sockets with few threads.
+//  11082  os/channel.hpp              Where the operator talks to a running service.
+//  11149  os/posix/file.hpp           os/file.hpp on POSIX.
+//  11297  os/visitors.hpp             Threads for those who come and go.
+//  11382  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
+//  11574  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//  11658  os/posix/console.hpp        os/console.hpp on POSIX.
+//  11796  os/crash.hpp                What is left of a process that crashes.
+//  11911  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  12093  os/elevation.hpp            The same program once more, elevated.
+//  12155  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  12183  os/folder_watch.hpp         A folder that is watched.
+//  12233  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
+//  12321  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
+//  12358  os/posix/keys.hpp           os/keys.hpp on POSIX.
+//  12525  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
+//  12547  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
+//  12574  os/new_file.hpp             A file that comes into being.
+//  12636  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  12720  os/probe.hpp                What `doctor` and `why` ask the machine beside its services.
+//  12748  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
+//  12772  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  12812  os/event_log.hpp            The Windows event log: one report, one line.
+//  12855  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  13057  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  13121  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  13196  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text.
+//  13296  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  13517  os/win/console.hpp          os/console.hpp on Windows.
+//  13698  os/win/file.hpp             os/file.hpp on Windows.
+//  13862  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  13899  os/win/crash.hpp            os/crash.hpp on Windows.
+//  14181  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  14280  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  14514  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
+//  14569  os/win/keys.hpp             os/keys.hpp on Windows.
+//  14641  os/win/local_time.hpp       os/local_time.hpp on Windows.
+//  14686  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  14769  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
+//  14886  os/win/probe.hpp            os/probe.hpp on Windows.
+//  14951  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  15107  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  15201  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
+//  15310  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  15458  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  15593  os/win/service_manager.hpp  The real Service Control Manager.
+//  15829  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  15835  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  15930  http/transport.hpp          What a connection reads from and writes to.
+//  16076  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  16387  http/stream.hpp             An answer that is written while it is made.
+//  16496  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  16529  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  16654  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  16879  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  17045  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  17239  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  17574  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  18035  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  18081  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  18157  http/router.hpp             The routes of an app with their handlers.
+//  18329  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  18515  http/url_for.hpp            The path of a named route, from within a handler.
+//  18550  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  18637  http/folder.hpp             A folder of files below a prefix.
+//  18758  http/group.hpp              Routes, as an app or a part of it registers them.
+//  18961  http/context.hpp            What travels with a request.
+//  19024  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  19115  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  19215  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  19418  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  19561  http/pulse.hpp              How busy a service is.
+//  19748  http/traffic.hpp            What the connections of one engine have in common.
+//  19852  http/direct.hpp             The direct way of a plain request.
+//  20018  http/core.hpp               cpp-httplib at work for one request.
+//  20398  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  20834  http/crew.hpp               The engine's threads, few and busy.
+//  21299  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  21452  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  21814  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  22308  web/values.hpp              What a request says beside its path, as a value of a type.
+//  22418  web/cookies.hpp             Cookies of requests and answers.
+//  22453  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  22563  web/cors.hpp                Cross-origin requests.
+//  22657  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  22694  web/rate_limit.hpp          How often one client may ask.
+//  22803  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  22856  web/headers.hpp             Small middleware for headers and sizes.
+//  22910  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  23193  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  23422  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
+//  23532  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
+//  23683  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
+//  24080  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
+//  24240  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
+//  24346  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
+//  24482  app/service.hpp             What App receives: the description of a service.
+//  24923  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
+//  25000  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  25244  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
+//  25287  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  25352  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  25711  host/console_log.hpp        The log on the screen.
+//  25792  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
+//  25835  host/health.hpp             Liveness and readiness.
+//  25898  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  26052  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  26147  host/own_settings.hpp       The settings of a run.
+//  26292  host/settings_watch.hpp     The settings file, watched.
+//  26392  host/duties.hpp             What controls ask for, beside a stop.
+//  26587  host/worker_pool.hpp        The app's workers while they run.
+//  26684  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  26824  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  27305  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  27432  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  27538  host/console_host.hpp       `debug`: the service in a terminal.
+//  27619  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  27945  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
+//  28008  verbs/desk.hpp              What every verb that manages the service stands on.
+//  28130  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
+//  28194  verbs/manager.hpp           The verbs that bring an installed service up and down.
+//  28480  verbs/send.hpp              The verbs that send a running service a control.
+//  28603  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
+//  28718  verbs/survey.hpp            What is installed, read with query rights alone.
+//  28803  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
+//  28849  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
+//  29182  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  29261  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
+//  29290  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
+//  29578  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
+//  29796  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
+//  29908  verbs/manage.hpp            The verbs that manage, by their words.
+//  30111  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
+//  30242  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  30444  main.hpp                    The macro: a main for an App.
+//  30457  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -10019,6 +10019,9 @@ bool change_directory(const std::string& folder) noexcept;
 // takes back the two macros if it was the one to define them.
 //
 // winsock2.h must come before windows.h, or the old winsock.h is in its place; cpp-httplib wants Windows 10's API.
+//
+// aclapi.h and shellapi.h are not included: aclapi.h includes rpcndr.h, which defines `small` and `hyper` as macros. The
+// files that call functions of these headers declare the types, with the layout and the values of the SDK.
 
 #if WINSVC_OS_WINDOWS
 
@@ -10042,11 +10045,9 @@ bool change_directory(const std::string& folder) noexcept;
   #include <ws2tcpip.h>
   #include <windows.h>
 
-  #include <aclapi.h>
   #include <iphlpapi.h>
   #include <mswsock.h>
   #include <sddl.h>
-  #include <shellapi.h>
   #include <winsvc.h>
 
   #ifdef WINSVC_DEFINED_NOMINMAX
@@ -14301,6 +14302,26 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
+/// SHELLEXECUTEINFOW of shellapi.h.
+struct shell_execute_info {
+  DWORD size;
+  ULONG mask;
+  HWND window;
+  const wchar_t* verb;
+  const wchar_t* file;
+  const wchar_t* parameters;
+  const wchar_t* folder;
+  int show;
+  HINSTANCE instance;
+  void* id_list;
+  const wchar_t* class_name;
+  HKEY class_key;
+  DWORD hot_key;
+  HANDLE icon_or_monitor;
+  HANDLE process;
+};
+static_assert(sizeof(shell_execute_info) == (sizeof(void*) == 8 ? 112 : 60), "layout of SHELLEXECUTEINFOW");
+
 /// `winsvc-` and 128 random bits.
 [[nodiscard]] inline std::string random_pipe_name() {
   std::random_device random;  // the system's generator, with every compiler for Windows
@@ -14378,7 +14399,7 @@ class elevated_child {
   }
 
   DWORD launch(const std::vector<std::string>& words) {
-    using execute = BOOL(WINAPI*)(SHELLEXECUTEINFOW*);
+    using execute = BOOL(WINAPI*)(shell_execute_info*);
     using initialize = HRESULT(WINAPI*)(void*, DWORD);
     using uninitialize = void(WINAPI*)();
     const auto shell_execute = system_library("shell32.dll").find<execute>("ShellExecuteExW");
@@ -14398,17 +14419,18 @@ class elevated_child {
     std::wstring folder(32'768, L'\0');  // without it the child would begin in System32, and relative paths lead there
     folder.resize(::GetCurrentDirectoryW(static_cast<DWORD>(folder.size()), folder.data()));
 
-    SHELLEXECUTEINFOW info{};
-    info.cbSize = sizeof info;
-    info.fMask = SEE_MASK_NOCLOSEPROCESS | SEE_MASK_NOASYNC | SEE_MASK_FLAG_NO_UI;
-    info.hwnd = ::GetConsoleWindow();  // or the question would only blink in the task bar
-    info.lpVerb = L"runas";
-    info.lpFile = program.c_str();
-    info.lpParameters = parameters.c_str();
-    info.lpDirectory = folder.c_str();
-    info.nShow = SW_HIDE;
+    constexpr ULONG returns_process = 0x40, waits_for_start = 0x100, without_dialogs = 0x400;  // SEE_MASK_
+    shell_execute_info info{};
+    info.size = sizeof info;
+    info.mask = returns_process | waits_for_start | without_dialogs;
+    info.window = ::GetConsoleWindow();  // or the question would only blink in the task bar
+    info.verb = L"runas";
+    info.file = program.c_str();
+    info.parameters = parameters.c_str();
+    info.folder = folder.c_str();
+    info.show = SW_HIDE;
     if (!shell_execute(&info)) return ::GetLastError();
-    process_ = unique_handle(info.hProcess);
+    process_ = unique_handle(info.process);
     return process_ ? 0 : ERROR_INVALID_HANDLE;
   }
 
@@ -15375,13 +15397,18 @@ inline sys_result<void> change_environment(const std::string& service_name, cons
   return folder;
 }
 
+inline constexpr int file_object = 1;  // SE_FILE_OBJECT of accctrl.h
+
 inline sys_result<std::string> query_folder_security(const std::string& path) {
   const auto folder = open_folder(path, READ_CONTROL);
   if (!folder) return sys_failure(folder.error());
+  using get_security = DWORD(WINAPI*)(HANDLE, int, SECURITY_INFORMATION, PSID*, PSID*, PACL*, PACL*,
+                                      PSECURITY_DESCRIPTOR*);
+  const auto security_of = system_library("advapi32.dll").find<get_security>("GetSecurityInfo");
+  if (!security_of) return sys_failure(ERROR_PROC_NOT_FOUND);
   PSECURITY_DESCRIPTOR descriptor = nullptr;
-  const DWORD code =
-      ::GetSecurityInfo(folder->get(), SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, nullptr,
-                        nullptr, nullptr, nullptr, &descriptor);
+  const DWORD code = security_of(folder->get(), file_object, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION,
+                                 nullptr, nullptr, nullptr, nullptr, &descriptor);
   if (code != ERROR_SUCCESS) return sys_failure(code);
   const local_memory held(descriptor);
   return dacl_text(descriptor, OWNER_SECURITY_INFORMATION);
@@ -15414,7 +15441,10 @@ inline sys_result<void> change_folder_security(const std::string& path, const st
                      ((control & SE_DACL_PROTECTED) != 0 ? PROTECTED_DACL_SECURITY_INFORMATION
                                                          : UNPROTECTED_DACL_SECURITY_INFORMATION);
   // Of the two ways to set a DACL this is the one that hands down to what is in the folder what can be inherited.
-  const DWORD code = ::SetSecurityInfo(folder->get(), SE_FILE_OBJECT, what, owner, nullptr, dacl, nullptr);
+  using set_security = DWORD(WINAPI*)(HANDLE, int, SECURITY_INFORMATION, PSID, PSID, PACL, PACL);
+  const auto set_security_of = system_library("advapi32.dll").find<set_security>("SetSecurityInfo");
+  if (!set_security_of) return sys_failure(ERROR_PROC_NOT_FOUND);
+  const DWORD code = set_security_of(folder->get(), file_object, what, owner, nullptr, dacl, nullptr);
   if (code != ERROR_SUCCESS) return sys_failure(code);
   return {};
 }

@@ -2,6 +2,9 @@
 // takes back the two macros if it was the one to define them.
 //
 // winsock2.h must come before windows.h, or the old winsock.h is in its place; cpp-httplib wants Windows 10's API.
+//
+// aclapi.h and shellapi.h are not included: aclapi.h includes rpcndr.h, which defines `small` and `hyper` as macros. The
+// files that call functions of these headers declare the types, with the layout and the values of the SDK.
 #pragma once
 
 #include "winsvc/config/compiler.hpp"
@@ -29,11 +32,9 @@
   #include <ws2tcpip.h>
   #include <windows.h>
 
-  #include <aclapi.h>
   #include <iphlpapi.h>
   #include <mswsock.h>
   #include <sddl.h>
-  #include <shellapi.h>
   #include <winsvc.h>
 
   #ifdef WINSVC_DEFINED_NOMINMAX

@@ -33,6 +33,26 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
+/// SHELLEXECUTEINFOW of shellapi.h.
+struct shell_execute_info {
+  DWORD size;
+  ULONG mask;
+  HWND window;
+  const wchar_t* verb;
+  const wchar_t* file;
+  const wchar_t* parameters;
+  const wchar_t* folder;
+  int show;
+  HINSTANCE instance;
+  void* id_list;
+  const wchar_t* class_name;
+  HKEY class_key;
+  DWORD hot_key;
+  HANDLE icon_or_monitor;
+  HANDLE process;
+};
+static_assert(sizeof(shell_execute_info) == (sizeof(void*) == 8 ? 112 : 60), "layout of SHELLEXECUTEINFOW");
+
 /// `winsvc-` and 128 random bits.
 [[nodiscard]] inline std::string random_pipe_name() {
   std::random_device random;  // the system's generator, with every compiler for Windows
@@ -110,7 +130,7 @@ class elevated_child {
   }
 
   DWORD launch(const std::vector<std::string>& words) {
-    using execute = BOOL(WINAPI*)(SHELLEXECUTEINFOW*);
+    using execute = BOOL(WINAPI*)(shell_execute_info*);
     using initialize = HRESULT(WINAPI*)(void*, DWORD);
     using uninitialize = void(WINAPI*)();
     const auto shell_execute = system_library("shell32.dll").find<execute>("ShellExecuteExW");
@@ -130,17 +150,18 @@ class elevated_child {
     std::wstring folder(32'768, L'\0');  // without it the child would begin in System32, and relative paths lead there
     folder.resize(::GetCurrentDirectoryW(static_cast<DWORD>(folder.size()), folder.data()));
 
-    SHELLEXECUTEINFOW info{};
-    info.cbSize = sizeof info;
-    info.fMask = SEE_MASK_NOCLOSEPROCESS | SEE_MASK_NOASYNC | SEE_MASK_FLAG_NO_UI;
-    info.hwnd = ::GetConsoleWindow();  // or the question would only blink in the task bar
-    info.lpVerb = L"runas";
-    info.lpFile = program.c_str();
-    info.lpParameters = parameters.c_str();
-    info.lpDirectory = folder.c_str();
-    info.nShow = SW_HIDE;
+    constexpr ULONG returns_process = 0x40, waits_for_start = 0x100, without_dialogs = 0x400;  // SEE_MASK_
+    shell_execute_info info{};
+    info.size = sizeof info;
+    info.mask = returns_process | waits_for_start | without_dialogs;
+    info.window = ::GetConsoleWindow();  // or the question would only blink in the task bar
+    info.verb = L"runas";
+    info.file = program.c_str();
+    info.parameters = parameters.c_str();
+    info.folder = folder.c_str();
+    info.show = SW_HIDE;
     if (!shell_execute(&info)) return ::GetLastError();
-    process_ = unique_handle(info.hProcess);
+    process_ = unique_handle(info.process);
     return process_ ? 0 : ERROR_INVALID_HANDLE;
   }
 

@@ -17,6 +17,7 @@
 #include "winsvc/os/process.hpp"
 #include "winsvc/os/service_manager.hpp"
 #include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/library.hpp"
 #include "winsvc/os/win/registry.hpp"
 #include "winsvc/os/win/security.hpp"
 #include "winsvc/os/win/wide.hpp"
@@ -95,13 +96,18 @@ inline sys_result<void> change_environment(const std::string& service_name, cons
   return folder;
 }
 
+inline constexpr int file_object = 1;  // SE_FILE_OBJECT of accctrl.h
+
 inline sys_result<std::string> query_folder_security(const std::string& path) {
   const auto folder = open_folder(path, READ_CONTROL);
   if (!folder) return sys_failure(folder.error());
+  using get_security = DWORD(WINAPI*)(HANDLE, int, SECURITY_INFORMATION, PSID*, PSID*, PACL*, PACL*,
+                                      PSECURITY_DESCRIPTOR*);
+  const auto security_of = system_library("advapi32.dll").find<get_security>("GetSecurityInfo");
+  if (!security_of) return sys_failure(ERROR_PROC_NOT_FOUND);
   PSECURITY_DESCRIPTOR descriptor = nullptr;
-  const DWORD code =
-      ::GetSecurityInfo(folder->get(), SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, nullptr,
-                        nullptr, nullptr, nullptr, &descriptor);
+  const DWORD code = security_of(folder->get(), file_object, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION,
+                                 nullptr, nullptr, nullptr, nullptr, &descriptor);
   if (code != ERROR_SUCCESS) return sys_failure(code);
   const local_memory held(descriptor);
   return dacl_text(descriptor, OWNER_SECURITY_INFORMATION);
@@ -134,7 +140,10 @@ inline sys_result<void> change_folder_security(const std::string& path, const st
                      ((control & SE_DACL_PROTECTED) != 0 ? PROTECTED_DACL_SECURITY_INFORMATION
                                                          : UNPROTECTED_DACL_SECURITY_INFORMATION);
   // Of the two ways to set a DACL this is the one that hands down to what is in the folder what can be inherited.
-  const DWORD code = ::SetSecurityInfo(folder->get(), SE_FILE_OBJECT, what, owner, nullptr, dacl, nullptr);
+  using set_security = DWORD(WINAPI*)(HANDLE, int, SECURITY_INFORMATION, PSID, PSID, PACL, PACL);
+  const auto set_security_of = system_library("advapi32.dll").find<set_security>("SetSecurityInfo");
+  if (!set_security_of) return sys_failure(ERROR_PROC_NOT_FOUND);
+  const DWORD code = set_security_of(folder->get(), file_object, what, owner, nullptr, dacl, nullptr);
   if (code != ERROR_SUCCESS) return sys_failure(code);
   return {};
 }
