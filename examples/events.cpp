@@ -23,7 +23,7 @@ constexpr const char* page = R"(<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Thermometer</title>
 <meta name="viewport" content="width=device-width">
 <link rel="stylesheet" href="/page.css">
-<p><output id="degrees">…</output> °C
+<p><output id="degrees">&hellip;</output> &deg;C
 <script src="/page.js"></script>
 </html>)";
 
@@ -34,7 +34,7 @@ constexpr const char* script = R"(
 const output = document.getElementById("degrees");
 const events = new EventSource("/events");
 events.addEventListener("reading", event => output.value = event.data);
-events.onerror = () => output.value = "…";
+events.onerror = () => output.value = "\u2026";
 )";
 
 std::atomic<int> tenths{200};  // of a degree

@@ -2,7 +2,7 @@
 //
 //   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -Isingle_include -I<httplib> examples/openapi.cpp -o openapi.exe -lws2_32
 //   g++ -std=c++17 -O2 -Isingle_include -I<httplib> examples/openapi.cpp -o openapi
-//   cl /std:c++17 /EHsc /O2 /utf-8 /I single_include /I <httplib> examples\openapi.cpp    (not run here: there is no cl)
+//   cl /std:c++17 /EHsc /O2 /bigobj /I single_include /I <httplib> examples\openapi.cpp    (not run here: there is no cl)
 //
 //   It needs <nlohmann/json.hpp>; here it is beside httplib.h.
 //

@@ -2,7 +2,7 @@
 //
 //   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -Isingle_include -I<httplib> examples/upload.cpp -o upload.exe -lws2_32
 //   g++ -std=c++17 -O2 -Isingle_include -I<httplib> examples/upload.cpp -o upload
-//   cl /std:c++17 /EHsc /O2 /utf-8 /I single_include /I <httplib> examples\upload.cpp    (not run here: there is no cl)
+//   cl /std:c++17 /EHsc /O2 /bigobj /I single_include /I <httplib> examples\upload.cpp    (not run here: there is no cl)
 //
 //   $ ./upload debug &
 //   $ curl -F file=@report.pdf -F file=@scan.tiff http://127.0.0.1:5008/

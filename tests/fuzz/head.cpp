@@ -53,7 +53,7 @@ void check_rewritten(const head& h, bool escaped) {
 
   const head& g = second.value;
   require(g.method == h.method && g.verb == h.verb, "same method");
-  require(g.path == h.path && g.query == h.query && g.minor == h.minor, "same target and version");
+  require(g.path == h.path && g.query == h.query && g.minor_version == h.minor_version, "same target and version");
   require(g.content_length == h.content_length, "same length");
   require(g.framing == h.framing || (states_no_body(h) && g.framing == framing::length && g.content_length == 0),
           "same framing");
@@ -100,7 +100,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const head& h = whole.value;
   require(whole.consumed <= bytes.size() && whole.consumed <= bounds.head_bytes, "consumed what was there");
   require(within(h.target, bytes) && within(h.method, bytes), "views into the buffer");
-  require(h.minor == 0 || !h.host.empty(), "a host in 1.1");
+  require(h.minor_version == 0 || !h.host.empty(), "a host in 1.1");
   require(h.path == "*" ? h.verb == winsvc::route::method::options : h.path[0] == '/', "a path");
   check_rewritten(h, false);
   check_rewritten(h, true);

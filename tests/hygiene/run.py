@@ -17,11 +17,12 @@ import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from kit import (CLANG, GXX, MINGW, ROOT, STANDARD, WARNINGS, Ninja, Tally, closure, headers, library_includes,  # noqa: E402
+from kit import (BUILD, CLANG, GXX, MINGW, ROOT, STANDARD, WARNINGS, Ninja, Tally, closure, headers, library_includes,  # noqa: E402
                  needs_httplib, run)
 
 HERE = ROOT / "tests" / "hygiene"
-INCLUDE = [f"-I{ROOT / 'include'}", f"-I{HERE / 'cases'}", *library_includes()]
+GENERATED = BUILD / "test" / "hygiene-cases"
+INCLUDE = [f"-I{ROOT / 'include'}", f"-I{HERE / 'cases'}", f"-I{GENERATED}", *library_includes()]
 DOOR = "winsvc/api/httplib.hpp"
 WHOLE = ("winsvc.hpp", "winsvc/testing.hpp")
 
@@ -94,6 +95,7 @@ def said_about(output, out):
 
 def cases(tally):
     ninja = Ninja("hygiene-cases")
+    write(GENERATED / "foreign_macros.hpp", run([sys.executable, ROOT / "tools" / "amalgamate", "--foreign"])[1])
     good = []
     for source in sorted((HERE / "cases").glob("*.cpp")):
         text = source.read_text(encoding="utf-8")

@@ -108,6 +108,8 @@ def find_package():
     """Installed with the single header, then found."""
     folder = consumer_in("find_package")
     installed = installed_by_cmake(folder, "-DWINSVC_SINGLE_HEADER=ON")
+    targets = (installed / "share" / "cmake" / "winsvc" / "winsvc-targets.cmake").read_text(encoding="utf-8")
+    must_say(targets, "COMPILE_LANG_AND_ID:CXX,MSVC>:/bigobj", "PLATFORM_ID:Windows>>:-Wa,-mbig-obj")
     step("cmake", "-G", "Ninja", "-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={installed}",
          f"-DWINSVC_HTTPLIB_DIR={httplib_folder()}")
     step("cmake", "--build", folder / "build")
@@ -119,6 +121,8 @@ def built_with_pkg_config(folder, installed):
     flags = step("pkg-config", "--cflags", "--libs", "winsvc", PKG_CONFIG_PATH=path).split()
     if step("pkg-config", "--modversion", "winsvc", PKG_CONFIG_PATH=path).strip() != version():
         raise Broken("winsvc.pc has another version")
+    for name, option in (("msvc_cflags", "/bigobj"), ("mingw_cflags", "-Wa,-mbig-obj")):
+        must_say(step("pkg-config", f"--variable={name}", "winsvc", PKG_CONFIG_PATH=path), option)
     step(GXX, "-std=c++17", folder / "main.cpp", "-o", folder / "consumer", *LIBRARY_FLAGS.split(), *flags)
     runs_as_consumer(folder / "consumer")
 

@@ -261,6 +261,55 @@ class Audit(Tree):
         self.change("winsvc/model/spec.hpp", "/* an", "#define NOMINMAX\n/* an")
         self.assert_breach("winsvc/model/spec.hpp", "NOMINMAX", "not ours")
 
+    def test_a_name_that_a_macro_replaces_is_refused(self):
+        for name, header in (("small", "rpcndr.h"), ("slots", "qobjectdefs.h"), ("Success", "X.h"), ("linux", "gnu++17"),
+                             ("I", "complex.h")):
+            with self.subTest(name=name):
+                self.files = dict(GOOD)
+                self.change("winsvc/model/spec.hpp", "/* an", f"constexpr int {name} = 1;\n/* an")
+                self.assert_breach("include/winsvc/model/spec.hpp:7", f"'{name}' is a macro of {header}", "rename it")
+
+    def test_a_macro_with_parameters_replaces_only_calls(self):
+        self.change("winsvc/model/spec.hpp", "/* an", "int use(int check, int major);\nint n = (min)(max, 1);\n/* an")
+        self.assertEqual(self.run_it("--audit").returncode, 0)
+        self.change("winsvc/model/spec.hpp", "/* an", "int check (int n);\n/* an")
+        self.assert_breach("winsvc/model/spec.hpp:9", "'check' is a macro of AssertMacros.h")
+
+    def test_min_and_max_are_in_parentheses(self):
+        self.change("winsvc/model/spec.hpp", "/* an", "inline int one() { return std::min(1, 2); }\n/* an")
+        self.assert_breach("winsvc/model/spec.hpp:7", "write (min)(...)")
+
+    def test_a_name_in_a_comment_a_literal_or_a_pragma_is_not_replaced(self):
+        self.change("winsvc/model/spec.hpp", "/* an", """// small
+inline const char* script() {
+  return R"js(const small = "a";
+    slots(small, 'b')
+  )js";
+}
+constexpr int thousand = 1'000, c = ' ';  /* small
+  slots */
+inline const char* other() { return "small \\" slots"; }
+#pragma push_macro("Success")
+#undef Success
+/* an""")
+        result = self.run_it("--audit")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    def test_the_value_of_a_macro_is_code(self):
+        self.change("winsvc/main.hpp", "return App()", "return near(App())")
+        self.assert_breach("winsvc/main.hpp:7", "'near' is a macro of minwindef.h")
+
+    def test_a_header_is_ascii(self):
+        self.change("winsvc/model/spec.hpp", "/* an", "// 20 \u00b0C\n/* an")
+        self.assert_breach("winsvc/model/spec.hpp:7", "U+00B0 is not ASCII")
+
+    def test_foreign_prints_a_define_for_each_macro(self):
+        lines = self.run_it("--foreign").stdout.split("\n")
+        for line in ("#ifdef FOREIGN_WINDOWS", "#undef small", "#define small char", "#define slots", "#define check(...) "
+                     "a macro check of AssertMacros_h", "#define min(a, b) ((a) < (b) ? (a) : (b))"):
+            self.assertIn(line, lines)
+        self.assertEqual(sum(line.startswith("#if") for line in lines), lines.count("#endif"))
+
     def test_a_public_macro_is_not_taken_back(self):
         self.change("winsvc/config/undef.hpp", "#undef", "#undef WINSVC_JSON\n#undef")
         self.assert_breach("WINSVC_JSON", "public")

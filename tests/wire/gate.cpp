@@ -284,7 +284,7 @@ TEST_CASE("the parts of a head are where they should be") {
   CHECK(h.path == "/a%20b");
   CHECK(h.query == "x=1&y");
   CHECK(h.host == "h:81");
-  CHECK(h.minor == 1);
+  CHECK(h.minor_version == 1);
   CHECK(h.fields.size() == 4);
   CHECK(h.fields[1].name == "X-One");
   CHECK(h.find("X-ONE") == "1");

@@ -10,6 +10,8 @@
   #include <windows.h>
 
   #include <iphlpapi.h>
+  #include <mswsock.h>
+  #include <sddl.h>
   #include <winsvc.h>
   #undef WIN32_LEAN_AND_MEAN
   #undef NOMINMAX

@@ -1,0 +1,15 @@
+// ways: clang++ -DFOREIGN_COMMON -DFOREIGN_QT -DFOREIGN_X11, mingw -DFOREIGN_COMMON -DFOREIGN_QT -DWINSVC_JSON=0
+// The macros of a desktop program come before every other header. X11 on Linux only: <windows.h> has a name `Status`.
+#include "foreign_macros.hpp"
+
+#include <winsvc.hpp>
+
+#if !defined(signals) || (defined(FOREIGN_X11) && (!defined(Success) || !defined(None)))
+  #error "winsvc.hpp undefined a macro of another project"
+#endif
+
+#include "app.hpp"
+
+#ifdef FOREIGN_X11
+static_assert(Success == 0 && None == 0L, "winsvc.hpp changed a macro of X11");
+#endif
