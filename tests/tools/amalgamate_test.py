@@ -276,19 +276,19 @@ class Audit(Tree):
         self.assert_breach("winsvc/model/spec.hpp:9", "'check' is a macro of AssertMacros.h")
 
     def test_min_and_max_are_in_parentheses(self):
-        self.change("winsvc/model/spec.hpp", "/* an", "inline int one() { return std::min(1, 2); }\n/* an")
+        self.change("winsvc/model/spec.hpp", "/* an", "constexpr int one() { return std::min(1, 2); }\n/* an")
         self.assert_breach("winsvc/model/spec.hpp:7", "write (min)(...)")
 
     def test_a_name_in_a_comment_a_literal_or_a_pragma_is_not_replaced(self):
         self.change("winsvc/model/spec.hpp", "/* an", """// small
-inline const char* script() {
+constexpr const char* script() {
   return R"js(const small = "a";
     slots(small, 'b')
   )js";
 }
 constexpr int thousand = 1'000, c = ' ';  /* small
   slots */
-inline const char* other() { return "small \\" slots"; }
+constexpr const char* other() { return "small \\" slots"; }
 #pragma push_macro("Success")
 #undef Success
 /* an""")
@@ -296,8 +296,8 @@ inline const char* other() { return "small \\" slots"; }
         self.assertEqual((result.returncode, result.stderr), (0, ""))
 
     def test_the_value_of_a_macro_is_code(self):
-        self.change("winsvc/main.hpp", "return App()", "return near(App())")
-        self.assert_breach("winsvc/main.hpp:7", "'near' is a macro of minwindef.h")
+        self.change("winsvc/api/main.hpp", "return App()", "return near(App())")
+        self.assert_breach("winsvc/api/main.hpp:7", "'near' is a macro of minwindef.h")
 
     def test_a_header_is_ascii(self):
         self.change("winsvc/model/spec.hpp", "/* an", "// 20 \u00b0C\n/* an")
