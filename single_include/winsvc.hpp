@@ -17,280 +17,284 @@
 //
 // What an app sees: read these. A part uses those above it alone.
 //
-//    298  config/version.hpp              The version of winsvc: the one place that knows it.
-//    315  config/compiler.hpp             What is compiling us.
-//    350  config/form.hpp                 The form in which winsvc is compiled.
-//    424  config/knobs.hpp                Every knob a user can turn, with its default and its price.
-//    478  config/abi.hpp                  The inline namespace that everything is in.
-//    529  base/text.hpp                   Text as the rest of winsvc needs it.
-//    597  os/win/door.hpp                 The door to Windows: the one file that includes <windows.h>.
-//    652  api/httplib.hpp                 The door to cpp-httplib: the one file that includes it.
-//    757  api/json.hpp                    The door to nlohmann's JSON.
-//    785  api/stream.hpp                  An answer that is written while it is made.
-//    863  api/abort.hpp                   A way out of the middle of a handler or a middleware.
-//    896  base/json_text.hpp              JSON, written: for what winsvc says to machines.
-//    950  base/clock.hpp                  Time as a thing that is passed in, so that no test ever sleeps.
-//   1011  base/encoding.hpp               Bytes as text and back, and the comparison of secrets.
-//   1044  base/error.hpp                  An error is a sentence for a tired person.
-//   1086  base/sha.hpp                    SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
-//   1117  route/path.hpp                  The path of a request, cut into segments.
-//   1168  wire/grammar.hpp                The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   1231  wire/cookie.hpp                 A cookie as text: with all its attributes, and signed so that a client ...
-//   1313  api/reply.hpp                   What a handler may answer with, beyond plain text.
-//   1414  api/json_body.hpp               A request's body as a T, from JSON, and the sentence for one that is none.
-//   1547  api/upload.hpp                  Files that a request brings, on disk before the handler runs and never in ...
-//   1680  route/facts.hpp                 What is known of a route beside its pattern.
-//   1770  api/handler.hpp                 What a lambda may take and return, and how it is called.
-//   2113  api/websocket.hpp               WebSockets: a route whose handler talks with a page for as long as both like.
-//   2277  api/middleware.hpp              What runs around handlers: one shape for all of it.
-//   2323  api/errors.hpp                  What an error looks like to the client, where the app wants to say it itself.
-//   2391  route/method.hpp                The request methods that routes are made of, and small sets of them.
-//   2450  route/url_value.hpp             A value for a URL, and a URL with a query made of such values.
-//   2498  api/route_handle.hpp            A route that was registered, at hand for what else there is to say of it.
-//   2616  api/url_for.hpp                 The path of a named route, from within a handler.
-//   2654  api/resource.hpp                A class as a resource.
-//   2741  api/file_options.hpp            The options of a folder of files: `svc.files(prefix, folder, options)`.
-//   2762  base/source.hpp                 Where in the user's program a call was written.
-//   2796  api/group.hpp                   Routes, as an app or a part of it registers them.
-//   3003  api/context.hpp                 What travels with a request.
-//   3073  wire/fields.hpp                 Names and values as queries and forms have them ...
-//   3112  api/values.hpp                  What a request says beside its path, as a value of a type.
-//   3235  api/cookies.hpp                 Cookies of requests and answers.
-//   3265  base/stop.hpp                   A request to stop, remembered for ever: whoever looks later still sees it.
-//   3347  model/control_event.hpp         What comes with a control: the session that changed, the power that went.
-//   3417  api/hooks.hpp                   The hooks of a service as the app writes them, each brought to one shape ...
-//   3577  base/duration.hpp               Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   3607  model/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
-//   3756  model/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
-//   3821  model/setting.hpp               One setting: its type, its rules, its value, and the value it would have ...
-//   4036  api/setting.hpp                 A setting of the app's, as App declares it and handlers read it.
-//   4172  api/tls_options.hpp             The options of HTTPS: `svc.tls(certificate, key, options)`.
-//   4206  base/patient_mutex.hpp          A mutex whose waiters give up after a while.
-//   4273  base/log.hpp                    The log that a service keeps.
-//   4410  model/recovery.hpp              What the SCM does when the service fails.
-//   4473  base/quote.hpp                  Windows has no argument list, only one command line that each program ...
-//   4512  base/result.hpp                 A value or the reason there is none.
-//   4587  model/spec.hpp                  What is to be installed.
-//   4671  wire/limits.hpp                 How much a client may send, and how long it may take.
-//   4740  api/service.hpp                 What App receives: the description of a service.
-//   5012  api/app.hpp                     What App may be: a function, a global callable object, or a type ...
-//   5055  api/run.hpp                     From main to a verb: what WINSVC_MAIN calls, and what a main of your own ...
-//   5093  api/main.hpp                    The macro: a main for an App.
-//   5106  web/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
-//   5147  web/cors.hpp                    Cross-origin requests.
-//   5188  wire/head.hpp                   A request head that has passed the gate (wire/gate.hpp).
-//   5305  wire/websocket.hpp              The WebSocket protocol as values.
-//   5434  web/same_origin.hpp             Requests that change something, from pages of this service alone.
-//   5461  wire/ip.hpp                     IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   5518  web/rate_limit.hpp              How often one client may ask.
-//   5587  web/proxies.hpp                 The client behind a proxy.
-//   5613  web/headers.hpp                 Small middleware for headers and sizes.
+//    302  config/version.hpp              The version of winsvc: the one place that knows it.
+//    319  config/compiler.hpp             What is compiling us.
+//    354  config/form.hpp                 The form in which winsvc is compiled.
+//    432  config/knobs.hpp                Every knob a user can turn, with its default and its price.
+//    486  config/abi.hpp                  The inline namespace that everything is in.
+//    537  base/text.hpp                   Text as the rest of winsvc needs it.
+//    605  os/win/door.hpp                 The door to Windows: the one file that includes <windows.h>.
+//    660  api/httplib.hpp                 The door to cpp-httplib: the one file that includes it.
+//    768  api/json.hpp                    The door to nlohmann's JSON.
+//    796  api/stream.hpp                  An answer that is written while it is made.
+//    874  api/abort.hpp                   A way out of the middle of a handler or a middleware.
+//    907  base/json_text.hpp              JSON, written: for what winsvc says to machines.
+//    961  base/clock.hpp                  Time as a thing that is passed in, so that no test ever sleeps.
+//   1022  base/encoding.hpp               Bytes as text and back, and the comparison of secrets.
+//   1055  base/error.hpp                  An error is a sentence for a tired person.
+//   1097  base/sha.hpp                    SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
+//   1128  route/path.hpp                  The path of a request, cut into segments.
+//   1179  wire/grammar.hpp                The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   1242  wire/cookie.hpp                 A cookie as text: with all its attributes, and signed so that a client ...
+//   1324  api/reply.hpp                   What a handler may answer with, beyond plain text.
+//   1427  api/json_body.hpp               A request's body as a T, from JSON, and the sentence for one that is none.
+//   1560  api/upload.hpp                  Files that a request brings, on disk before the handler runs and never in ...
+//   1699  route/facts.hpp                 What is known of a route beside its pattern.
+//   1789  api/handler.hpp                 What a lambda may take and return, and how it is called.
+//   2132  api/websocket.hpp               WebSockets: a route whose handler talks with a page for as long as both like.
+//   2296  api/middleware.hpp              What runs around handlers: one shape for all of it.
+//   2342  api/errors.hpp                  What an error looks like to the client, where the app wants to say it itself.
+//   2410  route/method.hpp                The request methods that routes are made of, and small sets of them.
+//   2469  route/url_value.hpp             A value for a URL, and a URL with a query made of such values.
+//   2517  api/route_handle.hpp            A route that was registered, at hand for what else there is to say of it.
+//   2635  api/url_for.hpp                 The path of a named route, from within a handler.
+//   2673  api/resource.hpp                A class as a resource.
+//   2760  api/file_options.hpp            The options of a folder of files: `svc.files(prefix, folder, options)`.
+//   2781  base/source.hpp                 Where in the user's program a call was written.
+//   2815  api/group.hpp                   Routes, as an app or a part of it registers them.
+//   3022  api/context.hpp                 What travels with a request.
+//   3092  wire/fields.hpp                 Names and values as queries and forms have them ...
+//   3131  api/values.hpp                  What a request says beside its path, as a value of a type.
+//   3255  api/cookies.hpp                 Cookies of requests and answers.
+//   3285  base/stop.hpp                   A request to stop, remembered for ever: whoever looks later still sees it.
+//   3367  model/control_event.hpp         What comes with a control: the session that changed, the power that went.
+//   3437  api/hooks.hpp                   The hooks of a service as the app writes them, each brought to one shape ...
+//   3597  base/duration.hpp               Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   3627  model/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
+//   3776  model/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
+//   3841  model/setting.hpp               One setting: its type, its rules, its value, and the value it would have ...
+//   4056  api/setting.hpp                 A setting of the app's, as App declares it and handlers read it.
+//   4192  api/tls_options.hpp             The options of HTTPS: `svc.tls(certificate, key, options)`.
+//   4226  base/patient_mutex.hpp          A mutex whose waiters give up after a while.
+//   4293  base/log.hpp                    The log that a service keeps.
+//   4430  model/recovery.hpp              What the SCM does when the service fails.
+//   4493  base/quote.hpp                  Windows has no argument list, only one command line that each program ...
+//   4532  base/result.hpp                 A value or the reason there is none.
+//   4607  model/spec.hpp                  What is to be installed.
+//   4691  wire/limits.hpp                 How much a client may send, and how long it may take.
+//   4760  api/service.hpp                 What App receives: the description of a service.
+//   5032  api/app.hpp                     What App may be: a function, a global callable object, or a type ...
+//   5075  api/run.hpp                     From main to a verb: what WINSVC_MAIN calls, and what a main of your own ...
+//   5113  api/main.hpp                    The macro: a main for an App.
+//   5126  web/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
+//   5167  web/cors.hpp                    Cross-origin requests.
+//   5208  wire/head.hpp                   A request head that has passed the gate (wire/gate.hpp).
+//   5325  wire/websocket.hpp              The WebSocket protocol as values.
+//   5454  web/same_origin.hpp             Requests that change something, from pages of this service alone.
+//   5481  wire/ip.hpp                     IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   5538  web/rate_limit.hpp              How often one client may ask.
+//   5607  web/proxies.hpp                 The client behind a proxy.
+//   5633  web/headers.hpp                 Small middleware for headers and sizes.
 //
 // How it works, lower floors first. The separate form (config/form.hpp) compiles this once.
 //
-//   5646  base/text.hpp:bodies            Text as the rest of winsvc needs it.
-//   5857  api/httplib.hpp:bodies          The door to cpp-httplib: the one file that includes it.
-//   5884  api/stream.hpp:bodies           An answer that is written while it is made.
-//   5926  api/abort.hpp:bodies            A way out of the middle of a handler or a middleware.
-//   5942  base/clock.hpp:bodies           Time as a thing that is passed in, so that no test ever sleeps.
-//   6099  base/encoding.hpp:bodies        Bytes as text and back, and the comparison of secrets.
-//   6176  base/error.hpp:bodies           An error is a sentence for a tired person.
-//   6206  base/sha.hpp:bodies             SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
-//   6322  route/path.hpp:bodies           The path of a request, cut into segments.
-//   6398  wire/grammar.hpp:bodies         The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   6452  wire/cookie.hpp:bodies          A cookie as text: with all its attributes, and signed so that a client ...
-//   6577  api/reply.hpp:bodies            What a handler may answer with, beyond plain text.
-//   6644  api/json_body.hpp:bodies        A request's body as a T, from JSON, and the sentence for one that is none.
-//   6693  route/facts.hpp:bodies          What is known of a route beside its pattern.
-//   6742  api/handler.hpp:bodies          What a lambda may take and return, and how it is called.
-//   6768  api/errors.hpp:bodies           What an error looks like to the client, where the app wants to say it itself.
-//   6796  route/method.hpp:bodies         The request methods that routes are made of, and small sets of them.
-//   6847  route/url_value.hpp:bodies      A value for a URL, and a URL with a query made of such values.
-//   6889  wire/fields.hpp:bodies          Names and values as queries and forms have them ...
-//   6955  api/values.hpp:bodies           What a request says beside its path, as a value of a type.
-//   6983  api/cookies.hpp:bodies          Cookies of requests and answers.
-//   7005  base/duration.hpp:bodies        Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   7075  model/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
-//   7191  model/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
-//   7326  base/log.hpp:bodies             The log that a service keeps.
-//   7462  model/recovery.hpp:bodies       What the SCM does when the service fails.
-//   7528  base/quote.hpp:bodies           Windows has no argument list, only one command line that each program ...
-//   7616  model/spec.hpp:bodies           What is to be installed.
-//   7723  web/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
-//   7803  web/cors.hpp:bodies             Cross-origin requests.
-//   7870  wire/head.hpp:bodies            A request head that has passed the gate (wire/gate.hpp).
-//   7945  wire/websocket.hpp:bodies       The WebSocket protocol as values.
-//   8199  web/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
-//   8225  wire/ip.hpp:bodies              IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   8380  web/rate_limit.hpp:bodies       How often one client may ask.
-//   8432  web/proxies.hpp:bodies          The client behind a proxy.
-//   8471  web/headers.hpp:bodies          Small middleware for headers and sizes.
-//   8512  base/scope.hpp                  Runs a callable when a scope is left, on every path out of it.
-//   8543  base/timer_wheel.hpp            Deadlines of very many things, each set and moved in constant time.
-//   8690  base/queued_log.hpp             A queue before the sinks of a log, and a thread that empties it.
-//   8979  base/recent_log.hpp             The last lines of the log, in memory: for who looks at a running service.
-//   9050  model/state.hpp                 The words that a service and the Service Control Manager (SCM) share.
-//   9211  model/lifecycle.hpp             The life of a service as a pure state machine.
-//   9324  model/decision.hpp              What a control means in a state.
-//   9405  model/stop_limits.hpp           How long a stop may take, by where it comes from.
-//   9468  model/events.hpp                What the service writes into the Windows event log, as a table.
-//   9525  model/codes.hpp                 What system codes mean to the person who meets them.
-//   9660  model/account.hpp               The account a service runs as.
-//   9790  model/security.hpp              Who may do what, as text.
-//  10002  model/levels.hpp                What ChangeServiceConfig2W sets, level by level.
-//  10109  model/settings.hpp              The settings of an app.
-//  10394  model/log_query.hpp             Which entries of a log are wanted, and what a line of one says of itself.
-//  10476  model/event_record.hpp          What stands in the Windows event log, read.
-//  10614  model/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
-//  10705  model/verbs.hpp                 The command line as two tables.
-//  10936  model/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
-//  11106  model/command.hpp               From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//  11508  model/installation.hpp          What is installed, what is to be, and what lies between the two.
-//  11865  model/flat_object.hpp           JSON objects of texts and numbers alone, read.
-//  11995  model/state_file.hpp            What the running service leaves for `status` to find.
-//  12086  route/pattern.hpp               The paths a route serves, as one line of text, and how two of them relate.
-//  12276  route/table.hpp                 The routes of an app as a tree of segments.
-//  12591  route/url.hpp                   A pattern and its values back into a path.
-//  12694  wire/gate.hpp                   The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//  13066  wire/chunked.hpp                Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
-//  13227  wire/file_name.hpp              The name a client gives to a file it sends, as a name that can be given ...
-//  13305  wire/file_path.hpp              From the tail of a route to the path of a file below a folder, or a refusal.
-//  13374  wire/conditional.hpp            Requests with conditions.
-//  13517  wire/representation.hpp         Which form of a file a client gets.
-//  13639  wire/multipart.hpp              A form with files (multipart/form-data, RFC 7578), taken apart while it ...
-//  13886  os/posix/door.hpp               The door to POSIX: the one file that includes its system headers.
-//  13921  os/service_manager.hpp          The Service Control Manager as seen by who manages services, and what an ...
-//  14082  os/socket.hpp                   TCP as the engine needs it.
-//  14223  os/posix/socket_calls.hpp       What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//  14374  os/file.hpp                     The few things done with files.
-//  14484  os/process.hpp                  This process and its surroundings.
-//  14601  os/win/wide.hpp                 Windows' own strings, lists of strings and handles.
-//  14704  os/win/socket_calls.hpp         What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  14888  os/tcp.hpp                      os/socket.hpp on every platform.
-//  15161  os/poll_poller.hpp              os/poller.hpp over poll() and WSAPoll.
-//  15326  os/posix/epoll.hpp              os/poller.hpp on Linux.
-//  15437  os/win/iocp.hpp                 os/poller.hpp on Windows: an I/O completion port.
-//  15681  os/poller.hpp                   Waiting for many sockets with few threads.
-//  15731  os/channel.hpp                  Where the operator talks to a running service.
-//  15798  os/posix/file.hpp               os/file.hpp on POSIX.
-//  15981  os/visitors.hpp                 Threads for those who come and go.
-//  16066  os/posix/channel.hpp            os/channel.hpp on POSIX: a Unix socket.
-//  16282  os/console.hpp                  The terminal: writing to it, asking for a secret, and the ways a person ...
-//  16382  os/posix/console.hpp            os/console.hpp on POSIX.
-//  16548  os/crash.hpp                    What is left of a process that crashes.
-//  16682  os/posix/crash.hpp              os/crash.hpp on POSIX.
-//  16879  os/elevation.hpp                The same program once more, elevated.
-//  16953  os/posix/elevation.hpp          os/elevation.hpp on POSIX: there is nobody to ask.
-//  17000  os/folder_watch.hpp             A folder that is watched.
-//  17050  os/posix/folder_watch.hpp       os/folder_watch.hpp on POSIX: inotify on Linux.
-//  17153  os/keys.hpp                     Keys as a person presses them, without Enter, where standard input is a ...
-//  17190  os/posix/keys.hpp               os/keys.hpp on POSIX.
-//  17372  os/local_time.hpp               How far the clocks on this machine's walls are ahead of UTC.
-//  17394  os/posix/local_time.hpp         os/local_time.hpp on POSIX.
-//  17438  os/new_file.hpp                 A file that comes into being.
-//  17516  os/posix/new_file.hpp           os/new_file.hpp on POSIX.
-//  17627  os/probe.hpp                    What `doctor` and `why` ask the machine beside its services.
-//  17655  os/posix/probe.hpp              os/probe.hpp on POSIX: there is no such thing.
-//  17699  os/dispatcher.hpp               The Service Control Manager as seen by the service itself.
-//  17739  os/event_log.hpp                The Windows event log: one report, one line.
-//  17798  os/posix/process.hpp            os/process.hpp, os/event_log.hpp and the service side of the seam on ...
-//  18076  os/source_file.hpp              A file that is read from any place of it.
-//  18140  os/posix/source_file.hpp        os/source_file.hpp on POSIX.
-//  18236  os/win/security.hpp             Security descriptors and SIDs as Windows holds them, and as text.
-//  18359  os/win/channel.hpp              os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  18600  os/win/console.hpp              os/console.hpp on Windows.
-//  18813  os/win/file.hpp                 os/file.hpp on Windows.
-//  19011  os/win/library.hpp              Functions of Windows' own libraries, found at run time.
-//  19048  os/win/crash.hpp                os/crash.hpp on Windows.
-//  19347  os/win/dispatcher.hpp           The real dispatcher: ServiceMain and the control handler, which Windows ...
-//  19446  os/win/elevation.hpp            os/elevation.hpp on Windows.
-//  19703  os/win/folder_watch.hpp         os/folder_watch.hpp on Windows.
-//  19773  os/win/keys.hpp                 os/keys.hpp on Windows.
-//  19860  os/win/local_time.hpp           os/local_time.hpp on Windows.
-//  19922  os/win/new_file.hpp             os/new_file.hpp on Windows.
-//  20030  os/win/registry.hpp             Keys of the registry below HKEY_LOCAL_MACHINE.
-//  20164  os/win/probe.hpp                os/probe.hpp on Windows.
-//  20252  os/win/process.hpp              os/process.hpp and os/event_log.hpp on Windows.
-//  20451  os/win/source_file.hpp          os/source_file.hpp on Windows.
-//  20566  os/win/account_rights.hpp       The right to log on as a service, in Windows' database of who may what (LSA).
-//  20694  os/win/install.hpp              What an install touches beside the Service Control Manager.
-//  20855  os/win/levels.hpp               model/levels.hpp as Windows has it.
-//  21003  os/win/service_manager.hpp      The real Service Control Manager.
-//  21256  os/native.hpp                   The operating system, whole: the seam and this platform's bodies for it.
-//  21262  web/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
-//  21557  web/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
-//  21798  web/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
-//  21908  web/dashboard_style.hpp         The looks of the dashboard (web/dashboard_page.hpp).
-//  22059  web/dashboard_script.hpp        What fills the dashboard (web/dashboard_page.hpp).
-//  22456  http/transport.hpp              What a connection reads from and writes to.
-//  22602  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
-//  22929  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
-//  22969  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
-//  23106  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
-//  23170  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
-//  23254  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in ...
-//  23358  http/context_impl.hpp           The bodies of api/context.hpp.
-//  23413  http/url_for_impl.hpp           The body of api/url_for.hpp.
-//  23452  http/websocket_session.hpp      One open WebSocket on its connection.
-//  23794  http/router.hpp                 The routes of an app with their handlers.
-//  23978  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
-//  24110  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
-//  24166  http/folder.hpp                 A folder of files below a prefix.
-//  24312  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
-//  24422  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  24534  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
-//  24749  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
-//  24904  http/pulse.hpp                  How busy a service is.
-//  25103  http/traffic.hpp                What the connections of one engine have in common.
-//  25207  http/direct.hpp                 The direct way of a plain request.
-//  25384  http/core.hpp                   cpp-httplib at work for one request.
-//  25775  http/connection.hpp             One connection, from its first byte to its close, in steps.
-//  26223  http/crew.hpp                   The engine's threads, few and busy.
-//  26700  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
-//  26853  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
-//  27215  http/engine.hpp                 The engine: listens, accepts, serves, drains.
-//  27720  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
-//  27826  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
-//  28056  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
-//  28142  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
-//  28399  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
-//  28464  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
-//  28839  host/console_log.hpp            The log on the screen.
-//  28936  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
-//  28979  host/health.hpp                 Liveness and readiness.
-//  29058  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
-//  29224  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
-//  29331  host/own_settings.hpp           The settings of a run.
-//  29488  host/settings_watch.hpp         The settings file, watched.
-//  29600  host/duties.hpp                 What controls ask for, beside a stop.
-//  29807  host/worker_pool.hpp            The app's workers while they run.
-//  29916  host/inquiries.hpp              What the operator asks a running service, by its channel ...
-//  30068  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
-//  30561  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
-//  30702  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
-//  30820  host/console_host.hpp           `debug`: the service in a terminal.
-//  30918  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
-//  31258  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
-//  31342  verbs/desk.hpp                  What every verb that manages the service stands on.
-//  31476  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
-//  31560  verbs/manager.hpp               The verbs that bring an installed service up and down.
-//  31858  verbs/send.hpp                  The verbs that send a running service a control.
-//  31993  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
-//  32122  verbs/survey.hpp                What is installed, read with query rights alone.
-//  32219  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
-//  32282  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
-//  32627  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
-//  32718  verbs/machine.hpp               The machine beside its services, as verbs ask it.
-//  32747  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
-//  33047  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
-//  33277  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
-//  33401  verbs/manage.hpp                The verbs that manage, by their words.
-//  33616  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
-//  33759  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
+//   5666  base/text.hpp:bodies            Text as the rest of winsvc needs it.
+//   5877  api/httplib.hpp:bodies          The door to cpp-httplib: the one file that includes it.
+//   5906  api/stream.hpp:bodies           An answer that is written while it is made.
+//   5948  api/abort.hpp:bodies            A way out of the middle of a handler or a middleware.
+//   5964  base/clock.hpp:bodies           Time as a thing that is passed in, so that no test ever sleeps.
+//   6121  base/encoding.hpp:bodies        Bytes as text and back, and the comparison of secrets.
+//   6198  base/error.hpp:bodies           An error is a sentence for a tired person.
+//   6228  base/sha.hpp:bodies             SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
+//   6344  route/path.hpp:bodies           The path of a request, cut into segments.
+//   6420  wire/grammar.hpp:bodies         The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   6474  wire/cookie.hpp:bodies          A cookie as text: with all its attributes, and signed so that a client ...
+//   6599  api/reply.hpp:bodies            What a handler may answer with, beyond plain text.
+//   6659  api/json_body.hpp:bodies        A request's body as a T, from JSON, and the sentence for one that is none.
+//   6708  route/facts.hpp:bodies          What is known of a route beside its pattern.
+//   6757  api/handler.hpp:bodies          What a lambda may take and return, and how it is called.
+//   6783  api/errors.hpp:bodies           What an error looks like to the client, where the app wants to say it itself.
+//   6811  route/method.hpp:bodies         The request methods that routes are made of, and small sets of them.
+//   6862  route/url_value.hpp:bodies      A value for a URL, and a URL with a query made of such values.
+//   6904  wire/fields.hpp:bodies          Names and values as queries and forms have them ...
+//   6970  api/values.hpp:bodies           What a request says beside its path, as a value of a type.
+//   6996  api/cookies.hpp:bodies          Cookies of requests and answers.
+//   7018  base/duration.hpp:bodies        Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   7088  model/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
+//   7204  model/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
+//   7339  base/log.hpp:bodies             The log that a service keeps.
+//   7475  model/recovery.hpp:bodies       What the SCM does when the service fails.
+//   7541  base/quote.hpp:bodies           Windows has no argument list, only one command line that each program ...
+//   7629  model/spec.hpp:bodies           What is to be installed.
+//   7736  web/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
+//   7816  web/cors.hpp:bodies             Cross-origin requests.
+//   7883  wire/head.hpp:bodies            A request head that has passed the gate (wire/gate.hpp).
+//   7958  wire/websocket.hpp:bodies       The WebSocket protocol as values.
+//   8212  web/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
+//   8238  wire/ip.hpp:bodies              IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   8393  web/rate_limit.hpp:bodies       How often one client may ask.
+//   8445  web/proxies.hpp:bodies          The client behind a proxy.
+//   8478  web/headers.hpp:bodies          Small middleware for headers and sizes.
+//   8519  base/scope.hpp                  Runs a callable when a scope is left, on every path out of it.
+//   8550  base/timer_wheel.hpp            Deadlines of very many things, each set and moved in constant time.
+//   8697  base/queued_log.hpp             A queue before the sinks of a log, and a thread that empties it.
+//   8986  base/recent_log.hpp             The last lines of the log, in memory: for who looks at a running service.
+//   9057  model/state.hpp                 The words that a service and the Service Control Manager (SCM) share.
+//   9218  model/lifecycle.hpp             The life of a service as a pure state machine.
+//   9331  model/decision.hpp              What a control means in a state.
+//   9412  model/stop_limits.hpp           How long a stop may take, by where it comes from.
+//   9475  model/events.hpp                What the service writes into the Windows event log, as a table.
+//   9532  model/codes.hpp                 What system codes mean to the person who meets them.
+//   9667  model/account.hpp               The account a service runs as.
+//   9797  model/security.hpp              Who may do what, as text.
+//  10009  model/levels.hpp                What ChangeServiceConfig2W sets, level by level.
+//  10116  model/settings.hpp              The settings of an app.
+//  10401  model/log_query.hpp             Which entries of a log are wanted, and what a line of one says of itself.
+//  10483  model/event_record.hpp          What stands in the Windows event log, read.
+//  10621  model/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
+//  10712  model/verbs.hpp                 The command line as two tables.
+//  10943  model/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
+//  11113  model/command.hpp               From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//  11515  model/installation.hpp          What is installed, what is to be, and what lies between the two.
+//  11872  model/flat_object.hpp           JSON objects of texts and numbers alone, read.
+//  12002  model/state_file.hpp            What the running service leaves for `status` to find.
+//  12093  route/pattern.hpp               The paths a route serves, as one line of text, and how two of them relate.
+//  12283  route/table.hpp                 The routes of an app as a tree of segments.
+//  12598  route/url.hpp                   A pattern and its values back into a path.
+//  12701  wire/gate.hpp                   The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//  13073  wire/chunked.hpp                Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
+//  13234  wire/file_name.hpp              The name a client gives to a file it sends, as a name that can be given ...
+//  13312  wire/file_path.hpp              From the tail of a route to the path of a file below a folder, or a refusal.
+//  13381  wire/conditional.hpp            Requests with conditions.
+//  13524  wire/representation.hpp         Which form of a file a client gets.
+//  13646  wire/multipart.hpp              A form with files (multipart/form-data, RFC 7578), taken apart while it ...
+//  13893  os/posix/door.hpp               The door to POSIX: the one file that includes its system headers.
+//  13928  os/service_manager.hpp          The Service Control Manager as seen by who manages services, and what an ...
+//  14089  os/socket.hpp                   TCP as the engine needs it.
+//  14230  os/posix/socket_calls.hpp       What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//  14381  os/file.hpp                     The few things done with files.
+//  14491  os/process.hpp                  This process and its surroundings.
+//  14608  os/win/wide.hpp                 Windows' own strings, lists of strings and handles.
+//  14711  os/win/socket_calls.hpp         What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  14895  os/tcp.hpp                      os/socket.hpp on every platform.
+//  15168  os/poll_poller.hpp              os/poller.hpp over poll() and WSAPoll.
+//  15333  os/posix/epoll.hpp              os/poller.hpp on Linux.
+//  15444  os/win/iocp.hpp                 os/poller.hpp on Windows: an I/O completion port.
+//  15688  os/poller.hpp                   Waiting for many sockets with few threads.
+//  15738  os/channel.hpp                  Where the operator talks to a running service.
+//  15805  os/posix/file.hpp               os/file.hpp on POSIX.
+//  15988  os/visitors.hpp                 Threads for those who come and go.
+//  16073  os/posix/channel.hpp            os/channel.hpp on POSIX: a Unix socket.
+//  16289  os/console.hpp                  The terminal: writing to it, asking for a secret, and the ways a person ...
+//  16389  os/posix/console.hpp            os/console.hpp on POSIX.
+//  16555  os/crash.hpp                    What is left of a process that crashes.
+//  16689  os/posix/crash.hpp              os/crash.hpp on POSIX.
+//  16886  os/elevation.hpp                The same program once more, elevated.
+//  16960  os/posix/elevation.hpp          os/elevation.hpp on POSIX: there is nobody to ask.
+//  17007  os/folder_watch.hpp             A folder that is watched.
+//  17057  os/posix/folder_watch.hpp       os/folder_watch.hpp on POSIX: inotify on Linux.
+//  17160  os/keys.hpp                     Keys as a person presses them, without Enter, where standard input is a ...
+//  17197  os/posix/keys.hpp               os/keys.hpp on POSIX.
+//  17379  os/local_time.hpp               How far the clocks on this machine's walls are ahead of UTC.
+//  17401  os/posix/local_time.hpp         os/local_time.hpp on POSIX.
+//  17445  os/new_file.hpp                 A file that comes into being.
+//  17523  os/posix/new_file.hpp           os/new_file.hpp on POSIX.
+//  17634  os/probe.hpp                    What `doctor` and `why` ask the machine beside its services.
+//  17662  os/posix/probe.hpp              os/probe.hpp on POSIX: there is no such thing.
+//  17706  os/dispatcher.hpp               The Service Control Manager as seen by the service itself.
+//  17746  os/event_log.hpp                The Windows event log: one report, one line.
+//  17805  os/posix/process.hpp            os/process.hpp, os/event_log.hpp and the service side of the seam on ...
+//  18083  os/source_file.hpp              A file that is read from any place of it.
+//  18147  os/posix/source_file.hpp        os/source_file.hpp on POSIX.
+//  18243  os/win/security.hpp             Security descriptors and SIDs as Windows holds them, and as text.
+//  18366  os/win/channel.hpp              os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  18607  os/win/console.hpp              os/console.hpp on Windows.
+//  18820  os/win/file.hpp                 os/file.hpp on Windows.
+//  19018  os/win/library.hpp              Functions of Windows' own libraries, found at run time.
+//  19055  os/win/crash.hpp                os/crash.hpp on Windows.
+//  19354  os/win/dispatcher.hpp           The real dispatcher: ServiceMain and the control handler, which Windows ...
+//  19453  os/win/elevation.hpp            os/elevation.hpp on Windows.
+//  19710  os/win/folder_watch.hpp         os/folder_watch.hpp on Windows.
+//  19780  os/win/keys.hpp                 os/keys.hpp on Windows.
+//  19867  os/win/local_time.hpp           os/local_time.hpp on Windows.
+//  19929  os/win/new_file.hpp             os/new_file.hpp on Windows.
+//  20037  os/win/registry.hpp             Keys of the registry below HKEY_LOCAL_MACHINE.
+//  20171  os/win/probe.hpp                os/probe.hpp on Windows.
+//  20259  os/win/process.hpp              os/process.hpp and os/event_log.hpp on Windows.
+//  20458  os/win/source_file.hpp          os/source_file.hpp on Windows.
+//  20573  os/win/account_rights.hpp       The right to log on as a service, in Windows' database of who may what (LSA).
+//  20701  os/win/install.hpp              What an install touches beside the Service Control Manager.
+//  20862  os/win/levels.hpp               model/levels.hpp as Windows has it.
+//  21010  os/win/service_manager.hpp      The real Service Control Manager.
+//  21263  os/native.hpp                   The operating system, whole: the seam and this platform's bodies for it.
+//  21269  web/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
+//  21564  web/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
+//  21805  web/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
+//  21915  web/dashboard_style.hpp         The looks of the dashboard (web/dashboard_page.hpp).
+//  22066  web/dashboard_script.hpp        What fills the dashboard (web/dashboard_page.hpp).
+//  22463  http/router.hpp                 The routes of an app with their handlers.
+//  22653  http/pulse.hpp                  How busy a service is.
+//  22852  http/traffic.hpp                What the connections of one engine have in common.
+//  22956  http/tls_identity.hpp           The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
+//  22988  http/upload_folder.hpp          The files of uploads on disk.
+//  23057  http/engine.hpp                 The engine: listens, accepts, serves, drains.
+//  23157  http/transport.hpp              What a connection reads from and writes to.
+//  23303  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
+//  23630  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
+//  23670  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
+//  23734  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
+//  23818  http/context_impl.hpp           The bodies of api/context.hpp.
+//  23877  http/url_for_impl.hpp           The body of api/url_for.hpp.
+//  23916  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
+//  24048  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
+//  24104  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
+//  24214  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  24326  http/upload_receiver.hpp        How the server hands a body to whatever reads it into files, without ...
+//  24356  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
+//  24511  http/direct.hpp                 The direct way of a plain request.
+//  24688  http/core.hpp                   cpp-httplib at work for one request.
+//  25077  http/connection.hpp             One connection, from its first byte to its close, in steps.
+//  25519  http/crew.hpp                   The engine's threads, few and busy.
+//  25996  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
+//  26149  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
+//  26495  http/server.hpp                 The server inside an engine (http/engine.hpp).
+//  27011  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
+//  27159  http/folder.hpp                 A folder of files below a prefix.
+//  27305  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in progress.
+//  27372  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
+//  27591  http/websocket_session.hpp      One open WebSocket on its connection.
+//  27935  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
+//  28041  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
+//  28271  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
+//  28357  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
+//  28614  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
+//  28679  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
+//  29054  host/console_log.hpp            The log on the screen.
+//  29151  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
+//  29194  host/health.hpp                 Liveness and readiness.
+//  29273  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
+//  29439  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
+//  29546  host/own_settings.hpp           The settings of a run.
+//  29703  host/settings_watch.hpp         The settings file, watched.
+//  29815  host/duties.hpp                 What controls ask for, beside a stop.
+//  30022  host/worker_pool.hpp            The app's workers while they run.
+//  30131  host/inquiries.hpp              What the operator asks a running service, by its channel ...
+//  30283  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
+//  30776  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
+//  30917  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
+//  31035  host/console_host.hpp           `debug`: the service in a terminal.
+//  31133  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
+//  31473  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
+//  31557  verbs/desk.hpp                  What every verb that manages the service stands on.
+//  31691  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
+//  31775  verbs/manager.hpp               The verbs that bring an installed service up and down.
+//  32073  verbs/send.hpp                  The verbs that send a running service a control.
+//  32208  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
+//  32337  verbs/survey.hpp                What is installed, read with query rights alone.
+//  32434  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
+//  32497  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
+//  32842  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
+//  32933  verbs/machine.hpp               The machine beside its services, as verbs ask it.
+//  32962  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
+//  33262  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
+//  33492  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
+//  33616  verbs/manage.hpp                The verbs that manage, by their words.
+//  33831  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
+//  33974  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
 //
 // At the end:
 //
-//  33975  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
+//  34190  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
 
 #pragma once
 
@@ -407,18 +411,22 @@
 
 #define WINSVC_HAS_PART(number) (WINSVC_BODIES && (WINSVC_PART == 0 || WINSVC_PART == (number)))
 
+// True if this file sees the server and cpp-httplib, which the other parts do without.
+#define WINSVC_SEES_SERVER (WINSVC_TESTING || WINSVC_HAS_PART(3) || WINSVC_HAS_PART(4))
+
 // The parts, and which bodies each has.
-#define WINSVC_BODIES_BASE WINSVC_HAS_PART(1)   // values, decisions, parsers: no system, no cpp-httplib
+#define WINSVC_BODIES_BASE WINSVC_HAS_PART(1)      // values, decisions, parsers
 #define WINSVC_BODIES_MODEL WINSVC_HAS_PART(1)
 #define WINSVC_BODIES_ROUTE WINSVC_HAS_PART(1)
 #define WINSVC_BODIES_WIRE WINSVC_HAS_PART(1)
-#define WINSVC_BODIES_OS WINSVC_HAS_PART(2)     // the operating system
-#define WINSVC_BODIES_API WINSVC_HAS_PART(3)    // the server
+#define WINSVC_BODIES_OS WINSVC_HAS_PART(2)        // the operating system
+#define WINSVC_BODIES_API WINSVC_HAS_PART(3)       // the server
 #define WINSVC_BODIES_HTTP WINSVC_HAS_PART(3)
-#define WINSVC_BODIES_WEB WINSVC_HAS_PART(4)    // middleware
-#define WINSVC_BODIES_APP WINSVC_HAS_PART(5)    // what runs the app
+#define WINSVC_BODIES_FEATURES WINSVC_HAS_PART(4)  // files, uploads, WebSockets
+#define WINSVC_BODIES_APP WINSVC_HAS_PART(5)       // what runs the app
 #define WINSVC_BODIES_HOST WINSVC_HAS_PART(5)
-#define WINSVC_BODIES_VERBS WINSVC_HAS_PART(6)  // what manages the service
+#define WINSVC_BODIES_VERBS WINSVC_HAS_PART(6)     // what manages the service
+#define WINSVC_BODIES_WEB WINSVC_HAS_PART(7)       // middleware, OpenAPI, metrics, dashboard
 
 // =====================================================================================================================
 // config/knobs.hpp
@@ -669,7 +677,7 @@ void append_utf8(std::string& out, char32_t code_point);
 #include <string>
 #include <string_view>
 
-#if WINSVC_SEES_ALL
+#if WINSVC_SEES_SERVER
 
 #if WINSVC_OS_WINDOWS && !defined(NOMINMAX)
   #define WINSVC_HAD_NO_NOMINMAX
@@ -715,7 +723,7 @@ struct Response;
 class DataSink;
 }  // namespace httplib
 
-#endif  // WINSVC_SEES_ALL
+#endif  // WINSVC_SEES_SERVER
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -725,7 +733,7 @@ using response = httplib::Response;  ///< status, headers, body, set_content(...
 
 namespace http {
 
-#if WINSVC_SEES_ALL
+#if WINSVC_SEES_SERVER
 /// CPPHTTPLIB_VERSION_NUM as a number (0x002900 is 0.41.0). It is a string literal there, of no use to the
 /// preprocessor.
 [[nodiscard]] constexpr unsigned httplib_version() noexcept {
@@ -741,6 +749,9 @@ static_assert(httplib_version() >= 0x002900,
 /// Before 0.44, header values were percent-decoded while parsed, so "%0d%0a" became a line end.
 inline constexpr bool httplib_decodes_headers = httplib_version() < 0x002C00;
 #endif
+
+/// The version of cpp-httplib that the server was compiled with: "0.41.0".
+[[nodiscard]] std::string_view httplib_version_text() noexcept;
 
 /// `set_header` adds a second header of the same name; this leaves one.
 void replace_header(response& res, const std::string& name, const std::string& value);
@@ -1403,6 +1414,8 @@ class reply {
   std::string body_;
   std::string content_type_;
   std::string file_, save_as_;
+  /// Of a file: what sends it. A program that sends none does not link it.
+  void (*send_file_)(const request&, response&, const std::string&, const std::string&) = nullptr;
   std::function<void(winsvc::stream&)> write_;
   std::vector<std::pair<std::string, std::string>> headers_;
 };
@@ -1583,14 +1596,15 @@ inline namespace WINSVC_ABI {
 /// leaves a handler is a 507 when there is no room, else a 500; the log has its words.
 class upload_error : public std::runtime_error {
  public:
-  explicit upload_error(const error& e) : std::runtime_error(e.sentence()), code_(e.code) {}
+  explicit upload_error(const error& e);
   /// The system's own code.
   [[nodiscard]] std::uint32_t code() const noexcept { return code_; }
   /// Is the disk full, or a quota used up?
-  [[nodiscard]] bool no_room() const noexcept;
+  [[nodiscard]] bool no_room() const noexcept { return no_room_; }
 
  private:
   std::uint32_t code_;
+  bool no_room_;
 };
 
 /// One file that has arrived. It can be moved, and so outlive its request. Used by one thread at a time.
@@ -1671,6 +1685,11 @@ namespace http {
 
 /// The upload of the request that this thread handles, for its handler; empty where no body came.
 [[nodiscard]] upload take_upload();
+
+/// How a body becomes an upload (http/upload_receiver.hpp). A route whose handler takes one names it, so that a program
+/// without such a route does not link it.
+struct upload_receiver;
+[[nodiscard]] const upload_receiver& the_upload_receiver() noexcept;
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI
@@ -1832,7 +1851,7 @@ struct handler_shape {
   bool takes_request = false;  ///< and could look at `path_params` itself
   bool takes_response = false;
   bool takes_body = false;
-  bool takes_upload = false;
+  const upload_receiver& (*receiver)() noexcept = nullptr;  ///< of one that takes an upload
   const route::value_kind* kinds = nullptr;  ///< of the path parameters, so many
   route::answer_kind answers = route::answer_kind::unknown;
   bool may_be_missing = false;  ///< it returns an optional
@@ -1983,7 +2002,7 @@ class signature {
     s.takes_request = ((kind_of<Arguments>() == argument_kind::request) || ...);
     s.takes_response = ((kind_of<Arguments>() == argument_kind::response) || ...);
     s.takes_body = ((kind_of<Arguments>() == argument_kind::body) || ...);
-    s.takes_upload = ((kind_of<Arguments>() == argument_kind::upload) || ...);
+    if constexpr (((kind_of<Arguments>() == argument_kind::upload) || ...)) s.receiver = &the_upload_receiver;
     // Parameters are together, behind the request and the response.
     s.kinds = kinds_ + (s.takes_request ? 1 : 0) + (s.takes_response ? 1 : 0);
     using answer = answer_of<std::remove_cv_t<std::remove_reference_t<R>>>;
@@ -3062,8 +3081,8 @@ class context {
 };
 
 namespace http {
-/// Names the client that a trusted proxy reports, for the access log. Ignored outside the request's thread.
-void note_client(const request& req, std::string client);
+/// Names the client that a trusted proxy reports, in the place of the proxy: for handlers and for the access log.
+void set_client(const request& req, std::string client);
 }  // namespace http
 
 }  // inline namespace WINSVC_ABI
@@ -3134,6 +3153,21 @@ namespace wire {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+// A request's parts as text, for a file that does not include <httplib.h>.
+
+/// The method in upper case.
+[[nodiscard]] const std::string& method(const request& req) noexcept;
+/// The value of a header; empty when it is not there. Lines of one name are one value, joined by commas.
+[[nodiscard]] std::string header_text(const request& req, const std::string& name);
+/// True if the request has a header of this name.
+[[nodiscard]] bool has_header(const request& req, const std::string& name);
+/// The path of the target, decoded.
+[[nodiscard]] const std::string& path(const request& req) noexcept;
+/// The address of the client; behind a trusted proxy (web/proxies.hpp) the one that the proxy names.
+[[nodiscard]] const std::string& client(const request& req) noexcept;
+/// The body as it came, decompressed. Empty before the handler: it is read after the middleware.
+[[nodiscard]] const std::string& body_text(const request& req) noexcept;
+
 namespace http {
 
 template <class T>
@@ -3166,8 +3200,6 @@ using value_type = std::conditional_t<std::is_convertible_v<T, std::string_view>
 [[nodiscard]] std::string_view query_text(const request& req) noexcept;
 /// The text of a form's field, urlencoded or multipart.
 [[nodiscard]] std::optional<std::string> form_text(const request& req, const std::string& name);
-/// The text of a header.
-[[nodiscard]] std::optional<std::string> header_text(const request& req, const std::string& name);
 
 }  // namespace http
 
@@ -3212,21 +3244,9 @@ template <class T>
 
 template <class T>
 [[nodiscard]] std::optional<T> find_header(const request& req, const std::string& name) {
-  const auto text = http::header_text(req, name);
-  if (!text) return std::nullopt;
-  return http::value_of<T>(*text, "the header", name);
+  if (!has_header(req, name)) return std::nullopt;
+  return http::value_of<T>(header_text(req, name), "the header", name);
 }
-
-// A request's parts as text, for a file that does not include <httplib.h>.
-
-/// The method in upper case.
-[[nodiscard]] const std::string& method(const request& req) noexcept;
-/// The path of the target, decoded.
-[[nodiscard]] const std::string& path(const request& req) noexcept;
-/// The address of the client; behind a trusted proxy (web/proxies.hpp) the one that the proxy names.
-[[nodiscard]] const std::string& client(const request& req) noexcept;
-/// The body as it came, decompressed. Empty before the handler: it is read after the middleware.
-[[nodiscard]] const std::string& body_text(const request& req) noexcept;
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -5863,6 +5883,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
+WINSVC_INLINE std::string_view httplib_version_text() noexcept { return CPPHTTPLIB_VERSION; }
+
 WINSVC_INLINE void replace_header(response& res, const std::string& name, const std::string& value) {
   res.headers.erase(name);
   res.set_header(name, value);
@@ -6610,13 +6632,6 @@ WINSVC_INLINE reply reply::stream(std::string content_type, std::function<void(w
   return r;
 }
 
-WINSVC_INLINE reply reply::file(std::string path, std::string save_as) {
-  reply r;
-  r.file_ = std::move(path);
-  r.save_as_ = std::move(save_as);
-  return r;
-}
-
 WINSVC_INLINE reply reply::with(std::string body, std::string content_type, int status) {
   reply r(status);
   r.body_ = std::move(body);
@@ -6963,13 +6978,11 @@ namespace http {
 
 WINSVC_INLINE std::string_view query_text(const request& req) noexcept { return wire::query_of(req.target); }
 
-WINSVC_INLINE std::optional<std::string> header_text(const request& req, const std::string& name) {
-  return req.has_header(name) ? std::optional(req.get_header_value(name)) : std::nullopt;
-}
-
 }  // namespace http
 
 WINSVC_INLINE const std::string& method(const request& req) noexcept { return req.method; }
+WINSVC_INLINE std::string header_text(const request& req, const std::string& name) { return req.get_header_value(name); }
+WINSVC_INLINE bool has_header(const request& req, const std::string& name) { return req.has_header(name); }
 WINSVC_INLINE const std::string& path(const request& req) noexcept { return req.path; }
 WINSVC_INLINE const std::string& client(const request& req) noexcept { return req.remote_addr; }
 WINSVC_INLINE const std::string& body_text(const request& req) noexcept { return req.body; }
@@ -6991,7 +7004,7 @@ inline namespace WINSVC_ABI {
 WINSVC_INLINE void set_cookie(response& res, const cookie& c) { http::add_header(res, "Set-Cookie", c.text()); }
 WINSVC_INLINE std::optional<std::string> find_cookie(const request& req, std::string_view name) {
   // One header, however many lines there were: canonical_head has put them together in their order.
-  const std::string header = req.get_header_value("Cookie");
+  const std::string header = header_text(req, "Cookie");
   const auto found = wire::cookie_in(header, name);
   return found ? std::optional<std::string>(*found) : std::nullopt;
 }
@@ -7731,7 +7744,7 @@ namespace http {
 
 /// What comes behind the scheme in Authorization; nothing when it is another scheme, or not there.
 WINSVC_INLINE std::optional<std::string> credentials(const request& req, std::string_view scheme) {
-  const std::string header = req.get_header_value("Authorization");
+  const std::string header = header_text(req, "Authorization");
   const auto blank = header.find(' ');
   if (blank == std::string::npos || !text::equal_nocase(std::string_view(header).substr(0, blank), scheme))
     return std::nullopt;
@@ -7840,24 +7853,24 @@ WINSVC_INLINE middleware cors(cors_policy policy) {
     if (http::states_usual_port(o)) throw setup_error("cors: browsers send '" + o + "' without its port");
   }
   return [policy = std::move(policy), any](const request& req, response& res, const next& go_on) {
-    const std::string origin = req.get_header_value("Origin");
+    const std::string origin = header_text(req, "Origin");
     bool allowed = any;
     for (const auto& o : policy.origins) allowed = allowed || text::equal_nocase(o, origin);
     if (!any) http::add_header(res, "Vary", "Origin");  // a cache must not give one origin's answer to another
     if (origin.empty() || !allowed) return go_on();
 
-    res.set_header("Access-Control-Allow-Origin", any ? "*" : origin);
-    if (policy.credentials) res.set_header("Access-Control-Allow-Credentials", "true");
-    if (req.method != "OPTIONS" || !req.has_header("Access-Control-Request-Method")) {
-      if (!policy.exposed.empty()) res.set_header("Access-Control-Expose-Headers", text::join(policy.exposed, ", "));
+    http::replace_header(res, "Access-Control-Allow-Origin", any ? "*" : origin);
+    if (policy.credentials) http::replace_header(res, "Access-Control-Allow-Credentials", "true");
+    if (method(req) != "OPTIONS" || !has_header(req, "Access-Control-Request-Method")) {
+      if (!policy.exposed.empty()) http::replace_header(res, "Access-Control-Expose-Headers", text::join(policy.exposed, ", "));
       return go_on();
     }
-    res.status = 204;
-    res.set_header("Access-Control-Allow-Methods", text::join(policy.methods, ", "));
-    const std::string asked = req.get_header_value("Access-Control-Request-Headers");
+    http::set_status(res, 204);
+    http::replace_header(res, "Access-Control-Allow-Methods", text::join(policy.methods, ", "));
+    const std::string asked = header_text(req, "Access-Control-Request-Headers");
     const std::string headers = policy.headers.empty() ? asked : text::join(policy.headers, ", ");
-    if (!headers.empty()) res.set_header("Access-Control-Allow-Headers", headers);
-    res.set_header("Access-Control-Max-Age", std::to_string(policy.max_age.count()));
+    if (!headers.empty()) http::replace_header(res, "Access-Control-Allow-Headers", headers);
+    http::replace_header(res, "Access-Control-Max-Age", std::to_string(policy.max_age.count()));
   };
 }
 
@@ -8206,11 +8219,11 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE middleware same_origin(std::vector<std::string> origins) {
   return [origins = std::move(origins)](const request& req, response&, const next& go_on) {
-    if (req.method == "GET" || req.method == "HEAD" || req.method == "OPTIONS") return go_on();
-    const std::string origin = req.get_header_value("Origin"), site = req.get_header_value("Sec-Fetch-Site");
+    if (method(req) == "GET" || method(req) == "HEAD" || method(req) == "OPTIONS") return go_on();
+    const std::string origin = header_text(req, "Origin"), site = header_text(req, "Sec-Fetch-Site");
     // "none": the person did it, by a bookmark or the address bar.
     const bool own = site == "same-origin" || site == "none" || (site.empty() && origin.empty());
-    if (!own && !wire::origin_is_allowed(origin, site.empty() ? req.get_header_value("Host") : std::string(), origins))
+    if (!own && !wire::origin_is_allowed(origin, site.empty() ? header_text(req, "Host") : std::string(), origins))
       abort(403, "a page of another site may not send this");
     go_on();
   };
@@ -8416,7 +8429,7 @@ WINSVC_INLINE void token_buckets::forget_full_ones(clock::time_point now) {
 WINSVC_INLINE middleware rate_limit(double per_second, double burst) {
   const auto buckets = std::make_shared<token_buckets>(per_second, burst);
   return [buckets](const request& req, response& res, const next& go_on) {
-    const auto wait = buckets->take(wire::subscriber(req.remote_addr));
+    const auto wait = buckets->take(wire::subscriber(client(req)));
     if (wait.count() == 0) return go_on();
     http::replace_header(res, "Retry-After", std::to_string((wait.count() + 999) / 1000));
     abort(429, "too many requests from this address");
@@ -8449,15 +8462,9 @@ WINSVC_INLINE middleware trusted_proxies(const std::vector<std::string>& ranges)
   }
   return [trusted = std::move(trusted)](const request& req, response&, const next& go_on) {
     // One header, however many lines there were: canonical_head has put them together in their order.
-    const std::string hops = req.get_header_value("X-Forwarded-For");
-    std::string client(wire::client_behind(req.remote_addr, hops, trusted));
-    if (client != req.remote_addr) {
-      // cpp-httplib hands out its own non-const object as const; casting that away is well defined.
-      auto& own = const_cast<request&>(req);
-      own.remote_addr = client;
-      own.remote_port = -1;  // the proxy's
-      http::note_client(req, std::move(client));
-    }
+    const std::string hops = header_text(req, "X-Forwarded-For");
+    std::string named(wire::client_behind(client(req), hops, trusted));
+    if (named != client(req)) http::set_client(req, std::move(named));
     go_on();
   };
 }
@@ -8478,7 +8485,7 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE middleware request_id(std::string header) {
   return [header = std::move(header)](const request& req, response& res, const next& go_on) {
-    res.set_header(header, context(req).id());
+    http::replace_header(res, header, context(req).id());
     go_on();
   };
 }
@@ -8486,7 +8493,7 @@ WINSVC_INLINE middleware security_headers(std::string content_security_policy) {
   return [csp = std::move(content_security_policy)](const request&, response& res, const next& go_on) {
     go_on();
     const auto unless_set = [&res](const char* name, const std::string& value) {
-      if (!res.has_header(name)) res.set_header(name, value);
+      if (!http::find_header(res, name)) http::replace_header(res, name, value);
     };
     unless_set("X-Content-Type-Options", "nosniff");
     unless_set("X-Frame-Options", "DENY");
@@ -8496,7 +8503,7 @@ WINSVC_INLINE middleware security_headers(std::string content_security_policy) {
 }
 WINSVC_INLINE middleware body_limit(std::uint64_t bytes) {
   return [bytes](const request& req, response&, const next& go_on) {
-    if (req.has_header("Content-Length") && req.get_header_value_u64("Content-Length") > bytes)
+    if (find_header<std::uint64_t>(req, "Content-Length").value_or(0) > bytes)
       abort(413, "the body is larger than " + std::to_string(bytes) + " bytes");
     context(req).limit_body(bytes);
     go_on();
@@ -22453,6 +22460,700 @@ ask();
 }  // namespace winsvc
 
 // =====================================================================================================================
+// http/router.hpp
+// =====================================================================================================================
+
+// The routes of an app with their handlers: registration, and the call of the one that matches.
+//
+// It serves nothing by itself: the engine asks it for every request, the test client and the `routes` verb ask it too.
+// Filled while the app is described, frozen at start, read from many threads after that without a lock.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+class router {
+ public:
+  /// Adds a route. Throws setup_error: a malformed pattern, a duplicate or a conflict (both places are named), a
+  /// parameter count that does not match the lambda, a call after start.
+  /// `links`: the middleware around it. Returns the route's id.
+  template <class F>
+  std::size_t add(route::method verb, std::string_view pattern, F f, source where,
+                  std::shared_ptr<const chain> links = std::make_shared<chain>()) {
+    return add(verb, pattern, make_handler(std::move(f)), where, std::move(links));
+  }
+  std::size_t add(route::method verb, std::string_view pattern, made_handler made, source where,
+                  std::shared_ptr<const chain> links);
+
+  /// The app's own middleware, for what no route serves. Throws setup_error after start.
+  void outer(std::shared_ptr<const chain> links, source where);
+  /// The middleware around whatever answers this match: the route's, or the app's where there is none. An OPTIONS that
+  /// has no route runs through that of the path's other methods: CORS in a group has to see what a browser asks first.
+  [[nodiscard]] const chain& around(const route::match_result& m, route::method verb) const noexcept {
+    if (m.what == route::outcome::found) return *handlers_[m.id].links;
+    const bool asks_first = m.what == route::outcome::method_not_allowed && verb == route::method::options;
+    return asks_first && m.beside ? *handlers_[*m.beside].links : *outer_;
+  }
+  error_pages pages;          ///< filled before start
+  std::string upload_folder;  ///< set before start; "": the system's temporary one
+
+  /// A folder that is served, for who looks at start whether it is there.
+  struct folder_entry {
+    std::string prefix, folder;
+    source where;
+  };
+  std::vector<folder_entry> folders;
+
+  [[nodiscard]] const route::table& routes() const noexcept { return table_; }
+  /// The routes, to say `what` of the one with this id. Throws setup_error after start.
+  [[nodiscard]] route::table& describe(std::size_t id, std::string_view what);
+  /// Is there a route of exactly this pattern text?
+  [[nodiscard]] bool has(std::string_view pattern) const noexcept;
+  void freeze() noexcept { frozen_ = true; }
+  /// The route added last answers while the service is paused, as liveness must, and is not the app's own.
+  void keep_while_paused() noexcept {
+    handlers_.back().while_paused = true;
+    table_.about(handlers_.size() - 1).hidden = true;
+  }
+  [[nodiscard]] bool serves_paused(const route::match_result& m) const noexcept {
+    return m.what == route::outcome::found && handlers_[m.id].while_paused;
+  }
+
+  /// The most bytes of a body: the route's own limit, or the app's.
+  [[nodiscard]] std::uint64_t body_limit(const route::match_result& m, std::uint64_t of_app) const noexcept {
+    return m.what == route::outcome::found ? entry(m.id).about.body_limit.value_or(of_app) : of_app;
+  }
+
+  /// What reads the body of this match into files; null where the handler takes no upload.
+  [[nodiscard]] const upload_receiver* receiver(const route::match_result& m) const noexcept {
+    return m.what == route::outcome::found && handlers_[m.id].receiver ? &handlers_[m.id].receiver() : nullptr;
+  }
+
+  /// Does any route take uploads?
+  [[nodiscard]] bool takes_uploads() const noexcept {
+    const auto& all = table_.entries();
+    return std::any_of(all.begin(), all.end(), [](const route::entry& e) { return e.about.takes_upload; });
+  }
+
+  /// Calls the handler of a match. Whatever it throws passes through.
+  void call(const route::match_result& match, request& req, response& res) const;
+
+  [[nodiscard]] const route::entry& entry(std::size_t id) const noexcept { return table_.entries()[id]; }
+
+ private:
+  struct held {
+    std::unique_ptr<handler> call;
+    bool wants_names;
+    std::shared_ptr<const chain> links;
+    const upload_receiver& (*receiver)() noexcept = nullptr;
+    bool while_paused = false;
+  };
+  route::table table_;
+  std::vector<held> handlers_;  // by id, which is the order of registration
+  std::shared_ptr<const chain> outer_ = std::make_shared<chain>();
+  bool frozen_ = false;
+};
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE bool router::has(std::string_view pattern) const noexcept {
+  for (const auto& e : table_.entries()) {
+    if (e.path.text == pattern) return true;
+  }
+  return false;
+}
+
+WINSVC_INLINE void router::outer(std::shared_ptr<const chain> links, source where) {
+  if (frozen_) {
+    throw setup_error("use (" + where.text() +
+                      "): the service has started; add middleware in the app, not in a handler or hook");
+  }
+  outer_ = std::move(links);
+}
+
+WINSVC_INLINE route::table& router::describe(std::size_t id, std::string_view what) {
+  if (frozen_) {
+    throw setup_error("route " + entry(id).text() + ": " + std::string(what) +
+                      ": the service has started; describe routes in the app, not in a handler or hook");
+  }
+  return table_;
+}
+
+WINSVC_INLINE std::size_t router::add(route::method verb, std::string_view pattern, made_handler made, source where,
+                               std::shared_ptr<const chain> links) {
+  const handler_shape& shape = made.shape;
+  const auto what = [&] {
+    return std::string(route::name(verb)) + " " + std::string(pattern) + " (" + where.text() + ")";
+  };
+  if (frozen_) {
+    throw setup_error("route " + what() +
+                      ": the service has started; register routes in the app, not in a handler or hook");
+  }
+  std::size_t names = 0;
+  try {
+    names = route::parse_pattern(pattern).names.size();
+  } catch (const setup_error& e) {  // it knows the pattern, not where that was written
+    throw setup_error("route " + std::string(route::name(verb)) + " (" + where.text() + "): " + e.what());
+  }
+  const bool reads_them_itself = shape.parameters == 0 && shape.takes_request;
+  if (names != shape.parameters && !reads_them_itself) {
+    throw setup_error("route " + what() + ": the pattern has " + std::to_string(names) + " parameter" +
+                      (names == 1 ? "" : "s") + ", the handler takes " + std::to_string(shape.parameters));
+  }
+  const std::size_t id = handlers_.size();
+  table_.add(verb, pattern, id, where);
+  handlers_.push_back({std::move(made.call), shape.takes_request, std::move(links), shape.receiver});
+
+  auto& about = table_.about(id);
+  about.parameters.assign(shape.kinds, shape.kinds + shape.parameters);
+  about.takes_json = shape.takes_body;
+  about.takes_upload = shape.receiver != nullptr;
+  about.answers = shape.answers;
+  about.may_be_missing = shape.may_be_missing;
+  about.chooses_status = shape.chooses_status || shape.takes_response;
+  return id;
+}
+
+WINSVC_INLINE void router::call(const route::match_result& match, request& req, response& res) const {
+  const auto& route = table_.entries()[match.id];
+  req.matched_route = route.path.text;
+  if (handlers_[match.id].wants_names) {
+    req.path_params.clear();
+    for (std::size_t i = 0; i < match.values.size(); ++i) req.path_params.emplace(route.path.names[i], match.values[i]);
+  }
+  handlers_[match.id].call->call({req, res, match.values});
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP
+
+// =====================================================================================================================
+// http/pulse.hpp
+// =====================================================================================================================
+
+// How busy a service is: what was answered in each of the last seconds, and how long it took.
+//
+//   pulse p;
+//   p.note(now, took, status >= 500);        // of each answer, from any thread: two additions
+//   p.minute(now).p99                        // microseconds
+//
+// Times are kept in steps of a quarter of their power of two, so a percentile is right to an eighth of itself. It is
+// fed by the requests alone: a service that is asked nothing does nothing.
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+class pulse {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+  using duration = std::chrono::steady_clock::duration;
+
+  /// What was answered in a second, or in several.
+  struct beat {
+    std::int64_t second = 0;  ///< of the steady clock
+    std::uint32_t count = 0, failed = 0;
+    std::uint32_t p50 = 0, p99 = 0;  ///< microseconds; 0 where there was none
+  };
+
+  /// One answer. `took`: from its complete head until it could be sent.
+  void note(time_point at, duration took, bool failed) noexcept {
+    const std::int64_t second = second_of(at);
+    if (second > current_.load(std::memory_order_relaxed)) turn(second);
+    shard& mine = shards_[my_shard()];
+    mine.took[step_of(took)].fetch_add(1, std::memory_order_relaxed);
+    if (failed) mine.failed.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  /// The seconds that are over, newer than `after`, oldest first; those in which nothing was answered are not there.
+  [[nodiscard]] std::vector<beat> seconds(time_point now, std::int64_t after);
+  /// The last minute, as one; its count is of 60 seconds.
+  [[nodiscard]] beat minute(time_point now);
+
+  /// How often it took how long, for whoever counts something else than seconds.
+  static constexpr std::size_t steps = 4 * 26;
+  using counts = std::array<std::uint64_t, steps>;
+  [[nodiscard]] static std::size_t step_of(duration took) noexcept;
+  /// Microseconds; 0 where `count` is.
+  [[nodiscard]] static std::uint32_t percentile(const counts& of, std::uint64_t count, std::uint64_t percent) noexcept;
+
+  static std::int64_t second_of(time_point at) noexcept {
+    return std::chrono::duration_cast<std::chrono::seconds>(at.time_since_epoch()).count();
+  }
+  static constexpr std::size_t kept = 300;  ///< seconds
+
+ private:
+  static constexpr std::size_t threads = 4, of_minute = 60;
+  struct alignas(64) shard {  // by thread, so that two seldom write one cache line
+    std::array<std::atomic<std::uint32_t>, steps> took{};
+    std::atomic<std::uint32_t> failed{0};
+  };
+
+  static std::size_t my_shard() noexcept {
+    static std::atomic<unsigned> next{0};
+    static thread_local const unsigned mine = next.fetch_add(1, std::memory_order_relaxed);
+    return mine % threads;
+  }
+  /// The middle of a step.
+  static std::uint32_t time_of(std::size_t step) noexcept {
+    if (step < 8) return static_cast<std::uint32_t>(step);
+    const std::size_t power = (step - 4) / 4;
+    return static_cast<std::uint32_t>(((4 + step % 4) << power) + ((std::size_t{1} << power) >> 1));
+  }
+  void turn(std::int64_t second) noexcept;
+
+  std::array<shard, threads> shards_;
+  std::atomic<std::int64_t> current_{0};
+  std::mutex mutex_;
+  std::vector<beat> beats_;       // by second, modulo kept
+  std::vector<counts> counted_;   // of_minute of them
+  std::vector<std::int64_t> counted_at_;
+};
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// 0 to 3 us are themselves; beyond, four steps a power of two.
+WINSVC_INLINE std::size_t pulse::step_of(duration took) noexcept {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+  auto left = static_cast<std::uint64_t>((std::max)(us, std::chrono::microseconds::rep{0}));
+  std::size_t power = 0;
+  for (; left >= 8; left >>= 1) ++power;
+  return (std::min)(left < 4 ? static_cast<std::size_t>(left) : power * 4 + static_cast<std::size_t>(left), steps - 1);
+}
+
+WINSVC_INLINE std::uint32_t pulse::percentile(const counts& of, std::uint64_t count, std::uint64_t percent) noexcept {
+  if (count == 0) return 0;
+  const std::uint64_t wanted = (count * percent + 99) / 100;
+  std::uint64_t so_far = 0;
+  for (std::size_t i = 0; i < steps; ++i) {
+    so_far += of[i];
+    if (so_far >= wanted) return time_of(i);
+  }
+  return time_of(steps - 1);
+}
+
+/// The second that was is over: what was counted belongs to it. An answer that is counted meanwhile may come to belong
+/// to the next.
+WINSVC_INLINE void pulse::turn(std::int64_t second) noexcept {
+  try {
+    const std::lock_guard lock(mutex_);
+    const std::int64_t was = current_.load(std::memory_order_relaxed);
+    if (second <= was) return;
+    if (beats_.empty()) {
+      beats_.resize(kept);
+      counted_.resize(of_minute);
+      counted_at_.assign(of_minute, -1);
+    }
+    current_.store(second, std::memory_order_relaxed);
+    if (was == 0) return;
+    const auto slot = static_cast<std::size_t>(was);
+    counts& took = counted_[slot % of_minute];
+    beat& one = beats_[slot % kept];
+    took = {};
+    one = {was, 0, 0, 0, 0};
+    counted_at_[slot % of_minute] = was;
+    for (auto& s : shards_) {
+      for (std::size_t i = 0; i < steps; ++i) {
+        const auto here = s.took[i].load(std::memory_order_relaxed);
+        if (here == 0) continue;
+        const auto taken = s.took[i].exchange(0, std::memory_order_relaxed);
+        took[i] += taken;
+        one.count += static_cast<std::uint32_t>(taken);
+      }
+      one.failed += s.failed.exchange(0, std::memory_order_relaxed);
+    }
+    one.p50 = percentile(took, one.count, 50);
+    one.p99 = percentile(took, one.count, 99);
+  } catch (...) {  // no memory for the first second: it is not kept
+  }
+}
+
+WINSVC_INLINE std::vector<pulse::beat> pulse::seconds(time_point now, std::int64_t after) {
+  const std::int64_t second = second_of(now);
+  turn(second);
+  std::vector<beat> out;
+  const std::lock_guard lock(mutex_);
+  if (beats_.empty()) return out;
+  const auto oldest = second - static_cast<std::int64_t>(kept);
+  for (auto s = (std::max)((std::min)(after, second) + 1, oldest); s < second; ++s) {
+    const beat& one = beats_[static_cast<std::size_t>((std::max)(s, std::int64_t{0})) % kept];
+    if (one.second == s && one.count != 0) out.push_back(one);
+  }
+  return out;
+}
+
+WINSVC_INLINE pulse::beat pulse::minute(time_point now) {
+  const std::int64_t second = second_of(now);
+  turn(second);
+  beat all;
+  counts sum{};
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < counted_.size(); ++i) {
+    if (counted_at_[i] < 0 || counted_at_[i] < second - static_cast<std::int64_t>(of_minute)) continue;
+    const beat& one = beats_[static_cast<std::size_t>(counted_at_[i]) % kept];
+    all.count += one.count;
+    all.failed += one.failed;
+    for (std::size_t k = 0; k < steps; ++k) sum[k] += counted_[i][k];
+  }
+  all.second = second;
+  all.p50 = percentile(sum, all.count, 50);
+  all.p99 = percentile(sum, all.count, 99);
+  return all;
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP
+
+// =====================================================================================================================
+// http/traffic.hpp
+// =====================================================================================================================
+
+// What the connections of one engine have in common: what they count, who hears of each answer, and whether new requests
+// are wanted.
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// One answered request, for the access log.
+struct access_entry {
+  /// Valid during the call only. Of a request that the gate refused: "refused:" and why, no pattern.
+  std::string_view method, target, pattern;
+  os::endpoint peer;  ///< the client that a trusted proxy named (port 0), or whoever is connected
+  int status = 0;
+  std::uint64_t bytes = 0;  ///< head and body of the answer
+  std::chrono::microseconds took{0};
+  std::optional<std::size_t> route_id = {};        ///< that matched, also where a middleware answered
+  std::optional<winsvc::route::method> verb = {};  ///< nothing of a request that the gate refused
+  /// Does its time say how fast the service is? Not of a stream, which lasts as long as somebody listens, nor of a page of
+  /// winsvc's own, which asks for itself.
+  bool measured = true;
+  std::string_view id = {};                        ///< of the request; empty for what the gate refused
+
+  /// `GET /users/7  200  151 B  88 us`
+  [[nodiscard]] std::string line() const {
+    return std::string(method) + ' ' + std::string(target) + "  " + std::to_string(status) + "  " +
+           std::to_string(bytes) + " B  " + std::to_string(took.count()) + " us";
+  }
+  /// The same for a log of JSON lines: members of an object, without its braces.
+  [[nodiscard]] std::string members() const {
+    text::json_object o;
+    o.put_some("id", id).put_text("peer", peer.host).put_text("method", method).put_text("target", target);
+    o.put_some("route", pattern).put("status", std::to_string(status)).put("bytes", std::to_string(bytes));
+    const std::string all = o.put("us", std::to_string(took.count())).text();
+    return all.substr(1, all.size() - 2);
+  }
+};
+
+struct traffic {
+  std::atomic<bool> draining{false};
+  std::atomic<bool> paused{false};        ///< requests get 503, but for the routes that are kept
+  std::atomic<std::size_t> in_flight{0};  ///< requests whose head is complete and whose answer has not left
+  std::atomic<std::size_t> websockets{0};  ///< open ones; their requests have been answered
+  std::atomic<std::uint64_t> answered{0};
+  http::pulse pulse;  ///< of what was answered
+  /// Set before the first connection; called on whichever thread serves it.
+  std::vector<std::function<void(const access_entry&)>> on_answered;
+
+  void tell(const access_entry& answered_one) const noexcept {
+    for (const auto& f : on_answered) {
+      try {
+        f(answered_one);
+      } catch (...) {  // no memory for a line of the access log: the answer has left, and that is what counts
+      }
+    }
+  }
+};
+
+/// What the requests of a route are like, by the last eight. From any thread.
+class pace {
+ public:
+  /// Do they take so long that others should not wait behind one? Three of eight must have: on a busy machine now and
+  /// then a quick one is late, because the system had something else to do.
+  [[nodiscard]] bool is_slow() const noexcept {
+    unsigned late = 0;
+    for (unsigned h = history_.load(std::memory_order_relaxed); h != 0; h &= h - 1) ++late;
+    return late >= 3;
+  }
+  void note(std::chrono::steady_clock::duration took) noexcept { push(took > slow ? 1 : 0, 1); }
+  /// One of them is at it, and has been for too long already.
+  void is_found_slow() noexcept { push(3, 2); }
+  /// Are its answers streams?
+  [[nodiscard]] bool streams() const noexcept { return streams_.load(std::memory_order_relaxed); }
+  void note_stream() noexcept { streams_.store(true, std::memory_order_relaxed); }
+
+ private:
+  static constexpr std::chrono::microseconds slow{150};
+
+  void push(unsigned bits, unsigned count) noexcept {
+    const unsigned before = history_.load(std::memory_order_relaxed);
+    const unsigned after = ((before << count) | bits) & 0xFF;
+    if (after != before) history_.store(static_cast<std::uint8_t>(after), std::memory_order_relaxed);
+  }
+  std::atomic<std::uint8_t> history_{0};  // a bit for each, 1: it took long; two that write at once lose one
+  std::atomic<bool> streams_{false};
+};
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// http/tls_identity.hpp
+// =====================================================================================================================
+
+// The certificate and the key of an HTTPS listener, as cpp-httplib's TLS library has them (http/tls.hpp).
+
+#include <memory>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// Certificate and key as the library has them: shared by the connections that began with them.
+class tls_identity {
+ public:
+  /// The error names the file and what to do about it.
+  [[nodiscard]] static result<std::shared_ptr<tls_identity>> load(const tls_files& from);
+  ~tls_identity();
+  tls_identity(const tls_identity&) = delete;
+  tls_identity& operator=(const tls_identity&) = delete;
+
+  [[nodiscard]] void* native() const noexcept { return native_; }
+
+ private:
+  explicit tls_identity(void* native) noexcept : native_(native) {}
+  void* native_;
+};
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
+// http/upload_folder.hpp
+// =====================================================================================================================
+
+// The files of uploads on disk: how a file is named while it arrives, and what is removed at the next start.
+
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <random>
+#include <string>
+#include <string_view>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// A name for a file that is arriving: whose it is, and unlike all others.
+[[nodiscard]] std::string temporary_name();
+/// Removes what processes that are gone have left in this folder.
+void drop_old_uploads(const std::string& folder) noexcept;
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_HTTP
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+inline constexpr std::string_view upload_prefix = "upload-", upload_ending = ".part";
+
+WINSVC_INLINE std::string temporary_name() {
+  static const std::uint32_t salt = std::random_device{}();
+  static std::atomic<std::uint64_t> count{0};  // relaxed: only its uniqueness matters
+  char text[64];
+  std::snprintf(text, sizeof text, "%lu-%08lx-%llu", static_cast<unsigned long>(os::process_id()),
+                static_cast<unsigned long>(salt),
+                static_cast<unsigned long long>(count.fetch_add(1, std::memory_order_relaxed) + 1));
+  return std::string(upload_prefix) + text + std::string(upload_ending);
+}
+
+WINSVC_INLINE void drop_old_uploads(const std::string& folder) noexcept {
+  try {
+    const auto names = os::list_files(folder);
+    if (!names) return;
+    for (const auto& name : *names) {
+      if (!text::starts_with(name, upload_prefix)) continue;
+      const std::string_view rest = std::string_view(name).substr(upload_prefix.size());
+      std::uint64_t owner = 0;
+      if (!text::parse_number(rest.substr(0, rest.find('-')), 0xFFFFFFFF, owner)) continue;
+      // A file with our own number is of one that had it before us: this is called before the first upload.
+      const auto id = static_cast<std::uint32_t>(owner);
+      if (id == os::process_id() || !os::process_exists(id)) os::remove_file(os::path_join(folder, name));
+    }
+  } catch (...) {  // out of memory: they are removed at another start
+  }
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_HTTP
+
+// =====================================================================================================================
+// http/engine.hpp
+// =====================================================================================================================
+
+// The engine: listens, accepts, serves, drains. What the runtime starts and stops, and all it knows of HTTP.
+//
+//   engine e(router, limits, log);
+//   if (auto bound = e.bind("127.0.0.1", 0); !bound) return bound.error();
+//   e.accept();                                // serving, on threads of its own
+//   auto report = e.drain(20s, [] { ... });    // every accepted request answered, or counted as cut
+//
+// It is a handle: the server (http/server.hpp) is inside, so that a file which only starts and stops it sees neither
+// connections nor cpp-httplib.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+class server;
+class transport;
+
+/// How a drain went.
+struct drain_report {
+  std::size_t answered = 0;  ///< requests in flight that got their answer
+  std::size_t cut = 0;       ///< requests and WebSockets that were still at work at the deadline
+  std::size_t stuck = 0;     ///< threads that are in a handler even after that: the process has to end over them
+  std::vector<std::string> cut_ones;  ///< what some of them were: `GET /report 21 s`
+};
+
+/// A request on its way.
+struct work {
+  std::string what;  ///< `GET /report`
+  std::chrono::steady_clock::duration age;
+};
+
+class engine {
+ public:
+  engine(const router& routes, const wire::limits& bounds, logger& log);
+  /// Drains without patience if nobody did before, and waits for handlers that still run.
+  ~engine();
+  engine(const engine&) = delete;
+  engine& operator=(const engine&) = delete;
+
+  /// Binds and listens, exclusively; clients can connect from here on, and wait. The error names the owner of a taken
+  /// port where that can be found out.
+  [[nodiscard]] result<void> bind(const std::string& host, std::uint16_t port);
+  /// Where it listens, with the real port; after bind.
+  [[nodiscard]] os::endpoint address() const;
+
+  /// What new connections speak TLS with; null: plain HTTP. From any thread; the first time before `bind`.
+  void tls(std::shared_ptr<tls_identity> identity);
+
+  /// Called after each answer, on the thread that served it, beside those that were given before. Give it before
+  /// `accept`.
+  void on_answered(std::function<void(const access_entry&)> f);
+
+  /// Starts to serve. Throws std::system_error when the system has no thread for it.
+  void accept();
+  /// While paused, requests get 503 with Retry-After; connections stay. From any thread.
+  void pause(bool paused) noexcept;
+  [[nodiscard]] bool is_paused() const noexcept;
+  /// Stops: see above. `progress` is called, on the calling thread, whenever requests were answered meanwhile.
+  drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
+
+  /// Lets go of threads that a drain found stuck. The engine must stay as it is until the process ends.
+  void abandon();
+
+  /// Requests being handled, WebSockets and connections open, threads: for status.
+  [[nodiscard]] std::size_t in_flight() const noexcept;
+  [[nodiscard]] std::size_t websockets() const noexcept;
+  [[nodiscard]] std::size_t connections() const noexcept;
+  [[nodiscard]] std::size_t threads() const;
+  /// Since it began, and how that went lately.
+  [[nodiscard]] std::uint64_t answered() const noexcept;
+  [[nodiscard]] http::pulse& pulse() noexcept;
+
+  /// Requests that are being handled now, at most so many.
+  [[nodiscard]] std::vector<work> at_work(std::size_t most);
+
+  /// Serves one connection on the calling thread, without a listener: the way of the test client.
+  void serve(transport& wire);
+
+ private:
+  std::unique_ptr<server> server_;
+};
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_SEES_SERVER
+
+// =====================================================================================================================
 // http/transport.hpp
 // =====================================================================================================================
 
@@ -22966,143 +23667,6 @@ WINSVC_INLINE bool stream::is_open() const noexcept { return open_ && !exchange_
 #endif  // WINSVC_BODIES_HTTP
 
 // =====================================================================================================================
-// http/file_answer.hpp
-// =====================================================================================================================
-
-// A file as an answer: sent in pieces from the open file, never whole in memory, with what lets a client ask again only
-// for what it has not got (RFC 9110, sections 8.8, 13 and 14): ETag, Last-Modified, 304, 412, ranges, 416.
-//
-// The ETag is made of the size and the time of the last change, in the resolution of the file system. A file that
-// becomes shorter while it is sent ends the connection: the client sees that something is missing.
-
-#include <algorithm>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <cstdio>
-#include <memory>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <utility>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-/// What there is to say of the file's content.
-struct file_form {
-  std::string type;           ///< media type
-  std::string coding;         ///< Content-Encoding; empty: as it is
-  std::string cache_control;  ///< empty: no header
-};
-
-/// Writes the answer. The status of the response is the one it answers with where all of the file is sent.
-void answer_with_file(const request& req, response& res, os::source_file file, const file_form& form);
-/// By its path. Aborts with 404 where there is no such file; throws where it cannot be read.
-void answer_with_file(const request& req, response& res, const std::string& path, const std::string& save_as);
-
-/// What a browser saves an answer as (RFC 6266): a name of ASCII, and beside it the real one where that is not.
-[[nodiscard]] std::string attachment(std::string_view file_name);
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_HTTP
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-WINSVC_INLINE std::string attachment(std::string_view file_name) {
-  std::string plain;
-  bool ascii = true;
-  for (const char c : file_name) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x80) ascii = false;
-    if (byte >= 0x80 && byte < 0xC0) continue;  // one mark for each letter
-    plain += byte < 0x20 || byte >= 0x7F || c == '"' || c == '\\' ? '_' : c;
-  }
-  std::string out = "attachment; filename=\"" + plain + '"';
-  if (!ascii) {  // RFC 8187; percent_encode_segment leaves more marks than an ext-value may have
-    out += "; filename*=UTF-8''";
-    for (const char c : route::percent_encode_segment(file_name)) {
-      constexpr std::string_view marks = "'()*,;=:@";
-      char text[4] = {c};
-      if (marks.find(c) != marks.npos) std::snprintf(text, sizeof text, "%%%02X", static_cast<unsigned>(c));
-      out += text;
-    }
-  }
-  return out;
-}
-
-WINSVC_INLINE void answer_with_file(const request& req, response& res, os::source_file file, const file_form& form) {
-  using namespace std::chrono;
-  const auto since = file.modified().time_since_epoch();
-  char tag[64];
-  std::snprintf(tag, sizeof tag, "\"%llx-%llx%s\"", static_cast<unsigned long long>(file.size()),
-                static_cast<unsigned long long>(duration_cast<nanoseconds>(since).count()),
-                form.coding.empty() ? "" : ("-" + form.coding).c_str());
-  const wire::validators there{tag, duration_cast<seconds>(since).count()};
-  replace_header(res, "ETag", tag);
-  replace_header(res, "Last-Modified", http_date(file.modified()));
-  if (!form.cache_control.empty()) replace_header(res, "Cache-Control", form.cache_control);
-
-  const auto field = [&req](const char* name) { return req.get_header_value(name); };
-  const std::string match = field("If-Match"), none_match = field("If-None-Match"),
-                    modified = field("If-Modified-Since"), unmodified = field("If-Unmodified-Since");
-  const bool reads = req.method == "GET" || req.method == "HEAD";
-  switch (wire::evaluate({match, none_match, modified, unmodified}, there, reads)) {
-    case wire::verdict::not_modified: res.status = 304; return;
-    case wire::verdict::failed: abort(412, "the file is not the one that the request is about");
-    case wire::verdict::serve: break;
-  }
-
-  auto& ranges = const_cast<request&>(req).ranges;  // cpp-httplib's own, which it cuts the file by
-  if (req.method != "GET" || !wire::range_applies(field("If-Range"), there) || ranges.size() > 16) ranges.clear();
-  if (!ranges.empty()) {
-    ranges = wire::satisfiable(ranges, static_cast<ssize_t>(file.size()));
-    if (ranges.empty()) {
-      replace_header(res, "Content-Range", "bytes */" + std::to_string(file.size()));
-      abort(416, "the file has " + std::to_string(file.size()) + " bytes");
-    }
-    res.status = 206;
-  }
-
-  replace_header(res, "Accept-Ranges", "bytes");
-  replace_header(res, "X-Content-Type-Options", "nosniff");
-  if (!form.coding.empty()) replace_header(res, "Content-Encoding", form.coding);
-  if (file.size() == 0) return res.set_content("", form.type);
-  const auto size = static_cast<std::size_t>(file.size());
-  res.set_content_provider(size, form.type, [from = std::make_shared<os::source_file>(std::move(file))](
-                                                std::size_t at, std::size_t length, httplib::DataSink& sink) {
-    char piece[64 * 1024];
-    const auto got = from->read(at, piece, (std::min)(length, sizeof piece));
-    return got && *got != 0 && sink.write(piece, *got);
-  });
-}
-
-WINSVC_INLINE void answer_with_file(const request& req, response& res, const std::string& path, const std::string& save_as) {
-  auto file = os::source_file::open(path);
-  if (!file) {
-    if (!os::is_missing(file.error()) && !os::real_folder(path))
-      throw std::runtime_error("open '" + path + "': " + os::system_words(file.error()));
-    abort(404);
-  }
-  if (!save_as.empty()) replace_header(res, "Content-Disposition", attachment(save_as));
-  answer_with_file(req, res, *std::move(file), {std::string(wire::media_type(path)), {}, {}});
-}
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_HTTP
-
-// =====================================================================================================================
 // http/reply_impl.hpp
 // =====================================================================================================================
 
@@ -23139,7 +23703,7 @@ WINSVC_INLINE reply reply::events(std::function<void(event_stream&)> write) {
 WINSVC_INLINE void reply::apply(response& res) && {
   res.status = status_;
   for (const auto& [name, value] : headers_) http::add_header(res, name, value);
-  if (!file_.empty()) return http::answer_with_file(*http::current_exchange()->req, res, file_, save_as_);
+  if (send_file_) return send_file_(*http::current_exchange()->req, res, file_, save_as_);
   if (write_) {
     const auto run = [write = std::move(write_)](std::size_t, httplib::DataSink& sink) {
       winsvc::stream out(sink, *http::current_exchange());
@@ -23251,110 +23815,6 @@ WINSVC_INLINE void write_text_problem(response& res, int status, std::string_vie
 #endif  // WINSVC_BODIES_HTTP
 
 // =====================================================================================================================
-// http/upload_impl.hpp
-// =====================================================================================================================
-
-// The bodies of api/upload.hpp that work on files and on a request in progress, and the names of the files that are
-// arriving.
-
-#include <atomic>
-#include <cstdint>
-#include <cstdio>
-#include <memory>
-#include <random>
-#include <string>
-#include <string_view>
-#include <utility>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-/// A name for a file that is arriving: whose it is, and unlike all others.
-[[nodiscard]] std::string temporary_name();
-/// Removes what processes that are gone have left in this folder.
-void drop_old_uploads(const std::string& folder) noexcept;
-
-/// Leaves an upload for the handler of this request.
-void leave_upload(exchange& x, upload u);
-
-}  // namespace http
-
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_HTTP
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-WINSVC_INLINE bool upload_error::no_room() const noexcept { return os::means_full(code_); }
-
-WINSVC_INLINE uploaded_file::~uploaded_file() {
-  if (temporary_) os::remove_file(path_);
-}
-
-WINSVC_INLINE void uploaded_file::save_to(const std::string& path) {
-  if (const auto moved = os::move_file(path_, path); !moved)
-    throw upload_error({moved.error(), "save the uploaded file as", path, os::system_words(moved.error()), {}});
-  path_ = path;
-  temporary_ = false;
-}
-
-namespace http {
-
-inline constexpr std::string_view upload_prefix = "upload-", upload_ending = ".part";
-
-WINSVC_INLINE std::string temporary_name() {
-  static const std::uint32_t salt = std::random_device{}();
-  static std::atomic<std::uint64_t> count{0};  // relaxed: only its uniqueness matters
-  char text[64];
-  std::snprintf(text, sizeof text, "%lu-%08lx-%llu", static_cast<unsigned long>(os::process_id()),
-                static_cast<unsigned long>(salt),
-                static_cast<unsigned long long>(count.fetch_add(1, std::memory_order_relaxed) + 1));
-  return std::string(upload_prefix) + text + std::string(upload_ending);
-}
-
-WINSVC_INLINE void drop_old_uploads(const std::string& folder) noexcept {
-  try {
-    const auto names = os::list_files(folder);
-    if (!names) return;
-    for (const auto& name : *names) {
-      if (!text::starts_with(name, upload_prefix)) continue;
-      const std::string_view rest = std::string_view(name).substr(upload_prefix.size());
-      std::uint64_t owner = 0;
-      if (!text::parse_number(rest.substr(0, rest.find('-')), 0xFFFFFFFF, owner)) continue;
-      // A file with our own number is of one that had it before us: this is called before the first upload.
-      const auto id = static_cast<std::uint32_t>(owner);
-      if (id == os::process_id() || !os::process_exists(id)) os::remove_file(os::path_join(folder, name));
-    }
-  } catch (...) {  // out of memory: they are removed at another start
-  }
-}
-
-WINSVC_INLINE const void* upload_key() noexcept {
-  static const char one = 0;
-  return &one;
-}
-WINSVC_INLINE upload take_upload() {
-  auto& values = current_exchange()->values;
-  const auto found = values.find(upload_key());
-  if (found == values.end()) return {};
-  const auto held = std::static_pointer_cast<upload>(found->second);
-  values.erase(found);
-  return std::move(*held);
-}
-WINSVC_INLINE void leave_upload(exchange& x, upload u) { x.values[upload_key()] = std::make_shared<upload>(std::move(u)); }
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_HTTP
-
-// =====================================================================================================================
 // http/context_impl.hpp
 // =====================================================================================================================
 
@@ -23400,8 +23860,12 @@ WINSVC_INLINE void* context::find(const void* key) const noexcept {
   return found == exchange_->values.end() ? nullptr : found->second.get();
 }
 
-WINSVC_INLINE void http::note_client(const request& req, std::string client) {
-  if (auto* x = current_exchange(); x && x->req == &req) x->client = std::move(client);
+WINSVC_INLINE void http::set_client(const request& req, std::string client) {
+  // cpp-httplib hands out its own non-const object as const; casting that away is well defined.
+  auto& own = const_cast<request&>(req);
+  own.remote_addr = client;
+  own.remote_port = -1;  // the proxy's
+  if (auto* x = current_exchange()) x->client = std::move(client);
 }
 
 }  // inline namespace WINSVC_ABI
@@ -23440,532 +23904,6 @@ WINSVC_INLINE std::string path_for(const request& req, std::string_view name, co
   if (!x || x->req != &req || !x->routes)
     throw setup_error("url_for: the request belongs to the thread that handles it, while it does");
   return route::build_path(*x->routes, name, values);
-}
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_HTTP
-
-// =====================================================================================================================
-// http/websocket_session.hpp
-// =====================================================================================================================
-
-// One open WebSocket on its connection: handshake, frames, pings and the closing handshake. The bodies of
-// api/websocket.hpp are here.
-
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <cstddef>
-#include <exception>
-#include <functional>
-#include <memory>
-#include <mutex>
-#include <optional>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <utility>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-class websocket_session {
- public:
-  using steady = std::chrono::steady_clock;
-  static constexpr const char* stopping = "the service stops";
-
-  websocket_session(exchange& x, const request& req, std::string_view protocol)
-      : wire_(&x.stream.wire()),
-        buffer_(x.stream.buffer()),
-        bounds_(x.stream.bounds()),
-        draining_(&x.draining),
-        frames_(bounds_.websocket_message_bytes),
-        heard_(steady::now()),
-        req_(req),
-        id_(x.id),
-        protocol_(protocol) {
-    req_.is_connection_closed = [this] { return !is_open(); };
-  }
-
-  std::optional<websocket::message> receive(steady::time_point until);
-  bool send(wire::opcode what, std::string_view payload);
-  void close(int code, std::string_view reason);
-  [[nodiscard]] bool is_open() const noexcept;
-  /// Behind the handler: says goodbye if nobody has, and waits for the client's. No copy reaches the wire after it.
-  void finish(int code, std::string_view reason);
-
-  [[nodiscard]] int peer_code() const noexcept { return peer_code_.load(); }
-  [[nodiscard]] const request& req() const noexcept { return req_; }
-  [[nodiscard]] const std::string& id() const noexcept { return id_; }
-  [[nodiscard]] const std::string& protocol() const noexcept { return protocol_; }
-
- private:
-  using event = wire::frame_decoder::event;
-  event next_event();
-  os::transfer more(std::chrono::milliseconds limit, bool wakes_for_drain);
-  [[nodiscard]] bool wait(steady::time_point until);
-  bool put(wire::opcode what, std::string_view payload);
-  void send_close(int code, std::string_view reason);
-  void lost() noexcept;
-
-  // Held over a send, which may take its time: frames of several threads must not mix, and none may follow a Close.
-  mutable std::mutex mutex_;
-  transport* wire_;  // null: the connection is not ours any more
-  std::atomic<bool> close_sent_{false}, broken_{false};  // written under mutex_ or by the reader, read by anybody
-
-  // Of the handler's thread.
-  receive_buffer& buffer_;
-  const wire::limits& bounds_;
-  const std::atomic<bool>* draining_;
-  wire::frame_decoder frames_;
-  steady::time_point heard_, pinged_at_;
-  steady::duration waited_{0};  ///< for the message that has begun, in all
-  bool pinged_ = false, was_pending_ = false;
-
-  std::atomic<int> peer_code_{0};
-  request req_;
-  std::string id_, protocol_;
-};
-
-/// One WebSocket among those that an engine may have open.
-class websocket_place {
- public:
-  explicit websocket_place(std::atomic<std::size_t>& open) noexcept : open_(open) { ++open_; }
-  ~websocket_place() { --open_; }
-  websocket_place(const websocket_place&) = delete;
-  websocket_place& operator=(const websocket_place&) = delete;
-
- private:
-  std::atomic<std::size_t>& open_;
-};
-
-/// Serves a connection that has been told 101.
-void serve_websocket(exchange& x, const std::shared_ptr<websocket_session>& session, logger& log,
-                            const std::function<void(websocket&)>& handler);
-
-/// Answers the handshake: 101 into the response, and what follows it into the exchange; or leaves with a refusal.
-void accept_websocket(const invocation& with, const websocket_options& options,
-                             std::function<void(websocket&)> handler);
-
-}  // namespace http
-
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_HTTP
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-/// One frame to the wire; under mutex_.
-WINSVC_INLINE bool websocket_session::put(wire::opcode what, std::string_view payload) {
-  if (!wire_ || close_sent_.load() || broken_.load()) return false;
-  const std::string bytes = wire::frame(what, payload);
-  if (wire_->send(bytes.data(), bytes.size(), bounds_.write_time) == os::transfer::done) return true;
-  broken_.store(true);
-  wire_->cut();  // it may hold half a frame; and whoever waits to receive shall know
-  return false;
-}
-
-WINSVC_INLINE void websocket_session::send_close(int code, std::string_view reason) {
-  const std::lock_guard lock(mutex_);
-  const bool empty = code == wire::close_code::none;
-  static_cast<void>(put(wire::opcode::close, empty ? std::string() : wire::close_payload(code, reason)));
-  close_sent_.store(true);
-}
-
-WINSVC_INLINE bool websocket_session::send(wire::opcode what, std::string_view payload) {
-  const std::lock_guard lock(mutex_);
-  return wire_ && !draining_->load() && peer_code_.load() == 0 && put(what, payload);
-}
-
-WINSVC_INLINE void websocket_session::close(int code, std::string_view reason) {
-  if (!wire::is_close_code(code))
-    throw std::invalid_argument("websocket: close code " + std::to_string(code) + " must not be sent (RFC 6455, 7.4)");
-  send_close(code, reason);
-}
-
-WINSVC_INLINE bool websocket_session::is_open() const noexcept {
-  if (close_sent_.load() || broken_.load() || peer_code_.load() != 0) return false;
-  // Not waited for: a reader must not stand behind a sender whose client takes nothing. Whoever holds it has the wire.
-  const std::unique_lock lock(mutex_, std::try_to_lock);
-  return !lock || (wire_ && !draining_->load());
-}
-
-/// The client went without a goodbye.
-WINSVC_INLINE void websocket_session::lost() noexcept {
-  constexpr int abnormal = 1006;
-  int none = 0;
-  peer_code_.compare_exchange_strong(none, abnormal);
-  broken_.store(true);
-}
-
-/// What the bytes say that are here; answers what needs no handler.
-WINSVC_INLINE websocket_session::event websocket_session::next_event() {
-  for (;;) {
-    std::size_t used = 0;
-    const auto what = frames_.feed(buffer_.rest(), used);
-    buffer_.consume(used);
-    const bool pending = frames_.pending();
-    if (!was_pending_) waited_ = steady::duration(0);
-    was_pending_ = pending && what != event::message;
-    switch (what) {
-      case event::ping: {
-        const std::lock_guard lock(mutex_);
-        static_cast<void>(put(wire::opcode::pong, frames_.payload()));
-        continue;
-      }
-      case event::pong: continue;
-      case event::close:
-        peer_code_.store(frames_.code());
-        send_close(frames_.code(), frames_.payload());
-        return what;
-      case event::wrong:
-        send_close(frames_.code(), frames_.reason());
-        lost();
-        return what;
-      default: return what;
-    }
-  }
-}
-
-WINSVC_INLINE os::transfer websocket_session::more(std::chrono::milliseconds limit, bool wakes_for_drain) {
-  char piece[16 * 1024];
-  std::size_t got = 0;
-  limit = (std::max)(limit, std::chrono::milliseconds(0));
-  const auto what = wakes_for_drain ? wire_->receive_idle(piece, sizeof piece, got, limit)
-                                    : wire_->receive(piece, sizeof piece, got, limit);
-  if (what == os::transfer::done) {
-    buffer_.bytes.append(piece, got);
-    heard_ = steady::now();
-    pinged_ = false;
-  } else if (what != os::transfer::timed_out) {
-    lost();
-  }
-  return what;
-}
-
-/// Waits for bytes, and does what a clock asks for meanwhile. False: none came.
-WINSVC_INLINE bool websocket_session::wait(steady::time_point until) {
-  const auto began = steady::now();
-  // A message has its time as a whole, as a body has: neither a byte now and then nor empty fragments keep it alive.
-  auto late = (steady::time_point::max)();
-  if (was_pending_) late = began + (bounds_.time_for_body(frames_.received()) - waited_);
-  if (began >= late) {
-    send_close(wire::close_code::policy, "the message did not arrive in time");
-    lost();
-    return false;
-  }
-  const auto alive = pinged_ ? pinged_at_ + bounds_.websocket_pong : heard_ + bounds_.websocket_ping;
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>((std::min)({until, late, alive}) - began);
-  const auto what = more(left + std::chrono::milliseconds(1), true);  // rounded up: no turns of no time
-  const auto now = steady::now();
-  waited_ += now - began;
-  if (what != os::transfer::timed_out) return what == os::transfer::done;
-
-  if (now >= alive && pinged_) {
-    lost();
-  } else if (now >= alive) {
-    pinged_ = true;
-    pinged_at_ = now;
-    const std::lock_guard lock(mutex_);
-    static_cast<void>(put(wire::opcode::ping, {}));
-  }
-  return false;
-}
-
-WINSVC_INLINE std::optional<websocket::message> websocket_session::receive(steady::time_point until) {
-  for (;;) {
-    // A drain ends the wait below: the goodbye leaves here and now, not when the handler is done.
-    if (draining_->load()) send_close(wire::close_code::going_away, stopping);
-    if (!is_open()) return std::nullopt;
-    const auto what = next_event();
-    if (what == event::message) return websocket::message{frames_.take_message(), frames_.is_binary()};
-    if (what == event::more && !wait(until) && steady::now() >= until) return std::nullopt;
-  }
-}
-
-WINSVC_INLINE void websocket_session::finish(int code, std::string_view reason) {
-  const scope_exit over([this]() noexcept {
-    const std::lock_guard lock(mutex_);
-    wire_ = nullptr;
-  });
-  send_close(code, reason);
-  const auto until = steady::now() + bounds_.websocket_close;
-  while (peer_code_.load() == 0 && !broken_.load()) {
-    const auto what = next_event();
-    if (what == event::message) static_cast<void>(frames_.take_message());  // sent before the client saw our Close
-    if (what != event::more) continue;
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - steady::now());
-    if (left.count() <= 0 || more(left, false) != os::transfer::done) return;
-  }
-}
-WINSVC_INLINE void serve_websocket(exchange& x, const std::shared_ptr<websocket_session>& session, logger& log,
-                            const std::function<void(websocket&)>& handler) {
-  int code = wire::close_code::normal;
-  std::string reason;
-  const auto failed = [&](const std::string& words) {
-    log.error("request " + x.id + ": " + std::string(x.head.path) + ": websocket handler of " + std::string(x.pattern) +
-              " threw: " + words);
-    code = wire::close_code::internal_error;
-    reason = "the handler failed; the log has the reason under " + x.id;
-  };
-  x.req = &session->req();  // for winsvc::context
-  current_exchange() = &x;
-  try {
-    websocket ws(session);
-    handler(ws);
-    if (x.draining.load()) code = wire::close_code::going_away, reason = websocket_session::stopping;
-  } catch (const abort_error& e) {
-    code = wire::close_code::policy, reason = e.what();
-  } catch (const std::exception& e) {
-    failed(e.what());
-  } catch (...) {
-    failed("something that is no std::exception");
-  }
-  current_exchange() = nullptr;
-  session->finish(code, reason);
-  if (log.wants(log_level::debug))
-    log.debug("request " + x.id + ": websocket over, client's close code " + std::to_string(session->peer_code()));
-}
-WINSVC_INLINE void accept_websocket(const invocation& with, const websocket_options& options,
-                             std::function<void(websocket&)> handler) {
-  exchange& x = *current_exchange();
-  const auto asked = wire::judge_handshake(x.head, options.protocols, options.origins);
-  if (asked.status == 426) {  // RFC 9110 section 15.5.22, RFC 6455 section 4.4
-    replace_header(with.res, "Upgrade", "websocket");
-    replace_header(with.res, "Sec-WebSocket-Version", "13");
-  }
-  if (asked.status != 101) abort(asked.status, std::string(asked.reason));
-  if (!x.websockets) abort(501, "there are no WebSockets here");
-
-  auto place = std::make_shared<websocket_place>(*x.websockets);
-  if (x.draining.load() || x.websockets->load() > x.stream.bounds().websockets) {
-    replace_header(with.res, "Retry-After", "10");
-    abort(503, x.draining.load() ? websocket_session::stopping : "too many WebSockets are open");
-  }
-  with.res.status = 101;
-  replace_header(with.res, "Upgrade", "websocket");
-  // RFC 6455 4.2.2. Not cpp-httplib's own functions: its base64 of 0.41 shifts negative numbers, and its sha1 is private.
-  const std::string proof = std::string(asked.key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-  replace_header(with.res, "Sec-WebSocket-Accept", text::to_base64(sha1(proof)));
-  if (!asked.protocol.empty())
-    replace_header(with.res, "Sec-WebSocket-Protocol", std::string(asked.protocol));
-  auto session = std::make_shared<websocket_session>(x, with.req, asked.protocol);
-  x.upgraded = [&x, session, place, handler = std::move(handler)](logger& log) {
-    serve_websocket(x, session, log, handler);
-  };
-}
-
-}  // namespace http
-
-WINSVC_INLINE std::optional<websocket::message> websocket::receive() const {
-  return session_->receive((http::websocket_session::steady::time_point::max)());
-}
-WINSVC_INLINE std::optional<websocket::message> websocket::receive(std::chrono::milliseconds limit) const {
-  return session_->receive(http::websocket_session::steady::now() + limit);
-}
-WINSVC_INLINE bool websocket::send(std::string_view text) const {
-  if (!wire::is_utf8(text))
-    throw std::invalid_argument("websocket: a text message is UTF-8; send_binary takes any bytes");
-  return session_->send(wire::opcode::text, text);
-}
-WINSVC_INLINE bool websocket::send_binary(std::string_view bytes) const { return session_->send(wire::opcode::binary, bytes); }
-WINSVC_INLINE void websocket::close(int code, std::string_view reason) const { session_->close(code, reason); }
-WINSVC_INLINE bool websocket::is_open() const noexcept { return session_->is_open(); }
-WINSVC_INLINE int websocket::close_code() const noexcept { return session_->peer_code(); }
-WINSVC_INLINE const winsvc::request& websocket::request() const noexcept { return session_->req(); }
-WINSVC_INLINE const std::string& websocket::id() const noexcept { return session_->id(); }
-WINSVC_INLINE const std::string& websocket::protocol() const noexcept { return session_->protocol(); }
-
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_HTTP
-
-// =====================================================================================================================
-// http/router.hpp
-// =====================================================================================================================
-
-// The routes of an app with their handlers: registration, and the call of the one that matches.
-//
-// It serves nothing by itself: the engine asks it for every request, the test client and the `routes` verb ask it too.
-// Filled while the app is described, frozen at start, read from many threads after that without a lock.
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-class router {
- public:
-  /// Adds a route. Throws setup_error: a malformed pattern, a duplicate or a conflict (both places are named), a
-  /// parameter count that does not match the lambda, a call after start.
-  /// `links`: the middleware around it. Returns the route's id.
-  template <class F>
-  std::size_t add(route::method verb, std::string_view pattern, F f, source where,
-                  std::shared_ptr<const chain> links = std::make_shared<chain>()) {
-    return add(verb, pattern, make_handler(std::move(f)), where, std::move(links));
-  }
-  std::size_t add(route::method verb, std::string_view pattern, made_handler made, source where,
-                  std::shared_ptr<const chain> links);
-
-  /// The app's own middleware, for what no route serves. Throws setup_error after start.
-  void outer(std::shared_ptr<const chain> links, source where);
-  /// The middleware around whatever answers this match: the route's, or the app's where there is none. An OPTIONS that
-  /// has no route runs through that of the path's other methods: CORS in a group has to see what a browser asks first.
-  [[nodiscard]] const chain& around(const route::match_result& m, route::method verb) const noexcept {
-    if (m.what == route::outcome::found) return *handlers_[m.id].links;
-    const bool asks_first = m.what == route::outcome::method_not_allowed && verb == route::method::options;
-    return asks_first && m.beside ? *handlers_[*m.beside].links : *outer_;
-  }
-  error_pages pages;          ///< filled before start
-  std::string upload_folder;  ///< set before start; "": the system's temporary one
-
-  /// A folder that is served, for who looks at start whether it is there.
-  struct folder_entry {
-    std::string prefix, folder;
-    source where;
-  };
-  std::vector<folder_entry> folders;
-
-  [[nodiscard]] const route::table& routes() const noexcept { return table_; }
-  /// The routes, to say `what` of the one with this id. Throws setup_error after start.
-  [[nodiscard]] route::table& describe(std::size_t id, std::string_view what);
-  /// Is there a route of exactly this pattern text?
-  [[nodiscard]] bool has(std::string_view pattern) const noexcept;
-  void freeze() noexcept { frozen_ = true; }
-  /// The route added last answers while the service is paused, as liveness must, and is not the app's own.
-  void keep_while_paused() noexcept {
-    handlers_.back().while_paused = true;
-    table_.about(handlers_.size() - 1).hidden = true;
-  }
-  [[nodiscard]] bool serves_paused(const route::match_result& m) const noexcept {
-    return m.what == route::outcome::found && handlers_[m.id].while_paused;
-  }
-
-  /// The most bytes of a body: the route's own limit, or the app's.
-  [[nodiscard]] std::uint64_t body_limit(const route::match_result& m, std::uint64_t of_app) const noexcept {
-    return m.what == route::outcome::found ? entry(m.id).about.body_limit.value_or(of_app) : of_app;
-  }
-
-  /// Does any route take uploads?
-  [[nodiscard]] bool takes_uploads() const noexcept {
-    const auto& all = table_.entries();
-    return std::any_of(all.begin(), all.end(), [](const route::entry& e) { return e.about.takes_upload; });
-  }
-
-  /// Calls the handler of a match. Whatever it throws passes through.
-  void call(const route::match_result& match, request& req, response& res) const;
-
-  [[nodiscard]] const route::entry& entry(std::size_t id) const noexcept { return table_.entries()[id]; }
-
- private:
-  struct held {
-    std::unique_ptr<handler> call;
-    bool wants_names;
-    std::shared_ptr<const chain> links;
-    bool while_paused = false;
-  };
-  route::table table_;
-  std::vector<held> handlers_;  // by id, which is the order of registration
-  std::shared_ptr<const chain> outer_ = std::make_shared<chain>();
-  bool frozen_ = false;
-};
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_HTTP
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-WINSVC_INLINE bool router::has(std::string_view pattern) const noexcept {
-  for (const auto& e : table_.entries()) {
-    if (e.path.text == pattern) return true;
-  }
-  return false;
-}
-
-WINSVC_INLINE void router::outer(std::shared_ptr<const chain> links, source where) {
-  if (frozen_) {
-    throw setup_error("use (" + where.text() +
-                      "): the service has started; add middleware in the app, not in a handler or hook");
-  }
-  outer_ = std::move(links);
-}
-
-WINSVC_INLINE route::table& router::describe(std::size_t id, std::string_view what) {
-  if (frozen_) {
-    throw setup_error("route " + entry(id).text() + ": " + std::string(what) +
-                      ": the service has started; describe routes in the app, not in a handler or hook");
-  }
-  return table_;
-}
-
-WINSVC_INLINE std::size_t router::add(route::method verb, std::string_view pattern, made_handler made, source where,
-                               std::shared_ptr<const chain> links) {
-  const handler_shape& shape = made.shape;
-  const auto what = [&] {
-    return std::string(route::name(verb)) + " " + std::string(pattern) + " (" + where.text() + ")";
-  };
-  if (frozen_) {
-    throw setup_error("route " + what() +
-                      ": the service has started; register routes in the app, not in a handler or hook");
-  }
-  std::size_t names = 0;
-  try {
-    names = route::parse_pattern(pattern).names.size();
-  } catch (const setup_error& e) {  // it knows the pattern, not where that was written
-    throw setup_error("route " + std::string(route::name(verb)) + " (" + where.text() + "): " + e.what());
-  }
-  const bool reads_them_itself = shape.parameters == 0 && shape.takes_request;
-  if (names != shape.parameters && !reads_them_itself) {
-    throw setup_error("route " + what() + ": the pattern has " + std::to_string(names) + " parameter" +
-                      (names == 1 ? "" : "s") + ", the handler takes " + std::to_string(shape.parameters));
-  }
-  const std::size_t id = handlers_.size();
-  table_.add(verb, pattern, id, where);
-  handlers_.push_back({std::move(made.call), shape.takes_request, std::move(links)});
-
-  auto& about = table_.about(id);
-  about.parameters.assign(shape.kinds, shape.kinds + shape.parameters);
-  about.takes_json = shape.takes_body;
-  about.takes_upload = shape.takes_upload;
-  about.answers = shape.answers;
-  about.may_be_missing = shape.may_be_missing;
-  about.chooses_status = shape.chooses_status || shape.takes_response;
-  return id;
-}
-
-WINSVC_INLINE void router::call(const route::match_result& match, request& req, response& res) const {
-  const auto& route = table_.entries()[match.id];
-  req.matched_route = route.path.text;
-  if (handlers_[match.id].wants_names) {
-    req.path_params.clear();
-    for (std::size_t i = 0; i < match.values.size(); ++i) req.path_params.emplace(route.path.names[i], match.values[i]);
-  }
-  handlers_[match.id].call->call({req, res, match.values});
 }
 
 }  // namespace http
@@ -24154,152 +24092,6 @@ WINSVC_INLINE std::shared_ptr<const chain> with_link(const chain& before, middle
 
 WINSVC_INLINE std::string path_of(const router& of, std::string_view name, const std::vector<url_value>& values) {
   return route::build_path(of.routes(), name, values);
-}
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_HTTP
-
-// =====================================================================================================================
-// http/folder.hpp
-// =====================================================================================================================
-
-// A folder of files below a prefix.
-//
-//   svc.files("/", "public");                                   // beside the executable
-//   svc.files("/app", "dist", {/*index*/ "index.html", /*fall_back*/ "index.html"});
-//
-// `name.gz` beside `name` is sent in its place to clients that accept gzip. A folder is answered with its index, below
-// a path that ends with a slash; without it the client is sent there. With a fall-back, paths that no file has are
-// answered with that file, for pages that route in the browser; but for paths whose last name has an ending, which were
-// meant for a file. Names that begin with a dot are not there, and neither is anything that a link leads to outside of
-// the folder.
-
-#include <memory>
-#include <string>
-#include <string_view>
-#include <utility>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-namespace http {
-
-class file_folder {
- public:
-  /// A relative path begins at the executable's folder, which is the current directory while the service runs.
-  file_folder(std::string path, file_options how) : path_(std::move(path)), how_(std::move(how)) {}
-
-  [[nodiscard]] const std::string& path() const noexcept { return path_; }
-
-  /// `tail`: what comes behind the prefix, decoded. Aborts with 404.
-  void answer(const request& req, response& res, std::string_view tail) const;
-  /// The prefix without its slash: to it.
-  static void send_behind_slash(const request& req, response& res);
-
- private:
-  bool send(const request& req, response& res, const std::string& root, const std::string& relative) const;
-  bool send_form(const request& req, response& res, const std::string& root, const std::string& relative,
-                 const std::string& on_disk, const char* coding) const;
-  [[nodiscard]] bool is_within(const std::string& root, const std::string& real) const;
-
-  std::string path_;
-  file_options how_;
-};
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_HTTP
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-WINSVC_INLINE void file_folder::send_behind_slash(const request& req, response& res) {
-  // Relative, so that it is right behind a proxy that has cut a prefix off; "./" so that a colon is no scheme.
-  const auto query = req.target.find('?');
-  const std::string_view path = std::string_view(req.target).substr(0, query);
-  const std::string_view last = path.substr(path.rfind('/') + 1);
-  reply::redirect("./" + std::string(last) + "/" + (query == req.target.npos ? "" : req.target.substr(query)), 308)
-      .apply(res);
-}
-
-WINSVC_INLINE void file_folder::answer(const request& req, response& res, std::string_view tail) const {
-  const auto root = os::real_folder(path_);
-  const auto relative = wire::file_path(tail, {how_.hidden});
-  if (!root) abort(404);
-  if (relative) {
-    const bool names_folder = tail.empty() || tail.back() == '/';
-    if (names_folder) {
-      const std::string index = relative->empty() ? how_.index : *relative + '/' + how_.index;
-      if (!how_.index.empty() && send(req, res, *root, index)) return;
-    } else {
-      if (send(req, res, *root, *relative)) return;
-      const auto inner = os::real_folder(os::path_join(*root, *relative));
-      if (inner && is_within(*root, *inner) && !how_.index.empty()) return send_behind_slash(req, res);
-    }
-    const std::string_view last = std::string_view(*relative).substr(relative->rfind('/') + 1);
-    const bool meant_for_a_file = last.find('.') != last.npos;
-    if (!how_.fall_back.empty() && !meant_for_a_file && send(req, res, *root, how_.fall_back)) return;
-  }
-  abort(404);
-}
-
-/// The file in the form that the client takes; false where there is none.
-WINSVC_INLINE bool file_folder::send(const request& req, response& res, const std::string& root,
-                              const std::string& relative) const {
-  const bool packed = wire::accepts_coding(req.get_header_value("Accept-Encoding"), "gzip");
-  const std::string on_disk = os::path_join(root, relative);
-  if (packed && send_form(req, res, root, relative, on_disk + ".gz", "gzip")) return true;
-  return send_form(req, res, root, relative, on_disk, "");
-}
-
-WINSVC_INLINE bool file_folder::send_form(const request& req, response& res, const std::string& root,
-                                   const std::string& relative, const std::string& on_disk, const char* coding) const {
-  auto file = os::source_file::open(on_disk);
-  if (!file || !is_within(root, file->real_path())) return false;
-  replace_header(res, "Vary", "Accept-Encoding");
-  res.status = 200;
-  answer_with_file(req, res, *std::move(file), {std::string(wire::media_type(relative)), coding, how_.cache_control});
-  return true;
-}
-
-/// By where it really is: a link, or another spelling of a name, may have led out, or to what is hidden.
-WINSVC_INLINE bool file_folder::is_within(const std::string& root, const std::string& real) const {
-  const bool ends = !root.empty() && (root.back() == '/' || root.back() == '\\');  // C:\, or /
-  const std::string inside = ends ? root : root + os::path_separator;
-  if (real.compare(0, inside.size(), inside) != 0) return false;
-  std::string rest = real.substr(inside.size());
-  for (char& c : rest) {
-    if (c == os::path_separator) c = '/';
-  }
-  return wire::file_path(rest, {how_.hidden}).has_value();
-}
-
-WINSVC_INLINE void add_files(router& to, const std::string& outer, std::string_view prefix, std::string folder,
-                      file_options how, const std::shared_ptr<const chain>& links, source where) {
-  if (folder.empty())
-    throw setup_error("files '" + std::string(prefix) + "' (" + where.text() + "): no folder is named");
-  to.folders.push_back({outer + std::string(prefix), folder, where});
-  const auto served = std::make_shared<file_folder>(std::move(folder), std::move(how));
-  const auto root = [served](const request& req, response& res) { served->answer(req, res, {}); };
-  const auto below = [served](const request& req, response& res, const std::string& path) {
-    served->answer(req, res, path);
-  };
-  const auto at_pattern = [&](const std::string& pattern, auto handler) {
-    const auto id = to.add(route::method::get, pattern, make_handler(handler), where, links);
-    winsvc::route_handle(to, id, id + 1).hidden();
-  };
-  const std::string full = outer + (prefix == "/" ? std::string() : std::string(prefix));
-  if (!full.empty()) at_pattern(full, &file_folder::send_behind_slash);
-  at_pattern(full + "/", root);
-  at_pattern(full + "/{path...}", below);
 }
 
 }  // namespace http
@@ -24531,21 +24323,13 @@ WINSVC_INLINE watchdog::~watchdog() {
 #endif  // WINSVC_BODIES_HTTP
 
 // =====================================================================================================================
-// http/upload_reader.hpp
+// http/upload_receiver.hpp
 // =====================================================================================================================
 
-// Reads a body into files while it arrives (api/upload.hpp has what comes of it): a form's files each into one of its
-// own, its fields into memory, a body of another type into one file.
-//
-// cpp-httplib frames and decompresses; the form is taken apart here (wire/multipart.hpp), because cpp-httplib keeps
-// what it has no use for: a form whose first delimiter never comes would be in memory whole.
+// How the server hands a body to whatever reads it into files, without naming that (http/upload_reader.hpp).
 
-#include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
-#include <utility>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -24558,192 +24342,15 @@ struct upload_bounds {
   std::string folder;  ///< "": the system's temporary one
 };
 
-/// Reads all of it. False: it did not arrive, or is not framed or coded as it says. Throws abort_error for an upload
-/// that is too large or no form, upload_error for a file that cannot be written. Whatever the end, what `into` does not
-/// hold is not on the disk.
-[[nodiscard]] bool read_upload(request& req, const httplib::ContentReader& read, const upload_bounds& bounds,
-                               upload& into);
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-class upload_reader {
- public:
-  upload_reader(request& req, const upload_bounds& bounds, upload& into) : req_(req), bounds_(bounds), into_(into) {
-    const std::string type = req.get_header_value("Content-Type");
-    urlencoded_ = is_urlencoded(req);
-    if (const auto boundary = wire::multipart_boundary(type)) decoder_.emplace(*boundary);
-    else if (text::starts_with_nocase(type, "multipart/form-data"))
-      winsvc::abort(400, "the form has no boundary in its Content-Type");
-  }
-
-  /// The next bytes of the body. False: no more of it is wanted, and finish() says why.
-  [[nodiscard]] bool take(std::string_view bytes) {
-    if (bytes.size() > bounds_.body - seen_)
-      return refuse(413, "the body is larger than " + std::to_string(bounds_.body) + " bytes");
-    seen_ += bytes.size();
-    if (decoder_) return take_form(bytes);
-    if (urlencoded_) return take_text(req_.body, bytes);
-    return take_file(bytes, {}, {}, req_.get_header_value("Content-Type"));
-  }
-
-  /// When the body has ended, or take() has. `whole`: it has arrived.
-  void finish(bool whole) {
-    if (fault_ != 0) throw upload_error({fault_, doing_, place_, os::system_words(fault_), {}});
-    if (status_ != 0) winsvc::abort(status_, std::move(why_));
-    if (!whole) return;
-    if (decoder_ && decoder_->next() != wire::multipart_decoder::step::done)
-      winsvc::abort(400, "the form ends before its last part does");
-    if (urlencoded_) take_urlencoded(req_);
-    if (!close_file()) finish(whole);
-  }
-
- private:
-  using step = wire::multipart_decoder::step;
-  static constexpr std::size_t most_parts = 1024;            // each costs memory, however little is in it
-  static constexpr std::uint64_t most_text = 1024 * 1024;  // of all fields: what is larger is a file
-
-  bool refuse(int status, std::string why) {
-    status_ = status;
-    why_ = std::move(why);
-    return false;
-  }
-  bool fail(std::uint32_t code, const char* doing, const std::string& place) {
-    fault_ = code == 0 ? 1 : code;
-    doing_ = doing;
-    place_ = place;
-    return false;
-  }
-
-  bool take_form(std::string_view bytes) {
-    decoder_->feed(bytes);
-    for (;;) {
-      switch (decoder_->next()) {
-        case step::more:
-        case step::done: return true;
-        case step::bad: return refuse(400, "the body is no form as its Content-Type says");
-        case step::part:
-          if (!begin_part(decoder_->part())) return false;
-          break;
-        case step::data: {
-          const auto& part = decoder_->part();
-          const bool good = field_ ? take_text(*field_, decoder_->data())
-                                   : take_file(decoder_->data(), part.name, part.file_name, part.content_type);
-          if (!good) return false;
-        }
-      }
-    }
-  }
-
-  bool begin_part(const wire::part_head& part) {
-    if (!close_file()) return false;
-    if (++parts_ > most_parts) return refuse(413, "the form has more than " + std::to_string(most_parts) + " parts");
-    field_ = nullptr;
-    if (!part.is_file) {
-      httplib::FormField field;
-      field.name = part.name;
-      if (!part.content_type.empty()) field.headers.emplace("Content-Type", part.content_type);
-      field_ = &req_.form.fields.emplace(part.name, std::move(field))->second.content;
-      return take_text(*field_, {});
-    }
-    // A file field that was not filled in comes with neither name nor content, and is none.
-    return part.file_name.empty() || take_file({}, part.name, part.file_name, part.content_type);
-  }
-
-  bool take_text(std::string& into, std::string_view bytes) {
-    if (bytes.size() > most_text - text_) {
-      return refuse(413, "the form's fields are larger than 1 MiB together; what is large is sent as a file of a "
-                         "multipart/form-data body, or as a body of another type");
-    }
-    text_ += bytes.size();
-    into += bytes;
-    return true;
-  }
-
-  bool take_file(std::string_view bytes, const std::string& name, const std::string& file_name,
-                 const std::string& type) {
-    if (!file_.is_open() && !open_file(name, file_name, type)) return false;
-    auto& file = into_.files().back();
-    if (bytes.size() > bounds_.file - file.size())
-      return refuse(413, "the file '" + file.file_name() + "' is larger than " + std::to_string(bounds_.file) +
-                             " bytes");
-    if (bytes.empty()) return true;
-    const auto written = file_.write(bytes);
-    if (!written) return fail(written.error(), "write the uploaded file", file.path());
-    file.grow(bytes.size());
-    return true;
-  }
-
-  bool open_file(const std::string& name, const std::string& file_name, const std::string& type) {
-    if (!bounds_.folder.empty()) {
-      if (const auto made = os::make_private_folder(bounds_.folder); !made)
-        return fail(made.error(), "make the folder for uploads", bounds_.folder);
-    }
-    const std::string folder = bounds_.folder.empty() ? os::temporary_folder() : bounds_.folder;
-    const std::string path = os::path_join(folder, temporary_name());
-    auto& entry = into_.files().emplace_back(name, wire::safe_file_name(file_name), type, path);
-    auto made = os::new_file::create(path);
-    if (!made) return fail(made.error(), "make the file", path);
-    entry.made();
-    file_ = std::move(*made);
-    return true;
-  }
-
-  bool close_file() {
-    if (!file_.is_open()) return true;
-    const auto closed = file_.close();
-    return closed || fail(closed.error(), "write the uploaded file", into_.files().back().path());
-  }
-
-  request& req_;
-  const upload_bounds& bounds_;
-  upload& into_;
-  std::optional<wire::multipart_decoder> decoder_;  // of a form
-  bool urlencoded_ = false;
-  os::new_file file_;              // the one that is arriving, the last of into_
-  std::string* field_ = nullptr;   // or the field
-  std::uint64_t seen_ = 0, text_ = 0;
-  std::size_t parts_ = 0;
-  int status_ = 0;
-  std::string why_;
-  std::uint32_t fault_ = 0;
-  const char* doing_ = "";
-  std::string place_;
+struct upload_receiver {
+  /// Reads all of the body and leaves the upload for the handler. False: it did not arrive, or is not framed or coded
+  /// as it says.
+  bool (*receive)(exchange& x, request& req, const httplib::ContentReader& read, const upload_bounds& bounds);
 };
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
-
-#if WINSVC_BODIES_HTTP
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-WINSVC_INLINE bool read_upload(request& req, const httplib::ContentReader& read, const upload_bounds& bounds, upload& into) {
-  upload files;  // removed after the reader has closed the last of them: Windows does not remove what is open
-  upload_reader reader(req, bounds, files);
-  bool whole = false;
-  {
-    // cpp-httplib would take a form apart itself.
-    const auto type = req.headers.find("Content-Type");
-    const bool hides = req.is_multipart_form_data();
-    const std::string kept = hides ? std::exchange(type->second, std::string()) : std::string();
-    const scope_exit show([&] {
-      if (hides) type->second = kept;
-    });
-    whole = read([&reader](const char* bytes, std::size_t count) { return reader.take({bytes, count}); });
-  }
-  reader.finish(whole);
-  if (whole) into = std::move(files);
-  return whole;
-}
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_HTTP
 
 // =====================================================================================================================
 // http/guard.hpp
@@ -24899,309 +24506,6 @@ WINSVC_INLINE void guard::log(const exchange& x, const char* what, std::string_v
 }  // namespace winsvc
 
 #endif  // WINSVC_BODIES_HTTP
-
-// =====================================================================================================================
-// http/pulse.hpp
-// =====================================================================================================================
-
-// How busy a service is: what was answered in each of the last seconds, and how long it took.
-//
-//   pulse p;
-//   p.note(now, took, status >= 500);        // of each answer, from any thread: two additions
-//   p.minute(now).p99                        // microseconds
-//
-// Times are kept in steps of a quarter of their power of two, so a percentile is right to an eighth of itself. It is
-// fed by the requests alone: a service that is asked nothing does nothing.
-
-#include <algorithm>
-#include <array>
-#include <atomic>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <mutex>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-class pulse {
- public:
-  using time_point = std::chrono::steady_clock::time_point;
-  using duration = std::chrono::steady_clock::duration;
-
-  /// What was answered in a second, or in several.
-  struct beat {
-    std::int64_t second = 0;  ///< of the steady clock
-    std::uint32_t count = 0, failed = 0;
-    std::uint32_t p50 = 0, p99 = 0;  ///< microseconds; 0 where there was none
-  };
-
-  /// One answer. `took`: from its complete head until it could be sent.
-  void note(time_point at, duration took, bool failed) noexcept {
-    const std::int64_t second = second_of(at);
-    if (second > current_.load(std::memory_order_relaxed)) turn(second);
-    shard& mine = shards_[my_shard()];
-    mine.took[step_of(took)].fetch_add(1, std::memory_order_relaxed);
-    if (failed) mine.failed.fetch_add(1, std::memory_order_relaxed);
-  }
-
-  /// The seconds that are over, newer than `after`, oldest first; those in which nothing was answered are not there.
-  [[nodiscard]] std::vector<beat> seconds(time_point now, std::int64_t after);
-  /// The last minute, as one; its count is of 60 seconds.
-  [[nodiscard]] beat minute(time_point now);
-
-  /// How often it took how long, for whoever counts something else than seconds.
-  static constexpr std::size_t steps = 4 * 26;
-  using counts = std::array<std::uint64_t, steps>;
-  [[nodiscard]] static std::size_t step_of(duration took) noexcept;
-  /// Microseconds; 0 where `count` is.
-  [[nodiscard]] static std::uint32_t percentile(const counts& of, std::uint64_t count, std::uint64_t percent) noexcept;
-
-  static std::int64_t second_of(time_point at) noexcept {
-    return std::chrono::duration_cast<std::chrono::seconds>(at.time_since_epoch()).count();
-  }
-  static constexpr std::size_t kept = 300;  ///< seconds
-
- private:
-  static constexpr std::size_t threads = 4, of_minute = 60;
-  struct alignas(64) shard {  // by thread, so that two seldom write one cache line
-    std::array<std::atomic<std::uint32_t>, steps> took{};
-    std::atomic<std::uint32_t> failed{0};
-  };
-
-  static std::size_t my_shard() noexcept {
-    static std::atomic<unsigned> next{0};
-    static thread_local const unsigned mine = next.fetch_add(1, std::memory_order_relaxed);
-    return mine % threads;
-  }
-  /// The middle of a step.
-  static std::uint32_t time_of(std::size_t step) noexcept {
-    if (step < 8) return static_cast<std::uint32_t>(step);
-    const std::size_t power = (step - 4) / 4;
-    return static_cast<std::uint32_t>(((4 + step % 4) << power) + ((std::size_t{1} << power) >> 1));
-  }
-  void turn(std::int64_t second) noexcept;
-
-  std::array<shard, threads> shards_;
-  std::atomic<std::int64_t> current_{0};
-  std::mutex mutex_;
-  std::vector<beat> beats_;       // by second, modulo kept
-  std::vector<counts> counted_;   // of_minute of them
-  std::vector<std::int64_t> counted_at_;
-};
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-#if WINSVC_BODIES_HTTP
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-/// 0 to 3 us are themselves; beyond, four steps a power of two.
-WINSVC_INLINE std::size_t pulse::step_of(duration took) noexcept {
-  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
-  auto left = static_cast<std::uint64_t>((std::max)(us, std::chrono::microseconds::rep{0}));
-  std::size_t power = 0;
-  for (; left >= 8; left >>= 1) ++power;
-  return (std::min)(left < 4 ? static_cast<std::size_t>(left) : power * 4 + static_cast<std::size_t>(left), steps - 1);
-}
-
-WINSVC_INLINE std::uint32_t pulse::percentile(const counts& of, std::uint64_t count, std::uint64_t percent) noexcept {
-  if (count == 0) return 0;
-  const std::uint64_t wanted = (count * percent + 99) / 100;
-  std::uint64_t so_far = 0;
-  for (std::size_t i = 0; i < steps; ++i) {
-    so_far += of[i];
-    if (so_far >= wanted) return time_of(i);
-  }
-  return time_of(steps - 1);
-}
-
-/// The second that was is over: what was counted belongs to it. An answer that is counted meanwhile may come to belong
-/// to the next.
-WINSVC_INLINE void pulse::turn(std::int64_t second) noexcept {
-  try {
-    const std::lock_guard lock(mutex_);
-    const std::int64_t was = current_.load(std::memory_order_relaxed);
-    if (second <= was) return;
-    if (beats_.empty()) {
-      beats_.resize(kept);
-      counted_.resize(of_minute);
-      counted_at_.assign(of_minute, -1);
-    }
-    current_.store(second, std::memory_order_relaxed);
-    if (was == 0) return;
-    const auto slot = static_cast<std::size_t>(was);
-    counts& took = counted_[slot % of_minute];
-    beat& one = beats_[slot % kept];
-    took = {};
-    one = {was, 0, 0, 0, 0};
-    counted_at_[slot % of_minute] = was;
-    for (auto& s : shards_) {
-      for (std::size_t i = 0; i < steps; ++i) {
-        const auto here = s.took[i].load(std::memory_order_relaxed);
-        if (here == 0) continue;
-        const auto taken = s.took[i].exchange(0, std::memory_order_relaxed);
-        took[i] += taken;
-        one.count += static_cast<std::uint32_t>(taken);
-      }
-      one.failed += s.failed.exchange(0, std::memory_order_relaxed);
-    }
-    one.p50 = percentile(took, one.count, 50);
-    one.p99 = percentile(took, one.count, 99);
-  } catch (...) {  // no memory for the first second: it is not kept
-  }
-}
-
-WINSVC_INLINE std::vector<pulse::beat> pulse::seconds(time_point now, std::int64_t after) {
-  const std::int64_t second = second_of(now);
-  turn(second);
-  std::vector<beat> out;
-  const std::lock_guard lock(mutex_);
-  if (beats_.empty()) return out;
-  const auto oldest = second - static_cast<std::int64_t>(kept);
-  for (auto s = (std::max)((std::min)(after, second) + 1, oldest); s < second; ++s) {
-    const beat& one = beats_[static_cast<std::size_t>((std::max)(s, std::int64_t{0})) % kept];
-    if (one.second == s && one.count != 0) out.push_back(one);
-  }
-  return out;
-}
-
-WINSVC_INLINE pulse::beat pulse::minute(time_point now) {
-  const std::int64_t second = second_of(now);
-  turn(second);
-  beat all;
-  counts sum{};
-  const std::lock_guard lock(mutex_);
-  for (std::size_t i = 0; i < counted_.size(); ++i) {
-    if (counted_at_[i] < 0 || counted_at_[i] < second - static_cast<std::int64_t>(of_minute)) continue;
-    const beat& one = beats_[static_cast<std::size_t>(counted_at_[i]) % kept];
-    all.count += one.count;
-    all.failed += one.failed;
-    for (std::size_t k = 0; k < steps; ++k) sum[k] += counted_[i][k];
-  }
-  all.second = second;
-  all.p50 = percentile(sum, all.count, 50);
-  all.p99 = percentile(sum, all.count, 99);
-  return all;
-}
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_HTTP
-
-// =====================================================================================================================
-// http/traffic.hpp
-// =====================================================================================================================
-
-// What the connections of one engine have in common: what they count, who hears of each answer, and whether new requests
-// are wanted.
-
-#include <atomic>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-/// One answered request, for the access log.
-struct access_entry {
-  /// Valid during the call only. Of a request that the gate refused: "refused:" and why, no pattern.
-  std::string_view method, target, pattern;
-  os::endpoint peer;  ///< the client that a trusted proxy named (port 0), or whoever is connected
-  int status = 0;
-  std::uint64_t bytes = 0;  ///< head and body of the answer
-  std::chrono::microseconds took{0};
-  std::optional<std::size_t> route_id = {};        ///< that matched, also where a middleware answered
-  std::optional<winsvc::route::method> verb = {};  ///< nothing of a request that the gate refused
-  /// Does its time say how fast the service is? Not of a stream, which lasts as long as somebody listens, nor of a page of
-  /// winsvc's own, which asks for itself.
-  bool measured = true;
-  std::string_view id = {};                        ///< of the request; empty for what the gate refused
-
-  /// `GET /users/7  200  151 B  88 us`
-  [[nodiscard]] std::string line() const {
-    return std::string(method) + ' ' + std::string(target) + "  " + std::to_string(status) + "  " +
-           std::to_string(bytes) + " B  " + std::to_string(took.count()) + " us";
-  }
-  /// The same for a log of JSON lines: members of an object, without its braces.
-  [[nodiscard]] std::string members() const {
-    text::json_object o;
-    o.put_some("id", id).put_text("peer", peer.host).put_text("method", method).put_text("target", target);
-    o.put_some("route", pattern).put("status", std::to_string(status)).put("bytes", std::to_string(bytes));
-    const std::string all = o.put("us", std::to_string(took.count())).text();
-    return all.substr(1, all.size() - 2);
-  }
-};
-
-struct traffic {
-  std::atomic<bool> draining{false};
-  std::atomic<bool> paused{false};        ///< requests get 503, but for the routes that are kept
-  std::atomic<std::size_t> in_flight{0};  ///< requests whose head is complete and whose answer has not left
-  std::atomic<std::size_t> websockets{0};  ///< open ones; their requests have been answered
-  std::atomic<std::uint64_t> answered{0};
-  http::pulse pulse;  ///< of what was answered
-  /// Set before the first connection; called on whichever thread serves it.
-  std::vector<std::function<void(const access_entry&)>> on_answered;
-
-  void tell(const access_entry& answered_one) const noexcept {
-    for (const auto& f : on_answered) {
-      try {
-        f(answered_one);
-      } catch (...) {  // no memory for a line of the access log: the answer has left, and that is what counts
-      }
-    }
-  }
-};
-
-/// What the requests of a route are like, by the last eight. From any thread.
-class pace {
- public:
-  /// Do they take so long that others should not wait behind one? Three of eight must have: on a busy machine now and
-  /// then a quick one is late, because the system had something else to do.
-  [[nodiscard]] bool is_slow() const noexcept {
-    unsigned late = 0;
-    for (unsigned h = history_.load(std::memory_order_relaxed); h != 0; h &= h - 1) ++late;
-    return late >= 3;
-  }
-  void note(std::chrono::steady_clock::duration took) noexcept { push(took > slow ? 1 : 0, 1); }
-  /// One of them is at it, and has been for too long already.
-  void is_found_slow() noexcept { push(3, 2); }
-  /// Are its answers streams?
-  [[nodiscard]] bool streams() const noexcept { return streams_.load(std::memory_order_relaxed); }
-  void note_stream() noexcept { streams_.store(true, std::memory_order_relaxed); }
-
- private:
-  static constexpr std::chrono::microseconds slow{150};
-
-  void push(unsigned bits, unsigned count) noexcept {
-    const unsigned before = history_.load(std::memory_order_relaxed);
-    const unsigned after = ((before << count) | bits) & 0xFF;
-    if (after != before) history_.store(static_cast<std::uint8_t>(after), std::memory_order_relaxed);
-  }
-  std::atomic<std::uint8_t> history_{0};  // a bit for each, 1: it took long; two that write at once lose one
-  std::atomic<bool> streams_{false};
-};
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
 
 // =====================================================================================================================
 // http/direct.hpp
@@ -25439,7 +24743,7 @@ class core final : public httplib::Server {
   void route(exchange& x, request& req, response& res);
   void dispatch(exchange& x, request& req, response& res);
   void call_handler(exchange& x, request& req, response& res);
-  [[nodiscard]] bool takes_upload(const exchange& x) const { return routes_.entry(x.match.id).about.takes_upload; }
+  [[nodiscard]] bool takes_upload(const exchange& x) const { return routes_.receiver(x.match) != nullptr; }
   bool receive_upload(exchange& x, request& req, const httplib::ContentReader& read, std::uint64_t most) const;
   void run_link(exchange& x, std::size_t at, request& req, response& res);
   void drop_late_body(exchange& x);
@@ -25668,12 +24972,10 @@ WINSVC_INLINE void core::dispatch(exchange& x, request& req, response& res) {
 
 WINSVC_INLINE bool core::receive_upload(exchange& x, request& req, const httplib::ContentReader& read,
                                  std::uint64_t most) const {
-  upload files;
   const bool closing = std::exchange(x.closing, true);  // unless it is read to its end, nothing can follow it
   const std::uint64_t of_file = routes_.entry(x.match.id).about.file_limit.value_or(most);
-  if (!read_upload(req, read, {most, of_file, routes_.upload_folder}, files)) return false;
+  if (!routes_.receiver(x.match)->receive(x, req, read, {most, of_file, routes_.upload_folder})) return false;
   x.closing = closing;
-  leave_upload(x, std::move(files));
   return true;
 }
 
@@ -25826,12 +25128,6 @@ enum class wants : std::uint8_t { bytes, room, worker, turn, nothing };
 struct awaited {
   wants what = wants::nothing;
   std::chrono::steady_clock::time_point until = (std::chrono::steady_clock::time_point::max)();
-};
-
-/// A request on its way.
-struct work {
-  std::string what;  ///< `GET /report`
-  std::chrono::steady_clock::duration age;
 };
 
 class connection {
@@ -26879,22 +26175,6 @@ inline namespace WINSVC_ABI {
 
 namespace http {
 
-/// Certificate and key as the library has them: shared by the connections that began with them.
-class tls_identity {
- public:
-  /// The error names the file and what to do about it.
-  [[nodiscard]] static result<std::shared_ptr<tls_identity>> load(const tls_files& from);
-  ~tls_identity();
-  tls_identity(const tls_identity&) = delete;
-  tls_identity& operator=(const tls_identity&) = delete;
-
-  [[nodiscard]] void* native() const noexcept { return native_; }
-
- private:
-  explicit tls_identity(void* native) noexcept : native_(native) {}
-  void* native_;
-};
-
 /// A connection's end, plain or, with an identity, behind TLS.
 [[nodiscard]] std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,
                                                                std::shared_ptr<tls_identity> identity);
@@ -27212,15 +26492,10 @@ WINSVC_INLINE std::unique_ptr<socket_transport> make_transport(os::tcp_socket so
 #endif  // WINSVC_BODIES_HTTP
 
 // =====================================================================================================================
-// http/engine.hpp
+// http/server.hpp
 // =====================================================================================================================
 
-// The engine: listens, accepts, serves, drains. What the runtime starts and stops, and all it knows of HTTP.
-//
-//   engine e(router, limits, log);
-//   if (auto bound = e.bind("127.0.0.1", 0); !bound) return bound.error();
-//   e.accept();                                // serving, on threads of its own
-//   auto report = e.drain(20s, [] { ... });    // every accepted request answered, or counted as cut
+// The server inside an engine (http/engine.hpp): listens, accepts, serves, drains.
 //
 // Who is connected and says nothing sits in the poller, with a deadline, and costs some hundred bytes. When there is
 // something to read, a thread of the crew takes one step of that connection (http/connection.hpp), and the seat goes
@@ -27244,21 +26519,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-/// How a drain went.
-struct drain_report {
-  std::size_t answered = 0;  ///< requests in flight that got their answer
-  std::size_t cut = 0;       ///< requests and WebSockets that were still at work at the deadline
-  std::size_t stuck = 0;     ///< threads that are in a handler even after that: the process has to end over them
-  std::vector<std::string> cut_ones;  ///< what some of them were: `GET /report 21 s`
-};
-
-class engine final : private crew::employer {
+class server final : private crew::employer {
  public:
-  engine(const router& routes, const wire::limits& bounds, logger& log);
+  server(const router& routes, const wire::limits& bounds, logger& log);
   /// Drains without patience if nobody did before, and waits for handlers that still run.
-  ~engine();
-  engine(const engine&) = delete;
-  engine& operator=(const engine&) = delete;
+  ~server();
+  server(const server&) = delete;
+  server& operator=(const server&) = delete;
 
   /// Binds and listens, exclusively; clients can connect from here on, and wait. The error names the owner of a taken
   /// port where that can be found out.
@@ -27349,10 +26616,6 @@ class engine final : private crew::employer {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-// --- who comes and goes ----------------------------------------------------------------------------------------------
-
-// --- the end ---------------------------------------------------------------------------------------------------------
-
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -27363,7 +26626,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-WINSVC_INLINE crew_limits engine::crew_for(const wire::limits& bounds) {
+WINSVC_INLINE crew_limits server::crew_for(const wire::limits& bounds) {
   crew_limits of;
   of.front = os::processors();
   of.few = (std::max)(of.front + 2, std::size_t{4});
@@ -27372,15 +26635,15 @@ WINSVC_INLINE crew_limits engine::crew_for(const wire::limits& bounds) {
   return of;
 }
 
-WINSVC_INLINE engine::engine(const router& routes, const wire::limits& bounds, logger& log) : bounds_(bounds), log_(log), core_(routes, bounds_, log), crew_(*this, crew_for(bounds)) {}
+WINSVC_INLINE server::server(const router& routes, const wire::limits& bounds, logger& log) : bounds_(bounds), log_(log), core_(routes, bounds_, log), crew_(*this, crew_for(bounds)) {}
 
-WINSVC_INLINE engine::~engine() {
+WINSVC_INLINE server::~server() {
   static_cast<void>(drain(std::chrono::milliseconds(0)));
   crew_.stop();
   poller_.settle();
 }
 
-WINSVC_INLINE result<void> engine::bind(const std::string& host, std::uint16_t port) {
+WINSVC_INLINE result<void> server::bind(const std::string& host, std::uint16_t port) {
   if (!drain_.is_open() || !poller_.is_open()) {
     const auto code = os::calls::last_error();
     return failure{
@@ -27401,12 +26664,12 @@ WINSVC_INLINE result<void> engine::bind(const std::string& host, std::uint16_t p
   return {};
 }
 
-WINSVC_INLINE void engine::tls(std::shared_ptr<tls_identity> identity) {
+WINSVC_INLINE void server::tls(std::shared_ptr<tls_identity> identity) {
   const std::lock_guard lock(mutex_);
   identity_ = std::move(identity);
 }
 
-WINSVC_INLINE void engine::accept() {
+WINSVC_INLINE void server::accept() {
   door_.take();
   serving_ = true;
   crew_.start();
@@ -27415,7 +26678,7 @@ WINSVC_INLINE void engine::accept() {
   else poller_.arm_accept(door_place_);
 }
 
-WINSVC_INLINE void engine::serve(transport& wire) {
+WINSVC_INLINE void server::serve(transport& wire) {
   connection one(wire, core_, shared_, bounds_);
   desk with;
   visit how;
@@ -27424,23 +26687,23 @@ WINSVC_INLINE void engine::serve(transport& wire) {
     how.late = next.what != wants::turn;
 }
 
-WINSVC_INLINE bool engine::claim(void* what) noexcept {
+WINSVC_INLINE bool server::claim(void* what) noexcept {
   auto* const s = static_cast<seat*>(what);
   if (s->claim()) return true;
   if (s != &door_ && s->is_leaving()) free_seat(*static_cast<guest*>(s));
   return false;
 }
 
-WINSVC_INLINE void engine::is_slow(void* what) noexcept {
+WINSVC_INLINE void server::is_slow(void* what) noexcept {
   if (what == &door_) return;
   if (pace* const whose = static_cast<guest*>(static_cast<seat*>(what))->whose.load()) whose->is_found_slow();
 }
 
-WINSVC_INLINE crew::time_point engine::look_at_clock(crew::time_point now) noexcept {
+WINSVC_INLINE crew::time_point server::look_at_clock(crew::time_point now) noexcept {
   return deadlines_.advance(now, [this](seat& s) { static_cast<void>(crew_.give(&s, true)); });
 }
 
-WINSVC_INLINE void engine::serve(void* what, crew::post at, std::shared_ptr<void>& tools) noexcept {
+WINSVC_INLINE void server::serve(void* what, crew::post at, std::shared_ptr<void>& tools) noexcept {
   if (what == &door_) return accept_some(false);
   guest& g = *static_cast<guest*>(static_cast<seat*>(what));
   try {
@@ -27452,7 +26715,7 @@ WINSVC_INLINE void engine::serve(void* what, crew::post at, std::shared_ptr<void
 }
 
 /// One step of a connection after the other, until it has to wait for something.
-WINSVC_INLINE void engine::attend(guest& g, bool in_front, desk& mine) noexcept {
+WINSVC_INLINE void server::attend(guest& g, bool in_front, desk& mine) noexcept {
   visit how;
   how.whose = &g.whose;
   constexpr int share = 16;  // of looks at one client: others wait as well
@@ -27491,14 +26754,14 @@ WINSVC_INLINE void engine::attend(guest& g, bool in_front, desk& mine) noexcept 
 }
 
 /// False: something has happened already.
-WINSVC_INLINE bool engine::wait_for(guest& g, const awaited& next) noexcept {
+WINSVC_INLINE bool server::wait_for(guest& g, const awaited& next) noexcept {
   if (deadlines_.set(g, next.until)) crew_.look_again();
   poller_.arm(g.place, next.what == wants::room ? os::poll_for::room : os::poll_for::bytes, g.talk->unsent());
   return g.park();
 }
 
 /// Takes those who have connected. Not all at once: those who are here already wait meanwhile.
-WINSVC_INLINE void engine::accept_some(bool all) noexcept {
+WINSVC_INLINE void server::accept_some(bool all) noexcept {
   const std::unique_lock lock(door_mutex_);
   constexpr int a_few = 64, most = 4096;  // without end they may come as fast as they are taken
   bool fault = false;
@@ -27531,7 +26794,7 @@ WINSVC_INLINE void engine::accept_some(bool all) noexcept {
   } while (!door_.park());
 }
 
-WINSVC_INLINE void engine::warn(std::atomic<std::int64_t>& last, const std::string& text) {
+WINSVC_INLINE void server::warn(std::atomic<std::int64_t>& last, const std::string& text) {
   const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
                        std::chrono::steady_clock::now().time_since_epoch()).count();
   auto before = last.load();
@@ -27539,7 +26802,7 @@ WINSVC_INLINE void engine::warn(std::atomic<std::int64_t>& last, const std::stri
   log_.warn(text);
 }
 
-WINSVC_INLINE void engine::admit(os::tcp_socket socket) {
+WINSVC_INLINE void server::admit(os::tcp_socket socket) {
   std::string address;
   if (bounds_.connections_per_address > 0) {
     address = socket.peer().host;
@@ -27566,7 +26829,7 @@ WINSVC_INLINE void engine::admit(os::tcp_socket socket) {
 }
 
 /// A seat that is taken, with its connection.
-WINSVC_INLINE guest& engine::seat_for(os::tcp_socket socket) {
+WINSVC_INLINE guest& server::seat_for(os::tcp_socket socket) {
   const std::lock_guard lock(mutex_);
   if (free_.empty()) {
     free_.reserve(guests_.size() + 1);  // so that nobody who leaves needs memory for it
@@ -27588,7 +26851,7 @@ WINSVC_INLINE guest& engine::seat_for(os::tcp_socket socket) {
 }
 
 /// Without a seat: told in one send, and closed.
-WINSVC_INLINE void engine::turn_away(os::tcp_socket socket, int status, const char* why, const std::string& whom) {
+WINSVC_INLINE void server::turn_away(os::tcp_socket socket, int status, const char* why, const std::string& whom) {
   warn(warned_full_, std::string(why) + (whom.empty() ? "" : ": " + whom) + "; new ones are told so with " +
                          std::to_string(status));
   if (!identity_) {
@@ -27601,7 +26864,7 @@ WINSVC_INLINE void engine::turn_away(os::tcp_socket socket, int status, const ch
   static_cast<void>(socket.receive(sink, sizeof sink, got, std::chrono::milliseconds(0)));
 }
 
-WINSVC_INLINE void engine::say_goodbye(guest& g) noexcept {
+WINSVC_INLINE void server::say_goodbye(guest& g) noexcept {
   deadlines_.clear(g);
   const bool free_now = poller_.remove(g.place);
   {
@@ -27628,13 +26891,13 @@ WINSVC_INLINE void engine::say_goodbye(guest& g) noexcept {
 }
 
 /// After the last that the poller has to say of it.
-WINSVC_INLINE void engine::free_seat(guest& g) noexcept {
+WINSVC_INLINE void server::free_seat(guest& g) noexcept {
   if (!poller_.is_quiet(g.place) || !g.end_to_leave()) return;
   const std::lock_guard lock(mutex_);
   free_.push_back(&g);
 }
 
-WINSVC_INLINE std::vector<work> engine::at_work(std::size_t most) {
+WINSVC_INLINE std::vector<work> server::at_work(std::size_t most) {
   std::vector<work> out;
   const std::lock_guard lock(mutex_);
   for (auto& g : guests_) {
@@ -27647,7 +26910,7 @@ WINSVC_INLINE std::vector<work> engine::at_work(std::size_t most) {
 }
 
 /// Whoever waits gets a visit.
-WINSVC_INLINE void engine::look_at_all() {
+WINSVC_INLINE void server::look_at_all() {
   std::vector<guest*> all;
   {
     const std::lock_guard lock(mutex_);
@@ -27658,7 +26921,7 @@ WINSVC_INLINE void engine::look_at_all() {
   }
 }
 
-WINSVC_INLINE drain_report engine::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
+WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
   drain_report report;
   const auto answered_before = shared_.answered.load();
   shared_.draining.store(true);  // before the listener goes: whoever is taken from here on is told to close
@@ -27710,11 +26973,963 @@ WINSVC_INLINE drain_report engine::drain(std::chrono::milliseconds limit, const 
   return report;
 }
 
+// --- the handle ------------------------------------------------------------------------------------------------------
+
+WINSVC_INLINE engine::engine(const router& routes, const wire::limits& bounds, logger& log)
+    : server_(std::make_unique<server>(routes, bounds, log)) {}
+WINSVC_INLINE engine::~engine() = default;
+
+WINSVC_INLINE result<void> engine::bind(const std::string& host, std::uint16_t port) { return server_->bind(host, port); }
+WINSVC_INLINE os::endpoint engine::address() const { return server_->address(); }
+WINSVC_INLINE void engine::tls(std::shared_ptr<tls_identity> identity) { server_->tls(std::move(identity)); }
+WINSVC_INLINE void engine::on_answered(std::function<void(const access_entry&)> f) {
+  server_->on_answered(std::move(f));
+}
+WINSVC_INLINE void engine::accept() { server_->accept(); }
+WINSVC_INLINE void engine::pause(bool paused) noexcept { server_->pause(paused); }
+WINSVC_INLINE bool engine::is_paused() const noexcept { return server_->is_paused(); }
+WINSVC_INLINE drain_report engine::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
+  return server_->drain(limit, progress);
+}
+WINSVC_INLINE void engine::abandon() { server_->abandon(); }
+WINSVC_INLINE std::size_t engine::in_flight() const noexcept { return server_->in_flight(); }
+WINSVC_INLINE std::size_t engine::websockets() const noexcept { return server_->websockets(); }
+WINSVC_INLINE std::size_t engine::connections() const noexcept { return server_->connections(); }
+WINSVC_INLINE std::size_t engine::threads() const { return server_->threads(); }
+WINSVC_INLINE std::uint64_t engine::answered() const noexcept { return server_->answered(); }
+WINSVC_INLINE http::pulse& engine::pulse() noexcept { return server_->pulse(); }
+WINSVC_INLINE std::vector<work> engine::at_work(std::size_t most) { return server_->at_work(most); }
+WINSVC_INLINE void engine::serve(transport& wire) { server_->serve(wire); }
+
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 #endif  // WINSVC_BODIES_HTTP
+
+// =====================================================================================================================
+// http/file_answer.hpp
+// =====================================================================================================================
+
+// A file as an answer: sent in pieces from the open file, never whole in memory, with what lets a client ask again only
+// for what it has not got (RFC 9110, sections 8.8, 13 and 14): ETag, Last-Modified, 304, 412, ranges, 416.
+//
+// The ETag is made of the size and the time of the last change, in the resolution of the file system. A file that
+// becomes shorter while it is sent ends the connection: the client sees that something is missing.
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// What there is to say of the file's content.
+struct file_form {
+  std::string type;           ///< media type
+  std::string coding;         ///< Content-Encoding; empty: as it is
+  std::string cache_control;  ///< empty: no header
+};
+
+/// Writes the answer. The status of the response is the one it answers with where all of the file is sent.
+void answer_with_file(const request& req, response& res, os::source_file file, const file_form& form);
+/// By its path. Aborts with 404 where there is no such file; throws where it cannot be read.
+void answer_with_file(const request& req, response& res, const std::string& path, const std::string& save_as);
+
+/// What a browser saves an answer as (RFC 6266): a name of ASCII, and beside it the real one where that is not.
+[[nodiscard]] std::string attachment(std::string_view file_name);
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_FEATURES
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE std::string attachment(std::string_view file_name) {
+  std::string plain;
+  bool ascii = true;
+  for (const char c : file_name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x80) ascii = false;
+    if (byte >= 0x80 && byte < 0xC0) continue;  // one mark for each letter
+    plain += byte < 0x20 || byte >= 0x7F || c == '"' || c == '\\' ? '_' : c;
+  }
+  std::string out = "attachment; filename=\"" + plain + '"';
+  if (!ascii) {  // RFC 8187; percent_encode_segment leaves more marks than an ext-value may have
+    out += "; filename*=UTF-8''";
+    for (const char c : route::percent_encode_segment(file_name)) {
+      constexpr std::string_view marks = "'()*,;=:@";
+      char text[4] = {c};
+      if (marks.find(c) != marks.npos) std::snprintf(text, sizeof text, "%%%02X", static_cast<unsigned>(c));
+      out += text;
+    }
+  }
+  return out;
+}
+
+WINSVC_INLINE void answer_with_file(const request& req, response& res, os::source_file file, const file_form& form) {
+  using namespace std::chrono;
+  const auto since = file.modified().time_since_epoch();
+  char tag[64];
+  std::snprintf(tag, sizeof tag, "\"%llx-%llx%s\"", static_cast<unsigned long long>(file.size()),
+                static_cast<unsigned long long>(duration_cast<nanoseconds>(since).count()),
+                form.coding.empty() ? "" : ("-" + form.coding).c_str());
+  const wire::validators there{tag, duration_cast<seconds>(since).count()};
+  replace_header(res, "ETag", tag);
+  replace_header(res, "Last-Modified", http_date(file.modified()));
+  if (!form.cache_control.empty()) replace_header(res, "Cache-Control", form.cache_control);
+
+  const auto field = [&req](const char* name) { return req.get_header_value(name); };
+  const std::string match = field("If-Match"), none_match = field("If-None-Match"),
+                    modified = field("If-Modified-Since"), unmodified = field("If-Unmodified-Since");
+  const bool reads = req.method == "GET" || req.method == "HEAD";
+  switch (wire::evaluate({match, none_match, modified, unmodified}, there, reads)) {
+    case wire::verdict::not_modified: res.status = 304; return;
+    case wire::verdict::failed: abort(412, "the file is not the one that the request is about");
+    case wire::verdict::serve: break;
+  }
+
+  auto& ranges = const_cast<request&>(req).ranges;  // cpp-httplib's own, which it cuts the file by
+  if (req.method != "GET" || !wire::range_applies(field("If-Range"), there) || ranges.size() > 16) ranges.clear();
+  if (!ranges.empty()) {
+    ranges = wire::satisfiable(ranges, static_cast<ssize_t>(file.size()));
+    if (ranges.empty()) {
+      replace_header(res, "Content-Range", "bytes */" + std::to_string(file.size()));
+      abort(416, "the file has " + std::to_string(file.size()) + " bytes");
+    }
+    res.status = 206;
+  }
+
+  replace_header(res, "Accept-Ranges", "bytes");
+  replace_header(res, "X-Content-Type-Options", "nosniff");
+  if (!form.coding.empty()) replace_header(res, "Content-Encoding", form.coding);
+  if (file.size() == 0) return res.set_content("", form.type);
+  const auto size = static_cast<std::size_t>(file.size());
+  res.set_content_provider(size, form.type, [from = std::make_shared<os::source_file>(std::move(file))](
+                                                std::size_t at, std::size_t length, httplib::DataSink& sink) {
+    char piece[64 * 1024];
+    const auto got = from->read(at, piece, (std::min)(length, sizeof piece));
+    return got && *got != 0 && sink.write(piece, *got);
+  });
+}
+
+WINSVC_INLINE void answer_with_file(const request& req, response& res, const std::string& path, const std::string& save_as) {
+  auto file = os::source_file::open(path);
+  if (!file) {
+    if (!os::is_missing(file.error()) && !os::real_folder(path))
+      throw std::runtime_error("open '" + path + "': " + os::system_words(file.error()));
+    abort(404);
+  }
+  if (!save_as.empty()) replace_header(res, "Content-Disposition", attachment(save_as));
+  answer_with_file(req, res, *std::move(file), {std::string(wire::media_type(path)), {}, {}});
+}
+
+}  // namespace http
+
+WINSVC_INLINE reply reply::file(std::string path, std::string save_as) {
+  reply r;
+  r.file_ = std::move(path);
+  r.save_as_ = std::move(save_as);
+  r.send_file_ = [](const request& req, response& res, const std::string& path, const std::string& name) {
+    http::answer_with_file(req, res, path, name);
+  };
+  return r;
+}
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_FEATURES
+
+// =====================================================================================================================
+// http/folder.hpp
+// =====================================================================================================================
+
+// A folder of files below a prefix.
+//
+//   svc.files("/", "public");                                   // beside the executable
+//   svc.files("/app", "dist", {/*index*/ "index.html", /*fall_back*/ "index.html"});
+//
+// `name.gz` beside `name` is sent in its place to clients that accept gzip. A folder is answered with its index, below
+// a path that ends with a slash; without it the client is sent there. With a fall-back, paths that no file has are
+// answered with that file, for pages that route in the browser; but for paths whose last name has an ending, which were
+// meant for a file. Names that begin with a dot are not there, and neither is anything that a link leads to outside of
+// the folder.
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+namespace http {
+
+class file_folder {
+ public:
+  /// A relative path begins at the executable's folder, which is the current directory while the service runs.
+  file_folder(std::string path, file_options how) : path_(std::move(path)), how_(std::move(how)) {}
+
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+  /// `tail`: what comes behind the prefix, decoded. Aborts with 404.
+  void answer(const request& req, response& res, std::string_view tail) const;
+  /// The prefix without its slash: to it.
+  static void send_behind_slash(const request& req, response& res);
+
+ private:
+  bool send(const request& req, response& res, const std::string& root, const std::string& relative) const;
+  bool send_form(const request& req, response& res, const std::string& root, const std::string& relative,
+                 const std::string& on_disk, const char* coding) const;
+  [[nodiscard]] bool is_within(const std::string& root, const std::string& real) const;
+
+  std::string path_;
+  file_options how_;
+};
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_FEATURES
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE void file_folder::send_behind_slash(const request& req, response& res) {
+  // Relative, so that it is right behind a proxy that has cut a prefix off; "./" so that a colon is no scheme.
+  const auto query = req.target.find('?');
+  const std::string_view path = std::string_view(req.target).substr(0, query);
+  const std::string_view last = path.substr(path.rfind('/') + 1);
+  reply::redirect("./" + std::string(last) + "/" + (query == req.target.npos ? "" : req.target.substr(query)), 308)
+      .apply(res);
+}
+
+WINSVC_INLINE void file_folder::answer(const request& req, response& res, std::string_view tail) const {
+  const auto root = os::real_folder(path_);
+  const auto relative = wire::file_path(tail, {how_.hidden});
+  if (!root) abort(404);
+  if (relative) {
+    const bool names_folder = tail.empty() || tail.back() == '/';
+    if (names_folder) {
+      const std::string index = relative->empty() ? how_.index : *relative + '/' + how_.index;
+      if (!how_.index.empty() && send(req, res, *root, index)) return;
+    } else {
+      if (send(req, res, *root, *relative)) return;
+      const auto inner = os::real_folder(os::path_join(*root, *relative));
+      if (inner && is_within(*root, *inner) && !how_.index.empty()) return send_behind_slash(req, res);
+    }
+    const std::string_view last = std::string_view(*relative).substr(relative->rfind('/') + 1);
+    const bool meant_for_a_file = last.find('.') != last.npos;
+    if (!how_.fall_back.empty() && !meant_for_a_file && send(req, res, *root, how_.fall_back)) return;
+  }
+  abort(404);
+}
+
+/// The file in the form that the client takes; false where there is none.
+WINSVC_INLINE bool file_folder::send(const request& req, response& res, const std::string& root,
+                              const std::string& relative) const {
+  const bool packed = wire::accepts_coding(req.get_header_value("Accept-Encoding"), "gzip");
+  const std::string on_disk = os::path_join(root, relative);
+  if (packed && send_form(req, res, root, relative, on_disk + ".gz", "gzip")) return true;
+  return send_form(req, res, root, relative, on_disk, "");
+}
+
+WINSVC_INLINE bool file_folder::send_form(const request& req, response& res, const std::string& root,
+                                   const std::string& relative, const std::string& on_disk, const char* coding) const {
+  auto file = os::source_file::open(on_disk);
+  if (!file || !is_within(root, file->real_path())) return false;
+  replace_header(res, "Vary", "Accept-Encoding");
+  res.status = 200;
+  answer_with_file(req, res, *std::move(file), {std::string(wire::media_type(relative)), coding, how_.cache_control});
+  return true;
+}
+
+/// By where it really is: a link, or another spelling of a name, may have led out, or to what is hidden.
+WINSVC_INLINE bool file_folder::is_within(const std::string& root, const std::string& real) const {
+  const bool ends = !root.empty() && (root.back() == '/' || root.back() == '\\');  // C:\, or /
+  const std::string inside = ends ? root : root + os::path_separator;
+  if (real.compare(0, inside.size(), inside) != 0) return false;
+  std::string rest = real.substr(inside.size());
+  for (char& c : rest) {
+    if (c == os::path_separator) c = '/';
+  }
+  return wire::file_path(rest, {how_.hidden}).has_value();
+}
+
+WINSVC_INLINE void add_files(router& to, const std::string& outer, std::string_view prefix, std::string folder,
+                      file_options how, const std::shared_ptr<const chain>& links, source where) {
+  if (folder.empty())
+    throw setup_error("files '" + std::string(prefix) + "' (" + where.text() + "): no folder is named");
+  to.folders.push_back({outer + std::string(prefix), folder, where});
+  const auto served = std::make_shared<file_folder>(std::move(folder), std::move(how));
+  const auto root = [served](const request& req, response& res) { served->answer(req, res, {}); };
+  const auto below = [served](const request& req, response& res, const std::string& path) {
+    served->answer(req, res, path);
+  };
+  const auto at_pattern = [&](const std::string& pattern, auto handler) {
+    const auto id = to.add(route::method::get, pattern, make_handler(handler), where, links);
+    winsvc::route_handle(to, id, id + 1).hidden();
+  };
+  const std::string full = outer + (prefix == "/" ? std::string() : std::string(prefix));
+  if (!full.empty()) at_pattern(full, &file_folder::send_behind_slash);
+  at_pattern(full + "/", root);
+  at_pattern(full + "/{path...}", below);
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_FEATURES
+
+// =====================================================================================================================
+// http/upload_impl.hpp
+// =====================================================================================================================
+
+// The bodies of api/upload.hpp that work on files and on a request in progress.
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// Leaves an upload for the handler of this request.
+void leave_upload(exchange& x, upload u);
+
+}  // namespace http
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_FEATURES
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE upload_error::upload_error(const error& e)
+    : std::runtime_error(e.sentence()), code_(e.code), no_room_(os::means_full(e.code)) {}
+
+WINSVC_INLINE uploaded_file::~uploaded_file() {
+  if (temporary_) os::remove_file(path_);
+}
+
+WINSVC_INLINE void uploaded_file::save_to(const std::string& path) {
+  if (const auto moved = os::move_file(path_, path); !moved)
+    throw upload_error({moved.error(), "save the uploaded file as", path, os::system_words(moved.error()), {}});
+  path_ = path;
+  temporary_ = false;
+}
+
+namespace http {
+
+WINSVC_INLINE const void* upload_key() noexcept {
+  static const char one = 0;
+  return &one;
+}
+WINSVC_INLINE upload take_upload() {
+  auto& values = current_exchange()->values;
+  const auto found = values.find(upload_key());
+  if (found == values.end()) return {};
+  const auto held = std::static_pointer_cast<upload>(found->second);
+  values.erase(found);
+  return std::move(*held);
+}
+WINSVC_INLINE void leave_upload(exchange& x, upload u) { x.values[upload_key()] = std::make_shared<upload>(std::move(u)); }
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_FEATURES
+
+// =====================================================================================================================
+// http/upload_reader.hpp
+// =====================================================================================================================
+
+// Reads a body into files while it arrives (api/upload.hpp has what comes of it): a form's files each into one of its
+// own, its fields into memory, a body of another type into one file.
+//
+// cpp-httplib frames and decompresses; the form is taken apart here (wire/multipart.hpp), because cpp-httplib keeps
+// what it has no use for: a form whose first delimiter never comes would be in memory whole.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// Reads all of it. False: it did not arrive, or is not framed or coded as it says. Throws abort_error for an upload
+/// that is too large or no form, upload_error for a file that cannot be written. Whatever the end, what `into` does not
+/// hold is not on the disk.
+[[nodiscard]] bool read_upload(request& req, const httplib::ContentReader& read, const upload_bounds& bounds,
+                               upload& into);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+class upload_reader {
+ public:
+  upload_reader(request& req, const upload_bounds& bounds, upload& into) : req_(req), bounds_(bounds), into_(into) {
+    const std::string type = req.get_header_value("Content-Type");
+    urlencoded_ = is_urlencoded(req);
+    if (const auto boundary = wire::multipart_boundary(type)) decoder_.emplace(*boundary);
+    else if (text::starts_with_nocase(type, "multipart/form-data"))
+      winsvc::abort(400, "the form has no boundary in its Content-Type");
+  }
+
+  /// The next bytes of the body. False: no more of it is wanted, and finish() says why.
+  [[nodiscard]] bool take(std::string_view bytes) {
+    if (bytes.size() > bounds_.body - seen_)
+      return refuse(413, "the body is larger than " + std::to_string(bounds_.body) + " bytes");
+    seen_ += bytes.size();
+    if (decoder_) return take_form(bytes);
+    if (urlencoded_) return take_text(req_.body, bytes);
+    return take_file(bytes, {}, {}, req_.get_header_value("Content-Type"));
+  }
+
+  /// When the body has ended, or take() has. `whole`: it has arrived.
+  void finish(bool whole) {
+    if (fault_ != 0) throw upload_error({fault_, doing_, place_, os::system_words(fault_), {}});
+    if (status_ != 0) winsvc::abort(status_, std::move(why_));
+    if (!whole) return;
+    if (decoder_ && decoder_->next() != wire::multipart_decoder::step::done)
+      winsvc::abort(400, "the form ends before its last part does");
+    if (urlencoded_) take_urlencoded(req_);
+    if (!close_file()) finish(whole);
+  }
+
+ private:
+  using step = wire::multipart_decoder::step;
+  static constexpr std::size_t most_parts = 1024;            // each costs memory, however little is in it
+  static constexpr std::uint64_t most_text = 1024 * 1024;  // of all fields: what is larger is a file
+
+  bool refuse(int status, std::string why) {
+    status_ = status;
+    why_ = std::move(why);
+    return false;
+  }
+  bool fail(std::uint32_t code, const char* doing, const std::string& place) {
+    fault_ = code == 0 ? 1 : code;
+    doing_ = doing;
+    place_ = place;
+    return false;
+  }
+
+  bool take_form(std::string_view bytes) {
+    decoder_->feed(bytes);
+    for (;;) {
+      switch (decoder_->next()) {
+        case step::more:
+        case step::done: return true;
+        case step::bad: return refuse(400, "the body is no form as its Content-Type says");
+        case step::part:
+          if (!begin_part(decoder_->part())) return false;
+          break;
+        case step::data: {
+          const auto& part = decoder_->part();
+          const bool good = field_ ? take_text(*field_, decoder_->data())
+                                   : take_file(decoder_->data(), part.name, part.file_name, part.content_type);
+          if (!good) return false;
+        }
+      }
+    }
+  }
+
+  bool begin_part(const wire::part_head& part) {
+    if (!close_file()) return false;
+    if (++parts_ > most_parts) return refuse(413, "the form has more than " + std::to_string(most_parts) + " parts");
+    field_ = nullptr;
+    if (!part.is_file) {
+      httplib::FormField field;
+      field.name = part.name;
+      if (!part.content_type.empty()) field.headers.emplace("Content-Type", part.content_type);
+      field_ = &req_.form.fields.emplace(part.name, std::move(field))->second.content;
+      return take_text(*field_, {});
+    }
+    // A file field that was not filled in comes with neither name nor content, and is none.
+    return part.file_name.empty() || take_file({}, part.name, part.file_name, part.content_type);
+  }
+
+  bool take_text(std::string& into, std::string_view bytes) {
+    if (bytes.size() > most_text - text_) {
+      return refuse(413, "the form's fields are larger than 1 MiB together; what is large is sent as a file of a "
+                         "multipart/form-data body, or as a body of another type");
+    }
+    text_ += bytes.size();
+    into += bytes;
+    return true;
+  }
+
+  bool take_file(std::string_view bytes, const std::string& name, const std::string& file_name,
+                 const std::string& type) {
+    if (!file_.is_open() && !open_file(name, file_name, type)) return false;
+    auto& file = into_.files().back();
+    if (bytes.size() > bounds_.file - file.size())
+      return refuse(413, "the file '" + file.file_name() + "' is larger than " + std::to_string(bounds_.file) +
+                             " bytes");
+    if (bytes.empty()) return true;
+    const auto written = file_.write(bytes);
+    if (!written) return fail(written.error(), "write the uploaded file", file.path());
+    file.grow(bytes.size());
+    return true;
+  }
+
+  bool open_file(const std::string& name, const std::string& file_name, const std::string& type) {
+    if (!bounds_.folder.empty()) {
+      if (const auto made = os::make_private_folder(bounds_.folder); !made)
+        return fail(made.error(), "make the folder for uploads", bounds_.folder);
+    }
+    const std::string folder = bounds_.folder.empty() ? os::temporary_folder() : bounds_.folder;
+    const std::string path = os::path_join(folder, temporary_name());
+    auto& entry = into_.files().emplace_back(name, wire::safe_file_name(file_name), type, path);
+    auto made = os::new_file::create(path);
+    if (!made) return fail(made.error(), "make the file", path);
+    entry.made();
+    file_ = std::move(*made);
+    return true;
+  }
+
+  bool close_file() {
+    if (!file_.is_open()) return true;
+    const auto closed = file_.close();
+    return closed || fail(closed.error(), "write the uploaded file", into_.files().back().path());
+  }
+
+  request& req_;
+  const upload_bounds& bounds_;
+  upload& into_;
+  std::optional<wire::multipart_decoder> decoder_;  // of a form
+  bool urlencoded_ = false;
+  os::new_file file_;              // the one that is arriving, the last of into_
+  std::string* field_ = nullptr;   // or the field
+  std::uint64_t seen_ = 0, text_ = 0;
+  std::size_t parts_ = 0;
+  int status_ = 0;
+  std::string why_;
+  std::uint32_t fault_ = 0;
+  const char* doing_ = "";
+  std::string place_;
+};
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#if WINSVC_BODIES_FEATURES
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+WINSVC_INLINE bool read_upload(request& req, const httplib::ContentReader& read, const upload_bounds& bounds, upload& into) {
+  upload files;  // removed after the reader has closed the last of them: Windows does not remove what is open
+  upload_reader reader(req, bounds, files);
+  bool whole = false;
+  {
+    // cpp-httplib would take a form apart itself.
+    const auto type = req.headers.find("Content-Type");
+    const bool hides = req.is_multipart_form_data();
+    const std::string kept = hides ? std::exchange(type->second, std::string()) : std::string();
+    const scope_exit show([&] {
+      if (hides) type->second = kept;
+    });
+    whole = read([&reader](const char* bytes, std::size_t count) { return reader.take({bytes, count}); });
+  }
+  reader.finish(whole);
+  if (whole) into = std::move(files);
+  return whole;
+}
+
+WINSVC_INLINE const upload_receiver& the_upload_receiver() noexcept {
+  static const upload_receiver one{
+      [](exchange& x, request& req, const httplib::ContentReader& read, const upload_bounds& bounds) {
+        upload files;
+        if (!read_upload(req, read, bounds, files)) return false;
+        leave_upload(x, std::move(files));
+        return true;
+      }};
+  return one;
+}
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_FEATURES
+
+// =====================================================================================================================
+// http/websocket_session.hpp
+// =====================================================================================================================
+
+// One open WebSocket on its connection: handshake, frames, pings and the closing handshake. The bodies of
+// api/websocket.hpp are here.
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+class websocket_session {
+ public:
+  using steady = std::chrono::steady_clock;
+  static constexpr const char* stopping = "the service stops";
+
+  websocket_session(exchange& x, const request& req, std::string_view protocol)
+      : wire_(&x.stream.wire()),
+        buffer_(x.stream.buffer()),
+        bounds_(x.stream.bounds()),
+        draining_(&x.draining),
+        frames_(bounds_.websocket_message_bytes),
+        heard_(steady::now()),
+        req_(req),
+        id_(x.id),
+        protocol_(protocol) {
+    req_.is_connection_closed = [this] { return !is_open(); };
+  }
+
+  std::optional<websocket::message> receive(steady::time_point until);
+  bool send(wire::opcode what, std::string_view payload);
+  void close(int code, std::string_view reason);
+  [[nodiscard]] bool is_open() const noexcept;
+  /// Behind the handler: says goodbye if nobody has, and waits for the client's. No copy reaches the wire after it.
+  void finish(int code, std::string_view reason);
+
+  [[nodiscard]] int peer_code() const noexcept { return peer_code_.load(); }
+  [[nodiscard]] const request& req() const noexcept { return req_; }
+  [[nodiscard]] const std::string& id() const noexcept { return id_; }
+  [[nodiscard]] const std::string& protocol() const noexcept { return protocol_; }
+
+ private:
+  using event = wire::frame_decoder::event;
+  event next_event();
+  os::transfer more(std::chrono::milliseconds limit, bool wakes_for_drain);
+  [[nodiscard]] bool wait(steady::time_point until);
+  bool put(wire::opcode what, std::string_view payload);
+  void send_close(int code, std::string_view reason);
+  void lost() noexcept;
+
+  // Held over a send, which may take its time: frames of several threads must not mix, and none may follow a Close.
+  mutable std::mutex mutex_;
+  transport* wire_;  // null: the connection is not ours any more
+  std::atomic<bool> close_sent_{false}, broken_{false};  // written under mutex_ or by the reader, read by anybody
+
+  // Of the handler's thread.
+  receive_buffer& buffer_;
+  const wire::limits& bounds_;
+  const std::atomic<bool>* draining_;
+  wire::frame_decoder frames_;
+  steady::time_point heard_, pinged_at_;
+  steady::duration waited_{0};  ///< for the message that has begun, in all
+  bool pinged_ = false, was_pending_ = false;
+
+  std::atomic<int> peer_code_{0};
+  request req_;
+  std::string id_, protocol_;
+};
+
+/// One WebSocket among those that an engine may have open.
+class websocket_place {
+ public:
+  explicit websocket_place(std::atomic<std::size_t>& open) noexcept : open_(open) { ++open_; }
+  ~websocket_place() { --open_; }
+  websocket_place(const websocket_place&) = delete;
+  websocket_place& operator=(const websocket_place&) = delete;
+
+ private:
+  std::atomic<std::size_t>& open_;
+};
+
+/// Serves a connection that has been told 101.
+void serve_websocket(exchange& x, const std::shared_ptr<websocket_session>& session, logger& log,
+                            const std::function<void(websocket&)>& handler);
+
+/// Answers the handshake: 101 into the response, and what follows it into the exchange; or leaves with a refusal.
+void accept_websocket(const invocation& with, const websocket_options& options,
+                             std::function<void(websocket&)> handler);
+
+}  // namespace http
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_FEATURES
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// One frame to the wire; under mutex_.
+WINSVC_INLINE bool websocket_session::put(wire::opcode what, std::string_view payload) {
+  if (!wire_ || close_sent_.load() || broken_.load()) return false;
+  const std::string bytes = wire::frame(what, payload);
+  if (wire_->send(bytes.data(), bytes.size(), bounds_.write_time) == os::transfer::done) return true;
+  broken_.store(true);
+  wire_->cut();  // it may hold half a frame; and whoever waits to receive shall know
+  return false;
+}
+
+WINSVC_INLINE void websocket_session::send_close(int code, std::string_view reason) {
+  const std::lock_guard lock(mutex_);
+  const bool empty = code == wire::close_code::none;
+  static_cast<void>(put(wire::opcode::close, empty ? std::string() : wire::close_payload(code, reason)));
+  close_sent_.store(true);
+}
+
+WINSVC_INLINE bool websocket_session::send(wire::opcode what, std::string_view payload) {
+  const std::lock_guard lock(mutex_);
+  return wire_ && !draining_->load() && peer_code_.load() == 0 && put(what, payload);
+}
+
+WINSVC_INLINE void websocket_session::close(int code, std::string_view reason) {
+  if (!wire::is_close_code(code))
+    throw std::invalid_argument("websocket: close code " + std::to_string(code) + " must not be sent (RFC 6455, 7.4)");
+  send_close(code, reason);
+}
+
+WINSVC_INLINE bool websocket_session::is_open() const noexcept {
+  if (close_sent_.load() || broken_.load() || peer_code_.load() != 0) return false;
+  // Not waited for: a reader must not stand behind a sender whose client takes nothing. Whoever holds it has the wire.
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  return !lock || (wire_ && !draining_->load());
+}
+
+/// The client went without a goodbye.
+WINSVC_INLINE void websocket_session::lost() noexcept {
+  constexpr int abnormal = 1006;
+  int none = 0;
+  peer_code_.compare_exchange_strong(none, abnormal);
+  broken_.store(true);
+}
+
+/// What the bytes say that are here; answers what needs no handler.
+WINSVC_INLINE websocket_session::event websocket_session::next_event() {
+  for (;;) {
+    std::size_t used = 0;
+    const auto what = frames_.feed(buffer_.rest(), used);
+    buffer_.consume(used);
+    const bool pending = frames_.pending();
+    if (!was_pending_) waited_ = steady::duration(0);
+    was_pending_ = pending && what != event::message;
+    switch (what) {
+      case event::ping: {
+        const std::lock_guard lock(mutex_);
+        static_cast<void>(put(wire::opcode::pong, frames_.payload()));
+        continue;
+      }
+      case event::pong: continue;
+      case event::close:
+        peer_code_.store(frames_.code());
+        send_close(frames_.code(), frames_.payload());
+        return what;
+      case event::wrong:
+        send_close(frames_.code(), frames_.reason());
+        lost();
+        return what;
+      default: return what;
+    }
+  }
+}
+
+WINSVC_INLINE os::transfer websocket_session::more(std::chrono::milliseconds limit, bool wakes_for_drain) {
+  char piece[16 * 1024];
+  std::size_t got = 0;
+  limit = (std::max)(limit, std::chrono::milliseconds(0));
+  const auto what = wakes_for_drain ? wire_->receive_idle(piece, sizeof piece, got, limit)
+                                    : wire_->receive(piece, sizeof piece, got, limit);
+  if (what == os::transfer::done) {
+    buffer_.bytes.append(piece, got);
+    heard_ = steady::now();
+    pinged_ = false;
+  } else if (what != os::transfer::timed_out) {
+    lost();
+  }
+  return what;
+}
+
+/// Waits for bytes, and does what a clock asks for meanwhile. False: none came.
+WINSVC_INLINE bool websocket_session::wait(steady::time_point until) {
+  const auto began = steady::now();
+  // A message has its time as a whole, as a body has: neither a byte now and then nor empty fragments keep it alive.
+  auto late = (steady::time_point::max)();
+  if (was_pending_) late = began + (bounds_.time_for_body(frames_.received()) - waited_);
+  if (began >= late) {
+    send_close(wire::close_code::policy, "the message did not arrive in time");
+    lost();
+    return false;
+  }
+  const auto alive = pinged_ ? pinged_at_ + bounds_.websocket_pong : heard_ + bounds_.websocket_ping;
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>((std::min)({until, late, alive}) - began);
+  const auto what = more(left + std::chrono::milliseconds(1), true);  // rounded up: no turns of no time
+  const auto now = steady::now();
+  waited_ += now - began;
+  if (what != os::transfer::timed_out) return what == os::transfer::done;
+
+  if (now >= alive && pinged_) {
+    lost();
+  } else if (now >= alive) {
+    pinged_ = true;
+    pinged_at_ = now;
+    const std::lock_guard lock(mutex_);
+    static_cast<void>(put(wire::opcode::ping, {}));
+  }
+  return false;
+}
+
+WINSVC_INLINE std::optional<websocket::message> websocket_session::receive(steady::time_point until) {
+  for (;;) {
+    // A drain ends the wait below: the goodbye leaves here and now, not when the handler is done.
+    if (draining_->load()) send_close(wire::close_code::going_away, stopping);
+    if (!is_open()) return std::nullopt;
+    const auto what = next_event();
+    if (what == event::message) return websocket::message{frames_.take_message(), frames_.is_binary()};
+    if (what == event::more && !wait(until) && steady::now() >= until) return std::nullopt;
+  }
+}
+
+WINSVC_INLINE void websocket_session::finish(int code, std::string_view reason) {
+  const scope_exit over([this]() noexcept {
+    const std::lock_guard lock(mutex_);
+    wire_ = nullptr;
+  });
+  send_close(code, reason);
+  const auto until = steady::now() + bounds_.websocket_close;
+  while (peer_code_.load() == 0 && !broken_.load()) {
+    const auto what = next_event();
+    if (what == event::message) static_cast<void>(frames_.take_message());  // sent before the client saw our Close
+    if (what != event::more) continue;
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - steady::now());
+    if (left.count() <= 0 || more(left, false) != os::transfer::done) return;
+  }
+}
+WINSVC_INLINE void serve_websocket(exchange& x, const std::shared_ptr<websocket_session>& session, logger& log,
+                            const std::function<void(websocket&)>& handler) {
+  int code = wire::close_code::normal;
+  std::string reason;
+  const auto failed = [&](const std::string& words) {
+    log.error("request " + x.id + ": " + std::string(x.head.path) + ": websocket handler of " + std::string(x.pattern) +
+              " threw: " + words);
+    code = wire::close_code::internal_error;
+    reason = "the handler failed; the log has the reason under " + x.id;
+  };
+  x.req = &session->req();  // for winsvc::context
+  current_exchange() = &x;
+  try {
+    websocket ws(session);
+    handler(ws);
+    if (x.draining.load()) code = wire::close_code::going_away, reason = websocket_session::stopping;
+  } catch (const abort_error& e) {
+    code = wire::close_code::policy, reason = e.what();
+  } catch (const std::exception& e) {
+    failed(e.what());
+  } catch (...) {
+    failed("something that is no std::exception");
+  }
+  current_exchange() = nullptr;
+  session->finish(code, reason);
+  if (log.wants(log_level::debug))
+    log.debug("request " + x.id + ": websocket over, client's close code " + std::to_string(session->peer_code()));
+}
+WINSVC_INLINE void accept_websocket(const invocation& with, const websocket_options& options,
+                             std::function<void(websocket&)> handler) {
+  exchange& x = *current_exchange();
+  const auto asked = wire::judge_handshake(x.head, options.protocols, options.origins);
+  if (asked.status == 426) {  // RFC 9110 section 15.5.22, RFC 6455 section 4.4
+    replace_header(with.res, "Upgrade", "websocket");
+    replace_header(with.res, "Sec-WebSocket-Version", "13");
+  }
+  if (asked.status != 101) abort(asked.status, std::string(asked.reason));
+  if (!x.websockets) abort(501, "there are no WebSockets here");
+
+  auto place = std::make_shared<websocket_place>(*x.websockets);
+  if (x.draining.load() || x.websockets->load() > x.stream.bounds().websockets) {
+    replace_header(with.res, "Retry-After", "10");
+    abort(503, x.draining.load() ? websocket_session::stopping : "too many WebSockets are open");
+  }
+  with.res.status = 101;
+  replace_header(with.res, "Upgrade", "websocket");
+  // RFC 6455 4.2.2. Not cpp-httplib's own functions: its base64 of 0.41 shifts negative numbers, and its sha1 is private.
+  const std::string proof = std::string(asked.key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+  replace_header(with.res, "Sec-WebSocket-Accept", text::to_base64(sha1(proof)));
+  if (!asked.protocol.empty())
+    replace_header(with.res, "Sec-WebSocket-Protocol", std::string(asked.protocol));
+  auto session = std::make_shared<websocket_session>(x, with.req, asked.protocol);
+  x.upgraded = [&x, session, place, handler = std::move(handler)](logger& log) {
+    serve_websocket(x, session, log, handler);
+  };
+}
+
+}  // namespace http
+
+WINSVC_INLINE std::optional<websocket::message> websocket::receive() const {
+  return session_->receive((http::websocket_session::steady::time_point::max)());
+}
+WINSVC_INLINE std::optional<websocket::message> websocket::receive(std::chrono::milliseconds limit) const {
+  return session_->receive(http::websocket_session::steady::now() + limit);
+}
+WINSVC_INLINE bool websocket::send(std::string_view text) const {
+  if (!wire::is_utf8(text))
+    throw std::invalid_argument("websocket: a text message is UTF-8; send_binary takes any bytes");
+  return session_->send(wire::opcode::text, text);
+}
+WINSVC_INLINE bool websocket::send_binary(std::string_view bytes) const { return session_->send(wire::opcode::binary, bytes); }
+WINSVC_INLINE void websocket::close(int code, std::string_view reason) const { session_->close(code, reason); }
+WINSVC_INLINE bool websocket::is_open() const noexcept { return session_->is_open(); }
+WINSVC_INLINE int websocket::close_code() const noexcept { return session_->peer_code(); }
+WINSVC_INLINE const winsvc::request& websocket::request() const noexcept { return session_->req(); }
+WINSVC_INLINE const std::string& websocket::id() const noexcept { return session_->id(); }
+WINSVC_INLINE const std::string& websocket::protocol() const noexcept { return session_->protocol(); }
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_FEATURES
+
+#endif  // WINSVC_SEES_SERVER
 
 // =====================================================================================================================
 // app/blueprint.hpp
@@ -28071,7 +28286,7 @@ namespace winsvc {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_APP
+#if WINSVC_BODIES_WEB
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -28110,7 +28325,7 @@ WINSVC_INLINE service& service::metrics(std::string_view path, source where) {
                           {{"service", plan.spec.name},
                            {"version", plan.version},
                            {"winsvc", WINSVC_VERSION_STRING},
-                           {"httplib", CPPHTTPLIB_VERSION}}};
+                           {"httplib", std::string(http::httplib_version_text())}}};
     return reply::with(m->counts->text(now), "text/plain; version=0.0.4; charset=utf-8");
   }, where);
   plan_.router.keep_while_paused();
@@ -28136,7 +28351,7 @@ WINSVC_INLINE service& service::access_log() {
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_APP
+#endif  // WINSVC_BODIES_WEB
 
 // =====================================================================================================================
 // app/dashboard.hpp
@@ -28234,7 +28449,7 @@ class dashboard_data {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_APP
+#if WINSVC_BODIES_WEB
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -28325,9 +28540,9 @@ WINSVC_INLINE bool is_of_this_machine(const request& req) {
   };
   // Whoever passes requests on from elsewhere may well sit on this machine.
   for (const auto passed_on : {"X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"}) {
-    if (req.has_header(passed_on)) return false;
+    if (has_header(req, passed_on)) return false;
   }
-  const std::string asked = req.get_header_value("Host");
+  const std::string asked = header_text(req, "Host");
   std::string_view named = asked;
   if (const auto port = named.rfind(':'); port != named.npos && named.find(']', port) == named.npos)
     named = named.substr(0, port);
@@ -28335,14 +28550,14 @@ WINSVC_INLINE bool is_of_this_machine(const request& req) {
     named = named.substr(1, named.size() - 2);
     if (named.find(':') == named.npos) return false;
   }
-  return loopback(req.remote_addr) && (text::equal_nocase(named, "localhost") || loopback(named));
+  return loopback(client(req)) && (text::equal_nocase(named, "localhost") || loopback(named));
 }
 
 WINSVC_INLINE bool is_of_this_page(const request& req) {
-  const std::string site = req.get_header_value("Sec-Fetch-Site"), origin = req.get_header_value("Origin");
-  if (!origin.empty() && !wire::origin_is_allowed(origin, req.get_header_value("Host"), {})) return false;
+  const std::string site = header_text(req, "Sec-Fetch-Site"), origin = header_text(req, "Origin");
+  if (!origin.empty() && !wire::origin_is_allowed(origin, header_text(req, "Host"), {})) return false;
   // Who follows a link of another site's gets here as well: what he sees, that site does not.
-  return site.empty() || site == "same-origin" || site == "none" || req.get_header_value("Sec-Fetch-Mode") == "navigate";
+  return site.empty() || site == "same-origin" || site == "none" || header_text(req, "Sec-Fetch-Mode") == "navigate";
 }
 
 }  // namespace host
@@ -28393,7 +28608,7 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_APP
+#endif  // WINSVC_BODIES_WEB
 
 // =====================================================================================================================
 // host/reporter.hpp
@@ -33936,7 +34151,7 @@ WINSVC_INLINE int run(const app_factory& app, const std::vector<std::string>& wo
     }
     case model::verb::version:
       around.out(plan.spec.name + ' ' + (plan.version.empty() ? "(no version)" : plan.version) +
-                 ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " CPPHTTPLIB_VERSION "\n");
+                 ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " + std::string(http::httplib_version_text()) + "\n");
       return model::exits::ok;
     case model::verb::routes:
       around.out(asked->json ? routes_json(plan.router.routes()) : routes_text(plan.router.routes()));
@@ -33996,6 +34211,7 @@ WINSVC_INLINE int run_program(const app_factory& app, int argc, char** argv) { r
 #undef WINSVC_INLINE
 #undef WINSVC_BODIES
 #undef WINSVC_SEES_ALL
+#undef WINSVC_SEES_SERVER
 #undef WINSVC_HAS_PART
 #undef WINSVC_BODIES_BASE
 #undef WINSVC_BODIES_MODEL
@@ -34008,6 +34224,7 @@ WINSVC_INLINE int run_program(const app_factory& app, int argc, char** argv) { r
 #undef WINSVC_BODIES_APP
 #undef WINSVC_BODIES_HOST
 #undef WINSVC_BODIES_VERBS
+#undef WINSVC_BODIES_FEATURES
 
 // =====================================================================================================================
 // MIT License

@@ -84,34 +84,46 @@
 #include "winsvc/web/dashboard_style.hpp"   // its looks
 #include "winsvc/web/dashboard_script.hpp"  // and what fills it
 
-// F5, HTTP over cpp-httplib.
-#include "winsvc/http/transport.hpp"   // socket or memory
-#include "winsvc/http/exchange.hpp"    // one request on its way
-#include "winsvc/http/stream_impl.hpp"  // the bodies of api/stream.hpp
-#include "winsvc/http/file_answer.hpp"  // a file as an answer
-#include "winsvc/http/reply_impl.hpp"   // the bodies of api/reply.hpp
-#include "winsvc/http/problem.hpp"      // error responses
-#include "winsvc/http/upload_impl.hpp"  // the bodies of api/upload.hpp
-#include "winsvc/http/context_impl.hpp" // the bodies of api/context.hpp
-#include "winsvc/http/url_for_impl.hpp" // the body of api/url_for.hpp
-#include "winsvc/http/websocket_session.hpp"  // one open WebSocket
-#include "winsvc/http/router.hpp"      // routes with their handlers
+// F5, HTTP: what the floors above see of it.
+#include "winsvc/http/router.hpp"         // routes with their handlers
+#include "winsvc/http/pulse.hpp"          // how busy, second by second
+#include "winsvc/http/traffic.hpp"        // what connections have in common
+#include "winsvc/http/tls_identity.hpp"   // certificate and key
+#include "winsvc/http/upload_folder.hpp"  // the files of uploads on disk
+#include "winsvc/http/engine.hpp"         // listen, accept, serve, drain
+
+#if WINSVC_SEES_SERVER
+
+// F5, HTTP over cpp-httplib: the server.
+#include "winsvc/http/transport.hpp"          // socket or memory
+#include "winsvc/http/exchange.hpp"           // one request on its way
+#include "winsvc/http/stream_impl.hpp"        // the bodies of api/stream.hpp
+#include "winsvc/http/reply_impl.hpp"         // the bodies of api/reply.hpp
+#include "winsvc/http/problem.hpp"            // error responses
+#include "winsvc/http/context_impl.hpp"       // the bodies of api/context.hpp
+#include "winsvc/http/url_for_impl.hpp"       // the body of api/url_for.hpp
 #include "winsvc/http/route_handle_impl.hpp"  // the bodies of api/route_handle.hpp
-#include "winsvc/http/group_impl.hpp"  // the bodies of api/group.hpp
-#include "winsvc/http/folder.hpp"      // folders of files
-#include "winsvc/http/body_reader.hpp" // bodies, when they are wanted
-#include "winsvc/http/watchdog.hpp"    // handlers that take too long
-#include "winsvc/http/upload_reader.hpp" // and files, while they arrive
-#include "winsvc/http/guard.hpp"       // what becomes of what goes wrong
-#include "winsvc/http/pulse.hpp"       // how busy, second by second
-#include "winsvc/http/traffic.hpp"     // what connections have in common
-#include "winsvc/http/direct.hpp"      // the short way of plain requests
-#include "winsvc/http/core.hpp"        // cpp-httplib at work for it
-#include "winsvc/http/connection.hpp"  // from first byte to close
-#include "winsvc/http/crew.hpp"        // few threads, and busy
-#include "winsvc/http/guests.hpp"      // who is connected, and until when
-#include "winsvc/http/tls.hpp"         // certificates, and what they protect
-#include "winsvc/http/engine.hpp"      // listen, accept, serve, drain
+#include "winsvc/http/group_impl.hpp"         // the bodies of api/group.hpp
+#include "winsvc/http/body_reader.hpp"        // bodies, when they are wanted
+#include "winsvc/http/watchdog.hpp"           // handlers that take too long
+#include "winsvc/http/upload_receiver.hpp"    // how a body becomes files
+#include "winsvc/http/guard.hpp"              // what becomes of what goes wrong
+#include "winsvc/http/direct.hpp"             // the short way of plain requests
+#include "winsvc/http/core.hpp"               // cpp-httplib at work for it
+#include "winsvc/http/connection.hpp"         // from first byte to close
+#include "winsvc/http/crew.hpp"               // few threads, and busy
+#include "winsvc/http/guests.hpp"             // who is connected, and until when
+#include "winsvc/http/tls.hpp"                // certificates, and what they protect
+#include "winsvc/http/server.hpp"             // what is inside an engine
+
+// F5, what a program links only if its routes name it.
+#include "winsvc/http/file_answer.hpp"        // a file as an answer
+#include "winsvc/http/folder.hpp"             // folders of files
+#include "winsvc/http/upload_impl.hpp"        // the bodies of api/upload.hpp
+#include "winsvc/http/upload_reader.hpp"      // files, while they arrive
+#include "winsvc/http/websocket_session.hpp"  // one open WebSocket
+
+#endif  // WINSVC_SEES_SERVER
 
 // F6, what App receives.
 #include "winsvc/app/blueprint.hpp"   // everything App said

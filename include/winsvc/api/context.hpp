@@ -62,8 +62,8 @@ class context {
 };
 
 namespace http {
-/// Names the client that a trusted proxy reports, for the access log. Ignored outside the request's thread.
-void note_client(const request& req, std::string client);
+/// Names the client that a trusted proxy reports, in the place of the proxy: for handlers and for the access log.
+void set_client(const request& req, std::string client);
 }  // namespace http
 
 }  // inline namespace WINSVC_ABI

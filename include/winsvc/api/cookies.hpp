@@ -16,6 +16,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/api/reply.hpp"
+#include "winsvc/api/values.hpp"
 #include "winsvc/wire/cookie.hpp"
 
 namespace winsvc {
@@ -40,7 +41,7 @@ inline namespace WINSVC_ABI {
 WINSVC_INLINE void set_cookie(response& res, const cookie& c) { http::add_header(res, "Set-Cookie", c.text()); }
 WINSVC_INLINE std::optional<std::string> find_cookie(const request& req, std::string_view name) {
   // One header, however many lines there were: canonical_head has put them together in their order.
-  const std::string header = req.get_header_value("Cookie");
+  const std::string header = header_text(req, "Cookie");
   const auto found = wire::cookie_in(header, name);
   return found ? std::optional<std::string>(*found) : std::nullopt;
 }

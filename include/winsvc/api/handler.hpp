@@ -67,7 +67,7 @@ struct handler_shape {
   bool takes_request = false;  ///< and could look at `path_params` itself
   bool takes_response = false;
   bool takes_body = false;
-  bool takes_upload = false;
+  const upload_receiver& (*receiver)() noexcept = nullptr;  ///< of one that takes an upload
   const route::value_kind* kinds = nullptr;  ///< of the path parameters, so many
   route::answer_kind answers = route::answer_kind::unknown;
   bool may_be_missing = false;  ///< it returns an optional
@@ -218,7 +218,7 @@ class signature {
     s.takes_request = ((kind_of<Arguments>() == argument_kind::request) || ...);
     s.takes_response = ((kind_of<Arguments>() == argument_kind::response) || ...);
     s.takes_body = ((kind_of<Arguments>() == argument_kind::body) || ...);
-    s.takes_upload = ((kind_of<Arguments>() == argument_kind::upload) || ...);
+    if constexpr (((kind_of<Arguments>() == argument_kind::upload) || ...)) s.receiver = &the_upload_receiver;
     // Parameters are together, behind the request and the response.
     s.kinds = kinds_ + (s.takes_request ? 1 : 0) + (s.takes_response ? 1 : 0);
     using answer = answer_of<std::remove_cv_t<std::remove_reference_t<R>>>;

@@ -20,7 +20,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/win/door.hpp"  // on Windows: windows.h must have come our way, before cpp-httplib asks for it
 
-#if WINSVC_SEES_ALL
+#if WINSVC_SEES_SERVER
 
 #if WINSVC_OS_WINDOWS && !defined(NOMINMAX)
   #define WINSVC_HAD_NO_NOMINMAX
@@ -66,7 +66,7 @@ struct Response;
 class DataSink;
 }  // namespace httplib
 
-#endif  // WINSVC_SEES_ALL
+#endif  // WINSVC_SEES_SERVER
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -76,7 +76,7 @@ using response = httplib::Response;  ///< status, headers, body, set_content(...
 
 namespace http {
 
-#if WINSVC_SEES_ALL
+#if WINSVC_SEES_SERVER
 /// CPPHTTPLIB_VERSION_NUM as a number (0x002900 is 0.41.0). It is a string literal there, of no use to the
 /// preprocessor.
 [[nodiscard]] constexpr unsigned httplib_version() noexcept {
@@ -92,6 +92,9 @@ static_assert(httplib_version() >= 0x002900,
 /// Before 0.44, header values were percent-decoded while parsed, so "%0d%0a" became a line end.
 inline constexpr bool httplib_decodes_headers = httplib_version() < 0x002C00;
 #endif
+
+/// The version of cpp-httplib that the server was compiled with: "0.41.0".
+[[nodiscard]] std::string_view httplib_version_text() noexcept;
 
 /// `set_header` adds a second header of the same name; this leaves one.
 void replace_header(response& res, const std::string& name, const std::string& value);
@@ -111,6 +114,8 @@ void replace_header(response& res, const std::string& name, const std::string& v
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
+
+WINSVC_INLINE std::string_view httplib_version_text() noexcept { return CPPHTTPLIB_VERSION; }
 
 WINSVC_INLINE void replace_header(response& res, const std::string& name, const std::string& value) {
   res.headers.erase(name);

@@ -98,6 +98,8 @@ class reply {
   std::string body_;
   std::string content_type_;
   std::string file_, save_as_;
+  /// Of a file: what sends it. A program that sends none does not link it.
+  void (*send_file_)(const request&, response&, const std::string&, const std::string&) = nullptr;
   std::function<void(winsvc::stream&)> write_;
   std::vector<std::pair<std::string, std::string>> headers_;
 };
@@ -137,13 +139,6 @@ WINSVC_INLINE reply reply::stream(std::string content_type, std::function<void(w
   reply r;
   r.content_type_ = std::move(content_type);
   r.write_ = std::move(write);
-  return r;
-}
-
-WINSVC_INLINE reply reply::file(std::string path, std::string save_as) {
-  reply r;
-  r.file_ = std::move(path);
-  r.save_as_ = std::move(save_as);
   return r;
 }
 

@@ -39,14 +39,15 @@ inline namespace WINSVC_ABI {
 /// leaves a handler is a 507 when there is no room, else a 500; the log has its words.
 class upload_error : public std::runtime_error {
  public:
-  explicit upload_error(const error& e) : std::runtime_error(e.sentence()), code_(e.code) {}
+  explicit upload_error(const error& e);
   /// The system's own code.
   [[nodiscard]] std::uint32_t code() const noexcept { return code_; }
   /// Is the disk full, or a quota used up?
-  [[nodiscard]] bool no_room() const noexcept;
+  [[nodiscard]] bool no_room() const noexcept { return no_room_; }
 
  private:
   std::uint32_t code_;
+  bool no_room_;
 };
 
 /// One file that has arrived. It can be moved, and so outlive its request. Used by one thread at a time.
@@ -127,6 +128,11 @@ namespace http {
 
 /// The upload of the request that this thread handles, for its handler; empty where no body came.
 [[nodiscard]] upload take_upload();
+
+/// How a body becomes an upload (http/upload_receiver.hpp). A route whose handler takes one names it, so that a program
+/// without such a route does not link it.
+struct upload_receiver;
+[[nodiscard]] const upload_receiver& the_upload_receiver() noexcept;
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI

@@ -28,6 +28,21 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+// A request's parts as text, for a file that does not include <httplib.h>.
+
+/// The method in upper case.
+[[nodiscard]] const std::string& method(const request& req) noexcept;
+/// The value of a header; empty when it is not there. Lines of one name are one value, joined by commas.
+[[nodiscard]] std::string header_text(const request& req, const std::string& name);
+/// True if the request has a header of this name.
+[[nodiscard]] bool has_header(const request& req, const std::string& name);
+/// The path of the target, decoded.
+[[nodiscard]] const std::string& path(const request& req) noexcept;
+/// The address of the client; behind a trusted proxy (web/proxies.hpp) the one that the proxy names.
+[[nodiscard]] const std::string& client(const request& req) noexcept;
+/// The body as it came, decompressed. Empty before the handler: it is read after the middleware.
+[[nodiscard]] const std::string& body_text(const request& req) noexcept;
+
 namespace http {
 
 template <class T>
@@ -60,8 +75,6 @@ using value_type = std::conditional_t<std::is_convertible_v<T, std::string_view>
 [[nodiscard]] std::string_view query_text(const request& req) noexcept;
 /// The text of a form's field, urlencoded or multipart.
 [[nodiscard]] std::optional<std::string> form_text(const request& req, const std::string& name);
-/// The text of a header.
-[[nodiscard]] std::optional<std::string> header_text(const request& req, const std::string& name);
 
 }  // namespace http
 
@@ -106,21 +119,9 @@ template <class T>
 
 template <class T>
 [[nodiscard]] std::optional<T> find_header(const request& req, const std::string& name) {
-  const auto text = http::header_text(req, name);
-  if (!text) return std::nullopt;
-  return http::value_of<T>(*text, "the header", name);
+  if (!has_header(req, name)) return std::nullopt;
+  return http::value_of<T>(header_text(req, name), "the header", name);
 }
-
-// A request's parts as text, for a file that does not include <httplib.h>.
-
-/// The method in upper case.
-[[nodiscard]] const std::string& method(const request& req) noexcept;
-/// The path of the target, decoded.
-[[nodiscard]] const std::string& path(const request& req) noexcept;
-/// The address of the client; behind a trusted proxy (web/proxies.hpp) the one that the proxy names.
-[[nodiscard]] const std::string& client(const request& req) noexcept;
-/// The body as it came, decompressed. Empty before the handler: it is read after the middleware.
-[[nodiscard]] const std::string& body_text(const request& req) noexcept;
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -135,13 +136,11 @@ namespace http {
 
 WINSVC_INLINE std::string_view query_text(const request& req) noexcept { return wire::query_of(req.target); }
 
-WINSVC_INLINE std::optional<std::string> header_text(const request& req, const std::string& name) {
-  return req.has_header(name) ? std::optional(req.get_header_value(name)) : std::nullopt;
-}
-
 }  // namespace http
 
 WINSVC_INLINE const std::string& method(const request& req) noexcept { return req.method; }
+WINSVC_INLINE std::string header_text(const request& req, const std::string& name) { return req.get_header_value(name); }
+WINSVC_INLINE bool has_header(const request& req, const std::string& name) { return req.has_header(name); }
 WINSVC_INLINE const std::string& path(const request& req) noexcept { return req.path; }
 WINSVC_INLINE const std::string& client(const request& req) noexcept { return req.remote_addr; }
 WINSVC_INLINE const std::string& body_text(const request& req) noexcept { return req.body; }

@@ -21,7 +21,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/engine.hpp"
 #include "winsvc/http/router.hpp"
-#include "winsvc/http/tls.hpp"
+#include "winsvc/http/tls_identity.hpp"
 #include "winsvc/model/settings.hpp"
 #include "winsvc/model/spec.hpp"
 #include "winsvc/model/state.hpp"

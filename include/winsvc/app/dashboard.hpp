@@ -102,7 +102,7 @@ class dashboard_data {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_APP
+#if WINSVC_BODIES_WEB
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -193,9 +193,9 @@ WINSVC_INLINE bool is_of_this_machine(const request& req) {
   };
   // Whoever passes requests on from elsewhere may well sit on this machine.
   for (const auto passed_on : {"X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"}) {
-    if (req.has_header(passed_on)) return false;
+    if (has_header(req, passed_on)) return false;
   }
-  const std::string asked = req.get_header_value("Host");
+  const std::string asked = header_text(req, "Host");
   std::string_view named = asked;
   if (const auto port = named.rfind(':'); port != named.npos && named.find(']', port) == named.npos)
     named = named.substr(0, port);
@@ -203,14 +203,14 @@ WINSVC_INLINE bool is_of_this_machine(const request& req) {
     named = named.substr(1, named.size() - 2);
     if (named.find(':') == named.npos) return false;
   }
-  return loopback(req.remote_addr) && (text::equal_nocase(named, "localhost") || loopback(named));
+  return loopback(client(req)) && (text::equal_nocase(named, "localhost") || loopback(named));
 }
 
 WINSVC_INLINE bool is_of_this_page(const request& req) {
-  const std::string site = req.get_header_value("Sec-Fetch-Site"), origin = req.get_header_value("Origin");
-  if (!origin.empty() && !wire::origin_is_allowed(origin, req.get_header_value("Host"), {})) return false;
+  const std::string site = header_text(req, "Sec-Fetch-Site"), origin = header_text(req, "Origin");
+  if (!origin.empty() && !wire::origin_is_allowed(origin, header_text(req, "Host"), {})) return false;
   // Who follows a link of another site's gets here as well: what he sees, that site does not.
-  return site.empty() || site == "same-origin" || site == "none" || req.get_header_value("Sec-Fetch-Mode") == "navigate";
+  return site.empty() || site == "same-origin" || site == "none" || header_text(req, "Sec-Fetch-Mode") == "navigate";
 }
 
 }  // namespace host
@@ -261,4 +261,4 @@ WINSVC_INLINE service& service::dashboard(std::string_view path, middleware guar
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_APP
+#endif  // WINSVC_BODIES_WEB

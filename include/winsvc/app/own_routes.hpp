@@ -20,7 +20,7 @@ namespace winsvc {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_APP
+#if WINSVC_BODIES_WEB
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -59,7 +59,7 @@ WINSVC_INLINE service& service::metrics(std::string_view path, source where) {
                           {{"service", plan.spec.name},
                            {"version", plan.version},
                            {"winsvc", WINSVC_VERSION_STRING},
-                           {"httplib", CPPHTTPLIB_VERSION}}};
+                           {"httplib", std::string(http::httplib_version_text())}}};
     return reply::with(m->counts->text(now), "text/plain; version=0.0.4; charset=utf-8");
   }, where);
   plan_.router.keep_while_paused();
@@ -85,4 +85,4 @@ WINSVC_INLINE service& service::access_log() {
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_APP
+#endif  // WINSVC_BODIES_WEB

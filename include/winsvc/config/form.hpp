@@ -56,15 +56,19 @@
 
 #define WINSVC_HAS_PART(number) (WINSVC_BODIES && (WINSVC_PART == 0 || WINSVC_PART == (number)))
 
+// True if this file sees the server and cpp-httplib, which the other parts do without.
+#define WINSVC_SEES_SERVER (WINSVC_TESTING || WINSVC_HAS_PART(3) || WINSVC_HAS_PART(4))
+
 // The parts, and which bodies each has.
-#define WINSVC_BODIES_BASE WINSVC_HAS_PART(1)   // values, decisions, parsers: no system, no cpp-httplib
+#define WINSVC_BODIES_BASE WINSVC_HAS_PART(1)      // values, decisions, parsers
 #define WINSVC_BODIES_MODEL WINSVC_HAS_PART(1)
 #define WINSVC_BODIES_ROUTE WINSVC_HAS_PART(1)
 #define WINSVC_BODIES_WIRE WINSVC_HAS_PART(1)
-#define WINSVC_BODIES_OS WINSVC_HAS_PART(2)     // the operating system
-#define WINSVC_BODIES_API WINSVC_HAS_PART(3)    // the server
+#define WINSVC_BODIES_OS WINSVC_HAS_PART(2)        // the operating system
+#define WINSVC_BODIES_API WINSVC_HAS_PART(3)       // the server
 #define WINSVC_BODIES_HTTP WINSVC_HAS_PART(3)
-#define WINSVC_BODIES_WEB WINSVC_HAS_PART(4)    // middleware
-#define WINSVC_BODIES_APP WINSVC_HAS_PART(5)    // what runs the app
+#define WINSVC_BODIES_FEATURES WINSVC_HAS_PART(4)  // files, uploads, WebSockets
+#define WINSVC_BODIES_APP WINSVC_HAS_PART(5)       // what runs the app
 #define WINSVC_BODIES_HOST WINSVC_HAS_PART(5)
-#define WINSVC_BODIES_VERBS WINSVC_HAS_PART(6)  // what manages the service
+#define WINSVC_BODIES_VERBS WINSVC_HAS_PART(6)     // what manages the service
+#define WINSVC_BODIES_WEB WINSVC_HAS_PART(7)       // middleware, OpenAPI, metrics, dashboard

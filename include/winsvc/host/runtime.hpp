@@ -35,7 +35,7 @@
 #include "winsvc/host/settings_watch.hpp"
 #include "winsvc/host/worker_pool.hpp"
 #include "winsvc/http/engine.hpp"
-#include "winsvc/api/upload.hpp"
+#include "winsvc/http/upload_folder.hpp"
 #include "winsvc/model/events.hpp"
 #include "winsvc/model/spec.hpp"
 #include "winsvc/model/stop_limits.hpp"

@@ -59,12 +59,6 @@ struct awaited {
   std::chrono::steady_clock::time_point until = (std::chrono::steady_clock::time_point::max)();
 };
 
-/// A request on its way.
-struct work {
-  std::string what;  ///< `GET /report`
-  std::chrono::steady_clock::duration age;
-};
-
 class connection {
  public:
   using steady = std::chrono::steady_clock;

@@ -46,8 +46,12 @@ WINSVC_INLINE void* context::find(const void* key) const noexcept {
   return found == exchange_->values.end() ? nullptr : found->second.get();
 }
 
-WINSVC_INLINE void http::note_client(const request& req, std::string client) {
-  if (auto* x = current_exchange(); x && x->req == &req) x->client = std::move(client);
+WINSVC_INLINE void http::set_client(const request& req, std::string client) {
+  // cpp-httplib hands out its own non-const object as const; casting that away is well defined.
+  auto& own = const_cast<request&>(req);
+  own.remote_addr = client;
+  own.remote_port = -1;  // the proxy's
+  if (auto* x = current_exchange()) x->client = std::move(client);
 }
 
 }  // inline namespace WINSVC_ABI

@@ -33,7 +33,7 @@
 #include "winsvc/http/problem.hpp"
 #include "winsvc/http/router.hpp"
 #include "winsvc/http/traffic.hpp"
-#include "winsvc/http/upload_reader.hpp"
+#include "winsvc/http/upload_receiver.hpp"
 #include "winsvc/http/watchdog.hpp"
 
 namespace winsvc {
@@ -68,7 +68,7 @@ class core final : public httplib::Server {
   void route(exchange& x, request& req, response& res);
   void dispatch(exchange& x, request& req, response& res);
   void call_handler(exchange& x, request& req, response& res);
-  [[nodiscard]] bool takes_upload(const exchange& x) const { return routes_.entry(x.match.id).about.takes_upload; }
+  [[nodiscard]] bool takes_upload(const exchange& x) const { return routes_.receiver(x.match) != nullptr; }
   bool receive_upload(exchange& x, request& req, const httplib::ContentReader& read, std::uint64_t most) const;
   void run_link(exchange& x, std::size_t at, request& req, response& res);
   void drop_late_body(exchange& x);
@@ -297,12 +297,10 @@ WINSVC_INLINE void core::dispatch(exchange& x, request& req, response& res) {
 
 WINSVC_INLINE bool core::receive_upload(exchange& x, request& req, const httplib::ContentReader& read,
                                  std::uint64_t most) const {
-  upload files;
   const bool closing = std::exchange(x.closing, true);  // unless it is read to its end, nothing can follow it
   const std::uint64_t of_file = routes_.entry(x.match.id).about.file_limit.value_or(most);
-  if (!read_upload(req, read, {most, of_file, routes_.upload_folder}, files)) return false;
+  if (!routes_.receiver(x.match)->receive(x, req, read, {most, of_file, routes_.upload_folder})) return false;
   x.closing = closing;
-  leave_upload(x, std::move(files));
   return true;
 }
 

@@ -20,6 +20,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/api/abort.hpp"
 #include "winsvc/api/httplib.hpp"
+#include "winsvc/api/reply.hpp"
 #include "winsvc/model/codes.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/route/path.hpp"
@@ -51,7 +52,7 @@ void answer_with_file(const request& req, response& res, const std::string& path
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_HTTP
+#if WINSVC_BODIES_FEATURES
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -137,7 +138,18 @@ WINSVC_INLINE void answer_with_file(const request& req, response& res, const std
 }
 
 }  // namespace http
+
+WINSVC_INLINE reply reply::file(std::string path, std::string save_as) {
+  reply r;
+  r.file_ = std::move(path);
+  r.save_as_ = std::move(save_as);
+  r.send_file_ = [](const request& req, response& res, const std::string& path, const std::string& name) {
+    http::answer_with_file(req, res, path, name);
+  };
+  return r;
+}
+
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_HTTP
+#endif  // WINSVC_BODIES_FEATURES

@@ -58,7 +58,7 @@ class file_folder {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_HTTP
+#if WINSVC_BODIES_FEATURES
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -149,4 +149,4 @@ WINSVC_INLINE void add_files(router& to, const std::string& outer, std::string_v
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_HTTP
+#endif  // WINSVC_BODIES_FEATURES

@@ -11,7 +11,6 @@
 #include "winsvc/api/stream.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/exchange.hpp"
-#include "winsvc/http/file_answer.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -39,7 +38,7 @@ WINSVC_INLINE reply reply::events(std::function<void(event_stream&)> write) {
 WINSVC_INLINE void reply::apply(response& res) && {
   res.status = status_;
   for (const auto& [name, value] : headers_) http::add_header(res, name, value);
-  if (!file_.empty()) return http::answer_with_file(*http::current_exchange()->req, res, file_, save_as_);
+  if (send_file_) return send_file_(*http::current_exchange()->req, res, file_, save_as_);
   if (write_) {
     const auto run = [write = std::move(write_)](std::size_t, httplib::DataSink& sink) {
       winsvc::stream out(sink, *http::current_exchange());

@@ -78,6 +78,11 @@ class router {
     return m.what == route::outcome::found ? entry(m.id).about.body_limit.value_or(of_app) : of_app;
   }
 
+  /// What reads the body of this match into files; null where the handler takes no upload.
+  [[nodiscard]] const upload_receiver* receiver(const route::match_result& m) const noexcept {
+    return m.what == route::outcome::found && handlers_[m.id].receiver ? &handlers_[m.id].receiver() : nullptr;
+  }
+
   /// Does any route take uploads?
   [[nodiscard]] bool takes_uploads() const noexcept {
     const auto& all = table_.entries();
@@ -94,6 +99,7 @@ class router {
     std::unique_ptr<handler> call;
     bool wants_names;
     std::shared_ptr<const chain> links;
+    const upload_receiver& (*receiver)() noexcept = nullptr;
     bool while_paused = false;
   };
   route::table table_;
@@ -160,12 +166,12 @@ WINSVC_INLINE std::size_t router::add(route::method verb, std::string_view patte
   }
   const std::size_t id = handlers_.size();
   table_.add(verb, pattern, id, where);
-  handlers_.push_back({std::move(made.call), shape.takes_request, std::move(links)});
+  handlers_.push_back({std::move(made.call), shape.takes_request, std::move(links), shape.receiver});
 
   auto& about = table_.about(id);
   about.parameters.assign(shape.kinds, shape.kinds + shape.parameters);
   about.takes_json = shape.takes_body;
-  about.takes_upload = shape.takes_upload;
+  about.takes_upload = shape.receiver != nullptr;
   about.answers = shape.answers;
   about.may_be_missing = shape.may_be_missing;
   about.chooses_status = shape.chooses_status || shape.takes_response;

@@ -20,12 +20,12 @@
 #include <thread>
 #include <utility>
 
-#include "winsvc/api/tls_options.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/core.hpp"
 #include "winsvc/api/httplib.hpp"
+#include "winsvc/http/tls_identity.hpp"
 #include "winsvc/http/transport.hpp"
 #include "winsvc/model/codes.hpp"
 
@@ -33,22 +33,6 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 namespace http {
-
-/// Certificate and key as the library has them: shared by the connections that began with them.
-class tls_identity {
- public:
-  /// The error names the file and what to do about it.
-  [[nodiscard]] static result<std::shared_ptr<tls_identity>> load(const tls_files& from);
-  ~tls_identity();
-  tls_identity(const tls_identity&) = delete;
-  tls_identity& operator=(const tls_identity&) = delete;
-
-  [[nodiscard]] void* native() const noexcept { return native_; }
-
- private:
-  explicit tls_identity(void* native) noexcept : native_(native) {}
-  void* native_;
-};
 
 /// A connection's end, plain or, with an identity, behind TLS.
 [[nodiscard]] std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,

@@ -1,19 +1,14 @@
-// The bodies of api/upload.hpp that work on files and on a request in progress, and the names of the files that are
-// arriving.
+// The bodies of api/upload.hpp that work on files and on a request in progress.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
-#include <cstdio>
 #include <memory>
-#include <random>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "winsvc/api/upload.hpp"
 #include "winsvc/base/error.hpp"
-#include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/exchange.hpp"
 #include "winsvc/os/native.hpp"
@@ -21,11 +16,6 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
-
-/// A name for a file that is arriving: whose it is, and unlike all others.
-[[nodiscard]] std::string temporary_name();
-/// Removes what processes that are gone have left in this folder.
-void drop_old_uploads(const std::string& folder) noexcept;
 
 /// Leaves an upload for the handler of this request.
 void leave_upload(exchange& x, upload u);
@@ -37,12 +27,13 @@ void leave_upload(exchange& x, upload u);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_HTTP
+#if WINSVC_BODIES_FEATURES
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE bool upload_error::no_room() const noexcept { return os::means_full(code_); }
+WINSVC_INLINE upload_error::upload_error(const error& e)
+    : std::runtime_error(e.sentence()), code_(e.code), no_room_(os::means_full(e.code)) {}
 
 WINSVC_INLINE uploaded_file::~uploaded_file() {
   if (temporary_) os::remove_file(path_);
@@ -56,35 +47,6 @@ WINSVC_INLINE void uploaded_file::save_to(const std::string& path) {
 }
 
 namespace http {
-
-inline constexpr std::string_view upload_prefix = "upload-", upload_ending = ".part";
-
-WINSVC_INLINE std::string temporary_name() {
-  static const std::uint32_t salt = std::random_device{}();
-  static std::atomic<std::uint64_t> count{0};  // relaxed: only its uniqueness matters
-  char text[64];
-  std::snprintf(text, sizeof text, "%lu-%08lx-%llu", static_cast<unsigned long>(os::process_id()),
-                static_cast<unsigned long>(salt),
-                static_cast<unsigned long long>(count.fetch_add(1, std::memory_order_relaxed) + 1));
-  return std::string(upload_prefix) + text + std::string(upload_ending);
-}
-
-WINSVC_INLINE void drop_old_uploads(const std::string& folder) noexcept {
-  try {
-    const auto names = os::list_files(folder);
-    if (!names) return;
-    for (const auto& name : *names) {
-      if (!text::starts_with(name, upload_prefix)) continue;
-      const std::string_view rest = std::string_view(name).substr(upload_prefix.size());
-      std::uint64_t owner = 0;
-      if (!text::parse_number(rest.substr(0, rest.find('-')), 0xFFFFFFFF, owner)) continue;
-      // A file with our own number is of one that had it before us: this is called before the first upload.
-      const auto id = static_cast<std::uint32_t>(owner);
-      if (id == os::process_id() || !os::process_exists(id)) os::remove_file(os::path_join(folder, name));
-    }
-  } catch (...) {  // out of memory: they are removed at another start
-  }
-}
 
 WINSVC_INLINE const void* upload_key() noexcept {
   static const char one = 0;
@@ -104,4 +66,4 @@ WINSVC_INLINE void leave_upload(exchange& x, upload u) { x.values[upload_key()] 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_HTTP
+#endif  // WINSVC_BODIES_FEATURES

@@ -16,6 +16,10 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/body_reader.hpp"
+#include "winsvc/http/exchange.hpp"
+#include "winsvc/http/upload_folder.hpp"
+#include "winsvc/http/upload_impl.hpp"
+#include "winsvc/http/upload_receiver.hpp"
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/api/upload.hpp"
 #include "winsvc/os/native.hpp"
@@ -25,13 +29,6 @@
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
-
-/// How much of an upload is taken, in bytes, decompressed, and where to.
-struct upload_bounds {
-  std::uint64_t body;
-  std::uint64_t file;
-  std::string folder;  ///< "": the system's temporary one
-};
 
 /// Reads all of it. False: it did not arrive, or is not framed or coded as it says. Throws abort_error for an upload
 /// that is too large or no form, upload_error for a file that cannot be written. Whatever the end, what `into` does not
@@ -189,7 +186,7 @@ class upload_reader {
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#if WINSVC_BODIES_HTTP
+#if WINSVC_BODIES_FEATURES
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -214,8 +211,19 @@ WINSVC_INLINE bool read_upload(request& req, const httplib::ContentReader& read,
   return whole;
 }
 
+WINSVC_INLINE const upload_receiver& the_upload_receiver() noexcept {
+  static const upload_receiver one{
+      [](exchange& x, request& req, const httplib::ContentReader& read, const upload_bounds& bounds) {
+        upload files;
+        if (!read_upload(req, read, bounds, files)) return false;
+        leave_upload(x, std::move(files));
+        return true;
+      }};
+  return one;
+}
+
 }  // namespace http
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_HTTP
+#endif  // WINSVC_BODIES_FEATURES

@@ -114,7 +114,7 @@ void accept_websocket(const invocation& with, const websocket_options& options,
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-#if WINSVC_BODIES_HTTP
+#if WINSVC_BODIES_FEATURES
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -344,4 +344,4 @@ WINSVC_INLINE const std::string& websocket::protocol() const noexcept { return s
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
-#endif  // WINSVC_BODIES_HTTP
+#endif  // WINSVC_BODIES_FEATURES

@@ -190,7 +190,7 @@ WINSVC_INLINE int run(const app_factory& app, const std::vector<std::string>& wo
     }
     case model::verb::version:
       around.out(plan.spec.name + ' ' + (plan.version.empty() ? "(no version)" : plan.version) +
-                 ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " CPPHTTPLIB_VERSION "\n");
+                 ", winsvc " WINSVC_VERSION_STRING ", cpp-httplib " + std::string(http::httplib_version_text()) + "\n");
       return model::exits::ok;
     case model::verb::routes:
       around.out(asked->json ? routes_json(plan.router.routes()) : routes_text(plan.router.routes()));

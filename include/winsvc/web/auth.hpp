@@ -22,6 +22,7 @@
 #include "winsvc/api/context.hpp"
 #include "winsvc/api/middleware.hpp"
 #include "winsvc/api/reply.hpp"
+#include "winsvc/api/values.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -54,7 +55,7 @@ namespace http {
 
 /// What comes behind the scheme in Authorization; nothing when it is another scheme, or not there.
 WINSVC_INLINE std::optional<std::string> credentials(const request& req, std::string_view scheme) {
-  const std::string header = req.get_header_value("Authorization");
+  const std::string header = header_text(req, "Authorization");
   const auto blank = header.find(' ');
   if (blank == std::string::npos || !text::equal_nocase(std::string_view(header).substr(0, blank), scheme))
     return std::nullopt;

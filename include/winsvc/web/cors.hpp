@@ -20,7 +20,9 @@
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/api/middleware.hpp"
+#include "winsvc/api/handler.hpp"
 #include "winsvc/api/reply.hpp"
+#include "winsvc/api/values.hpp"
 #include "winsvc/wire/grammar.hpp"
 
 namespace winsvc {
@@ -82,24 +84,24 @@ WINSVC_INLINE middleware cors(cors_policy policy) {
     if (http::states_usual_port(o)) throw setup_error("cors: browsers send '" + o + "' without its port");
   }
   return [policy = std::move(policy), any](const request& req, response& res, const next& go_on) {
-    const std::string origin = req.get_header_value("Origin");
+    const std::string origin = header_text(req, "Origin");
     bool allowed = any;
     for (const auto& o : policy.origins) allowed = allowed || text::equal_nocase(o, origin);
     if (!any) http::add_header(res, "Vary", "Origin");  // a cache must not give one origin's answer to another
     if (origin.empty() || !allowed) return go_on();
 
-    res.set_header("Access-Control-Allow-Origin", any ? "*" : origin);
-    if (policy.credentials) res.set_header("Access-Control-Allow-Credentials", "true");
-    if (req.method != "OPTIONS" || !req.has_header("Access-Control-Request-Method")) {
-      if (!policy.exposed.empty()) res.set_header("Access-Control-Expose-Headers", text::join(policy.exposed, ", "));
+    http::replace_header(res, "Access-Control-Allow-Origin", any ? "*" : origin);
+    if (policy.credentials) http::replace_header(res, "Access-Control-Allow-Credentials", "true");
+    if (method(req) != "OPTIONS" || !has_header(req, "Access-Control-Request-Method")) {
+      if (!policy.exposed.empty()) http::replace_header(res, "Access-Control-Expose-Headers", text::join(policy.exposed, ", "));
       return go_on();
     }
-    res.status = 204;
-    res.set_header("Access-Control-Allow-Methods", text::join(policy.methods, ", "));
-    const std::string asked = req.get_header_value("Access-Control-Request-Headers");
+    http::set_status(res, 204);
+    http::replace_header(res, "Access-Control-Allow-Methods", text::join(policy.methods, ", "));
+    const std::string asked = header_text(req, "Access-Control-Request-Headers");
     const std::string headers = policy.headers.empty() ? asked : text::join(policy.headers, ", ");
-    if (!headers.empty()) res.set_header("Access-Control-Allow-Headers", headers);
-    res.set_header("Access-Control-Max-Age", std::to_string(policy.max_age.count()));
+    if (!headers.empty()) http::replace_header(res, "Access-Control-Allow-Headers", headers);
+    http::replace_header(res, "Access-Control-Max-Age", std::to_string(policy.max_age.count()));
   };
 }
 

@@ -13,6 +13,7 @@
 #include "winsvc/api/context.hpp"
 #include "winsvc/api/middleware.hpp"
 #include "winsvc/api/reply.hpp"
+#include "winsvc/api/values.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -40,7 +41,7 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE middleware request_id(std::string header) {
   return [header = std::move(header)](const request& req, response& res, const next& go_on) {
-    res.set_header(header, context(req).id());
+    http::replace_header(res, header, context(req).id());
     go_on();
   };
 }
@@ -48,7 +49,7 @@ WINSVC_INLINE middleware security_headers(std::string content_security_policy) {
   return [csp = std::move(content_security_policy)](const request&, response& res, const next& go_on) {
     go_on();
     const auto unless_set = [&res](const char* name, const std::string& value) {
-      if (!res.has_header(name)) res.set_header(name, value);
+      if (!http::find_header(res, name)) http::replace_header(res, name, value);
     };
     unless_set("X-Content-Type-Options", "nosniff");
     unless_set("X-Frame-Options", "DENY");
@@ -58,7 +59,7 @@ WINSVC_INLINE middleware security_headers(std::string content_security_policy) {
 }
 WINSVC_INLINE middleware body_limit(std::uint64_t bytes) {
   return [bytes](const request& req, response&, const next& go_on) {
-    if (req.has_header("Content-Length") && req.get_header_value_u64("Content-Length") > bytes)
+    if (find_header<std::uint64_t>(req, "Content-Length").value_or(0) > bytes)
       abort(413, "the body is larger than " + std::to_string(bytes) + " bytes");
     context(req).limit_body(bytes);
     go_on();

@@ -16,6 +16,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/api/context.hpp"
 #include "winsvc/api/middleware.hpp"
+#include "winsvc/api/values.hpp"
 #include "winsvc/wire/ip.hpp"
 
 namespace winsvc {
@@ -46,15 +47,9 @@ WINSVC_INLINE middleware trusted_proxies(const std::vector<std::string>& ranges)
   }
   return [trusted = std::move(trusted)](const request& req, response&, const next& go_on) {
     // One header, however many lines there were: canonical_head has put them together in their order.
-    const std::string hops = req.get_header_value("X-Forwarded-For");
-    std::string client(wire::client_behind(req.remote_addr, hops, trusted));
-    if (client != req.remote_addr) {
-      // cpp-httplib hands out its own non-const object as const; casting that away is well defined.
-      auto& own = const_cast<request&>(req);
-      own.remote_addr = client;
-      own.remote_port = -1;  // the proxy's
-      http::note_client(req, std::move(client));
-    }
+    const std::string hops = header_text(req, "X-Forwarded-For");
+    std::string named(wire::client_behind(client(req), hops, trusted));
+    if (named != client(req)) http::set_client(req, std::move(named));
     go_on();
   };
 }

@@ -20,6 +20,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/api/middleware.hpp"
 #include "winsvc/api/reply.hpp"
+#include "winsvc/api/values.hpp"
 #include "winsvc/wire/ip.hpp"
 
 namespace winsvc {
@@ -109,7 +110,7 @@ WINSVC_INLINE void token_buckets::forget_full_ones(clock::time_point now) {
 WINSVC_INLINE middleware rate_limit(double per_second, double burst) {
   const auto buckets = std::make_shared<token_buckets>(per_second, burst);
   return [buckets](const request& req, response& res, const next& go_on) {
-    const auto wait = buckets->take(wire::subscriber(req.remote_addr));
+    const auto wait = buckets->take(wire::subscriber(client(req)));
     if (wait.count() == 0) return go_on();
     http::replace_header(res, "Retry-After", std::to_string((wait.count() + 999) / 1000));
     abort(429, "too many requests from this address");

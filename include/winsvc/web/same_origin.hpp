@@ -15,6 +15,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/api/middleware.hpp"
 #include "winsvc/api/reply.hpp"
+#include "winsvc/api/values.hpp"
 #include "winsvc/wire/websocket.hpp"
 
 namespace winsvc {
@@ -36,11 +37,11 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE middleware same_origin(std::vector<std::string> origins) {
   return [origins = std::move(origins)](const request& req, response&, const next& go_on) {
-    if (req.method == "GET" || req.method == "HEAD" || req.method == "OPTIONS") return go_on();
-    const std::string origin = req.get_header_value("Origin"), site = req.get_header_value("Sec-Fetch-Site");
+    if (method(req) == "GET" || method(req) == "HEAD" || method(req) == "OPTIONS") return go_on();
+    const std::string origin = header_text(req, "Origin"), site = header_text(req, "Sec-Fetch-Site");
     // "none": the person did it, by a bookmark or the address bar.
     const bool own = site == "same-origin" || site == "none" || (site.empty() && origin.empty());
-    if (!own && !wire::origin_is_allowed(origin, site.empty() ? req.get_header_value("Host") : std::string(), origins))
+    if (!own && !wire::origin_is_allowed(origin, site.empty() ? header_text(req, "Host") : std::string(), origins))
       abort(403, "a page of another site may not send this");
     go_on();
   };

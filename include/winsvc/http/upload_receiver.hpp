@@ -1,0 +1,31 @@
+// How the server hands a body to whatever reads it into files, without naming that (http/upload_reader.hpp).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "winsvc/api/httplib.hpp"
+#include "winsvc/api/upload.hpp"
+#include "winsvc/config/abi.hpp"
+#include "winsvc/http/exchange.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+/// How much of an upload is taken, in bytes, decompressed, and where to.
+struct upload_bounds {
+  std::uint64_t body;
+  std::uint64_t file;
+  std::string folder;  ///< "": the system's temporary one
+};
+
+struct upload_receiver {
+  /// Reads all of the body and leaves the upload for the handler. False: it did not arrive, or is not framed or coded
+  /// as it says.
+  bool (*receive)(exchange& x, request& req, const httplib::ContentReader& read, const upload_bounds& bounds);
+};
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
