@@ -230,71 +230,71 @@
 //  23057  http/engine.hpp                 The engine: listens, accepts, serves, drains.
 //  23157  http/transport.hpp              What a connection reads from and writes to.
 //  23303  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
-//  23630  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
-//  23670  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
-//  23734  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
-//  23818  http/context_impl.hpp           The bodies of api/context.hpp.
-//  23877  http/url_for_impl.hpp           The body of api/url_for.hpp.
-//  23916  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
-//  24048  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
-//  24104  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
-//  24214  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  24326  http/upload_receiver.hpp        How the server hands a body to whatever reads it into files, without ...
-//  24356  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
-//  24511  http/direct.hpp                 The direct way of a plain request.
-//  24688  http/core.hpp                   cpp-httplib at work for one request.
-//  25077  http/connection.hpp             One connection, from its first byte to its close, in steps.
-//  25519  http/crew.hpp                   The engine's threads, few and busy.
-//  25996  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
-//  26149  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
-//  26495  http/server.hpp                 The server inside an engine (http/engine.hpp).
-//  27011  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
-//  27159  http/folder.hpp                 A folder of files below a prefix.
-//  27305  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in progress.
-//  27372  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
-//  27591  http/websocket_session.hpp      One open WebSocket on its connection.
-//  27935  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
-//  28041  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
-//  28271  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
-//  28357  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
-//  28614  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
-//  28679  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
-//  29054  host/console_log.hpp            The log on the screen.
-//  29151  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
-//  29194  host/health.hpp                 Liveness and readiness.
-//  29273  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
-//  29439  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
-//  29546  host/own_settings.hpp           The settings of a run.
-//  29703  host/settings_watch.hpp         The settings file, watched.
-//  29815  host/duties.hpp                 What controls ask for, beside a stop.
-//  30022  host/worker_pool.hpp            The app's workers while they run.
-//  30131  host/inquiries.hpp              What the operator asks a running service, by its channel ...
-//  30283  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
-//  30776  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
-//  30917  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
-//  31035  host/console_host.hpp           `debug`: the service in a terminal.
-//  31133  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
-//  31473  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
-//  31557  verbs/desk.hpp                  What every verb that manages the service stands on.
-//  31691  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
-//  31775  verbs/manager.hpp               The verbs that bring an installed service up and down.
-//  32073  verbs/send.hpp                  The verbs that send a running service a control.
-//  32208  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
-//  32337  verbs/survey.hpp                What is installed, read with query rights alone.
-//  32434  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
-//  32497  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
-//  32842  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
-//  32933  verbs/machine.hpp               The machine beside its services, as verbs ask it.
-//  32962  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
-//  33262  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
-//  33492  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
-//  33616  verbs/manage.hpp                The verbs that manage, by their words.
-//  33831  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
-//  33974  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
+//  23654  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
+//  23694  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
+//  23758  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
+//  23842  http/context_impl.hpp           The bodies of api/context.hpp.
+//  23901  http/url_for_impl.hpp           The body of api/url_for.hpp.
+//  23940  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
+//  24072  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
+//  24128  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
+//  24300  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  24412  http/upload_receiver.hpp        How the server hands a body to whatever reads it into files, without ...
+//  24442  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
+//  24597  http/direct.hpp                 The direct way of a plain request.
+//  24774  http/core.hpp                   cpp-httplib at work for one request.
+//  25180  http/connection.hpp             One connection, from its first byte to its close, in steps.
+//  25622  http/crew.hpp                   The engine's threads, few and busy.
+//  26099  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
+//  26252  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
+//  26598  http/server.hpp                 The server inside an engine (http/engine.hpp).
+//  27114  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
+//  27262  http/folder.hpp                 A folder of files below a prefix.
+//  27408  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in progress.
+//  27475  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
+//  27694  http/websocket_session.hpp      One open WebSocket on its connection.
+//  28038  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
+//  28144  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
+//  28374  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
+//  28460  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
+//  28717  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
+//  28782  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
+//  29157  host/console_log.hpp            The log on the screen.
+//  29254  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
+//  29297  host/health.hpp                 Liveness and readiness.
+//  29376  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
+//  29542  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
+//  29649  host/own_settings.hpp           The settings of a run.
+//  29806  host/settings_watch.hpp         The settings file, watched.
+//  29918  host/duties.hpp                 What controls ask for, beside a stop.
+//  30125  host/worker_pool.hpp            The app's workers while they run.
+//  30234  host/inquiries.hpp              What the operator asks a running service, by its channel ...
+//  30386  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
+//  30879  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
+//  31020  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
+//  31138  host/console_host.hpp           `debug`: the service in a terminal.
+//  31236  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
+//  31576  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
+//  31660  verbs/desk.hpp                  What every verb that manages the service stands on.
+//  31794  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
+//  31878  verbs/manager.hpp               The verbs that bring an installed service up and down.
+//  32176  verbs/send.hpp                  The verbs that send a running service a control.
+//  32311  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
+//  32440  verbs/survey.hpp                What is installed, read with query rights alone.
+//  32537  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
+//  32600  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
+//  32945  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
+//  33036  verbs/machine.hpp               The machine beside its services, as verbs ask it.
+//  33065  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
+//  33365  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
+//  33595  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
+//  33719  verbs/manage.hpp                The verbs that manage, by their words.
+//  33934  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
+//  34077  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
 //
 // At the end:
 //
-//  34190  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
+//  34293  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
 
 #pragma once
 
@@ -23382,6 +23382,25 @@ class exchange_stream final : public httplib::Stream {
     left_ = 0;
     framing_ = wire::framing::none;
   }
+  /// Reads the body, decoded from its chunks, and hands it to `take` piece by piece; false from it ends the reading.
+  /// False: the body has not been read to its end, see body_fault.
+  template <class F>
+  bool read_body(const F& take) {
+    char piece[16 * 1024];
+    std::string data;
+    while (!body_done()) {
+      if (refused_ || fault_ != 0) return false;
+      if (framing_ == wire::framing::chunked) {
+        data.clear();
+        if (!decode_chunks(data)) return false;
+        if (!data.empty() && !take(data.data(), data.size())) return false;
+      } else {
+        const auto got = read_plain(piece, sizeof piece);
+        if (got < 0 || !take(piece, static_cast<std::size_t>(got))) return false;
+      }
+    }
+    return true;
+  }
   [[nodiscard]] std::string& out() noexcept { return out_; }
   /// When the request came, for the deadline of its body.
   void began(std::chrono::steady_clock::time_point when) noexcept { began_ = when; }
@@ -23485,20 +23504,28 @@ class exchange_stream final : public httplib::Stream {
     return static_cast<ssize_t>(count);
   }
 
+  /// Bytes of a chunked body, decoded, behind what `into` holds. False: see body_fault.
+  bool decode_chunks(std::string& into) {
+    while (into.empty() && framing_ != wire::framing::none) {
+      if (!fill()) return false;
+      std::size_t consumed = 0;
+      using wire::chunked_decoder;
+      const auto step = decoder_.feed(buffer_.rest(), consumed, into);
+      buffer_.consume(consumed);
+      took_ += consumed;
+      if (step == chunked_decoder::step::bad) return fail(400) >= 0;
+      if (step == chunked_decoder::step::too_large) return fail(413) >= 0;
+      if (step == chunked_decoder::step::done) framing_ = wire::framing::none;
+    }
+    return true;
+  }
+
   /// Hands decoded chunks on in chunks of our own spelling, so that no parser behind us meets the client's.
   ssize_t read_chunked(char* into, size_t room) {
     while (decoded_at_ == decoded_.size()) {
       if (framing_ == wire::framing::none) return 0;
-      if (!fill()) return -1;
       std::string data;
-      std::size_t consumed = 0;
-      using wire::chunked_decoder;
-      const auto step = decoder_.feed(buffer_.rest(), consumed, data);
-      buffer_.consume(consumed);
-      took_ += consumed;
-      if (step == chunked_decoder::step::bad) return fail(400);
-      if (step == chunked_decoder::step::too_large) return fail(413);
-
+      if (!decode_chunks(data)) return -1;
       decoded_.clear();
       decoded_at_ = 0;
       if (!data.empty()) {
@@ -23506,10 +23533,7 @@ class exchange_stream final : public httplib::Stream {
         std::snprintf(size, sizeof size, "%zx\r\n", data.size());
         decoded_ = size + data + "\r\n";
       }
-      if (step == chunked_decoder::step::done) {
-        decoded_ += "0\r\n\r\n";
-        framing_ = wire::framing::none;
-      }
+      if (framing_ == wire::framing::none) decoded_ += "0\r\n\r\n";
     }
     const auto count = (std::min)(room, decoded_.size() - decoded_at_);
     std::memcpy(into, decoded_.data() + decoded_at_, count);
@@ -24105,25 +24129,35 @@ WINSVC_INLINE std::string path_of(const router& of, std::string_view name, const
 // =====================================================================================================================
 
 // Reads the body of a request when a handler is about to be called, and not before: what was refused in front of it
-// cost no upload. Forms become params and form fields, as cpp-httplib has them; anything else is the body.
+// cost no upload. Forms become params and form fields, as cpp-httplib has them; anything else is the body. Forms with
+// files are taken apart by wire/multipart.hpp, here as in an upload.
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
+/// Takes a piece of the body; false: no more of it is wanted.
+using body_receiver = std::function<bool(const char* bytes, std::size_t count)>;
+/// Reads all of the body, decompressed; false: it did not arrive, or the receiver wants no more.
+using body_source = std::function<bool(const body_receiver&)>;
+
 /// `most`: bytes of it, decompressed, that are kept. False: it did not arrive, or is not what it says. Throws
-/// abort_error for a form of more than `most_fields`.
-[[nodiscard]] bool read_body(request& req, const httplib::ContentReader& read, std::uint64_t most, bool& too_large);
+/// abort_error for a form of more than `most_fields` parts, and for one that is malformed.
+[[nodiscard]] bool read_body(request& req, const body_source& read, std::uint64_t most, bool& too_large);
 
 /// Each costs memory, however little is in it.
 inline constexpr std::size_t most_fields = 1024;
 
+/// True if the body says that it is a form with parts, in whatever case.
+[[nodiscard]] bool is_multipart(const request& req);
 /// Is its body a form that is written as a query is?
 [[nodiscard]] bool is_urlencoded(const request& req);
 /// Such a body into params, as cpp-httplib has them. Throws abort_error for more than `most_fields`.
@@ -24145,34 +24179,86 @@ WINSVC_INLINE void refuse_fields() {
   winsvc::abort(413, "the form has more than " + std::to_string(most_fields) + " fields");
 }
 
-WINSVC_INLINE bool read_multipart(request& req, const httplib::ContentReader& read, std::uint64_t most, bool& too_large) {
-  std::string* content = nullptr;
-  std::size_t parts = 0;
-  std::uint64_t kept = 0;
-  const bool whole = read(
-      [&](const httplib::FormData& part) {
-        if (++parts > most_fields) return false;
-        if (part.filename.empty()) {
-          httplib::FormField field;
-          field.name = part.name;
-          field.headers = part.headers;
-          content = &req.form.fields.emplace(part.name, std::move(field))->second.content;
-        } else {
-          content = &req.form.files.emplace(part.name, part)->second.content;
-        }
-        return true;
-      },
-      [&](const char* bytes, std::size_t count) {
-        if (count > most - kept) return !(too_large = true);
-        kept += count;
-        content->append(bytes, count);
-        return true;
-      });
-  if (parts > most_fields) {
-    current_exchange()->closing = true;  // the rest of it is still to come
-    refuse_fields();
+/// A form whose files stay in memory: for handlers that take no upload.
+class form_reader {
+ public:
+  form_reader(request& req, std::uint64_t most) : req_(req), most_(most) {
+    const auto boundary = wire::multipart_boundary(req.get_header_value("Content-Type"));
+    if (!boundary) winsvc::abort(400, "the form has no boundary in its Content-Type");
+    decoder_.emplace(*boundary);
   }
+
+  /// False: no more of it is wanted.
+  bool take(std::string_view bytes) {
+    using step = wire::multipart_decoder::step;
+    decoder_->feed(bytes);
+    for (;;) {
+      switch (decoder_->next()) {
+        case step::more:
+        case step::done: return true;
+        case step::bad: malformed_ = true; return false;
+        case step::part:
+          if (++parts_ > most_fields) return false;
+          begin(decoder_->part());
+          break;
+        case step::data:
+          if (decoder_->data().size() > most_ - kept_) return !(too_large_ = true);
+          kept_ += decoder_->data().size();
+          if (content_) content_->append(decoder_->data());
+      }
+    }
+  }
+
+  /// When the body has ended, or take() has. `whole`: it has arrived.
+  void finish(bool whole) {
+    if (parts_ > most_fields || malformed_) current_exchange()->closing = true;  // the rest of it is still to come
+    if (parts_ > most_fields) refuse_fields();
+    if (malformed_) winsvc::abort(400, "the body is no form as its Content-Type says");
+    if (whole && decoder_->next() != wire::multipart_decoder::step::done)
+      winsvc::abort(400, "the form ends before its last part does");
+  }
+  [[nodiscard]] bool too_large() const noexcept { return too_large_; }
+
+ private:
+  void begin(const wire::part_head& part) {
+    httplib::Headers headers;
+    if (!part.content_type.empty()) headers.emplace("Content-Type", part.content_type);
+    if (!part.is_file) {
+      httplib::FormField field;
+      field.name = part.name;
+      field.headers = std::move(headers);
+      content_ = &req_.form.fields.emplace(part.name, std::move(field))->second.content;
+    } else if (part.file_name.empty()) {
+      content_ = nullptr;  // a file field that was not filled in
+    } else {
+      httplib::FormData file;
+      file.name = part.name;
+      file.filename = wire::safe_file_name(part.file_name);
+      file.content_type = part.content_type;
+      file.headers = std::move(headers);
+      content_ = &req_.form.files.emplace(part.name, std::move(file))->second.content;
+    }
+  }
+
+  request& req_;
+  std::uint64_t most_, kept_ = 0;
+  std::optional<wire::multipart_decoder> decoder_;
+  std::string* content_ = nullptr;
+  std::size_t parts_ = 0;
+  bool too_large_ = false, malformed_ = false;
+};
+
+WINSVC_INLINE bool read_multipart(request& req, const body_source& read, std::uint64_t most, bool& too_large) {
+  form_reader form(req, most);
+  const bool whole =
+      read([&](const char* bytes, std::size_t count) { return form.take(std::string_view(bytes, count)); });
+  too_large = form.too_large();
+  if (!too_large) form.finish(whole);
   return whole;
+}
+
+WINSVC_INLINE bool is_multipart(const request& req) {
+  return text::starts_with_nocase(req.get_header_value("Content-Type"), "multipart/form-data");
 }
 
 WINSVC_INLINE bool is_urlencoded(const request& req) {
@@ -24182,7 +24268,7 @@ WINSVC_INLINE bool is_urlencoded(const request& req) {
 }
 
 WINSVC_INLINE std::optional<std::string> form_text(const request& req, const std::string& name) {
-  if (req.is_multipart_form_data())
+  if (is_multipart(req))
     return req.form.has_field(name) ? std::optional(req.form.get_field(name)) : std::nullopt;
   return is_urlencoded(req) ? wire::find_field(req.body, name) : std::nullopt;
 }
@@ -24192,8 +24278,8 @@ WINSVC_INLINE void take_urlencoded(request& req) {
   httplib::detail::parse_query_text(req.body, req.params);
 }
 
-WINSVC_INLINE bool read_body(request& req, const httplib::ContentReader& read, std::uint64_t most, bool& too_large) {
-  if (req.is_multipart_form_data()) return read_multipart(req, read, most, too_large);
+WINSVC_INLINE bool read_body(request& req, const body_source& read, std::uint64_t most, bool& too_large) {
+  if (is_multipart(req)) return read_multipart(req, read, most, too_large);
   const bool whole = read([&](const char* bytes, std::size_t count) {
     if (count > most - req.body.size()) return !(too_large = true);  // it may have grown by decompression
     req.body.append(bytes, count);
@@ -24345,7 +24431,7 @@ struct upload_bounds {
 struct upload_receiver {
   /// Reads all of the body and leaves the upload for the handler. False: it did not arrive, or is not framed or coded
   /// as it says.
-  bool (*receive)(exchange& x, request& req, const httplib::ContentReader& read, const upload_bounds& bounds);
+  bool (*receive)(exchange& x, request& req, const body_source& read, const upload_bounds& bounds);
 };
 
 }  // namespace http
@@ -24744,7 +24830,7 @@ class core final : public httplib::Server {
   void dispatch(exchange& x, request& req, response& res);
   void call_handler(exchange& x, request& req, response& res);
   [[nodiscard]] bool takes_upload(const exchange& x) const { return routes_.receiver(x.match) != nullptr; }
-  bool receive_upload(exchange& x, request& req, const httplib::ContentReader& read, std::uint64_t most) const;
+  bool receive_body(exchange& x, request& req, const body_source& read) const;
   void run_link(exchange& x, std::size_t at, request& req, response& res);
   void drop_late_body(exchange& x);
   [[nodiscard]] std::uint64_t body_limit(const exchange& x) const noexcept {
@@ -24809,16 +24895,29 @@ WINSVC_INLINE core::core(const router& routes, const wire::limits& bounds, logge
     if (r.method != "GET" && r.method != "HEAD") r.ranges.clear();
 
     if (x.match.what == route::outcome::found && !x.stream.body_done() && r.method != "HEAD") {
-      // On to the handler below, which cpp-httplib gives the body's reader, as it does for some methods only.
-      x.path = std::exchange(r.path, "/_");
-      x.method = std::exchange(r.method, "POST");
-      return HandlerResponse::Unhandled;
+      const std::string coding = r.get_header_value("Content-Encoding");
+      const bool plain = coding.empty() || text::equal_nocase(coding, "identity");
+#if WINSVC_COMPRESSES
+      if (!plain) {
+        // On to the handler below, which cpp-httplib gives a reader that decompresses, as it does for some methods only.
+        x.path = std::exchange(r.path, "/_");
+        x.method = std::exchange(r.method, "POST");
+        return HandlerResponse::Unhandled;
+      }
+#endif
+      x.read_body = [this, &x, &r, &res, plain] {
+        if (!plain) res.status = 415;
+        return plain && receive_body(x, r, [&x](const body_receiver& take) { return x.stream.read_body(take); });
+      };
     }
     route(x, r, res);
+    x.read_body = nullptr;
     return HandlerResponse::Handled;
   });
 
-  // With a reader cpp-httplib lets us say when the body is read: after the middleware, before the handler.
+#if WINSVC_COMPRESSES
+  // With a reader cpp-httplib lets us say when the body is read: after the middleware, before the handler. A route of
+  // cpp-httplib's brings its std::regex into the program, so there is none where nothing can be decompressed.
   const HandlerWithContentReader late = [this](const request& req, response& res, const httplib::ContentReader& read) {
     exchange& x = *current_exchange();
     auto& r = const_cast<request&>(req);
@@ -24826,15 +24925,13 @@ WINSVC_INLINE core::core(const router& routes, const wire::limits& bounds, logge
     r.method = std::move(x.method);
     r.path_params.clear();
     x.read_body = [this, &x, &r, &read] {
-      const std::uint64_t most = body_limit(x);
-      x.body_too_large = x.head.framing == wire::framing::length && x.head.content_length > most;
-      if (x.body_too_large) return false;
-      return takes_upload(x) ? receive_upload(x, r, read, most) : http::read_body(r, read, most, x.body_too_large);
+      return receive_body(x, r, [&read](const body_receiver& take) { return read(take); });
     };
     route(x, r, res);
     x.read_body = nullptr;
   };
   Post("/:_", late);
+#endif
 
   set_error_handler([this](const request& req, response& res) {
     exchange& x = *current_exchange();
@@ -24970,11 +25067,17 @@ WINSVC_INLINE void core::dispatch(exchange& x, request& req, response& res) {
   }
 }
 
-WINSVC_INLINE bool core::receive_upload(exchange& x, request& req, const httplib::ContentReader& read,
-                                 std::uint64_t most) const {
+/// Into the request, or into files. False: it did not arrive whole, or is too large.
+WINSVC_INLINE bool core::receive_body(exchange& x, request& req, const body_source& read) const {
+  const std::uint64_t most = body_limit(x);
+  x.body_too_large = x.head.framing == wire::framing::length && x.head.content_length > most;
+  if (x.body_too_large) return false;
+  const upload_receiver* const files = routes_.receiver(x.match);
+  if (!files) return read_body(req, read, most, x.body_too_large);
+
   const bool closing = std::exchange(x.closing, true);  // unless it is read to its end, nothing can follow it
   const std::uint64_t of_file = routes_.entry(x.match.id).about.file_limit.value_or(most);
-  if (!routes_.receiver(x.match)->receive(x, req, read, {most, of_file, routes_.upload_folder})) return false;
+  if (!files->receive(x, req, read, {most, of_file, routes_.upload_folder})) return false;
   x.closing = closing;
   return true;
 }
@@ -27144,8 +27247,8 @@ WINSVC_INLINE reply reply::file(std::string path, std::string save_as) {
   reply r;
   r.file_ = std::move(path);
   r.save_as_ = std::move(save_as);
-  r.send_file_ = [](const request& req, response& res, const std::string& path, const std::string& name) {
-    http::answer_with_file(req, res, path, name);
+  r.send_file_ = [](const request& req, response& res, const std::string& from, const std::string& name) {
+    http::answer_with_file(req, res, from, name);
   };
   return r;
 }
@@ -27392,7 +27495,7 @@ namespace http {
 /// Reads all of it. False: it did not arrive, or is not framed or coded as it says. Throws abort_error for an upload
 /// that is too large or no form, upload_error for a file that cannot be written. Whatever the end, what `into` does not
 /// hold is not on the disk.
-[[nodiscard]] bool read_upload(request& req, const httplib::ContentReader& read, const upload_bounds& bounds,
+[[nodiscard]] bool read_upload(request& req, const body_source& read, const upload_bounds& bounds,
                                upload& into);
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -27551,7 +27654,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-WINSVC_INLINE bool read_upload(request& req, const httplib::ContentReader& read, const upload_bounds& bounds, upload& into) {
+WINSVC_INLINE bool read_upload(request& req, const body_source& read, const upload_bounds& bounds, upload& into) {
   upload files;  // removed after the reader has closed the last of them: Windows does not remove what is open
   upload_reader reader(req, bounds, files);
   bool whole = false;
@@ -27572,7 +27675,7 @@ WINSVC_INLINE bool read_upload(request& req, const httplib::ContentReader& read,
 
 WINSVC_INLINE const upload_receiver& the_upload_receiver() noexcept {
   static const upload_receiver one{
-      [](exchange& x, request& req, const httplib::ContentReader& read, const upload_bounds& bounds) {
+      [](exchange& x, request& req, const body_source& read, const upload_bounds& bounds) {
         upload files;
         if (!read_upload(req, read, bounds, files)) return false;
         leave_upload(x, std::move(files));

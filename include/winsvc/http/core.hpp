@@ -69,7 +69,7 @@ class core final : public httplib::Server {
   void dispatch(exchange& x, request& req, response& res);
   void call_handler(exchange& x, request& req, response& res);
   [[nodiscard]] bool takes_upload(const exchange& x) const { return routes_.receiver(x.match) != nullptr; }
-  bool receive_upload(exchange& x, request& req, const httplib::ContentReader& read, std::uint64_t most) const;
+  bool receive_body(exchange& x, request& req, const body_source& read) const;
   void run_link(exchange& x, std::size_t at, request& req, response& res);
   void drop_late_body(exchange& x);
   [[nodiscard]] std::uint64_t body_limit(const exchange& x) const noexcept {
@@ -134,16 +134,29 @@ WINSVC_INLINE core::core(const router& routes, const wire::limits& bounds, logge
     if (r.method != "GET" && r.method != "HEAD") r.ranges.clear();
 
     if (x.match.what == route::outcome::found && !x.stream.body_done() && r.method != "HEAD") {
-      // On to the handler below, which cpp-httplib gives the body's reader, as it does for some methods only.
-      x.path = std::exchange(r.path, "/_");
-      x.method = std::exchange(r.method, "POST");
-      return HandlerResponse::Unhandled;
+      const std::string coding = r.get_header_value("Content-Encoding");
+      const bool plain = coding.empty() || text::equal_nocase(coding, "identity");
+#if WINSVC_COMPRESSES
+      if (!plain) {
+        // On to the handler below, which cpp-httplib gives a reader that decompresses, as it does for some methods only.
+        x.path = std::exchange(r.path, "/_");
+        x.method = std::exchange(r.method, "POST");
+        return HandlerResponse::Unhandled;
+      }
+#endif
+      x.read_body = [this, &x, &r, &res, plain] {
+        if (!plain) res.status = 415;
+        return plain && receive_body(x, r, [&x](const body_receiver& take) { return x.stream.read_body(take); });
+      };
     }
     route(x, r, res);
+    x.read_body = nullptr;
     return HandlerResponse::Handled;
   });
 
-  // With a reader cpp-httplib lets us say when the body is read: after the middleware, before the handler.
+#if WINSVC_COMPRESSES
+  // With a reader cpp-httplib lets us say when the body is read: after the middleware, before the handler. A route of
+  // cpp-httplib's brings its std::regex into the program, so there is none where nothing can be decompressed.
   const HandlerWithContentReader late = [this](const request& req, response& res, const httplib::ContentReader& read) {
     exchange& x = *current_exchange();
     auto& r = const_cast<request&>(req);
@@ -151,15 +164,13 @@ WINSVC_INLINE core::core(const router& routes, const wire::limits& bounds, logge
     r.method = std::move(x.method);
     r.path_params.clear();
     x.read_body = [this, &x, &r, &read] {
-      const std::uint64_t most = body_limit(x);
-      x.body_too_large = x.head.framing == wire::framing::length && x.head.content_length > most;
-      if (x.body_too_large) return false;
-      return takes_upload(x) ? receive_upload(x, r, read, most) : http::read_body(r, read, most, x.body_too_large);
+      return receive_body(x, r, [&read](const body_receiver& take) { return read(take); });
     };
     route(x, r, res);
     x.read_body = nullptr;
   };
   Post("/:_", late);
+#endif
 
   set_error_handler([this](const request& req, response& res) {
     exchange& x = *current_exchange();
@@ -295,11 +306,17 @@ WINSVC_INLINE void core::dispatch(exchange& x, request& req, response& res) {
   }
 }
 
-WINSVC_INLINE bool core::receive_upload(exchange& x, request& req, const httplib::ContentReader& read,
-                                 std::uint64_t most) const {
+/// Into the request, or into files. False: it did not arrive whole, or is too large.
+WINSVC_INLINE bool core::receive_body(exchange& x, request& req, const body_source& read) const {
+  const std::uint64_t most = body_limit(x);
+  x.body_too_large = x.head.framing == wire::framing::length && x.head.content_length > most;
+  if (x.body_too_large) return false;
+  const upload_receiver* const files = routes_.receiver(x.match);
+  if (!files) return read_body(req, read, most, x.body_too_large);
+
   const bool closing = std::exchange(x.closing, true);  // unless it is read to its end, nothing can follow it
   const std::uint64_t of_file = routes_.entry(x.match.id).about.file_limit.value_or(most);
-  if (!routes_.receiver(x.match)->receive(x, req, read, {most, of_file, routes_.upload_folder})) return false;
+  if (!files->receive(x, req, read, {most, of_file, routes_.upload_folder})) return false;
   x.closing = closing;
   return true;
 }

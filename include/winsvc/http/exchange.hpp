@@ -87,6 +87,25 @@ class exchange_stream final : public httplib::Stream {
     left_ = 0;
     framing_ = wire::framing::none;
   }
+  /// Reads the body, decoded from its chunks, and hands it to `take` piece by piece; false from it ends the reading.
+  /// False: the body has not been read to its end, see body_fault.
+  template <class F>
+  bool read_body(const F& take) {
+    char piece[16 * 1024];
+    std::string data;
+    while (!body_done()) {
+      if (refused_ || fault_ != 0) return false;
+      if (framing_ == wire::framing::chunked) {
+        data.clear();
+        if (!decode_chunks(data)) return false;
+        if (!data.empty() && !take(data.data(), data.size())) return false;
+      } else {
+        const auto got = read_plain(piece, sizeof piece);
+        if (got < 0 || !take(piece, static_cast<std::size_t>(got))) return false;
+      }
+    }
+    return true;
+  }
   [[nodiscard]] std::string& out() noexcept { return out_; }
   /// When the request came, for the deadline of its body.
   void began(std::chrono::steady_clock::time_point when) noexcept { began_ = when; }
@@ -190,20 +209,28 @@ class exchange_stream final : public httplib::Stream {
     return static_cast<ssize_t>(count);
   }
 
+  /// Bytes of a chunked body, decoded, behind what `into` holds. False: see body_fault.
+  bool decode_chunks(std::string& into) {
+    while (into.empty() && framing_ != wire::framing::none) {
+      if (!fill()) return false;
+      std::size_t consumed = 0;
+      using wire::chunked_decoder;
+      const auto step = decoder_.feed(buffer_.rest(), consumed, into);
+      buffer_.consume(consumed);
+      took_ += consumed;
+      if (step == chunked_decoder::step::bad) return fail(400) >= 0;
+      if (step == chunked_decoder::step::too_large) return fail(413) >= 0;
+      if (step == chunked_decoder::step::done) framing_ = wire::framing::none;
+    }
+    return true;
+  }
+
   /// Hands decoded chunks on in chunks of our own spelling, so that no parser behind us meets the client's.
   ssize_t read_chunked(char* into, size_t room) {
     while (decoded_at_ == decoded_.size()) {
       if (framing_ == wire::framing::none) return 0;
-      if (!fill()) return -1;
       std::string data;
-      std::size_t consumed = 0;
-      using wire::chunked_decoder;
-      const auto step = decoder_.feed(buffer_.rest(), consumed, data);
-      buffer_.consume(consumed);
-      took_ += consumed;
-      if (step == chunked_decoder::step::bad) return fail(400);
-      if (step == chunked_decoder::step::too_large) return fail(413);
-
+      if (!decode_chunks(data)) return -1;
       decoded_.clear();
       decoded_at_ = 0;
       if (!data.empty()) {
@@ -211,10 +238,7 @@ class exchange_stream final : public httplib::Stream {
         std::snprintf(size, sizeof size, "%zx\r\n", data.size());
         decoded_ = size + data + "\r\n";
       }
-      if (step == chunked_decoder::step::done) {
-        decoded_ += "0\r\n\r\n";
-        framing_ = wire::framing::none;
-      }
+      if (framing_ == wire::framing::none) decoded_ += "0\r\n\r\n";
     }
     const auto count = (std::min)(room, decoded_.size() - decoded_at_);
     std::memcpy(into, decoded_.data() + decoded_at_, count);

@@ -143,8 +143,8 @@ WINSVC_INLINE reply reply::file(std::string path, std::string save_as) {
   reply r;
   r.file_ = std::move(path);
   r.save_as_ = std::move(save_as);
-  r.send_file_ = [](const request& req, response& res, const std::string& path, const std::string& name) {
-    http::answer_with_file(req, res, path, name);
+  r.send_file_ = [](const request& req, response& res, const std::string& from, const std::string& name) {
+    http::answer_with_file(req, res, from, name);
   };
   return r;
 }

@@ -33,7 +33,7 @@ namespace http {
 /// Reads all of it. False: it did not arrive, or is not framed or coded as it says. Throws abort_error for an upload
 /// that is too large or no form, upload_error for a file that cannot be written. Whatever the end, what `into` does not
 /// hold is not on the disk.
-[[nodiscard]] bool read_upload(request& req, const httplib::ContentReader& read, const upload_bounds& bounds,
+[[nodiscard]] bool read_upload(request& req, const body_source& read, const upload_bounds& bounds,
                                upload& into);
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-WINSVC_INLINE bool read_upload(request& req, const httplib::ContentReader& read, const upload_bounds& bounds, upload& into) {
+WINSVC_INLINE bool read_upload(request& req, const body_source& read, const upload_bounds& bounds, upload& into) {
   upload files;  // removed after the reader has closed the last of them: Windows does not remove what is open
   upload_reader reader(req, bounds, files);
   bool whole = false;
@@ -213,7 +213,7 @@ WINSVC_INLINE bool read_upload(request& req, const httplib::ContentReader& read,
 
 WINSVC_INLINE const upload_receiver& the_upload_receiver() noexcept {
   static const upload_receiver one{
-      [](exchange& x, request& req, const httplib::ContentReader& read, const upload_bounds& bounds) {
+      [](exchange& x, request& req, const body_source& read, const upload_bounds& bounds) {
         upload files;
         if (!read_upload(req, read, bounds, files)) return false;
         leave_upload(x, std::move(files));

@@ -7,6 +7,7 @@
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/api/upload.hpp"
 #include "winsvc/config/abi.hpp"
+#include "winsvc/http/body_reader.hpp"
 #include "winsvc/http/exchange.hpp"
 
 namespace winsvc {
@@ -23,7 +24,7 @@ struct upload_bounds {
 struct upload_receiver {
   /// Reads all of the body and leaves the upload for the handler. False: it did not arrive, or is not framed or coded
   /// as it says.
-  bool (*receive)(exchange& x, request& req, const httplib::ContentReader& read, const upload_bounds& bounds);
+  bool (*receive)(exchange& x, request& req, const body_source& read, const upload_bounds& bounds);
 };
 
 }  // namespace http
