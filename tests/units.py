@@ -18,12 +18,16 @@ WAY      plain    g++, all warnings are errors
          windows  clang++ with mingw's headers and libraries, run under Wine; a tenth of mingw's time for http
 """
 
+import contextlib
 import os
+import queue
 import re
 import sys
+import tempfile
 
-from kit import (CLANG, GC_SECTIONS, GC_SECTIONS_MINGW, GXX, MINGW, ROOT, STANDARD, WARNINGS, WINDOWS_LIBRARIES, Ninja,
-                 Tally, clang_for_mingw, doctest_counts, fast_mingw_link, library_includes, run, wine_prefix)
+from kit import (CLANG, GC_SECTIONS, GC_SECTIONS_MINGW, GXX, JOBS, MINGW, ROOT, STANDARD, WARNINGS, WINDOWS_LIBRARIES, Ninja,
+                 Tally, clang_for_mingw, fast_mingw_link, library_includes, run, wine_prefix, wineserver)
+from shards import run_shards, shards_of
 
 FOLDERS = {
     "units": ("base", "model", "route", "wire", "os"),
@@ -32,7 +36,7 @@ FOLDERS = {
     "tls": ("http",),
     "sequences": ("host",),
 }
-# What cpp-httplib can be built with: options, libraries.
+# Options and libraries of cpp-httplib with OpenSSL and zlib.
 TLS = (["-DCPPHTTPLIB_OPENSSL_SUPPORT", "-DCPPHTTPLIB_ZLIB_SUPPORT"], ["-lssl", "-lcrypto", "-lz"])
 PRECOMPILED = "#include <winsvc/testing.hpp>\n#include <doctest/doctest.h>\n"
 SEQUENCES = {"WINSVC_SEQUENCES": "100000"}
@@ -49,6 +53,7 @@ WAYS = {
     "windows": (clang_for_mingw(), ["-O0", "-D_GLIBCXX_ASSERTIONS"], WINDOWS_LIBRARIES),
 }
 UNDER_WINE = ("mingw", "windows")
+FILES_UNDER_WINE = 4    # files in a shard: to start a program takes half a second there
 
 
 def sources(program):
@@ -86,13 +91,32 @@ def without_address_randomisation():
     return prefix if run([*prefix, "true"])[0] == 0 else []
 
 
-def run_it(way, program, arguments=()):
-    """(exit code, output) of a built program, on its own or under Wine."""
-    if way in UNDER_WINE:
-        with wine_prefix("units") as environment:
-            return run(["wine", program, *arguments], timeout=240, env=environment, cwd=program.parent)
-    before = without_address_randomisation() if way == "tsan" else []
-    return run([*before, program, *arguments], timeout=240, cwd=program.parent)
+@contextlib.contextmanager
+def runner(way, program, name, jobs):
+    """A function (arguments, limit) -> (exit code, output) that runs a built program, at most `jobs` at a time.
+
+    Each run has a separate folder for temporary files. Under Wine, each of the `jobs` has a separate prefix, which is
+    kept from run to run: to start a prefix takes 3 s.
+    """
+    before = ["wine"] if way in UNDER_WINE else without_address_randomisation() if way == "tsan" else []
+    with contextlib.ExitStack() as prefixes:
+        environments = queue.SimpleQueue()
+        for job in range(jobs):
+            environments.put(prefixes.enter_context(wine_prefix(f"{name}-{job}")) if way in UNDER_WINE else os.environ)
+
+        def start(arguments, limit):
+            environment = environments.get()
+            try:
+                with tempfile.TemporaryDirectory(prefix="winsvc-") as temporary:
+                    code, output = run([*before, program, *arguments], timeout=limit, cwd=program.parent,
+                                       env=dict(environment, TMPDIR=temporary))
+                if code == -1 and way in UNDER_WINE:        # what it started goes on, outside its session
+                    wineserver(environment["WINEPREFIX"], "-k")
+                return code, output
+            finally:
+                environments.put(environment)
+
+        yield start
 
 
 def doctest_program(tally, program, way):
@@ -119,16 +143,10 @@ def doctest_program(tally, program, way):
 
     if program == "sequences":
         os.environ.update(SEQUENCES)
-    code, output = run_it(way, target, ["--no-colors=true"])
-    counts = doctest_counts(output)
-    print(output.rstrip())
-    if counts is None:
-        tally.check(f"{program} comes to its end ({way})", False, f"exit code {code}, and no summary of doctest")
-        return
-    passed, failed, skipped = counts
-    tally.passed, tally.failed, tally.skipped = tally.passed + passed, tally.failed + failed, tally.skipped + skipped
-    if code != 0 and failed == 0:                           # a sanitizer's finding after the last test, say
-        tally.check(f"{program} ends with 0 ({way})", False, f"exit code {code}")
+    shards = shards_of(found, ROOT / "tests", FILES_UNDER_WINE if way in UNDER_WINE else 1)
+    jobs = min(int(JOBS), len(shards))
+    with runner(way, target, f"{program}-{way}", jobs) as start:
+        run_shards(tally, shards, start, jobs)
 
 
 def fuzz_replay(tally, way):
@@ -149,7 +167,8 @@ def fuzz_replay(tally, way):
         elif not corpus.is_dir():
             tally.check(name, False, f"tests/fuzz/corpus/{name} is missing")
         else:
-            code, said = run_it(way, program, [corpus])
+            with runner(way, program, name, 1) as start:
+                code, said = start([corpus], 120)
             tally.check(f"{name}: {said.strip().splitlines()[-1] if said.strip() else ''}", code == 0, said)
 
 
