@@ -19,9 +19,11 @@ def main():
     code, output = run([*amalgamate, "--audit"])
     tally.check("the headers keep their floors, forms and macros", code == 0, output)
 
-    code, output = run([sys.executable, ROOT / "tests" / "tools" / "amalgamate_test.py"])
-    ran = re.search(r"Ran (\d+) tests?", output)
-    tally.check(f"tools/amalgamate keeps its word ({ran.group(1) if ran else 'no'} tests)", code == 0 and bool(ran), output)
+    for script, what in (("amalgamate_test.py", "tools/amalgamate keeps its word"),
+                         ("kit_test.py", "limits and shards of the tests work")):
+        code, output = run([sys.executable, ROOT / "tests" / "tools" / script])
+        ran = re.search(r"Ran (\d+) tests?", output)
+        tally.check(f"{what} ({ran.group(1) if ran else 'no'} tests)", code == 0 and bool(ran), output)
 
     _, version = run([*amalgamate, "--version"])
     changes = ROOT / "CHANGELOG.md"

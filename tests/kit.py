@@ -1,4 +1,4 @@
-"""What the stages of tests/run.py share: where things are, how they are compiled, run under Wine, counted.
+"""Functions that the stages of tests/run.py share: paths, compilers, limits, Wine prefixes, counters.
 
 A stage is a program that prints what it finds and, as its last line, `N passed, N failed` (and `, N skipped`).
 """
@@ -13,6 +13,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -25,6 +27,12 @@ WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werr
 # As the example's command lines write it: everything a Windows program needs beyond the compiler's own.
 WINDOWS_LIBRARIES = ["-static", "-lws2_32"]
 
+# An object that holds all functions of a header refers to one that libstdc++ 12 declares and does not export, in a
+# constructor of std::filesystem::path. No program calls that constructor. GNU ld takes minutes over such an object.
+GC_SECTIONS = ["-fuse-ld=lld", "-Wl,--gc-sections"]
+# lld for Windows looks for a missing function before it drops unused sections, so the function gets a definition.
+GC_SECTIONS_MINGW = ["-Wl,-Xlink=/alternatename:_ZNSt10filesystem7__cxx114path5_List4typeENS1_5_TypeE=abort"]
+
 
 def fast_mingw_link():
     """(before the objects, after them): what mingw g++ compiled, linked by lld in a second. GNU ld takes six minutes over
@@ -34,6 +42,22 @@ def fast_mingw_link():
     runtime = ["-lstdc++", "-lpthread", "-lmingw32", "-lgcc", "-lgcc_eh", "-lmoldname", "-lmingwex", "-lmsvcrt"]
     return ([CLANG, "--target=x86_64-w64-mingw32", "-fuse-ld=lld", f"-L{folder}", f"-B{folder}"],
             [*WINDOWS_LIBRARIES, *runtime])
+
+
+def clang_for_mingw():
+    """clang with mingw's headers, as the first words of a command; empty if the headers are missing.
+
+    clang does not find mingw's libstdc++, so its folders are named. -femulated-tls is how that library was compiled:
+    without it, std::call_once and std::future do not link. The macro keeps type_info::operator== out of line, as it is in
+    the library: an object made of a precompiled header would define it a second time.
+    """
+    found = sorted(pathlib.Path("/usr/lib/gcc/x86_64-w64-mingw32").glob("*-posix/include/c++"))
+    if not found:
+        return []
+    folder = found[-1]
+    return [CLANG, "--target=x86_64-w64-mingw32", "-nostdinc++", "-isystem", str(folder), "-isystem",
+            str(folder / "x86_64-w64-mingw32"), "-isystem", str(folder / "backward"), "-femulated-tls",
+            "-D__GXX_TYPEINFO_EQUALITY_INLINE=0", "-Wno-unused-command-line-argument"]
 
 
 def httplib_folder():
@@ -69,23 +93,108 @@ def needs_httplib(name):
     return "winsvc/api/httplib.hpp" in closure(name)
 
 
-def run(command, timeout=120, **options):
-    """Runs without a terminal, both streams as one text. A time-out is a return code of -1 and a sentence."""
-    process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, start_new_session=True, **options)
-    try:
-        output, _ = process.communicate(timeout=timeout)
-        code = process.returncode
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        output, _ = process.communicate()
-        output += f"\nstopped after {timeout} s\n".encode()
-        code = -1
-    return code, output.decode("utf-8", "replace").replace("\r\n", "\n")
+# --- limits -----------------------------------------------------------------------------------------------------------
 
+CORES = len(os.sched_getaffinity(0))
+LOAD_AT_MOST = 8.0      # a limit is never stretched by more than this
+
+
+def load():
+    """How many times longer than on an idle machine a program may take: the processes per core that want to run."""
+    return min(max(1.0, os.getloadavg()[0] / CORES), LOAD_AT_MOST)
+
+
+def eventually(holds, seconds=10.0):
+    """Calls `holds` until it returns something true, for at most `seconds` of an idle machine; returns its last result."""
+    limit = Limit(seconds)
+    while not (seen := holds()) and not limit.passed():
+        time.sleep(0.02)
+    return seen
+
+
+class Limit:
+    """A time limit that a busy machine does not break: `seconds` of an idle machine.
+
+    A second counts as 1 / load() of a second. A program that computes without end is stopped by its processor time, which
+    may be `seconds` on each core: its own threads raise the load.
+    """
+
+    def __init__(self, seconds, clock=time.monotonic, load=load):
+        self.seconds, self.clock, self.load = seconds, clock, load
+        self.began = self.seen = clock()
+        self.used = 0.0
+
+    def passed(self, processor_seconds=0.0):
+        """Empty, or why the time is over. To be called about once a second: the load is read at each call."""
+        now = self.clock()
+        self.used += (now - self.seen) / self.load()
+        self.seen = now
+        if self.used > self.seconds:
+            return (f"stopped after {now - self.began:.0f} s: the limit is {self.seconds:g} s on an idle machine, and the "
+                    f"load was {(now - self.began) / self.used:.1f} per core")
+        if processor_seconds > self.seconds * CORES:
+            return f"stopped after {processor_seconds:.0f} s of processor time: the limit is {self.seconds * CORES:g} s"
+        return ""
+
+
+def session_of(leader):
+    """{pid: processor seconds} of the processes in a session, with those of their children that have ended."""
+    found = {}
+    for entry in os.listdir("/proc"):
+        with contextlib.suppress(OSError, ValueError):
+            fields = pathlib.Path("/proc", entry, "stat").read_text().rpartition(")")[2].split() if entry.isdigit() else []
+            if fields and int(fields[3]) == leader:
+                found[int(entry)] = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return found
+
+
+def run(command, timeout=120, **options):
+    """Runs without a terminal: (exit code, both streams as one text).
+
+    `timeout` is in seconds of an idle machine (Limit). When it has passed, the program and all processes of its session
+    are killed; the exit code is -1, and the text ends with the reason. The text goes through a file: a process that the
+    program leaves running would keep a pipe open.
+    """
+    with tempfile.TemporaryFile() as text:
+        process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=text,
+                                   stderr=subprocess.STDOUT, start_new_session=True, **options)
+        limit, stopped = Limit(timeout), ""
+        while True:
+            try:
+                code = process.wait(timeout=1)
+                break
+            except subprocess.TimeoutExpired:
+                stopped = limit.passed(sum(session_of(process.pid).values()))
+                if stopped:
+                    kill_session(process.pid)
+                    process.wait()
+                    code = -1
+                    break
+            except BaseException:                           # Ctrl-C: the program is in another session and does not get it
+                kill_session(process.pid)
+                raise
+        text.seek(0)
+        output = text.read().decode("utf-8", "replace").replace("\r\n", "\n")
+    return code, output + (f"\n{stopped}\n" if stopped else "")
+
+
+def kill_session(leader):
+    while members := session_of(leader):
+        living = 0
+        for pid in members:
+            with contextlib.suppress(OSError):
+                if "\nState:\tZ" not in pathlib.Path(f"/proc/{pid}/status").read_text():
+                    os.kill(pid, signal.SIGKILL)
+                    living += 1
+        if not living:
+            return
+        time.sleep(0.01)
+
+
+# --- counting ---------------------------------------------------------------------------------------------------------
 
 class Tally:
-    """Counts what was tried, and says what went wrong where it went wrong."""
+    """Counts checks, and prints each one with the details of a failure."""
 
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
@@ -125,7 +234,7 @@ def parse_closing_line(line):
 # --- compiling --------------------------------------------------------------------------------------------------------
 
 class Ninja:
-    """A build.ninja, written anew each time: ninja itself remembers what is up to date, by command and by file."""
+    """A build.ninja, written at each run: ninja itself finds what is up to date, by command and by file."""
 
     def __init__(self, name):
         self.folder = BUILD / "test" / name
@@ -134,6 +243,7 @@ class Ninja:
                      # The output goes first: what is there after the build is what succeeded.
                      "rule compile", "  command = rm -f $out && $do", "  depfile = $out.d", "  deps = gcc",
                      "  description = $in",
+                     "rule generate", "  command = rm -f $out && $do", "  description = $out",
                      "rule link", "  command = rm -f $out && $do", "  description = $out"]
         self.targets = []
 
@@ -144,22 +254,35 @@ class Ninja:
         return self._edge("compile", out, [source], words, implicit)
 
     def syntax_only(self, output, source, command, implicit=()):
-        """The same, but nothing is generated; the output is an empty file that says it succeeded."""
+        """Compiles without generating code; the output is an empty file, created after success."""
         out = self.folder / output
         words = [*command, "-fsyntax-only", "-MD", "-MF", f"{out}.d", "-MT", str(out), str(source)]
         return self._edge("compile", out, [source], words, implicit, then=f" && touch {out}")
 
     def precompile(self, name, text, command):
-        """A header that many sources begin with, parsed once. Returns the options that use it, and what to wait for."""
+        """Precompiles a header that many sources include first.
+
+        Returns (the options that use it, what a source has to wait for, the objects to link).
+
+        With clang, the functions of the header are compiled once, into an object (-fpch-codegen); a source then compiles
+        only its own functions: 1 s in place of 14 s. That object needs --gc-sections when it is linked (see GC_SECTIONS).
+        g++ has no such option: with it, a precompiled header saves only the time to parse.
+        """
         header = self.folder / name
         header.parent.mkdir(parents=True, exist_ok=True)
         if not header.exists() or header.read_text() != text:
             header.write_text(text)
-        ending, use = (".pch", ["-include-pch", f"{header}.pch"]) if "clang" in command[0] else (
-            ".gch", ["-Winvalid-pch", "-include", str(header)])
-        out = pathlib.Path(f"{header}{ending}")
-        words = [*command, "-MD", "-MF", f"{out}.d", "-x", "c++-header", str(header), "-o", str(out)]
-        return use, self._edge("compile", out, [header], words, ())
+        clang = "clang" in command[0]
+        out = pathlib.Path(f"{header}.pch" if clang else f"{header}.gch")
+        codegen = ["-fpch-codegen", "-fpch-instantiate-templates"] if clang else []
+        words = [*command, *codegen, "-MD", "-MF", f"{out}.d", "-x", "c++-header", str(header), "-o", str(out)]
+        precompiled = self._edge("compile", out, [header], words, ())
+        if not clang:
+            return ["-Winvalid-pch", "-include", str(header)], [precompiled], []
+        compiled = pathlib.Path(f"{out}.o")
+        words = [*command, "-Wno-unused-command-line-argument", "-ffunction-sections", "-fdata-sections", "-c", str(out),
+                 "-o", str(compiled)]
+        return ["-include-pch", str(out)], [precompiled], [self._edge("generate", compiled, [out], words, ())]
 
     def link(self, output, objects, command):
         out = self.folder / output

@@ -50,7 +50,7 @@ STAGES = (
     Stage("readme", False, "every block of README.md", program("documents.py", "readme")),
     Stage("package", False, "copied, CMake, pkg-config, Meson", program("package/run.py")),
     Stage("mingw", False, "the units as Windows programs, under Wine", program("units.py", "units", "mingw")),
-    Stage("mingw-http", False, "http as a Windows program, under Wine", program("units.py", "http", "mingw")),
+    Stage("mingw-http", False, "http as a Windows program, under Wine", program("units.py", "http", "windows")),
     Stage("scm", False, "end to end with a real service manager, under Wine",
           [PYTHON, "-m", "unittest", "discover", "tests/scm"]),
     Stage("browser", False, "the dashboard's page in a headless Chromium", program("browser/run.py")),

@@ -17,24 +17,14 @@ import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from kit import (BUILD, CLANG, GXX, MINGW, ROOT, STANDARD, WARNINGS, Ninja, Tally, closure, headers, library_includes,  # noqa: E402
-                 needs_httplib, run)
+from kit import (BUILD, CLANG, GXX, MINGW, ROOT, STANDARD, WARNINGS, Ninja, Tally, clang_for_mingw, closure,  # noqa: E402
+                 headers, library_includes, needs_httplib, run)
 
 HERE = ROOT / "tests" / "hygiene"
 GENERATED = BUILD / "test" / "hygiene-cases"
 INCLUDE = [f"-I{ROOT / 'include'}", f"-I{HERE / 'cases'}", f"-I{GENERATED}", *library_includes()]
 DOOR = "winsvc/api/httplib.hpp"
 WHOLE = ("winsvc.hpp", "winsvc/testing.hpp")
-
-
-def clang_for_mingw():
-    """clang with mingw's headers; their libstdc++ has to be named. Empty when there is none."""
-    found = sorted(pathlib.Path("/usr/lib/gcc/x86_64-w64-mingw32").glob("*-posix/include/c++"))
-    if not found:
-        return []
-    folder = found[-1]
-    return [CLANG, "--target=x86_64-w64-mingw32", "-nostdinc++", "-isystem", str(folder), "-isystem",
-            str(folder / "x86_64-w64-mingw32"), "-isystem", str(folder / "backward"), "-Wno-unused-command-line-argument"]
 
 
 COMPILERS = {"g++": [GXX], "clang++": [CLANG], "mingw": [MINGW], "clang-mingw": clang_for_mingw()}
