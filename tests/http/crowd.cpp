@@ -266,7 +266,7 @@ TEST_CASE("a drain says what it had to cut") {
   s.open();
   caller c(s);
   c.ask("/slow");
-  s.begun.token().wait();
+  wait_for_stop(s.begun, "the handler to start");
   const auto report = s.e->drain(20ms);
   CHECK(report.cut == 1);
   REQUIRE(report.cut_ones.size() == 1);

@@ -113,7 +113,7 @@ TEST_CASE("a request in flight is answered in full during a drain, told to close
   s.open();
   caller c(s);
   c.ask("/slow");
-  s.begun.token().wait();
+  wait_for_stop(s.begun, "the handler to start");
   CHECK(s.e->in_flight() == 1);
 
   int progressed = 0;
@@ -159,7 +159,7 @@ TEST_CASE("a handler that outlasts the deadline is counted as cut") {
   s.open();
   caller c(s);
   c.ask("/slow");
-  s.begun.token().wait();
+  wait_for_stop(s.begun, "the handler to start");
 
   const auto began = steady::now();
   std::thread late([&] {
@@ -179,7 +179,7 @@ TEST_CASE("a handler that does not return at all is counted as stuck, and the de
   s->open();
   caller c(*s);
   c.ask("/slow");
-  s->begun.token().wait();
+  wait_for_stop(s->begun, "the handler to start");
 
   const auto report = s->e->drain(1ms);
   CHECK(report.cut == 1);
@@ -294,7 +294,7 @@ TEST_CASE("a client that leaves in the middle of a body or an answer costs nobod
   {
     caller leaves(s);
     leaves.ask("/slow");
-    s.begun.token().wait();
+    wait_for_stop(s.begun, "the handler to start");
   }
   s.go.request_stop();
 

@@ -20,6 +20,7 @@
 #include <iostream>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -149,5 +150,13 @@ class scoped_thread {
   std::future<void> ended_;
   std::thread thread_;
 };
+
+/// Calls a function that may block, on another thread with the deadline of `scoped_thread`. Returns its result.
+template <class Function>
+auto call_within_deadline(const std::string& what, const Function& function) {
+  std::optional<decltype(function())> result;
+  scoped_thread(what, [&] { result = function(); }).join();
+  return *result;
+}
 
 }  // namespace waiting
