@@ -90,7 +90,7 @@ struct caller {
     }
   }
   bool more(std::chrono::milliseconds limit) {
-    char piece[4096];
+    char piece[64 * 1024];
     std::size_t count = 0;
     if (socket.receive(piece, sizeof piece, count, limit) != transfer::done) return false;
     got.append(piece, count);
