@@ -2,8 +2,8 @@
 //
 // Each test case has a deadline. A join that never returns cannot be interrupted, so the program ends then: it prints
 // the name of the test case and exits with code 3. Without this, tests/units.py would stop the program after 240 s and
-// nothing would name the test case. The limit is 120 s, with a sanitizer 180 s: longer than each wait of support/wait.hpp.
-// WINSVC_TEST_PATIENCE multiplies it. `doctest::timeout` sets the limit of one test case.
+// nothing would name the test case. The limit is 120 s, with a sanitizer 180 s, which is longer than each wait of
+// support/wait.hpp. WINSVC_TEST_TIMEOUT_FACTOR multiplies it. `doctest::timeout` sets the limit of one test case.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -43,9 +43,9 @@ class case_deadline final : public doctest::IReporter {
   }
   void test_run_end(const doctest::TestRunStats&) override { end(); }
   void test_case_start(const doctest::TestCaseData& test) override {
-    const char* const given = std::getenv("WINSVC_TEST_PATIENCE");
-    const double patience = given && std::atof(given) > 0 ? std::atof(given) : 1;
-    begin(test.m_name, test.m_timeout > 0 ? test.m_timeout : seconds_for_each_case * patience);
+    const char* const given = std::getenv("WINSVC_TEST_TIMEOUT_FACTOR");
+    const double timeout_factor = given && std::atof(given) > 0 ? std::atof(given) : 1;
+    begin(test.m_name, test.m_timeout > 0 ? test.m_timeout : seconds_for_each_case * timeout_factor);
   }
   void test_case_reenter(const doctest::TestCaseData&) override {}
   void test_case_end(const doctest::CurrentTestCaseStats&) override { clear(); }

@@ -146,8 +146,8 @@ void send_one(simulated_scm& scm, dice& d) {
   if (d.in(12)) std::this_thread::sleep_for(std::chrono::microseconds(d.below(200)));
 }
 
-/// The transitions that a service may report to the SCM. Independent of the table in model/lifecycle.hpp, which is under
-/// test here. Source: "Service State Transitions" in the Win32 documentation; a failed start passes STOP_PENDING.
+/// True if a service may report this transition to the SCM. Independent of the table in model/lifecycle.hpp, which is
+/// under test here. Source: "Service State Transitions" in the Win32 documentation. A failed start passes STOP_PENDING.
 bool is_allowed(state from, state to) {
   switch (from) {
     case state::none: return to == state::start_pending;

@@ -61,7 +61,8 @@ inline std::uint32_t play(const std::string& name, const std::vector<std::string
     return 0xBAD;
   const winsvc::os::unique_handle process(made.hProcess), thread(made.hThread);
   DWORD code = 0xBAD;
-  if (::WaitForSingleObject(process.get(), static_cast<DWORD>(2 * waiting::limit().count())) == WAIT_OBJECT_0) ::GetExitCodeProcess(process.get(), &code);
+  const auto limit = static_cast<DWORD>(2 * waiting::limit().count());
+  if (::WaitForSingleObject(process.get(), limit) == WAIT_OBJECT_0) ::GetExitCodeProcess(process.get(), &code);
   return code;
 #else
   std::vector<char*> pointers = {const_cast<char*>(program.c_str())};
@@ -77,7 +78,8 @@ inline std::uint32_t play(const std::string& name, const std::vector<std::string
   int status = 0;
   if (child < 0) return 0xBAD;
   pid_t ended = 0;
-  for (const auto until = waiting::steady::now() + 2 * waiting::limit(); ended == 0 && waiting::steady::now() < until;) {
+  const auto until = waiting::steady::now() + 2 * waiting::limit();
+  while (ended == 0 && waiting::steady::now() < until) {
     ended = ::waitpid(child, &status, WNOHANG);
     if (ended == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }

@@ -40,24 +40,25 @@ namespace waiting {
 
 using steady = std::chrono::steady_clock;
 
-/// Factor for all limits. Default: 1, with a sanitizer 1.5. WINSVC_TEST_PATIENCE multiplies it, for a slow machine.
-inline double patience() {
+/// Factor for all limits. Default: 1, with a sanitizer 1.5. On a slow machine, set WINSVC_TEST_TIMEOUT_FACTOR, which
+/// multiplies it.
+inline double timeout_factor() {
   static const double factor = [] {
 #ifdef WAITING_SANITIZER
     const double base = 1.5;
 #else
     const double base = 1;
 #endif
-    const char* const given = std::getenv("WINSVC_TEST_PATIENCE");
+    const char* const given = std::getenv("WINSVC_TEST_TIMEOUT_FACTOR");
     const double times = given ? std::atof(given) : 1;
     return times > 0 ? base * times : base;
   }();
   return factor;
 }
 
-/// Returns the duration times `patience`.
+/// Returns the duration times `timeout_factor`.
 inline std::chrono::milliseconds scaled(std::chrono::milliseconds limit) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(limit * patience());
+  return std::chrono::duration_cast<std::chrono::milliseconds>(limit * timeout_factor());
 }
 
 inline const std::thread::id test_thread = std::this_thread::get_id();  // doctest runs the cases on the thread of main
