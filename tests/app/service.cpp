@@ -215,7 +215,7 @@ TEST_CASE("the start verb finds what an app threw in the state that was left") {
 TEST_CASE("a worker that throws stops the service as failed, with its words") {
   auto app = [](service& svc) {
     svc.worker("poller", [](stop_token) { throw std::runtime_error("the device is gone"); });
-    svc.worker("other", [](stop_token stop) { stop.wait(); });
+    svc.worker("other", [](stop_token stop) { wait_for_stop(stop, "the stop"); });
   };
   folder data;
   simulated_scm scm;
@@ -251,7 +251,7 @@ TEST_CASE("workers are joined before the stop hooks run, and start after the sta
     svc.on_stop([&] { d.note("stop"); });
     svc.worker("w", [&](stop_token stop) {
       d.note("work");
-      stop.wait();
+      wait_for_stop(stop, "the stop");
       std::this_thread::sleep_for(20ms);
       d.note("rest");
     });
@@ -259,7 +259,7 @@ TEST_CASE("workers are joined before the stop hooks run, and start after the sta
   simulated_scm scm;
 
   scm.start(app);
-  while (d.text() != "start work") std::this_thread::yield();
+  wait_until([&] { return d.text() == "start work"; }, "the worker thread to start");
   static_cast<void>(scm.control(control::stop));
 
   CHECK(scm.wait() == 0);
@@ -273,7 +273,7 @@ TEST_CASE("a stop that comes while the service starts is remembered, cancels the
     svc.on_start([&] { return [&] { d.note("-a"); }; });
     svc.on_start([&](start_context& start) {
       begun.request_stop();
-      start.stop().wait();
+      wait_for_stop(start.stop(), "the stop");
       d.note(start.stop_requested() ? "cancelled" : "not");
       start.progress("too late");
       return [&] { d.note("-b"); };
@@ -283,7 +283,7 @@ TEST_CASE("a stop that comes while the service starts is remembered, cancels the
   simulated_scm scm;
 
   scm.begin(app);
-  begun.token().wait();
+  wait_for_stop(begun, "the hook to start");
   CHECK(scm.control(control::stop) == 1061);  // Windows does not deliver it; a shutdown it does
   CHECK(scm.force(control::shutdown) == 0);
 
@@ -298,13 +298,13 @@ TEST_CASE("a stop that comes while the app is still described is remembered") {
   diary d;
   auto app = [&](service& svc) {
     begun.request_stop();
-    go.token().wait();
+    wait_for_stop(go, "the release of the hook");
     svc.on_start([&] { d.note("started"); return [&] { d.note("undone"); }; });
   };
   simulated_scm scm;
 
   scm.begin(app);
-  begun.token().wait();
+  wait_for_stop(begun, "the hook to start");
   CHECK(scm.force(control::stop) == 0);
   go.request_stop();
 
@@ -316,13 +316,13 @@ TEST_CASE("a stop that comes while the app is still described is remembered") {
 TEST_CASE("a request in flight is answered before STOPPED, each answer a checkpoint, and readiness says stopping") {
   winsvc::stop_source begun, go;
   auto app = [&](service& svc) {
-    svc.get("/slow", [&] { begun.request_stop(); go.token().wait(); return "slow"; });
+    svc.get("/slow", [&] { begun.request_stop(); wait_for_stop(go, "the release of the hook"); return "slow"; });
   };
   simulated_scm scm;
   scm.start(app);
   auto slow = connected(scm);
   ask(slow, "/slow");
-  begun.token().wait();
+  wait_for_stop(begun, "the hook to start");
 
   CHECK(scm.control(control::stop) == 0);
   CHECK(scm.state() == state::stop_pending);
@@ -361,14 +361,39 @@ TEST_CASE("readiness is 503 as soon as the service stops, liveness stays, both f
   CHECK(asked("/livez").body == "live\n");
 }
 
+TEST_CASE("a service that stops answers /readyz with 503 and /livez with 200") {
+  auto app = [](service&) {};
+  simulated_scm scm;
+  scm.start(app);
+  // The heads of the requests arrive before the stop. The last byte of each body arrives after it.
+  const auto begun = [&scm](const std::string& target) {
+    auto socket = connected(scm);
+    const std::string head = "GET " + target + " HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\n\r\n";
+    CHECK(socket.send(head.data(), head.size(), waiting::limit()) == winsvc::os::transfer::done);
+    return socket;
+  };
+  auto ready = begun("/readyz"), live = begun("/livez");
+
+  CHECK(scm.stop() == 0);
+  until_drain(scm);
+  for (auto* one : {&ready, &live}) CHECK(one->send("x", 1, waiting::limit()) == winsvc::os::transfer::done);
+  const auto readiness = hear(ready), liveness = hear(live);
+
+  CHECK(scm.wait() == 0);
+  CHECK(readiness.status == 503);
+  CHECK(readiness.body == "stopping\n");
+  CHECK(liveness.status == 200);
+  CHECK(scm.verdicts().empty());
+}
+
 TEST_CASE("a request that waits in the backlog when the stop comes is served") {
   winsvc::stop_source begun;
   auto app = [&](service& svc) {
-    svc.worker("w", [&](stop_token stop) { begun.request_stop(); stop.wait(); });
+    svc.worker("w", [&](stop_token stop) { begun.request_stop(); wait_for_stop(stop, "the stop"); });
   };
   simulated_scm scm;
   scm.start(app);
-  begun.token().wait();
+  wait_for_stop(begun, "the hook to start");
   auto early = connected(scm);
   ask(early, "/livez");
 
@@ -543,7 +568,7 @@ TEST_CASE("an app that registers a route from a hook is told so") {
 }
 
 TEST_CASE("start to RUNNING and stop to STOPPED take less than 300 ms each") {
-  auto app = [](service& svc) { svc.worker("w", [](stop_token stop) { stop.wait(); }); };
+  auto app = [](service& svc) { svc.worker("w", [](stop_token stop) { wait_for_stop(stop, "the stop"); }); };
   auto start = 10'000ms, stop = 10'000ms;  // the best of a few: a busy machine can be late
   for (int attempt = 0; attempt < 5 && (start >= 300ms || stop >= 300ms); ++attempt) {
     simulated_scm scm;

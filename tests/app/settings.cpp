@@ -17,6 +17,15 @@ void put(const folder& data, const std::string& content) {
   std::ofstream(data.path + "/hello.ini", std::ios::binary) << content;
 }
 
+/// Replaces the file in one step. std::ofstream empties it first, and on a slow machine the service reads it then.
+void replace(const folder& data, const std::string& content) {
+  REQUIRE(winsvc::os::replace_file(data.path + "/hello.ini", content));
+}
+/// Writes the file in place and in one step; the content must not be shorter than before.
+void overwrite(const folder& data, const std::string& content) {
+  std::fstream(data.path + "/hello.ini", std::ios::binary | std::ios::in | std::ios::out) << content;
+}
+
 /// A service whose settings file is `hello.ini` in its data folder.
 struct configured {
   folder data;
@@ -245,12 +254,12 @@ TEST_CASE("with reload_on_change a saved file is read without being asked to; wh
   };
   c.scm.start(watched);
 
-  put(c.data, "greeting = hi\n");
+  overwrite(c.data, "greeting = hi\n");
   std::ofstream(c.data.path + "/other.ini") << "greeting = no\n";
   std::this_thread::sleep_for(winsvc::host::settings_watch::quiet * 3);
   CHECK(d.text().empty());
 
-  put(c.data, "greeting = good day\n");
+  overwrite(c.data, "greeting = good day\n");
   CHECK(eventually([&] { return get(c.scm, "/").body == "good day 4 "; }));
   CHECK(c.logged("hello.ini has changed"));
 
@@ -268,16 +277,16 @@ TEST_CASE("what was changed while the start hooks ran is seen as well, and half 
   put(c.data, "greeting = hi\n");
   auto watched = [&](service& svc) {
     app(svc);
-    svc.reload_on_change().on_start([&] { put(c.data, "greeting = late\n"); });
+    svc.reload_on_change().on_start([&] { replace(c.data, "greeting = late\n"); });
   };
   c.scm.start(watched);
   CHECK(eventually([&] { return get(c.scm, "/").body == "late 4 "; }));
 
-  put(c.data, "greeting = half\nworkers");
+  replace(c.data, "greeting = half\nworkers");
   CHECK(c.logged("no setting was changed"));
   CHECK(get(c.scm, "/").body == "late 4 ");
 
-  put(c.data, "greeting = half\nworkers = 9\n");
+  replace(c.data, "greeting = half\nworkers = 9\n");
   CHECK(eventually([&] { return get(c.scm, "/").body == "half 4 "; }));
   CHECK(c.scm.stop() == 0);
   CHECK(c.scm.wait() == 0);
@@ -296,7 +305,7 @@ TEST_CASE("when the folder of the settings file has gone the log says that chang
   };
   c.scm.start(watched);
 
-  std::ofstream(folder + "/hello.ini") << "greeting = hello\n";
+  REQUIRE(winsvc::os::replace_file(folder + "/hello.ini", "greeting = hello\n"));
   REQUIRE(eventually([&] { return get(c.scm, "/").body == "hello 4 "; }));  // it is watched
   std::filesystem::remove_all(folder);
 

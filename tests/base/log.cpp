@@ -1,6 +1,8 @@
 // What is logged, when, and to whom it goes.
 #include "winsvc/base/log.hpp"
 
+#include "../support/wait.hpp"
+
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -114,7 +116,7 @@ TEST_CASE("who waits too long for a log that another thread holds loses the line
       texts.push_back(entry.text);
       if (entry.text != "held") return;
       entered.set_value();
-      left.wait();
+      waiting::wait_for_value(left, "the release of the sink");
     }
     std::vector<std::string> texts;
     std::promise<void> entered, leave;
@@ -122,8 +124,8 @@ TEST_CASE("who waits too long for a log that another thread holds loses the line
   };
   const auto sink = std::make_shared<gate>();
   log.add_sink(sink);
-  std::thread holder([&] { log.info("held"); });
-  sink->entered.get_future().wait();
+  waiting::scoped_thread holder("the thread that holds the log", [&] { log.info("held"); });
+  waiting::wait_for_value(sink->entered.get_future(), "the first line to reach the sink");
 
   log.info("lost");
   log.error("lost too");

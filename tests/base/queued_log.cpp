@@ -1,6 +1,8 @@
 // Lines that wait for nobody: bounded, in order, and none lost in silence.
 #include "winsvc/base/queued_log.hpp"
 
+#include "../support/wait.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cerrno>
@@ -35,10 +37,10 @@ class gate final : public winsvc::log_sink {
  public:
   void write(const log_entry& entry) noexcept override {
     if (seen.empty()) entered_.set_value();
-    opened_.wait();
+    waiting::wait_for_value(opened_, "the release of the sink");
     seen.push_back(entry.text);
   }
-  void wait_until_entered() { entered_.get_future().wait(); }
+  void wait_until_entered() { waiting::wait_for_value(entered_.get_future(), "the first line to reach the sink"); }
   void open() { open_.set_value(); }
   texts seen;
 
@@ -204,7 +206,7 @@ TEST_CASE("a lock that its holder never gives back is given up, and what was not
   queued_log log(std::move(how));  // without a thread, a sink is called under the lock: a way to hold it
   const auto sink = std::make_shared<gate>();
   log.add_sink(sink);
-  std::thread holder([&] { log.write(entry("first")); });
+  waiting::scoped_thread holder("the thread that holds the lock", [&] { log.write(entry("first")); });
   sink->wait_until_entered();
 
   log.write(entry("lost"));
@@ -239,13 +241,13 @@ TEST_CASE("what many threads write through a logger arrives in the order of its 
   queue->add_sink(sink);
   log.add_sink(queue);
 
-  std::vector<std::thread> threads;
+  std::vector<waiting::scoped_thread> threads;
   for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&log] {
+    threads.emplace_back("a thread that logs", [&log] {
       for (int i = 0; i < 5000; ++i) log.info("line");
     });
   }
-  threads.emplace_back([&log] {
+  threads.emplace_back("a thread that flushes", [&log] {
     for (int i = 0; i < 20; ++i) log.flush();
   });
   for (auto& t : threads) t.join();

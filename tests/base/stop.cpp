@@ -1,6 +1,8 @@
 // A request to stop: remembered, and heard by whoever waits.
 #include "winsvc/base/stop.hpp"
 
+#include "../support/wait.hpp"
+
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -8,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+using waiting::scoped_thread;
 using winsvc::stop_source;
 using winsvc::stop_token;
 using namespace std::chrono_literals;
@@ -29,8 +32,8 @@ TEST_CASE("a stop that was requested before anybody waited is remembered") {
   source.request_stop();
 
   CHECK(early.stop_requested());
-  CHECK(early.wait_for(1h));
-  early.wait();
+  CHECK(early.wait_for(waiting::limit()));
+  waiting::scoped_thread("wait() after the request", [&] { early.wait(); }).join();
   const stop_token late = source.token();
   CHECK(late.stop_requested());
   CHECK(late.wait_for(0ms));
@@ -39,9 +42,9 @@ TEST_CASE("a stop that was requested before anybody waited is remembered") {
 TEST_CASE("a wait ends when the stop comes, not when its time is up") {
   const stop_source source;
   std::atomic<int> woken{0};
-  std::vector<std::thread> waiting;
+  std::vector<scoped_thread> waiters;
   for (int i = 0; i < 8; ++i) {
-    waiting.emplace_back([&woken, i, token = source.token()] {
+    waiters.emplace_back("a waiting thread", [&woken, i, token = source.token()] {
       if (i % 2 == 0) token.wait();
       if (token.wait_for(1h)) ++woken;
     });
@@ -49,26 +52,29 @@ TEST_CASE("a wait ends when the stop comes, not when its time is up") {
 
   source.request_stop();
 
-  for (auto& t : waiting) t.join();
+  for (auto& t : waiters) t.join();
   CHECK(woken.load() == 8);
 }
 
 TEST_CASE("waiting for the longest duration there is means waiting for the stop") {
   const stop_source source;
   std::atomic<int> woken{0};
-  std::vector<std::thread> waiting;
-  waiting.emplace_back([&, token = source.token()] { woken += token.wait_for(std::chrono::hours::max()) ? 1 : 100; });
-  waiting.emplace_back([&, token = source.token()] { woken += token.wait_for(std::chrono::seconds::max()) ? 1 : 100; });
-  waiting.emplace_back(
-      [&, token = source.token()] { woken += token.wait_for(std::chrono::nanoseconds::max()) ? 1 : 100; });
-  waiting.emplace_back(
-      [&, token = source.token()] { woken += token.wait_for(std::chrono::duration<double>(1e30)) ? 1 : 100; });
+  std::vector<scoped_thread> waiters;
+  const auto waits = [&](auto how_long) {
+    waiters.emplace_back("a waiting thread", [&woken, how_long, token = source.token()] {
+      woken += token.wait_for(how_long) ? 1 : 100;
+    });
+  };
+  waits(std::chrono::hours::max());
+  waits(std::chrono::seconds::max());
+  waits(std::chrono::nanoseconds::max());
+  waits(std::chrono::duration<double>(1e30));
   std::this_thread::sleep_for(3ms);
   CHECK(woken.load() == 0);
 
   source.request_stop();
 
-  for (auto& t : waiting) t.join();
+  for (auto& t : waiters) t.join();
   CHECK(woken.load() == 4);
 }
 
@@ -91,14 +97,13 @@ TEST_CASE("many may ask and many may listen at once") {
   for (int round = 0; round < 20; ++round) {
     const stop_source source;
     std::atomic<int> heard{0};
-    std::vector<std::thread> threads;
+    std::vector<scoped_thread> threads;
     for (int i = 0; i < 4; ++i) {
-      threads.emplace_back([&heard, token = source.token()] {
-        while (!token.wait_for(50us)) {
-        }
+      threads.emplace_back("a thread that polls", [&heard, token = source.token()] {
+        waiting::wait_until([&] { return token.wait_for(50us); }, "the request");
         if (token.stop_requested()) ++heard;
       });
-      threads.emplace_back([&source] { source.request_stop(); });
+      threads.emplace_back("a thread that requests", [&source] { source.request_stop(); });
     }
     for (auto& t : threads) t.join();
     CHECK(heard.load() == 4);
@@ -109,7 +114,7 @@ TEST_CASE("whoever is woken by a request may take the source away at once") {
   for (int i = 0; i < 200; ++i) {
     auto source = std::make_unique<winsvc::stop_source>();
     const auto* asked = source.get();
-    std::thread waiter([&source, token = source->token()] {
+    scoped_thread waiter("the waiting thread", [&source, token = source->token()] {
       token.wait();
       source.reset();
     });

@@ -218,7 +218,9 @@ TEST_CASE("the sender of a control of the app's own gets the hook's result") {
 TEST_CASE("the sender of a control that takes long does not wait for its end") {
   stop_source go;
   std::atomic<bool> done{false};
-  auto app = [&](service& svc) { svc.on_control(200, [&] { go.token().wait(); done = true; return 5; }); };
+  auto app = [&](service& svc) {
+    svc.on_control(200, [&] { wait_for_stop(go, "the release of the hook"); done = true; return 5; });
+  };
   simulated_scm scm;
   scm.start(app);
 
@@ -230,29 +232,37 @@ TEST_CASE("the sender of a control that takes long does not wait for its end") {
   CHECK(scm.verdicts().empty());  // the handler was not too slow
 }
 
-TEST_CASE("a control that waits behind another when the stop comes is told that it cannot be taken") {
-  stop_source begun, go;
-  auto app = [&](service& svc) {
-    svc.on_reload([&] { begun.request_stop(); go.token().wait(); });
-    svc.on_control(200, [] { return 5; });
-  };
-  simulated_scm scm;
-  scm.start(app);
-  CHECK(scm.reload() == 0);
-  begun.token().wait();
-
+TEST_CASE("a control that is in the queue when the service stops is answered with 1061") {
+  // The SCM sends one control after the other, so the stop comes from a worker that fails. The sender of a control waits
+  // 500 ms for the result and gets 997 after that: on a slow machine an attempt can end so.
   std::uint32_t answered = 0;
-  std::thread sender([&] { answered = scm.custom(200); });
-  std::this_thread::sleep_for(20ms);
-  std::thread stopper([&] { CHECK(scm.stop() == 0); });
-  std::this_thread::sleep_for(20ms);
-  go.request_stop();
-  sender.join();
-  stopper.join();
+  for (int attempt = 0; attempt < 10 && answered != 1061; ++attempt) {
+    stop_source begun, go, fault;
+    auto app = [&](service& svc) {
+      svc.on_reload([&] { begun.request_stop(); wait_for_stop(go, "the release of the hook"); });
+      svc.on_control(200, [] { return 5; });
+      svc.worker("w", [&](stop_token) {
+        wait_for_stop(fault, "the request to fail");
+        throw std::runtime_error("the device is gone");
+      });
+    };
+    simulated_scm scm;
+    scm.start(app);
+    CHECK(scm.reload() == 0);
+    wait_for_stop(begun, "the hook to start");
 
-  CHECK(scm.wait() == 0);
-  CHECK((answered == 5 || answered == 1061 || answered == 997));
-  CHECK(scm.verdicts().empty());
+    scoped_thread sender("the sender of control 200", [&] { answered = scm.custom(200); });
+    std::this_thread::sleep_for(50ms);  // the control is in the queue then
+    fault.request_stop();
+    wait_until([&] { return scm.state() == state::stop_pending; }, "STOP_PENDING");
+    go.request_stop();
+    sender.join();
+
+    CHECK(scm.wait() == 1064);
+    CHECK((answered == 1061 || answered == 997));
+    CHECK(scm.verdicts().empty());
+  }
+  CHECK(answered == 1061);
 }
 
 TEST_CASE("controls are 128 to 255, and have one hook each") {
@@ -313,7 +323,7 @@ TEST_CASE("a start hook that makes no progress is named, and the service fails")
   auto app = [&](service& svc) {
     svc.start_limit(50ms);
     svc.on_stop("first", [] {});
-    svc.on_start("open store", [go, left] { go.token().wait(); left.request_stop(); });
+    svc.on_start("open store", [go, left] { wait_for_stop(go, "the release of the hook"); left.request_stop(); });
   };
   folder data;
   simulated_scm scm;
@@ -332,7 +342,7 @@ TEST_CASE("a start hook that makes no progress is named, and the service fails")
   REQUIRE(scm.verdicts().size() == 1);
   CHECK(scm.verdicts()[0].find("the process would be ended over it") != std::string::npos);
   go.request_stop();
-  left.token().wait();
+  wait_for_stop(left, "the abandoned hook to return");
 }
 
 TEST_CASE("a stop hook that makes no progress is named and given up; the stop that was asked for is no failure") {
@@ -341,7 +351,7 @@ TEST_CASE("a stop hook that makes no progress is named and given up; the stop th
   auto app = [&](service& svc) {
     svc.stop_limit(50ms);
     svc.on_stop("never", [&] { d.note("never"); });
-    svc.on_stop("flush cache", [go, left] { go.token().wait(); left.request_stop(); });
+    svc.on_stop("flush cache", [go, left] { wait_for_stop(go, "the release of the hook"); left.request_stop(); });
     svc.on_stop("last", [&] { d.note("last"); });
   };
   folder data;
@@ -358,7 +368,7 @@ TEST_CASE("a stop hook that makes no progress is named and given up; the stop th
   CHECK(has(scm.events(), "9 stop 'simulated': hook 'flush cache' made no progress for 50 ms"));
   CHECK(scm.verdicts().size() == 1);
   go.request_stop();
-  left.token().wait();
+  wait_for_stop(left, "the abandoned hook to return");
 }
 
 TEST_CASE("progress in a stop hook raises the checkpoint and gives it its time again") {
@@ -389,7 +399,7 @@ TEST_CASE("a reload hook that hangs ends the service, which says over what") {
   stop_source go, left;
   auto app = [&](service& svc) {
     svc.stop_limit(50ms);
-    svc.on_reload([go, left] { go.token().wait(); left.request_stop(); });
+    svc.on_reload([go, left] { wait_for_stop(go, "the release of the hook"); left.request_stop(); });
   };
   folder data;
   simulated_scm scm;
@@ -401,7 +411,7 @@ TEST_CASE("a reload hook that hangs ends the service, which says over what") {
   CHECK(scm.wait() == 1053);
   CHECK(data.left().failure.find("reload 'simulated': hook at controls.cpp:") == 0);
   go.request_stop();
-  left.token().wait();
+  wait_for_stop(left, "the abandoned hook to return");
 }
 
 TEST_CASE("a hook that was given up and makes progress after all does no harm") {
@@ -409,7 +419,7 @@ TEST_CASE("a hook that was given up and makes progress after all does no harm") 
   auto app = [&](service& svc) {
     svc.stop_limit(50ms);
     svc.on_reload([go, left](stop_context& context) {
-      go.token().wait();
+      wait_for_stop(go, "the release of the hook");
       context.progress("late");
       left.request_stop();
     });
@@ -420,7 +430,7 @@ TEST_CASE("a hook that was given up and makes progress after all does no harm") 
   CHECK(scm.reload() == 0);
   REQUIRE(scm.wait_for(state::stop_pending));
   go.request_stop();
-  left.token().wait();
+  wait_for_stop(left, "the abandoned hook to return");
 
   CHECK(scm.wait() == 1053);
 }
@@ -446,7 +456,11 @@ TEST_CASE("when the machine shuts down all hooks together have what is left, wha
   auto app = [&](service& svc) {
     svc.on_stop([&] { d.note("never"); });
     svc.on_stop("endless", [go, left](stop_context& context) {
-      while (!go.token().wait_for(20ms)) context.progress("a little more");
+      wait_until([&] {
+        if (go.token().wait_for(20ms)) return true;
+        context.progress("a little more");
+        return false;
+      }, "the release of the hook");
       left.request_stop();
     });
   };
@@ -462,25 +476,29 @@ TEST_CASE("when the machine shuts down all hooks together have what is left, wha
   CHECK(d.text().empty());
   CHECK(has(scm.events(), "9 stop 'simulated': hook 'endless' was still running when the machine waited no longer"));
   go.request_stop();
-  left.token().wait();
+  wait_for_stop(left, "the abandoned hook to return");
 }
 
 TEST_CASE("a stop does not wait longer for a start hook than for anything else") {
   stop_source begun, go, left;
   auto app = [&](service& svc) {
     svc.stop_limit(50ms).start_limit(60s);
-    svc.on_start("deaf", [begun, go, left] { begun.request_stop(); go.token().wait(); left.request_stop(); });
+    svc.on_start("deaf", [begun, go, left] {
+      begun.request_stop();
+      wait_for_stop(go, "the release of the hook");
+      left.request_stop();
+    });
   };
   simulated_scm scm;
   scm.begin(app);
-  begun.token().wait();
+  wait_for_stop(begun, "the hook to start");
 
   CHECK(scm.force(control::shutdown) == 0);
 
   CHECK(scm.wait() == 0);
   CHECK(has(scm.events(), "9 stop 'simulated': hook 'deaf' made no progress for 50 ms"));
   go.request_stop();
-  left.token().wait();
+  wait_for_stop(left, "the abandoned hook to return");
 }
 
 TEST_CASE("a start hook that leaves a cancelled start by an exception has not failed") {
@@ -488,13 +506,13 @@ TEST_CASE("a start hook that leaves a cancelled start by an exception has not fa
   auto app = [&](service& svc) {
     svc.on_start([&](start_context& start) {
       begun.request_stop();
-      start.stop().wait();
+      wait_for_stop(start.stop(), "the stop");
       throw std::runtime_error("cancelled");
     });
   };
   simulated_scm scm;
   scm.begin(app);
-  begun.token().wait();
+  wait_for_stop(begun, "the hook to start");
 
   CHECK(scm.force(control::shutdown) == 0);
   CHECK(scm.wait() == 0);
@@ -507,12 +525,12 @@ TEST_CASE("no checkpoint rises while a start hook achieves nothing") {
     svc.on_start([&](start_context& start) {
       start.progress("one");
       begun.request_stop();
-      go.token().wait();
+      wait_for_stop(go, "the release of the hook");
     });
   };
   simulated_scm scm;
   scm.begin(app);
-  begun.token().wait();
+  wait_for_stop(begun, "the hook to start");
 
   scm.watch_idle(50ms);
   go.request_stop();
@@ -553,7 +571,7 @@ TEST_CASE("a stop cancels the wait for an address") {
   const auto began = std::chrono::steady_clock::now();
   scm.begin(app);
   REQUIRE(scm.wait_for(state::start_pending));
-  while (scm.history().size() < 2) std::this_thread::sleep_for(1ms);
+  wait_until([&] { return scm.history().size() >= 2; }, "the second status of the service");
 
   CHECK(scm.force(control::shutdown) == 0);
 
@@ -580,12 +598,48 @@ TEST_CASE("an exception after RUNNING stops the service as failed") {
   CHECK(seen.back() == state::stop_pending);
 }
 
+TEST_CASE("an exception after RUNNING ends in STOPPED with 1064") {
+  struct recorder final : winsvc::os::dispatcher {
+    std::uint32_t run(service_main entry) override {
+      entry({"late"});
+      return 0;
+    }
+    std::uint32_t register_handler(const std::string&, control_handler) override { return 0; }
+    std::uint32_t set_status(const winsvc::model::service_status& status) noexcept override {
+      history.push_back({status, std::chrono::steady_clock::now()});
+      return 0;
+    }
+    std::vector<winsvc::testing::reported> history;
+  } line;
+  std::vector<std::string> events;
+  winsvc::host::service_surroundings around{line};
+  around.data_folder = [](const std::string&) -> winsvc::os::sys_result<std::string> {
+    return winsvc::os::sys_failure(winsvc::model::code::access_denied);
+  };
+  around.report_event = [&](const std::string&, winsvc::model::event_level, std::uint32_t id, std::string_view text) {
+    if (id == static_cast<std::uint32_t>(winsvc::model::event::started)) throw std::runtime_error("no memory");
+    events.push_back(std::to_string(id) + ' ' + std::string(text));
+  };
+  around.guards_crashes = false;
+  around.end_process = [](int) { FAIL_CHECK("the process would be ended"); };
+  auto app = [](service&) {};
+
+  winsvc::host::service_host host(winsvc::host::app_of_callable(app), {{}, "127.0.0.1", std::uint16_t{0}, {}}, around);
+  CHECK(host.run() == 1064);
+
+  REQUIRE(!line.history.empty());
+  CHECK(line.history.back().status.current == state::stopped);
+  CHECK(line.history.back().status.exit.code() == 1064);
+  CHECK(winsvc::testing::judge(line.history).empty());
+  CHECK(has(events, "3 start 'late': no memory"));
+}
+
 TEST_CASE("a worker that never returns is named, the stop is no failure, and the process has to end over it") {
   stop_source go, left;
   auto app = [&](service& svc) {
     svc.stop_limit(20ms);
     svc.on_stop([] {});
-    svc.worker("deaf", [go, left](stop_token) { go.token().wait(); left.request_stop(); });
+    svc.worker("deaf", [go, left](stop_token) { wait_for_stop(go, "the release of the hook"); left.request_stop(); });
   };
   folder data;
   simulated_scm scm;
@@ -598,14 +652,19 @@ TEST_CASE("a worker that never returns is named, the stop is no failure, and the
   CHECK(data.left().failure == "stop 'simulated': worker 'deaf' did not return within 20 ms (1460)");
   CHECK(scm.verdicts().size() == 1);
   go.request_stop();
-  left.token().wait();
+  wait_for_stop(left, "the abandoned hook to return");
 }
 
 TEST_CASE("a request handler that never returns is counted, the stop is no failure, and the process has to end over it") {
   stop_source begun, go, left;
   auto app = [&](service& svc) {
     svc.stop_limit(20ms);
-    svc.get("/deaf", [begun, go, left] { begun.request_stop(); go.token().wait(); left.request_stop(); return "late"; });
+    svc.get("/deaf", [begun, go, left] {
+      begun.request_stop();
+      wait_for_stop(go, "the release of the handler");
+      left.request_stop();
+      return "late";
+    });
   };
   folder data;
   simulated_scm scm;
@@ -613,7 +672,7 @@ TEST_CASE("a request handler that never returns is counted, the stop is no failu
   scm.start(app);
   auto client = connected(scm);
   ask(client, "/deaf");
-  begun.token().wait();
+  wait_for_stop(begun, "the hook to start");
 
   CHECK(scm.stop() == 0);
 
@@ -621,7 +680,7 @@ TEST_CASE("a request handler that never returns is counted, the stop is no failu
   CHECK(data.left().failure == "stop 'simulated': 1 request handler(s) did not return within 20 ms (1460)");
   CHECK(scm.verdicts().size() == 1);
   go.request_stop();
-  left.token().wait();
+  wait_for_stop(left, "the abandoned hook to return");
 }
 
 TEST_CASE("a dispatcher that refuses, and a handler that cannot be registered, end the process with their codes") {

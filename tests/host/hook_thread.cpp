@@ -1,6 +1,8 @@
 // Hooks on their thread: what becomes of one that ends, throws, gets on, hurries, or hangs.
 #include <winsvc/testing.hpp>
 
+#include "../support/wait.hpp"
+
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -10,6 +12,7 @@
 #include <thread>
 
 using namespace std::chrono_literals;
+using waiting::wait_for_stop;
 using winsvc::stop_source;
 using winsvc::host::ending;
 using winsvc::host::hook_thread;
@@ -37,12 +40,12 @@ TEST_CASE("a hook that is silent for longer than it may be is given up, and not 
   hook_thread hooks;
   const auto began = steady::now();
 
-  const ending how = hooks.run([go, left] { go.token().wait(); left.request_stop(); }, 30ms);
+  const ending how = hooks.run([go, left] { wait_for_stop(go, "the release of the hook"); left.request_stop(); }, 30ms);
 
   CHECK(how.what == ending::silent);
   CHECK(steady::now() - began >= 30ms);
   go.request_stop();
-  left.token().wait();  // it may still end; nobody cares
+  wait_for_stop(left, "the abandoned hook to return");  // it may still end; nobody cares
 }
 
 TEST_CASE("progress gives a hook its whole time again") {
@@ -67,14 +70,17 @@ TEST_CASE("a hook without a limit is waited for") {
 TEST_CASE("who is hurried has less time, the one that runs and those that follow") {
   stop_source go, begun;
   hook_thread hooks;
-  std::thread hurrier([&] {
-    begun.token().wait();
+  waiting::scoped_thread hurrier("the thread that calls hurry()", [&] {
+    wait_for_stop(begun, "the hook to start");
     hooks.hurry(30ms);
     hooks.hurry(10min);  // nobody gets more by it
   });
   const auto began = steady::now();
 
-  const ending how = hooks.run([go, begun] { begun.request_stop(); go.token().wait(); }, 60s);
+  const ending how = hooks.run([go, begun] {
+    begun.request_stop();
+    wait_for_stop(go, "the release of the hook");
+  }, 60s);
 
   CHECK(how.what == ending::silent);
   CHECK(steady::now() - began < 30s);
@@ -84,6 +90,6 @@ TEST_CASE("who is hurried has less time, the one that runs and those that follow
   stop_source hold;
   hook_thread later;
   later.hurry(30ms);
-  CHECK(later.run([hold] { hold.token().wait(); }, 60s).what == ending::silent);
+  CHECK(later.run([hold] { wait_for_stop(hold, "the release of the hook"); }, 60s).what == ending::silent);
   hold.request_stop();
 }

@@ -97,7 +97,7 @@ TEST_CASE("whoever asks for the log gets what is logged from then on, until the 
     const std::lock_guard lock(mutex);
     return got.find(what) != got.npos;
   };
-  std::thread reader([&] {
+  scoped_thread reader("the client that follows the log", [&] {
     static_cast<void>(os::ask_channel(s.address, "log warn", os::process_id(), [&](std::string_view piece) {
       const std::lock_guard lock(mutex);
       got += piece;
@@ -142,39 +142,55 @@ TEST_CASE("a reason whose stop did not come is not that of a failure") {
 
 TEST_CASE("of lines that come faster than they can be sent the follower is told how many he does not see") {
   asked s;
+  constexpr int lines = 5000;
   auto wordy = [](service& svc) {
-    svc.get("/many", [&svc] {
-      for (int i = 0; i < 5000; ++i) svc.log().warn("line " + std::to_string(i));
+    svc.get("/one", [&svc] { svc.log().warn("first"); return ""; });
+    svc.get("/many", [&svc] {  // 5 MB: more than the buffers of the channel hold
+      for (int i = 0; i < lines; ++i) svc.log().warn("line " + std::to_string(i) + ' ' + std::string(1000, 'x'));
+      svc.log().warn("last");
       return "";
     });
   };
   s.scm.start(wordy);
-  std::mutex mutex;
-  std::string got;
-  std::thread reader([&] {
+  std::string got;  // of the reader until it has ended
+  std::atomic<bool> follows{false};
+  winsvc::stop_source logged;
+  scoped_thread reader("the client that follows the log", [&] {
     static_cast<void>(os::ask_channel(s.address, "log warn", os::process_id(), [&](std::string_view piece) {
-      const std::lock_guard lock(mutex);
       got += piece;
-      return got.find("line 4999") == got.npos;
+      if (!follows.exchange(true)) wait_for_stop(logged, "all lines to be logged");
+      return got.find("last\n", got.size() < 8192 ? 0 : got.size() - 8192) == got.npos;
     }));
   });
-  CHECK(eventually([&] {  // until it follows
-    get(s.scm, "/many");
-    const std::lock_guard lock(mutex);
-    return got.find("lines are not shown: the log file has them") != got.npos;
-  }));
+  wait_until([&] {
+    get(s.scm, "/one");
+    return follows.load();
+  }, "the client to follow the log");
+  CHECK(get(s.scm, "/many").status == 200);
+  logged.request_stop();
+  reader.join();
   CHECK(s.scm.stop() == 0);
   CHECK(s.scm.wait() == 0);
-  reader.join();
+
+  const std::string words = " lines are not shown: the log file has them";
+  int missed = 0, shown = 0;
+  for (auto at = got.find("... "); at != got.npos; at = got.find("... ", at + 1)) {
+    const int count = std::stoi(got.substr(at + 4));
+    CHECK(got.compare(at + 4 + std::to_string(count).size(), words.size(), words) == 0);
+    missed += count;
+  }
+  for (auto at = got.find(" line "); at != got.npos; at = got.find(" line ", at + 1)) ++shown;
+  CHECK(missed > 0);
+  CHECK(missed + shown >= lines);
 }
 
 TEST_CASE("those who follow the log leave room for questions") {
   asked s;
   s.scm.start(app);
-  std::vector<std::thread> followers;
+  std::vector<scoped_thread> followers;
   std::atomic<int> refused{0};
   for (std::size_t i = 0; i < os::channel::at_once; ++i) {
-    followers.emplace_back([&] {
+    followers.emplace_back("a client that follows the log", [&] {
       std::string got;
       static_cast<void>(os::ask_channel(s.address, "log warn", os::process_id(), [&](std::string_view piece) {
         got += piece;
@@ -196,7 +212,7 @@ TEST_CASE("a service that does not answer, or something else than is asked, is n
   const auto held = os::channel::open(s.address, [](const std::string& asked, const os::channel::voice& say) {
     if (asked == "level debug") return static_cast<void>(say("not understood\n"));
     if (asked == "status" && !say("half an ans")) return;
-    while (say({})) std::this_thread::sleep_for(10ms);
+    wait_until([&] { return !say({}); }, "the client to leave");
   });
   REQUIRE(held);
   CHECK_FALSE(winsvc::host::tell_service(s.address, "level debug", os::process_id()));

@@ -3,6 +3,8 @@
 
 #include <winsvc/testing.hpp>
 
+#include "../support/wait.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -19,6 +21,9 @@
 namespace support {
 
 using namespace std::chrono_literals;
+using waiting::scoped_thread;
+using waiting::wait_for_stop;
+using waiting::wait_until;
 using winsvc::testing::answer;
 using winsvc::testing::simulated_scm;
 
@@ -63,13 +68,13 @@ inline winsvc::os::tcp_socket connected(const simulated_scm& scm) {
   const std::string url = scm.url();
   REQUIRE(url.find("http://127.0.0.1:") == 0);
   const auto port = static_cast<std::uint16_t>(std::stoi(url.substr(17)));
-  auto made = winsvc::os::tcp_socket::connect({"127.0.0.1", port}, 5s);
+  auto made = winsvc::os::tcp_socket::connect({"127.0.0.1", port}, waiting::limit());
   REQUIRE(made);
   return std::move(*made);
 }
 inline void ask(winsvc::os::tcp_socket& to, std::string_view target) {
   const std::string bytes = "GET " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n\r\n";
-  CHECK(to.send(bytes.data(), bytes.size(), 5s) == winsvc::os::transfer::done);
+  CHECK(to.send(bytes.data(), bytes.size(), waiting::limit()) == winsvc::os::transfer::done);
 }
 inline answer hear(winsvc::os::tcp_socket& from) {
   std::string got;
@@ -82,7 +87,7 @@ inline answer hear(winsvc::os::tcp_socket& from) {
     }
     char piece[4096];
     std::size_t count = 0;
-    if (from.receive(piece, sizeof piece, count, 5s) != winsvc::os::transfer::done) return {};
+    if (from.receive(piece, sizeof piece, count, waiting::limit()) != winsvc::os::transfer::done) return {};
     got.append(piece, count);
   }
 }
@@ -92,10 +97,10 @@ inline answer get(const simulated_scm& scm, std::string_view target) {
   return hear(socket);
 }
 
-/// Until the listener has gone.
+/// Waits until the listener is closed.
 inline void until_drain(const simulated_scm& scm) {
   const auto port = static_cast<std::uint16_t>(std::stoi(scm.url().substr(17)));
-  while (winsvc::os::tcp_socket::connect({"127.0.0.1", port}, 1s)) std::this_thread::sleep_for(1ms);
+  wait_until([port] { return !winsvc::os::tcp_socket::connect({"127.0.0.1", port}, 1s); }, "the listener to close");
 }
 
 inline bool has(const std::vector<std::string>& lines, std::string_view part) {
@@ -128,14 +133,13 @@ struct folder {
   }
 };
 
-/// Waits until it holds; false after a long while.
+/// Waits until the predicate is true. Returns false if it is still false at the limit of a wait.
 template <class F>
 bool eventually(F holds) {
-  for (int i = 0; i < 5000; ++i) {
-    if (holds()) return true;
-    std::this_thread::sleep_for(1ms);
+  for (const auto until = waiting::steady::now() + waiting::limit(); !holds(); std::this_thread::sleep_for(1ms)) {
+    if (waiting::steady::now() >= until) return holds();
   }
-  return false;
+  return true;
 }
 
 }  // namespace support

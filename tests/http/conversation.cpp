@@ -296,7 +296,7 @@ TEST_CASE("a body over the limit is 413 before a byte of it is read, one at the 
 
   const auto exact = answers(c.raw(post("/echo", std::string(1000, 'x')) + get("/")));
   const std::string over =
-      c.raw("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 1001\r\n\r\n");  // and no body: nothing is waited for
+      c.raw("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 1001\r\n\r\n");
   const std::string over_waiting =
       c.raw("POST /echo HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n");
   const auto in_chunks =

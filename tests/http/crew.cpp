@@ -1,6 +1,8 @@
 // The engine's threads, without an engine: what they serve here are little jobs, told or given.
 #include "winsvc/http/crew.hpp"
 
+#include "../support/wait.hpp"
+
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -16,6 +18,7 @@
 #include <vector>
 
 using namespace std::chrono_literals;
+using waiting::wait_until;
 using winsvc::http::crew;
 using winsvc::http::crew_limits;
 using steady = std::chrono::steady_clock;
@@ -47,7 +50,7 @@ class workplace final : public crew::employer {
   job& make_long() {
     return make([this](crew::post) {
       ++busy;
-      while (!go.load()) std::this_thread::sleep_for(1ms);
+      wait_until([this] { return go.load(); }, "the release of the job");
       --busy;
     });
   }
@@ -114,11 +117,11 @@ class workplace final : public crew::employer {
   bool over_ = false;
 };
 
-/// Waits until it holds; false when it did not in ten seconds.
+/// Waits until the predicate is true. Returns false if it is still false at the limit of a wait.
 bool comes_true(const std::function<bool()>& it) {
-  const auto until = steady::now() + 10s;
+  const auto until = steady::now() + waiting::limit();
   while (!it()) {
-    if (steady::now() > until) return false;
+    if (steady::now() >= until) return it();
     std::this_thread::sleep_for(1ms);
   }
   return true;
@@ -170,8 +173,13 @@ TEST_CASE("the crew becomes more while handlers block, up to its limit, and the 
     return w.busy == 5;
   }));
   CHECK(w.staff.size() == 6);  // one of them in front
-  while (w.staff.give(&long_one, false)) ++given;
+  for (int i = 0; i < 100 && w.staff.give(&long_one, false); ++i) ++given;
   CHECK(given == 5 + 3);
+  // The monitor thread adds a thread in a round in which no thread took a job from the queue. The limit must hold.
+  const int rounds = w.looks;
+  CHECK(comes_true([&] { return w.looks >= rounds + 20; }));
+  CHECK(w.staff.size() == 6);
+  CHECK(w.busy == 5);
   CHECK(w.staff.give(&long_one, true));  // what must be done is taken all the same
   w.go.store(true);
   CHECK(comes_true([&] { return long_one.served == static_cast<int>(given + 1); }));
@@ -184,7 +192,7 @@ TEST_CASE("who leaves is not counted, and another takes his place; who comes bac
   auto& leaves = w.make([&](crew::post) {
     w.staff.leave();
     left.store(true);
-    while (!w.go.load()) std::this_thread::sleep_for(1ms);
+    wait_until([&] { return w.go.load(); }, "the release of the job");
     w.staff.come_back();
   });
   auto& quick = w.make();
@@ -251,7 +259,7 @@ TEST_CASE("who was sent to the back in the moment he came back from a handler is
   std::thread::id who;
   auto& first = w.make([&](crew::post) {
     who = std::this_thread::get_id();
-    while (!ends.load()) std::this_thread::sleep_for(1ms);
+    wait_until([&] { return ends.load(); }, "the monitor thread to demote this thread");
   });
   w.when_slow = [&] {  // the clerk has seen him at it, and has not yet said so
     ends.store(true);
@@ -274,7 +282,7 @@ TEST_CASE("and so is who leaves then") {
   std::thread::id who;
   auto& first = w.make([&](crew::post) {
     who = std::this_thread::get_id();
-    while (!ends.load()) std::this_thread::sleep_for(1ms);
+    wait_until([&] { return ends.load(); }, "the monitor thread to demote this thread");
   });
   w.when_slow = [&] {
     ends.store(true);
@@ -286,7 +294,7 @@ TEST_CASE("and so is who leaves then") {
   w.when_slow = nullptr;
   auto& stays = w.make([&](crew::post) {
     w.staff.leave();
-    while (!w.go.load()) std::this_thread::sleep_for(1ms);
+    wait_until([&] { return w.go.load(); }, "the release of the job");
     w.staff.come_back();
   });
   auto& behind = w.make();

@@ -93,7 +93,8 @@ TEST_CASE("a drain ends idle connections at once") {
       CHECK(idle.back()->hear().status == 200);
     }
 
-    while (s.e->in_flight() != 0) std::this_thread::yield();  // the client may hear an answer before it is counted
+    // A client can receive a response before the engine counts it.
+    wait_until([&] { return s.e->in_flight() == 0; }, "the requests in flight to end");
 
     const auto began = steady::now();
     const auto report = s.e->drain(10s);
@@ -113,13 +114,13 @@ TEST_CASE("a request in flight is answered in full during a drain, told to close
   s.open();
   caller c(s);
   c.ask("/slow");
-  s.begun.token().wait();
+  wait_for_stop(s.begun, "the handler to start");
   CHECK(s.e->in_flight() == 1);
 
   int progressed = 0;
   winsvc::http::drain_report report;
-  std::thread draining([&] { report = s.e->drain(10s, [&] { ++progressed; }); });
-  while (tcp_socket::connect(s.e->address(), 1s)) std::this_thread::sleep_for(1ms);  // until the listener has gone
+  scoped_thread draining("the drain", [&] { report = s.e->drain(waiting::limit(), [&] { ++progressed; }); });
+  wait_until([&] { return !tcp_socket::connect(s.e->address(), 1s); }, "the listener to close");
   s.go.request_stop();
   const auto a = c.hear();
   draining.join();
@@ -159,10 +160,10 @@ TEST_CASE("a handler that outlasts the deadline is counted as cut") {
   s.open();
   caller c(s);
   c.ask("/slow");
-  s.begun.token().wait();
+  wait_for_stop(s.begun, "the handler to start");
 
   const auto began = steady::now();
-  std::thread late([&] {
+  scoped_thread late("the thread that releases the handler", [&] {
     while (since(began) < 80ms) std::this_thread::sleep_for(5ms);
     s.go.request_stop();  // in its last moment
   });
@@ -179,7 +180,7 @@ TEST_CASE("a handler that does not return at all is counted as stuck, and the de
   s->open();
   caller c(*s);
   c.ask("/slow");
-  s->begun.token().wait();
+  wait_for_stop(s->begun, "the handler to start");
 
   const auto report = s->e->drain(1ms);
   CHECK(report.cut == 1);
@@ -294,7 +295,7 @@ TEST_CASE("a client that leaves in the middle of a body or an answer costs nobod
   {
     caller leaves(s);
     leaves.ask("/slow");
-    s.begun.token().wait();
+    wait_for_stop(s.begun, "the handler to start");
   }
   s.go.request_stop();
 

@@ -4,6 +4,8 @@
 
 #include <winsvc/testing.hpp>
 
+#include "../support/wait.hpp"
+
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -18,6 +20,9 @@
 namespace served_tests {
 
 using namespace std::chrono_literals;
+using waiting::scoped_thread;
+using waiting::wait_for_stop;
+using waiting::wait_until;
 using winsvc::http::engine;
 using winsvc::os::tcp_socket;
 using winsvc::os::transfer;
@@ -42,7 +47,7 @@ struct served {
     routes.add(method::post, "/echo", [](const winsvc::request& req) { return req.body; }, here);
     routes.add(method::get, "/slow", [this] {
       begun.request_stop();
-      go.token().wait();
+      wait_for_stop(go, "the test to release the handler");
       ++finished;
       return "slow";
     }, here);
@@ -64,11 +69,13 @@ struct caller {
   std::string got;
 
   explicit caller(const served& s) {
-    auto made = tcp_socket::connect(s.e->address(), 5s);
+    auto made = tcp_socket::connect(s.e->address(), waiting::limit());
     REQUIRE(made);
     socket = std::move(*made);
   }
-  void say(std::string_view bytes) { CHECK(socket.send(bytes.data(), bytes.size(), 5s) == transfer::done); }
+  void say(std::string_view bytes) {
+    CHECK(socket.send(bytes.data(), bytes.size(), waiting::limit()) == transfer::done);
+  }
   void ask(std::string_view target) { say("GET " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n\r\n"); }
   /// One answer; every answer here has a Content-Length.
   answer hear() {
@@ -79,11 +86,11 @@ struct caller {
         const auto length = take_answer(head, true).header("Content-Length");
         if (got.size() >= end + 4 + (length.empty() ? 0u : std::stoul(length))) return take_answer(got);
       }
-      if (!more(5s)) return {};
+      if (!more(waiting::limit())) return {};
     }
   }
   bool more(std::chrono::milliseconds limit) {
-    char piece[4096];
+    char piece[64 * 1024];
     std::size_t count = 0;
     if (socket.receive(piece, sizeof piece, count, limit) != transfer::done) return false;
     got.append(piece, count);
@@ -93,7 +100,7 @@ struct caller {
   bool ended() {
     char piece[64];
     std::size_t count = 0;
-    const auto what = socket.receive(piece, sizeof piece, count, 5s);
+    const auto what = socket.receive(piece, sizeof piece, count, waiting::limit());
     return what == transfer::closed || what == transfer::failed;
   }
 };
@@ -102,13 +109,13 @@ inline std::chrono::milliseconds since(steady::time_point when) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(steady::now() - when);
 }
 
-/// Waits until it holds; false when it did not in ten seconds.
+/// Waits until the predicate is true. Returns false if it is still false at the limit of a wait.
 template <class F>
 bool comes_true(const F& it) {
-  for (const auto began = steady::now(); since(began) < 10s; std::this_thread::sleep_for(1ms)) {
-    if (it()) return true;
+  for (const auto until = steady::now() + waiting::limit(); !it(); std::this_thread::sleep_for(1ms)) {
+    if (steady::now() >= until) return it();
   }
-  return false;
+  return true;
 }
 
 }  // namespace served_tests

@@ -1,6 +1,8 @@
 // Answers that are written while they are made: over memory, and over a socket that the client closes.
 #include <winsvc/testing.hpp>
 
+#include "../support/wait.hpp"
+
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -36,7 +38,7 @@ std::string read_until(winsvc::os::tcp_socket& from, const std::string& mark) {
   char piece[4096];
   std::size_t count = 0;
   while (got.find(mark) == std::string::npos &&
-         from.receive(piece, sizeof piece, count, 5s) == winsvc::os::transfer::done)
+         from.receive(piece, sizeof piece, count, waiting::limit()) == winsvc::os::transfer::done)
     got.append(piece, count);
   return got;
 }
@@ -123,7 +125,7 @@ TEST_CASE("a client that closes its end wakes the stream at once, and costs no t
     auto socket = asked(scm, "/ticks");
     CHECK(read_until(socket, "first\n\n").find("data: first") != std::string::npos);
   }
-  CHECK(left.token().wait_for(5s));
+  CHECK(left.token().wait_for(waiting::limit()));
   CHECK(!said_so);
   CHECK(scm.stop() == 0);
   CHECK(scm.wait() == 0);

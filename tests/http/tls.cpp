@@ -2,6 +2,8 @@
 // its own, built with OpenSSL (the stage tls); without it, what is said then.
 #include <winsvc/testing.hpp>
 
+#include "../support/wait.hpp"
+
 #include <doctest/doctest.h>
 
 #include <memory>
@@ -335,7 +337,7 @@ TEST_CASE("a stream notices a client that leaves with a goodbye") {
     svc.get("/", [&] {
       return winsvc::reply::events([&](winsvc::event_stream& out) {
         out.send("hello");
-        while (out.wait_for(20s)) {}
+        while (out.wait_for(waiting::limit())) {}
         left = true;
       });
     });
@@ -347,16 +349,14 @@ TEST_CASE("a stream notices a client that leaves with a goodbye") {
 
   SSL_shutdown(c.ssl);
   c.flush();  // its socket stays open: the goodbye alone has to do
-  const auto began = steady::now();
-  while (!left && steady::now() - began < 5s) std::this_thread::sleep_for(2ms);
-  CHECK(left);
+  waiting::wait_until([&] { return left.load(); }, "the stream to notice that the client has left");
 }
 
 TEST_CASE("a WebSocket sends while it receives, from two threads") {
   constexpr int rounds = 200;
   served s([&](service& svc) {
     svc.websocket("/", [&](winsvc::websocket& ws) {
-      std::thread other([ws] {
+      waiting::scoped_thread other("the thread that sends", [ws] {
         for (int i = 0; i < rounds; ++i) ws.send(std::string(2000, 'o'));
       });
       while (auto m = ws.receive()) ws.send(m->data);
@@ -472,9 +472,7 @@ TEST_CASE("a reload takes new certificates for new connections, and keeps the ol
   CHECK(url.find("https://") == 0);
   const winsvc::os::endpoint where{"127.0.0.1", static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)))};
   const auto wait_for = [&](const char* text) {
-    const auto began = steady::now();
-    while (lines->all().find(text) == std::string::npos && steady::now() - began < 5s) std::this_thread::sleep_for(2ms);
-    return lines->all().find(text) != std::string::npos;
+    return waiting::wait_until([&] { return lines->all().find(text) != std::string::npos; }, text);
   };
   speaker before(where);
   REQUIRE(before.begin());

@@ -1,6 +1,8 @@
 // Time-outs of handlers: the client has its answer, the handler goes on, the stop waits for it.
 #include <winsvc/testing.hpp>
 
+#include "../support/wait.hpp"
+
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -12,6 +14,7 @@
 #include <vector>
 
 using namespace std::chrono_literals;
+using waiting::wait_until;
 using winsvc::request;
 using winsvc::service;
 using winsvc::stop_source;
@@ -30,7 +33,7 @@ TEST_CASE("what is watched is called once its time is over, the earliest first, 
     const watchdog::watch quick(dog, 10ms, [&] { called += "quick "; });
     const watchdog::watch never(dog, 1h, [&] { called += "never "; });
     { const watchdog::watch ended(dog, 20ms, [&] { called += "ended "; }); }
-    CHECK(both.token().wait_for(10s));
+    CHECK(both.token().wait_for(waiting::limit()));
   }
   CHECK(called == "quick slow ");
 }
@@ -42,7 +45,7 @@ TEST_CASE("a handler that takes longer than its route allows is answered for wit
   std::atomic<bool> knew{false}, ended{false};
   auto app = [&](service& svc) {
     svc.get("/slow", [&](const request& req) {
-      while (!winsvc::context(req).timed_out()) std::this_thread::sleep_for(1ms);
+      wait_until([&] { return winsvc::context(req).timed_out(); }, "the time-out of the handler");
       knew = true;
       ended = true;
       return "too late";
@@ -69,7 +72,7 @@ TEST_CASE("a handler that takes longer than its route allows is answered for wit
 TEST_CASE("who asked for text is told in text") {
   auto app = [](service& svc) {
     svc.get("/slow", [](const request& req) {
-      while (!winsvc::context(req).timed_out()) std::this_thread::sleep_for(1ms);
+      wait_until([&] { return winsvc::context(req).timed_out(); }, "the time-out of the handler");
       return "too late";
     }).time_out(5ms);
   };

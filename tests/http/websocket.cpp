@@ -1,6 +1,8 @@
 // WebSockets over loopback, with a client that speaks in bytes; what is refused before, over memory.
 #include <winsvc/testing.hpp>
 
+#include "../support/wait.hpp"
+
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -16,6 +18,8 @@
 #include <vector>
 
 using namespace std::chrono_literals;
+using waiting::scoped_thread;
+using waiting::wait_until;
 using winsvc::service;
 using winsvc::websocket;
 using winsvc::wire::opcode;
@@ -76,7 +80,7 @@ struct talker {
   bool fill() {
     char piece[4096];
     std::size_t got = 0;
-    if (socket.receive(piece, sizeof piece, got, 10s) != winsvc::os::transfer::done) return false;
+    if (socket.receive(piece, sizeof piece, got, waiting::limit()) != winsvc::os::transfer::done) return false;
     input.append(piece, got);
     return true;
   }
@@ -375,11 +379,11 @@ TEST_CASE("a copy sends from any thread while the handler listens, and is closed
   });
   talker t(s);
   t.head();
-  while (here == 0) std::this_thread::sleep_for(1ms);
+  wait_until([&] { return here == 1; }, "the handler to start");
 
   const std::string a(3000, 'a'), b(3000, 'b');
-  std::thread one([&] { for (int i = 0; i < 100; ++i) CHECK(kept[0].send(a)); });
-  std::thread two([&] { for (int i = 0; i < 100; ++i) CHECK(kept[0].send(b)); });
+  scoped_thread one("the first sender", [&] { for (int i = 0; i < 100; ++i) CHECK(kept[0].send(a)); });
+  scoped_thread two("the second sender", [&] { for (int i = 0; i < 100; ++i) CHECK(kept[0].send(b)); });
   int whole = 0;
   for (int i = 0; i < 200; ++i) {
     const std::string got = t.next();
@@ -393,7 +397,7 @@ TEST_CASE("a copy sends from any thread while the handler listens, and is closed
   CHECK_FALSE(kept[0].send("after a Close"));
   t.goodbye(4001);
   CHECK(t.next() == "end");
-  while (s.engine->websockets() != 0) std::this_thread::sleep_for(1ms);
+  wait_until([&] { return s.engine->websockets() == 0; }, "the WebSocket to end");
   CHECK_FALSE(kept[0].is_open());
   CHECK_FALSE(kept[0].send("nobody"));
   s.engine.reset();
@@ -492,7 +496,7 @@ TEST_CASE("a message of empty fragments without end is ended") {
 
   t.put(talker::masked(0x01, ""));
   std::atomic<bool> over{false};
-  std::thread flood([&] {
+  scoped_thread flood("the sender of fragments", [&] {
     const std::string empty = talker::masked(0x00, "");
     while (!over && t.socket.send(empty.data(), empty.size(), 5s) == winsvc::os::transfer::done)
       std::this_thread::sleep_for(100us);
@@ -540,14 +544,14 @@ TEST_CASE("there is room for so many, and the next one is told when to come agai
   CHECK(head.find("HTTP/1.1 503") == 0);
   CHECK(head.find("Retry-After: ") != head.npos);
   CHECK(s.engine->websockets() == 2);
-  while (s.engine->in_flight() != 0) std::this_thread::sleep_for(1ms);  // a WebSocket is no request any more
+  wait_until([&] { return s.engine->in_flight() == 0; }, "the request that opened the WebSocket to end");
   talker page(s, "", "/");
   CHECK(page.head().find("HTTP/1.1 200") == 0);
   two->goodbye();
   CHECK(two->next() == "close 1000 ");
   CHECK(two->next() == "end");
   two.reset();
-  while (s.engine->websockets() != 1) std::this_thread::sleep_for(1ms);
+  wait_until([&] { return s.engine->websockets() == 1; }, "the second WebSocket to end");
   talker four(s);
   CHECK(four.head().find("HTTP/1.1 101") == 0);
 }
@@ -555,6 +559,7 @@ TEST_CASE("there is room for so many, and the next one is told when to come agai
 TEST_CASE("a drain says 1001 at once, waits for the goodbye, and cuts what does not come") {
   std::atomic<int> here{0};
   served s([&](service& svc) {
+    svc.limits().websocket_close = 10min;  // the drain ends first
     svc.websocket("/echo", [&](websocket& ws) {
       ++here;
       while (auto m = ws.receive()) ws.send(*m);
@@ -562,16 +567,17 @@ TEST_CASE("a drain says 1001 at once, waits for the goodbye, and cuts what does 
     });
     svc.websocket("/deaf", [&](websocket& ws) {
       ++here;
-      while (ws.is_open()) std::this_thread::sleep_for(5ms);
+      wait_until([&] { return !ws.is_open(); }, "the WebSocket to close");
     });
   });
   talker polite(s), rude(s), deaf(s, handshake, "/deaf");
   for (auto* t : {&polite, &rude, &deaf}) REQUIRE(t->head().find("HTTP/1.1 101") == 0);
-  while (here != 3) std::this_thread::sleep_for(1ms);
+  wait_until([&] { return here == 3; }, "the three handlers to start");
 
   winsvc::http::drain_report report;
   const auto began = steady::now();
-  std::thread draining([&] { report = s.engine->drain(800ms); });
+  const auto deadline = waiting::scaled(3s);
+  scoped_thread draining("the drain", [&] { report = s.engine->drain(deadline); });
   CHECK(polite.next() == "close 1001 the service stops");
   polite.goodbye(1001);
   CHECK(polite.next() == "end");
@@ -579,7 +585,7 @@ TEST_CASE("a drain says 1001 at once, waits for the goodbye, and cuts what does 
   deaf.goodbye(1001);
   CHECK(deaf.next() == "end");
   CHECK(rude.next() == "close 1001 the service stops");
-  CHECK(steady::now() - began < 700ms);
+  CHECK(steady::now() - began < deadline);
   CHECK(rude.next() == "end");  // at the deadline
   draining.join();
   CHECK(report.cut == 1);
@@ -600,10 +606,8 @@ TEST_CASE("a client that takes nothing is cut off, and does not hold the sender 
     });
   });
   talker t(s);
-  const auto began = steady::now();
 
-  while (!done && steady::now() - began < 10s) std::this_thread::sleep_for(5ms);
-  CHECK(done);
+  wait_until([&] { return done.load(); }, "the sender to give up");
   CHECK_FALSE(sent_all);
 }
 
@@ -611,9 +615,9 @@ TEST_CASE("messages come in while another thread's send waits for a client that 
   std::atomic<int> received{0};
   std::atomic<bool> stuck{false};
   served s([&](service& svc) {
-    svc.limits().write_time = 3s;
+    svc.limits().write_time = waiting::limit();
     svc.websocket("/echo", [&](websocket& ws) {
-      std::thread other([ws, &stuck] {
+      scoped_thread other("the thread that sends", [ws, &stuck] {
         while (ws.send_binary(std::string(1024 * 1024, 'x'))) {}
         stuck = true;
       });
@@ -626,7 +630,7 @@ TEST_CASE("messages come in while another thread's send waits for a client that 
 
   std::this_thread::sleep_for(200ms);  // by now the buffers between us are full
   for (int i = 0; i < 100; ++i) t.say("hello");
-  while (received < 100 && !stuck) std::this_thread::sleep_for(1ms);
+  wait_until([&] { return received >= 100 || stuck; }, "100 messages");
   CHECK(received == 100);
   CHECK_FALSE(stuck);
 }

@@ -1,6 +1,8 @@
 // The operator's way to a running service: a pipe on Windows, a Unix socket elsewhere.
 #include "winsvc/os/native.hpp"
 
+#include "../support/wait.hpp"
+
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -11,6 +13,8 @@
 #include <vector>
 
 using namespace std::chrono_literals;
+using waiting::scoped_thread;
+using waiting::wait_until;
 namespace os = winsvc::os;
 using steady = std::chrono::steady_clock;
 
@@ -50,10 +54,10 @@ TEST_CASE("a question gets its answer, and many at once each its own") {
   CHECK(ask(at, "hello") == "hello 0\nhello 1\nhello 2\n");
   CHECK(ask(at, "") == " 0\n 1\n 2\n");
 
-  std::vector<std::thread> all;
+  std::vector<scoped_thread> all;
   std::atomic<int> right{0};
   for (int t = 0; t < 12; ++t) {
-    all.emplace_back([&, t] {
+    all.emplace_back("a client", [&, t] {
       const std::string me = std::to_string(t);
       if (ask(at, me) == me + " 0\n" + me + " 1\n" + me + " 2\n") ++right;
     });
@@ -87,19 +91,19 @@ TEST_CASE("a place is taken once; who comes when it is free again gets it") {
 
 TEST_CASE("an answer without end is ended by whoever asked, and by the end of the channel") {
   const std::string at = an_address();
-  std::atomic<int> ended{0};
-  auto door = os::channel::open(at, [&ended](const std::string&, const os::channel::voice& say) {
-    while (say("more\n")) std::this_thread::sleep_for(1ms);
+  std::atomic<int> begun{0}, ended{0};
+  auto door = os::channel::open(at, [&](const std::string&, const os::channel::voice& say) {
+    ++begun;
+    wait_until([&] { return !say("more\n"); }, "the end of the answer");
     ++ended;
   });
   REQUIRE(door);
   int pieces = 0;
   CHECK(os::ask_channel(at, "x", os::process_id(), [&](std::string_view) { return ++pieces < 5; }));
-  for (int i = 0; i < 5000 && ended == 0; ++i) std::this_thread::sleep_for(1ms);
-  CHECK(ended == 1);
+  wait_until([&] { return ended == 1; }, "the end of the answer");
 
-  std::thread asker([&] { ask(at, "x"); });
-  std::this_thread::sleep_for(100ms);
+  scoped_thread asker("the client", [&] { ask(at, "x"); });
+  wait_until([&] { return begun == 2; }, "the second answer to begin");
   const auto began = steady::now();
   *door = nullptr;
   asker.join();
@@ -111,15 +115,14 @@ TEST_CASE("an answer that waits for something to say is ended by the end of the 
   const std::string at = an_address();
   std::atomic<bool> begun{false};
   auto door = os::channel::open(at, [&begun](const std::string&, const os::channel::voice& say) {
-    while (say({})) {  // is anybody there?
+    wait_until([&] {
       begun = true;
-      std::this_thread::sleep_for(1ms);
-    }
+      return !say({});  // true while the client is connected
+    }, "the end of the answer");
   });
   REQUIRE(door);
-  std::thread asker([&] { ask(at, "x"); });
-  for (int i = 0; i < 5000 && !begun; ++i) std::this_thread::sleep_for(1ms);
-  CHECK(begun);
+  scoped_thread asker("the client", [&] { ask(at, "x"); });
+  wait_until([&] { return begun.load(); }, "the answer to begin");
   *door = nullptr;
   asker.join();
 }
@@ -128,11 +131,11 @@ TEST_CASE("the channel ends whatever many who follow do, those included who have
   for (int round = 0; round < 20; ++round) {
     const std::string address = an_address();
     auto door = os::channel::open(address, [](const std::string&, const os::channel::voice& say) {
-      while (say({})) std::this_thread::sleep_for(1ms);
+      wait_until([&] { return !say({}); }, "the end of the answer");
     });
     REQUIRE(door);
-    std::vector<std::thread> followers;
-    for (int i = 0; i < 12; ++i) followers.emplace_back([&address] { ask(address, "log"); });
+    std::vector<scoped_thread> followers;
+    for (int i = 0; i < 12; ++i) followers.emplace_back("a follower", [&address] { ask(address, "log"); });
     std::this_thread::sleep_for(std::chrono::milliseconds(round));
 
     const auto began = steady::now();

@@ -2,6 +2,8 @@
 #include "winsvc/base/scope.hpp"
 #include "winsvc/os/native.hpp"
 
+#include "../support/wait.hpp"
+
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -27,7 +29,7 @@ class counter {
   }
   [[nodiscard]] bool reaches(int n) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return count_ >= n; });
+    return changed_.wait_for(lock, waiting::limit(), [&] { return count_ >= n; });
   }
 
  private:
@@ -141,7 +143,7 @@ class input_from_terminal {
 
   /// Once the terminal no longer shows what is typed; what was typed before is thrown away.
   void type_unseen(std::string_view text) {
-    while (shows()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    waiting::wait_until([this] { return !shows(); }, "the prompt to hide the input");
     CHECK(os::write_all(person_, text));
   }
   [[nodiscard]] bool shows() const {
@@ -164,8 +166,8 @@ class input_from_terminal {
 
 TEST_CASE("a secret is typed into a terminal that does not show it, and shows what comes after it") {
   input_from_terminal terminal;
-  std::thread person([&] { terminal.type_unseen("Z\xC3\xBCrich 8001\n"); });
-  const auto secret = os::read_secret("");
+  waiting::scoped_thread person("the thread that types", [&] { terminal.type_unseen("Z\xC3\xBCrich 8001\n"); });
+  const auto secret = waiting::call_within_deadline("the prompt", [] { return os::read_secret(""); });
   person.join();
   REQUIRE(secret);
   CHECK(*secret == "Z\xC3\xBCrich 8001");
@@ -176,8 +178,8 @@ TEST_CASE("a secret is typed into a terminal that does not show it, and shows wh
 TEST_CASE("who gives up at the prompt with Ctrl-C or Ctrl-D gets a terminal back that shows") {
   for (const char* given_up : {"half\x03", "\x04"}) {
     input_from_terminal terminal;
-    std::thread person([&] { terminal.type_unseen(given_up); });
-    const auto secret = os::read_secret("");
+    waiting::scoped_thread person("the thread that types", [&] { terminal.type_unseen(given_up); });
+    const auto secret = waiting::call_within_deadline("the prompt", [] { return os::read_secret(""); });
     person.join();
     REQUIRE_FALSE(secret);
     CHECK(secret.error() == ECANCELED);

@@ -1,6 +1,8 @@
 // Files and folders, with names of every kind.
 #include "winsvc/os/native.hpp"
 
+#include "../support/wait.hpp"
+
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -138,7 +140,7 @@ TEST_CASE("who reads while a file is replaced reads the old text or the new") {
   REQUIRE(os::replace_file(path, a));
   std::atomic<bool> over{false};
   std::atomic<int> torn{0}, seen{0};
-  std::thread reader([&] {
+  waiting::scoped_thread reader("the reader", [&] {
     while (!over) {
       const auto content = os::read_file(path);
       if (!content) continue;  // Windows may refuse the open during the rename: no file, but never half of one
@@ -147,7 +149,8 @@ TEST_CASE("who reads while a file is replaced reads the old text or the new") {
     }
   });
   for (int i = 0; i < 60; ++i) static_cast<void>(os::replace_file(path, i % 2 == 0 ? b : a));
-  while (seen < 3) std::this_thread::yield();
+  const winsvc::scope_exit end([&]() noexcept { over = true; });
+  waiting::wait_until([&] { return seen >= 3; }, "three reads");
   over = true;
   reader.join();
   CHECK(torn.load() == 0);

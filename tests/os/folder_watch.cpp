@@ -1,6 +1,8 @@
 // A folder that is watched.
 #include "winsvc/os/native.hpp"
 
+#include "../support/wait.hpp"
+
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -59,12 +61,12 @@ TEST_CASE("end wakes whoever waits, and whoever would wait later") {
   const std::string folder = a_folder();
   os::folder_watch watch;
   REQUIRE(watch.open(folder));
-  std::thread other([&] {
+  waiting::scoped_thread other("the thread that calls end()", [&] {
     std::this_thread::sleep_for(30ms);
     watch.end();
   });
 
-  CHECK(watch.wait() == seen::over);
+  CHECK(waiting::call_within_deadline("wait()", [&] { return watch.wait(); }) == seen::over);
   CHECK(watch.wait(5s) == seen::over);
   other.join();
 }

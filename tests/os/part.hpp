@@ -7,11 +7,16 @@
 #include "winsvc/base/quote.hpp"
 #include "winsvc/os/native.hpp"
 
+#include "../support/wait.hpp"
+
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <thread>
 #include <vector>
 #if !defined(_WIN32)
+  #include <signal.h>
   #include <sys/resource.h>
   #include <sys/wait.h>
 #endif
@@ -56,7 +61,8 @@ inline std::uint32_t play(const std::string& name, const std::vector<std::string
     return 0xBAD;
   const winsvc::os::unique_handle process(made.hProcess), thread(made.hThread);
   DWORD code = 0xBAD;
-  if (::WaitForSingleObject(process.get(), 60'000) == WAIT_OBJECT_0) ::GetExitCodeProcess(process.get(), &code);
+  const auto limit = static_cast<DWORD>(2 * waiting::limit().count());
+  if (::WaitForSingleObject(process.get(), limit) == WAIT_OBJECT_0) ::GetExitCodeProcess(process.get(), &code);
   return code;
 #else
   std::vector<char*> pointers = {const_cast<char*>(program.c_str())};
@@ -70,7 +76,19 @@ inline std::uint32_t play(const std::string& name, const std::vector<std::string
     std::_Exit(127);
   }
   int status = 0;
-  if (child < 0 || ::waitpid(child, &status, 0) != child) return 0xBAD;
+  if (child < 0) return 0xBAD;
+  pid_t ended = 0;
+  const auto until = waiting::steady::now() + 2 * waiting::limit();
+  while (ended == 0 && waiting::steady::now() < until) {
+    ended = ::waitpid(child, &status, WNOHANG);
+    if (ended == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  if (ended == 0) {
+    ::kill(child, SIGKILL);
+    ended = ::waitpid(child, &status, 0);
+    FAIL_CHECK("the process that plays '" << name << "' did not end and was killed");
+  }
+  if (ended != child) return 0xBAD;
   return static_cast<std::uint32_t>(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 #endif
 }

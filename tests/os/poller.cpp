@@ -1,6 +1,8 @@
 // Pollers, each kind that this platform has, over loopback.
 #include "winsvc/os/native.hpp"
 
+#include "../support/wait.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -45,11 +47,16 @@ struct pair_of {
   }
 };
 
-/// Waits for one report; null after `wake`.
+/// Waits for one report; null after `wake`, which is also called at the limit of a wait.
 template <class Poller>
 void* one(Poller& p) {
+  const winsvc::stop_source returned;
+  waiting::scoped_thread guard("the guard of a wait", [&] {
+    if (!waiting::wait_for_stop(returned, "a report of the poller")) p.wake();
+  });
   void* who[4] = {};
   const auto count = p.wait(who, 1);
+  returned.request_stop();
   return count == 0 ? nullptr : who[0];
 }
 
@@ -135,7 +142,7 @@ TEST_CASE_TEMPLATE("room is told when a client that took nothing reads again", P
   std::size_t in_all = sent;
   p.arm(at, poll_for::room, std::string_view(much).substr(in_all));
 
-  std::thread reader([&] {
+  waiting::scoped_thread reader("the reader", [&] {
     std::string sink(1024 * 1024, '\0');
     std::size_t got = 0, total = 0;
     while (total < much.size() && a.there.receive(&sink[0], sink.size(), got, 5s) == transfer::done) total += got;
@@ -156,9 +163,9 @@ TEST_CASE_TEMPLATE("a wait ends when the poller is woken, also the next", Poller
                    winsvc::os::poll_poller) {
   Poller p;
   std::atomic<int> ended{0};
-  std::vector<std::thread> waiting;
+  std::vector<waiting::scoped_thread> waiters;
   for (int i = 0; i < 3; ++i) {
-    waiting.emplace_back([&] {
+    waiters.emplace_back("a waiting thread", [&] {
       CHECK(one(p) == nullptr);
       ++ended;
     });
@@ -166,7 +173,7 @@ TEST_CASE_TEMPLATE("a wait ends when the poller is woken, also the next", Poller
   std::this_thread::sleep_for(20ms);
   CHECK(ended == 0);
   p.wake();
-  for (auto& t : waiting) t.join();
+  for (auto& t : waiters) t.join();
   CHECK(ended == 3);
   CHECK(one(p) == nullptr);
 }

@@ -1,6 +1,8 @@
 // Sockets on the loop: exclusive, bounded, woken.
 #include "winsvc/os/native.hpp"
 
+#include "../support/wait.hpp"
+
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -176,7 +178,7 @@ TEST_CASE("much more than a buffer full goes through whole") {
   two t = connected();
   std::string much;
   for (int i = 0; i < 3'000'000; ++i) much += static_cast<char>(i * 31 % 251);
-  std::thread sender([&] {
+  waiting::scoped_thread sender("the sender", [&] {
     CHECK(t.client.send(much.data(), much.size(), 5s) == transfer::done);
     t.client.shutdown_send();
   });
@@ -197,7 +199,7 @@ TEST_CASE("a send to a peer that is gone is a failure, not the end of the proces
 TEST_CASE("shutting down wakes whoever waits on the socket, from any thread") {
   two t = connected();
   transfer how = transfer::done;
-  std::thread waiting([&] {
+  waiting::scoped_thread receiver("the receiver", [&] {
     char one = 0;
     std::size_t got = 0;
     how = t.server.receive(&one, 1, got, 20s);
@@ -206,7 +208,7 @@ TEST_CASE("shutting down wakes whoever waits on the socket, from any thread") {
   const auto begin = std::chrono::steady_clock::now();
 
   t.server.shutdown_both();
-  waiting.join();
+  receiver.join();
 
   CHECK(std::chrono::steady_clock::now() - begin < 10s);
   CHECK((how == transfer::closed || how == transfer::failed));
@@ -218,18 +220,22 @@ TEST_CASE("a waker that was woken before still wakes, now and ever after") {
   CHECK(w.wait_for(listener, 1ms) == os::waker::outcome::timed_out);
   w.wake();
   CHECK(w.wait_for(listener, 20s) == os::waker::outcome::woken);
-  CHECK(w.wait_for(listener, os::waker::no_limit) == os::waker::outcome::woken);
+  const auto without_limit = [&] {
+    return waiting::call_within_deadline("a wait without a limit",
+                                         [&] { return w.wait_for(listener, os::waker::no_limit); });
+  };
+  CHECK(without_limit() == os::waker::outcome::woken);
   w.wake();
-  CHECK(w.wait_for(listener, os::waker::no_limit) == os::waker::outcome::woken);
+  CHECK(without_limit() == os::waker::outcome::woken);
 }
 
 TEST_CASE("a waker wakes all who wait on it, whatever they wait for") {
   const tcp_socket listener = listening();
   os::waker w;
-  std::vector<std::thread> waiting;
+  std::vector<waiting::scoped_thread> waiters;
   std::atomic<int> woken{0};
   for (int i = 0; i < 4; ++i) {
-    waiting.emplace_back([&] {
+    waiters.emplace_back("a waiting thread", [&] {
       if (w.wait_for(listener, os::waker::no_limit) == os::waker::outcome::woken) ++woken;
     });
   }
@@ -237,7 +243,7 @@ TEST_CASE("a waker wakes all who wait on it, whatever they wait for") {
 
   w.wake();
 
-  for (auto& t : waiting) t.join();
+  for (auto& t : waiters) t.join();
   CHECK(woken.load() == 4);
 }
 
@@ -247,9 +253,13 @@ TEST_CASE("a socket that can be read is told as such, until the waker was woken"
   CHECK(w.wait_for(t.server, 1ms) == os::waker::outcome::timed_out);
   CHECK(t.client.send("x", 1, 5s) == transfer::done);
   CHECK(w.wait_for(t.server, 5s) == os::waker::outcome::ready);
-  CHECK(w.wait_for(t.server, os::waker::no_limit) == os::waker::outcome::ready);
+  const auto without_limit = [&] {
+    return waiting::call_within_deadline("a wait without a limit",
+                                         [&] { return w.wait_for(t.server, os::waker::no_limit); });
+  };
+  CHECK(without_limit() == os::waker::outcome::ready);
   w.wake();
-  CHECK(w.wait_for(t.server, os::waker::no_limit) == os::waker::outcome::woken);
+  CHECK(without_limit() == os::waker::outcome::woken);
 }
 
 TEST_CASE("an accept with nobody there returns at once with a code") {

@@ -1,6 +1,8 @@
 // The judge: every verdict, by a history that deserves it.
 #include <winsvc/testing.hpp>
 
+#include "../support/wait.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -139,13 +141,13 @@ TEST_CASE("the simulated SCM stops a service that is still starting when it goes
   auto app = [&](winsvc::service& svc) {
     svc.on_start([&](winsvc::start_context& start) {
       begun = true;
-      cancelled = start.stop().wait_for(5s);
+      cancelled = start.stop().wait_for(waiting::limit());
     });
   };
   {
     winsvc::testing::simulated_scm scm;
     scm.begin(app);
-    while (!begun) std::this_thread::yield();
+    waiting::wait_until([&] { return begun.load(); }, "the start hook");
   }
   CHECK(cancelled);
 }
@@ -204,7 +206,7 @@ TEST_CASE("a service whose timer raises checkpoints while its work hangs has tha
       d.register_handler("bad", [](const auto&) { return 0u; });
       std::uint32_t checkpoint = 0;
       do d.set_status(pending(state::start_pending, ++checkpoint));
-      while (!go.token().wait_for(5ms));
+      while (!go.token().wait_for(5ms) && checkpoint < 10'000);
       d.set_status(running);
       d.set_status(stopping);
       d.set_status(stopped);
@@ -234,7 +236,7 @@ TEST_CASE("a service that works in its control handler has that verdict, and so 
       d.set_status(pending(state::start_pending, 1, 1ms));
       std::this_thread::sleep_for(20ms);
       d.set_status(running);
-      asked.token().wait();
+      waiting::wait_for_stop(asked, "the control");
       d.set_status(stopping);
       d.set_status(stopped);
     });
