@@ -20,281 +20,281 @@
 //    302  config/version.hpp              The version of winsvc: the one place that knows it.
 //    319  config/compiler.hpp             What is compiling us.
 //    354  config/form.hpp                 The form in which winsvc is compiled.
-//    432  config/knobs.hpp                Every knob a user can turn, with its default and its price.
-//    486  config/abi.hpp                  The inline namespace that everything is in.
-//    537  base/text.hpp                   Text as the rest of winsvc needs it.
-//    605  os/win/door.hpp                 The door to Windows: the one file that includes <windows.h>.
-//    660  api/httplib.hpp                 The door to cpp-httplib: the one file that includes it.
-//    768  api/json.hpp                    The door to nlohmann's JSON.
-//    796  api/stream.hpp                  An answer that is written while it is made.
-//    874  api/abort.hpp                   A way out of the middle of a handler or a middleware.
-//    907  base/json_text.hpp              JSON, written: for what winsvc says to machines.
-//    961  base/clock.hpp                  Time as a thing that is passed in, so that no test ever sleeps.
-//   1022  base/encoding.hpp               Bytes as text and back, and the comparison of secrets.
-//   1055  base/error.hpp                  An error is a sentence for a tired person.
-//   1097  base/sha.hpp                    SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
-//   1128  route/path.hpp                  The path of a request, cut into segments.
-//   1179  wire/grammar.hpp                The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   1242  wire/cookie.hpp                 A cookie as text: with all its attributes, and signed so that a client ...
-//   1324  api/reply.hpp                   What a handler may answer with, beyond plain text.
-//   1427  api/json_body.hpp               A request's body as a T, from JSON, and the sentence for one that is none.
-//   1560  api/upload.hpp                  Files that a request brings, on disk before the handler runs and never in ...
-//   1699  route/facts.hpp                 What is known of a route beside its pattern.
-//   1789  api/handler.hpp                 What a lambda may take and return, and how it is called.
-//   2132  api/websocket.hpp               WebSockets: a route whose handler talks with a page for as long as both like.
-//   2296  api/middleware.hpp              What runs around handlers: one shape for all of it.
-//   2342  api/errors.hpp                  What an error looks like to the client, where the app wants to say it itself.
-//   2410  route/method.hpp                The request methods that routes are made of, and small sets of them.
-//   2469  route/url_value.hpp             A value for a URL, and a URL with a query made of such values.
-//   2517  api/route_handle.hpp            A route that was registered, at hand for what else there is to say of it.
-//   2635  api/url_for.hpp                 The path of a named route, from within a handler.
-//   2673  api/resource.hpp                A class as a resource.
-//   2760  api/file_options.hpp            The options of a folder of files: `svc.files(prefix, folder, options)`.
-//   2781  base/source.hpp                 Where in the user's program a call was written.
-//   2815  api/group.hpp                   Routes, as an app or a part of it registers them.
-//   3022  api/context.hpp                 What travels with a request.
-//   3092  wire/fields.hpp                 Names and values as queries and forms have them ...
-//   3131  api/values.hpp                  What a request says beside its path, as a value of a type.
-//   3255  api/cookies.hpp                 Cookies of requests and answers.
-//   3285  base/stop.hpp                   A request to stop, remembered for ever: whoever looks later still sees it.
-//   3367  model/control_event.hpp         What comes with a control: the session that changed, the power that went.
-//   3437  api/hooks.hpp                   The hooks of a service as the app writes them, each brought to one shape ...
-//   3597  base/duration.hpp               Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   3627  model/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
-//   3776  model/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
-//   3841  model/setting.hpp               One setting: its type, its rules, its value, and the value it would have ...
-//   4056  api/setting.hpp                 A setting of the app's, as App declares it and handlers read it.
-//   4192  api/tls_options.hpp             The options of HTTPS: `svc.tls(certificate, key, options)`.
-//   4226  base/patient_mutex.hpp          A mutex whose waiters give up after a while.
-//   4293  base/log.hpp                    The log that a service keeps.
-//   4430  model/recovery.hpp              What the SCM does when the service fails.
-//   4493  base/quote.hpp                  Windows has no argument list, only one command line that each program ...
-//   4532  base/result.hpp                 A value or the reason there is none.
-//   4607  model/spec.hpp                  What is to be installed.
-//   4691  wire/limits.hpp                 How much a client may send, and how long it may take.
-//   4760  api/service.hpp                 What App receives: the description of a service.
-//   5032  api/app.hpp                     What App may be: a function, a global callable object, or a type ...
-//   5075  api/run.hpp                     From main to a verb: what WINSVC_MAIN calls, and what a main of your own ...
-//   5113  api/main.hpp                    The macro: a main for an App.
-//   5126  web/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
-//   5167  web/cors.hpp                    Cross-origin requests.
-//   5208  wire/head.hpp                   A request head that has passed the gate (wire/gate.hpp).
-//   5325  wire/websocket.hpp              The WebSocket protocol as values.
-//   5454  web/same_origin.hpp             Requests that change something, from pages of this service alone.
-//   5481  wire/ip.hpp                     IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   5538  web/rate_limit.hpp              How often one client may ask.
-//   5607  web/proxies.hpp                 The client behind a proxy.
-//   5633  web/headers.hpp                 Small middleware for headers and sizes.
+//    433  config/knobs.hpp                Every knob a user can turn, with its default and its price.
+//    487  config/abi.hpp                  The inline namespace that everything is in.
+//    538  base/text.hpp                   Text as the rest of winsvc needs it.
+//    606  os/win/door.hpp                 The door to Windows: the one file that includes <windows.h>.
+//    661  api/httplib.hpp                 The door to cpp-httplib: the one file that includes it.
+//    769  api/json.hpp                    The door to nlohmann's JSON.
+//    797  api/stream.hpp                  An answer that is written while it is made.
+//    875  api/abort.hpp                   A way out of the middle of a handler or a middleware.
+//    908  base/json_text.hpp              JSON, written: for what winsvc says to machines.
+//    962  base/clock.hpp                  Time as a thing that is passed in, so that no test ever sleeps.
+//   1023  base/encoding.hpp               Bytes as text and back, and the comparison of secrets.
+//   1056  base/error.hpp                  An error is a sentence for a tired person.
+//   1098  base/sha.hpp                    SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
+//   1129  route/path.hpp                  The path of a request, cut into segments.
+//   1180  wire/grammar.hpp                The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   1243  wire/cookie.hpp                 A cookie as text: with all its attributes, and signed so that a client ...
+//   1325  api/reply.hpp                   What a handler may answer with, beyond plain text.
+//   1428  api/json_body.hpp               A request's body as a T, from JSON, and the sentence for one that is none.
+//   1561  api/upload.hpp                  Files that a request brings, on disk before the handler runs and never in ...
+//   1700  route/facts.hpp                 What is known of a route beside its pattern.
+//   1790  api/handler.hpp                 What a lambda may take and return, and how it is called.
+//   2133  api/websocket.hpp               WebSockets: a route whose handler talks with a page for as long as both like.
+//   2297  api/middleware.hpp              What runs around handlers: one shape for all of it.
+//   2343  api/errors.hpp                  What an error looks like to the client, where the app wants to say it itself.
+//   2411  route/method.hpp                The request methods that routes are made of, and small sets of them.
+//   2470  route/url_value.hpp             A value for a URL, and a URL with a query made of such values.
+//   2518  api/route_handle.hpp            A route that was registered, at hand for what else there is to say of it.
+//   2636  api/url_for.hpp                 The path of a named route, from within a handler.
+//   2674  api/resource.hpp                A class as a resource.
+//   2761  api/file_options.hpp            The options of a folder of files: `svc.files(prefix, folder, options)`.
+//   2782  base/source.hpp                 Where in the user's program a call was written.
+//   2816  api/group.hpp                   Routes, as an app or a part of it registers them.
+//   3023  api/context.hpp                 What travels with a request.
+//   3093  wire/fields.hpp                 Names and values as queries and forms have them ...
+//   3132  api/values.hpp                  What a request says beside its path, as a value of a type.
+//   3256  api/cookies.hpp                 Cookies of requests and answers.
+//   3286  base/stop.hpp                   A request to stop, remembered for ever: whoever looks later still sees it.
+//   3368  model/control_event.hpp         What comes with a control: the session that changed, the power that went.
+//   3438  api/hooks.hpp                   The hooks of a service as the app writes them, each brought to one shape ...
+//   3598  base/duration.hpp               Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   3628  model/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
+//   3777  model/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
+//   3842  model/setting.hpp               One setting: its type, its rules, its value, and the value it would have ...
+//   4057  api/setting.hpp                 A setting of the app's, as App declares it and handlers read it.
+//   4193  api/tls_options.hpp             The options of HTTPS: `svc.tls(certificate, key, options)`.
+//   4227  base/patient_mutex.hpp          A mutex whose waiters give up after a while.
+//   4294  base/log.hpp                    The log that a service keeps.
+//   4431  model/recovery.hpp              What the SCM does when the service fails.
+//   4494  base/quote.hpp                  Windows has no argument list, only one command line that each program ...
+//   4533  base/result.hpp                 A value or the reason there is none.
+//   4608  model/spec.hpp                  What is to be installed.
+//   4692  wire/limits.hpp                 How much a client may send, and how long it may take.
+//   4761  api/service.hpp                 What App receives: the description of a service.
+//   5033  api/app.hpp                     What App may be: a function, a global callable object, or a type ...
+//   5076  api/run.hpp                     From main to a verb: what WINSVC_MAIN calls, and what a main of your own ...
+//   5114  api/main.hpp                    The macro: a main for an App.
+//   5127  web/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
+//   5168  web/cors.hpp                    Cross-origin requests.
+//   5209  wire/head.hpp                   A request head that has passed the gate (wire/gate.hpp).
+//   5326  wire/websocket.hpp              The WebSocket protocol as values.
+//   5455  web/same_origin.hpp             Requests that change something, from pages of this service alone.
+//   5482  wire/ip.hpp                     IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   5539  web/rate_limit.hpp              How often one client may ask.
+//   5608  web/proxies.hpp                 The client behind a proxy.
+//   5634  web/headers.hpp                 Small middleware for headers and sizes.
 //
 // How it works, lower floors first. The separate form (config/form.hpp) compiles this once.
 //
-//   5666  base/text.hpp:bodies            Text as the rest of winsvc needs it.
-//   5877  api/httplib.hpp:bodies          The door to cpp-httplib: the one file that includes it.
-//   5906  api/stream.hpp:bodies           An answer that is written while it is made.
-//   5948  api/abort.hpp:bodies            A way out of the middle of a handler or a middleware.
-//   5964  base/clock.hpp:bodies           Time as a thing that is passed in, so that no test ever sleeps.
-//   6121  base/encoding.hpp:bodies        Bytes as text and back, and the comparison of secrets.
-//   6198  base/error.hpp:bodies           An error is a sentence for a tired person.
-//   6228  base/sha.hpp:bodies             SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
-//   6344  route/path.hpp:bodies           The path of a request, cut into segments.
-//   6420  wire/grammar.hpp:bodies         The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   6474  wire/cookie.hpp:bodies          A cookie as text: with all its attributes, and signed so that a client ...
-//   6599  api/reply.hpp:bodies            What a handler may answer with, beyond plain text.
-//   6659  api/json_body.hpp:bodies        A request's body as a T, from JSON, and the sentence for one that is none.
-//   6708  route/facts.hpp:bodies          What is known of a route beside its pattern.
-//   6757  api/handler.hpp:bodies          What a lambda may take and return, and how it is called.
-//   6783  api/errors.hpp:bodies           What an error looks like to the client, where the app wants to say it itself.
-//   6811  route/method.hpp:bodies         The request methods that routes are made of, and small sets of them.
-//   6862  route/url_value.hpp:bodies      A value for a URL, and a URL with a query made of such values.
-//   6904  wire/fields.hpp:bodies          Names and values as queries and forms have them ...
-//   6970  api/values.hpp:bodies           What a request says beside its path, as a value of a type.
-//   6996  api/cookies.hpp:bodies          Cookies of requests and answers.
-//   7018  base/duration.hpp:bodies        Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   7088  model/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
-//   7204  model/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
-//   7339  base/log.hpp:bodies             The log that a service keeps.
-//   7475  model/recovery.hpp:bodies       What the SCM does when the service fails.
-//   7541  base/quote.hpp:bodies           Windows has no argument list, only one command line that each program ...
-//   7629  model/spec.hpp:bodies           What is to be installed.
-//   7736  web/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
-//   7816  web/cors.hpp:bodies             Cross-origin requests.
-//   7883  wire/head.hpp:bodies            A request head that has passed the gate (wire/gate.hpp).
-//   7958  wire/websocket.hpp:bodies       The WebSocket protocol as values.
-//   8212  web/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
-//   8238  wire/ip.hpp:bodies              IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   8393  web/rate_limit.hpp:bodies       How often one client may ask.
-//   8445  web/proxies.hpp:bodies          The client behind a proxy.
-//   8478  web/headers.hpp:bodies          Small middleware for headers and sizes.
-//   8519  base/scope.hpp                  Runs a callable when a scope is left, on every path out of it.
-//   8550  base/timer_wheel.hpp            Deadlines of very many things, each set and moved in constant time.
-//   8697  base/queued_log.hpp             A queue before the sinks of a log, and a thread that empties it.
-//   8986  base/recent_log.hpp             The last lines of the log, in memory: for who looks at a running service.
-//   9057  model/state.hpp                 The words that a service and the Service Control Manager (SCM) share.
-//   9218  model/lifecycle.hpp             The life of a service as a pure state machine.
-//   9331  model/decision.hpp              What a control means in a state.
-//   9412  model/stop_limits.hpp           How long a stop may take, by where it comes from.
-//   9475  model/events.hpp                What the service writes into the Windows event log, as a table.
-//   9532  model/codes.hpp                 What system codes mean to the person who meets them.
-//   9667  model/account.hpp               The account a service runs as.
-//   9797  model/security.hpp              Who may do what, as text.
-//  10009  model/levels.hpp                What ChangeServiceConfig2W sets, level by level.
-//  10116  model/settings.hpp              The settings of an app.
-//  10401  model/log_query.hpp             Which entries of a log are wanted, and what a line of one says of itself.
-//  10483  model/event_record.hpp          What stands in the Windows event log, read.
-//  10621  model/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
-//  10712  model/verbs.hpp                 The command line as two tables.
-//  10943  model/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
-//  11113  model/command.hpp               From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//  11515  model/installation.hpp          What is installed, what is to be, and what lies between the two.
-//  11872  model/flat_object.hpp           JSON objects of texts and numbers alone, read.
-//  12002  model/state_file.hpp            What the running service leaves for `status` to find.
-//  12093  route/pattern.hpp               The paths a route serves, as one line of text, and how two of them relate.
-//  12283  route/table.hpp                 The routes of an app as a tree of segments.
-//  12598  route/url.hpp                   A pattern and its values back into a path.
-//  12701  wire/gate.hpp                   The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//  13073  wire/chunked.hpp                Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
-//  13234  wire/file_name.hpp              The name a client gives to a file it sends, as a name that can be given ...
-//  13312  wire/file_path.hpp              From the tail of a route to the path of a file below a folder, or a refusal.
-//  13381  wire/conditional.hpp            Requests with conditions.
-//  13524  wire/representation.hpp         Which form of a file a client gets.
-//  13646  wire/multipart.hpp              A form with files (multipart/form-data, RFC 7578), taken apart while it ...
-//  13893  os/posix/door.hpp               The door to POSIX: the one file that includes its system headers.
-//  13928  os/service_manager.hpp          The Service Control Manager as seen by who manages services, and what an ...
-//  14089  os/socket.hpp                   TCP as the engine needs it.
-//  14230  os/posix/socket_calls.hpp       What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//  14381  os/file.hpp                     The few things done with files.
-//  14491  os/process.hpp                  This process and its surroundings.
-//  14608  os/win/wide.hpp                 Windows' own strings, lists of strings and handles.
-//  14711  os/win/socket_calls.hpp         What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  14895  os/tcp.hpp                      os/socket.hpp on every platform.
-//  15168  os/poll_poller.hpp              os/poller.hpp over poll() and WSAPoll.
-//  15333  os/posix/epoll.hpp              os/poller.hpp on Linux.
-//  15444  os/win/iocp.hpp                 os/poller.hpp on Windows: an I/O completion port.
-//  15688  os/poller.hpp                   Waiting for many sockets with few threads.
-//  15738  os/channel.hpp                  Where the operator talks to a running service.
-//  15805  os/posix/file.hpp               os/file.hpp on POSIX.
-//  15988  os/visitors.hpp                 Threads for those who come and go.
-//  16073  os/posix/channel.hpp            os/channel.hpp on POSIX: a Unix socket.
-//  16289  os/console.hpp                  The terminal: writing to it, asking for a secret, and the ways a person ...
-//  16389  os/posix/console.hpp            os/console.hpp on POSIX.
-//  16555  os/crash.hpp                    What is left of a process that crashes.
-//  16689  os/posix/crash.hpp              os/crash.hpp on POSIX.
-//  16886  os/elevation.hpp                The same program once more, elevated.
-//  16960  os/posix/elevation.hpp          os/elevation.hpp on POSIX: there is nobody to ask.
-//  17007  os/folder_watch.hpp             A folder that is watched.
-//  17057  os/posix/folder_watch.hpp       os/folder_watch.hpp on POSIX: inotify on Linux.
-//  17160  os/keys.hpp                     Keys as a person presses them, without Enter, where standard input is a ...
-//  17197  os/posix/keys.hpp               os/keys.hpp on POSIX.
-//  17379  os/local_time.hpp               How far the clocks on this machine's walls are ahead of UTC.
-//  17401  os/posix/local_time.hpp         os/local_time.hpp on POSIX.
-//  17445  os/new_file.hpp                 A file that comes into being.
-//  17523  os/posix/new_file.hpp           os/new_file.hpp on POSIX.
-//  17634  os/probe.hpp                    What `doctor` and `why` ask the machine beside its services.
-//  17662  os/posix/probe.hpp              os/probe.hpp on POSIX: there is no such thing.
-//  17706  os/dispatcher.hpp               The Service Control Manager as seen by the service itself.
-//  17746  os/event_log.hpp                The Windows event log: one report, one line.
-//  17805  os/posix/process.hpp            os/process.hpp, os/event_log.hpp and the service side of the seam on ...
-//  18083  os/source_file.hpp              A file that is read from any place of it.
-//  18147  os/posix/source_file.hpp        os/source_file.hpp on POSIX.
-//  18243  os/win/security.hpp             Security descriptors and SIDs as Windows holds them, and as text.
-//  18366  os/win/channel.hpp              os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  18607  os/win/console.hpp              os/console.hpp on Windows.
-//  18820  os/win/file.hpp                 os/file.hpp on Windows.
-//  19018  os/win/library.hpp              Functions of Windows' own libraries, found at run time.
-//  19055  os/win/crash.hpp                os/crash.hpp on Windows.
-//  19354  os/win/dispatcher.hpp           The real dispatcher: ServiceMain and the control handler, which Windows ...
-//  19453  os/win/elevation.hpp            os/elevation.hpp on Windows.
-//  19710  os/win/folder_watch.hpp         os/folder_watch.hpp on Windows.
-//  19780  os/win/keys.hpp                 os/keys.hpp on Windows.
-//  19867  os/win/local_time.hpp           os/local_time.hpp on Windows.
-//  19929  os/win/new_file.hpp             os/new_file.hpp on Windows.
-//  20037  os/win/registry.hpp             Keys of the registry below HKEY_LOCAL_MACHINE.
-//  20171  os/win/probe.hpp                os/probe.hpp on Windows.
-//  20259  os/win/process.hpp              os/process.hpp and os/event_log.hpp on Windows.
-//  20458  os/win/source_file.hpp          os/source_file.hpp on Windows.
-//  20573  os/win/account_rights.hpp       The right to log on as a service, in Windows' database of who may what (LSA).
-//  20701  os/win/install.hpp              What an install touches beside the Service Control Manager.
-//  20862  os/win/levels.hpp               model/levels.hpp as Windows has it.
-//  21010  os/win/service_manager.hpp      The real Service Control Manager.
-//  21263  os/native.hpp                   The operating system, whole: the seam and this platform's bodies for it.
-//  21269  web/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
-//  21564  web/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
-//  21805  web/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
-//  21915  web/dashboard_style.hpp         The looks of the dashboard (web/dashboard_page.hpp).
-//  22066  web/dashboard_script.hpp        What fills the dashboard (web/dashboard_page.hpp).
-//  22463  http/router.hpp                 The routes of an app with their handlers.
-//  22653  http/pulse.hpp                  How busy a service is.
-//  22852  http/traffic.hpp                What the connections of one engine have in common.
-//  22956  http/tls_identity.hpp           The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
-//  22988  http/upload_folder.hpp          The files of uploads on disk.
-//  23057  http/engine.hpp                 The engine: listens, accepts, serves, drains.
-//  23157  http/transport.hpp              What a connection reads from and writes to.
-//  23303  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
-//  23654  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
-//  23694  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
-//  23758  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
-//  23842  http/context_impl.hpp           The bodies of api/context.hpp.
-//  23901  http/url_for_impl.hpp           The body of api/url_for.hpp.
-//  23940  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
-//  24072  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
-//  24128  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
-//  24300  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  24412  http/upload_receiver.hpp        How the server hands a body to whatever reads it into files, without ...
-//  24442  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
-//  24597  http/direct.hpp                 The direct way of a plain request.
-//  24774  http/core.hpp                   cpp-httplib at work for one request.
-//  25180  http/connection.hpp             One connection, from its first byte to its close, in steps.
-//  25622  http/crew.hpp                   The engine's threads, few and busy.
-//  26099  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
-//  26252  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
-//  26598  http/server.hpp                 The server inside an engine (http/engine.hpp).
-//  27114  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
-//  27262  http/folder.hpp                 A folder of files below a prefix.
-//  27408  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in progress.
-//  27475  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
-//  27694  http/websocket_session.hpp      One open WebSocket on its connection.
-//  28038  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
-//  28144  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
-//  28374  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
-//  28460  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
-//  28717  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
-//  28782  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
-//  29157  host/console_log.hpp            The log on the screen.
-//  29254  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
-//  29297  host/health.hpp                 Liveness and readiness.
-//  29376  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
-//  29542  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
-//  29649  host/own_settings.hpp           The settings of a run.
-//  29806  host/settings_watch.hpp         The settings file, watched.
-//  29918  host/duties.hpp                 What controls ask for, beside a stop.
-//  30125  host/worker_pool.hpp            The app's workers while they run.
-//  30234  host/inquiries.hpp              What the operator asks a running service, by its channel ...
-//  30386  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
-//  30879  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
-//  31020  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
-//  31138  host/console_host.hpp           `debug`: the service in a terminal.
-//  31236  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
-//  31576  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
-//  31660  verbs/desk.hpp                  What every verb that manages the service stands on.
-//  31794  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
-//  31878  verbs/manager.hpp               The verbs that bring an installed service up and down.
-//  32176  verbs/send.hpp                  The verbs that send a running service a control.
-//  32311  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
-//  32440  verbs/survey.hpp                What is installed, read with query rights alone.
-//  32537  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
-//  32600  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
-//  32945  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
-//  33036  verbs/machine.hpp               The machine beside its services, as verbs ask it.
-//  33065  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
-//  33365  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
-//  33595  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
-//  33719  verbs/manage.hpp                The verbs that manage, by their words.
-//  33934  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
-//  34077  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
+//   5667  base/text.hpp:bodies            Text as the rest of winsvc needs it.
+//   5878  api/httplib.hpp:bodies          The door to cpp-httplib: the one file that includes it.
+//   5907  api/stream.hpp:bodies           An answer that is written while it is made.
+//   5949  api/abort.hpp:bodies            A way out of the middle of a handler or a middleware.
+//   5965  base/clock.hpp:bodies           Time as a thing that is passed in, so that no test ever sleeps.
+//   6122  base/encoding.hpp:bodies        Bytes as text and back, and the comparison of secrets.
+//   6199  base/error.hpp:bodies           An error is a sentence for a tired person.
+//   6229  base/sha.hpp:bodies             SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
+//   6345  route/path.hpp:bodies           The path of a request, cut into segments.
+//   6421  wire/grammar.hpp:bodies         The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   6475  wire/cookie.hpp:bodies          A cookie as text: with all its attributes, and signed so that a client ...
+//   6600  api/reply.hpp:bodies            What a handler may answer with, beyond plain text.
+//   6660  api/json_body.hpp:bodies        A request's body as a T, from JSON, and the sentence for one that is none.
+//   6709  route/facts.hpp:bodies          What is known of a route beside its pattern.
+//   6758  api/handler.hpp:bodies          What a lambda may take and return, and how it is called.
+//   6784  api/errors.hpp:bodies           What an error looks like to the client, where the app wants to say it itself.
+//   6812  route/method.hpp:bodies         The request methods that routes are made of, and small sets of them.
+//   6863  route/url_value.hpp:bodies      A value for a URL, and a URL with a query made of such values.
+//   6905  wire/fields.hpp:bodies          Names and values as queries and forms have them ...
+//   6971  api/values.hpp:bodies           What a request says beside its path, as a value of a type.
+//   6997  api/cookies.hpp:bodies          Cookies of requests and answers.
+//   7019  base/duration.hpp:bodies        Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   7089  model/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
+//   7205  model/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
+//   7340  base/log.hpp:bodies             The log that a service keeps.
+//   7476  model/recovery.hpp:bodies       What the SCM does when the service fails.
+//   7542  base/quote.hpp:bodies           Windows has no argument list, only one command line that each program ...
+//   7630  model/spec.hpp:bodies           What is to be installed.
+//   7737  web/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
+//   7817  web/cors.hpp:bodies             Cross-origin requests.
+//   7884  wire/head.hpp:bodies            A request head that has passed the gate (wire/gate.hpp).
+//   7959  wire/websocket.hpp:bodies       The WebSocket protocol as values.
+//   8213  web/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
+//   8239  wire/ip.hpp:bodies              IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   8394  web/rate_limit.hpp:bodies       How often one client may ask.
+//   8446  web/proxies.hpp:bodies          The client behind a proxy.
+//   8479  web/headers.hpp:bodies          Small middleware for headers and sizes.
+//   8520  base/scope.hpp                  Runs a callable when a scope is left, on every path out of it.
+//   8551  base/timer_wheel.hpp            Deadlines of very many things, each set and moved in constant time.
+//   8698  base/queued_log.hpp             A queue before the sinks of a log, and a thread that empties it.
+//   8987  base/recent_log.hpp             The last lines of the log, in memory: for who looks at a running service.
+//   9058  model/state.hpp                 The words that a service and the Service Control Manager (SCM) share.
+//   9219  model/lifecycle.hpp             The life of a service as a pure state machine.
+//   9332  model/decision.hpp              What a control means in a state.
+//   9413  model/stop_limits.hpp           How long a stop may take, by where it comes from.
+//   9476  model/events.hpp                What the service writes into the Windows event log, as a table.
+//   9533  model/codes.hpp                 What system codes mean to the person who meets them.
+//   9668  model/account.hpp               The account a service runs as.
+//   9798  model/security.hpp              Who may do what, as text.
+//  10010  model/levels.hpp                What ChangeServiceConfig2W sets, level by level.
+//  10117  model/settings.hpp              The settings of an app.
+//  10402  model/log_query.hpp             Which entries of a log are wanted, and what a line of one says of itself.
+//  10484  model/event_record.hpp          What stands in the Windows event log, read.
+//  10622  model/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
+//  10713  model/verbs.hpp                 The command line as two tables.
+//  10944  model/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
+//  11114  model/command.hpp               From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//  11516  model/installation.hpp          What is installed, what is to be, and what lies between the two.
+//  11873  model/flat_object.hpp           JSON objects of texts and numbers alone, read.
+//  12003  model/state_file.hpp            What the running service leaves for `status` to find.
+//  12094  route/pattern.hpp               The paths a route serves, as one line of text, and how two of them relate.
+//  12284  route/table.hpp                 The routes of an app as a tree of segments.
+//  12599  route/url.hpp                   A pattern and its values back into a path.
+//  12702  wire/gate.hpp                   The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//  13074  wire/chunked.hpp                Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
+//  13235  wire/file_name.hpp              The name a client gives to a file it sends, as a name that can be given ...
+//  13313  wire/file_path.hpp              From the tail of a route to the path of a file below a folder, or a refusal.
+//  13382  wire/conditional.hpp            Requests with conditions.
+//  13525  wire/representation.hpp         Which form of a file a client gets.
+//  13647  wire/multipart.hpp              A form with files (multipart/form-data, RFC 7578), taken apart while it ...
+//  13894  os/posix/door.hpp               The door to POSIX: the one file that includes its system headers.
+//  13929  os/service_manager.hpp          The Service Control Manager as seen by who manages services, and what an ...
+//  14090  os/socket.hpp                   TCP as the engine needs it.
+//  14231  os/posix/socket_calls.hpp       What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//  14382  os/file.hpp                     The few things done with files.
+//  14492  os/process.hpp                  This process and its surroundings.
+//  14609  os/win/wide.hpp                 Windows' own strings, lists of strings and handles.
+//  14712  os/win/socket_calls.hpp         What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  14896  os/tcp.hpp                      os/socket.hpp on every platform.
+//  15169  os/poll_poller.hpp              os/poller.hpp over poll() and WSAPoll.
+//  15334  os/posix/epoll.hpp              os/poller.hpp on Linux.
+//  15445  os/win/iocp.hpp                 os/poller.hpp on Windows: an I/O completion port.
+//  15689  os/poller.hpp                   Waiting for many sockets with few threads.
+//  15739  os/channel.hpp                  Where the operator talks to a running service.
+//  15806  os/posix/file.hpp               os/file.hpp on POSIX.
+//  15989  os/visitors.hpp                 Threads for those who come and go.
+//  16074  os/posix/channel.hpp            os/channel.hpp on POSIX: a Unix socket.
+//  16290  os/console.hpp                  The terminal: writing to it, asking for a secret, and the ways a person ...
+//  16390  os/posix/console.hpp            os/console.hpp on POSIX.
+//  16556  os/crash.hpp                    What is left of a process that crashes.
+//  16690  os/posix/crash.hpp              os/crash.hpp on POSIX.
+//  16887  os/elevation.hpp                The same program once more, elevated.
+//  16961  os/posix/elevation.hpp          os/elevation.hpp on POSIX: there is nobody to ask.
+//  17008  os/folder_watch.hpp             A folder that is watched.
+//  17058  os/posix/folder_watch.hpp       os/folder_watch.hpp on POSIX: inotify on Linux.
+//  17161  os/keys.hpp                     Keys as a person presses them, without Enter, where standard input is a ...
+//  17198  os/posix/keys.hpp               os/keys.hpp on POSIX.
+//  17380  os/local_time.hpp               How far the clocks on this machine's walls are ahead of UTC.
+//  17402  os/posix/local_time.hpp         os/local_time.hpp on POSIX.
+//  17446  os/new_file.hpp                 A file that comes into being.
+//  17524  os/posix/new_file.hpp           os/new_file.hpp on POSIX.
+//  17635  os/probe.hpp                    What `doctor` and `why` ask the machine beside its services.
+//  17663  os/posix/probe.hpp              os/probe.hpp on POSIX: there is no such thing.
+//  17707  os/dispatcher.hpp               The Service Control Manager as seen by the service itself.
+//  17747  os/event_log.hpp                The Windows event log: one report, one line.
+//  17806  os/posix/process.hpp            os/process.hpp, os/event_log.hpp and the service side of the seam on ...
+//  18084  os/source_file.hpp              A file that is read from any place of it.
+//  18148  os/posix/source_file.hpp        os/source_file.hpp on POSIX.
+//  18244  os/win/security.hpp             Security descriptors and SIDs as Windows holds them, and as text.
+//  18367  os/win/channel.hpp              os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  18608  os/win/console.hpp              os/console.hpp on Windows.
+//  18821  os/win/file.hpp                 os/file.hpp on Windows.
+//  19019  os/win/library.hpp              Functions of Windows' own libraries, found at run time.
+//  19056  os/win/crash.hpp                os/crash.hpp on Windows.
+//  19355  os/win/dispatcher.hpp           The real dispatcher: ServiceMain and the control handler, which Windows ...
+//  19454  os/win/elevation.hpp            os/elevation.hpp on Windows.
+//  19711  os/win/folder_watch.hpp         os/folder_watch.hpp on Windows.
+//  19781  os/win/keys.hpp                 os/keys.hpp on Windows.
+//  19868  os/win/local_time.hpp           os/local_time.hpp on Windows.
+//  19930  os/win/new_file.hpp             os/new_file.hpp on Windows.
+//  20038  os/win/registry.hpp             Keys of the registry below HKEY_LOCAL_MACHINE.
+//  20172  os/win/probe.hpp                os/probe.hpp on Windows.
+//  20260  os/win/process.hpp              os/process.hpp and os/event_log.hpp on Windows.
+//  20459  os/win/source_file.hpp          os/source_file.hpp on Windows.
+//  20574  os/win/account_rights.hpp       The right to log on as a service, in Windows' database of who may what (LSA).
+//  20702  os/win/install.hpp              What an install touches beside the Service Control Manager.
+//  20863  os/win/levels.hpp               model/levels.hpp as Windows has it.
+//  21011  os/win/service_manager.hpp      The real Service Control Manager.
+//  21264  os/native.hpp                   The operating system, whole: the seam and this platform's bodies for it.
+//  21270  web/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
+//  21565  web/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
+//  21806  web/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
+//  21916  web/dashboard_style.hpp         The looks of the dashboard (web/dashboard_page.hpp).
+//  22067  web/dashboard_script.hpp        What fills the dashboard (web/dashboard_page.hpp).
+//  22464  http/router.hpp                 The routes of an app with their handlers.
+//  22654  http/pulse.hpp                  How busy a service is.
+//  22853  http/traffic.hpp                What the connections of one engine have in common.
+//  22957  http/tls_identity.hpp           The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
+//  22989  http/upload_folder.hpp          The files of uploads on disk.
+//  23058  http/engine.hpp                 The engine: listens, accepts, serves, drains.
+//  23158  http/transport.hpp              What a connection reads from and writes to.
+//  23304  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
+//  23655  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
+//  23695  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
+//  23759  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
+//  23843  http/context_impl.hpp           The bodies of api/context.hpp.
+//  23902  http/url_for_impl.hpp           The body of api/url_for.hpp.
+//  23941  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
+//  24073  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
+//  24129  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
+//  24301  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  24413  http/upload_receiver.hpp        How the server hands a body to whatever reads it into files, without ...
+//  24443  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
+//  24598  http/direct.hpp                 The direct way of a plain request.
+//  24775  http/core.hpp                   cpp-httplib at work for one request.
+//  25181  http/connection.hpp             One connection, from its first byte to its close, in steps.
+//  25623  http/crew.hpp                   The engine's threads, few and busy.
+//  26100  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
+//  26253  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
+//  26599  http/server.hpp                 The server inside an engine (http/engine.hpp).
+//  27115  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
+//  27263  http/folder.hpp                 A folder of files below a prefix.
+//  27409  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in progress.
+//  27476  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
+//  27695  http/websocket_session.hpp      One open WebSocket on its connection.
+//  28039  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
+//  28145  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
+//  28375  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
+//  28461  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
+//  28718  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
+//  28783  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
+//  29158  host/console_log.hpp            The log on the screen.
+//  29255  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
+//  29298  host/health.hpp                 Liveness and readiness.
+//  29377  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
+//  29543  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
+//  29650  host/own_settings.hpp           The settings of a run.
+//  29807  host/settings_watch.hpp         The settings file, watched.
+//  29919  host/duties.hpp                 What controls ask for, beside a stop.
+//  30126  host/worker_pool.hpp            The app's workers while they run.
+//  30235  host/inquiries.hpp              What the operator asks a running service, by its channel ...
+//  30387  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
+//  30880  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
+//  31021  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
+//  31139  host/console_host.hpp           `debug`: the service in a terminal.
+//  31237  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
+//  31577  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
+//  31661  verbs/desk.hpp                  What every verb that manages the service stands on.
+//  31795  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
+//  31879  verbs/manager.hpp               The verbs that bring an installed service up and down.
+//  32177  verbs/send.hpp                  The verbs that send a running service a control.
+//  32312  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
+//  32441  verbs/survey.hpp                What is installed, read with query rights alone.
+//  32538  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
+//  32601  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
+//  32946  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
+//  33037  verbs/machine.hpp               The machine beside its services, as verbs ask it.
+//  33066  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
+//  33366  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
+//  33596  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
+//  33720  verbs/manage.hpp                The verbs that manage, by their words.
+//  33935  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
+//  34078  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
 //
 // At the end:
 //
-//  34293  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
+//  34294  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
 
 #pragma once
 
@@ -414,7 +414,8 @@
 // True if this file sees the server and cpp-httplib, which the other parts do without.
 #define WINSVC_SEES_SERVER (WINSVC_TESTING || WINSVC_HAS_PART(3) || WINSVC_HAS_PART(4))
 
-// The parts, and which bodies each has.
+// The parts, and which bodies each has. CMakeLists.txt and meson.build read their number here.
+#define WINSVC_PARTS 7
 #define WINSVC_BODIES_BASE WINSVC_HAS_PART(1)      // values, decisions, parsers
 #define WINSVC_BODIES_MODEL WINSVC_HAS_PART(1)
 #define WINSVC_BODIES_ROUTE WINSVC_HAS_PART(1)
@@ -34328,6 +34329,7 @@ WINSVC_INLINE int run_program(const app_factory& app, int argc, char** argv) { r
 #undef WINSVC_BODIES_HOST
 #undef WINSVC_BODIES_VERBS
 #undef WINSVC_BODIES_FEATURES
+#undef WINSVC_PARTS
 
 // =====================================================================================================================
 // MIT License

@@ -59,7 +59,8 @@
 // True if this file sees the server and cpp-httplib, which the other parts do without.
 #define WINSVC_SEES_SERVER (WINSVC_TESTING || WINSVC_HAS_PART(3) || WINSVC_HAS_PART(4))
 
-// The parts, and which bodies each has.
+// The parts, and which bodies each has. CMakeLists.txt and meson.build read their number here.
+#define WINSVC_PARTS 7
 #define WINSVC_BODIES_BASE WINSVC_HAS_PART(1)      // values, decisions, parsers
 #define WINSVC_BODIES_MODEL WINSVC_HAS_PART(1)
 #define WINSVC_BODIES_ROUTE WINSVC_HAS_PART(1)
