@@ -87,7 +87,8 @@ namespace http {
   return value;
 }
 static_assert(httplib_version() >= 0x002900,
-              "winsvc needs cpp-httplib 0.41 or newer: put a newer httplib.h on the include path");
+              "winsvc needs cpp-httplib 0.41 or newer: this httplib.h is older; run tools/deps or download it from "
+              "https://github.com/yhirose/cpp-httplib/releases");
 
 /// Before 0.44, header values were percent-decoded while parsed, so "%0d%0a" became a line end.
 inline constexpr bool httplib_decodes_headers = httplib_version() < 0x002C00;
