@@ -19,219 +19,219 @@
 //
 //    239  config/version.hpp          The version of winsvc: the one place that knows it.
 //    256  config/compiler.hpp         What is compiling us.
-//    291  config/knobs.hpp            Every knob a user can turn, with its default and its price.
-//    331  config/abi.hpp              The inline namespace that everything lives in.
-//    356  base/error.hpp              An error is a sentence for a tired person.
-//    416  base/result.hpp             A value or the reason there is none.
-//    491  base/source.hpp             Where in the user's program a call was written.
-//    525  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
-//    556  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
-//    819  base/json_text.hpp          JSON, written: for what winsvc says to machines.
-//    873  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
-//    972  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
-//   1061  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
-//   1176  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   1258  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
-//   1464  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
-//   1601  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
-//   1683  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
-//   1750  base/log.hpp                The log that a service keeps.
-//   2003  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
-//   2282  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
-//   2353  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
-//   2498  model/lifecycle.hpp         The life of a service as a pure state machine.
-//   2599  model/decision.hpp          What a control means in a state.
-//   2668  model/stop_limits.hpp       How long a stop may take, by where it comes from.
-//   2714  model/events.hpp            What the service writes into the Windows event log, as a table.
-//   2771  model/codes.hpp             What system codes mean to the person who meets them.
-//   2889  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
-//   2959  model/recovery.hpp          What the SCM does when the service fails.
-//   3068  model/account.hpp           The account a service runs as.
-//   3184  model/security.hpp          Who may do what, as text.
-//   3379  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
-//   3472  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
-//   3723  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
-//   3909  model/setting.hpp           One setting: its type, its rules, its value, and the value it would have ...
-//   4124  model/settings.hpp          The settings of an app.
-//   4397  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
-//   4464  model/event_record.hpp      What stands in the Windows event log, read.
-//   4590  model/firewall.hpp          Windows' firewall, as far as it concerns one program that listens.
-//   4669  model/verbs.hpp             The command line as two tables.
-//   4884  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
-//   5040  model/spec.hpp              What is to be installed.
-//   5212  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//   5602  model/installation.hpp      What is installed, what is to be, and what lies between the two.
-//   5945  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
-//   6060  model/state_file.hpp        What the running service leaves for `status` to find.
-//   6137  route/method.hpp            The request methods that routes are made of, and small sets of them.
-//   6230  route/path.hpp              The path of a request, cut into segments.
-//   6341  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
-//   6519  route/facts.hpp             What is known of a route beside its pattern.
-//   6644  route/table.hpp             The routes of an app as a tree of segments.
-//   6947  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
-//   7094  wire/limits.hpp             How much a client may send, and how long it may take.
-//   7163  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   7260  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
-//   7431  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//   7791  wire/chunked.hpp            Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
-//   7940  wire/fields.hpp             Names and values as queries and forms have them ...
-//   8031  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
-//   8227  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
-//   8427  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
-//   8493  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
-//   8550  wire/conditional.hpp        Requests with conditions.
-//   8681  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
-//   8791  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
-//   9026  wire/websocket.hpp          The WebSocket protocol as values.
-//   9393  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
-//   9428  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
-//   9573  os/socket.hpp               TCP as the engine needs it.
-//   9714  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//   9823  os/file.hpp                 The few things done with files.
-//   9917  os/process.hpp              This process and its surroundings.
-//  10015  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
-//  10070  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
-//  10151  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  10294  os/tcp.hpp                  os/socket.hpp on every platform.
-//  10537  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
-//  10690  os/posix/epoll.hpp          os/poller.hpp on Linux.
-//  10801  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
-//  11032  os/poller.hpp               Waiting for many sockets with few threads.
-//  11082  os/channel.hpp              Where the operator talks to a running service.
-//  11149  os/posix/file.hpp           os/file.hpp on POSIX.
-//  11297  os/visitors.hpp             Threads for those who come and go.
-//  11382  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
-//  11574  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
-//  11658  os/posix/console.hpp        os/console.hpp on POSIX.
-//  11796  os/crash.hpp                What is left of a process that crashes.
-//  11911  os/posix/crash.hpp          os/crash.hpp on POSIX.
-//  12093  os/elevation.hpp            The same program once more, elevated.
-//  12155  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
-//  12183  os/folder_watch.hpp         A folder that is watched.
-//  12233  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
-//  12321  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
-//  12358  os/posix/keys.hpp           os/keys.hpp on POSIX.
-//  12525  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
-//  12547  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
-//  12574  os/new_file.hpp             A file that comes into being.
-//  12636  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
-//  12720  os/probe.hpp                What `doctor` and `why` ask the machine beside its services.
-//  12748  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
-//  12772  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
-//  12812  os/event_log.hpp            The Windows event log: one report, one line.
-//  12855  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
-//  13057  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
-//  13121  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
-//  13196  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text.
-//  13296  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  13517  os/win/console.hpp          os/console.hpp on Windows.
-//  13698  os/win/file.hpp             os/file.hpp on Windows.
-//  13862  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
-//  13899  os/win/crash.hpp            os/crash.hpp on Windows.
-//  14181  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
-//  14280  os/win/elevation.hpp        os/elevation.hpp on Windows.
-//  14514  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
-//  14569  os/win/keys.hpp             os/keys.hpp on Windows.
-//  14641  os/win/local_time.hpp       os/local_time.hpp on Windows.
-//  14686  os/win/new_file.hpp         os/new_file.hpp on Windows.
-//  14769  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
-//  14886  os/win/probe.hpp            os/probe.hpp on Windows.
-//  14951  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
-//  15107  os/win/source_file.hpp      os/source_file.hpp on Windows.
-//  15201  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
-//  15310  os/win/install.hpp          What an install touches beside the Service Control Manager.
-//  15458  os/win/levels.hpp           model/levels.hpp as Windows has it.
-//  15593  os/win/service_manager.hpp  The real Service Control Manager.
-//  15829  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
-//  15835  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
-//  15930  http/transport.hpp          What a connection reads from and writes to.
-//  16076  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
-//  16387  http/stream.hpp             An answer that is written while it is made.
-//  16496  http/abort.hpp              A way out of the middle of a handler or a middleware.
-//  16529  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
-//  16654  http/reply.hpp              What a handler may answer with, beyond plain text.
-//  16879  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
-//  17045  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
-//  17239  http/handler.hpp            What a lambda may take and return, and how it is called.
-//  17574  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
-//  18035  http/middleware.hpp         What runs around handlers: one shape for all of it.
-//  18081  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
-//  18157  http/router.hpp             The routes of an app with their handlers.
-//  18329  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
-//  18515  http/url_for.hpp            The path of a named route, from within a handler.
-//  18550  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
-//  18637  http/folder.hpp             A folder of files below a prefix.
-//  18758  http/group.hpp              Routes, as an app or a part of it registers them.
-//  18961  http/context.hpp            What travels with a request.
-//  19024  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
-//  19115  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  19215  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
-//  19418  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
-//  19561  http/pulse.hpp              How busy a service is.
-//  19748  http/traffic.hpp            What the connections of one engine have in common.
-//  19852  http/direct.hpp             The direct way of a plain request.
-//  20018  http/core.hpp               cpp-httplib at work for one request.
-//  20398  http/connection.hpp         One connection, from its first byte to its close, in steps.
-//  20834  http/crew.hpp               The engine's threads, few and busy.
-//  21299  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
-//  21452  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
-//  21814  http/engine.hpp             The engine: listens, accepts, serves, drains.
-//  22308  web/values.hpp              What a request says beside its path, as a value of a type.
-//  22418  web/cookies.hpp             Cookies of requests and answers.
-//  22453  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
-//  22563  web/cors.hpp                Cross-origin requests.
-//  22657  web/same_origin.hpp         Requests that change something, from pages of this service alone.
-//  22694  web/rate_limit.hpp          How often one client may ask.
-//  22803  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
-//  22856  web/headers.hpp             Small middleware for headers and sizes.
-//  22910  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
-//  23193  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
-//  23422  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
-//  23532  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
-//  23683  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
-//  24080  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
-//  24240  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
-//  24346  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
-//  24482  app/service.hpp             What App receives: the description of a service.
-//  24923  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
-//  25000  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
-//  25244  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
-//  25287  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
-//  25352  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
-//  25711  host/console_log.hpp        The log on the screen.
-//  25792  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
-//  25835  host/health.hpp             Liveness and readiness.
-//  25898  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
-//  26052  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
-//  26147  host/own_settings.hpp       The settings of a run.
-//  26292  host/settings_watch.hpp     The settings file, watched.
-//  26392  host/duties.hpp             What controls ask for, beside a stop.
-//  26587  host/worker_pool.hpp        The app's workers while they run.
-//  26684  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
-//  26824  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
-//  27305  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
-//  27432  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
-//  27538  host/console_host.hpp       `debug`: the service in a terminal.
-//  27619  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
-//  27945  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
-//  28008  verbs/desk.hpp              What every verb that manages the service stands on.
-//  28130  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
-//  28194  verbs/manager.hpp           The verbs that bring an installed service up and down.
-//  28480  verbs/send.hpp              The verbs that send a running service a control.
-//  28603  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
-//  28718  verbs/survey.hpp            What is installed, read with query rights alone.
-//  28803  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
-//  28849  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
-//  29182  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
-//  29261  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
-//  29290  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
-//  29578  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
-//  29796  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
-//  29908  verbs/manage.hpp            The verbs that manage, by their words.
-//  30111  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
-//  30242  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
-//  30444  main.hpp                    The macro: a main for an App.
-//  30457  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
+//    295  config/knobs.hpp            Every knob a user can turn, with its default and its price.
+//    335  config/abi.hpp              The inline namespace that everything lives in.
+//    360  base/error.hpp              An error is a sentence for a tired person.
+//    420  base/result.hpp             A value or the reason there is none.
+//    495  base/source.hpp             Where in the user's program a call was written.
+//    529  base/scope.hpp              Runs a callable when a scope is left, on every path out of it.
+//    560  base/text.hpp               Text as the rest of winsvc needs it: everything inside is UTF-8 in std::string.
+//    823  base/json_text.hpp          JSON, written: for what winsvc says to machines.
+//    877  base/encoding.hpp           Bytes as text and back, and the comparison of secrets.
+//    976  base/sha256.hpp             SHA-256 and HMAC, for signed cookies.
+//   1065  base/quote.hpp              Windows has no argument list, only one command line that each program cuts ...
+//   1180  base/duration.hpp           Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   1262  base/clock.hpp              Time as a thing that is passed in, so that no test ever sleeps.
+//   1468  base/timer_wheel.hpp        Deadlines of very many things, each set and moved in constant time.
+//   1605  base/stop.hpp               A request to stop, remembered for ever: whoever looks later still sees it.
+//   1687  base/patient_mutex.hpp      A mutex whose waiters give up after a while.
+//   1754  base/log.hpp                The log that a service keeps.
+//   2007  base/queued_log.hpp         A queue before the sinks of a log, and a thread that empties it.
+//   2286  base/recent_log.hpp         The last lines of the log, in memory: for who looks at a running service.
+//   2357  model/state.hpp             The words that a service and the Service Control Manager (SCM) share.
+//   2502  model/lifecycle.hpp         The life of a service as a pure state machine.
+//   2603  model/decision.hpp          What a control means in a state.
+//   2672  model/stop_limits.hpp       How long a stop may take, by where it comes from.
+//   2718  model/events.hpp            What the service writes into the Windows event log, as a table.
+//   2775  model/codes.hpp             What system codes mean to the person who meets them.
+//   2893  model/control_event.hpp     What comes with a control: the session that changed, the power that went.
+//   2963  model/recovery.hpp          What the SCM does when the service fails.
+//   3072  model/account.hpp           The account a service runs as.
+//   3188  model/security.hpp          Who may do what, as text.
+//   3383  model/levels.hpp            What ChangeServiceConfig2W sets, level by level.
+//   3476  model/setting_value.hpp     What a setting can hold, and how it is written: one row a type.
+//   3727  model/settings_file.hpp     The settings file: lines of `name = value`, by sections or not.
+//   3913  model/setting.hpp           One setting: its type, its rules, its value, and the value it would have ...
+//   4128  model/settings.hpp          The settings of an app.
+//   4401  model/log_query.hpp         Which entries of a log are wanted, and what a line of one says of itself.
+//   4468  model/event_record.hpp      What stands in the Windows event log, read.
+//   4594  model/firewall.hpp          Windows' firewall, as far as it concerns one program that listens.
+//   4673  model/verbs.hpp             The command line as two tables.
+//   4888  model/finding.hpp           What `doctor` finds: each with its weight, what was seen, and what to do.
+//   5044  model/spec.hpp              What is to be installed.
+//   5216  model/command.hpp           From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//   5606  model/installation.hpp      What is installed, what is to be, and what lies between the two.
+//   5949  model/flat_object.hpp       JSON objects of texts and numbers alone, read.
+//   6064  model/state_file.hpp        What the running service leaves for `status` to find.
+//   6141  route/method.hpp            The request methods that routes are made of, and small sets of them.
+//   6234  route/path.hpp              The path of a request, cut into segments.
+//   6345  route/pattern.hpp           The paths a route serves, as one line of text, and how two of them relate.
+//   6523  route/facts.hpp             What is known of a route beside its pattern.
+//   6648  route/table.hpp             The routes of an app as a tree of segments.
+//   6951  route/url.hpp               A pattern and its values back into a path: the other way round than a table goes.
+//   7098  wire/limits.hpp             How much a client may send, and how long it may take.
+//   7167  wire/grammar.hpp            The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   7264  wire/head.hpp               A request head that has passed the gate (wire/gate.hpp).
+//   7435  wire/gate.hpp               The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//   7795  wire/chunked.hpp            Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
+//   7944  wire/fields.hpp             Names and values as queries and forms have them ...
+//   8035  wire/cookie.hpp             A cookie as text: with all its attributes, and signed so that a client cannot ...
+//   8231  wire/ip.hpp                 IP addresses as bytes, ranges of them, and which of those that proxies name ...
+//   8431  wire/file_name.hpp          The name a client gives to a file it sends, as a name that can be given to ...
+//   8497  wire/file_path.hpp          From the tail of a route to the path of a file below a folder, or a refusal.
+//   8554  wire/conditional.hpp        Requests with conditions.
+//   8685  wire/representation.hpp     Which form of a file a client gets: its media type, by the ending of its name.
+//   8795  wire/multipart.hpp          A form with files (multipart/form-data, RFC 7578), taken apart while it arrives.
+//   9030  wire/websocket.hpp          The WebSocket protocol as values.
+//   9397  os/posix/door.hpp           The door to POSIX: the one file that includes its system headers.
+//   9432  os/service_manager.hpp      The Service Control Manager as seen by who manages services, and what an ...
+//   9577  os/socket.hpp               TCP as the engine needs it.
+//   9718  os/posix/socket_calls.hpp   What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//   9827  os/file.hpp                 The few things done with files.
+//   9921  os/process.hpp              This process and its surroundings.
+//  10019  os/win/door.hpp             The door to Windows: the one file that includes <windows.h>.
+//  10076  os/win/wide.hpp             Windows' own strings, lists of strings and handles.
+//  10157  os/win/socket_calls.hpp     What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  10300  os/tcp.hpp                  os/socket.hpp on every platform.
+//  10543  os/poll_poller.hpp          os/poller.hpp over poll() and WSAPoll.
+//  10696  os/posix/epoll.hpp          os/poller.hpp on Linux.
+//  10807  os/win/iocp.hpp             os/poller.hpp on Windows: an I/O completion port.
+//  11038  os/poller.hpp               Waiting for many sockets with few threads.
+//  11088  os/channel.hpp              Where the operator talks to a running service.
+//  11155  os/posix/file.hpp           os/file.hpp on POSIX.
+//  11303  os/visitors.hpp             Threads for those who come and go.
+//  11388  os/posix/channel.hpp        os/channel.hpp on POSIX: a Unix socket.
+//  11580  os/console.hpp              The terminal: writing to it, asking for a secret, and the ways a person ends ...
+//  11664  os/posix/console.hpp        os/console.hpp on POSIX.
+//  11802  os/crash.hpp                What is left of a process that crashes.
+//  11917  os/posix/crash.hpp          os/crash.hpp on POSIX.
+//  12099  os/elevation.hpp            The same program once more, elevated.
+//  12161  os/posix/elevation.hpp      os/elevation.hpp on POSIX: there is nobody to ask.
+//  12189  os/folder_watch.hpp         A folder that is watched.
+//  12239  os/posix/folder_watch.hpp   os/folder_watch.hpp on POSIX: inotify on Linux.
+//  12327  os/keys.hpp                 Keys as a person presses them, without Enter, where standard input is a terminal.
+//  12364  os/posix/keys.hpp           os/keys.hpp on POSIX.
+//  12531  os/local_time.hpp           How far the clocks on this machine's walls are ahead of UTC.
+//  12553  os/posix/local_time.hpp     os/local_time.hpp on POSIX.
+//  12580  os/new_file.hpp             A file that comes into being.
+//  12642  os/posix/new_file.hpp       os/new_file.hpp on POSIX.
+//  12726  os/probe.hpp                What `doctor` and `why` ask the machine beside its services.
+//  12754  os/posix/probe.hpp          os/probe.hpp on POSIX: there is no such thing.
+//  12778  os/dispatcher.hpp           The Service Control Manager as seen by the service itself.
+//  12818  os/event_log.hpp            The Windows event log: one report, one line.
+//  12861  os/posix/process.hpp        os/process.hpp, os/event_log.hpp and the service side of the seam on POSIX ...
+//  13063  os/source_file.hpp          A file that is read from any place of it: what a static folder is served from.
+//  13127  os/posix/source_file.hpp    os/source_file.hpp on POSIX.
+//  13202  os/win/security.hpp         Security descriptors and SIDs as Windows holds them, and as text.
+//  13302  os/win/channel.hpp          os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  13523  os/win/console.hpp          os/console.hpp on Windows.
+//  13704  os/win/file.hpp             os/file.hpp on Windows.
+//  13868  os/win/library.hpp          Functions of Windows' own libraries, found at run time.
+//  13905  os/win/crash.hpp            os/crash.hpp on Windows.
+//  14187  os/win/dispatcher.hpp       The real dispatcher: ServiceMain and the control handler, which Windows calls ...
+//  14286  os/win/elevation.hpp        os/elevation.hpp on Windows.
+//  14520  os/win/folder_watch.hpp     os/folder_watch.hpp on Windows.
+//  14575  os/win/keys.hpp             os/keys.hpp on Windows.
+//  14647  os/win/local_time.hpp       os/local_time.hpp on Windows.
+//  14692  os/win/new_file.hpp         os/new_file.hpp on Windows.
+//  14775  os/win/registry.hpp         Keys of the registry below HKEY_LOCAL_MACHINE.
+//  14892  os/win/probe.hpp            os/probe.hpp on Windows.
+//  14957  os/win/process.hpp          os/process.hpp and os/event_log.hpp on Windows.
+//  15113  os/win/source_file.hpp      os/source_file.hpp on Windows.
+//  15207  os/win/account_rights.hpp   The right to log on as a service, in Windows' database of who may what (LSA).
+//  15316  os/win/install.hpp          What an install touches beside the Service Control Manager.
+//  15464  os/win/levels.hpp           model/levels.hpp as Windows has it.
+//  15599  os/win/service_manager.hpp  The real Service Control Manager.
+//  15835  os/native.hpp               The operating system, whole: the seam and this platform's bodies for it.
+//  15841  http/httplib.hpp            The door to cpp-httplib: the one file that includes it.
+//  15945  http/transport.hpp          What a connection reads from and writes to.
+//  16091  http/exchange.hpp           One request and its answer on their way through cpp-httplib.
+//  16402  http/stream.hpp             An answer that is written while it is made.
+//  16511  http/abort.hpp              A way out of the middle of a handler or a middleware.
+//  16544  http/file_answer.hpp        A file as an answer: sent in pieces from the open file, never whole in ...
+//  16669  http/reply.hpp              What a handler may answer with, beyond plain text.
+//  16894  http/json_body.hpp          A request's body as a T, from JSON, and the sentence for one that is none.
+//  17060  http/upload.hpp             Files that a request brings, on disk before the handler runs and never in ...
+//  17254  http/handler.hpp            What a lambda may take and return, and how it is called.
+//  17589  http/websocket.hpp          WebSockets: a route whose handler talks with a page for as long as both like.
+//  18050  http/middleware.hpp         What runs around handlers: one shape for all of it.
+//  18096  http/errors.hpp             What an error looks like to the client, where the app wants to say it itself.
+//  18172  http/router.hpp             The routes of an app with their handlers.
+//  18344  http/route_handle.hpp       A route that was registered, at hand for what else there is to say of it.
+//  18530  http/url_for.hpp            The path of a named route, from within a handler.
+//  18565  http/resource.hpp           A class as a resource: which of its members are handlers, found at compile time.
+//  18652  http/folder.hpp             A folder of files below a prefix.
+//  18773  http/group.hpp              Routes, as an app or a part of it registers them.
+//  18976  http/context.hpp            What travels with a request.
+//  19039  http/body_reader.hpp        Reads the body of a request when a handler is about to be called, and not before.
+//  19130  http/watchdog.hpp           Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  19230  http/upload_reader.hpp      Reads a body into files while it arrives (http/upload.hpp has what comes of it).
+//  19433  http/guard.hpp              What becomes of everything that goes wrong between a request and its answer.
+//  19576  http/pulse.hpp              How busy a service is.
+//  19763  http/traffic.hpp            What the connections of one engine have in common.
+//  19867  http/direct.hpp             The direct way of a plain request.
+//  20033  http/core.hpp               cpp-httplib at work for one request.
+//  20413  http/connection.hpp         One connection, from its first byte to its close, in steps.
+//  20849  http/crew.hpp               The engine's threads, few and busy.
+//  21314  http/guests.hpp             The clients that are connected, and who of the crew is at which of them.
+//  21467  http/tls.hpp                TLS between a socket and HTTP, where cpp-httplib is built with a library for ...
+//  21829  http/engine.hpp             The engine: listens, accepts, serves, drains.
+//  22323  web/values.hpp              What a request says beside its path, as a value of a type.
+//  22433  web/cookies.hpp             Cookies of requests and answers.
+//  22468  web/auth.hpp                Who asks: HTTP basic and bearer authentication as middleware.
+//  22578  web/cors.hpp                Cross-origin requests.
+//  22672  web/same_origin.hpp         Requests that change something, from pages of this service alone.
+//  22709  web/rate_limit.hpp          How often one client may ask.
+//  22818  web/proxies.hpp             The client behind a proxy: who asked, as far as proxies that we trust can say.
+//  22871  web/headers.hpp             Small middleware for headers and sizes.
+//  22925  web/openapi.hpp             The app's routes as an OpenAPI 3.1 document.
+//  23208  web/metrics.hpp             What the service has answered, and what it costs, in Prometheus' text format ...
+//  23437  web/dashboard_page.hpp      The page of `svc.dashboard("/_service")`.
+//  23547  web/dashboard_style.hpp     The looks of the dashboard (web/dashboard_page.hpp).
+//  23698  web/dashboard_script.hpp    What fills the dashboard (web/dashboard_page.hpp).
+//  24095  app/hooks.hpp               The hooks of a service as the app writes them, each brought to one shape for ...
+//  24255  app/blueprint.hpp           Everything App said, as a value: what the runtime and the verbs read.
+//  24361  app/setting.hpp             A setting of the app's, as App declares it and handlers read it.
+//  24497  app/service.hpp             What App receives: the description of a service.
+//  24938  app/own_routes.hpp          What a service can tell of itself, where the app asks for it.
+//  25015  app/dashboard.hpp           `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the data ...
+//  25259  app/app.hpp                 What App may be: a function, a global callable object, or a type ...
+//  25302  host/reporter.hpp           Publishes what the lifecycle gives, in its order.
+//  25367  host/file_log.hpp           The log file: appended to, set aside by size and by day, so many kept.
+//  25726  host/console_log.hpp        The log on the screen.
+//  25807  host/event_sink.hpp         Lines of the log in the Windows event log, where App asks for it.
+//  25850  host/health.hpp             Liveness and readiness.
+//  25913  host/hook_thread.hpp        The thread that hooks run on, one after the other, and the patience with them.
+//  26067  host/hook_runner.hpp        Runs the app's hooks on their thread and waits beside it.
+//  26162  host/own_settings.hpp       The settings of a run.
+//  26307  host/settings_watch.hpp     The settings file, watched.
+//  26407  host/duties.hpp             What controls ask for, beside a stop.
+//  26602  host/worker_pool.hpp        The app's workers while they run.
+//  26699  host/inquiries.hpp          What the operator asks a running service, by its channel (os/channel.hpp) ...
+//  26839  host/runtime.hpp            The one order of start, serve, drain and stop, the same in a terminal and ...
+//  27320  host/status.hpp             What `status` shows: the SCM's view of the service and what the service left ...
+//  27447  host/console_keys.hpp       The keys of `debug`: what a control of the SCM's would do, at a keypress, and ...
+//  27553  host/console_host.hpp       `debug`: the service in a terminal.
+//  27634  host/service_host.hpp       `run-service`: the service under the Service Control Manager.
+//  27960  verbs/wait.hpp              Waiting until the SCM says that a service has got where it was sent.
+//  28023  verbs/desk.hpp              What every verb that manages the service stands on.
+//  28145  verbs/ask.hpp               The questions that verbs ask a running service on its channel ...
+//  28209  verbs/manager.hpp           The verbs that bring an installed service up and down.
+//  28495  verbs/send.hpp              The verbs that send a running service a control.
+//  28618  verbs/folders.hpp           The folders that a service needs, opened to its own SID and to nothing else ...
+//  28733  verbs/survey.hpp            What is installed, read with query rights alone.
+//  28818  verbs/drift.hpp             Drift: where what is installed is not what the program would install.
+//  28864  verbs/install.hpp           install and update: look at what there is (verbs/survey.hpp), plan ...
+//  29197  verbs/remove.hpp            remove: stop, wait, delete, close, wait until it is gone, and take back what ...
+//  29276  verbs/machine.hpp           The machine beside its services, as verbs ask it; a test answers in its place.
+//  29305  verbs/doctor.hpp            `doctor`: looks at all that makes services fail, before it does.
+//  29593  verbs/logs.hpp              What `logs` shows: entries of the log file and of those that were set aside ...
+//  29811  verbs/why.hpp               `why`: what became of the service, in a few sentences, from all that knows of it.
+//  29923  verbs/manage.hpp            The verbs that manage, by their words.
+//  30126  verbs/config.hpp            `config`: every setting with its value, where that comes from, and what it is ...
+//  30257  verbs/run.hpp               From main to a verb: what WINSVC_MAIN calls, and what anyone may call instead.
+//  30459  main.hpp                    The macro: a main for an App.
+//  30472  config/undef.hpp            The end: every internal macro is taken back here, so that a program is left ...
 
 #pragma once
 
@@ -267,6 +267,10 @@
 
 #if WINSVC_CPLUSPLUS < 201703L
   #error "winsvc needs C++17: compile with -std=c++17 (g++, clang++) or /std:c++17 (cl)"
+#endif
+
+#if !defined(__cpp_exceptions) && !defined(__EXCEPTIONS) && !defined(_CPPUNWIND)
+  #error "winsvc needs exceptions: remove -fno-exceptions (g++, clang++), or add /EHsc (cl)"
 #endif
 
 #if defined(_WIN32)
@@ -10031,6 +10035,8 @@ bool change_directory(const std::string& folder) noexcept;
 
   #ifndef _WIN32_WINNT
     #define _WIN32_WINNT 0x0A00
+  #elif _WIN32_WINNT < 0x0A00
+    #error "winsvc needs Windows 10 or newer: remove _WIN32_WINNT, or define it as 0x0A00"
   #endif
   #ifndef NOMINMAX
     #define NOMINMAX
@@ -15861,6 +15867,10 @@ class native_service_manager final : public service_manager {
   #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 #endif
 
+#if !__has_include(WINSVC_HTTPLIB)
+  #error "winsvc needs httplib.h of cpp-httplib 0.41 or newer: run tools/deps or download it from https://github.com/yhirose/cpp-httplib/releases, then add its folder with -I (cl: /I) or name the file in WINSVC_HTTPLIB"
+#endif
+
 // cpp-httplib names enumerators Success and None, which are macros of X11. The macros are restored after the include.
 #pragma push_macro("Success")
 #pragma push_macro("None")
@@ -15872,6 +15882,10 @@ class native_service_manager final : public service_manager {
 
 #pragma pop_macro("None")
 #pragma pop_macro("Success")
+
+#ifndef CPPHTTPLIB_VERSION_NUM
+  #error "winsvc needs cpp-httplib 0.41 or newer: this httplib.h is older; download it from https://github.com/yhirose/cpp-httplib/releases"
+#endif
 
 #if WINSVC_COMPILER_MSVC
   #pragma warning(pop)
@@ -15902,7 +15916,8 @@ namespace http {
   return value;
 }
 static_assert(httplib_version() >= 0x002900,
-              "winsvc needs cpp-httplib 0.41 or newer: put a newer httplib.h on the include path");
+              "winsvc needs cpp-httplib 0.41 or newer: this httplib.h is older; run tools/deps or download it from "
+              "https://github.com/yhirose/cpp-httplib/releases");
 
 /// Before 0.44, header values were percent-decoded while parsed, so "%0d%0a" became a line end.
 inline constexpr bool httplib_decodes_headers = httplib_version() < 0x002C00;

@@ -29,6 +29,10 @@
   #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 #endif
 
+#if !__has_include(WINSVC_HTTPLIB)
+  #error "winsvc needs httplib.h of cpp-httplib 0.41 or newer: run tools/deps or download it from https://github.com/yhirose/cpp-httplib/releases, then add its folder with -I (cl: /I) or name the file in WINSVC_HTTPLIB"
+#endif
+
 // cpp-httplib names enumerators Success and None, which are macros of X11. The macros are restored after the include.
 #pragma push_macro("Success")
 #pragma push_macro("None")
@@ -40,6 +44,10 @@
 
 #pragma pop_macro("None")
 #pragma pop_macro("Success")
+
+#ifndef CPPHTTPLIB_VERSION_NUM
+  #error "winsvc needs cpp-httplib 0.41 or newer: this httplib.h is older; download it from https://github.com/yhirose/cpp-httplib/releases"
+#endif
 
 #if WINSVC_COMPILER_MSVC
   #pragma warning(pop)
@@ -70,7 +78,8 @@ namespace http {
   return value;
 }
 static_assert(httplib_version() >= 0x002900,
-              "winsvc needs cpp-httplib 0.41 or newer: put a newer httplib.h on the include path");
+              "winsvc needs cpp-httplib 0.41 or newer: this httplib.h is older; run tools/deps or download it from "
+              "https://github.com/yhirose/cpp-httplib/releases");
 
 /// Before 0.44, header values were percent-decoded while parsed, so "%0d%0a" became a line end.
 inline constexpr bool httplib_decodes_headers = httplib_version() < 0x002C00;
