@@ -94,10 +94,11 @@ class Compiler:
 
     def parse(self, source, architecture="x86_64", standard="c++17", options=()):
         """Returns the output of clang-cl and its exit code; empty if it prints nothing and succeeds."""
+        # The path is relative: clang-cl reads /path as an option.
         words = [self.program, f"--target={architecture}-pc-windows-msvc", "/c", "/Zs", f"/std:{standard}", "/EHsc",
                  "/W4", "/permissive-", "/Zc:__cplusplus", f"-fmsc-version={VERSION}",
                  "-Wno-unused-command-line-argument", "-Xclang", "-ivfsoverlay", "-Xclang", str(self.overlay),
-                 *self.includes, "-I", "single_include", *options, source.relative_to(ROOT)]  # clang-cl reads /path as an option
+                 *self.includes, "-I", "single_include", *options, source.relative_to(ROOT)]
         code, output = run(words, timeout=600, cwd=ROOT)
         return "" if code == 0 and not output.strip() else f"{output[:4000]}\nexit code {code}"
 
