@@ -19,282 +19,282 @@
 //
 //    302  config/version.hpp              The version of winsvc: the one place that knows it.
 //    319  config/compiler.hpp             What is compiling us.
-//    354  config/form.hpp                 The form in which winsvc is compiled.
-//    433  config/knobs.hpp                Every knob a user can turn, with its default and its price.
-//    487  config/abi.hpp                  The inline namespace that everything is in.
-//    538  base/text.hpp                   Text as the rest of winsvc needs it.
-//    606  os/win/door.hpp                 The door to Windows: the one file that includes <windows.h>.
-//    661  api/httplib.hpp                 The door to cpp-httplib: the one file that includes it.
-//    770  api/json.hpp                    The door to nlohmann's JSON.
-//    798  api/stream.hpp                  An answer that is written while it is made.
-//    876  api/abort.hpp                   A way out of the middle of a handler or a middleware.
-//    909  base/json_text.hpp              JSON, written: for what winsvc says to machines.
-//    963  base/clock.hpp                  Time as a thing that is passed in, so that no test ever sleeps.
-//   1024  base/encoding.hpp               Bytes as text and back, and the comparison of secrets.
-//   1057  base/error.hpp                  An error is a sentence for a tired person.
-//   1099  base/sha.hpp                    SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
-//   1130  route/path.hpp                  The path of a request, cut into segments.
-//   1181  wire/grammar.hpp                The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   1244  wire/cookie.hpp                 A cookie as text: with all its attributes, and signed so that a client ...
-//   1326  api/reply.hpp                   What a handler may answer with, beyond plain text.
-//   1429  api/json_body.hpp               A request's body as a T, from JSON, and the sentence for one that is none.
-//   1562  api/upload.hpp                  Files that a request brings, on disk before the handler runs and never in ...
-//   1701  route/facts.hpp                 What is known of a route beside its pattern.
-//   1791  api/handler.hpp                 What a lambda may take and return, and how it is called.
-//   2134  api/websocket.hpp               WebSockets: a route whose handler talks with a page for as long as both like.
-//   2298  api/middleware.hpp              What runs around handlers: one shape for all of it.
-//   2344  api/errors.hpp                  What an error looks like to the client, where the app wants to say it itself.
-//   2412  route/method.hpp                The request methods that routes are made of, and small sets of them.
-//   2471  route/url_value.hpp             A value for a URL, and a URL with a query made of such values.
-//   2519  api/route_handle.hpp            A route that was registered, at hand for what else there is to say of it.
-//   2637  api/url_for.hpp                 The path of a named route, from within a handler.
-//   2675  api/resource.hpp                A class as a resource.
-//   2762  api/file_options.hpp            The options of a folder of files: `svc.files(prefix, folder, options)`.
-//   2783  base/source.hpp                 Where in the user's program a call was written.
-//   2817  api/group.hpp                   Routes, as an app or a part of it registers them.
-//   3024  api/context.hpp                 What travels with a request.
-//   3094  wire/fields.hpp                 Names and values as queries and forms have them ...
-//   3133  api/values.hpp                  What a request says beside its path, as a value of a type.
-//   3257  api/cookies.hpp                 Cookies of requests and answers.
-//   3287  base/stop.hpp                   A request to stop, remembered for ever: whoever looks later still sees it.
-//   3369  model/control_event.hpp         What comes with a control: the session that changed, the power that went.
-//   3439  api/hooks.hpp                   The hooks of a service as the app writes them, each brought to one shape ...
-//   3599  base/duration.hpp               Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   3629  model/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
-//   3778  model/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
-//   3843  model/setting.hpp               One setting: its type, its rules, its value, and the value it would have ...
-//   4058  api/setting.hpp                 A setting of the app's, as App declares it and handlers read it.
-//   4194  api/tls_options.hpp             The options of HTTPS: `svc.tls(certificate, key, options)`.
-//   4228  base/patient_mutex.hpp          A mutex whose waiters give up after a while.
-//   4295  base/log.hpp                    The log that a service keeps.
-//   4432  model/recovery.hpp              What the SCM does when the service fails.
-//   4495  base/quote.hpp                  Windows has no argument list, only one command line that each program ...
-//   4534  base/result.hpp                 A value or the reason there is none.
-//   4609  model/spec.hpp                  What is to be installed.
-//   4693  wire/limits.hpp                 How much a client may send, and how long it may take.
-//   4762  api/service.hpp                 What App receives: the description of a service.
-//   5034  api/app.hpp                     What App may be: a function, a global callable object, or a type ...
-//   5077  api/run.hpp                     From main to a verb: what WINSVC_MAIN calls, and what a main of your own ...
-//   5115  api/main.hpp                    The macro: a main for an App.
-//   5128  web/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
-//   5169  web/cors.hpp                    Cross-origin requests.
-//   5210  wire/head.hpp                   A request head that has passed the gate (wire/gate.hpp).
-//   5327  wire/websocket.hpp              The WebSocket protocol as values.
-//   5456  web/same_origin.hpp             Requests that change something, from pages of this service alone.
-//   5483  wire/ip.hpp                     IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   5540  web/rate_limit.hpp              How often one client may ask.
-//   5609  web/proxies.hpp                 The client behind a proxy.
-//   5635  web/headers.hpp                 Small middleware for headers and sizes.
+//    358  config/form.hpp                 The form in which winsvc is compiled.
+//    437  config/knobs.hpp                Every knob a user can turn, with its default and its price.
+//    491  config/abi.hpp                  The inline namespace that everything is in.
+//    542  base/text.hpp                   Text as the rest of winsvc needs it.
+//    610  os/win/door.hpp                 The door to Windows: the one file that includes <windows.h>.
+//    667  api/httplib.hpp                 The door to cpp-httplib: the one file that includes it.
+//    784  api/json.hpp                    The door to nlohmann's JSON.
+//    812  api/stream.hpp                  An answer that is written while it is made.
+//    890  api/abort.hpp                   A way out of the middle of a handler or a middleware.
+//    923  base/json_text.hpp              JSON, written: for what winsvc says to machines.
+//    977  base/clock.hpp                  Time as a thing that is passed in, so that no test ever sleeps.
+//   1038  base/encoding.hpp               Bytes as text and back, and the comparison of secrets.
+//   1071  base/error.hpp                  An error is a sentence for a tired person.
+//   1113  base/sha.hpp                    SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
+//   1144  route/path.hpp                  The path of a request, cut into segments.
+//   1195  wire/grammar.hpp                The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   1258  wire/cookie.hpp                 A cookie as text: with all its attributes, and signed so that a client ...
+//   1340  api/reply.hpp                   What a handler may answer with, beyond plain text.
+//   1443  api/json_body.hpp               A request's body as a T, from JSON, and the sentence for one that is none.
+//   1576  api/upload.hpp                  Files that a request brings, on disk before the handler runs and never in ...
+//   1715  route/facts.hpp                 What is known of a route beside its pattern.
+//   1805  api/handler.hpp                 What a lambda may take and return, and how it is called.
+//   2148  api/websocket.hpp               WebSockets: a route whose handler talks with a page for as long as both like.
+//   2312  api/middleware.hpp              What runs around handlers: one shape for all of it.
+//   2358  api/errors.hpp                  What an error looks like to the client, where the app wants to say it itself.
+//   2426  route/method.hpp                The request methods that routes are made of, and small sets of them.
+//   2485  route/url_value.hpp             A value for a URL, and a URL with a query made of such values.
+//   2533  api/route_handle.hpp            A route that was registered, at hand for what else there is to say of it.
+//   2651  api/url_for.hpp                 The path of a named route, from within a handler.
+//   2689  api/resource.hpp                A class as a resource.
+//   2776  api/file_options.hpp            The options of a folder of files: `svc.files(prefix, folder, options)`.
+//   2797  base/source.hpp                 Where in the user's program a call was written.
+//   2831  api/group.hpp                   Routes, as an app or a part of it registers them.
+//   3038  api/context.hpp                 What travels with a request.
+//   3108  wire/fields.hpp                 Names and values as queries and forms have them ...
+//   3147  api/values.hpp                  What a request says beside its path, as a value of a type.
+//   3271  api/cookies.hpp                 Cookies of requests and answers.
+//   3301  base/stop.hpp                   A request to stop, remembered for ever: whoever looks later still sees it.
+//   3383  model/control_event.hpp         What comes with a control: the session that changed, the power that went.
+//   3453  api/hooks.hpp                   The hooks of a service as the app writes them, each brought to one shape ...
+//   3613  base/duration.hpp               Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   3643  model/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
+//   3792  model/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
+//   3857  model/setting.hpp               One setting: its type, its rules, its value, and the value it would have ...
+//   4072  api/setting.hpp                 A setting of the app's, as App declares it and handlers read it.
+//   4208  api/tls_options.hpp             The options of HTTPS: `svc.tls(certificate, key, options)`.
+//   4242  base/patient_mutex.hpp          A mutex whose waiters give up after a while.
+//   4309  base/log.hpp                    The log that a service keeps.
+//   4446  model/recovery.hpp              What the SCM does when the service fails.
+//   4509  base/quote.hpp                  Windows has no argument list, only one command line that each program ...
+//   4548  base/result.hpp                 A value or the reason there is none.
+//   4623  model/spec.hpp                  What is to be installed.
+//   4707  wire/limits.hpp                 How much a client may send, and how long it may take.
+//   4776  api/service.hpp                 What App receives: the description of a service.
+//   5048  api/app.hpp                     What App may be: a function, a global callable object, or a type ...
+//   5091  api/run.hpp                     From main to a verb: what WINSVC_MAIN calls, and what a main of your own ...
+//   5129  api/main.hpp                    The macro: a main for an App.
+//   5142  web/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
+//   5183  web/cors.hpp                    Cross-origin requests.
+//   5224  wire/head.hpp                   A request head that has passed the gate (wire/gate.hpp).
+//   5341  wire/websocket.hpp              The WebSocket protocol as values.
+//   5470  web/same_origin.hpp             Requests that change something, from pages of this service alone.
+//   5497  wire/ip.hpp                     IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   5554  web/rate_limit.hpp              How often one client may ask.
+//   5623  web/proxies.hpp                 The client behind a proxy.
+//   5649  web/headers.hpp                 Small middleware for headers and sizes.
 //
 // How it works, lower floors first. The separate form (config/form.hpp) compiles this once.
 //
-//   5668  base/text.hpp:bodies            Text as the rest of winsvc needs it.
-//   5879  api/httplib.hpp:bodies          The door to cpp-httplib: the one file that includes it.
-//   5908  api/stream.hpp:bodies           An answer that is written while it is made.
-//   5950  api/abort.hpp:bodies            A way out of the middle of a handler or a middleware.
-//   5966  base/clock.hpp:bodies           Time as a thing that is passed in, so that no test ever sleeps.
-//   6123  base/encoding.hpp:bodies        Bytes as text and back, and the comparison of secrets.
-//   6200  base/error.hpp:bodies           An error is a sentence for a tired person.
-//   6230  base/sha.hpp:bodies             SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
-//   6346  route/path.hpp:bodies           The path of a request, cut into segments.
-//   6422  wire/grammar.hpp:bodies         The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   6476  wire/cookie.hpp:bodies          A cookie as text: with all its attributes, and signed so that a client ...
-//   6601  api/reply.hpp:bodies            What a handler may answer with, beyond plain text.
-//   6661  api/json_body.hpp:bodies        A request's body as a T, from JSON, and the sentence for one that is none.
-//   6710  route/facts.hpp:bodies          What is known of a route beside its pattern.
-//   6759  api/handler.hpp:bodies          What a lambda may take and return, and how it is called.
-//   6785  api/errors.hpp:bodies           What an error looks like to the client, where the app wants to say it itself.
-//   6813  route/method.hpp:bodies         The request methods that routes are made of, and small sets of them.
-//   6864  route/url_value.hpp:bodies      A value for a URL, and a URL with a query made of such values.
-//   6906  wire/fields.hpp:bodies          Names and values as queries and forms have them ...
-//   6972  api/values.hpp:bodies           What a request says beside its path, as a value of a type.
-//   6998  api/cookies.hpp:bodies          Cookies of requests and answers.
-//   7020  base/duration.hpp:bodies        Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   7090  model/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
-//   7206  model/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
-//   7341  base/log.hpp:bodies             The log that a service keeps.
-//   7477  model/recovery.hpp:bodies       What the SCM does when the service fails.
-//   7543  base/quote.hpp:bodies           Windows has no argument list, only one command line that each program ...
-//   7631  model/spec.hpp:bodies           What is to be installed.
-//   7738  web/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
-//   7818  web/cors.hpp:bodies             Cross-origin requests.
-//   7885  wire/head.hpp:bodies            A request head that has passed the gate (wire/gate.hpp).
-//   7960  wire/websocket.hpp:bodies       The WebSocket protocol as values.
-//   8214  web/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
-//   8240  wire/ip.hpp:bodies              IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   8395  web/rate_limit.hpp:bodies       How often one client may ask.
-//   8447  web/proxies.hpp:bodies          The client behind a proxy.
-//   8480  web/headers.hpp:bodies          Small middleware for headers and sizes.
-//   8521  base/scope.hpp                  Runs a callable when a scope is left, on every path out of it.
-//   8552  base/timer_wheel.hpp            Deadlines of very many things, each set and moved in constant time.
-//   8699  base/queued_log.hpp             A queue before the sinks of a log, and a thread that empties it.
-//   8988  base/recent_log.hpp             The last lines of the log, in memory: for who looks at a running service.
-//   9059  model/state.hpp                 The words that a service and the Service Control Manager (SCM) share.
-//   9220  model/lifecycle.hpp             The life of a service as a pure state machine.
-//   9333  model/decision.hpp              What a control means in a state.
-//   9414  model/stop_limits.hpp           How long a stop may take, by where it comes from.
-//   9477  model/events.hpp                What the service writes into the Windows event log, as a table.
-//   9534  model/codes.hpp                 What system codes mean to the person who meets them.
-//   9669  model/account.hpp               The account a service runs as.
-//   9799  model/security.hpp              Who may do what, as text.
-//  10011  model/levels.hpp                What ChangeServiceConfig2W sets, level by level.
-//  10118  model/settings.hpp              The settings of an app.
-//  10403  model/log_query.hpp             Which entries of a log are wanted, and what a line of one says of itself.
-//  10485  model/event_record.hpp          What stands in the Windows event log, read.
-//  10623  model/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
-//  10714  model/verbs.hpp                 The command line as two tables.
-//  10945  model/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
-//  11115  model/command.hpp               From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//  11517  model/installation.hpp          What is installed, what is to be, and what lies between the two.
-//  11874  model/flat_object.hpp           JSON objects of texts and numbers alone, read.
-//  12004  model/state_file.hpp            What the running service leaves for `status` to find.
-//  12095  route/pattern.hpp               The paths a route serves, as one line of text, and how two of them relate.
-//  12285  route/table.hpp                 The routes of an app as a tree of segments.
-//  12600  route/url.hpp                   A pattern and its values back into a path.
-//  12703  wire/gate.hpp                   The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//  13075  wire/chunked.hpp                Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
-//  13236  wire/file_name.hpp              The name a client gives to a file it sends, as a name that can be given ...
-//  13314  wire/file_path.hpp              From the tail of a route to the path of a file below a folder, or a refusal.
-//  13383  wire/conditional.hpp            Requests with conditions.
-//  13526  wire/representation.hpp         Which form of a file a client gets.
-//  13648  wire/multipart.hpp              A form with files (multipart/form-data, RFC 7578), taken apart while it ...
-//  13895  os/posix/door.hpp               The door to POSIX: the one file that includes its system headers.
-//  13930  os/service_manager.hpp          The Service Control Manager as seen by who manages services, and what an ...
-//  14091  os/socket.hpp                   TCP as the engine needs it.
-//  14232  os/posix/socket_calls.hpp       What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//  14383  os/file.hpp                     The few things done with files.
-//  14493  os/process.hpp                  This process and its surroundings.
-//  14610  os/win/wide.hpp                 Windows' own strings, lists of strings and handles.
-//  14713  os/win/socket_calls.hpp         What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  14897  os/tcp.hpp                      os/socket.hpp on every platform.
-//  15170  os/poll_poller.hpp              os/poller.hpp over poll() and WSAPoll.
-//  15335  os/posix/epoll.hpp              os/poller.hpp on Linux.
-//  15446  os/win/iocp.hpp                 os/poller.hpp on Windows: an I/O completion port.
-//  15690  os/poller.hpp                   Waiting for many sockets with few threads.
-//  15740  os/channel.hpp                  Where the operator talks to a running service.
-//  15807  os/posix/file.hpp               os/file.hpp on POSIX.
-//  15990  os/visitors.hpp                 Threads for those who come and go.
-//  16075  os/posix/channel.hpp            os/channel.hpp on POSIX: a Unix socket.
-//  16291  os/console.hpp                  The terminal: writing to it, asking for a secret, and the ways a person ...
-//  16391  os/posix/console.hpp            os/console.hpp on POSIX.
-//  16557  os/crash.hpp                    What is left of a process that crashes.
-//  16691  os/posix/crash.hpp              os/crash.hpp on POSIX.
-//  16888  os/elevation.hpp                The same program once more, elevated.
-//  16962  os/posix/elevation.hpp          os/elevation.hpp on POSIX: there is nobody to ask.
-//  17009  os/folder_watch.hpp             A folder that is watched.
-//  17059  os/posix/folder_watch.hpp       os/folder_watch.hpp on POSIX: inotify on Linux.
-//  17162  os/keys.hpp                     Keys as a person presses them, without Enter, where standard input is a ...
-//  17199  os/posix/keys.hpp               os/keys.hpp on POSIX.
-//  17381  os/local_time.hpp               How far the clocks on this machine's walls are ahead of UTC.
-//  17403  os/posix/local_time.hpp         os/local_time.hpp on POSIX.
-//  17447  os/new_file.hpp                 A file that comes into being.
-//  17525  os/posix/new_file.hpp           os/new_file.hpp on POSIX.
-//  17636  os/probe.hpp                    What `doctor` and `why` ask the machine beside its services.
-//  17664  os/posix/probe.hpp              os/probe.hpp on POSIX: there is no such thing.
-//  17708  os/dispatcher.hpp               The Service Control Manager as seen by the service itself.
-//  17748  os/event_log.hpp                The Windows event log: one report, one line.
-//  17807  os/posix/process.hpp            os/process.hpp, os/event_log.hpp and the service side of the seam on ...
-//  18085  os/source_file.hpp              A file that is read from any place of it.
-//  18149  os/posix/source_file.hpp        os/source_file.hpp on POSIX.
-//  18245  os/win/security.hpp             Security descriptors and SIDs as Windows holds them, and as text.
-//  18368  os/win/channel.hpp              os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  18609  os/win/console.hpp              os/console.hpp on Windows.
-//  18822  os/win/file.hpp                 os/file.hpp on Windows.
-//  19020  os/win/library.hpp              Functions of Windows' own libraries, found at run time.
-//  19057  os/win/crash.hpp                os/crash.hpp on Windows.
-//  19356  os/win/dispatcher.hpp           The real dispatcher: ServiceMain and the control handler, which Windows ...
-//  19455  os/win/elevation.hpp            os/elevation.hpp on Windows.
-//  19712  os/win/folder_watch.hpp         os/folder_watch.hpp on Windows.
-//  19782  os/win/keys.hpp                 os/keys.hpp on Windows.
-//  19869  os/win/local_time.hpp           os/local_time.hpp on Windows.
-//  19931  os/win/new_file.hpp             os/new_file.hpp on Windows.
-//  20039  os/win/registry.hpp             Keys of the registry below HKEY_LOCAL_MACHINE.
-//  20173  os/win/probe.hpp                os/probe.hpp on Windows.
-//  20261  os/win/process.hpp              os/process.hpp and os/event_log.hpp on Windows.
-//  20460  os/win/source_file.hpp          os/source_file.hpp on Windows.
-//  20575  os/win/account_rights.hpp       The right to log on as a service, in Windows' database of who may what (LSA).
-//  20703  os/win/install.hpp              What an install touches beside the Service Control Manager.
-//  20864  os/win/levels.hpp               model/levels.hpp as Windows has it.
-//  21012  os/win/service_manager.hpp      The real Service Control Manager.
-//  21265  os/native.hpp                   The operating system, whole: the seam and this platform's bodies for it.
-//  21271  web/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
-//  21566  web/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
-//  21807  web/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
-//  21917  web/dashboard_style.hpp         The looks of the dashboard (web/dashboard_page.hpp).
-//  22068  web/dashboard_script.hpp        What fills the dashboard (web/dashboard_page.hpp).
-//  22465  http/router.hpp                 The routes of an app with their handlers.
-//  22655  http/pulse.hpp                  How busy a service is.
-//  22854  http/traffic.hpp                What the connections of one engine have in common.
-//  22958  http/tls_identity.hpp           The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
-//  22990  http/upload_folder.hpp          The files of uploads on disk.
-//  23059  http/engine.hpp                 The engine: listens, accepts, serves, drains.
-//  23159  http/transport.hpp              What a connection reads from and writes to.
-//  23305  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
-//  23656  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
-//  23696  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
-//  23760  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
-//  23844  http/context_impl.hpp           The bodies of api/context.hpp.
-//  23903  http/url_for_impl.hpp           The body of api/url_for.hpp.
-//  23942  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
-//  24074  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
-//  24130  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
-//  24302  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  24414  http/upload_receiver.hpp        How the server hands a body to whatever reads it into files, without ...
-//  24444  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
-//  24599  http/direct.hpp                 The direct way of a plain request.
-//  24776  http/core.hpp                   cpp-httplib at work for one request.
-//  25182  http/connection.hpp             One connection, from its first byte to its close, in steps.
-//  25624  http/crew.hpp                   The engine's threads, few and busy.
-//  26101  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
-//  26254  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
-//  26600  http/server.hpp                 The server inside an engine (http/engine.hpp).
-//  27116  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
-//  27264  http/folder.hpp                 A folder of files below a prefix.
-//  27410  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in progress.
-//  27477  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
-//  27696  http/websocket_session.hpp      One open WebSocket on its connection.
-//  28040  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
-//  28146  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
-//  28376  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
-//  28462  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
-//  28719  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
-//  28784  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
-//  29159  host/console_log.hpp            The log on the screen.
-//  29256  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
-//  29299  host/health.hpp                 Liveness and readiness.
-//  29378  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
-//  29544  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
-//  29651  host/own_settings.hpp           The settings of a run.
-//  29808  host/settings_watch.hpp         The settings file, watched.
-//  29920  host/duties.hpp                 What controls ask for, beside a stop.
-//  30127  host/worker_pool.hpp            The app's workers while they run.
-//  30236  host/inquiries.hpp              What the operator asks a running service, by its channel ...
-//  30388  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
-//  30881  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
-//  31022  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
-//  31140  host/console_host.hpp           `debug`: the service in a terminal.
-//  31238  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
-//  31578  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
-//  31662  verbs/desk.hpp                  What every verb that manages the service stands on.
-//  31796  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
-//  31880  verbs/manager.hpp               The verbs that bring an installed service up and down.
-//  32178  verbs/send.hpp                  The verbs that send a running service a control.
-//  32313  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
-//  32442  verbs/survey.hpp                What is installed, read with query rights alone.
-//  32539  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
-//  32602  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
-//  32947  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
-//  33038  verbs/machine.hpp               The machine beside its services, as verbs ask it.
-//  33067  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
-//  33367  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
-//  33597  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
-//  33721  verbs/manage.hpp                The verbs that manage, by their words.
-//  33936  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
-//  34079  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
+//   5682  base/text.hpp:bodies            Text as the rest of winsvc needs it.
+//   5893  api/httplib.hpp:bodies          The door to cpp-httplib: the one file that includes it.
+//   5922  api/stream.hpp:bodies           An answer that is written while it is made.
+//   5964  api/abort.hpp:bodies            A way out of the middle of a handler or a middleware.
+//   5980  base/clock.hpp:bodies           Time as a thing that is passed in, so that no test ever sleeps.
+//   6137  base/encoding.hpp:bodies        Bytes as text and back, and the comparison of secrets.
+//   6214  base/error.hpp:bodies           An error is a sentence for a tired person.
+//   6244  base/sha.hpp:bodies             SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
+//   6360  route/path.hpp:bodies           The path of a request, cut into segments.
+//   6436  wire/grammar.hpp:bodies         The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   6490  wire/cookie.hpp:bodies          A cookie as text: with all its attributes, and signed so that a client ...
+//   6615  api/reply.hpp:bodies            What a handler may answer with, beyond plain text.
+//   6675  api/json_body.hpp:bodies        A request's body as a T, from JSON, and the sentence for one that is none.
+//   6724  route/facts.hpp:bodies          What is known of a route beside its pattern.
+//   6773  api/handler.hpp:bodies          What a lambda may take and return, and how it is called.
+//   6799  api/errors.hpp:bodies           What an error looks like to the client, where the app wants to say it itself.
+//   6827  route/method.hpp:bodies         The request methods that routes are made of, and small sets of them.
+//   6878  route/url_value.hpp:bodies      A value for a URL, and a URL with a query made of such values.
+//   6920  wire/fields.hpp:bodies          Names and values as queries and forms have them ...
+//   6986  api/values.hpp:bodies           What a request says beside its path, as a value of a type.
+//   7012  api/cookies.hpp:bodies          Cookies of requests and answers.
+//   7034  base/duration.hpp:bodies        Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   7104  model/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
+//   7220  model/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
+//   7355  base/log.hpp:bodies             The log that a service keeps.
+//   7491  model/recovery.hpp:bodies       What the SCM does when the service fails.
+//   7557  base/quote.hpp:bodies           Windows has no argument list, only one command line that each program ...
+//   7645  model/spec.hpp:bodies           What is to be installed.
+//   7752  web/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
+//   7832  web/cors.hpp:bodies             Cross-origin requests.
+//   7899  wire/head.hpp:bodies            A request head that has passed the gate (wire/gate.hpp).
+//   7974  wire/websocket.hpp:bodies       The WebSocket protocol as values.
+//   8228  web/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
+//   8254  wire/ip.hpp:bodies              IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   8409  web/rate_limit.hpp:bodies       How often one client may ask.
+//   8461  web/proxies.hpp:bodies          The client behind a proxy.
+//   8494  web/headers.hpp:bodies          Small middleware for headers and sizes.
+//   8535  base/scope.hpp                  Runs a callable when a scope is left, on every path out of it.
+//   8566  base/timer_wheel.hpp            Deadlines of very many things, each set and moved in constant time.
+//   8713  base/queued_log.hpp             A queue before the sinks of a log, and a thread that empties it.
+//   9002  base/recent_log.hpp             The last lines of the log, in memory: for who looks at a running service.
+//   9073  model/state.hpp                 The words that a service and the Service Control Manager (SCM) share.
+//   9234  model/lifecycle.hpp             The life of a service as a pure state machine.
+//   9347  model/decision.hpp              What a control means in a state.
+//   9428  model/stop_limits.hpp           How long a stop may take, by where it comes from.
+//   9491  model/events.hpp                What the service writes into the Windows event log, as a table.
+//   9548  model/codes.hpp                 What system codes mean to the person who meets them.
+//   9683  model/account.hpp               The account a service runs as.
+//   9813  model/security.hpp              Who may do what, as text.
+//  10025  model/levels.hpp                What ChangeServiceConfig2W sets, level by level.
+//  10132  model/settings.hpp              The settings of an app.
+//  10417  model/log_query.hpp             Which entries of a log are wanted, and what a line of one says of itself.
+//  10499  model/event_record.hpp          What stands in the Windows event log, read.
+//  10637  model/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
+//  10728  model/verbs.hpp                 The command line as two tables.
+//  10959  model/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
+//  11129  model/command.hpp               From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//  11531  model/installation.hpp          What is installed, what is to be, and what lies between the two.
+//  11888  model/flat_object.hpp           JSON objects of texts and numbers alone, read.
+//  12018  model/state_file.hpp            What the running service leaves for `status` to find.
+//  12109  route/pattern.hpp               The paths a route serves, as one line of text, and how two of them relate.
+//  12299  route/table.hpp                 The routes of an app as a tree of segments.
+//  12614  route/url.hpp                   A pattern and its values back into a path.
+//  12717  wire/gate.hpp                   The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//  13089  wire/chunked.hpp                Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
+//  13250  wire/file_name.hpp              The name a client gives to a file it sends, as a name that can be given ...
+//  13328  wire/file_path.hpp              From the tail of a route to the path of a file below a folder, or a refusal.
+//  13397  wire/conditional.hpp            Requests with conditions.
+//  13540  wire/representation.hpp         Which form of a file a client gets.
+//  13662  wire/multipart.hpp              A form with files (multipart/form-data, RFC 7578), taken apart while it ...
+//  13909  os/posix/door.hpp               The door to POSIX: the one file that includes its system headers.
+//  13944  os/service_manager.hpp          The Service Control Manager as seen by who manages services, and what an ...
+//  14105  os/socket.hpp                   TCP as the engine needs it.
+//  14246  os/posix/socket_calls.hpp       What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//  14397  os/file.hpp                     The few things done with files.
+//  14507  os/process.hpp                  This process and its surroundings.
+//  14624  os/win/wide.hpp                 Windows' own strings, lists of strings and handles.
+//  14727  os/win/socket_calls.hpp         What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  14911  os/tcp.hpp                      os/socket.hpp on every platform.
+//  15184  os/poll_poller.hpp              os/poller.hpp over poll() and WSAPoll.
+//  15349  os/posix/epoll.hpp              os/poller.hpp on Linux.
+//  15460  os/win/iocp.hpp                 os/poller.hpp on Windows: an I/O completion port.
+//  15704  os/poller.hpp                   Waiting for many sockets with few threads.
+//  15754  os/channel.hpp                  Where the operator talks to a running service.
+//  15821  os/posix/file.hpp               os/file.hpp on POSIX.
+//  16004  os/visitors.hpp                 Threads for those who come and go.
+//  16089  os/posix/channel.hpp            os/channel.hpp on POSIX: a Unix socket.
+//  16305  os/console.hpp                  The terminal: writing to it, asking for a secret, and the ways a person ...
+//  16405  os/posix/console.hpp            os/console.hpp on POSIX.
+//  16571  os/crash.hpp                    What is left of a process that crashes.
+//  16705  os/posix/crash.hpp              os/crash.hpp on POSIX.
+//  16902  os/elevation.hpp                The same program once more, elevated.
+//  16976  os/posix/elevation.hpp          os/elevation.hpp on POSIX: there is nobody to ask.
+//  17023  os/folder_watch.hpp             A folder that is watched.
+//  17073  os/posix/folder_watch.hpp       os/folder_watch.hpp on POSIX: inotify on Linux.
+//  17176  os/keys.hpp                     Keys as a person presses them, without Enter, where standard input is a ...
+//  17213  os/posix/keys.hpp               os/keys.hpp on POSIX.
+//  17395  os/local_time.hpp               How far the clocks on this machine's walls are ahead of UTC.
+//  17417  os/posix/local_time.hpp         os/local_time.hpp on POSIX.
+//  17461  os/new_file.hpp                 A file that comes into being.
+//  17539  os/posix/new_file.hpp           os/new_file.hpp on POSIX.
+//  17650  os/probe.hpp                    What `doctor` and `why` ask the machine beside its services.
+//  17678  os/posix/probe.hpp              os/probe.hpp on POSIX: there is no such thing.
+//  17722  os/dispatcher.hpp               The Service Control Manager as seen by the service itself.
+//  17762  os/event_log.hpp                The Windows event log: one report, one line.
+//  17821  os/posix/process.hpp            os/process.hpp, os/event_log.hpp and the service side of the seam on ...
+//  18099  os/source_file.hpp              A file that is read from any place of it.
+//  18163  os/posix/source_file.hpp        os/source_file.hpp on POSIX.
+//  18259  os/win/security.hpp             Security descriptors and SIDs as Windows holds them, and as text.
+//  18382  os/win/channel.hpp              os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  18623  os/win/console.hpp              os/console.hpp on Windows.
+//  18836  os/win/file.hpp                 os/file.hpp on Windows.
+//  19034  os/win/library.hpp              Functions of Windows' own libraries, found at run time.
+//  19071  os/win/crash.hpp                os/crash.hpp on Windows.
+//  19370  os/win/dispatcher.hpp           The real dispatcher: ServiceMain and the control handler, which Windows ...
+//  19469  os/win/elevation.hpp            os/elevation.hpp on Windows.
+//  19726  os/win/folder_watch.hpp         os/folder_watch.hpp on Windows.
+//  19796  os/win/keys.hpp                 os/keys.hpp on Windows.
+//  19883  os/win/local_time.hpp           os/local_time.hpp on Windows.
+//  19945  os/win/new_file.hpp             os/new_file.hpp on Windows.
+//  20053  os/win/registry.hpp             Keys of the registry below HKEY_LOCAL_MACHINE.
+//  20187  os/win/probe.hpp                os/probe.hpp on Windows.
+//  20275  os/win/process.hpp              os/process.hpp and os/event_log.hpp on Windows.
+//  20474  os/win/source_file.hpp          os/source_file.hpp on Windows.
+//  20589  os/win/account_rights.hpp       The right to log on as a service, in Windows' database of who may what (LSA).
+//  20717  os/win/install.hpp              What an install touches beside the Service Control Manager.
+//  20878  os/win/levels.hpp               model/levels.hpp as Windows has it.
+//  21026  os/win/service_manager.hpp      The real Service Control Manager.
+//  21279  os/native.hpp                   The operating system, whole: the seam and this platform's bodies for it.
+//  21285  web/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
+//  21580  web/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
+//  21821  web/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
+//  21931  web/dashboard_style.hpp         The looks of the dashboard (web/dashboard_page.hpp).
+//  22082  web/dashboard_script.hpp        What fills the dashboard (web/dashboard_page.hpp).
+//  22479  http/router.hpp                 The routes of an app with their handlers.
+//  22669  http/pulse.hpp                  How busy a service is.
+//  22868  http/traffic.hpp                What the connections of one engine have in common.
+//  22972  http/tls_identity.hpp           The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
+//  23004  http/upload_folder.hpp          The files of uploads on disk.
+//  23073  http/engine.hpp                 The engine: listens, accepts, serves, drains.
+//  23173  http/transport.hpp              What a connection reads from and writes to.
+//  23319  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
+//  23670  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
+//  23710  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
+//  23774  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
+//  23858  http/context_impl.hpp           The bodies of api/context.hpp.
+//  23917  http/url_for_impl.hpp           The body of api/url_for.hpp.
+//  23956  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
+//  24088  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
+//  24144  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
+//  24316  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  24428  http/upload_receiver.hpp        How the server hands a body to whatever reads it into files, without ...
+//  24458  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
+//  24613  http/direct.hpp                 The direct way of a plain request.
+//  24790  http/core.hpp                   cpp-httplib at work for one request.
+//  25196  http/connection.hpp             One connection, from its first byte to its close, in steps.
+//  25638  http/crew.hpp                   The engine's threads, few and busy.
+//  26115  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
+//  26268  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
+//  26614  http/server.hpp                 The server inside an engine (http/engine.hpp).
+//  27130  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
+//  27278  http/folder.hpp                 A folder of files below a prefix.
+//  27424  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in progress.
+//  27491  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
+//  27710  http/websocket_session.hpp      One open WebSocket on its connection.
+//  28054  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
+//  28160  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
+//  28390  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
+//  28476  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
+//  28733  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
+//  28798  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
+//  29173  host/console_log.hpp            The log on the screen.
+//  29270  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
+//  29313  host/health.hpp                 Liveness and readiness.
+//  29392  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
+//  29558  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
+//  29665  host/own_settings.hpp           The settings of a run.
+//  29822  host/settings_watch.hpp         The settings file, watched.
+//  29934  host/duties.hpp                 What controls ask for, beside a stop.
+//  30141  host/worker_pool.hpp            The app's workers while they run.
+//  30250  host/inquiries.hpp              What the operator asks a running service, by its channel ...
+//  30402  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
+//  30895  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
+//  31036  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
+//  31154  host/console_host.hpp           `debug`: the service in a terminal.
+//  31252  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
+//  31592  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
+//  31676  verbs/desk.hpp                  What every verb that manages the service stands on.
+//  31810  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
+//  31894  verbs/manager.hpp               The verbs that bring an installed service up and down.
+//  32192  verbs/send.hpp                  The verbs that send a running service a control.
+//  32327  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
+//  32456  verbs/survey.hpp                What is installed, read with query rights alone.
+//  32553  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
+//  32616  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
+//  32961  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
+//  33052  verbs/machine.hpp               The machine beside its services, as verbs ask it.
+//  33081  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
+//  33381  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
+//  33611  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
+//  33735  verbs/manage.hpp                The verbs that manage, by their words.
+//  33950  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
+//  34093  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
 //
 // At the end:
 //
-//  34295  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
+//  34309  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
 
 #pragma once
 
@@ -330,6 +330,10 @@
 
 #if WINSVC_CPLUSPLUS < 201703L
   #error "winsvc needs C++17: compile with -std=c++17 (g++, clang++) or /std:c++17 (cl)"
+#endif
+
+#if !defined(__cpp_exceptions) && !defined(__EXCEPTIONS) && !defined(_CPPUNWIND)
+  #error "winsvc needs exceptions: remove -fno-exceptions (g++, clang++), or add /EHsc (cl)"
 #endif
 
 #if defined(_WIN32)
@@ -622,6 +626,8 @@ void append_utf8(std::string& out, char32_t code_point);
 
   #ifndef _WIN32_WINNT
     #define _WIN32_WINNT 0x0A00
+  #elif _WIN32_WINNT < 0x0A00
+    #error "winsvc needs Windows 10 or newer: remove _WIN32_WINNT, or define it as 0x0A00"
   #endif
   #ifndef NOMINMAX
     #define NOMINMAX
@@ -680,6 +686,10 @@ void append_utf8(std::string& out, char32_t code_point);
 
 #if WINSVC_SEES_SERVER
 
+#if !__has_include(WINSVC_HTTPLIB)
+  #error "winsvc needs httplib.h of cpp-httplib 0.41 or newer: run tools/deps or download it from https://github.com/yhirose/cpp-httplib/releases, then add its folder with -I (cl: /I) or name the file in WINSVC_HTTPLIB"
+#endif
+
 #if WINSVC_OS_WINDOWS && !defined(NOMINMAX)
   #define WINSVC_HAD_NO_NOMINMAX
 #endif
@@ -704,6 +714,10 @@ void append_utf8(std::string& out, char32_t code_point);
 
 #pragma pop_macro("None")
 #pragma pop_macro("Success")
+
+#ifndef CPPHTTPLIB_VERSION_NUM
+  #error "winsvc needs cpp-httplib 0.41 or newer: this httplib.h is older; download it from https://github.com/yhirose/cpp-httplib/releases"
+#endif
 
 #if WINSVC_COMPILER_MSVC
   #pragma warning(pop)

@@ -46,6 +46,8 @@ STAGES = (
           program("units.py", "sequences", "fast")),
     Stage("misuse", False, "what must not compile says why", program("misuse/run.py")),
     Stage("hygiene", False, "a polite guest: alone, twice, beside windows.h, no macro left", program("hygiene/run.py")),
+    Stage("msvc", False, "the header parsed by clang-cl with Microsoft's headers, if WINSVC_SDK names them",
+          program("msvc/run.py")),
     Stage("examples", False, "every example by the command in its head", program("documents.py", "examples")),
     Stage("readme", False, "every block of README.md", program("documents.py", "readme")),
     Stage("package", False, "copied, CMake, pkg-config, Meson", program("package/run.py")),

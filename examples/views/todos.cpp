@@ -16,7 +16,7 @@ std::map<int, std::string> tasks;  // by id
 struct item {
   std::string task;
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(item, task)
+void from_json(const json& from, item& to) { from.at("task").get_to(to.task); }
 
 json shown(int id) { return {{"id", id}, {"task", tasks.at(id)}}; }
 

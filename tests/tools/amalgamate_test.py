@@ -245,6 +245,10 @@ class Audit(Tree):
         self.change("winsvc/model/spec.hpp", "#pragma once\n", "#pragma once\n\n#include <Windows.h>\n")
         self.assert_breach("winsvc/model/spec.hpp:4", "one door", "winsvc/os/win/door.hpp")
 
+    def test_a_header_that_includes_rpcndr_is_refused(self):
+        self.change("winsvc/model/spec.hpp", "#pragma once\n", "#pragma once\n\n#include <AclAPI.h>\n")
+        self.assert_breach("winsvc/model/spec.hpp:4", "<AclAPI.h> defines small")
+
     def test_httplib_comes_through_its_door(self):
         self.change("winsvc/model/spec.hpp", "#pragma once\n", "#pragma once\n\n#include WINSVC_HTTPLIB\n")
         self.assert_breach("winsvc/model/spec.hpp:4", "one door", "winsvc/api/httplib.hpp")

@@ -22,6 +22,10 @@
 
 #if WINSVC_SEES_SERVER
 
+#if !__has_include(WINSVC_HTTPLIB)
+  #error "winsvc needs httplib.h of cpp-httplib 0.41 or newer: run tools/deps or download it from https://github.com/yhirose/cpp-httplib/releases, then add its folder with -I (cl: /I) or name the file in WINSVC_HTTPLIB"
+#endif
+
 #if WINSVC_OS_WINDOWS && !defined(NOMINMAX)
   #define WINSVC_HAD_NO_NOMINMAX
 #endif
@@ -46,6 +50,10 @@
 
 #pragma pop_macro("None")
 #pragma pop_macro("Success")
+
+#ifndef CPPHTTPLIB_VERSION_NUM
+  #error "winsvc needs cpp-httplib 0.41 or newer: this httplib.h is older; download it from https://github.com/yhirose/cpp-httplib/releases"
+#endif
 
 #if WINSVC_COMPILER_MSVC
   #pragma warning(pop)

@@ -12,6 +12,10 @@
   #error "winsvc needs C++17: compile with -std=c++17 (g++, clang++) or /std:c++17 (cl)"
 #endif
 
+#if !defined(__cpp_exceptions) && !defined(__EXCEPTIONS) && !defined(_CPPUNWIND)
+  #error "winsvc needs exceptions: remove -fno-exceptions (g++, clang++), or add /EHsc (cl)"
+#endif
+
 #if defined(_WIN32)
   #define WINSVC_OS_WINDOWS 1
 #else

@@ -1,4 +1,4 @@
-// ways: clang++ -DFOREIGN_COMMON -DFOREIGN_QT -DFOREIGN_X11, mingw -DFOREIGN_COMMON -DFOREIGN_QT -DWINSVC_JSON=0
+// ways: clang++ -DFOREIGN_COMMON -DFOREIGN_QT -DFOREIGN_X11, clang-mingw -DFOREIGN_COMMON -DFOREIGN_QT -DWINSVC_JSON=0
 // The macros of a desktop program come before every other header. X11 on Linux only: <windows.h> has a name `Status`.
 #include "foreign_macros.hpp"
 

@@ -18,6 +18,8 @@
 
   #ifndef _WIN32_WINNT
     #define _WIN32_WINNT 0x0A00
+  #elif _WIN32_WINNT < 0x0A00
+    #error "winsvc needs Windows 10 or newer: remove _WIN32_WINNT, or define it as 0x0A00"
   #endif
   #ifndef NOMINMAX
     #define NOMINMAX

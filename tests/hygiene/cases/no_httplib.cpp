@@ -1,0 +1,5 @@
+// ways: g++ -Wfatal-errors, clang++ -Wfatal-errors
+// expect: winsvc needs httplib.h of cpp-httplib 0.41 or newer: run tools/deps or download it
+// The error names both ways to get the file, and the macro that names another one.
+#define WINSVC_HTTPLIB <missing/httplib.h>
+#include <winsvc.hpp>

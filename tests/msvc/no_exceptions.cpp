@@ -1,0 +1,4 @@
+// options: /EHs-c-
+// expect: winsvc needs exceptions
+// cl compiles without exceptions unless it has /EHsc.
+#include <winsvc.hpp>

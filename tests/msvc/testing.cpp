@@ -1,0 +1,4 @@
+// The header for tests.
+#include <winsvc/testing.hpp>
+
+int main() {}

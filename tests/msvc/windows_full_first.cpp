@@ -1,0 +1,16 @@
+// A program that uses COM includes the whole <windows.h> first; rpcndr.h defines `small` as char.
+#include <winsock2.h>
+#include <windows.h>
+
+#include <ole2.h>
+
+#ifndef small
+  #error "the SDK does not define small any more: this case is without effect"
+#endif
+
+#include <winsvc.hpp>
+
+void App(winsvc::service& svc) {
+  svc.get("/", [] { return "hello"; });
+}
+WINSVC_MAIN(App)
