@@ -45,7 +45,7 @@ TEST_CASE("a hook that is silent for longer than it may be is given up, and not 
   CHECK(how.what == ending::silent);
   CHECK(steady::now() - began >= 30ms);
   go.request_stop();
-  wait_for_stop(left, "the abandoned hook to return");  // it may still end; nobody cares
+  wait_for_stop(left, "the abandoned hook to return");
 }
 
 TEST_CASE("progress gives a hook its whole time again") {
