@@ -142,7 +142,8 @@ def doctest_program(tally, program, way):
     use, first, objects = [], [], []
     if program != "sequences":                              # one file: a precompiled header saves nothing
         text = included_by(found) if program == "units" else "#include <winsvc/testing.hpp>\n#include <doctest/doctest.h>\n"
-        use, first, objects = ninja.precompile("precompiled.hpp", text, do)
+        # To generate the functions of the header takes as long as four files that generate them again.
+        use, first, objects = ninja.precompile("precompiled.hpp", text, do, generate=len(found) > 4)
     objects.append(ninja.compile("main.o", ROOT / "tests" / "main.cpp", do))
     for source in found:
         name = source.relative_to(ROOT / "tests").with_suffix(".o")

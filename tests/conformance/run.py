@@ -308,12 +308,12 @@ def main():
     h11 = wire.load_h11()
     if not h11:
         tally.skip("the second reader", "python3-h11 is not there; tools/deps installs it")
+    check_reader(tally)                                     # first: its answers have the date of this moment
     program, said = serving.build()
     if not program:
         tally.check("the server builds", False, said)
         tally.finish()
 
-    check_reader(tally)
     began = time.monotonic()
     play_all(tally, program, rules, h11)
     print(f"        {sum(len(rule.vectors) for rule in rules)} vectors in {time.monotonic() - began:.1f} s", flush=True)
