@@ -23,7 +23,7 @@ import tempfile
 import termios
 import time
 
-from kit import BUILD, ROOT
+from kit import BUILD, ROOT, Limit, eventually, load
 
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
 import chromium  # noqa: E402
@@ -55,7 +55,7 @@ def ask(name, program):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(running.pid, signal.SIGINT)
             try:
-                code = running.wait(timeout=30)
+                code = running.wait(timeout=30 * load())
             except subprocess.TimeoutExpired:
                 running.kill()
                 code = running.wait()
@@ -66,13 +66,12 @@ def ask(name, program):
 
 
 def listens(port, running):
-    for _ in range(200):
+    def connects_or_ended():
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
             return True
-        if running.poll() is not None:
-            return False
-        time.sleep(0.05)
-    return False
+        return running.poll() is not None
+
+    return eventually(connects_or_ended, 20) and running.poll() is None
 
 
 def get(connection, path):
@@ -282,13 +281,10 @@ def upload(port):
 def forwarded(port):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     wrong = "" if get(connection, "/") == (200, "hello\n") else "GET / is no hello\n"
-    shown = ""
-    for _ in range(100):                                    # the sink is called a little later
-        shown = get(connection, "/last")[1]
-        if re.search(r"\[\d\d:\d\d:\d\d\.\d+\] \[info\] listening on .*\n(.*\n)*.*\[warning\] somebody said hello\n", shown):
-            return wrong
-        time.sleep(0.02)
-    return wrong + f"GET /last: {shown}\n"
+    expected = r"\[\d\d:\d\d:\d\d\.\d+\] \[info\] listening on .*\n(.*\n)*.*\[warning\] somebody said hello\n"
+    if eventually(lambda: re.search(expected, get(connection, "/last")[1])):        # the sink is called a little later
+        return wrong
+    return wrong + f"GET /last: {get(connection, '/last')[1]}\n"
 
 
 def auth(port):
@@ -340,13 +336,12 @@ def in_browser(url, expected):
         page = browser.page()
         page.go(url)
         content = ""
-        for _ in range(200):
-            with contextlib.suppress(RuntimeError):          # while it is being loaded there is none to ask
-                content = page.evaluate("document.documentElement.outerHTML")
-            if re.search(expected, content, re.DOTALL):
-                break
+        limit = Limit(20)
+        while not re.search(expected, content, re.DOTALL) and not limit.passed():
             time.sleep(0.1)
-        else:
+            with contextlib.suppress(RuntimeError):          # while a page loads, there is no document
+                content = page.evaluate("document.documentElement.outerHTML")
+        if not re.search(expected, content, re.DOTALL):
             return f"{url} does not have {expected}: {content}\n"
         complaints = [one for one in page.complaints() if "/favicon.ico" not in one]  # it asks whether there is one
     return f"the browser says of {url}: {complaints}\n" if complaints else ""
@@ -378,8 +373,8 @@ def at_a_terminal(program):
 
     def comes(expected):
         nonlocal seen
-        until = time.monotonic() + 30
-        while expected not in seen and time.monotonic() < until:
+        limit = Limit(30)
+        while expected not in seen and not limit.passed():
             if select.select([terminal], [], [], 0.1)[0]:
                 try:
                     seen += os.read(terminal, 65536).decode("utf-8", "replace")
@@ -407,9 +402,8 @@ def in_a_terminal(what):
     child, terminal = pty.fork()
     if child == 0:
         os.execve(what[0], what, dict(os.environ, TERM="xterm"))
-    seen = ""
-    until = time.monotonic() + 30
-    while "q stop" not in seen and time.monotonic() < until:
+    seen, limit = "", Limit(30)
+    while "q stop" not in seen and not limit.passed():
         if select.select([terminal], [], [], 0.1)[0]:
             seen += os.read(terminal, 65536).decode("utf-8", "replace")
     return child, terminal, re.search(r"http://127\.0\.0\.1:(\d+)", seen)
@@ -417,8 +411,8 @@ def in_a_terminal(what):
 
 def ended(child, seconds):
     """Its status, or nothing when it has not ended by then; then it is killed."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    limit = Limit(seconds)
+    while not limit.passed():
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
             return status
@@ -428,40 +422,51 @@ def ended(child, seconds):
     return None
 
 
-# A shell with job control in so many lines as are needed: a job in the foreground, in the background, ended.
+# A minimal shell with job control: it runs a job in the foreground, then in the background, and ends it. It waits for what
+# the job does to the terminal, at most as many seconds as its last argument says. The two fixed pauses are for what the
+# job must not do; on a slow machine they prove less and fail no test.
 SHELL = """
 import os, signal, sys, termios, time
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+end = time.monotonic() + float(sys.argv[2])
+
+def wait(holds):
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.02)
+    return holds()
+
+def raw():
+    return termios.tcgetattr(0)[3] & termios.ICANON == 0
+
 job = os.fork()
 if job == 0:
     os.setpgid(0, 0)
+    wait(lambda: os.tcgetpgrp(0) == os.getpgrp())
     signal.signal(signal.SIGTTOU, signal.SIG_DFL)
-    time.sleep(0.3)
     os.execv(sys.argv[1], [sys.argv[1], "debug", "--port", "0"])
 os.setpgid(job, job)
 os.tcsetpgrp(0, job)
-time.sleep(4)
+wait(raw)
 os.tcsetpgrp(0, os.getpgrp())
+print("type x", flush=True)
 time.sleep(0.5)
 typed = os.read(0, 1)
 time.sleep(0.7)
-os.tcsetpgrp(0, job)                                        # and back: 's' without Enter, where the shell had lines
-mode = termios.tcgetattr(0)
+mode = termios.tcgetattr(0)                                 # and back, with the mode that a shell has for its own lines
 mode[3] |= termios.ICANON | termios.ECHO
 termios.tcsetattr(0, termios.TCSANOW, mode)
-time.sleep(2)
-raw = termios.tcgetattr(0)[3] & termios.ICANON == 0
+os.tcsetpgrp(0, job)
+again = wait(raw)
 os.tcsetpgrp(0, os.getpgrp())
 stopped = os.waitpid(job, os.WNOHANG | os.WUNTRACED)[0]
 os.kill(job, signal.SIGTERM)
-for _ in range(200):
+pid, status = 0, None
+while not pid and time.monotonic() < end:
     pid, status = os.waitpid(job, os.WNOHANG | os.WUNTRACED)
-    if pid:
-        break
-    time.sleep(0.05)
-else:
+    time.sleep(0.02)
+if not pid:
     os.kill(job, signal.SIGKILL)
-print("job", typed, raw, stopped, pid and status, flush=True)
+print("job", typed, again, stopped, pid and status, flush=True)
 """
 
 
@@ -488,15 +493,14 @@ def rude_terminals(program):
 
     child, terminal = pty.fork()
     if child == 0:
-        os.execve(sys.executable, [sys.executable, "-c", SHELL, str(program)], dict(os.environ, TERM="xterm"))
-    time.sleep(5)
-    os.write(terminal, b"x\n")                               # for the shell
-    said = ""
+        os.execve(sys.executable, [sys.executable, "-c", SHELL, str(program), str(40 * load())], dict(os.environ, TERM="xterm"))
+    said, limit, typed = "", Limit(60), False
     with contextlib.suppress(OSError):
-        until = time.monotonic() + 20
-        while not re.search(r"job b.*\n", said) and time.monotonic() < until:
+        while not re.search(r"job b.*\n", said) and not limit.passed():
             if select.select([terminal], [], [], 0.1)[0]:
                 said += os.read(terminal, 65536).decode("utf-8", "replace")
+            if not typed and "type x" in said:
+                typed = bool(os.write(terminal, b"x\n"))    # for the shell
     ended(child, 10)
     os.close(terminal)
     return "" if "job b'x' True 0 0" in said else f"in the background it is stopped, or does not end: {said!r}\n"

@@ -149,7 +149,12 @@ def session_of(leader):
 
 
 def run(command, timeout=120, **options):
-    """Runs without a terminal: (exit code, both streams as one text).
+    """Runs without a terminal: (exit code, both streams as one text). See measured()."""
+    return measured(command, timeout, **options)[:2]
+
+
+def measured(command, timeout=120, **options):
+    """Runs without a terminal: (exit code, both streams as one text, processor seconds).
 
     `timeout` is in seconds of an idle machine (Limit). When it has passed, the program and all processes of its session
     are killed; the exit code is -1, and the text ends with the reason. The text goes through a file: a process that the
@@ -158,24 +163,26 @@ def run(command, timeout=120, **options):
     with tempfile.TemporaryFile() as text:
         process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=text,
                                    stderr=subprocess.STDOUT, start_new_session=True, **options)
-        limit, stopped = Limit(timeout), ""
-        while True:
-            try:
-                code = process.wait(timeout=1)
-                break
-            except subprocess.TimeoutExpired:
-                stopped = limit.passed(sum(session_of(process.pid).values()))
-                if stopped:
-                    kill_session(process.pid)
-                    process.wait()
-                    code = -1
+        limit, stopped, pause, looked = Limit(timeout), "", 0.001, time.monotonic()
+        try:
+            while True:
+                pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+                if pid:
                     break
-            except BaseException:                           # Ctrl-C: the program is in another session and does not get it
-                kill_session(process.pid)
-                raise
+                time.sleep(pause)
+                pause = min(2 * pause, 0.05)
+                if not stopped and time.monotonic() - looked > 1:
+                    looked = time.monotonic()
+                    stopped = limit.passed(sum(session_of(process.pid).values()))
+                    if stopped:
+                        kill_session(process.pid)
+        except BaseException:                               # Ctrl-C: the program is in another session and does not get it
+            kill_session(process.pid)
+            raise
+        process.returncode = -1 if stopped else os.waitstatus_to_exitcode(status)
         text.seek(0)
         output = text.read().decode("utf-8", "replace").replace("\r\n", "\n")
-    return code, output + (f"\n{stopped}\n" if stopped else "")
+    return process.returncode, output + (f"\n{stopped}\n" if stopped else ""), usage.ru_utime + usage.ru_stime
 
 
 def kill_session(leader):
@@ -259,14 +266,15 @@ class Ninja:
         words = [*command, "-fsyntax-only", "-MD", "-MF", f"{out}.d", "-MT", str(out), str(source)]
         return self._edge("compile", out, [source], words, implicit, then=f" && touch {out}")
 
-    def precompile(self, name, text, command):
+    def precompile(self, name, text, command, generate=True):
         """Precompiles a header that many sources include first.
 
         Returns (the options that use it, what a source has to wait for, the objects to link).
 
         With clang, the functions of the header are compiled once, into an object (-fpch-codegen); a source then compiles
         only its own functions: 1 s in place of 14 s. That object needs --gc-sections when it is linked (see GC_SECTIONS).
-        g++ has no such option: with it, a precompiled header saves only the time to parse.
+        g++ has no such option: with it, a precompiled header saves only the time to parse. generate=False is for sources
+        that are only parsed.
         """
         header = self.folder / name
         header.parent.mkdir(parents=True, exist_ok=True)
@@ -274,11 +282,13 @@ class Ninja:
             header.write_text(text)
         clang = "clang" in command[0]
         out = pathlib.Path(f"{header}.pch" if clang else f"{header}.gch")
-        codegen = ["-fpch-codegen", "-fpch-instantiate-templates"] if clang else []
+        codegen = ["-fpch-instantiate-templates", *(["-fpch-codegen"] if generate else [])] if clang else []
         words = [*command, *codegen, "-MD", "-MF", f"{out}.d", "-x", "c++-header", str(header), "-o", str(out)]
         precompiled = self._edge("compile", out, [header], words, ())
         if not clang:
             return ["-Winvalid-pch", "-include", str(header)], [precompiled], []
+        if not generate:
+            return ["-include-pch", str(out)], [precompiled], []
         compiled = pathlib.Path(f"{out}.o")
         words = [*command, "-Wno-unused-command-line-argument", "-ffunction-sections", "-fdata-sections", "-c", str(out),
                  "-o", str(compiled)]
@@ -300,12 +310,25 @@ class Ninja:
     def build(self, targets=None):
         """Builds as much as can be; returns what ninja printed. Ask `target.exists()` which came out."""
         text = "\n".join(self.text) + "\n"
+        (self.folder / "stage").write_text(os.environ.get("WINSVC_STAGE", self.folder.name))
         path = self.folder / "build.ninja"
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
         wanted = [str(target) for target in (self.targets if targets is None else targets)]
         code, output = run(["ninja", "-f", path, "-j", JOBS, "-k", "0", *wanted], timeout=1500)
         return code == 0, re.sub(r"^\[\d+/\d+\] .*\n", "", output, flags=re.MULTILINE)   # what went well is not worth a line
+
+
+def slowest_files(stages, since, most=10):
+    """[(seconds, stage, file)] of the files that took the longest to compile, of those that these stages built since then."""
+    found = {}
+    for log in (BUILD / "test").glob("*/.ninja_log"):
+        stage = (log.parent / "stage").read_text() if (log.parent / "stage").exists() else log.parent.name
+        for line in log.read_text().split("\n")[1:]:
+            fields = line.split("\t")
+            if stage in stages and len(fields) == 5 and os.path.exists(fields[3]) and os.path.getmtime(fields[3]) >= since:
+                found[fields[3]] = (int(fields[1]) - int(fields[0])) / 1000, stage, os.path.relpath(fields[3], log.parent)
+    return sorted(found.values(), reverse=True)[:most]
 
 
 def doctest_counts(output):

@@ -73,7 +73,8 @@ def report(tally, shard, code, output, counts, seconds):
         tally.check(f"{shard.name} exits with 0", False, f"exit code {code}")
     else:
         print(f"  ok    {shard.name}: {passed} test cases in {seconds:.1f} s", flush=True)
-    if text:
+    if text:                                                # of a shard that passed: messages, and what its children print
+        text = text if failed or code != 0 else last_lines(text, 8)
         print("        " + text.replace("\n", "\n        "), flush=True)
 
 

@@ -17,7 +17,9 @@ import subprocess
 import tempfile
 import time
 
-PATIENCE = 10            # seconds for any one thing
+from kit import Limit, load
+
+PATIENCE = 10            # seconds of an idle machine for any one thing
 
 
 def program():
@@ -54,7 +56,7 @@ class Browser:
         with contextlib.suppress(Exception):
             self.call("Browser.close")
         try:
-            self.process.wait(PATIENCE)
+            self.process.wait(PATIENCE * load())
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)     # its own group: nobody else is in it
             self.process.wait()
@@ -70,7 +72,7 @@ class Browser:
         data = json.dumps(message).encode() + b"\0"
         while data:
             data = data[os.write(self.write, data):]
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + PATIENCE * load()
         while self.number not in self.answers:
             self.listen(until - time.monotonic(), method)
         answer = self.answers.pop(self.number)
@@ -124,10 +126,10 @@ class Page:
         return answer["result"].get("value")
 
     def wait(self, expression, seconds=PATIENCE):
-        """Until it holds; whether it did."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            with contextlib.suppress(RuntimeError):         # while a page is being loaded there is none to ask
+        """Waits until the expression is true; True if it became true in time."""
+        limit = Limit(seconds)
+        while not limit.passed():
+            with contextlib.suppress(RuntimeError):         # while a page loads, there is no document
                 if self.evaluate(expression):
                     return True
             time.sleep(0.05)

@@ -13,7 +13,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from kit import GXX, ROOT, STANDARD, WARNINGS, Ninja, library_includes  # noqa: E402
+from kit import CLANG, ROOT, STANDARD, WARNINGS, Ninja, library_includes  # noqa: E402
 
 
 class Server:
@@ -27,8 +27,8 @@ def build():
     """(the program or None, what the compiler said)"""
     ninja = Ninja("conformance")
     compiled = ninja.compile("server.o", HERE / "server.cpp",
-                             [GXX, *STANDARD, "-O1", *WARNINGS, f"-I{ROOT / 'include'}", *library_includes()])
-    program = ninja.link("server", [compiled], ([GXX], ["-pthread"]))
+                             [CLANG, *STANDARD, "-O0", *WARNINGS, f"-I{ROOT / 'include'}", *library_includes()])
+    program = ninja.link("server", [compiled], ([CLANG], ["-pthread"]))
     _, said = ninja.build()
     return (program if program.exists() else None), said
 

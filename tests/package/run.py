@@ -3,7 +3,9 @@
 
   tests/package/run.py [WAY...]
 
-Every way builds tests/package/consumer (our own build: examples/hello.cpp) in build/test/package/WAY and runs it.
+Every way builds tests/package/consumer (our own build: examples/hello.cpp) in build/test/package/WAY and runs it. The
+copied header is compiled by g++, the Windows programs by mingw g++, all others by clang++ in half the time: the ways
+differ in how the header is found, not in how it is compiled.
 """
 
 import concurrent.futures
@@ -13,7 +15,8 @@ import shutil
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from kit import BUILD, GXX, ROOT, Tally, httplib_folder, run, wine_prefix  # noqa: E402
+from kit import (BUILD, CLANG, GXX, JOBS, ROOT, Tally, clang_for_mingw, fast_mingw_link, httplib_folder,  # noqa: E402
+                 run, wine_prefix)
 
 CONSUMER = ROOT / "tests" / "package" / "consumer"
 PACKAGE = BUILD / "test" / "package"
@@ -27,7 +30,7 @@ class Broken(Exception):
 
 
 def step(*command, cwd=None, timeout=400, **environment):
-    code, output = run(command, timeout=timeout, cwd=cwd, env=dict(os.environ, **environment))
+    code, output = run(command, timeout=timeout, cwd=cwd, env=dict(os.environ, CC="clang", CXX=CLANG, **environment))
     if code != 0:
         raise Broken("$ " + " ".join(map(str, command)) + f"\n{output}\nexit code {code}")
     return output
@@ -123,7 +126,7 @@ def built_with_pkg_config(folder, installed):
         raise Broken("winsvc.pc has another version")
     for name, option in (("msvc_cflags", "/bigobj"), ("mingw_cflags", "-Wa,-mbig-obj")):
         must_say(step("pkg-config", f"--variable={name}", "winsvc", PKG_CONFIG_PATH=path), option)
-    step(GXX, "-std=c++17", folder / "main.cpp", "-o", folder / "consumer", *LIBRARY_FLAGS.split(), *flags)
+    step(CLANG, "-std=c++17", folder / "main.cpp", "-o", folder / "consumer", *LIBRARY_FLAGS.split(), *flags)
     runs_as_consumer(folder / "consumer")
 
 
@@ -169,9 +172,14 @@ def our_cmake_with_mingw():
 
 
 def our_meson_with_mingw():
+    """The cross file, with another compiler: clang++ and lld take a third of the time, and mingw g++ has the way before."""
     folder = fresh("our_meson_with_mingw")
-    step("meson", "setup", folder, ROOT, "--cross-file", CROSS_FILE, "--buildtype=release",
-         WINSVC_HTTPLIB_DIR=str(httplib_folder()))
+    before, after = fast_mingw_link()
+    compiler = [*clang_for_mingw(), *before[2:]]
+    (folder / "clang.ini").write_text(f"[binaries]\ncpp = {compiler}\n[built-in options]\ncpp_link_args = {after}\n")
+    step("meson", "setup", folder / "build", ROOT, "--cross-file", CROSS_FILE, "--cross-file", folder / "clang.ini",
+         "--buildtype=debug", WINSVC_HTTPLIB_DIR=str(httplib_folder()))
+    folder /= "build"
     step("ninja", "-C", folder, "hello.exe")
     with wine_prefix("package_meson") as environment:
         runs_as_hello(folder / "hello.exe", "wine", **environment)
@@ -192,7 +200,7 @@ def attempt(way):
 def main():
     tally = Tally()
     wanted = [way for way in WAYS if len(sys.argv) == 1 or way.__name__ in sys.argv[1:]]
-    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+    with concurrent.futures.ThreadPoolExecutor(max_workers=int(JOBS)) as pool:
         for way, wrong in zip(wanted, pool.map(attempt, wanted)):
             tally.check(way.__name__.replace("_", " "), not wrong, wrong)
     tally.finish()

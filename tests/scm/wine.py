@@ -32,6 +32,7 @@ import urllib.parse
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))
 
 import kit                                              # noqa: E402
+from kit import eventually, load                        # noqa: E402
 
 FOLDER = kit.BUILD / "test" / "scm"
 PROGRAMS = FOLDER / "run"                               # every copy of the program, and nothing else, runs from here
@@ -43,19 +44,6 @@ ACCEPT_STOP, ACCEPT_SHUTDOWN, ACCEPT_PARAMCHANGE, ACCEPT_PRESHUTDOWN = 0x1, 0x4,
 Answer = collections.namedtuple("Answer", "code out err took")      # of a command
 Response = collections.namedtuple("Response", "status headers body")
 Status = collections.namedtuple("Status", "at state accepted exit_code specific checkpoint hint")
-
-
-def load():
-    """How many times longer than alone things may take: this machine may have other work."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-
-
-def eventually(holds, seconds=10.0):
-    """Looks until it holds; what it was in the end."""
-    until = time.monotonic() + seconds * load()
-    while not (seen := holds()) and time.monotonic() < until:
-        time.sleep(0.02)
-    return seen
 
 
 def kill(pid):
@@ -124,19 +112,20 @@ class Machine:
         """Starts the service manager, and with it what starts automatically."""
         with open(self.trace_path, "ab") as trace:
             for command in (["wineserver", "-p300"], ["wine", "cmd", "/c", "exit"]):
-                subprocess.run(command, env=self.traced, stdin=subprocess.DEVNULL, stdout=trace, stderr=trace, timeout=120, check=True)
+                subprocess.run(command, env=self.traced, stdin=subprocess.DEVNULL, stdout=trace, stderr=trace,
+                               timeout=120 * load(), check=True)
 
     def halt(self):
         for option in ("-k", "-w"):
-            subprocess.run(["wineserver", option], env=self.environment, timeout=60,
+            subprocess.run(["wineserver", option], env=self.environment, timeout=60 * load(),
                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def wine(self, *command):
         answer = self.wine_once(*command)
-        if answer[:3] == (1, "", "") and answer.took < 0.02:
-            # Seen once in some thousand commands: Wine ended before it had begun, too soon for a program to have run. No
-            # verb of ours ends with 1, and none fails without a word.
-            print(f"\n  Wine did not run {command}, and is asked again", end="")
+        if answer[:3] == (1, "", ""):
+            # Once in some thousand commands, Wine exits with 1 before it starts the program. Our verbs do not exit with 1,
+            # and they print a message when they fail.
+            print(f"\n  Wine did not run {command}; it is run again", end="")
             answer = self.wine_once(*command)
         if CRASH.search(answer.err):
             raise AssertionError(f"it crashed: {answer}")
@@ -147,7 +136,7 @@ class Machine:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             began = time.monotonic()
             code = subprocess.run(["wine", *map(str, command)], env=self.environment, cwd=FOLDER, stdin=subprocess.DEVNULL,
-                                  stdout=out, stderr=err, timeout=timeout).returncode
+                                  stdout=out, stderr=err, timeout=timeout * load()).returncode
             took = time.monotonic() - began
             texts = []
             for stream in (out, err):
@@ -239,7 +228,7 @@ class Service:
         return [pid for pid, line in processes().items() if f"\\{self.name}.exe" in line and "run-service" in line]
 
     def log(self):
-        time.sleep(0.1)                                       # a thread of its own writes it, some milliseconds later
+        time.sleep(0.1)                                       # a background thread writes it, some milliseconds later
         path = self.data / "logs" / (self.name + ".log")
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
