@@ -1,7 +1,9 @@
 // Auth: a group behind a password, a cookie that cannot be forged, a limit on trying.
 //
-//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -Isingle_include -I<httplib> examples/auth.cpp -o auth.exe -lws2_32
-//   g++ -std=c++17 -O2 -Isingle_include -I<httplib> examples/auth.cpp -o auth
+// winsvc.o and winsvc-mingw.o hold what winsvc compiles once; the head of hello.cpp has their command lines.
+//
+//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/auth.cpp winsvc-mingw.o -o auth.exe -lws2_32
+//   g++ -std=c++17 -O2 -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/auth.cpp winsvc.o -o auth
 //
 //   $ AUTH_PASSWORD=secret AUTH_KEY=sixteen-bytes-or-more ./auth debug
 //   $ curl http://127.0.0.1:5013/account
@@ -14,6 +16,7 @@
 // Basic authentication and cookies are readable on the wire: this listens on the loopback address, and belongs behind a
 // proxy on this machine that has TLS. Its cookie is for https alone (and for 127.0.0.1, where curl and browsers make an
 // exception), and the limit counts the proxy's clients, not the proxy.
+#include <httplib.h>
 #include <winsvc.hpp>
 
 #include <cstdlib>

@@ -1,7 +1,9 @@
 // Events: a page that shows what the service does while it does it, over server-sent events.
 //
-//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -Isingle_include -I<httplib> examples/events.cpp -o events.exe -lws2_32
-//   g++ -std=c++17 -O2 -Isingle_include -I<httplib> examples/events.cpp -o events
+// winsvc.o and winsvc-mingw.o hold what winsvc compiles once; the head of hello.cpp has their command lines.
+//
+//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/events.cpp winsvc-mingw.o -o events.exe -lws2_32
+//   g++ -std=c++17 -O2 -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/events.cpp winsvc.o -o events
 //
 //   $ ./events debug
 //   $ curl -N http://127.0.0.1:5012/events        or open http://127.0.0.1:5012/ in a browser

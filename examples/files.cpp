@@ -1,7 +1,9 @@
 // Files: a folder beside the program as a web site, and what people may take away from it.
 //
-//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -Isingle_include -I<httplib> examples/files.cpp -o files.exe -lws2_32
-//   g++ -std=c++17 -O2 -Isingle_include -I<httplib> examples/files.cpp -o files
+// winsvc.o and winsvc-mingw.o hold what winsvc compiles once; the head of hello.cpp has their command lines.
+//
+//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/files.cpp winsvc-mingw.o -o files.exe -lws2_32
+//   g++ -std=c++17 -O2 -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/files.cpp winsvc.o -o files
 //
 //   $ mkdir public && echo '<h1>It works</h1>' > public/index.html
 //   $ ./files debug

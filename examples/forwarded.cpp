@@ -1,6 +1,8 @@
 // Forwarded: what the service logs goes to spdlog as well, where the rest of a program may log already.
 //
-//   g++ -std=c++17 -O2 -DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL -Isingle_include -I<httplib> examples/forwarded.cpp -o forwarded -lspdlog -lfmt
+// winsvc.o and winsvc-mingw.o hold what winsvc compiles once; the head of hello.cpp has their command lines.
+//
+//   g++ -std=c++17 -O2 -DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/forwarded.cpp winsvc.o -o forwarded -lspdlog -lfmt
 //
 //   $ ./forwarded debug
 //   $ curl http://127.0.0.1:5016/

@@ -1,8 +1,10 @@
 // Seats: a floating-license server that describes itself to client generators and is watched by Prometheus.
 //
-//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -Isingle_include -I<httplib> examples/openapi.cpp -o openapi.exe -lws2_32
-//   g++ -std=c++17 -O2 -Isingle_include -I<httplib> examples/openapi.cpp -o openapi
-//   cl /std:c++17 /EHsc /O2 /bigobj /I single_include /I <httplib> examples\openapi.cpp    (not run here: there is no cl)
+// winsvc.o and winsvc-mingw.o hold what winsvc compiles once; the head of hello.cpp has their command lines.
+//
+//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/openapi.cpp winsvc-mingw.o -o openapi.exe -lws2_32
+//   g++ -std=c++17 -O2 -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/openapi.cpp winsvc.o -o openapi
+//   cl /std:c++17 /EHsc /O2 /DWINSVC_SEPARATE=1 /I single_include /I build\deps\include examples\openapi.cpp winsvc.obj    (not run here: there is no cl)
 //
 //   It needs <nlohmann/json.hpp>; here it is beside httplib.h.
 //
@@ -20,11 +22,8 @@
 //   http_requests_total{method="DELETE",route="/products/{product}/seats/{seat}",status="204"} 1
 #include <map>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <winsvc.hpp>
-
-#if !WINSVC_JSON
-  #error "this example needs nlohmann's JSON: put <nlohmann/json.hpp> on the include path"
-#endif
 
 using winsvc::json;
 

@@ -1,7 +1,9 @@
 // Operated: settings that whoever runs the service may change, and a page that shows how it fares.
 //
-//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -Isingle_include -I<httplib> examples/operated.cpp -o operated.exe -lws2_32
-//   g++ -std=c++17 -O2 -Isingle_include -I<httplib> examples/operated.cpp -o operated
+// winsvc.o and winsvc-mingw.o hold what winsvc compiles once; the head of hello.cpp has their command lines.
+//
+//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/operated.cpp winsvc-mingw.o -o operated.exe -lws2_32
+//   g++ -std=c++17 -O2 -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/operated.cpp winsvc.o -o operated
 //
 //   $ ./operated config --init                        writes operated.ini beside the program
 //   $ OPERATED_GREETING=hi ./operated debug           and open http://127.0.0.1:5015/_service in a browser

@@ -1,8 +1,10 @@
 // To-do list: the REST API of the classic Flask-RESTful tutorial, as a Windows service. JSON in and out, state in an object.
 //
-//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -Isingle_include -I<httplib> examples/rest.cpp -o rest.exe -lws2_32
-//   g++ -std=c++17 -O2 -Isingle_include -I<httplib> examples/rest.cpp -o rest
-//   cl /std:c++17 /EHsc /O2 /bigobj /I single_include /I <httplib> examples\rest.cpp    (not run here: there is no cl)
+// winsvc.o and winsvc-mingw.o hold what winsvc compiles once; the head of hello.cpp has their command lines.
+//
+//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/rest.cpp winsvc-mingw.o -o rest.exe -lws2_32
+//   g++ -std=c++17 -O2 -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/rest.cpp winsvc.o -o rest
+//   cl /std:c++17 /EHsc /O2 /DWINSVC_SEPARATE=1 /I single_include /I build\deps\include examples\rest.cpp winsvc.obj    (not run here: there is no cl)
 //
 //   It needs <nlohmann/json.hpp>; here it is beside httplib.h.
 //
@@ -21,11 +23,8 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <winsvc.hpp>
-
-#if !WINSVC_JSON
-  #error "this example needs nlohmann's JSON: put <nlohmann/json.hpp> on the include path"
-#endif
 
 struct todo {
   std::string task;

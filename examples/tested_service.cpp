@@ -1,15 +1,20 @@
 // A service with its own tests: doctest, a client without a socket, and a service control manager that is simulated, so
 // that starts, stops, pauses and shutdowns are tested in milliseconds, on Linux too.
 //
-//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -Isingle_include -I<httplib> examples/tested_service.cpp -o tested_service.exe -lws2_32
-//   g++ -std=c++17 -O2 -Isingle_include -I<httplib> examples/tested_service.cpp -o tested_service
-//   g++ -std=c++17 -O1 -DTESTS -Isingle_include -I<httplib> examples/tested_service.cpp -o tested_service_test
-//   x86_64-w64-mingw32-g++-posix -std=c++17 -O1 -DTESTS -static -Isingle_include -I<httplib> examples/tested_service.cpp -o tested_service_test.exe -lws2_32
+// winsvc.o and winsvc-mingw.o hold what winsvc compiles once; the head of hello.cpp has their command lines.
+//
+//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/tested_service.cpp winsvc-mingw.o -o tested_service.exe -lws2_32
+//   g++ -std=c++17 -O2 -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/tested_service.cpp winsvc.o -o tested_service
+//   g++ -std=c++17 -O1 -DTESTS -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/tested_service.cpp winsvc.o -o tested_service_test
+//   x86_64-w64-mingw32-g++-posix -std=c++17 -O1 -DTESTS -static -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/tested_service.cpp winsvc-mingw.o -o tested_service_test.exe -lws2_32
 //
 //   $ ./tested_service_test
 //   [doctest] test cases: 6 | 6 passed | 0 failed | 0 skipped
 //
 // In a project of your own the app is a file, its tests are another, and both include a header that declares App.
+#ifdef TESTS
+#include <winsvc/testing.hpp>  // before winsvc.hpp, of which it shows more
+#endif
 #include <winsvc.hpp>
 
 #include <atomic>
@@ -53,8 +58,6 @@ WINSVC_MAIN(App)
 #else
 
 // -- its tests --
-
-#include <winsvc/testing.hpp>
 
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>

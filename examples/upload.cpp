@@ -1,8 +1,10 @@
 // Inbox: a page on which people leave files for this machine, however large, and see what is there.
 //
-//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -Isingle_include -I<httplib> examples/upload.cpp -o upload.exe -lws2_32
-//   g++ -std=c++17 -O2 -Isingle_include -I<httplib> examples/upload.cpp -o upload
-//   cl /std:c++17 /EHsc /O2 /bigobj /I single_include /I <httplib> examples\upload.cpp    (not run here: there is no cl)
+// winsvc.o and winsvc-mingw.o hold what winsvc compiles once; the head of hello.cpp has their command lines.
+//
+//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/upload.cpp winsvc-mingw.o -o upload.exe -lws2_32
+//   g++ -std=c++17 -O2 -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/upload.cpp winsvc.o -o upload
+//   cl /std:c++17 /EHsc /O2 /DWINSVC_SEPARATE=1 /I single_include /I build\deps\include examples\upload.cpp winsvc.obj    (not run here: there is no cl)
 //
 //   $ ./upload debug &
 //   $ curl -F file=@report.pdf -F file=@scan.tiff http://127.0.0.1:5008/

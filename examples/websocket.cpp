@@ -1,7 +1,9 @@
 // WebSockets: a chat in rooms, with the page that it is talked in.
 //
-//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -Isingle_include -I<httplib> examples/websocket.cpp -o websocket.exe -lws2_32
-//   g++ -std=c++17 -O2 -Isingle_include -I<httplib> examples/websocket.cpp -o websocket
+// winsvc.o and winsvc-mingw.o hold what winsvc compiles once; the head of hello.cpp has their command lines.
+//
+//   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/websocket.cpp winsvc-mingw.o -o websocket.exe -lws2_32
+//   g++ -std=c++17 -O2 -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/websocket.cpp winsvc.o -o websocket
 //
 //   $ ./websocket debug
 //   $ python3 -m websockets ws://127.0.0.1:5014/chat/kitchen        or open http://127.0.0.1:5014/ in two windows

@@ -21,6 +21,9 @@
 #include "winsvc/config/knobs.hpp"     // what a user can choose
 #include "winsvc/config/abi.hpp"       // the inline namespace
 
+// Helpers.
+#include "winsvc/base/scope.hpp"  // at the end of a scope
+
 // The service object and what belongs to it.
 #include "winsvc/api/httplib.hpp"       // the door to cpp-httplib
 #include "winsvc/api/json.hpp"          // the door to nlohmann's JSON

@@ -22,110 +22,110 @@
 //    358  config/form.hpp                 The form in which winsvc is compiled.
 //    437  config/knobs.hpp                Every knob a user can turn, with its default and its price.
 //    491  config/abi.hpp                  The inline namespace that everything is in.
-//    542  base/text.hpp                   Text as the rest of winsvc needs it.
-//    610  os/win/door.hpp                 The door to Windows: the one file that includes <windows.h>.
-//    667  api/httplib.hpp                 The door to cpp-httplib: the one file that includes it.
-//    784  api/json.hpp                    The door to nlohmann's JSON.
-//    812  api/stream.hpp                  An answer that is written while it is made.
-//    890  api/abort.hpp                   A way out of the middle of a handler or a middleware.
-//    923  base/json_text.hpp              JSON, written: for what winsvc says to machines.
-//    977  base/clock.hpp                  Time as a thing that is passed in, so that no test ever sleeps.
-//   1038  base/encoding.hpp               Bytes as text and back, and the comparison of secrets.
-//   1071  base/error.hpp                  An error is a sentence for a tired person.
-//   1113  base/sha.hpp                    SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
-//   1144  route/path.hpp                  The path of a request, cut into segments.
-//   1195  wire/grammar.hpp                The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   1258  wire/cookie.hpp                 A cookie as text: with all its attributes, and signed so that a client ...
-//   1340  api/reply.hpp                   What a handler may answer with, beyond plain text.
-//   1443  api/json_body.hpp               A request's body as a T, from JSON, and the sentence for one that is none.
-//   1576  api/upload.hpp                  Files that a request brings, on disk before the handler runs and never in ...
-//   1715  route/facts.hpp                 What is known of a route beside its pattern.
-//   1805  api/handler.hpp                 What a lambda may take and return, and how it is called.
-//   2148  api/websocket.hpp               WebSockets: a route whose handler talks with a page for as long as both like.
-//   2312  api/middleware.hpp              What runs around handlers: one shape for all of it.
-//   2358  api/errors.hpp                  What an error looks like to the client, where the app wants to say it itself.
-//   2426  route/method.hpp                The request methods that routes are made of, and small sets of them.
-//   2485  route/url_value.hpp             A value for a URL, and a URL with a query made of such values.
-//   2533  api/route_handle.hpp            A route that was registered, at hand for what else there is to say of it.
-//   2651  api/url_for.hpp                 The path of a named route, from within a handler.
-//   2689  api/resource.hpp                A class as a resource.
-//   2776  api/file_options.hpp            The options of a folder of files: `svc.files(prefix, folder, options)`.
-//   2797  base/source.hpp                 Where in the user's program a call was written.
-//   2831  api/group.hpp                   Routes, as an app or a part of it registers them.
-//   3038  api/context.hpp                 What travels with a request.
-//   3108  wire/fields.hpp                 Names and values as queries and forms have them ...
-//   3147  api/values.hpp                  What a request says beside its path, as a value of a type.
-//   3271  api/cookies.hpp                 Cookies of requests and answers.
-//   3301  base/stop.hpp                   A request to stop, remembered for ever: whoever looks later still sees it.
-//   3383  model/control_event.hpp         What comes with a control: the session that changed, the power that went.
-//   3453  api/hooks.hpp                   The hooks of a service as the app writes them, each brought to one shape ...
-//   3613  base/duration.hpp               Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   3643  model/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
-//   3792  model/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
-//   3857  model/setting.hpp               One setting: its type, its rules, its value, and the value it would have ...
-//   4072  api/setting.hpp                 A setting of the app's, as App declares it and handlers read it.
-//   4208  api/tls_options.hpp             The options of HTTPS: `svc.tls(certificate, key, options)`.
-//   4242  base/patient_mutex.hpp          A mutex whose waiters give up after a while.
-//   4309  base/log.hpp                    The log that a service keeps.
-//   4446  model/recovery.hpp              What the SCM does when the service fails.
-//   4509  base/quote.hpp                  Windows has no argument list, only one command line that each program ...
-//   4548  base/result.hpp                 A value or the reason there is none.
-//   4623  model/spec.hpp                  What is to be installed.
-//   4707  wire/limits.hpp                 How much a client may send, and how long it may take.
-//   4776  api/service.hpp                 What App receives: the description of a service.
-//   5048  api/app.hpp                     What App may be: a function, a global callable object, or a type ...
-//   5091  api/run.hpp                     From main to a verb: what WINSVC_MAIN calls, and what a main of your own ...
-//   5129  api/main.hpp                    The macro: a main for an App.
-//   5142  web/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
-//   5183  web/cors.hpp                    Cross-origin requests.
-//   5224  wire/head.hpp                   A request head that has passed the gate (wire/gate.hpp).
-//   5341  wire/websocket.hpp              The WebSocket protocol as values.
-//   5470  web/same_origin.hpp             Requests that change something, from pages of this service alone.
-//   5497  wire/ip.hpp                     IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   5554  web/rate_limit.hpp              How often one client may ask.
-//   5623  web/proxies.hpp                 The client behind a proxy.
-//   5649  web/headers.hpp                 Small middleware for headers and sizes.
+//    542  base/scope.hpp                  Runs a callable when a scope is left, on every path out of it.
+//    573  base/text.hpp                   Text as the rest of winsvc needs it.
+//    641  os/win/door.hpp                 The door to Windows: the one file that includes <windows.h>.
+//    698  api/httplib.hpp                 The door to cpp-httplib: the one file that includes it.
+//    815  api/json.hpp                    The door to nlohmann's JSON.
+//    843  api/stream.hpp                  An answer that is written while it is made.
+//    921  api/abort.hpp                   A way out of the middle of a handler or a middleware.
+//    954  base/json_text.hpp              JSON, written: for what winsvc says to machines.
+//   1008  base/clock.hpp                  Time as a thing that is passed in, so that no test ever sleeps.
+//   1069  base/encoding.hpp               Bytes as text and back, and the comparison of secrets.
+//   1102  base/error.hpp                  An error is a sentence for a tired person.
+//   1144  base/sha.hpp                    SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
+//   1175  route/path.hpp                  The path of a request, cut into segments.
+//   1226  wire/grammar.hpp                The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   1289  wire/cookie.hpp                 A cookie as text: with all its attributes, and signed so that a client ...
+//   1371  api/reply.hpp                   What a handler may answer with, beyond plain text.
+//   1474  api/json_body.hpp               A request's body as a T, from JSON, and the sentence for one that is none.
+//   1607  api/upload.hpp                  Files that a request brings, on disk before the handler runs and never in ...
+//   1746  route/facts.hpp                 What is known of a route beside its pattern.
+//   1836  api/handler.hpp                 What a lambda may take and return, and how it is called.
+//   2179  api/websocket.hpp               WebSockets: a route whose handler talks with a page for as long as both like.
+//   2343  api/middleware.hpp              What runs around handlers: one shape for all of it.
+//   2389  api/errors.hpp                  What an error looks like to the client, where the app wants to say it itself.
+//   2457  route/method.hpp                The request methods that routes are made of, and small sets of them.
+//   2516  route/url_value.hpp             A value for a URL, and a URL with a query made of such values.
+//   2564  api/route_handle.hpp            A route that was registered, at hand for what else there is to say of it.
+//   2682  api/url_for.hpp                 The path of a named route, from within a handler.
+//   2720  api/resource.hpp                A class as a resource.
+//   2807  api/file_options.hpp            The options of a folder of files: `svc.files(prefix, folder, options)`.
+//   2828  base/source.hpp                 Where in the user's program a call was written.
+//   2862  api/group.hpp                   Routes, as an app or a part of it registers them.
+//   3069  api/context.hpp                 What travels with a request.
+//   3139  wire/fields.hpp                 Names and values as queries and forms have them ...
+//   3178  api/values.hpp                  What a request says beside its path, as a value of a type.
+//   3302  api/cookies.hpp                 Cookies of requests and answers.
+//   3332  base/stop.hpp                   A request to stop, remembered for ever: whoever looks later still sees it.
+//   3414  model/control_event.hpp         What comes with a control: the session that changed, the power that went.
+//   3484  api/hooks.hpp                   The hooks of a service as the app writes them, each brought to one shape ...
+//   3644  base/duration.hpp               Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   3674  model/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
+//   3823  model/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
+//   3888  model/setting.hpp               One setting: its type, its rules, its value, and the value it would have ...
+//   4103  api/setting.hpp                 A setting of the app's, as App declares it and handlers read it.
+//   4239  api/tls_options.hpp             The options of HTTPS: `svc.tls(certificate, key, options)`.
+//   4273  base/patient_mutex.hpp          A mutex whose waiters give up after a while.
+//   4340  base/log.hpp                    The log that a service keeps.
+//   4477  model/recovery.hpp              What the SCM does when the service fails.
+//   4540  base/quote.hpp                  Windows has no argument list, only one command line that each program ...
+//   4579  base/result.hpp                 A value or the reason there is none.
+//   4654  model/spec.hpp                  What is to be installed.
+//   4738  wire/limits.hpp                 How much a client may send, and how long it may take.
+//   4807  api/service.hpp                 What App receives: the description of a service.
+//   5079  api/app.hpp                     What App may be: a function, a global callable object, or a type ...
+//   5122  api/run.hpp                     From main to a verb: what WINSVC_MAIN calls, and what a main of your own ...
+//   5160  api/main.hpp                    The macro: a main for an App.
+//   5173  web/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
+//   5214  web/cors.hpp                    Cross-origin requests.
+//   5255  wire/head.hpp                   A request head that has passed the gate (wire/gate.hpp).
+//   5372  wire/websocket.hpp              The WebSocket protocol as values.
+//   5501  web/same_origin.hpp             Requests that change something, from pages of this service alone.
+//   5528  wire/ip.hpp                     IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   5585  web/rate_limit.hpp              How often one client may ask.
+//   5654  web/proxies.hpp                 The client behind a proxy.
+//   5680  web/headers.hpp                 Small middleware for headers and sizes.
 //
 // How it works, lower floors first. The separate form (config/form.hpp) compiles this once.
 //
-//   5682  base/text.hpp:bodies            Text as the rest of winsvc needs it.
-//   5893  api/httplib.hpp:bodies          The door to cpp-httplib: the one file that includes it.
-//   5922  api/stream.hpp:bodies           An answer that is written while it is made.
-//   5964  api/abort.hpp:bodies            A way out of the middle of a handler or a middleware.
-//   5980  base/clock.hpp:bodies           Time as a thing that is passed in, so that no test ever sleeps.
-//   6137  base/encoding.hpp:bodies        Bytes as text and back, and the comparison of secrets.
-//   6214  base/error.hpp:bodies           An error is a sentence for a tired person.
-//   6244  base/sha.hpp:bodies             SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
-//   6360  route/path.hpp:bodies           The path of a request, cut into segments.
-//   6436  wire/grammar.hpp:bodies         The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   6490  wire/cookie.hpp:bodies          A cookie as text: with all its attributes, and signed so that a client ...
-//   6615  api/reply.hpp:bodies            What a handler may answer with, beyond plain text.
-//   6675  api/json_body.hpp:bodies        A request's body as a T, from JSON, and the sentence for one that is none.
-//   6724  route/facts.hpp:bodies          What is known of a route beside its pattern.
-//   6773  api/handler.hpp:bodies          What a lambda may take and return, and how it is called.
-//   6799  api/errors.hpp:bodies           What an error looks like to the client, where the app wants to say it itself.
-//   6827  route/method.hpp:bodies         The request methods that routes are made of, and small sets of them.
-//   6878  route/url_value.hpp:bodies      A value for a URL, and a URL with a query made of such values.
-//   6920  wire/fields.hpp:bodies          Names and values as queries and forms have them ...
-//   6986  api/values.hpp:bodies           What a request says beside its path, as a value of a type.
-//   7012  api/cookies.hpp:bodies          Cookies of requests and answers.
-//   7034  base/duration.hpp:bodies        Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   7104  model/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
-//   7220  model/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
-//   7355  base/log.hpp:bodies             The log that a service keeps.
-//   7491  model/recovery.hpp:bodies       What the SCM does when the service fails.
-//   7557  base/quote.hpp:bodies           Windows has no argument list, only one command line that each program ...
-//   7645  model/spec.hpp:bodies           What is to be installed.
-//   7752  web/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
-//   7832  web/cors.hpp:bodies             Cross-origin requests.
-//   7899  wire/head.hpp:bodies            A request head that has passed the gate (wire/gate.hpp).
-//   7974  wire/websocket.hpp:bodies       The WebSocket protocol as values.
-//   8228  web/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
-//   8254  wire/ip.hpp:bodies              IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   8409  web/rate_limit.hpp:bodies       How often one client may ask.
-//   8461  web/proxies.hpp:bodies          The client behind a proxy.
-//   8494  web/headers.hpp:bodies          Small middleware for headers and sizes.
-//   8535  base/scope.hpp                  Runs a callable when a scope is left, on every path out of it.
+//   5713  base/text.hpp:bodies            Text as the rest of winsvc needs it.
+//   5924  api/httplib.hpp:bodies          The door to cpp-httplib: the one file that includes it.
+//   5953  api/stream.hpp:bodies           An answer that is written while it is made.
+//   5995  api/abort.hpp:bodies            A way out of the middle of a handler or a middleware.
+//   6011  base/clock.hpp:bodies           Time as a thing that is passed in, so that no test ever sleeps.
+//   6168  base/encoding.hpp:bodies        Bytes as text and back, and the comparison of secrets.
+//   6245  base/error.hpp:bodies           An error is a sentence for a tired person.
+//   6275  base/sha.hpp:bodies             SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
+//   6391  route/path.hpp:bodies           The path of a request, cut into segments.
+//   6467  wire/grammar.hpp:bodies         The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   6521  wire/cookie.hpp:bodies          A cookie as text: with all its attributes, and signed so that a client ...
+//   6646  api/reply.hpp:bodies            What a handler may answer with, beyond plain text.
+//   6706  api/json_body.hpp:bodies        A request's body as a T, from JSON, and the sentence for one that is none.
+//   6755  route/facts.hpp:bodies          What is known of a route beside its pattern.
+//   6804  api/handler.hpp:bodies          What a lambda may take and return, and how it is called.
+//   6830  api/errors.hpp:bodies           What an error looks like to the client, where the app wants to say it itself.
+//   6858  route/method.hpp:bodies         The request methods that routes are made of, and small sets of them.
+//   6909  route/url_value.hpp:bodies      A value for a URL, and a URL with a query made of such values.
+//   6951  wire/fields.hpp:bodies          Names and values as queries and forms have them ...
+//   7017  api/values.hpp:bodies           What a request says beside its path, as a value of a type.
+//   7043  api/cookies.hpp:bodies          Cookies of requests and answers.
+//   7065  base/duration.hpp:bodies        Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   7135  model/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
+//   7251  model/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
+//   7386  base/log.hpp:bodies             The log that a service keeps.
+//   7522  model/recovery.hpp:bodies       What the SCM does when the service fails.
+//   7588  base/quote.hpp:bodies           Windows has no argument list, only one command line that each program ...
+//   7676  model/spec.hpp:bodies           What is to be installed.
+//   7783  web/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
+//   7863  web/cors.hpp:bodies             Cross-origin requests.
+//   7930  wire/head.hpp:bodies            A request head that has passed the gate (wire/gate.hpp).
+//   8005  wire/websocket.hpp:bodies       The WebSocket protocol as values.
+//   8259  web/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
+//   8285  wire/ip.hpp:bodies              IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   8440  web/rate_limit.hpp:bodies       How often one client may ask.
+//   8492  web/proxies.hpp:bodies          The client behind a proxy.
+//   8525  web/headers.hpp:bodies          Small middleware for headers and sizes.
 //   8566  base/timer_wheel.hpp            Deadlines of very many things, each set and moved in constant time.
 //   8713  base/queued_log.hpp             A queue before the sinks of a log, and a thread that empties it.
 //   9002  base/recent_log.hpp             The last lines of the log, in memory: for who looks at a running service.
@@ -536,6 +536,37 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {}
+}  // namespace winsvc
+
+// =====================================================================================================================
+// base/scope.hpp
+// =====================================================================================================================
+
+// Runs a callable when a scope is left, on every path out of it.
+//
+//   const scope_exit close([&] { ::fclose(file); });
+//
+// The callable must not throw. There is no `release`: a scope that may keep what it opened returns an owning type.
+
+#include <type_traits>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+template <class F>
+class [[nodiscard]] scope_exit {
+ public:
+  explicit scope_exit(F at_exit) noexcept(std::is_nothrow_move_constructible_v<F>) : at_exit_(std::move(at_exit)) {}
+  ~scope_exit() { at_exit_(); }
+  scope_exit(const scope_exit&) = delete;
+  scope_exit& operator=(const scope_exit&) = delete;
+
+ private:
+  F at_exit_;
+};
+
+}  // inline namespace WINSVC_ABI
 }  // namespace winsvc
 
 // =====================================================================================================================
@@ -8530,37 +8561,6 @@ WINSVC_INLINE middleware body_limit(std::uint64_t bytes) {
 }  // namespace winsvc
 
 #endif  // WINSVC_BODIES_WEB
-
-// =====================================================================================================================
-// base/scope.hpp
-// =====================================================================================================================
-
-// Runs a callable when a scope is left, on every path out of it.
-//
-//   const scope_exit close([&] { ::fclose(file); });
-//
-// The callable must not throw. There is no `release`: a scope that may keep what it opened returns an owning type.
-
-#include <type_traits>
-#include <utility>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-template <class F>
-class [[nodiscard]] scope_exit {
- public:
-  explicit scope_exit(F at_exit) noexcept(std::is_nothrow_move_constructible_v<F>) : at_exit_(std::move(at_exit)) {}
-  ~scope_exit() { at_exit_(); }
-  scope_exit(const scope_exit&) = delete;
-  scope_exit& operator=(const scope_exit&) = delete;
-
- private:
-  F at_exit_;
-};
-
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
 
 // =====================================================================================================================
 // base/timer_wheel.hpp
