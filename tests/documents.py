@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""What people copy works: the examples by the command lines in their heads, and the blocks of README.md and docs/.
+"""Checks text that users copy: the command lines in the heads of the examples, and the blocks of README.md and docs/.
 
   tests/documents.py examples [NAME...]
   tests/documents.py readme
 
-An example's head holds its command lines, each on a line of its own:
+An example's head holds its command lines, each on a separate line:
 
   //   g++ -std=c++17 ... examples/hello.cpp -o hello
   //   x86_64-w64-mingw32-g++-posix ... examples/hello.cpp -o hello.exe -lws2_32
 
 The lines of hello run as they are written, with the folder of httplib.h for <httplib>. The lines of the other examples
 have the same options, and their sources are built by clang++ with a precompiled header, because a line itself takes more
-than a minute. All must build without a warning, and the programs must run; some get the requests that their head shows
+than a minute. All must build without a warning, and the programs must run; some receive the requests that their head shows
 (tests/asking.py). Lines for other compilers (cl) are not run.
 
 In these pages, a ```cpp block compiles (a fragment as the body of an App), a ```sh block holds commands we know, a compile
@@ -52,7 +52,7 @@ def head_of(path):
 # --- examples ---------------------------------------------------------------------------------------------------------
 
 def all_examples():
-    """(name, the file whose head has the command lines): one file, or a folder with an app.cpp and others beside it."""
+    """(name, the file whose head has the command lines): one file, or a folder with an app.cpp and other files."""
     folder = ROOT / "examples"
     return sorted([(path.stem, path) for path in folder.glob("*.cpp")] +
                   [(path.parent.name, path) for path in folder.glob("*/app.cpp")])
@@ -144,7 +144,7 @@ class Built:
 
 
 def check_program(job):
-    """What is wrong with the program of one command line of one example; empty if it runs."""
+    """Runs the program of one command line of one example; returns a description of the failure, or an empty text."""
     name, line, (wrong, program), windows = job
     if wrong:
         return wrong
