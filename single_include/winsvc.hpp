@@ -215,86 +215,86 @@
 //  20589  os/win/account_rights.hpp       The right to log on as a service, in Windows' database of who may what (LSA).
 //  20717  os/win/install.hpp              What an install touches beside the Service Control Manager.
 //  20878  os/win/levels.hpp               model/levels.hpp as Windows has it.
-//  21026  os/win/service_manager.hpp      The real Service Control Manager.
-//  21279  os/native.hpp                   The operating system, whole: the seam and this platform's bodies for it.
-//  21285  web/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
-//  21580  web/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
-//  21821  web/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
-//  21931  web/dashboard_style.hpp         The looks of the dashboard (web/dashboard_page.hpp).
-//  22082  web/dashboard_script.hpp        What fills the dashboard (web/dashboard_page.hpp).
-//  22479  http/router.hpp                 The routes of an app with their handlers.
-//  22669  http/pulse.hpp                  How busy a service is.
-//  22868  http/traffic.hpp                What the connections of one engine have in common.
-//  22972  http/tls_identity.hpp           The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
-//  23004  http/upload_folder.hpp          The files of uploads on disk.
-//  23073  http/engine.hpp                 The engine: listens, accepts, serves, drains.
-//  23173  http/transport.hpp              What a connection reads from and writes to.
-//  23319  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
-//  23670  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
-//  23710  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
-//  23774  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
-//  23858  http/context_impl.hpp           The bodies of api/context.hpp.
-//  23917  http/url_for_impl.hpp           The body of api/url_for.hpp.
-//  23956  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
-//  24088  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
-//  24144  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
-//  24316  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  24428  http/upload_receiver.hpp        How the server hands a body to whatever reads it into files, without ...
-//  24458  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
-//  24613  http/direct.hpp                 The direct way of a plain request.
-//  24790  http/core.hpp                   cpp-httplib at work for one request.
-//  25196  http/connection.hpp             One connection, from its first byte to its close, in steps.
-//  25638  http/crew.hpp                   The engine's threads, few and busy.
-//  26115  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
-//  26268  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
-//  26614  http/server.hpp                 The server inside an engine (http/engine.hpp).
-//  27130  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
-//  27278  http/folder.hpp                 A folder of files below a prefix.
-//  27424  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in progress.
-//  27491  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
-//  27710  http/websocket_session.hpp      One open WebSocket on its connection.
-//  28054  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
-//  28160  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
-//  28390  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
-//  28476  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
-//  28733  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
-//  28798  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
-//  29173  host/console_log.hpp            The log on the screen.
-//  29270  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
-//  29313  host/health.hpp                 Liveness and readiness.
-//  29392  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
-//  29558  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
-//  29665  host/own_settings.hpp           The settings of a run.
-//  29822  host/settings_watch.hpp         The settings file, watched.
-//  29934  host/duties.hpp                 What controls ask for, beside a stop.
-//  30141  host/worker_pool.hpp            The app's workers while they run.
-//  30250  host/inquiries.hpp              What the operator asks a running service, by its channel ...
-//  30402  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
-//  30895  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
-//  31036  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
-//  31154  host/console_host.hpp           `debug`: the service in a terminal.
-//  31252  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
-//  31592  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
-//  31676  verbs/desk.hpp                  What every verb that manages the service stands on.
-//  31810  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
-//  31894  verbs/manager.hpp               The verbs that bring an installed service up and down.
-//  32192  verbs/send.hpp                  The verbs that send a running service a control.
-//  32327  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
-//  32456  verbs/survey.hpp                What is installed, read with query rights alone.
-//  32553  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
-//  32616  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
-//  32961  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
-//  33052  verbs/machine.hpp               The machine beside its services, as verbs ask it.
-//  33081  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
-//  33381  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
-//  33611  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
-//  33735  verbs/manage.hpp                The verbs that manage, by their words.
-//  33950  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
-//  34093  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
+//  21028  os/win/service_manager.hpp      The real Service Control Manager.
+//  21281  os/native.hpp                   The operating system, whole: the seam and this platform's bodies for it.
+//  21287  web/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
+//  21582  web/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
+//  21823  web/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
+//  21933  web/dashboard_style.hpp         The looks of the dashboard (web/dashboard_page.hpp).
+//  22084  web/dashboard_script.hpp        What fills the dashboard (web/dashboard_page.hpp).
+//  22481  http/router.hpp                 The routes of an app with their handlers.
+//  22671  http/pulse.hpp                  How busy a service is.
+//  22870  http/traffic.hpp                What the connections of one engine have in common.
+//  22974  http/tls_identity.hpp           The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
+//  23006  http/upload_folder.hpp          The files of uploads on disk.
+//  23075  http/engine.hpp                 The engine: listens, accepts, serves, drains.
+//  23175  http/transport.hpp              What a connection reads from and writes to.
+//  23321  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
+//  23672  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
+//  23712  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
+//  23776  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
+//  23860  http/context_impl.hpp           The bodies of api/context.hpp.
+//  23919  http/url_for_impl.hpp           The body of api/url_for.hpp.
+//  23958  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
+//  24090  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
+//  24146  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
+//  24318  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  24430  http/upload_receiver.hpp        How the server hands a body to whatever reads it into files, without ...
+//  24460  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
+//  24615  http/direct.hpp                 The direct way of a plain request.
+//  24792  http/core.hpp                   cpp-httplib at work for one request.
+//  25198  http/connection.hpp             One connection, from its first byte to its close, in steps.
+//  25640  http/crew.hpp                   The engine's threads, few and busy.
+//  26117  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
+//  26270  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
+//  26616  http/server.hpp                 The server inside an engine (http/engine.hpp).
+//  27132  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
+//  27280  http/folder.hpp                 A folder of files below a prefix.
+//  27426  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in progress.
+//  27493  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
+//  27712  http/websocket_session.hpp      One open WebSocket on its connection.
+//  28056  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
+//  28162  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
+//  28392  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
+//  28478  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
+//  28735  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
+//  28800  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
+//  29175  host/console_log.hpp            The log on the screen.
+//  29272  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
+//  29315  host/health.hpp                 Liveness and readiness.
+//  29394  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
+//  29560  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
+//  29667  host/own_settings.hpp           The settings of a run.
+//  29824  host/settings_watch.hpp         The settings file, watched.
+//  29936  host/duties.hpp                 What controls ask for, beside a stop.
+//  30143  host/worker_pool.hpp            The app's workers while they run.
+//  30252  host/inquiries.hpp              What the operator asks a running service, by its channel ...
+//  30404  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
+//  30897  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
+//  31038  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
+//  31156  host/console_host.hpp           `debug`: the service in a terminal.
+//  31254  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
+//  31594  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
+//  31678  verbs/desk.hpp                  What every verb that manages the service stands on.
+//  31812  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
+//  31896  verbs/manager.hpp               The verbs that bring an installed service up and down.
+//  32194  verbs/send.hpp                  The verbs that send a running service a control.
+//  32329  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
+//  32458  verbs/survey.hpp                What is installed, read with query rights alone.
+//  32555  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
+//  32618  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
+//  32963  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
+//  33054  verbs/machine.hpp               The machine beside its services, as verbs ask it.
+//  33083  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
+//  33383  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
+//  33613  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
+//  33737  verbs/manage.hpp                The verbs that manage, by their words.
+//  33952  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
+//  34095  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
 //
 // At the end:
 //
-//  34309  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
+//  34311  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
 
 #pragma once
 
@@ -20918,15 +20918,17 @@ class native_level {
   void set(const model::required_privileges& v);
   void set(const model::preshutdown_timeout& v);
 
+  // The largest comes first: `{}` sets the first member to zero, and what is behind it stays as it was.
   union structs {
-    SERVICE_DESCRIPTIONW description;
     SERVICE_FAILURE_ACTIONSW failure;
+    SERVICE_DESCRIPTIONW description;
     SERVICE_DELAYED_AUTO_START_INFO delayed;
     SERVICE_FAILURE_ACTIONS_FLAG flag;
     SERVICE_SID_INFO sid;
     SERVICE_REQUIRED_PRIVILEGES_INFOW privileges;
     SERVICE_PRESHUTDOWN_INFO preshutdown;
   };
+  static_assert(sizeof(structs) == sizeof(SERVICE_FAILURE_ACTIONSW));
   DWORD number_;
   structs native_{};
   std::wstring text_;

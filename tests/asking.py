@@ -1,7 +1,7 @@
-"""What an example is asked once it runs, in `debug`, as its head shows it: EXAMPLES has one function a name.
+"""Requests to the running examples, which run with `debug`, as their heads show them: EXAMPLES has a function per name.
 
-A function gets the port, asks, and returns what was wrong, or nothing. After that the program is stopped with Ctrl-C
-and must end with 0.
+A function gets the port, sends its requests, and returns a description of the failure, or nothing. After that the program
+is stopped with Ctrl-C and must exit with 0.
 """
 
 import base64
@@ -36,7 +36,7 @@ def free_port():
 
 
 def ask(name, program):
-    """What was wrong; empty when there is nothing to ask this example, or all was well."""
+    """Returns a description of the failure; empty if the example has no function in EXAMPLES, or passed."""
     question = EXAMPLES.get(name)
     if not question:
         return ""
@@ -83,7 +83,7 @@ def get(connection, path):
 # --- WebSockets -------------------------------------------------------------------------------------------------------
 
 class Talk:
-    """A WebSocket client in so many lines as a test needs: short texts, no fragments (RFC 6455, section 5)."""
+    """A minimal WebSocket client: short texts, no fragments (RFC 6455, section 5)."""
 
     def __init__(self, port, path, fields=""):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
@@ -145,7 +145,7 @@ VALIDATE = """require("@apidevtools/swagger-parser").validate(JSON.parse(require
 
 
 def validated(document):
-    """What the validator says against an OpenAPI document; empty when it is one."""
+    """The errors that the validator reports for an OpenAPI document; empty if it is valid."""
     ran = subprocess.run(["node", "-e", VALIDATE], input=document.encode(), capture_output=True, timeout=60,
                          env=dict(os.environ, NODE_PATH=str(VALIDATOR)))
     return "" if ran.returncode == 0 else (ran.stdout + ran.stderr).decode("utf-8", "replace")
@@ -288,7 +288,7 @@ def forwarded(port):
 
 
 def auth(port):
-    """As the proxy in front of it asks, with a client of its own each time."""
+    """Sends requests as a proxy in front of the service, each for another client."""
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
 
     def asked(method, path, who, **fields):
@@ -330,8 +330,8 @@ def page_of_events(port):
 
 
 def in_browser(url, expected):
-    """What is wrong with a page once its script has run: nothing where it comes to have all that is expected, and the
-    browser has had nothing to complain of."""
+    """Returns a description of the failure; empty if the page gets the expected content from its script, and the browser
+    reports no error."""
     with chromium.Browser() as browser:
         page = browser.page()
         page.go(url)
@@ -343,14 +343,14 @@ def in_browser(url, expected):
                 content = page.evaluate("document.documentElement.outerHTML")
         if not re.search(expected, content, re.DOTALL):
             return f"{url} does not have {expected}: {content}\n"
-        complaints = [one for one in page.complaints() if "/favicon.ico" not in one]  # it asks whether there is one
+        complaints = [one for one in page.complaints() if "/favicon.ico" not in one]  # the browser requests it by itself
     return f"the browser says of {url}: {complaints}\n" if complaints else ""
 
 
 # --- operated ---------------------------------------------------------------------------------------------------------
 
 def operated(port):
-    """The page of the service, as a browser shows it: what it asked for is there, and no secret."""
+    """The page of the service, as a browser shows it, with the settings and without a secret."""
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     if get(client, "/") != (200, "hello world\n"):
         return f"GET /: {get(client, '/')}\n"
@@ -365,7 +365,7 @@ def operated(port):
 
 
 def at_a_terminal(program):
-    """`debug` where somebody sits: it says which keys there are, and does what they stand for."""
+    """`debug` at a terminal: it prints the keys, and each key has its effect."""
     child, terminal = pty.fork()
     if child == 0:
         os.execve(program, [str(program), "debug", "--port", "0"], dict(os.environ, TERM="xterm"))
@@ -398,7 +398,7 @@ def at_a_terminal(program):
 
 
 def in_a_terminal(what):
-    """(pid, master, its address) of this in a pseudo-terminal of its own, serving."""
+    """Starts a command in a separate pseudo-terminal; returns (pid, master, match of its address) when it serves."""
     child, terminal = pty.fork()
     if child == 0:
         os.execve(what[0], what, dict(os.environ, TERM="xterm"))
@@ -423,7 +423,7 @@ def ended(child, seconds):
 
 
 # A minimal shell with job control: it runs a job in the foreground, then in the background, and ends it. It waits for what
-# the job does to the terminal, at most as many seconds as its last argument says. The two fixed pauses are for what the
+# the job does to the terminal, for at most the seconds in its last argument. The two fixed pauses are for what the
 # job must not do; on a slow machine they prove less and fail no test.
 SHELL = """
 import os, signal, sys, termios, time
@@ -471,7 +471,7 @@ print("job", typed, again, stopped, pid and status, flush=True)
 
 
 def rude_terminals(program):
-    """What people do with a terminal in which it runs: crash it, read nothing, put it into the background."""
+    """Crashes the program in a terminal, does not read its output, and puts it into the background."""
     child, terminal, _ = in_a_terminal([str(program), "debug", "--port", "0"])
     raw = termios.tcgetattr(terminal)[3]
     os.kill(child, signal.SIGABRT)
@@ -483,7 +483,7 @@ def rude_terminals(program):
 
     child, terminal, found = in_a_terminal([str(program), "debug", "--port", "0"])
     client = http.client.HTTPConnection("127.0.0.1", int(found.group(1)), timeout=10)
-    for _ in range(400):                                     # a line each, and nobody reads them
+    for _ in range(400):                                     # a line each; the test does not read them
         get(client, "/")
     os.kill(child, signal.SIGTERM)
     status = ended(child, 30)
@@ -526,7 +526,7 @@ def views(port):
     return f"DELETE, GET /todos/1: {gone}\n" if gone != (204, 404) else ""
 
 
-BEFORE = {"files": site, "tls": certificate, "upload": files_to_send}     # what has to lie beside the program
+BEFORE = {"files": site, "tls": certificate, "upload": files_to_send}     # files that must be next to the program
 ENVIRONMENT = {"AUTH_PASSWORD": "secret", "AUTH_KEY": "sixteen-bytes-or-more"}
 EXAMPLES = {"auth": auth, "events": events, "files": files, "forwarded": forwarded, "openapi": openapi,
             "operated": operated, "tls": tls, "upload": upload, "views": views, "websocket": websocket}

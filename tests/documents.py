@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What people copy works: the examples by the command lines in their heads, and the blocks of README.md and docs/.
+"""Checks text that users copy: the command lines in the heads of the examples, and the blocks of README.md and docs/.
 
   tests/documents.py examples [NAME...]
   tests/documents.py readme
 
-An example's head holds its command lines, each on a line of its own:
+An example's head holds its command lines, each on a separate line:
 
   //   g++ -std=c++17 ... examples/hello.cpp -o hello
   //   x86_64-w64-mingw32-g++-posix ... examples/hello.cpp -o hello.exe -lws2_32
@@ -51,7 +51,7 @@ def head_of(path):
 # --- examples ---------------------------------------------------------------------------------------------------------
 
 def all_examples():
-    """(name, the file whose head has the command lines): one file, or a folder with an app.cpp and others beside it."""
+    """(name, the file whose head has the command lines): one file, or a folder with an app.cpp and other files."""
     folder = ROOT / "examples"
     return sorted([(path.stem, path) for path in folder.glob("*.cpp")] +
                   [(path.parent.name, path) for path in folder.glob("*/app.cpp")])

@@ -57,7 +57,7 @@ STAGES = (
     Stage("examples", False, "every example by the command in its head", program("documents.py", "examples")),
     Stage("readme", False, "every block of README.md", program("documents.py", "readme")),
     Stage("package", False, "copied, CMake, pkg-config, Meson", program("package/run.py")),
-    Stage("mingw", False, "the units as Windows programs, under Wine", program("units.py", "units", "mingw")),
+    Stage("mingw", False, "the units as a Windows program by mingw g++, under Wine", program("units.py", "units", "mingw")),
     Stage("mingw-http", False, "http as a Windows program, under Wine", program("units.py", "http", "windows")),
     Stage("scm", False, "end to end with a real service manager, under Wine",
           [PYTHON, "-m", "unittest", "discover", "tests/scm"], waits=True),
@@ -67,7 +67,7 @@ STAGES = (
 
 
 def counts_of(output):
-    """(passed, failed, skipped) as the stage said them in its last line; None if it did not."""
+    """(passed, failed, skipped) from the last line of the stage; None if that line has no counts."""
     lines = output.strip().split("\n")
     ours = parse_closing_line(lines[-1])
     if ours:

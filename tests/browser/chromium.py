@@ -1,4 +1,4 @@
-"""A headless Chromium, told what to do over two pipes (the DevTools protocol), with nothing but the standard library.
+"""A headless Chromium, controlled over two pipes (the DevTools protocol), with nothing but the standard library.
 
   with Browser() as browser:
       page = browser.page(width=360, height=740, scheme="dark")
@@ -28,7 +28,7 @@ def program():
 
 
 class Browser:
-    """One process with a profile of its own, which ends with the block."""
+    """One process with a separate profile, which ends with the block."""
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="winsvc-browser-")
@@ -58,7 +58,7 @@ class Browser:
         try:
             self.process.wait(PATIENCE * load())
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)     # its own group: nobody else is in it
+            os.killpg(self.process.pid, signal.SIGKILL)     # its own process group
             self.process.wait()
         os.close(self.read)
         os.close(self.write)
@@ -98,7 +98,7 @@ class Browser:
 
 
 class Page:
-    """A tab. What goes wrong in it is kept in `complaints`: exceptions, the console's errors, the browser's own."""
+    """A tab. `complaints` has the errors in it: exceptions, the console's errors, the browser's own."""
 
     def __init__(self, browser, width=1280, height=900, scheme="light"):
         self.browser = browser
@@ -144,7 +144,7 @@ class Page:
 
     def complaints(self):
         """Sentences about what went wrong in this tab so far."""
-        self.evaluate("0")                                  # what came before it has been said by then
+        self.evaluate("0")                                  # the events before it have arrived then
         found = []
         for event in self.browser.events:
             if event.get("sessionId") != self.session:

@@ -32,7 +32,7 @@ def precompiled(tally):
 
 
 def attempt(job):
-    """What is wrong with this case under this compiler; empty when it is as it should be."""
+    """Compiles a case; returns a description of the failure, or an empty text if the expected error is the first."""
     source, compiler, umbrella = job
     text = source.read_text(encoding="utf-8")
     expected = re.match(r"// expect: (.+)", text)

@@ -55,7 +55,7 @@ def consumer_in(way):
 
 
 def source_tree(folder):
-    """What a release holds of us, without build/: so that nothing is found there by chance."""
+    """Copies the files of a release, without build/, where something might be found by chance."""
     folder.mkdir(parents=True)
     for name in ("include", "single_include", "tools", "tests", "examples"):
         shutil.copytree(ROOT / name, folder / name)
@@ -152,7 +152,7 @@ def meson_subproject():
 
 
 def fetch_content():
-    """Without any httplib.h CMake would fetch one. No network here: CMake is told where the fetched copy already is."""
+    """Without an httplib.h, CMake fetches one. The tests have no network: an option names the copy that is already here."""
     folder = fresh("fetch_content")
     source_tree(folder / "winsvc")
     shutil.copytree(httplib_folder(), folder / "fetched", symlinks=True)

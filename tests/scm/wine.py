@@ -1,4 +1,4 @@
-"""A Windows of Wine's with a real service manager, for the tests beside this file.
+"""A Wine prefix with a real service manager, for the tests in this folder.
 
   class Install(wine.Case):
       def test_something(self):
@@ -53,7 +53,7 @@ def kill(pid):
 
 
 def programs():
-    """The test program, built once, against the single header when that is what include/ says; and the control pipe's."""
+    """The test program, built once, against the single header if it is up to date; and the program of the control pipe."""
     fresh = subprocess.run([kit.ROOT / "tools" / "amalgamate", "--check"], capture_output=True).returncode == 0
     ours = kit.ROOT / ("single_include" if fresh else "include")
     ninja = kit.Ninja("scm")
@@ -100,7 +100,7 @@ class Machine:
         self.prefix = pathlib.Path(self.environment["WINEPREFIX"])
         life.callback(self.halt)
         self.boot()
-        # The service manager reads it when it starts: 10 s for a process to appear is little on a machine at work.
+        # The service manager reads it when it starts: on a busy machine, a process may need more than 10 s to appear.
         self.wine("reg", "add", r"HKLM\System\CurrentControlSet\Control", "/v", "ServicesPipeTimeout", "/d", "60000", "/f")
         self.reboot()
 
@@ -177,7 +177,7 @@ def registry_value(written):
 
 
 def processes():
-    """{Unix pid: command line} of every program of ours that runs, services and others. What has ended is not counted."""
+    """{Unix pid: command line} of every program of ours that runs, services and others, without those that have ended."""
     found = {}
     where = "\\" + str(PROGRAMS.relative_to("/")).replace("/", "\\") + "\\"
     for entry in pathlib.Path("/proc").iterdir():
@@ -215,7 +215,7 @@ class Service:
         return json.loads(self.run("status", "--json").out)
 
     def connection(self):
-        """To where `status` says that it listens."""
+        """A connection to the address that `status` reports."""
         address = urllib.parse.urlsplit(self.status()["url"])
         return http.client.HTTPConnection(address.hostname, address.port, timeout=30)
 
@@ -224,7 +224,7 @@ class Service:
             return get(connection, path)
 
     def unix_pids(self):
-        """Of its service process, not of its verbs."""
+        """The pids of its service process, not of its verbs."""
         return [pid for pid, line in processes().items() if f"\\{self.name}.exe" in line and "run-service" in line]
 
     def log(self):
@@ -233,7 +233,7 @@ class Service:
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
     def lives(self, since):
-        """What services told the service manager, process by process, in order. (Wine's own are not of this type, 0x10.)
+        """The statuses that services reported to the service manager, by process, in order. (Wine's own are not of this type, 0x10.)
 
         A life begins where the handler is registered: Windows gives the number of a process that has ended to the next.
         """
@@ -250,7 +250,7 @@ class Service:
         return lives
 
     def asked_to_start(self, since):
-        """When the service manager was asked, which is before there is a process."""
+        """The time of the start request to the service manager, before there is a process."""
         return float(re.search(r"^ *([\d.]+):.*:trace:service:svcctl_StartServiceW", self.box.trace(since), re.MULTILINE)[1])
 
 

@@ -44,15 +44,17 @@ class native_level {
   void set(const model::required_privileges& v);
   void set(const model::preshutdown_timeout& v);
 
+  // The largest comes first: `{}` sets the first member to zero, and what is behind it stays as it was.
   union structs {
-    SERVICE_DESCRIPTIONW description;
     SERVICE_FAILURE_ACTIONSW failure;
+    SERVICE_DESCRIPTIONW description;
     SERVICE_DELAYED_AUTO_START_INFO delayed;
     SERVICE_FAILURE_ACTIONS_FLAG flag;
     SERVICE_SID_INFO sid;
     SERVICE_REQUIRED_PRIVILEGES_INFOW privileges;
     SERVICE_PRESHUTDOWN_INFO preshutdown;
   };
+  static_assert(sizeof(structs) == sizeof(SERVICE_FAILURE_ACTIONSW));
   DWORD number_;
   structs native_{};
   std::wstring text_;
