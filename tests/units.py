@@ -5,7 +5,7 @@
 
 PROGRAM  units      tests/{base,model,route,wire,os}: no httplib, so it builds in seconds
          http       tests/{http,web,app,host,verbs,testing}
-         single     eight files of http, which include <winsvc.hpp> alone, against single_include/
+         single     eight files of http in the separate form, against single_include/
          tls        tests/http/{tls,compression,websocket}.cpp, with cpp-httplib built with OpenSSL and zlib
          sequences  tests/host/sequences.cpp alone, with 100,000 sequences of controls
          fuzz       tests/fuzz/*.cpp, each fed with its corpus
@@ -40,9 +40,12 @@ FOLDERS = {
 TLS = (["-DCPPHTTPLIB_OPENSSL_SUPPORT", "-DCPPHTTPLIB_ZLIB_SUPPORT"], ["-lssl", "-lcrypto", "-lz"])
 # Its own `field` is ambiguous with the one of wire/head.hpp, which it does not include.
 WITHOUT_PRECOMPILED = ("wire/multipart",)
-# One file or two of each folder, each of which includes the umbrella alone; g++ needs 10 to 20 s for one.
+# One file or two of each folder, each of which includes the umbrella alone; g++ needs 17 s for one, most of it for
+# cpp-httplib, which tests see.
 SINGLE = ("http/engine", "http/handler", "http/stream", "web/middleware", "host/hook_thread", "verbs/send", "testing/scm",
           "testing/umbrella")
+# The separate form (config/form.hpp): the files only declare, and one object has the bodies.
+SEPARATE = ["-DWINSVC_SEPARATE=1", "-DWINSVC_TESTING=1"]
 SEQUENCES = {"WINSVC_SEQUENCES": "100000"}
 
 # compiler, its options, libraries
@@ -137,14 +140,16 @@ def doctest_program(tally, program, way):
         tally.check(f"{program}: there are tests", False, "no tests/*/*.cpp of this program was found")
         return
     do = command(way, "single_include" if program == "single" else "include")
-    options, libraries = TLS if program == "tls" else ([], [])
+    options, libraries = TLS if program == "tls" else (SEPARATE if program == "single" else [], [])
     do += options
     use, first, objects = [], [], []
     # `sequences` is one file. mingw g++ compiles the units as users do, each with its own headers alone.
     if program != "sequences" and (program, way) != ("units", "mingw"):
         text = included_by(found) if program == "units" else "#include <winsvc/testing.hpp>\n#include <doctest/doctest.h>\n"
         # To generate the functions of the header takes as long as four files that generate them again.
-        use, first, objects = ninja.precompile("precompiled.hpp", text, do, generate=len(found) > 4)
+        use, first, objects = ninja.precompile("precompiled.hpp", text, do, generate=len(found) > 4 and program != "single")
+    if program == "single":
+        objects.append(ninja.compile("winsvc.o", ROOT / "single_include" / "winsvc.cpp", do))
     objects.append(ninja.compile("main.o", ROOT / "tests" / "main.cpp", do))
     for source in found:
         name = source.relative_to(ROOT / "tests").with_suffix(".o")
