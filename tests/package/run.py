@@ -91,6 +91,7 @@ def copied_header():
 
 
 def add_subdirectory():
+    """The compiled form, in the build of the consumer."""
     folder = consumer_in("add_subdirectory")
     step("cmake", "-G", "Ninja", "-S", folder, "-B", folder / "build", f"-DWINSVC_SOURCE={ROOT}",
          f"-DWINSVC_HTTPLIB_DIR={httplib_folder()}")
@@ -119,14 +120,19 @@ def find_package():
     runs_as_consumer(folder / "build" / "consumer")
 
 
-def built_with_pkg_config(folder, installed):
+def built_with_pkg_config(folder, installed, separate=False):
     path = str(installed / "share" / "pkgconfig")
     flags = step("pkg-config", "--cflags", "--libs", "winsvc", PKG_CONFIG_PATH=path).split()
     if step("pkg-config", "--modversion", "winsvc", PKG_CONFIG_PATH=path).strip() != version():
         raise Broken("winsvc.pc has another version")
     for name, option in (("msvc_cflags", "/bigobj"), ("mingw_cflags", "-Wa,-mbig-obj")):
         must_say(step("pkg-config", f"--variable={name}", "winsvc", PKG_CONFIG_PATH=path), option)
-    step(CLANG, "-std=c++17", folder / "main.cpp", "-o", folder / "consumer", *LIBRARY_FLAGS.split(), *flags)
+    if separate:
+        source = step("pkg-config", "--variable=source", "winsvc", PKG_CONFIG_PATH=path).strip()
+        sources = ["-DWINSVC_SEPARATE=1", folder / "main.cpp", source]
+    else:
+        sources = [folder / "main.cpp"]
+    step(CLANG, "-std=c++17", *sources, "-o", folder / "consumer", *LIBRARY_FLAGS.split(), *flags)
     runs_as_consumer(folder / "consumer")
 
 
@@ -140,7 +146,7 @@ def pkg_config_from_meson():
     step("meson", "setup", folder / "winsvc", ROOT, "--prefix", folder / "installed",
          WINSVC_HTTPLIB_DIR=str(httplib_folder()))
     step("meson", "install", "-C", folder / "winsvc", "--no-rebuild")
-    built_with_pkg_config(folder, folder / "installed")
+    built_with_pkg_config(folder, folder / "installed", separate=True)
 
 
 def meson_subproject():
