@@ -4,6 +4,9 @@
 #include <mutex>
 #include <optional>
 #include <string>
+
+#include <nlohmann/json.hpp>
+
 #include "views.hpp"
 
 using winsvc::json;
