@@ -4,7 +4,7 @@
   tests/forms/run.py [--update] [PART...]
 
 mixed      files that are compiled in different ways do not link, and the linker's message contains the difference
-api_alone  each header that an app's file includes compiles alone without httplib.h, json.hpp and windows.h
+api_alone  the headers that an app's file includes compile without httplib.h, json.hpp and windows.h
 separate   Linux: one file has the bodies; hello and the two files of views link with it and run
 split      the same file compiles and links with cpp-httplib's split form
 parts      Windows: a library of the parts has all functions, and a program links only the features that it uses
@@ -16,11 +16,11 @@ and the parts are compiled for Windows with cpp-httplib's single header. All com
 """
 
 import json
+import pathlib
 import re
 import shutil
 import struct
 import sys
-import pathlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from kit import (CLANG, GXX, ROOT, STANDARD, Ninja, Tally, clang_for_mingw, fast_mingw_link,  # noqa: E402
@@ -179,7 +179,10 @@ def parts(tally, files):
 # --- sections ---------------------------------------------------------------------------------------------------------
 
 def section_count(file):
-    """The number of sections of a COFF object, with the usual header or with the extended one of /bigobj."""
+    """The number of sections of a COFF object, with the usual header or with the extended one of /bigobj.
+
+    The objects have no debug information: with -g, mingw adds about ten sections to an object and none for each function.
+    """
     with open(file, "rb") as opened:
         head = opened.read(56)
     first, second = struct.unpack_from("<HH", head, 0)
@@ -231,33 +234,37 @@ def mixed(tally, files):
 
 # --- api_alone --------------------------------------------------------------------------------------------------------
 
-DOORS = ("winsvc/os/win/door.hpp",)                         # it includes windows.h, and no app's file reaches it
 FOREIGN = "\n".join(f"#ifdef {macro}\n#error {header} was included\n#endif" for macro, header in (
     ("CPPHTTPLIB_VERSION", "httplib.h"), ("NLOHMANN_JSON_VERSION_MAJOR", "json.hpp"), ("_WINDOWS_", "windows.h"),
     ("ERROR_SUCCESS", "winerror.h"), ("_WINSOCK2API_", "winsock2.h")))
 
 
 def api_alone(tally, files):
-    """The headers of the standard library are precompiled; hygiene's `alone` checks that each header includes its own."""
-    names = [name for name in amalgamate("--app") if name not in DOORS]
-    standard = sorted({found for name in names for found in re.findall(
-        r"^\s*#\s*include (<[a-z_]+>)", (ROOT / "include" / name).read_text(encoding="utf-8"), re.MULTILINE)})
+    """For Linux each header of api/ and web/. For Windows the umbrella, because it includes all of them: half a second each.
+
+    The headers of the standard library are precompiled; hygiene's `alone` checks that each header includes its own.
+    """
+    names = amalgamate("--app")
+    texts = {name: (ROOT / "include" / name).read_text(encoding="utf-8") for name in names if "/os/" not in name}
+    standard = sorted({found for text in texts.values() for found in re.findall(
+        r"^\s*#\s*include (<[a-z_]+>)", text, re.MULTILINE)})
     header = write(files.ninja.folder / "standard.hpp", "".join(f"#include {name}\n" for name in standard))
+    precompiled = files.ninja.compile("standard.pch", header, [*LINUX, "-x", "c++-header"])
+    jobs = [(name, "Linux", [*LINUX, "-include-pch", str(precompiled)], [precompiled])
+            for name in names if re.match(r"winsvc/(api|web)/|winsvc\.hpp", name)]
+    if WINDOWS[0] == CLANG:
+        jobs.append(("winsvc.hpp", "Windows", WINDOWS, []))
+    else:
+        tally.skip("winsvc.hpp (Windows)", "no mingw headers for clang")
     made = []
-    for system, command in (("Linux", LINUX), ("Windows", WINDOWS)):
-        if command[0] != CLANG:
-            tally.skip(f"headers alone ({system})", "no mingw headers for clang")
-            continue
-        precompiled = files.ninja.compile(f"standard-{system}.pch", header, [*command, "-x", "c++-header"])
-        for name in names:
-            source = write(files.ninja.folder / "alone" / (name.replace("/", "_") + ".cpp"),
-                           f'#include "{name}"\n{FOREIGN}\n')
-            made.append((f"{name} ({system})", files.ninja.syntax_only(
-                f"alone/{system}/{name}.ok", source,
-                [*command, SEPARATE, NO_JSON, INCLUDE, "-include-pch", str(precompiled)], [precompiled])))
+    for name, system, command, needs in jobs:
+        source = write(files.ninja.folder / "alone" / (name.replace("/", "_") + ".cpp"), f'#include "{name}"\n{FOREIGN}\n')
+        made.append((f"{name} ({system})", files.ninja.syntax_only(
+            f"alone/{system}/{name}.ok", source, [*command, SEPARATE, NO_JSON, INCLUDE], needs)))
     _, output = files.ninja.build([out for _, out in made])
+    doors = [f"{name} includes winsvc/os/win/door.hpp" for name, text in texts.items() if "os/win/door.hpp" in text]
     for what, out in made:
-        tally.check(what, out.exists(), said_about(output, out))
+        tally.check(what, out.exists(), "\n".join([said_about(output, out), *(doors if "Windows" in what else [])]))
 
 
 # --- bars -------------------------------------------------------------------------------------------------------------
