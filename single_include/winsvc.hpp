@@ -17,284 +17,285 @@
 //
 // What an app sees: read these. A part uses those above it alone.
 //
-//    302  config/version.hpp              The version of winsvc: the one place that knows it.
-//    319  config/compiler.hpp             What is compiling us.
-//    358  config/form.hpp                 The form in which winsvc is compiled.
-//    437  config/knobs.hpp                Every knob a user can turn, with its default and its price.
-//    491  config/abi.hpp                  The inline namespace that everything is in.
-//    542  base/scope.hpp                  Runs a callable when a scope is left, on every path out of it.
-//    573  base/text.hpp                   Text as the rest of winsvc needs it.
-//    641  os/win/door.hpp                 The door to Windows: the one file that includes <windows.h>.
-//    698  api/httplib.hpp                 The door to cpp-httplib: the one file that includes it.
-//    815  api/json.hpp                    The door to nlohmann's JSON.
-//    843  api/stream.hpp                  An answer that is written while it is made.
-//    921  api/abort.hpp                   A way out of the middle of a handler or a middleware.
-//    954  base/json_text.hpp              JSON, written: for what winsvc says to machines.
-//   1008  base/clock.hpp                  Time as a thing that is passed in, so that no test ever sleeps.
-//   1069  base/encoding.hpp               Bytes as text and back, and the comparison of secrets.
-//   1102  base/error.hpp                  An error is a sentence for a tired person.
-//   1144  base/sha.hpp                    SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
-//   1175  route/path.hpp                  The path of a request, cut into segments.
-//   1226  wire/grammar.hpp                The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   1289  wire/cookie.hpp                 A cookie as text: with all its attributes, and signed so that a client ...
-//   1371  api/reply.hpp                   What a handler may answer with, beyond plain text.
-//   1474  api/json_body.hpp               A request's body as a T, from JSON, and the sentence for one that is none.
-//   1607  api/upload.hpp                  Files that a request brings, on disk before the handler runs and never in ...
-//   1746  route/facts.hpp                 What is known of a route beside its pattern.
-//   1836  api/handler.hpp                 What a lambda may take and return, and how it is called.
-//   2179  api/websocket.hpp               WebSockets: a route whose handler talks with a page for as long as both like.
-//   2343  api/middleware.hpp              What runs around handlers: one shape for all of it.
-//   2389  api/errors.hpp                  What an error looks like to the client, where the app wants to say it itself.
-//   2457  route/method.hpp                The request methods that routes are made of, and small sets of them.
-//   2516  route/url_value.hpp             A value for a URL, and a URL with a query made of such values.
-//   2564  api/route_handle.hpp            A route that was registered, at hand for what else there is to say of it.
-//   2682  api/url_for.hpp                 The path of a named route, from within a handler.
-//   2720  api/resource.hpp                A class as a resource.
-//   2807  api/file_options.hpp            The options of a folder of files: `svc.files(prefix, folder, options)`.
-//   2828  base/source.hpp                 Where in the user's program a call was written.
-//   2862  api/group.hpp                   Routes, as an app or a part of it registers them.
-//   3069  api/context.hpp                 What travels with a request.
-//   3139  wire/fields.hpp                 Names and values as queries and forms have them ...
-//   3178  api/values.hpp                  What a request says beside its path, as a value of a type.
-//   3302  api/cookies.hpp                 Cookies of requests and answers.
-//   3332  base/stop.hpp                   A request to stop, remembered for ever: whoever looks later still sees it.
-//   3414  model/control_event.hpp         What comes with a control: the session that changed, the power that went.
-//   3484  api/hooks.hpp                   The hooks of a service as the app writes them, each brought to one shape ...
-//   3644  base/duration.hpp               Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   3674  model/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
-//   3823  model/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
-//   3888  model/setting.hpp               One setting: its type, its rules, its value, and the value it would have ...
-//   4103  api/setting.hpp                 A setting of the app's, as App declares it and handlers read it.
-//   4239  api/tls_options.hpp             The options of HTTPS: `svc.tls(certificate, key, options)`.
-//   4273  base/patient_mutex.hpp          A mutex whose waiters give up after a while.
-//   4340  base/log.hpp                    The log that a service keeps.
-//   4477  model/recovery.hpp              What the SCM does when the service fails.
-//   4540  base/quote.hpp                  Windows has no argument list, only one command line that each program ...
-//   4579  base/result.hpp                 A value or the reason there is none.
-//   4654  model/spec.hpp                  What is to be installed.
-//   4738  wire/limits.hpp                 How much a client may send, and how long it may take.
-//   4807  api/service.hpp                 What App receives: the description of a service.
-//   5079  api/app.hpp                     What App may be: a function, a global callable object, or a type ...
-//   5122  api/run.hpp                     From main to a verb: what WINSVC_MAIN calls, and what a main of your own ...
-//   5160  api/main.hpp                    The macro: a main for an App.
-//   5173  web/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
-//   5214  web/cors.hpp                    Cross-origin requests.
-//   5255  wire/head.hpp                   A request head that has passed the gate (wire/gate.hpp).
-//   5372  wire/websocket.hpp              The WebSocket protocol as values.
-//   5501  web/same_origin.hpp             Requests that change something, from pages of this service alone.
-//   5528  wire/ip.hpp                     IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   5585  web/rate_limit.hpp              How often one client may ask.
-//   5654  web/proxies.hpp                 The client behind a proxy.
-//   5680  web/headers.hpp                 Small middleware for headers and sizes.
+//    303  config/version.hpp              The version of winsvc: the one place that knows it.
+//    320  config/compiler.hpp             What is compiling us.
+//    359  config/form.hpp                 The form in which winsvc is compiled.
+//    438  config/knobs.hpp                Every knob a user can turn, with its default and its price.
+//    492  config/abi.hpp                  The inline namespace that everything is in.
+//    543  base/scope.hpp                  Runs a callable when a scope is left, on every path out of it.
+//    574  base/text.hpp                   Text as the rest of winsvc needs it.
+//    642  os/win/door.hpp                 The door to Windows: the one file that includes <windows.h>.
+//    699  api/httplib.hpp                 The door to cpp-httplib: the one file that includes it.
+//    816  api/abort.hpp                   A way out of the middle of a handler or a middleware.
+//    849  api/json.hpp                    The door to nlohmann's JSON.
+//    897  api/stream.hpp                  An answer that is written while it is made.
+//    975  base/json_text.hpp              JSON, written: for what winsvc says to machines.
+//   1029  base/clock.hpp                  Time as a thing that is passed in, so that no test ever sleeps.
+//   1090  base/encoding.hpp               Bytes as text and back, and the comparison of secrets.
+//   1123  base/error.hpp                  An error is a sentence for a tired person.
+//   1165  base/sha.hpp                    SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
+//   1196  route/path.hpp                  The path of a request, cut into segments.
+//   1247  wire/grammar.hpp                The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   1310  wire/cookie.hpp                 A cookie as text: with all its attributes, and signed so that a client ...
+//   1392  api/reply.hpp                   What a handler may answer with, beyond plain text.
+//   1497  api/json_body.hpp               A request's body as a T, from JSON, and the sentence for one that is none.
+//   1565  api/upload.hpp                  Files that a request brings, on disk before the handler runs and never in ...
+//   1704  route/facts.hpp                 What is known of a route beside its pattern.
+//   1794  api/handler.hpp                 What a lambda may take and return, and how it is called.
+//   2141  api/websocket.hpp               WebSockets: a route whose handler talks with a page for as long as both like.
+//   2305  api/middleware.hpp              What runs around handlers: one shape for all of it.
+//   2351  api/errors.hpp                  What an error looks like to the client, where the app wants to say it itself.
+//   2419  route/method.hpp                The request methods that routes are made of, and small sets of them.
+//   2478  route/url_value.hpp             A value for a URL, and a URL with a query made of such values.
+//   2526  api/route_handle.hpp            A route that was registered, at hand for what else there is to say of it.
+//   2638  api/url_for.hpp                 The path of a named route, from within a handler.
+//   2676  api/resource.hpp                A class as a resource.
+//   2763  api/file_options.hpp            The options of a folder of files: `svc.files(prefix, folder, options)`.
+//   2784  base/source.hpp                 Where in the user's program a call was written.
+//   2818  api/group.hpp                   Routes, as an app or a part of it registers them.
+//   3025  api/context.hpp                 What travels with a request.
+//   3095  wire/fields.hpp                 Names and values as queries and forms have them ...
+//   3134  api/values.hpp                  What a request says beside its path, as a value of a type.
+//   3258  api/cookies.hpp                 Cookies of requests and answers.
+//   3288  base/stop.hpp                   A request to stop, remembered for ever: whoever looks later still sees it.
+//   3370  model/control_event.hpp         What comes with a control: the session that changed, the power that went.
+//   3440  api/hooks.hpp                   The hooks of a service as the app writes them, each brought to one shape ...
+//   3600  base/duration.hpp               Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   3630  model/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
+//   3779  model/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
+//   3844  model/setting.hpp               One setting: its type, its rules, its value, and the value it would have ...
+//   4059  api/setting.hpp                 A setting of the app's, as App declares it and handlers read it.
+//   4195  api/tls_options.hpp             The options of HTTPS: `svc.tls(certificate, key, options)`.
+//   4229  base/patient_mutex.hpp          A mutex whose waiters give up after a while.
+//   4296  base/log.hpp                    The log that a service keeps.
+//   4433  model/recovery.hpp              What the SCM does when the service fails.
+//   4496  base/quote.hpp                  Windows has no argument list, only one command line that each program ...
+//   4535  base/result.hpp                 A value or the reason there is none.
+//   4610  model/spec.hpp                  What is to be installed.
+//   4694  wire/limits.hpp                 How much a client may send, and how long it may take.
+//   4763  api/service.hpp                 What App receives: the description of a service.
+//   5035  api/app.hpp                     What App may be: a function, a global callable object, or a type ...
+//   5078  api/run.hpp                     From main to a verb: what WINSVC_MAIN calls, and what a main of your own ...
+//   5116  api/main.hpp                    The macro: a main for an App.
+//   5129  web/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
+//   5170  web/cors.hpp                    Cross-origin requests.
+//   5211  wire/head.hpp                   A request head that has passed the gate (wire/gate.hpp).
+//   5328  wire/websocket.hpp              The WebSocket protocol as values.
+//   5457  web/same_origin.hpp             Requests that change something, from pages of this service alone.
+//   5484  wire/ip.hpp                     IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   5541  web/rate_limit.hpp              How often one client may ask.
+//   5610  web/proxies.hpp                 The client behind a proxy.
+//   5636  web/headers.hpp                 Small middleware for headers and sizes.
 //
 // How it works, lower floors first. The separate form (config/form.hpp) compiles this once.
 //
-//   5713  base/text.hpp:bodies            Text as the rest of winsvc needs it.
-//   5924  api/httplib.hpp:bodies          The door to cpp-httplib: the one file that includes it.
-//   5953  api/stream.hpp:bodies           An answer that is written while it is made.
-//   5995  api/abort.hpp:bodies            A way out of the middle of a handler or a middleware.
-//   6011  base/clock.hpp:bodies           Time as a thing that is passed in, so that no test ever sleeps.
-//   6168  base/encoding.hpp:bodies        Bytes as text and back, and the comparison of secrets.
-//   6245  base/error.hpp:bodies           An error is a sentence for a tired person.
-//   6275  base/sha.hpp:bodies             SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
-//   6391  route/path.hpp:bodies           The path of a request, cut into segments.
-//   6467  wire/grammar.hpp:bodies         The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   6521  wire/cookie.hpp:bodies          A cookie as text: with all its attributes, and signed so that a client ...
-//   6646  api/reply.hpp:bodies            What a handler may answer with, beyond plain text.
-//   6706  api/json_body.hpp:bodies        A request's body as a T, from JSON, and the sentence for one that is none.
-//   6755  route/facts.hpp:bodies          What is known of a route beside its pattern.
-//   6804  api/handler.hpp:bodies          What a lambda may take and return, and how it is called.
-//   6830  api/errors.hpp:bodies           What an error looks like to the client, where the app wants to say it itself.
-//   6858  route/method.hpp:bodies         The request methods that routes are made of, and small sets of them.
-//   6909  route/url_value.hpp:bodies      A value for a URL, and a URL with a query made of such values.
-//   6951  wire/fields.hpp:bodies          Names and values as queries and forms have them ...
-//   7017  api/values.hpp:bodies           What a request says beside its path, as a value of a type.
-//   7043  api/cookies.hpp:bodies          Cookies of requests and answers.
-//   7065  base/duration.hpp:bodies        Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   7135  model/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
-//   7251  model/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
-//   7386  base/log.hpp:bodies             The log that a service keeps.
-//   7522  model/recovery.hpp:bodies       What the SCM does when the service fails.
-//   7588  base/quote.hpp:bodies           Windows has no argument list, only one command line that each program ...
-//   7676  model/spec.hpp:bodies           What is to be installed.
-//   7783  web/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
-//   7863  web/cors.hpp:bodies             Cross-origin requests.
-//   7930  wire/head.hpp:bodies            A request head that has passed the gate (wire/gate.hpp).
-//   8005  wire/websocket.hpp:bodies       The WebSocket protocol as values.
-//   8259  web/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
-//   8285  wire/ip.hpp:bodies              IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   8440  web/rate_limit.hpp:bodies       How often one client may ask.
-//   8492  web/proxies.hpp:bodies          The client behind a proxy.
-//   8525  web/headers.hpp:bodies          Small middleware for headers and sizes.
-//   8566  base/timer_wheel.hpp            Deadlines of very many things, each set and moved in constant time.
-//   8713  base/queued_log.hpp             A queue before the sinks of a log, and a thread that empties it.
-//   9002  base/recent_log.hpp             The last lines of the log, in memory: for who looks at a running service.
-//   9073  model/state.hpp                 The words that a service and the Service Control Manager (SCM) share.
-//   9234  model/lifecycle.hpp             The life of a service as a pure state machine.
-//   9347  model/decision.hpp              What a control means in a state.
-//   9428  model/stop_limits.hpp           How long a stop may take, by where it comes from.
-//   9491  model/events.hpp                What the service writes into the Windows event log, as a table.
-//   9548  model/codes.hpp                 What system codes mean to the person who meets them.
-//   9683  model/account.hpp               The account a service runs as.
-//   9813  model/security.hpp              Who may do what, as text.
-//  10025  model/levels.hpp                What ChangeServiceConfig2W sets, level by level.
-//  10132  model/settings.hpp              The settings of an app.
-//  10417  model/log_query.hpp             Which entries of a log are wanted, and what a line of one says of itself.
-//  10499  model/event_record.hpp          What stands in the Windows event log, read.
-//  10637  model/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
-//  10728  model/verbs.hpp                 The command line as two tables.
-//  10959  model/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
-//  11129  model/command.hpp               From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//  11531  model/installation.hpp          What is installed, what is to be, and what lies between the two.
-//  11888  model/flat_object.hpp           JSON objects of texts and numbers alone, read.
-//  12018  model/state_file.hpp            What the running service leaves for `status` to find.
-//  12109  route/pattern.hpp               The paths a route serves, as one line of text, and how two of them relate.
-//  12299  route/table.hpp                 The routes of an app as a tree of segments.
-//  12614  route/url.hpp                   A pattern and its values back into a path.
-//  12717  wire/gate.hpp                   The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//  13089  wire/chunked.hpp                Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
-//  13250  wire/file_name.hpp              The name a client gives to a file it sends, as a name that can be given ...
-//  13328  wire/file_path.hpp              From the tail of a route to the path of a file below a folder, or a refusal.
-//  13397  wire/conditional.hpp            Requests with conditions.
-//  13540  wire/representation.hpp         Which form of a file a client gets.
-//  13662  wire/multipart.hpp              A form with files (multipart/form-data, RFC 7578), taken apart while it ...
-//  13909  os/posix/door.hpp               The door to POSIX: the one file that includes its system headers.
-//  13944  os/service_manager.hpp          The Service Control Manager as seen by who manages services, and what an ...
-//  14105  os/socket.hpp                   TCP as the engine needs it.
-//  14246  os/posix/socket_calls.hpp       What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//  14397  os/file.hpp                     The few things done with files.
-//  14507  os/process.hpp                  This process and its surroundings.
-//  14624  os/win/wide.hpp                 Windows' own strings, lists of strings and handles.
-//  14727  os/win/socket_calls.hpp         What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  14911  os/tcp.hpp                      os/socket.hpp on every platform.
-//  15184  os/poll_poller.hpp              os/poller.hpp over poll() and WSAPoll.
-//  15349  os/posix/epoll.hpp              os/poller.hpp on Linux.
-//  15460  os/win/iocp.hpp                 os/poller.hpp on Windows: an I/O completion port.
-//  15704  os/poller.hpp                   Waiting for many sockets with few threads.
-//  15754  os/channel.hpp                  Where the operator talks to a running service.
-//  15821  os/posix/file.hpp               os/file.hpp on POSIX.
-//  16004  os/visitors.hpp                 Threads for those who come and go.
-//  16089  os/posix/channel.hpp            os/channel.hpp on POSIX: a Unix socket.
-//  16305  os/console.hpp                  The terminal: writing to it, asking for a secret, and the ways a person ...
-//  16405  os/posix/console.hpp            os/console.hpp on POSIX.
-//  16571  os/crash.hpp                    What is left of a process that crashes.
-//  16705  os/posix/crash.hpp              os/crash.hpp on POSIX.
-//  16902  os/elevation.hpp                The same program once more, elevated.
-//  16976  os/posix/elevation.hpp          os/elevation.hpp on POSIX: there is nobody to ask.
-//  17023  os/folder_watch.hpp             A folder that is watched.
-//  17073  os/posix/folder_watch.hpp       os/folder_watch.hpp on POSIX: inotify on Linux.
-//  17176  os/keys.hpp                     Keys as a person presses them, without Enter, where standard input is a ...
-//  17213  os/posix/keys.hpp               os/keys.hpp on POSIX.
-//  17395  os/local_time.hpp               How far the clocks on this machine's walls are ahead of UTC.
-//  17417  os/posix/local_time.hpp         os/local_time.hpp on POSIX.
-//  17461  os/new_file.hpp                 A file that comes into being.
-//  17539  os/posix/new_file.hpp           os/new_file.hpp on POSIX.
-//  17650  os/probe.hpp                    What `doctor` and `why` ask the machine beside its services.
-//  17678  os/posix/probe.hpp              os/probe.hpp on POSIX: there is no such thing.
-//  17722  os/dispatcher.hpp               The Service Control Manager as seen by the service itself.
-//  17762  os/event_log.hpp                The Windows event log: one report, one line.
-//  17821  os/posix/process.hpp            os/process.hpp, os/event_log.hpp and the service side of the seam on ...
-//  18099  os/source_file.hpp              A file that is read from any place of it.
-//  18163  os/posix/source_file.hpp        os/source_file.hpp on POSIX.
-//  18259  os/win/security.hpp             Security descriptors and SIDs as Windows holds them, and as text.
-//  18382  os/win/channel.hpp              os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  18623  os/win/console.hpp              os/console.hpp on Windows.
-//  18836  os/win/file.hpp                 os/file.hpp on Windows.
-//  19034  os/win/library.hpp              Functions of Windows' own libraries, found at run time.
-//  19071  os/win/crash.hpp                os/crash.hpp on Windows.
-//  19370  os/win/dispatcher.hpp           The real dispatcher: ServiceMain and the control handler, which Windows ...
-//  19469  os/win/elevation.hpp            os/elevation.hpp on Windows.
-//  19726  os/win/folder_watch.hpp         os/folder_watch.hpp on Windows.
-//  19796  os/win/keys.hpp                 os/keys.hpp on Windows.
-//  19883  os/win/local_time.hpp           os/local_time.hpp on Windows.
-//  19945  os/win/new_file.hpp             os/new_file.hpp on Windows.
-//  20053  os/win/registry.hpp             Keys of the registry below HKEY_LOCAL_MACHINE.
-//  20187  os/win/probe.hpp                os/probe.hpp on Windows.
-//  20275  os/win/process.hpp              os/process.hpp and os/event_log.hpp on Windows.
-//  20474  os/win/source_file.hpp          os/source_file.hpp on Windows.
-//  20589  os/win/account_rights.hpp       The right to log on as a service, in Windows' database of who may what (LSA).
-//  20717  os/win/install.hpp              What an install touches beside the Service Control Manager.
-//  20878  os/win/levels.hpp               model/levels.hpp as Windows has it.
-//  21028  os/win/service_manager.hpp      The real Service Control Manager.
-//  21281  os/native.hpp                   The operating system, whole: the seam and this platform's bodies for it.
-//  21287  web/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
-//  21582  web/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
-//  21823  web/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
-//  21933  web/dashboard_style.hpp         The looks of the dashboard (web/dashboard_page.hpp).
-//  22084  web/dashboard_script.hpp        What fills the dashboard (web/dashboard_page.hpp).
-//  22481  http/router.hpp                 The routes of an app with their handlers.
-//  22671  http/pulse.hpp                  How busy a service is.
-//  22870  http/traffic.hpp                What the connections of one engine have in common.
-//  22974  http/tls_identity.hpp           The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
-//  23006  http/upload_folder.hpp          The files of uploads on disk.
-//  23075  http/engine.hpp                 The engine: listens, accepts, serves, drains.
-//  23175  http/transport.hpp              What a connection reads from and writes to.
-//  23321  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
-//  23672  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
-//  23712  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
-//  23776  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
-//  23860  http/context_impl.hpp           The bodies of api/context.hpp.
-//  23919  http/url_for_impl.hpp           The body of api/url_for.hpp.
-//  23958  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
-//  24090  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
-//  24146  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
-//  24318  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  24430  http/upload_receiver.hpp        How the server hands a body to whatever reads it into files, without ...
-//  24460  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
-//  24615  http/direct.hpp                 The direct way of a plain request.
-//  24792  http/core.hpp                   cpp-httplib at work for one request.
-//  25198  http/connection.hpp             One connection, from its first byte to its close, in steps.
-//  25640  http/crew.hpp                   The engine's threads, few and busy.
-//  26117  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
-//  26270  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
-//  26616  http/server.hpp                 The server inside an engine (http/engine.hpp).
-//  27132  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
-//  27280  http/folder.hpp                 A folder of files below a prefix.
-//  27426  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in progress.
-//  27493  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
-//  27712  http/websocket_session.hpp      One open WebSocket on its connection.
-//  28056  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
-//  28162  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
-//  28392  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
-//  28478  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
-//  28735  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
-//  28800  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
-//  29175  host/console_log.hpp            The log on the screen.
-//  29272  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
-//  29315  host/health.hpp                 Liveness and readiness.
-//  29394  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
-//  29560  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
-//  29667  host/own_settings.hpp           The settings of a run.
-//  29824  host/settings_watch.hpp         The settings file, watched.
-//  29936  host/duties.hpp                 What controls ask for, beside a stop.
-//  30143  host/worker_pool.hpp            The app's workers while they run.
-//  30252  host/inquiries.hpp              What the operator asks a running service, by its channel ...
-//  30404  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
-//  30897  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
-//  31038  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
-//  31156  host/console_host.hpp           `debug`: the service in a terminal.
-//  31254  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
-//  31594  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
-//  31678  verbs/desk.hpp                  What every verb that manages the service stands on.
-//  31812  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
-//  31896  verbs/manager.hpp               The verbs that bring an installed service up and down.
-//  32194  verbs/send.hpp                  The verbs that send a running service a control.
-//  32329  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
-//  32458  verbs/survey.hpp                What is installed, read with query rights alone.
-//  32555  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
-//  32618  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
-//  32963  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
-//  33054  verbs/machine.hpp               The machine beside its services, as verbs ask it.
-//  33083  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
-//  33383  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
-//  33613  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
-//  33737  verbs/manage.hpp                The verbs that manage, by their words.
-//  33952  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
-//  34095  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
+//   5669  base/text.hpp:bodies            Text as the rest of winsvc needs it.
+//   5880  api/httplib.hpp:bodies          The door to cpp-httplib: the one file that includes it.
+//   5909  api/abort.hpp:bodies            A way out of the middle of a handler or a middleware.
+//   5925  api/json.hpp:bodies             The door to nlohmann's JSON.
+//   6023  api/stream.hpp:bodies           An answer that is written while it is made.
+//   6065  base/clock.hpp:bodies           Time as a thing that is passed in, so that no test ever sleeps.
+//   6222  base/encoding.hpp:bodies        Bytes as text and back, and the comparison of secrets.
+//   6299  base/error.hpp:bodies           An error is a sentence for a tired person.
+//   6329  base/sha.hpp:bodies             SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
+//   6445  route/path.hpp:bodies           The path of a request, cut into segments.
+//   6521  wire/grammar.hpp:bodies         The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   6575  wire/cookie.hpp:bodies          A cookie as text: with all its attributes, and signed so that a client ...
+//   6700  api/reply.hpp:bodies            What a handler may answer with, beyond plain text.
+//   6766  api/json_body.hpp:bodies        A request's body as a T, from JSON, and the sentence for one that is none.
+//   6815  route/facts.hpp:bodies          What is known of a route beside its pattern.
+//   6864  api/handler.hpp:bodies          What a lambda may take and return, and how it is called.
+//   6890  api/errors.hpp:bodies           What an error looks like to the client, where the app wants to say it itself.
+//   6918  route/method.hpp:bodies         The request methods that routes are made of, and small sets of them.
+//   6969  route/url_value.hpp:bodies      A value for a URL, and a URL with a query made of such values.
+//   7011  wire/fields.hpp:bodies          Names and values as queries and forms have them ...
+//   7077  api/values.hpp:bodies           What a request says beside its path, as a value of a type.
+//   7103  api/cookies.hpp:bodies          Cookies of requests and answers.
+//   7125  base/duration.hpp:bodies        Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   7195  model/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
+//   7311  model/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
+//   7446  base/log.hpp:bodies             The log that a service keeps.
+//   7582  model/recovery.hpp:bodies       What the SCM does when the service fails.
+//   7648  base/quote.hpp:bodies           Windows has no argument list, only one command line that each program ...
+//   7736  model/spec.hpp:bodies           What is to be installed.
+//   7843  web/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
+//   7923  web/cors.hpp:bodies             Cross-origin requests.
+//   7990  wire/head.hpp:bodies            A request head that has passed the gate (wire/gate.hpp).
+//   8065  wire/websocket.hpp:bodies       The WebSocket protocol as values.
+//   8319  web/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
+//   8345  wire/ip.hpp:bodies              IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   8500  web/rate_limit.hpp:bodies       How often one client may ask.
+//   8552  web/proxies.hpp:bodies          The client behind a proxy.
+//   8585  web/headers.hpp:bodies          Small middleware for headers and sizes.
+//   8626  base/timer_wheel.hpp            Deadlines of very many things, each set and moved in constant time.
+//   8773  base/queued_log.hpp             A queue before the sinks of a log, and a thread that empties it.
+//   9062  base/recent_log.hpp             The last lines of the log, in memory: for who looks at a running service.
+//   9133  model/state.hpp                 The words that a service and the Service Control Manager (SCM) share.
+//   9294  model/lifecycle.hpp             The life of a service as a pure state machine.
+//   9407  model/decision.hpp              What a control means in a state.
+//   9488  model/stop_limits.hpp           How long a stop may take, by where it comes from.
+//   9551  model/events.hpp                What the service writes into the Windows event log, as a table.
+//   9608  model/codes.hpp                 What system codes mean to the person who meets them.
+//   9743  model/account.hpp               The account a service runs as.
+//   9873  model/security.hpp              Who may do what, as text.
+//  10085  model/levels.hpp                What ChangeServiceConfig2W sets, level by level.
+//  10192  model/settings.hpp              The settings of an app.
+//  10477  model/log_query.hpp             Which entries of a log are wanted, and what a line of one says of itself.
+//  10559  model/event_record.hpp          What stands in the Windows event log, read.
+//  10697  model/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
+//  10788  model/verbs.hpp                 The command line as two tables.
+//  11019  model/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
+//  11189  model/command.hpp               From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//  11591  model/installation.hpp          What is installed, what is to be, and what lies between the two.
+//  11948  model/flat_object.hpp           JSON objects of texts and numbers alone, read.
+//  12078  model/state_file.hpp            What the running service leaves for `status` to find.
+//  12169  route/pattern.hpp               The paths a route serves, as one line of text, and how two of them relate.
+//  12359  route/table.hpp                 The routes of an app as a tree of segments.
+//  12674  route/url.hpp                   A pattern and its values back into a path.
+//  12777  wire/gate.hpp                   The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//  13149  wire/chunked.hpp                Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
+//  13310  wire/file_name.hpp              The name a client gives to a file it sends, as a name that can be given ...
+//  13388  wire/file_path.hpp              From the tail of a route to the path of a file below a folder, or a refusal.
+//  13457  wire/conditional.hpp            Requests with conditions.
+//  13600  wire/representation.hpp         Which form of a file a client gets.
+//  13722  wire/multipart.hpp              A form with files (multipart/form-data, RFC 7578), taken apart while it ...
+//  13969  os/posix/door.hpp               The door to POSIX: the one file that includes its system headers.
+//  14004  os/service_manager.hpp          The Service Control Manager as seen by who manages services, and what an ...
+//  14165  os/socket.hpp                   TCP as the engine needs it.
+//  14306  os/posix/socket_calls.hpp       What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//  14457  os/file.hpp                     The few things done with files.
+//  14567  os/process.hpp                  This process and its surroundings.
+//  14684  os/win/wide.hpp                 Windows' own strings, lists of strings and handles.
+//  14787  os/win/socket_calls.hpp         What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  14971  os/tcp.hpp                      os/socket.hpp on every platform.
+//  15244  os/poll_poller.hpp              os/poller.hpp over poll() and WSAPoll.
+//  15409  os/posix/epoll.hpp              os/poller.hpp on Linux.
+//  15520  os/win/iocp.hpp                 os/poller.hpp on Windows: an I/O completion port.
+//  15764  os/poller.hpp                   Waiting for many sockets with few threads.
+//  15814  os/channel.hpp                  Where the operator talks to a running service.
+//  15881  os/posix/file.hpp               os/file.hpp on POSIX.
+//  16064  os/visitors.hpp                 Threads for those who come and go.
+//  16149  os/posix/channel.hpp            os/channel.hpp on POSIX: a Unix socket.
+//  16365  os/console.hpp                  The terminal: writing to it, asking for a secret, and the ways a person ...
+//  16465  os/posix/console.hpp            os/console.hpp on POSIX.
+//  16631  os/crash.hpp                    What is left of a process that crashes.
+//  16765  os/posix/crash.hpp              os/crash.hpp on POSIX.
+//  16962  os/elevation.hpp                The same program once more, elevated.
+//  17036  os/posix/elevation.hpp          os/elevation.hpp on POSIX: there is nobody to ask.
+//  17083  os/folder_watch.hpp             A folder that is watched.
+//  17133  os/posix/folder_watch.hpp       os/folder_watch.hpp on POSIX: inotify on Linux.
+//  17236  os/keys.hpp                     Keys as a person presses them, without Enter, where standard input is a ...
+//  17273  os/posix/keys.hpp               os/keys.hpp on POSIX.
+//  17455  os/local_time.hpp               How far the clocks on this machine's walls are ahead of UTC.
+//  17477  os/posix/local_time.hpp         os/local_time.hpp on POSIX.
+//  17521  os/new_file.hpp                 A file that comes into being.
+//  17599  os/posix/new_file.hpp           os/new_file.hpp on POSIX.
+//  17710  os/probe.hpp                    What `doctor` and `why` ask the machine beside its services.
+//  17738  os/posix/probe.hpp              os/probe.hpp on POSIX: there is no such thing.
+//  17782  os/dispatcher.hpp               The Service Control Manager as seen by the service itself.
+//  17822  os/event_log.hpp                The Windows event log: one report, one line.
+//  17881  os/posix/process.hpp            os/process.hpp, os/event_log.hpp and the service side of the seam on ...
+//  18159  os/source_file.hpp              A file that is read from any place of it.
+//  18223  os/posix/source_file.hpp        os/source_file.hpp on POSIX.
+//  18319  os/win/security.hpp             Security descriptors and SIDs as Windows holds them, and as text.
+//  18442  os/win/channel.hpp              os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  18683  os/win/console.hpp              os/console.hpp on Windows.
+//  18896  os/win/file.hpp                 os/file.hpp on Windows.
+//  19094  os/win/library.hpp              Functions of Windows' own libraries, found at run time.
+//  19131  os/win/crash.hpp                os/crash.hpp on Windows.
+//  19430  os/win/dispatcher.hpp           The real dispatcher: ServiceMain and the control handler, which Windows ...
+//  19529  os/win/elevation.hpp            os/elevation.hpp on Windows.
+//  19786  os/win/folder_watch.hpp         os/folder_watch.hpp on Windows.
+//  19856  os/win/keys.hpp                 os/keys.hpp on Windows.
+//  19943  os/win/local_time.hpp           os/local_time.hpp on Windows.
+//  20005  os/win/new_file.hpp             os/new_file.hpp on Windows.
+//  20113  os/win/registry.hpp             Keys of the registry below HKEY_LOCAL_MACHINE.
+//  20247  os/win/probe.hpp                os/probe.hpp on Windows.
+//  20335  os/win/process.hpp              os/process.hpp and os/event_log.hpp on Windows.
+//  20534  os/win/source_file.hpp          os/source_file.hpp on Windows.
+//  20649  os/win/account_rights.hpp       The right to log on as a service, in Windows' database of who may what (LSA).
+//  20777  os/win/install.hpp              What an install touches beside the Service Control Manager.
+//  20938  os/win/levels.hpp               model/levels.hpp as Windows has it.
+//  21088  os/win/service_manager.hpp      The real Service Control Manager.
+//  21341  os/native.hpp                   The operating system, whole: the seam and this platform's bodies for it.
+//  21347  web/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
+//  21642  web/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
+//  21883  web/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
+//  21993  web/dashboard_style.hpp         The looks of the dashboard (web/dashboard_page.hpp).
+//  22144  web/dashboard_script.hpp        What fills the dashboard (web/dashboard_page.hpp).
+//  22541  http/router.hpp                 The routes of an app with their handlers.
+//  22731  http/pulse.hpp                  How busy a service is.
+//  22930  http/traffic.hpp                What the connections of one engine have in common.
+//  23034  http/tls_identity.hpp           The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
+//  23066  http/upload_folder.hpp          The files of uploads on disk.
+//  23135  http/engine.hpp                 The engine: listens, accepts, serves, drains.
+//  23235  http/transport.hpp              What a connection reads from and writes to.
+//  23381  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
+//  23732  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
+//  23772  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
+//  23836  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
+//  23920  http/context_impl.hpp           The bodies of api/context.hpp.
+//  23979  http/url_for_impl.hpp           The body of api/url_for.hpp.
+//  24018  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
+//  24150  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
+//  24206  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
+//  24378  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  24490  http/upload_receiver.hpp        How the server hands a body to whatever reads it into files, without ...
+//  24520  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
+//  24675  http/direct.hpp                 The direct way of a plain request.
+//  24852  http/core.hpp                   cpp-httplib at work for one request.
+//  25258  http/connection.hpp             One connection, from its first byte to its close, in steps.
+//  25700  http/crew.hpp                   The engine's threads, few and busy.
+//  26177  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
+//  26330  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
+//  26676  http/server.hpp                 The server inside an engine (http/engine.hpp).
+//  27192  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
+//  27340  http/folder.hpp                 A folder of files below a prefix.
+//  27486  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in progress.
+//  27553  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
+//  27772  http/websocket_session.hpp      One open WebSocket on its connection.
+//  28116  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
+//  28222  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
+//  28452  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
+//  28538  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
+//  28795  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
+//  28860  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
+//  29235  host/console_log.hpp            The log on the screen.
+//  29332  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
+//  29375  host/health.hpp                 Liveness and readiness.
+//  29454  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
+//  29620  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
+//  29727  host/own_settings.hpp           The settings of a run.
+//  29884  host/settings_watch.hpp         The settings file, watched.
+//  29996  host/duties.hpp                 What controls ask for, beside a stop.
+//  30203  host/worker_pool.hpp            The app's workers while they run.
+//  30312  host/inquiries.hpp              What the operator asks a running service, by its channel ...
+//  30464  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
+//  30957  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
+//  31098  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
+//  31216  host/console_host.hpp           `debug`: the service in a terminal.
+//  31314  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
+//  31654  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
+//  31738  verbs/desk.hpp                  What every verb that manages the service stands on.
+//  31872  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
+//  31956  verbs/manager.hpp               The verbs that bring an installed service up and down.
+//  32254  verbs/send.hpp                  The verbs that send a running service a control.
+//  32389  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
+//  32518  verbs/survey.hpp                What is installed, read with query rights alone.
+//  32615  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
+//  32678  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
+//  33023  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
+//  33114  verbs/machine.hpp               The machine beside its services, as verbs ask it.
+//  33143  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
+//  33443  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
+//  33673  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
+//  33797  verbs/manage.hpp                The verbs that manage, by their words.
+//  34012  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
+//  34155  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
 //
 // At the end:
 //
-//  34311  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
+//  34371  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
 
 #pragma once
 
@@ -649,7 +650,7 @@ void append_utf8(std::string& out, char32_t code_point);
 // aclapi.h and shellapi.h are not included: aclapi.h includes rpcndr.h, which defines `small` and `hyper` as macros. The
 // files that call functions of these headers declare the types, with the layout and the values of the SDK.
 
-#if WINSVC_OS_WINDOWS
+#if WINSVC_OS_WINDOWS && WINSVC_SEES_ALL  // an app's file in the separate form does without it
 
   #if (defined(_WINSOCKAPI_) || defined(_WINSOCK_H)) && !defined(_WINSOCK2API_) && !defined(_WINSOCK2_H)
     #error "winsock.h came before winsvc.hpp: include winsvc.hpp before <windows.h>, or define WIN32_LEAN_AND_MEAN, or include <winsock2.h> first"
@@ -692,7 +693,7 @@ void append_utf8(std::string& out, char32_t code_point);
     #pragma comment(lib, "advapi32.lib")
   #endif
 
-#endif  // WINSVC_OS_WINDOWS
+#endif  // WINSVC_OS_WINDOWS && WINSVC_SEES_ALL
 
 // =====================================================================================================================
 // api/httplib.hpp
@@ -812,6 +813,39 @@ void replace_header(response& res, const std::string& name, const std::string& v
 }  // namespace winsvc
 
 // =====================================================================================================================
+// api/abort.hpp
+// =====================================================================================================================
+
+// A way out of the middle of a handler or a middleware.
+//
+//   if (id < 0) winsvc::abort(400, "ids start at 0");
+
+#include <exception>
+#include <string>
+#include <utility>
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+/// What `abort` throws. Catch it only to rethrow.
+class abort_error : public std::exception {
+ public:
+  abort_error(int status, std::string message) : status_(status), message_(std::move(message)) {}
+  [[nodiscard]] int status() const noexcept { return status_; }
+  [[nodiscard]] const char* what() const noexcept override { return message_.c_str(); }
+
+ private:
+  int status_;
+  std::string message_;
+};
+
+/// Leaves the handler with an error status; the client is shown the message, unlike that of any other exception.
+[[noreturn]] void abort(int status, std::string message = {});
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// =====================================================================================================================
 // api/json.hpp
 // =====================================================================================================================
 
@@ -821,9 +855,15 @@ void replace_header(response& res, const std::string& name, const std::string& v
 //   svc.get("/users/{id}", [](int id) { return winsvc::json{{"id", id}}; });
 //
 // A file that only sees declarations (config/form.hpp) gets <nlohmann/json_fwd.hpp>, and includes <nlohmann/json.hpp>
-// itself if it makes or reads JSON.
+// itself if it makes or reads JSON. Text is made of it and read into it in the compiled part, so that such a file does not
+// compile nlohmann's writer and parser.
 
-#if WINSVC_JSON && WINSVC_SEPARATE && __has_include(<nlohmann/json_fwd.hpp>)
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#if WINSVC_JSON && !WINSVC_SEES_SERVER && __has_include(<nlohmann/json_fwd.hpp>)
   #include <nlohmann/json_fwd.hpp>
 #elif WINSVC_JSON
   #include <nlohmann/json.hpp>
@@ -834,6 +874,20 @@ inline namespace WINSVC_ABI {
 
 #if WINSVC_JSON
 using json = nlohmann::json;
+
+namespace http {
+
+/// JSON as text. Bytes that are not UTF-8 are replaced.
+[[nodiscard]] std::string text_of_json(const json& value);
+/// Reads JSON from text. Aborts with 400.
+void parse_json(const std::string& text, json& into);
+/// Where the value is that a conversion of the document refuses: a JSON pointer (RFC 6901) with ": " after it, or ""
+/// if it was not found or is the document itself. `convert` repeats the conversion; `complaint` is the text of its
+/// exception. The document is changed meanwhile, and is the same afterwards.
+[[nodiscard]] std::string place_in_json(json& document, const std::string& complaint,
+                                        const std::function<void()>& convert);
+
+}  // namespace http
 #endif
 
 }  // inline namespace WINSVC_ABI
@@ -913,39 +967,6 @@ class event_stream {
   stream& out_;
   std::string last_id_;
 };
-
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-// =====================================================================================================================
-// api/abort.hpp
-// =====================================================================================================================
-
-// A way out of the middle of a handler or a middleware.
-//
-//   if (id < 0) winsvc::abort(400, "ids start at 0");
-
-#include <exception>
-#include <string>
-#include <utility>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-/// What `abort` throws. Catch it only to rethrow.
-class abort_error : public std::exception {
- public:
-  abort_error(int status, std::string message) : status_(status), message_(std::move(message)) {}
-  [[nodiscard]] int status() const noexcept { return status_; }
-  [[nodiscard]] const char* what() const noexcept override { return message_.c_str(); }
-
- private:
-  int status_;
-  std::string message_;
-};
-
-/// Leaves the handler with an error status; the client is shown the message, unlike that of any other exception.
-[[noreturn]] void abort(int status, std::string message = {});
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -1385,6 +1406,7 @@ namespace wire {
 #include <functional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -1415,8 +1437,9 @@ class reply {
     return with(std::move(body), "text/html; charset=utf-8", status);
   }
 #if WINSVC_JSON
-  /// A template, so that only a file that calls it needs nlohmann's whole header.
-  template <class Json = winsvc::json>
+  [[nodiscard]] static reply json(const winsvc::json& value, int status = 200);
+  /// The same for nlohmann's other types, ordered_json for one.
+  template <class Json, class = std::enable_if_t<!std::is_same_v<Json, winsvc::json>>>
   [[nodiscard]] static reply json(const Json& value, int status = 200) {
     return with(value.dump(-1, ' ', false, Json::error_handler_t::replace), "application/json", status);
   }
@@ -1509,76 +1532,11 @@ template <class T, class Json>
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/// Finds the value that a conversion did not like: nlohmann's exception says its kind, not its place. Each value of
-/// that kind is made one of another kind for a moment; where the complaint is then about that other kind, it was the
-/// one.
-template <class T, class Json>
-class json_culprit {
- public:
-  explicit json_culprit(Json& document) : document_(document) {}
-
-  /// As a JSON pointer (RFC 6901) with a colon behind it; "" where it was not found, or is the document itself.
-  std::string place_of(const std::string& complaint) {
-    constexpr std::string_view tell = "but is ";
-    const auto at = complaint.rfind(tell);
-    if (at == complaint.npos) return {};
-    kind_ = complaint.substr(at + tell.size());
-    if (kind_ == "null") other_ = false;
-    wanted_ = complaint.substr(0, at + tell.size()) + other_.type_name();
-    return find(document_, typename Json::json_pointer()) && !place_.empty() ? place_.to_string() + ": " : std::string();
-  }
-
- private:
-  bool find(Json& at, const typename Json::json_pointer& place) {
-    if (at.type_name() == kind_ && is_it(at)) {
-      place_ = place;
-      return true;
-    }
-    if (at.is_object()) {
-      for (auto it = at.begin(); it != at.end(); ++it) {
-        if (find(it.value(), place / it.key())) return true;
-      }
-    } else if (at.is_array()) {
-      for (std::size_t i = 0; i < at.size(); ++i) {
-        if (find(at[i], place / i)) return true;
-      }
-    }
-    return false;
-  }
-  bool is_it(Json& value) {
-    if (tries_ == 0) return false;  // a conversion each: a large document is not worth it
-    --tries_;
-    Json kept = other_;
-    std::swap(kept, value);
-    bool found = false;
-    try {
-      static_cast<void>(document_.template get<T>());
-    } catch (const typename Json::exception& e) {
-      found = e.what() == wanted_;
-    } catch (...) {  // it got further than before: this was not what it stopped at
-    }
-    std::swap(kept, value);
-    return found;
-  }
-
-  Json& document_;
-  Json other_ = nullptr;
-  std::string kind_, wanted_;
-  typename Json::json_pointer place_;
-  int tries_ = 64;
-};
-
 template <class T, class Json>
 T body_from_json(const request& req) {
   const std::string& text = json_text_of(req);
   Json parsed;
-  try {
-    parsed = Json::parse(text);
-  } catch (const typename Json::parse_error& e) {
-    winsvc::abort(400, "the body is not JSON: error at byte " + std::to_string(e.byte));
-  } catch (const typename Json::exception&) {  // a number such as 1e999
-    winsvc::abort(400, "the body is JSON that cannot be held: a number in it is out of range");
-  }
+  parse_json(text, parsed);
   if constexpr (std::is_same_v<T, Json>) {
     return parsed;
   } else {
@@ -1589,7 +1547,7 @@ T body_from_json(const request& req) {
       return parsed.template get<T>();
     } catch (const typename Json::exception& e) {
       const std::string complaint = e.what();  // "[json.exception.type_error.302] type must be ..."
-      const std::string place = json_culprit<T, Json>(parsed).place_of(complaint);
+      const std::string place = place_in_json(parsed, complaint, [&parsed] { static_cast<void>(parsed.template get<T>()); });
       const auto bracket = complaint.find("] ");
       refuse(place + complaint.substr(bracket == complaint.npos ? 0 : bracket + 2));
     } catch (const std::invalid_argument& e) {  // how a from_json says that a value of the right type will not do
@@ -1987,7 +1945,11 @@ void write_result(response& res, R&& value) {
   if constexpr (std::is_same_v<plain, reply>) {
     reply(std::forward<R>(value)).apply(res);
   } else if constexpr (is_nlohmann<plain>::value) {  // before text: json converts to a string, by throwing
-    answer_json(res, value.dump(-1, ' ', false, plain::error_handler_t::replace));
+#if WINSVC_JSON
+    if constexpr (std::is_same_v<plain, winsvc::json>) answer_json(res, text_of_json(value));
+    else
+#endif
+      answer_json(res, value.dump(-1, ' ', false, plain::error_handler_t::replace));
   } else if constexpr (std::is_convertible_v<R, std::string>) {
     answer_text(res, std::string(std::forward<R>(value)));
   } else if constexpr (std::is_same_v<plain, std::string_view>) {
@@ -2649,14 +2611,8 @@ class route_handle {
   /// An example of it.
   route_handle example_text(std::string_view text) const;
 #if WINSVC_JSON
-  template <class Json = winsvc::json>
-  route_handle schema(const Json& value) const {
-    return schema_text(value.dump(-1, ' ', false, Json::error_handler_t::replace));
-  }
-  template <class Json = winsvc::json>
-  route_handle example(const Json& value) const {
-    return example_text(value.dump(-1, ' ', false, Json::error_handler_t::replace));
-  }
+  route_handle schema(const winsvc::json& value) const { return schema_text(http::text_of_json(value)); }
+  route_handle example(const winsvc::json& value) const { return example_text(http::text_of_json(value)); }
 #endif
 
   /// Of the routes of a resource, the one for this method. Throws setup_error where there is none.
@@ -5950,6 +5906,120 @@ WINSVC_INLINE const std::string* find_header(const response& res, std::string_vi
 #endif  // WINSVC_BODIES_API
 
 // =====================================================================================================================
+// api/abort.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_API
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+
+WINSVC_INLINE void abort(int status, std::string message) { throw abort_error(status, std::move(message)); }
+
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_API
+
+// =====================================================================================================================
+// api/json.hpp:bodies
+// =====================================================================================================================
+
+#if WINSVC_BODIES_API
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace http {
+
+#if WINSVC_JSON
+
+WINSVC_INLINE std::string text_of_json(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+WINSVC_INLINE void parse_json(const std::string& text, json& into) {
+  try {
+    into = json::parse(text);
+  } catch (const json::parse_error& e) {
+    winsvc::abort(400, "the body is not JSON: error at byte " + std::to_string(e.byte));
+  } catch (const json::exception&) {  // a number such as 1e999
+    winsvc::abort(400, "the body is JSON that cannot be held: a number in it is out of range");
+  }
+}
+
+/// Finds the value that a conversion did not like: nlohmann's exception says its kind, not its place. Each value of
+/// that kind is made one of another kind for a moment; where the complaint is then about that other kind, it was the
+/// one.
+class json_culprit {
+ public:
+  json_culprit(json& document, const std::function<void()>& convert) : document_(document), convert_(convert) {}
+
+  /// As a JSON pointer (RFC 6901) with a colon behind it; "" where it was not found, or is the document itself.
+  std::string place_of(const std::string& complaint) {
+    constexpr std::string_view tell = "but is ";
+    const auto at = complaint.rfind(tell);
+    if (at == complaint.npos) return {};
+    kind_ = complaint.substr(at + tell.size());
+    if (kind_ == "null") other_ = false;
+    wanted_ = complaint.substr(0, at + tell.size()) + other_.type_name();
+    return find(document_, json::json_pointer()) && !place_.empty() ? place_.to_string() + ": " : std::string();
+  }
+
+ private:
+  bool find(json& at, const json::json_pointer& place) {
+    if (at.type_name() == kind_ && is_it(at)) {
+      place_ = place;
+      return true;
+    }
+    if (at.is_object()) {
+      for (auto it = at.begin(); it != at.end(); ++it) {
+        if (find(it.value(), place / it.key())) return true;
+      }
+    } else if (at.is_array()) {
+      for (std::size_t i = 0; i < at.size(); ++i) {
+        if (find(at[i], place / i)) return true;
+      }
+    }
+    return false;
+  }
+  bool is_it(json& value) {
+    if (tries_ == 0) return false;  // a conversion each: a large document is not worth it
+    --tries_;
+    json kept = other_;
+    std::swap(kept, value);
+    bool found = false;
+    try {
+      convert_();
+    } catch (const json::exception& e) {
+      found = e.what() == wanted_;
+    } catch (...) {  // it got further than before: this was not what it stopped at
+    }
+    std::swap(kept, value);
+    return found;
+  }
+
+  json& document_;
+  const std::function<void()>& convert_;
+  json other_ = nullptr;
+  std::string kind_, wanted_;
+  json::json_pointer place_;
+  int tries_ = 64;
+};
+
+WINSVC_INLINE std::string place_in_json(json& document, const std::string& complaint,
+                                        const std::function<void()>& convert) {
+  return json_culprit(document, convert).place_of(complaint);
+}
+
+#endif  // WINSVC_JSON
+
+}  // namespace http
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_API
+
+// =====================================================================================================================
 // api/stream.hpp:bodies
 // =====================================================================================================================
 
@@ -5985,22 +6055,6 @@ WINSVC_INLINE bool event_stream::wait_for(std::chrono::milliseconds how_long) {
   }
   return out_.wait_for(how_long);
 }
-
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
-#endif  // WINSVC_BODIES_API
-
-// =====================================================================================================================
-// api/abort.hpp:bodies
-// =====================================================================================================================
-
-#if WINSVC_BODIES_API
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-WINSVC_INLINE void abort(int status, std::string message) { throw abort_error(status, std::move(message)); }
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -6671,6 +6725,12 @@ WINSVC_INLINE void add_header(response& res, const std::string& name, const std:
 }
 
 }  // namespace http
+
+#if WINSVC_JSON
+WINSVC_INLINE reply reply::json(const winsvc::json& value, int status) {
+  return with(http::text_of_json(value), "application/json", status);
+}
+#endif
 
 WINSVC_INLINE reply reply::stream(std::string content_type, std::function<void(winsvc::stream&)> write) {
   reply r;

@@ -299,6 +299,11 @@ class Ninja:
         before, after = command
         return self._edge("link", out, objects, [*before, *map(str, objects), "-o", str(out), *after], ())
 
+    def archive(self, output, objects):
+        """A static library. The rule removes an older one first, so no object of an earlier run stays in it."""
+        out = self.folder / output
+        return self._edge("generate", out, objects, ["ar", "rcs", str(out), *map(str, objects)], ())
+
     def _edge(self, rule, out, inputs, words, implicit, then=""):
         out.parent.mkdir(parents=True, exist_ok=True)
         needs = " | " + " ".join(map(str, implicit)) if implicit else ""

@@ -53,6 +53,7 @@ STAGES = (
     Stage("sequences", False, "100,000 random sequences of controls under the simulated SCM",
           program("units.py", "sequences", "fast")),
     Stage("misuse", False, "code that must not compile, and the first error", program("misuse/run.py")),
+    Stage("forms", False, "separate files, parts and cpp-httplib's split form link; cost bars", program("forms/run.py")),
     Stage("hygiene", False, "headers alone, twice, next to windows.h; no macro left", program("hygiene/run.py")),
     Stage("msvc", False, "the header parsed by clang-cl with Microsoft's headers, if WINSVC_SDK names them",
           program("msvc/run.py")),

@@ -456,6 +456,11 @@ class SingleFile(Tree):
             "winsvc/api/main.hpp", "winsvc/http/server.hpp", "winsvc/implementation.hpp", "winsvc/config/undef.hpp",
             "winsvc.hpp"])
 
+    def test_app_lists_headers_without_the_implementation(self):
+        self.assertEqual(self.run_it("--app").stdout.split(), [
+            "winsvc/config/version.hpp", "winsvc/config/knobs.hpp", "winsvc/base/text.hpp", "winsvc/model/spec.hpp",
+            "winsvc/api/main.hpp", "winsvc/config/undef.hpp", "winsvc.hpp"])
+
 
 if __name__ == "__main__":
     unittest.main()

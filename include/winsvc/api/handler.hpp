@@ -156,7 +156,11 @@ void write_result(response& res, R&& value) {
   if constexpr (std::is_same_v<plain, reply>) {
     reply(std::forward<R>(value)).apply(res);
   } else if constexpr (is_nlohmann<plain>::value) {  // before text: json converts to a string, by throwing
-    answer_json(res, value.dump(-1, ' ', false, plain::error_handler_t::replace));
+#if WINSVC_JSON
+    if constexpr (std::is_same_v<plain, winsvc::json>) answer_json(res, text_of_json(value));
+    else
+#endif
+      answer_json(res, value.dump(-1, ' ', false, plain::error_handler_t::replace));
   } else if constexpr (std::is_convertible_v<R, std::string>) {
     answer_text(res, std::string(std::forward<R>(value)));
   } else if constexpr (std::is_same_v<plain, std::string_view>) {

@@ -40,76 +40,11 @@ template <class T, class Json>
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/// Finds the value that a conversion did not like: nlohmann's exception says its kind, not its place. Each value of
-/// that kind is made one of another kind for a moment; where the complaint is then about that other kind, it was the
-/// one.
-template <class T, class Json>
-class json_culprit {
- public:
-  explicit json_culprit(Json& document) : document_(document) {}
-
-  /// As a JSON pointer (RFC 6901) with a colon behind it; "" where it was not found, or is the document itself.
-  std::string place_of(const std::string& complaint) {
-    constexpr std::string_view tell = "but is ";
-    const auto at = complaint.rfind(tell);
-    if (at == complaint.npos) return {};
-    kind_ = complaint.substr(at + tell.size());
-    if (kind_ == "null") other_ = false;
-    wanted_ = complaint.substr(0, at + tell.size()) + other_.type_name();
-    return find(document_, typename Json::json_pointer()) && !place_.empty() ? place_.to_string() + ": " : std::string();
-  }
-
- private:
-  bool find(Json& at, const typename Json::json_pointer& place) {
-    if (at.type_name() == kind_ && is_it(at)) {
-      place_ = place;
-      return true;
-    }
-    if (at.is_object()) {
-      for (auto it = at.begin(); it != at.end(); ++it) {
-        if (find(it.value(), place / it.key())) return true;
-      }
-    } else if (at.is_array()) {
-      for (std::size_t i = 0; i < at.size(); ++i) {
-        if (find(at[i], place / i)) return true;
-      }
-    }
-    return false;
-  }
-  bool is_it(Json& value) {
-    if (tries_ == 0) return false;  // a conversion each: a large document is not worth it
-    --tries_;
-    Json kept = other_;
-    std::swap(kept, value);
-    bool found = false;
-    try {
-      static_cast<void>(document_.template get<T>());
-    } catch (const typename Json::exception& e) {
-      found = e.what() == wanted_;
-    } catch (...) {  // it got further than before: this was not what it stopped at
-    }
-    std::swap(kept, value);
-    return found;
-  }
-
-  Json& document_;
-  Json other_ = nullptr;
-  std::string kind_, wanted_;
-  typename Json::json_pointer place_;
-  int tries_ = 64;
-};
-
 template <class T, class Json>
 T body_from_json(const request& req) {
   const std::string& text = json_text_of(req);
   Json parsed;
-  try {
-    parsed = Json::parse(text);
-  } catch (const typename Json::parse_error& e) {
-    winsvc::abort(400, "the body is not JSON: error at byte " + std::to_string(e.byte));
-  } catch (const typename Json::exception&) {  // a number such as 1e999
-    winsvc::abort(400, "the body is JSON that cannot be held: a number in it is out of range");
-  }
+  parse_json(text, parsed);
   if constexpr (std::is_same_v<T, Json>) {
     return parsed;
   } else {
@@ -120,7 +55,7 @@ T body_from_json(const request& req) {
       return parsed.template get<T>();
     } catch (const typename Json::exception& e) {
       const std::string complaint = e.what();  // "[json.exception.type_error.302] type must be ..."
-      const std::string place = json_culprit<T, Json>(parsed).place_of(complaint);
+      const std::string place = place_in_json(parsed, complaint, [&parsed] { static_cast<void>(parsed.template get<T>()); });
       const auto bracket = complaint.find("] ");
       refuse(place + complaint.substr(bracket == complaint.npos ? 0 : bracket + 2));
     } catch (const std::invalid_argument& e) {  // how a from_json says that a value of the right type will not do

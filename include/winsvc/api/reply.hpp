@@ -13,6 +13,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -52,8 +53,9 @@ class reply {
     return with(std::move(body), "text/html; charset=utf-8", status);
   }
 #if WINSVC_JSON
-  /// A template, so that only a file that calls it needs nlohmann's whole header.
-  template <class Json = winsvc::json>
+  [[nodiscard]] static reply json(const winsvc::json& value, int status = 200);
+  /// The same for nlohmann's other types, ordered_json for one.
+  template <class Json, class = std::enable_if_t<!std::is_same_v<Json, winsvc::json>>>
   [[nodiscard]] static reply json(const Json& value, int status = 200) {
     return with(value.dump(-1, ' ', false, Json::error_handler_t::replace), "application/json", status);
   }
@@ -134,6 +136,12 @@ WINSVC_INLINE void add_header(response& res, const std::string& name, const std:
 }
 
 }  // namespace http
+
+#if WINSVC_JSON
+WINSVC_INLINE reply reply::json(const winsvc::json& value, int status) {
+  return with(http::text_of_json(value), "application/json", status);
+}
+#endif
 
 WINSVC_INLINE reply reply::stream(std::string content_type, std::function<void(winsvc::stream&)> write) {
   reply r;

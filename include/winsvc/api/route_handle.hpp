@@ -92,14 +92,8 @@ class route_handle {
   /// An example of it.
   route_handle example_text(std::string_view text) const;
 #if WINSVC_JSON
-  template <class Json = winsvc::json>
-  route_handle schema(const Json& value) const {
-    return schema_text(value.dump(-1, ' ', false, Json::error_handler_t::replace));
-  }
-  template <class Json = winsvc::json>
-  route_handle example(const Json& value) const {
-    return example_text(value.dump(-1, ' ', false, Json::error_handler_t::replace));
-  }
+  route_handle schema(const winsvc::json& value) const { return schema_text(http::text_of_json(value)); }
+  route_handle example(const winsvc::json& value) const { return example_text(http::text_of_json(value)); }
 #endif
 
   /// Of the routes of a resource, the one for this method. Throws setup_error where there is none.

@@ -34,6 +34,7 @@
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/config/version.hpp"
+#include "winsvc/api/errors.hpp"
 #include "winsvc/api/group.hpp"
 #include "winsvc/model/control_event.hpp"
 #include "winsvc/model/recovery.hpp"

@@ -10,7 +10,7 @@
 #include "winsvc/config/compiler.hpp"
 #include "winsvc/config/knobs.hpp"
 
-#if WINSVC_OS_WINDOWS
+#if WINSVC_OS_WINDOWS && WINSVC_SEES_ALL  // an app's file in the separate form does without it
 
   #if (defined(_WINSOCKAPI_) || defined(_WINSOCK_H)) && !defined(_WINSOCK2API_) && !defined(_WINSOCK2_H)
     #error "winsock.h came before winsvc.hpp: include winsvc.hpp before <windows.h>, or define WIN32_LEAN_AND_MEAN, or include <winsock2.h> first"
@@ -53,4 +53,4 @@
     #pragma comment(lib, "advapi32.lib")
   #endif
 
-#endif  // WINSVC_OS_WINDOWS
+#endif  // WINSVC_OS_WINDOWS && WINSVC_SEES_ALL

@@ -1,0 +1,12 @@
+// Calls a function of winsvc and a function of the program, and both have bodies in library.cpp.
+#include <string>
+
+#include "winsvc/base/encoding.hpp"
+#include "winsvc/base/error.hpp"
+
+std::string text_of(const winsvc::error& problem);
+
+int main() {
+  const bool equal = winsvc::equal_secret("a", "a");
+  return equal && text_of(winsvc::error{}).empty() ? 0 : 1;
+}
