@@ -167,135 +167,135 @@
 //  14567  os/process.hpp                  This process and its surroundings.
 //  14684  os/win/wide.hpp                 Windows' own strings, lists of strings and handles.
 //  14787  os/win/socket_calls.hpp         What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  14971  os/tcp.hpp                      os/socket.hpp on every platform.
-//  15244  os/poll_poller.hpp              os/poller.hpp over poll() and WSAPoll.
-//  15409  os/posix/epoll.hpp              os/poller.hpp on Linux.
-//  15520  os/win/iocp.hpp                 os/poller.hpp on Windows: an I/O completion port.
-//  15764  os/poller.hpp                   Waiting for many sockets with few threads.
-//  15814  os/channel.hpp                  Where the operator talks to a running service.
-//  15881  os/posix/file.hpp               os/file.hpp on POSIX.
-//  16064  os/visitors.hpp                 Threads for those who come and go.
-//  16149  os/posix/channel.hpp            os/channel.hpp on POSIX: a Unix socket.
-//  16365  os/console.hpp                  The terminal: writing to it, asking for a secret, and the ways a person ...
-//  16465  os/posix/console.hpp            os/console.hpp on POSIX.
-//  16631  os/crash.hpp                    What is left of a process that crashes.
-//  16765  os/posix/crash.hpp              os/crash.hpp on POSIX.
-//  16962  os/elevation.hpp                The same program once more, elevated.
-//  17036  os/posix/elevation.hpp          os/elevation.hpp on POSIX: there is nobody to ask.
-//  17083  os/folder_watch.hpp             A folder that is watched.
-//  17133  os/posix/folder_watch.hpp       os/folder_watch.hpp on POSIX: inotify on Linux.
-//  17236  os/keys.hpp                     Keys as a person presses them, without Enter, where standard input is a ...
-//  17273  os/posix/keys.hpp               os/keys.hpp on POSIX.
-//  17455  os/local_time.hpp               How far the clocks on this machine's walls are ahead of UTC.
-//  17477  os/posix/local_time.hpp         os/local_time.hpp on POSIX.
-//  17521  os/new_file.hpp                 A file that comes into being.
-//  17599  os/posix/new_file.hpp           os/new_file.hpp on POSIX.
-//  17710  os/probe.hpp                    What `doctor` and `why` ask the machine beside its services.
-//  17738  os/posix/probe.hpp              os/probe.hpp on POSIX: there is no such thing.
-//  17782  os/dispatcher.hpp               The Service Control Manager as seen by the service itself.
-//  17822  os/event_log.hpp                The Windows event log: one report, one line.
-//  17881  os/posix/process.hpp            os/process.hpp, os/event_log.hpp and the service side of the seam on ...
-//  18159  os/source_file.hpp              A file that is read from any place of it.
-//  18223  os/posix/source_file.hpp        os/source_file.hpp on POSIX.
-//  18319  os/win/security.hpp             Security descriptors and SIDs as Windows holds them, and as text.
-//  18442  os/win/channel.hpp              os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  18683  os/win/console.hpp              os/console.hpp on Windows.
-//  18896  os/win/file.hpp                 os/file.hpp on Windows.
-//  19094  os/win/library.hpp              Functions of Windows' own libraries, found at run time.
-//  19131  os/win/crash.hpp                os/crash.hpp on Windows.
-//  19430  os/win/dispatcher.hpp           The real dispatcher: ServiceMain and the control handler, which Windows ...
-//  19529  os/win/elevation.hpp            os/elevation.hpp on Windows.
-//  19786  os/win/folder_watch.hpp         os/folder_watch.hpp on Windows.
-//  19856  os/win/keys.hpp                 os/keys.hpp on Windows.
-//  19943  os/win/local_time.hpp           os/local_time.hpp on Windows.
-//  20005  os/win/new_file.hpp             os/new_file.hpp on Windows.
-//  20113  os/win/registry.hpp             Keys of the registry below HKEY_LOCAL_MACHINE.
-//  20247  os/win/probe.hpp                os/probe.hpp on Windows.
-//  20335  os/win/process.hpp              os/process.hpp and os/event_log.hpp on Windows.
-//  20534  os/win/source_file.hpp          os/source_file.hpp on Windows.
-//  20649  os/win/account_rights.hpp       The right to log on as a service, in Windows' database of who may what (LSA).
-//  20777  os/win/install.hpp              What an install touches beside the Service Control Manager.
-//  20938  os/win/levels.hpp               model/levels.hpp as Windows has it.
-//  21088  os/win/service_manager.hpp      The real Service Control Manager.
-//  21341  os/native.hpp                   The operating system, whole: the seam and this platform's bodies for it.
-//  21347  web/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
-//  21642  web/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
-//  21883  web/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
-//  21993  web/dashboard_style.hpp         The looks of the dashboard (web/dashboard_page.hpp).
-//  22144  web/dashboard_script.hpp        What fills the dashboard (web/dashboard_page.hpp).
-//  22541  http/router.hpp                 The routes of an app with their handlers.
-//  22731  http/pulse.hpp                  How busy a service is.
-//  22930  http/traffic.hpp                What the connections of one engine have in common.
-//  23034  http/tls_identity.hpp           The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
-//  23066  http/upload_folder.hpp          The files of uploads on disk.
-//  23135  http/engine.hpp                 The engine: listens, accepts, serves, drains.
-//  23235  http/transport.hpp              What a connection reads from and writes to.
-//  23381  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
-//  23732  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
-//  23772  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
-//  23836  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
-//  23920  http/context_impl.hpp           The bodies of api/context.hpp.
-//  23979  http/url_for_impl.hpp           The body of api/url_for.hpp.
-//  24018  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
-//  24150  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
-//  24206  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
-//  24378  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  24490  http/upload_receiver.hpp        How the server hands a body to whatever reads it into files, without ...
-//  24520  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
-//  24675  http/direct.hpp                 The direct way of a plain request.
-//  24852  http/core.hpp                   cpp-httplib at work for one request.
-//  25258  http/connection.hpp             One connection, from its first byte to its close, in steps.
-//  25700  http/crew.hpp                   The engine's threads, few and busy.
-//  26177  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
-//  26330  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
-//  26676  http/server.hpp                 The server inside an engine (http/engine.hpp).
-//  27192  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
-//  27340  http/folder.hpp                 A folder of files below a prefix.
-//  27486  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in progress.
-//  27553  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
-//  27772  http/websocket_session.hpp      One open WebSocket on its connection.
-//  28116  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
-//  28222  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
-//  28452  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
-//  28538  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
-//  28795  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
-//  28860  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
-//  29235  host/console_log.hpp            The log on the screen.
-//  29332  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
-//  29375  host/health.hpp                 Liveness and readiness.
-//  29454  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
-//  29620  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
-//  29727  host/own_settings.hpp           The settings of a run.
-//  29884  host/settings_watch.hpp         The settings file, watched.
-//  29996  host/duties.hpp                 What controls ask for, beside a stop.
-//  30203  host/worker_pool.hpp            The app's workers while they run.
-//  30312  host/inquiries.hpp              What the operator asks a running service, by its channel ...
-//  30464  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
-//  30957  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
-//  31098  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
-//  31216  host/console_host.hpp           `debug`: the service in a terminal.
-//  31314  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
-//  31654  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
-//  31738  verbs/desk.hpp                  What every verb that manages the service stands on.
-//  31872  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
-//  31956  verbs/manager.hpp               The verbs that bring an installed service up and down.
-//  32254  verbs/send.hpp                  The verbs that send a running service a control.
-//  32389  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
-//  32518  verbs/survey.hpp                What is installed, read with query rights alone.
-//  32615  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
-//  32678  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
-//  33023  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
-//  33114  verbs/machine.hpp               The machine beside its services, as verbs ask it.
-//  33143  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
-//  33443  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
-//  33673  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
-//  33797  verbs/manage.hpp                The verbs that manage, by their words.
-//  34012  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
-//  34155  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
+//  14969  os/tcp.hpp                      os/socket.hpp on every platform.
+//  15240  os/poll_poller.hpp              os/poller.hpp over poll() and WSAPoll.
+//  15405  os/posix/epoll.hpp              os/poller.hpp on Linux.
+//  15516  os/win/iocp.hpp                 os/poller.hpp on Windows: an I/O completion port.
+//  15760  os/poller.hpp                   Waiting for many sockets with few threads.
+//  15810  os/channel.hpp                  Where the operator talks to a running service.
+//  15877  os/posix/file.hpp               os/file.hpp on POSIX.
+//  16046  os/visitors.hpp                 Threads for those who come and go.
+//  16131  os/posix/channel.hpp            os/channel.hpp on POSIX: a Unix socket.
+//  16347  os/console.hpp                  The terminal: writing to it, asking for a secret, and the ways a person ...
+//  16447  os/posix/console.hpp            os/console.hpp on POSIX.
+//  16601  os/crash.hpp                    What is left of a process that crashes.
+//  16735  os/posix/crash.hpp              os/crash.hpp on POSIX.
+//  16932  os/elevation.hpp                The same program once more, elevated.
+//  17006  os/posix/elevation.hpp          os/elevation.hpp on POSIX: there is nobody to ask.
+//  17053  os/folder_watch.hpp             A folder that is watched.
+//  17103  os/posix/folder_watch.hpp       os/folder_watch.hpp on POSIX: inotify on Linux.
+//  17206  os/keys.hpp                     Keys as a person presses them, without Enter, where standard input is a ...
+//  17243  os/posix/keys.hpp               os/keys.hpp on POSIX.
+//  17425  os/local_time.hpp               How far the clocks on this machine's walls are ahead of UTC.
+//  17447  os/posix/local_time.hpp         os/local_time.hpp on POSIX.
+//  17482  os/new_file.hpp                 A file that comes into being.
+//  17560  os/posix/new_file.hpp           os/new_file.hpp on POSIX.
+//  17661  os/probe.hpp                    What `doctor` and `why` ask the machine beside its services.
+//  17689  os/posix/probe.hpp              os/probe.hpp on POSIX: there is no such thing.
+//  17730  os/dispatcher.hpp               The Service Control Manager as seen by the service itself.
+//  17770  os/event_log.hpp                The Windows event log: one report, one line.
+//  17829  os/posix/process.hpp            os/process.hpp, os/event_log.hpp and the service side of the seam on ...
+//  18079  os/source_file.hpp              A file that is read from any place of it.
+//  18143  os/posix/source_file.hpp        os/source_file.hpp on POSIX.
+//  18235  os/win/security.hpp             Security descriptors and SIDs as Windows holds them, and as text.
+//  18358  os/win/channel.hpp              os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  18596  os/win/console.hpp              os/console.hpp on Windows.
+//  18795  os/win/file.hpp                 os/file.hpp on Windows.
+//  18979  os/win/library.hpp              Functions of Windows' own libraries, found at run time.
+//  19016  os/win/crash.hpp                os/crash.hpp on Windows.
+//  19315  os/win/dispatcher.hpp           The real dispatcher: ServiceMain and the control handler, which Windows ...
+//  19414  os/win/elevation.hpp            os/elevation.hpp on Windows.
+//  19666  os/win/folder_watch.hpp         os/folder_watch.hpp on Windows.
+//  19736  os/win/keys.hpp                 os/keys.hpp on Windows.
+//  19823  os/win/local_time.hpp           os/local_time.hpp on Windows.
+//  19876  os/win/new_file.hpp             os/new_file.hpp on Windows.
+//  19967  os/win/registry.hpp             Keys of the registry below HKEY_LOCAL_MACHINE.
+//  20101  os/win/probe.hpp                os/probe.hpp on Windows.
+//  20174  os/win/process.hpp              os/process.hpp and os/event_log.hpp on Windows.
+//  20352  os/win/source_file.hpp          os/source_file.hpp on Windows.
+//  20463  os/win/account_rights.hpp       The right to log on as a service, in Windows' database of who may what (LSA).
+//  20591  os/win/install.hpp              What an install touches beside the Service Control Manager.
+//  20752  os/win/levels.hpp               model/levels.hpp as Windows has it.
+//  20902  os/win/service_manager.hpp      The real Service Control Manager.
+//  21155  os/native.hpp                   The operating system, whole: the seam and this platform's bodies for it.
+//  21161  web/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
+//  21456  web/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
+//  21697  web/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
+//  21807  web/dashboard_style.hpp         The looks of the dashboard (web/dashboard_page.hpp).
+//  21958  web/dashboard_script.hpp        What fills the dashboard (web/dashboard_page.hpp).
+//  22355  http/router.hpp                 The routes of an app with their handlers.
+//  22545  http/pulse.hpp                  How busy a service is.
+//  22744  http/traffic.hpp                What the connections of one engine have in common.
+//  22848  http/tls_identity.hpp           The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
+//  22880  http/upload_folder.hpp          The files of uploads on disk.
+//  22949  http/engine.hpp                 The engine: listens, accepts, serves, drains.
+//  23049  http/transport.hpp              What a connection reads from and writes to.
+//  23195  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
+//  23546  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
+//  23586  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
+//  23650  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
+//  23734  http/context_impl.hpp           The bodies of api/context.hpp.
+//  23793  http/url_for_impl.hpp           The body of api/url_for.hpp.
+//  23832  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
+//  23964  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
+//  24020  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
+//  24192  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  24304  http/upload_receiver.hpp        How the server hands a body to whatever reads it into files, without ...
+//  24334  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
+//  24489  http/direct.hpp                 The direct way of a plain request.
+//  24666  http/core.hpp                   cpp-httplib at work for one request.
+//  25072  http/connection.hpp             One connection, from its first byte to its close, in steps.
+//  25514  http/crew.hpp                   The engine's threads, few and busy.
+//  25991  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
+//  26144  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
+//  26490  http/server.hpp                 The server inside an engine (http/engine.hpp).
+//  27006  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
+//  27154  http/folder.hpp                 A folder of files below a prefix.
+//  27300  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in progress.
+//  27367  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
+//  27586  http/websocket_session.hpp      One open WebSocket on its connection.
+//  27930  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
+//  28036  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
+//  28266  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
+//  28352  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
+//  28609  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
+//  28674  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
+//  29049  host/console_log.hpp            The log on the screen.
+//  29146  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
+//  29189  host/health.hpp                 Liveness and readiness.
+//  29268  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
+//  29434  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
+//  29541  host/own_settings.hpp           The settings of a run.
+//  29698  host/settings_watch.hpp         The settings file, watched.
+//  29810  host/duties.hpp                 What controls ask for, beside a stop.
+//  30017  host/worker_pool.hpp            The app's workers while they run.
+//  30126  host/inquiries.hpp              What the operator asks a running service, by its channel ...
+//  30278  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
+//  30771  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
+//  30912  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
+//  31030  host/console_host.hpp           `debug`: the service in a terminal.
+//  31128  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
+//  31468  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
+//  31552  verbs/desk.hpp                  What every verb that manages the service stands on.
+//  31686  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
+//  31770  verbs/manager.hpp               The verbs that bring an installed service up and down.
+//  32068  verbs/send.hpp                  The verbs that send a running service a control.
+//  32203  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
+//  32332  verbs/survey.hpp                What is installed, read with query rights alone.
+//  32429  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
+//  32492  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
+//  32837  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
+//  32928  verbs/machine.hpp               The machine beside its services, as verbs ask it.
+//  32957  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
+//  33257  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
+//  33487  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
+//  33611  verbs/manage.hpp                The verbs that manage, by their words.
+//  33826  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
+//  33969  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
 //
 // At the end:
 //
-//  34371  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
+//  34185  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
 
 #pragma once
 
@@ -14841,10 +14841,6 @@ void silence(tcp_socket::native_handle end) noexcept;
 
 }  // namespace calls
 
-/// From the table of TCP listeners on IPv4 with their processes. iphlpapi is loaded at run time: it is needed for a
-/// sentence in a failure only, and no program should have to link it for that.
-std::string port_owner(const endpoint& where);
-
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -14921,6 +14917,8 @@ WINSVC_INLINE void silence(tcp_socket::native_handle end) noexcept {
 
 }  // namespace calls
 
+/// From the table of TCP listeners on IPv4 with their processes. iphlpapi is loaded at run time: it is needed for a
+/// sentence in a failure only, and no program should have to link it for that.
 WINSVC_INLINE std::string port_owner(const endpoint& where) {
   in_addr address{};
   if (::inet_pton(AF_INET, where.host.c_str(), &address) != 1) return {};
@@ -15005,8 +15003,6 @@ void set_option(socket_type s, int level, int name, int value) noexcept;
                                                                                   std::uint16_t port);
 
 }  // namespace calls
-
-sys_result<tcp_socket> accept_from(tcp_socket::native_handle listener) noexcept;
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -15906,20 +15902,6 @@ std::size_t write_most(int file, std::string_view bytes) noexcept;
 bool write_all(int file, std::string_view bytes) noexcept;
 
 [[nodiscard]] file_id id_from(const struct stat& info) noexcept;
-std::optional<file_id> id_of(const std::string& path) noexcept;
-
-std::optional<std::string> read_file(const std::string& path);
-
-std::optional<std::uint64_t> free_space(const std::string& path);
-
-bool rename_file(const std::string& from, const std::string& to) noexcept;
-bool remove_file(const std::string& path) noexcept;
-
-sys_result<void> replace_file(const std::string& path, std::string_view content);
-
-sys_result<void> make_folders(const std::string& path);
-
-sys_result<std::vector<std::string>> list_files(const std::string& folder);
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -16483,18 +16465,6 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 void write_descriptor(int descriptor, std::string_view bytes) noexcept;
-void write_out(std::string_view utf8) noexcept;
-void write_err(std::string_view utf8) noexcept;
-bool out_is_terminal() noexcept;
-bool err_is_terminal() noexcept;
-bool err_takes_output() noexcept;
-
-bool has_standard_output() noexcept;
-
-std::optional<std::string> read_input_line();
-
-sys_result<std::string> read_secret(std::string_view prompt);
-
 struct interrupts::state {
   static constexpr int handled_signals[3] = {SIGINT, SIGTERM, SIGHUP};
   int pipe[2] = {-1, -1};
@@ -17483,15 +17453,6 @@ namespace os {
 #include <ctime>
 
 #if !WINSVC_OS_WINDOWS
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace os {
-
-std::chrono::minutes utc_offset(clock::wall_point when) noexcept;
-
-}  // namespace os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -17614,16 +17575,6 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 sys_result<void> copy_to_new(const std::string& from, const std::string& to);
-
-sys_result<void> move_file(const std::string& from, const std::string& to);
-
-sys_result<void> make_private_folder(const std::string& path);
-
-std::string temporary_folder();
-
-bool means_full(std::uint32_t code) noexcept;
-
-bool process_exists(std::uint32_t id) noexcept;
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -17748,10 +17699,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-sys_result<std::vector<std::string>> firewall_rules();
-sys_result<std::vector<model::event_record>> system_events();
 bool is_on_network(const std::string&);
-bool is_emulated();
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -17902,21 +17850,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-std::string executable_path();
-
-std::vector<std::string> arguments(int argc, char** argv);
-
-std::uint32_t process_id() noexcept;
-
-std::size_t processors() noexcept;
-
   #if WINSVC_OS_LINUX
-std::uint32_t thread_id() noexcept;
-
-/// From /proc (proc_pid_stat(5)): "number (name) state ...", and the name may have anything in it.
-std::optional<bool> is_asleep(std::uint32_t thread) noexcept;
   #else
-std::uint32_t thread_id() noexcept;
 std::optional<bool> is_asleep(std::uint32_t) noexcept;
   #endif
 
@@ -17925,22 +17860,6 @@ std::string_view read_proc(const char* path, char* into, std::size_t room) noexc
 
 /// The n-th word from 0 on as a number; 0 where it is none.
 std::uint64_t number_at(std::string_view words, int n) noexcept;
-
-process_usage usage() noexcept;
-
-std::optional<std::string> environment_variable(const std::string& name);
-
-std::string absolute_path(const std::string& path);
-
-void end_process(int code) noexcept;
-
-bool debugger_attached() noexcept;
-
-bool change_directory(const std::string& folder) noexcept;
-
-sys_result<std::string> data_folder(const std::string& service_name);
-
-std::string system_words(std::uint32_t code);
 
 void report_event(const std::string&, model::event_level, std::uint32_t, std::string_view) noexcept;
 
@@ -18040,6 +17959,7 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 WINSVC_INLINE std::uint32_t thread_id() noexcept { return static_cast<std::uint32_t>(::syscall(SYS_gettid)); }
+/// From /proc (proc_pid_stat(5)): "number (name) state ...", and the name may have anything in it.
 WINSVC_INLINE std::optional<bool> is_asleep(std::uint32_t thread) noexcept {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/self/task/%u/stat", static_cast<unsigned>(thread));
@@ -18240,10 +18160,6 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 std::optional<std::string> real_path_of(const std::string& path);
-
-bool is_missing(std::uint32_t code) noexcept;
-
-std::optional<std::string> real_folder(const std::string& path);
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -18543,9 +18459,6 @@ struct channel::body {
 
 std::string channel_address(const std::string& service_name, const std::string&);
 
-sys_result<void> ask_channel(const std::string& address, const std::string& question, std::uint32_t pid,
-                                    const std::function<bool(std::string_view)>& on_piece);
-
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -18702,22 +18615,8 @@ namespace os {
 
 void write_handle(DWORD which, std::string_view utf8) noexcept;
 
-void write_out(std::string_view utf8) noexcept;
-void write_err(std::string_view utf8) noexcept;
-
-bool out_is_terminal() noexcept;
-
-bool err_takes_output() noexcept;
-bool err_is_terminal() noexcept;
-
-bool has_standard_output() noexcept;
-
 /// A line of a console, as it was typed; empty at the end (Ctrl-Z), and a code when Ctrl-C broke it off.
 [[nodiscard]] sys_result<std::string> read_console_line(HANDLE console);
-
-std::optional<std::string> read_input_line();
-
-sys_result<std::string> read_secret(std::string_view prompt);
 
 struct interrupts::state {
   std::mutex mutex;
@@ -18919,22 +18818,6 @@ std::size_t write_most(HANDLE file, std::string_view bytes) noexcept;
 bool write_all(HANDLE file, std::string_view bytes) noexcept;
 
 [[nodiscard]] file_id id_from(const BY_HANDLE_FILE_INFORMATION& info) noexcept;
-/// Opens it with no right at all, which is never refused because of what others have opened it for. Of a file that is
-/// deleted while somebody has it open the name may still be there: it cannot be opened, so there is none.
-std::optional<file_id> id_of(const std::string& path) noexcept;
-
-std::optional<std::string> read_file(const std::string& path);
-
-std::optional<std::uint64_t> free_space(const std::string& path);
-
-bool rename_file(const std::string& from, const std::string& to) noexcept;
-bool remove_file(const std::string& path) noexcept;
-
-sys_result<void> replace_file(const std::string& path, std::string_view content);
-
-sys_result<void> make_folders(const std::string& path);
-
-sys_result<std::vector<std::string>> list_files(const std::string& folder);
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -18965,6 +18848,8 @@ WINSVC_INLINE bool write_all(HANDLE file, std::string_view bytes) noexcept { ret
 WINSVC_INLINE file_id id_from(const BY_HANDLE_FILE_INFORMATION& info) noexcept {
   return {info.dwVolumeSerialNumber, std::uint64_t{info.nFileIndexHigh} << 32 | info.nFileIndexLow};
 }
+/// Opens it with no right at all, which is never refused because of what others have opened it for. Of a file that is
+/// deleted while somebody has it open the name may still be there: it cannot be opened, so there is none.
 WINSVC_INLINE std::optional<file_id> id_of(const std::string& path) noexcept {
   try {
     const unique_handle file(::CreateFileW(wide_path(path).c_str(), 0, share_all, nullptr, OPEN_EXISTING,
@@ -19692,11 +19577,6 @@ class elevated_child {
   std::vector<char> piece_ = std::vector<char>(buffer_size);
 };
 
-sys_result<std::uint32_t> run_elevated(std::vector<std::string> words, const std::string& input,
-                                              const std::function<void(std::string_view)>& on_output);
-
-sys_result<std::string> join_parent(const std::string& pipe);
-
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -19953,15 +19833,6 @@ WINSVC_INLINE keys::~keys() {
 #include <ratio>
 
 #if WINSVC_OS_WINDOWS
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace os {
-
-std::chrono::minutes utc_offset(clock::wall_point when) noexcept;
-
-}  // namespace os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -20013,23 +19884,6 @@ WINSVC_INLINE std::chrono::minutes utc_offset(clock::wall_point when) noexcept {
 #include <utility>
 
 #if WINSVC_OS_WINDOWS
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace os {
-
-sys_result<void> move_file(const std::string& from, const std::string& to);
-
-sys_result<void> make_private_folder(const std::string& path);
-
-std::string temporary_folder();
-
-bool means_full(std::uint32_t code) noexcept;
-
-bool process_exists(std::uint32_t id) noexcept;
-
-}  // namespace os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -20258,21 +20112,6 @@ WINSVC_INLINE std::wstring services_key(std::string_view below) {
 #include <vector>
 
 #if WINSVC_OS_WINDOWS
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace os {
-
-sys_result<std::vector<std::string>> firewall_rules();
-
-sys_result<std::vector<model::event_record>> system_events();
-
-bool is_on_network(const std::string& path);
-
-bool is_emulated();
-
-}  // namespace os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -20350,30 +20189,9 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-std::string executable_path();
-
 std::vector<std::string> arguments(int, char**);
 
-std::uint32_t process_id() noexcept;
-std::size_t processors() noexcept;
-std::uint32_t thread_id() noexcept;
 std::optional<bool> is_asleep(std::uint32_t) noexcept;
-
-process_usage usage() noexcept;
-
-void end_process(int code) noexcept;
-
-bool debugger_attached() noexcept;
-
-std::optional<std::string> environment_variable(const std::string& name);
-
-std::string absolute_path(const std::string& path);
-
-bool change_directory(const std::string& folder) noexcept;
-
-sys_result<std::string> data_folder(const std::string& service_name);
-
-std::string system_words(std::uint32_t code);
 
 void report_event(const std::string& source, model::event_level level, std::uint32_t id,
                          std::string_view what) noexcept;
@@ -20550,10 +20368,6 @@ namespace os {
 
 /// Without the \\?\ that GetFinalPathNameByHandleW puts before it.
 std::optional<std::string> real_path_of(HANDLE file);
-
-bool is_missing(std::uint32_t code) noexcept;
-
-std::optional<std::string> real_folder(const std::string& path);
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI

@@ -39,8 +39,6 @@ void set_option(socket_type s, int level, int name, int value) noexcept;
 
 }  // namespace calls
 
-sys_result<tcp_socket> accept_from(tcp_socket::native_handle listener) noexcept;
-
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

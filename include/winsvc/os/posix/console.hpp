@@ -22,18 +22,6 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 void write_descriptor(int descriptor, std::string_view bytes) noexcept;
-void write_out(std::string_view utf8) noexcept;
-void write_err(std::string_view utf8) noexcept;
-bool out_is_terminal() noexcept;
-bool err_is_terminal() noexcept;
-bool err_takes_output() noexcept;
-
-bool has_standard_output() noexcept;
-
-std::optional<std::string> read_input_line();
-
-sys_result<std::string> read_secret(std::string_view prompt);
-
 struct interrupts::state {
   static constexpr int handled_signals[3] = {SIGINT, SIGTERM, SIGHUP};
   int pipe[2] = {-1, -1};

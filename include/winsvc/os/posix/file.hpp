@@ -28,20 +28,6 @@ std::size_t write_most(int file, std::string_view bytes) noexcept;
 bool write_all(int file, std::string_view bytes) noexcept;
 
 [[nodiscard]] file_id id_from(const struct stat& info) noexcept;
-std::optional<file_id> id_of(const std::string& path) noexcept;
-
-std::optional<std::string> read_file(const std::string& path);
-
-std::optional<std::uint64_t> free_space(const std::string& path);
-
-bool rename_file(const std::string& from, const std::string& to) noexcept;
-bool remove_file(const std::string& path) noexcept;
-
-sys_result<void> replace_file(const std::string& path, std::string_view content);
-
-sys_result<void> make_folders(const std::string& path);
-
-sys_result<std::vector<std::string>> list_files(const std::string& folder);
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI

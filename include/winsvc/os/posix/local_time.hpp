@@ -9,15 +9,6 @@
 #include "winsvc/os/posix/door.hpp"
 
 #if !WINSVC_OS_WINDOWS
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace os {
-
-std::chrono::minutes utc_offset(clock::wall_point when) noexcept;
-
-}  // namespace os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 

@@ -21,16 +21,6 @@ namespace os {
 
 sys_result<void> copy_to_new(const std::string& from, const std::string& to);
 
-sys_result<void> move_file(const std::string& from, const std::string& to);
-
-sys_result<void> make_private_folder(const std::string& path);
-
-std::string temporary_folder();
-
-bool means_full(std::uint32_t code) noexcept;
-
-bool process_exists(std::uint32_t id) noexcept;
-
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

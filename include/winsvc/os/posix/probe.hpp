@@ -13,10 +13,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-sys_result<std::vector<std::string>> firewall_rules();
-sys_result<std::vector<model::event_record>> system_events();
 bool is_on_network(const std::string&);
-bool is_emulated();
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI

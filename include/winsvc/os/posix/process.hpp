@@ -31,21 +31,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-std::string executable_path();
-
-std::vector<std::string> arguments(int argc, char** argv);
-
-std::uint32_t process_id() noexcept;
-
-std::size_t processors() noexcept;
-
   #if WINSVC_OS_LINUX
-std::uint32_t thread_id() noexcept;
-
-/// From /proc (proc_pid_stat(5)): "number (name) state ...", and the name may have anything in it.
-std::optional<bool> is_asleep(std::uint32_t thread) noexcept;
   #else
-std::uint32_t thread_id() noexcept;
 std::optional<bool> is_asleep(std::uint32_t) noexcept;
   #endif
 
@@ -54,22 +41,6 @@ std::string_view read_proc(const char* path, char* into, std::size_t room) noexc
 
 /// The n-th word from 0 on as a number; 0 where it is none.
 std::uint64_t number_at(std::string_view words, int n) noexcept;
-
-process_usage usage() noexcept;
-
-std::optional<std::string> environment_variable(const std::string& name);
-
-std::string absolute_path(const std::string& path);
-
-void end_process(int code) noexcept;
-
-bool debugger_attached() noexcept;
-
-bool change_directory(const std::string& folder) noexcept;
-
-sys_result<std::string> data_folder(const std::string& service_name);
-
-std::string system_words(std::uint32_t code);
 
 void report_event(const std::string&, model::event_level, std::uint32_t, std::string_view) noexcept;
 
@@ -169,6 +140,7 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 WINSVC_INLINE std::uint32_t thread_id() noexcept { return static_cast<std::uint32_t>(::syscall(SYS_gettid)); }
+/// From /proc (proc_pid_stat(5)): "number (name) state ...", and the name may have anything in it.
 WINSVC_INLINE std::optional<bool> is_asleep(std::uint32_t thread) noexcept {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/self/task/%u/stat", static_cast<unsigned>(thread));

@@ -22,10 +22,6 @@ namespace os {
 
 std::optional<std::string> real_path_of(const std::string& path);
 
-bool is_missing(std::uint32_t code) noexcept;
-
-std::optional<std::string> real_folder(const std::string& path);
-
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

@@ -107,9 +107,6 @@ struct channel::body {
 
 std::string channel_address(const std::string& service_name, const std::string&);
 
-sys_result<void> ask_channel(const std::string& address, const std::string& question, std::uint32_t pid,
-                                    const std::function<bool(std::string_view)>& on_piece);
-
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

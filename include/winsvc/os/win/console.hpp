@@ -24,22 +24,8 @@ namespace os {
 
 void write_handle(DWORD which, std::string_view utf8) noexcept;
 
-void write_out(std::string_view utf8) noexcept;
-void write_err(std::string_view utf8) noexcept;
-
-bool out_is_terminal() noexcept;
-
-bool err_takes_output() noexcept;
-bool err_is_terminal() noexcept;
-
-bool has_standard_output() noexcept;
-
 /// A line of a console, as it was typed; empty at the end (Ctrl-Z), and a code when Ctrl-C broke it off.
 [[nodiscard]] sys_result<std::string> read_console_line(HANDLE console);
-
-std::optional<std::string> read_input_line();
-
-sys_result<std::string> read_secret(std::string_view prompt);
 
 struct interrupts::state {
   std::mutex mutex;

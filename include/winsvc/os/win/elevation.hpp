@@ -174,11 +174,6 @@ class elevated_child {
   std::vector<char> piece_ = std::vector<char>(buffer_size);
 };
 
-sys_result<std::uint32_t> run_elevated(std::vector<std::string> words, const std::string& input,
-                                              const std::function<void(std::string_view)>& on_output);
-
-sys_result<std::string> join_parent(const std::string& pipe);
-
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc

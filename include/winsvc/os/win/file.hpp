@@ -27,22 +27,6 @@ std::size_t write_most(HANDLE file, std::string_view bytes) noexcept;
 bool write_all(HANDLE file, std::string_view bytes) noexcept;
 
 [[nodiscard]] file_id id_from(const BY_HANDLE_FILE_INFORMATION& info) noexcept;
-/// Opens it with no right at all, which is never refused because of what others have opened it for. Of a file that is
-/// deleted while somebody has it open the name may still be there: it cannot be opened, so there is none.
-std::optional<file_id> id_of(const std::string& path) noexcept;
-
-std::optional<std::string> read_file(const std::string& path);
-
-std::optional<std::uint64_t> free_space(const std::string& path);
-
-bool rename_file(const std::string& from, const std::string& to) noexcept;
-bool remove_file(const std::string& path) noexcept;
-
-sys_result<void> replace_file(const std::string& path, std::string_view content);
-
-sys_result<void> make_folders(const std::string& path);
-
-sys_result<std::vector<std::string>> list_files(const std::string& folder);
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -73,6 +57,8 @@ WINSVC_INLINE bool write_all(HANDLE file, std::string_view bytes) noexcept { ret
 WINSVC_INLINE file_id id_from(const BY_HANDLE_FILE_INFORMATION& info) noexcept {
   return {info.dwVolumeSerialNumber, std::uint64_t{info.nFileIndexHigh} << 32 | info.nFileIndexLow};
 }
+/// Opens it with no right at all, which is never refused because of what others have opened it for. Of a file that is
+/// deleted while somebody has it open the name may still be there: it cannot be opened, so there is none.
 WINSVC_INLINE std::optional<file_id> id_of(const std::string& path) noexcept {
   try {
     const unique_handle file(::CreateFileW(wide_path(path).c_str(), 0, share_all, nullptr, OPEN_EXISTING,

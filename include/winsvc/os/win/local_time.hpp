@@ -13,15 +13,6 @@
 #include "winsvc/os/win/door.hpp"
 
 #if WINSVC_OS_WINDOWS
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace os {
-
-std::chrono::minutes utc_offset(clock::wall_point when) noexcept;
-
-}  // namespace os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 

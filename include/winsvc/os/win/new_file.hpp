@@ -13,23 +13,6 @@
 #include "winsvc/os/win/wide.hpp"
 
 #if WINSVC_OS_WINDOWS
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace os {
-
-sys_result<void> move_file(const std::string& from, const std::string& to);
-
-sys_result<void> make_private_folder(const std::string& path);
-
-std::string temporary_folder();
-
-bool means_full(std::uint32_t code) noexcept;
-
-bool process_exists(std::uint32_t id) noexcept;
-
-}  // namespace os
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 

@@ -24,30 +24,9 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-std::string executable_path();
-
 std::vector<std::string> arguments(int, char**);
 
-std::uint32_t process_id() noexcept;
-std::size_t processors() noexcept;
-std::uint32_t thread_id() noexcept;
 std::optional<bool> is_asleep(std::uint32_t) noexcept;
-
-process_usage usage() noexcept;
-
-void end_process(int code) noexcept;
-
-bool debugger_attached() noexcept;
-
-std::optional<std::string> environment_variable(const std::string& name);
-
-std::string absolute_path(const std::string& path);
-
-bool change_directory(const std::string& folder) noexcept;
-
-sys_result<std::string> data_folder(const std::string& service_name);
-
-std::string system_words(std::uint32_t code);
 
 void report_event(const std::string& source, model::event_level level, std::uint32_t id,
                          std::string_view what) noexcept;

@@ -59,10 +59,6 @@ void silence(tcp_socket::native_handle end) noexcept;
 
 }  // namespace calls
 
-/// From the table of TCP listeners on IPv4 with their processes. iphlpapi is loaded at run time: it is needed for a
-/// sentence in a failure only, and no program should have to link it for that.
-std::string port_owner(const endpoint& where);
-
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -139,6 +135,8 @@ WINSVC_INLINE void silence(tcp_socket::native_handle end) noexcept {
 
 }  // namespace calls
 
+/// From the table of TCP listeners on IPv4 with their processes. iphlpapi is loaded at run time: it is needed for a
+/// sentence in a failure only, and no program should have to link it for that.
 WINSVC_INLINE std::string port_owner(const endpoint& where) {
   in_addr address{};
   if (::inet_pton(AF_INET, where.host.c_str(), &address) != 1) return {};

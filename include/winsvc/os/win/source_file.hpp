@@ -22,10 +22,6 @@ namespace os {
 /// Without the \\?\ that GetFinalPathNameByHandleW puts before it.
 std::optional<std::string> real_path_of(HANDLE file);
 
-bool is_missing(std::uint32_t code) noexcept;
-
-std::optional<std::string> real_folder(const std::string& path);
-
 }  // namespace os
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
