@@ -10,7 +10,7 @@
 //   x86_64-w64-mingw32-g++-posix -std=c++17 -O2 -static -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/hello.cpp winsvc-mingw.o -o hello2.exe -lws2_32
 //   g++ -std=c++17 -O2 -Isingle_include -Ibuild/deps/include -c single_include/winsvc.cpp -o winsvc.o
 //   g++ -std=c++17 -O2 -DWINSVC_SEPARATE=1 -Isingle_include -Ibuild/deps/include examples/hello.cpp winsvc.o -o hello2
-//   cl /std:c++17 /EHsc /O2 /c /I build\deps\include single_include\winsvc.cpp    (not run here: there is no cl)
+//   cl /std:c++17 /EHsc /O2 /bigobj /c /I single_include /I build\deps\include single_include\winsvc.cpp    (not run here: there is no cl)
 //
 //   C:\hello> hello install                from an elevated prompt
 //   installed 'hello' (auto): "C:\hello\hello.exe" run-service

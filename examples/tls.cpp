@@ -1,7 +1,7 @@
 // TLS: a service that speaks HTTPS, with its certificate beside the executable.
 //
 //   g++ -std=c++17 -O2 -DCPPHTTPLIB_OPENSSL_SUPPORT -Isingle_include -Ibuild/deps/include examples/tls.cpp -o tls -lssl -lcrypto
-//   cl /std:c++17 /O2 /EHsc /bigobj /DCPPHTTPLIB_OPENSSL_SUPPORT /Isingle_include /Ibuild\deps\include /I<openssl>\include examples\tls.cpp /link /LIBPATH:<openssl>\lib libssl.lib libcrypto.lib
+//   cl /std:c++17 /O2 /EHsc /bigobj /DCPPHTTPLIB_OPENSSL_SUPPORT /Isingle_include /Ibuild\deps\include /I C:\openssl\include examples\tls.cpp /link /LIBPATH:C:\openssl\lib libssl.lib libcrypto.lib    (not run here: there is no cl)
 //
 // A certificate for trying out (a real one comes from an authority; its key is for the service's account alone):
 //

@@ -20,282 +20,282 @@
 //    303  config/version.hpp              The version of winsvc: the one place that knows it.
 //    320  config/compiler.hpp             What is compiling us.
 //    359  config/form.hpp                 The form in which winsvc is compiled.
-//    438  config/knobs.hpp                Every knob a user can turn, with its default and its price.
-//    492  config/abi.hpp                  The inline namespace that everything is in.
-//    543  base/scope.hpp                  Runs a callable when a scope is left, on every path out of it.
-//    574  base/text.hpp                   Text as the rest of winsvc needs it.
-//    642  os/win/door.hpp                 The door to Windows: the one file that includes <windows.h>.
-//    699  api/httplib.hpp                 The door to cpp-httplib: the one file that includes it.
-//    816  api/abort.hpp                   A way out of the middle of a handler or a middleware.
-//    849  api/json.hpp                    The door to nlohmann's JSON.
-//    897  api/stream.hpp                  An answer that is written while it is made.
-//    975  base/json_text.hpp              JSON, written: for what winsvc says to machines.
-//   1029  base/clock.hpp                  Time as a thing that is passed in, so that no test ever sleeps.
-//   1090  base/encoding.hpp               Bytes as text and back, and the comparison of secrets.
-//   1123  base/error.hpp                  An error is a sentence for a tired person.
-//   1165  base/sha.hpp                    SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
-//   1196  route/path.hpp                  The path of a request, cut into segments.
-//   1247  wire/grammar.hpp                The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   1310  wire/cookie.hpp                 A cookie as text: with all its attributes, and signed so that a client ...
-//   1392  api/reply.hpp                   What a handler may answer with, beyond plain text.
-//   1497  api/json_body.hpp               A request's body as a T, from JSON, and the sentence for one that is none.
-//   1565  api/upload.hpp                  Files that a request brings, on disk before the handler runs and never in ...
-//   1704  route/facts.hpp                 What is known of a route beside its pattern.
-//   1794  api/handler.hpp                 What a lambda may take and return, and how it is called.
-//   2141  api/websocket.hpp               WebSockets: a route whose handler talks with a page for as long as both like.
-//   2305  api/middleware.hpp              What runs around handlers: one shape for all of it.
-//   2351  api/errors.hpp                  What an error looks like to the client, where the app wants to say it itself.
-//   2419  route/method.hpp                The request methods that routes are made of, and small sets of them.
-//   2478  route/url_value.hpp             A value for a URL, and a URL with a query made of such values.
-//   2526  api/route_handle.hpp            A route that was registered, at hand for what else there is to say of it.
-//   2638  api/url_for.hpp                 The path of a named route, from within a handler.
-//   2676  api/resource.hpp                A class as a resource.
-//   2763  api/file_options.hpp            The options of a folder of files: `svc.files(prefix, folder, options)`.
-//   2784  base/source.hpp                 Where in the user's program a call was written.
-//   2818  api/group.hpp                   Routes, as an app or a part of it registers them.
-//   3025  api/context.hpp                 What travels with a request.
-//   3095  wire/fields.hpp                 Names and values as queries and forms have them ...
-//   3134  api/values.hpp                  What a request says beside its path, as a value of a type.
-//   3258  api/cookies.hpp                 Cookies of requests and answers.
-//   3288  base/stop.hpp                   A request to stop, remembered for ever: whoever looks later still sees it.
-//   3370  model/control_event.hpp         What comes with a control: the session that changed, the power that went.
-//   3440  api/hooks.hpp                   The hooks of a service as the app writes them, each brought to one shape ...
-//   3600  base/duration.hpp               Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   3630  model/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
-//   3779  model/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
-//   3844  model/setting.hpp               One setting: its type, its rules, its value, and the value it would have ...
-//   4059  api/setting.hpp                 A setting of the app's, as App declares it and handlers read it.
-//   4195  api/tls_options.hpp             The options of HTTPS: `svc.tls(certificate, key, options)`.
-//   4229  base/patient_mutex.hpp          A mutex whose waiters give up after a while.
-//   4296  base/log.hpp                    The log that a service keeps.
-//   4433  model/recovery.hpp              What the SCM does when the service fails.
-//   4496  base/quote.hpp                  Windows has no argument list, only one command line that each program ...
-//   4535  base/result.hpp                 A value or the reason there is none.
-//   4610  model/spec.hpp                  What is to be installed.
-//   4694  wire/limits.hpp                 How much a client may send, and how long it may take.
-//   4763  api/service.hpp                 What App receives: the description of a service.
-//   5035  api/app.hpp                     What App may be: a function, a global callable object, or a type ...
-//   5078  api/run.hpp                     From main to a verb: what WINSVC_MAIN calls, and what a main of your own ...
-//   5116  api/main.hpp                    The macro: a main for an App.
-//   5129  web/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
-//   5170  web/cors.hpp                    Cross-origin requests.
-//   5211  wire/head.hpp                   A request head that has passed the gate (wire/gate.hpp).
-//   5328  wire/websocket.hpp              The WebSocket protocol as values.
-//   5457  web/same_origin.hpp             Requests that change something, from pages of this service alone.
-//   5484  wire/ip.hpp                     IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   5541  web/rate_limit.hpp              How often one client may ask.
-//   5610  web/proxies.hpp                 The client behind a proxy.
-//   5636  web/headers.hpp                 Small middleware for headers and sizes.
+//    445  config/knobs.hpp                Every knob a user can turn, with its default and its price.
+//    500  config/abi.hpp                  The inline namespace that everything is in.
+//    551  base/scope.hpp                  Runs a callable when a scope is left, on every path out of it.
+//    582  base/text.hpp                   Text as the rest of winsvc needs it.
+//    650  os/win/door.hpp                 The door to Windows: the one file that includes <windows.h>.
+//    707  api/httplib.hpp                 The door to cpp-httplib: the one file that includes it.
+//    824  api/abort.hpp                   A way out of the middle of a handler or a middleware.
+//    857  api/json.hpp                    The door to nlohmann's JSON.
+//    917  api/stream.hpp                  An answer that is written while it is made.
+//    995  base/json_text.hpp              JSON, written: for what winsvc says to machines.
+//   1049  base/clock.hpp                  Time as a thing that is passed in, so that no test ever sleeps.
+//   1110  base/encoding.hpp               Bytes as text and back, and the comparison of secrets.
+//   1143  base/error.hpp                  An error is a sentence for a tired person.
+//   1185  base/sha.hpp                    SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
+//   1216  route/path.hpp                  The path of a request, cut into segments.
+//   1267  wire/grammar.hpp                The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   1330  wire/cookie.hpp                 A cookie as text: with all its attributes, and signed so that a client ...
+//   1412  api/reply.hpp                   What a handler may answer with, beyond plain text.
+//   1521  api/json_body.hpp               A request's body as a T, from JSON, and the sentence for one that is none.
+//   1589  api/upload.hpp                  Files that a request brings, on disk before the handler runs and never in ...
+//   1727  route/facts.hpp                 What is known of a route beside its pattern.
+//   1817  api/handler.hpp                 What a lambda may take and return, and how it is called.
+//   2157  api/websocket.hpp               WebSockets: a route whose handler talks with a page for as long as both like.
+//   2321  api/middleware.hpp              What runs around handlers: one shape for all of it.
+//   2367  api/errors.hpp                  What an error looks like to the client, where the app wants to say it itself.
+//   2435  route/method.hpp                The request methods that routes are made of, and small sets of them.
+//   2494  route/url_value.hpp             A value for a URL, and a URL with a query made of such values.
+//   2542  api/route_handle.hpp            A route that was registered, at hand for what else there is to say of it.
+//   2660  api/url_for.hpp                 The path of a named route, from within a handler.
+//   2698  api/resource.hpp                A class as a resource.
+//   2785  api/file_options.hpp            The options of a folder of files: `svc.files(prefix, folder, options)`.
+//   2806  base/source.hpp                 Where in the user's program a call was written.
+//   2840  api/group.hpp                   Routes, as an app or a part of it registers them.
+//   3047  api/context.hpp                 What travels with a request.
+//   3117  wire/fields.hpp                 Names and values as queries and forms have them ...
+//   3156  api/values.hpp                  What a request says beside its path, as a value of a type.
+//   3280  api/cookies.hpp                 Cookies of requests and answers.
+//   3310  base/stop.hpp                   A request to stop, remembered for ever: whoever looks later still sees it.
+//   3392  model/control_event.hpp         What comes with a control: the session that changed, the power that went.
+//   3462  api/hooks.hpp                   The hooks of a service as the app writes them, each brought to one shape ...
+//   3622  base/duration.hpp               Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   3652  model/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
+//   3801  model/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
+//   3866  model/setting.hpp               One setting: its type, its rules, its value, and the value it would have ...
+//   4081  api/setting.hpp                 A setting of the app's, as App declares it and handlers read it.
+//   4217  api/tls_options.hpp             The options of HTTPS: `svc.tls(certificate, key, options)`.
+//   4251  base/patient_mutex.hpp          A mutex whose waiters give up after a while.
+//   4318  base/log.hpp                    The log that a service keeps.
+//   4455  model/recovery.hpp              What the SCM does when the service fails.
+//   4518  base/quote.hpp                  Windows has no argument list, only one command line that each program ...
+//   4557  base/result.hpp                 A value or the reason there is none.
+//   4632  model/spec.hpp                  What is to be installed.
+//   4716  wire/limits.hpp                 How much a client may send, and how long it may take.
+//   4785  api/service.hpp                 What App receives: the description of a service.
+//   5057  api/app.hpp                     What App may be: a function, a global callable object, or a type ...
+//   5100  api/run.hpp                     From main to a verb: what WINSVC_MAIN calls, and what a main of your own ...
+//   5138  api/main.hpp                    The macro: a main for an App.
+//   5151  web/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
+//   5192  web/cors.hpp                    Cross-origin requests.
+//   5233  wire/head.hpp                   A request head that has passed the gate (wire/gate.hpp).
+//   5350  wire/websocket.hpp              The WebSocket protocol as values.
+//   5479  web/same_origin.hpp             Requests that change something, from pages of this service alone.
+//   5506  wire/ip.hpp                     IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   5563  web/rate_limit.hpp              How often one client may ask.
+//   5632  web/proxies.hpp                 The client behind a proxy.
+//   5658  web/headers.hpp                 Small middleware for headers and sizes.
 //
 // How it works, lower floors first. The separate form (config/form.hpp) compiles this once.
 //
-//   5669  base/text.hpp:bodies            Text as the rest of winsvc needs it.
-//   5880  api/httplib.hpp:bodies          The door to cpp-httplib: the one file that includes it.
-//   5909  api/abort.hpp:bodies            A way out of the middle of a handler or a middleware.
-//   5925  api/json.hpp:bodies             The door to nlohmann's JSON.
-//   6023  api/stream.hpp:bodies           An answer that is written while it is made.
-//   6065  base/clock.hpp:bodies           Time as a thing that is passed in, so that no test ever sleeps.
-//   6222  base/encoding.hpp:bodies        Bytes as text and back, and the comparison of secrets.
-//   6299  base/error.hpp:bodies           An error is a sentence for a tired person.
-//   6329  base/sha.hpp:bodies             SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
-//   6445  route/path.hpp:bodies           The path of a request, cut into segments.
-//   6521  wire/grammar.hpp:bodies         The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   6575  wire/cookie.hpp:bodies          A cookie as text: with all its attributes, and signed so that a client ...
-//   6700  api/reply.hpp:bodies            What a handler may answer with, beyond plain text.
-//   6766  api/json_body.hpp:bodies        A request's body as a T, from JSON, and the sentence for one that is none.
-//   6815  route/facts.hpp:bodies          What is known of a route beside its pattern.
-//   6864  api/handler.hpp:bodies          What a lambda may take and return, and how it is called.
-//   6890  api/errors.hpp:bodies           What an error looks like to the client, where the app wants to say it itself.
-//   6918  route/method.hpp:bodies         The request methods that routes are made of, and small sets of them.
-//   6969  route/url_value.hpp:bodies      A value for a URL, and a URL with a query made of such values.
-//   7011  wire/fields.hpp:bodies          Names and values as queries and forms have them ...
-//   7077  api/values.hpp:bodies           What a request says beside its path, as a value of a type.
-//   7103  api/cookies.hpp:bodies          Cookies of requests and answers.
-//   7125  base/duration.hpp:bodies        Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   7195  model/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
-//   7311  model/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
-//   7446  base/log.hpp:bodies             The log that a service keeps.
-//   7582  model/recovery.hpp:bodies       What the SCM does when the service fails.
-//   7648  base/quote.hpp:bodies           Windows has no argument list, only one command line that each program ...
-//   7736  model/spec.hpp:bodies           What is to be installed.
-//   7843  web/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
-//   7923  web/cors.hpp:bodies             Cross-origin requests.
-//   7990  wire/head.hpp:bodies            A request head that has passed the gate (wire/gate.hpp).
-//   8065  wire/websocket.hpp:bodies       The WebSocket protocol as values.
-//   8319  web/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
-//   8345  wire/ip.hpp:bodies              IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   8500  web/rate_limit.hpp:bodies       How often one client may ask.
-//   8552  web/proxies.hpp:bodies          The client behind a proxy.
-//   8585  web/headers.hpp:bodies          Small middleware for headers and sizes.
-//   8626  base/timer_wheel.hpp            Deadlines of very many things, each set and moved in constant time.
-//   8773  base/queued_log.hpp             A queue before the sinks of a log, and a thread that empties it.
-//   9062  base/recent_log.hpp             The last lines of the log, in memory: for who looks at a running service.
-//   9133  model/state.hpp                 The words that a service and the Service Control Manager (SCM) share.
-//   9294  model/lifecycle.hpp             The life of a service as a pure state machine.
-//   9407  model/decision.hpp              What a control means in a state.
-//   9488  model/stop_limits.hpp           How long a stop may take, by where it comes from.
-//   9551  model/events.hpp                What the service writes into the Windows event log, as a table.
-//   9608  model/codes.hpp                 What system codes mean to the person who meets them.
-//   9743  model/account.hpp               The account a service runs as.
-//   9873  model/security.hpp              Who may do what, as text.
-//  10085  model/levels.hpp                What ChangeServiceConfig2W sets, level by level.
-//  10192  model/settings.hpp              The settings of an app.
-//  10477  model/log_query.hpp             Which entries of a log are wanted, and what a line of one says of itself.
-//  10559  model/event_record.hpp          What stands in the Windows event log, read.
-//  10697  model/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
-//  10788  model/verbs.hpp                 The command line as two tables.
-//  11019  model/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
-//  11189  model/command.hpp               From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//  11591  model/installation.hpp          What is installed, what is to be, and what lies between the two.
-//  11948  model/flat_object.hpp           JSON objects of texts and numbers alone, read.
-//  12078  model/state_file.hpp            What the running service leaves for `status` to find.
-//  12169  route/pattern.hpp               The paths a route serves, as one line of text, and how two of them relate.
-//  12359  route/table.hpp                 The routes of an app as a tree of segments.
-//  12674  route/url.hpp                   A pattern and its values back into a path.
-//  12777  wire/gate.hpp                   The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//  13149  wire/chunked.hpp                Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
-//  13310  wire/file_name.hpp              The name a client gives to a file it sends, as a name that can be given ...
-//  13388  wire/file_path.hpp              From the tail of a route to the path of a file below a folder, or a refusal.
-//  13457  wire/conditional.hpp            Requests with conditions.
-//  13600  wire/representation.hpp         Which form of a file a client gets.
-//  13722  wire/multipart.hpp              A form with files (multipart/form-data, RFC 7578), taken apart while it ...
-//  13969  os/posix/door.hpp               The door to POSIX: the one file that includes its system headers.
-//  14004  os/service_manager.hpp          The Service Control Manager as seen by who manages services, and what an ...
-//  14165  os/socket.hpp                   TCP as the engine needs it.
-//  14306  os/posix/socket_calls.hpp       What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//  14457  os/file.hpp                     The few things done with files.
-//  14567  os/process.hpp                  This process and its surroundings.
-//  14684  os/win/wide.hpp                 Windows' own strings, lists of strings and handles.
-//  14787  os/win/socket_calls.hpp         What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  14969  os/tcp.hpp                      os/socket.hpp on every platform.
-//  15240  os/poll_poller.hpp              os/poller.hpp over poll() and WSAPoll.
-//  15405  os/posix/epoll.hpp              os/poller.hpp on Linux.
-//  15516  os/win/iocp.hpp                 os/poller.hpp on Windows: an I/O completion port.
-//  15760  os/poller.hpp                   Waiting for many sockets with few threads.
-//  15810  os/channel.hpp                  Where the operator talks to a running service.
-//  15877  os/posix/file.hpp               os/file.hpp on POSIX.
-//  16046  os/visitors.hpp                 Threads for those who come and go.
-//  16131  os/posix/channel.hpp            os/channel.hpp on POSIX: a Unix socket.
-//  16347  os/console.hpp                  The terminal: writing to it, asking for a secret, and the ways a person ...
-//  16447  os/posix/console.hpp            os/console.hpp on POSIX.
-//  16601  os/crash.hpp                    What is left of a process that crashes.
-//  16735  os/posix/crash.hpp              os/crash.hpp on POSIX.
-//  16932  os/elevation.hpp                The same program once more, elevated.
-//  17006  os/posix/elevation.hpp          os/elevation.hpp on POSIX: there is nobody to ask.
-//  17053  os/folder_watch.hpp             A folder that is watched.
-//  17103  os/posix/folder_watch.hpp       os/folder_watch.hpp on POSIX: inotify on Linux.
-//  17206  os/keys.hpp                     Keys as a person presses them, without Enter, where standard input is a ...
-//  17243  os/posix/keys.hpp               os/keys.hpp on POSIX.
-//  17425  os/local_time.hpp               How far the clocks on this machine's walls are ahead of UTC.
-//  17447  os/posix/local_time.hpp         os/local_time.hpp on POSIX.
-//  17482  os/new_file.hpp                 A file that comes into being.
-//  17560  os/posix/new_file.hpp           os/new_file.hpp on POSIX.
-//  17661  os/probe.hpp                    What `doctor` and `why` ask the machine beside its services.
-//  17689  os/posix/probe.hpp              os/probe.hpp on POSIX: there is no such thing.
-//  17730  os/dispatcher.hpp               The Service Control Manager as seen by the service itself.
-//  17770  os/event_log.hpp                The Windows event log: one report, one line.
-//  17829  os/posix/process.hpp            os/process.hpp, os/event_log.hpp and the service side of the seam on ...
-//  18079  os/source_file.hpp              A file that is read from any place of it.
-//  18143  os/posix/source_file.hpp        os/source_file.hpp on POSIX.
-//  18235  os/win/security.hpp             Security descriptors and SIDs as Windows holds them, and as text.
-//  18358  os/win/channel.hpp              os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  18596  os/win/console.hpp              os/console.hpp on Windows.
-//  18795  os/win/file.hpp                 os/file.hpp on Windows.
-//  18979  os/win/library.hpp              Functions of Windows' own libraries, found at run time.
-//  19016  os/win/crash.hpp                os/crash.hpp on Windows.
-//  19315  os/win/dispatcher.hpp           The real dispatcher: ServiceMain and the control handler, which Windows ...
-//  19414  os/win/elevation.hpp            os/elevation.hpp on Windows.
-//  19666  os/win/folder_watch.hpp         os/folder_watch.hpp on Windows.
-//  19736  os/win/keys.hpp                 os/keys.hpp on Windows.
-//  19823  os/win/local_time.hpp           os/local_time.hpp on Windows.
-//  19876  os/win/new_file.hpp             os/new_file.hpp on Windows.
-//  19967  os/win/registry.hpp             Keys of the registry below HKEY_LOCAL_MACHINE.
-//  20101  os/win/probe.hpp                os/probe.hpp on Windows.
-//  20174  os/win/process.hpp              os/process.hpp and os/event_log.hpp on Windows.
-//  20352  os/win/source_file.hpp          os/source_file.hpp on Windows.
-//  20463  os/win/account_rights.hpp       The right to log on as a service, in Windows' database of who may what (LSA).
-//  20591  os/win/install.hpp              What an install touches beside the Service Control Manager.
-//  20752  os/win/levels.hpp               model/levels.hpp as Windows has it.
-//  20902  os/win/service_manager.hpp      The real Service Control Manager.
-//  21155  os/native.hpp                   The operating system, whole: the seam and this platform's bodies for it.
-//  21161  web/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
-//  21456  web/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
-//  21697  web/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
-//  21807  web/dashboard_style.hpp         The looks of the dashboard (web/dashboard_page.hpp).
-//  21958  web/dashboard_script.hpp        What fills the dashboard (web/dashboard_page.hpp).
-//  22355  http/router.hpp                 The routes of an app with their handlers.
-//  22545  http/pulse.hpp                  How busy a service is.
-//  22744  http/traffic.hpp                What the connections of one engine have in common.
-//  22848  http/tls_identity.hpp           The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
-//  22880  http/upload_folder.hpp          The files of uploads on disk.
-//  22949  http/engine.hpp                 The engine: listens, accepts, serves, drains.
-//  23049  http/transport.hpp              What a connection reads from and writes to.
-//  23195  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
-//  23546  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
-//  23586  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
-//  23650  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
-//  23734  http/context_impl.hpp           The bodies of api/context.hpp.
-//  23793  http/url_for_impl.hpp           The body of api/url_for.hpp.
-//  23832  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
-//  23964  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
-//  24020  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
-//  24192  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  24304  http/upload_receiver.hpp        How the server hands a body to whatever reads it into files, without ...
-//  24334  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
-//  24489  http/direct.hpp                 The direct way of a plain request.
-//  24666  http/core.hpp                   cpp-httplib at work for one request.
-//  25072  http/connection.hpp             One connection, from its first byte to its close, in steps.
-//  25514  http/crew.hpp                   The engine's threads, few and busy.
-//  25991  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
-//  26144  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
-//  26490  http/server.hpp                 The server inside an engine (http/engine.hpp).
-//  27006  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
-//  27154  http/folder.hpp                 A folder of files below a prefix.
-//  27300  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in progress.
-//  27367  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
-//  27586  http/websocket_session.hpp      One open WebSocket on its connection.
-//  27930  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
-//  28036  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
-//  28266  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
-//  28352  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
-//  28609  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
-//  28674  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
-//  29049  host/console_log.hpp            The log on the screen.
-//  29146  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
-//  29189  host/health.hpp                 Liveness and readiness.
-//  29268  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
-//  29434  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
-//  29541  host/own_settings.hpp           The settings of a run.
-//  29698  host/settings_watch.hpp         The settings file, watched.
-//  29810  host/duties.hpp                 What controls ask for, beside a stop.
-//  30017  host/worker_pool.hpp            The app's workers while they run.
-//  30126  host/inquiries.hpp              What the operator asks a running service, by its channel ...
-//  30278  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
-//  30771  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
-//  30912  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
-//  31030  host/console_host.hpp           `debug`: the service in a terminal.
-//  31128  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
-//  31468  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
-//  31552  verbs/desk.hpp                  What every verb that manages the service stands on.
-//  31686  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
-//  31770  verbs/manager.hpp               The verbs that bring an installed service up and down.
-//  32068  verbs/send.hpp                  The verbs that send a running service a control.
-//  32203  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
-//  32332  verbs/survey.hpp                What is installed, read with query rights alone.
-//  32429  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
-//  32492  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
-//  32837  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
-//  32928  verbs/machine.hpp               The machine beside its services, as verbs ask it.
-//  32957  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
-//  33257  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
-//  33487  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
-//  33611  verbs/manage.hpp                The verbs that manage, by their words.
-//  33826  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
-//  33969  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
+//   5691  base/text.hpp:bodies            Text as the rest of winsvc needs it.
+//   5902  api/httplib.hpp:bodies          The door to cpp-httplib: the one file that includes it.
+//   5931  api/abort.hpp:bodies            A way out of the middle of a handler or a middleware.
+//   5947  api/json.hpp:bodies             The door to nlohmann's JSON.
+//   6045  api/stream.hpp:bodies           An answer that is written while it is made.
+//   6087  base/clock.hpp:bodies           Time as a thing that is passed in, so that no test ever sleeps.
+//   6244  base/encoding.hpp:bodies        Bytes as text and back, and the comparison of secrets.
+//   6321  base/error.hpp:bodies           An error is a sentence for a tired person.
+//   6351  base/sha.hpp:bodies             SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
+//   6467  route/path.hpp:bodies           The path of a request, cut into segments.
+//   6543  wire/grammar.hpp:bodies         The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   6597  wire/cookie.hpp:bodies          A cookie as text: with all its attributes, and signed so that a client ...
+//   6722  api/reply.hpp:bodies            What a handler may answer with, beyond plain text.
+//   6788  api/json_body.hpp:bodies        A request's body as a T, from JSON, and the sentence for one that is none.
+//   6837  route/facts.hpp:bodies          What is known of a route beside its pattern.
+//   6886  api/handler.hpp:bodies          What a lambda may take and return, and how it is called.
+//   6912  api/errors.hpp:bodies           What an error looks like to the client, where the app wants to say it itself.
+//   6940  route/method.hpp:bodies         The request methods that routes are made of, and small sets of them.
+//   6991  route/url_value.hpp:bodies      A value for a URL, and a URL with a query made of such values.
+//   7033  wire/fields.hpp:bodies          Names and values as queries and forms have them ...
+//   7099  api/values.hpp:bodies           What a request says beside its path, as a value of a type.
+//   7125  api/cookies.hpp:bodies          Cookies of requests and answers.
+//   7147  base/duration.hpp:bodies        Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   7217  model/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
+//   7333  model/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
+//   7468  base/log.hpp:bodies             The log that a service keeps.
+//   7604  model/recovery.hpp:bodies       What the SCM does when the service fails.
+//   7670  base/quote.hpp:bodies           Windows has no argument list, only one command line that each program ...
+//   7758  model/spec.hpp:bodies           What is to be installed.
+//   7865  web/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
+//   7945  web/cors.hpp:bodies             Cross-origin requests.
+//   8012  wire/head.hpp:bodies            A request head that has passed the gate (wire/gate.hpp).
+//   8087  wire/websocket.hpp:bodies       The WebSocket protocol as values.
+//   8341  web/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
+//   8367  wire/ip.hpp:bodies              IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   8522  web/rate_limit.hpp:bodies       How often one client may ask.
+//   8574  web/proxies.hpp:bodies          The client behind a proxy.
+//   8607  web/headers.hpp:bodies          Small middleware for headers and sizes.
+//   8648  base/timer_wheel.hpp            Deadlines of very many things, each set and moved in constant time.
+//   8795  base/queued_log.hpp             A queue before the sinks of a log, and a thread that empties it.
+//   9084  base/recent_log.hpp             The last lines of the log, in memory: for who looks at a running service.
+//   9155  model/state.hpp                 The words that a service and the Service Control Manager (SCM) share.
+//   9316  model/lifecycle.hpp             The life of a service as a pure state machine.
+//   9429  model/decision.hpp              What a control means in a state.
+//   9510  model/stop_limits.hpp           How long a stop may take, by where it comes from.
+//   9573  model/events.hpp                What the service writes into the Windows event log, as a table.
+//   9630  model/codes.hpp                 What system codes mean to the person who meets them.
+//   9765  model/account.hpp               The account a service runs as.
+//   9895  model/security.hpp              Who may do what, as text.
+//  10107  model/levels.hpp                What ChangeServiceConfig2W sets, level by level.
+//  10214  model/settings.hpp              The settings of an app.
+//  10499  model/log_query.hpp             Which entries of a log are wanted, and what a line of one says of itself.
+//  10581  model/event_record.hpp          What stands in the Windows event log, read.
+//  10719  model/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
+//  10810  model/verbs.hpp                 The command line as two tables.
+//  11041  model/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
+//  11211  model/command.hpp               From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//  11613  model/installation.hpp          What is installed, what is to be, and what lies between the two.
+//  11970  model/flat_object.hpp           JSON objects of texts and numbers alone, read.
+//  12100  model/state_file.hpp            What the running service leaves for `status` to find.
+//  12191  route/pattern.hpp               The paths a route serves, as one line of text, and how two of them relate.
+//  12381  route/table.hpp                 The routes of an app as a tree of segments.
+//  12696  route/url.hpp                   A pattern and its values back into a path.
+//  12799  wire/gate.hpp                   The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//  13171  wire/chunked.hpp                Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
+//  13332  wire/file_name.hpp              The name a client gives to a file it sends, as a name that can be given ...
+//  13410  wire/file_path.hpp              From the tail of a route to the path of a file below a folder, or a refusal.
+//  13479  wire/conditional.hpp            Requests with conditions.
+//  13622  wire/representation.hpp         Which form of a file a client gets.
+//  13744  wire/multipart.hpp              A form with files (multipart/form-data, RFC 7578), taken apart while it ...
+//  13994  os/posix/door.hpp               The door to POSIX: the one file that includes its system headers.
+//  14029  os/service_manager.hpp          The Service Control Manager as seen by who manages services, and what an ...
+//  14190  os/socket.hpp                   TCP as the engine needs it.
+//  14331  os/posix/socket_calls.hpp       What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//  14482  os/file.hpp                     The few things done with files.
+//  14592  os/process.hpp                  This process and its surroundings.
+//  14709  os/win/wide.hpp                 Windows' own strings, lists of strings and handles.
+//  14812  os/win/socket_calls.hpp         What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  14994  os/tcp.hpp                      os/socket.hpp on every platform.
+//  15265  os/poll_poller.hpp              os/poller.hpp over poll() and WSAPoll.
+//  15430  os/posix/epoll.hpp              os/poller.hpp on Linux.
+//  15541  os/win/iocp.hpp                 os/poller.hpp on Windows: an I/O completion port.
+//  15785  os/poller.hpp                   Waiting for many sockets with few threads.
+//  15835  os/channel.hpp                  Where the operator talks to a running service.
+//  15902  os/posix/file.hpp               os/file.hpp on POSIX.
+//  16071  os/visitors.hpp                 Threads for those who come and go.
+//  16156  os/posix/channel.hpp            os/channel.hpp on POSIX: a Unix socket.
+//  16372  os/console.hpp                  The terminal: writing to it, asking for a secret, and the ways a person ...
+//  16472  os/posix/console.hpp            os/console.hpp on POSIX.
+//  16626  os/crash.hpp                    What is left of a process that crashes.
+//  16760  os/posix/crash.hpp              os/crash.hpp on POSIX.
+//  16957  os/elevation.hpp                The same program once more, elevated.
+//  17031  os/posix/elevation.hpp          os/elevation.hpp on POSIX: there is nobody to ask.
+//  17078  os/folder_watch.hpp             A folder that is watched.
+//  17128  os/posix/folder_watch.hpp       os/folder_watch.hpp on POSIX: inotify on Linux.
+//  17231  os/keys.hpp                     Keys as a person presses them, without Enter, where standard input is a ...
+//  17268  os/posix/keys.hpp               os/keys.hpp on POSIX.
+//  17450  os/local_time.hpp               How far the clocks on this machine's walls are ahead of UTC.
+//  17472  os/posix/local_time.hpp         os/local_time.hpp on POSIX.
+//  17507  os/new_file.hpp                 A file that comes into being.
+//  17585  os/posix/new_file.hpp           os/new_file.hpp on POSIX.
+//  17686  os/probe.hpp                    What `doctor` and `why` ask the machine beside its services.
+//  17714  os/posix/probe.hpp              os/probe.hpp on POSIX: there is no such thing.
+//  17755  os/dispatcher.hpp               The Service Control Manager as seen by the service itself.
+//  17795  os/event_log.hpp                The Windows event log: one report, one line.
+//  17854  os/posix/process.hpp            os/process.hpp, os/event_log.hpp and the service side of the seam on ...
+//  18104  os/source_file.hpp              A file that is read from any place of it.
+//  18168  os/posix/source_file.hpp        os/source_file.hpp on POSIX.
+//  18260  os/win/security.hpp             Security descriptors and SIDs as Windows holds them, and as text.
+//  18383  os/win/channel.hpp              os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  18621  os/win/console.hpp              os/console.hpp on Windows.
+//  18820  os/win/file.hpp                 os/file.hpp on Windows.
+//  19004  os/win/library.hpp              Functions of Windows' own libraries, found at run time.
+//  19041  os/win/crash.hpp                os/crash.hpp on Windows.
+//  19340  os/win/dispatcher.hpp           The real dispatcher: ServiceMain and the control handler, which Windows ...
+//  19439  os/win/elevation.hpp            os/elevation.hpp on Windows.
+//  19691  os/win/folder_watch.hpp         os/folder_watch.hpp on Windows.
+//  19761  os/win/keys.hpp                 os/keys.hpp on Windows.
+//  19848  os/win/local_time.hpp           os/local_time.hpp on Windows.
+//  19901  os/win/new_file.hpp             os/new_file.hpp on Windows.
+//  19992  os/win/registry.hpp             Keys of the registry below HKEY_LOCAL_MACHINE.
+//  20126  os/win/probe.hpp                os/probe.hpp on Windows.
+//  20199  os/win/process.hpp              os/process.hpp and os/event_log.hpp on Windows.
+//  20377  os/win/source_file.hpp          os/source_file.hpp on Windows.
+//  20488  os/win/account_rights.hpp       The right to log on as a service, in Windows' database of who may what (LSA).
+//  20616  os/win/install.hpp              What an install touches beside the Service Control Manager.
+//  20777  os/win/levels.hpp               model/levels.hpp as Windows has it.
+//  20927  os/win/service_manager.hpp      The real Service Control Manager.
+//  21180  os/native.hpp                   The operating system, whole: the seam and this platform's bodies for it.
+//  21186  web/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
+//  21481  web/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
+//  21722  web/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
+//  21832  web/dashboard_style.hpp         The looks of the dashboard (web/dashboard_page.hpp).
+//  21983  web/dashboard_script.hpp        What fills the dashboard (web/dashboard_page.hpp).
+//  22380  http/router.hpp                 The routes of an app with their handlers.
+//  22570  http/pulse.hpp                  How busy a service is.
+//  22769  http/traffic.hpp                What the connections of one engine have in common.
+//  22873  http/tls_identity.hpp           The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
+//  22905  http/upload_folder.hpp          The files of uploads on disk.
+//  22974  http/engine.hpp                 The engine: listens, accepts, serves, drains.
+//  23074  http/transport.hpp              What a connection reads from and writes to.
+//  23220  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
+//  23571  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
+//  23605  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
+//  23663  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
+//  23747  http/context_impl.hpp           The bodies of api/context.hpp.
+//  23800  http/url_for_impl.hpp           The body of api/url_for.hpp.
+//  23831  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
+//  23963  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
+//  24011  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
+//  24182  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  24294  http/upload_receiver.hpp        How the server hands a body to whatever reads it into files, without ...
+//  24324  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
+//  24479  http/direct.hpp                 The direct way of a plain request.
+//  24656  http/core.hpp                   cpp-httplib at work for one request.
+//  25071  http/connection.hpp             One connection, from its first byte to its close, in steps.
+//  25513  http/crew.hpp                   The engine's threads, few and busy.
+//  25990  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
+//  26143  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
+//  26489  http/server.hpp                 The server inside an engine (http/engine.hpp).
+//  27005  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
+//  27153  http/folder.hpp                 A folder of files below a prefix.
+//  27299  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in progress.
+//  27366  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
+//  27575  http/websocket_session.hpp      One open WebSocket on its connection.
+//  27919  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
+//  28025  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
+//  28249  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
+//  28332  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
+//  28589  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
+//  28654  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
+//  29029  host/console_log.hpp            The log on the screen.
+//  29126  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
+//  29169  host/health.hpp                 Liveness and readiness.
+//  29248  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
+//  29414  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
+//  29521  host/own_settings.hpp           The settings of a run.
+//  29678  host/settings_watch.hpp         The settings file, watched.
+//  29790  host/duties.hpp                 What controls ask for, beside a stop.
+//  29997  host/worker_pool.hpp            The app's workers while they run.
+//  30106  host/inquiries.hpp              What the operator asks a running service, by its channel ...
+//  30258  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
+//  30751  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
+//  30892  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
+//  31010  host/console_host.hpp           `debug`: the service in a terminal.
+//  31108  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
+//  31448  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
+//  31532  verbs/desk.hpp                  What every verb that manages the service stands on.
+//  31666  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
+//  31750  verbs/manager.hpp               The verbs that bring an installed service up and down.
+//  32048  verbs/send.hpp                  The verbs that send a running service a control.
+//  32183  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
+//  32312  verbs/survey.hpp                What is installed, read with query rights alone.
+//  32409  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
+//  32472  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
+//  32817  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
+//  32908  verbs/machine.hpp               The machine beside its services, as verbs ask it.
+//  32937  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
+//  33237  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
+//  33467  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
+//  33591  verbs/manage.hpp                The verbs that manage, by their words.
+//  33806  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
+//  33949  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
 //
 // At the end:
 //
-//  34185  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
+//  34165  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
 
 #pragma once
 
@@ -369,6 +369,8 @@
 // A build that wants several objects compiles the second file once for each part, with -DWINSVC_PART=1 to 7. A linker
 // takes from a library only the objects whose names a program uses.
 //
+// Define these macros before the first include, best on the command line: a later one has no effect.
+//
 // Every function that is not a template and is defined outside its class is WINSVC_INLINE and stands below the rule of
 // its file, inside `#if WINSVC_BODIES_...`. `tools/amalgamate --audit` checks this.
 
@@ -393,6 +395,11 @@
 
 #ifndef WINSVC_PART
   #define WINSVC_PART 0
+#endif
+#if WINSVC_PART < 0 || WINSVC_PART > 7
+  #error "winsvc: WINSVC_PART is 1 to 7, or 0 for all parts"
+#elif WINSVC_PART != 0 && !WINSVC_IMPLEMENTATION
+  #error "winsvc: WINSVC_PART belongs to the file that defines WINSVC_IMPLEMENTATION"
 #endif
 
 #if WINSVC_SEPARATE
@@ -443,7 +450,8 @@
 //
 //   WINSVC_HTTPLIB    the header that is cpp-httplib. Default <httplib.h>; cpp-httplib 0.41 or newer.
 //   WINSVC_JSON       1 where <nlohmann/json.hpp> is found: handlers may take and return winsvc::json. Define it 0 to
-//                     keep that header out, which costs compile time; all else works without it.
+//                     keep that header out, which costs compile time; all else works without it. If a file of a program
+//                     has 1, the file with the bodies needs it too: text_of_json and parse_json are there.
 //   WINSVC_AUTOLINK   1 on MSVC: the system libraries are linked by #pragma comment(lib, ...). Define it 0 to name them
 //                     yourself: ws2_32 and advapi32 (elsewhere -lws2_32 is all there is to add).
 //   WINSVC_SEPARATE   1: the file only sees declarations, and another file has the bodies (config/form.hpp). Default 0.
@@ -861,6 +869,7 @@ class abort_error : public std::exception {
 #include <functional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #if WINSVC_JSON && !WINSVC_SEES_SERVER && __has_include(<nlohmann/json_fwd.hpp>)
@@ -871,6 +880,17 @@ class abort_error : public std::exception {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+
+namespace http {
+
+/// Any of nlohmann's JSON types, ordered_json among them.
+template <class T, class = void>
+struct is_nlohmann : std::false_type {};
+template <class T>
+struct is_nlohmann<T, std::void_t<typename T::error_handler_t, decltype(std::declval<const T&>().dump())>>
+    : std::true_type {};
+
+}  // namespace http
 
 #if WINSVC_JSON
 using json = nlohmann::json;
@@ -1438,10 +1458,14 @@ class reply {
   }
 #if WINSVC_JSON
   [[nodiscard]] static reply json(const winsvc::json& value, int status = 200);
-  /// The same for nlohmann's other types, ordered_json for one.
-  template <class Json, class = std::enable_if_t<!std::is_same_v<Json, winsvc::json>>>
-  [[nodiscard]] static reply json(const Json& value, int status = 200) {
-    return with(value.dump(-1, ' ', false, Json::error_handler_t::replace), "application/json", status);
+  /// The same for nlohmann's other types (ordered_json), and for whatever converts to JSON: text, a list, a type with
+  /// to_json.
+  template <class T, class Json = winsvc::json, class = std::enable_if_t<!std::is_same_v<std::decay_t<T>, Json>>>
+  [[nodiscard]] static reply json(T&& value, int status = 200) {
+    if constexpr (http::is_nlohmann<std::decay_t<T>>::value)
+      return with(value.dump(-1, ' ', false, std::decay_t<T>::error_handler_t::replace), "application/json", status);
+    else
+      return json(Json(std::forward<T>(value)), status);
   }
 #endif
   /// Bytes that are written while they are made (api/stream.hpp); `write(stream&)` runs on the request's thread after
@@ -1576,7 +1600,6 @@ T body_from_json(const request& req) {
 //
 // A handler that takes `winsvc::upload` gets the parts of a form (multipart/form-data) that are files as files, and a
 // body of any other type as one file. The form's fields are values as ever (api/values.hpp: `winsvc::form<T>(req,
-// ...)`).
 // ...)`). It runs when all of it has arrived; middleware before it can refuse it first, which costs no upload.
 //
 // The limits: the route's `limit_body` for all of it (default: the app's `limits().body_bytes`, 8 MiB), `limit_file`
@@ -1921,13 +1944,6 @@ bool convert(const std::string& from, T& to) {
     return failed == std::errc() && end == from.data() + from.size() && !from.empty();
   }
 }
-
-/// Any of nlohmann's JSON types, ordered_json among them.
-template <class T, class = void>
-struct is_nlohmann : std::false_type {};
-template <class T>
-struct is_nlohmann<T, std::void_t<typename T::error_handler_t, decltype(std::declval<const T&>().dump())>>
-    : std::true_type {};
 
 // What `write_result` does with a response. Functions, so that a file with handlers need not see httplib's response.
 
@@ -2611,8 +2627,14 @@ class route_handle {
   /// An example of it.
   route_handle example_text(std::string_view text) const;
 #if WINSVC_JSON
-  route_handle schema(const winsvc::json& value) const { return schema_text(http::text_of_json(value)); }
-  route_handle example(const winsvc::json& value) const { return example_text(http::text_of_json(value)); }
+  template <class T = winsvc::json, class Json = winsvc::json>
+  route_handle schema(const T& value) const {
+    return schema_text(http::text_of_json(Json(value)));
+  }
+  template <class T = winsvc::json, class Json = winsvc::json>
+  route_handle example(const T& value) const {
+    return example_text(http::text_of_json(Json(value)));
+  }
 #endif
 
   /// Of the routes of a resource, the one for this method. Throws setup_error where there is none.
@@ -3159,15 +3181,15 @@ inline namespace WINSVC_ABI {
 // A request's parts as text, for a file that does not include <httplib.h>.
 
 /// The method in upper case.
-[[nodiscard]] const std::string& method(const request& req) noexcept;
+[[nodiscard]] const std::string& request_method(const request& req) noexcept;
 /// The value of a header; empty when it is not there. Lines of one name are one value, joined by commas.
 [[nodiscard]] std::string header_text(const request& req, const std::string& name);
 /// True if the request has a header of this name.
 [[nodiscard]] bool has_header(const request& req, const std::string& name);
 /// The path of the target, decoded.
-[[nodiscard]] const std::string& path(const request& req) noexcept;
+[[nodiscard]] const std::string& request_path(const request& req) noexcept;
 /// The address of the client; behind a trusted proxy (web/proxies.hpp) the one that the proxy names.
-[[nodiscard]] const std::string& client(const request& req) noexcept;
+[[nodiscard]] const std::string& client_address(const request& req) noexcept;
 /// The body as it came, decompressed. Empty before the handler: it is read after the middleware.
 [[nodiscard]] const std::string& body_text(const request& req) noexcept;
 
@@ -7087,11 +7109,11 @@ WINSVC_INLINE std::string_view query_text(const request& req) noexcept { return 
 
 }  // namespace http
 
-WINSVC_INLINE const std::string& method(const request& req) noexcept { return req.method; }
+WINSVC_INLINE const std::string& request_method(const request& req) noexcept { return req.method; }
 WINSVC_INLINE std::string header_text(const request& req, const std::string& name) { return req.get_header_value(name); }
 WINSVC_INLINE bool has_header(const request& req, const std::string& name) { return req.has_header(name); }
-WINSVC_INLINE const std::string& path(const request& req) noexcept { return req.path; }
-WINSVC_INLINE const std::string& client(const request& req) noexcept { return req.remote_addr; }
+WINSVC_INLINE const std::string& request_path(const request& req) noexcept { return req.path; }
+WINSVC_INLINE const std::string& client_address(const request& req) noexcept { return req.remote_addr; }
 WINSVC_INLINE const std::string& body_text(const request& req) noexcept { return req.body; }
 
 }  // inline namespace WINSVC_ABI
@@ -7968,7 +7990,7 @@ WINSVC_INLINE middleware cors(cors_policy policy) {
 
     http::replace_header(res, "Access-Control-Allow-Origin", any ? "*" : origin);
     if (policy.credentials) http::replace_header(res, "Access-Control-Allow-Credentials", "true");
-    if (method(req) != "OPTIONS" || !has_header(req, "Access-Control-Request-Method")) {
+    if (request_method(req) != "OPTIONS" || !has_header(req, "Access-Control-Request-Method")) {
       if (!policy.exposed.empty()) http::replace_header(res, "Access-Control-Expose-Headers", text::join(policy.exposed, ", "));
       return go_on();
     }
@@ -8326,7 +8348,7 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE middleware same_origin(std::vector<std::string> origins) {
   return [origins = std::move(origins)](const request& req, response&, const next& go_on) {
-    if (method(req) == "GET" || method(req) == "HEAD" || method(req) == "OPTIONS") return go_on();
+    if (request_method(req) == "GET" || request_method(req) == "HEAD" || request_method(req) == "OPTIONS") return go_on();
     const std::string origin = header_text(req, "Origin"), site = header_text(req, "Sec-Fetch-Site");
     // "none": the person did it, by a bookmark or the address bar.
     const bool own = site == "same-origin" || site == "none" || (site.empty() && origin.empty());
@@ -8536,7 +8558,7 @@ WINSVC_INLINE void token_buckets::forget_full_ones(clock::time_point now) {
 WINSVC_INLINE middleware rate_limit(double per_second, double burst) {
   const auto buckets = std::make_shared<token_buckets>(per_second, burst);
   return [buckets](const request& req, response& res, const next& go_on) {
-    const auto wait = buckets->take(wire::subscriber(client(req)));
+    const auto wait = buckets->take(wire::subscriber(client_address(req)));
     if (wait.count() == 0) return go_on();
     http::replace_header(res, "Retry-After", std::to_string((wait.count() + 999) / 1000));
     abort(429, "too many requests from this address");
@@ -8570,8 +8592,8 @@ WINSVC_INLINE middleware trusted_proxies(const std::vector<std::string>& ranges)
   return [trusted = std::move(trusted)](const request& req, response&, const next& go_on) {
     // One header, however many lines there were: canonical_head has put them together in their order.
     const std::string hops = header_text(req, "X-Forwarded-For");
-    std::string named(wire::client_behind(client(req), hops, trusted));
-    if (named != client(req)) http::set_client(req, std::move(named));
+    std::string named(wire::client_behind(client_address(req), hops, trusted));
+    if (named != client_address(req)) http::set_client(req, std::move(named));
     go_on();
   };
 }
@@ -13743,6 +13765,7 @@ WINSVC_INLINE bool accepts_coding(std::string_view accept_encoding, std::string_
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -13753,6 +13776,7 @@ struct part_head {
   std::string name;          ///< of the form's field
   std::string file_name;     ///< as the client says it: see safe_file_name
   std::string content_type;  ///< "" where it says none
+  std::vector<std::pair<std::string, std::string>> fields{};  ///< all header fields of the part, in their order
   bool is_file = false;      ///< it has a file name, though that may be empty: a file field that was not filled in
 };
 
@@ -13883,6 +13907,7 @@ WINSVC_INLINE std::optional<part_head> parse_part_head(std::string_view lines) {
     if (colon == line.npos || !is_token(line.substr(0, colon))) return std::nullopt;
     if (std::any_of(line.begin(), line.end(), is_control)) return std::nullopt;
     const std::string_view field = line.substr(0, colon), value = text::trimmed(line.substr(colon + 1));
+    head.fields.emplace_back(field, value);
     if (text::equal_nocase(field, "Content-Type")) head.content_type = value;
     if (!text::equal_nocase(field, "Content-Disposition")) continue;
 
@@ -23551,12 +23576,6 @@ WINSVC_INLINE exchange*& current_exchange() noexcept {
 #include <chrono>
 #include <string_view>
 
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
 // ---------------------------------------------------------------------------------------------------------------------
 
 #if WINSVC_BODIES_HTTP
@@ -23592,12 +23611,6 @@ WINSVC_INLINE bool stream::is_open() const noexcept { return open_ && !exchange_
 #include <cstddef>
 #include <string>
 #include <utility>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -23741,12 +23754,6 @@ WINSVC_INLINE void write_text_problem(response& res, int status, std::string_vie
 #include <string>
 #include <utility>
 
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
 // ---------------------------------------------------------------------------------------------------------------------
 
 #if WINSVC_BODIES_HTTP
@@ -23798,14 +23805,6 @@ WINSVC_INLINE void http::set_client(const request& req, std::string client) {
 #include <string>
 #include <string_view>
 #include <vector>
-
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -23973,14 +23972,6 @@ WINSVC_INLINE route::body_facts& route_handle::last_body(route::facts& f, std::s
 #include <utility>
 #include <vector>
 
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
 // ---------------------------------------------------------------------------------------------------------------------
 
 #if WINSVC_BODIES_HTTP
@@ -24096,7 +24087,7 @@ class form_reader {
         case step::data:
           if (decoder_->data().size() > most_ - kept_) return !(too_large_ = true);
           kept_ += decoder_->data().size();
-          if (content_) content_->append(decoder_->data());
+          content_->append(decoder_->data());
       }
     }
   }
@@ -24114,14 +24105,12 @@ class form_reader {
  private:
   void begin(const wire::part_head& part) {
     httplib::Headers headers;
-    if (!part.content_type.empty()) headers.emplace("Content-Type", part.content_type);
-    if (!part.is_file) {
+    for (const auto& [name, value] : part.fields) headers.emplace(name, value);
+    if (!part.is_file || part.file_name.empty()) {  // a file field that was not filled in is an empty field
       httplib::FormField field;
       field.name = part.name;
       field.headers = std::move(headers);
       content_ = &req_.form.fields.emplace(part.name, std::move(field))->second.content;
-    } else if (part.file_name.empty()) {
-      content_ = nullptr;  // a file field that was not filled in
     } else {
       httplib::FormData file;
       file.name = part.name;
@@ -24149,14 +24138,15 @@ WINSVC_INLINE bool read_multipart(request& req, const body_source& read, std::ui
   return whole;
 }
 
-WINSVC_INLINE bool is_multipart(const request& req) {
-  return text::starts_with_nocase(req.get_header_value("Content-Type"), "multipart/form-data");
+WINSVC_INLINE std::string media_type_of(const request& req) {
+  const std::string type = req.get_header_value("Content-Type");
+  return text::lowered(text::trimmed(std::string_view(type).substr(0, type.find(';'))));
 }
 
+WINSVC_INLINE bool is_multipart(const request& req) { return media_type_of(req) == "multipart/form-data"; }
+
 WINSVC_INLINE bool is_urlencoded(const request& req) {
-  const std::string type = req.get_header_value("Content-Type");
-  return text::equal_nocase(text::trimmed(std::string_view(type).substr(0, type.find(';'))),
-                            "application/x-www-form-urlencoded");
+  return media_type_of(req) == "application/x-www-form-urlencoded";
 }
 
 WINSVC_INLINE std::optional<std::string> form_text(const request& req, const std::string& name) {
@@ -24669,8 +24659,8 @@ WINSVC_INLINE void write_answer(const response& res, const parting_words& words,
 // cpp-httplib at work for one request: the subclass that reaches its parser and writer, and the hooks that put our
 // router in the place of its own.
 //
-// cpp-httplib parses, frames, compresses and writes; this decides what is called, and what an answer must and must not
-// carry. It uses what a subclass is offered (process_request, svr_sock_) and public hooks, and never calls listen() or
+// cpp-httplib parses heads, compresses and writes; this reads bodies, decides what is called, and what an answer must and
+// must not carry. It uses what a subclass is offered (process_request, svr_sock_) and public hooks, and never calls listen() or
 // stop().
 
 #include <algorithm>
@@ -24817,7 +24807,16 @@ WINSVC_INLINE core::core(const router& routes, const wire::limits& bounds, logge
     r.method = std::move(x.method);
     r.path_params.clear();
     x.read_body = [this, &x, &r, &read] {
-      return receive_body(x, r, [&read](const body_receiver& take) { return read(take); });
+      return receive_body(x, r, [&r, &read](const body_receiver& take) {
+        // With the type of a form, cpp-httplib would parse the body itself and hand out nothing.
+        const auto type = r.headers.find("Content-Type");
+        std::string hidden;
+        if (type != r.headers.end()) hidden = std::exchange(type->second, std::string());
+        const scope_exit show([&] {
+          if (type != r.headers.end()) type->second = std::move(hidden);
+        });
+        return read(take);
+      });
     };
     route(x, r, res);
     x.read_body = nullptr;
@@ -27370,8 +27369,8 @@ WINSVC_INLINE void leave_upload(exchange& x, upload u) { x.values[upload_key()] 
 // Reads a body into files while it arrives (api/upload.hpp has what comes of it): a form's files each into one of its
 // own, its fields into memory, a body of another type into one file.
 //
-// cpp-httplib frames and decompresses; the form is taken apart here (wire/multipart.hpp), because cpp-httplib keeps
-// what it has no use for: a form whose first delimiter never comes would be in memory whole.
+// The form is parsed here (wire/multipart.hpp), because cpp-httplib keeps bytes that it does not use: it would hold a form
+// without a first delimiter in memory.
 
 #include <cstddef>
 #include <cstdint>
@@ -27549,17 +27548,7 @@ namespace http {
 WINSVC_INLINE bool read_upload(request& req, const body_source& read, const upload_bounds& bounds, upload& into) {
   upload files;  // removed after the reader has closed the last of them: Windows does not remove what is open
   upload_reader reader(req, bounds, files);
-  bool whole = false;
-  {
-    // cpp-httplib would take a form apart itself.
-    const auto type = req.headers.find("Content-Type");
-    const bool hides = req.is_multipart_form_data();
-    const std::string kept = hides ? std::exchange(type->second, std::string()) : std::string();
-    const scope_exit show([&] {
-      if (hides) type->second = kept;
-    });
-    whole = read([&reader](const char* bytes, std::size_t count) { return reader.take({bytes, count}); });
-  }
+  const bool whole = read([&reader](const char* bytes, std::size_t count) { return reader.take({bytes, count}); });
   reader.finish(whole);
   if (whole) into = std::move(files);
   return whole;
@@ -28049,12 +28038,6 @@ struct blueprint {
 #include <utility>
 #include <vector>
 
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
 // ---------------------------------------------------------------------------------------------------------------------
 
 #if WINSVC_BODIES_APP
@@ -28275,9 +28258,6 @@ WINSVC_INLINE service& service::health_paths(std::string live, std::string ready
 #include <string>
 #include <string_view>
 #include <utility>
-
-namespace winsvc {
-}  // namespace winsvc
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -28545,7 +28525,7 @@ WINSVC_INLINE bool is_of_this_machine(const request& req) {
     named = named.substr(1, named.size() - 2);
     if (named.find(':') == named.npos) return false;
   }
-  return loopback(client(req)) && (text::equal_nocase(named, "localhost") || loopback(named));
+  return loopback(client_address(req)) && (text::equal_nocase(named, "localhost") || loopback(named));
 }
 
 WINSVC_INLINE bool is_of_this_page(const request& req) {

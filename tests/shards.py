@@ -11,7 +11,7 @@ import time
 
 from kit import doctest_counts
 
-LIMIT = 120             # seconds of an idle machine for one shard; the slowest file takes 20 s
+LIMIT = 300             # seconds of an idle machine for one shard: more than tests/main.cpp gives to one test case
 CASE = re.compile(r"^\[case\] (.*)\n?", re.MULTILINE)
 NOISE = re.compile(r"^(?:=+|\[doctest\] (?:run with|doctest version|test cases:|assertions:|Status:).*)\n?", re.MULTILINE)
 

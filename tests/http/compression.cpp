@@ -86,6 +86,20 @@ TEST_CASE("what is compressed already is left alone") {
   CHECK(own.body == "packed by its own means");
 }
 
+TEST_CASE("a compressed form is parsed") {
+  auto app = [](service& svc) {
+    svc.post("/form", [](const request& req) { return winsvc::form<std::string>(req, "a=b"); });
+  };
+  client c(app);
+  const std::string form = gzipped("--B\r\nContent-Disposition: form-data; name=\"a=b\"\r\n\r\nvalue\r\n--B--\r\n");
+
+  const auto r = c.raw("POST /form HTTP/1.1\r\nHost: t\r\nContent-Type: multipart/form-data; boundary=B\r\n"
+                       "Content-Encoding: gzip\r\nContent-Length: " + std::to_string(form.size()) + "\r\n\r\n" + form);
+
+  CHECK(r.find("200 OK") != std::string::npos);
+  CHECK(r.find("\r\n\r\nvalue") != std::string::npos);
+}
+
 TEST_CASE("a compressed body is unpacked, and its limit is for what comes out of it") {
   client c(app);
   const auto send = [&](const std::string& plain) {

@@ -202,6 +202,23 @@ TEST_CASE("forms are read: fields of any size, parts and files") {
             .body == "title|a.txt|text/plain|one\r\ntwo");
 }
 
+TEST_CASE("a form without upload keeps odd names, the case of its media type does not matter, paths are cut") {
+  auto app = [](service& svc) {
+    svc.post("/", [](const winsvc::request& req) {
+      const auto& file = req.form.files.begin()->second;
+      return winsvc::form<std::string>(req, "report=v2;final.pdf") + "|" + winsvc::form<std::string>(req, "photo") + "|" +
+             file.filename + "|" + file.headers.find("X-Part")->second;
+    });
+  };
+  client c(app);
+  const std::string parts = "--B\r\nContent-Disposition: form-data; name=\"report=v2;final.pdf\"\r\n\r\nyes\r\n"
+                            "--B\r\nContent-Disposition: form-data; name=\"photo\"; filename=\"\"\r\n\r\n\r\n"
+                            "--B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"../../etc/passwd\"\r\n"
+                            "X-Part: kept\r\n\r\nx\r\n--B--\r\n";
+
+  CHECK(c.post("/", parts, "Multipart/Form-Data; boundary=B").body == "yes||passwd|kept");
+}
+
 TEST_CASE("a multipart body that is none is 400, one that is too large 413") {
   auto app = [](service& svc) {
     svc.limits().body_bytes = 1000;

@@ -390,3 +390,21 @@ TEST_CASE("a connection goes on after a handler that threw") {
   CHECK(winsvc::testing::take_answer(out).status == 500);
   CHECK(winsvc::testing::take_answer(out).body == "good");
 }
+
+TEST_CASE("reply::json takes whatever converts to JSON") {
+  auto app = [](service& svc) {
+    svc.get("/json", [] { return reply::json({{"a", 1}}); });
+    svc.get("/list", [] { return reply::json(std::vector<int>{1, 2}); });
+    svc.get("/text", [] { return reply::json("text", 201); });
+    svc.get("/null", [] { return reply::json(nullptr); });
+    svc.get("/ordered", [] { return reply::json(nlohmann::ordered_json{{"b", 1}, {"a", 2}}); });
+  };
+  client c(app);
+
+  CHECK(c.get("/json").body == R"({"a":1})");
+  CHECK(c.get("/list").body == "[1,2]");
+  CHECK(c.get("/text").body == "\"text\"");
+  CHECK(c.get("/text").status == 201);
+  CHECK(c.get("/null").body == "null");
+  CHECK(c.get("/ordered").body == R"({"b":1,"a":2})");
+}

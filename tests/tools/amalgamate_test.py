@@ -369,6 +369,14 @@ constexpr const char* other() { return "small \\" slots"; }
         self.change("winsvc.hpp", '#include "winsvc/implementation.hpp"', '#include "winsvc/http/server.hpp"\n\n#include "winsvc/implementation.hpp"')
         self.assert_breach("winsvc/http/server.hpp:1", "an app's file sees it")
 
+    def test_an_inline_operator_is_refused(self):
+        self.change("winsvc/http/server.hpp", "int serve();", "inline bool operator==(int_, int_) { return true; }\nint serve();")
+        self.assert_breach("winsvc/http/server.hpp:6", "write WINSVC_INLINE")
+
+    def test_bodies_of_an_unknown_part_are_refused(self):
+        self.change("winsvc/http/server.hpp", "#if WINSVC_BODIES_HTTP", "#if WINSVC_BODIES_HTP")
+        self.assert_breach("winsvc/http/server.hpp:10", "WINSVC_BODIES_HTP is not in")
+
     def test_json_comes_through_its_door(self):
         self.change("winsvc/model/spec.hpp", "#pragma once\n", "#pragma once\n\n#include <nlohmann/json.hpp>\n")
         self.assert_breach("winsvc/model/spec.hpp:4", "one door", "winsvc/api/json.hpp")

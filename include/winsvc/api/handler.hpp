@@ -133,13 +133,6 @@ bool convert(const std::string& from, T& to) {
   }
 }
 
-/// Any of nlohmann's JSON types, ordered_json among them.
-template <class T, class = void>
-struct is_nlohmann : std::false_type {};
-template <class T>
-struct is_nlohmann<T, std::void_t<typename T::error_handler_t, decltype(std::declval<const T&>().dump())>>
-    : std::true_type {};
-
 // What `write_result` does with a response. Functions, so that a file with handlers need not see httplib's response.
 
 /// Text as the answer. A status that the handler set on the response itself stays.

@@ -11,6 +11,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "winsvc/api/abort.hpp"
@@ -24,6 +25,17 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+
+namespace http {
+
+/// Any of nlohmann's JSON types, ordered_json among them.
+template <class T, class = void>
+struct is_nlohmann : std::false_type {};
+template <class T>
+struct is_nlohmann<T, std::void_t<typename T::error_handler_t, decltype(std::declval<const T&>().dump())>>
+    : std::true_type {};
+
+}  // namespace http
 
 #if WINSVC_JSON
 using json = nlohmann::json;

@@ -54,10 +54,14 @@ class reply {
   }
 #if WINSVC_JSON
   [[nodiscard]] static reply json(const winsvc::json& value, int status = 200);
-  /// The same for nlohmann's other types, ordered_json for one.
-  template <class Json, class = std::enable_if_t<!std::is_same_v<Json, winsvc::json>>>
-  [[nodiscard]] static reply json(const Json& value, int status = 200) {
-    return with(value.dump(-1, ' ', false, Json::error_handler_t::replace), "application/json", status);
+  /// The same for nlohmann's other types (ordered_json), and for whatever converts to JSON: text, a list, a type with
+  /// to_json.
+  template <class T, class Json = winsvc::json, class = std::enable_if_t<!std::is_same_v<std::decay_t<T>, Json>>>
+  [[nodiscard]] static reply json(T&& value, int status = 200) {
+    if constexpr (http::is_nlohmann<std::decay_t<T>>::value)
+      return with(value.dump(-1, ' ', false, std::decay_t<T>::error_handler_t::replace), "application/json", status);
+    else
+      return json(Json(std::forward<T>(value)), status);
   }
 #endif
   /// Bytes that are written while they are made (api/stream.hpp); `write(stream&)` runs on the request's thread after

@@ -92,8 +92,14 @@ class route_handle {
   /// An example of it.
   route_handle example_text(std::string_view text) const;
 #if WINSVC_JSON
-  route_handle schema(const winsvc::json& value) const { return schema_text(http::text_of_json(value)); }
-  route_handle example(const winsvc::json& value) const { return example_text(http::text_of_json(value)); }
+  template <class T = winsvc::json, class Json = winsvc::json>
+  route_handle schema(const T& value) const {
+    return schema_text(http::text_of_json(Json(value)));
+  }
+  template <class T = winsvc::json, class Json = winsvc::json>
+  route_handle example(const T& value) const {
+    return example_text(http::text_of_json(Json(value)));
+  }
 #endif
 
   /// Of the routes of a resource, the one for this method. Throws setup_error where there is none.

@@ -9,7 +9,6 @@
 //
 // A handler that takes `winsvc::upload` gets the parts of a form (multipart/form-data) that are files as files, and a
 // body of any other type as one file. The form's fields are values as ever (api/values.hpp: `winsvc::form<T>(req,
-// ...)`).
 // ...)`). It runs when all of it has arrived; middleware before it can refuse it first, which costs no upload.
 //
 // The limits: the route's `limit_body` for all of it (default: the app's `limits().body_bytes`, 8 MiB), `limit_file`

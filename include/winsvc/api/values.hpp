@@ -31,15 +31,15 @@ inline namespace WINSVC_ABI {
 // A request's parts as text, for a file that does not include <httplib.h>.
 
 /// The method in upper case.
-[[nodiscard]] const std::string& method(const request& req) noexcept;
+[[nodiscard]] const std::string& request_method(const request& req) noexcept;
 /// The value of a header; empty when it is not there. Lines of one name are one value, joined by commas.
 [[nodiscard]] std::string header_text(const request& req, const std::string& name);
 /// True if the request has a header of this name.
 [[nodiscard]] bool has_header(const request& req, const std::string& name);
 /// The path of the target, decoded.
-[[nodiscard]] const std::string& path(const request& req) noexcept;
+[[nodiscard]] const std::string& request_path(const request& req) noexcept;
 /// The address of the client; behind a trusted proxy (web/proxies.hpp) the one that the proxy names.
-[[nodiscard]] const std::string& client(const request& req) noexcept;
+[[nodiscard]] const std::string& client_address(const request& req) noexcept;
 /// The body as it came, decompressed. Empty before the handler: it is read after the middleware.
 [[nodiscard]] const std::string& body_text(const request& req) noexcept;
 
@@ -138,11 +138,11 @@ WINSVC_INLINE std::string_view query_text(const request& req) noexcept { return 
 
 }  // namespace http
 
-WINSVC_INLINE const std::string& method(const request& req) noexcept { return req.method; }
+WINSVC_INLINE const std::string& request_method(const request& req) noexcept { return req.method; }
 WINSVC_INLINE std::string header_text(const request& req, const std::string& name) { return req.get_header_value(name); }
 WINSVC_INLINE bool has_header(const request& req, const std::string& name) { return req.has_header(name); }
-WINSVC_INLINE const std::string& path(const request& req) noexcept { return req.path; }
-WINSVC_INLINE const std::string& client(const request& req) noexcept { return req.remote_addr; }
+WINSVC_INLINE const std::string& request_path(const request& req) noexcept { return req.path; }
+WINSVC_INLINE const std::string& client_address(const request& req) noexcept { return req.remote_addr; }
 WINSVC_INLINE const std::string& body_text(const request& req) noexcept { return req.body; }
 
 }  // inline namespace WINSVC_ABI

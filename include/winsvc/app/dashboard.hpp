@@ -203,7 +203,7 @@ WINSVC_INLINE bool is_of_this_machine(const request& req) {
     named = named.substr(1, named.size() - 2);
     if (named.find(':') == named.npos) return false;
   }
-  return loopback(client(req)) && (text::equal_nocase(named, "localhost") || loopback(named));
+  return loopback(client_address(req)) && (text::equal_nocase(named, "localhost") || loopback(named));
 }
 
 WINSVC_INLINE bool is_of_this_page(const request& req) {

@@ -15,9 +15,6 @@
 #include "winsvc/web/metrics.hpp"
 #include "winsvc/web/openapi.hpp"
 
-namespace winsvc {
-}  // namespace winsvc
-
 // ---------------------------------------------------------------------------------------------------------------------
 
 #if WINSVC_BODIES_WEB

@@ -19,12 +19,6 @@
 #include "winsvc/model/account.hpp"
 #include "winsvc/os/native.hpp"
 
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
 // ---------------------------------------------------------------------------------------------------------------------
 
 #if WINSVC_BODIES_APP

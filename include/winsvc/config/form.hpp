@@ -8,6 +8,8 @@
 // A build that wants several objects compiles the second file once for each part, with -DWINSVC_PART=1 to 7. A linker
 // takes from a library only the objects whose names a program uses.
 //
+// Define these macros before the first include, best on the command line: a later one has no effect.
+//
 // Every function that is not a template and is defined outside its class is WINSVC_INLINE and stands below the rule of
 // its file, inside `#if WINSVC_BODIES_...`. `tools/amalgamate --audit` checks this.
 #pragma once
@@ -33,6 +35,11 @@
 
 #ifndef WINSVC_PART
   #define WINSVC_PART 0
+#endif
+#if WINSVC_PART < 0 || WINSVC_PART > 7
+  #error "winsvc: WINSVC_PART is 1 to 7, or 0 for all parts"
+#elif WINSVC_PART != 0 && !WINSVC_IMPLEMENTATION
+  #error "winsvc: WINSVC_PART belongs to the file that defines WINSVC_IMPLEMENTATION"
 #endif
 
 #if WINSVC_SEPARATE

@@ -3,7 +3,8 @@
 //
 //   WINSVC_HTTPLIB    the header that is cpp-httplib. Default <httplib.h>; cpp-httplib 0.41 or newer.
 //   WINSVC_JSON       1 where <nlohmann/json.hpp> is found: handlers may take and return winsvc::json. Define it 0 to
-//                     keep that header out, which costs compile time; all else works without it.
+//                     keep that header out, which costs compile time; all else works without it. If a file of a program
+//                     has 1, the file with the bodies needs it too: text_of_json and parse_json are there.
 //   WINSVC_AUTOLINK   1 on MSVC: the system libraries are linked by #pragma comment(lib, ...). Define it 0 to name them
 //                     yourself: ws2_32 and advapi32 (elsewhere -lws2_32 is all there is to add).
 //   WINSVC_SEPARATE   1: the file only sees declarations, and another file has the bodies (config/form.hpp). Default 0.

@@ -85,7 +85,7 @@ class form_reader {
         case step::data:
           if (decoder_->data().size() > most_ - kept_) return !(too_large_ = true);
           kept_ += decoder_->data().size();
-          if (content_) content_->append(decoder_->data());
+          content_->append(decoder_->data());
       }
     }
   }
@@ -103,14 +103,12 @@ class form_reader {
  private:
   void begin(const wire::part_head& part) {
     httplib::Headers headers;
-    if (!part.content_type.empty()) headers.emplace("Content-Type", part.content_type);
-    if (!part.is_file) {
+    for (const auto& [name, value] : part.fields) headers.emplace(name, value);
+    if (!part.is_file || part.file_name.empty()) {  // a file field that was not filled in is an empty field
       httplib::FormField field;
       field.name = part.name;
       field.headers = std::move(headers);
       content_ = &req_.form.fields.emplace(part.name, std::move(field))->second.content;
-    } else if (part.file_name.empty()) {
-      content_ = nullptr;  // a file field that was not filled in
     } else {
       httplib::FormData file;
       file.name = part.name;
@@ -138,14 +136,15 @@ WINSVC_INLINE bool read_multipart(request& req, const body_source& read, std::ui
   return whole;
 }
 
-WINSVC_INLINE bool is_multipart(const request& req) {
-  return text::starts_with_nocase(req.get_header_value("Content-Type"), "multipart/form-data");
+WINSVC_INLINE std::string media_type_of(const request& req) {
+  const std::string type = req.get_header_value("Content-Type");
+  return text::lowered(text::trimmed(std::string_view(type).substr(0, type.find(';'))));
 }
 
+WINSVC_INLINE bool is_multipart(const request& req) { return media_type_of(req) == "multipart/form-data"; }
+
 WINSVC_INLINE bool is_urlencoded(const request& req) {
-  const std::string type = req.get_header_value("Content-Type");
-  return text::equal_nocase(text::trimmed(std::string_view(type).substr(0, type.find(';'))),
-                            "application/x-www-form-urlencoded");
+  return media_type_of(req) == "application/x-www-form-urlencoded";
 }
 
 WINSVC_INLINE std::optional<std::string> form_text(const request& req, const std::string& name) {

@@ -1,8 +1,8 @@
 // cpp-httplib at work for one request: the subclass that reaches its parser and writer, and the hooks that put our
 // router in the place of its own.
 //
-// cpp-httplib parses, frames, compresses and writes; this decides what is called, and what an answer must and must not
-// carry. It uses what a subclass is offered (process_request, svr_sock_) and public hooks, and never calls listen() or
+// cpp-httplib parses heads, compresses and writes; this reads bodies, decides what is called, and what an answer must and
+// must not carry. It uses what a subclass is offered (process_request, svr_sock_) and public hooks, and never calls listen() or
 // stop().
 #pragma once
 
@@ -24,6 +24,7 @@
 
 #include "winsvc/base/duration.hpp"
 #include "winsvc/base/log.hpp"
+#include "winsvc/base/scope.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/body_reader.hpp"
 #include "winsvc/http/direct.hpp"
@@ -164,7 +165,16 @@ WINSVC_INLINE core::core(const router& routes, const wire::limits& bounds, logge
     r.method = std::move(x.method);
     r.path_params.clear();
     x.read_body = [this, &x, &r, &read] {
-      return receive_body(x, r, [&read](const body_receiver& take) { return read(take); });
+      return receive_body(x, r, [&r, &read](const body_receiver& take) {
+        // With the type of a form, cpp-httplib would parse the body itself and hand out nothing.
+        const auto type = r.headers.find("Content-Type");
+        std::string hidden;
+        if (type != r.headers.end()) hidden = std::exchange(type->second, std::string());
+        const scope_exit show([&] {
+          if (type != r.headers.end()) type->second = std::move(hidden);
+        });
+        return read(take);
+      });
     };
     route(x, r, res);
     x.read_body = nullptr;

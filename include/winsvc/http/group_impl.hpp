@@ -15,14 +15,6 @@
 #include "winsvc/http/router.hpp"
 #include "winsvc/route/url.hpp"
 
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
 // ---------------------------------------------------------------------------------------------------------------------
 
 #if WINSVC_BODIES_HTTP

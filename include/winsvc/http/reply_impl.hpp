@@ -12,12 +12,6 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/exchange.hpp"
 
-namespace winsvc {
-inline namespace WINSVC_ABI {
-
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
 // ---------------------------------------------------------------------------------------------------------------------
 
 #if WINSVC_BODIES_HTTP

@@ -1,8 +1,8 @@
 // Reads a body into files while it arrives (api/upload.hpp has what comes of it): a form's files each into one of its
 // own, its fields into memory, a body of another type into one file.
 //
-// cpp-httplib frames and decompresses; the form is taken apart here (wire/multipart.hpp), because cpp-httplib keeps
-// what it has no use for: a form whose first delimiter never comes would be in memory whole.
+// The form is parsed here (wire/multipart.hpp), because cpp-httplib keeps bytes that it does not use: it would hold a form
+// without a first delimiter in memory.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,6 @@
 #include <string_view>
 #include <utility>
 
-#include "winsvc/base/scope.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/body_reader.hpp"
@@ -195,17 +194,7 @@ namespace http {
 WINSVC_INLINE bool read_upload(request& req, const body_source& read, const upload_bounds& bounds, upload& into) {
   upload files;  // removed after the reader has closed the last of them: Windows does not remove what is open
   upload_reader reader(req, bounds, files);
-  bool whole = false;
-  {
-    // cpp-httplib would take a form apart itself.
-    const auto type = req.headers.find("Content-Type");
-    const bool hides = req.is_multipart_form_data();
-    const std::string kept = hides ? std::exchange(type->second, std::string()) : std::string();
-    const scope_exit show([&] {
-      if (hides) type->second = kept;
-    });
-    whole = read([&reader](const char* bytes, std::size_t count) { return reader.take({bytes, count}); });
-  }
+  const bool whole = read([&reader](const char* bytes, std::size_t count) { return reader.take({bytes, count}); });
   reader.finish(whole);
   if (whole) into = std::move(files);
   return whole;

@@ -11,14 +11,6 @@
 #include "winsvc/http/exchange.hpp"
 #include "winsvc/route/url.hpp"
 
-namespace winsvc {
-inline namespace WINSVC_ABI {
-namespace http {
-
-}  // namespace http
-}  // inline namespace WINSVC_ABI
-}  // namespace winsvc
-
 // ---------------------------------------------------------------------------------------------------------------------
 
 #if WINSVC_BODIES_HTTP

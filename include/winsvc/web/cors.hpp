@@ -92,7 +92,7 @@ WINSVC_INLINE middleware cors(cors_policy policy) {
 
     http::replace_header(res, "Access-Control-Allow-Origin", any ? "*" : origin);
     if (policy.credentials) http::replace_header(res, "Access-Control-Allow-Credentials", "true");
-    if (method(req) != "OPTIONS" || !has_header(req, "Access-Control-Request-Method")) {
+    if (request_method(req) != "OPTIONS" || !has_header(req, "Access-Control-Request-Method")) {
       if (!policy.exposed.empty()) http::replace_header(res, "Access-Control-Expose-Headers", text::join(policy.exposed, ", "));
       return go_on();
     }

@@ -48,8 +48,8 @@ WINSVC_INLINE middleware trusted_proxies(const std::vector<std::string>& ranges)
   return [trusted = std::move(trusted)](const request& req, response&, const next& go_on) {
     // One header, however many lines there were: canonical_head has put them together in their order.
     const std::string hops = header_text(req, "X-Forwarded-For");
-    std::string named(wire::client_behind(client(req), hops, trusted));
-    if (named != client(req)) http::set_client(req, std::move(named));
+    std::string named(wire::client_behind(client_address(req), hops, trusted));
+    if (named != client_address(req)) http::set_client(req, std::move(named));
     go_on();
   };
 }

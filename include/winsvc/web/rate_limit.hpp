@@ -110,7 +110,7 @@ WINSVC_INLINE void token_buckets::forget_full_ones(clock::time_point now) {
 WINSVC_INLINE middleware rate_limit(double per_second, double burst) {
   const auto buckets = std::make_shared<token_buckets>(per_second, burst);
   return [buckets](const request& req, response& res, const next& go_on) {
-    const auto wait = buckets->take(wire::subscriber(client(req)));
+    const auto wait = buckets->take(wire::subscriber(client_address(req)));
     if (wait.count() == 0) return go_on();
     http::replace_header(res, "Retry-After", std::to_string((wait.count() + 999) / 1000));
     abort(429, "too many requests from this address");

@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
@@ -35,6 +36,7 @@ struct part_head {
   std::string name;          ///< of the form's field
   std::string file_name;     ///< as the client says it: see safe_file_name
   std::string content_type;  ///< "" where it says none
+  std::vector<std::pair<std::string, std::string>> fields{};  ///< all header fields of the part, in their order
   bool is_file = false;      ///< it has a file name, though that may be empty: a file field that was not filled in
 };
 
@@ -165,6 +167,7 @@ WINSVC_INLINE std::optional<part_head> parse_part_head(std::string_view lines) {
     if (colon == line.npos || !is_token(line.substr(0, colon))) return std::nullopt;
     if (std::any_of(line.begin(), line.end(), is_control)) return std::nullopt;
     const std::string_view field = line.substr(0, colon), value = text::trimmed(line.substr(colon + 1));
+    head.fields.emplace_back(field, value);
     if (text::equal_nocase(field, "Content-Type")) head.content_type = value;
     if (!text::equal_nocase(field, "Content-Disposition")) continue;
 
