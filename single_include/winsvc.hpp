@@ -226,9 +226,9 @@
 //  22380  http/router.hpp                 The routes of an app with their handlers.
 //  22570  http/pulse.hpp                  How busy a service is.
 //  22769  http/traffic.hpp                What the connections of one engine have in common.
-//  22873  http/tls_identity.hpp           The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
-//  22905  http/upload_folder.hpp          The files of uploads on disk.
-//  22974  http/engine.hpp                 The engine: listens, accepts, serves, drains.
+//  22879  http/tls_identity.hpp           The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
+//  22911  http/upload_folder.hpp          The files of uploads on disk.
+//  22980  http/engine.hpp                 The engine: listens, accepts, serves, drains.
 //  23074  http/transport.hpp              What a connection reads from and writes to.
 //  23220  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
 //  23571  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
@@ -22816,6 +22816,12 @@ struct access_entry {
   }
 };
 
+/// A request on its way.
+struct work {
+  std::string what;  ///< `GET /report`
+  std::chrono::steady_clock::duration age;
+};
+
 struct traffic {
   std::atomic<bool> draining{false};
   std::atomic<bool> paused{false};        ///< requests get 503, but for the routes that are kept
@@ -23005,12 +23011,6 @@ struct drain_report {
   std::size_t cut = 0;       ///< requests and WebSockets that were still at work at the deadline
   std::size_t stuck = 0;     ///< threads that are in a handler even after that: the process has to end over them
   std::vector<std::string> cut_ones;  ///< what some of them were: `GET /report 21 s`
-};
-
-/// A request on its way.
-struct work {
-  std::string what;  ///< `GET /report`
-  std::chrono::steady_clock::duration age;
 };
 
 class engine {

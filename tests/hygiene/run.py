@@ -50,7 +50,9 @@ def alone(tally):
         write(source, f'#include "{header}"\n#include "{header}"\n')
         for name in compilers_for(header):
             options, needs = [], []
-            if needs_httplib(header) and header not in (DOOR, *WHOLE):
+            if part_of(header) in PARTS_WITHOUT_HTTPLIB:
+                options = ["-DWINSVC_IMPLEMENTATION", f"-DWINSVC_PART={part_of(header)}"]
+            elif needs_httplib(header) and header not in (DOOR, *WHOLE):
                 options, needs = ["-include-pch", str(door)], [door]
             out = ninja.syntax_only(f"{name}/{header}.ok", source, [*command(name), *options], needs)
             made.append((f"{header} alone ({name})", out))
@@ -58,6 +60,18 @@ def alone(tally):
     _, output = ninja.build()
     for what, out in made:
         tally.check(what, out.exists(), said_about(output, out))
+
+
+PARTS_WITHOUT_HTTPLIB = (1, 2, 5, 6, 7)
+
+
+def part_of(header):
+    """The part of the compiled form (config/form.hpp) that has the header's bodies; 0 if it has none. As that part alone
+    a header is compiled without cpp-httplib, in a third of the time."""
+    form = (ROOT / "include" / "winsvc" / "config" / "form.hpp").read_text(encoding="utf-8")
+    parts = dict(re.findall(r"^#define (WINSVC_BODIES_\w+) WINSVC_HAS_PART\((\d)\)", form, re.MULTILINE))
+    found = re.search(r"^ *#if (WINSVC_BODIES_\w+)$", (ROOT / "include" / header).read_text(encoding="utf-8"), re.MULTILINE)
+    return int(parts[found.group(1)]) if found else 0
 
 
 def compilers_for(header):

@@ -19,6 +19,9 @@
 #include <vector>
 
 #include "winsvc/api/service.hpp"
+#include "winsvc/app/blueprint.hpp"
+#include "winsvc/http/engine.hpp"
+#include "winsvc/http/traffic.hpp"
 #include "winsvc/base/json_text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"

@@ -10,6 +10,9 @@
 #include <utility>
 
 #include "winsvc/api/service.hpp"
+#include "winsvc/app/blueprint.hpp"
+#include "winsvc/http/engine.hpp"
+#include "winsvc/http/traffic.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/web/metrics.hpp"

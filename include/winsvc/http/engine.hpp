@@ -41,12 +41,6 @@ struct drain_report {
   std::vector<std::string> cut_ones;  ///< what some of them were: `GET /report 21 s`
 };
 
-/// A request on its way.
-struct work {
-  std::string what;  ///< `GET /report`
-  std::chrono::steady_clock::duration age;
-};
-
 class engine {
  public:
   engine(const router& routes, const wire::limits& bounds, logger& log);

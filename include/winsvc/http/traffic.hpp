@@ -52,6 +52,12 @@ struct access_entry {
   }
 };
 
+/// A request on its way.
+struct work {
+  std::string what;  ///< `GET /report`
+  std::chrono::steady_clock::duration age;
+};
+
 struct traffic {
   std::atomic<bool> draining{false};
   std::atomic<bool> paused{false};        ///< requests get 503, but for the routes that are kept
