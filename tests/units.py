@@ -26,7 +26,7 @@ import sys
 import tempfile
 
 from kit import (CLANG, GC_SECTIONS, GC_SECTIONS_MINGW, GXX, JOBS, MINGW, ROOT, STANDARD, WARNINGS, WINDOWS_LIBRARIES, Ninja,
-                 Tally, clang_for_mingw, fast_mingw_link, library_includes, run, wine_prefix, wineserver)
+                 Tally, clang_for_mingw, fast_mingw_link, library_includes, load, run, wine_prefix, wineserver)
 from shards import run_shards, shards_of
 
 FOLDERS = {
@@ -123,7 +123,7 @@ def runner(way, program, name, jobs):
             try:
                 with tempfile.TemporaryDirectory(prefix="winsvc-") as temporary:
                     code, output = run([*before, program, *arguments], timeout=limit, cwd=program.parent,
-                                       env=dict(environment, TMPDIR=temporary))
+                                       env=dict(environment, TMPDIR=temporary, WINSVC_TEST_TIMEOUT_FACTOR=f"{load():.1f}"))
                 if code == -1 and way in UNDER_WINE:        # what it started goes on, outside its session
                     wineserver(environment["WINEPREFIX"], "-k")
                 return code, output
