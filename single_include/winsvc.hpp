@@ -56,246 +56,246 @@
 //   3047  api/context.hpp                 What travels with a request.
 //   3117  wire/fields.hpp                 Names and values as queries and forms have them ...
 //   3156  api/values.hpp                  What a request says beside its path, as a value of a type.
-//   3280  api/cookies.hpp                 Cookies of requests and answers.
-//   3310  base/stop.hpp                   A request to stop, remembered for ever: whoever looks later still sees it.
-//   3392  model/control_event.hpp         What comes with a control: the session that changed, the power that went.
-//   3462  api/hooks.hpp                   The hooks of a service as the app writes them, each brought to one shape ...
-//   3622  base/duration.hpp               Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   3652  model/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
-//   3801  model/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
-//   3866  model/setting.hpp               One setting: its type, its rules, its value, and the value it would have ...
-//   4081  api/setting.hpp                 A setting of the app's, as App declares it and handlers read it.
-//   4217  api/tls_options.hpp             The options of HTTPS: `svc.tls(certificate, key, options)`.
-//   4251  base/patient_mutex.hpp          A mutex whose waiters give up after a while.
-//   4318  base/log.hpp                    The log that a service keeps.
-//   4455  model/recovery.hpp              What the SCM does when the service fails.
-//   4518  base/quote.hpp                  Windows has no argument list, only one command line that each program ...
-//   4557  base/result.hpp                 A value or the reason there is none.
-//   4632  model/spec.hpp                  What is to be installed.
-//   4716  wire/limits.hpp                 How much a client may send, and how long it may take.
-//   4785  api/service.hpp                 What App receives: the description of a service.
-//   5057  api/app.hpp                     What App may be: a function, a global callable object, or a type ...
-//   5100  api/run.hpp                     From main to a verb: what WINSVC_MAIN calls, and what a main of your own ...
-//   5138  api/main.hpp                    The macro: a main for an App.
-//   5151  web/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
-//   5192  web/cors.hpp                    Cross-origin requests.
-//   5233  wire/head.hpp                   A request head that has passed the gate (wire/gate.hpp).
-//   5350  wire/websocket.hpp              The WebSocket protocol as values.
-//   5479  web/same_origin.hpp             Requests that change something, from pages of this service alone.
-//   5506  wire/ip.hpp                     IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   5563  web/rate_limit.hpp              How often one client may ask.
-//   5632  web/proxies.hpp                 The client behind a proxy.
-//   5658  web/headers.hpp                 Small middleware for headers and sizes.
+//   3281  api/cookies.hpp                 Cookies of requests and answers.
+//   3311  base/stop.hpp                   A request to stop, remembered for ever: whoever looks later still sees it.
+//   3393  model/control_event.hpp         What comes with a control: the session that changed, the power that went.
+//   3463  api/hooks.hpp                   The hooks of a service as the app writes them, each brought to one shape ...
+//   3623  base/duration.hpp               Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   3653  model/setting_value.hpp         What a setting can hold, and how it is written: one row a type.
+//   3802  model/settings_file.hpp         The settings file: lines of `name = value`, by sections or not.
+//   3867  model/setting.hpp               One setting: its type, its rules, its value, and the value it would have ...
+//   4082  api/setting.hpp                 A setting of the app's, as App declares it and handlers read it.
+//   4218  api/tls_options.hpp             The options of HTTPS: `svc.tls(certificate, key, options)`.
+//   4252  base/patient_mutex.hpp          A mutex whose waiters give up after a while.
+//   4319  base/log.hpp                    The log that a service keeps.
+//   4456  model/recovery.hpp              What the SCM does when the service fails.
+//   4519  base/quote.hpp                  Windows has no argument list, only one command line that each program ...
+//   4558  base/result.hpp                 A value or the reason there is none.
+//   4633  model/spec.hpp                  What is to be installed.
+//   4717  wire/limits.hpp                 How much a client may send, and how long it may take.
+//   4786  api/service.hpp                 What App receives: the description of a service.
+//   5058  api/app.hpp                     What App may be: a function, a global callable object, or a type ...
+//   5101  api/run.hpp                     From main to a verb: what WINSVC_MAIN calls, and what a main of your own ...
+//   5139  api/main.hpp                    The macro: a main for an App.
+//   5152  web/auth.hpp                    Who asks: HTTP basic and bearer authentication as middleware.
+//   5193  web/cors.hpp                    Cross-origin requests.
+//   5234  wire/head.hpp                   A request head that has passed the gate (wire/gate.hpp).
+//   5351  wire/websocket.hpp              The WebSocket protocol as values.
+//   5480  web/same_origin.hpp             Requests that change something, from pages of this service alone.
+//   5507  wire/ip.hpp                     IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   5564  web/rate_limit.hpp              How often one client may ask.
+//   5633  web/proxies.hpp                 The client behind a proxy.
+//   5659  web/headers.hpp                 Small middleware for headers and sizes.
 //
 // How it works, lower floors first. The separate form (config/form.hpp) compiles this once.
 //
-//   5691  base/text.hpp:bodies            Text as the rest of winsvc needs it.
-//   5902  api/httplib.hpp:bodies          The door to cpp-httplib: the one file that includes it.
-//   5931  api/abort.hpp:bodies            A way out of the middle of a handler or a middleware.
-//   5947  api/json.hpp:bodies             The door to nlohmann's JSON.
-//   6045  api/stream.hpp:bodies           An answer that is written while it is made.
-//   6087  base/clock.hpp:bodies           Time as a thing that is passed in, so that no test ever sleeps.
-//   6244  base/encoding.hpp:bodies        Bytes as text and back, and the comparison of secrets.
-//   6321  base/error.hpp:bodies           An error is a sentence for a tired person.
-//   6351  base/sha.hpp:bodies             SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
-//   6467  route/path.hpp:bodies           The path of a request, cut into segments.
-//   6543  wire/grammar.hpp:bodies         The few words of HTTP's grammar that the gate and the chunked decoder are ...
-//   6597  wire/cookie.hpp:bodies          A cookie as text: with all its attributes, and signed so that a client ...
-//   6722  api/reply.hpp:bodies            What a handler may answer with, beyond plain text.
-//   6788  api/json_body.hpp:bodies        A request's body as a T, from JSON, and the sentence for one that is none.
-//   6837  route/facts.hpp:bodies          What is known of a route beside its pattern.
-//   6886  api/handler.hpp:bodies          What a lambda may take and return, and how it is called.
-//   6912  api/errors.hpp:bodies           What an error looks like to the client, where the app wants to say it itself.
-//   6940  route/method.hpp:bodies         The request methods that routes are made of, and small sets of them.
-//   6991  route/url_value.hpp:bodies      A value for a URL, and a URL with a query made of such values.
-//   7033  wire/fields.hpp:bodies          Names and values as queries and forms have them ...
-//   7099  api/values.hpp:bodies           What a request says beside its path, as a value of a type.
-//   7125  api/cookies.hpp:bodies          Cookies of requests and answers.
-//   7147  base/duration.hpp:bodies        Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
-//   7217  model/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
-//   7333  model/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
-//   7468  base/log.hpp:bodies             The log that a service keeps.
-//   7604  model/recovery.hpp:bodies       What the SCM does when the service fails.
-//   7670  base/quote.hpp:bodies           Windows has no argument list, only one command line that each program ...
-//   7758  model/spec.hpp:bodies           What is to be installed.
-//   7865  web/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
-//   7945  web/cors.hpp:bodies             Cross-origin requests.
-//   8012  wire/head.hpp:bodies            A request head that has passed the gate (wire/gate.hpp).
-//   8087  wire/websocket.hpp:bodies       The WebSocket protocol as values.
-//   8341  web/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
-//   8367  wire/ip.hpp:bodies              IP addresses as bytes, ranges of them, and which of those that proxies ...
-//   8522  web/rate_limit.hpp:bodies       How often one client may ask.
-//   8574  web/proxies.hpp:bodies          The client behind a proxy.
-//   8607  web/headers.hpp:bodies          Small middleware for headers and sizes.
-//   8648  base/timer_wheel.hpp            Deadlines of very many things, each set and moved in constant time.
-//   8795  base/queued_log.hpp             A queue before the sinks of a log, and a thread that empties it.
-//   9084  base/recent_log.hpp             The last lines of the log, in memory: for who looks at a running service.
-//   9155  model/state.hpp                 The words that a service and the Service Control Manager (SCM) share.
-//   9316  model/lifecycle.hpp             The life of a service as a pure state machine.
-//   9429  model/decision.hpp              What a control means in a state.
-//   9510  model/stop_limits.hpp           How long a stop may take, by where it comes from.
-//   9573  model/events.hpp                What the service writes into the Windows event log, as a table.
-//   9630  model/codes.hpp                 What system codes mean to the person who meets them.
-//   9765  model/account.hpp               The account a service runs as.
-//   9895  model/security.hpp              Who may do what, as text.
-//  10107  model/levels.hpp                What ChangeServiceConfig2W sets, level by level.
-//  10214  model/settings.hpp              The settings of an app.
-//  10499  model/log_query.hpp             Which entries of a log are wanted, and what a line of one says of itself.
-//  10581  model/event_record.hpp          What stands in the Windows event log, read.
-//  10719  model/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
-//  10810  model/verbs.hpp                 The command line as two tables.
-//  11041  model/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
-//  11211  model/command.hpp               From argv to what is asked: pure, by the tables of model/verbs.hpp.
-//  11613  model/installation.hpp          What is installed, what is to be, and what lies between the two.
-//  11970  model/flat_object.hpp           JSON objects of texts and numbers alone, read.
-//  12100  model/state_file.hpp            What the running service leaves for `status` to find.
-//  12191  route/pattern.hpp               The paths a route serves, as one line of text, and how two of them relate.
-//  12381  route/table.hpp                 The routes of an app as a tree of segments.
-//  12696  route/url.hpp                   A pattern and its values back into a path.
-//  12799  wire/gate.hpp                   The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
-//  13171  wire/chunked.hpp                Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
-//  13332  wire/file_name.hpp              The name a client gives to a file it sends, as a name that can be given ...
-//  13410  wire/file_path.hpp              From the tail of a route to the path of a file below a folder, or a refusal.
-//  13479  wire/conditional.hpp            Requests with conditions.
-//  13622  wire/representation.hpp         Which form of a file a client gets.
-//  13744  wire/multipart.hpp              A form with files (multipart/form-data, RFC 7578), taken apart while it ...
-//  13994  os/posix/door.hpp               The door to POSIX: the one file that includes its system headers.
-//  14029  os/service_manager.hpp          The Service Control Manager as seen by who manages services, and what an ...
-//  14190  os/socket.hpp                   TCP as the engine needs it.
-//  14331  os/posix/socket_calls.hpp       What differs between POSIX' sockets and Windows', for os/tcp.hpp.
-//  14482  os/file.hpp                     The few things done with files.
-//  14592  os/process.hpp                  This process and its surroundings.
-//  14709  os/win/wide.hpp                 Windows' own strings, lists of strings and handles.
-//  14812  os/win/socket_calls.hpp         What differs between Windows' sockets and POSIX', for os/tcp.hpp.
-//  14994  os/tcp.hpp                      os/socket.hpp on every platform.
-//  15265  os/poll_poller.hpp              os/poller.hpp over poll() and WSAPoll.
-//  15430  os/posix/epoll.hpp              os/poller.hpp on Linux.
-//  15541  os/win/iocp.hpp                 os/poller.hpp on Windows: an I/O completion port.
-//  15785  os/poller.hpp                   Waiting for many sockets with few threads.
-//  15835  os/channel.hpp                  Where the operator talks to a running service.
-//  15902  os/posix/file.hpp               os/file.hpp on POSIX.
-//  16071  os/visitors.hpp                 Threads for those who come and go.
-//  16156  os/posix/channel.hpp            os/channel.hpp on POSIX: a Unix socket.
-//  16372  os/console.hpp                  The terminal: writing to it, asking for a secret, and the ways a person ...
-//  16472  os/posix/console.hpp            os/console.hpp on POSIX.
-//  16626  os/crash.hpp                    What is left of a process that crashes.
-//  16760  os/posix/crash.hpp              os/crash.hpp on POSIX.
-//  16957  os/elevation.hpp                The same program once more, elevated.
-//  17031  os/posix/elevation.hpp          os/elevation.hpp on POSIX: there is nobody to ask.
-//  17078  os/folder_watch.hpp             A folder that is watched.
-//  17128  os/posix/folder_watch.hpp       os/folder_watch.hpp on POSIX: inotify on Linux.
-//  17231  os/keys.hpp                     Keys as a person presses them, without Enter, where standard input is a ...
-//  17268  os/posix/keys.hpp               os/keys.hpp on POSIX.
-//  17450  os/local_time.hpp               How far the clocks on this machine's walls are ahead of UTC.
-//  17472  os/posix/local_time.hpp         os/local_time.hpp on POSIX.
-//  17507  os/new_file.hpp                 A file that comes into being.
-//  17585  os/posix/new_file.hpp           os/new_file.hpp on POSIX.
-//  17686  os/probe.hpp                    What `doctor` and `why` ask the machine beside its services.
-//  17714  os/posix/probe.hpp              os/probe.hpp on POSIX: there is no such thing.
-//  17755  os/dispatcher.hpp               The Service Control Manager as seen by the service itself.
-//  17795  os/event_log.hpp                The Windows event log: one report, one line.
-//  17854  os/posix/process.hpp            os/process.hpp, os/event_log.hpp and the service side of the seam on ...
-//  18104  os/source_file.hpp              A file that is read from any place of it.
-//  18168  os/posix/source_file.hpp        os/source_file.hpp on POSIX.
-//  18260  os/win/security.hpp             Security descriptors and SIDs as Windows holds them, and as text.
-//  18383  os/win/channel.hpp              os/channel.hpp on Windows: a named pipe, an instance for each who asks.
-//  18621  os/win/console.hpp              os/console.hpp on Windows.
-//  18820  os/win/file.hpp                 os/file.hpp on Windows.
-//  19004  os/win/library.hpp              Functions of Windows' own libraries, found at run time.
-//  19041  os/win/crash.hpp                os/crash.hpp on Windows.
-//  19340  os/win/dispatcher.hpp           The real dispatcher: ServiceMain and the control handler, which Windows ...
-//  19439  os/win/elevation.hpp            os/elevation.hpp on Windows.
-//  19691  os/win/folder_watch.hpp         os/folder_watch.hpp on Windows.
-//  19761  os/win/keys.hpp                 os/keys.hpp on Windows.
-//  19848  os/win/local_time.hpp           os/local_time.hpp on Windows.
-//  19901  os/win/new_file.hpp             os/new_file.hpp on Windows.
-//  19992  os/win/registry.hpp             Keys of the registry below HKEY_LOCAL_MACHINE.
-//  20126  os/win/probe.hpp                os/probe.hpp on Windows.
-//  20199  os/win/process.hpp              os/process.hpp and os/event_log.hpp on Windows.
-//  20377  os/win/source_file.hpp          os/source_file.hpp on Windows.
-//  20488  os/win/account_rights.hpp       The right to log on as a service, in Windows' database of who may what (LSA).
-//  20616  os/win/install.hpp              What an install touches beside the Service Control Manager.
-//  20777  os/win/levels.hpp               model/levels.hpp as Windows has it.
-//  20927  os/win/service_manager.hpp      The real Service Control Manager.
-//  21180  os/native.hpp                   The operating system, whole: the seam and this platform's bodies for it.
-//  21186  web/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
-//  21481  web/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
-//  21722  web/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
-//  21832  web/dashboard_style.hpp         The looks of the dashboard (web/dashboard_page.hpp).
-//  21983  web/dashboard_script.hpp        What fills the dashboard (web/dashboard_page.hpp).
-//  22380  http/router.hpp                 The routes of an app with their handlers.
-//  22570  http/pulse.hpp                  How busy a service is.
-//  22769  http/traffic.hpp                What the connections of one engine have in common.
-//  22879  http/tls_identity.hpp           The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
-//  22911  http/upload_folder.hpp          The files of uploads on disk.
-//  22980  http/engine.hpp                 The engine: listens, accepts, serves, drains.
-//  23074  http/transport.hpp              What a connection reads from and writes to.
-//  23220  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
-//  23571  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
-//  23605  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
-//  23663  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
-//  23747  http/context_impl.hpp           The bodies of api/context.hpp.
-//  23800  http/url_for_impl.hpp           The body of api/url_for.hpp.
-//  23831  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
-//  23963  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
-//  24011  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
-//  24182  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
-//  24294  http/upload_receiver.hpp        How the server hands a body to whatever reads it into files, without ...
-//  24324  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
-//  24479  http/direct.hpp                 The direct way of a plain request.
-//  24656  http/core.hpp                   cpp-httplib at work for one request.
-//  25071  http/connection.hpp             One connection, from its first byte to its close, in steps.
-//  25513  http/crew.hpp                   The engine's threads, few and busy.
-//  25990  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
-//  26143  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
-//  26489  http/server.hpp                 The server inside an engine (http/engine.hpp).
-//  27005  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
-//  27153  http/folder.hpp                 A folder of files below a prefix.
-//  27299  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in progress.
-//  27366  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
-//  27575  http/websocket_session.hpp      One open WebSocket on its connection.
-//  27919  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
-//  28025  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
-//  28249  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
-//  28332  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
-//  28589  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
-//  28654  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
-//  29029  host/console_log.hpp            The log on the screen.
-//  29126  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
-//  29169  host/health.hpp                 Liveness and readiness.
-//  29248  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
-//  29414  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
-//  29521  host/own_settings.hpp           The settings of a run.
-//  29678  host/settings_watch.hpp         The settings file, watched.
-//  29790  host/duties.hpp                 What controls ask for, beside a stop.
-//  29997  host/worker_pool.hpp            The app's workers while they run.
-//  30106  host/inquiries.hpp              What the operator asks a running service, by its channel ...
-//  30258  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
-//  30751  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
-//  30892  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
-//  31010  host/console_host.hpp           `debug`: the service in a terminal.
-//  31108  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
-//  31448  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
-//  31532  verbs/desk.hpp                  What every verb that manages the service stands on.
-//  31666  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
-//  31750  verbs/manager.hpp               The verbs that bring an installed service up and down.
-//  32048  verbs/send.hpp                  The verbs that send a running service a control.
-//  32183  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
-//  32312  verbs/survey.hpp                What is installed, read with query rights alone.
-//  32409  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
-//  32472  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
-//  32817  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
-//  32908  verbs/machine.hpp               The machine beside its services, as verbs ask it.
-//  32937  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
-//  33237  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
-//  33467  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
-//  33591  verbs/manage.hpp                The verbs that manage, by their words.
-//  33806  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
-//  33949  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
+//   5692  base/text.hpp:bodies            Text as the rest of winsvc needs it.
+//   5903  api/httplib.hpp:bodies          The door to cpp-httplib: the one file that includes it.
+//   5932  api/abort.hpp:bodies            A way out of the middle of a handler or a middleware.
+//   5948  api/json.hpp:bodies             The door to nlohmann's JSON.
+//   6046  api/stream.hpp:bodies           An answer that is written while it is made.
+//   6088  base/clock.hpp:bodies           Time as a thing that is passed in, so that no test ever sleeps.
+//   6245  base/encoding.hpp:bodies        Bytes as text and back, and the comparison of secrets.
+//   6322  base/error.hpp:bodies           An error is a sentence for a tired person.
+//   6352  base/sha.hpp:bodies             SHA-256 and HMAC for signed cookies, SHA-1 for the handshake of WebSockets.
+//   6468  route/path.hpp:bodies           The path of a request, cut into segments.
+//   6544  wire/grammar.hpp:bodies         The few words of HTTP's grammar that the gate and the chunked decoder are ...
+//   6598  wire/cookie.hpp:bodies          A cookie as text: with all its attributes, and signed so that a client ...
+//   6723  api/reply.hpp:bodies            What a handler may answer with, beyond plain text.
+//   6789  api/json_body.hpp:bodies        A request's body as a T, from JSON, and the sentence for one that is none.
+//   6838  route/facts.hpp:bodies          What is known of a route beside its pattern.
+//   6887  api/handler.hpp:bodies          What a lambda may take and return, and how it is called.
+//   6913  api/errors.hpp:bodies           What an error looks like to the client, where the app wants to say it itself.
+//   6941  route/method.hpp:bodies         The request methods that routes are made of, and small sets of them.
+//   6992  route/url_value.hpp:bodies      A value for a URL, and a URL with a query made of such values.
+//   7034  wire/fields.hpp:bodies          Names and values as queries and forms have them ...
+//   7100  api/values.hpp:bodies           What a request says beside its path, as a value of a type.
+//   7126  api/cookies.hpp:bodies          Cookies of requests and answers.
+//   7148  base/duration.hpp:bodies        Durations as people write them: `250ms`, `30s`, `5m`, `2h`, `1d`.
+//   7218  model/setting_value.hpp:bodies  What a setting can hold, and how it is written: one row a type.
+//   7334  model/settings_file.hpp:bodies  The settings file: lines of `name = value`, by sections or not.
+//   7469  base/log.hpp:bodies             The log that a service keeps.
+//   7605  model/recovery.hpp:bodies       What the SCM does when the service fails.
+//   7671  base/quote.hpp:bodies           Windows has no argument list, only one command line that each program ...
+//   7759  model/spec.hpp:bodies           What is to be installed.
+//   7866  web/auth.hpp:bodies             Who asks: HTTP basic and bearer authentication as middleware.
+//   7946  web/cors.hpp:bodies             Cross-origin requests.
+//   8013  wire/head.hpp:bodies            A request head that has passed the gate (wire/gate.hpp).
+//   8088  wire/websocket.hpp:bodies       The WebSocket protocol as values.
+//   8342  web/same_origin.hpp:bodies      Requests that change something, from pages of this service alone.
+//   8368  wire/ip.hpp:bodies              IP addresses as bytes, ranges of them, and which of those that proxies ...
+//   8523  web/rate_limit.hpp:bodies       How often one client may ask.
+//   8575  web/proxies.hpp:bodies          The client behind a proxy.
+//   8608  web/headers.hpp:bodies          Small middleware for headers and sizes.
+//   8649  base/timer_wheel.hpp            Deadlines of very many things, each set and moved in constant time.
+//   8796  base/queued_log.hpp             A queue before the sinks of a log, and a thread that empties it.
+//   9085  base/recent_log.hpp             The last lines of the log, in memory: for who looks at a running service.
+//   9156  model/state.hpp                 The words that a service and the Service Control Manager (SCM) share.
+//   9317  model/lifecycle.hpp             The life of a service as a pure state machine.
+//   9430  model/decision.hpp              What a control means in a state.
+//   9511  model/stop_limits.hpp           How long a stop may take, by where it comes from.
+//   9574  model/events.hpp                What the service writes into the Windows event log, as a table.
+//   9631  model/codes.hpp                 What system codes mean to the person who meets them.
+//   9766  model/account.hpp               The account a service runs as.
+//   9896  model/security.hpp              Who may do what, as text.
+//  10108  model/levels.hpp                What ChangeServiceConfig2W sets, level by level.
+//  10215  model/settings.hpp              The settings of an app.
+//  10500  model/log_query.hpp             Which entries of a log are wanted, and what a line of one says of itself.
+//  10582  model/event_record.hpp          What stands in the Windows event log, read.
+//  10720  model/firewall.hpp              Windows' firewall, as far as it concerns one program that listens.
+//  10811  model/verbs.hpp                 The command line as two tables.
+//  11042  model/finding.hpp               What `doctor` finds: each with its weight, what was seen, and what to do.
+//  11212  model/command.hpp               From argv to what is asked: pure, by the tables of model/verbs.hpp.
+//  11614  model/installation.hpp          What is installed, what is to be, and what lies between the two.
+//  11971  model/flat_object.hpp           JSON objects of texts and numbers alone, read.
+//  12101  model/state_file.hpp            What the running service leaves for `status` to find.
+//  12192  route/pattern.hpp               The paths a route serves, as one line of text, and how two of them relate.
+//  12382  route/table.hpp                 The routes of an app as a tree of segments.
+//  12697  route/url.hpp                   A pattern and its values back into a path.
+//  12800  wire/gate.hpp                   The gate: decides whether the bytes a client sent are one valid HTTP/1.1 ...
+//  13172  wire/chunked.hpp                Decodes a chunked body (RFC 9112 section 7.1) as it arrives, strictly.
+//  13333  wire/file_name.hpp              The name a client gives to a file it sends, as a name that can be given ...
+//  13411  wire/file_path.hpp              From the tail of a route to the path of a file below a folder, or a refusal.
+//  13480  wire/conditional.hpp            Requests with conditions.
+//  13623  wire/representation.hpp         Which form of a file a client gets.
+//  13745  wire/multipart.hpp              A form with files (multipart/form-data, RFC 7578), taken apart while it ...
+//  13995  os/posix/door.hpp               The door to POSIX: the one file that includes its system headers.
+//  14030  os/service_manager.hpp          The Service Control Manager as seen by who manages services, and what an ...
+//  14191  os/socket.hpp                   TCP as the engine needs it.
+//  14332  os/posix/socket_calls.hpp       What differs between POSIX' sockets and Windows', for os/tcp.hpp.
+//  14483  os/file.hpp                     The few things done with files.
+//  14593  os/process.hpp                  This process and its surroundings.
+//  14710  os/win/wide.hpp                 Windows' own strings, lists of strings and handles.
+//  14813  os/win/socket_calls.hpp         What differs between Windows' sockets and POSIX', for os/tcp.hpp.
+//  14995  os/tcp.hpp                      os/socket.hpp on every platform.
+//  15266  os/poll_poller.hpp              os/poller.hpp over poll() and WSAPoll.
+//  15431  os/posix/epoll.hpp              os/poller.hpp on Linux.
+//  15542  os/win/iocp.hpp                 os/poller.hpp on Windows: an I/O completion port.
+//  15786  os/poller.hpp                   Waiting for many sockets with few threads.
+//  15836  os/channel.hpp                  Where the operator talks to a running service.
+//  15903  os/posix/file.hpp               os/file.hpp on POSIX.
+//  16072  os/visitors.hpp                 Threads for those who come and go.
+//  16157  os/posix/channel.hpp            os/channel.hpp on POSIX: a Unix socket.
+//  16373  os/console.hpp                  The terminal: writing to it, asking for a secret, and the ways a person ...
+//  16473  os/posix/console.hpp            os/console.hpp on POSIX.
+//  16627  os/crash.hpp                    What is left of a process that crashes.
+//  16761  os/posix/crash.hpp              os/crash.hpp on POSIX.
+//  16958  os/elevation.hpp                The same program once more, elevated.
+//  17032  os/posix/elevation.hpp          os/elevation.hpp on POSIX: there is nobody to ask.
+//  17079  os/folder_watch.hpp             A folder that is watched.
+//  17129  os/posix/folder_watch.hpp       os/folder_watch.hpp on POSIX: inotify on Linux.
+//  17232  os/keys.hpp                     Keys as a person presses them, without Enter, where standard input is a ...
+//  17269  os/posix/keys.hpp               os/keys.hpp on POSIX.
+//  17451  os/local_time.hpp               How far the clocks on this machine's walls are ahead of UTC.
+//  17473  os/posix/local_time.hpp         os/local_time.hpp on POSIX.
+//  17508  os/new_file.hpp                 A file that comes into being.
+//  17586  os/posix/new_file.hpp           os/new_file.hpp on POSIX.
+//  17687  os/probe.hpp                    What `doctor` and `why` ask the machine beside its services.
+//  17715  os/posix/probe.hpp              os/probe.hpp on POSIX: there is no such thing.
+//  17756  os/dispatcher.hpp               The Service Control Manager as seen by the service itself.
+//  17796  os/event_log.hpp                The Windows event log: one report, one line.
+//  17855  os/posix/process.hpp            os/process.hpp, os/event_log.hpp and the service side of the seam on ...
+//  18105  os/source_file.hpp              A file that is read from any place of it.
+//  18169  os/posix/source_file.hpp        os/source_file.hpp on POSIX.
+//  18261  os/win/security.hpp             Security descriptors and SIDs as Windows holds them, and as text.
+//  18384  os/win/channel.hpp              os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+//  18622  os/win/console.hpp              os/console.hpp on Windows.
+//  18821  os/win/file.hpp                 os/file.hpp on Windows.
+//  19005  os/win/library.hpp              Functions of Windows' own libraries, found at run time.
+//  19042  os/win/crash.hpp                os/crash.hpp on Windows.
+//  19341  os/win/dispatcher.hpp           The real dispatcher: ServiceMain and the control handler, which Windows ...
+//  19440  os/win/elevation.hpp            os/elevation.hpp on Windows.
+//  19692  os/win/folder_watch.hpp         os/folder_watch.hpp on Windows.
+//  19762  os/win/keys.hpp                 os/keys.hpp on Windows.
+//  19849  os/win/local_time.hpp           os/local_time.hpp on Windows.
+//  19902  os/win/new_file.hpp             os/new_file.hpp on Windows.
+//  19993  os/win/registry.hpp             Keys of the registry below HKEY_LOCAL_MACHINE.
+//  20127  os/win/probe.hpp                os/probe.hpp on Windows.
+//  20200  os/win/process.hpp              os/process.hpp and os/event_log.hpp on Windows.
+//  20378  os/win/source_file.hpp          os/source_file.hpp on Windows.
+//  20489  os/win/account_rights.hpp       The right to log on as a service, in Windows' database of who may what (LSA).
+//  20617  os/win/install.hpp              What an install touches beside the Service Control Manager.
+//  20778  os/win/levels.hpp               model/levels.hpp as Windows has it.
+//  20928  os/win/service_manager.hpp      The real Service Control Manager.
+//  21181  os/native.hpp                   The operating system, whole: the seam and this platform's bodies for it.
+//  21187  web/openapi.hpp                 The app's routes as an OpenAPI 3.1 document.
+//  21482  web/metrics.hpp                 What the service has answered, and what it costs, in Prometheus' text ...
+//  21723  web/dashboard_page.hpp          The page of `svc.dashboard("/_service")`.
+//  21833  web/dashboard_style.hpp         The looks of the dashboard (web/dashboard_page.hpp).
+//  21984  web/dashboard_script.hpp        What fills the dashboard (web/dashboard_page.hpp).
+//  22381  http/router.hpp                 The routes of an app with their handlers.
+//  22571  http/pulse.hpp                  How busy a service is.
+//  22770  http/traffic.hpp                What the connections of one engine have in common.
+//  22880  http/tls_identity.hpp           The certificate and the key of an HTTPS listener, as cpp-httplib's TLS ...
+//  22912  http/upload_folder.hpp          The files of uploads on disk.
+//  22981  http/engine.hpp                 The engine: listens, accepts, serves, drains.
+//  23075  http/transport.hpp              What a connection reads from and writes to.
+//  23221  http/exchange.hpp               One request and its answer on their way through cpp-httplib.
+//  23572  http/stream_impl.hpp            The bodies of api/stream.hpp that work on a request in progress.
+//  23606  http/reply_impl.hpp             The bodies of api/reply.hpp that work on a request in progress.
+//  23664  http/problem.hpp                Error responses: application/problem+json (RFC 9457), or a line of text ...
+//  23748  http/context_impl.hpp           The bodies of api/context.hpp.
+//  23801  http/url_for_impl.hpp           The body of api/url_for.hpp.
+//  23832  http/route_handle_impl.hpp      The bodies of api/route_handle.hpp.
+//  23964  http/group_impl.hpp             The bodies of api/group.hpp: what a registrar does with the router.
+//  24012  http/body_reader.hpp            Reads the body of a request when a handler is about to be called, and not ...
+//  24183  http/watchdog.hpp               Time-outs of handlers: somebody who looks at the clock while a handler runs.
+//  24295  http/upload_receiver.hpp        How the server hands a body to whatever reads it into files, without ...
+//  24325  http/guard.hpp                  What becomes of everything that goes wrong between a request and its answer.
+//  24480  http/direct.hpp                 The direct way of a plain request.
+//  24657  http/core.hpp                   cpp-httplib at work for one request.
+//  25072  http/connection.hpp             One connection, from its first byte to its close, in steps.
+//  25514  http/crew.hpp                   The engine's threads, few and busy.
+//  25991  http/guests.hpp                 The clients that are connected, and who of the crew is at which of them.
+//  26144  http/tls.hpp                    TLS between a socket and HTTP, where cpp-httplib is built with a library ...
+//  26490  http/server.hpp                 The server inside an engine (http/engine.hpp).
+//  27006  http/file_answer.hpp            A file as an answer: sent in pieces from the open file, never whole in ...
+//  27154  http/folder.hpp                 A folder of files below a prefix.
+//  27300  http/upload_impl.hpp            The bodies of api/upload.hpp that work on files and on a request in progress.
+//  27367  http/upload_reader.hpp          Reads a body into files while it arrives (api/upload.hpp has what comes ...
+//  27576  http/websocket_session.hpp      One open WebSocket on its connection.
+//  27920  app/blueprint.hpp               Everything App said, as a value: what the runtime and the verbs read.
+//  28026  app/service_impl.hpp            The bodies of api/service.hpp: what App says goes into the blueprint.
+//  28250  app/own_routes.hpp              What a service can tell of itself, where the app asks for it.
+//  28333  app/dashboard.hpp               `svc.dashboard`: the service on a page (web/dashboard_page.hpp), and the ...
+//  28590  host/reporter.hpp               Publishes what the lifecycle gives, in its order.
+//  28655  host/file_log.hpp               The log file: appended to, set aside by size and by day, so many kept.
+//  29030  host/console_log.hpp            The log on the screen.
+//  29127  host/event_sink.hpp             Lines of the log in the Windows event log, where App asks for it.
+//  29170  host/health.hpp                 Liveness and readiness.
+//  29249  host/hook_thread.hpp            The thread that hooks run on, one after the other, and the patience with ...
+//  29415  host/hook_runner.hpp            Runs the app's hooks on their thread and waits beside it.
+//  29522  host/own_settings.hpp           The settings of a run.
+//  29679  host/settings_watch.hpp         The settings file, watched.
+//  29791  host/duties.hpp                 What controls ask for, beside a stop.
+//  29998  host/worker_pool.hpp            The app's workers while they run.
+//  30107  host/inquiries.hpp              What the operator asks a running service, by its channel ...
+//  30259  host/runtime.hpp                The one order of start, serve, drain and stop, the same in a terminal and ...
+//  30752  host/status.hpp                 What `status` shows: the SCM's view of the service and what the service ...
+//  30893  host/console_keys.hpp           The keys of `debug`: what a control of the SCM's would do, at a keypress ...
+//  31011  host/console_host.hpp           `debug`: the service in a terminal.
+//  31109  host/service_host.hpp           `run-service`: the service under the Service Control Manager.
+//  31449  verbs/wait.hpp                  Waiting until the SCM says that a service has got where it was sent.
+//  31533  verbs/desk.hpp                  What every verb that manages the service stands on.
+//  31667  verbs/ask.hpp                   The questions that verbs ask a running service on its channel ...
+//  31751  verbs/manager.hpp               The verbs that bring an installed service up and down.
+//  32049  verbs/send.hpp                  The verbs that send a running service a control.
+//  32184  verbs/folders.hpp               The folders that a service needs, opened to its own SID and to nothing ...
+//  32313  verbs/survey.hpp                What is installed, read with query rights alone.
+//  32410  verbs/drift.hpp                 Drift: where what is installed is not what the program would install.
+//  32473  verbs/install.hpp               install and update: look at what there is (verbs/survey.hpp), plan ...
+//  32818  verbs/remove.hpp                remove: stop, wait, delete, close, wait until it is gone, and take back ...
+//  32909  verbs/machine.hpp               The machine beside its services, as verbs ask it.
+//  32938  verbs/doctor.hpp                `doctor`: looks at all that makes services fail, before it does.
+//  33238  verbs/logs.hpp                  What `logs` shows: entries of the log file and of those that were set ...
+//  33468  verbs/why.hpp                   `why`: what became of the service, in a few sentences, from all that ...
+//  33592  verbs/manage.hpp                The verbs that manage, by their words.
+//  33807  verbs/config.hpp                `config`: every setting with its value, where that comes from, and what ...
+//  33950  verbs/run.hpp                   From the command line to a verb: the body of winsvc::run (api/run.hpp).
 //
 // At the end:
 //
-//  34165  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
+//  34166  config/undef.hpp                The end: every internal macro is taken back here, so that a program is ...
 
 #pragma once
 
@@ -3178,6 +3178,7 @@ namespace wire {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+
 // A request's parts as text, for a file that does not include <httplib.h>.
 
 /// The method in upper case.
@@ -7880,7 +7881,7 @@ WINSVC_INLINE std::optional<std::string> credentials(const request& req, std::st
   return std::string(text::trimmed(std::string_view(header).substr(blank)));
 }
 
-WINSVC_INLINE void challenge(response& res, const std::string& what, std::string_view detail) {
+[[noreturn]] WINSVC_INLINE void challenge(response& res, const std::string& what, std::string_view detail) {
   replace_header(res, "WWW-Authenticate", what);
   winsvc::abort(401, std::string(detail));
 }
@@ -24058,7 +24059,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-WINSVC_INLINE void refuse_fields() {
+[[noreturn]] WINSVC_INLINE void refuse_fields() {
   winsvc::abort(413, "the form has more than " + std::to_string(most_fields) + " fields");
 }
 

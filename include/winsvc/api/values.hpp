@@ -28,6 +28,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
+
 // A request's parts as text, for a file that does not include <httplib.h>.
 
 /// The method in upper case.

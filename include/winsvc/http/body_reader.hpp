@@ -56,7 +56,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-WINSVC_INLINE void refuse_fields() {
+[[noreturn]] WINSVC_INLINE void refuse_fields() {
   winsvc::abort(413, "the form has more than " + std::to_string(most_fields) + " fields");
 }
 

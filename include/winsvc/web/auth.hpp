@@ -62,7 +62,7 @@ WINSVC_INLINE std::optional<std::string> credentials(const request& req, std::st
   return std::string(text::trimmed(std::string_view(header).substr(blank)));
 }
 
-WINSVC_INLINE void challenge(response& res, const std::string& what, std::string_view detail) {
+[[noreturn]] WINSVC_INLINE void challenge(response& res, const std::string& what, std::string_view detail) {
   replace_header(res, "WWW-Authenticate", what);
   winsvc::abort(401, std::string(detail));
 }
