@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Facts that live in two places agree: the single header and include/, the floors, the version, the lists.
+"""Consistency checks: the single header matches include/, the headers follow the rules, and the versions agree.
 
   tests/freshness.py
 """
@@ -9,26 +9,30 @@ import sys
 
 from kit import ROOT, Tally, run
 
+# Tests of the tools: (script in tests/tools, its subject).
+SCRIPTS = (("amalgamate_test.py", "tests of tools/amalgamate"), ("header_audit_test.py", "tests of the header audit"),
+           ("kit_test.py", "tests of time limits and shards"))
+
 
 def main():
     tally = Tally()
     amalgamate = [sys.executable, ROOT / "tools" / "amalgamate"]
 
     code, output = run([*amalgamate, "--check"])
-    tally.check("single_include/ is what include/ gives", code == 0, output)
+    tally.check("single_include/ matches include/", code == 0, output)
     code, output = run([*amalgamate, "--audit"])
-    tally.check("the headers keep their floors, forms and macros", code == 0, output)
+    tally.check("the headers follow the rules of tools/amalgamate --audit", code == 0, output)
 
-    for script, what in (("amalgamate_test.py", "tools/amalgamate keeps its word"),
-                         ("kit_test.py", "limits and shards of the tests work")):
+    for script, subject in SCRIPTS:
         code, output = run([sys.executable, ROOT / "tests" / "tools" / script])
-        ran = re.search(r"Ran (\d+) tests?", output)
-        tally.check(f"{what} ({ran.group(1) if ran else 'no'} tests)", code == 0 and bool(ran), output)
+        count = re.search(r"Ran (\d+) tests?", output)
+        tally.check(f"{subject} ({count.group(1) if count else 'no'} tests)", code == 0 and bool(count), output)
 
     _, version = run([*amalgamate, "--version"])
-    changes = ROOT / "CHANGELOG.md"
-    newest = re.search(r"^## \[?v?(\d+\.\d+\.\d+)", changes.read_text(encoding="utf-8") if changes.exists() else "", re.MULTILINE)
-    tally.check("the newest heading of CHANGELOG.md is the version of config/version.hpp",
+    changelog = ROOT / "CHANGELOG.md"
+    text = changelog.read_text(encoding="utf-8") if changelog.exists() else ""
+    newest = re.search(r"^## \[?v?(\d+\.\d+\.\d+)", text, re.MULTILINE)
+    tally.check("the newest heading of CHANGELOG.md is the version in config/version.hpp",
                 newest is not None and newest.group(1) == version.strip(),
                 f"header {version.strip()}, changelog {newest.group(1) if newest else 'none'}")
     tally.finish()

@@ -1,0 +1,305 @@
+"""Checks the structure of the headers in include/, for `tools/amalgamate --audit`.
+
+The rules: floors, include cycles, unreachable headers, form of includes, wrapper headers, macros, names that macros of
+other projects replace, ASCII, leading comments, and the separate form (config/form.hpp).
+"""
+
+import collections
+import pathlib
+import re
+
+from header_tree import (BODIES_LINE, FORM, IMPLEMENTATION, TESTING, UMBRELLA, UNDEF, TreeError, app_headers,
+                         include_order, short_name, strip_comments)
+
+# The layers. A header may include headers of its own folder and of lower floors, but not of other folders on its floor.
+# An entry for a single file overrides the entry for its folder.
+FLOORS = {
+    "config": 0, "os/win/door.hpp": 1, "base": 1, "model": 2, "route": 2, "wire": 2, "api": 3, "os": 3, "web": 4,
+    "http": 5, "app": 6, "host": 7, "verbs": 8, "implementation.hpp": 9, "testing": 10, "testing.hpp": 11,
+    "winsvc.hpp": 12,
+}
+
+# The only exception, in one direction: a request head contains a method and a path.
+SAME_FLOOR = {("wire", "route")}
+
+# The only macros that may be defined after #include <winsvc.hpp>.
+PUBLIC_MACROS = (
+    "WINSVC_ASSERT", "WINSVC_AUTOLINK", "WINSVC_HTTPLIB", "WINSVC_IMPLEMENTATION", "WINSVC_JSON", "WINSVC_MAIN",
+    "WINSVC_PART", "WINSVC_SEPARATE", "WINSVC_TESTING", "WINSVC_VERSION",
+    "WINSVC_VERSION_MAJOR", "WINSVC_VERSION_MINOR", "WINSVC_VERSION_PATCH", "WINSVC_VERSION_STRING",
+)
+KEPT_PLATFORM_MACROS = {"_WIN32_WINNT"}  # selects the SDK version; the SDK headers have already used it
+
+# Platform and library headers that only one header may include: {include target: its wrapper header}.
+WRAPPER_HEADERS = {
+    "<windows.h>": "winsvc/os/win/door.hpp",
+    "<winsock2.h>": "winsvc/os/win/door.hpp",
+    "<winsvc.h>": "winsvc/os/win/door.hpp",
+    "<httplib.h>": "winsvc/api/httplib.hpp",
+    "WINSVC_HTTPLIB": "winsvc/api/httplib.hpp",
+    "<nlohmann/json.hpp>": "winsvc/api/json.hpp",
+    "<nlohmann/json_fwd.hpp>": "winsvc/api/json.hpp",
+}
+
+# Directives in which the preprocessor expands no macro, or which save and restore a macro.
+UNEXPANDED_DIRECTIVES = ("include", "pragma", "error", "ifdef", "ifndef", "undef")
+
+FOREIGN_MACROS_FILE = pathlib.Path(__file__).resolve().parent / "foreign_macros.txt"
+ForeignMacro = collections.namedtuple("ForeignMacro", "part header name parameters body")
+
+# Windows headers that include rpcndr.h, which defines small and hyper, or basetyps.h, which defines interface.
+RPCNDR_HEADERS = {
+    "<accctrl.h>", "<aclapi.h>", "<objbase.h>", "<ole2.h>", "<rpc.h>", "<rpcndr.h>", "<shellapi.h>", "<shlobj.h>",
+    "<wtypes.h>",
+}
+
+
+TOKEN = re.compile(r"""//[^\n]*|/\*.*?\*/                      # comments
+                     |R"(?P<mark>[^()\\\s]{0,16})\(.*?\)(?P=mark)"
+                     |(?P<kept>\b\d[\w.']*)                  # numbers: 1'000 does not begin a character literal
+                     |"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+'""", re.DOTALL | re.VERBOSE)
+
+
+def code_lines(lines):
+    """The lines without comments and literals. A raw string may span several lines and contain quotes."""
+    def blank(match):
+        return match.group() if match.group("kept") else " " + "\n" * match.group().count("\n")
+    return TOKEN.sub(blank, "\n".join(lines)).split("\n")
+
+
+def foreign_macros():
+    """The entries of tools/foreign_macros.txt, in the order of the file."""
+    entries, part, header = [], "", ""
+    for line in FOREIGN_MACROS_FILE.read_text(encoding="ascii").split("\n"):
+        title = re.fullmatch(r"\[(\w+) (.*)\]", line)
+        if title:
+            part, header = title.groups()
+        elif "=" in line and not line.startswith("#"):
+            name, parameters, body = re.fullmatch(r"(\w+)(\(.*?\))?=(.*)", line).groups()
+            entries.append(ForeignMacro(part, header, name, parameters, body))
+        elif not line.startswith("#"):
+            entries += [ForeignMacro(part, header, *match, None) for match in re.findall(r"(\w+)(\(\.\.\.\))?", line)]
+    return entries
+
+
+def foreign_defines():
+    """The entries as preprocessor lines; each part is in an `#ifdef FOREIGN_<PART>`."""
+    text, part = [], None
+    for macro in foreign_macros():
+        if macro.part != part:
+            text += ["#endif"] * (part is not None) + [f"#ifdef FOREIGN_{macro.part.upper()}"]
+            part = macro.part
+        body = macro.body
+        if body is None:
+            body = f"a macro {macro.name} of {re.sub(r'[^a-zA-Z0-9]', '_', macro.header)}"
+        text += [f"#undef {macro.name}", f"#define {macro.name}{macro.parameters or ''} {body}".rstrip()]
+    return "\n".join(text + ["#endif"])
+
+
+# --- the rules --------------------------------------------------------------------------------------------------------
+
+def floor_and_folder(name):
+    """Returns (3, "os") for winsvc/os/file.hpp; the floor is None if FLOORS has no entry."""
+    folder = short_name(name).split("/")[0]
+    return FLOORS.get(short_name(name), FLOORS.get(folder)), folder
+
+
+def is_test_header(name):
+    return floor_and_folder(name)[1] in ("testing", "testing.hpp")
+
+
+def audit_floors(headers):
+    for name, header in headers.items():
+        floor, folder = floor_and_folder(name)
+        if floor is None:
+            yield f"include/{name}:1: folder '{folder}' has no floor: add it to FLOORS in tools/header_audit.py"
+            continue
+        for number, target in header.project_includes():
+            other_floor, other_folder = floor_and_folder(target)
+            if is_test_header(name) and target == UMBRELLA:
+                continue                                    # test headers may include the umbrella header
+            if other_floor is None or other_floor < floor or other_folder == folder:
+                continue
+            if (folder, other_folder) not in SAME_FLOOR:
+                position = "on the same floor" if other_floor == floor else "on a higher floor"
+                yield (f"include/{name}:{number}: {folder} (floor {floor}) includes {target}, which is {position} "
+                       f"(floor {other_floor})")
+
+
+def audit_umbrella(headers):
+    umbrella = headers[UMBRELLA]
+    project_includes = umbrella.project_includes()
+    for name in (UMBRELLA, IMPLEMENTATION):
+        last = 0
+        listed = headers[name].project_includes()
+        for number, target in listed[:-1] if listed and listed[-1][1] == UNDEF else listed:
+            floor, _ = floor_and_folder(target)
+            if floor is not None and floor < last:
+                yield (f"include/{name}:{number}: {target} (floor {floor}) follows floor {last}: sort the includes by "
+                       "floor")
+            last = max(last, floor or 0)
+    if UNDEF in headers and (not project_includes or project_includes[-1][1] != UNDEF):
+        yield f"include/{UMBRELLA}:1: the last include must be {UNDEF}, which undefines the internal macros"
+    in_comment = False
+    for number, line in enumerate(umbrella.lines, start=1):
+        code, in_comment = strip_comments(line, in_comment)
+        if code.strip() and not re.match(r'\s*#\s*(pragma once|include ")', code):
+            yield (f"include/{UMBRELLA}:{number}: the umbrella header may contain only includes and comments; this "
+                   "line would be lost")
+
+
+def audit_cycles(headers):
+    try:
+        for name in headers:
+            include_order(headers, name)
+    except TreeError as error:
+        yield str(error)
+
+
+def audit_unreachable(headers):
+    try:
+        reachable = set(include_order(headers, UMBRELLA))
+        if TESTING in headers:
+            reachable |= set(include_order(headers, TESTING))
+    except TreeError:
+        return                                              # audit_cycles reports it
+    for name in headers:
+        if name not in reachable:
+            yield f"include/{name}:1: no include leads to it from {UMBRELLA} or {TESTING}"
+
+
+def audit_include_form(headers):
+    for name, header in headers.items():
+        first = header.directives[0] if header.directives else (1, "", "", 0, True)
+        if (first[1], first[2]) != ("pragma", "once") or first[4]:
+            yield f"include/{name}:{first[0]}: '#pragma once' must follow the leading comment"
+        for number, target, depth, follows_code in header.includes:
+            if target.startswith("<winsvc") and target != "<winsvc.h>":
+                yield f"include/{name}:{number}: include project headers in quotes, not as {target}"
+            if not target.startswith('"'):
+                continue
+            is_full_path = target.startswith('"winsvc/') or (is_test_header(name) and target == f'"{UMBRELLA}"')
+            if not is_full_path or ".." in target:
+                yield f"include/{name}:{number}: {target} is not a full path: write \"winsvc/folder/file.hpp\""
+            if depth > 0 and name != IMPLEMENTATION:
+                yield f"include/{name}:{number}: {target} inside #if: put the #if into the included file"
+            if follows_code:
+                yield f"include/{name}:{number}: {target} after code: move it to the top"
+
+
+def audit_wrapper_headers(headers):
+    for name, header in headers.items():
+        for number, target, _, _ in header.includes:
+            wrapper = WRAPPER_HEADERS.get(target.lower() if target.startswith("<") else target)
+            if wrapper and wrapper != name:
+                yield f"include/{name}:{number}: include {target} only in its wrapper header {wrapper}"
+            if target.lower() in RPCNDR_HEADERS:
+                yield f"include/{name}:{number}: {target} defines small or interface: load its functions at run time"
+
+
+def audit_macros(headers):
+    undefined_at_end = {macro for _, macro in headers[UNDEF].undefs()} if UNDEF in headers else set()
+    defined = {}
+    for name, header in headers.items():
+        undefined_here = {macro for _, macro in header.undefs()}
+        for number, macro in header.defines():
+            defined.setdefault(macro, (name, number))
+            place = f"include/{name}:{number}: {macro}"
+            if not macro.startswith("WINSVC_"):
+                if macro not in undefined_here and macro not in KEPT_PLATFORM_MACROS:
+                    yield f"{place} has no WINSVC_ prefix and stays defined: #undef it in the same file"
+            elif macro in PUBLIC_MACROS:
+                if (macro in undefined_here and name != FORM) or macro in undefined_at_end:
+                    yield f"{place} is public, but an #undef removes it"
+            elif macro not in undefined_here and macro not in undefined_at_end:
+                yield f"{place} is neither public (PUBLIC_MACROS in tools/header_audit.py) nor undefined in {UNDEF}"
+    for name, header in headers.items():
+        for number, macro, tokens in header.define_tokens():
+            for removed in sorted((tokens - {macro}) & undefined_at_end if macro in PUBLIC_MACROS else ()):
+                yield f"include/{name}:{number}: {macro} is public, but its value is {removed}, which {UNDEF} undefines"
+    for number, macro in headers[UNDEF].undefs() if UNDEF in headers else ():
+        if macro not in defined:
+            yield f"include/{UNDEF}:{number}: no header defines {macro}: remove its #undef"
+    for macro in PUBLIC_MACROS:
+        if macro not in defined:
+            yield f"tools/header_audit.py: no header defines {macro}: remove it from PUBLIC_MACROS"
+
+
+def audit_leading_comments(headers):
+    for name, header in headers.items():
+        comment = header.leading_comment()
+        if not comment or not re.search(r"[A-Za-z].*[.!?:]", " ".join(comment)):
+            yield f"include/{name}:1: a header must begin with a comment that describes it in one sentence"
+
+
+# Matches an inline function defined at the left margin, except templates and constexpr functions: these must stay in
+# the interface.
+DEFINITION = re.compile(r"(?:\[\[\w+\]\] )*inline (?!constexpr |namespace )(?:[^=;(]|operator\s*[=!<>]+)*\(")
+APP_FLOORS = ("config", "base", "model", "route", "wire", "api", "web")
+
+
+def audit_forms(headers):
+    """The rules of the separate form (config/form.hpp)."""
+    try:
+        app_names = app_headers(headers)
+    except TreeError:
+        return                                              # audit_cycles reports it
+    for name in app_names:
+        floor, folder = floor_and_folder(name)
+        if floor is not None and name not in (UMBRELLA, WRAPPER_HEADERS["<windows.h>"]) and folder not in APP_FLOORS:
+            yield (f"include/{name}:1: apps include it in the separate form, which is allowed only for "
+                   f"{', '.join(APP_FLOORS)}")
+    parts = {macro for name in headers if floor_and_folder(name)[1] == "config" for _, macro in headers[name].defines()
+             if macro.startswith("WINSVC_BODIES_")}
+    for name, header in headers.items():
+        _, folder = floor_and_folder(name)
+        if is_test_header(name) or name in (UMBRELLA, IMPLEMENTATION) or folder == "config":
+            continue
+        begin = header.bodies_index()
+        for number, directive, arguments, _, _ in header.directives:
+            if directive == "if" and arguments.startswith("WINSVC_BODIES_") and arguments not in parts:
+                yield f"include/{name}:{number}: no header of config/ defines {arguments}: the bodies would be lost"
+        for number, line in enumerate(header.lines):
+            if DEFINITION.match(line):
+                yield (f"include/{name}:{number + 1}: an inline function: write WINSVC_INLINE, and move its body into "
+                       f"`#if WINSVC_BODIES_{folder.upper()}` at the end")
+            if "WINSVC_INLINE " in line and (begin is None or number < begin):
+                yield f"include/{name}:{number + 1}: this body is above `#if WINSVC_BODIES_{folder.upper()}`"
+        if begin is not None:
+            above = [line for line in header.lines[:begin] if line]
+            if BODIES_LINE not in above:
+                yield f"include/{name}:{begin + 1}: put a line `// ---...` (120 columns) above the function bodies"
+
+
+def audit_foreign_macros(headers):
+    """Names that a macro of another project replaces, if its header is included first."""
+    macros = {macro.name: macro for macro in foreign_macros()}
+    for name, header in headers.items():
+        unexpanded_lines = {number for number, directive, _, _, _ in header.directives
+                            if directive in UNEXPANDED_DIRECTIVES}
+        for number, line in enumerate(code_lines(header.lines), start=1):
+            for match in re.finditer(r"[A-Za-z_]\w*", line) if number not in unexpanded_lines else ():
+                macro = macros.get(match.group())
+                if macro and (not macro.parameters or line[match.end():].lstrip().startswith("(")):
+                    remedy = (f"write ({macro.name})(...), or rename it" if macro.name in ("min", "max")
+                              else "rename it")
+                    yield f"include/{name}:{number}: '{macro.name}' is a macro of {macro.header}: {remedy}"
+
+
+def audit_ascii(headers):
+    """MSVC decodes bytes above 0x7F in the code page of the machine."""
+    for name, header in headers.items():
+        for number, line in enumerate(header.lines, start=1):
+            match = re.search(r"[^\t\x20-\x7e]", line)
+            if match:
+                yield (f"include/{name}:{number}: U+{ord(match.group()):04X} is not ASCII: replace it; in a "
+                       "string literal write \\x escapes of its UTF-8 bytes")
+
+
+AUDITS = (audit_floors, audit_forms, audit_umbrella, audit_cycles, audit_unreachable, audit_include_form,
+          audit_wrapper_headers, audit_macros, audit_foreign_macros, audit_ascii, audit_leading_comments)
+
+
+def audit(headers):
+    """All violations; each message begins with the file and line."""
+    return [violation for rule in AUDITS for violation in rule(headers)]
