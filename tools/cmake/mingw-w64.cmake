@@ -1,10 +1,10 @@
-# Builds Windows programs with Debian's mingw-w64, and runs them (tests, try_run) with Wine.
+# CMake toolchain file: builds Windows programs with mingw-w64 of Debian and runs them (tests, try_run) with Wine.
 #
 #   cmake -S . -B build/mingw --toolchain tools/cmake/mingw-w64.cmake
 set(CMAKE_SYSTEM_NAME Windows)
 set(CMAKE_SYSTEM_PROCESSOR x86_64)
 
-set(CMAKE_CXX_COMPILER x86_64-w64-mingw32-g++-posix)  # posix: the flavour with std::thread
+set(CMAKE_CXX_COMPILER x86_64-w64-mingw32-g++-posix)  # -posix: the variant with std::thread
 set(CMAKE_C_COMPILER x86_64-w64-mingw32-gcc-posix)
 set(CMAKE_RC_COMPILER x86_64-w64-mingw32-windres)
 set(CMAKE_CROSSCOMPILING_EMULATOR wine)

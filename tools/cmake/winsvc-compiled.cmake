@@ -1,8 +1,8 @@
-# The compiled form (config/form.hpp): a static library with the bodies of winsvc, in one object for each part. It is
-# built in the build of whoever uses it, because compiler flags, cpp-httplib and its TLS library are theirs.
+# The compiled form (config/form.hpp): a static library with the function bodies of winsvc, one object file per part. It
+# is built as part of the app, because the app chooses the compiler flags, cpp-httplib and its TLS library.
 
-# winsvc_add_compiled(HEADERS): the target winsvc_compiled and its alias winsvc::compiled, over winsvc::winsvc.
-# HEADERS: the folder that holds winsvc.hpp.
+# winsvc_add_compiled(HEADERS): adds the target winsvc_compiled and its alias winsvc::compiled, which link
+# winsvc::winsvc. HEADERS: the folder that contains winsvc.hpp.
 function(winsvc_add_compiled headers)
   if(EXISTS "${headers}/winsvc/config/form.hpp")
     set(form "${headers}/winsvc/config/form.hpp")
