@@ -10,8 +10,8 @@ An example's head holds its command lines, each on a separate line:
   //   x86_64-w64-mingw32-g++-posix ... examples/hello.cpp -o hello.exe -lws2_32
 
 They run as they are written, those with -c first: what they make serves the other lines. All must build without a
-warning, and the programs must run; some get the requests that their head shows (tests/asking.py). Lines for other
-compilers (cl) are not run.
+warning, and the programs must run; some get the requests that their head shows (tests/example_requests.py). Lines
+for other compilers (cl) are not run.
 
 In these pages, a ```cpp block compiles (a fragment as the body of an App), a ```sh block holds commands we know, a compile
 line is one of the examples', a relative link leads somewhere.
@@ -24,7 +24,8 @@ import shlex
 import shutil
 import sys
 
-import asking
+import example_requests
+import terminal
 from kit import (BUILD, CLANG, GXX, JOBS, MINGW, ROOT, STANDARD, Ninja, Tally, httplib_folder, library_includes, run,
                  wine_prefix)
 
@@ -105,8 +106,8 @@ def check_program(job):
         return f"{program.name} {arguments}: {output}exit code {code}"
     if words[0] != GXX or "-DTESTS" in words:
         return ""
-    return asking.ask(name, program) or (
-        (asking.at_a_terminal(program) or asking.rude_terminals(program)) if name == "operated" else "")
+    return (example_requests.check_example(name, program) or
+            (terminal.check_terminal(program) if name == "operated" else ""))
 
 
 def examples(tally, names):
@@ -135,8 +136,9 @@ def examples(tally, names):
             tally.check(f"{name} by its {line.split()[0]} line: {output_of(line)}", not wrong, wrong)
     if names and "openapi" not in names:
         return
-    if asking.VALIDATOR.exists():                           # it has validated the document of the example already
-        wrong = asking.validated((ROOT / "tests" / "web" / "openapi.json").read_text(encoding="utf-8"))
+    if example_requests.VALIDATOR.exists():                 # it has validated the document of the example already
+        document = (ROOT / "tests" / "web" / "openapi.json").read_text(encoding="utf-8")
+        wrong = example_requests.validation_errors(document)
         tally.check("openapi: every oddity is valid", not wrong, wrong)
     else:
         tally.skip("openapi: documents before a validator", "tools/deps could not fetch that")

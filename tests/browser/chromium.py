@@ -1,4 +1,4 @@
-"""A headless Chromium, controlled over two pipes (the DevTools protocol), with nothing but the standard library.
+"""A client for a headless Chromium: the DevTools protocol over two pipes, with only the standard library.
 
   with Browser() as browser:
       page = browser.page(width=360, height=740, scheme="dark")
@@ -19,86 +19,86 @@ import time
 
 from kit import Limit, load
 
-PATIENCE = 10            # seconds of an idle machine for any one thing
+TIMEOUT = 10            # seconds for each operation, on an idle machine
 
 
 def program():
-    """Where a Chromium is, or None."""
+    """Path of the Chromium program, or None."""
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 class Browser:
-    """One process with a separate profile, which ends with the block."""
+    """A browser process with a separate profile; the `with` block ends it."""
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="winsvc-browser-")
-        to_it, self.write = os.pipe()
-        self.read, from_it = os.pipe()
+        command_read, self.command_write = os.pipe()
+        self.response_read, response_write = os.pipe()
 
-        def hand_over():                                    # Chromium reads descriptor 3 and writes to 4
-            low, high = os.dup(to_it), os.dup(from_it)      # past 4, whatever these two were
-            os.dup2(low, 3)
-            os.dup2(high, 4)
+        def duplicate_pipes():                              # Chromium reads descriptor 3 and writes to 4
+            source, target = os.dup(command_read), os.dup(response_write)   # so that dup2 overwrites neither
+            os.dup2(source, 3)
+            os.dup2(target, 4)
 
         command = [program(), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
                    "--no-first-run", "--disable-background-networking", "--disable-component-update",
                    "--no-proxy-server", "--hide-scrollbars", "--force-color-profile=srgb", "--remote-debugging-pipe",
                    f"--user-data-dir={self.folder}", "about:blank"]
-        with open(os.path.join(self.folder, "said"), "wb") as said:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
-                                            close_fds=False, preexec_fn=hand_over, start_new_session=True)
-        os.close(to_it)
-        os.close(from_it)
-        self.number, self.rest, self.answers, self.events = 0, b"", {}, []
+        with open(os.path.join(self.folder, "log"), "wb") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            close_fds=False, preexec_fn=duplicate_pipes, start_new_session=True)
+        os.close(command_read)
+        os.close(response_write)
+        self.last_id, self.incomplete, self.responses, self.events = 0, b"", {}, []
         return self
 
     def __exit__(self, *_):
         with contextlib.suppress(Exception):
             self.call("Browser.close")
         try:
-            self.process.wait(PATIENCE * load())
+            self.process.wait(TIMEOUT * load())
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)     # its own process group
             self.process.wait()
-        os.close(self.read)
-        os.close(self.write)
+        os.close(self.response_read)
+        os.close(self.command_write)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def call(self, method, session=None, **parameters):
-        self.number += 1
-        message = {"id": self.number, "method": method, "params": parameters}
+        self.last_id += 1
+        message = {"id": self.last_id, "method": method, "params": parameters}
         if session:
             message["sessionId"] = session
         data = json.dumps(message).encode() + b"\0"
         while data:
-            data = data[os.write(self.write, data):]
-        until = time.monotonic() + PATIENCE * load()
-        while self.number not in self.answers:
-            self.listen(until - time.monotonic(), method)
-        answer = self.answers.pop(self.number)
-        if "error" in answer:
-            raise RuntimeError(f"{method}: {answer['error']['message']}")
-        return answer["result"]
+            data = data[os.write(self.command_write, data):]
+        deadline = time.monotonic() + TIMEOUT * load()
+        while self.last_id not in self.responses:
+            self.receive(deadline - time.monotonic(), method)
+        response = self.responses.pop(self.last_id)
+        if "error" in response:
+            raise RuntimeError(f"{method}: {response['error']['message']}")
+        return response["result"]
 
-    def listen(self, seconds, why):
-        if not select.select([self.read], [], [], max(0, seconds))[0]:
-            raise TimeoutError(f"the browser did not answer to {why}")
-        data = os.read(self.read, 1 << 20)
+    def receive(self, seconds, method):
+        if not select.select([self.response_read], [], [], max(0, seconds))[0]:
+            raise TimeoutError(f"the browser did not respond to {method}")
+        data = os.read(self.response_read, 1 << 20)
         if not data:
             raise RuntimeError("the browser ended")
-        *whole, self.rest = (self.rest + data).split(b"\0")
-        for one in map(json.loads, whole):
-            if "id" in one:
-                self.answers[one["id"]] = one
+        *complete, self.incomplete = (self.incomplete + data).split(b"\0")
+        for message in map(json.loads, complete):
+            if "id" in message:
+                self.responses[message["id"]] = message
             else:
-                self.events.append(one)
+                self.events.append(message)
 
-    def page(self, **look):
-        return Page(self, **look)
+    def page(self, **view):
+        return Page(self, **view)
 
 
 class Page:
-    """A tab. `complaints` has the errors in it: exceptions, the console's errors, the browser's own."""
+    """A tab. `errors` returns its errors: exceptions, errors on the console, errors that the browser logs."""
 
     def __init__(self, browser, width=1280, height=900, scheme="light"):
         self.browser = browser
@@ -106,12 +106,12 @@ class Page:
         self.session = browser.call("Target.attachToTarget", targetId=self.target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
-        self.look(width, height, scheme)
+        self.set_view(width, height, scheme)
 
     def call(self, method, **parameters):
         return self.browser.call(method, self.session, **parameters)
 
-    def look(self, width, height, scheme):
+    def set_view(self, width, height, scheme):
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1,
                   mobile=width < 600)
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
@@ -120,43 +120,45 @@ class Page:
         self.call("Page.navigate", url=url)
 
     def evaluate(self, expression):
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
-        if "exceptionDetails" in answer:
-            raise RuntimeError(expression + ": " + json.dumps(answer["exceptionDetails"].get("exception")))
-        return answer["result"].get("value")
+        response = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        if "exceptionDetails" in response:
+            raise RuntimeError(expression + ": " + json.dumps(response["exceptionDetails"].get("exception")))
+        return response["result"].get("value")
 
-    def wait(self, expression, seconds=PATIENCE):
-        """Waits until the expression is true; True if it became true in time."""
+    def wait(self, expression, seconds=TIMEOUT):
+        """Waits until the expression is true. True if it is true within `seconds`."""
         limit = Limit(seconds)
         while not limit.passed():
-            with contextlib.suppress(RuntimeError):         # while a page loads, there is no document
+            with contextlib.suppress(RuntimeError):         # no document exists while a page loads
                 if self.evaluate(expression):
                     return True
             time.sleep(0.05)
         return False
 
-    def picture(self, path, whole=True):
+    def save_screenshot(self, path, full_page=True):
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
-        data = self.call("Page.captureScreenshot", captureBeyondViewport=whole, **({"clip": clip} if whole else {}))
+        options = {"clip": clip} if full_page else {}
+        data = self.call("Page.captureScreenshot", captureBeyondViewport=full_page, **options)
         with open(path, "wb") as file:
             file.write(base64.b64decode(data["data"]))
 
-    def complaints(self):
-        """Sentences about what went wrong in this tab so far."""
-        self.evaluate("0")                                  # the events before it have arrived then
-        found = []
+    def errors(self):
+        """Messages of all errors in this tab up to now."""
+        self.evaluate("0")                                  # its response arrives after all earlier events
+        errors = []
         for event in self.browser.events:
             if event.get("sessionId") != self.session:
                 continue
-            what = event["params"]
+            parameters = event["params"]
             if event["method"] == "Runtime.exceptionThrown":
-                found.append(what["exceptionDetails"].get("exception", {}).get("description", "exception"))
-            if event["method"] == "Runtime.consoleAPICalled" and what["type"] in ("error", "warning", "assert"):
-                found.append(" ".join(str(one.get("value", one.get("description"))) for one in what["args"]))
-            if event["method"] == "Log.entryAdded" and what["entry"]["level"] in ("error", "warning"):
-                found.append(f"{what['entry']['text']} {what['entry'].get('url', '')}")
-        return found
+                errors.append(parameters["exceptionDetails"].get("exception", {}).get("description", "exception"))
+            if event["method"] == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "warning", "assert"):
+                errors.append(" ".join(str(argument.get("value", argument.get("description")))
+                                       for argument in parameters["args"]))
+            if event["method"] == "Log.entryAdded" and parameters["entry"]["level"] in ("error", "warning"):
+                errors.append(f"{parameters['entry']['text']} {parameters['entry'].get('url', '')}")
+        return errors
 
     def close(self):
         self.browser.call("Target.closeTarget", targetId=self.target)

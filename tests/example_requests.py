@@ -1,0 +1,389 @@
+"""Runs the examples with `debug` and sends them the requests that their leading comments show.
+
+EXAMPLES has a function for each example. It gets the port, sends the requests and returns an error message, which is
+empty or None on success. Afterwards Ctrl-C stops the program, which must exit with 0. tests/terminal.py has the tests
+of `debug` in a terminal.
+"""
+
+import base64
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import time
+
+from kit import BUILD, ROOT, Limit, eventually, load
+
+sys.path.insert(0, str(ROOT / "tests" / "browser"))
+import chromium  # noqa: E402
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def check_example(name, program):
+    """Returns an error message; empty if the example passes, or has no function in EXAMPLES."""
+    send_requests = EXAMPLES.get(name)
+    if not send_requests:
+        return ""
+    port = free_port()
+    PREPARE.get(name, lambda folder: None)(program.parent)
+    with open(program.parent / "debug.log", "w+b") as log:
+        process = subprocess.Popen([program, "debug", "--port", str(port)], stdin=subprocess.DEVNULL, stdout=log,
+                                   stderr=subprocess.STDOUT, cwd=program.parent, start_new_session=True,
+                                   env=dict(os.environ, XDG_STATE_HOME=str(program.parent / "state"), **ENVIRONMENT))
+        try:
+            error = "" if listens(port, process) else "it does not listen\n"
+            error = error or send_requests(port) or ""
+        except (OSError, ValueError, http.client.HTTPException) as e:
+            error = f"{type(e).__name__}: {e}\n"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGINT)
+            try:
+                code = process.wait(timeout=30 * load())
+            except subprocess.TimeoutExpired:
+                process.kill()
+                code = process.wait()
+        if code != 0:
+            error += f"exit code {code}\n"
+        log.seek(0)
+        return error and f"{program.name} debug: {error}{log.read().decode('utf-8', 'replace')}"
+
+
+def listens(port, process):
+    def connects_or_has_ended():
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+            return True
+        return process.poll() is not None
+
+    return eventually(connects_or_has_ended, 20) and process.poll() is None
+
+
+def get(connection, path):
+    connection.request("GET", path)
+    response = connection.getresponse()
+    return response.status, response.read().decode("utf-8")
+
+
+# --- WebSockets -------------------------------------------------------------------------------------------------------
+
+class WebSocketClient:
+    """A minimal WebSocket client: short texts, no fragments (RFC 6455, section 5)."""
+
+    def __init__(self, port, path, fields=""):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.stream = self.socket.makefile("rb")
+        key = base64.b64encode(os.urandom(16)).decode()
+        self.socket.sendall((f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+                             f"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{fields}\r\n").encode())
+        self.status = int(self.stream.readline().split()[1])
+        while self.stream.readline() not in (b"\r\n", b""):
+            pass
+
+    def send(self, opcode, payload):
+        mask = os.urandom(4)
+        masked = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+        self.socket.sendall(bytes([0x80 | opcode, 0x80 | len(payload)]) + mask + masked)
+
+    def send_text(self, text):
+        self.send(1, text.encode())
+
+    def close(self, code=1000):
+        self.send(8, struct.pack("!H", code))
+
+    def receive(self):
+        """The next message, for example ("text", "hello") or ("close", 1000); ("end", "") if the connection ended."""
+        head = self.stream.read(2)
+        if len(head) < 2:
+            return "end", ""
+        payload = self.stream.read(head[1] & 0x7F)
+        if head[0] & 0x0F == 8:
+            return "close", struct.unpack("!H", payload[:2])[0]
+        return "text", payload.decode("utf-8")
+
+
+def websocket(port):
+    status, page = get(http.client.HTTPConnection("127.0.0.1", port, timeout=10), "/")
+    if status != 200 or "/page.js" not in page:
+        return f"GET /: {status} {page}\n"
+    rooms = ("/chat/kitchen", "/chat/kitchen", "/chat/garden")
+    first, second, other = (WebSocketClient(port, room) for room in rooms)
+    first.send_text("hello")
+    received = [first.receive(), second.receive()]
+    other.send_text("quiet here")
+    received.append(other.receive())
+    if received != [("text", "hello"), ("text", "hello"), ("text", "quiet here")]:
+        return f"received messages: {received}\n"
+    first.close()
+    closing = [first.receive(), first.receive()]
+    if closing != [("close", 1000), ("end", "")]:
+        return f"after the close frame: {closing}\n"
+    cross_site = WebSocketClient(port, "/chat/kitchen", "Origin: http://elsewhere.example\r\n")
+    return f"status for a page of another site: {cross_site.status}\n" if cross_site.status != 403 else ""
+
+
+# --- OpenAPI, metrics -------------------------------------------------------------------------------------------------
+
+VALIDATOR = BUILD / "deps" / "node" / "node_modules"      # tools/deps installs @apidevtools/swagger-parser
+VALIDATE = """require("@apidevtools/swagger-parser").validate(JSON.parse(require("fs").readFileSync(0))).then(
+  api => console.log(Object.keys(api.paths).length + " paths"), e => { console.log(e.message); process.exit(1); });"""
+
+
+def validation_errors(document):
+    """Errors that the validator reports for an OpenAPI document; empty if the document is valid."""
+    process = subprocess.run(["node", "-e", VALIDATE], input=document.encode(), capture_output=True, timeout=60,
+                             env=dict(os.environ, NODE_PATH=str(VALIDATOR)))
+    return "" if process.returncode == 0 else (process.stdout + process.stderr).decode("utf-8", "replace")
+
+
+def openapi(port):
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    reservations = []
+    for user in ("anna", "bert", "carl"):
+        client.request("POST", "/products/cad/seats", json.dumps({"user": user}), {"Content-Type": "application/json"})
+        response = client.getresponse()
+        reservations.append((response.status, response.getheader("Location")))
+        response.read()
+    if reservations != [(201, "/products/cad/seats/1"), (201, "/products/cad/seats/2"), (409, None)]:
+        return f"three reservations for two seats: {reservations}\n"
+    _, products = get(client, "/products?free=true")
+    if [product["seats"] for product in json.loads(products)] != ["/products/render/seats"]:
+        return f"products with free seats: {products}\n"
+    status, page = get(client, "/products?free=perhaps")
+    if status != 400 or "'free'" not in page:
+        return f"GET /products?free=perhaps: {status} {page}\n"
+
+    status, document = get(client, "/openapi.json")
+    paths = json.loads(document)["paths"].values()
+    ids = sorted(operation["operationId"] for operations in paths for operation in operations.values())
+    if status != 200 or ids != ["give_back", "products", "seat", "seats"]:
+        return f"GET /openapi.json: {status}, {ids}\n"
+    if VALIDATOR.exists() and (error := validation_errors(document)):
+        return f"the OpenAPI document is invalid: {error}\n{document}\n"
+
+    status, page = get(client, "/metrics")
+    for line in ('http_requests_total{method="POST",route="/products/{product}/seats",status="201"} 2',
+                 'http_requests_total{method="POST",route="/products/{product}/seats",status="409"} 1',
+                 'http_request_duration_seconds_bucket{route="/products/{product}/seats",le="+Inf"} 3',
+                 'http_request_duration_seconds_count{route="/products/{product}/seats"} 3',
+                 "http_requests_in_flight 1", "http_connections 1"):
+        if status != 200 or line not in page.split("\n"):
+            return f"GET /metrics has no line {line}: {status}\n{page}\n"
+    return ""
+
+
+# --- TLS --------------------------------------------------------------------------------------------------------------
+
+def create_certificate(folder):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", "key.pem",
+                    "-out", "cert.pem", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+                   cwd=folder, check=True, stdin=subprocess.DEVNULL, capture_output=True)
+    create_certificate.path = folder / "cert.pem"
+
+
+def tls(port):
+    context = ssl.create_default_context(cafile=create_certificate.path)
+    status, text = get(http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context), "/")
+    if (status, text) != (200, "hello, quietly"):
+        return f"GET /: {status} {text}\n"
+    login = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+    login.request("GET", "/login")
+    cookie = login.getresponse().getheader("Set-Cookie", "")
+    if "; Secure" not in cookie:
+        return f"the cookie is not secure: {cookie}\n"
+    status, text = get(http.client.HTTPConnection("127.0.0.1", port, timeout=10), "/")
+    return f"a request without TLS: {status} {text}\n" if status != 400 or "https://" not in text else ""
+
+
+# --- static files -----------------------------------------------------------------------------------------------------
+
+def create_static_files(folder):
+    (folder / "public").mkdir(exist_ok=True)
+    (folder / "public" / "index.html").write_text("<h1>It works</h1>\n")
+    (folder / "public" / "data.csv").write_text("a,b\n1,2\n")
+
+
+def files(port):
+    """Sends the requests with curl, as the comment of the example does."""
+    def curl(*arguments):
+        process = subprocess.run(["curl", "-sS", "-i", "--max-time", "10", *arguments], capture_output=True, text=True,
+                                 timeout=20)
+        head, _, body = process.stdout.partition("\n\n")
+        return (int(head.split()[1]) if head else 0), head.lower(), body
+
+    url = f"http://127.0.0.1:{port}"
+    status, head, body = curl(url + "/")
+    etag = next((line.split(": ")[1] for line in head.split("\n") if line.startswith("etag: ")), "")
+    if (status, body) != (200, "<h1>It works</h1>\n") or not etag:
+        return f"GET /: {head}\n{body}\n"
+    for arguments, expected, text in ((("-H", f"If-None-Match: {etag}"), 304, ""), (("-r", "0-3"), 206, "<h1>"),
+                                      (("-r", "100-"), 416, None), (("-I",), 200, "")):
+        status, head, body = curl(*arguments, url + "/")
+        if status != expected or text not in (None, body):
+            return f"{arguments}: {head}\n{body}\n"
+    for path, expected in (("/any/page", 200), ("/none.css", 404), ("/../files", 404), ("/%2e%2e/files", 404)):
+        status, head, _ = curl("--path-as-is", url + path)
+        if status != expected:
+            return f"{path}: {head}\n"
+    status, head, body = curl(url + "/report")
+    if status != 200 or 'content-disposition: attachment; filename="report.csv"' not in head or body != "a,b\n1,2\n":
+        return f"/report: {head}\n{body}\n"
+    return ""
+
+
+# --- uploads ----------------------------------------------------------------------------------------------------------
+
+def create_upload_files(folder):
+    (folder / "large.bin").write_bytes(bytes(range(256)) * 65536)     # 16 MiB: more than the limit of 8 MiB
+    (folder / "a & b.txt").write_text("hello", encoding="utf-8")
+    create_upload_files.folder = folder
+
+
+def upload(port):
+    folder, url = create_upload_files.folder, f"http://127.0.0.1:{port}/"
+    process = subprocess.run(["curl", "-sS", "-o", os.devnull, "-w", "%{http_code}", "-F", "file=@large.bin", "-F",
+                              "file=@a & b.txt;filename=../../a & b.txt", url],
+                             cwd=folder, capture_output=True, timeout=60, text=True)
+    if process.stdout != "303":
+        return f"curl -F: {process.stdout} {process.stderr}\n"
+    inbox = sorted((folder / "state" / "upload" / "inbox").iterdir(), key=lambda entry: entry.stat().st_size)
+    if [entry.name.split("-", 2)[-1] for entry in inbox] != ["a & b.txt", "large.bin"]:
+        return f"files in the inbox: {inbox}\n"
+    if inbox[1].read_bytes() != (folder / "large.bin").read_bytes():
+        return "the large file differs from the uploaded one\n"
+    if leftover := list((folder / "state" / "upload" / "uploads").iterdir()):
+        return f"temporary files remain: {leftover}\n"
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    status, page = get(client, "/")
+    if status != 200 or "a &amp; b.txt, 5 bytes" not in page or "large.bin, 16777216 bytes" not in page:
+        return f"GET /: {status}\n{page}\n"
+    client.request("POST", "/", b"--B\r\nno form", {"Content-Type": "multipart/form-data; boundary=B"})
+    response = client.getresponse()
+    return f"an invalid form: {response.status}\n" if response.status != 400 else ""
+
+
+# --- logins -----------------------------------------------------------------------------------------------------------
+
+def forwarded(port):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    error = "" if get(connection, "/") == (200, "hello\n") else "GET / does not return hello\n"
+    expected = r"\[\d\d:\d\d:\d\d\.\d+\] \[info\] listening on .*\n(.*\n)*.*\[warning\] somebody said hello\n"
+    if eventually(lambda: re.search(expected, get(connection, "/last")[1])):        # the sink is called asynchronously
+        return error
+    return error + f"GET /last: {get(connection, '/last')[1]}\n"
+
+
+def auth(port):
+    """Sends requests as a trusted proxy does, for different client addresses."""
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+
+    def request(method, path, client_address, **fields):
+        client.request(method, path, headers={"X-Forwarded-For": client_address, **fields})
+        response = client.getresponse()
+        return response.status, response.read().decode("utf-8"), response.headers
+
+    password = {"Authorization": "Basic " + base64.b64encode(b"anna:secret").decode()}
+    status, body, fields = request("GET", "/account", "203.0.113.1")
+    if status != 401 or not fields["WWW-Authenticate"]:
+        return f"GET /account: {status} {fields}\n"
+    statuses = [request("POST", "/login", "203.0.113.2")[0] for _ in range(6)]
+    if statuses != [401] * 5 + [429]:
+        return f"six failed logins: {statuses}\n"
+    status, body, fields = request("POST", "/login", "203.0.113.1", **password)
+    cookie = fields["Set-Cookie"] or ""
+    if (status, body) != (200, "welcome, anna\n") or not {" Secure", " HttpOnly"} <= set(cookie.split(";")):
+        return f"POST /login: {status} {body} {fields}\n"
+    status, body, _ = request("GET", "/account", "203.0.113.1", Cookie=cookie.split(";")[0])
+    return f"GET /account: {status} {body}\n" if (status, body) != (200, "anna's account\n") else ""
+
+
+# --- events -----------------------------------------------------------------------------------------------------------
+
+def events(port):
+    for last, expected in (("", "id: 1"), ("7", "id: 8"), (str(2**63 - 1), f"id: {2**63}"), ("x", "id: 1")):
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        client.request("GET", "/events", headers={"Last-Event-ID": last} if last else {})
+        first = client.getresponse().readline().decode("utf-8").strip()
+        client.close()
+        if first != expected:
+            return f"first event after Last-Event-ID {last}: {first}\n"
+    return check_event_page(port) if chromium.program() else ""
+
+
+def check_event_page(port):
+    """Loads the page in a browser; its script must receive an event."""
+    return check_in_browser(f"http://127.0.0.1:{port}/", r'<output id="degrees">\d+\.\d</output>')
+
+
+def check_in_browser(url, expected):
+    """Returns an error message; empty if the script of the page produces the expected content without errors."""
+    with chromium.Browser() as browser:
+        page = browser.page()
+        page.go(url)
+        content = ""
+        limit = Limit(20)
+        while not re.search(expected, content, re.DOTALL) and not limit.passed():
+            time.sleep(0.1)
+            with contextlib.suppress(RuntimeError):          # no document exists while a page loads
+                content = page.evaluate("document.documentElement.outerHTML")
+        if not re.search(expected, content, re.DOTALL):
+            return f"{url} does not have {expected}: {content}\n"
+        errors = [entry for entry in page.errors() if "/favicon.ico" not in entry]  # the browser always requests it
+    return f"the browser reports for {url}: {errors}\n" if errors else ""
+
+
+# --- dashboard --------------------------------------------------------------------------------------------------------
+
+def operated(port):
+    """Loads the dashboard in a browser; it must show the settings, but no secret."""
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    if get(client, "/") != (200, "hello world\n"):
+        return f"GET /: {get(client, '/')}\n"
+    status, data = get(client, "/_service/data.json")
+    settings = {setting["name"] for setting in json.loads(data)["settings"]} if status == 200 else set()
+    if not settings >= {"greeting", "whom", "token", "port"}:
+        return f"GET /_service/data.json: {status} {data}\n"
+    if not chromium.program():
+        return ""
+    return check_in_browser(f"http://127.0.0.1:{port}/_service",
+                            r'<h1 id="title">Operated</h1>.*data-state="running">Running<.*'
+                            r'<path class="blue" d="M.*>GET<.*>/<.*>greeting<.*what to say')
+
+
+# --- views ------------------------------------------------------------------------------------------------------------
+
+def views(port):
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    client.request("POST", "/todos", json.dumps({"task": "learn"}), {"Content-Type": "application/json"})
+    response = client.getresponse()
+    created = response.status, response.getheader("Location"), json.loads(response.read())
+    if created != (201, "/todos/1", {"id": 1, "task": "learn"}):
+        return f"POST /todos: {created}\n"
+    for path, expected in (("/", "1 to do"), ("/todos", '[{"id":1,"task":"learn"}]'),
+                           ("/todos/1", '{"id":1,"task":"learn"}')):
+        if get(client, path) != (200, expected):
+            return f"GET {path}: {get(client, path)}\n"
+    client.request("DELETE", "/todos/1")
+    response = client.getresponse()
+    response.read()
+    statuses = response.status, get(client, "/todos/1")[0]
+    return f"DELETE, GET /todos/1: {statuses}\n" if statuses != (204, 404) else ""
+
+
+PREPARE = {"files": create_static_files, "tls": create_certificate, "upload": create_upload_files}  # before the start
+ENVIRONMENT = {"AUTH_PASSWORD": "secret", "AUTH_KEY": "sixteen-bytes-or-more"}
+EXAMPLES = {"auth": auth, "events": events, "files": files, "forwarded": forwarded, "openapi": openapi,
+            "operated": operated, "tls": tls, "upload": upload, "views": views, "websocket": websocket}
