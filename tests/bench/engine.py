@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""What a request costs: the engine beside cpp-httplib's own server, and beside a server that does nothing.
+"""Benchmark of the engine: processor time per request, rate and latency, compared with other servers.
 
-  tests/bench/engine.py                        all scenarios, five rounds: a quarter of an hour
-  tests/bench/engine.py --quick                two short rounds, to see that it works
-  tests/bench/engine.py --only plain,browser   some of them (--list names all)
-  tests/bench/engine.py --peer drogon="/path/server PORT"      another server beside them, with the same routes
+  tests/bench/engine.py                        all scenarios, five rounds: 15 minutes
+  tests/bench/engine.py --quick                two short rounds, to check that the benchmark works
+  tests/bench/engine.py --only plain,browser   some scenarios (--list prints all)
+  tests/bench/engine.py --peer drogon="/path/server PORT"      also measure another server with the same routes
 
-It needs g++ and wrk. The servers take turns within a round, so that whatever else the machine does meets all of them;
-a ratio is taken within each round, and its median is what counts. The table goes to build/bench/engine.md, the numbers
-behind it to engine.json, and a picture to engine.svg.
+The servers: limit (the minimum: one receive, one send), ours (the engine), no-fast-path (the engine without its fast
+path) and bare (cpp-httplib's own server). It requires g++ and wrk.
+
+In each round, the servers are measured one after the other, so that other load on the machine affects all of them. A
+ratio is computed for each round; the median of the rounds is the result. The table is written to build/bench/engine.md,
+the values of each round to engine.json, and a chart to engine.svg.
 """
 
 import argparse
@@ -19,183 +22,182 @@ import statistics
 import sys
 import time
 
-import measure
-from picture import bars
+import load
+from bar_chart import bar_chart
 
-IDLE, SLOW = 10_000, 500
+IDLE_CLIENTS, SLOW_CLIENTS = 10_000, 500
 HEAD = b"GET / HTTP/1.1\r\nHost: t\r\n\r\n"
-# scenario: (what wrk is told, which servers can)
-ASKED = {
-    "plain": ({"connections": 16}, "limit ours canonical bare peers"),
-    "plain-128": ({"connections": 128}, "limit ours canonical bare peers"),
-    "json": ({"path": "/json"}, "ours canonical bare peers"),
-    "browser": ({"headers": measure.BROWSER}, "limit ours canonical bare peers"),
-    "body": ({"script": "body"}, "ours canonical bare peers"),
+# {scenario: (options of load.start_wrk, servers)}
+REQUESTS = {
+    "plain": ({"connections": 16}, "limit ours no-fast-path bare peers"),
+    "plain-128": ({"connections": 128}, "limit ours no-fast-path bare peers"),
+    "json": ({"path": "/json"}, "ours no-fast-path bare peers"),
+    "browser": ({"headers": load.BROWSER_FIELDS}, "limit ours no-fast-path bare peers"),
+    "body": ({"script": "body"}, "ours no-fast-path bare peers"),
     "first-route": ({"path": "/r0/7"}, "ours"),
     "last-route": ({"path": "/r999/7"}, "ours"),
 }
-CROWDS = {
-    "idle": (IDLE, HEAD, b""),
-    "slowloris": (SLOW, b"GET / HTTP/1.1\r\nX: ", b"x"),
-    "unread": (SLOW, b"GET /large HTTP/1.1\r\nHost: t\r\n\r\n", b""),
+# {scenario: (number of clients, data that each sends at first, data that each sends every two seconds)}
+MANY_CLIENTS = {
+    "idle": (IDLE_CLIENTS, HEAD, b""),
+    "slowloris": (SLOW_CLIENTS, b"GET / HTTP/1.1\r\nX: ", b"x"),
+    "unread": (SLOW_CLIENTS, b"GET /large HTTP/1.1\r\nHost: t\r\n\r\n", b""),
 }
-NEIGHBOURS = {"beside-sleep": "/sleep", "beside-compute": "/compute"}
+# {scenario: path of the slow handler}
+SLOW_HANDLERS = {"with-sleep": "/sleep", "with-compute": "/compute"}
 
-# What the engine is held to: (name, scenario, figure, ours over whose, at the most / at the least, how much)
+# The targets of the engine: (name, scenario, figure, server to compare with, comparison, limit of the ratio)
 TARGETS = (
-    ("processor time of a plain request, of bare cpp-httplib's", "plain", "cpu", "bare", "most", 0.54),
-    ("the same, of the limit's", "plain", "cpu", "limit", "most", 1.15),
-    ("with a browser's head, of bare cpp-httplib's", "browser", "cpu", "bare", "most", 0.35),
-    ("p99 at 16 connections, of the limit's", "plain", "p99", "limit", "most", 1.5),
-    ("p99 at 128 connections, of the limit's", "plain-128", "p99", "limit", "most", 1.5),
-    ("rate beside sleeping handlers, of bare's", "beside-sleep", "rate", "bare", "least", 0.8),
-    ("rate beside computing handlers, of bare's", "beside-compute", "rate", "bare", "least", 1.0),
+    ("processor time of a plain request, relative to bare", "plain", "cpu", "bare", "at most", 0.54),
+    ("processor time of a plain request, relative to limit", "plain", "cpu", "limit", "at most", 1.15),
+    ("processor time with a browser's head, relative to bare", "browser", "cpu", "bare", "at most", 0.35),
+    ("p99 with 16 connections, relative to limit", "plain", "p99", "limit", "at most", 1.5),
+    ("p99 with 128 connections, relative to limit", "plain-128", "p99", "limit", "at most", 1.5),
+    ("rate with sleeping handlers, relative to bare", "with-sleep", "rate", "bare", "at least", 0.8),
+    ("rate with computing handlers, relative to bare", "with-compute", "rate", "bare", "at least", 1.0),
 )
 
 
-class Bench:
+class Benchmark:
     def __init__(self, options):
         self.options = options
-        self.commands, self.facts = {}, {}
+        self.commands, self.program_facts = {}, {}
         for name in ("limit", "ours", "bare"):
-            program, took, size = measure.build(name)
+            program, seconds, size = load.build(name)
             self.commands[name] = [program, "PORT"]
-            self.facts[name] = {"compiled in s": round(took, 1), "stripped KiB": size // 1024}
-        self.commands["canonical"] = [*self.commands["ours"], "--canonical"]
+            self.program_facts[name] = {"compile time in s": round(seconds, 1), "stripped KiB": size // 1024}
+        self.commands["no-fast-path"] = [*self.commands["ours"], "--canonical"]
         for peer in options.peer:
             name, _, command = peer.partition("=")
             self.commands[name] = shlex.split(command)
         self.peers = [peer.partition("=")[0] for peer in options.peer]
-        self.runs = {}      # (scenario, server) -> one dictionary a round; None where it could not be
+        self.results = {}       # {(scenario, server): [figures of each round]}
 
-    def keep(self, scenario, server, figures):
-        self.runs.setdefault((scenario, server), []).append(figures)
-        said = ", ".join(f"{name} {value:.3g}" for name, value in figures.items())
-        print(f"  {scenario:15} {server:10} {said}", flush=True)
+    def add_result(self, scenario, server, figures):
+        self.results.setdefault((scenario, server), []).append(figures)
+        text = ", ".join(f"{name} {value:.3g}" for name, value in figures.items())
+        print(f"  {scenario:15} {server:12} {text}", flush=True)
 
-    def ask(self, scenario):
-        told, who = ASKED[scenario]
-        told = dict(told)
-        if "script" in told:
-            told["script"] = measure.body_script()
-        for server in who.replace("peers", " ".join(self.peers)).split():
-            with measure.serving(self.commands[server]) as running:
-                self.keep(scenario, server, measure.ask(running, self.options.seconds, **told))
+    def run_requests(self, scenario):
+        options, servers = REQUESTS[scenario]
+        options = dict(options)
+        if "script" in options:
+            options["script"] = load.body_script()
+        for name in servers.replace("peers", " ".join(self.peers)).split():
+            with load.running(self.commands[name]) as server:
+                self.add_result(scenario, name, load.measure(server, self.options.seconds, **options))
 
-    def crowd(self, scenario):
-        count, say, again = CROWDS[scenario]
-        with measure.serving(self.commands["ours"]) as running:
-            alone = measure.ask(running, self.options.seconds)
-            threads = running.threads()
-            with measure.crowd(running, count, say, again) as here:
-                if here is None:
-                    return print(f"  {scenario:15} skipped: too few descriptors are allowed for {count} clients")
-                beside = measure.ask(running, self.options.seconds)
-                self.keep(scenario, "ours", {
-                    "rate, of alone": beside["rate"] / alone["rate"], "p99, of alone": beside["p99"] / alone["p99"],
-                    "more threads": running.threads() - threads, "resident MiB": running.resident()})
+    def run_many_clients(self, scenario):
+        count, data, repeated = MANY_CLIENTS[scenario]
+        with load.running(self.commands["ours"]) as server:
+            alone = load.measure(server, self.options.seconds)
+            threads = server.threads()
+            with load.many_clients(server, count, data, repeated) as clients:
+                if clients is None:
+                    return print(f"  {scenario:15} skipped: the limit of descriptors is too low for {count} clients")
+                loaded = load.measure(server, self.options.seconds)
+                self.add_result(scenario, "ours", {
+                    "rate, relative": loaded["rate"] / alone["rate"], "p99, relative": loaded["p99"] / alone["p99"],
+                    "additional threads": server.threads() - threads, "resident MiB": server.resident()})
         return None
 
-    def neighbours(self, scenario):
-        for server in ("ours", "bare", *self.peers):
-            with measure.serving(self.commands[server]) as running:
-                slow = measure.start_wrk(running, NEIGHBOURS[scenario], 16, self.options.seconds + 2)
+    def run_slow_handlers(self, scenario):
+        for name in ("ours", "bare", *self.peers):
+            with load.running(self.commands[name]) as server:
+                slow = load.start_wrk(server, SLOW_HANDLERS[scenario], 16, self.options.seconds + 2)
                 time.sleep(1)
-                _, rate, p50, p99 = measure.result_of(measure.start_wrk(running, "/", 4, self.options.seconds))
-                measure.result_of(slow)
-                self.keep(scenario, server, {"rate": rate, "p50": p50, "p99": p99})
+                _, rate, p50, p99 = load.result_of(load.start_wrk(server, "/", 4, self.options.seconds))
+                load.result_of(slow)
+                self.add_result(scenario, name, {"rate": rate, "p50": p50, "p99": p99})
 
-    def start(self):
-        for server in ("ours", "bare"):
-            begin = time.monotonic()
-            with measure.serving(self.commands[server]) as running:
-                self.keep("start", server, {"ms to a connection": (time.monotonic() - begin) * 1000,
-                                            "resident MiB": running.resident()})
+    def run_start(self):
+        for name in ("ours", "bare"):
+            start = time.monotonic()
+            with load.running(self.commands[name]) as server:
+                self.add_result("start", name, {"ms to a connection": (time.monotonic() - start) * 1000,
+                                                "resident MiB": server.resident()})
 
-    def round(self, scenario):
-        if scenario in ASKED:
-            self.ask(scenario)
-        elif scenario in CROWDS:
-            self.crowd(scenario)
-        elif scenario in NEIGHBOURS:
-            self.neighbours(scenario)
+    def run(self, scenario):
+        if scenario in REQUESTS:
+            self.run_requests(scenario)
+        elif scenario in MANY_CLIENTS:
+            self.run_many_clients(scenario)
+        elif scenario in SLOW_HANDLERS:
+            self.run_slow_handlers(scenario)
         else:
-            self.start()
+            self.run_start()
 
-    # --- what it comes to ---------------------------------------------------------------------------------------------
+    # --- results ------------------------------------------------------------------------------------------------------
 
-    def ratio(self, scenario, figure, server, other):
-        """(median, least, most) of the rounds; None without both."""
-        mine, theirs = self.runs.get((scenario, server)), self.runs.get((scenario, other))
-        if not mine or not theirs:
-            return None
-        each = [a[figure] / b[figure] for a, b in zip(mine, theirs)]
-        return statistics.median(each), min(each), max(each)
+    def ratios(self, figure, first, second):
+        """The ratio for each round. `first` and `second` are (scenario, server); empty if one was not measured."""
+        return [a[figure] / b[figure] for a, b in zip(self.results.get(first, ()), self.results.get(second, ()))]
 
     def table(self):
-        lines = ["| scenario | server | " + "figure | median | least | most |", "|---|---|---|---:|---:|---:|"]
-        units = {"cpu": "µs of processor a request", "rate": "requests a second", "p50": "p50, ms", "p99": "p99, ms"}
-        for (scenario, server), rounds in self.runs.items():
+        lines = ["| scenario | server | figure | median | minimum | maximum |", "|---|---|---|---:|---:|---:|"]
+        units = {"cpu": "µs of processor time per request", "rate": "requests per second", "p50": "p50, ms",
+                 "p99": "p99, ms"}
+        for (scenario, server), rounds in self.results.items():
             for figure in rounds[0]:
-                values = [one[figure] for one in rounds]
+                values = [figures[figure] for figures in rounds]
                 lines.append(f"| {scenario} | {server} | {units.get(figure, figure)} | {statistics.median(values):.4g} "
                              f"| {min(values):.4g} | {max(values):.4g} |")
-        lines += ["", "| held to | median | spread | wanted | |", "|---|---:|---|---|---|"]
-        for name, scenario, figure, other, side, bound in TARGETS:
-            found = self.ratio(scenario, figure, "ours", other)
-            if found:
-                median, least, most = found
-                holds = median <= bound if side == "most" else median >= bound
-                lines.append(f"| {name} | {median:.2f} | {least:.2f} to {most:.2f} | at the {side} {bound} "
-                             f"| {'yes' if holds else 'no'} |")
-        found = self.ratio("last-route", "cpu", "ours", "ours") and [
-            b["cpu"] / a["cpu"] for a, b in zip(self.runs["first-route", "ours"], self.runs["last-route", "ours"])]
-        if found:
-            median = statistics.median(found)
-            lines.append(f"| the last of 1,000 routes, of the first | {median:.2f} | {min(found):.2f} to {max(found):.2f} "
-                         f"| within 5 % | {'yes' if abs(median - 1) <= 0.05 else 'no'} |")
-        lines += ["", *(f"- {name}: {facts}" for name, facts in self.facts.items())]
+        lines += ["", "| target | median | range | limit | met |", "|---|---:|---|---|---|"]
+        for name, scenario, figure, server, comparison, limit in TARGETS:
+            if ratios := self.ratios(figure, (scenario, "ours"), (scenario, server)):
+                median = statistics.median(ratios)
+                is_met = median <= limit if comparison == "at most" else median >= limit
+                lines.append(f"| {name} | {median:.2f} | {min(ratios):.2f} to {max(ratios):.2f} | {comparison} {limit} "
+                             f"| {'yes' if is_met else 'no'} |")
+        if ratios := self.ratios("cpu", ("last-route", "ours"), ("first-route", "ours")):
+            median = statistics.median(ratios)
+            lines.append(f"| processor time of the last of 1,000 routes, relative to the first | {median:.2f} "
+                         f"| {min(ratios):.2f} to {max(ratios):.2f} | within 5 % "
+                         f"| {'yes' if abs(median - 1) <= 0.05 else 'no'} |")
+        lines += ["", *(f"- {name}: {facts}" for name, facts in self.program_facts.items())]
         return "\n".join(lines)
 
-    def picture(self):
+    def chart(self):
         rows = []
         for scenario in ("plain", "browser", "body"):
-            for server in ("limit", "ours", "canonical", "bare", *self.peers):
-                if rounds := self.runs.get((scenario, server)):
-                    rows.append((scenario, server, [one["cpu"] for one in rounds]))
-        return bars("Processor time a request, microseconds (median, least and most)", rows) if rows else ""
+            for server in ("limit", "ours", "no-fast-path", "bare", *self.peers):
+                if rounds := self.results.get((scenario, server)):
+                    rows.append((scenario, server, [figures["cpu"] for figures in rounds]))
+        title = "Processor time per request in microseconds (median, minimum and maximum)"
+        return bar_chart(title, rows) if rows else ""
 
 
 def main():
-    every = [*ASKED, *CROWDS, *NEIGHBOURS, "start"]
+    scenarios = [*REQUESTS, *MANY_CLIENTS, *SLOW_HANDLERS, "start"]
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="two rounds of one second")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=3, help="of each measurement")
-    parser.add_argument("--only", default=",".join(every), help="scenarios, separated by commas")
-    parser.add_argument("--list", action="store_true", help="name the scenarios")
-    parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND", help="PORT in it is replaced")
+    parser.add_argument("--seconds", type=int, default=3, help="duration of each measurement (default 3)")
+    parser.add_argument("--only", default=",".join(scenarios), help="scenarios, separated by commas")
+    parser.add_argument("--list", action="store_true", help="print the scenarios")
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND",
+                        help="also measure this server; PORT in the command is replaced")
     options = parser.parse_args()
     if options.list:
-        return print("\n".join(every))
+        return print("\n".join(scenarios))
     if options.quick:
         options.rounds, options.seconds = 2, 1
     if not shutil.which("wrk"):
         return sys.exit("wrk is not installed: apt-get install wrk")
-    if unknown := [one for one in options.only.split(",") if one not in every]:
-        return sys.exit(f"there is no scenario '{unknown[0]}'; --list names them")
+    if unknown := [name for name in options.only.split(",") if name not in scenarios]:
+        return sys.exit(f"unknown scenario '{unknown[0]}'; --list prints all")
 
-    bench = Bench(options)
+    benchmark = Benchmark(options)
     for number in range(options.rounds):
         print(f"round {number + 1} of {options.rounds}", flush=True)
         for scenario in options.only.split(","):
-            bench.round(scenario)
-    (measure.FOLDER / "engine.md").write_text(bench.table() + "\n", encoding="utf-8")
-    (measure.FOLDER / "engine.svg").write_text(bench.picture(), encoding="utf-8")
-    (measure.FOLDER / "engine.json").write_text(json.dumps(
-        [{"scenario": scenario, "server": server, "rounds": rounds} for (scenario, server), rounds in bench.runs.items()],
-        indent=1), encoding="utf-8")
-    return print(bench.table())
+            benchmark.run(scenario)
+    (load.FOLDER / "engine.md").write_text(benchmark.table() + "\n", encoding="utf-8")
+    (load.FOLDER / "engine.svg").write_text(benchmark.chart(), encoding="utf-8")
+    (load.FOLDER / "engine.json").write_text(json.dumps(
+        [{"scenario": scenario, "server": server, "rounds": rounds}
+         for (scenario, server), rounds in benchmark.results.items()], indent=1), encoding="utf-8")
+    return print(benchmark.table())
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""The server of the conformance tests: built once, and running for as long as a block does.
+"""Builds and runs the server of the conformance tests (server.cpp).
 
-  program, said = serving.build()                     # None and the compiler's words, when it does not build
-  with serving.running(program, "--head-ms", "300") as server:
+  program, output = server_process.build()            # (None, output of the compiler) if it does not build
+  with server_process.running(program, "--head-ms", "300") as server:
       socket.create_connection(("127.0.0.1", server.port))
-  assert server.code == 0
+  assert server.exit_code == 0
 """
 
 import contextlib
@@ -17,25 +17,27 @@ from kit import CLANG, ROOT, STANDARD, WARNINGS, Ninja, library_includes  # noqa
 
 
 class Server:
+    """The running server. `exit_code` is None until it has ended."""
+
     def __init__(self, process):
         self.process = process
-        self.port = int(process.stdout.readline() or 0)     # nothing: it could not start, and said why
-        self.code = None
+        self.port = int(process.stdout.readline() or 0)     # an empty line: the server printed an error and ended
+        self.exit_code = None
 
 
 def build():
-    """(the program or None, what the compiler said)"""
+    """Returns (program, output of the compiler); program is None if the server does not build."""
     ninja = Ninja("conformance")
     compiled = ninja.compile("server.o", HERE / "server.cpp",
                              [CLANG, *STANDARD, "-O0", *WARNINGS, f"-I{ROOT / 'include'}", *library_includes()])
     program = ninja.link("server", [compiled], ([CLANG], ["-pthread"]))
-    _, said = ninja.build()
-    return (program if program.exists() else None), said
+    _, output = ninja.build()
+    return (program if program.exists() else None), output
 
 
 @contextlib.contextmanager
 def running(program, *arguments):
-    """It is told to end by its standard input, as a client's test would tell it; who does not listen is killed."""
+    """Runs the server. At the end of the block, its standard input is closed, which stops it; it is killed after 15 s."""
     process = subprocess.Popen([program, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     server = Server(process)
     try:
@@ -44,8 +46,8 @@ def running(program, *arguments):
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
         try:
-            server.code = process.wait(timeout=15)
+            server.exit_code = process.wait(timeout=15)
         except subprocess.TimeoutExpired:
             process.kill()
-            server.code = process.wait()
+            server.exit_code = process.wait()
         process.stdout.close()

@@ -1,18 +1,18 @@
-"""Servers and load for tests/bench/engine.py: how they are built, started, asked and counted.
+"""Builds and runs the servers for tests/bench/engine.py, and generates their load with wrk.
 
-A server is pinned to the first core and wrk to the second. What a request costs is the server's own processor time,
-from /proc, over the requests that wrk had answered: it hardly depends on what else the machine does. Rates and
-latencies do.
+The server runs on the first core and wrk on the second. The processor time per request is the processor time of the
+server, from /proc, divided by the number of responses that wrk received. It depends little on other load on the
+machine; rates and latencies depend on it.
 """
 
 import contextlib
-import os
 import pathlib
 import re
 import resource
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -22,7 +22,7 @@ from kit import BUILD, GXX, ROOT, STANDARD, httplib_folder, run  # noqa: E402
 FOLDER = BUILD / "bench"
 SERVER_CORE, CLIENT_CORE = "0", "1"
 
-BROWSER = {
+BROWSER_FIELDS = {
     "User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 "
                   "Safari/537.36",
     "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
@@ -34,32 +34,34 @@ BROWSER = {
 
 
 def build(name):
-    """(program, seconds it took, bytes when stripped)"""
+    """Returns (program, seconds to compile, size in bytes without symbols)."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     program = FOLDER / name
-    begin = time.monotonic()
-    code, said = run([GXX, *STANDARD, "-O2", f"-I{ROOT / 'include'}", "-isystem", httplib_folder(),
+    start = time.monotonic()
+    code, output = run([GXX, *STANDARD, "-O2", f"-I{ROOT / 'include'}", "-isystem", httplib_folder(),
                       HERE / "servers" / f"{name}.cpp", "-o", program, "-pthread"], timeout=300)
     if code:
-        sys.exit(said)
-    took = time.monotonic() - begin
+        sys.exit(output)
+    seconds = time.monotonic() - start
     stripped = FOLDER / f"{name}.stripped"
     run(["strip", "-o", stripped, program])
-    return program, took, stripped.stat().st_size
+    return program, seconds, stripped.stat().st_size
 
 
 def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 class Server:
+    """A running server."""
+
     def __init__(self, process, port):
         self.process, self.port = process, port
 
     def cpu(self):
-        """Microseconds that all its threads have run."""
+        """Processor time of all its threads in microseconds."""
         total = 0
         for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
             with contextlib.suppress(OSError):
@@ -74,23 +76,24 @@ class Server:
         return self._status("Threads")
 
     def resident(self):
-        """MiB"""
+        """Resident memory in MiB."""
         return self._status("VmRSS") / 1024
 
 
 @contextlib.contextmanager
-def serving(command):
-    """`command` as a list, PORT in it replaced."""
+def running(command):
+    """Runs the command, a list, with PORT replaced by a free port."""
     port = free_port()
-    words = [word.replace("PORT", str(port)) for word in map(str, command)]
-    process = subprocess.Popen(["taskset", "-c", SERVER_CORE, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    arguments = [word.replace("PORT", str(port)) for word in map(str, command)]
+    process = subprocess.Popen(["taskset", "-c", SERVER_CORE, *arguments],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         for _ in range(500):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
             time.sleep(0.01)
         else:
-            sys.exit(f"{words[0]} does not listen")
+            sys.exit(f"{arguments[0]} does not listen")
         yield Server(process, port)
     finally:
         process.kill()
@@ -109,21 +112,21 @@ def start_wrk(server, path="/", connections=16, seconds=2, headers=None, script=
 
 
 def result_of(wrk):
-    """(requests, requests a second, p50, p99), latencies in milliseconds"""
-    said = wrk.communicate(timeout=120)[0]
+    """Returns (number of requests, requests per second, p50, p99); latencies in milliseconds."""
+    output = wrk.communicate(timeout=120)[0]
 
     def latency(percent):
-        value, unit = re.search(rf"{percent}%\s+([\d.]+)(us|ms|s|m)\b", said).groups()
+        value, unit = re.search(rf"{percent}%\s+([\d.]+)(us|ms|s|m)\b", output).groups()
         return float(value) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60000}[unit]
-    return (int(re.search(r"(\d+) requests in", said).group(1)),
-            float(re.search(r"Requests/sec:\s+([\d.]+)", said).group(1)), latency(50), latency(99))
+    return (int(re.search(r"(\d+) requests in", output).group(1)),
+            float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1)), latency(50), latency(99))
 
 
-def ask(server, seconds, **what):
-    """{cpu: microseconds a request, rate, p50, p99}, after a moment of warming up."""
-    start_wrk(server, seconds=1, **what).communicate(timeout=60)
+def measure(server, seconds, **options):
+    """Returns {cpu: microseconds per request, rate, p50, p99}, after one second of warm-up."""
+    start_wrk(server, seconds=1, **options).communicate(timeout=60)
     before = server.cpu()
-    requests, rate, p50, p99 = result_of(start_wrk(server, seconds=seconds, **what))
+    requests, rate, p50, p99 = result_of(start_wrk(server, seconds=seconds, **options))
     return {"cpu": (server.cpu() - before) / requests, "rate": rate, "p50": p50, "p99": p99}
 
 
@@ -135,29 +138,36 @@ def body_script():
 
 
 @contextlib.contextmanager
-def crowd(server, count, say, again=b""):
-    """`count` clients that have said `say` and read nothing. Every two seconds each says `again`."""
+def many_clients(server, count, data, repeated=b""):
+    """Runs `count` clients, which send `data`, and `repeated` every two seconds, but do not read. Yields None if the
+    process may not open enough descriptors."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < count + 100:
         yield None
         return
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    reader = (
-        "import socket,sys,time\n"
-        "port,count,say,again=int(sys.argv[1]),int(sys.argv[2]),bytes.fromhex(sys.argv[3]),bytes.fromhex(sys.argv[4])\n"
-        "all=[]\n"
-        "for i in range(count):\n"
-        "    s=socket.socket(); s.bind((f'127.0.0.{2+i//5000}',0)); s.connect(('127.0.0.1',port)); s.sendall(say)\n"
-        "    all.append(s)\n"
-        "print('here',flush=True)\n"
-        "end=time.monotonic()+120\n"
-        "while time.monotonic()<end:\n"
-        "    time.sleep(2)\n"
-        "    for s in all:\n"
-        "        try: s.sendall(again)\n"
-        "        except OSError: pass\n")
-    process = subprocess.Popen(["taskset", "-c", CLIENT_CORE, sys.executable, "-c", reader, str(server.port), str(count),
-                                say.hex(), again.hex()], stdout=subprocess.PIPE)
+    client_program = textwrap.dedent("""
+        import socket, sys, time
+        port, count, data, repeated = int(sys.argv[1]), int(sys.argv[2]), *map(bytes.fromhex, sys.argv[3:])
+        sockets = []
+        for i in range(count):
+            s = socket.socket()
+            s.bind((f"127.0.0.{2 + i // 5000}", 0))
+            s.connect(("127.0.0.1", port))
+            s.sendall(data)
+            sockets.append(s)
+        print("ready", flush=True)
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
+            time.sleep(2)
+            for s in sockets:
+                try:
+                    s.sendall(repeated)
+                except OSError:
+                    pass
+        """)
+    process = subprocess.Popen(["taskset", "-c", CLIENT_CORE, sys.executable, "-c", client_program, str(server.port),
+                                str(count), data.hex(), repeated.hex()], stdout=subprocess.PIPE)
     try:
         process.stdout.readline()
         time.sleep(0.5)
