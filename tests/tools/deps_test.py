@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""tools/deps: when everything is there, it does nothing, reports that, and takes less than a second."""
+"""Tests of tools/deps: if all dependencies are installed, it changes nothing and takes less than a second."""
 
 import os
 import pathlib
@@ -17,21 +17,23 @@ def main():
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     code, output = run([deps])
     tally.check("a second run does nothing", code == 0 and "nothing to do" in output, output)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)    # processor time: other work on the machine does not count
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)    # processor time does not depend on other load
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     tally.check("it takes less than a second", seconds < 1, f"{seconds:.1f} s of processor time")
 
     code, output = run([deps, "--print-httplib"])
-    tally.check("--print-httplib names the folder in use", code == 0 and output.strip() == str(httplib_folder()), output)
+    tally.check("--print-httplib prints the folder in use",
+                code == 0 and output.strip() == str(httplib_folder()), output)
 
     environment = dict(os.environ, WINSVC_HTTPLIB_DIR="/nowhere")
     code, output = run([deps, "--print-httplib"], env=environment)
-    tally.check("WINSVC_HTTPLIB_DIR names another", output.strip() == "/nowhere", output)
+    tally.check("WINSVC_HTTPLIB_DIR selects another folder", output.strip() == "/nowhere", output)
     code, output = run([deps], env=environment)
-    tally.check("a folder without httplib.h is refused in a sentence", code == 1 and "/nowhere" in output, output)
+    tally.check("a folder without httplib.h is rejected with an error message",
+                code == 1 and "/nowhere" in output, output)
 
     code, output = run([deps, "--frobnicate"])
-    tally.check("an unknown option is refused", code == 1 and "--frobnicate" in output, output)
+    tally.check("an unknown option is rejected", code == 1 and "--frobnicate" in output, output)
     tally.finish()
 
 

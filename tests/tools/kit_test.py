@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The limits of tests/kit.py and the shards of tests/shards.py.
+"""Tests of the time limits in tests/kit.py and of the shards in tests/shards.py.
 
   python3 tests/tools/kit_test.py
 """
@@ -16,7 +16,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import kit  # noqa: E402
 import shards  # noqa: E402
 
-# Prints what a doctest program with `--reporters=console,announce` prints; the name of the source file decides the rest.
+# Simulates a doctest program with `--reporters=console,announce`. It hangs, crashes or fails if the name of its source
+# file contains this word.
 PROGRAM = textwrap.dedent("""
     import os, sys, time
     file = sys.argv[-1].split("=")[1]
@@ -32,7 +33,7 @@ PROGRAM = textwrap.dedent("""
 
 
 class Clock:
-    """A clock and a load that a test sets."""
+    """A simulated clock and load average."""
 
     def __init__(self):
         self.now, self.load = 100.0, 1.0
@@ -42,7 +43,7 @@ class Clock:
 
 
 class Limits(unittest.TestCase):
-    def test_an_idle_machine_gets_the_seconds_of_the_limit(self):
+    def test_on_an_idle_machine_the_limit_applies_unchanged(self):
         clock = Clock()
         limit = clock.limit(10)
         clock.now += 9
@@ -50,7 +51,7 @@ class Limits(unittest.TestCase):
         clock.now += 2
         self.assertIn("stopped after 11 s: the limit is 10 s", limit.passed())
 
-    def test_a_busy_machine_gets_more(self):
+    def test_on_a_busy_machine_the_limit_is_extended(self):
         clock = Clock()
         limit, clock.load = clock.limit(10), 4.0
         clock.now += 39
@@ -65,9 +66,10 @@ class Limits(unittest.TestCase):
         self.assertEqual(limit.passed(10 * kit.CORES), "")
         self.assertIn("of processor time", limit.passed(10 * kit.CORES + 1))
 
-    def test_a_program_that_hangs_is_stopped_and_its_output_kept(self):
+    def test_a_program_that_hangs_is_stopped_and_its_output_is_returned(self):
         began = time.monotonic()
-        code, output = kit.run([sys.executable, "-c", "import time; print('here', flush=True); time.sleep(60)"], timeout=0.5)
+        text = "import time; print('here', flush=True); time.sleep(60)"
+        code, output = kit.run([sys.executable, "-c", text], timeout=0.5)
         self.assertEqual(code, -1)
         self.assertRegex(output, r"^here\n\nstopped after \d+ s: the limit is 0.5 s")
         self.assertLess(time.monotonic() - began, 30)
@@ -77,7 +79,7 @@ class Limits(unittest.TestCase):
         self.assertEqual(code, -1)
         self.assertIn("stopped after", output)
 
-    def test_the_children_of_a_stopped_program_end_with_it(self):
+    def test_the_children_of_a_stopped_program_are_stopped(self):
         text = "import os, time; print(os.fork() or os.setpgid(0, 0) or os.getpid(), flush=True); time.sleep(60)"
         code, output = kit.run([sys.executable, "-c", text], timeout=1)
         self.assertEqual(code, -1)
@@ -85,7 +87,7 @@ class Limits(unittest.TestCase):
             with contextlib.suppress(FileNotFoundError):    # an orphan may still wait for its new parent
                 self.assertIn("State:\tZ", pathlib.Path(f"/proc/{pid}/status").read_text())
 
-    def test_a_process_that_a_program_leaves_running_delays_nothing(self):
+    def test_run_does_not_wait_for_background_processes(self):
         text = "import os, time\nif os.fork() == 0: time.sleep(5)\nelse: print('done')"
         began = time.monotonic()
         self.assertEqual(kit.run([sys.executable, "-c", text]), (0, "done\n"))
@@ -99,7 +101,7 @@ class Limits(unittest.TestCase):
 
 class Shards(unittest.TestCase):
     def results(self, *names, limit=60):
-        """(tally, report) of a run in which each name is a source file."""
+        """Runs each name as a source file; returns (tally, report)."""
         def start(arguments, _):
             return kit.run([sys.executable, "-c", PROGRAM, *arguments], timeout=limit)
 
@@ -108,14 +110,14 @@ class Shards(unittest.TestCase):
             shards.run_shards(tally, [shards.Shard(name, [name]) for name in names], start, 2)
         return tally, report.getvalue()
 
-    def test_a_hang_costs_one_shard_and_names_the_test_case(self):
+    def test_a_hang_fails_one_shard_and_names_the_test_case(self):
         tally, report = self.results("a", "hang", "b", "c", limit=1.5)
         self.assertEqual((tally.passed, tally.failed), (6, 1))
         self.assertIn("FAIL  hang runs to its end", report)
         self.assertIn("exit code -1, in the test case hang:9: the hang one", report)
         self.assertIn("stopped after", report)
 
-    def test_a_crash_costs_one_shard_and_names_the_test_case(self):
+    def test_a_crash_fails_one_shard_and_names_the_test_case(self):
         tally, report = self.results("a", "crash", "b", "c")
         self.assertEqual((tally.passed, tally.failed), (6, 1))
         self.assertIn("in the test case crash:9: the crash one", report)
@@ -125,7 +127,7 @@ class Shards(unittest.TestCase):
         self.assertEqual((tally.passed, tally.failed), (7, 1))
         self.assertIn("FAIL  fail: 1 of 2 test cases failed", report)
 
-    def test_the_report_has_the_order_of_the_shards(self):
+    def test_results_are_reported_in_the_order_of_the_shards(self):
         _, report = self.results("a", "b", "c", "d")
         self.assertEqual([line.split()[1] for line in report.splitlines()], ["a:", "b:", "c:", "d:"])
 
@@ -134,9 +136,10 @@ class Shards(unittest.TestCase):
         self.assertEqual((tally.passed, tally.failed), (6, 1))
         self.assertIn("FAIL  every test case ran", report)
 
-    def test_a_shard_has_files_of_one_folder(self):
+    def test_a_shard_contains_files_of_one_folder(self):
         files = [pathlib.Path("/t", name) for name in ("x/a.cpp", "x/b.cpp", "x/c.cpp", "y/d.cpp")]
-        self.assertEqual([shard.name for shard in shards.shards_of(files, pathlib.Path("/t"), 2)], ["x/a b", "x/c", "y/d"])
+        names = [shard.name for shard in shards.shards_of(files, pathlib.Path("/t"), 2)]
+        self.assertEqual(names, ["x/a b", "x/c", "y/d"])
 
 
 if __name__ == "__main__":
