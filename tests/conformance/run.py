@@ -4,10 +4,10 @@
   tests/conformance/run.py              run all tests
   tests/conformance/run.py host chunk   run only the rules whose file name begins with one of these texts
 
-The test vectors are in vectors/, one file per rule; vectors.py describes their format. Each vector runs on both paths of
-the engine (server.cpp), three times on each: with whole sends, with single bytes, and split at random points, which are
-the same in each run. The responses must not depend on how requests are split, and both paths must send the same bytes.
-The project's parser and h11 parse each response (responses.py).
+The test vectors are in vectors/, one file per rule; vectors.py describes their format. Each vector runs on both paths
+of the engine (server.cpp), three times on each: with whole sends, with single bytes, and split at random points, which
+are the same in each run. The responses must not depend on how requests are split, and both paths must send the same
+bytes. The project's parser and h11 parse each response (responses.py).
 
 The tests of slow_clients.py follow.
 """

@@ -37,7 +37,7 @@ def build():
 
 @contextlib.contextmanager
 def running(program, *arguments):
-    """Runs the server. At the end of the block, its standard input is closed, which stops it; it is killed after 15 s."""
+    """Runs the server. At the end of the block, closes its standard input, which stops it; kills it after 15 s."""
     process = subprocess.Popen([program, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     server = Server(process)
     try:

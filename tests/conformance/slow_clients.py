@@ -24,7 +24,8 @@ from kit import Tally, run  # noqa: E402
 ATTACKS = (
     ("-H", "heads that do not end", "/", ("-i", "1")),
     ("-B", "bodies that do not end", "/echo", ("-i", "1")),
-    ("-X", "responses that are read a few bytes per second", "/large", ("-n", "1", "-z", "32", "-w", "256", "-y", "512")),
+    ("-X", "responses that are read a few bytes per second", "/large",
+     ("-n", "1", "-z", "32", "-w", "256", "-y", "512")),
     ("-R", "hundreds of ranges in one request", "/file", ("-t", "GET", "-a", "1", "-b", "700")),
 )
 # Number of clients, seconds, new clients per second, timeout of the probe in seconds.

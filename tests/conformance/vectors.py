@@ -74,7 +74,7 @@ class Receive:
     truncated: bool = False
     max_seconds: float = 0
     body: object = None                                     # bytes, or None for any body
-    fields: list = dataclasses.field(default_factory=list)  # (name, value); the value is None if the field must not exist
+    fields: list = dataclasses.field(default_factory=list)  # (name, value); None as the value if it must not exist
 
 
 @dataclasses.dataclass

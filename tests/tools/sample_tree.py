@@ -1,6 +1,6 @@
 """A small source tree for the tests of tools/amalgamate.
 
-TreeTest writes VALID_TREE, which violates no rule, to a temporary folder; a test changes a file before it runs the tool.
+TreeTest writes VALID_TREE, which violates no rule, to a temporary folder; tests change its files and run the tool.
 """
 
 import pathlib
