@@ -1,11 +1,10 @@
-// What a line of the log costs who logs it, and what becomes of the lines: several threads through the logger, the
-// queue and the log file, at a steady rate, with a file that rotates meanwhile. By hand: it proves nothing in seconds.
+// Benchmark of logging: several threads log at a constant rate through the async sink into a rotating log file. Prints
+// the duration of the calls, and checks that no line is lost without a report. Run it manually for more than seconds.
 //
 //   g++ -O2 -std=c++17 -Iinclude -isystem build/deps/include tests/bench/logging.cpp -o build/logging -pthread
-//   build/logging 100000 5 4        # lines a second in all, seconds, threads; a rate of 0 is as fast as they can
+//   build/logging 100000 5 4        # lines per second in total, seconds, threads; a rate of 0 is as fast as possible
 //
-// Every line must be in a file or in the count that a line of the log tells. One that is in neither is lost, and that
-// is a failure.
+// Each line must be in a file, or in a count that the log reports. The benchmark fails if a line is in neither.
 #include "winsvc/base/log.hpp"
 #include "winsvc/base/queued_log.hpp"
 #include "winsvc/host/file_log.hpp"
@@ -28,13 +27,13 @@ using steady = std::chrono::steady_clock;
 
 namespace {
 
-/// The nanoseconds of each call.
+/// Logs lines at intervals of `between`. Returns the duration of each call in nanoseconds.
 std::vector<std::uint32_t> log_lines(winsvc::logger& log, int thread, std::uint64_t lines, steady::duration between) {
   std::vector<std::uint32_t> costs;
   costs.reserve(lines);
   auto due = steady::now();
   for (std::uint64_t i = 0; i < lines; ++i, due += between) {
-    // Of what came due while we slept, all is logged at once, as in life: sleeps are a millisecond, lines come faster.
+    // A sleep lasts at least a millisecond, which is longer than the interval. All lines that are due follow at once.
     while (steady::now() < due) std::this_thread::sleep_for(1ms);
     std::string text = "GET /users/" + std::to_string(i) + " 200 12 us of thread " + std::to_string(thread);
     const auto before = steady::now();
@@ -101,13 +100,13 @@ int main(int argc, char** argv) {
     return all[static_cast<std::size_t>(static_cast<double>(all.size() - 1) * part)];
   };
   const std::uint64_t logged = each * threads;
-  std::printf("%llu lines in %.2f s: %llu written to %llu files, %llu dropped and %llu unwritten, of which %llu told\n",
+  std::printf("%llu lines in %.2f s: %llu written to %llu files, %llu dropped and %llu unwritten, %llu reported\n",
               static_cast<unsigned long long>(logged), took, static_cast<unsigned long long>(lines),
               static_cast<unsigned long long>(files), static_cast<unsigned long long>(dropped),
               static_cast<unsigned long long>(unwritten), static_cast<unsigned long long>(told));
-  std::printf("a call costs: median %u ns, p99 %u ns, p99.9 %u ns, worst %u ns\n", at(0.5), at(0.99), at(0.999),
+  std::printf("duration of a call: median %u ns, p99 %u ns, p99.9 %u ns, maximum %u ns\n", at(0.5), at(0.99), at(0.999),
               all.back());
   const bool whole = lines + told == logged && told == dropped + unwritten;
-  std::printf("%s\n", whole ? "no line is lost in silence" : "LINES ARE LOST IN SILENCE");
+  std::printf("%s\n", whole ? "no line is lost without a report" : "LINES ARE LOST WITHOUT A REPORT");
   return whole ? 0 : 1;
 }

@@ -1,11 +1,11 @@
-// A soak: an engine among well-behaved and bad clients for as long as is wanted, paused, drained and started again in
-// between. By hand: it proves nothing in seconds.
+// Soak test: runs an engine with normal and misbehaving clients, and pauses, drains and restarts it. Run it manually for
+// several minutes.
 //
 //   g++ -O2 -std=c++17 -Iinclude -isystem build/deps/include tests/bench/soak.cpp -o build/soak -pthread
 //   build/soak 600          # seconds; under Wine: the same program, built with mingw
 //
-// An answer is due when its request was sent whole and no drain began or ended meanwhile. One that was due and did not
-// come, or came torn, is lost; that, and memory that grows from the second tenth of the time to the last, is a failure.
+// A response is expected if its request was sent completely and no drain began or ended in the meantime. The test fails
+// if an expected response is missing or incomplete, or if memory grows after the first fifth of the time.
 #include <winsvc.hpp>
 
 #include <atomic>
@@ -36,13 +36,14 @@ struct counts {
   std::atomic<std::uint64_t> answered{0}, refused{0}, lost{0}, torn{0}, rude{0}, unreachable{0};
 };
 
-/// Odd while the engine is drained and started again.
+/// Odd while the engine is being drained and restarted.
 std::atomic<std::uint64_t> age{0};
 std::atomic<bool> over{false};
 std::atomic<int> port{0};
 counts seen;
 
-/// One whole answer from `s`: its status, 0 when there was none, -1 when it broke off. `last`: it says it is.
+/// Receives one response. Returns its status, 0 without a response, -1 if it is incomplete. Sets `last` if it has
+/// `Connection: close`.
 int hear(tcp_socket& s, std::string& kept, bool& last) {
   for (;;) {
     const auto end = kept.find("\r\n\r\n");
@@ -63,7 +64,7 @@ int hear(tcp_socket& s, std::string& kept, bool& last) {
   }
 }
 
-/// Asks one thing after the other on a connection, and counts what came.
+/// Sends requests one after the other on a connection, and counts the responses.
 void polite(tcp_socket& s, std::mt19937& dice) {
   std::string kept;
   for (int i = 0; i < 50 && !over; ++i) {
@@ -77,7 +78,7 @@ void polite(tcp_socket& s, std::mt19937& dice) {
       case 2: ask = "GET /large HTTP/1.1\r\nHost: t\r\n\r\n"; break;
       default: ask = "GET / HTTP/1.1\r\nHost: t\r\n\r\n"; break;
     }
-    if (dice() % 4 == 0) {  // in two pieces
+    if (dice() % 4 == 0) {  // in two parts
       const auto half = dice() % ask.size();
       static_cast<void>(s.send(ask.data(), half, 5s));
       std::this_thread::sleep_for(std::chrono::milliseconds(dice() % 3));
@@ -95,7 +96,7 @@ void polite(tcp_socket& s, std::mt19937& dice) {
   }
 }
 
-/// Begins something and goes away, in one of several ways.
+/// Starts a request and leaves, in one of several ways.
 void rude(tcp_socket& s, std::mt19937& dice) {
   ++seen.rude;
   const auto say = [&](const std::string& words) { static_cast<void>(s.send(words.data(), words.size(), 1s)); };
@@ -108,7 +109,7 @@ void rude(tcp_socket& s, std::mt19937& dice) {
     default: s.shutdown_send(); break;
   }
   if (dice() % 2 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(dice() % 20));
-  if (dice() % 2 == 0) {  // a reset instead of an end
+  if (dice() % 2 == 0) {  // a reset instead of a close
     const linger now{1, 0};
     ::setsockopt(winsvc::os::calls::raw(s.native()), SOL_SOCKET, SO_LINGER, reinterpret_cast<const char*>(&now),
                  sizeof now);
@@ -130,7 +131,7 @@ void client(unsigned seed) {
   }
 }
 
-/// Descriptors or handles of this process.
+/// Number of descriptors or handles of this process.
 std::size_t handles() {
 #ifdef __linux__
   return static_cast<std::size_t>(
@@ -172,7 +173,7 @@ int main(int count, char** arguments) {
     }
     engine.accept();
     port = engine.address().port;
-    ++age;  // even again, but for the first
+    ++age;  // even again, except for the first engine
     if (engines++ == 0) {
       ++age;
       for (unsigned i = 0; i < 24; ++i) clients.emplace_back(client, i);
@@ -191,10 +192,10 @@ int main(int count, char** arguments) {
   over = true;
   for (auto& c : clients) c.join();
 
-  std::printf("%zu engines, %llu answered, %llu refused, %llu rude clients, %llu cut by a drain\n", engines,
+  std::printf("%zu engines, %llu responses, %llu status 503, %llu misbehaving clients, %llu aborted by a drain\n", engines,
               static_cast<unsigned long long>(seen.answered), static_cast<unsigned long long>(seen.refused),
               static_cast<unsigned long long>(seen.rude), static_cast<unsigned long long>(cut));
-  std::printf("lost %llu, torn %llu; resident %.1f then %.1f MiB; handles %zu then %zu\n",
+  std::printf("lost %llu, incomplete %llu; resident %.1f then %.1f MiB; handles %zu then %zu\n",
               static_cast<unsigned long long>(seen.lost), static_cast<unsigned long long>(seen.torn),
               static_cast<double>(early) / 1048576, static_cast<double>(late) / 1048576, early_handles, late_handles);
   const bool grown = late > early + early / 4 + 8 * 1048576;

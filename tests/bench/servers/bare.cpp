@@ -1,4 +1,4 @@
-// cpp-httplib's own server, with the routes that are compared: `bare PORT`. 64 threads, and no delay for small answers.
+// The server of cpp-httplib, for tests/bench/engine.py: `bare PORT`. It has 64 threads, and TCP_NODELAY is set.
 #include <httplib.h>
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// The engine, as tests/bench/engine.py asks it: `ours PORT [--canonical]`. It serves until its standard input closes.
+// The engine, for tests/bench/engine.py: `ours PORT [--canonical]`. It serves until its standard input closes.
 #include <winsvc.hpp>
 
 #include <chrono>
@@ -27,7 +27,7 @@ int main(int count, char** arguments) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     return "slept";
   }, here);
-  routes.add(method::get, "/compute", [] {  // 500 us of this thread's processor time
+  routes.add(method::get, "/compute", [] {  // 500 us of processor time
     const auto used = [] {
       timespec t{};
       ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
