@@ -1,5 +1,5 @@
-// Soak test: runs an engine with normal and misbehaving clients, and pauses, drains and restarts it. Run it manually for
-// several minutes.
+// Soak test: runs an engine with normal and misbehaving clients, and pauses, drains and restarts it. Run it for several
+// minutes, manually.
 //
 //   g++ -O2 -std=c++17 -Iinclude -isystem build/deps/include tests/bench/soak.cpp -o build/soak -pthread
 //   build/soak 600          # seconds; under Wine: the same program, built with mingw
