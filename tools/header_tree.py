@@ -62,7 +62,7 @@ class Header:
 
     def macros_after(self, directive):
         return [(number, re.match(r"\w+", arguments).group())
-                for number, word, arguments, _, _ in self.directives if word == directive]
+                for number, name, arguments, _, _ in self.directives if name == directive]
 
     def defines(self):
         """Macros that the header defines: [(line number, macro)]."""

@@ -1,16 +1,16 @@
-"""A service manager in the test's hands: any control to a real service process, and what its handler returned.
+"""A simulated service manager: sends any control to a real service process, and returns the result of its handler.
 
-  with control_pipe.Manager(service) as scm:          # the service is installed, not started
+  with control_pipe.Manager(service) as scm:          # the service is installed and not running
       scm.start("one", "two words")                   # start arguments
-      scm.until_running()
+      scm.wait_until_running()
       self.assertEqual(scm.control(control_pipe.PARAMCHANGE), 0)
       self.assertEqual(scm.control(*control_pipe.session_change(control_pipe.LOGON, session=3)), 0)
       scm.control(control_pipe.SHUTDOWN)
-      self.assertEqual(scm.end(), 0)                  # the process' exit code
+      self.assertEqual(scm.wait_for_exit(), 0)        # the exit code of the process
 
-The program services/control_pipe.cpp does it; its prose says what is real about it. Whatever happens, the process ends
-with the block; if it had not ended before, the machine is booted anew, because services.exe believes in it. What the
-service reports is in the machine's trace as ever: `service.lives(since)`.
+The program services/control_pipe.cpp sends the controls; its leading comment lists the differences to the real service
+manager. The process always ends with the block. If it was still running, the machine is rebooted, because services.exe
+still reports the service as running. `service.status_histories()` contains the reported statuses as usual.
 """
 
 import http.client
@@ -25,86 +25,89 @@ import wine
 STOP, PAUSE, CONTINUE, INTERROGATE, SHUTDOWN, PARAMCHANGE, NETBINDADD = 1, 2, 3, 4, 5, 6, 7
 DEVICEEVENT, POWEREVENT, SESSIONCHANGE, PRESHUTDOWN, TIMECHANGE = 11, 13, 14, 15, 16
 
-LOGON, LOGOFF, LOCK, UNLOCK = 5, 6, 7, 8                                    # of SESSIONCHANGE
-SUSPEND, RESUME, POWERSETTINGCHANGE = 0x4, 0x7, 0x8013                      # of POWEREVENT
+LOGON, LOGOFF, LOCK, UNLOCK = 5, 6, 7, 8                                    # events of SESSIONCHANGE
+SUSPEND, RESUME, POWERSETTINGCHANGE = 0x4, 0x7, 0x8013                      # events of POWEREVENT
 
-LIMIT = 60                                                                  # s: what takes longer is ended
+LIMIT = 60                                                                  # seconds until the process is killed
 
 
-def session_change(what, session):
-    """(control, type, data) with a WTSSESSION_NOTIFICATION: its size, and the session."""
-    return SESSIONCHANGE, what, struct.pack("<II", 8, session)
+def session_change(event, session):
+    """(control, event type, data): a WTSSESSION_NOTIFICATION with its size and the session."""
+    return SESSIONCHANGE, event, struct.pack("<II", 8, session)
 
 
 def power_setting(setting, value):
-    """(control, type, data) with a POWERBROADCAST_SETTING: which (a GUID), the value's length, the value."""
+    """(control, event type, data): a POWERBROADCAST_SETTING with the GUID, the length of the value, and the value."""
     return POWEREVENT, POWERSETTINGCHANGE, uuid.UUID(setting).bytes_le + struct.pack("<I", len(value)) + value
 
 
 class Manager:
+    """The service manager of one installed service."""
+
     def __init__(self, service, limit=LIMIT):
-        self.service, self.box, self.ended = service, service.box, False
+        self.service, self.machine, self.ended = service, service.machine, False
         limit = int(limit * wine.load())
-        with open(self.box.trace_path, "ab") as trace:
-            self.process = subprocess.Popen(["wine", self.box.pipe_exe, service.name, str(limit)], env=self.box.traced,
-                                            cwd=wine.FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=trace)
+        with open(self.machine.trace_path, "ab") as trace:
+            self.process = subprocess.Popen(["wine", self.machine.control_pipe_exe, service.name, str(limit)],
+                                            env=self.machine.traced_environment, cwd=wine.FOLDER,
+                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=trace)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
-        if not self.ended:                              # without its manager, a service of Wine's ends at once
+        if not self.ended:                              # under Wine, a service ends when its manager ends
             self.process.kill()
-            self.finish()
+            self.close_pipes()
             for pid in self.service.unix_pids():
                 wine.kill(pid)
-        # Of a process that is not its own, services.exe knows only what that said: until the next boot, "running".
+        # services.exe did not start the process and does not detect its end: it reports "running" until the next boot.
         if self.service.status()["state"] != "stopped":
-            self.box.reboot()
+            self.machine.reboot()
 
-    def start(self, *words):
-        answer = self.ask("0", *words)
-        if answer != "0":
-            raise AssertionError("it was not started: " + answer)
+    def start(self, *arguments):
+        response = self.send("0", *arguments)
+        if response != "0":
+            raise AssertionError("the service was not started: " + response)
 
-    def control(self, number, type=None, data=b""):
-        """What the handler returned."""
-        if type is not None:
-            data = struct.pack("<I", type) + data       # event_type.cpp takes it out again
-        answer = self.ask(str(number), data.hex())
-        if not answer.isdigit():
-            raise AssertionError(f"no answer to control {number}: {answer}")
-        return int(answer)
+    def control(self, number, event_type=None, data=b""):
+        """Sends a control; returns the result of the control handler."""
+        if event_type is not None:
+            data = struct.pack("<I", event_type) + data     # event_type.cpp extracts it
+        response = self.send(str(number), data.hex())
+        if not response.isdigit():
+            raise AssertionError(f"no result for control {number}: {response}")
+        return int(response)
 
-    def end(self):
-        """Waits for the process to end: its exit code."""
+    def wait_for_exit(self):
+        """Waits until the process ends; returns its exit code."""
         self.process.stdin.close()
-        said = self.said()
-        self.finish()
-        if not said.startswith("exit "):
-            raise AssertionError("it did not end: " + said)
+        line = self.read_line()
+        self.close_pipes()
+        if not line.startswith("exit "):
+            raise AssertionError("the service did not end: " + line)
         self.ended = True
-        return int(said.split()[1])
+        return int(line.split()[1])
 
-    def finish(self):
+    def close_pipes(self):
         with self.process:
             pass
 
-    def ask(self, *words):
-        """One line, and the line that answers it."""
-        self.process.stdin.write(" ".join(words).encode() + b"\n")
+    def send(self, *arguments):
+        """Writes one line; returns the line that the program responds with."""
+        self.process.stdin.write(" ".join(arguments).encode() + b"\n")
         self.process.stdin.flush()
-        return self.said()
+        return self.read_line()
 
-    def said(self):
+    def read_line(self):
         return self.process.stdout.readline().decode("utf-8").strip()
 
-    def until_running(self):
+    def wait_until_running(self):
         if not wine.eventually(lambda: self.service.status()["state"] == "running"):
-            raise AssertionError(f"it does not run: {self.service.status()}")
+            raise AssertionError(f"the service does not run: {self.service.status()}")
 
     def connection(self):
-        """To where the service says that it listens. `status` does not tell: the process is not its service manager's."""
-        left = json.loads((self.service.data / "state.json").read_text(encoding="utf-8"))
-        address = urllib.parse.urlsplit(left["url"])
+        """An HTTP connection to the service. The address is in its state file; `status` reports none for pid 0."""
+        state = json.loads((self.service.data_folder / "state.json").read_text(encoding="utf-8"))
+        address = urllib.parse.urlsplit(state["url"])
         return http.client.HTTPConnection(address.hostname, address.port, timeout=30)

@@ -1,4 +1,4 @@
-"""`debug` as a Windows program: the same service in a terminal, ended with Ctrl-C."""
+"""Tests of the verb `debug` under Wine: the service in a terminal, stopped with Ctrl-C."""
 
 import concurrent.futures
 import http.client
@@ -10,14 +10,14 @@ import time
 import wine
 
 
-class Debug(wine.Case):
-    def debugged(self, name, *options):
-        """A service in debug: (what runs it, a connection to it, its error stream so far)."""
+class Debug(wine.ServiceTest):
+    def start_debug(self, name, *options):
+        """Starts `debug`; returns (process, HTTP connection, function that returns the error stream up to now)."""
         service = self.service(name)
         path = wine.FOLDER / (name + ".debug")
         errors = open(path, "wb")
-        process = subprocess.Popen(["wine", service.exe, "debug", *options], env=self.box.environment, cwd=wine.FOLDER,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
+        process = subprocess.Popen(["wine", service.exe, "debug", *options], env=self.machine.environment,
+                                   cwd=wine.FOLDER, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
         errors.close()
 
         def end():
@@ -26,47 +26,48 @@ class Debug(wine.Case):
             process.wait()
         self.addCleanup(end)
 
-        def said():
+        def log_text():
             return path.read_text(encoding="utf-8")
-        url = wine.eventually(lambda: re.search(r"listening on http://([\d.]+):(\d+)", said()))
-        self.assertTrue(url, said())
+        url = wine.eventually(lambda: re.search(r"listening on http://([\d.]+):(\d+)", log_text()))
+        self.assertTrue(url, log_text())
         connection = http.client.HTTPConnection(url[1], int(url[2]), timeout=30)
         self.addCleanup(connection.close)
-        return process, connection, said
+        return process, connection, log_text
 
-    def test_ctrl_c_answers_what_is_in_flight_and_ends_with_0(self):
-        process, connection, said = self.debugged("drained", "--port", "0")
-        with concurrent.futures.ThreadPoolExecutor() as aside:
-            answered = aside.submit(wine.get, connection, "/slow")
+    def test_ctrl_c_completes_requests_in_flight_and_exits_with_0(self):
+        process, connection, log_text = self.start_debug("drained", "--port", "0")
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            future = pool.submit(wine.get, connection, "/slow")
             time.sleep(0.5)
             process.send_signal(signal.SIGINT)
-            answer = answered.result()
+            response = future.result()
             code = process.wait(10)
 
-        self.assertEqual((answer.status, answer.headers["Connection"]), (200, "close"))
-        self.assertEqual(answer.body, "x" * 100_000 + " and that is all")
-        self.assertEqual(code, 0, said())
+        self.assertEqual((response.status, response.headers["Connection"]), (200, "close"))
+        self.assertEqual(response.body, "x" * 100_000 + " and that is all")
+        self.assertEqual(code, 0, log_text())
         for line in ("Ctrl-C", "second hook undone", "stop hook", "first hook undone", "INFO  stopped"):
-            self.assertIn(line, said())
+            self.assertIn(line, log_text())
 
-    def test_routes_requests_and_the_log_are_shown(self):
-        process, connection, said = self.debugged("shows")
+    def test_debug_prints_routes_requests_and_the_log(self):
+        process, connection, log_text = self.start_debug("shows")
         self.assertEqual(wine.get(connection, "/").body, "hello from shows")
-        self.assertTrue(wine.eventually(lambda: "GET /  200" in said()), said())
-        for line in (r"^GET +/slow +behaviour\.cpp:\d+$", r"INFO  first hook$", r"^shows: http://127\.0\.0\.1:\d+/?   Ctrl-C stops$"):
-            self.assertRegex(said(), re.compile(line, re.MULTILINE))
+        self.assertTrue(wine.eventually(lambda: "GET /  200" in log_text()), log_text())
+        for line in (r"^GET +/slow +behaviour\.cpp:\d+$", r"INFO  first hook$",
+                     r"^shows: http://127\.0\.0\.1:\d+/?   Ctrl-C stops$"):
+            self.assertRegex(log_text(), re.compile(line, re.MULTILINE))
 
-    def test_the_current_folder_is_the_executables(self):
-        process, connection, said = self.debugged("somewhere")
+    def test_the_current_folder_of_debug_is_that_of_the_executable(self):
+        process, connection, log_text = self.start_debug("somewhere")
         self.assertEqual(wine.get(connection, "/folder").body, "Z:" + str(wine.PROGRAMS).replace("/", "\\"))
 
-    def test_it_leaves_no_state_of_a_service_and_needs_no_installation(self):
-        process, connection, said = self.debugged("guest")
+    def test_debug_writes_no_state_file_and_needs_no_installation(self):
+        process, connection, log_text = self.start_debug("guest")
         process.send_signal(signal.SIGINT)
-        self.assertEqual(process.wait(10), 0, said())
-        self.assertFalse((self.box.prefix / "drive_c/ProgramData/guest/state.json").exists())
+        self.assertEqual(process.wait(10), 0, log_text())
+        self.assertFalse((self.machine.prefix / "drive_c/ProgramData/guest/state.json").exists())
 
-    def test_a_hook_that_throws_ends_it_with_its_sentence(self):
-        answer = self.service("throws").run("debug")
-        self.assertNotEqual(answer.code, 0)
-        self.assertIn("the cupboard is bare", answer.err)
+    def test_a_start_hook_that_throws_ends_debug_with_its_message(self):
+        result = self.service("throws").run("debug")
+        self.assertNotEqual(result.code, 0)
+        self.assertIn("the cupboard is bare", result.err)

@@ -1,14 +1,14 @@
-"""A Wine prefix with a real service manager, for the tests in this folder.
+"""Wine with its real service manager, for the tests in this folder.
 
-  class Install(wine.Case):
+  class Install(wine.ServiceTest):
       def test_something(self):
-          service = self.service("plain")             # a program of its own, removed at the end
-          self.succeeds(service.run("install"))
+          service = self.service("plain")             # a separate copy of the test program; removed after the test
+          self.assert_succeeds(service.run("install"))
           self.assertEqual(service.status()["state"], "stopped")
 
-One machine is booted for all tests, and ended with the last of them. It is started by a command with WINEDEBUG set, so
-that every status that a service reports is in the machine's trace: `service.lives()` reads it. A test fails when any
-of its commands or services crashed, whatever else it looked at.
+A machine is a Wine prefix with running system services. All tests share one machine, which shuts down after the last
+test. It starts with WINEDEBUG set, so that its trace contains each status that a service reports;
+`service.status_histories()` parses the trace. A test fails if one of its commands or services crashes.
 """
 
 import atexit
@@ -35,187 +35,195 @@ import kit                                              # noqa: E402
 from kit import eventually, load                        # noqa: E402
 
 FOLDER = kit.BUILD / "test" / "scm"
-PROGRAMS = FOLDER / "run"                               # every copy of the program, and nothing else, runs from here
+PROGRAMS = FOLDER / "run"                               # contains only the copies of the test program
 CRASH = re.compile(r"wine: unhandled |terminate called|assertion fail|ReportEventW L\".* crashed: ", re.IGNORECASE)
 
 STOPPED, START_PENDING, STOP_PENDING, RUNNING, CONTINUE_PENDING, PAUSE_PENDING, PAUSED = range(1, 8)
 ACCEPT_STOP, ACCEPT_SHUTDOWN, ACCEPT_PARAMCHANGE, ACCEPT_PRESHUTDOWN = 0x1, 0x4, 0x8, 0x100
 
-Answer = collections.namedtuple("Answer", "code out err took")      # of a command
+CommandResult = collections.namedtuple("CommandResult", "code out err seconds")
 Response = collections.namedtuple("Response", "status headers body")
-Status = collections.namedtuple("Status", "at state accepted exit_code specific checkpoint hint")
+Status = collections.namedtuple("Status", "time state accepted exit_code specific_code checkpoint wait_hint")
 
 
 def kill(pid):
-    """Ends a process of ours, if it is still there."""
+    """Kills a process of the tests, if it still exists."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
 
 
-def programs():
-    """The test program, built once, against the single header if it is up to date; and the program of the control pipe."""
-    fresh = subprocess.run([kit.ROOT / "tools" / "amalgamate", "--check"], capture_output=True).returncode == 0
-    ours = kit.ROOT / ("single_include" if fresh else "include")
+def build_programs():
+    """Builds the test program and the control pipe program. Uses the single header if it is up to date."""
+    is_current = subprocess.run([kit.ROOT / "tools" / "amalgamate", "--check"], capture_output=True).returncode == 0
+    include_folder = kit.ROOT / ("single_include" if is_current else "include")
     ninja = kit.Ninja("scm")
-    plain = [kit.MINGW, *kit.STANDARD, "-O1", *kit.WARNINGS]
+    command = [kit.MINGW, *kit.STANDARD, "-O1", *kit.WARNINGS]
     sources = kit.ROOT / "tests/scm/services"
-    service = [ninja.compile("behaviour.o", sources / "behaviour.cpp", [*plain, f"-I{ours}", *kit.library_includes()]),
-               ninja.compile("event_type.o", sources / "event_type.cpp", plain)]
-    pipe = ninja.compile("control_pipe.o", sources / "control_pipe.cpp", plain)
+    service = [ninja.compile("behaviour.o", sources / "behaviour.cpp",
+                             [*command, f"-I{include_folder}", *kit.library_includes()]),
+               ninja.compile("event_type.o", sources / "event_type.cpp", command)]
+    pipe = ninja.compile("control_pipe.o", sources / "control_pipe.cpp", command)
     link = ([kit.MINGW], kit.WINDOWS_LIBRARIES)
-    built = (ninja.link("behaviour.exe", service, link),
-             ninja.link("control_pipe.exe", [pipe], ([kit.MINGW, "-municode"], kit.WINDOWS_LIBRARIES)))
-    good, said = ninja.build()
-    if not good:
-        raise RuntimeError("the test programs do not build:\n" + said)
-    return built
+    programs = (ninja.link("behaviour.exe", service, link),
+                ninja.link("control_pipe.exe", [pipe], ([kit.MINGW, "-municode"], kit.WINDOWS_LIBRARIES)))
+    success, output = ninja.build()
+    if not success:
+        raise RuntimeError("the test programs do not build:\n" + output)
+    return programs
 
 
 @functools.cache
-def machine_or_trouble():
+def machine_or_error():
     try:
         return Machine()
-    except Exception as trouble:                        # kept: no test would fare better, and each would take as long
-        return trouble
+    except Exception as error:                          # cached: later attempts would fail after the same time
+        return error
 
 
-def machine():
-    box = machine_or_trouble()
-    if isinstance(box, Exception):
-        raise box
-    return box
+def shared_machine():
+    result = machine_or_error()
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 class Machine:
+    """A Wine prefix with running system services, and the trace of its service manager."""
+
     def __init__(self):
-        self.exe, self.pipe_exe = programs()
+        self.exe, self.control_pipe_exe = build_programs()
         shutil.rmtree(PROGRAMS, ignore_errors=True)
         PROGRAMS.mkdir(parents=True)
         self.trace_path = FOLDER / "trace.log"
         self.trace_path.write_bytes(b"")
-        life = contextlib.ExitStack()
-        atexit.register(life.close)
-        self.environment = life.enter_context(kit.wine_prefix("scm"))
-        self.traced = dict(self.environment, WINEDEBUG="-all,+timestamp,+pid,+service,+eventlog")
+        cleanup = contextlib.ExitStack()
+        atexit.register(cleanup.close)
+        self.environment = cleanup.enter_context(kit.wine_prefix("scm"))
+        self.traced_environment = dict(self.environment, WINEDEBUG="-all,+timestamp,+pid,+service,+eventlog")
         self.prefix = pathlib.Path(self.environment["WINEPREFIX"])
-        life.callback(self.halt)
+        cleanup.callback(self.shut_down)
         self.boot()
-        # The service manager reads it when it starts: on a busy machine, a process may need more than 10 s to appear.
-        self.wine("reg", "add", r"HKLM\System\CurrentControlSet\Control", "/v", "ServicesPipeTimeout", "/d", "60000", "/f")
+        # On a busy machine, a process may need more than 10 s to start. The service manager reads the value at boot.
+        self.run("reg", "add", r"HKLM\System\CurrentControlSet\Control", "/v", "ServicesPipeTimeout", "/d", "60000",
+                 "/f")
         self.reboot()
 
     def reboot(self):
-        self.halt()
+        self.shut_down()
         self.boot()
 
     def boot(self):
-        """Starts the service manager, and with it what starts automatically."""
+        """Starts the service manager, which starts the automatic services."""
         with open(self.trace_path, "ab") as trace:
             for command in (["wineserver", "-p300"], ["wine", "cmd", "/c", "exit"]):
-                subprocess.run(command, env=self.traced, stdin=subprocess.DEVNULL, stdout=trace, stderr=trace,
-                               timeout=120 * load(), check=True)
+                subprocess.run(command, env=self.traced_environment, stdin=subprocess.DEVNULL, stdout=trace,
+                               stderr=trace, timeout=120 * load(), check=True)
 
-    def halt(self):
+    def shut_down(self):
         for option in ("-k", "-w"):
             subprocess.run(["wineserver", option], env=self.environment, timeout=60 * load(),
                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def wine(self, *command):
-        answer = self.wine_once(*command)
-        if answer[:3] == (1, "", ""):
-            # Once in some thousand commands, Wine exits with 1 before it starts the program. Our verbs do not exit with 1,
-            # and they print a message when they fail.
-            print(f"\n  Wine did not run {command}; it is run again", end="")
-            answer = self.wine_once(*command)
-        if CRASH.search(answer.err):
-            raise AssertionError(f"it crashed: {answer}")
-        return answer
+    def run(self, *command):
+        """Runs a Windows command under Wine; returns a CommandResult."""
+        result = self.run_once(*command)
+        if result[:3] == (1, "", ""):
+            # In about one of 1,000 commands, Wine exits with 1 before it starts the program. The verbs of winsvc do not
+            # exit with 1, and they print a message if they fail.
+            print(f"\n  Wine did not start {command}; trying again", end="")
+            result = self.run_once(*command)
+        if CRASH.search(result.err):
+            raise AssertionError(f"the command crashed: {result}")
+        return result
 
-    def wine_once(self, *command, timeout=90):
-        # Files, not pipes: whatever a command leaves running would hold a pipe open.
+    def run_once(self, *command, timeout=90):
+        # Files, not pipes: a process that the command leaves running would keep a pipe open.
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            began = time.monotonic()
-            code = subprocess.run(["wine", *map(str, command)], env=self.environment, cwd=FOLDER, stdin=subprocess.DEVNULL,
-                                  stdout=out, stderr=err, timeout=timeout * load()).returncode
-            took = time.monotonic() - began
+            start = time.monotonic()
+            code = subprocess.run(["wine", *map(str, command)], env=self.environment, cwd=FOLDER,
+                                  stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                                  timeout=timeout * load()).returncode
+            seconds = time.monotonic() - start
             texts = []
             for stream in (out, err):
                 stream.seek(0)
                 texts.append(stream.read().decode("utf-8", "replace").replace("\r\n", "\n"))
-        return Answer(code, *texts, took)
+        return CommandResult(code, *texts, seconds)
 
-    def now(self):
-        """A place in the trace."""
+    def trace_size(self):
+        """The current end of the trace, as an argument for trace()."""
         return self.trace_path.stat().st_size
 
-    def trace(self, since):
+    def trace(self, position):
         with open(self.trace_path, "rb") as file:
-            file.seek(since)
+            file.seek(position)
             return file.read().decode("utf-8", "replace")
 
     def registry(self, key):
-        """The values of a key as {name: text or number}; None if there is no such key."""
+        """The values of a key as {name: text or number}; None if the key does not exist."""
         path = FOLDER / "key.reg"
         path.unlink(missing_ok=True)
-        if self.wine("reg", "export", "HKEY_LOCAL_MACHINE\\" + key, path.name, "/y").code != 0:
+        if self.run("reg", "export", "HKEY_LOCAL_MACHINE\\" + key, path.name, "/y").code != 0:
             return None
         values = {}
-        body = path.read_text(encoding="utf-16").split("\n\n")[1]           # the key itself, without its sub-keys
+        body = path.read_text(encoding="utf-16").split("\n\n")[1]           # without subkeys
         for name, value in re.findall(r'^"((?:[^"\\]|\\.)*)"=(.*)$', body.replace("\\\n", ""), re.MULTILINE):
             values[name] = registry_value(value)
         return values
 
 
-def registry_value(written):
-    """A value as `reg export` writes it: "text", dword:0000001f, hex(2):25,00,00,00."""
-    if written.startswith("dword:"):
-        return int(written[6:], 16)
-    if written.startswith("hex"):
-        data = bytes(int(pair, 16) for pair in re.findall(r"[0-9a-f]{2}(?=,|\s|$)", written.split(":", 1)[1]))
+def registry_value(text):
+    """Parses a value of `reg export`: "text", dword:0000001f, hex(2):25,00,00,00."""
+    if text.startswith("dword:"):
+        return int(text[6:], 16)
+    if text.startswith("hex"):
+        data = bytes(int(pair, 16) for pair in re.findall(r"[0-9a-f]{2}(?=,|\s|$)", text.split(":", 1)[1]))
         return data.decode("utf-16-le").rstrip("\0")
-    return re.sub(r"\\(.)", r"\1", written[1:-1])
+    return re.sub(r"\\(.)", r"\1", text[1:-1])
 
 
 def processes():
-    """{Unix pid: command line} of every program of ours that runs, services and others, without those that have ended."""
+    """The running copies of the test program, services and others: {Unix pid: command line}. Excludes zombies."""
     found = {}
-    where = "\\" + str(PROGRAMS.relative_to("/")).replace("/", "\\") + "\\"
+    folder = "\\" + str(PROGRAMS.relative_to("/")).replace("/", "\\") + "\\"
     for entry in pathlib.Path("/proc").iterdir():
         with contextlib.suppress(OSError):
-            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace") if entry.name.isdigit() else ""
-            if where in line.replace("/", "\\") and "\nState:\tZ" not in (entry / "status").read_text():
+            if not entry.name.isdigit():
+                continue
+            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            if folder in line.replace("/", "\\") and "\nState:\tZ" not in (entry / "status").read_text():
                 found[int(entry.name)] = line.strip()
     return found
 
 
 def get(connection, path="/"):
     connection.request("GET", path)
-    answer = connection.getresponse()
-    return Response(answer.status, answer.headers, answer.read().decode())
+    response = connection.getresponse()
+    return Response(response.status, response.headers, response.read().decode())
 
 
 class Service:
-    """One service: a copy of the test program, by whose name it is called and behaves."""
+    """A service: a copy of the test program. The name of the copy is the service name, and selects the behavior."""
 
-    def __init__(self, box, name, folder=""):
-        self.box, self.name = box, name
+    def __init__(self, machine, name, folder=""):
+        self.machine, self.name = machine, name
         self.exe = PROGRAMS / folder / (name + ".exe")
         self.exe.parent.mkdir(parents=True, exist_ok=True)
         self.exe.unlink(missing_ok=True)
-        os.link(box.exe, self.exe)
+        os.link(machine.exe, self.exe)
         self.windows_path = "Z:" + str(self.exe).replace("/", "\\")
-        self.data = box.prefix / "drive_c/ProgramData" / name
+        self.data_folder = machine.prefix / "drive_c/ProgramData" / name
         self.key = "System\\CurrentControlSet\\Services\\" + name
         self.source_key = "System\\CurrentControlSet\\Services\\EventLog\\Application\\" + name
 
-    def run(self, *words):
-        return self.box.wine(self.exe, *words)
+    def run(self, *arguments):
+        return self.machine.run(self.exe, *arguments)
 
     def status(self):
         return json.loads(self.run("status", "--json").out)
 
     def connection(self):
-        """A connection to the address that `status` reports."""
+        """An HTTP connection to the address that `status` reports."""
         address = urllib.parse.urlsplit(self.status()["url"])
         return http.client.HTTPConnection(address.hostname, address.port, timeout=30)
 
@@ -224,80 +232,84 @@ class Service:
             return get(connection, path)
 
     def unix_pids(self):
-        """The pids of its service process, not of its verbs."""
+        """Unix pids of its service process, without those of its verbs."""
         return [pid for pid, line in processes().items() if f"\\{self.name}.exe" in line and "run-service" in line]
 
     def log(self):
-        time.sleep(0.1)                                       # a background thread writes it, some milliseconds later
-        path = self.data / "logs" / (self.name + ".log")
+        time.sleep(0.1)                             # a background thread writes the file a few milliseconds later
+        path = self.data_folder / "logs" / (self.name + ".log")
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
-    def lives(self, since):
-        """The statuses that services reported to the service manager, by process, in order. (Wine's own are not of this type, 0x10.)
+    def status_histories(self, position):
+        """The statuses that services reported after this position of the trace: a list of Status for each process.
 
-        A life begins where the handler is registered: Windows gives the number of a process that has ended to the next.
+        Excludes Wine's own services, whose type is not 0x10. The registration of a control handler starts a new list,
+        because Windows reuses process IDs.
         """
-        lives, of = [], {}
+        histories, current = [], {}
         line = (r"^ *([\d.]+):([0-9a-f]{4}):[0-9a-f]{4}:trace:service:"
                 r"(?:(RegisterServiceCtrlHandlerExW)|SetServiceStatus \S+ 0x10" + r" (\S+)" * 6 + "$)")
-        for at, pid, registered, *numbers in re.findall(line, self.box.trace(since), re.MULTILINE):
+        for time_text, pid, registered, *numbers in re.findall(line, self.machine.trace(position), re.MULTILINE):
             if registered:
-                of[pid] = []
+                current[pid] = []
             else:
-                if not of.setdefault(pid, []):
-                    lives.append(of[pid])
-                of[pid].append(Status(float(at), *(int(number, 16) for number in numbers)))
-        return lives
+                if not current.setdefault(pid, []):
+                    histories.append(current[pid])
+                current[pid].append(Status(float(time_text), *(int(number, 16) for number in numbers)))
+        return histories
 
-    def asked_to_start(self, since):
-        """The time of the start request to the service manager, before there is a process."""
-        return float(re.search(r"^ *([\d.]+):.*:trace:service:svcctl_StartServiceW", self.box.trace(since), re.MULTILINE)[1])
+    def start_request_time(self, position):
+        """Time at which the service manager received the start request, before it created the process."""
+        trace = self.machine.trace(position)
+        return float(re.search(r"^ *([\d.]+):.*:trace:service:svcctl_StartServiceW", trace, re.MULTILINE)[1])
 
 
-class Case(unittest.TestCase):
+class ServiceTest(unittest.TestCase):
+    """Base class of the tests; removes the services of a test after it."""
+
     maxDiff = None
 
     def setUp(self):
-        self.box = machine()
-        self.trace_start = self.box.now()
-        self.addCleanup(self.nothing_crashed)           # the last of the clean-ups
-        self.addCleanup(self.nothing_is_left)
+        self.machine = shared_machine()
+        self.trace_position = self.machine.trace_size()
+        self.addCleanup(self.check_no_crash)            # runs last
+        self.addCleanup(self.check_no_process)
 
     def service(self, name, folder=""):
-        service = Service(self.box, name, folder)
-        self.addCleanup(lambda: self.succeeds(service.run("remove", "--wait", "30")))
+        service = Service(self.machine, name, folder)
+        self.addCleanup(lambda: self.assert_succeeds(service.run("remove", "--wait", "30")))
         return service
 
-    def installed(self, name, *options, folder=""):
+    def install(self, name, *options, folder=""):
         service = self.service(name, folder)
-        self.succeeds(service.run("install", *options))
+        self.assert_succeeds(service.run("install", *options))
         return service
 
-    def started(self, name, *options, folder=""):
-        service = self.installed(name, *options, folder=folder)
-        self.succeeds(service.run("start"))
+    def install_and_start(self, name, *options, folder=""):
+        service = self.install(name, *options, folder=folder)
+        self.assert_succeeds(service.run("start"))
         return service
 
-    def succeeds(self, answer):
-        self.assertEqual(answer.code, 0, answer)
-        self.assertEqual(answer.err, "")
-        return answer
+    def assert_succeeds(self, result):
+        self.assertEqual(result.code, 0, result)
+        self.assertEqual(result.err, "")
+        return result
 
-    def fails(self, answer, *words):
-        """With a sentence on the error stream in which all the words are."""
-        self.assertNotEqual(answer.code, 0, answer)
-        self.assertEqual(len(answer.err.splitlines()), 1, answer.err)
-        for word in words:
-            self.assertIn(str(word), answer.err)
-        return answer
+    def assert_fails(self, result, *texts):
+        """Checks that the command failed with one line on the error stream, which contains all texts."""
+        self.assertNotEqual(result.code, 0, result)
+        self.assertEqual(len(result.err.splitlines()), 1, result.err)
+        for text in texts:
+            self.assertIn(str(text), result.err)
+        return result
 
-    def nothing_crashed(self):
-        found = [line for line in self.box.trace(self.trace_start).split("\n") if CRASH.search(line)]
+    def check_no_crash(self):
+        found = [line for line in self.machine.trace(self.trace_position).split("\n") if CRASH.search(line)]
         self.assertEqual(found, [])
 
-    def nothing_is_left(self):
+    def check_no_process(self):
         eventually(lambda: not processes())
-        left = processes()
-        for pid in left:
-            kill(pid)                           # or every test after this one would find it as well
-        self.assertEqual(left, {})
+        remaining = processes()
+        for pid in remaining:
+            kill(pid)                           # so that later tests do not find it
+        self.assertEqual(remaining, {})
