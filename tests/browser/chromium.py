@@ -49,7 +49,7 @@ class Browser:
                                             close_fds=False, preexec_fn=duplicate_pipes, start_new_session=True)
         os.close(command_read)
         os.close(response_write)
-        self.last_id, self.incomplete, self.responses, self.events = 0, b"", {}, []
+        self.last_message_id, self.incomplete, self.responses, self.events = 0, b"", {}, []
         return self
 
     def __exit__(self, *_):
@@ -65,17 +65,17 @@ class Browser:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def call(self, method, session=None, **parameters):
-        self.last_id += 1
-        message = {"id": self.last_id, "method": method, "params": parameters}
+        self.last_message_id += 1
+        message = {"id": self.last_message_id, "method": method, "params": parameters}
         if session:
             message["sessionId"] = session
         data = json.dumps(message).encode() + b"\0"
         while data:
             data = data[os.write(self.command_write, data):]
         deadline = time.monotonic() + TIMEOUT * load()
-        while self.last_id not in self.responses:
+        while self.last_message_id not in self.responses:
             self.receive(deadline - time.monotonic(), method)
-        response = self.responses.pop(self.last_id)
+        response = self.responses.pop(self.last_message_id)
         if "error" in response:
             raise RuntimeError(f"{method}: {response['error']['message']}")
         return response["result"]
