@@ -31,14 +31,14 @@ std::string setting(const char* name) {
 }
 
 /// Whoever has the cookie that /login gave.
-void need_login(const winsvc::request& req, winsvc::response& res, const winsvc::next& next) {
+void need_login(const winsvc::request& req, winsvc::response& res, const winsvc::next_handler& next) {
   const auto user = winsvc::unsign("user", winsvc::find_cookie(req, "user"), setting("AUTH_KEY"));
   if (!user) {
     // A 401 says what it wants (RFC 9110, section 15.5.2). With "Basic" a browser would ask for a password here.
     res.set_header("WWW-Authenticate", "Cookie realm=\"auth\"");
     winsvc::abort(401, "log in first");
   }
-  winsvc::context(req).set(winsvc::identity{*user});
+  winsvc::context(req).set(winsvc::authenticated_user{*user});
   next();
 }
 
@@ -58,7 +58,7 @@ void App(winsvc::service& svc) {
       return user == "anna" && winsvc::equal_secret(password, setting("AUTH_PASSWORD"));
     }));
     login.post("/", [](const winsvc::request& req, winsvc::response& res) {
-      const auto& user = winsvc::context(req).get<winsvc::identity>()->name;
+      const auto& user = winsvc::context(req).get<winsvc::authenticated_user>()->name;
       const auto signed_user = winsvc::sign("user", user, setting("AUTH_KEY"), 8h);
       winsvc::set_cookie(res, winsvc::cookie("user", signed_user).max_age(8h).secure());
       return "welcome, " + user + "\n";
@@ -68,7 +68,7 @@ void App(winsvc::service& svc) {
   svc.group("/account", [](winsvc::route_group& account) {
     account.use(need_login);
     account.get("/", [](const winsvc::request& req) {
-      return winsvc::context(req).get<winsvc::identity>()->name + "'s account\n";
+      return winsvc::context(req).get<winsvc::authenticated_user>()->name + "'s account\n";
     });
   });
 }

@@ -50,7 +50,7 @@ void App(winsvc::service& svc) {
   svc.get("/page.css", [] { return winsvc::reply::with(style, "text/css"); });
   svc.get("/events", [] {
     return winsvc::reply::events([](winsvc::event_stream& out) {
-      unsigned long long next = std::strtoull(out.last_id().c_str(), nullptr, 10) + 1;  // of no id: 1
+      unsigned long long next = std::strtoull(out.last_event_id().c_str(), nullptr, 10) + 1;  // of no id: 1
       do {
         const int now = tenths;
         out.send(std::to_string(now / 10) + "." + std::to_string(now % 10), "reading", std::to_string(next++));

@@ -25,7 +25,7 @@ void App(winsvc::service& svc) {
 
   // Paths without an ending that no file has get index.html: a page that routes in the browser finds itself there.
   winsvc::file_options site;
-  site.fall_back = "index.html";
+  site.fallback = "index.html";
   site.cache_control = "no-cache";  // asked for again each time, and answered with 304 mostly
   svc.files("/", "public", site);
 

@@ -32,7 +32,7 @@ class to_spdlog final : public winsvc::log_sink {
 
   void write(const winsvc::log_entry& entry) noexcept override {
     try {
-      to_->log(entry.when, {}, level(entry.level), spdlog::string_view_t(entry.text));
+      to_->log(entry.time, {}, level(entry.level), spdlog::string_view_t(entry.text));
     } catch (const std::exception&) {  // the log file has the line
     }
   }

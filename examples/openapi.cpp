@@ -64,9 +64,9 @@ struct App {
       const std::lock_guard lock(mutex);
       auto list = json::array();
       for (const auto& [name, p] : products) {
-        const auto left = p.seats - p.taken.size();
-        if (left != 0 || !only_free)
-          list.push_back({{"product", name}, {"free", left}, {"seats", winsvc::url_for(req, "seats", name)}});
+        const auto remaining = p.seats - p.taken.size();
+        if (remaining != 0 || !only_free)
+          list.push_back({{"product", name}, {"free", remaining}, {"seats", winsvc::url_for(req, "seats", name)}});
       }
       return list;
     }).name("products").tag("products").summary("All products, and how many seats each has left")
@@ -77,29 +77,29 @@ struct App {
                                                  winsvc::body<checkout> by) {
       const std::lock_guard lock(mutex);
       product& p = find(name);
-      unsigned seat = 1;
-      while (p.taken.count(seat) != 0) ++seat;
-      if (seat > p.seats) winsvc::abort(409, "all " + std::to_string(p.seats) + " seats are taken");
-      p.taken[seat] = by->user;
-      return winsvc::reply::json({{"product", name}, {"seat", seat}, {"user", by->user}}, 201)
-          .header("Location", winsvc::url_for(req, "seat", name, seat));
+      unsigned slot = 1;
+      while (p.taken.count(slot) != 0) ++slot;
+      if (slot > p.seats) winsvc::abort(409, "all " + std::to_string(p.seats) + " seats are taken");
+      p.taken[slot] = by->user;
+      return winsvc::reply::json({{"product", name}, {"seat", slot}, {"user", by->user}}, 201)
+          .header("Location", winsvc::url_for(req, "seat", name, slot));
     }).name("seats").tag("seats").summary("Take a seat").limit_body(1024)
       .takes("Who takes it").example({{"user", "anna"}})
       .returns(201, "The seat").schema(seat_schema).example(seat_example)
       .returns(409, "No seat is free", "application/problem+json");
 
-    svc.get("/products/{product}/seats/{seat}", [this](std::string name, unsigned seat) -> std::optional<json> {
+    svc.get("/products/{product}/seats/{seat}", [this](std::string name, unsigned slot) -> std::optional<json> {
       const std::lock_guard lock(mutex);
       const product& p = find(name);
-      const auto taken = p.taken.find(seat);
+      const auto taken = p.taken.find(slot);
       if (taken == p.taken.end()) return std::nullopt;  // 404
-      return json{{"product", name}, {"seat", seat}, {"user", taken->second}};
+      return json{{"product", name}, {"seat", slot}, {"user", taken->second}};
     }).name("seat").tag("seats").summary("Who has a seat").returns(200, "The seat").schema(seat_schema)
       .example(seat_example);
 
-    svc.del("/products/{product}/seats/{seat}", [this](std::string name, unsigned seat) {
+    svc.del("/products/{product}/seats/{seat}", [this](std::string name, unsigned slot) {
       const std::lock_guard lock(mutex);
-      if (find(name).taken.erase(seat) == 0) winsvc::abort(404, "nobody has this seat");
+      if (find(name).taken.erase(slot) == 0) winsvc::abort(404, "nobody has this seat");
       return winsvc::reply(204);
     }).name("give_back").tag("seats").summary("Give a seat back").returns(204, "It is free again");
   }

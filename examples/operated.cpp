@@ -20,10 +20,10 @@
 void App(winsvc::service& svc) {
   svc.name("operated").display_name("Operated").version("1.0").listen("127.0.0.1", 5015);
   const auto greeting = svc.setting("greeting", "hello", "what to say");
-  const auto whom = svc.setting("whom", "world", "and to whom",
-                                winsvc::must([](const std::string& s) { return !s.empty(); }, "have a letter"));
+  const auto recipient = svc.setting("whom", "world", "and to whom",
+                                winsvc::satisfies([](const std::string& s) { return !s.empty(); }, "have a letter"));
   svc.setting("token", "", "of another service that it would ask", winsvc::secret);
-  svc.get("/", [greeting, whom] { return *greeting + ' ' + *whom + '\n'; });
+  svc.get("/", [greeting, recipient] { return *greeting + ' ' + *recipient + '\n'; });
   svc.dashboard("/_service");  // for who is on the machine; winsvc::basic_auth as its second argument lets others in
 }
 WINSVC_MAIN(App)

@@ -54,14 +54,14 @@ connect();
 /// Who is in which room. A websocket is a handle: copies are the same connection.
 class rooms {
  public:
-  void enter(const std::string& room, const winsvc::websocket& who) {
+  void enter(const std::string& room, const winsvc::websocket& user) {
     const std::lock_guard lock(mutex_);
-    inside_[room].push_back(who);
+    inside_[room].push_back(user);
   }
-  void leave(const std::string& room, const winsvc::websocket& who) {
+  void leave(const std::string& room, const winsvc::websocket& user) {
     const std::lock_guard lock(mutex_);
     auto& all = inside_[room];
-    all.erase(std::remove(all.begin(), all.end(), who), all.end());
+    all.erase(std::remove(all.begin(), all.end(), user), all.end());
     if (all.empty()) inside_.erase(room);
   }
   void say(const std::string& room, const std::string& text) {

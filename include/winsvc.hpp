@@ -18,7 +18,7 @@
 #include "winsvc/config/version.hpp"   // which winsvc this is
 #include "winsvc/config/compiler.hpp"  // what is compiling us
 #include "winsvc/config/form.hpp"      // header-only, separate, implementation
-#include "winsvc/config/knobs.hpp"     // what a user can choose
+#include "winsvc/config/options.hpp"     // what a user can choose
 #include "winsvc/config/abi.hpp"       // the inline namespace
 
 // Helpers.
@@ -35,8 +35,8 @@
 #include "winsvc/api/handler.hpp"       // what a lambda may take and return
 #include "winsvc/api/websocket.hpp"     // talks in both directions
 #include "winsvc/api/middleware.hpp"    // what runs around handlers
-#include "winsvc/api/errors.hpp"        // what an error looks like
-#include "winsvc/api/route_handle.hpp"  // what else there is to say of a route
+#include "winsvc/api/error_handlers.hpp"        // what an error looks like
+#include "winsvc/api/route_builder.hpp"  // what else there is to say of a route
 #include "winsvc/api/url_for.hpp"       // the path of a named route
 #include "winsvc/api/resource.hpp"      // a class as a resource
 #include "winsvc/api/file_options.hpp"  // folders of files

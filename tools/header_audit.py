@@ -14,8 +14,8 @@ from header_tree import (BODIES_LINE, FORM, IMPLEMENTATION, TESTING, UMBRELLA, U
 # The layers. A header may include headers of its own folder and of lower floors, but not of other folders on its floor.
 # An entry for a single file overrides the entry for its folder.
 FLOORS = {
-    "config": 0, "os/win/door.hpp": 1, "base": 1, "model": 2, "route": 2, "wire": 2, "api": 3, "os": 3, "web": 4,
-    "http": 5, "app": 6, "host": 7, "verbs": 8, "implementation.hpp": 9, "testing": 10, "testing.hpp": 11,
+    "config": 0, "os/win/windows_headers.hpp": 1, "base": 1, "model": 2, "route": 2, "wire": 2, "api": 3, "os": 3,
+    "web": 4, "http": 5, "app": 6, "host": 7, "verbs": 8, "implementation.hpp": 9, "testing": 10, "testing.hpp": 11,
     "winsvc.hpp": 12,
 }
 
@@ -32,9 +32,9 @@ KEPT_PLATFORM_MACROS = {"_WIN32_WINNT"}  # selects the SDK version; the SDK head
 
 # Platform and library headers that only one header may include: {include target: its wrapper header}.
 WRAPPER_HEADERS = {
-    "<windows.h>": "winsvc/os/win/door.hpp",
-    "<winsock2.h>": "winsvc/os/win/door.hpp",
-    "<winsvc.h>": "winsvc/os/win/door.hpp",
+    "<windows.h>": "winsvc/os/win/windows_headers.hpp",
+    "<winsock2.h>": "winsvc/os/win/windows_headers.hpp",
+    "<winsvc.h>": "winsvc/os/win/windows_headers.hpp",
     "<httplib.h>": "winsvc/api/httplib.hpp",
     "WINSVC_HTTPLIB": "winsvc/api/httplib.hpp",
     "<nlohmann/json.hpp>": "winsvc/api/json.hpp",

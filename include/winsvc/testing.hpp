@@ -11,6 +11,6 @@
 
 #include "winsvc/testing/client.hpp"
 #include "winsvc/testing/clock.hpp"
-#include "winsvc/testing/judge.hpp"
+#include "winsvc/testing/status_rules.hpp"
 #include "winsvc/testing/scm.hpp"
-#include "winsvc/testing/services.hpp"
+#include "winsvc/testing/service_database.hpp"

@@ -14,13 +14,13 @@
 //
 // Contents, lower floors first. A section uses only sections above it.
 //
-//     28  testing/whole.hpp     <winsvc.hpp> with all declarations.
-//     42  testing/client.hpp    A client without a socket.
-//    294  testing/clock.hpp     A clock that is moved by hand.
-//    329  testing/judge.hpp     What is wrong with the statuses that a service reported, in the SCM's eyes.
-//    387  testing/scm.hpp       A simulated Service Control Manager, on any platform.
-//    685  testing/services.hpp  A database of services in memory, behind the seam that the verbs use.
-//   1141  testing.hpp           For tests of your own services, on any platform.
+//     28  testing/whole.hpp             <winsvc.hpp> with all declarations.
+//     42  testing/client.hpp            A client without a socket.
+//    294  testing/clock.hpp             A clock that is moved by hand.
+//    329  testing/status_rules.hpp      What is wrong with the statuses that a service reported, in the SCM's eyes.
+//    387  testing/scm.hpp               A simulated Service Control Manager, on any platform.
+//    685  testing/service_database.hpp  A database of services in memory, behind the seam that the verbs use.
+//   1141  testing.hpp                   For tests of your own services, on any platform.
 
 #pragma once
 
@@ -69,7 +69,7 @@ namespace testing {
 using headers = std::vector<std::pair<std::string, std::string>>;
 
 /// An answer, taken apart.
-struct answer {
+struct client_response {
   int status = 0;  ///< 0: the connection ended without one
   testing::headers headers;
   std::string body;  ///< chunks put together
@@ -77,7 +77,7 @@ struct answer {
   /// The first header of this name in any case, or "".
   [[nodiscard]] std::string header(std::string_view name) const {
     for (const auto& [known, value] : headers) {
-      if (text::equal_nocase(known, name)) return value;
+      if (strings::equal_nocase(known, name)) return value;
     }
     return {};
   }
@@ -85,28 +85,28 @@ struct answer {
 
 /// Takes the answer to a request off the front of `bytes`. `to_head`: it was a HEAD, so no body follows.
 /// Interim answers (100) are passed over.
-[[nodiscard]] inline answer take_answer(std::string& bytes, bool to_head = false) {
-  answer a;
+[[nodiscard]] inline client_response parse_response(std::string& bytes, bool to_head = false) {
+  client_response a;
   for (;;) {
     const auto end = bytes.find("\r\n\r\n");
     if (bytes.compare(0, 7, "HTTP/1.") != 0 || end == std::string::npos) return a;
     const std::string head = bytes.substr(0, end);
     bytes.erase(0, end + 4);
     a.status = std::stoi(head.substr(9, 3));
-    for (std::size_t at = head.find("\r\n"); at != std::string::npos;) {
-      const auto next = head.find("\r\n", at + 2);
-      const std::string line = head.substr(at + 2, next == std::string::npos ? next : next - at - 2);
+    for (std::size_t position = head.find("\r\n"); position != std::string::npos;) {
+      const auto next = head.find("\r\n", position + 2);
+      const std::string line = head.substr(position + 2, next == std::string::npos ? next : next - position - 2);
       const auto colon = line.find(':');
       if (colon != std::string::npos)
-        a.headers.emplace_back(line.substr(0, colon), text::trimmed(std::string_view(line).substr(colon + 1)));
-      at = next;
+        a.headers.emplace_back(line.substr(0, colon), strings::trim(std::string_view(line).substr(colon + 1)));
+      position = next;
     }
     if (a.status >= 200 || a.status == 101) break;  // what follows a 101 is another protocol's: the body, here
     a.headers.clear();
   }
   if (to_head || a.status == 204 || a.status == 304) return a;
 
-  if (text::equal_nocase(a.header("Transfer-Encoding"), "chunked")) {
+  if (strings::equal_nocase(a.header("Transfer-Encoding"), "chunked")) {
     wire::chunked_decoder decoder({}, ~std::uint64_t{0});
     std::size_t consumed = 0;
     static_cast<void>(decoder.feed(bytes, consumed, a.body));
@@ -122,7 +122,7 @@ struct answer {
 }
 
 /// What a WebSocket said, until it was over.
-struct talk {
+struct websocket_transcript {
   int status = 0;                     ///< 101, or what refused it
   std::vector<std::string> messages;  ///< of the server
   int close_code = 0;                 ///< the server's; 0: it ended without a goodbye
@@ -135,12 +135,12 @@ struct talk {
   return out.insert(out.size() - payload.size(), 4, '\0');
 }
 /// Takes the frames of a server apart.
-[[nodiscard]] inline talk take_talk(int status, std::string_view bytes) {
-  talk t;
+[[nodiscard]] inline websocket_transcript parse_transcript(int status, std::string_view bytes) {
+  websocket_transcript t;
   t.status = status;
-  const auto number = [&bytes](std::size_t at, std::size_t count) {
+  const auto number = [&bytes](std::size_t position, std::size_t count) {
     std::size_t value = 0;
-    for (std::size_t i = at; i < at + count && i < bytes.size(); ++i)
+    for (std::size_t i = position; i < position + count && i < bytes.size(); ++i)
       value = value << 8 | static_cast<unsigned char>(bytes[i]);
     return value;
   };
@@ -161,19 +161,19 @@ struct talk {
 /// Bytes from memory, bytes to memory. Gives its input in pieces of at most `piece`, then the end of the stream.
 class memory_transport final : public http::transport {
  public:
-  explicit memory_transport(std::string input, std::size_t piece = ~std::size_t{0})
-      : input_(std::move(input)), piece_(piece) {}
+  explicit memory_transport(std::string input, std::size_t chunk_size = ~std::size_t{0})
+      : input_(std::move(input)), max_chunk_(chunk_size) {}
 
-  os::transfer receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds) noexcept override {
-    got = (std::min)({room, piece_, input_.size() - at_});
-    if (got == 0) return os::transfer::closed;
-    input_.copy(into, got, at_);
-    at_ += got;
+  os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received, std::chrono::milliseconds) noexcept override {
+    received = (std::min)({capacity, max_chunk_, input_.size() - position_});
+    if (received == 0) return os::transfer::closed;
+    input_.copy(buffer, received, position_);
+    position_ += received;
     return os::transfer::done;
   }
-  os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
+  os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
                             std::chrono::milliseconds limit) noexcept override {
-    return receive(into, room, got, limit);
+    return receive(buffer, capacity, received, limit);
   }
   os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds) noexcept override {
     output.append(from, count);
@@ -184,21 +184,21 @@ class memory_transport final : public http::transport {
     sent = count;
     return count == 0 ? os::transfer::done : send(from, count, {});
   }
-  http::watched watch(std::chrono::milliseconds) noexcept override {
-    return waits-- > 0 ? http::watched::quiet : http::watched::gone;
+  http::stream_event wait_stream_event(std::chrono::milliseconds) noexcept override {
+    return receive_count-- > 0 ? http::stream_event::timed_out : http::stream_event::peer_closed;
   }
-  http::parting finish(http::parting how) noexcept override { return how; }
+  http::close_reason shutdown(http::close_reason reason) noexcept override { return reason; }
   [[nodiscard]] os::endpoint local() const override { return {"127.0.0.1", 80}; }
   [[nodiscard]] os::endpoint peer() const override { return {"127.0.0.1", 50000}; }
 
   std::string output;
   int sends = 0;  ///< how many writes the output came in
-  int waits = 3;  ///< how often whoever streams may wait before the client leaves; no time passes
+  int receive_count = 3;  ///< how often whoever streams may wait before the client leaves; no time passes
 
  private:
   std::string input_;
-  std::size_t piece_;
-  std::size_t at_ = 0;
+  std::size_t max_chunk_;
+  std::size_t position_ = 0;
 };
 
 class client {
@@ -209,32 +209,32 @@ class client {
   template <class App>
   explicit client(std::in_place_type_t<App>) : client(host::app_of_type<App>()) {}
 
-  answer get(std::string_view target, const headers& extra = {}) { return request("GET", target, extra); }
-  answer head(std::string_view target, const headers& extra = {}) { return request("HEAD", target, extra); }
-  answer del(std::string_view target, const headers& extra = {}) { return request("DELETE", target, extra); }
-  answer options(std::string_view target, const headers& extra = {}) { return request("OPTIONS", target, extra); }
-  answer post(std::string_view target, std::string body, std::string type = "application/json") {
+  client_response get(std::string_view target, const headers& extra = {}) { return request("GET", target, extra); }
+  client_response head(std::string_view target, const headers& extra = {}) { return request("HEAD", target, extra); }
+  client_response del(std::string_view target, const headers& extra = {}) { return request("DELETE", target, extra); }
+  client_response options(std::string_view target, const headers& extra = {}) { return request("OPTIONS", target, extra); }
+  client_response post(std::string_view target, std::string body, std::string type = "application/json") {
     return request("POST", target, {{"Content-Type", std::move(type)}}, std::move(body));
   }
-  answer put(std::string_view target, std::string body, std::string type = "application/json") {
+  client_response put(std::string_view target, std::string body, std::string type = "application/json") {
     return request("PUT", target, {{"Content-Type", std::move(type)}}, std::move(body));
   }
-  answer patch(std::string_view target, std::string body, std::string type = "application/json") {
+  client_response patch(std::string_view target, std::string body, std::string type = "application/json") {
     return request("PATCH", target, {{"Content-Type", std::move(type)}}, std::move(body));
   }
 
   /// Any request. Host is added, and Content-Length where there is a body.
-  answer request(std::string_view method, std::string_view target, const headers& extra = {},
+  client_response request(std::string_view method, std::string_view target, const headers& extra = {},
                  const std::string& body = {}) {
     std::string bytes = std::string(method) + ' ' + std::string(target) + " HTTP/1.1\r\nHost: test\r\n";
     for (const auto& [name, value] : extra) bytes += name + ": " + value + "\r\n";
     if (!body.empty()) bytes += "Content-Length: " + std::to_string(body.size()) + "\r\n";
     std::string out = raw(bytes + "\r\n" + body);
-    return take_answer(out, method == "HEAD");
+    return parse_response(out, method == "HEAD");
   }
 
   /// Opens a WebSocket, says these texts and then goodbye, and comes back when the handler has returned.
-  [[nodiscard]] talk websocket(std::string_view target, const std::vector<std::string>& texts,
+  [[nodiscard]] websocket_transcript websocket(std::string_view target, const std::vector<std::string>& texts,
                                const headers& extra = {}) {
     std::string bytes = "GET " + std::string(target) +
                         " HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -244,46 +244,46 @@ class client {
     for (const auto& text : texts) bytes += masked_frame(wire::opcode::text, text);
     bytes += masked_frame(wire::opcode::close, wire::close_payload(wire::close_code::normal, {}));
     std::string out = raw(std::move(bytes));
-    const answer first = take_answer(out);
-    return take_talk(first.status, first.status == 101 ? std::string_view(first.body) : std::string_view());
+    const client_response first = parse_response(out);
+    return parse_transcript(first.status, first.status == 101 ? std::string_view(first.body) : std::string_view());
   }
 
   /// The bytes of one connection in, all bytes of its answers out.
   [[nodiscard]] std::string raw(std::string bytes) {
-    memory_transport wire(std::move(bytes));
-    engine_->serve(wire);
-    return std::move(wire.output);
+    memory_transport transport(std::move(bytes));
+    engine_->serve(transport);
+    return std::move(transport.output);
   }
 
   /// What the app logged, newest last.
-  [[nodiscard]] const std::vector<log_entry>& log() const noexcept { return lines_->entries; }
+  [[nodiscard]] const std::vector<log_entry>& log() const noexcept { return log_sink_->entries; }
   [[nodiscard]] http::engine& engine() noexcept { return *engine_; }
 
  private:
-  struct kept_log final : log_sink {
+  struct memory_sink final : log_sink {
     void write(const log_entry& entry) noexcept override { entries.push_back(entry); }
     std::vector<log_entry> entries;
   };
 
   explicit client(const host::app_factory& app)
-      : plan_(std::make_unique<host::blueprint>()), lines_(std::make_shared<kept_log>()) {
+      : plan_(std::make_unique<host::service_definition>()), log_sink_(std::make_shared<memory_sink>()) {
     plan_->spec.name = "test";
     plan_->data_folder = os::path_join(os::temporary_folder(), "winsvc-test-" + std::to_string(os::process_id()));
-    plan_->log.add_sink(lines_);
+    plan_->log.add_sink(log_sink_);
     service_ = std::make_unique<service>(*plan_);  // kept: handlers may have caught it by reference
     object_ = app(*service_);
     host::add_health_routes(*plan_, phase_);
     plan_->frozen = true;
     plan_->router.freeze();
     engine_ = std::make_unique<http::engine>(plan_->router, plan_->limits, plan_->log);
-    for (const auto& tell : plan_->on_engine) tell(*engine_);
+    for (const auto& notify : plan_->on_engine_created) notify(*engine_);
   }
 
-  std::unique_ptr<host::blueprint> plan_;
-  std::shared_ptr<kept_log> lines_;
+  std::unique_ptr<host::service_definition> plan_;
+  std::shared_ptr<memory_sink> log_sink_;
   std::unique_ptr<service> service_;
   std::shared_ptr<void> object_;
-  std::atomic<host::phase> phase_{host::phase::serving};
+  std::atomic<host::run_phase> phase_{host::run_phase::serving};
   std::unique_ptr<http::engine> engine_;
 };
 
@@ -308,8 +308,8 @@ class manual_clock final : public clock {
     const std::lock_guard lock(mutex_);
     return now_;
   }
-  [[nodiscard]] wall_point wall() const noexcept override {
-    return wall_point(std::chrono::duration_cast<wall_point::duration>(now().time_since_epoch()));
+  [[nodiscard]] system_time system_now() const noexcept override {
+    return system_time(std::chrono::duration_cast<system_time::duration>(now().time_since_epoch()));
   }
   void sleep(duration d) override { advance(d); }
   void advance(duration d) {
@@ -326,7 +326,7 @@ class manual_clock final : public clock {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// testing/judge.hpp
+// testing/status_rules.hpp
 // =====================================================================================================================
 
 // What is wrong with the statuses that a service reported, in the SCM's eyes: pure, over a record of them.
@@ -339,20 +339,20 @@ namespace winsvc {
 namespace testing {
 
 /// One status as it was reported, and when.
-struct reported {
+struct timed_status {
   model::service_status status;
-  std::chrono::steady_clock::time_point when;
+  std::chrono::steady_clock::time_point time;
 };
 
 /// What is wrong with a history of statuses, a sentence each; empty when nothing is.
-[[nodiscard]] inline std::vector<std::string> judge(const std::vector<reported>& history) {
+[[nodiscard]] inline std::vector<std::string> find_status_violations(const std::vector<timed_status>& history) {
   using model::state;
   std::vector<std::string> verdicts;
   const model::service_status* last = nullptr;
   std::chrono::steady_clock::time_point last_when;
   for (const auto& [status, when] : history) {
-    const auto say = [&verdicts, &status = status](const std::string& what) {
-      verdicts.push_back(std::string(model::name(status.current)) + ": " + what);
+    const auto print = [&verdicts, &current = status.current](const std::string& what) {
+      verdicts.push_back(std::string(model::name(current)) + ": " + what);
     };
     const bool pending = model::is_pending(status.current);
     if (last && model::is_pending(last->current) && last->wait_hint.count() != 0 &&
@@ -360,19 +360,19 @@ struct reported {
       verdicts.push_back(std::string(model::name(last->current)) +
                          ": silent for longer than its wait hint: the SCM takes it for hung");
     }
-    if (last && last->current == state::stopped) say("reported after STOPPED, when the process may be gone");
-    if (!last && status.current != state::start_pending) say("the first status is not START_PENDING");
+    if (last && last->current == state::stopped) print("reported after STOPPED, when the process may be gone");
+    if (!last && status.current != state::start_pending) print("the first status is not START_PENDING");
     if ((pending || status.current == state::stopped) && status.accepted != 0)
-      say("controls are accepted in this state");
-    if (pending && status.wait_hint.count() == 0) say("no wait hint: the SCM gives up after 2 s");
-    if (pending && status.checkpoint == 0) say("no checkpoint in a pending state");
-    if (!pending && status.checkpoint != 0) say("a checkpoint outside a pending state");
+      print("controls are accepted in this state");
+    if (pending && status.wait_hint.count() == 0) print("no wait hint: the SCM gives up after 2 s");
+    if (pending && status.checkpoint == 0) print("no checkpoint in a pending state");
+    if (!pending && status.checkpoint != 0) print("a checkpoint outside a pending state");
     if (last && last->current == status.current && pending && status.checkpoint <= last->checkpoint)
-      say("the checkpoint did not rise");
-    if (last && last->current == status.current && !pending) say("reported twice");
+      print("the checkpoint did not rise");
+    if (last && last->current == status.current && !pending) print("reported twice");
     if (status.exit.win32 == 1066 && status.exit.specific == 0)
-      say("exit code 1066 with 0 reads 'completed successfully'");
-    if (status.current != state::stopped && status.exit.win32 != 0) say("an exit code before STOPPED");
+      print("exit code 1066 with 0 reads 'completed successfully'");
+    if (status.current != state::stopped && status.exit.win32 != 0) print("an exit code before STOPPED");
     last = &status;
     last_when = when;
   }
@@ -399,7 +399,7 @@ struct reported {
 //   CHECK(scm.verdicts().empty());
 //
 // It is strict where the real one is silent: what would make Windows wait in vain, kill the service or show a wrong
-// state is a verdict. `refuse` and `delay` make its calls fail and take long.
+// state is a verdict. `fail_with` and `delay` make its calls fail and take long.
 
 #include <chrono>
 #include <condition_variable>
@@ -426,9 +426,9 @@ class simulated_scm {
     if (!service_.joinable()) return;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return handler_ || ended_; });
+      changed_.wait(lock, [this] { return handler_ || finished_; });
     }
-    static_cast<void>(force(model::control::stop));
+    static_cast<void>(deliver_always(model::control::stop));
     service_.join();
   }
   simulated_scm(const simulated_scm&) = delete;
@@ -442,7 +442,7 @@ class simulated_scm {
   model::launch_options launch{{}, std::string("127.0.0.1"), std::uint16_t{0}, {}};
   /// The code that a call of the service's is answered with: "run" (StartServiceCtrlDispatcher), "register_handler",
   /// "set_status" (which is then not known to the SCM).
-  std::map<std::string, std::uint32_t> refuse;
+  std::map<std::string, std::uint32_t> fail_with;
   /// How long it takes.
   std::map<std::string, milliseconds> delay;
 
@@ -452,20 +452,20 @@ class simulated_scm {
   /// stopped.
   template <class App>
   void start(App& app, std::vector<std::string> arguments = {}) {
-    begin(app, std::move(arguments));
+    start_async(app, std::move(arguments));
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return running_ || ended_; });
+    changed_.wait(lock, [this] { return running_ || finished_; });
   }
   /// Starts the service and returns at once.
   template <class App>
-  void begin(App& app, std::vector<std::string> arguments = {}) {
+  void start_async(App& app, std::vector<std::string> arguments = {}) {
     start_app(host::app_of_callable(app), std::move(arguments));
   }
   /// Starts a service that is written over the dispatcher by hand; `port`: where it must answer from RUNNING on, or 0.
-  void begin_program(std::function<void(os::dispatcher&)> program, std::uint16_t port = 0) {
+  void start_program_async(std::function<void(os::dispatcher&)> program, std::uint16_t port = 0) {
     if (port != 0) address_ = os::endpoint{"127.0.0.1", port};
-    judges_port_ = port != 0;
-    launch_thread([this, program = std::move(program)] { program(line_); });
+    checks_port_ = port != 0;
+    launch_thread([this, program = std::move(program)] { program(dispatcher_); });
   }
 
   // -- controls: 0, or the code of the SCM's refusal (1052, 1061, 1062), or what the handler answered --
@@ -474,7 +474,7 @@ class simulated_scm {
     os::dispatcher::control_handler handler;
     {
       const std::lock_guard lock(mutex_);
-      if (history_.empty() || ended_) return 1062;
+      if (history_.empty() || finished_) return 1062;
       const auto& now = history_.back().status;
       const auto what = static_cast<model::control>(event.control);
       if (now.current == model::state::stopped) return 1062;
@@ -484,13 +484,13 @@ class simulated_scm {
     }
     return send(handler, event);
   }
-  std::uint32_t control(model::control c) { return control(only(c)); }
+  std::uint32_t control(model::control c) { return control(make_event(c)); }
   std::uint32_t custom(std::uint32_t code) { return control(static_cast<model::control>(code)); }
   std::uint32_t stop() { return control(model::control::stop); }
   std::uint32_t pause() { return control(model::control::pause); }
-  std::uint32_t resume() { return control(model::control::resume); }
+  std::uint32_t resume() { return control(model::control::continue_control); }
   std::uint32_t reload() { return control(model::control::param_change); }
-  std::uint32_t session(session_change::kind what, std::uint32_t id) {
+  std::uint32_t change_session(session_change::kind what, std::uint32_t id) {
     return control({static_cast<std::uint32_t>(model::control::session_change), what, id, {}, {}});
   }
   std::uint32_t power(power_event::kind what) {
@@ -502,7 +502,7 @@ class simulated_scm {
     return refused == 1052 ? control(model::control::shutdown) : refused;
   }
   /// Hands a control to the service whatever its state is and whatever it accepts.
-  std::uint32_t force(const model::control_event& event) {
+  std::uint32_t deliver_always(const model::control_event& event) {
     os::dispatcher::control_handler handler;
     {
       const std::lock_guard lock(mutex_);
@@ -510,7 +510,7 @@ class simulated_scm {
     }
     return handler ? send(handler, event) : 1061;
   }
-  std::uint32_t force(model::control c) { return force(only(c)); }
+  std::uint32_t deliver_always(model::control c) { return deliver_always(make_event(c)); }
 
   // -- waiting --
 
@@ -529,17 +529,17 @@ class simulated_scm {
       }
       return false;
     };
-    changed_.wait(lock, [&] { return seen() || ended_; });
+    changed_.wait(lock, [&] { return seen() || finished_; });
     return seen();
   }
   /// The service is known to achieve nothing now, because the test holds it. A checkpoint within this time is blind: a
   /// timer's, and not the work's. That is a verdict.
-  void watch_idle(milliseconds how_long) {
+  void measure_idle(milliseconds how_long) {
     std::unique_lock lock(mutex_);
     const std::size_t before = history_.size();
     changed_.wait_for(lock, how_long, [&] { return history_.size() != before; });
     if (history_.size() != before && model::is_pending(history_.back().status.current))
-      own_verdicts_.push_back("the checkpoint rose while nothing was achieved: a timer raises it, and hides a hang");
+      violations_.push_back("the checkpoint rose while nothing was achieved: a timer raises it, and hides a hang");
   }
 
   // -- the record --
@@ -548,7 +548,7 @@ class simulated_scm {
     const std::lock_guard lock(mutex_);
     return history_.empty() ? model::state::none : history_.back().status.current;
   }
-  [[nodiscard]] std::vector<reported> history() const {
+  [[nodiscard]] std::vector<timed_status> history() const {
     const std::lock_guard lock(mutex_);
     return history_;
   }
@@ -563,52 +563,52 @@ class simulated_scm {
     return address_ ? address_->url() : std::string();
   }
   /// The judgement so far. Ask after the end.
-  [[nodiscard]] std::vector<std::string> verdicts() const {
+  [[nodiscard]] std::vector<std::string> violations() const {
     const std::lock_guard lock(mutex_);
-    auto all = judge(history_);
-    all.insert(all.end(), own_verdicts_.begin(), own_verdicts_.end());
-    return all;
+    auto items = find_status_violations(history_);
+    items.insert(items.end(), violations_.begin(), violations_.end());
+    return items;
   }
 
  private:
-  struct line final : os::dispatcher {
-    explicit line(simulated_scm& s) : scm(s) {}
+  struct test_dispatcher final : os::dispatcher {
+    explicit test_dispatcher(simulated_scm& s) : scm(s) {}
     std::uint32_t run(service_main entry) override {
-      if (const auto code = scm.answer_to("run")) return code;
+      if (const auto code = scm.result_of("run")) return code;
       entry(scm.arguments_);
       return 0;
     }
     std::uint32_t register_handler(const std::string&, control_handler handler) override {
-      if (const auto code = scm.answer_to("register_handler")) return code;
+      if (const auto code = scm.result_of("register_handler")) return code;
       const std::lock_guard lock(scm.mutex_);
       scm.handler_ = std::move(handler);
       scm.changed_.notify_all();
       return 0;
     }
     std::uint32_t set_status(const model::service_status& status) noexcept override {
-      if (const auto code = scm.answer_to("set_status")) return code;
-      scm.keep(status);
+      if (const auto code = scm.result_of("set_status")) return code;
+      scm.record(status);
       return 0;
     }
     simulated_scm& scm;
   };
 
-  static model::control_event only(model::control c) { return {static_cast<std::uint32_t>(c), 0, 0, {}, {}}; }
+  static model::control_event make_event(model::control c) { return {static_cast<std::uint32_t>(c), 0, 0, {}, {}}; }
 
-  std::uint32_t answer_to(const char* call) {
+  std::uint32_t result_of(const char* call) {
     if (const auto slow = delay.find(call); slow != delay.end()) std::this_thread::sleep_for(slow->second);
-    const auto refused = refuse.find(call);
-    return refused == refuse.end() ? 0 : refused->second;
+    const auto refused = fail_with.find(call);
+    return refused == fail_with.end() ? 0 : refused->second;
   }
 
-  void keep(const model::service_status& status) {
+  void record(const model::service_status& status) {
     const auto now = std::chrono::steady_clock::now();
     const std::lock_guard lock(mutex_);
     const bool first_running = status.current == model::state::running && !was_running_;
     if (first_running) {
       was_running_ = true;
-      if (judges_port_ && !(address_ && os::tcp_socket::connect(*address_, std::chrono::seconds(5))))
-        own_verdicts_.push_back("running: reported before the port answers: whoever waited for it finds nobody");
+      if (checks_port_ && !(address_ && os::tcp_socket::connect(*address_, std::chrono::seconds(5))))
+        violations_.push_back("running: reported before the port answers: whoever waited for it finds nobody");
       if (!app_) running_ = true;
     }
     history_.push_back({status, now});
@@ -618,27 +618,27 @@ class simulated_scm {
   void start_app(host::app_factory app, std::vector<std::string> arguments) {
     arguments_ = {"simulated"};
     arguments_.insert(arguments_.end(), arguments.begin(), arguments.end());
-    host::service_surroundings around{line_};
-    around.data_folder = [this](const std::string&) -> os::sys_result<std::string> {
-      if (data_folder.empty()) return os::sys_failure(model::code::access_denied);
+    host::service_host_dependencies dependencies{dispatcher_};
+    dependencies.data_folder = [this](const std::string&) -> os::sys_result<std::string> {
+      if (data_folder.empty()) return os::sys_failure(model::win32_error::access_denied);
       return data_folder;
     };
-    around.report_event = [this](const std::string&, model::event_level, std::uint32_t id, std::string_view what) {
+    dependencies.report_event = [this](const std::string&, model::event_level, std::uint32_t id, std::string_view what) {
       const std::lock_guard lock(mutex_);
       events_.push_back(std::to_string(id) + ' ' + std::string(what));
-      if (id == static_cast<std::uint32_t>(model::event::started)) running_ = true;
+      if (id == static_cast<std::uint32_t>(model::service_event::started)) running_ = true;
       changed_.notify_all();
     };
-    around.listening = [this](const os::endpoint& where) {
+    dependencies.on_listening = [this](const os::endpoint& address) {
       const std::lock_guard lock(mutex_);
-      address_ = where;
+      address_ = address;
     };
-    around.guards_crashes = false;
-    around.end_process = [this](int) {
+    dependencies.handle_crashes = false;
+    dependencies.end_process = [this](int) {
       const std::lock_guard lock(mutex_);
-      own_verdicts_.push_back("a hook, handler or worker did not return, and the process would be ended over it");
+      violations_.push_back("a hook, handler or worker did not return, and the process would be ended over it");
     };
-    app_ = std::make_unique<host::service_host>(std::move(app), launch, std::move(around));
+    app_ = std::make_unique<host::service_host>(std::move(app), launch, std::move(dependencies));
     launch_thread([this] { app_->run(); });
   }
 
@@ -646,7 +646,7 @@ class simulated_scm {
     service_ = std::thread([this, body = std::move(body)] {
       body();
       const std::lock_guard lock(mutex_);
-      ended_ = true;
+      finished_ = true;
       handler_ = nullptr;
       changed_.notify_all();
     });
@@ -659,7 +659,7 @@ class simulated_scm {
     const std::uint32_t answered = handler(event);
     if (std::chrono::steady_clock::now() - began > std::chrono::seconds(1)) {
       const std::lock_guard lock(mutex_);
-      own_verdicts_.push_back("control " + std::to_string(event.control) +
+      violations_.push_back("control " + std::to_string(event.control) +
                               ": the handler took over 1 s, and every caller of the SCM waits for it");
     }
     return answered;
@@ -668,12 +668,12 @@ class simulated_scm {
   std::mutex sending_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<reported> history_;
-  std::vector<std::string> events_, own_verdicts_, arguments_;
+  std::vector<timed_status> history_;
+  std::vector<std::string> events_, violations_, arguments_;
   std::optional<os::endpoint> address_;
   os::dispatcher::control_handler handler_;
-  bool judges_port_ = true, was_running_ = false, running_ = false, ended_ = false;
-  line line_{*this};
+  bool checks_port_ = true, was_running_ = false, running_ = false, finished_ = false;
+  test_dispatcher dispatcher_{*this};
   std::unique_ptr<host::service_host> app_;  // until the end of all: a control may be on its way into it as it ends
   std::thread service_;
 };
@@ -682,7 +682,7 @@ class simulated_scm {
 }  // namespace winsvc
 
 // =====================================================================================================================
-// testing/services.hpp
+// testing/service_database.hpp
 // =====================================================================================================================
 
 // A database of services in memory, behind the seam that the verbs use: every call is recorded with its arguments and
@@ -690,7 +690,7 @@ class simulated_scm {
 // it is given.
 //
 //   winsvc::testing::service_database scm;
-//   scm.refuse["change_config"] = 5;         // by function; refuse_level by level, refuse_call by number
+//   scm.refuse["change_config"] = 5;         // by function; fail_level_with by level, fail_call_with by number
 //   ... run a verb ...
 //   CHECK(scm.calls == std::vector<std::string>{"open_manager(0x1)", ...});
 //   CHECK(scm.picture() == before);
@@ -719,9 +719,9 @@ class service_database final : public os::service_manager {
     std::vector<std::string> environment;
     std::vector<std::string> dependents;  ///< services that need it and run: while they do, it cannot be stopped (1051)
     std::string security = "D:(A;;CCLCSWRPWPDTLOCRRC;;;SY)(A;;CCDCLCSWRPWPDTLOCRSDRCWDWO;;;BA)";
-    std::map<std::uint32_t, std::uint32_t> answers;  ///< by control: what the service answers; 0 where nothing stands
-    os::service_process process;
-    std::deque<os::service_process> next;  ///< one is taken at each query_status
+    std::map<std::uint32_t, std::uint32_t> replies_to_controls;  ///< by control: what the service answers; 0 where nothing stands
+    os::service_process_status process;
+    std::deque<os::service_process_status> next;  ///< one is taken at each query_status
     bool marked_for_delete = false;
     int handles = 0;  ///< add one for a Services window that is open
   };
@@ -732,17 +732,17 @@ class service_database final : public os::service_manager {
   std::map<std::string, std::string> accounts;  ///< names to SIDs; a service's own is known while it is installed
   std::map<std::string, std::string> folders;   ///< paths to their DACLs in SDDL
 
-  std::vector<std::string> calls;                       ///< as `function(arguments)`; passwords are not shown
-  std::map<std::string, std::uint32_t> refuse;          ///< by function: the code that it answers
-  std::map<std::uint32_t, std::uint32_t> refuse_level;  ///< by level: of change_level and query_level
-  std::map<std::size_t, std::uint32_t> refuse_call;     ///< by number, counted from 0
-  std::deque<os::service_process> after_start;          ///< what a started service goes through
-  std::deque<os::service_process> after_stop;           ///< a stopped one
-  std::deque<os::service_process> after_pause, after_continue;
+  std::vector<std::string> socket_api;                       ///< as `function(arguments)`; passwords are not shown
+  std::map<std::string, std::uint32_t> fail_with;          ///< by function: the code that it answers
+  std::map<std::uint32_t, std::uint32_t> fail_level_with;  ///< by level: of change_level and query_level
+  std::map<std::size_t, std::uint32_t> fail_call_with;     ///< by number, counted from 0
+  std::deque<os::service_process_status> after_start;          ///< what a started service goes through
+  std::deque<os::service_process_status> after_stop;           ///< a stopped one
+  std::deque<os::service_process_status> after_pause, after_continue;
 
-  [[nodiscard]] static os::service_process at(model::state s, std::uint32_t pid = 42, std::uint32_t checkpoint = 0,
+  [[nodiscard]] static os::service_process_status at(model::state s, std::uint32_t pid = 42, std::uint32_t checkpoint = 0,
                                               model::exit_status exit = {}) {
-    os::service_process p;
+    os::service_process_status p;
     p.status.current = s;
     p.status.checkpoint = checkpoint;
     p.status.exit = exit;
@@ -759,7 +759,7 @@ class service_database final : public os::service_manager {
     return e;
   }
   /// All that is there, as text: what two moments are compared by.
-  [[nodiscard]] std::string picture() const;
+  [[nodiscard]] std::string snapshot() const;
   /// Handles that are open; 0 when a verb is done.
   [[nodiscard]] std::size_t open_handles() const noexcept { return open_.size(); }
 
@@ -767,13 +767,13 @@ class service_database final : public os::service_manager {
 
   os::sys_result<raw_handle> open_manager(std::uint32_t rights) override;
   os::sys_result<raw_handle> create_service(raw_handle manager, const std::string& name, std::uint32_t rights,
-                                            const os::service_settings& s) override;
+                                            const os::service_config_change& s) override;
   os::sys_result<raw_handle> open_service(raw_handle manager, const std::string& name, std::uint32_t rights) override;
-  os::sys_result<void> change_config(raw_handle h, const os::service_settings& s) override;
+  os::sys_result<void> change_config(raw_handle h, const os::service_config_change& s) override;
   os::sys_result<void> change_level(raw_handle h, const model::config_level& value) override;
   os::sys_result<model::config_level> query_level(raw_handle h, std::uint32_t level) override;
   os::sys_result<os::service_config> query_config(raw_handle h) override;
-  os::sys_result<os::service_process> query_status(raw_handle h) override;
+  os::sys_result<os::service_process_status> query_status(raw_handle h) override;
   os::sys_result<void> start_service(raw_handle h, const std::vector<std::string>& arguments) override;
   os::sys_result<void> control_service(raw_handle h, std::uint32_t control) override;
   os::sys_result<std::vector<std::string>> active_dependents(raw_handle h) override;
@@ -786,7 +786,7 @@ class service_database final : public os::service_manager {
   os::sys_result<bool> query_event_source(const std::string& source) override;
   os::sys_result<bool> query_delete_mark(const std::string& name) override;
   os::sys_result<std::vector<std::string>> query_environment(const std::string& name) override;
-  os::sys_result<void> change_environment(const std::string& name, const std::vector<std::string>& all) override;
+  os::sys_result<void> change_environment(const std::string& name, const std::vector<std::string>& items) override;
   os::sys_result<std::string> account_sid(const std::string& account) override;
   os::sys_result<void> add_logon_right(const std::string& sid) override;
   os::sys_result<bool> query_logon_right(const std::string& sid) override;
@@ -800,47 +800,47 @@ class service_database final : public os::service_manager {
   };
 
   /// Notes a call; the code it is to answer, or 0.
-  std::uint32_t call(const std::string& function, const std::string& arguments) {
-    calls.push_back(function + '(' + arguments + ')');
-    if (const auto refused = refuse_call.find(calls.size() - 1); refused != refuse_call.end()) return refused->second;
-    const auto refused = refuse.find(function);
-    return refused == refuse.end() ? 0 : refused->second;
+  std::uint32_t record_call(const std::string& function, const std::string& arguments) {
+    socket_api.push_back(function + '(' + arguments + ')');
+    if (const auto refused = fail_call_with.find(socket_api.size() - 1); refused != fail_call_with.end()) return refused->second;
+    const auto refused = fail_with.find(function);
+    return refused == fail_with.end() ? 0 : refused->second;
   }
   /// The same for a call on a handle, which needs these rights.
-  std::uint32_t call(const std::string& function, const std::string& arguments, raw_handle h, std::uint32_t rights) {
-    if (const auto code = call(function, arguments)) return code;
-    if ((static_cast<handle*>(h)->rights & rights) != rights) return model::code::access_denied;
+  std::uint32_t record_call(const std::string& function, const std::string& arguments, raw_handle h, std::uint32_t rights) {
+    if (const auto code = record_call(function, arguments)) return code;
+    if ((static_cast<handle*>(h)->rights & rights) != rights) return model::win32_error::access_denied;
     return 0;
   }
-  raw_handle hold(entry* e, std::uint32_t rights) {
+  raw_handle add_handle(entry* e, std::uint32_t rights) {
     if (e) ++e->handles;
     open_.push_back({e, rights});
     return &open_.back();
   }
   static entry& of(raw_handle h) noexcept { return *static_cast<handle*>(h)->to; }
   static std::uint32_t right_for(std::uint32_t control) noexcept {
-    if (control >= 128) return os::access::user_control;
+    if (control >= 128) return os::access_rights::user_control;
     switch (static_cast<model::control>(control)) {
       case model::control::stop:
-        return os::access::stop;
+        return os::access_rights::stop;
       case model::control::interrogate:
-        return os::access::interrogate;
+        return os::access_rights::interrogate;
       default:
-        return os::access::pause_continue;
+        return os::access_rights::pause_continue;
     }
   }
-  [[nodiscard]] bool is_display_name_taken(const os::service_settings& s, const entry* ours) const {
+  [[nodiscard]] bool is_display_name_taken(const os::service_config_change& s, const entry* own) const {
     for (const auto& [name, e] : services) {
-      if (s.display_name && &e != ours && text::equal_nocase(e.config.display_name, *s.display_name)) return true;
+      if (s.display_name && &e != own && strings::equal_nocase(e.config.display_name, *s.display_name)) return true;
     }
     return false;
   }
-  static void apply(entry& e, const os::service_settings& s);
+  static void apply(entry& e, const os::service_config_change& s);
   /// As it was set, or as Windows has it in a service where nobody has.
   static std::optional<model::config_level> level_of(const entry& e, std::uint32_t level);
-  static std::string text_of(const os::service_settings& s);
+  static std::string text_of(const os::service_config_change& s);
   static std::string hex(std::uint32_t v);
-  static std::string list(const std::vector<std::string>& l) { return l.empty() ? "none" : text::join(l, " "); }
+  static std::string list(const std::vector<std::string>& l) { return l.empty() ? "none" : strings::join(l, " "); }
 
   std::list<handle> open_;  // a list: handles are addresses
 };
@@ -854,7 +854,7 @@ inline std::string service_database::hex(std::uint32_t v) {
   return "0x" + out;
 }
 
-inline std::string service_database::text_of(const os::service_settings& s) {
+inline std::string service_database::text_of(const os::service_config_change& s) {
   std::string out;
   const auto put = [&out](const std::string& what) { out += (out.empty() ? "" : ", ") + what; };
   if (s.startup) put("startup " + std::string(name(*s.startup)));
@@ -867,7 +867,7 @@ inline std::string service_database::text_of(const os::service_settings& s) {
   return out;
 }
 
-inline void service_database::apply(entry& e, const os::service_settings& s) {
+inline void service_database::apply(entry& e, const os::service_config_change& s) {
   // CreateServiceW and ChangeServiceConfigW know no delayed start: that is level 3.
   if (s.startup) e.config.startup = *s.startup == startup::delayed ? startup::automatic : *s.startup;
   if (s.binary) e.config.binary = *s.binary;
@@ -879,26 +879,26 @@ inline void service_database::apply(entry& e, const os::service_settings& s) {
 inline std::optional<model::config_level> service_database::level_of(const entry& e, std::uint32_t level) {
   if (const auto found = e.levels.find(level); found != e.levels.end()) return found->second;
   switch (level) {
-    case model::level::description:
+    case model::config_level_id::description:
       return model::description_text{};
-    case model::level::failure_actions:
+    case model::config_level_id::failure_actions:
       return model::recovery_plan{{}, std::chrono::seconds(0)};
-    case model::level::delayed_start:
+    case model::config_level_id::delayed_start:
       return model::delayed_start{};
-    case model::level::failure_flag:
+    case model::config_level_id::failure_flag:
       return model::failure_flag{};
-    case model::level::sid_type:
+    case model::config_level_id::sid_type:
       return model::sid_type{};
-    case model::level::required_privileges:
+    case model::config_level_id::required_privileges:
       return model::required_privileges{};
-    case model::level::preshutdown:
+    case model::config_level_id::preshutdown:
       return model::preshutdown_timeout{std::chrono::minutes(3)};
     default:
       return std::nullopt;
   }
 }
 
-inline std::string service_database::picture() const {
+inline std::string service_database::snapshot() const {
   std::string out;
   for (const auto& [name, e] : services) {
     out += name + ": " + std::string(winsvc::name(e.config.startup)) + ", " + e.config.binary + ", " +
@@ -907,7 +907,7 @@ inline std::string service_database::picture() const {
            std::string(model::name(e.process.status.current)) + (e.marked_for_delete ? ", marked for delete" : "") +
            '\n';
     for (std::uint32_t number = 1; const auto level = level_of(e, number); ++number)
-      out += "  " + std::to_string(number) + ": " + model::text_of(*level) + '\n';
+      out += "  " + std::to_string(number) + ": " + model::format_config_level(*level) + '\n';
   }
   for (const auto& source : event_sources) out += "event source " + source + '\n';
   for (const auto& sid : logon_rights) out += "log-on right of " + sid + '\n';
@@ -916,16 +916,16 @@ inline std::string service_database::picture() const {
 }
 
 inline os::sys_result<os::service_manager::raw_handle> service_database::open_manager(std::uint32_t rights) {
-  if (const auto code = call("open_manager", hex(rights))) return os::sys_failure(code);
-  return hold(nullptr, rights);
+  if (const auto code = record_call("open_manager", hex(rights))) return os::sys_failure(code);
+  return add_handle(nullptr, rights);
 }
 
 inline os::sys_result<os::service_manager::raw_handle> service_database::create_service(raw_handle manager,
                                                                                         const std::string& name,
                                                                                         std::uint32_t rights,
-                                                                                        const os::service_settings& s) {
-  if (const auto code = call("create_service", name + ", " + hex(rights) + ", " + text_of(s), manager,
-                             os::access::manager_connect | os::access::manager_create)) {
+                                                                                        const os::service_config_change& s) {
+  if (const auto code = record_call("create_service", name + ", " + hex(rights) + ", " + text_of(s), manager,
+                             os::access_rights::manager_connect | os::access_rights::manager_create)) {
     return os::sys_failure(code);
   }
   if (const auto found = services.find(name); found != services.end())
@@ -933,21 +933,21 @@ inline os::sys_result<os::service_manager::raw_handle> service_database::create_
   if (is_display_name_taken(s, nullptr)) return os::sys_failure(1078);
   entry& e = add(name, {});
   apply(e, s);
-  return hold(&e, rights);
+  return add_handle(&e, rights);
 }
 
 inline os::sys_result<os::service_manager::raw_handle> service_database::open_service(raw_handle manager,
                                                                                       const std::string& name,
                                                                                       std::uint32_t rights) {
-  if (const auto code = call("open_service", name + ", " + hex(rights), manager, os::access::manager_connect))
+  if (const auto code = record_call("open_service", name + ", " + hex(rights), manager, os::access_rights::manager_connect))
     return os::sys_failure(code);
   const auto found = services.find(name);
   if (found == services.end()) return os::sys_failure(1060);
-  return hold(&found->second, rights);
+  return add_handle(&found->second, rights);
 }
 
-inline os::sys_result<void> service_database::change_config(raw_handle h, const os::service_settings& s) {
-  if (const auto code = call("change_config", text_of(s), h, os::access::change_config)) return os::sys_failure(code);
+inline os::sys_result<void> service_database::change_config(raw_handle h, const os::service_config_change& s) {
+  if (const auto code = record_call("change_config", text_of(s), h, os::access_rights::change_config)) return os::sys_failure(code);
   if (of(h).marked_for_delete) return os::sys_failure(1072);
   if (is_display_name_taken(s, &of(h))) return os::sys_failure(1078);
   apply(of(h), s);
@@ -956,32 +956,32 @@ inline os::sys_result<void> service_database::change_config(raw_handle h, const 
 
 inline os::sys_result<void> service_database::change_level(raw_handle h, const model::config_level& value) {
   const std::uint32_t level = model::number(value);
-  std::uint32_t rights = os::access::change_config;
+  std::uint32_t rights = os::access_rights::change_config;
   if (const auto* recovery = std::get_if<model::recovery_plan>(&value)) {
-    for (const auto& a : recovery->actions) rights |= a.what == recovery_action::kind::restart ? os::access::start : 0;
+    for (const auto& a : recovery->actions) rights |= a.kind_of_action == recovery_action::kind::restart ? os::access_rights::start : 0;
   }
-  if (const auto code = call("change_level", std::to_string(level) + ", " + model::text_of(value), h, rights))
+  if (const auto code = record_call("change_level", std::to_string(level) + ", " + model::format_config_level(value), h, rights))
     return os::sys_failure(code);
-  if (const auto refused = refuse_level.find(level); refused != refuse_level.end())
+  if (const auto refused = fail_level_with.find(level); refused != fail_level_with.end())
     return os::sys_failure(refused->second);
   of(h).levels.insert_or_assign(level, value);
   return {};
 }
 
 inline os::sys_result<model::config_level> service_database::query_level(raw_handle h, std::uint32_t level) {
-  if (const auto code = call("query_level", std::to_string(level), h, os::access::query_config))
+  if (const auto code = record_call("query_level", std::to_string(level), h, os::access_rights::query_config))
     return os::sys_failure(code);
-  if (const auto refused = refuse_level.find(level); refused != refuse_level.end())
+  if (const auto refused = fail_level_with.find(level); refused != fail_level_with.end())
     return os::sys_failure(refused->second);
   const auto value = level_of(of(h), level);
-  if (!value) return os::sys_failure(model::code::invalid_level);
+  if (!value) return os::sys_failure(model::win32_error::invalid_level);
   return *value;
 }
 
 inline os::sys_result<os::service_config> service_database::query_config(raw_handle h) {
-  if (const auto code = call("query_config", "", h, os::access::query_config)) return os::sys_failure(code);
+  if (const auto code = record_call("query_config", "", h, os::access_rights::query_config)) return os::sys_failure(code);
   os::service_config config = of(h).config;
-  const auto delayed = of(h).levels.find(model::level::delayed_start);
+  const auto delayed = of(h).levels.find(model::config_level_id::delayed_start);
   if (config.startup == startup::automatic && delayed != of(h).levels.end() &&
       std::get<model::delayed_start>(delayed->second).on) {
     config.startup = startup::delayed;
@@ -989,8 +989,8 @@ inline os::sys_result<os::service_config> service_database::query_config(raw_han
   return config;
 }
 
-inline os::sys_result<os::service_process> service_database::query_status(raw_handle h) {
-  if (const auto code = call("query_status", "", h, os::access::query_status)) return os::sys_failure(code);
+inline os::sys_result<os::service_process_status> service_database::query_status(raw_handle h) {
+  if (const auto code = record_call("query_status", "", h, os::access_rights::query_status)) return os::sys_failure(code);
   entry& e = of(h);
   if (!e.next.empty()) {
     e.process = e.next.front();
@@ -1000,7 +1000,7 @@ inline os::sys_result<os::service_process> service_database::query_status(raw_ha
 }
 
 inline os::sys_result<void> service_database::start_service(raw_handle h, const std::vector<std::string>& arguments) {
-  if (const auto code = call("start_service", text::join(arguments, " "), h, os::access::start))
+  if (const auto code = record_call("start_service", strings::join(arguments, " "), h, os::access_rights::start))
     return os::sys_failure(code);
   entry& e = of(h);
   if (e.process.status.current != model::state::stopped) return os::sys_failure(1056);
@@ -1011,7 +1011,7 @@ inline os::sys_result<void> service_database::start_service(raw_handle h, const 
 }
 
 inline os::sys_result<void> service_database::control_service(raw_handle h, std::uint32_t control) {
-  if (const auto code = call("control_service", std::to_string(control), h, right_for(control)))
+  if (const auto code = record_call("control_service", std::to_string(control), h, right_for(control)))
     return os::sys_failure(code);
   entry& e = of(h);
   const auto sent = static_cast<model::control>(control);
@@ -1024,33 +1024,33 @@ inline os::sys_result<void> service_database::control_service(raw_handle h, std:
         return os::sys_failure(1051);
     }
   }
-  if (const auto answer = e.answers.find(control); answer != e.answers.end() && answer->second != 0)
+  if (const auto answer = e.replies_to_controls.find(control); answer != e.replies_to_controls.end() && answer->second != 0)
     return os::sys_failure(answer->second);
   if (sent == model::control::stop) e.next = after_stop;
   if (sent == model::control::pause) e.next = after_pause;
-  if (sent == model::control::resume) e.next = after_continue;
+  if (sent == model::control::continue_control) e.next = after_continue;
   return {};
 }
 
 inline os::sys_result<std::vector<std::string>> service_database::active_dependents(raw_handle h) {
-  if (const auto code = call("active_dependents", "", h, os::access::enumerate_dependents))
+  if (const auto code = record_call("active_dependents", "", h, os::access_rights::enumerate_dependents))
     return os::sys_failure(code);
   return of(h).dependents;
 }
 
 inline os::sys_result<std::string> service_database::query_security(raw_handle h) {
-  if (const auto code = call("query_security", "", h, os::access::read_security)) return os::sys_failure(code);
+  if (const auto code = record_call("query_security", "", h, os::access_rights::read_security)) return os::sys_failure(code);
   return of(h).security;
 }
 
 inline os::sys_result<void> service_database::change_security(raw_handle h, const std::string& sddl) {
-  if (const auto code = call("change_security", sddl, h, os::access::write_security)) return os::sys_failure(code);
+  if (const auto code = record_call("change_security", sddl, h, os::access_rights::write_security)) return os::sys_failure(code);
   of(h).security = sddl;
   return {};
 }
 
 inline os::sys_result<void> service_database::delete_service(raw_handle h) {
-  if (const auto code = call("delete_service", "", h, os::access::remove)) return os::sys_failure(code);
+  if (const auto code = record_call("delete_service", "", h, os::access_rights::remove)) return os::sys_failure(code);
   if (of(h).marked_for_delete) return os::sys_failure(1072);
   of(h).marked_for_delete = true;
   return {};
@@ -1066,70 +1066,70 @@ inline void service_database::close(raw_handle h) noexcept {
 }
 
 inline os::sys_result<void> service_database::add_event_source(const std::string& source) {
-  if (const auto code = call("add_event_source", source)) return os::sys_failure(code);
+  if (const auto code = record_call("add_event_source", source)) return os::sys_failure(code);
   event_sources.insert(source);
   return {};
 }
 
 inline os::sys_result<bool> service_database::query_event_source(const std::string& source) {
-  if (const auto code = call("query_event_source", source)) return os::sys_failure(code);
+  if (const auto code = record_call("query_event_source", source)) return os::sys_failure(code);
   return event_sources.count(source) != 0;
 }
 inline os::sys_result<bool> service_database::query_delete_mark(const std::string& name) {
-  if (const auto code = call("query_delete_mark", name)) return os::sys_failure(code);
+  if (const auto code = record_call("query_delete_mark", name)) return os::sys_failure(code);
   const auto found = services.find(name);
   return found != services.end() && found->second.marked_for_delete;
 }
 inline os::sys_result<void> service_database::remove_event_source(const std::string& source) {
-  if (const auto code = call("remove_event_source", source)) return os::sys_failure(code);
+  if (const auto code = record_call("remove_event_source", source)) return os::sys_failure(code);
   event_sources.erase(source);
   return {};
 }
 
 inline os::sys_result<std::vector<std::string>> service_database::query_environment(const std::string& name) {
-  if (const auto code = call("query_environment", name)) return os::sys_failure(code);
+  if (const auto code = record_call("query_environment", name)) return os::sys_failure(code);
   const auto found = services.find(name);
   if (found == services.end()) return os::sys_failure(2);
   return found->second.environment;
 }
 
 inline os::sys_result<void> service_database::change_environment(const std::string& name,
-                                                                 const std::vector<std::string>& all) {
-  if (const auto code = call("change_environment", name + ", " + list(all))) return os::sys_failure(code);
+                                                                 const std::vector<std::string>& items) {
+  if (const auto code = record_call("change_environment", name + ", " + list(items))) return os::sys_failure(code);
   const auto found = services.find(name);
   if (found == services.end()) return os::sys_failure(2);
-  found->second.environment = all;
+  found->second.environment = items;
   return {};
 }
 
 inline os::sys_result<std::string> service_database::account_sid(const std::string& account) {
-  if (const auto code = call("account_sid", account)) return os::sys_failure(code);
+  if (const auto code = record_call("account_sid", account)) return os::sys_failure(code);
   if (const auto found = accounts.find(account); found != accounts.end()) return found->second;
   const auto slash = account.find('\\');
-  if (text::starts_with_nocase(account, "NT SERVICE\\") && services.count(account.substr(slash + 1)) != 0)
+  if (strings::starts_with_nocase(account, "NT SERVICE\\") && services.count(account.substr(slash + 1)) != 0)
     return "S-1-5-80-" + account.substr(slash + 1);
   return os::sys_failure(1332);
 }
 
 inline os::sys_result<void> service_database::add_logon_right(const std::string& sid) {
-  if (const auto code = call("add_logon_right", sid)) return os::sys_failure(code);
+  if (const auto code = record_call("add_logon_right", sid)) return os::sys_failure(code);
   logon_rights.insert(sid);
   return {};
 }
 
 inline os::sys_result<bool> service_database::query_logon_right(const std::string& sid) {
-  if (const auto code = call("query_logon_right", sid)) return os::sys_failure(code);
+  if (const auto code = record_call("query_logon_right", sid)) return os::sys_failure(code);
   return logon_rights.count(sid) != 0;
 }
 inline os::sys_result<std::string> service_database::query_folder_security(const std::string& path) {
-  if (const auto code = call("query_folder_security", path)) return os::sys_failure(code);
+  if (const auto code = record_call("query_folder_security", path)) return os::sys_failure(code);
   const auto found = folders.find(path);
   if (found == folders.end()) return os::sys_failure(2);
   return found->second;
 }
 
 inline os::sys_result<void> service_database::change_folder_security(const std::string& path, const std::string& sddl) {
-  if (const auto code = call("change_folder_security", path + ", " + sddl)) return os::sys_failure(code);
+  if (const auto code = record_call("change_folder_security", path + ", " + sddl)) return os::sys_failure(code);
   folders[path] = sddl;
   return {};
 }

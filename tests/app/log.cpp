@@ -108,7 +108,7 @@ TEST_CASE("a data folder that cannot be written to: the service goes on, and the
   CHECK(has(scm.events(), "4 the log file cannot be written: "));
   CHECK(scm.stop() == 0);
   CHECK(scm.wait() == 0);
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
 }
 
 TEST_CASE("a log file that is taken away while the service runs is made anew, and one that cannot be is told of in the event log") {
@@ -167,14 +167,14 @@ TEST_CASE("a sink that does not come back does not keep the service from stoppin
     scm.data_folder = data.path;
     scm.start(app);
     CHECK(get(scm, "/").body == "hello");
-    const auto asked = std::chrono::steady_clock::now();
+    const auto requested = std::chrono::steady_clock::now();
 
     CHECK(scm.stop() == 0);
     static_cast<void>(scm.wait());
 
-    CHECK(std::chrono::steady_clock::now() - asked < 8s);
+    CHECK(std::chrono::steady_clock::now() - requested < 8s);
     CHECK(scm.state() == state::stopped);
-    CHECK(scm.verdicts() == std::vector<std::string>{
+    CHECK(scm.violations() == std::vector<std::string>{
                                 "a hook, handler or worker did not return, and the process would be ended over it"});
     CHECK(data.left().failure.find("a sink of the log did not take its last lines") != std::string::npos);
     CHECK(data.log().find("it hangs") != std::string::npos);  // the file has it
@@ -190,7 +190,7 @@ TEST_CASE("what an earlier run left of its log is not cut to the default before 
   std::ofstream(data.path + "/logs/simulated.aside.log") << "aside\n";
   std::ofstream(data.path + "/hello.ini") << "nothing = known\n";
   auto app = [](service& svc) {
-    svc.log_file().kept = 20;
+    svc.log_file().max_files = 20;
     svc.log().info("said in App");
   };
   simulated_scm scm;

@@ -19,7 +19,7 @@ using winsvc::start_context;
 using winsvc::stop_token;
 using winsvc::model::control;
 using winsvc::model::state;
-using winsvc::testing::take_answer;
+using winsvc::testing::parse_response;
 
 using steady = std::chrono::steady_clock;
 
@@ -36,7 +36,7 @@ TEST_CASE("a service starts, serves, stops, and the SCM has nothing to say again
 
   CHECK(scm.wait() == 0);
   CHECK(states(scm) == "start pending, running, stop pending, stopped");
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
   CHECK(has(scm.events(), "1 simulated listens on http://127.0.0.1:"));
   CHECK(has(scm.events(), "2 simulated stopped"));
 }
@@ -47,11 +47,11 @@ TEST_CASE("the port answers at the very moment of RUNNING") {
   simulated_scm scm;
   scm.data_folder = data.path;
 
-  scm.begin(app);
+  scm.start_async(app);
   REQUIRE(scm.wait_for(state::running));
-  const auto left = winsvc::model::parse_service_state(winsvc::os::read_file(data.path + "/state.json").value_or(""));
-  REQUIRE(left);
-  const auto port = static_cast<std::uint16_t>(std::stoi(left->url.substr(left->url.rfind(':') + 1)));
+  const auto saved = winsvc::model::parse_saved_state(winsvc::os::read_file(data.path + "/state.json").value_or(""));
+  REQUIRE(saved);
+  const auto port = static_cast<std::uint16_t>(std::stoi(saved->url.substr(saved->url.rfind(':') + 1)));
   auto client = winsvc::os::tcp_socket::connect({"127.0.0.1", port}, 5s);
   REQUIRE(client);
   ask(*client, "/");
@@ -81,7 +81,7 @@ TEST_CASE("progress in a start hook raises the checkpoint, and only progress doe
   CHECK(history[1].status.wait_hint == 35s);  // from the description on the app's start limit counts, and a margin
   CHECK(history[4].status.current == state::running);
   CHECK(history[4].status.checkpoint == 0);
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
   const auto log = data.read("logs/simulated.log");
   CHECK(log.find("starting: opening the store (1 of 2)") != std::string::npos);
   CHECK(log.find("starting: reading it\n") != std::string::npos);
@@ -103,7 +103,7 @@ TEST_CASE("what start hooks returned and stop hooks run in reverse, as they were
 
   CHECK(scm.wait() == 0);
   CHECK(d.text() == "a c d -e -c -b -a");
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
 }
 
 TEST_CASE("a stop hook that throws is logged, the others run, and the stop is no failure") {
@@ -144,7 +144,7 @@ TEST_CASE("a start hook that throws undoes those before it, and the service fail
   CHECK(scm.wait() == 1064);
   CHECK(d.text() == "a -b -a");
   CHECK(count_of(scm, state::running) == 0);
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
   CHECK(has(scm.events(), "3 start 'simulated': hook at service.cpp:"));
   CHECK(has(scm.events(), "threw: the store is locked"));
   CHECK(data.left().failure.find("threw: the store is locked") != std::string::npos);
@@ -169,7 +169,7 @@ TEST_CASE("a taken port fails the start with 10048, and what had started is undo
   CHECK(scm.wait() == 10048);
   CHECK(states(scm) == "start pending, stop pending, stopped");
   CHECK(d.text() == "a -b -a");
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
   const std::string sentence = "listen on '127.0.0.1:" + std::to_string(*scm.launch.port) + "': the port is taken";
   CHECK(has(scm.events(), "3 " + sentence));
   CHECK(data.left().failure.find(sentence) == 0);
@@ -196,7 +196,7 @@ TEST_CASE("an app that throws while it describes the service fails the start wit
     CHECK(scm.wait() == 1064);
     CHECK(states(scm) == "start pending, stopped");
     CHECK(has(scm.events(), one.words));
-    CHECK(scm.verdicts().empty());
+    CHECK(scm.violations().empty());
   }
 }
 
@@ -225,7 +225,7 @@ TEST_CASE("a worker that throws stops the service as failed, with its words") {
 
   CHECK(scm.wait() == 1064);
   CHECK(states(scm) == "start pending, running, stop pending, stopped");
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
   CHECK(has(scm.events(), "3 run worker 'poller': it threw: the device is gone"));
   CHECK(data.left().failure.find("it threw: the device is gone") != std::string::npos);
 }
@@ -282,15 +282,15 @@ TEST_CASE("a stop that comes while the service starts is remembered, cancels the
   };
   simulated_scm scm;
 
-  scm.begin(app);
+  scm.start_async(app);
   wait_for_stop(begun, "the hook to start");
   CHECK(scm.control(control::stop) == 1061);  // Windows does not deliver it; a shutdown it does
-  CHECK(scm.force(control::shutdown) == 0);
+  CHECK(scm.deliver_always(control::shutdown) == 0);
 
   CHECK(scm.wait() == 0);
   CHECK(d.text() == "cancelled -b -a");
   CHECK(states(scm) == "start pending, stop pending, stopped");
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
 }
 
 TEST_CASE("a stop that comes while the app is still described is remembered") {
@@ -303,14 +303,14 @@ TEST_CASE("a stop that comes while the app is still described is remembered") {
   };
   simulated_scm scm;
 
-  scm.begin(app);
+  scm.start_async(app);
   wait_for_stop(begun, "the hook to start");
-  CHECK(scm.force(control::stop) == 0);
+  CHECK(scm.deliver_always(control::stop) == 0);
   go.request_stop();
 
   CHECK(scm.wait() == 0);
   CHECK(count_of(scm, state::running) == 0);
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
 }
 
 TEST_CASE("a request in flight is answered before STOPPED, each answer a checkpoint, and readiness says stopping") {
@@ -327,7 +327,7 @@ TEST_CASE("a request in flight is answered before STOPPED, each answer a checkpo
   CHECK(scm.control(control::stop) == 0);
   CHECK(scm.state() == state::stop_pending);
   CHECK(scm.control(control::stop) == 1061);
-  CHECK(scm.force(control::stop) == 0);  // a second one is harmless
+  CHECK(scm.deliver_always(control::stop) == 0);  // a second one is harmless
   CHECK(scm.control(control::interrogate) == 0);
   CHECK(scm.state() == state::stop_pending);
   until_drain(scm);
@@ -339,26 +339,26 @@ TEST_CASE("a request in flight is answered before STOPPED, each answer a checkpo
   CHECK(a.header("Connection") == "close");
   CHECK(count_of(scm, state::stop_pending) >= 2);
   CHECK(count_of(scm, state::stopped) == 1);
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
 }
 
 TEST_CASE("readiness is 503 as soon as the service stops, liveness stays, both for whoever is still served") {
-  std::atomic<winsvc::host::phase> now{winsvc::host::phase::serving};
-  winsvc::host::blueprint plan;
+  std::atomic<winsvc::host::run_phase> now{winsvc::host::run_phase::serving};
+  winsvc::host::service_definition plan;
   winsvc::host::add_health_routes(plan, now);
   plan.router.freeze();
   winsvc::http::engine e(plan.router, plan.limits, plan.log);
-  const auto asked = [&](const char* target) {
-    winsvc::testing::memory_transport wire("GET " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n\r\n");
-    e.serve(wire);
-    return take_answer(wire.output);
+  const auto requested = [&](const char* target) {
+    winsvc::testing::memory_transport transport("GET " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n\r\n");
+    e.serve(transport);
+    return parse_response(transport.output);
   };
 
-  CHECK(asked("/readyz").status == 200);
-  now = winsvc::host::phase::stopping;
-  CHECK(asked("/readyz").status == 503);
-  CHECK(asked("/readyz").body == "stopping\n");
-  CHECK(asked("/livez").body == "live\n");
+  CHECK(requested("/readyz").status == 200);
+  now = winsvc::host::run_phase::stopping;
+  CHECK(requested("/readyz").status == 503);
+  CHECK(requested("/readyz").body == "stopping\n");
+  CHECK(requested("/livez").body == "live\n");
 }
 
 TEST_CASE("a service that stops answers /readyz with 503 and /livez with 200") {
@@ -383,7 +383,7 @@ TEST_CASE("a service that stops answers /readyz with 503 and /livez with 200") {
   CHECK(readiness.status == 503);
   CHECK(readiness.body == "stopping\n");
   CHECK(liveness.status == 200);
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
 }
 
 TEST_CASE("a request that waits in the backlog when the stop comes is served") {
@@ -454,8 +454,8 @@ TEST_CASE("controls that nothing is hooked to are refused: by the SCM, and by th
   CHECK(scm.control(control::pause) == 1052);
   CHECK(scm.control(control::preshutdown) == 1052);
   CHECK(scm.control(static_cast<control>(200)) == 120);
-  CHECK(scm.force(control::pause) == 120);
-  CHECK(scm.force(static_cast<control>(99)) == 120);
+  CHECK(scm.deliver_always(control::pause) == 120);
+  CHECK(scm.deliver_always(static_cast<control>(99)) == 120);
   CHECK(scm.control(control::interrogate) == 0);
 
   CHECK(scm.state() == state::running);
@@ -490,7 +490,7 @@ TEST_CASE("the state file tells the address while the service runs, and nothing 
   simulated_scm scm;
   scm.data_folder = data.path;
 
-  scm.begin(app);
+  scm.start_async(app);
   REQUIRE(scm.wait_for(state::running));
   const auto running = data.left();
   static_cast<void>(scm.control(control::stop));
@@ -527,15 +527,15 @@ TEST_CASE("what a run failed of is known to those after it, and so is that one e
   };
   run(failing);
   CHECK(data.left().failure.find("the store is gone") != std::string::npos);
-  CHECK(data.left().earlier.empty());
+  CHECK(data.left().previous_failure.empty());
   run(well);
   run(well);
   CHECK(data.left().failure.empty());
-  CHECK(data.left().earlier.find("the store is gone") != std::string::npos);
+  CHECK(data.left().previous_failure.find("the store is gone") != std::string::npos);
 
-  std::ofstream(data.path + "/state.json") << to_text(winsvc::model::service_state{7, "http://x", "yesterday", ""});
+  std::ofstream(data.path + "/state.json") << format_saved_state(winsvc::model::saved_state{7, "http://x", "yesterday", ""});
   run(well);
-  CHECK(data.left().earlier == "the run that began at yesterday (pid 7) ended without a word");
+  CHECK(data.left().previous_failure == "the run that began at yesterday (pid 7) ended without a word");
 }
 
 TEST_CASE("one app can be started again in the same process") {
@@ -550,7 +550,7 @@ TEST_CASE("one app can be started again in the same process") {
     CHECK(get(scm, "/").body == "hello");
     static_cast<void>(scm.control(control::stop));
     CHECK(scm.wait() == 0);
-    CHECK(scm.verdicts().empty());
+    CHECK(scm.violations().empty());
   }
   CHECK(starts == 3);
 }
@@ -572,8 +572,8 @@ TEST_CASE("start to RUNNING and stop to STOPPED take less than 300 ms each") {
   auto start = 10'000ms, stop = 10'000ms;  // the best of a few: a busy machine can be late
   for (int attempt = 0; attempt < 5 && (start >= 300ms || stop >= 300ms); ++attempt) {
     simulated_scm scm;
-    const auto since = [](steady::time_point when) {
-      return std::chrono::duration_cast<std::chrono::milliseconds>(steady::now() - when);
+    const auto since = [](steady::time_point time) {
+      return std::chrono::duration_cast<std::chrono::milliseconds>(steady::now() - time);
     };
     auto began = steady::now();
     scm.start(app);

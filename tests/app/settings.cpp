@@ -65,7 +65,7 @@ TEST_CASE("a handler reads what the file says, and after a reload what it says n
   CHECK(c.scm.stop() == 0);
   CHECK(c.scm.wait() == 0);
   CHECK(c.data.log().find("s3cret") == std::string::npos);
-  CHECK(c.scm.verdicts().empty());
+  CHECK(c.scm.violations().empty());
 }
 
 TEST_CASE("a torn settings file changes nothing: the service goes on, and says so") {
@@ -108,7 +108,7 @@ TEST_CASE("a value that cannot be taken fails the start, with all that is wrong 
   CHECK(c.data.left().failure == sentence);
   CHECK(c.data.log().find(sentence) != std::string::npos);
   CHECK(has(c.scm.events(), "3 " + sentence));
-  CHECK(c.scm.verdicts().empty());
+  CHECK(c.scm.violations().empty());
 }
 
 TEST_CASE("a settings file that was named and is not there fails the start; the usual one need not be there") {
@@ -177,11 +177,11 @@ TEST_CASE("a setting can be read where it is declared") {
 
 TEST_CASE("variables have the service's name for all its instances, whether or not the app says it") {
   for (const auto* name : {"hello", "hello$blue"}) {
-    winsvc::host::blueprint plan;
+    winsvc::host::service_definition plan;
     plan.spec.name = name;
     winsvc::model::launch_options launch;
     launch.instance = "blue";
-    winsvc::host::find_settings(plan, launch, "/apps/hello");
+    winsvc::host::load_setting_sources(plan, launch, "/apps/hello");
     CHECK(plan.settings.sources().prefix == "HELLO");
     CHECK(plan.settings.sources().file_name == "hello-blue.ini");
   }
@@ -189,7 +189,7 @@ TEST_CASE("variables have the service's name for all its instances, whether or n
 
 TEST_CASE("a setting that cannot be is told where it is declared") {
   const auto says = [](void (*describe)(service&)) -> std::string {
-    winsvc::host::blueprint plan;
+    winsvc::host::service_definition plan;
     service svc(plan);
     try {
       describe(svc);
@@ -205,7 +205,7 @@ TEST_CASE("a setting that cannot be is told where it is declared") {
   CHECK(says([](service& svc) { svc.setting("a", 0, "", winsvc::between(1, 2)); })
             .find("its default must lie between 1 and 2") != std::string::npos);
   CHECK(says([](service& svc) {
-          svc.setting("a", 3, "", winsvc::must([](int n) { return n % 2 == 0; }, "be even"));
+          svc.setting("a", 3, "", winsvc::satisfies([](int n) { return n % 2 == 0; }, "be even"));
         }).find("its default must be even") != std::string::npos);
   CHECK(says([](service& svc) { svc.setting("a", 1); svc.name("x"); }).find("say it before the first setting") !=
         std::string::npos);
@@ -216,7 +216,7 @@ TEST_CASE("a rule that throws at a reload is a fault of the file like any other,
   configured c;
   put(c.data, "pattern = a\n");
   auto ruled = [](service& svc) {
-    auto pattern = svc.setting("pattern", "x", "what to look for", winsvc::must([](const std::string& s) {
+    auto pattern = svc.setting("pattern", "x", "what to look for", winsvc::satisfies([](const std::string& s) {
       if (s[0] == '(') throw std::runtime_error("mismatched '('");
       return true;
     }, "be a regular expression"));
@@ -256,7 +256,7 @@ TEST_CASE("with reload_on_change a saved file is read without being asked to; wh
 
   overwrite(c.data, "greeting = hi\n");
   std::ofstream(c.data.path + "/other.ini") << "greeting = no\n";
-  std::this_thread::sleep_for(winsvc::host::settings_watch::quiet * 3);
+  std::this_thread::sleep_for(winsvc::host::settings_watcher::settle_time * 3);
   CHECK(d.text().empty());
 
   overwrite(c.data, "greeting = good day\n");
@@ -269,7 +269,7 @@ TEST_CASE("with reload_on_change a saved file is read without being asked to; wh
   CHECK(eventually([&] { return d.text() == "reload reload"; }));
   CHECK(c.scm.stop() == 0);
   CHECK(c.scm.wait() == 0);
-  CHECK(c.scm.verdicts().empty());
+  CHECK(c.scm.violations().empty());
 }
 
 TEST_CASE("what was changed while the start hooks ran is seen as well, and half a file changes nothing until the rest is there") {

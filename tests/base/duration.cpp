@@ -19,9 +19,9 @@ TEST_CASE("a duration is numbers with units, and a bare number is seconds") {
   };
   for (const auto& r : rows) {
     CAPTURE(r.s);
-    const auto got = parse_duration(r.s);
-    REQUIRE(got);
-    CHECK(*got == r.value);
+    const auto result = parse_duration(r.s);
+    REQUIRE(result);
+    CHECK(*result == r.value);
   }
 }
 

@@ -28,20 +28,20 @@ TEST_CASE("base64 goes there and back") {
   } const cases[] = {{"", "", ""},           {"f", "Zg==", "Zg"},          {"fo", "Zm8=", "Zm8"},
                      {"foo", "Zm9v", "Zm9v"}, {"foobar", "Zm9vYmFy", "Zm9vYmFy"}, {"\xfb\xff", "+/8=", "-_8"}};
   for (const auto& one : cases) {
-    CHECK(text::to_base64(one.plain) == one.coded);
-    CHECK(text::to_base64url(one.plain) == one.url);
-    CHECK(text::from_base64(one.coded) == one.plain);
-    CHECK(text::from_base64(one.url) == one.plain);
+    CHECK(strings::to_base64(one.plain) == one.coded);
+    CHECK(strings::to_base64url(one.plain) == one.url);
+    CHECK(strings::from_base64(one.coded) == one.plain);
+    CHECK(strings::from_base64(one.url) == one.plain);
   }
-  std::string all;
-  for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
-  CHECK(text::from_base64(text::to_base64(all)) == all);
+  std::string text;
+  for (int i = 0; i < 256; ++i) text += static_cast<char>(i);
+  CHECK(strings::from_base64(strings::to_base64(text)) == text);
 }
 
 TEST_CASE("what is no base64 is nothing") {
   for (const char* bad : {"Z", "Zg=", "Z===", "Zh==", "Zm9=", "Zm-9=", "Zm 9v", "Zg==Zg==", "====", "Zm9v\n", "\xc3\xbc"}) {
     CAPTURE(bad);
-    CHECK(!text::from_base64(bad));
+    CHECK(!strings::from_base64(bad));
   }
 }
 

@@ -20,14 +20,14 @@ TEST_CASE("an error is one sentence: what we were doing, to what, what was said,
       {{7, "open", "a b", "", ""}, "open 'a b' (7)"},
       {{5, "start", "hello", "refused (5), it said", ""}, "start 'hello': refused (5), it said"},
   };
-  for (const auto& r : rows) CHECK(r.what.sentence() == r.sentence);
+  for (const auto& r : rows) CHECK(r.what.to_string() == r.sentence);
 }
 
 TEST_CASE("a part that is empty takes its punctuation with it, wherever it stood") {
-  CHECK(error{}.sentence().empty());
-  CHECK(error{5, "", "", "", ""}.sentence() == "(5)");
-  CHECK(error{0, "", "", "", "try again"}.sentence() == "try again");
-  CHECK(error{5, "", "", "", "try again"}.sentence() == "(5); try again");
+  CHECK(error{}.to_string().empty());
+  CHECK(error{5, "", "", "", ""}.to_string() == "(5)");
+  CHECK(error{0, "", "", "", "try again"}.to_string() == "try again");
+  CHECK(error{5, "", "", "", "try again"}.to_string() == "(5); try again");
 }
 
 TEST_CASE("a mistake of the programmer is a logic_error with its text") {

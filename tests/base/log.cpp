@@ -34,16 +34,16 @@ class memory final : public winsvc::log_sink {
 /// A wall clock that moves on whenever it is read, from any thread.
 class ticking final : public winsvc::clock {
  public:
-  [[nodiscard]] wall_point wall() const noexcept override {
-    return wall_point(std::chrono::duration_cast<wall_point::duration>(std::chrono::milliseconds(++ticks_)));
+  [[nodiscard]] system_time system_now() const noexcept override {
+    return system_time(std::chrono::duration_cast<system_time::duration>(std::chrono::milliseconds(++ticks_)));
   }
 
  private:
   mutable std::atomic<int> ticks_{0};
 };
 
-const winsvc::clock::wall_point moment{
-    std::chrono::duration_cast<winsvc::clock::wall_point::duration>(1769846709250ms)};
+const winsvc::clock::system_time moment{
+    std::chrono::duration_cast<winsvc::clock::system_time::duration>(1769846709250ms)};
 
 using texts = std::vector<std::string>;
 
@@ -84,7 +84,7 @@ TEST_CASE("what would control a terminal, and what is no UTF-8, is shown and not
       {"\xEF\xBF\xBD", "\xEF\xBF\xBD"},               // the replacement character itself is text
       {"", ""},
   };
-  for (const auto& r : rows) CHECK(winsvc::log_text(r.text) == r.shown);
+  for (const auto& r : rows) CHECK(winsvc::escape_log_text(r.text) == r.shown);
 }
 
 TEST_CASE("as JSON, an entry is one object on one line, and brings members of its own") {
@@ -105,8 +105,8 @@ TEST_CASE("an entry's members reach the sinks beside its text") {
   log.info("plain");
 
   REQUIRE(sink->entries.size() == 2);
-  CHECK(sink->entries[0].members == R"("status":200)");
-  CHECK(sink->entries[1].members.empty());
+  CHECK(sink->entries[0].json_fields == R"("status":200)");
+  CHECK(sink->entries[1].json_fields.empty());
 }
 
 TEST_CASE("who waits too long for a log that another thread holds loses the line, and the next line says so") {
@@ -147,7 +147,7 @@ TEST_CASE("a sink whose flush takes long does not hold up those who log meanwhil
     void flush() noexcept override {
       std::thread([this] { log->info("meanwhile"); }).join();  // hangs for a minute where flush holds the log
     }
-    [[nodiscard]] bool concurrent() const noexcept override { return true; }
+    [[nodiscard]] bool has_concurrent_flush() const noexcept override { return true; }
     logger* log;
     std::atomic<int> written{0};
   };
@@ -174,9 +174,9 @@ TEST_CASE("what is below the threshold is dropped, by default debug") {
   log.debug("d3");
 
   CHECK(sink->texts() == texts{"i1", "w2", "e2", "d3"});
-  CHECK(log.wants(log_level::debug));
+  CHECK(log.is_enabled(log_level::debug));
   log.threshold(log_level::error);
-  CHECK_FALSE(log.wants(log_level::warn));
+  CHECK_FALSE(log.is_enabled(log_level::warn));
 }
 
 TEST_CASE("what was logged before the first sink is handed to it, and to no other") {
@@ -213,12 +213,12 @@ TEST_CASE("an early line keeps the time at which it was logged") {
   const ticking time;
   logger log(time);
   log.info("early");
-  static_cast<void>(time.wall());
+  static_cast<void>(time.system_now());
   const auto sink = std::make_shared<memory>();
   log.add_sink(sink);
   log.info("late");
   REQUIRE(sink->entries.size() == 2);
-  CHECK(sink->entries[1].when - sink->entries[0].when == std::chrono::milliseconds(2));
+  CHECK(sink->entries[1].time - sink->entries[0].time == std::chrono::milliseconds(2));
 }
 
 TEST_CASE("flush reaches every sink") {
@@ -255,7 +255,7 @@ TEST_CASE("lines of many threads come one by one, none lost, and their times nev
   // Threads may have logged before the sink was there, and of those lines 100 are kept.
   CHECK(sink->entries.size() >= 100);
   CHECK(sink->entries.size() <= 1001);
-  for (std::size_t i = 1; i < sink->entries.size(); ++i) REQUIRE(sink->entries[i - 1].when < sink->entries[i].when);
+  for (std::size_t i = 1; i < sink->entries.size(); ++i) REQUIRE(sink->entries[i - 1].time < sink->entries[i].time);
 }
 
 TEST_CASE("levels have names, and are found by them") {
@@ -265,7 +265,7 @@ TEST_CASE("levels have names, and are found by them") {
   CHECK(name(log_level::error) == "error");
   for (const auto l : {log_level::debug, log_level::info, log_level::warn, log_level::error}) {
     CHECK(winsvc::parse_log_level(name(l)) == l);
-    CHECK(column(l).size() == 5);
+    CHECK(level_column(l).size() == 5);
   }
   CHECK(winsvc::parse_log_level("WARN") == log_level::warn);
   CHECK_FALSE(winsvc::parse_log_level("warning"));

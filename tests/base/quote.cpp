@@ -17,10 +17,10 @@ namespace {
 
 /// Calls `with` for every string over `letters` up to that length, the empty one included.
 template <class F>
-void every_string(std::string_view letters, std::size_t longest, F with) {
+void every_string(std::string_view letters, std::size_t longest, F options) {
   words now{""};
   for (std::size_t length = 0;; ++length) {
-    for (const auto& s : now) with(s);
+    for (const auto& s : now) options(s);
     if (length == longest) return;
     words longer;
     for (const auto& s : now) {
@@ -144,9 +144,9 @@ words cut_by_windows(const std::string& line) {
   REQUIRE((pieces != nullptr));
   words out;
   for (int i = 0; i < count; ++i) {
-    std::string piece;
-    for (const wchar_t* c = pieces[i]; *c != 0; ++c) piece += static_cast<char>(*c);
-    out.push_back(piece);
+    std::string chunk;
+    for (const wchar_t* c = pieces[i]; *c != 0; ++c) chunk += static_cast<char>(*c);
+    out.push_back(chunk);
   }
   ::LocalFree(pieces);
   return out;

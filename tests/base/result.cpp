@@ -29,7 +29,7 @@ TEST_CASE("a result is true with a value and false with a reason") {
 
   const auto odd = half(7);
   REQUIRE_FALSE(odd);
-  CHECK(odd.error().sentence() == "halve '7': it is odd (87)");
+  CHECK(odd.error().to_string() == "halve '7': it is odd (87)");
 }
 
 TEST_CASE("a reason is handed on as it was") {
@@ -41,9 +41,9 @@ TEST_CASE("a reason is handed on as it was") {
 TEST_CASE("a value that cannot be copied is moved out") {
   const auto make = []() -> result<std::unique_ptr<int>> { return std::make_unique<int>(5); };
 
-  const std::unique_ptr<int> got = *make();
+  const std::unique_ptr<int> result = *make();
 
-  CHECK(*got == 5);
+  CHECK(*result == 5);
 }
 
 TEST_CASE("a result of the reason's own type knows which side it is") {

@@ -96,29 +96,29 @@ TEST_CASE("sources are strangers to each other") {
 TEST_CASE("many may ask and many may listen at once") {
   for (int round = 0; round < 20; ++round) {
     const stop_source source;
-    std::atomic<int> heard{0};
+    std::atomic<int> received{0};
     std::vector<scoped_thread> threads;
     for (int i = 0; i < 4; ++i) {
-      threads.emplace_back("a thread that polls", [&heard, token = source.token()] {
+      threads.emplace_back("a thread that polls", [&received, token = source.token()] {
         waiting::wait_until([&] { return token.wait_for(50us); }, "the request");
-        if (token.stop_requested()) ++heard;
+        if (token.stop_requested()) ++received;
       });
       threads.emplace_back("a thread that requests", [&source] { source.request_stop(); });
     }
     for (auto& t : threads) t.join();
-    CHECK(heard.load() == 4);
+    CHECK(received.load() == 4);
   }
 }
 
 TEST_CASE("whoever is woken by a request may take the source away at once") {
   for (int i = 0; i < 200; ++i) {
     auto source = std::make_unique<winsvc::stop_source>();
-    const auto* asked = source.get();
+    const auto* requested = source.get();
     scoped_thread waiter("the waiting thread", [&source, token = source->token()] {
       token.wait();
       source.reset();
     });
-    asked->request_stop();
+    requested->request_stop();
     waiter.join();
   }
 }

@@ -20,7 +20,7 @@ std::string times(std::size_t n) {
 }
 
 /// UTF-8 through UTF-16 and back: what is malformed comes back replaced.
-std::string repaired(std::string_view s) { return text::to_utf8(text::to_utf16(s)); }
+std::string repaired(std::string_view s) { return strings::to_utf8(strings::to_utf16(s)); }
 
 }  // namespace
 
@@ -29,25 +29,25 @@ TEST_CASE("every code point survives UTF-8 to UTF-16 and back") {
   for (char32_t c = 0; c <= 0x10FFFF; ++c) {
     if (c >= 0xD800 && c <= 0xDFFF) continue;
     std::string utf8;
-    text::append_utf8(utf8, c);
+    strings::append_utf8(utf8, c);
     const std::size_t length = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    std::size_t at = 0;
-    const bool read = text::next_code_point(utf8, at) == c && at == length && utf8.size() == length;
-    const auto utf16 = text::to_utf16(utf8);
-    if (!read || utf16.size() != (c < 0x10000 ? 1u : 2u) || text::to_utf8(utf16) != utf8) ++wrong;
+    std::size_t position = 0;
+    const bool read = strings::next_code_point(utf8, position) == c && position == length && utf8.size() == length;
+    const auto utf16 = strings::to_utf16(utf8);
+    if (!read || utf16.size() != (c < 0x10000 ? 1u : 2u) || strings::to_utf8(utf16) != utf8) ++wrong;
   }
   CHECK(wrong == 0);
 }
 
 TEST_CASE("known characters have their known forms") {
-  CHECK(text::to_utf16("Z\xC3\xBCrich") == u"Z\u00FCrich");
-  CHECK(text::to_utf16("\xE2\x82\xAC") == u"\u20AC");
-  CHECK(text::to_utf16("\xF0\x9F\x98\x80") == u"\U0001F600");
-  CHECK(text::to_utf16("\xF0\x9F\x98\x80") == std::u16string{0xD83D, 0xDE00});
-  CHECK(text::to_utf8(u"\U0010FFFF") == "\xF4\x8F\xBF\xBF");
-  CHECK(text::to_utf16("a\0b"sv).size() == 3);
-  CHECK(text::to_utf16("").empty());
-  CHECK(text::to_utf8({}).empty());
+  CHECK(strings::to_utf16("Z\xC3\xBCrich") == u"Z\u00FCrich");
+  CHECK(strings::to_utf16("\xE2\x82\xAC") == u"\u20AC");
+  CHECK(strings::to_utf16("\xF0\x9F\x98\x80") == u"\U0001F600");
+  CHECK(strings::to_utf16("\xF0\x9F\x98\x80") == std::u16string{0xD83D, 0xDE00});
+  CHECK(strings::to_utf8(u"\U0010FFFF") == "\xF4\x8F\xBF\xBF");
+  CHECK(strings::to_utf16("a\0b"sv).size() == 3);
+  CHECK(strings::to_utf16("").empty());
+  CHECK(strings::to_utf8({}).empty());
 }
 
 TEST_CASE("each malformed byte becomes one U+FFFD, and what follows is read as it is") {
@@ -74,7 +74,7 @@ TEST_CASE("each malformed byte becomes one U+FFFD, and what follows is read as i
   };
   for (const auto& r : rows) {
     const std::string bytes(r.bytes);
-    CAPTURE(text::json_quoted(bytes));
+    CAPTURE(strings::json_quoted(bytes));
     CHECK(repaired(bytes) == times(r.marks));
     CHECK(repaired("a" + bytes + "z") == "a" + times(r.marks) + "z");
     CHECK(repaired(bytes + "\xC3\xBC") == times(r.marks) + "\xC3\xBC");
@@ -94,44 +94,44 @@ TEST_CASE("no two bytes can hide: whatever is read in, what comes out is well-fo
 }
 
 TEST_CASE("a lone surrogate becomes U+FFFD") {
-  CHECK(text::to_utf8(std::u16string{0xD83D}) == replacement);
-  CHECK(text::to_utf8(std::u16string{0xDE00}) == replacement);
-  CHECK(text::to_utf8(std::u16string{0xDE00, 0xD83D}) == times(2));
-  CHECK(text::to_utf8(std::u16string{0xD83D, u'a'}) == replacement + "a");
-  CHECK(text::to_utf8(std::u16string{0xD83D, 0xD83D, 0xDE00}) == replacement + "\xF0\x9F\x98\x80");
+  CHECK(strings::to_utf8(std::u16string{0xD83D}) == replacement);
+  CHECK(strings::to_utf8(std::u16string{0xDE00}) == replacement);
+  CHECK(strings::to_utf8(std::u16string{0xDE00, 0xD83D}) == times(2));
+  CHECK(strings::to_utf8(std::u16string{0xD83D, u'a'}) == replacement + "a");
+  CHECK(strings::to_utf8(std::u16string{0xD83D, 0xD83D, 0xDE00}) == replacement + "\xF0\x9F\x98\x80");
 }
 
 TEST_CASE("case is folded for ASCII alone") {
-  CHECK(text::lowered("Content-TYPE \xC3\x9C") == "content-type \xC3\x9C");
-  CHECK(text::to_upper('a') == 'A');
-  CHECK(text::to_upper('{') == '{');
-  CHECK(text::to_lower('@') == '@');
-  CHECK(text::to_lower('[') == '[');
-  CHECK(text::equal_nocase("INSTALL", "install"));
-  CHECK(text::equal_nocase("", ""));
-  CHECK_FALSE(text::equal_nocase("install", "instal"));
-  CHECK_FALSE(text::equal_nocase("\xC3\x9C", "\xC3\xBC"));
+  CHECK(strings::to_lower("Content-TYPE \xC3\x9C") == "content-type \xC3\x9C");
+  CHECK(strings::to_upper('a') == 'A');
+  CHECK(strings::to_upper('{') == '{');
+  CHECK(strings::to_lower('@') == '@');
+  CHECK(strings::to_lower('[') == '[');
+  CHECK(strings::equal_nocase("INSTALL", "install"));
+  CHECK(strings::equal_nocase("", ""));
+  CHECK_FALSE(strings::equal_nocase("install", "instal"));
+  CHECK_FALSE(strings::equal_nocase("\xC3\x9C", "\xC3\xBC"));
 }
 
 TEST_CASE("text is trimmed, cut and joined") {
-  CHECK(text::trimmed(" \t a b\t ") == "a b");
-  CHECK(text::trimmed(" \t").empty());
-  CHECK(text::trimmed("").empty());
-  CHECK(text::split("", ',') == std::vector<std::string_view>{""});
-  CHECK(text::split("a,", ',') == std::vector<std::string_view>{"a", ""});
-  CHECK(text::split(",a,,b", ',') == std::vector<std::string_view>{"", "a", "", "b"});
-  CHECK(text::join({}, ", ").empty());
-  CHECK(text::join({"a"}, ", ") == "a");
-  CHECK(text::join({"a", "", "b"}, ", ") == "a, , b");
-  CHECK(text::cut("abc", 3) == "abc");
-  CHECK(text::cut("abc", 2) == "ab");
-  CHECK(text::cut("abc", 0).empty());
-  CHECK(text::cut("a\xC3\xBC", 2) == "a");
-  CHECK(text::cut("\xF0\x9F\x98\x80z", 4) == "\xF0\x9F\x98\x80");
-  CHECK(text::cut("\xF0\x9F\x98\x80z", 3).empty());
-  CHECK(text::starts_with("--port", "--"));
-  CHECK(text::starts_with("a", ""));
-  CHECK_FALSE(text::starts_with("-", "--"));
+  CHECK(strings::trim(" \t a b\t ") == "a b");
+  CHECK(strings::trim(" \t").empty());
+  CHECK(strings::trim("").empty());
+  CHECK(strings::split("", ',') == std::vector<std::string_view>{""});
+  CHECK(strings::split("a,", ',') == std::vector<std::string_view>{"a", ""});
+  CHECK(strings::split(",a,,b", ',') == std::vector<std::string_view>{"", "a", "", "b"});
+  CHECK(strings::join({}, ", ").empty());
+  CHECK(strings::join({"a"}, ", ") == "a");
+  CHECK(strings::join({"a", "", "b"}, ", ") == "a, , b");
+  CHECK(strings::truncate("abc", 3) == "abc");
+  CHECK(strings::truncate("abc", 2) == "ab");
+  CHECK(strings::truncate("abc", 0).empty());
+  CHECK(strings::truncate("a\xC3\xBC", 2) == "a");
+  CHECK(strings::truncate("\xF0\x9F\x98\x80z", 4) == "\xF0\x9F\x98\x80");
+  CHECK(strings::truncate("\xF0\x9F\x98\x80z", 3).empty());
+  CHECK(strings::starts_with("--port", "--"));
+  CHECK(strings::starts_with("a", ""));
+  CHECK_FALSE(strings::starts_with("-", "--"));
 }
 
 TEST_CASE("a number is digits and nothing else, up to its limit") {
@@ -151,7 +151,7 @@ TEST_CASE("a number is digits and nothing else, up to its limit") {
     CAPTURE(r.s);
     CAPTURE(r.most);
     std::uint64_t out = 4711;
-    CHECK(text::parse_number(r.s, r.most, out) == r.good);
+    CHECK(strings::parse_number(r.s, r.most, out) == r.good);
     CHECK(out == (r.good ? r.value : 4711));
   }
 }
@@ -167,32 +167,32 @@ TEST_CASE("the distance of two words counts changes, additions, losses and swapp
   for (const auto& r : rows) {
     CAPTURE(r.a);
     CAPTURE(r.b);
-    CHECK(text::edit_distance(r.a, r.b) == r.distance);
-    CHECK(text::edit_distance(r.b, r.a) == r.distance);
+    CHECK(strings::edit_distance(r.a, r.b) == r.distance);
+    CHECK(strings::edit_distance(r.b, r.a) == r.distance);
   }
 }
 
 TEST_CASE("the nearest word is the one meant, or none") {
   const std::vector<std::string_view> verbs = {"install", "remove", "start", "stop", "status"};
-  CHECK(text::nearest("instal", verbs) == "install");
-  CHECK(text::nearest("INSTLAL", verbs) == "install");
-  CHECK(text::nearest("strat", verbs) == "start");
-  CHECK(text::nearest("sotp", verbs) == "stop");
-  CHECK(text::nearest("statsu", verbs) == "status");
-  CHECK(text::nearest("stop", verbs) == "stop");
-  CHECK(text::nearest("banana", verbs).empty());
-  CHECK(text::nearest("", verbs).empty());
-  CHECK(text::nearest("install", {}).empty());
+  CHECK(strings::closest_match("instal", verbs) == "install");
+  CHECK(strings::closest_match("INSTLAL", verbs) == "install");
+  CHECK(strings::closest_match("strat", verbs) == "start");
+  CHECK(strings::closest_match("sotp", verbs) == "stop");
+  CHECK(strings::closest_match("statsu", verbs) == "status");
+  CHECK(strings::closest_match("stop", verbs) == "stop");
+  CHECK(strings::closest_match("banana", verbs).empty());
+  CHECK(strings::closest_match("", verbs).empty());
+  CHECK(strings::closest_match("install", {}).empty());
 }
 
 TEST_CASE("a JSON string escapes what JSON wants escaped, and repairs what is no UTF-8") {
-  CHECK(text::json_quoted("") == "\"\"");
-  CHECK(text::json_quoted("a\"b\\c/") == R"("a\"b\\c/")");
-  CHECK(text::json_quoted("\n\r\t") == R"("\n\r\t")");
-  CHECK(text::json_quoted("\x01\x08\x0C\x1F"sv) == R"("\u0001\u0008\u000c\u001f")");
-  CHECK(text::json_quoted("\0"sv) == R"("\u0000")");
-  CHECK(text::json_quoted("\x7F") == "\"\x7F\"");
-  CHECK(text::json_quoted("Z\xC3\xBCrich \xF0\x9F\x98\x80") == "\"Z\xC3\xBCrich \xF0\x9F\x98\x80\"");
-  CHECK(text::json_quoted("a\xFFz") == "\"a" + replacement + "z\"");
-  CHECK(text::json_quoted("\xE2\x82") == "\"" + times(2) + "\"");
+  CHECK(strings::json_quoted("") == "\"\"");
+  CHECK(strings::json_quoted("a\"b\\c/") == R"("a\"b\\c/")");
+  CHECK(strings::json_quoted("\n\r\t") == R"("\n\r\t")");
+  CHECK(strings::json_quoted("\x01\x08\x0C\x1F"sv) == R"("\u0001\u0008\u000c\u001f")");
+  CHECK(strings::json_quoted("\0"sv) == R"("\u0000")");
+  CHECK(strings::json_quoted("\x7F") == "\"\x7F\"");
+  CHECK(strings::json_quoted("Z\xC3\xBCrich \xF0\x9F\x98\x80") == "\"Z\xC3\xBCrich \xF0\x9F\x98\x80\"");
+  CHECK(strings::json_quoted("a\xFFz") == "\"a" + replacement + "z\"");
+  CHECK(strings::json_quoted("\xE2\x82") == "\"" + times(2) + "\"");
 }

@@ -17,13 +17,13 @@ const timer_wheel::time_point start = timer_wheel::time_point(std::chrono::hours
 /// A wheel with deadlines, by number.
 struct turned {
   timer_wheel wheel{start};
-  std::vector<timer_wheel::entry> entries = std::vector<timer_wheel::entry>(10);
+  std::vector<timer_wheel::timer> entries = std::vector<timer_wheel::timer>(10);
 
   void set(std::size_t which, std::chrono::milliseconds in) { wheel.set(entries[which], start + in); }
   /// Those that are handed out at that time.
   std::vector<std::size_t> at(std::chrono::milliseconds in) {
     std::vector<std::size_t> late;
-    wheel.advance(start + in, [&](timer_wheel::entry& e) {
+    wheel.advance(start + in, [&](timer_wheel::timer& e) {
       late.push_back(static_cast<std::size_t>(&e - entries.data()));
     });
     return late;
@@ -39,9 +39,9 @@ TEST_CASE("a deadline is handed out once its time has come, never before, and at
     turned t;
     t.set(3, in);
     if (in > 0ms) CHECK(t.at(in - 1ms).empty());
-    CHECK(t.at(in + 2 * timer_wheel::slot_time) == those{3});
+    CHECK(t.at(in + 2 * timer_wheel::slot_duration) == those{3});
     CHECK(t.at(in + 10min).empty());
-    CHECK(t.wheel.next() == (timer_wheel::time_point::max)());
+    CHECK(t.wheel.next_deadline() == (timer_wheel::time_point::max)());
   }
 }
 
@@ -51,8 +51,8 @@ TEST_CASE("a deadline further ahead than a turn of the wheel waits for its turn"
   std::chrono::milliseconds now = 0ms;
   int looks = 0;
   for (; t.at(now).empty(); ++looks) {
-    REQUIRE(now < 10min + 2 * timer_wheel::slot_time);
-    const auto next = std::chrono::duration_cast<std::chrono::milliseconds>(t.wheel.next() - start);
+    REQUIRE(now < 10min + 2 * timer_wheel::slot_duration);
+    const auto next = std::chrono::duration_cast<std::chrono::milliseconds>(t.wheel.next_deadline() - start);
     REQUIRE(next > now);
     now = next;
   }
@@ -79,15 +79,15 @@ TEST_CASE("a deadline that is set again is moved, one that is cleared is gone") 
 TEST_CASE("whoever is told may set the deadline again, sooner or later") {
   turned t;
   t.set(1, 1s);
-  int told = 0;
+  int reported = 0;
   for (auto now = 0ms; now < 10s; now += 50ms) {
-    t.wheel.advance(start + now, [&](timer_wheel::entry& e) {
-      ++told;
+    t.wheel.advance(start + now, [&](timer_wheel::timer& e) {
+      ++reported;
       t.wheel.set(e, start + now + 1s);
     });
   }
-  CHECK(told >= 8);
-  CHECK(told <= 10);
+  CHECK(reported >= 8);
+  CHECK(reported <= 10);
 }
 
 TEST_CASE("a wheel that was not turned for long finds all that became late, and nothing twice") {
@@ -100,9 +100,9 @@ TEST_CASE("a wheel that was not turned for long finds all that became late, and 
 
 TEST_CASE("next is when the first of them may be due, and no later") {
   turned t;
-  CHECK(t.wheel.next() == (timer_wheel::time_point::max)());
+  CHECK(t.wheel.next_deadline() == (timer_wheel::time_point::max)());
   t.set(1, 30s);
   t.set(2, 5s);
-  CHECK(t.wheel.next() >= start + 5s);
-  CHECK(t.wheel.next() <= start + 5s + timer_wheel::slot_time);
+  CHECK(t.wheel.next_deadline() >= start + 5s);
+  CHECK(t.wheel.next_deadline() <= start + 5s + timer_wheel::slot_duration);
 }

@@ -6,8 +6,8 @@
 //
 // Each line must be in a file, or in a count that the log reports. The benchmark fails if a line is in neither.
 #include "winsvc/base/log.hpp"
-#include "winsvc/base/queued_log.hpp"
-#include "winsvc/host/file_log.hpp"
+#include "winsvc/base/async_sink.hpp"
+#include "winsvc/host/rotating_file_sink.hpp"
 #include "winsvc/verbs/logs.hpp"
 
 #include <algorithm>
@@ -60,14 +60,14 @@ int main(int argc, char** argv) {
 
   const std::string path = (folder / "bench").string();
   winsvc::log_file_options limits;
-  limits.kept = 1000;
+  limits.max_files = 1000;
   std::vector<std::vector<std::uint32_t>> costs(threads);
   std::uint64_t dropped = 0, unwritten = 0;
   const auto begin = steady::now();
   {
     winsvc::logger log;
-    const auto file = std::make_shared<winsvc::host::file_log>(path, limits);
-    const auto queue = std::make_shared<winsvc::queued_log>();
+    const auto file = std::make_shared<winsvc::host::rotating_file_sink>(path, limits);
+    const auto queue = std::make_shared<winsvc::async_sink>();
     queue->add_sink(file);
     log.add_sink(queue);
     std::vector<std::thread> crew;
@@ -76,18 +76,18 @@ int main(int argc, char** argv) {
     }
     for (auto& t : crew) t.join();
     log.flush();
-    dropped = queue->dropped();
-    unwritten = file->lost();
+    dropped = queue->dropped_count();
+    unwritten = file->lost_count();
   }
-  const double took = std::chrono::duration<double>(steady::now() - begin).count();
+  const double elapsed = std::chrono::duration<double>(steady::now() - begin).count();
 
-  std::uint64_t lines = 0, told = 0, files = 0;
-  winsvc::host::print_log(path, {}, [&](std::string_view all) {
-    while (!all.empty()) {
-      const std::string_view line = all.substr(0, all.find('\n'));
+  std::uint64_t lines = 0, reported = 0, files = 0;
+  winsvc::host::print_log(path, {}, [&](std::string_view text) {
+    while (!text.empty()) {
+      const std::string_view line = text.substr(0, text.find('\n'));
       if (line.find(" WARN ") == line.npos) ++lines;
-      else told += std::strtoull(std::string(line.substr(line.find("WARN ") + 6)).c_str(), nullptr, 10);
-      all.remove_prefix(line.size() + 1);
+      else reported += std::strtoull(std::string(line.substr(line.find("WARN ") + 6)).c_str(), nullptr, 10);
+      text.remove_prefix(line.size() + 1);
     }
   });
   for ([[maybe_unused]] const auto& f : fs::directory_iterator(folder)) ++files;
@@ -101,12 +101,12 @@ int main(int argc, char** argv) {
   };
   const std::uint64_t logged = each * threads;
   std::printf("%llu lines in %.2f s: %llu written to %llu files, %llu dropped and %llu unwritten, %llu reported\n",
-              static_cast<unsigned long long>(logged), took, static_cast<unsigned long long>(lines),
+              static_cast<unsigned long long>(logged), elapsed, static_cast<unsigned long long>(lines),
               static_cast<unsigned long long>(files), static_cast<unsigned long long>(dropped),
-              static_cast<unsigned long long>(unwritten), static_cast<unsigned long long>(told));
+              static_cast<unsigned long long>(unwritten), static_cast<unsigned long long>(reported));
   std::printf("duration of a call: median %u ns, p99 %u ns, p99.9 %u ns, maximum %u ns\n", at(0.5), at(0.99), at(0.999),
               all.back());
-  const bool whole = lines + told == logged && told == dropped + unwritten;
+  const bool whole = lines + reported == logged && reported == dropped + unwritten;
   std::printf("%s\n", whole ? "no line is lost without a report" : "LINES ARE LOST WITHOUT A REPORT");
   return whole ? 0 : 1;
 }

@@ -48,8 +48,8 @@ int hear(tcp_socket& s, std::string& kept, bool& last) {
   for (;;) {
     const auto end = kept.find("\r\n\r\n");
     if (end != kept.npos) {
-      const auto at = kept.find("Content-Length: ");
-      const std::size_t length = at < end ? static_cast<std::size_t>(std::atol(kept.c_str() + at + 16)) : 0;
+      const auto position = kept.find("Content-Length: ");
+      const std::size_t length = position < end ? static_cast<std::size_t>(std::atol(kept.c_str() + position + 16)) : 0;
       if (kept.size() >= end + 4 + length) {
         const int status = std::atoi(kept.c_str() + 9);
         last = kept.find("Connection: close") < end;
@@ -57,10 +57,10 @@ int hear(tcp_socket& s, std::string& kept, bool& last) {
         return status;
       }
     }
-    char piece[16 * 1024];
-    std::size_t got = 0;
-    if (s.receive(piece, sizeof piece, got, 10s) != transfer::done) return kept.empty() ? 0 : -1;
-    kept.append(piece, got);
+    char buffer[16 * 1024];
+    std::size_t received = 0;
+    if (s.receive(buffer, sizeof buffer, received, 10s) != transfer::done) return kept.empty() ? 0 : -1;
+    kept.append(buffer, received);
   }
 }
 
@@ -99,19 +99,19 @@ void polite(tcp_socket& s, std::mt19937& dice) {
 /// Starts a request and leaves, in one of several ways.
 void rude(tcp_socket& s, std::mt19937& dice) {
   ++seen.rude;
-  const auto say = [&](const std::string& words) { static_cast<void>(s.send(words.data(), words.size(), 1s)); };
+  const auto print = [&](const std::string& message) { static_cast<void>(s.send(message.data(), message.size(), 1s)); };
   switch (dice() % 6) {
-    case 0: say("GET / HT"); break;
-    case 1: say("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 100000\r\n\r\nhalf"); break;
-    case 2: say("GET /large HTTP/1.1\r\nHost: t\r\n\r\n"); break;
-    case 3: say("GET /sleep HTTP/1.1\r\nHost: t\r\n\r\n"); break;
-    case 4: say("\x16\x03\x01 this is no HTTP\r\n\r\n"); break;
+    case 0: print("GET / HT"); break;
+    case 1: print("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 100000\r\n\r\nhalf"); break;
+    case 2: print("GET /large HTTP/1.1\r\nHost: t\r\n\r\n"); break;
+    case 3: print("GET /sleep HTTP/1.1\r\nHost: t\r\n\r\n"); break;
+    case 4: print("\x16\x03\x01 this is no HTTP\r\n\r\n"); break;
     default: s.shutdown_send(); break;
   }
   if (dice() % 2 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(dice() % 20));
   if (dice() % 2 == 0) {  // a reset instead of a close
     const linger now{1, 0};
-    ::setsockopt(winsvc::os::calls::raw(s.native()), SOL_SOCKET, SO_LINGER, reinterpret_cast<const char*>(&now),
+    ::setsockopt(winsvc::os::socket_api::raw(s.native()), SOL_SOCKET, SO_LINGER, reinterpret_cast<const char*>(&now),
                  sizeof now);
   }
 }
@@ -150,7 +150,7 @@ int main(int count, char** arguments) {
   const auto seconds = std::chrono::seconds(count > 1 ? std::atol(arguments[1]) : 60);
   const std::string large(1'000'000, 'x');
   winsvc::http::router routes;
-  const auto here = winsvc::source::here();
+  const auto here = winsvc::source_location::current();
   using winsvc::route::method;
   routes.add(method::get, "/", [] { return "hello"; }, here);
   routes.add(method::get, "/large", [&large] { return large; }, here);
@@ -168,26 +168,26 @@ int main(int count, char** arguments) {
   while (steady::now() - began < seconds) {
     winsvc::http::engine engine(routes, bounds, log);
     if (const auto bound = engine.bind("127.0.0.1", 0); !bound) {
-      std::printf("%s\n", bound.error().sentence().c_str());
+      std::printf("%s\n", bound.error().to_string().c_str());
       return 1;
     }
-    engine.accept();
+    engine.start();
     port = engine.address().port;
     ++age;  // even again, except for the first engine
     if (engines++ == 0) {
       ++age;
       for (unsigned i = 0; i < 24; ++i) clients.emplace_back(client, i);
     }
-    const auto until = (std::min)(steady::now() + std::chrono::milliseconds(2000 + dice() % 4000), began + seconds);
-    while (steady::now() < until) {
+    const auto deadline = (std::min)(steady::now() + std::chrono::milliseconds(2000 + dice() % 4000), began + seconds);
+    while (steady::now() < deadline) {
       std::this_thread::sleep_for(std::chrono::milliseconds(dice() % 300));
       engine.pause(dice() % 4 == 0);
     }
     engine.pause(false);
-    if (early == 0 || (steady::now() - began) * 5 <= seconds) early = winsvc::os::usage().resident, early_handles = handles();
-    late = winsvc::os::usage().resident, late_handles = handles();
+    if (early == 0 || (steady::now() - began) * 5 <= seconds) early = winsvc::os::query_process_usage().resident, early_handles = handles();
+    late = winsvc::os::query_process_usage().resident, late_handles = handles();
     ++age;
-    cut += engine.drain(10s).cut;
+    cut += engine.drain(10s).aborted;
   }
   over = true;
   for (auto& c : clients) c.join();

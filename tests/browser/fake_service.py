@@ -20,7 +20,7 @@ def idle_service():
     """A service that started eight seconds ago and has received no request."""
     return {"name": "hello", "display_name": "Hello service", "version": "1.2", "state": "running", "pid": 123,
             "address": "http://127.0.0.1:5001", "since": NOW - 8000, "now": NOW, "in_flight": 0, "connections": 0,
-            "websockets": 0, "threads": 4, "answered": 0, "seconds": [], "routes": [], "at_work": [], "log": [],
+            "websockets": 0, "threads": 4, "answered": 0, "seconds": [], "routes": [], "active_requests": [], "log": [],
             "settings": []}
 
 
@@ -50,7 +50,7 @@ def busy_service():
     return {**idle_service(), "since": NOW - 15_132_000, "in_flight": 3, "connections": 14, "websockets": 2,
             "answered": 1421090, "seconds": seconds,
             "routes": [dict(zip(("method", "pattern", "n", "e", "p50", "p99", "max"), r)) for r in routes],
-            "at_work": [{"method": "GET", "target": "/report?year=2026", "us": 2_100_000},
+            "active_requests": [{"method": "GET", "target": "/report?year=2026", "us": 2_100_000},
                         {"method": "GET", "target": "/users/17", "us": 85},
                         {"method": "POST", "target": "/orders", "us": 18_400}],
             "log": [{"n": i + 1, "t": NOW - 60_000 + i * 8123, "level": level, "text": text}
@@ -72,7 +72,7 @@ def large_service():
             "version": "1.2.3-rc.4+" + "0123456789" * 6,
             "routes": [{"method": "OPTIONS", "pattern": f"/r{i}{long}", "n": 10 ** (i % 11), "e": i,
                         "p50": 10 ** (i % 9), "p99": i, "max": 999_999_999} for i in range(300)],
-            "at_work": [{"method": "OPTIONS", "target": long * 20, "us": 3_600_000_000} for _ in range(500)],
+            "active_requests": [{"method": "OPTIONS", "target": long * 20, "us": 3_600_000_000} for _ in range(500)],
             "settings": [{"name": "name" * 40, "value": "v" * 3000, "source": "C:\\" + "folder\\" * 40,
                           "help": "h" * 900}]}
 
@@ -87,7 +87,7 @@ def hostile_service():
     markup = HOSTILE_TEXTS[0]
     return {**busy_service(), "name": markup, "display_name": markup, "version": markup, "address": markup,
             "routes": [{"method": markup, "pattern": markup, "n": 1, "e": 0, "p50": 1, "p99": 1, "max": 1}],
-            "at_work": [{"method": markup, "target": markup, "us": 1}],
+            "active_requests": [{"method": markup, "target": markup, "us": 1}],
             "log": [{"n": i + 1, "t": NOW, "level": markup if i == 5 else "info", "text": text}
                     for i, text in enumerate(HOSTILE_TEXTS)],
             "settings": [{"name": markup, "value": markup, "source": markup, "help": markup}]}

@@ -331,7 +331,7 @@ def check_layout(tally, browser, service, screenshots):
     routes = [{**route, "n": route["n"] + 7, "p50": route["p50"] * 7, "p99": route["p99"] * 7, "max": route["max"] * 7}
               for route in busy_service()["routes"]]
     service.data = {**busy_service(), "now": NOW + 1000, "in_flight": 128, "connections": 9999, "routes": routes,
-                    "at_work": [],
+                    "active_requests": [],
                     "seconds": [{**last, "t": last["t"] + 1, "n": 9, "e": 3, "p50": 1234, "p99": 2_345_678}]}
     page.wait("document.getElementById('in_flight').innerText === '128'")
     after = page.evaluate(boxes)

@@ -39,13 +39,13 @@ settings parse_arguments(int count, char** arguments) {
   };
   for (int at = 1; at < count; ++at) {
     const std::string_view option = arguments[at];
-    if (option == "--canonical") s.bounds.direct_path = false;
+    if (option == "--canonical") s.bounds.fast_path = false;
     else if (option == "--file") s.file = next(at);
     else if (option == "--body-bytes") s.bounds.body_bytes = std::stoull(next(at));
-    else if (option == "--head-ms") s.bounds.head_time = std::chrono::milliseconds(std::stol(next(at)));
-    else if (option == "--body-ms") s.bounds.body_time = std::chrono::milliseconds(std::stol(next(at)));
-    else if (option == "--idle-ms") s.bounds.idle_time = std::chrono::milliseconds(std::stol(next(at)));
-    else if (option == "--write-ms") s.bounds.write_time = std::chrono::milliseconds(std::stol(next(at)));
+    else if (option == "--head-ms") s.bounds.head_timeout = std::chrono::milliseconds(std::stol(next(at)));
+    else if (option == "--body-ms") s.bounds.body_timeout = std::chrono::milliseconds(std::stol(next(at)));
+    else if (option == "--idle-ms") s.bounds.keep_alive_timeout = std::chrono::milliseconds(std::stol(next(at)));
+    else if (option == "--write-ms") s.bounds.write_timeout = std::chrono::milliseconds(std::stol(next(at)));
     else throw std::invalid_argument("unknown option '" + std::string(option) + "'");
   }
   return s;
@@ -55,7 +55,7 @@ settings parse_arguments(int count, char** arguments) {
 void add_routes(router& routes, const std::string& file) {
   using winsvc::request;
   using winsvc::route::method;
-  const auto here = winsvc::source::here();
+  const auto here = winsvc::source_location::current();
   const auto echo = [](const request& req) { return req.body; };
 
   routes.add(method::get, "/", [] { return "hello"; }, here);
@@ -114,19 +114,19 @@ void add_routes(router& routes, const std::string& file) {
   routes.freeze();
 }
 
-int serve(const settings& with) {
+int serve(const settings& options) {
   router routes;
-  add_routes(routes, with.file);
+  add_routes(routes, options.file);
   winsvc::logger log;
-  winsvc::http::engine engine(routes, with.bounds, log);
-  if (const auto bound = engine.bind("127.0.0.1", 0); !bound) throw std::runtime_error(bound.error().sentence());
-  engine.accept();
+  winsvc::http::engine engine(routes, options.bounds, log);
+  if (const auto bound = engine.bind("127.0.0.1", 0); !bound) throw std::runtime_error(bound.error().to_string());
+  engine.start();
   std::printf("%d\n", static_cast<int>(engine.address().port));
   std::fflush(stdout);
 
   while (std::getchar() != EOF) {}
   const auto report = engine.drain(std::chrono::seconds(2));
-  return report.cut == 0 ? 0 : 1;
+  return report.aborted == 0 ? 0 : 1;
 }
 
 }  // namespace

@@ -154,7 +154,7 @@ def split(tally, files):
 
 # --- parts ------------------------------------------------------------------------------------------------------------
 
-UNUSED_FEATURES = ("websocket_session", "upload_reader", "file_folder", "dashboard_script", "openapi")
+UNUSED_FEATURES = ("websocket_session", "upload_reader", "static_folder", "dashboard_script", "openapi")
 
 
 def parts(tally, files):
@@ -263,7 +263,7 @@ def api_alone(tally, files):
         made.append((f"{name} ({system})", files.ninja.syntax_only(
             f"alone/{system}/{name}.ok", source, [*command, SEPARATE, NO_JSON, INCLUDE], needs)))
     _, output = files.ninja.build([out for _, out in made])
-    doors = [f"{name} includes winsvc/os/win/door.hpp" for name, text in texts.items() if "os/win/door.hpp" in text]
+    doors = [f"{name} includes winsvc/os/win/windows_headers.hpp" for name, text in texts.items() if "os/win/windows_headers.hpp" in text]
     for what, out in made:
         tally.check(what, out.exists(), "\n".join([said_about(output, out), *(doors if "Windows" in what else [])]))
 

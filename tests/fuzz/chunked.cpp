@@ -17,7 +17,7 @@ struct verdict {
   std::string body;
 };
 
-verdict fed(std::string_view bytes, std::size_t piece, std::uint64_t body_bytes) {
+verdict fed(std::string_view bytes, std::size_t chunk_size, std::uint64_t body_bytes) {
   limits bounds;
   bounds.chunk_extension_bytes = 20;
   bounds.trailer_bytes = 40;
@@ -25,7 +25,7 @@ verdict fed(std::string_view bytes, std::size_t piece, std::uint64_t body_bytes)
   verdict v;
   while (v.last == step::more && v.consumed < bytes.size()) {
     std::size_t consumed = 0;
-    const auto now = bytes.substr(v.consumed, piece);
+    const auto now = bytes.substr(v.consumed, chunk_size);
     v.last = decoder.feed(now, consumed, v.body);
     require(v.last != step::more || consumed == now.size(), "more means that all was taken");
     v.consumed += consumed;

@@ -17,14 +17,14 @@ using step = multipart_decoder::step;
 namespace {
 
 /// All that was said, one after the other.
-std::string told(std::string_view bytes, std::size_t piece) {
+std::string told(std::string_view bytes, std::size_t chunk_size) {
   multipart_decoder decoder("B");
   std::string out;
   for (;;) {
     const auto what = decoder.next();
     if (what == step::more) {
       if (bytes.empty()) return out + " cut";
-      const auto now = bytes.substr(0, piece);
+      const auto now = bytes.substr(0, chunk_size);
       decoder.feed(now);
       bytes.remove_prefix(now.size());
       continue;
@@ -55,8 +55,8 @@ std::string told(std::string_view bytes, std::size_t piece) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   const std::string whole = told(bytes, bytes.size() + 1);
-  for (const std::size_t piece : {std::size_t{1}, std::size_t{2}, std::size_t{5}, std::size_t{64}})
-    require(told(bytes, piece) == whole, "it does not matter how it was cut");
+  for (const std::size_t chunk_size : {std::size_t{1}, std::size_t{2}, std::size_t{5}, std::size_t{64}})
+    require(told(bytes, chunk_size) == whole, "it does not matter how it was cut");
   static_cast<void>(multipart_boundary(bytes));
   static_cast<void>(parse_part_head(bytes));
   static_cast<void>(safe_file_name(bytes));

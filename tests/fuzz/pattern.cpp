@@ -8,7 +8,7 @@
 
 using namespace winsvc::route;
 using winsvc::setup_error;
-using winsvc::source;
+using winsvc::source_location;
 
 namespace {
 
@@ -17,11 +17,11 @@ bool matches(const pattern& p, const std::vector<std::string>& path) {
   for (std::size_t i = 0; i < p.segments.size(); ++i) {
     const auto& s = p.segments[i];
     if (i >= path.size()) return false;
-    if (s.kind == segment::sort::tail) {
+    if (s.kind == segment::segment_kind::tail) {
       return std::all_of(path.begin() + static_cast<std::ptrdiff_t>(i), path.end(),
-                         [](const std::string& piece) { return piece.find('/') == std::string::npos; });
+                         [](const std::string& chunk) { return chunk.find('/') == std::string::npos; });
     }
-    if (s.kind == segment::sort::literal ? s.text != path[i] : path[i].empty()) return false;
+    if (s.kind == segment::segment_kind::literal ? s.text != path[i] : path[i].empty()) return false;
   }
   return p.segments.size() == path.size();
 }
@@ -35,7 +35,7 @@ relation mirrored(relation r) {
 void check_pair(const pattern& a, const pattern& b) {
   const relation is = compare(a, b);
   require(compare(b, a) == mirrored(is), "patterns relate both ways alike");
-  const std::string path = witness(a, b);
+  const std::string path = common_path(a, b);
   require(path.empty() == (is == relation::disjoint), "a witness unless they are apart");
   if (path.empty()) return;
   const auto segments = decode_path(path);
@@ -43,25 +43,25 @@ void check_pair(const pattern& a, const pattern& b) {
 }
 
 void check_path(const std::vector<pattern>& patterns, const table& t, std::string_view raw) {
-  const auto got = t.match(method::get, raw);
+  const auto result = t.match(method::get, raw);
   const auto segments = decode_path(raw);
   require(segments.has_value() == path_is_valid(raw), "valid when it can be decoded");
   if (!segments) {
-    require(got.what == outcome::bad_path, "what cannot be decoded is a bad path");
+    require(result.outcome == match_outcome::bad_path, "what cannot be decoded is a bad path");
     return;
   }
   const bool any = std::any_of(patterns.begin(), patterns.end(), [&](const auto& p) { return matches(p, *segments); });
-  require((got.what == outcome::found) == any, "found when some pattern matches");
+  require((result.outcome == match_outcome::matched) == any, "found when some pattern matches");
   require(t.methods_at(raw).empty() == !any, "allowed where found");
   if (!any) return;
 
-  const pattern& best = patterns[got.id];
+  const pattern& best = patterns[result.route_id];
   require(matches(best, *segments), "the pattern found does match");
-  require(got.values.size() == best.names.size(), "a value for each name");
+  require(result.values.size() == best.names.size(), "a value for each name");
   for (const auto& p : patterns) {
     if (matches(p, *segments)) require(compare(best, p) != relation::more_general, "the narrowest was found");
   }
-  require(t.match(method::put, raw).what == outcome::method_not_allowed, "allowed with another method");
+  require(t.match(method::put, raw).outcome == match_outcome::method_not_allowed, "allowed with another method");
 }
 
 /// The table of those that do not conflict; ids are places in `kept`.
@@ -69,7 +69,7 @@ table built(const std::vector<pattern>& from, std::vector<pattern>& kept) {
   table t;
   for (const auto& p : from) {
     try {
-      t.add(method::get, p.text, kept.size(), source{});
+      t.add(method::get, p.text, kept.size(), source_location{});
       kept.push_back(p);
     } catch (const setup_error&) {
       const bool conflict = std::any_of(kept.begin(), kept.end(), [&](const auto& k) {
@@ -86,7 +86,7 @@ table built(const std::vector<pattern>& from, std::vector<pattern>& kept) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), (std::min)(size, std::size_t{512}));
-  const auto lines = winsvc::text::split(bytes, '\n');
+  const auto lines = winsvc::strings::split(bytes, '\n');
 
   std::vector<pattern> patterns;
   for (std::size_t i = 0; i + 1 < lines.size(); ++i) {
@@ -108,7 +108,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_path(turned, u, path);
   for (const auto& a : kept) {
     for (const auto& b : kept) {
-      if (compare(a, b) != relation::disjoint) check_path(kept, t, witness(a, b));
+      if (compare(a, b) != relation::disjoint) check_path(kept, t, common_path(a, b));
     }
   }
 

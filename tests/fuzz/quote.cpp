@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   if (bytes.find('\0') != std::string_view::npos) return 0;  // the promise is for text without NUL
 
-  const auto lines = winsvc::text::split(bytes, '\n');
+  const auto lines = winsvc::strings::split(bytes, '\n');
   std::vector<std::string> arguments(lines.begin(), lines.end());
 
   // A program is a path, and no path holds a quote; neither does one end in a backslash.

@@ -56,7 +56,7 @@ TEST_CASE("a paused service refuses requests with 503 and Retry-After, stays ali
   CHECK(states(scm) == "start pending, running, pause pending, paused, continue pending, running, stop pending, stopped");
   CHECK(has(scm.events(), "5 simulated paused"));
   CHECK(has(scm.events(), "6 simulated continued"));
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
 }
 
 TEST_CASE("a paused service can be stopped") {
@@ -70,7 +70,7 @@ TEST_CASE("a paused service can be stopped") {
 
   CHECK(scm.wait() == 0);
   CHECK(states(scm) == "start pending, running, pause pending, paused, stop pending, stopped");
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
 }
 
 TEST_CASE("a pause hook that throws leaves the service running, a continue hook that throws leaves it paused") {
@@ -103,7 +103,7 @@ TEST_CASE("a pause hook that throws leaves the service running, a continue hook 
   CHECK(data.log().find("pause: hook at controls.cpp:") != std::string::npos);
   CHECK(data.log().find("threw: the device is busy") != std::string::npos);
   CHECK(data.log().find("continue: hook at controls.cpp:") != std::string::npos);
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
 }
 
 TEST_CASE("what is hooked is accepted, and a reload in any case, for the settings that every service has") {
@@ -121,11 +121,11 @@ TEST_CASE("what is hooked is accepted, and a reload in any case, for the setting
     scm.start(one.app);
     CHECK(scm.history().back().status.accepted == (0x1u | 0x4u | 0x8u | one.mask));
     for (const auto& other : cases) {
-      if (other.mask != 0x8) CHECK(scm.force(other.what) == (other.mask == one.mask ? 0u : 120u));
+      if (other.mask != 0x8) CHECK(scm.deliver_always(other.what) == (other.mask == one.mask ? 0u : 120u));
     }
-    static_cast<void>(scm.force(control::stop));
+    static_cast<void>(scm.deliver_always(control::stop));
     CHECK(scm.wait() == 0);
-    CHECK(scm.verdicts().empty());
+    CHECK(scm.violations().empty());
   }
 }
 
@@ -151,22 +151,22 @@ TEST_CASE("reload runs its hooks, in running and in paused, and one that throws 
   CHECK(scm.stop() == 0);
 
   CHECK(scm.wait() == 0);
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
 }
 
 TEST_CASE("session changes, power events and changes of the clock reach their hooks, typed") {
   diary d;
   auto app = [&](service& svc) {
     svc.on_session_change([&](const session_change& c) {
-      d.note(std::string(name(c.what)) + " of " + std::to_string(c.session));
+      d.note(std::string(name(c.kind_of_change)) + " of " + std::to_string(c.session));
     });
-    svc.on_power([&](const power_event& p) { d.note(std::string(name(p.what)) + p.setting + p.data); });
+    svc.on_power([&](const power_event& p) { d.note(std::string(name(p.kind_of_event)) + p.setting + p.data); });
     svc.on_time_change([&] { d.note("time"); });
   };
   simulated_scm scm;
   scm.start(app);
 
-  CHECK(scm.session(session_change::lock, 3) == 0);
+  CHECK(scm.change_session(session_change::lock, 3) == 0);
   CHECK(scm.power(power_event::suspend) == 0);
   CHECK(scm.control({static_cast<std::uint32_t>(control::power_event), power_event::setting_changed, 0, "{g}", "x"}) == 0);
   CHECK(scm.control(control::time_change) == 0);
@@ -175,7 +175,7 @@ TEST_CASE("session changes, power events and changes of the clock reach their ho
 
   CHECK(scm.wait() == 0);
   CHECK(d.text() == "lock of 3 suspend setting changed{g}x time");
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
 }
 
 TEST_CASE("an event hook that throws is logged, and the next one runs") {
@@ -212,7 +212,7 @@ TEST_CASE("the sender of a control of the app's own gets the hook's result") {
   CHECK(scm.custom(127) == 1052);
   CHECK(scm.stop() == 0);
   CHECK(scm.wait() == 0);
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
 }
 
 TEST_CASE("the sender of a control that takes long does not wait for its end") {
@@ -229,7 +229,7 @@ TEST_CASE("the sender of a control that takes long does not wait for its end") {
   CHECK(eventually([&] { return done.load(); }));
   CHECK(scm.stop() == 0);
   CHECK(scm.wait() == 0);
-  CHECK(scm.verdicts().empty());  // the handler was not too slow
+  CHECK(scm.violations().empty());  // the handler was not too slow
 }
 
 TEST_CASE("a control that is in the queue when the service stops is answered with 1061") {
@@ -260,7 +260,7 @@ TEST_CASE("a control that is in the queue when the service stops is answered wit
 
     CHECK(scm.wait() == 1064);
     CHECK((answered == 1061 || answered == 997));
-    CHECK(scm.verdicts().empty());
+    CHECK(scm.violations().empty());
   }
   CHECK(answered == 1061);
 }
@@ -293,7 +293,7 @@ TEST_CASE("a service that asks for PRESHUTDOWN gets it, and has three fifths of 
   for (const auto& h : scm.history()) {
     if (h.status.current == state::stop_pending) CHECK(h.status.wait_hint == 11s);  // 6 s, and a margin
   }
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
 }
 
 TEST_CASE("a preshutdown that was asked for at install is accepted as well, and has that time") {
@@ -315,7 +315,7 @@ TEST_CASE("a service without PRESHUTDOWN is shut down by SHUTDOWN") {
 
   CHECK(scm.shut_down() == 0);
   CHECK(scm.wait() == 0);
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
 }
 
 TEST_CASE("a start hook that makes no progress is named, and the service fails") {
@@ -339,8 +339,8 @@ TEST_CASE("a start hook that makes no progress is named, and the service fails")
   CHECK(data.log().find(sentence) != std::string::npos);
   CHECK(data.log().find("the stop hooks are not run") != std::string::npos);
   CHECK(states(scm) == "start pending, stop pending, stopped");
-  REQUIRE(scm.verdicts().size() == 1);
-  CHECK(scm.verdicts()[0].find("the process would be ended over it") != std::string::npos);
+  REQUIRE(scm.violations().size() == 1);
+  CHECK(scm.violations()[0].find("the process would be ended over it") != std::string::npos);
   go.request_stop();
   wait_for_stop(left, "the abandoned hook to return");
 }
@@ -366,7 +366,7 @@ TEST_CASE("a stop hook that makes no progress is named and given up; the stop th
   CHECK(data.log().find("stopping: hook 'flush cache' made no progress for 50 ms") != std::string::npos);
   CHECK(data.left().failure == "stop 'simulated': hook 'flush cache' made no progress for 50 ms (1460)");
   CHECK(has(scm.events(), "9 stop 'simulated': hook 'flush cache' made no progress for 50 ms"));
-  CHECK(scm.verdicts().size() == 1);
+  CHECK(scm.violations().size() == 1);
   go.request_stop();
   wait_for_stop(left, "the abandoned hook to return");
 }
@@ -392,7 +392,7 @@ TEST_CASE("progress in a stop hook raises the checkpoint and gives it its time a
   CHECK(data.log().find("stopping: flushed some (5 of 5)") != std::string::npos);
   CHECK(data.left().failure.empty());
   CHECK(scm.history().back().status.exit.win32 == 0);
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
 }
 
 TEST_CASE("a reload hook that hangs ends the service, which says over what") {
@@ -447,7 +447,7 @@ TEST_CASE("a slow hook within a long limit is silent for less than the SCM was t
   for (const auto& h : scm.history()) {
     if (h.status.checkpoint > 1) CHECK(h.status.wait_hint == 45s);
   }
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
 }
 
 TEST_CASE("when the machine shuts down all hooks together have what is left, whatever progress they make") {
@@ -490,10 +490,10 @@ TEST_CASE("a stop does not wait longer for a start hook than for anything else")
     });
   };
   simulated_scm scm;
-  scm.begin(app);
+  scm.start_async(app);
   wait_for_stop(begun, "the hook to start");
 
-  CHECK(scm.force(control::shutdown) == 0);
+  CHECK(scm.deliver_always(control::shutdown) == 0);
 
   CHECK(scm.wait() == 0);
   CHECK(has(scm.events(), "9 stop 'simulated': hook 'deaf' made no progress for 50 ms"));
@@ -511,12 +511,12 @@ TEST_CASE("a start hook that leaves a cancelled start by an exception has not fa
     });
   };
   simulated_scm scm;
-  scm.begin(app);
+  scm.start_async(app);
   wait_for_stop(begun, "the hook to start");
 
-  CHECK(scm.force(control::shutdown) == 0);
+  CHECK(scm.deliver_always(control::shutdown) == 0);
   CHECK(scm.wait() == 0);
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
 }
 
 TEST_CASE("no checkpoint rises while a start hook achieves nothing") {
@@ -529,32 +529,32 @@ TEST_CASE("no checkpoint rises while a start hook achieves nothing") {
     });
   };
   simulated_scm scm;
-  scm.begin(app);
+  scm.start_async(app);
   wait_for_stop(begun, "the hook to start");
 
-  scm.watch_idle(50ms);
+  scm.measure_idle(50ms);
   go.request_stop();
   REQUIRE(scm.wait_for(state::running));
   static_cast<void>(scm.stop());
   CHECK(scm.wait() == 0);
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
 }
 
 TEST_CASE("an address that this machine has not got is tried again, each attempt a checkpoint, until its time is up") {
-  winsvc::host::blueprint plan;
+  winsvc::host::service_definition plan;
   plan.spec.name = "late";
   plan.host = "192.0.2.1";  // of documentation alone (RFC 5737)
   std::vector<winsvc::model::service_status> seen;
-  winsvc::host::reporter report([&](const auto& s) { seen.push_back(s); });
-  winsvc::host::run_settings settings;
-  settings.address_patience = 60ms;
-  settings.address_pause = 10ms;
-  report.apply(winsvc::model::step::start, 30s);
+  winsvc::host::status_reporter report([&](const auto& s) { seen.push_back(s); });
+  winsvc::host::run_options settings;
+  settings.bind_timeout = 60ms;
+  settings.bind_retry_delay = 10ms;
+  report.apply(winsvc::model::lifecycle_event::start, 30s);
 
   const auto result = winsvc::host::runtime(plan, report, settings).run();
 
-  REQUIRE(result.why);
-  CHECK(result.why->code == 10049);
+  REQUIRE(result.failure);
+  CHECK(result.failure->code == 10049);
   CHECK(result.exit.win32 == 10049);
   std::uint32_t highest = 0;
   for (const auto& s : seen) {
@@ -569,32 +569,32 @@ TEST_CASE("a stop cancels the wait for an address") {
   simulated_scm scm;
   scm.launch.host.reset();
   const auto began = std::chrono::steady_clock::now();
-  scm.begin(app);
+  scm.start_async(app);
   REQUIRE(scm.wait_for(state::start_pending));
   wait_until([&] { return scm.history().size() >= 2; }, "the second status of the service");
 
-  CHECK(scm.force(control::shutdown) == 0);
+  CHECK(scm.deliver_always(control::shutdown) == 0);
 
   CHECK(scm.wait() == 0);
   CHECK(std::chrono::steady_clock::now() - began < 20s);
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
 }
 
 TEST_CASE("an exception after RUNNING stops the service as failed") {
   // The started event is reported when RUNNING is known; a report that throws is one that has no memory, say.
-  winsvc::host::blueprint plan;
+  winsvc::host::service_definition plan;
   plan.spec.name = "late";
   std::vector<state> seen;
-  winsvc::host::reporter report([&](const auto& s) { seen.push_back(s.current); });
-  winsvc::host::run_settings settings;
+  winsvc::host::status_reporter report([&](const auto& s) { seen.push_back(s.current); });
+  winsvc::host::run_options settings;
   plan.port = 0;
   settings.on_running = [](const auto&) { throw std::runtime_error("no memory"); };
-  report.apply(winsvc::model::step::start, 30s);
+  report.apply(winsvc::model::lifecycle_event::start, 30s);
 
   const auto result = winsvc::host::runtime(plan, report, settings).run();
 
   CHECK(result.exit.win32 == 1064);
-  CHECK(result.why->said == "no memory");
+  CHECK(result.failure->message == "no memory");
   CHECK(seen.back() == state::stop_pending);
 }
 
@@ -609,28 +609,28 @@ TEST_CASE("an exception after RUNNING ends in STOPPED with 1064") {
       history.push_back({status, std::chrono::steady_clock::now()});
       return 0;
     }
-    std::vector<winsvc::testing::reported> history;
+    std::vector<winsvc::testing::timed_status> history;
   } line;
   std::vector<std::string> events;
-  winsvc::host::service_surroundings around{line};
-  around.data_folder = [](const std::string&) -> winsvc::os::sys_result<std::string> {
-    return winsvc::os::sys_failure(winsvc::model::code::access_denied);
+  winsvc::host::service_host_dependencies dependencies{line};
+  dependencies.data_folder = [](const std::string&) -> winsvc::os::sys_result<std::string> {
+    return winsvc::os::sys_failure(winsvc::model::win32_error::access_denied);
   };
-  around.report_event = [&](const std::string&, winsvc::model::event_level, std::uint32_t id, std::string_view text) {
-    if (id == static_cast<std::uint32_t>(winsvc::model::event::started)) throw std::runtime_error("no memory");
+  dependencies.report_event = [&](const std::string&, winsvc::model::event_level, std::uint32_t id, std::string_view text) {
+    if (id == static_cast<std::uint32_t>(winsvc::model::service_event::started)) throw std::runtime_error("no memory");
     events.push_back(std::to_string(id) + ' ' + std::string(text));
   };
-  around.guards_crashes = false;
-  around.end_process = [](int) { FAIL_CHECK("the process would be ended"); };
+  dependencies.handle_crashes = false;
+  dependencies.end_process = [](int) { FAIL_CHECK("the process would be ended"); };
   auto app = [](service&) {};
 
-  winsvc::host::service_host host(winsvc::host::app_of_callable(app), {{}, "127.0.0.1", std::uint16_t{0}, {}}, around);
+  winsvc::host::service_host host(winsvc::host::app_of_callable(app), {{}, "127.0.0.1", std::uint16_t{0}, {}}, dependencies);
   CHECK(host.run() == 1064);
 
   REQUIRE(!line.history.empty());
   CHECK(line.history.back().status.current == state::stopped);
   CHECK(line.history.back().status.exit.code() == 1064);
-  CHECK(winsvc::testing::judge(line.history).empty());
+  CHECK(winsvc::testing::find_status_violations(line.history).empty());
   CHECK(has(events, "3 start 'late': no memory"));
 }
 
@@ -650,7 +650,7 @@ TEST_CASE("a worker that never returns is named, the stop is no failure, and the
 
   CHECK(scm.wait() == 0);
   CHECK(data.left().failure == "stop 'simulated': worker 'deaf' did not return within 20 ms (1460)");
-  CHECK(scm.verdicts().size() == 1);
+  CHECK(scm.violations().size() == 1);
   go.request_stop();
   wait_for_stop(left, "the abandoned hook to return");
 }
@@ -678,7 +678,7 @@ TEST_CASE("a request handler that never returns is counted, the stop is no failu
 
   CHECK(scm.wait() == 0);
   CHECK(data.left().failure == "stop 'simulated': 1 request handler(s) did not return within 20 ms (1460)");
-  CHECK(scm.verdicts().size() == 1);
+  CHECK(scm.violations().size() == 1);
   go.request_stop();
   wait_for_stop(left, "the abandoned hook to return");
 }
@@ -686,13 +686,13 @@ TEST_CASE("a request handler that never returns is counted, the stop is no failu
 TEST_CASE("a dispatcher that refuses, and a handler that cannot be registered, end the process with their codes") {
   auto app = [](service&) {};
   simulated_scm refused;
-  refused.refuse["run"] = 1063;
+  refused.fail_with["run"] = 1063;
   refused.start(app);
   CHECK(refused.wait() == 0);
   CHECK(refused.history().empty());
 
   simulated_scm unregistered;
-  unregistered.refuse["register_handler"] = 1060;
+  unregistered.fail_with["register_handler"] = 1060;
   unregistered.start(app);
   static_cast<void>(unregistered.wait());
   CHECK(unregistered.history().empty());
@@ -710,5 +710,5 @@ TEST_CASE("a machine that is slow to take statuses changes nothing but the time"
   REQUIRE(scm.wait_for(state::paused));
   CHECK(scm.stop() == 0);
   CHECK(scm.wait() == 0);
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
 }

@@ -1,6 +1,6 @@
 // The last lines of a process that crashes: they are in the file, whatever the thread was doing that crashed.
-#include "winsvc/base/queued_log.hpp"
-#include "winsvc/host/file_log.hpp"
+#include "winsvc/base/async_sink.hpp"
+#include "winsvc/host/rotating_file_sink.hpp"
 #include "winsvc/verbs/logs.hpp"
 
 #include "../os/part.hpp"
@@ -34,16 +34,16 @@ struct trap final : log_sink {
 
 int crash(bool in_the_log) {
   logger log(clock::system(), 500ms);  // which the queue has to write, twice
-  const auto queue = std::make_shared<queued_log>();
-  queue->add_sink(std::make_shared<host::file_log>(log_path(own_words().at(2))));
+  const auto queue = std::make_shared<async_sink>();
+  queue->add_sink(std::make_shared<host::rotating_file_sink>(log_path(own_words().at(2))));
   log.add_sink(queue);
   log.add_sink(std::make_shared<trap>());
-  os::crash_guard::settings how;
-  how.tell = [&log](const os::crash_report&) {
+  os::crash_handler::crash_handler_options options;
+  options.on_crash = [&log](const os::crash_report&) {
     log.error("crashed");
     log.flush();
   };
-  const os::crash_guard guard(std::move(how));
+  const os::crash_handler guard(std::move(options));
   std::thread([&] {
     for (int i = 0; i < 5000; ++i) log.info("line");
     if (in_the_log) log.info("and the trap");
@@ -63,9 +63,9 @@ struct legacy {
     const std::string id = std::to_string(os::process_id());
     os::remove_file(log_path(id) + ".log");
     CHECK(play(part, {id}) != 0);
-    host::print_log(log_path(id), {}, [&](std::string_view all) {
-      for (const char c : all) lines += c == '\n' ? 1u : 0u;
-      last_word = last_word || all.find("ERROR crashed\n") != all.npos;
+    host::print_log(log_path(id), {}, [&](std::string_view text) {
+      for (const char c : text) lines += c == '\n' ? 1u : 0u;
+      last_word = last_word || text.find("ERROR crashed\n") != text.npos;
     });
     os::remove_file(log_path(id) + ".log");
   }

@@ -14,7 +14,7 @@
 using namespace std::chrono_literals;
 using waiting::wait_for_stop;
 using winsvc::stop_source;
-using winsvc::host::ending;
+using winsvc::host::hook_result;
 using winsvc::host::hook_thread;
 using steady = std::chrono::steady_clock;
 
@@ -22,17 +22,17 @@ TEST_CASE("a hook that ends, one that throws, and all of them on one thread that
   hook_thread hooks;
   std::thread::id first, second;
 
-  CHECK(hooks.run([&] { first = std::this_thread::get_id(); }, 5s).what == ending::done);
-  CHECK(hooks.run([&] { second = std::this_thread::get_id(); }, 5s).what == ending::done);
-  const ending threw = hooks.run([] { throw std::runtime_error("no such store"); }, 5s);
-  const ending odd = hooks.run([] { throw 7; }, 5s);
+  CHECK(hooks.run([&] { first = std::this_thread::get_id(); }, 5s).outcome == hook_result::completed);
+  CHECK(hooks.run([&] { second = std::this_thread::get_id(); }, 5s).outcome == hook_result::completed);
+  const hook_result threw = hooks.run([] { throw std::runtime_error("no such store"); }, 5s);
+  const hook_result odd = hooks.run([] { throw 7; }, 5s);
 
   CHECK(first == second);
   CHECK(first != std::this_thread::get_id());
-  CHECK(threw.what == ending::threw);
-  CHECK(threw.words == "no such store");
-  CHECK(odd.words == "something that is no std::exception");
-  CHECK(hooks.run([] {}, 5s).words.empty());
+  CHECK(threw.outcome == hook_result::threw);
+  CHECK(threw.message == "no such store");
+  CHECK(odd.message == "something that is no std::exception");
+  CHECK(hooks.run([] {}, 5s).message.empty());
 }
 
 TEST_CASE("a hook that is silent for longer than it may be is given up, and not waited for") {
@@ -40,9 +40,9 @@ TEST_CASE("a hook that is silent for longer than it may be is given up, and not 
   hook_thread hooks;
   const auto began = steady::now();
 
-  const ending how = hooks.run([go, left] { wait_for_stop(go, "the release of the hook"); left.request_stop(); }, 30ms);
+  const hook_result result = hooks.run([go, left] { wait_for_stop(go, "the release of the hook"); left.request_stop(); }, 30ms);
 
-  CHECK(how.what == ending::silent);
+  CHECK(result.outcome == hook_result::timed_out);
   CHECK(steady::now() - began >= 30ms);
   go.request_stop();
   wait_for_stop(left, "the abandoned hook to return");
@@ -51,20 +51,20 @@ TEST_CASE("a hook that is silent for longer than it may be is given up, and not 
 TEST_CASE("progress gives a hook its whole time again") {
   hook_thread hooks;
 
-  const ending how = hooks.run([&] {
+  const hook_result result = hooks.run([&] {
     for (int i = 0; i < 10; ++i) {
       std::this_thread::sleep_for(20ms);
       hooks.progress();
     }
   }, 150ms);
 
-  CHECK(how.what == ending::done);
+  CHECK(result.outcome == hook_result::completed);
 }
 
 TEST_CASE("a hook without a limit is waited for") {
   hook_thread hooks;
 
-  CHECK(hooks.run([] { std::this_thread::sleep_for(20ms); }, hook_thread::no_limit).what == ending::done);
+  CHECK(hooks.run([] { std::this_thread::sleep_for(20ms); }, hook_thread::no_limit).outcome == hook_result::completed);
 }
 
 TEST_CASE("who is hurried has less time, the one that runs and those that follow") {
@@ -72,24 +72,24 @@ TEST_CASE("who is hurried has less time, the one that runs and those that follow
   hook_thread hooks;
   waiting::scoped_thread hurrier("the thread that calls hurry()", [&] {
     wait_for_stop(begun, "the hook to start");
-    hooks.hurry(30ms);
-    hooks.hurry(10min);  // nobody gets more by it
+    hooks.shorten_deadline(30ms);
+    hooks.shorten_deadline(10min);  // nobody gets more by it
   });
   const auto began = steady::now();
 
-  const ending how = hooks.run([go, begun] {
+  const hook_result result = hooks.run([go, begun] {
     begun.request_stop();
     wait_for_stop(go, "the release of the hook");
   }, 60s);
 
-  CHECK(how.what == ending::silent);
+  CHECK(result.outcome == hook_result::timed_out);
   CHECK(steady::now() - began < 30s);
   hurrier.join();
   go.request_stop();
 
   stop_source hold;
   hook_thread later;
-  later.hurry(30ms);
-  CHECK(later.run([hold] { wait_for_stop(hold, "the release of the hook"); }, 60s).what == ending::silent);
+  later.shorten_deadline(30ms);
+  CHECK(later.run([hold] { wait_for_stop(hold, "the release of the hook"); }, 60s).outcome == hook_result::timed_out);
   hold.request_stop();
 }

@@ -61,8 +61,8 @@ struct shape {
   }
 };
 
-std::vector<deed> some(dice& d, unsigned most, unsigned throws_once_in) {
-  std::vector<deed> out(d.below(most + 1));
+std::vector<deed> some(dice& d, unsigned limit, unsigned throws_once_in) {
+  std::vector<deed> out(d.below(limit + 1));
   for (deed& one : out) {
     one = d.in(throws_once_in) ? deed::throws : d.in(3) ? deed::progress : d.in(4) ? deed::dawdles : deed::nothing;
   }
@@ -138,10 +138,10 @@ void send_one(simulated_scm& scm, dice& d) {
   constexpr std::uint32_t known[] = {1, 2, 2, 2, 3, 3, 3, 4, 5, 6, 6, 13, 14, 15, 16, 128, 200, 255, 7, 99, 0, 256};
   const std::uint32_t code = known[d.below(static_cast<unsigned>(std::size(known)))];
   // Most stops are kept for the end, or there would be little before it.
-  const auto what = static_cast<control>(code);
-  if ((what == control::stop || what == control::shutdown || what == control::preshutdown) && !d.in(5)) return;
+  const auto sent = static_cast<control>(code);
+  if ((sent == control::stop || sent == control::shutdown || sent == control::preshutdown) && !d.in(5)) return;
   const winsvc::model::control_event event{code, d.below(12), d.below(3), {}, {}};
-  static_cast<void>(d.in(4) ? scm.force(event) : scm.control(event));
+  static_cast<void>(d.in(4) ? scm.deliver_always(event) : scm.control(event));
   if (d.in(3)) std::this_thread::yield();
   if (d.in(12)) std::this_thread::sleep_for(std::chrono::microseconds(d.below(200)));
 }
@@ -178,8 +178,8 @@ std::string play(std::uint64_t seed) {
   if (d.in(100)) scm.delay["set_status"] = std::chrono::milliseconds(1);
 
   // Controls from the first moment on, or once it runs; from one thread, or from two.
-  const bool at_once = s.waits_for_stop || d.in(4);
-  if (at_once) scm.begin(app);
+  const bool max_connections = s.waits_for_stop || d.in(4);
+  if (max_connections) scm.start_async(app);
   else scm.start(app);
   const unsigned how_many = d.below(14);
   dice other_dice(seed ^ 0x9E3779B97F4A7C15u);
@@ -194,16 +194,16 @@ std::string play(std::uint64_t seed) {
   }
   constexpr control ends[] = {control::stop, control::shutdown, control::preshutdown};
   const control last = ends[d.below(3)];
-  const auto until = waiting::steady::now() + waiting::limit();
-  while (scm.state() != state::stopped && scm.force(last) == 1061) {
-    if (waiting::steady::now() >= until) return "no control handler took the last control";
+  const auto deadline = waiting::steady::now() + waiting::limit();
+  while (scm.state() != state::stopped && scm.deliver_always(last) == 1061) {
+    if (waiting::steady::now() >= deadline) return "no control handler took the last control";
     std::this_thread::yield();
   }
   const std::uint32_t code = scm.wait();
 
   // The hooks here are fast. A longer sequence has waited for the limit of a stop (20 s) or of a start (30 s).
   if (waiting::steady::now() - began > waiting::scaled(15s)) return "the service took more than 15 s";
-  const auto verdicts = scm.verdicts();
+  const auto verdicts = scm.violations();
   if (!verdicts.empty()) return "verdict: " + verdicts[0];
   state now = state::none;
   for (const auto& h : scm.history()) {
@@ -217,8 +217,8 @@ std::string play(std::uint64_t seed) {
 }
 
 std::uint64_t number_in(const char* variable, std::uint64_t otherwise) {
-  const char* said = std::getenv(variable);
-  return said ? std::strtoull(said, nullptr, 10) : otherwise;
+  const char* message = std::getenv(variable);
+  return message ? std::strtoull(message, nullptr, 10) : otherwise;
 }
 
 }  // namespace
@@ -251,8 +251,8 @@ TEST_CASE("no sequence of controls, at no moment, earns a verdict") {
   }
   for (auto& p : players) p.join();
 
-  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
-  MESSAGE(count << " sequences from seed " << first << " in " << took.count() << " ms");
+  const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+  MESSAGE(count << " sequences from seed " << first << " in " << elapsed.count() << " ms");
   CHECK(complaints.size() == 0);
   for (std::size_t i = 0; i < complaints.size() && i < 10; ++i) FAIL_CHECK(complaints[i]);
 }

@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 using waiting::scoped_thread;
 using waiting::wait_for_stop;
 using waiting::wait_until;
-using winsvc::testing::answer;
+using winsvc::testing::client_response;
 using winsvc::testing::simulated_scm;
 
 /// What happened, in its order, from any thread.
@@ -76,22 +76,22 @@ inline void ask(winsvc::os::tcp_socket& to, std::string_view target) {
   const std::string bytes = "GET " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n\r\n";
   CHECK(to.send(bytes.data(), bytes.size(), waiting::limit()) == winsvc::os::transfer::done);
 }
-inline answer hear(winsvc::os::tcp_socket& from) {
-  std::string got;
+inline client_response hear(winsvc::os::tcp_socket& from) {
+  std::string result;
   for (;;) {
-    const auto end = got.find("\r\n\r\n");
+    const auto end = result.find("\r\n\r\n");
     if (end != std::string::npos) {
-      std::string head = got.substr(0, end + 4);
-      if (got.size() >= end + 4 + std::stoul("0" + winsvc::testing::take_answer(head, true).header("Content-Length")))
-        return winsvc::testing::take_answer(got);
+      std::string head = result.substr(0, end + 4);
+      if (result.size() >= end + 4 + std::stoul("0" + winsvc::testing::parse_response(head, true).header("Content-Length")))
+        return winsvc::testing::parse_response(result);
     }
-    char piece[4096];
+    char buffer[4096];
     std::size_t count = 0;
-    if (from.receive(piece, sizeof piece, count, waiting::limit()) != winsvc::os::transfer::done) return {};
-    got.append(piece, count);
+    if (from.receive(buffer, sizeof buffer, count, waiting::limit()) != winsvc::os::transfer::done) return {};
+    result.append(buffer, count);
   }
 }
-inline answer get(const simulated_scm& scm, std::string_view target) {
+inline client_response get(const simulated_scm& scm, std::string_view target) {
   auto socket = connected(scm);
   ask(socket, target);
   return hear(socket);
@@ -128,16 +128,16 @@ struct folder {
     return winsvc::os::read_file(winsvc::os::path_join(path, name)).value_or("");
   }
   std::string log() const { return read("logs/simulated.log"); }
-  winsvc::model::service_state left() const {
-    return winsvc::model::parse_service_state(read("state.json")).value_or(winsvc::model::service_state{});
+  winsvc::model::saved_state left() const {
+    return winsvc::model::parse_saved_state(read("state.json")).value_or(winsvc::model::saved_state{});
   }
 };
 
 /// Waits until the predicate is true. Returns false if it is still false at the limit of a wait.
 template <class F>
 bool eventually(F holds) {
-  for (const auto until = waiting::steady::now() + waiting::limit(); !holds(); std::this_thread::sleep_for(1ms)) {
-    if (waiting::steady::now() >= until) return holds();
+  for (const auto deadline = waiting::steady::now() + waiting::limit(); !holds(); std::this_thread::sleep_for(1ms)) {
+    if (waiting::steady::now() >= deadline) return holds();
   }
   return true;
 }

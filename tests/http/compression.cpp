@@ -109,7 +109,7 @@ TEST_CASE("a compressed body is unpacked, and its limit is for what comes out of
   const auto bomb = send(std::string(1'000'000, 'b'));
   CHECK(bomb.status == 413);
   CHECK(bomb.body.find("the body is larger than 10000 bytes") != std::string::npos);
-  const auto torn = c.request("POST", "/size", {{"Content-Encoding", "gzip"}}, "this is no gzip");
-  CHECK(torn.status == 400);
+  const auto partial = c.request("POST", "/size", {{"Content-Encoding", "gzip"}}, "this is no gzip");
+  CHECK(partial.status == 400);
 }
 #endif  // CPPHTTPLIB_ZLIB_SUPPORT

@@ -15,10 +15,10 @@ using winsvc::reply;
 using winsvc::request;
 using winsvc::response;
 using winsvc::service;
-using winsvc::testing::answer;
+using winsvc::testing::client_response;
 using winsvc::testing::client;
 using winsvc::testing::memory_transport;
-using winsvc::testing::take_answer;
+using winsvc::testing::parse_response;
 
 namespace {
 
@@ -50,8 +50,8 @@ void app(service& svc) {
     });
   });
   svc.get("/sized-stream", [](response& res) {
-    res.set_content_provider(6, "text/plain", [](std::size_t at, std::size_t length, httplib::DataSink& sink) {
-      return sink.write(&"abcdef"[at], (std::min)(length, std::size_t{2}));
+    res.set_content_provider(6, "text/plain", [](std::size_t position, std::size_t length, httplib::DataSink& sink) {
+      return sink.write(&"abcdef"[position], (std::min)(length, std::size_t{2}));
     });
   });
   svc.get("/broken-stream", [](response& res) {
@@ -63,13 +63,13 @@ void app(service& svc) {
 }
 
 /// All answers in the bytes, until there is none.
-std::vector<answer> answers(std::string bytes) {
-  std::vector<answer> all;
+std::vector<client_response> answers(std::string bytes) {
+  std::vector<client_response> responses;
   while (!bytes.empty()) {
-    all.push_back(take_answer(bytes));
-    if (all.back().status == 0) break;
+    responses.push_back(parse_response(bytes));
+    if (responses.back().status == 0) break;
   }
-  return all;
+  return responses;
 }
 
 /// `target` by GET, with fields after Host.
@@ -88,7 +88,7 @@ std::string chunked(std::string_view body, std::string_view target = "/echo") {
 
 std::size_t count(const std::string& text, std::string_view part) {
   std::size_t n = 0;
-  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++n;
+  for (auto position = text.find(part); position != std::string::npos; position = text.find(part, position + part.size())) ++n;
   return n;
 }
 
@@ -97,17 +97,17 @@ std::size_t count(const std::string& text, std::string_view part) {
 TEST_CASE("requests that arrive together are all answered, in their order") {
   client c(app);
 
-  const auto all = answers(c.raw(get("/") + post("/echo", "one") + get("/nowhere") + chunked("3\r\ntwo\r\n0\r\n\r\n") +
+  const auto responses = answers(c.raw(get("/") + post("/echo", "one") + get("/nowhere") + chunked("3\r\ntwo\r\n0\r\n\r\n") +
                                  post("/nowhere", "small") + "OPTIONS * HTTP/1.1\r\nHost: t\r\n\r\n" + get("/")));
 
-  REQUIRE(all.size() == 7);
-  CHECK(all[0].body == "hello");
-  CHECK(all[1].body == "one");
-  CHECK(all[2].status == 404);
-  CHECK(all[3].body == "two");
-  CHECK(all[4].status == 404);
-  CHECK(all[5].status == 204);
-  CHECK(all[6].body == "hello");
+  REQUIRE(responses.size() == 7);
+  CHECK(responses[0].body == "hello");
+  CHECK(responses[1].body == "one");
+  CHECK(responses[2].status == 404);
+  CHECK(responses[3].body == "two");
+  CHECK(responses[4].status == 404);
+  CHECK(responses[5].status == 204);
+  CHECK(responses[6].body == "hello");
 }
 
 TEST_CASE("a conversation cut into packets anywhere is the same conversation") {
@@ -115,15 +115,15 @@ TEST_CASE("a conversation cut into packets anywhere is the same conversation") {
   const std::string bytes =
       get("/") + post("/echo", "body") + chunked("2;x=y\r\nch\r\n5\r\nunked\r\n0\r\nTrailer: t\r\n\r\n") + get("/");
 
-  for (std::size_t piece = 1; piece < 40; ++piece) {
-    CAPTURE(piece);
-    memory_transport wire(bytes, piece);
-    c.engine().serve(wire);
-    const auto all = answers(wire.output);
-    REQUIRE(all.size() == 4);
-    CHECK(all[1].body == "body");
-    CHECK(all[2].body == "chunked");
-    CHECK(all[3].body == "hello");
+  for (std::size_t chunk_size = 1; chunk_size < 40; ++chunk_size) {
+    CAPTURE(chunk_size);
+    memory_transport transport(bytes, chunk_size);
+    c.engine().serve(transport);
+    const auto responses = answers(transport.output);
+    REQUIRE(responses.size() == 4);
+    CHECK(responses[1].body == "body");
+    CHECK(responses[2].body == "chunked");
+    CHECK(responses[3].body == "hello");
   }
 }
 
@@ -132,17 +132,17 @@ TEST_CASE("HEAD has the headers of GET and no body") {
 
   for (const char* target : {"/", "/big", "/stream", "/sized-stream", "/nowhere", "/not-modified", "/no-content"}) {
     CAPTURE(target);
-    const auto got = c.get(target);
+    const auto result = c.get(target);
     const std::string out = c.raw("HEAD " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n\r\n" + get("/"));
     const auto end = out.find("\r\n\r\n");
     REQUIRE(end != std::string::npos);
     CHECK(out.compare(end + 4, 12, "HTTP/1.1 200") == 0);  // the next answer begins where the body would
 
     std::string head_alone = out.substr(0, end + 4);
-    const auto head = take_answer(head_alone, true);
-    CHECK(head.status == got.status);
+    const auto head = parse_response(head_alone, true);
+    CHECK(head.status == result.status);
     for (const char* name : {"Content-Length", "Content-Type", "Transfer-Encoding", "ETag"})
-      CHECK(head.header(name) == got.header(name));
+      CHECK(head.header(name) == result.header(name));
   }
 }
 
@@ -192,12 +192,12 @@ TEST_CASE("a connection goes on or ends as the client's version and its Connecti
     CAPTURE(one.version);
     CAPTURE(one.connection);
     const std::string first = get("/", one.connection, one.version);
-    const auto all = answers(c.raw(first + get("/", "Connection: close\r\n")));
-    REQUIRE(all.size() == (one.goes_on ? 2 : 1));
-    CHECK(all[0].status == 200);
-    const bool said = std::string_view(one.version) == "1.0" && one.goes_on;
-    CHECK(all[0].header("Connection") == (one.goes_on ? (said ? "keep-alive" : "") : "close"));
-    CHECK(all[0].header("Keep-Alive").empty());
+    const auto responses = answers(c.raw(first + get("/", "Connection: close\r\n")));
+    REQUIRE(responses.size() == (one.goes_on ? 2 : 1));
+    CHECK(responses[0].status == 200);
+    const bool reply = std::string_view(one.version) == "1.0" && one.goes_on;
+    CHECK(responses[0].header("Connection") == (one.goes_on ? (reply ? "keep-alive" : "") : "close"));
+    CHECK(responses[0].header("Keep-Alive").empty());
   }
 }
 
@@ -236,9 +236,9 @@ TEST_CASE("head and body of a plain answer leave in one send") {
 
   for (const char* target : {"/", "/nowhere", "/no-content"}) {
     CAPTURE(target);
-    memory_transport wire(get(target));
-    c.engine().serve(wire);
-    CHECK(wire.sends == 1);
+    memory_transport transport(get(target));
+    c.engine().serve(transport);
+    CHECK(transport.sends == 1);
   }
   memory_transport streamed(get("/stream"));
   c.engine().serve(streamed);
@@ -256,14 +256,14 @@ TEST_CASE("a chunked body is put together, wherever it was cut") {
   const std::string bytes =
       chunked("5\r\nhello\r\n1;ext=\"v\"\r\n \r\nA\r\n0123456789\r\n00\r\nX-Trailer: 1\r\n\r\n") + get("/");
 
-  for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
-    CAPTURE(piece);
-    memory_transport wire(bytes, piece);
-    c.engine().serve(wire);
-    const auto all = answers(wire.output);
-    REQUIRE(all.size() == 2);
-    CHECK(all[0].body == "hello 0123456789");
-    CHECK(all[1].body == "hello");
+  for (std::size_t chunk_size = 1; chunk_size <= bytes.size(); ++chunk_size) {
+    CAPTURE(chunk_size);
+    memory_transport transport(bytes, chunk_size);
+    c.engine().serve(transport);
+    const auto responses = answers(transport.output);
+    REQUIRE(responses.size() == 2);
+    CHECK(responses[0].body == "hello 0123456789");
+    CHECK(responses[1].body == "hello");
   }
 }
 
@@ -283,11 +283,11 @@ TEST_CASE("a body that is not framed as it says is 400, and the connection ends"
   for (const auto& one : cases) {
     CAPTURE(one.body);
     const std::string out = c.raw(chunked(one.body) + get("/"));
-    const auto all = answers(out);
-    REQUIRE(all.size() == 1);
-    CHECK(all[0].status == one.status);
-    CHECK(all[0].header("Connection") == "close");
-    CHECK(all[0].header("Content-Type") == "application/problem+json");
+    const auto responses = answers(out);
+    REQUIRE(responses.size() == 1);
+    CHECK(responses[0].status == one.status);
+    CHECK(responses[0].header("Connection") == "close");
+    CHECK(responses[0].header("Content-Type") == "application/problem+json");
   }
 }
 
@@ -383,12 +383,12 @@ TEST_CASE("what the gate refuses is a problem+json, and the connection ends befo
   client c(app);
   for (const auto& one : cases) {
     CAPTURE(one.bytes);
-    const auto all = answers(c.raw(one.bytes + get("/")));
-    REQUIRE(all.size() == 1);
-    CHECK(all[0].status == one.status);
-    CHECK(all[0].header("Connection") == "close");
-    CHECK(all[0].header("Content-Type") == "application/problem+json");
-    CHECK(all[0].body.find("\"detail\":\"") != std::string::npos);
+    const auto responses = answers(c.raw(one.bytes + get("/")));
+    REQUIRE(responses.size() == 1);
+    CHECK(responses[0].status == one.status);
+    CHECK(responses[0].header("Connection") == "close");
+    CHECK(responses[0].header("Content-Type") == "application/problem+json");
+    CHECK(responses[0].body.find("\"detail\":\"") != std::string::npos);
   }
   CHECK(answers(c.raw(get("/" + std::string(9000, 'x'))))[0].status == 414);
   CHECK(answers(c.raw(get("/", "X: " + std::string(40'000, 'x') + "\r\n")))[0].status == 431);
@@ -401,11 +401,11 @@ TEST_CASE("half a request and then the end is no request") {
   CHECK(c.raw("GET / HT").empty());
   CHECK(answers(c.raw(get("/") + "GET / HTTP/1.1\r\n")).size() == 1);
   for (const auto& bytes : {post("/echo", "whole").substr(0, post("/echo", "whole").size() - 1), chunked("5\r\nhel")}) {
-    const auto all = answers(c.raw(bytes));
-    CHECK(all.size() <= 1);
-    if (!all.empty()) {
-      CHECK(all[0].status == 400);
-      CHECK(all[0].header("Connection") == "close");
+    const auto responses = answers(c.raw(bytes));
+    CHECK(responses.size() <= 1);
+    if (!responses.empty()) {
+      CHECK(responses[0].status == 400);
+      CHECK(responses[0].header("Connection") == "close");
     }
   }
 }
@@ -469,8 +469,8 @@ TEST_CASE("any method may have a body") {
     CAPTURE(method);
     std::string out =
         c.raw(std::string(method) + " /body HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\nbody" + get("/"));
-    CHECK(take_answer(out).body == std::string(method) + " body");
-    CHECK(take_answer(out).body == "hello");
+    CHECK(parse_response(out).body == std::string(method) + " body");
+    CHECK(parse_response(out).body == "hello");
   }
 }
 
@@ -480,8 +480,8 @@ TEST_CASE("a POST that says no length has no body, and swallows nothing that fol
   for (const char* method : {"POST", "PUT", "DELETE", "PATCH"}) {
     CAPTURE(method);
     std::string out = c.raw(std::string(method) + " /body HTTP/1.1\r\nHost: t\r\n\r\n" + get("/"));
-    CHECK(take_answer(out).body == std::string(method) + " ");
-    CHECK(take_answer(out).body == "hello");
+    CHECK(parse_response(out).body == std::string(method) + " ");
+    CHECK(parse_response(out).body == "hello");
   }
 }
 
@@ -493,8 +493,8 @@ TEST_CASE("a line break in a header value that a handler sets makes no header of
     CAPTURE(target);
     const std::string out = c.raw(get(target) + get("/"));
     std::string rest = out;
-    CHECK(take_answer(rest).header("X-Evil").empty());
-    CHECK(take_answer(rest).body == "hello");
+    CHECK(parse_response(rest).header("X-Evil").empty());
+    CHECK(parse_response(rest).body == "hello");
   }
 }
 
@@ -503,9 +503,9 @@ TEST_CASE("the client of the tests drops interim answers and puts chunks togethe
       "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: "
       "Chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n";
 
-  CHECK(take_answer(bytes).body == "abc");
-  CHECK(take_answer(bytes).status == 204);
-  CHECK(take_answer(bytes).status == 0);
+  CHECK(parse_response(bytes).body == "abc");
+  CHECK(parse_response(bytes).status == 204);
+  CHECK(parse_response(bytes).status == 0);
 }
 
 TEST_CASE("a stream whose head has been read buffers nothing, or cpp-httplib's line reader would spin on it") {
@@ -515,7 +515,7 @@ TEST_CASE("a stream whose head has been read buffers nothing, or cpp-httplib's l
   const winsvc::wire::limits bounds;
   std::string out;
   winsvc::http::exchange_stream stream(transport, buffer, out, head, bounds);
-  stream.hand_over("ab");
+  stream.set_normalized_head("ab");
 
   std::size_t size = 0;
   CHECK(stream.buffered_data(size) != nullptr);

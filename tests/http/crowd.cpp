@@ -26,7 +26,7 @@ using winsvc::wire::limits;
 
 namespace {
 
-struct kept_log final : winsvc::log_sink {
+struct memory_sink final : winsvc::log_sink {
   void write(const winsvc::log_entry& entry) noexcept override {
     const std::lock_guard lock(mutex);
     lines.push_back(entry.text);
@@ -40,8 +40,8 @@ struct kept_log final : winsvc::log_sink {
   std::vector<std::string> lines;
 };
 
-std::shared_ptr<kept_log> kept(served& s) {
-  auto lines = std::make_shared<kept_log>();
+std::shared_ptr<memory_sink> kept(served& s) {
+  auto lines = std::make_shared<memory_sink>();
   s.log.add_sink(lines);
   return lines;
 }
@@ -136,13 +136,13 @@ TEST_CASE("requests beyond threads and queue are told 503; those within are answ
 }
 
 TEST_CASE("who reads nothing of a large answer holds no thread, and gets all of it when he reads") {
-  limits patient;
-  patient.write_time = 10min;  // the clients read one after the other, on a slow machine for minutes
-  served s(patient);
+  limits relaxed;
+  relaxed.write_timeout = 10min;  // the clients read one after the other, on a slow machine for minutes
+  served s(relaxed);
   const std::string large(12 * 1024 * 1024, 'x');
   s.routes = {};
-  s.routes.add(winsvc::route::method::get, "/large", [&] { return large; }, winsvc::source::here());
-  s.routes.add(winsvc::route::method::get, "/", [] { return "hello"; }, winsvc::source::here());
+  s.routes.add(winsvc::route::method::get, "/large", [&] { return large; }, winsvc::source_location::current());
+  s.routes.add(winsvc::route::method::get, "/", [] { return "hello"; }, winsvc::source_location::current());
   s.routes.freeze();
   s.e = std::make_unique<engine>(s.routes, s.bounds, s.log);
   s.open();
@@ -160,11 +160,11 @@ TEST_CASE("who reads nothing of a large answer holds no thread, and gets all of 
 
 TEST_CASE("who reads nothing for too long is cut off") {
   limits brief;
-  brief.write_time = 100ms;
+  brief.write_timeout = 100ms;
   served s(brief);
   s.routes = {};
   s.routes.add(winsvc::route::method::get, "/large", [] { return std::string(12 * 1024 * 1024, 'x'); },
-               winsvc::source::here());
+               winsvc::source_location::current());
   s.routes.freeze();
   s.e = std::make_unique<engine>(s.routes, s.bounds, s.log);
   s.open();
@@ -176,9 +176,9 @@ TEST_CASE("who reads nothing for too long is cut off") {
 }
 
 TEST_CASE("bodies that are slow to come hold no thread") {
-  limits patient;
-  patient.body_time = 10min;
-  served s(patient);
+  limits relaxed;
+  relaxed.body_timeout = 10min;
+  served s(relaxed);
   s.open();
   auto slow = many(s, 50);
   for (auto& c : slow) c->say("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 100\r\n\r\nhalf");
@@ -201,7 +201,7 @@ TEST_CASE("streams hold none of the threads that serve") {
   few.threads = 1;
   served s(few);
   s.routes = {};
-  const auto here = winsvc::source::here();
+  const auto here = winsvc::source_location::current();
   s.routes.add(winsvc::route::method::get, "/ticks", [] {
     return winsvc::reply::events([](winsvc::event_stream& out) {
       while (out.send("tick") && out.wait_for(20ms)) {}
@@ -220,14 +220,14 @@ TEST_CASE("streams hold none of the threads that serve") {
   quick.ask("/");
   CHECK(quick.hear().body == "hello");
   const auto report = s.e->drain(waiting::limit());
-  CHECK(report.cut == 0);
-  CHECK(report.stuck == 0);
+  CHECK(report.aborted == 0);
+  CHECK(report.stuck_threads == 0);
 }
 
 TEST_CASE("a client that closes its end behind its requests gets all answers, and the connection ends at once") {
-  limits patient;
-  patient.idle_time = 10min;  // an engine that does not see the end of the client would wait for this time
-  served s(patient);
+  limits relaxed;
+  relaxed.keep_alive_timeout = 10min;  // an engine that does not see the end of the client would wait for this time
+  served s(relaxed);
   s.open();
   caller c(s);
   c.say("GET / HTTP/1.1\r\nHost: t\r\n\r\nGET / HTTP/1.1\r\nHost: t\r\n\r\n");
@@ -241,19 +241,19 @@ TEST_CASE("a client that closes its end behind its requests gets all answers, an
   CHECK(later.hear().body == "hello");
   later.socket.shutdown_send();
   CHECK(later.ended());
-  CHECK(since(began) < patient.idle_time);
+  CHECK(since(began) < relaxed.keep_alive_timeout);
 }
 
 TEST_CASE("a hundred requests in one send are a hundred answers, in their order") {
   served s;
   s.open();
   caller c(s);
-  std::string all;
+  std::string text;
   for (int i = 0; i < 100; ++i) {
     const std::string body = std::to_string(i);
-    all += "POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    text += "POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   }
-  c.say(all);
+  c.say(text);
   for (int i = 0; i < 100; ++i) CHECK(c.hear().body == std::to_string(i));
 }
 
@@ -261,9 +261,9 @@ TEST_CASE("a client with a thousand requests in one send lets others have their 
   served s;
   s.open();
   caller greedy(s);
-  std::string all;
-  for (int i = 0; i < 5000; ++i) all += "GET / HTTP/1.1\r\nHost: t\r\n\r\n";
-  scoped_thread sends("the sender of 5000 requests", [&] { greedy.say(all); });
+  std::string text;
+  for (int i = 0; i < 5000; ++i) text += "GET / HTTP/1.1\r\nHost: t\r\n\r\n";
+  scoped_thread sends("the sender of 5000 requests", [&] { greedy.say(text); });
   scoped_thread hears("the receiver of 5000 responses", [&] {
     for (int i = 0; i < 5000; ++i) CHECK(greedy.hear().body == "hello");
   });
@@ -283,10 +283,10 @@ TEST_CASE("a drain says what it had to cut") {
   c.ask("/slow");
   wait_for_stop(s.begun, "the handler to start");
   const auto report = s.e->drain(20ms);
-  CHECK(report.cut == 1);
-  REQUIRE(report.cut_ones.size() == 1);
-  CHECK(report.cut_ones[0].find("GET /slow ") == 0);
-  CHECK(report.cut_ones[0].rfind(" s") == report.cut_ones[0].size() - 2);
+  CHECK(report.aborted == 1);
+  REQUIRE(report.aborted_requests.size() == 1);
+  CHECK(report.aborted_requests[0].find("GET /slow ") == 0);
+  CHECK(report.aborted_requests[0].rfind(" s") == report.aborted_requests[0].size() - 2);
   s.go.request_stop();
 }
 
@@ -302,7 +302,7 @@ TEST_CASE("a drain of four hundred idle connections does not wait for any of the
   const auto began = steady::now();
   const auto report = s.e->drain(waiting::limit());
   CHECK(since(began) < waiting::limit() / 2);  // a drain that waits for one of them lasts for its limit
-  CHECK(report.cut == 0);
+  CHECK(report.aborted == 0);
   CHECK(s.e->connections() == 0);
 }
 
@@ -343,10 +343,10 @@ TEST_CASE("a process without descriptors left goes on serving who is connected, 
 
   const std::string ask = "GET / HTTP/1.1\r\nHost: t\r\n\r\n";
   CHECK(last.send(ask.data(), ask.size(), waiting::limit()) == transfer::done);
-  char piece[1024];
-  std::size_t got = 0;
-  CHECK(last.receive(piece, sizeof piece, got, waiting::limit()) == transfer::done);
-  CHECK(std::string_view(piece, got).find("hello") != std::string_view::npos);
+  char buffer[1024];
+  std::size_t received = 0;
+  CHECK(last.receive(buffer, sizeof buffer, received, waiting::limit()) == transfer::done);
+  CHECK(std::string_view(buffer, received).find("hello") != std::string_view::npos);
 }
 
 #if !defined(__SANITIZE_THREAD__)
@@ -371,8 +371,8 @@ TEST_CASE("an engine with idle connections makes no wake-up") {
       if (task.path().filename() == std::to_string(winsvc::os::thread_id())) continue;
       std::ifstream status(task.path() / "status");
       for (std::string line; std::getline(status, line);) {
-        const auto at = line.find("_ctxt_switches:");
-        if (at != line.npos) all += std::stoull(line.substr(at + 15));
+        const auto position = line.find("_ctxt_switches:");
+        if (position != line.npos) all += std::stoull(line.substr(position + 15));
       }
     }
     return all;

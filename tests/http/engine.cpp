@@ -34,7 +34,7 @@ TEST_CASE("a taken port fails to bind with 10048, and the sentence has the addre
 
   REQUIRE(!bound);
   CHECK(bound.error().code == 10048);
-  const auto sentence = bound.error().sentence();
+  const auto sentence = bound.error().to_string();
   CHECK(sentence.find("listen on '" + first.e->address().text() + "': the port is taken") == 0);
   CHECK(sentence.find("(10048)") != std::string::npos);
   CHECK(sentence.find("choose another port with --port") != std::string::npos);
@@ -100,9 +100,9 @@ TEST_CASE("a drain ends idle connections at once") {
     const auto report = s.e->drain(10s);
     best = (std::min)(best, since(began));
 
-    CHECK(report.answered == 0);
-    CHECK(report.cut == 0);
-    CHECK(report.stuck == 0);
+    CHECK(report.completed == 0);
+    CHECK(report.aborted == 0);
+    CHECK(report.stuck_threads == 0);
     for (auto& c : idle) CHECK(c->ended());
     CHECK(s.e->connections() == 0);
   }
@@ -129,8 +129,8 @@ TEST_CASE("a request in flight is answered in full during a drain, told to close
   CHECK(a.body == "slow");
   CHECK(a.header("Connection") == "close");
   CHECK(c.ended());
-  CHECK(report.answered == 1);
-  CHECK(report.cut == 0);
+  CHECK(report.completed == 1);
+  CHECK(report.aborted == 0);
   CHECK(progressed == 1);
 }
 
@@ -144,10 +144,10 @@ TEST_CASE(
     waiting.back()->ask("/");
   }
 
-  s.e->accept();
+  s.e->start();
   const auto report = s.e->drain(10s);
 
-  CHECK(report.cut == 0);
+  CHECK(report.aborted == 0);
   for (auto& c : waiting) {
     const auto a = c->hear();
     CHECK(a.body == "hello");
@@ -170,8 +170,8 @@ TEST_CASE("a handler that outlasts the deadline is counted as cut") {
   const auto report = s.e->drain(20ms);
   late.join();
 
-  CHECK(report.cut == 1);
-  CHECK(report.stuck == 0);
+  CHECK(report.aborted == 1);
+  CHECK(report.stuck_threads == 0);
   CHECK(c.hear().status == 0);
 }
 
@@ -183,8 +183,8 @@ TEST_CASE("a handler that does not return at all is counted as stuck, and the de
   wait_for_stop(s->begun, "the handler to start");
 
   const auto report = s->e->drain(1ms);
-  CHECK(report.cut == 1);
-  CHECK(report.stuck == 1);
+  CHECK(report.aborted == 1);
+  CHECK(report.stuck_threads == 1);
   CHECK(s->finished == 0);
   s->go.request_stop();
   s->e.reset();
@@ -194,7 +194,7 @@ TEST_CASE("a handler that does not return at all is counted as stuck, and the de
 TEST_CASE("an engine that is destroyed without a drain leaves nobody behind") {
   served s;
   s.open();
-  caller idle(s), asked(s);
+  caller idle(s), requested(s);
   idle.ask("/");
   CHECK(idle.hear().status == 200);
 
@@ -212,7 +212,7 @@ TEST_CASE("a hundred clients at once are all answered") {
   std::atomic<int> good{0}, seen{0};
   s.e.reset();
   s.e = std::make_unique<engine>(s.routes, s.bounds, s.log);
-  s.e->on_answered([&](const winsvc::http::access_entry& a) {
+  s.e->on_response([&](const winsvc::http::access_record& a) {
     if (a.status == 200 && a.method == "GET" && a.target == "/" && a.pattern == "/" && a.bytes > 5) ++seen;
   });
   s.open();
@@ -232,8 +232,8 @@ TEST_CASE("a hundred clients at once are all answered") {
 
 TEST_CASE("a head that comes too slowly is 408, one that does not come at all just ends") {
   winsvc::wire::limits brief;
-  brief.head_time = 60ms;
-  brief.idle_time = 60ms;
+  brief.head_timeout = 60ms;
+  brief.keep_alive_timeout = 60ms;
   served s(brief);
   s.open();
   caller slow(s), silent(s), after(s);
@@ -253,7 +253,7 @@ TEST_CASE("a head that comes too slowly is 408, one that does not come at all ju
 
 TEST_CASE("a head that trickles in is late as a whole, however often a byte comes") {
   winsvc::wire::limits brief;
-  brief.head_time = 80ms;
+  brief.head_timeout = 80ms;
   served s(brief);
   s.open();
   caller c(s);
@@ -261,8 +261,8 @@ TEST_CASE("a head that trickles in is late as a whole, however often a byte come
   const auto began = steady::now();
   c.say("GET / HTTP/1.1\r\nHost: t\r\nX: ");
   while (c.got.empty() && since(began) < 2s) {
-    const char one = 'x';
-    if (c.socket.send(&one, 1, 1s) != transfer::done) break;
+    const char character = 'x';
+    if (c.socket.send(&character, 1, 1s) != transfer::done) break;
     static_cast<void>(c.more(10ms));
   }
 
@@ -272,7 +272,7 @@ TEST_CASE("a head that trickles in is late as a whole, however often a byte come
 
 TEST_CASE("a body that comes too slowly is 408 and ends the connection") {
   winsvc::wire::limits brief;
-  brief.body_time = 60ms;
+  brief.body_timeout = 60ms;
   served s(brief);
   s.open();
   caller c(s);
@@ -303,8 +303,8 @@ TEST_CASE("a client that leaves in the middle of a body or an answer costs nobod
   stays.ask("/");
   CHECK(stays.hear().body == "hello");
   const auto report = s.e->drain(5s);
-  CHECK(report.cut == 0);
-  CHECK(report.stuck == 0);
+  CHECK(report.aborted == 0);
+  CHECK(report.stuck_threads == 0);
 }
 
 TEST_CASE("after a refusal the client gets the whole answer, though it is still sending") {

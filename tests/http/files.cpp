@@ -217,7 +217,7 @@ TEST_CASE("a group has folders below its prefix, with its middleware") {
   public_folder folder;
   auto app = [&](service& svc) {
     svc.group("/in", [&](route_group& g) {
-      g.use([](const winsvc::request& req, winsvc::response&, const winsvc::next& go_on) {
+      g.use([](const winsvc::request& req, winsvc::response&, const winsvc::next_handler& go_on) {
         if (!req.has_header("X-Key")) winsvc::abort(401);
         go_on();
       });
@@ -274,7 +274,7 @@ TEST_CASE("a file that becomes shorter while it is sent ends the connection inst
   const std::string big(300'000, 'x');
   folder.write("big.bin", big);
   auto app = [&](service& svc) {
-    svc.use([&](const winsvc::request&, winsvc::response&, const winsvc::next& go_on) {
+    svc.use([&](const winsvc::request&, winsvc::response&, const winsvc::next_handler& go_on) {
       go_on();
       fs::resize_file(folder.path / "big.bin", 100'000);  // behind its opening, before its sending
     });

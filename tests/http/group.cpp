@@ -12,7 +12,7 @@
 #include <vector>
 
 using winsvc::route_group;
-using winsvc::next;
+using winsvc::next_handler;
 using winsvc::reply;
 using winsvc::request;
 using winsvc::response;
@@ -22,7 +22,7 @@ using winsvc::testing::client;
 namespace {
 
 winsvc::middleware marks(const std::string& letter) {
-  return [letter](const request&, response& res, const next& go_on) {
+  return [letter](const request&, response& res, const next_handler& go_on) {
     const auto so_far = [&res] { return res.get_header_value("Trace"); };
     winsvc::http::replace_header(res, "Trace", so_far() + letter);
     go_on();
@@ -90,7 +90,7 @@ TEST_CASE("the app's middleware runs for what no route serves, with all that was
 TEST_CASE("a middleware that does not go on has answered, and the handler is not called") {
   std::atomic<int> called{0};
   auto app = [&](service& svc) {
-    svc.use([](const request& req, response& res, const next& go_on) {
+    svc.use([](const request& req, response& res, const next_handler& go_on) {
       if (req.has_header("Key")) return go_on();
       res.status = 401;
       res.set_content("who are you?\n", "text/plain");
@@ -108,7 +108,7 @@ TEST_CASE("a middleware that does not go on has answered, and the handler is not
 TEST_CASE("what a handler threw is a finished answer when the middleware goes on, and headers set before stay") {
   int seen = 0;
   auto app = [&](service& svc) {
-    svc.use([&](const request&, response& res, const next& go_on) {
+    svc.use([&](const request&, response& res, const next_handler& go_on) {
       res.set_header("Access-Control-Allow-Origin", "*");
       go_on();
       seen = res.status;
@@ -126,7 +126,7 @@ TEST_CASE("what a handler threw is a finished answer when the middleware goes on
 
 TEST_CASE("a middleware that throws is a logged 500, one that aborts is its status") {
   auto app = [](service& svc) {
-    svc.use([](const request& req, response&, const next& go_on) {
+    svc.use([](const request& req, response&, const next_handler& go_on) {
       if (req.has_param("abort")) winsvc::abort(429, "slower");
       if (req.has_param("throw")) throw std::runtime_error("no memory");
       go_on();
@@ -148,7 +148,7 @@ TEST_CASE("a middleware that throws is a logged 500, one that aborts is its stat
 
 TEST_CASE("a refusal of a middleware leaves before the body is read") {
   auto app = [](service& svc) {
-    svc.use([](const request& req, response& res, const next&) {
+    svc.use([](const request& req, response& res, const next_handler&) {
       CHECK(req.body.empty());
       res.status = 401;
     });
@@ -176,8 +176,8 @@ TEST_CASE("the body is there when the handler is, whatever stands before it") {
   std::string out = c.raw(
       "POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n2\r\nef\r\n0\r\n\r\n"
       "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\ngh");
-  CHECK(winsvc::testing::take_answer(out).body == "abcdef");
-  CHECK(winsvc::testing::take_answer(out).body == "gh");
+  CHECK(winsvc::testing::parse_response(out).body == "abcdef");
+  CHECK(winsvc::testing::parse_response(out).body == "gh");
 }
 
 TEST_CASE("forms are read: fields of any size, parts and files") {
@@ -315,13 +315,13 @@ TEST_CASE("a group's prefix begins with a slash and does not end with one, and a
 
 TEST_CASE("whoever called next sees a finished answer, whatever went wrong behind it") {
   auto app = [](service& svc) {
-    svc.use([](const request&, response& res, const next& go_on) {
+    svc.use([](const request&, response& res, const next_handler& go_on) {
       res.set_header("Before", "1");
       go_on();
       res.set_header("After", std::to_string(res.status));
     });
     svc.group("/in", [](route_group& g) {
-      g.use([](const request& req, response& res, const next& go_on) {
+      g.use([](const request& req, response& res, const next_handler& go_on) {
         res.set_header("Inner", "begun");
         if (req.has_param("abort")) winsvc::abort(401, "who are you?");
         if (req.has_param("throw")) throw std::runtime_error("the store is locked");
@@ -361,7 +361,7 @@ TEST_CASE("whoever called next sees a finished answer, whatever went wrong behin
 
 TEST_CASE("a stream that something else was put in the place of is not written") {
   auto app = [](service& svc) {
-    svc.use([](const request& req, response& res, const next& go_on) {
+    svc.use([](const request& req, response& res, const next_handler& go_on) {
       go_on();
       if (req.has_param("text")) res.set_content("instead", "text/plain");
       if (req.has_param("not_modified")) res.status = 304;
@@ -383,7 +383,7 @@ TEST_CASE("a stream that something else was put in the place of is not written")
 TEST_CASE("a middleware that calls next twice is found out, and the handler has run once") {
   std::atomic<int> runs{0};
   auto app = [&](service& svc) {
-    svc.use([](const request&, response&, const next& go_on) {
+    svc.use([](const request&, response&, const next_handler& go_on) {
       go_on();
       go_on();
     });
@@ -423,7 +423,7 @@ TEST_CASE("every error has the app's page, wherever it comes from") {
     });
   };
   client c(app);
-  const auto page = [](const winsvc::testing::answer& a) { return std::to_string(a.status) + ' ' + a.body; };
+  const auto page = [](const winsvc::testing::client_response& a) { return std::to_string(a.status) + ' ' + a.body; };
   CHECK(page(c.get("/users/bob")) == "404 page");
   CHECK(page(c.get("/maybe")) == "404 page");
   CHECK(page(c.get("/nowhere")) == "404 page");
@@ -501,7 +501,7 @@ TEST_CASE("a group's CORS answers what a browser asks before it sends") {
 
 TEST_CASE("a refusal by a middleware costs no upload, whatever the method is") {
   auto app = [](service& svc) {
-    svc.use([](const request&, response&, const next&) { winsvc::abort(401); });
+    svc.use([](const request&, response&, const next_handler&) { winsvc::abort(401); });
     svc.get("/in", [] { return "in"; });
   };
   client c(app);

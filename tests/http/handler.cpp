@@ -174,7 +174,7 @@ TEST_CASE("a header that is set twice in a reply is there once, in whatever case
   const auto a = c.get("/");
   std::vector<std::string> values;
   for (const auto& [name, value] : a.headers) {
-    if (winsvc::text::equal_nocase(name, "x-a")) values.push_back(value);
+    if (winsvc::strings::equal_nocase(name, "x-a")) values.push_back(value);
   }
 
   CHECK(values == std::vector<std::string>{"2"});
@@ -387,8 +387,8 @@ TEST_CASE("a connection goes on after a handler that threw") {
 
   std::string out = c.raw("GET /bad HTTP/1.1\r\nHost: t\r\n\r\nGET /good HTTP/1.1\r\nHost: t\r\n\r\n");
 
-  CHECK(winsvc::testing::take_answer(out).status == 500);
-  CHECK(winsvc::testing::take_answer(out).body == "good");
+  CHECK(winsvc::testing::parse_response(out).status == 500);
+  CHECK(winsvc::testing::parse_response(out).body == "good");
 }
 
 TEST_CASE("reply::json takes whatever converts to JSON") {

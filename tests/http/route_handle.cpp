@@ -10,7 +10,7 @@ using winsvc::reply;
 using winsvc::request;
 using winsvc::response;
 using winsvc::route_group;
-using winsvc::route_handle;
+using winsvc::route_builder;
 using winsvc::service;
 using winsvc::setup_error;
 using winsvc::route::method;
@@ -18,7 +18,7 @@ using winsvc::testing::client;
 
 namespace {
 
-winsvc::source at(int line) { return {"src/app.cpp", line}; }
+winsvc::source_location at(int line) { return {"src/app.cpp", line}; }
 
 template <class App>
 std::string complaint(App app) {
@@ -39,17 +39,17 @@ struct todos {
 
 /// What the router knows of the first route after `app` has spoken.
 template <class App>
-winsvc::route::facts known(App app) {
-  winsvc::host::blueprint plan;
+winsvc::route::route_metadata known(App app) {
+  winsvc::host::service_definition plan;
   service svc(plan);
   app(svc);
-  return plan.router.routes().entries().at(0).about;
+  return plan.router.routes().entries().at(0).metadata;
 }
 
 }  // namespace
 
 TEST_CASE("a route says what follows from its handler's type") {
-  using winsvc::route::answer_kind;
+  using winsvc::route::response_kind;
   using winsvc::route::value_kind;
   const auto all = known([](service& svc) {
     svc.get("/{a}/{b}/{c}/{d}/{e}/{f}", [](const request&, response&, int, long long, unsigned, unsigned long long,
@@ -63,28 +63,28 @@ TEST_CASE("a route says what follows from its handler's type") {
 
   CHECK(all.parameters == std::vector{value_kind::int32, value_kind::int64, value_kind::uint32, value_kind::uint64,
                                       value_kind::number, value_kind::text});
-  CHECK(all.chooses_status);
-  CHECK_FALSE(all.may_be_missing);
+  CHECK(all.sets_status);
+  CHECK_FALSE(all.returns_optional);
   CHECK(maybe.parameters == std::vector{value_kind::int32});
-  CHECK(maybe.may_be_missing);
-  CHECK(maybe.answers == answer_kind::text);
-  CHECK_FALSE(maybe.chooses_status);
+  CHECK(maybe.returns_optional);
+  CHECK(maybe.response == response_kind::text);
+  CHECK_FALSE(maybe.sets_status);
   CHECK(raw.parameters.empty());
-  CHECK(raw.answers == answer_kind::unknown);
-  CHECK(pair.chooses_status);
-  CHECK(pair.answers == answer_kind::text);
+  CHECK(raw.response == response_kind::unknown);
+  CHECK(pair.sets_status);
+  CHECK(pair.response == response_kind::text);
 #if WINSVC_JSON
   const auto json = known([](service& svc) {
     svc.put("/{a}", [](int, body<winsvc::json>) -> std::optional<winsvc::json> { return std::nullopt; });
   });
-  CHECK(json.takes_json);
-  CHECK(json.answers == answer_kind::json);
+  CHECK(json.accepts_json);
+  CHECK(json.response == response_kind::json);
 #endif
 }
 
 TEST_CASE("what is said of a route is kept with it") {
   const auto f = known([](service& svc) {
-    const route_handle users = svc.get("/users", [] { return ""; });
+    const route_builder users = svc.get("/users", [] { return ""; });
     users.name("users").summary("All users").description("In *their* order.").tag("a").tag("b").deprecated().hidden();
     users.query<int>("page", "which").query("size", "how many", 20).query("sort", "by what", "name");
     users.find_query<std::string>("q", "words").query("all", "every one", false);
@@ -101,14 +101,14 @@ TEST_CASE("what is said of a route is kept with it") {
   REQUIRE(f.query.size() == 5);
   CHECK(f.query[0].required);
   CHECK_FALSE(f.query[1].required);
-  CHECK(f.query[1].otherwise == "20");
-  CHECK(f.query[2].otherwise == "\"name\"");
+  CHECK(f.query[1].default_json == "20");
+  CHECK(f.query[2].default_json == "\"name\"");
   CHECK_FALSE(f.query[3].required);
-  CHECK(f.query[4].otherwise == "false");
-  CHECK(f.takes->media_type == "text/plain");
-  REQUIRE(f.returns.size() == 2);
-  CHECK(f.returns[1].first == 429);
-  CHECK(f.returns[1].second.media_type == "text/html");
+  CHECK(f.query[4].default_json == "false");
+  CHECK(f.request_body->media_type == "text/plain");
+  REQUIRE(f.responses.size() == 2);
+  CHECK(f.responses[1].first == 429);
+  CHECK(f.responses[1].second.media_type == "text/html");
 }
 
 #if WINSVC_JSON
@@ -119,10 +119,10 @@ TEST_CASE("a schema and an example belong to the body that was named right befor
         .returns(200, "The user").returns(201, "New").example({{"id", 2}});
   });
 
-  CHECK(f.takes->schema == R"({"type":"object"})");
-  CHECK(f.takes->example == R"({"id":1})");
-  CHECK(f.returns[0].second.example.empty());
-  CHECK(f.returns[1].second.example == R"({"id":2})");
+  CHECK(f.request_body->schema == R"({"type":"object"})");
+  CHECK(f.request_body->example == R"({"id":1})");
+  CHECK(f.responses[0].second.example.empty());
+  CHECK(f.responses[1].second.example == R"({"id":2})");
   CHECK(has(complaint([](service& svc) { svc.get("/", [] { return ""; }, at(3)).summary("x").example({1}); }),
             "GET / (app.cpp:3): example: of which body?"));
 }
@@ -156,7 +156,7 @@ TEST_CASE("what contradicts itself is refused, with the places") {
 }
 
 TEST_CASE("a route cannot be described once the service has started") {
-  std::optional<route_handle> kept;
+  std::optional<route_builder> kept;
   auto app = [&](service& svc) {
     kept = svc.get("/", [&] {
       kept->summary("late");
@@ -172,7 +172,7 @@ TEST_CASE("a route cannot be described once the service has started") {
 }
 
 TEST_CASE("what is said of a resource is said of all its methods, and with `on` of one") {
-  winsvc::host::blueprint plan;
+  winsvc::host::service_definition plan;
   service svc(plan);
   const auto t = svc.resource<todos>("/todos/{id}").name("todo").tag("todos");
   t.on(method::put).summary("Change");
@@ -180,9 +180,9 @@ TEST_CASE("what is said of a resource is said of all its methods, and with `on` 
   const auto& routes = plan.router.routes().entries();
   REQUIRE(routes.size() == 2);
   for (const auto& r : routes) {
-    CHECK(r.about.name == "todo");
-    CHECK(r.about.tags.size() == 1);
-    CHECK(r.about.summary == (r.verb == method::put ? "Change" : ""));
+    CHECK(r.metadata.name == "todo");
+    CHECK(r.metadata.tags.size() == 1);
+    CHECK(r.metadata.summary == (r.method_id == method::put ? "Change" : ""));
   }
   CHECK(svc.url_for("todo", 3) == "/todos/3");
 }
@@ -235,7 +235,7 @@ TEST_CASE("a route's own limit of the body holds in place of the app's, lower or
     std::snprintf(head, sizeof head, "%zx\r\n", size);
     std::string out = c.raw("POST " + path + " HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n" + head +
                             std::string(size, 'x') + "\r\n0\r\n\r\n");
-    return winsvc::testing::take_answer(out);
+    return winsvc::testing::parse_response(out);
   };
   struct {
     const char* path;

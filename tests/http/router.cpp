@@ -12,7 +12,7 @@ using winsvc::testing::client;
 
 namespace {
 
-winsvc::source at(int line) { return {"src/app.cpp", line}; }
+winsvc::source_location at(int line) { return {"src/app.cpp", line}; }
 
 template <class App>
 std::string complaint(App app) {
@@ -81,7 +81,7 @@ TEST_CASE("a route that is registered after the start is refused") {
       return "x";
     });
   };
-  winsvc::host::blueprint plan;
+  winsvc::host::service_definition plan;
   service svc(plan);
   app(svc);
   plan.router.freeze();
@@ -92,7 +92,7 @@ TEST_CASE("a route that is registered after the start is refused") {
           "/more", [] { return ""; }, at(5)),
       "route GET /more (app.cpp:5): the service has started; register routes in the app, not in a handler or hook",
       setup_error);
-  CHECK_THROWS_WITH_AS(kept->use([](const winsvc::request&, winsvc::response&, const winsvc::next& go_on) { go_on(); }, at(6)),
+  CHECK_THROWS_WITH_AS(kept->use([](const winsvc::request&, winsvc::response&, const winsvc::next_handler& go_on) { go_on(); }, at(6)),
                        "use (app.cpp:6): the service has started; add middleware in the app, not in a handler or hook",
                        setup_error);
   CHECK_THROWS_WITH_AS(kept->name("x"),

@@ -26,8 +26,8 @@ using waiting::wait_until;
 using winsvc::http::engine;
 using winsvc::os::tcp_socket;
 using winsvc::os::transfer;
-using winsvc::testing::answer;
-using winsvc::testing::take_answer;
+using winsvc::testing::client_response;
+using winsvc::testing::parse_response;
 
 using steady = std::chrono::steady_clock;
 
@@ -41,7 +41,7 @@ struct served {
   std::unique_ptr<engine> e;
 
   explicit served(winsvc::wire::limits limits = {}) : bounds(limits) {
-    const auto here = winsvc::source::here();
+    const auto here = winsvc::source_location::current();
     using winsvc::route::method;
     routes.add(method::get, "/", [] { return "hello"; }, here);
     routes.add(method::post, "/echo", [](const winsvc::request& req) { return req.body; }, here);
@@ -59,7 +59,7 @@ struct served {
   }
   void open() {
     REQUIRE(e->bind("127.0.0.1", 0));
-    e->accept();
+    e->start();
   }
 };
 
@@ -78,42 +78,42 @@ struct caller {
   }
   void ask(std::string_view target) { say("GET " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n\r\n"); }
   /// One answer; every answer here has a Content-Length.
-  answer hear() {
+  client_response hear() {
     for (;;) {
       const auto end = got.find("\r\n\r\n");
       if (end != std::string::npos) {
         std::string head = got.substr(0, end + 4);
-        const auto length = take_answer(head, true).header("Content-Length");
-        if (got.size() >= end + 4 + (length.empty() ? 0u : std::stoul(length))) return take_answer(got);
+        const auto length = parse_response(head, true).header("Content-Length");
+        if (got.size() >= end + 4 + (length.empty() ? 0u : std::stoul(length))) return parse_response(got);
       }
       if (!more(waiting::limit())) return {};
     }
   }
   bool more(std::chrono::milliseconds limit) {
-    char piece[64 * 1024];
+    char buffer[64 * 1024];
     std::size_t count = 0;
-    if (socket.receive(piece, sizeof piece, count, limit) != transfer::done) return false;
-    got.append(piece, count);
+    if (socket.receive(buffer, sizeof buffer, count, limit) != transfer::done) return false;
+    got.append(buffer, count);
     return true;
   }
   /// The server has ended the connection, and said no more.
   bool ended() {
-    char piece[64];
+    char buffer[64];
     std::size_t count = 0;
-    const auto what = socket.receive(piece, sizeof piece, count, waiting::limit());
-    return what == transfer::closed || what == transfer::failed;
+    const auto result = socket.receive(buffer, sizeof buffer, count, waiting::limit());
+    return result == transfer::closed || result == transfer::failed;
   }
 };
 
-inline std::chrono::milliseconds since(steady::time_point when) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(steady::now() - when);
+inline std::chrono::milliseconds since(steady::time_point time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(steady::now() - time);
 }
 
 /// Waits until the predicate is true. Returns false if it is still false at the limit of a wait.
 template <class F>
 bool comes_true(const F& it) {
-  for (const auto until = steady::now() + waiting::limit(); !it(); std::this_thread::sleep_for(1ms)) {
-    if (steady::now() >= until) return it();
+  for (const auto deadline = steady::now() + waiting::limit(); !it(); std::this_thread::sleep_for(1ms)) {
+    if (steady::now() >= deadline) return it();
   }
   return true;
 }

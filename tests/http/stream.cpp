@@ -34,13 +34,13 @@ winsvc::os::tcp_socket asked(const simulated_scm& scm, const std::string& target
 }
 
 std::string read_until(winsvc::os::tcp_socket& from, const std::string& mark) {
-  std::string got;
-  char piece[4096];
+  std::string result;
+  char buffer[4096];
   std::size_t count = 0;
-  while (got.find(mark) == std::string::npos &&
-         from.receive(piece, sizeof piece, count, waiting::limit()) == winsvc::os::transfer::done)
-    got.append(piece, count);
-  return got;
+  while (result.find(mark) == std::string::npos &&
+         from.receive(buffer, sizeof buffer, count, waiting::limit()) == winsvc::os::transfer::done)
+    result.append(buffer, count);
+  return result;
 }
 
 }  // namespace
@@ -62,8 +62,8 @@ TEST_CASE("a stream is sent piece by piece, chunked, and the connection lives on
   CHECK(r.header("Transfer-Encoding") == "chunked");
   CHECK(c.get("/empty").body.empty());
   std::string two = c.raw("GET /numbers HTTP/1.1\r\nHost: t\r\n\r\nGET /numbers HTTP/1.1\r\nHost: t\r\n\r\n");
-  CHECK(winsvc::testing::take_answer(two).body == "0\n1\n2\n");
-  CHECK(winsvc::testing::take_answer(two).body == "0\n1\n2\n");
+  CHECK(winsvc::testing::parse_response(two).body == "0\n1\n2\n");
+  CHECK(winsvc::testing::parse_response(two).body == "0\n1\n2\n");
 }
 
 TEST_CASE("events have the form that an EventSource reads") {
@@ -75,7 +75,7 @@ TEST_CASE("events have the form that an EventSource reads") {
         out.send("two\nlines", "greeting", "7");
         out.send("a\r\nb\rc");
         out.send("", "empty\nname");
-        out.send("after " + out.last_id());
+        out.send("after " + out.last_event_id());
       });
     });
   };
@@ -109,12 +109,12 @@ TEST_CASE("whoever waits beside a stream hears that the client has left") {
 
 TEST_CASE("a client that closes its end wakes the stream at once, and costs no thread any more") {
   stop_source left;
-  std::atomic<bool> said_so{true};
+  std::atomic<bool> was_reported{true};
   auto app = [&](service& svc) {
     svc.get("/ticks", [&] {
       return reply::events([&](event_stream& out) {
         out.send("first");
-        said_so = out.wait_for(60s);
+        was_reported = out.wait_for(60s);
         left.request_stop();
       });
     });
@@ -126,7 +126,7 @@ TEST_CASE("a client that closes its end wakes the stream at once, and costs no t
     CHECK(read_until(socket, "first\n\n").find("data: first") != std::string::npos);
   }
   CHECK(left.token().wait_for(waiting::limit()));
-  CHECK(!said_so);
+  CHECK(!was_reported);
   CHECK(scm.stop() == 0);
   CHECK(scm.wait() == 0);
 }
@@ -152,7 +152,7 @@ TEST_CASE("a stop wakes every stream, and is not kept waiting by one that listen
 
   CHECK(scm.wait() == 0);
   CHECK(steady::now() - began < 5s);
-  CHECK(scm.verdicts().empty());
+  CHECK(scm.violations().empty());
 }
 
 TEST_CASE("a request that was sent behind a stream does not make it spin or end") {
@@ -199,9 +199,9 @@ TEST_CASE("a wait that is over before it begins, or has no end that a clock coul
   auto app = [](service& svc) {
     svc.get("/s", [] {
       return reply::stream("text/plain", [](winsvc::stream& out) {
-        std::string said;
-        for (const auto wait : {-5ms, 0ms}) said += out.wait_for(wait) ? "on " : "off ";
-        out.write(said);
+        std::string message;
+        for (const auto wait : {-5ms, 0ms}) message += out.wait_for(wait) ? "on " : "off ";
+        out.write(message);
       });
     });
     svc.get("/long", [] {

@@ -15,7 +15,7 @@ TEST_CASE("without a TLS library, a certificate is refused in words") {
   const auto got = winsvc::http::tls_identity::load({"cert.pem", "key.pem", {}});
 
   REQUIRE_FALSE(got);
-  CHECK(got.error().sentence() ==
+  CHECK(got.error().to_string() ==
         "use certificate 'cert.pem': cpp-httplib is built without TLS (50); define CPPHTTPLIB_OPENSSL_SUPPORT");
   CHECK_FALSE(winsvc::http::has_tls);
 }
@@ -39,7 +39,7 @@ using winsvc::service;
 using winsvc::http::tls_files;
 using winsvc::http::tls_identity;
 using winsvc::os::transfer;
-using winsvc::testing::take_answer;
+using winsvc::testing::parse_response;
 using steady = std::chrono::steady_clock;
 
 namespace {
@@ -75,9 +75,9 @@ struct certificates {
   void write(const std::string& name, const std::string& text) const { std::ofstream(path(name)) << text; }
 
  private:
-  void openssl(const std::string& words) const {
-    const std::string line = "cd '" + folder.string() + "' && openssl " + words + " >>log 2>&1";
-    REQUIRE_MESSAGE(std::system(line.c_str()) == 0, words);
+  void openssl(const std::string& message) const {
+    const std::string line = "cd '" + folder.string() + "' && openssl " + message + " >>log 2>&1";
+    REQUIRE_MESSAGE(std::system(line.c_str()) == 0, message);
   }
   void authority(const std::string& name) const {
     openssl("req -x509 -newkey rsa:2048 -nodes -days 2 -keyout " + name + ".key -out " + name + ".pem -subj /CN=" +
@@ -113,7 +113,7 @@ struct log_lines : winsvc::log_sink {
 };
 
 struct served {
-  winsvc::host::blueprint plan;
+  winsvc::host::service_definition plan;
   std::unique_ptr<winsvc::http::engine> engine;
 
   explicit served(const std::function<void(service&)>& app, const tls_files& files = made().files("one")) {
@@ -125,13 +125,13 @@ struct served {
     REQUIRE(identity);
     engine->tls(*identity);
     REQUIRE(engine->bind("127.0.0.1", 0));
-    engine->accept();
+    engine->start();
   }
 };
 
 void hello(service& svc) {
   svc.get("/", [](const winsvc::request& req) {
-    return winsvc::context(req).encrypted() ? "hello, quietly" : "hello, aloud";
+    return winsvc::context(req).is_encrypted() ? "hello, quietly" : "hello, aloud";
   });
   svc.post("/echo", [](const winsvc::request& req) { return req.body; });
 }
@@ -174,10 +174,10 @@ struct speaker {
   int drive(const std::function<int()>& call) {
     for (;;) {
       ERR_clear_error();
-      const int got = call();
-      const int why = SSL_get_error(ssl, got);
+      const int received = call();
+      const int why = SSL_get_error(ssl, received);
       flush();
-      if (got > 0 || why != SSL_ERROR_WANT_READ) return got;
+      if (received > 0 || why != SSL_ERROR_WANT_READ) return received;
       char bytes[16384];
       std::size_t count = 0;
       if (socket.receive(bytes, sizeof bytes, count, 10s) != transfer::done) return -1;
@@ -187,10 +187,10 @@ struct speaker {
   void flush() {
     char bytes[16384];
     for (int n = 0; (n = BIO_read(SSL_get_wbio(ssl), bytes, sizeof bytes)) > 0;) {
-      for (std::size_t at = 0, all = static_cast<std::size_t>(n); at < all;) {
-        const auto count = (std::min)(piece, all - at);
-        if (socket.send(bytes + at, count, 5s) != transfer::done) return;
-        at += count;
+      for (std::size_t position = 0, all = static_cast<std::size_t>(n); position < all;) {
+        const auto count = (std::min)(piece, all - position);
+        if (socket.send(bytes + position, count, 5s) != transfer::done) return;
+        position += count;
         if (piece < all) std::this_thread::sleep_for(1ms);
       }
     }
@@ -205,12 +205,12 @@ struct speaker {
     return n > 0 ? std::string(bytes, static_cast<std::size_t>(n)) : std::string();
   }
   std::string hear_until(std::string_view mark) {
-    std::string all;
+    std::string text;
     for (std::string more = hear(); !more.empty(); more = hear()) {
-      all += more;
-      if (all.find(mark) != std::string::npos) break;
+      text += more;
+      if (text.find(mark) != std::string::npos) break;
     }
-    return all;
+    return text;
   }
   bool said_goodbye() const { return (SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN) != 0; }
   std::string peer_name() const {
@@ -234,10 +234,10 @@ TEST_CASE("a request is answered over TLS, and knows it; so does the address") {
 
   c.say(get);
   std::string bytes = c.hear_until("hello");
-  CHECK(take_answer(bytes).body == "hello, quietly");
+  CHECK(parse_response(bytes).body == "hello, quietly");
   c.say(last_get);
   bytes = c.hear_until("hello");
-  CHECK(take_answer(bytes).header("Connection") == "close");
+  CHECK(parse_response(bytes).header("Connection") == "close");
   CHECK(c.hear().empty());
   CHECK(c.said_goodbye());
   CHECK(s.engine->address().url().find("https://127.0.0.1:") == 0);
@@ -251,11 +251,11 @@ TEST_CASE("records may come in any pieces, and many requests in one") {
 
   c.say(get);
   std::string bytes = c.hear_until("quietly");
-  CHECK(take_answer(bytes).status == 200);
+  CHECK(parse_response(bytes).status == 200);
   c.piece = ~std::size_t{0};
   c.say(get + get + last_get);
   for (std::string more = c.hear(); !more.empty(); more = c.hear()) bytes += more;
-  for (int i = 0; i < 3; ++i) CHECK(take_answer(bytes).body == "hello, quietly");
+  for (int i = 0; i < 3; ++i) CHECK(parse_response(bytes).body == "hello, quietly");
 }
 
 TEST_CASE("megabytes go both ways") {
@@ -269,7 +269,7 @@ TEST_CASE("megabytes go both ways") {
   c.say(much);
   std::string bytes;
   for (std::string more = c.hear(); !more.empty(); more = c.hear()) bytes += more;
-  CHECK(take_answer(bytes).body == much);
+  CHECK(parse_response(bytes).body == much);
 }
 
 TEST_CASE("TLS 1.2 and 1.3 are spoken, nothing older") {
@@ -291,17 +291,17 @@ TEST_CASE("plain HTTP is told, in plain HTTP, what is spoken here") {
   REQUIRE(made_socket->send(get.data(), get.size(), 5s) == transfer::done);
 
   std::string bytes;
-  char piece[1000];
+  char buffer[1000];
   std::size_t count = 0;
-  while (made_socket->receive(piece, sizeof piece, count, 5s) == transfer::done) bytes.append(piece, count);
-  const auto a = take_answer(bytes);
+  while (made_socket->receive(buffer, sizeof buffer, count, 5s) == transfer::done) bytes.append(buffer, count);
+  const auto a = parse_response(bytes);
   CHECK(a.status == 400);
   CHECK(a.body.find("this port speaks HTTPS") != std::string::npos);
 }
 
 TEST_CASE("a client that says nothing, or half a greeting, or nonsense, is not waited for") {
   served s([](service& svc) {
-    svc.limits().head_time = 200ms;
+    svc.limits().head_timeout = 200ms;
     hello(svc);
   });
   for (const auto& begin : {std::string(), std::string("\x16\x03\x01\x02", 4), std::string(600, '\x07')}) {
@@ -309,9 +309,9 @@ TEST_CASE("a client that says nothing, or half a greeting, or nonsense, is not w
     auto opened = winsvc::os::tcp_socket::connect(s.engine->address(), 5s);
     REQUIRE(opened);
     if (!begin.empty()) opened->send(begin.data(), begin.size(), 5s);
-    char piece[1000];
+    char buffer[1000];
     std::size_t count = 0;
-    while (opened->receive(piece, sizeof piece, count, 5s) == transfer::done) {}
+    while (opened->receive(buffer, sizeof buffer, count, 5s) == transfer::done) {}
     CHECK(steady::now() - began < 3s);
   }
 }
@@ -326,7 +326,7 @@ TEST_CASE("a drain does not wait for idle clients, and says goodbye to them") {
   const auto began = steady::now();
   const auto report = s.engine->drain(10s);
   CHECK(steady::now() - began < 2s);
-  CHECK(report.cut == 0);
+  CHECK(report.aborted == 0);
   CHECK(idle.hear().empty());
   CHECK(idle.said_goodbye());
 }
@@ -398,10 +398,10 @@ TEST_CASE("clients bring a certificate where authorities are named, and may come
       SSL_SESSION_free(std::exchange(session, SSL_get1_session(anna.ssl)));
     }
     SSL_SESSION_free(session);
-    for (const char* const who : {"", "stranger"}) {
+    for (const char* const user : {"", "stranger"}) {
       speaker other(s);
       SSL_CTX_set_max_proto_version(other.context, version);
-      if (*who != 0) other.bring(who);
+      if (*user != 0) other.bring(user);
       if (!other.begin()) continue;
       SSL_write(other.ssl, get.data(), static_cast<int>(get.size()));  // in 1.3 a client learns it after the handshake
       other.flush();
@@ -435,11 +435,11 @@ TEST_CASE("what cannot be used says which file, and what to do") {
   };
   for (const auto& c : cases) {
     CAPTURE(c.name);
-    const auto got = tls_identity::load(c.files);
-    REQUIRE_FALSE(got);
-    CAPTURE(got.error().sentence());
-    CHECK(got.error().sentence().find(c.says) != std::string::npos);
-    CHECK(got.error().code != 0);
+    const auto result = tls_identity::load(c.files);
+    REQUIRE_FALSE(result);
+    CAPTURE(result.error().to_string());
+    CHECK(result.error().to_string().find(c.says) != std::string::npos);
+    CHECK(result.error().code != 0);
   }
 }
 
@@ -470,25 +470,25 @@ TEST_CASE("a reload takes new certificates for new connections, and keeps the ol
   scm.start(app);
   const std::string url = scm.url();
   CHECK(url.find("https://") == 0);
-  const winsvc::os::endpoint where{"127.0.0.1", static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)))};
+  const winsvc::os::endpoint address{"127.0.0.1", static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)))};
   const auto wait_for = [&](const char* text) {
     return waiting::wait_until([&] { return lines->all().find(text) != std::string::npos; }, text);
   };
-  speaker before(where);
+  speaker before(address);
   REQUIRE(before.begin());
   CHECK(before.peer_name() == "one");
 
   m.write("now.key", m.read("two.key"));  // the certificate is still the other one's
   CHECK(scm.reload() == 0);
   CHECK(wait_for("the certificate from before is used on"));
-  speaker still(where);
+  speaker still(address);
   REQUIRE(still.begin());
   CHECK(still.peer_name() == "one");
 
   m.write("now.pem", m.read("two.pem"));
   CHECK(scm.reload() == 0);
   CHECK(wait_for("reloaded"));
-  speaker after(where);
+  speaker after(address);
   REQUIRE(after.begin());
   CHECK(after.peer_name() == "two");
   before.say(last_get);
@@ -498,7 +498,7 @@ TEST_CASE("a reload takes new certificates for new connections, and keeps the ol
 }
 
 TEST_CASE("paths are relative to the executable's folder") {
-  winsvc::host::blueprint plan;
+  winsvc::host::service_definition plan;
   service svc(plan);
   svc.tls("cert.pem", "/etc/key.pem");
 
@@ -507,7 +507,7 @@ TEST_CASE("paths are relative to the executable's folder") {
         winsvc::os::path_join(winsvc::os::folder_of(winsvc::os::executable_path()), "cert.pem"));
   CHECK(plan.tls->key == "/etc/key.pem");
   CHECK(plan.tls->client_authorities.empty());
-  CHECK(plan.accepts().param_change);
+  CHECK(plan.handled_controls().param_change);
   CHECK_THROWS_AS(svc.tls("cert.pem", ""), winsvc::setup_error);
 }
 

@@ -38,9 +38,9 @@ std::string file(const std::string& name, const std::string& file_name, const st
 /// The temporary files of this process that are there.
 std::vector<std::string> leftovers() {
   std::vector<std::string> out;
-  const std::string ours = "upload-" + std::to_string(os::process_id()) + "-";
+  const std::string own = "upload-" + std::to_string(os::process_id()) + "-";
   for (const auto& name : *os::list_files(os::temporary_folder())) {
-    if (name.compare(0, ours.size(), ours) == 0) out.push_back(name);
+    if (name.compare(0, own.size(), own) == 0) out.push_back(name);
   }
   return out;
 }
@@ -169,11 +169,11 @@ TEST_CASE("a file that is asked for and was not sent is a 400 that names it") {
 
 TEST_CASE("what is larger than its limit is 413 with a sentence, and leaves nothing") {
   client c(tells);
-  const auto refused = [&c](const std::string& body, const std::string& type, const std::string& why) {
-    CAPTURE(why);
+  const auto refused = [&c](const std::string& body, const std::string& type, const std::string& reason) {
+    CAPTURE(reason);
     const auto r = c.post("/", body, type);
     CHECK(r.status == 413);
-    CHECK(r.body.find(why) != std::string::npos);
+    CHECK(r.body.find(reason) != std::string::npos);
     CHECK(r.header("Connection") == "close");
     CHECK_NOTHING_LEFT();
   };
@@ -197,7 +197,7 @@ TEST_CASE("a body in chunks is held to the same limit while it comes") {
     bytes += size + part + "\r\n";
   }
   auto out = c.raw(bytes + "7\r\n--B--\r\n\r\n0\r\n\r\n");
-  CHECK(winsvc::testing::take_answer(out).status == 413);
+  CHECK(winsvc::testing::parse_response(out).status == 413);
   CHECK_NOTHING_LEFT();
 }
 
@@ -226,11 +226,11 @@ TEST_CASE("more parts than 1,024, and fields of more than 1 MiB, are 413") {
 
 TEST_CASE("a form that is none is 400, and leaves nothing") {
   client c(tells);
-  const auto refused = [&c](const std::string& body, const std::string& type, const std::string& why) {
+  const auto refused = [&c](const std::string& body, const std::string& type, const std::string& reason) {
     CAPTURE(body);
     const auto r = c.post("/", body, type);
     CHECK(r.status == 400);
-    CHECK(r.body.find(why) != std::string::npos);
+    CHECK(r.body.find(reason) != std::string::npos);
     CHECK_NOTHING_LEFT();
   };
   refused("x", "multipart/form-data", "the form has no boundary in its Content-Type");
@@ -269,13 +269,13 @@ TEST_CASE("a handler that throws or aborts leaves no file") {
 
 TEST_CASE("a middleware that refuses comes before the upload") {
   auto app = [](service& svc) {
-    svc.use([](const request&, response& res, const winsvc::next&) { res.status = 401; });
+    svc.use([](const request&, response& res, const winsvc::next_handler&) { res.status = 401; });
     svc.post("/", [](upload) { return "never"; });
   };
   client c(app);
   // Only a part of it is there: whoever waited for the rest would see the client gone.
   auto out = c.raw("POST / HTTP/1.1\r\nHost: test\r\nContent-Type: a/b\r\nContent-Length: 100000\r\n\r\nsome");
-  CHECK(winsvc::testing::take_answer(out).status == 401);
+  CHECK(winsvc::testing::parse_response(out).status == 401);
   CHECK_NOTHING_LEFT();
 }
 
@@ -285,8 +285,8 @@ TEST_CASE("after an upload the connection serves the next request") {
   const std::string one = "POST / HTTP/1.1\r\nHost: test\r\nContent-Type: " + form_type +
                           "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   auto out = c.raw(one + one);
-  CHECK(winsvc::testing::take_answer(out).body == "a|a|text/plain|1=x\n");
-  CHECK(winsvc::testing::take_answer(out).body == "a|a|text/plain|1=x\n");
+  CHECK(winsvc::testing::parse_response(out).body == "a|a|text/plain|1=x\n");
+  CHECK(winsvc::testing::parse_response(out).body == "a|a|text/plain|1=x\n");
 }
 
 TEST_CASE("a place that is not there is a logged 500, which does not tell the client about it") {
@@ -329,9 +329,9 @@ TEST_CASE("the description says that a route takes a form") {
 TEST_CASE("what a process that is gone has left is removed, and what is another's is not") {
   const std::string folder = os::path_join(os::temporary_folder(), "winsvc-old-" + std::to_string(os::process_id()));
   REQUIRE(os::make_folders(folder));
-  const std::string gone = "upload-2147483644-abc-1.part", ours = winsvc::http::temporary_name(), other = "notes.txt";
-  for (const auto& name : {gone, ours, other}) REQUIRE(os::replace_file(os::path_join(folder, name), "x"));
-  winsvc::http::drop_old_uploads(folder);
+  const std::string gone = "upload-2147483644-abc-1.part", own = winsvc::http::temporary_name(), other = "notes.txt";
+  for (const auto& name : {gone, own, other}) REQUIRE(os::replace_file(os::path_join(folder, name), "x"));
+  winsvc::http::remove_stale_uploads(folder);
   CHECK(*os::list_files(folder) == std::vector<std::string>{other});
   std::filesystem::remove_all(std::filesystem::u8path(folder));
 }

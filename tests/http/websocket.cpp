@@ -47,7 +47,7 @@ struct log_lines : winsvc::log_sink {
 
 /// An app's routes on a free port.
 struct served {
-  winsvc::host::blueprint plan;
+  winsvc::host::service_definition plan;
   std::shared_ptr<log_lines> lines = std::make_shared<log_lines>();
   std::unique_ptr<winsvc::http::engine> engine;
 
@@ -58,7 +58,7 @@ struct served {
     plan.log.add_sink(lines);
     engine = std::make_unique<winsvc::http::engine>(plan.router, plan.limits, plan.log);
     REQUIRE(engine->bind("127.0.0.1", 0));
-    engine->accept();
+    engine->start();
   }
 };
 
@@ -78,10 +78,10 @@ struct talker {
     REQUIRE(socket.send(bytes.data(), bytes.size(), 5s) == winsvc::os::transfer::done);
   }
   bool fill() {
-    char piece[4096];
-    std::size_t got = 0;
-    if (socket.receive(piece, sizeof piece, got, waiting::limit()) != winsvc::os::transfer::done) return false;
-    input.append(piece, got);
+    char buffer[4096];
+    std::size_t received = 0;
+    if (socket.receive(buffer, sizeof buffer, received, waiting::limit()) != winsvc::os::transfer::done) return false;
+    input.append(buffer, received);
     return true;
   }
   /// The head of the answer.
@@ -90,9 +90,9 @@ struct talker {
       if (!fill()) return input;
     }
     const auto end = input.find("\r\n\r\n") + 4;
-    const std::string got = input.substr(0, end);
+    const std::string result = input.substr(0, end);
     input.erase(0, end);
-    return got;
+    return result;
   }
   static std::string masked(int first, std::string_view payload) {
     std::string plain = winsvc::wire::frame(opcode::text, payload);
@@ -164,7 +164,7 @@ TEST_CASE("the handshake of RFC 6455 §1.3 is answered as it says, and the text 
 
 TEST_CASE("a WebSocket can be refused before it is one, in the form of every error") {
   auto app = [](service& svc) {
-    svc.use([](const winsvc::request& req, winsvc::response& res, const winsvc::next& next) {
+    svc.use([](const winsvc::request& req, winsvc::response& res, const winsvc::next_handler& next) {
       if (req.has_header("X-Stranger")) winsvc::abort(401, "who are you?");
       next();
       res.set_header("X-Seen", "yes");
@@ -173,26 +173,26 @@ TEST_CASE("a WebSocket can be refused before it is one, in the form of every err
     svc.websocket("/rooms/{number}", [](websocket& ws, int number) { ws.send(std::to_string(number)); });
   };
   client c(app);
-  const auto asked = [&](const std::string& fields, const std::string& target = "/echo") {
+  const auto requested = [&](const std::string& fields, const std::string& target = "/echo") {
     std::string bytes = c.raw("GET " + target + " HTTP/1.1\r\nHost: t.example\r\n" + fields + "\r\n");
-    return winsvc::testing::take_answer(bytes);
+    return winsvc::testing::parse_response(bytes);
   };
 
-  const auto plain = asked("");
+  const auto plain = requested("");
   CHECK(plain.status == 426);
   CHECK(plain.header("Upgrade") == "websocket");
   CHECK(plain.header("Connection") == "Upgrade");
   CHECK(plain.header("Sec-WebSocket-Version") == "13");
   CHECK(plain.header("Content-Type") == "application/problem+json");
   CHECK(plain.header("X-Seen") == "yes");
-  CHECK(asked(handshake + "X-Stranger: 1\r\n").status == 401);
-  CHECK(asked(handshake + "Origin: http://evil.example\r\n").status == 403);
-  CHECK(asked(handshake + "Origin: http://t.example\r\n").status == 101);
-  CHECK(asked(handshake, "/rooms/7").status == 101);
-  CHECK(asked(handshake, "/rooms/seven").status == 404);
-  CHECK(asked(handshake, "/nowhere").status == 404);
-  CHECK(asked(handshake).header("X-Seen") == "yes");
-  CHECK(asked("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n")
+  CHECK(requested(handshake + "X-Stranger: 1\r\n").status == 401);
+  CHECK(requested(handshake + "Origin: http://evil.example\r\n").status == 403);
+  CHECK(requested(handshake + "Origin: http://t.example\r\n").status == 101);
+  CHECK(requested(handshake, "/rooms/7").status == 101);
+  CHECK(requested(handshake, "/rooms/seven").status == 404);
+  CHECK(requested(handshake, "/nowhere").status == 404);
+  CHECK(requested(handshake).header("X-Seen") == "yes");
+  CHECK(requested("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n")
             .status == 400);
 }
 
@@ -226,15 +226,15 @@ TEST_CASE("path parameters, the request, its context and the subprotocol are at 
   options.protocols = {"chat.v2", "chat.v1"};
   options.origins = {"https://app.example"};
   served s([&](service& svc) {
-    svc.use([](const winsvc::request& req, winsvc::response&, const winsvc::next& next) {
+    svc.use([](const winsvc::request& req, winsvc::response&, const winsvc::next_handler& next) {
       winsvc::context(req).set(user{"anna"});
       next();
     });
     svc.group("/v1", [&](winsvc::route_group& g) {
-      g.websocket("/{room}/{seat}", [](websocket& ws, const std::string& room, int seat) {
-        const auto& who = winsvc::context(ws.request()).get<user>()->name;
-        ws.send(room + ' ' + std::to_string(seat) + ' ' + ws.protocol() + ' ' + ws.request().get_param_value("q") +
-                ' ' + who);
+      g.websocket("/{room}/{seat}", [](websocket& ws, const std::string& room, int slot) {
+        const auto& user_name = winsvc::context(ws.request()).get<user>()->name;
+        ws.send(room + ' ' + std::to_string(slot) + ' ' + ws.protocol() + ' ' + ws.request().get_param_value("q") +
+                ' ' + user_name);
         ws.close(4000, "that is all");
       }, options);
     });
@@ -344,10 +344,10 @@ TEST_CASE("a handler that throws closes with 1011 and a number to ask about; abo
 
   talker t(s);
   t.head();
-  const std::string said = t.next();
-  CHECK(said.find("close 1011 the handler failed; the log has the reason under ") == 0);
+  const std::string message = t.next();
+  CHECK(message.find("close 1011 the handler failed; the log has the reason under ") == 0);
   CHECK(s.lines->has("websocket handler of /echo threw: the secret of the house"));
-  CHECK(s.lines->has("request " + said.substr(said.rfind(' ') + 1)));
+  CHECK(s.lines->has("request " + message.substr(message.rfind(' ') + 1)));
   t.goodbye(1011);
   CHECK(t.next() == "end");
   talker full(s, handshake, "/full");
@@ -386,8 +386,8 @@ TEST_CASE("a copy sends from any thread while the handler listens, and is closed
   scoped_thread two("the second sender", [&] { for (int i = 0; i < 100; ++i) CHECK(kept[0].send(b)); });
   int whole = 0;
   for (int i = 0; i < 200; ++i) {
-    const std::string got = t.next();
-    whole += got == "text " + a || got == "text " + b ? 1 : 0;
+    const std::string result = t.next();
+    whole += result == "text " + a || result == "text " + b ? 1 : 0;
   }
   one.join();
   two.join();
@@ -466,7 +466,7 @@ TEST_CASE("a client is not gone because the handler was away") {
 
 TEST_CASE("a message that comes a byte now and then is not waited for without end") {
   served s([](service& svc) {
-    svc.limits().body_time = 200ms;
+    svc.limits().body_timeout = 200ms;
     svc.limits().websocket_ping = 50ms;
     echo(svc);
   });
@@ -474,21 +474,21 @@ TEST_CASE("a message that comes a byte now and then is not waited for without en
   t.head();
 
   const std::string slow = talker::masked(0x81, std::string(100, 'x'));
-  std::string got;
-  for (std::size_t i = 0; i < slow.size() && got.find("close") == got.npos; ++i) {
+  std::string result;
+  for (std::size_t i = 0; i < slow.size() && result.find("close") == result.npos; ++i) {
     t.put(slow.substr(i, 1));
     std::this_thread::sleep_for(20ms);
-    char piece[100];
+    char buffer[100];
     std::size_t count = 0;
-    if (t.socket.receive(piece, sizeof piece, count, 0ms) == winsvc::os::transfer::done) got.append(piece, count);
-    if (got.find("did not arrive in time") != got.npos) break;
+    if (t.socket.receive(buffer, sizeof buffer, count, 0ms) == winsvc::os::transfer::done) result.append(buffer, count);
+    if (result.find("did not arrive in time") != result.npos) break;
   }
-  CHECK(got.find("the message did not arrive in time") != got.npos);
+  CHECK(result.find("the message did not arrive in time") != result.npos);
 }
 
 TEST_CASE("a message of empty fragments without end is ended") {
   served s([](service& svc) {
-    svc.limits().body_time = 200ms;
+    svc.limits().body_timeout = 200ms;
     echo(svc);
   });
   talker t(s);
@@ -510,7 +510,7 @@ TEST_CASE("a message of empty fragments without end is ended") {
 
 TEST_CASE("a handler that was away does not blame the client for it") {
   served s([](service& svc) {
-    svc.limits().body_time = 100ms;
+    svc.limits().body_timeout = 100ms;
     svc.websocket("/echo", [](websocket& ws) {
       while (ws.is_open()) {
         if (auto m = ws.receive(10ms)) ws.send(std::to_string(m->data.size()));
@@ -588,8 +588,8 @@ TEST_CASE("a drain says 1001 at once, waits for the goodbye, and cuts what does 
   CHECK(steady::now() - began < deadline);
   CHECK(rude.next() == "end");  // at the deadline
   draining.join();
-  CHECK(report.cut == 1);
-  CHECK(report.stuck == 0);
+  CHECK(report.aborted == 1);
+  CHECK(report.stuck_threads == 0);
   CHECK(s.engine->websockets() == 0);
 }
 
@@ -597,7 +597,7 @@ TEST_CASE("a client that takes nothing is cut off, and does not hold the sender 
   std::atomic<bool> sent_all{true};
   std::atomic<bool> done{false};
   served s([&](service& svc) {
-    svc.limits().write_time = 200ms;
+    svc.limits().write_timeout = 200ms;
     svc.websocket("/echo", [&](websocket& ws) {
       const std::string much(1024 * 1024, 'x');
       for (int i = 0; i < 200 && sent_all; ++i) sent_all = ws.send_binary(much);
@@ -615,7 +615,7 @@ TEST_CASE("messages come in while another thread's send waits for a client that 
   std::atomic<int> received{0};
   std::atomic<bool> stuck{false};
   served s([&](service& svc) {
-    svc.limits().write_time = waiting::limit();
+    svc.limits().write_timeout = waiting::limit();
     svc.websocket("/echo", [&](websocket& ws) {
       scoped_thread other("the thread that sends", [ws, &stuck] {
         while (ws.send_binary(std::string(1024 * 1024, 'x'))) {}
@@ -647,7 +647,7 @@ TEST_CASE("JSON goes out as text") {
 }
 
 TEST_CASE("a WebSocket has its place among the routes: conflicts and counts are found at once") {
-  winsvc::host::blueprint plan;
+  winsvc::host::service_definition plan;
   service svc(plan);
   svc.websocket("/chat/{room}", [](websocket&, std::string) {});
 

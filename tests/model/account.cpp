@@ -23,12 +23,12 @@ TEST_CASE("an account is known by its word, by Windows' names for it, and by any
       {"NT Authority\\NetworkService", k::network_service, "NT AUTHORITY\\NetworkService"},
       {"NT AUTHORITY\\Network Service", k::network_service, "NT AUTHORITY\\NetworkService"},
       {"CORP\\web$", k::managed, "CORP\\web$"},
-      {"CORP\\anna", k::person, "CORP\\anna"},
-      {" CORP\\anna ", k::person, "CORP\\anna"},
-      {"anna@corp.example", k::person, "anna@corp.example"},
-      {".\\anna", k::person, ".\\anna"},
-      {"anna", k::person, ".\\anna"},
-      {"anna b", k::person, ".\\anna b"},
+      {"CORP\\anna", k::user, "CORP\\anna"},
+      {" CORP\\anna ", k::user, "CORP\\anna"},
+      {"anna@corp.example", k::user, "anna@corp.example"},
+      {".\\anna", k::user, ".\\anna"},
+      {"anna", k::user, ".\\anna"},
+      {"anna b", k::user, ".\\anna b"},
   };
   for (const auto& r : rows) {
     CAPTURE(r.asked);
@@ -58,13 +58,13 @@ TEST_CASE("what is no account, or another service's, is refused with a remedy") 
     const auto parsed = parse_account(r.asked, "hello");
     REQUIRE_FALSE(parsed);
     CHECK(parsed.error().code == 1057);
-    CHECK(parsed.error().said == r.said);
+    CHECK(parsed.error().message == r.said);
     CHECK_FALSE(parsed.error().hint.empty());
   }
 }
 
 TEST_CASE("passwords: NULL for virtual and managed accounts, \"\" for the built-in ones, asked for a person's") {
-  struct row { const char* asked; std::optional<std::string> fixed; bool asks; bool right; bool gives_up; };
+  struct row { const char* asked; std::optional<std::string> fixed; bool asks; bool right; bool losing_rights_warning; };
   const row rows[] = {
       {"virtual", {}, false, false, false},      {"CORP\\web$", {}, false, true, false},
       {"system", "", false, false, true},        {"local-service", "", false, false, true},
@@ -77,13 +77,13 @@ TEST_CASE("passwords: NULL for virtual and managed accounts, \"\" for the built-
     if (!r.asks) CHECK(parsed->fixed_password() == r.fixed);
     CHECK(parsed->needs_password() == r.asks);
     CHECK(parsed->needs_logon_right() == r.right);
-    CHECK(parsed->gives_up().empty() != r.gives_up);
+    CHECK(parsed->losing_rights_warning().empty() != r.losing_rights_warning);
   }
 }
 
 TEST_CASE("an account of this machine is looked up by its bare name") {
-  CHECK(name_to_look_up(".\\anna") == "anna");
-  CHECK(name_to_look_up("CORP\\anna") == "CORP\\anna");
-  CHECK(name_to_look_up("anna") == "anna");
-  CHECK(name_to_look_up("") == "");
+  CHECK(lookup_name(".\\anna") == "anna");
+  CHECK(lookup_name("CORP\\anna") == "CORP\\anna");
+  CHECK(lookup_name("anna") == "anna");
+  CHECK(lookup_name("") == "");
 }

@@ -11,8 +11,8 @@ using namespace winsvc::model;
 
 TEST_CASE("the table is in the order of its codes, each once") {
   for (std::size_t i = 1; i < std::size(explanations); ++i) {
-    CAPTURE(explanations[i].code);
-    CHECK(explanations[i - 1].code < explanations[i].code);
+    CAPTURE(explanations[i].win32_error);
+    CHECK(explanations[i - 1].win32_error < explanations[i].win32_error);
   }
 }
 
@@ -24,19 +24,19 @@ TEST_CASE("every code that a person meets has words and a remedy") {
     CAPTURE(code);
     const explanation* e = explain(code);
     REQUIRE(e != nullptr);
-    CHECK_FALSE(e->said.empty());
+    CHECK_FALSE(e->message.empty());
     CHECK_FALSE(e->hint.empty());
-    const std::string sentence = explained(code, "start", "hello").sentence();
-    CHECK(sentence == "start 'hello': " + std::string(e->said) + " (" + std::to_string(code) + "); " +
+    const std::string sentence = error_with_explanation(code, "start", "hello").to_string();
+    CHECK(sentence == "start 'hello': " + std::string(e->message) + " (" + std::to_string(code) + "); " +
                           std::string(e->hint));
   }
 }
 
 TEST_CASE("words and remedies are parts of a sentence: no capital at the front, no dot at the end, one line") {
   for (const auto& e : explanations) {
-    for (const std::string_view part : {e.said, e.hint}) {
+    for (const std::string_view part : {e.message, e.hint}) {
       if (part.empty()) continue;
-      CAPTURE(e.code);
+      CAPTURE(e.win32_error);
       CHECK_FALSE((part.front() >= 'A' && part.front() <= 'Z'));
       CHECK(part.back() != '.');
       CHECK(part.back() != ' ');
@@ -47,45 +47,45 @@ TEST_CASE("words and remedies are parts of a sentence: no capital at the front, 
 }
 
 TEST_CASE("a known code gets our words, an unknown one the system's") {
-  CHECK(explained(5, "install", "hello", "Zugriff verweigert").sentence() ==
+  CHECK(error_with_explanation(5, "install", "hello", "Zugriff verweigert").to_string() ==
         "install 'hello': access denied (5); run from an elevated prompt");
-  CHECK(explained(4711, "install", "hello", "the stars are wrong").sentence() ==
+  CHECK(error_with_explanation(4711, "install", "hello", "the stars are wrong").to_string() ==
         "install 'hello': the stars are wrong (4711)");
-  CHECK(explained(4711, "install", "hello").sentence() == "install 'hello' (4711)");
+  CHECK(error_with_explanation(4711, "install", "hello").to_string() == "install 'hello' (4711)");
   CHECK(explain(0) == nullptr);
   CHECK(explain(0xFFFFFFFF) == nullptr);
-  static_assert(explain(1072)->code == 1072);
+  static_assert(explain(1072)->win32_error == 1072);
 }
 
 TEST_CASE("the exit codes of status and of a usage error are none of the system codes that verbs end with") {
-  CHECK(exits::ok == 0);
-  CHECK(exits::usage == 2);
-  CHECK(exits::not_running == 3);
-  CHECK(exits::not_installed == 4);
+  CHECK(exit_codes::ok == 0);
+  CHECK(exit_codes::usage == 2);
+  CHECK(exit_codes::not_running == 3);
+  CHECK(exit_codes::not_installed == 4);
 }
 
 TEST_CASE("names of codes have Win32's numbers") {
-  CHECK(code::access_denied == 5);
-  CHECK(code::not_supported == 50);
-  CHECK(code::call_not_implemented == 120);
-  CHECK(code::invalid_level == 124);
-  CHECK(code::io_pending == 997);
-  CHECK(code::dependent_services_running == 1051);
-  CHECK(code::invalid_service_control == 1052);
-  CHECK(code::service_request_timeout == 1053);
-  CHECK(code::service_already_running == 1056);
-  CHECK(code::invalid_service_account == 1057);
-  CHECK(code::service_disabled == 1058);
-  CHECK(code::service_cannot_accept_control == 1061);
-  CHECK(code::cancelled == 1223);
-  CHECK(code::timeout == 1460);
-  CHECK(code::invalid_tag == 1733);
-  CHECK(code::service_does_not_exist == 1060);
-  CHECK(code::service_not_active == 1062);
-  CHECK(code::failed_controller_connect == 1063);
-  CHECK(code::service_marked_for_delete == 1072);
-  CHECK(code::service_exists == 1073);
-  CHECK(code::address_in_use == 10048);
-  CHECK(code::access_to_address == 10013);
-  CHECK(code::address_not_available == 10049);
+  CHECK(win32_error::access_denied == 5);
+  CHECK(win32_error::not_supported == 50);
+  CHECK(win32_error::call_not_implemented == 120);
+  CHECK(win32_error::invalid_level == 124);
+  CHECK(win32_error::io_pending == 997);
+  CHECK(win32_error::dependent_services_running == 1051);
+  CHECK(win32_error::invalid_service_control == 1052);
+  CHECK(win32_error::service_request_timeout == 1053);
+  CHECK(win32_error::service_already_running == 1056);
+  CHECK(win32_error::invalid_service_account == 1057);
+  CHECK(win32_error::service_disabled == 1058);
+  CHECK(win32_error::service_cannot_accept_control == 1061);
+  CHECK(win32_error::cancelled == 1223);
+  CHECK(win32_error::timeout == 1460);
+  CHECK(win32_error::invalid_tag == 1733);
+  CHECK(win32_error::service_does_not_exist == 1060);
+  CHECK(win32_error::service_not_active == 1062);
+  CHECK(win32_error::failed_controller_connect == 1063);
+  CHECK(win32_error::service_marked_for_delete == 1072);
+  CHECK(win32_error::service_exists == 1073);
+  CHECK(win32_error::address_in_use == 10048);
+  CHECK(win32_error::access_to_address == 10013);
+  CHECK(win32_error::address_not_available == 10049);
 }

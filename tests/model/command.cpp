@@ -11,7 +11,7 @@ using words = std::vector<std::string>;
 namespace {
 
 /// A value that the option takes.
-std::string sample(const option_row& o) {
+std::string sample(const option_info& o) {
   switch (o.id) {
     case option::startup: return "manual";
     case option::display_name: return "Hello service";
@@ -58,16 +58,16 @@ bool applied(const command& c, option o) {
     case option::host: return c.launch.host == "0.0.0.0";
     case option::port: return c.launch.port == 5001;
     case option::set: return c.launch.settings == pairs{{"greeting", "hi=there"}};
-    case option::unset: return c.launch.unset == words{"store.path"};
+    case option::unset: return c.launch.unset_settings == words{"store.path"};
     case option::config: return c.launch.config == "C:\\data\\hello.ini";
     case option::init: return c.init;
     case option::fix: return c.fix;
-    case option::lines: return c.lines == 50u;
+    case option::lines: return c.max_entries == 50u;
     case option::follow: return c.follow;
     case option::level: return c.level == winsvc::log_level::error;
     case option::since: return c.since == 10min;
     case option::instance: return c.launch.instance == "blue";
-    case option::then_start: return c.then_start;
+    case option::start_after: return c.start_after;
     case option::plan: return c.plan;
     case option::force: return c.force;
     case option::wait: return c.wait == 90s;
@@ -76,15 +76,15 @@ bool applied(const command& c, option o) {
     case option::no_elevate: return c.no_elevate;
     case option::elevated: return c.elevated == "pipe-1";
     case option::argument: return c.arguments == words{"--fast"};
-    case option::why: return c.why == "new disk";
+    case option::why: return c.stop_reason == "new disk";
   }
   return false;
 }
 
 /// The verb's words, and what it cannot do without.
 words alone(const std::string& verb) {
-  if (text::equal_nocase(verb, "level")) return {verb, "warn"};
-  return text::equal_nocase(verb, "control") ? words{verb, "200"} : words{verb};
+  if (strings::equal_nocase(verb, "level")) return {verb, "warn"};
+  return strings::equal_nocase(verb, "control") ? words{verb, "200"} : words{verb};
 }
 words with(words first, const words& more) {
   first.insert(first.end(), more.begin(), more.end());
@@ -93,15 +93,15 @@ words with(words first, const words& more) {
 
 std::string shouted(std::string_view s) {
   std::string out(s);
-  for (char& c : out) c = text::to_upper(c);
+  for (char& c : out) c = strings::to_upper(c);
   return out;
 }
 
 std::string sentence(const words& w) {
-  const auto got = parse_command(w);
-  if (got) return "accepted";
-  CHECK(got.error().code == 0);  // a usage error is ours, and the exit code 2 is given above
-  return got.error().sentence();
+  const auto result = parse_command(w);
+  if (result) return "accepted";
+  CHECK(result.error().code == 0);  // a usage error is ours, and the exit code 2 is given above
+  return result.error().to_string();
 }
 
 bool holds(const std::string& s, std::string_view part) { return s.find(part) != std::string::npos; }
@@ -124,16 +124,16 @@ TEST_CASE("every verb takes the options that the table gives it, in both forms a
         }
       }
       for (const auto& form : forms) {
-        const auto got = parse_command(form);
-        if ((o.verbs & bit(v.id)) != 0) {
-          REQUIRE(got);
-          CHECK(got->verb == v.id);
-          CHECK(applied(*got, o.id));
+        const auto result = parse_command(form);
+        if ((o.verbs & verb_bit(v.id)) != 0) {
+          REQUIRE(result);
+          CHECK(result->verb == v.id);
+          CHECK(applied(*result, o.id));
         } else {
-          REQUIRE_FALSE(got);
-          CHECK(got.error().code == 0);
-          CHECK(holds(got.error().said, "takes no option"));
-          CHECK(holds(got.error().hint, "help " + verb));
+          REQUIRE_FALSE(result);
+          CHECK(result.error().code == 0);
+          CHECK(holds(result.error().message, "takes no option"));
+          CHECK(holds(result.error().hint, "help " + verb));
         }
       }
     }
@@ -142,62 +142,62 @@ TEST_CASE("every verb takes the options that the table gives it, in both forms a
 
 TEST_CASE("every verb is known by its words in any case, and alone asks for nothing more") {
   for (const auto& v : verb_table) {
-    for (const std::string_view word : {v.word, v.also}) {
+    for (const std::string_view word : {v.word, v.aliases}) {
       if (word.empty()) continue;
       for (const std::string& spelled : {std::string(word), shouted(word)}) {
-        const auto got = parse_command(alone(spelled));
-        REQUIRE(got);
-        CHECK(got->verb == v.id);
-        CHECK_FALSE(got->bare);
-        CHECK_FALSE(got->topic);
-        for (const auto& o : option_table) CHECK_FALSE(applied(*got, o.id));
-        CHECK_FALSE(got->launch.host);
-        CHECK_FALSE(got->launch.port);
-        CHECK_FALSE(got->startup);
-        CHECK_FALSE(got->no_wait);
-        CHECK_FALSE(got->json);
-        CHECK(got->wait == 60s);
+        const auto result = parse_command(alone(spelled));
+        REQUIRE(result);
+        CHECK(result->verb == v.id);
+        CHECK_FALSE(result->no_arguments);
+        CHECK_FALSE(result->topic);
+        for (const auto& o : option_table) CHECK_FALSE(applied(*result, o.id));
+        CHECK_FALSE(result->launch.host);
+        CHECK_FALSE(result->launch.port);
+        CHECK_FALSE(result->startup);
+        CHECK_FALSE(result->no_wait);
+        CHECK_FALSE(result->json);
+        CHECK(result->wait == 60s);
       }
     }
   }
 }
 
 TEST_CASE("no words at all is help, marked as bare") {
-  const auto got = parse_command({});
-  REQUIRE(got);
-  CHECK(got->verb == verb::help);
-  CHECK(got->bare);
+  const auto result = parse_command({});
+  REQUIRE(result);
+  CHECK(result->verb == verb::help);
+  CHECK(result->no_arguments);
 }
 
 TEST_CASE("options come in any number and order, and the last one counts") {
-  const auto got = parse_command({"install", "--port", "1", "--host=::1", "--startup", "Delayed", "--port=2",
+  const auto result = parse_command({"install", "--port", "1", "--host=::1", "--startup", "Delayed", "--port=2",
                                   "--display-name", "A = B", "--description="});
-  REQUIRE(got);
-  CHECK(*got->launch.port == 2);
-  CHECK(*got->launch.host == "::1");
-  CHECK(*got->startup == startup::delayed);
-  CHECK(*got->display_name == "A = B");
-  CHECK(got->description->empty());
+  REQUIRE(result);
+  CHECK(*result->launch.port == 2);
+  CHECK(*result->launch.host == "::1");
+  CHECK(*result->startup == startup::delayed);
+  CHECK(*result->display_name == "A = B");
+  CHECK(result->description->empty());
   CHECK(*parse_command({"install", "--description=a=b"})->description == "a=b");
 }
 
 TEST_CASE("help is asked for in every way that people ask for it") {
   for (const std::string word : {"help", "HELP", "--help", "--Help", "-h", "-H", "/?", "-?"}) {
     CAPTURE(word);
-    const auto got = parse_command({word});
-    REQUIRE(got);
-    CHECK(got->verb == verb::help);
-    CHECK_FALSE(got->topic);
+    const auto result = parse_command({word});
+    REQUIRE(result);
+    CHECK(result->verb == verb::help);
+    CHECK_FALSE(result->topic);
   }
   for (const auto& v : verb_table) {
     for (const words& w :
          {words{"help", std::string(v.word)}, words{std::string(v.word), "--help"}, words{std::string(v.word), "-h"},
           words{std::string(v.word), "/?"}, words{std::string(v.word), "-?"}, words{std::string(v.word), "--HELP"}}) {
-      CAPTURE(text::join(w, " "));
-      const auto got = parse_command(w);
-      REQUIRE(got);
-      CHECK(got->verb == verb::help);
-      CHECK(got->topic == v.id);
+      CAPTURE(strings::join(w, " "));
+      const auto result = parse_command(w);
+      REQUIRE(result);
+      CHECK(result->verb == verb::help);
+      CHECK(result->topic == v.id);
     }
   }
   const auto behind = parse_command({"install", "--port", "80", "--help"});
@@ -252,10 +252,10 @@ TEST_CASE("a value that an option does not take is refused, with what it takes")
       {{"start", "--elevated", ""}, "write --elevated PIPE"},
   };
   for (const auto& r : rows) {
-    CAPTURE(text::join(r.w, " "));
-    const auto got = parse_command(r.w);
-    REQUIRE_FALSE(got);
-    CHECK(holds(got.error().hint, r.hint));
+    CAPTURE(strings::join(r.w, " "));
+    const auto result = parse_command(r.w);
+    REQUIRE_FALSE(result);
+    CHECK(holds(result.error().hint, r.hint));
   }
   CHECK(sentence({"install", "--port", "-1"}) == "--port does not take '-1'; a port is a number from 0 to 65535");
   CHECK(*parse_command({"install", "--port", "0"})->launch.port == 0);
@@ -295,19 +295,19 @@ TEST_CASE("lists of services are cut at commas, and the empty text is no service
 }
 
 TEST_CASE("options that may be repeated are all kept, in their order") {
-  const auto got = parse_command({"install", "--env", "A=1", "--env=B=", "--env", "A=2", "--allow-control", "x",
+  const auto result = parse_command({"install", "--env", "A=1", "--env=B=", "--env", "A=2", "--allow-control", "x",
                                   "--allow-control=y"});
-  REQUIRE(got);
-  CHECK(got->environment == words{"A=1", "B=", "A=2"});
-  CHECK(got->allow_control == words{"x", "y"});
+  REQUIRE(result);
+  CHECK(result->environment == words{"A=1", "B=", "A=2"});
+  CHECK(result->allow_control == words{"x", "y"});
 }
 
 TEST_CASE("what stands behind -- is for the start hooks, whatever it looks like") {
   for (const std::string verb : {"start", "restart"}) {
-    const auto got = parse_command({verb, "--wait", "5", "--", "--port", "80", "", "--", "help", "/?"});
-    REQUIRE(got);
-    CHECK(got->wait == 5s);
-    CHECK(got->arguments == words{"--port", "80", "", "--", "help", "/?"});
+    const auto result = parse_command({verb, "--wait", "5", "--", "--port", "80", "", "--", "help", "/?"});
+    REQUIRE(result);
+    CHECK(result->wait == 5s);
+    CHECK(result->arguments == words{"--port", "80", "", "--", "help", "/?"});
     CHECK(parse_command({verb, "--"})->arguments.empty());
   }
   CHECK(sentence({"stop", "--", "x"}) == "unknown option '--'; 'help stop' lists the options");
@@ -317,7 +317,7 @@ TEST_CASE("what stands behind -- is for the start hooks, whatever it looks like"
 
 TEST_CASE("control takes a number from 128 to 255, and nothing else") {
   CHECK(parse_command({"control", "128"})->control == 128);
-  CHECK(parse_command({"control", "--wait=1", "255"}).error().said == "'control' takes no option --wait");
+  CHECK(parse_command({"control", "--wait=1", "255"}).error().message == "'control' takes no option --wait");
   CHECK(parse_command({"CONTROL", "255"})->control == 255);
   for (const std::string word : {"0", "1", "127", "256", "200x", "-200", "4294967496", "reload"}) {
     CAPTURE(word);
@@ -340,13 +340,13 @@ TEST_CASE("a password is not taken from a command line, and the sentence says wh
 }
 
 TEST_CASE("options may stand before the verb, as pywin32 has them") {
-  const auto got = parse_command({"--startup", "auto", "--username=anna", "--start", "install", "--port", "80"});
-  REQUIRE(got);
-  CHECK(got->verb == verb::install);
-  CHECK(got->startup == startup::automatic);
-  CHECK(got->username == "anna");
-  CHECK(got->then_start);
-  CHECK(got->launch.port == 80);
+  const auto result = parse_command({"--startup", "auto", "--username=anna", "--start", "install", "--port", "80"});
+  REQUIRE(result);
+  CHECK(result->verb == verb::install);
+  CHECK(result->startup == startup::automatic);
+  CHECK(result->username == "anna");
+  CHECK(result->start_after);
+  CHECK(result->launch.port == 80);
   CHECK(parse_command({"--wait", "5", "start"})->wait == 5s);
   CHECK(parse_command({"--display-name", "install", "update"})->verb == verb::update);  // a value is no verb
   CHECK(sentence({"--wait", "5"}) == "unknown verb '--wait'; 'help' lists the verbs");
@@ -370,8 +370,8 @@ TEST_CASE("the elevated process is asked for the same, also where an option is p
       {{"start", "--", "a b", "", "--", "-x"}, {"start", "--argument=a b", "--argument=", "--argument=--", "--argument=-x"}},
   };
   for (const auto& r : rows) {
-    CHECK(elevated_words(r.asked) == r.elevated);
-    const auto parent = parse_command(r.asked), child = parse_command(with(elevated_words(r.asked), {"--elevated", "p"}));
+    CHECK(elevated_arguments(r.asked) == r.elevated);
+    const auto parent = parse_command(r.asked), child = parse_command(with(elevated_arguments(r.asked), {"--elevated", "p"}));
     REQUIRE(parent);
     REQUIRE(child);
     CHECK(child->arguments == parent->arguments);
@@ -382,7 +382,7 @@ TEST_CASE("the elevated process is asked for the same, also where an option is p
 
 TEST_CASE("what an ImagePath says is read back, pair by pair") {
   const launch_options all{"blue", "::1", 80, 90s};
-  const auto back = launch_options_in(image_path("C:\\My tools\\app.exe", all));
+  const auto back = launch_options_of(image_path("C:\\My tools\\app.exe", all));
   CHECK(back.instance == all.instance);
   CHECK(back.host == all.host);
   CHECK(back.port == all.port);
@@ -391,6 +391,6 @@ TEST_CASE("what an ImagePath says is read back, pair by pair") {
   launch_options more;
   more.config = "C:\\My data\\hello.ini";
   more.settings = {{"greeting", "say \"hi\" = now"}, {"empty", ""}};
-  CHECK(launch_options_in(image_path("C:\\app.exe", more)).config == more.config);
-  CHECK(launch_options_in(image_path("C:\\app.exe", more)).settings == more.settings);
+  CHECK(launch_options_of(image_path("C:\\app.exe", more)).config == more.config);
+  CHECK(launch_options_of(image_path("C:\\app.exe", more)).settings == more.settings);
 }

@@ -18,7 +18,7 @@ std::string number(std::uint32_t value, std::size_t size = 4) {
 }
 std::string wide(std::string_view text) {
   std::string out;
-  for (const char16_t unit : winsvc::text::to_utf16(text)) out += number(unit, 2);
+  for (const char16_t unit : winsvc::strings::to_utf16(text)) out += number(unit, 2);
   return out + number(0, 2);
 }
 /// As Windows lays it out.
@@ -37,7 +37,7 @@ std::string record(std::uint32_t id, const std::vector<std::string>& texts, std:
 std::string said(std::uint32_t id, const std::vector<std::string>& texts) {
   const auto all = parse_event_records(record(id, texts));
   REQUIRE(all.size() == 1);
-  return scm_sentence(all[0], "Hello service").value_or("(nothing)");
+  return describe_scm_event(all[0], "Hello service").value_or("(nothing)");
 }
 
 }  // namespace
@@ -48,22 +48,22 @@ TEST_CASE("records are read whole, one after the other, with their time, ID, sou
   REQUIRE(all.size() == 2);
   CHECK(all[0].id == 7036);
   CHECK(all[0].source == "Service Control Manager");
-  CHECK(all[0].texts == std::vector<std::string>{"Gr\xC3\xBC\xC3\x9F" "e", "running"});
-  CHECK(winsvc::iso_time(all[0].when).substr(0, 10) == "2026-09-21");
+  CHECK(all[0].insertion_strings == std::vector<std::string>{"Gr\xC3\xBC\xC3\x9F" "e", "running"});
+  CHECK(winsvc::iso_time(all[0].time).substr(0, 10) == "2026-09-21");
   CHECK(all[1].source == "hello");
-  CHECK(all[1].texts.empty());
+  CHECK(all[1].insertion_strings.empty());
 }
 
 TEST_CASE("a torn buffer ends where it is torn, and nothing is read behind it") {
   const std::string whole = record(7034, {"Hello service", "2"});
   for (std::size_t size = 0; size < whole.size(); ++size) {
-    const std::string torn = whole.substr(0, size);
-    CHECK(parse_event_records(torn).empty());
+    const std::string partial = whole.substr(0, size);
+    CHECK(parse_event_records(partial).empty());
   }
   std::string wrong = whole;
   wrong.replace(36, 4, number(0xFFFFFFF0u));  // texts behind the end
   REQUIRE(parse_event_records(wrong).size() == 1);
-  CHECK(parse_event_records(wrong)[0].texts.empty());
+  CHECK(parse_event_records(wrong)[0].insertion_strings.empty());
   wrong.replace(0, 4, number(8));  // shorter than it can be
   CHECK(parse_event_records(wrong).empty());
 }
@@ -80,5 +80,5 @@ TEST_CASE("what the SCM says of a service is said in our words, codes explained"
   CHECK(said(7034, {}) == "(nothing)");
   CHECK(said(7036, {"Hello service", "running"}) == "(nothing)");
   auto other = parse_event_records(record(7034, {"Hello service", "1"}, "somebody"));
-  CHECK_FALSE(scm_sentence(other[0], "Hello service"));
+  CHECK_FALSE(describe_scm_event(other[0], "Hello service"));
 }

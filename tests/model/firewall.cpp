@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
-using winsvc::model::firewall_view;
+using winsvc::model::check_firewall;
 
 namespace {
 
 const std::string program = "C:\\apps\\hello.exe";
 std::string text(const std::vector<std::string>& rules, std::uint16_t port = 5001) {
-  const auto found = firewall_view(rules, program, port);
+  const auto found = check_firewall(rules, program, port);
   std::string out;
   for (const auto& name : found.allow) out += "+" + name;
   for (const auto& name : found.block) out += "-" + name;

@@ -24,24 +24,24 @@ command asked(const words& options) {
   REQUIRE(parsed);
   return *parsed;
 }
-installation wanted(const command& c, const service_spec& s = hello(), const installation* there = nullptr) {
-  const auto w = wanted_installation(c, s, there, ours);
+installation wanted(const command& c, const service_spec& s = hello(), const installation* installed = nullptr) {
+  const auto w = desired_installation(c, s, installed, ours);
   REQUIRE(w);
   return *w;
 }
 /// As an install without a word leaves it.
 installation plain() {
   installation i = wanted({});
-  i.may_control.clear();
+  i.control_users.clear();
   i.environment = words{};
-  i.reads_program = i.modifies_data = true;
-  i.levels.insert_or_assign(level::description, description_text{});
+  i.can_read_program_folder = i.can_modify_data_folder = true;
+  i.levels.insert_or_assign(config_level_id::description, description_text{});
   return i;
 }
-std::string changes(const installation* there, const installation& w) { return changes_text(plan_install(there, w, ours)); }
+std::string changes(const installation* installed, const installation& w) { return format_changes(plan_install(installed, w, ours)); }
 std::string level_text(const installation& i, std::uint32_t number) {
   const auto l = level_of(i, number);
-  return l ? text_of(*l) : "left alone";
+  return l ? format_config_level(*l) : "left alone";
 }
 
 }  // namespace
@@ -53,17 +53,17 @@ TEST_CASE("an install without a word: automatic, an account of its own, restarts
   CHECK(w.display_name == "hello");
   CHECK(w.account->name == "NT SERVICE\\hello");
   CHECK(w.dependencies == words{});
-  CHECK(level_text(w, level::description) == "left alone");
-  CHECK(level_text(w, level::failure_actions) == "restart/5s,restart/30s,restart/2m, reset 1d");
-  CHECK(level_text(w, level::failure_flag) == "yes");
-  CHECK(level_text(w, level::sid_type) == "unrestricted");
-  CHECK(level_text(w, level::required_privileges) == "SeChangeNotifyPrivilege");
-  CHECK(level_text(w, level::preshutdown) == "25s");
+  CHECK(level_text(w, config_level_id::description) == "left alone");
+  CHECK(level_text(w, config_level_id::failure_actions) == "restart/5s,restart/30s,restart/2m, reset 1d");
+  CHECK(level_text(w, config_level_id::failure_flag) == "yes");
+  CHECK(level_text(w, config_level_id::sid_type) == "unrestricted");
+  CHECK(level_text(w, config_level_id::required_privileges) == "SeChangeNotifyPrivilege");
+  CHECK(level_text(w, config_level_id::preshutdown) == "25s");
   CHECK_FALSE(w.environment);
   CHECK_FALSE(w.new_password);
-  CHECK(w.reads_program == true);
-  CHECK(w.modifies_data == true);
-  CHECK(plan_text("hello", plan_install(nullptr, w, ours)) ==
+  CHECK(w.can_read_program_folder == true);
+  CHECK(w.can_modify_data_folder == true);
+  CHECK(format_plan("hello", plan_install(nullptr, w, ours)) ==
         "'hello' is not installed; install creates it:\n"
         "  startup       auto\n"
         "  binary        \"C:\\apps\\hello.exe\" run-service\n"
@@ -80,66 +80,66 @@ TEST_CASE("an install without a word: automatic, an account of its own, restarts
 }
 
 TEST_CASE("a second install without a word changes nothing") {
-  const installation there = plain();
-  const auto plan = plan_install(&there, wanted({}, hello(), &there), ours);
+  const installation installed = plain();
+  const auto plan = plan_install(&installed, wanted({}, hello(), &installed), ours);
   CHECK(plan.changes.empty());
-  CHECK_FALSE(plan.creates);
-  CHECK(plan_text("hello", plan) == "'hello' is installed as it is asked for; nothing changes\n");
+  CHECK_FALSE(plan.creates_service);
+  CHECK(format_plan("hello", plan) == "'hello' is installed as it is asked for; nothing changes\n");
 }
 
 TEST_CASE("what is asked counts more than what the app says, which counts more than what there is") {
-  installation there = plain();
-  there.startup = startup::disabled;
-  there.display_name = "There";
-  there.account = account{account_kind::local_system, "LocalSystem"};
-  there.dependencies = words{"there"};
-  there.levels.insert_or_assign(level::description, description_text{"there"});
-  there.levels.insert_or_assign(level::failure_actions, recovery_plan{{restart_after(1s)}, 1h});
-  there.binary = "\"D:\\old\\hello.exe\" run-service --port 80 --preshutdown 50s";
-  service_spec said = hello();
-  said.startup = startup::manual;
-  said.display_name = "Said";
-  said.account = "local-service";
-  said.depends_on = words{"said"};
-  said.description = "said";
-  said.recovery = recovery_plan{{restart_after(2s)}, 2h};
-  said.preshutdown = 40s;
+  installation installed = plain();
+  installed.startup = startup::disabled;
+  installed.display_name = "There";
+  installed.account = account{account_kind::local_system, "LocalSystem"};
+  installed.dependencies = words{"there"};
+  installed.levels.insert_or_assign(config_level_id::description, description_text{"there"});
+  installed.levels.insert_or_assign(config_level_id::failure_actions, recovery_plan{{restart_after(1s)}, 1h});
+  installed.binary = "\"D:\\old\\hello.exe\" run-service --port 80 --preshutdown 50s";
+  service_spec reply = hello();
+  reply.startup = startup::manual;
+  reply.display_name = "Said";
+  reply.account = "local-service";
+  reply.depends_on = words{"said"};
+  reply.description = "said";
+  reply.recovery = recovery_plan{{restart_after(2s)}, 2h};
+  reply.preshutdown = 40s;
   const command c = asked({"--startup", "delayed", "--display-name", "Asked", "--username", "network-service", "--depends",
                            "asked", "--description", "asked", "--recovery", "restart/3s", "--recovery-reset", "3h",
                            "--preshutdown", "30s", "--port", "90"});
 
-  const installation from_there = wanted({}, hello(), &there);  // empty: left alone
-  CHECK_FALSE(from_there.startup);
-  CHECK_FALSE(from_there.display_name);
-  CHECK_FALSE(from_there.account);
-  CHECK_FALSE(from_there.dependencies);
-  CHECK(level_text(from_there, level::description) == "left alone");
-  CHECK(level_text(from_there, level::failure_actions) == "left alone");
-  CHECK(level_text(from_there, level::preshutdown) == "50s");
-  CHECK(from_there.binary == "\"C:\\apps\\hello.exe\" run-service --port 80 --preshutdown 50s");
+  const installation from_installed = wanted({}, hello(), &installed);  // empty: left alone
+  CHECK_FALSE(from_installed.startup);
+  CHECK_FALSE(from_installed.display_name);
+  CHECK_FALSE(from_installed.account);
+  CHECK_FALSE(from_installed.dependencies);
+  CHECK(level_text(from_installed, config_level_id::description) == "left alone");
+  CHECK(level_text(from_installed, config_level_id::failure_actions) == "left alone");
+  CHECK(level_text(from_installed, config_level_id::preshutdown) == "50s");
+  CHECK(from_installed.binary == "\"C:\\apps\\hello.exe\" run-service --port 80 --preshutdown 50s");
 
-  const installation from_app = wanted({}, said, &there);
+  const installation from_app = wanted({}, reply, &installed);
   CHECK(from_app.startup == startup::manual);
   CHECK(from_app.display_name == "Said");
   CHECK(from_app.account->name == "NT AUTHORITY\\LocalService");
   CHECK(from_app.dependencies == words{"said"});
-  CHECK(level_text(from_app, level::description) == "said");
-  CHECK(level_text(from_app, level::failure_actions) == "restart/2s, reset 2h");
-  CHECK(level_text(from_app, level::preshutdown) == "50s");  // asked at an earlier install, which the ImagePath keeps
-  CHECK(level_text(wanted({}, said), level::preshutdown) == "40s");
+  CHECK(level_text(from_app, config_level_id::description) == "said");
+  CHECK(level_text(from_app, config_level_id::failure_actions) == "restart/2s, reset 2h");
+  CHECK(level_text(from_app, config_level_id::preshutdown) == "50s");  // asked at an earlier install, which the ImagePath keeps
+  CHECK(level_text(wanted({}, reply), config_level_id::preshutdown) == "40s");
 
-  for (const installation* old : {static_cast<const installation*>(&there), static_cast<const installation*>(nullptr)}) {
-    const installation from_line = wanted(c, said, old);
+  for (const installation* old : {static_cast<const installation*>(&installed), static_cast<const installation*>(nullptr)}) {
+    const installation from_line = wanted(c, reply, old);
     CHECK(from_line.startup == startup::delayed);
     CHECK(from_line.display_name == "Asked");
     CHECK(from_line.account->name == "NT AUTHORITY\\NetworkService");
     CHECK(from_line.dependencies == words{"asked"});
-    CHECK(level_text(from_line, level::description) == "asked");
-    CHECK(level_text(from_line, level::failure_actions) == "restart/3s, reset 3h");
-    CHECK(level_text(from_line, level::preshutdown) == "30s");
+    CHECK(level_text(from_line, config_level_id::description) == "asked");
+    CHECK(level_text(from_line, config_level_id::failure_actions) == "restart/3s, reset 3h");
+    CHECK(level_text(from_line, config_level_id::preshutdown) == "30s");
     CHECK(from_line.binary == "\"C:\\apps\\hello.exe\" run-service --port 90 --preshutdown 30s");
   }
-  CHECK(plan_text("hello", plan_install(&there, wanted(c, said, &there), ours)) ==
+  CHECK(format_plan("hello", plan_install(&installed, wanted(c, reply, &installed), ours)) ==
         "'hello' is installed; these change:\n"
         "  startup       disabled -> delayed\n"
         "  binary        \"D:\\old\\hello.exe\" run-service --port 80 --preshutdown 50s -> "
@@ -153,32 +153,32 @@ TEST_CASE("what is asked counts more than what the app says, which counts more t
 }
 
 TEST_CASE("half of a recovery is asked for, and the other half stays") {
-  installation there = plain();
-  there.levels.insert_or_assign(level::failure_actions, recovery_plan{{restart_after(1s)}, 1h});
-  CHECK(level_text(wanted(asked({"--recovery", "none"}), hello(), &there), level::failure_actions) == "none, reset 1h");
-  CHECK(level_text(wanted(asked({"--recovery-reset", "2h"}), hello(), &there), level::failure_actions) ==
+  installation installed = plain();
+  installed.levels.insert_or_assign(config_level_id::failure_actions, recovery_plan{{restart_after(1s)}, 1h});
+  CHECK(level_text(wanted(asked({"--recovery", "none"}), hello(), &installed), config_level_id::failure_actions) == "none, reset 1h");
+  CHECK(level_text(wanted(asked({"--recovery-reset", "2h"}), hello(), &installed), config_level_id::failure_actions) ==
         "restart/1s, reset 2h");
-  CHECK(level_text(wanted(asked({"--recovery-reset", "2h"})), level::failure_actions) ==
+  CHECK(level_text(wanted(asked({"--recovery-reset", "2h"})), config_level_id::failure_actions) ==
         "restart/5s,restart/30s,restart/2m, reset 2h");
-  there.levels.erase(level::failure_actions);
-  CHECK(level_text(wanted(asked({"--recovery-reset", "2h"}), hello(), &there), level::failure_actions) ==
+  installed.levels.erase(config_level_id::failure_actions);
+  CHECK(level_text(wanted(asked({"--recovery-reset", "2h"}), hello(), &installed), config_level_id::failure_actions) ==
         "restart/5s,restart/30s,restart/2m, reset 2h");
 }
 
 TEST_CASE("a delay that Windows cannot say becomes the longest it can") {
   service_spec s = hello();
   s.recovery = recovery_plan{{restart_after(std::chrono::hours(24 * 60)), restart_after(-5s)}, 1h};
-  CHECK(level_text(wanted({}, s), level::failure_actions) == "restart/4294967295ms,restart/0s, reset 1h");
+  CHECK(level_text(wanted({}, s), config_level_id::failure_actions) == "restart/4294967295ms,restart/0s, reset 1h");
 }
 
 TEST_CASE("what could not be read is unknown: set where it is always set, left alone where it is not") {
-  installation there = plain();
-  there.levels.clear();
-  there.reads_program.reset();
-  there.modifies_data = false;
-  const installation w = wanted({}, hello(), &there);
-  CHECK(level_text(w, level::failure_actions) == "left alone");
-  CHECK(changes(&there, w) ==
+  installation installed = plain();
+  installed.levels.clear();
+  installed.can_read_program_folder.reset();
+  installed.can_modify_data_folder = false;
+  const installation w = wanted({}, hello(), &installed);
+  CHECK(level_text(w, config_level_id::failure_actions) == "left alone");
+  CHECK(changes(&installed, w) ==
         "  on errors too unknown -> yes\n"
         "  service SID   unknown -> unrestricted\n"
         "  privileges    unknown -> SeChangeNotifyPrivilege\n"
@@ -188,62 +188,62 @@ TEST_CASE("what could not be read is unknown: set where it is always set, left a
 }
 
 TEST_CASE("what is empty is shown as none") {
-  const installation there = plain();
-  CHECK(changes(&there, wanted(asked({"--description", "says hello"}), hello(), &there)) ==
+  const installation installed = plain();
+  CHECK(changes(&installed, wanted(asked({"--description", "says hello"}), hello(), &installed)) ==
         "  description   none -> says hello\n");
-  installation said = there;
-  said.levels.insert_or_assign(level::description, description_text{"old"});
-  CHECK(changes(&said, wanted(asked({"--description", ""}), hello(), &said)) == "  description   old -> none\n");
+  installation reply = installed;
+  reply.levels.insert_or_assign(config_level_id::description, description_text{"old"});
+  CHECK(changes(&reply, wanted(asked({"--description", ""}), hello(), &reply)) == "  description   old -> none\n");
 }
 
 TEST_CASE("the privileges are what every service needs, and those the app asks for, each once") {
   service_spec s = hello();
   s.privileges = {"SeImpersonatePrivilege", "sechangenotifyprivilege"};
-  CHECK(level_text(wanted({}, s), level::required_privileges) == "SeChangeNotifyPrivilege, SeImpersonatePrivilege");
+  CHECK(level_text(wanted({}, s), config_level_id::required_privileges) == "SeChangeNotifyPrivilege, SeImpersonatePrivilege");
 }
 
 TEST_CASE("a service SID that an administrator made stricter stays so") {
-  installation there = plain();
-  there.levels.insert_or_assign(level::sid_type, sid_type{sid_type::restricted});
-  CHECK(plan_install(&there, wanted({}, hello(), &there), ours).changes.empty());
+  installation installed = plain();
+  installed.levels.insert_or_assign(config_level_id::sid_type, sid_type{sid_type::restricted});
+  CHECK(plan_install(&installed, wanted({}, hello(), &installed), ours).changes.empty());
 }
 
 TEST_CASE("a password is asked for when a person's account is new, asked for, or its password piped in") {
-  installation there = plain();
-  there.account = account{account_kind::person, "CORP\\anna"};
+  installation installed = plain();
+  installed.account = account{account_kind::user, "CORP\\anna"};
   service_spec says = hello();
   says.account = "corp\\ANNA";
   struct row { command c; service_spec s; const installation* there; bool asks; };
   const row rows[] = {
       {{}, hello(), nullptr, false},
-      {{}, hello(), &there, false},
+      {{}, hello(), &installed, false},
       {{}, says, nullptr, true},
-      {{}, says, &there, false},
+      {{}, says, &installed, false},
       {asked({"--username", "CORP\\anna"}), hello(), nullptr, true},
-      {asked({"--username", "CORP\\anna"}), hello(), &there, true},  // to change it
-      {asked({"--username", "CORP\\bob"}), hello(), &there, true},
-      {asked({"--password-stdin"}), hello(), &there, true},
-      {asked({"--password-stdin"}), says, &there, true},
+      {asked({"--username", "CORP\\anna"}), hello(), &installed, true},  // to change it
+      {asked({"--username", "CORP\\bob"}), hello(), &installed, true},
+      {asked({"--password-stdin"}), hello(), &installed, true},
+      {asked({"--password-stdin"}), says, &installed, true},
       {asked({"--password-stdin"}), hello(), nullptr, false},
-      {asked({"--username", "system"}), says, &there, false},
+      {asked({"--username", "system"}), says, &installed, false},
       {asked({"--username", "CORP\\web$"}), hello(), nullptr, false},
   };
   for (const auto& r : rows) {
     const installation w = wanted(r.c, r.s, r.there);
     CHECK(w.new_password == r.asks);
     const auto plan = plan_install(r.there, w, ours);
-    CHECK(plan.has(item::password) == r.asks);
-    if (r.asks) CHECK(plan.has(item::logon_right));
+    CHECK(plan.has(config_item::password) == r.asks);
+    if (r.asks) CHECK(plan.has(config_item::logon_right));
   }
-  CHECK(changes(&there, wanted(asked({"--password-stdin"}), hello(), &there)) ==
+  CHECK(changes(&installed, wanted(asked({"--password-stdin"}), hello(), &installed)) ==
         "  password      unknown -> the one that is given\n"
         "  log-on right  unknown -> as a service\n");
-  CHECK(plan_install(nullptr, wanted(asked({"--username", "CORP\\web$"})), ours).has(item::logon_right));
-  CHECK_FALSE(plan_install(nullptr, wanted(asked({"--username", "system"})), ours).has(item::logon_right));
+  CHECK(plan_install(nullptr, wanted(asked({"--username", "CORP\\web$"})), ours).has(config_item::logon_right));
+  CHECK_FALSE(plan_install(nullptr, wanted(asked({"--username", "system"})), ours).has(config_item::logon_right));
 }
 
 TEST_CASE("an account that is none is an error before anything is done") {
-  const auto w = wanted_installation(asked({"--username", "NT SERVICE\\other"}), hello(), nullptr, ours);
+  const auto w = desired_installation(asked({"--username", "NT SERVICE\\other"}), hello(), nullptr, ours);
   REQUIRE_FALSE(w);
   CHECK(w.error().code == 1057);
 }
@@ -251,12 +251,12 @@ TEST_CASE("an account that is none is an error before anything is done") {
 TEST_CASE("the account of a service that is there stays, whatever it is called") {
   for (const char* name : {"LocalSystem", "NT SERVICE\\other", "CORP\\anna", "anna@corp.example", "", "a\\b\\c"}) {
     CAPTURE(name);
-    installation there = plain();
-    there.account = known_account(name, "hello");
-    CHECK(plan_install(&there, wanted({}, hello(), &there), ours).changes.empty());
+    installation installed = plain();
+    installed.account = parse_known_account(name, "hello");
+    CHECK(plan_install(&installed, wanted({}, hello(), &installed), ours).changes.empty());
   }
-  CHECK(known_account("NT SERVICE\\other", "hello").needs_password() == false);
-  CHECK(known_account("NT AUTHORITY\\NetworkService", "hello").kind == account_kind::network_service);
+  CHECK(parse_known_account("NT SERVICE\\other", "hello").needs_password() == false);
+  CHECK(parse_known_account("NT AUTHORITY\\NetworkService", "hello").kind == account_kind::network_service);
 }
 
 TEST_CASE("the environment is changed by name, without regard to case") {
@@ -268,46 +268,46 @@ TEST_CASE("the environment is changed by name, without regard to case") {
   CHECK(merged_environment({"AB=1"}, {"A=2"}) == e{"AB=1", "A=2"});
   CHECK(merged_environment({}, {"A=1=2", "A=3", "A="}) == e{});
 
-  installation there = plain();
-  there.environment = words{"A=1", "B=2"};
-  CHECK(changes(&there, wanted(asked({"--env", "B=", "--env", "C=3"}), hello(), &there)) ==
+  installation installed = plain();
+  installed.environment = words{"A=1", "B=2"};
+  CHECK(changes(&installed, wanted(asked({"--env", "B=", "--env", "C=3"}), hello(), &installed)) ==
         "  environment   A, B -> A, C\n");
-  CHECK(changes(&there, wanted(asked({"--env", "A=1"}), hello(), &there)).empty());
-  CHECK_FALSE(plan_install(nullptr, wanted(asked({"--env", "A="})), ours).has(item::environment));
+  CHECK(changes(&installed, wanted(asked({"--env", "A=1"}), hello(), &installed)).empty());
+  CHECK_FALSE(plan_install(nullptr, wanted(asked({"--env", "A="})), ours).has(config_item::environment));
 }
 
 TEST_CASE("who may control it is asked for user by user, and given once") {
-  installation there = plain();
-  there.may_control = {{"CORP\\anna", true}, {"Users", false}};
-  CHECK(changes(&there, wanted(asked({"--allow-control", "Users", "--allow-control", "CORP\\anna"}), hello(), &there)) ==
+  installation installed = plain();
+  installed.control_users = {{"CORP\\anna", true}, {"Users", false}};
+  CHECK(changes(&installed, wanted(asked({"--allow-control", "Users", "--allow-control", "CORP\\anna"}), hello(), &installed)) ==
         "  rights of Users none -> start and stop it\n");
 }
 
 TEST_CASE("a program in a folder that is not its own gets no right to it") {
   install_defaults root = ours;
   root.program_folder = "C:\\";
-  const auto w = wanted_installation({}, hello(), nullptr, root);
+  const auto w = desired_installation({}, hello(), nullptr, root);
   REQUIRE(w);
-  CHECK_FALSE(w->reads_program);
-  CHECK_FALSE(plan_install(nullptr, *w, root).has(item::program_folder));
+  CHECK_FALSE(w->can_read_program_folder);
+  CHECK_FALSE(plan_install(nullptr, *w, root).has(config_item::program_folder));
   root.data_folder.clear();
-  CHECK_FALSE(wanted_installation({}, hello(), nullptr, root)->modifies_data);
+  CHECK_FALSE(desired_installation({}, hello(), nullptr, root)->can_modify_data_folder);
 }
 
 TEST_CASE("every level that may be refused says what is lost with it") {
   for (std::uint32_t l = 1; l <= std::variant_size_v<config_level>; ++l) {
     CAPTURE(l);
-    CHECK_FALSE(lost_without(l).empty());
+    CHECK_FALSE(consequence_of_missing(l).empty());
   }
-  CHECK(lost_without(8).empty());
-  for (const std::uint32_t code : {120u, 124u, 1733u}) CHECK(is_unknown_level(code));
-  for (const std::uint32_t code : {0u, 5u, 87u, 122u, 1072u}) CHECK_FALSE(is_unknown_level(code));
-  for (const auto& row : level_rows) CHECK(row.number != level::delayed_start);  // the start type says it
+  CHECK(consequence_of_missing(8).empty());
+  for (const std::uint32_t code : {120u, 124u, 1733u}) CHECK(is_level_unreadable(code));
+  for (const std::uint32_t code : {0u, 5u, 87u, 122u, 1072u}) CHECK_FALSE(is_level_unreadable(code));
+  for (const auto& row : config_level_table) CHECK(row.number != config_level_id::delayed_start);  // the start type says it
 }
 
 TEST_CASE("of variables the plan shows the names: a value may be a secret") {
-  using winsvc::model::variables_text;
-  CHECK(variables_text({"TOKEN=hunter2", "X=1"}, {"token=hunter1"}) == "TOKEN (new value), X");
-  CHECK(variables_text({}, {"A=b"}) == "none");
-  CHECK(variables_text({"A=b"}, {"A=b"}) == "A");
+  using winsvc::model::format_variables;
+  CHECK(format_variables({"TOKEN=hunter2", "X=1"}, {"token=hunter1"}) == "TOKEN (new value), X");
+  CHECK(format_variables({}, {"A=b"}) == "none");
+  CHECK(format_variables({"A=b"}, {"A=b"}) == "A");
 }

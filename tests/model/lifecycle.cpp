@@ -14,8 +14,8 @@ namespace {
 
 constexpr state states[] = {state::none,    state::start_pending,    state::running,       state::pause_pending,
                             state::paused,  state::continue_pending, state::stop_pending,  state::stopped};
-constexpr step steps[] = {step::start,  step::progress, step::ready, step::pause,   step::paused,
-                          step::resume, step::resumed,  step::refused, step::stop, step::finished};
+constexpr lifecycle_event steps[] = {lifecycle_event::start,  lifecycle_event::progress, lifecycle_event::ready, lifecycle_event::pause,   lifecycle_event::paused,
+                          lifecycle_event::resume, lifecycle_event::resumed,  lifecycle_event::hook_failed, lifecycle_event::stop, lifecycle_event::finished};
 
 /// The contract, written out anew: rows are states, columns are steps, in the orders above; none is "refused".
 constexpr state no = state::none, sp = state::start_pending, ru = state::running, pp = state::pause_pending,
@@ -33,20 +33,20 @@ constexpr state expected[8][10] = {
 };
 
 /// A lifecycle that was led to a state.
-lifecycle at(state s, hooked h = {}) {
-  static const std::map<state, std::vector<step>> ways = {
+lifecycle at(state s, handled_controls h = {}) {
+  static const std::map<state, std::vector<lifecycle_event>> ways = {
       {state::none, {}},
-      {state::start_pending, {step::start}},
-      {state::running, {step::start, step::ready}},
-      {state::pause_pending, {step::start, step::ready, step::pause}},
-      {state::paused, {step::start, step::ready, step::pause, step::paused}},
-      {state::continue_pending, {step::start, step::ready, step::pause, step::paused, step::resume}},
-      {state::stop_pending, {step::start, step::ready, step::stop}},
-      {state::stopped, {step::start, step::ready, step::stop, step::finished}},
+      {state::start_pending, {lifecycle_event::start}},
+      {state::running, {lifecycle_event::start, lifecycle_event::ready}},
+      {state::pause_pending, {lifecycle_event::start, lifecycle_event::ready, lifecycle_event::pause}},
+      {state::paused, {lifecycle_event::start, lifecycle_event::ready, lifecycle_event::pause, lifecycle_event::paused}},
+      {state::continue_pending, {lifecycle_event::start, lifecycle_event::ready, lifecycle_event::pause, lifecycle_event::paused, lifecycle_event::resume}},
+      {state::stop_pending, {lifecycle_event::start, lifecycle_event::ready, lifecycle_event::stop}},
+      {state::stopped, {lifecycle_event::start, lifecycle_event::ready, lifecycle_event::stop, lifecycle_event::finished}},
   };
   lifecycle life(h);
-  for (const step what : ways.at(s)) REQUIRE(life.apply(what, 30s));
-  REQUIRE(life.now().current == s);
+  for (const lifecycle_event what : ways.at(s)) REQUIRE(life.apply(what, 30s));
+  REQUIRE(life.status().current == s);
   return life;
 }
 
@@ -63,43 +63,43 @@ TEST_CASE("from every state, every step does what the table says, and a refused 
       CAPTURE(name(states[s]));
       CAPTURE(w);
       lifecycle life = at(states[s]);
-      const service_status before = life.now();
+      const service_status before = life.status();
 
       const auto published = life.apply(steps[w], 10s, {5, 0});
 
       CHECK(published.has_value() == (expected[s][w] != state::none));
       if (published) {
         CHECK(published->current == expected[s][w]);
-        CHECK(same(*published, life.now()));
+        CHECK(same(*published, life.status()));
       } else {
-        CHECK(same(before, life.now()));
+        CHECK(same(before, life.status()));
       }
     }
   }
 }
 
 TEST_CASE("what is published holds its rules on every path of ten steps") {
-  hooked h;
+  handled_controls h;
   h.pause_continue = true;
   std::size_t paths = 0, wrong = 0;
   const auto walk = [&](const auto& self, lifecycle life, int left) -> void {
     if (left == 0) return;
-    for (const step what : steps) {
+    for (const lifecycle_event what : steps) {
       lifecycle next = life;
-      const auto before = life.now();
-      const auto got = next.apply(what, 0s, {5, 0});
-      if (before.current == state::stopped && got) ++wrong;  // nothing after STOPPED
-      if (!got) continue;
+      const auto before = life.status();
+      const auto result = next.apply(what, 0s, {5, 0});
+      if (before.current == state::stopped && result) ++wrong;  // nothing after STOPPED
+      if (!result) continue;
       ++paths;
-      const bool pending = is_pending(got->current);
-      const bool stays = got->current == before.current;
-      if (stays != (what == step::progress)) ++wrong;
-      if (got->checkpoint != (!pending ? 0 : stays ? before.checkpoint + 1 : 1)) ++wrong;
-      if (pending && got->accepted != 0) ++wrong;
-      if (got->accepted != accepted_controls(got->current, h)) ++wrong;
-      if (!pending && got->wait_hint != 0s) ++wrong;
-      if (got->exit.win32 != (got->current == state::stopped ? 5u : 0u)) ++wrong;
-      if (next.ended() != (got->current == state::stopped)) ++wrong;
+      const bool pending = is_pending(result->current);
+      const bool stays = result->current == before.current;
+      if (stays != (what == lifecycle_event::progress)) ++wrong;
+      if (result->checkpoint != (!pending ? 0 : stays ? before.checkpoint + 1 : 1)) ++wrong;
+      if (pending && result->accepted != 0) ++wrong;
+      if (result->accepted != accepted_controls(result->current, h)) ++wrong;
+      if (!pending && result->wait_hint != 0s) ++wrong;
+      if (result->exit.win32 != (result->current == state::stopped ? 5u : 0u)) ++wrong;
+      if (next.is_stopped() != (result->current == state::stopped)) ++wrong;
       self(self, next, left - 1);
     }
   };
@@ -110,41 +110,41 @@ TEST_CASE("what is published holds its rules on every path of ten steps") {
 
 TEST_CASE("a checkpoint begins at 1, rises with progress alone, and is 0 where nothing is pending") {
   lifecycle life({});
-  CHECK(life.now().checkpoint == 0);
-  CHECK(life.apply(step::start, 30s)->checkpoint == 1);
-  CHECK(life.apply(step::progress)->checkpoint == 2);
-  CHECK_FALSE(life.apply(step::start, 30s));
-  CHECK(life.now().checkpoint == 2);
-  CHECK(life.apply(step::progress)->checkpoint == 3);
-  CHECK(life.apply(step::ready)->checkpoint == 0);
-  CHECK(life.apply(step::stop, 20s)->checkpoint == 1);
-  CHECK(life.apply(step::progress)->checkpoint == 2);
-  CHECK(life.apply(step::finished)->checkpoint == 0);
+  CHECK(life.status().checkpoint == 0);
+  CHECK(life.apply(lifecycle_event::start, 30s)->checkpoint == 1);
+  CHECK(life.apply(lifecycle_event::progress)->checkpoint == 2);
+  CHECK_FALSE(life.apply(lifecycle_event::start, 30s));
+  CHECK(life.status().checkpoint == 2);
+  CHECK(life.apply(lifecycle_event::progress)->checkpoint == 3);
+  CHECK(life.apply(lifecycle_event::ready)->checkpoint == 0);
+  CHECK(life.apply(lifecycle_event::stop, 20s)->checkpoint == 1);
+  CHECK(life.apply(lifecycle_event::progress)->checkpoint == 2);
+  CHECK(life.apply(lifecycle_event::finished)->checkpoint == 0);
 }
 
 TEST_CASE("a wait hint is kept through progress without one, replaced by a new one, and gone when nothing is pending") {
   lifecycle life({});
-  CHECK(life.apply(step::start, 30s)->wait_hint == 30s);
-  CHECK(life.apply(step::progress)->wait_hint == 30s);
-  CHECK(life.apply(step::progress, 5s)->wait_hint == 5s);
-  CHECK(life.apply(step::progress)->wait_hint == 5s);
-  CHECK(life.apply(step::ready, 9s)->wait_hint == 0s);
-  CHECK(life.apply(step::stop, 20s)->wait_hint == 20s);
-  CHECK(life.apply(step::progress)->wait_hint == 20s);
-  CHECK(life.apply(step::finished, 9s)->wait_hint == 0s);
+  CHECK(life.apply(lifecycle_event::start, 30s)->wait_hint == 30s);
+  CHECK(life.apply(lifecycle_event::progress)->wait_hint == 30s);
+  CHECK(life.apply(lifecycle_event::progress, 5s)->wait_hint == 5s);
+  CHECK(life.apply(lifecycle_event::progress)->wait_hint == 5s);
+  CHECK(life.apply(lifecycle_event::ready, 9s)->wait_hint == 0s);
+  CHECK(life.apply(lifecycle_event::stop, 20s)->wait_hint == 20s);
+  CHECK(life.apply(lifecycle_event::progress)->wait_hint == 20s);
+  CHECK(life.apply(lifecycle_event::finished, 9s)->wait_hint == 0s);
 }
 
 TEST_CASE("a stop during the start drops the start's hint") {
   lifecycle life = at(state::start_pending);
-  CHECK(life.apply(step::stop, 4s)->wait_hint == 4s);
+  CHECK(life.apply(lifecycle_event::stop, 4s)->wait_hint == 4s);
 }
 
 TEST_CASE("an exit status is published with STOPPED alone") {
   lifecycle life({});
-  CHECK(life.apply(step::start, 30s, {5, 0})->exit.win32 == 0);
-  CHECK(life.apply(step::ready, 0s, {5, 0})->exit.win32 == 0);
-  CHECK(life.apply(step::stop, 20s, {5, 0})->exit.win32 == 0);
-  const auto last = life.apply(step::finished, 0s, {1066, 7});
+  CHECK(life.apply(lifecycle_event::start, 30s, {5, 0})->exit.win32 == 0);
+  CHECK(life.apply(lifecycle_event::ready, 0s, {5, 0})->exit.win32 == 0);
+  CHECK(life.apply(lifecycle_event::stop, 20s, {5, 0})->exit.win32 == 0);
+  const auto last = life.apply(lifecycle_event::finished, 0s, {1066, 7});
   REQUIRE(last);
   CHECK(last->exit.win32 == 1066);
   CHECK(last->exit.specific == 7);
@@ -152,7 +152,7 @@ TEST_CASE("an exit status is published with STOPPED alone") {
 
 TEST_CASE("a start that fails goes to STOPPED with its code") {
   lifecycle life = at(state::start_pending);
-  const auto last = life.apply(step::finished, 0s, failure_status(10048));
+  const auto last = life.apply(lifecycle_event::finished, 0s, failure_status(10048));
   REQUIRE(last);
   CHECK(last->current == state::stopped);
   CHECK(last->exit.win32 == 10048);
@@ -160,22 +160,22 @@ TEST_CASE("a start that fails goes to STOPPED with its code") {
 
 TEST_CASE("STOPPED is given once, and nothing after it") {
   lifecycle life = at(state::stop_pending);
-  CHECK_FALSE(life.ended());
-  REQUIRE(life.apply(step::finished));
-  CHECK(life.ended());
-  for (const step what : steps) CHECK_FALSE(life.apply(what, 1s, {1, 1}));
-  CHECK(life.now().current == state::stopped);
-  CHECK(life.now().exit.win32 == 0);
+  CHECK_FALSE(life.is_stopped());
+  REQUIRE(life.apply(lifecycle_event::finished));
+  CHECK(life.is_stopped());
+  for (const lifecycle_event what : steps) CHECK_FALSE(life.apply(what, 1s, {1, 1}));
+  CHECK(life.status().current == state::stopped);
+  CHECK(life.status().exit.win32 == 0);
 }
 
 TEST_CASE("hooks that become known during the start are advertised from RUNNING on") {
   lifecycle life({});
-  CHECK(life.apply(step::start, 30s)->accepted == 0);
-  hooked h;
+  CHECK(life.apply(lifecycle_event::start, 30s)->accepted == 0);
+  handled_controls h;
   h.pause_continue = h.preshutdown = true;
   life.hooks(h);
-  CHECK(life.now().accepted == 0);
-  CHECK(life.apply(step::ready)->accepted == (accept::stop | accept::preshutdown | accept::pause_continue));
+  CHECK(life.status().accepted == 0);
+  CHECK(life.apply(lifecycle_event::ready)->accepted == (accepted_control::stop | accepted_control::preshutdown | accepted_control::pause_continue));
 }
 
 TEST_CASE("the table has no two rows for one state and step, and each row is taken") {
@@ -183,5 +183,5 @@ TEST_CASE("the table has no two rows for one state and step, and each row is tak
   for (const auto& row : expected) {
     for (const state to : row) in_grid += to != state::none ? 1 : 0;
   }
-  CHECK(std::size(legal_moves) == in_grid);
+  CHECK(std::size(transitions) == in_grid);
 }

@@ -9,13 +9,13 @@
 using winsvc::log_entry;
 using winsvc::log_level;
 using winsvc::model::log_query;
-using winsvc::model::read_log_line;
+using winsvc::model::parse_log_line;
 using namespace std::chrono_literals;
 
 namespace {
 
-const winsvc::clock::wall_point moment{
-    std::chrono::duration_cast<winsvc::clock::wall_point::duration>(1769846709250ms)};
+const winsvc::clock::system_time moment{
+    std::chrono::duration_cast<winsvc::clock::system_time::duration>(1769846709250ms)};
 
 }  // namespace
 
@@ -25,9 +25,9 @@ TEST_CASE("a line of either format tells its time and level") {
     for (const auto offset : {0min, 60min, -210min}) {
       for (const std::string& line : {entry.line(offset), entry.json_line(offset)}) {
         CAPTURE(line);
-        const auto mark = read_log_line(line);
+        const auto mark = parse_log_line(line);
         REQUIRE(mark);
-        CHECK(mark->when == moment);
+        CHECK(mark->time == moment);
         CHECK(mark->level == level);
       }
     }
@@ -36,9 +36,9 @@ TEST_CASE("a line of either format tells its time and level") {
 
 TEST_CASE("the first 80 characters are enough, and an empty text is one") {
   const log_entry entry{moment, log_level::error, ""};
-  CHECK(read_log_line(entry.line(60min)));
-  CHECK(read_log_line(entry.json_line(60min).substr(0, 80)));
-  CHECK(read_log_line("2026-01-31T08:05:09.250Z WARN"));
+  CHECK(parse_log_line(entry.line(60min)));
+  CHECK(parse_log_line(entry.json_line(60min).substr(0, 80)));
+  CHECK(parse_log_line("2026-01-31T08:05:09.250Z WARN"));
 }
 
 TEST_CASE("any other line begins no entry") {
@@ -49,24 +49,24 @@ TEST_CASE("any other line begins no entry") {
            "{}", "{\"time\":\"now\",\"level\":\"info\"}", "{\"time\":\"2026-01-31T08:05:09.250Z\"}",
            "{\"time\":\"2026-01-31T08:05:09.250Z\",\"level\":\"loud\"}", "{\"time\":\"2026-01-31T08:0"}) {
     CAPTURE(line);
-    CHECK_FALSE(read_log_line(line));
+    CHECK_FALSE(parse_log_line(line));
   }
 }
 
 TEST_CASE("wanted is what is grave enough and late enough") {
-  log_query what;
-  CHECK(wanted(what, {moment, log_level::debug}));
-  CHECK(wants_strays(what));
+  log_query query;
+  CHECK(matches(query, {moment, log_level::debug}));
+  CHECK(includes_continuation_lines(query));
 
-  what.least = log_level::warn;
-  CHECK_FALSE(wanted(what, {moment, log_level::info}));
-  CHECK(wanted(what, {moment, log_level::warn}));
-  CHECK(wanted(what, {moment, log_level::error}));
-  CHECK_FALSE(wants_strays(what));
+  query.min_level = log_level::warn;
+  CHECK_FALSE(matches(query, {moment, log_level::info}));
+  CHECK(matches(query, {moment, log_level::warn}));
+  CHECK(matches(query, {moment, log_level::error}));
+  CHECK_FALSE(includes_continuation_lines(query));
 
-  what.since = moment;
-  CHECK(wanted(what, {moment, log_level::error}));
-  CHECK_FALSE(wanted(what, {moment - 1ms, log_level::error}));
-  what.least = log_level::debug;
-  CHECK_FALSE(wants_strays(what));
+  query.since = moment;
+  CHECK(matches(query, {moment, log_level::error}));
+  CHECK_FALSE(matches(query, {moment - 1ms, log_level::error}));
+  query.min_level = log_level::debug;
+  CHECK_FALSE(includes_continuation_lines(query));
 }

@@ -62,7 +62,7 @@ TEST_CASE("a duration is written in the largest unit that says it exactly") {
 TEST_CASE("the default brings the service back, ever more slowly, and begins anew after a day") {
   const recovery_plan plan = default_recovery();
   CHECK(plan.actions.size() == 3);
-  for (const auto& a : plan.actions) CHECK(a.what == recovery_action::kind::restart);
+  for (const auto& a : plan.actions) CHECK(a.kind_of_action == recovery_action::kind::restart);
   CHECK(plan.reset == 24h);
   CHECK(plan == default_recovery());
   CHECK_FALSE(plan == recovery_plan{plan.actions, 1h});

@@ -25,11 +25,11 @@ TEST_CASE("an entry is put into the DACL, before what is inherited, and once") {
   };
   for (const auto& r : rows) {
     CAPTURE(r.before);
-    CHECK(with_entry(r.before, entry) == r.after);
-    CHECK(with_entry(r.after, entry) == r.after);
+    CHECK(add_ace(r.before, entry) == r.after);
+    CHECK(add_ace(r.after, entry) == r.after);
   }
-  CHECK_FALSE(has_entry("D:(A;;FA;;;SY)S:" + entry, entry));  // in the SACL it gives no right
-  CHECK(has_entry("O:BAD:" + entry, entry));
+  CHECK_FALSE(has_ace("D:(A;;FA;;;SY)S:" + entry, entry));  // in the SACL it gives no right
+  CHECK(has_ace("O:BAD:" + entry, entry));
 }
 
 TEST_CASE("every entry of an account is taken out, and no other's") {
@@ -46,16 +46,16 @@ TEST_CASE("every entry of an account is taken out, and no other's") {
   };
   for (const auto& r : rows) {
     CAPTURE(r.before);
-    CHECK(without_account(r.before, sid) == r.after);
+    CHECK(remove_aces_of(r.before, sid) == r.after);
   }
-  CHECK(without_account("D:(A;;FA;;;BU)(A;;FA;;;S-1-5-32-545)(A;;FA;;;BA)", "S-1-5-32-545") == "D:(A;;FA;;;BA)");
+  CHECK(remove_aces_of("D:(A;;FA;;;BU)(A;;FA;;;S-1-5-32-545)(A;;FA;;;BA)", "S-1-5-32-545") == "D:(A;;FA;;;BA)");
   for (const char* sddl : {"D:(A;;FA;;;SY)", "D:AI(A;OICIID;FA;;;SY)", "O:BAG:SYD:(A;;FA;;;SY)S:(AU;FA;FA;;;WD)"}) {
-    CHECK(without_account(with_entry(sddl, entry), sid) == sddl);
+    CHECK(remove_aces_of(add_ace(sddl, entry), sid) == sddl);
   }
 }
 
 TEST_CASE("well-known accounts have the letters that Windows writes, so that an entry is found again") {
-  CHECK(control_entry("S-1-5-32-545") == "(A;;CCLCSWRPWPDTLOCRRC;;;BU)");
+  CHECK(control_ace("S-1-5-32-545") == "(A;;CCLCSWRPWPDTLOCRRC;;;BU)");
   CHECK(trustee("s-1-1-0") == "WD");
   CHECK(trustee("S-1-5-11") == "AU");
   CHECK(trustee("S-1-5-32-5450") == "S-1-5-32-5450");
@@ -63,9 +63,9 @@ TEST_CASE("well-known accounts have the letters that Windows writes, so that an 
 }
 
 TEST_CASE("the service may read its program, modify its data, and be controlled without being changed") {
-  CHECK(read_entry(sid) == "(A;OICI;0x1200a9;;;S-1-5-80-1-2-3)");
-  CHECK(modify_entry(sid) == "(A;OICI;0x1301bf;;;S-1-5-80-1-2-3)");
-  const std::string control = control_entry(sid);
+  CHECK(read_ace(sid) == "(A;OICI;0x1200a9;;;S-1-5-80-1-2-3)");
+  CHECK(modify_ace(sid) == "(A;OICI;0x1301bf;;;S-1-5-80-1-2-3)");
+  const std::string control = control_ace(sid);
   for (const char* right : {"LC", "RP", "WP", "DT", "CR"}) CHECK(control.find(right) != std::string::npos);
   for (const char* change : {"DC", "WD", "WO", "SD"}) CHECK(control.find(change) == std::string::npos);
 }
@@ -78,10 +78,10 @@ TEST_CASE("the data folder inherits nothing and is opened to the service alone")
 
 TEST_CASE("a data folder that is protected already keeps what an administrator made of it") {
   CHECK(data_folder_security("O:BAD:PAI(A;OICI;FA;;;BA)(A;OICI;FR;;;IU)", sid) ==
-        "O:BAD:PAI(A;OICI;FA;;;BA)(A;OICI;FR;;;IU)" + modify_entry(sid));
+        "O:BAD:PAI(A;OICI;FA;;;BA)(A;OICI;FR;;;IU)" + modify_ace(sid));
   CHECK(data_folder_security(data_folder_security(sid), sid) == data_folder_security(sid));
   // Somebody else's folder of our name is made ours, whatever he wrote into it.
-  CHECK(data_folder_security("O:S-1-5-21-7D:P(A;OICI;FA;;;S-1-5-21-7)" + modify_entry(sid), sid) ==
+  CHECK(data_folder_security("O:S-1-5-21-7D:P(A;OICI;FA;;;S-1-5-21-7)" + modify_ace(sid), sid) ==
         data_folder_security(sid));
   CHECK(data_folder_security("D:P(A;OICI;FA;;;BA)", sid) == data_folder_security(sid));
   for (const char* open : {"", "O:BAD:AI(A;OICIID;FA;;;SY)", "D:AI(A;OICIID;FA;;;SY)(A;OICIID;0x1301bf;;;BU)", "D:NO_ACCESS_CONTROL"})
@@ -117,15 +117,15 @@ TEST_CASE("rights are written to a folder of the program's own, and not to a dri
   };
   for (const auto& r : rows) {
     CAPTURE(r.path);
-    CHECK(not_a_folder_of_ones_own(r.path).empty() == r.own);
+    CHECK(shared_folder_reason(r.path).empty() == r.own);
   }
 }
 
 TEST_CASE("a folder is closed when administrators or the system own it and nothing is inherited") {
   for (const char* closed : {"O:BAD:P(A;;FA;;;BA)", "O:SYD:PAI", "O:BAG:SYD:P(A;;FA;;;BA)", "O:S-1-5-32-544D:P"})
-    CHECK(is_closed(closed));
+    CHECK(is_restricted(closed));
   for (const char* open : {"", "D:P", "O:BA", "O:BAD:AI(A;;FA;;;BA)", "O:BUD:P(A;;FA;;;BA)", "O:S-1-5-21-7D:P", "O:BAXD:P"})
-    CHECK_FALSE(is_closed(open));
+    CHECK_FALSE(is_restricted(open));
   CHECK(without_owner("O:BAG:SYD:P(A;;FA;;;BA)") == "D:P(A;;FA;;;BA)");
   CHECK(without_owner("D:(A;;FA;;;BA)") == "D:(A;;FA;;;BA)");
   CHECK(without_owner("O:BA").empty());

@@ -45,7 +45,7 @@ setting_sources with_file(std::string_view content) {
 
 std::string sentences(const std::vector<winsvc::error>& all) {
   std::string out;
-  for (const auto& one : all) out += one.sentence() + '\n';
+  for (const auto& one : all) out += one.to_string() + '\n';
   return out;
 }
 using lines = std::vector<std::string>;
@@ -126,7 +126,7 @@ TEST_CASE("a settings file has names and values, sections, and comments in lines
       "quoted = \"  two blanks  \"\n"
       "last = \xC3\xBC");
 
-  CHECK(file.faults.empty());
+  CHECK(file.errors.empty());
   lines rows;
   for (const auto& r : file.rows) rows.push_back(r.name + '|' + r.value + '|' + std::to_string(r.line));
   CHECK(rows == lines{"greeting|hi # there; all of it|2", "log_level|debug|4", "empty||6", "store.path|C:\\data|8",
@@ -144,19 +144,19 @@ TEST_CASE("whatever is wrong in a settings file has its line, and does not hide 
       "A = 2\n" +
       std::string("torn = \0\0\0\n", 11) + "bad = \xFF\n.x = 1\nx. = 1\n1x = 1\nok = 1\n");
 
-  lines said;
-  for (const auto& f : file.faults) said.push_back(std::to_string(f.line) + ": " + f.said);
-  CHECK(said == lines{"1: there is no '=' in it", "2: 'a b' is no name of a setting", "3: '' is no name of a setting",
+  lines reply;
+  for (const auto& f : file.errors) reply.push_back(std::to_string(f.line) + ": " + f.message);
+  CHECK(reply == lines{"1: there is no '=' in it", "2: 'a b' is no name of a setting", "3: '' is no name of a setting",
                       "4: '[store' is no section", "5: '[]' is no section", "7: 'a' is said in line 6 already",
                       "8: there is a zero byte: the file is damaged, or no text", "9: it is not UTF-8",
                       "10: '.x' is no name of a setting", "11: 'x.' is no name of a setting",
                       "12: '1x' is no name of a setting"});
   CHECK(file.rows.size() == 2);
 
-  CHECK(parse_settings_file("\xFF\xFE" "a").faults.at(0).said == "it is UTF-16");
+  CHECK(parse_settings_file("\xFF\xFE" "a").errors.at(0).message == "it is UTF-16");
   CHECK(parse_settings_file("").rows.empty());
-  CHECK(parse_settings_file("[").faults.size() == 1);
-  CHECK(parse_settings_file("]").faults.size() == 1);
+  CHECK(parse_settings_file("[").errors.size() == 1);
+  CHECK(parse_settings_file("]").errors.size() == 1);
 }
 
 TEST_CASE("the file that 'config --init' writes changes nothing, and is what it says once the marks are gone") {
@@ -168,10 +168,10 @@ TEST_CASE("the file that 'config --init' writes changes nothing, and is what it 
         "# Settings of hello.\n\n# what to say (a text)\n#greeting = hello\n\n# a whole number\n#port = 8080\n\n"
         "[store]\n\n# where it lies,\n# and grows (a path)\n#path = data\n");
   CHECK(parse_settings_file(text).rows.empty());
-  CHECK(parse_settings_file(text).faults.empty());
+  CHECK(parse_settings_file(text).errors.empty());
 
   std::string awake;
-  for (const auto line : winsvc::text::split(text, '\n'))
+  for (const auto line : winsvc::strings::split(text, '\n'))
     awake += std::string(line.size() > 1 && line[0] == '#' && line[1] != ' ' ? line.substr(1) : line) + '\n';
   CHECK(parse_settings_file(awake).rows.size() == 3);
 }
@@ -180,13 +180,13 @@ TEST_CASE("a default that has blanks at its ends, or several lines, makes no fil
   const std::string text = settings_file_text({}, {{"between", " - ", "a text", ""}, {"poem", "a\nb", "a text", ""}});
   CHECK(text.find("#between = \" - \"\n") != std::string::npos);
   CHECK(text.find("# Its default cannot be written in a line.\n#poem = \n") != std::string::npos);
-  CHECK(parse_settings_file(text).faults.empty());
+  CHECK(parse_settings_file(text).errors.empty());
 }
 
 TEST_CASE("a line without a name is not shown: it may be the second half of a secret") {
   const auto file = parse_settings_file("token = abc\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n");
-  REQUIRE(file.faults.size() == 1);
-  CHECK(file.faults[0].said.find("MII") == std::string::npos);
+  REQUIRE(file.errors.size() == 1);
+  CHECK(file.errors[0].message.find("MII") == std::string::npos);
 }
 
 TEST_CASE("the command line is stronger than the environment, that than the file, that than the default") {
@@ -196,18 +196,18 @@ TEST_CASE("the command line is stronger than the environment, that than the file
     return std::nullopt;
   };
   from.command_line = {{"a", "3", "--set a"}, {"A", "4", "--set a"}};
-  settings all;
-  all.from(from);
+  setting_registry registry;
+  registry.set_sources(from);
   const auto a = number("a", 0), b = number("b", 0), c = number("c", 0), d = number("d", 0);
-  for (const auto& one : {a, b, c, d}) all.declare(one);
+  for (const auto& setting : {a, b, c, d}) registry.declare(setting);
 
-  CHECK(all.faults().empty());
+  CHECK(registry.errors().empty());
   CHECK(a->get() == 4);
   CHECK(b->get() == 2);
   CHECK(c->get() == 1);
   CHECK(d->get() == 0);
   lines origins;
-  for (const auto& s : all.shown()) origins.push_back(s.origin);
+  for (const auto& s : registry.views()) origins.push_back(s.origin);
   CHECK(origins == lines{"--set a", "HELLO_B", "hello.ini:3", "default"});
 }
 
@@ -223,18 +223,18 @@ TEST_CASE("a value that cannot be taken is told with its place, and the default 
     return name == "HELLO_PLACE" ? std::optional<std::string>("") : std::nullopt;
   };
   from.command_line = {{"colour", "red", "--set colour"}, {"limit", "x", "--set limit"}};
-  settings all;
-  all.from(from);
+  setting_registry registry;
+  registry.set_sources(from);
   const auto count = number("count", 7), speed = number("speed", 3), limit = number("limit", 1);
   speed->range = "from 1 to 10";
   speed->rules.push_back({[](int n) { return n >= 1 && n <= 10; }, "lie between 1 and 10"});
-  for (const auto& one : {count, speed, limit}) all.declare(one);
-  all.declare(words("greeting", "hello"));
-  all.declare(std::make_shared<typed_setting<file_path>>("place", "data", ""));
+  for (const auto& setting : {count, speed, limit}) registry.declare(setting);
+  registry.declare(words("greeting", "hello"));
+  registry.declare(std::make_shared<typed_setting<file_path>>("place", "data", ""));
 
   CHECK(count->get() == 7);
   CHECK(speed->get() == 3);
-  CHECK(sentences(all.faults()) ==
+  CHECK(sentences(registry.errors()) ==
         "--set colour: there is no setting 'colour'; 'config' lists them\n"
         "read 'hello.ini:1': 'count' takes a whole number, and 'many' is none (13)\n"
         "read 'hello.ini:2': 'speed' must lie between 1 and 10, and '99' does not (13)\n"
@@ -246,33 +246,33 @@ TEST_CASE("a value that cannot be taken is told with its place, and the default 
 
 TEST_CASE("one of several is chosen by its name") {
   enum class mode { fast, safe };
-  settings all;
-  all.from(with_file("mode = SAFE\nother = slow\n"));
+  setting_registry registry;
+  registry.set_sources(with_file("mode = SAFE\nother = slow\n"));
   const auto make = [](const char* name) {
-    auto one = std::make_shared<typed_setting<mode>>(name, mode::fast, "");
-    one->names = {{"fast", mode::fast}, {"safe", mode::safe}};
-    return one;
+    auto setting = std::make_shared<typed_setting<mode>>(name, mode::fast, "");
+    setting->enum_names = {{"fast", mode::fast}, {"safe", mode::safe}};
+    return setting;
   };
   const auto chosen = make("mode"), other = make("other");
-  all.declare(chosen);
-  all.declare(other);
+  registry.declare(chosen);
+  registry.declare(other);
 
   CHECK(chosen->get() == mode::safe);
   CHECK(chosen->text() == "safe");
   CHECK(chosen->kind() == "fast or safe");
-  CHECK(sentences(all.faults()) ==
+  CHECK(sentences(registry.errors()) ==
         "read 'hello.ini:2': 'other' takes fast or safe, and 'slow' is none (13)\n");
 }
 
 TEST_CASE("quotes in the file keep the blanks of a text, and are letters everywhere else") {
   auto from = with_file("a = \" x \"\nb = \"x\nc = \"p, q\", r\n");
   from.command_line = {{"d", "\"x\"", "--set d"}};
-  settings all;
-  all.from(from);
+  setting_registry registry;
+  registry.set_sources(from);
   const auto a = words("a", ""), b = words("b", ""), d = words("d", "");
   const auto c = std::make_shared<typed_setting<std::vector<std::string>>>("c", std::vector<std::string>{}, "");
-  for (const auto& one : {a, b, d}) all.declare(one);
-  all.declare(c);
+  for (const auto& setting : {a, b, d}) registry.declare(setting);
+  registry.declare(c);
 
   CHECK(a->get() == " x ");
   CHECK(b->get() == "\"x");
@@ -283,92 +283,92 @@ TEST_CASE("quotes in the file keep the blanks of a text, and are letters everywh
 TEST_CASE("a secret is stars, is not quoted in what is wrong with it, and does not come from a command line") {
   auto from = with_file("token = s3cret\npin = s3cret\n");
   from.command_line = {{"key", "s3cret", "--set key"}};
-  settings all;
-  all.from(from);
+  setting_registry registry;
+  registry.set_sources(from);
   const auto token = words("token", ""), key = words("key", ""), empty = words("empty", "");
   const auto pin = number("pin", 0);
   token->secret = key->secret = empty->secret = pin->secret = true;
-  for (const auto& one : {token, key, empty}) all.declare(one);
-  all.declare(pin);
+  for (const auto& setting : {token, key, empty}) registry.declare(setting);
+  registry.declare(pin);
 
   CHECK(token->get() == "s3cret");
   CHECK(key->get() == "");
-  std::string told;
-  for (const auto& s : all.shown()) told += s.value + '/' + s.standard + ' ';
-  told += sentences(all.faults());
-  CHECK(told.find("s3cret") == told.npos);
-  CHECK(all.shown()[0].value == any_setting::masked);
-  CHECK(all.shown()[2].value == "");  // that none is set is no secret
-  CHECK(told.find("write it into the settings file") != told.npos);
+  std::string reported;
+  for (const auto& s : registry.views()) reported += s.value + '/' + s.default_text + ' ';
+  reported += sentences(registry.errors());
+  CHECK(reported.find("s3cret") == reported.npos);
+  CHECK(registry.views()[0].value == setting_base::masked);
+  CHECK(registry.views()[2].value == "");  // that none is set is no secret
+  CHECK(reported.find("write it into the settings file") != reported.npos);
 }
 
 TEST_CASE("a reload takes all new values or none, and says what has changed") {
-  settings all;
-  all.from(with_file("a = 1\nb = 1\nfixed = 1\n"));
+  setting_registry registry;
+  registry.set_sources(with_file("a = 1\nb = 1\nfixed = 1\n"));
   const auto a = number("a", 0), b = number("b", 0), fixed = number("fixed", 0);
   const auto hidden = words("hidden", "");
-  fixed->at_start = true;
+  fixed->needs_restart = true;
   hidden->secret = true;
-  for (const auto& one : {a, b, fixed}) all.declare(one);
-  all.declare(hidden);
+  for (const auto& setting : {a, b, fixed}) registry.declare(setting);
+  registry.declare(hidden);
 
   SUBCASE("all are good") {
-    const auto report = all.reload(parse_settings_file("\na = 2\nfixed = 2\nhidden = x\n"));
+    const auto report = registry.reload(parse_settings_file("\na = 2\nfixed = 2\nhidden = x\n"));
     CHECK(report.faults.empty());
     CHECK(report.changes ==
           lines{"a: '2', was '1' (hello.ini:2)", "b: '0', was '1' (default)", "hidden (hello.ini:4)"});
-    CHECK(report.later == lines{"fixed: '2', was '1' (hello.ini:3)"});
+    CHECK(report.changes_after_restart == lines{"fixed: '2', was '1' (hello.ini:3)"});
     CHECK(a->get() == 2);
     CHECK(b->get() == 0);
     CHECK(fixed->get() == 1);
-    CHECK(all.shown()[0].origin == "hello.ini:2");
-    CHECK(all.shown()[2].origin == "hello.ini:3");
+    CHECK(registry.views()[0].origin == "hello.ini:2");
+    CHECK(registry.views()[2].origin == "hello.ini:3");
   }
   SUBCASE("one is not") {
-    const auto report = all.reload(parse_settings_file("a = 2\nb = x\n"));
+    const auto report = registry.reload(parse_settings_file("a = 2\nb = x\n"));
     CHECK(sentences(report.faults) ==
         "read 'hello.ini:2': 'b' takes a whole number, and 'x' is none (13)\n");
     CHECK(report.changes.empty());
     CHECK(a->get() == 1);
     CHECK(b->get() == 1);
-    CHECK(all.faults().empty());  // of what holds
-    CHECK(all.reload(parse_settings_file("a = 3\nb = 1\nfixed = 1")).changes ==
+    CHECK(registry.errors().empty());  // of what holds
+    CHECK(registry.reload(parse_settings_file("a = 3\nb = 1\nfixed = 1")).changes ==
           lines{"a: '3', was '1' (hello.ini:1)"});
   }
   SUBCASE("the file is torn") {
-    CHECK(all.reload(parse_settings_file("a = 2\nb")).faults.size() == 1);
+    CHECK(registry.reload(parse_settings_file("a = 2\nb")).faults.size() == 1);
     CHECK(a->get() == 1);
   }
   SUBCASE("the file cannot be read") {
-    const auto report = all.reload(std::nullopt, winsvc::error{5, "read the settings", "hello.ini", "access denied", ""});
+    const auto report = registry.reload(std::nullopt, winsvc::error{5, "read the settings", "hello.ini", "access denied", ""});
     CHECK(report.faults.size() == 1);
     CHECK(a->get() == 1);
   }
   SUBCASE("nothing has changed") {
-    const auto report = all.reload(parse_settings_file("# more\na = 1\nb = 1\nfixed = 1\n"));
+    const auto report = registry.reload(parse_settings_file("# more\na = 1\nb = 1\nfixed = 1\n"));
     CHECK(report.changes.empty());
-    CHECK(report.later.empty());
-    CHECK(all.shown()[0].origin == "hello.ini:2");
+    CHECK(report.changes_after_restart.empty());
+    CHECK(registry.views()[0].origin == "hello.ini:2");
   }
 }
 
 TEST_CASE("a name is declared once, and is a name") {
-  settings all;
-  all.declare(number("a-b.c", 0));
-  CHECK_THROWS_WITH(all.declare(number("A_B.C", 0)), "setting 'a_b.c' (:0): it is declared at :0 already");
+  setting_registry registry;
+  registry.declare(number("a-b.c", 0));
+  CHECK_THROWS_WITH(registry.declare(number("A_B.C", 0)), "setting 'a_b.c' (:0): it is declared at :0 already");
   for (const auto bad : {"", "a b", ".a", "a.", "a..b", "1a", "a=b"})
-    CHECK_THROWS_AS(all.declare(number(bad, 0)), winsvc::setup_error);
+    CHECK_THROWS_AS(registry.declare(number(bad, 0)), winsvc::setup_error);
 }
 
 TEST_CASE("names are what there is of a value also where its type knows others") {
   typed_setting<int> speed("speed", 1, "");
-  speed.names = {{"slow", 1}, {"fast", 9}};
+  speed.enum_names = {{"slow", 1}, {"fast", 9}};
   CHECK(speed.kind() == "slow or fast");
   CHECK(speed.stage("fast", true) == std::nullopt);
   CHECK(speed.staged_text() == "fast");
   CHECK(*speed.stage("77", true) == "takes slow or fast, and '77' is none");
-  CHECK(speed.can_be_written(9));
-  CHECK_FALSE(speed.can_be_written(2));
+  CHECK(speed.has_text_form(9));
+  CHECK_FALSE(speed.has_text_form(2));
 }
 
 TEST_CASE("a number that is too large is said to be that; a default that could not be written is none") {
@@ -376,14 +376,14 @@ TEST_CASE("a number that is too large is said to be that; a default that could n
   CHECK(*number.stage("99999999999", true) == "takes a whole number, and '99999999999' is beyond what it can hold");
   CHECK(*number.stage("nine", true) == "takes a whole number, and 'nine' is none");
   typed_setting<std::chrono::milliseconds> time("t", std::chrono::milliseconds(1), "");
-  CHECK(time.can_be_written(std::chrono::minutes(90)));
-  CHECK_FALSE(time.can_be_written(std::chrono::milliseconds(-1)));
+  CHECK(time.has_text_form(std::chrono::minutes(90)));
+  CHECK_FALSE(time.has_text_form(std::chrono::milliseconds(-1)));
 }
 
 TEST_CASE("two settings that would have one variable are none") {
-  settings all;
-  all.declare(number("store.path", 0));
-  CHECK_THROWS_AS(all.declare(number("store_path", 0)), winsvc::setup_error);
+  setting_registry registry;
+  registry.declare(number("store.path", 0));
+  CHECK_THROWS_AS(registry.declare(number("store_path", 0)), winsvc::setup_error);
 }
 
 TEST_CASE("a file of very many lines is read in no time") {

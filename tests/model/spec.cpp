@@ -18,7 +18,7 @@ std::string times(std::string_view s, std::size_t n) {
 
 /// Well-formed UTF-8, whatever was cut.
 bool well_formed(const std::string& s) {
-  return text::to_utf8(text::to_utf16(s)) == s && s.find("\xEF\xBF\xBD") == s.npos;
+  return strings::to_utf8(strings::to_utf16(s)) == s && s.find("\xEF\xBF\xBD") == s.npos;
 }
 
 }  // namespace
@@ -47,23 +47,23 @@ TEST_CASE("an ImagePath is read back as it was meant") {
 
 TEST_CASE("what a start is told: the newer word counts, the older fills the gaps") {
   const launch_options older{"blue", "0.0.0.0", 80, std::chrono::seconds(30)};
-  CHECK(*launch_options{}.over(older).host == "0.0.0.0");
-  CHECK(*launch_options{}.over(older).port == 80);
-  CHECK(*launch_options{{}, "::1", {}, {}}.over(older).host == "::1");
-  CHECK(*launch_options{{}, "::1", {}, {}}.over(older).port == 80);
-  CHECK(*launch_options{{}, {}, 0, {}}.over(older).port == 0);
-  CHECK(*launch_options{}.over(older).instance == "blue");
-  CHECK(*launch_options{}.over(older).preshutdown == std::chrono::seconds(30));
-  CHECK(*launch_options{{}, {}, {}, std::chrono::seconds(5)}.over(older).preshutdown == std::chrono::seconds(5));
-  CHECK_FALSE(launch_options{}.over({}).host);
-  CHECK_FALSE(launch_options{}.over({}).port);
+  CHECK(*launch_options{}.override_with(older).host == "0.0.0.0");
+  CHECK(*launch_options{}.override_with(older).port == 80);
+  CHECK(*launch_options{{}, "::1", {}, {}}.override_with(older).host == "::1");
+  CHECK(*launch_options{{}, "::1", {}, {}}.override_with(older).port == 80);
+  CHECK(*launch_options{{}, {}, 0, {}}.override_with(older).port == 0);
+  CHECK(*launch_options{}.override_with(older).instance == "blue");
+  CHECK(*launch_options{}.override_with(older).preshutdown == std::chrono::seconds(30));
+  CHECK(*launch_options{{}, {}, {}, std::chrono::seconds(5)}.override_with(older).preshutdown == std::chrono::seconds(5));
+  CHECK_FALSE(launch_options{}.override_with({}).host);
+  CHECK_FALSE(launch_options{}.override_with({}).port);
 
   launch_options with_settings, newer;
   with_settings.config = "a.ini";
   with_settings.settings = {{"store-path", "a"}, {"greeting", "hi"}, {"old", "1"}};
   newer.settings = {{"Store_Path", "b"}};
-  newer.unset = {"old"};
-  const auto now = newer.over(with_settings);
+  newer.unset_settings = {"old"};
+  const auto now = newer.override_with(with_settings);
   CHECK(now.config == "a.ini");
   CHECK(now.settings == std::vector<std::pair<std::string, std::string>>{{"greeting", "hi"}, {"Store_Path", "b"}});
 }
@@ -99,7 +99,7 @@ TEST_CASE("a service name has 1 to 256 UTF-16 units, no slash, no control charac
     if (!checked) {
       CHECK(checked.error().code == 123);
       CHECK_FALSE(checked.error().hint.empty());
-      CHECK_FALSE(checked.error().said.empty());
+      CHECK_FALSE(checked.error().message.empty());
     }
   }
 }
@@ -115,7 +115,7 @@ TEST_CASE("a display name has up to 256 UTF-16 units, and a refusal does not cut
     const auto checked = check_display_name(too_long);
     REQUIRE_FALSE(checked);
     CHECK(checked.error().code == 123);
-    CHECK(well_formed(checked.error().sentence()));
+    CHECK(well_formed(checked.error().to_string()));
   }
 }
 
@@ -148,7 +148,7 @@ TEST_CASE("an instance has a name that stays a service's and a folder's") {
     const auto checked = check_instance(bad);
     REQUIRE_FALSE(checked);
     CHECK(checked.error().code == 123);
-    CHECK(well_formed(checked.error().sentence()));
+    CHECK(well_formed(checked.error().to_string()));
   }
   CHECK(instance_name("hello", "blue") == "hello$blue");
   CHECK(folder_name(instance_name("hello", "blue")) == "hello$blue");
@@ -158,29 +158,29 @@ TEST_CASE("an instance is installed under another name, and its display name say
   service_spec spec;
   spec.name = "hello";
   spec.description = "says hello";
-  CHECK(of_instance(spec, std::nullopt).name == "hello");
-  CHECK_FALSE(of_instance(spec, std::nullopt).display_name);
-  CHECK(of_instance(spec, "blue").name == "hello$blue");
-  CHECK(of_instance(spec, "blue").display_name == "hello (blue)");
-  CHECK(of_instance(spec, "blue").description == "says hello");
+  CHECK(spec_of_instance(spec, std::nullopt).name == "hello");
+  CHECK_FALSE(spec_of_instance(spec, std::nullopt).display_name);
+  CHECK(spec_of_instance(spec, "blue").name == "hello$blue");
+  CHECK(spec_of_instance(spec, "blue").display_name == "hello (blue)");
+  CHECK(spec_of_instance(spec, "blue").description == "says hello");
   spec.display_name = "Hello service";
-  CHECK(of_instance(spec, "blue").display_name == "Hello service (blue)");
+  CHECK(spec_of_instance(spec, "blue").display_name == "Hello service (blue)");
 }
 
 TEST_CASE("host and port are kept in one place, by whatever word they were said, and --unset takes them out") {
-  const auto asked = [](std::vector<std::string> options) {
+  const auto requested = [](std::vector<std::string> options) {
     options.insert(options.begin(), "install");
     const auto parsed = winsvc::model::parse_command(options);
     REQUIRE(parsed);
     return parsed->launch;
   };
-  const auto first = asked({"--set", "port=6000", "--set", "Host=0.0.0.0"});
+  const auto first = requested({"--set", "port=6000", "--set", "Host=0.0.0.0"});
   CHECK(first.port == 6000);
   CHECK(first.host == "0.0.0.0");
   CHECK(first.settings.empty());
-  CHECK(asked({"--port", "7000"}).over(first).port == 7000);
-  CHECK(asked({"--set", "port=7000"}).over(asked({"--port", "6000"})).port == 7000);
-  const auto out = asked({"--unset", "port"}).over(first);
+  CHECK(requested({"--port", "7000"}).override_with(first).port == 7000);
+  CHECK(requested({"--set", "port=7000"}).override_with(requested({"--port", "6000"})).port == 7000);
+  const auto out = requested({"--unset", "port"}).override_with(first);
   CHECK_FALSE(out.port);
   CHECK(out.host == "0.0.0.0");
 }

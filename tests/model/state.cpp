@@ -27,7 +27,7 @@ TEST_CASE("states have Win32's numbers and a name for a person") {
 }
 
 TEST_CASE("nothing is accepted in a pending state, before the first report and after the last") {
-  hooked all;
+  handled_controls all;
   all.pause_continue = all.param_change = all.power_event = all.session_change = all.time_change = all.preshutdown =
       true;
   for (const state s : {state::none, state::stopped, state::start_pending, state::stop_pending, state::continue_pending,
@@ -38,19 +38,19 @@ TEST_CASE("nothing is accepted in a pending state, before the first report and a
 }
 
 TEST_CASE("what is hooked is advertised, and nothing else") {
-  struct row { bool hooked::*hook; std::uint32_t bit; };
+  struct row { bool handled_controls::*hook; std::uint32_t bit; };
   const row rows[] = {
-      {&hooked::pause_continue, 0x2}, {&hooked::param_change, 0x8}, {&hooked::power_event, 0x40},
-      {&hooked::session_change, 0x80}, {&hooked::time_change, 0x200},
+      {&handled_controls::pause_continue, 0x2}, {&handled_controls::param_change, 0x8}, {&handled_controls::power_event, 0x40},
+      {&handled_controls::session_change, 0x80}, {&handled_controls::time_change, 0x200},
   };
   for (const state s : {state::running, state::paused}) {
     CHECK(accepted_controls(s, {}) == 0x5);  // STOP and SHUTDOWN
     for (const auto& r : rows) {
-      hooked h;
+      handled_controls h;
       h.*r.hook = true;
       CHECK(accepted_controls(s, h) == (0x5 | r.bit));
     }
-    hooked all;
+    handled_controls all;
     all.preshutdown = true;
     for (const auto& r : rows) all.*r.hook = true;
     CHECK(accepted_controls(s, all) == 0x3CB);
@@ -58,7 +58,7 @@ TEST_CASE("what is hooked is advertised, and nothing else") {
 }
 
 TEST_CASE("of PRESHUTDOWN and SHUTDOWN exactly one is asked for") {
-  hooked h;
+  handled_controls h;
   CHECK((accepted_controls(state::running, h) & 0x104) == 0x4);
   h.preshutdown = true;
   CHECK((accepted_controls(state::running, h) & 0x104) == 0x100);

@@ -6,12 +6,12 @@
 using namespace winsvc::model;
 
 namespace {
-bool same(const service_state& a, const service_state& b) {
+bool same(const saved_state& a, const saved_state& b) {
   return a.pid == b.pid && a.url == b.url && a.since == b.since && a.failure == b.failure &&
-         a.start_ms == b.start_ms && a.when == b.when && a.earlier == b.earlier;
+         a.start_ms == b.start_ms && a.written_at == b.written_at && a.previous_failure == b.previous_failure;
 }
 
-const service_state states[] = {
+const saved_state states[] = {
     {},
     {1234, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z", ""},
     {4294967295u, "http://[::1]:80", "2026-01-31T08:05:09.250Z", "listen on '127.0.0.1:80': the port is taken (10048)"},
@@ -23,24 +23,24 @@ const service_state states[] = {
 
 TEST_CASE("a state is read as it was written") {
   for (const auto& s : states) {
-    CAPTURE(to_text(s));
-    const auto read = parse_service_state(to_text(s));
+    CAPTURE(format_saved_state(s));
+    const auto read = parse_saved_state(format_saved_state(s));
     REQUIRE(read);
     CHECK(same(*read, s));
   }
 }
 
 TEST_CASE("the file is the JSON that its page shows, on one line") {
-  CHECK(to_text({1234, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z", ""}) ==
+  CHECK(format_saved_state({1234, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z", ""}) ==
         "{\"pid\":1234,\"url\":\"http://127.0.0.1:5001\",\"since\":\"2026-01-31T08:05:09.250Z\",\"failure\":\"\"}\n");
 }
 
 TEST_CASE("a file torn at any byte is no file") {
   for (const auto& s : states) {
-    const std::string whole = to_text(s);
+    const std::string whole = format_saved_state(s);
     for (std::size_t length = 0; length < whole.size(); ++length) {
       CAPTURE(length);
-      const auto read = parse_service_state(whole.substr(0, length));
+      const auto read = parse_saved_state(whole.substr(0, length));
       if (length == whole.size() - 1) {  // only the line end is missing
         REQUIRE(read);
         CHECK(same(*read, s));
@@ -52,22 +52,22 @@ TEST_CASE("a file torn at any byte is no file") {
 }
 
 TEST_CASE("a file of which one byte was zeroed or lost says nothing wrong about the process") {
-  const std::string whole = to_text(states[1]);
-  for (std::size_t at = 0; at < whole.size(); ++at) {
+  const std::string whole = format_saved_state(states[1]);
+  for (std::size_t position = 0; position < whole.size(); ++position) {
     std::string zeroed = whole, lost = whole;
-    zeroed[at] = '\0';
-    lost.erase(at, 1);
-    static_cast<void>(parse_service_state(zeroed));  // whatever it is, it must not read beyond the end
-    static_cast<void>(parse_service_state(lost));
+    zeroed[position] = '\0';
+    lost.erase(position, 1);
+    static_cast<void>(parse_saved_state(zeroed));  // whatever it is, it must not read beyond the end
+    static_cast<void>(parse_saved_state(lost));
   }
-  CHECK_FALSE(parse_service_state(std::string(whole.size(), '\0')));
+  CHECK_FALSE(parse_saved_state(std::string(whole.size(), '\0')));
 }
 
 TEST_CASE("names that are not known are passed over, in any order") {
-  const auto read = parse_service_state(R"({"later":"x","url":"u","count":7,"pid":5,"since":"s","failure":"f"})");
+  const auto read = parse_saved_state(R"({"later":"x","url":"u","count":7,"pid":5,"since":"s","failure":"f"})");
   REQUIRE(read);
   CHECK(same(*read, {5, "u", "s", "f"}));
-  CHECK(parse_service_state("{}"));
+  CHECK(parse_saved_state("{}"));
 }
 
 TEST_CASE("anything else is nothing") {
@@ -101,21 +101,21 @@ TEST_CASE("anything else is nothing") {
   };
   for (const char* s : rows) {
     CAPTURE(s);
-    CHECK_FALSE(parse_service_state(s));
+    CHECK_FALSE(parse_saved_state(s));
   }
 }
 
 TEST_CASE("the last failure is kept by the runs after it, until another fails; a run that was killed left its address") {
-  service_state left;
-  left.pid = 7;
-  CHECK(last_failure(left).empty());
-  left.earlier = "2026-01-30T08:05:09.250Z the port was taken";
-  CHECK(last_failure(left) == left.earlier);
-  left.url = "http://127.0.0.1:5001";
-  left.since = "2026-01-31T08:05:09.250Z";
-  CHECK(last_failure(left) == "the run that began at 2026-01-31T08:05:09.250Z (pid 7) ended without a word");
-  left.failure = "the store is gone";
-  CHECK(last_failure(left) == "the store is gone");
-  left.when = "2026-02-01T08:05:09.250Z";
-  CHECK(last_failure(left) == "2026-02-01T08:05:09.250Z the store is gone");
+  saved_state saved;
+  saved.pid = 7;
+  CHECK(last_failure(saved).empty());
+  saved.previous_failure = "2026-01-30T08:05:09.250Z the port was taken";
+  CHECK(last_failure(saved) == saved.previous_failure);
+  saved.url = "http://127.0.0.1:5001";
+  saved.since = "2026-01-31T08:05:09.250Z";
+  CHECK(last_failure(saved) == "the run that began at 2026-01-31T08:05:09.250Z (pid 7) ended without a word");
+  saved.failure = "the store is gone";
+  CHECK(last_failure(saved) == "the store is gone");
+  saved.written_at = "2026-02-01T08:05:09.250Z";
+  CHECK(last_failure(saved) == "2026-02-01T08:05:09.250Z the store is gone");
 }

@@ -9,16 +9,16 @@ using namespace std::chrono_literals;
 using namespace winsvc::model;
 
 TEST_CASE("a stop has the app's limit, a shutdown what the system leaves, a preshutdown a part of what it was told") {
-  const auto of = [](control what, std::chrono::milliseconds limit, std::optional<std::chrono::milliseconds> told = {}) {
-    return stop_limits_for(static_cast<std::uint32_t>(what), limit, told);
+  const auto of = [](control control, std::chrono::milliseconds limit, std::optional<std::chrono::milliseconds> reported = {}) {
+    return stop_limits_for(static_cast<std::uint32_t>(control), limit, reported);
   };
-  CHECK(of(control::stop, 20s).each == 20s);
-  CHECK_FALSE(of(control::stop, 20s).in_all);
-  CHECK(of(control::shutdown, 20s).each == hurried_limit);
-  CHECK(of(control::shutdown, 1s).each == 1s);
-  CHECK(*of(control::shutdown, 20s).in_all < 5s);
-  CHECK(of(control::preshutdown, 20s, 10s).each == 6s);
-  CHECK(of(control::preshutdown, 2s, 10s).each == 2s);
-  CHECK(*of(control::preshutdown, 20s, 10s).in_all == 9s);
-  CHECK(*of(control::preshutdown, 20s).in_all == 18s);
+  CHECK(of(control::stop, 20s).per_step == 20s);
+  CHECK_FALSE(of(control::stop, 20s).total);
+  CHECK(of(control::shutdown, 20s).per_step == shutdown_limit);
+  CHECK(of(control::shutdown, 1s).per_step == 1s);
+  CHECK(*of(control::shutdown, 20s).total < 5s);
+  CHECK(of(control::preshutdown, 20s, 10s).per_step == 6s);
+  CHECK(of(control::preshutdown, 2s, 10s).per_step == 2s);
+  CHECK(*of(control::preshutdown, 20s, 10s).total == 9s);
+  CHECK(*of(control::preshutdown, 20s).total == 18s);
 }

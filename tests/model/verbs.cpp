@@ -13,15 +13,15 @@ bool holds(const std::string& s, std::string_view part) { return s.find(part) !=
 }  // namespace
 
 TEST_CASE("every verb is in the table once, under words that no other has") {
-  std::set<std::string> words;
+  std::set<std::string> message;
   std::set<verb> ids;
   for (const auto& r : verb_table) {
     CAPTURE(r.word);
     CHECK(ids.insert(r.id).second);
-    CHECK(words.insert(std::string(r.word)).second);
-    if (!r.also.empty()) CHECK(words.insert(std::string(r.also)).second);
-    CHECK(text::lowered(r.word) == r.word);
-    CHECK(&row(r.id) == &r);
+    CHECK(message.insert(std::string(r.word)).second);
+    if (!r.aliases.empty()) CHECK(message.insert(std::string(r.aliases)).second);
+    CHECK(strings::to_lower(r.word) == r.word);
+    CHECK(&info(r.id) == &r);
   }
   for (const verb v : {verb::help, verb::version, verb::install, verb::update, verb::remove, verb::start, verb::stop,
                        verb::restart, verb::pause, verb::resume, verb::reload, verb::control, verb::status, verb::debug,
@@ -31,19 +31,19 @@ TEST_CASE("every verb is in the table once, under words that no other has") {
 }
 
 TEST_CASE("every option is in the table once, has a verb that takes it, and words for it") {
-  std::set<std::string> words;
+  std::set<std::string> message;
   std::uint32_t every_verb = 0;
-  for (const auto& r : verb_table) every_verb |= bit(r.id);
+  for (const auto& r : verb_table) every_verb |= verb_bit(r.id);
   for (const auto& o : option_table) {
     CAPTURE(o.word);
-    CHECK(words.insert(std::string(o.word)).second);
+    CHECK(message.insert(std::string(o.word)).second);
     CHECK((o.word.substr(0, 2) == "--" || (o.word.size() == 2 && o.word[0] == '-')));
-    CHECK(text::lowered(o.word) == o.word);
+    CHECK(strings::to_lower(o.word) == o.word);
     CHECK(o.verbs != 0);
     CHECK((o.verbs & ~every_verb) == 0);
     if (!o.summary.empty()) CHECK(o.summary.back() != '.');
   }
-  for (const auto& o : absent_options) CHECK(words.insert(std::string(o.word)).second);
+  for (const auto& o : rejected_options) CHECK(message.insert(std::string(o.word)).second);
 }
 
 TEST_CASE("the help of a verb has its options and no other's") {
@@ -53,7 +53,7 @@ TEST_CASE("the help of a verb has its options and no other's") {
     CHECK(help.rfind("usage: app " + std::string(r.word), 0) == 0);
     CHECK(help.back() == '\n');
     for (const auto& o : option_table) {
-      const bool taken = (o.verbs & bit(r.id)) != 0 && !o.summary.empty();
+      const bool taken = (o.verbs & verb_bit(r.id)) != 0 && !o.summary.empty();
       CHECK(holds(help, "  " + std::string(o.word) + (o.value.empty() ? "\n" : " " + std::string(o.value) + "\n")) ==
             taken);
       if (taken) CHECK(holds(help, o.summary));
@@ -85,7 +85,7 @@ TEST_CASE("the help of a verb shows what it takes beside options") {
 TEST_CASE("every verb but those that only tell of the program takes an instance, and every one that may be refused a way out") {
   const auto takes = [](verb v, std::string_view word) {
     for (const auto& o : option_table) {
-      if (o.word == word) return (o.verbs & bit(v)) != 0;
+      if (o.word == word) return (o.verbs & verb_bit(v)) != 0;
     }
     return false;
   };
@@ -99,7 +99,7 @@ TEST_CASE("every verb but those that only tell of the program takes an instance,
 }
 
 TEST_CASE("help fits a terminal of 120 columns") {
-  std::string all = help_text("app", "");
-  for (const auto& r : verb_table) all += help_text("app", r.id);
-  for (const auto line : text::split(all, '\n')) CHECK(line.size() <= 120);
+  std::string text = help_text("app", "");
+  for (const auto& r : verb_table) text += help_text("app", r.id);
+  for (const auto line : strings::split(text, '\n')) CHECK(line.size() <= 120);
 }

@@ -78,19 +78,19 @@ class input_from_pipe {
 }  // namespace
 
 TEST_CASE("printing nothing is no harm, and a program that prints knows it has somebody to print to") {
-  os::write_out("");
-  os::write_err("");
+  os::write_stdout("");
+  os::write_stderr("");
   CHECK(os::has_standard_output());
-  if (os::out_is_terminal()) CHECK(os::has_standard_output());
+  if (os::is_stdout_terminal()) CHECK(os::has_standard_output());
 }
 
 TEST_CASE("a line is what stands before its end, without the mark that PowerShell puts before the first") {
-  CHECK(os::as_line("secret") == "secret");
-  CHECK(os::as_line("secret\r") == "secret");
-  CHECK(os::as_line("\xEF\xBB\xBFsecret\r") == "secret");
-  CHECK(os::as_line("").empty());
-  CHECK(os::as_line("\r").empty());
-  CHECK(os::as_line(" a\r\r") == " a\r");
+  CHECK(os::without_line_end("secret") == "secret");
+  CHECK(os::without_line_end("secret\r") == "secret");
+  CHECK(os::without_line_end("\xEF\xBB\xBFsecret\r") == "secret");
+  CHECK(os::without_line_end("").empty());
+  CHECK(os::without_line_end("\r").empty());
+  CHECK(os::without_line_end(" a\r\r") == " a\r");
 }
 
 TEST_CASE("lines are read from standard input one by one, and no byte beyond them") {
@@ -194,7 +194,7 @@ TEST_CASE("Ctrl-C, a terminate and a hang-up are calls from a thread of its own,
     std::atomic<bool> elsewhere{true};
     const auto here = std::this_thread::get_id();
     const os::interrupts guard([&](os::interruption why) {
-      CHECK(why == os::interruption::asked);
+      CHECK(why == os::interruption::stop_requested);
       if (std::this_thread::get_id() == here) elsewhere = false;
       calls.add();
     });
@@ -210,10 +210,10 @@ TEST_CASE("Ctrl-C, a terminate and a hang-up are calls from a thread of its own,
 
 TEST_CASE("what handled the signals before handles them afterwards") {
   static std::atomic<int> seen{0};
-  struct sigaction mine = {}, before[2] = {};
-  mine.sa_handler = [](int) { ++seen; };
+  struct sigaction own = {}, before[2] = {};
+  own.sa_handler = [](int) { ++seen; };
   const int signals[] = {SIGINT, SIGTERM};
-  for (int i = 0; i < 2; ++i) ::sigaction(signals[i], &mine, &before[i]);
+  for (int i = 0; i < 2; ++i) ::sigaction(signals[i], &own, &before[i]);
   const scope_exit restore([&] {
     for (int i = 0; i < 2; ++i) ::sigaction(signals[i], &before[i], nullptr);
   });
@@ -273,18 +273,18 @@ TEST_CASE("colours are for a terminal, and not for a person who does not want th
   const auto coloured = [](const char* unwanted, const char* term) {
     ::setenv("NO_COLOR", unwanted, 1);
     ::setenv("TERM", term, 1);
-    return os::err_colours().on();
+    return os::stderr_colors().on();
   };
 
   ::dup2(other_end, STDERR_FILENO);
-  CHECK(os::err_is_terminal());
+  CHECK(os::is_stderr_terminal());
   CHECK(coloured("", "xterm"));
   CHECK_FALSE(coloured("1", "xterm"));
   CHECK_FALSE(coloured("", "dumb"));
   int pipe[2];
   REQUIRE(::pipe(pipe) == 0);
   ::dup2(pipe[1], STDERR_FILENO);
-  CHECK_FALSE(os::err_is_terminal());
+  CHECK_FALSE(os::is_stderr_terminal());
   CHECK_FALSE(coloured("", "xterm"));
   ::close(pipe[0]);
   ::close(pipe[1]);

@@ -27,16 +27,16 @@ namespace {
 std::string part_folder() { return own_words().at(2); }
 
 void leave_a_word(const os::crash_report& r) {
-  static_cast<void>(os::replace_file(os::path_join(part_folder(), "word"), r.what + "\n" + std::to_string(r.code) +
+  static_cast<void>(os::replace_file(os::path_join(part_folder(), "word"), r.description + "\n" + std::to_string(r.code) +
                                                                                "\n" + r.dump + "\n" +
-                                                                               std::to_string(r.dump_fault)));
+                                                                               std::to_string(r.dump_error)));
 }
 /// With a dump where the test asks for one: Wine takes two seconds for it.
-os::crash_guard::settings guarded(std::function<void(const os::crash_report&)> then = nullptr) {
-  os::crash_guard::settings s;
+os::crash_handler::crash_handler_options guarded(std::function<void(const os::crash_report&)> then = nullptr) {
+  os::crash_handler::crash_handler_options s;
   if (own_words().size() > 3 && own_words()[3] == "dump") s.folder = part_folder();
   s.name = "hello";
-  s.tell = [then](const os::crash_report& r) {
+  s.on_crash = [then](const os::crash_report& r) {
     leave_a_word(r);
     if (then) then(r);
   };
@@ -55,22 +55,22 @@ int recurse(volatile int* depth) {
 }
 
 const part violation("violation", [] {
-  const os::crash_guard guard(guarded());
+  const os::crash_handler guard(guarded());
   write_where_nothing_is();
   return 0;
 });
 const part illegal("illegal", [] {
-  const os::crash_guard guard(guarded());
+  const os::crash_handler guard(guarded());
   __builtin_trap();
   return 0;
 });
 const part overflow("overflow", [] {
-  const os::crash_guard guard(guarded());
+  const os::crash_handler guard(guarded());
   volatile int depth = 0;
   return recurse(&depth);
 });
 const part overflow_elsewhere("overflow elsewhere", [] {
-  const os::crash_guard guard(guarded());
+  const os::crash_handler guard(guarded());
   std::thread([] {
     volatile int depth = 0;
     recurse(&depth);
@@ -78,67 +78,67 @@ const part overflow_elsewhere("overflow elsewhere", [] {
   return 0;
 });
 const part aborting("abort", [] {
-  const os::crash_guard guard(guarded());
+  const os::crash_handler guard(guarded());
   std::abort();
   return 0;
 });
 const part thread_throws("thread throws", [] {
-  const os::crash_guard guard(guarded());
+  const os::crash_handler guard(guarded());
   std::thread([] { throw std::runtime_error("no such device"); }).join();
   return 0;
 });
 const part noexcept_throws("noexcept throws", [] {
-  const os::crash_guard guard(guarded());
+  const os::crash_handler guard(guarded());
   [](const std::string& no_number) noexcept { static_cast<void>(std::vector<int>().at(no_number.size())); }("");
   return 0;
 });
 const part main_throws("main throws", []() -> int {
-  static os::crash_guard guard(guarded());  // nobody unwinds, so nothing is destroyed
+  static os::crash_handler guard(guarded());  // nobody unwinds, so nothing is destroyed
   throw std::runtime_error("no such device");
 });
 const part joinable("joinable", [] {
-  const os::crash_guard guard(guarded());
+  const os::crash_handler guard(guarded());
   std::thread left([] { std::this_thread::sleep_for(std::chrono::hours(1)); });
   return 0;
 });
 const part many("many", [] {
-  const os::crash_guard guard(guarded());
+  const os::crash_handler guard(guarded());
   std::vector<std::thread> all;
   for (int i = 0; i < 8; ++i) all.emplace_back(&write_where_nothing_is);
   for (auto& one : all) one.join();
   return 0;
 });
 const part word_throws("word throws", [] {
-  const os::crash_guard guard(guarded([](const os::crash_report&) { throw std::runtime_error("disk full"); }));
+  const os::crash_handler guard(guarded([](const os::crash_report&) { throw std::runtime_error("disk full"); }));
   write_where_nothing_is();
   return 0;
 });
 const part word_crashes("word crashes", [] {
-  const os::crash_guard guard(guarded([](const os::crash_report&) { write_where_nothing_is(); }));
+  const os::crash_handler guard(guarded([](const os::crash_report&) { write_where_nothing_is(); }));
   write_where_nothing_is();
   return 0;
 });
 const part word_hangs("word hangs", [] {
   auto settings = guarded([](const os::crash_report&) { std::this_thread::sleep_for(std::chrono::hours(1)); });
-  settings.patience = std::chrono::milliseconds(300);
-  const os::crash_guard guard(std::move(settings));
+  settings.report_timeout = std::chrono::milliseconds(300);
+  const os::crash_handler guard(std::move(settings));
   write_where_nothing_is();
   return 0;
 });
 const part wordless("wordless", [] {
-  const os::crash_guard guard(os::crash_guard::settings{});
+  const os::crash_handler guard(os::crash_handler::crash_handler_options{});
   write_where_nothing_is();
   return 0;
 });
 const part no_folder("no folder", [] {
   auto settings = guarded();
   settings.folder = os::path_join(part_folder(), "none");
-  const os::crash_guard guard(std::move(settings));
+  const os::crash_handler guard(std::move(settings));
   write_where_nothing_is();
   return 0;
 });
 const part caught("caught", [] {
-  const os::crash_guard guard(guarded());
+  const os::crash_handler guard(guarded());
   for (int i = 0; i < 3; ++i) {
     try {
       throw std::runtime_error("nothing to worry about");
@@ -148,14 +148,14 @@ const part caught("caught", [] {
   return 11;
 });
 const part afterwards("afterwards", [] {
-  for (int i = 0; i < 3; ++i) const os::crash_guard guard(guarded());
+  for (int i = 0; i < 3; ++i) const os::crash_handler guard(guarded());
   write_where_nothing_is();
   return 0;
 });
 
 /// A folder for one crash, and what was found in it afterwards.
 struct crash {
-  explicit crash(const std::string& part, const char* wanted = "no dump") : with_dump(wanted) {
+  explicit crash(const std::string& part, const char* expected = "no dump") : with_dump(expected) {
     static int next = 0;
     folder = os::path_join(os::folder_of(os::executable_path()),
                            "crash " + std::to_string(os::process_id()) + "-" + std::to_string(next++));
@@ -165,7 +165,7 @@ struct crash {
   ~crash() {
     for (const auto& file : files()) os::remove_file(os::path_join(folder, file));
 #if defined(_WIN32)
-    ::RemoveDirectoryW(os::wide(folder).c_str());
+    ::RemoveDirectoryW(os::to_wide(folder).c_str());
 #else
     ::rmdir(folder.c_str());
 #endif
@@ -176,7 +176,7 @@ struct crash {
   void again(const std::string& part) {
     code = play(part, {folder, with_dump});
     const std::string word = os::read_file(os::path_join(folder, "word")).value_or("");
-    const auto lines = text::split(word, '\n');
+    const auto lines = strings::split(word, '\n');
     told = lines.size() == 4;
     if (!told) return;
     what = lines[0];
@@ -188,7 +188,7 @@ struct crash {
   [[nodiscard]] std::vector<std::string> dumps() const {
     std::vector<std::string> names;
     for (const auto& file : files()) {
-      if (os::is_dump_of("hello", file)) names.push_back(file);
+      if (os::is_dump_file_of("hello", file)) names.push_back(file);
     }
     return names;
   }
@@ -198,9 +198,9 @@ struct crash {
   bool told = false;
 };
 
-bool begins(const std::string& s, std::string_view with) {
+bool begins(const std::string& s, std::string_view options) {
   CAPTURE(s);
-  return text::starts_with(s, with);
+  return strings::starts_with(s, options);
 }
 
 /// A sanitizer that reports a crash ends the process with a code of its own.
@@ -220,14 +220,14 @@ bool ended_with(const crash& c, std::uint32_t on_windows, std::uint32_t on_posix
 }  // namespace
 
 TEST_CASE("a dump's name has a time and a process, and belongs to one name alone") {
-  CHECK(os::is_dump_of("hello", "hello-20260131-080509-1234.dmp"));
-  CHECK(os::is_dump_of("hello$blue", "hello$blue-20260131-080509-1.dmp"));
+  CHECK(os::is_dump_file_of("hello", "hello-20260131-080509-1234.dmp"));
+  CHECK(os::is_dump_file_of("hello$blue", "hello$blue-20260131-080509-1.dmp"));
   for (const char* other : {"hello-20260131-080509-.dmp", "hello-20260131-080509-1234", "hello.log", "hello-.dmp", "",
                             "hello-world-20260131-080509-1.dmp", "hell-20260131-080509-1234.dmp",
                             "hello-2026013a-080509-1.dmp", "hello-20260131-080509-12x.dmp",
                             "hello-20260131_080509-1.dmp"}) {
     CAPTURE(other);
-    CHECK_FALSE(os::is_dump_of("hello", other));
+    CHECK_FALSE(os::is_dump_file_of("hello", other));
   }
 }
 
@@ -235,27 +235,27 @@ TEST_CASE("of the dumps the newest stay, by their names, and other files are nob
   using names = std::vector<std::string>;
   const names files = {"hello-20260131-080509-1.dmp", "hello-20260131-080510-1.dmp", "hello-20260201-000000-1.dmp",
                        "hello-world-20260101-000000-1.dmp", "hello.log"};
-  CHECK(os::dumps_too_many(files, "hello", 3).empty());
-  CHECK(os::dumps_too_many(files, "hello", 9).empty());
-  CHECK(os::dumps_too_many(files, "hello", 2) == names{files[0]});
-  CHECK(os::dumps_too_many(files, "hello", 1) == names{files[0], files[1]});
-  CHECK(os::dumps_too_many(files, "hello", 0) == names{files[0], files[1]});
-  CHECK(os::dumps_too_many(files, "hello-world", 1).empty());
-  CHECK(os::dumps_too_many({}, "hello", 3).empty());
+  CHECK(os::excess_dumps(files, "hello", 3).empty());
+  CHECK(os::excess_dumps(files, "hello", 9).empty());
+  CHECK(os::excess_dumps(files, "hello", 2) == names{files[0]});
+  CHECK(os::excess_dumps(files, "hello", 1) == names{files[0], files[1]});
+  CHECK(os::excess_dumps(files, "hello", 0) == names{files[0], files[1]});
+  CHECK(os::excess_dumps(files, "hello-world", 1).empty());
+  CHECK(os::excess_dumps({}, "hello", 3).empty());
 }
 
 TEST_CASE("an exception in flight is put into words") {
-  CHECK(os::current_exception_words().empty());
-  CHECK(os::terminate_words() == "std::terminate");
+  CHECK(os::current_exception_message().empty());
+  CHECK(os::terminate_message() == "std::terminate");
   try {
     throw std::runtime_error("no such device");
   } catch (...) {
-    CHECK(os::terminate_words() == "std::terminate: no such device");
+    CHECK(os::terminate_message() == "std::terminate: no such device");
   }
   try {
     throw 1;
   } catch (...) {
-    CHECK(os::terminate_words() == "std::terminate: an exception that is no std::exception");
+    CHECK(os::terminate_message() == "std::terminate: an exception that is no std::exception");
   }
 }
 
@@ -381,9 +381,9 @@ TEST_CASE("a crash leaves a minidump for a debugger, with the thread that crashe
     const std::string dump = os::read_file(c.dump).value_or("");
     REQUIRE(begins(dump, "MDMP"));
 
-    const auto word = [&](std::size_t at) {
+    const auto word = [&](std::size_t position) {
       std::uint32_t value = 0;
-      for (std::size_t i = 4; i-- > 0;) value = value << 8 | static_cast<unsigned char>(dump.at(at + i));
+      for (std::size_t i = 4; i-- > 0;) value = value << 8 | static_cast<unsigned char>(dump.at(position + i));
       return value;
     };
     constexpr std::uint32_t exception_stream = 6;
@@ -427,13 +427,13 @@ TEST_CASE("an exception's words have its place, and its code where it has no nam
   EXCEPTION_RECORD record{};
   record.ExceptionCode = 0xE0001234;
   record.ExceptionAddress = reinterpret_cast<void*>(0x10);
-  CHECK(begins(os::exception_words(record), "exception 0xE0001234 at "));
-  CHECK(os::exception_words(record).find('(') == std::string::npos);
+  CHECK(begins(os::exception_description(record), "exception 0xE0001234 at "));
+  CHECK(os::exception_description(record).find('(') == std::string::npos);
   record.ExceptionCode = EXCEPTION_ACCESS_VIOLATION;
   record.NumberParameters = 2;
   record.ExceptionInformation[0] = 8;
   record.ExceptionInformation[1] = 0xABC;
-  CHECK(os::exception_words(record).find(", executing 0xabc") != std::string::npos);
+  CHECK(os::exception_description(record).find(", executing 0xabc") != std::string::npos);
 }
 
 #endif

@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-using winsvc::os::event_text;
+using winsvc::os::truncate_event_text;
 
 TEST_CASE("a percent sign that would begin an insertion is parted from what follows, any other stays") {
   struct row { const char* text; const char* escaped; };
@@ -21,16 +21,16 @@ TEST_CASE("a percent sign that would begin an insertion is parted from what foll
       {"%!s!", "% !s!"},
       {"/users/J%C3%BCrgen", "/users/J% C3% BCrgen"},
   };
-  for (const auto& r : rows) CHECK(event_text(r.text) == r.escaped);
+  for (const auto& r : rows) CHECK(truncate_event_text(r.text) == r.escaped);
 }
 
 TEST_CASE("a text is cut to what ReportEvent takes, and no character in two") {
-  CHECK(event_text(std::string(31'839, 'a')).size() == 31'839);
-  CHECK(event_text(std::string(31'840, 'a')).size() == 31'839);
-  CHECK(event_text(std::string(100'000, '%')).size() <= 31'839);
+  CHECK(truncate_event_text(std::string(31'839, 'a')).size() == 31'839);
+  CHECK(truncate_event_text(std::string(31'840, 'a')).size() == 31'839);
+  CHECK(truncate_event_text(std::string(100'000, '%')).size() <= 31'839);
   std::string umlauts;
   while (umlauts.size() < 40'000) umlauts += "\xC3\xBC";
-  const std::string cut = event_text(umlauts);
+  const std::string cut = truncate_event_text(umlauts);
   CHECK(cut.size() == 31'838);
   CHECK(cut == umlauts.substr(0, 31'838));
 }

@@ -139,13 +139,13 @@ TEST_CASE("who reads while a file is replaced reads the old text or the new") {
   const std::string a(20'000, 'a'), b(30'000, 'b');
   REQUIRE(os::replace_file(path, a));
   std::atomic<bool> over{false};
-  std::atomic<int> torn{0}, seen{0};
+  std::atomic<int> partial{0}, seen{0};
   waiting::scoped_thread reader("the reader", [&] {
     while (!over) {
       const auto content = os::read_file(path);
       if (!content) continue;  // Windows may refuse the open during the rename: no file, but never half of one
       ++seen;
-      if (*content != a && *content != b) ++torn;
+      if (*content != a && *content != b) ++partial;
     }
   });
   for (int i = 0; i < 60; ++i) static_cast<void>(os::replace_file(path, i % 2 == 0 ? b : a));
@@ -153,7 +153,7 @@ TEST_CASE("who reads while a file is replaced reads the old text or the new") {
   waiting::wait_until([&] { return seen >= 3; }, "three reads");
   over = true;
   reader.join();
-  CHECK(torn.load() == 0);
+  CHECK(partial.load() == 0);
 }
 
 TEST_CASE("a rename goes over an existing file, and fails for one that is not there") {

@@ -12,7 +12,7 @@ using namespace winsvc;
 namespace {
 
 /// Without an elevated prompt nothing of this can be tried.
-bool denied(const os::sys_result<void>& r) { return !r && r.error() == model::code::access_denied; }
+bool denied(const os::sys_result<void>& r) { return !r && r.error() == model::win32_error::access_denied; }
 
 bool under_wine() { return ::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "wine_get_version") != nullptr; }
 
@@ -55,7 +55,7 @@ TEST_CASE("a service's environment is a list of any length in its key; an empty 
   CHECK(scm.query_environment(name).error() == 2);
   CHECK(scm.change_environment(name, {"A=b"}).error() == 2);
   const auto key = os::registry_key::create(os::services_key(name), KEY_SET_VALUE);
-  if (!key && key.error() == model::code::access_denied) return;
+  if (!key && key.error() == model::win32_error::access_denied) return;
   REQUIRE(key);
   const scope_exit gone([&] { ::RegDeleteKeyW(HKEY_LOCAL_MACHINE, os::services_key(name).c_str()); });
 
@@ -78,7 +78,7 @@ TEST_CASE("an account's SID is found by its name, and one that there is not is 1
   CHECK(*scm.account_sid("Administrators") == "S-1-5-32-544");
   CHECK(*scm.account_sid("NT AUTHORITY\\SYSTEM") == "S-1-5-18");
   CHECK(scm.account_sid("winsvc-there-is-nobody").error() == 1332);
-  const auto own = os::own_sid();
+  const auto own = os::current_user_sid();
   REQUIRE(own);
   CHECK(own->substr(0, 4) == "S-1-");
 }
@@ -87,13 +87,13 @@ TEST_CASE("the right to log on is for a SID, and what is none is refused") {
   os::native_service_manager scm;
   CHECK(scm.add_logon_right("nobody").error() == ERROR_INVALID_SID);
   if (!under_wine()) return;  // it would really be given; Wine says yes and does nothing
-  CHECK(scm.add_logon_right(*os::own_sid()));
+  CHECK(scm.add_logon_right(*os::current_user_sid()));
 }
 
 TEST_CASE("whether an account may log on as a service is asked without changing it") {
   os::native_service_manager scm;
   CHECK(scm.query_logon_right("nobody").error() == ERROR_INVALID_SID);
-  const auto own = scm.query_logon_right(*os::own_sid());
+  const auto own = scm.query_logon_right(*os::current_user_sid());
   if (!own) MESSAGE("it cannot be asked here: " << own.error());
   if (under_wine() && own) CHECK_FALSE(*own);  // it has no such database
 }
@@ -103,7 +103,7 @@ TEST_CASE("a service that was deleted while it was open has a mark in its key") 
   const std::string name = "winsvc-test-mark-" + std::to_string(os::process_id());
   CHECK(scm.query_delete_mark(name).error() == 2);
   auto key = os::registry_key::create(os::services_key(name), KEY_SET_VALUE);
-  if (!key && key.error() == model::code::access_denied) return;
+  if (!key && key.error() == model::win32_error::access_denied) return;
   REQUIRE(key);
   const scope_exit gone([&] { ::RegDeleteKeyW(HKEY_LOCAL_MACHINE, os::services_key(name).c_str()); });
 
@@ -116,7 +116,7 @@ TEST_CASE("a service that was deleted while it was open has a mark in its key") 
 TEST_CASE("the texts in a key are read whole, however long, and what is no text is left out") {
   const std::string name = "winsvc-test-texts-" + std::to_string(os::process_id());
   auto key = os::registry_key::create(os::services_key(name), KEY_SET_VALUE | KEY_QUERY_VALUE);
-  if (!key && key.error() == model::code::access_denied) return;
+  if (!key && key.error() == model::win32_error::access_denied) return;
   REQUIRE(key);
   const scope_exit gone([&] { ::RegDeleteKeyW(HKEY_LOCAL_MACHINE, os::services_key(name).c_str()); });
   const std::wstring rule = L"v2.30|Action=Allow|Name=" + std::wstring(5000, L'x') + L'|';
@@ -125,10 +125,10 @@ TEST_CASE("the texts in a key are read whole, however long, and what is no text 
   REQUIRE(key->set(L"{2}", REG_DWORD, &number, sizeof number));
   REQUIRE(key->set(L"{3}", REG_SZ, rule));
 
-  const auto texts = key->texts();
+  const auto texts = key->to_string_list();
 
   REQUIRE(texts);
-  CHECK(*texts == std::vector<std::string>{"short", os::narrow(rule)});
+  CHECK(*texts == std::vector<std::string>{"short", os::to_utf8(rule)});
 }
 
 TEST_CASE("the machine is looked at: a share is another machine's, a disk is not") {
@@ -158,8 +158,8 @@ TEST_CASE("a folder is made with its security, and can be given another") {
   os::native_service_manager scm;
   const std::string above = beside_the_test("winsvc-folder"), folder = os::path_join(above, "Z\xC3\xBCrich");
   const scope_exit gone([&] {
-    ::RemoveDirectoryW(os::wide(folder).c_str());
-    ::RemoveDirectoryW(os::wide(above).c_str());
+    ::RemoveDirectoryW(os::to_wide(folder).c_str());
+    ::RemoveDirectoryW(os::to_wide(above).c_str());
   });
   const auto security = [&](const std::string& path) {
     const auto sddl = scm.query_folder_security(path);
@@ -170,14 +170,14 @@ TEST_CASE("a folder is made with its security, and can be given another") {
   const auto has = [](const std::string& sddl, std::string_view entry) { return sddl.find(entry) != sddl.npos; };
   // Wine keeps what Unix permissions can say, the owner and everyone, and lets a folder inherit that is protected: so
   // the one above is closed as well.
-  const std::string closed = "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)", everyone = model::read_entry("WD");
+  const std::string closed = "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)", everyone = model::read_ace("WD");
   CHECK(scm.query_folder_security(folder).error() == 3);
   CHECK(scm.change_folder_security(above, closed));
   CHECK(scm.change_folder_security(folder, closed));
   CHECK(has(security(folder), "(A;OICI;FA;;;SY)"));
   CHECK_FALSE(has(security(folder), ";;;WD)"));
 
-  CHECK(scm.change_folder_security(folder, model::with_entry(model::without_owner(security(folder)), everyone)));
+  CHECK(scm.change_folder_security(folder, model::add_ace(model::without_owner(security(folder)), everyone)));
   CHECK(has(security(folder), everyone));
   CHECK(scm.change_folder_security(folder, closed));
   CHECK_FALSE(has(security(folder), ";;;WD)"));
@@ -187,8 +187,8 @@ TEST_CASE("the folders above one whose security is set are made as any other") {
   os::native_service_manager scm;
   const std::string above = beside_the_test("winsvc-above"), folder = os::path_join(above, "in");
   const scope_exit gone([&] {
-    ::RemoveDirectoryW(os::wide(folder).c_str());
-    ::RemoveDirectoryW(os::wide(above).c_str());
+    ::RemoveDirectoryW(os::to_wide(folder).c_str());
+    ::RemoveDirectoryW(os::to_wide(above).c_str());
   });
   CHECK(scm.change_folder_security(folder, "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"));
   CHECK(scm.query_folder_security(folder));
@@ -204,8 +204,8 @@ TEST_CASE("a folder's security must have a DACL, and a file or a link in its pla
   CHECK(scm.change_folder_security(path, "O:BA").error() == ERROR_INVALID_ACL);
   CHECK_FALSE(scm.change_folder_security(path, "nonsense"));
 
-  const std::wstring link = os::wide(path + "-link");
-  ::CreateSymbolicLinkW(link.c_str(), os::wide(os::folder_of(path)).c_str(), SYMBOLIC_LINK_FLAG_DIRECTORY);
+  const std::wstring link = os::to_wide(path + "-link");
+  ::CreateSymbolicLinkW(link.c_str(), os::to_wide(os::folder_of(path)).c_str(), SYMBOLIC_LINK_FLAG_DIRECTORY);
   const DWORD made = ::GetFileAttributesW(link.c_str());
   if (made == INVALID_FILE_ATTRIBUTES) return;  // an account may lack the right to; Wine only says that it did
   CHECK(scm.change_folder_security(path + "-link", "D:P(A;;FA;;;BA)").error() == 4395);

@@ -20,7 +20,7 @@ const Struct& as(os::native_level& level) {
 /// There and back.
 std::string again(const model::config_level& value) {
   os::native_level native(value);
-  return model::text_of(os::level_value(native.number(), native.data()));
+  return model::format_config_level(os::level_value(native.number(), native.data()));
 }
 
 }  // namespace
@@ -103,7 +103,7 @@ TEST_CASE("what was set is what is read") {
       model::required_privileges{},
       model::preshutdown_timeout{12'345ms},
   };
-  for (const auto& value : all) CHECK(again(value) == model::text_of(value));
+  for (const auto& value : all) CHECK(again(value) == model::format_config_level(value));
 }
 
 TEST_CASE("what the SCM was never told is read as nothing") {
@@ -116,10 +116,10 @@ TEST_CASE("what the SCM was never told is read as nothing") {
 }
 
 TEST_CASE("a list of strings ends with two NULs, and an empty string in it does not end it") {
-  CHECK(os::wide_list({}) == std::wstring(2, L'\0'));
-  CHECK(os::wide_list({"a", "", "bc"}) == std::wstring(L"a\0bc\0", 5) + L'\0');
-  CHECK(os::narrow_list(os::wide_list({"a", "", "b\xC3\xBC"}).c_str()) == std::vector<std::string>{"a", "b\xC3\xBC"});
-  CHECK(os::narrow_list(nullptr).empty());
+  CHECK(os::to_wide_list({}) == std::wstring(2, L'\0'));
+  CHECK(os::to_wide_list({"a", "", "bc"}) == std::wstring(L"a\0bc\0", 5) + L'\0');
+  CHECK(os::from_wide_list(os::to_wide_list({"a", "", "b\xC3\xBC"}).c_str()) == std::vector<std::string>{"a", "b\xC3\xBC"});
+  CHECK(os::from_wide_list(nullptr).empty());
 }
 
 #endif

@@ -14,9 +14,9 @@ using winsvc::os::utc_offset;
 
 namespace {
 
-winsvc::clock::wall_point at(std::int64_t since_1970) {
-  return winsvc::clock::wall_point(
-      std::chrono::duration_cast<winsvc::clock::wall_point::duration>(std::chrono::seconds(since_1970)));
+winsvc::clock::system_time at(std::int64_t since_1970) {
+  return winsvc::clock::system_time(
+      std::chrono::duration_cast<winsvc::clock::system_time::duration>(std::chrono::seconds(since_1970)));
 }
 
 }  // namespace

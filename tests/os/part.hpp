@@ -1,6 +1,6 @@
 // This program once more, as another process: a test names a part, the process plays it instead of running the tests.
 //
-//   const part hello("hello", [] { os::write_out("hello"); return 7; });      // beside the tests
+//   const part hello("hello", [] { os::write_stdout("hello"); return 7; });      // beside the tests
 //   CHECK(play("hello") == 7);                                                // in one of them
 #pragma once
 
@@ -26,11 +26,11 @@ inline std::vector<std::string> own_words() {
 #if defined(_WIN32)
   return winsvc::os::arguments(0, nullptr);
 #else
-  const std::string all = winsvc::os::read_file("/proc/self/cmdline").value_or("");
-  std::vector<std::string> words;
-  for (std::size_t at = 0; at < all.size(); at = all.find('\0', at) + 1) words.emplace_back(all.c_str() + at);
-  if (!words.empty()) words.erase(words.begin());
-  return words;
+  const std::string text = winsvc::os::read_file("/proc/self/cmdline").value_or("");
+  std::vector<std::string> arguments;
+  for (std::size_t position = 0; position < text.size(); position = text.find('\0', position) + 1) arguments.emplace_back(text.c_str() + position);
+  if (!arguments.empty()) arguments.erase(arguments.begin());
+  return arguments;
 #endif
 }
 
@@ -38,8 +38,8 @@ inline std::vector<std::string> own_words() {
 /// returns.
 struct part {
   part(const char* name, int (*act)()) {
-    const std::vector<std::string> words = own_words();
-    if (words.size() < 2 || words[0] != "--part" || words[1] != name) return;
+    const std::vector<std::string> arguments = own_words();
+    if (arguments.size() < 2 || arguments[0] != "--part" || arguments[1] != name) return;
     const int code = act();
     std::fflush(nullptr);
     std::_Exit(code);
@@ -49,11 +49,11 @@ struct part {
 /// Plays a part in another process, waits for its end, and returns its exit code; on POSIX 128 and the signal for one
 /// that a signal ended.
 inline std::uint32_t play(const std::string& name, const std::vector<std::string>& more = {}) {
-  std::vector<std::string> words = {"--part", name};
-  words.insert(words.end(), more.begin(), more.end());
+  std::vector<std::string> arguments = {"--part", name};
+  arguments.insert(arguments.end(), more.begin(), more.end());
   const std::string program = winsvc::os::executable_path();
 #if defined(_WIN32)
-  std::wstring line = winsvc::os::wide(winsvc::command_line(program, words));
+  std::wstring line = winsvc::os::to_wide(winsvc::command_line(program, arguments));
   STARTUPINFOW start{};
   start.cb = sizeof start;
   PROCESS_INFORMATION made{};
@@ -66,7 +66,7 @@ inline std::uint32_t play(const std::string& name, const std::vector<std::string
   return code;
 #else
   std::vector<char*> pointers = {const_cast<char*>(program.c_str())};
-  for (auto& word : words) pointers.push_back(word.data());
+  for (auto& word : arguments) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   const pid_t child = ::fork();
   if (child == 0) {
@@ -78,8 +78,8 @@ inline std::uint32_t play(const std::string& name, const std::vector<std::string
   int status = 0;
   if (child < 0) return 0xBAD;
   pid_t ended = 0;
-  const auto until = waiting::steady::now() + 2 * waiting::limit();
-  while (ended == 0 && waiting::steady::now() < until) {
+  const auto deadline = waiting::steady::now() + 2 * waiting::limit();
+  while (ended == 0 && waiting::steady::now() < deadline) {
     ended = ::waitpid(child, &status, WNOHANG);
     if (ended == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }

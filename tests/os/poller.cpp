@@ -30,8 +30,8 @@ struct pair_of {
     REQUIRE(made);
     there = std::move(*made);
     for (int i = 0; i < 1000 && !here.is_open(); ++i) {
-      auto got = listener->accept();
-      if (got) here = std::move(*got);
+      auto result = listener->accept();
+      if (result) here = std::move(*result);
       else std::this_thread::sleep_for(1ms);
     }
     REQUIRE(here.is_open());
@@ -39,11 +39,11 @@ struct pair_of {
   void say(const char* word) { CHECK(there.send(word, std::char_traits<char>::length(word), 5s) == transfer::done); }
   /// All that is here now.
   std::string hear() {
-    std::string all;
-    char piece[4096];
-    std::size_t got = 0;
-    while (here.receive(piece, sizeof piece, got, 0ms) == transfer::done) all.append(piece, got);
-    return all;
+    std::string text;
+    char buffer[4096];
+    std::size_t received = 0;
+    while (here.receive(buffer, sizeof buffer, received, 0ms) == transfer::done) text.append(buffer, received);
+    return text;
   }
 };
 
@@ -54,10 +54,10 @@ void* one(Poller& p) {
   waiting::scoped_thread guard("the guard of a wait", [&] {
     if (!waiting::wait_for_stop(returned, "a report of the poller")) p.wake();
   });
-  void* who[4] = {};
-  const auto count = p.wait(who, 1);
+  void* user_data[4] = {};
+  const auto count = p.wait(user_data, 1);
   returned.request_stop();
-  return count == 0 ? nullptr : who[0];
+  return count == 0 ? nullptr : user_data[0];
 }
 
 }  // namespace
@@ -66,21 +66,21 @@ TEST_CASE_TEMPLATE("who has bytes is told, each time anew", Poller, winsvc::os::
   Poller p;
   REQUIRE(p.is_open());
   pair_of a, b;
-  typename Poller::place at_a, at_b;
+  typename Poller::registration at_a, at_b;
   REQUIRE(p.add(at_a, a.here.native(), &a));
   REQUIRE(p.add(at_b, b.here.native(), &b));
-  p.arm(at_a, poll_for::bytes);
-  p.arm(at_b, poll_for::bytes);
+  p.arm(at_a, poll_for::readable);
+  p.arm(at_b, poll_for::readable);
 
   for (int i = 0; i < 3; ++i) {
     b.say("b");
     CHECK(one(p) == &b);
     CHECK(b.hear() == "b");
-    p.arm(at_b, poll_for::bytes);
+    p.arm(at_b, poll_for::readable);
     a.say("a");
     CHECK(one(p) == &a);
     CHECK(a.hear() == "a");
-    p.arm(at_a, poll_for::bytes);
+    p.arm(at_a, poll_for::readable);
   }
   static_cast<void>(p.remove(at_a));
   static_cast<void>(p.remove(at_b));
@@ -89,19 +89,19 @@ TEST_CASE_TEMPLATE("who has bytes is told, each time anew", Poller, winsvc::os::
 TEST_CASE_TEMPLATE("a place that was removed is quiet once its socket is closed, and can be another's", Poller,
                    winsvc::os::poller, winsvc::os::poll_poller) {
   Poller p;
-  typename Poller::place at;
+  typename Poller::registration registered;
   for (int i = 0; i < 3; ++i) {
     pair_of a;
-    REQUIRE(p.add(at, a.here.native(), &a));
-    p.arm(at, poll_for::bytes);
+    REQUIRE(p.add(registered, a.here.native(), &a));
+    p.arm(registered, poll_for::readable);
     a.say("x");
     CHECK(one(p) == &a);
     CHECK(a.hear() == "x");
-    p.arm(at, poll_for::bytes);
-    const bool quiet = p.remove(at);
+    p.arm(registered, poll_for::readable);
+    const bool quiet = p.remove(registered);
     a.here.close();
     if (!quiet) CHECK(one(p) == &a);
-    CHECK(p.is_quiet(at));
+    CHECK(p.has_no_pending(registered));
   }
 }
 
@@ -109,54 +109,54 @@ TEST_CASE_TEMPLATE("bytes that were there before are told", Poller, winsvc::os::
   Poller p;
   pair_of a;
   a.say("early");
-  typename Poller::place at;
-  REQUIRE(p.add(at, a.here.native(), &a));
-  p.arm(at, poll_for::bytes);
+  typename Poller::registration registered;
+  REQUIRE(p.add(registered, a.here.native(), &a));
+  p.arm(registered, poll_for::readable);
   CHECK(one(p) == &a);
-  static_cast<void>(p.remove(at));
+  static_cast<void>(p.remove(registered));
 }
 
 TEST_CASE_TEMPLATE("the end of what a client sends is told", Poller, winsvc::os::poller, winsvc::os::poll_poller) {
   Poller p;
   pair_of a;
-  typename Poller::place at;
-  REQUIRE(p.add(at, a.here.native(), &a));
-  p.arm(at, poll_for::bytes);
+  typename Poller::registration registered;
+  REQUIRE(p.add(registered, a.here.native(), &a));
+  p.arm(registered, poll_for::readable);
   a.there.shutdown_send();
   CHECK(one(p) == &a);
-  char piece[8];
-  std::size_t got = 0;
-  CHECK(a.here.receive(piece, sizeof piece, got, 0ms) == transfer::closed);
-  static_cast<void>(p.remove(at));
+  char buffer[8];
+  std::size_t received = 0;
+  CHECK(a.here.receive(buffer, sizeof buffer, received, 0ms) == transfer::closed);
+  static_cast<void>(p.remove(registered));
 }
 
 TEST_CASE_TEMPLATE("room is told when a client that took nothing reads again", Poller, winsvc::os::poller,
                    winsvc::os::poll_poller) {
   Poller p;
   pair_of a;
-  typename Poller::place at;
-  REQUIRE(p.add(at, a.here.native(), &a));
+  typename Poller::registration registered;
+  REQUIRE(p.add(registered, a.here.native(), &a));
   const std::string much(16 * 1024 * 1024, 'x');
   std::size_t sent = 0;
   REQUIRE(a.here.send_some(much.data(), much.size(), sent) == transfer::timed_out);
-  std::size_t in_all = sent;
-  p.arm(at, poll_for::room, std::string_view(much).substr(in_all));
+  std::size_t total = sent;
+  p.arm(registered, poll_for::writable, std::string_view(much).substr(total));
 
   waiting::scoped_thread reader("the reader", [&] {
     std::string sink(1024 * 1024, '\0');
-    std::size_t got = 0, total = 0;
-    while (total < much.size() && a.there.receive(&sink[0], sink.size(), got, 5s) == transfer::done) total += got;
+    std::size_t received = 0, total = 0;
+    while (total < much.size() && a.there.receive(&sink[0], sink.size(), received, 5s) == transfer::done) total += received;
     CHECK(total == much.size());
   });
-  while (in_all < much.size()) {
+  while (total < much.size()) {
     REQUIRE(one(p) == &a);
-    in_all += p.sent(at);
-    if (a.here.send_some(much.data() + in_all, much.size() - in_all, sent) == transfer::timed_out)
-      p.arm(at, poll_for::room, std::string_view(much).substr(in_all + sent));
-    in_all += sent;
+    total += p.take_sent_bytes(registered);
+    if (a.here.send_some(much.data() + total, much.size() - total, sent) == transfer::timed_out)
+      p.arm(registered, poll_for::writable, std::string_view(much).substr(total + sent));
+    total += sent;
   }
   reader.join();
-  static_cast<void>(p.remove(at));
+  static_cast<void>(p.remove(registered));
 }
 
 TEST_CASE_TEMPLATE("a wait ends when the poller is woken, also the next", Poller, winsvc::os::poller,
@@ -183,9 +183,9 @@ TEST_CASE_TEMPLATE("who connects to a listener is told, and can be taken", Polle
   Poller p;
   auto listener = tcp_socket::listen("127.0.0.1", 0);
   REQUIRE(listener);
-  typename Poller::place door;
-  REQUIRE(p.add_listener(door, *listener, &p));
-  p.arm_accept(door);
+  typename Poller::registration registration;
+  REQUIRE(p.add_listener(registration, *listener, &p));
+  p.arm_accept(registration);
   for (int round = 0; round < 3; ++round) {
     std::vector<tcp_socket> clients;
     for (int i = 0; i < 5; ++i) {
@@ -197,18 +197,18 @@ TEST_CASE_TEMPLATE("who connects to a listener is told, and can be taken", Polle
     while (taken.size() < clients.size()) {
       REQUIRE(one(p) == &p);
       for (;;) {
-        auto got = p.accept(door);
-        if (!got) {
-          CHECK(winsvc::os::calls::would_block(got.error()));
+        auto result = p.accept(registration);
+        if (!result) {
+          CHECK(winsvc::os::socket_api::would_block(result.error()));
           break;
         }
-        CHECK(got->peer().host == "127.0.0.1");
-        taken.push_back(std::move(*got));
+        CHECK(result->peer().host == "127.0.0.1");
+        taken.push_back(std::move(*result));
       }
-      p.arm_accept(door);
+      p.arm_accept(registration);
     }
     const char one_more = 'x';
     CHECK(taken[4].send(&one_more, 1, 1s) == transfer::done);
   }
-  static_cast<void>(p.remove(door));
+  static_cast<void>(p.remove(registration));
 }

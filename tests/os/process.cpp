@@ -119,19 +119,19 @@ TEST_CASE("data is kept in a folder of its own that everybody's programs share, 
   const std::string file = os::path_join(*folder, "state.json");
   CHECK(os::replace_file(file, "{}"));
   CHECK(os::remove_file(file));
-  CHECK(::RemoveDirectoryW(os::wide(*folder).c_str()) != 0);
+  CHECK(::RemoveDirectoryW(os::to_wide(*folder).c_str()) != 0);
 }
 
 #endif
 
 TEST_CASE("the system's words are one line without a dot at its end") {
   for (const std::uint32_t code : {2u, 5u, 13u, 4711u, 0xFFFFFFFFu}) {
-    const std::string words = os::system_words(code);
-    CAPTURE(words);
-    CHECK_FALSE(words.empty());
-    CHECK(words.find('\n') == std::string::npos);
-    CHECK(words.back() != '.');
-    CHECK(words.back() != ' ');
+    const std::string message = os::system_error_message(code);
+    CAPTURE(message);
+    CHECK_FALSE(message.empty());
+    CHECK(message.find('\n') == std::string::npos);
+    CHECK(message.back() != '.');
+    CHECK(message.back() != ' ');
   }
 }
 
@@ -139,12 +139,12 @@ TEST_CASE("nobody debugs the tests") { CHECK(!winsvc::os::debugger_attached()); 
 
 TEST_CASE("a process knows since when it runs, how much memory it has, and how long it has worked") {
   using namespace std::chrono;
-  const auto before = os::usage();
+  const auto before = os::query_process_usage();
   std::string memory(32u << 20, 'x');
-  for (int round = 0; os::usage().cpu < before.cpu + milliseconds(30); ++round) {
+  for (int round = 0; os::query_process_usage().cpu < before.cpu + milliseconds(30); ++round) {
     for (char& c : memory) c = static_cast<char>(c + round);
   }
-  const auto after = os::usage();
+  const auto after = os::query_process_usage();
   const auto now = duration_cast<milliseconds>(system_clock::now().time_since_epoch());
 
   CHECK(before.started <= now);

@@ -5,7 +5,7 @@
 #include <doctest/doctest.h>
 
 using namespace winsvc;
-using os::access::manager_connect;
+using os::access_rights::manager_connect;
 
 namespace {
 
@@ -14,17 +14,17 @@ class closing final : public os::service_manager {
  public:
   os::sys_result<raw_handle> open_manager(std::uint32_t) override { return os::sys_failure(50); }
   os::sys_result<raw_handle> create_service(raw_handle, const std::string&, std::uint32_t,
-                                            const os::service_settings&) override {
+                                            const os::service_config_change&) override {
     return os::sys_failure(50);
   }
   os::sys_result<raw_handle> open_service(raw_handle, const std::string&, std::uint32_t) override {
     return os::sys_failure(50);
   }
-  os::sys_result<void> change_config(raw_handle, const os::service_settings&) override { return {}; }
+  os::sys_result<void> change_config(raw_handle, const os::service_config_change&) override { return {}; }
   os::sys_result<void> change_level(raw_handle, const model::config_level&) override { return {}; }
   os::sys_result<model::config_level> query_level(raw_handle, std::uint32_t) override { return os::sys_failure(50); }
   os::sys_result<os::service_config> query_config(raw_handle) override { return os::sys_failure(50); }
-  os::sys_result<os::service_process> query_status(raw_handle) override { return os::sys_failure(50); }
+  os::sys_result<os::service_process_status> query_status(raw_handle) override { return os::sys_failure(50); }
   os::sys_result<void> start_service(raw_handle, const std::vector<std::string>&) override { return {}; }
   os::sys_result<void> control_service(raw_handle, std::uint32_t) override { return {}; }
   os::sys_result<std::vector<std::string>> active_dependents(raw_handle) override { return os::sys_failure(50); }
@@ -87,9 +87,9 @@ TEST_CASE("a handle can be closed early, and no handle is never closed") {
 TEST_CASE("where there is no service control manager, its calls say so") {
   os::native_service_manager scm;
   CHECK(scm.open_manager(manager_connect).error() == 50);
-  CHECK(scm.open_service(nullptr, "hello", os::access::query_status).error() == 50);
+  CHECK(scm.open_service(nullptr, "hello", os::access_rights::query_status).error() == 50);
   CHECK(scm.change_level(nullptr, model::failure_flag{true}).error() == 50);
-  CHECK(scm.query_level(nullptr, model::level::failure_flag).error() == 50);
+  CHECK(scm.query_level(nullptr, model::config_level_id::failure_flag).error() == 50);
   CHECK(scm.active_dependents(nullptr).error() == 50);
   CHECK(scm.add_event_source("hello").error() == 50);
   CHECK(scm.change_environment("hello", {"A=b"}).error() == 50);
@@ -97,7 +97,7 @@ TEST_CASE("where there is no service control manager, its calls say so") {
   CHECK(scm.query_folder_security("/").error() == 50);
   scm.close(nullptr);
   os::native_dispatcher dispatcher;
-  CHECK(dispatcher.run([](const std::vector<std::string>&) {}) == model::code::failed_controller_connect);
+  CHECK(dispatcher.run([](const std::vector<std::string>&) {}) == model::win32_error::failed_controller_connect);
 }
 
 #else
@@ -107,9 +107,9 @@ namespace {
 /// A service of this process's own that is never started, gone at the end of the test.
 class made_service {
  public:
-  explicit made_service(const os::service_settings& settings = {}) {
-    const auto opened = scm.open_manager(manager_connect | os::access::manager_create);
-    if (!opened && opened.error() == model::code::access_denied) return;  // needs an elevated prompt
+  explicit made_service(const os::service_config_change& settings = {}) {
+    const auto opened = scm.open_manager(manager_connect | os::access_rights::manager_create);
+    if (!opened && opened.error() == model::win32_error::access_denied) return;  // needs an elevated prompt
     REQUIRE(opened);
     const os::service_handle manager(scm, *opened);
     const auto created = scm.create_service(manager.get(), name, 0xF01FF, settings);
@@ -139,8 +139,8 @@ class made_service {
   os::service_manager::raw_handle handle = nullptr;
 };
 
-os::service_settings created_as(startup when, const std::string& binary, const std::string& display) {
-  os::service_settings s;
+os::service_config_change created_as(startup when, const std::string& binary, const std::string& display) {
+  os::service_config_change s;
   s.startup = when;
   s.binary = binary;
   s.display_name = display;
@@ -157,8 +157,8 @@ TEST_CASE("a service that is not installed is 1060, a name that cannot be is 123
   const auto opened = scm.open_manager(manager_connect);
   REQUIRE(opened);
   const os::service_handle manager(scm, *opened);
-  CHECK(scm.open_service(manager.get(), "winsvc-there-is-none", os::access::query_status).error() == 1060);
-  CHECK(scm.open_service(manager.get(), "a/b", os::access::query_status).error() == 123);
+  CHECK(scm.open_service(manager.get(), "winsvc-there-is-none", os::access_rights::query_status).error() == 1060);
+  CHECK(scm.open_service(manager.get(), "a/b", os::access_rights::query_status).error() == 123);
 }
 
 TEST_CASE("what is created is found again as it was asked for, changed, and gone after deletion") {
@@ -179,9 +179,9 @@ TEST_CASE("what is created is found again as it was asked for, changed, and gone
     REQUIRE(status);
     CHECK(status->status.current == model::state::stopped);
     CHECK(status->pid == 0);
-    CHECK(made.scm.control_service(made.handle, 1).error() == model::code::service_not_active);
+    CHECK(made.scm.control_service(made.handle, 1).error() == model::win32_error::service_not_active);
 
-    os::service_settings only_start;
+    os::service_config_change only_start;
     only_start.startup = startup::disabled;
     CHECK(made.scm.change_config(made.handle, only_start));
     config = made.scm.query_config(made.handle);
@@ -189,19 +189,19 @@ TEST_CASE("what is created is found again as it was asked for, changed, and gone
     CHECK(config->startup == startup::disabled);
     CHECK(config->binary == binary);
     CHECK(config->display_name == display);
-    CHECK(made.scm.start_service(made.handle, {}).error() == model::code::service_disabled);
+    CHECK(made.scm.start_service(made.handle, {}).error() == model::win32_error::service_disabled);
   }
   os::native_service_manager scm;
   const auto opened = scm.open_manager(manager_connect);
   REQUIRE(opened);
   const os::service_handle manager(scm, *opened);
-  CHECK(scm.open_service(manager.get(), name, os::access::query_status).error() == 1060);
+  CHECK(scm.open_service(manager.get(), name, os::access_rights::query_status).error() == 1060);
 }
 
 TEST_CASE("a second service of a name is 1073, and of a display name 1078") {
   made_service made(created_as(startup::manual, "x", "Z\xC3\xBCrich " + std::to_string(os::process_id())));
   if (!made.handle) return;
-  const auto opened = made.scm.open_manager(manager_connect | os::access::manager_create);
+  const auto opened = made.scm.open_manager(manager_connect | os::access_rights::manager_create);
   REQUIRE(opened);
   const os::service_handle manager(made.scm, *opened);
   const auto again = [&](const std::string& name, const std::string& display) {
@@ -220,18 +220,18 @@ TEST_CASE("what nobody said is NULL or SERVICE_NO_CHANGE, a list ends with two N
   CHECK(nothing.password() == nullptr);
   CHECK(nothing.dependencies() == nullptr);
 
-  os::service_settings all = created_as(startup::delayed, "app", "App");
+  os::service_config_change all = created_as(startup::delayed, "app", "App");
   all.account = "NT AUTHORITY\\LocalService";
   all.password = "";
   all.dependencies = {{"Tcpip", "+TDI"}};
-  const os::native_settings said(all);
-  CHECK(said.start_type() == SERVICE_AUTO_START);
-  CHECK(said.binary() == std::wstring(L"app"));
-  CHECK(said.display_name() == std::wstring(L"App"));
-  CHECK(said.account() == std::wstring(L"NT AUTHORITY\\LocalService"));
-  REQUIRE(said.password() != nullptr);
-  CHECK(said.password() == std::wstring());
-  CHECK(std::wstring(said.dependencies(), 12) == std::wstring(L"Tcpip\0+TDI\0", 11) + L'\0');
+  const os::native_settings reply(all);
+  CHECK(reply.start_type() == SERVICE_AUTO_START);
+  CHECK(reply.binary() == std::wstring(L"app"));
+  CHECK(reply.display_name() == std::wstring(L"App"));
+  CHECK(reply.account() == std::wstring(L"NT AUTHORITY\\LocalService"));
+  REQUIRE(reply.password() != nullptr);
+  CHECK(reply.password() == std::wstring());
+  CHECK(std::wstring(reply.dependencies(), 12) == std::wstring(L"Tcpip\0+TDI\0", 11) + L'\0');
 
   all.password.reset();
   all.dependencies = std::vector<std::string>();
@@ -242,7 +242,7 @@ TEST_CASE("what nobody said is NULL or SERVICE_NO_CHANGE, a list ends with two N
 }
 
 TEST_CASE("account and dependencies arrive in the service's registry key, and an empty list clears") {
-  os::service_settings settings = created_as(startup::manual, "x", "winsvc dependencies");
+  os::service_config_change settings = created_as(startup::manual, "x", "winsvc dependencies");
   settings.account = "NT AUTHORITY\\LocalService";
   settings.password = "";
   settings.dependencies = {{"Tcpip", "Afd"}};
@@ -252,21 +252,21 @@ TEST_CASE("account and dependencies arrive in the service's registry key, and an
   auto config = made.scm.query_config(made.handle);
   REQUIRE(config);
   CHECK(model::parse_account(config->account, made.name)->name == "NT AUTHORITY\\LocalService");
-  const bool told = !config->dependencies.empty();  // Wine keeps them and tells nobody
-  if (told) CHECK(config->dependencies == std::vector<std::string>{"Tcpip", "Afd"});
-  CHECK(os::narrow_list(made.stored(L"DependOnService").c_str()) == std::vector<std::string>{"Tcpip", "Afd"});
+  const bool reported = !config->dependencies.empty();  // Wine keeps them and tells nobody
+  if (reported) CHECK(config->dependencies == std::vector<std::string>{"Tcpip", "Afd"});
+  CHECK(os::from_wide_list(made.stored(L"DependOnService").c_str()) == std::vector<std::string>{"Tcpip", "Afd"});
 
-  os::service_settings none;
+  os::service_config_change none;
   none.dependencies = std::vector<std::string>();
   CHECK(made.scm.change_config(made.handle, none));
-  CHECK(os::narrow_list(made.stored(L"DependOnService").c_str()).empty());
+  CHECK(os::from_wide_list(made.stored(L"DependOnService").c_str()).empty());
 }
 
 TEST_CASE("the description is set, read, and taken out by an empty text") {
   made_service made(created_as(startup::manual, "x", "winsvc description"));
   if (!made.handle) return;
   const auto read = [&] {
-    const auto level = made.scm.query_level(made.handle, model::level::description);
+    const auto level = made.scm.query_level(made.handle, model::config_level_id::description);
     REQUIRE(level);
     return std::get<model::description_text>(*level).text;
   };
@@ -281,7 +281,7 @@ TEST_CASE("the time before a shutdown is kept to the millisecond") {
   made_service made(created_as(startup::manual, "x", "winsvc preshutdown"));
   if (!made.handle) return;
   CHECK(made.scm.change_level(made.handle, model::preshutdown_timeout{std::chrono::milliseconds(12'345)}));
-  const auto level = made.scm.query_level(made.handle, model::level::preshutdown);
+  const auto level = made.scm.query_level(made.handle, model::config_level_id::preshutdown);
   REQUIRE(level);
   CHECK(std::get<model::preshutdown_timeout>(*level).limit == std::chrono::milliseconds(12'345));
 }
@@ -290,7 +290,7 @@ TEST_CASE("failure actions are taken, by Wine without keeping them") {
   made_service made(created_as(startup::manual, "x", "winsvc recovery"));
   if (!made.handle) return;
   CHECK(made.scm.change_level(made.handle, model::default_recovery()));
-  const auto level = made.scm.query_level(made.handle, model::level::failure_actions);
+  const auto level = made.scm.query_level(made.handle, model::config_level_id::failure_actions);
   if (level) CHECK(std::get<model::recovery_plan>(*level) == model::default_recovery());
   else CHECK(level.error() == 124);
   CHECK(made.scm.change_level(made.handle, model::recovery_plan{}));
@@ -312,7 +312,7 @@ TEST_CASE("the levels that came later are kept, or refused as a level that is no
     CHECK(done);
     const auto read = made.scm.query_level(made.handle, model::number(level));
     REQUIRE(read);
-    CHECK(model::text_of(*read) == model::text_of(level));
+    CHECK(model::format_config_level(*read) == model::format_config_level(level));
   }
   CHECK(made.scm.query_level(made.handle, 0).error() == 124);
   CHECK(made.scm.query_level(made.handle, 8).error() == 124);

@@ -41,12 +41,12 @@ two connected(const std::string& host = "127.0.0.1") {
 /// What comes until the other side ends or the limit is reached.
 std::pair<std::string, transfer> received(tcp_socket& from, std::size_t up_to, std::chrono::milliseconds limit = 5s) {
   std::string all;
-  char piece[4096];
+  char buffer[4096];
   while (all.size() < up_to) {
-    std::size_t got = 0;
-    const auto what = from.receive(piece, (std::min)(sizeof piece, up_to - all.size()), got, limit);
-    if (what != transfer::done) return {all, what};
-    all.append(piece, got);
+    std::size_t received = 0;
+    const auto result = from.receive(buffer, (std::min)(sizeof buffer, up_to - all.size()), received, limit);
+    if (result != transfer::done) return {all, result};
+    all.append(buffer, received);
   }
   return {all, transfer::done};
 }
@@ -119,12 +119,12 @@ TEST_CASE("two ends see each other's addresses, and bytes go both ways") {
 
 TEST_CASE("nobody listens: the connection fails, and fails at once") {
   tcp_socket listener = listening();
-  const auto where = listener.local();
+  const auto address = listener.local();
   listener.close();
-  const auto client = tcp_socket::connect(where, 5s);
+  const auto client = tcp_socket::connect(address, 5s);
   REQUIRE_FALSE(client);
   CHECK(client.error() != 0);
-  CHECK(client.error() != model::code::timeout);
+  CHECK(client.error() != model::win32_error::timeout);
 }
 
 TEST_CASE("a connection that the system refuses without asking anybody is a failure too") {
@@ -138,20 +138,20 @@ TEST_CASE("a connection that the system refuses without asking anybody is a fail
 
 TEST_CASE("a receive waits as long as it was told, and no byte is lost by that") {
   two t = connected();
-  char one = 0;
-  std::size_t got = 7;
-  CHECK(t.server.receive(&one, 1, got, 0ms) == transfer::timed_out);
-  CHECK(got == 0);
+  char character = 0;
+  std::size_t received = 7;
+  CHECK(t.server.receive(&character, 1, received, 0ms) == transfer::timed_out);
+  CHECK(received == 0);
   const auto begin = std::chrono::steady_clock::now();
-  CHECK(t.server.receive(&one, 1, got, 5ms) == transfer::timed_out);
+  CHECK(t.server.receive(&character, 1, received, 5ms) == transfer::timed_out);
   CHECK(std::chrono::steady_clock::now() - begin >= 4ms);
 
   CHECK(t.client.send("xy", 2, 5s) == transfer::done);
-  CHECK(t.server.receive(&one, 1, got, 5s) == transfer::done);
-  CHECK(one == 'x');
-  CHECK(t.server.receive(&one, 1, got, 5s) == transfer::done);
-  CHECK(one == 'y');
-  CHECK(t.server.receive(&one, 1, got, 0ms) == transfer::timed_out);
+  CHECK(t.server.receive(&character, 1, received, 5s) == transfer::done);
+  CHECK(character == 'x');
+  CHECK(t.server.receive(&character, 1, received, 5s) == transfer::done);
+  CHECK(character == 'y');
+  CHECK(t.server.receive(&character, 1, received, 0ms) == transfer::timed_out);
 }
 
 TEST_CASE("the end of the stream is told after its last byte, and the other direction stays open") {
@@ -169,9 +169,9 @@ TEST_CASE("the end of the stream is told after its last byte, and the other dire
 TEST_CASE("a send to a reader that does not read runs into its limit") {
   two t = connected();
   const std::string much(1 << 20, 'x');
-  transfer how = transfer::done;
-  for (int i = 0; i < 64 && how == transfer::done; ++i) how = t.client.send(much.data(), much.size(), 5ms);
-  CHECK(how == transfer::timed_out);
+  transfer result = transfer::done;
+  for (int i = 0; i < 64 && result == transfer::done; ++i) result = t.client.send(much.data(), much.size(), 5ms);
+  CHECK(result == transfer::timed_out);
 }
 
 TEST_CASE("much more than a buffer full goes through whole") {
@@ -191,18 +191,18 @@ TEST_CASE("much more than a buffer full goes through whole") {
 TEST_CASE("a send to a peer that is gone is a failure, not the end of the process") {
   two t = connected();
   t.server.close();
-  transfer how = transfer::done;
-  for (int i = 0; i < 1000 && how == transfer::done; ++i) how = t.client.send("x", 1, 1s);
-  CHECK(how == transfer::failed);
+  transfer result = transfer::done;
+  for (int i = 0; i < 1000 && result == transfer::done; ++i) result = t.client.send("x", 1, 1s);
+  CHECK(result == transfer::failed);
 }
 
 TEST_CASE("shutting down wakes whoever waits on the socket, from any thread") {
   two t = connected();
-  transfer how = transfer::done;
+  transfer result = transfer::done;
   waiting::scoped_thread receiver("the receiver", [&] {
-    char one = 0;
-    std::size_t got = 0;
-    how = t.server.receive(&one, 1, got, 20s);
+    char character = 0;
+    std::size_t received = 0;
+    result = t.server.receive(&character, 1, received, 20s);
   });
   std::this_thread::sleep_for(2ms);
   const auto begin = std::chrono::steady_clock::now();
@@ -211,7 +211,7 @@ TEST_CASE("shutting down wakes whoever waits on the socket, from any thread") {
   receiver.join();
 
   CHECK(std::chrono::steady_clock::now() - begin < 10s);
-  CHECK((how == transfer::closed || how == transfer::failed));
+  CHECK((result == transfer::closed || result == transfer::failed));
 }
 
 TEST_CASE("a waker that was woken before still wakes, now and ever after") {
@@ -264,9 +264,9 @@ TEST_CASE("a socket that can be read is told as such, until the waker was woken"
 
 TEST_CASE("an accept with nobody there returns at once with a code") {
   const tcp_socket listener = listening();
-  const auto nobody = listener.accept();
-  REQUIRE_FALSE(nobody);
-  CHECK(nobody.error() != 0);
+  const auto nothing = listener.accept();
+  REQUIRE_FALSE(nothing);
+  CHECK(nothing.error() != 0);
 }
 
 TEST_CASE("a moved socket is open once") {

@@ -25,9 +25,9 @@ TEST_CASE("a path is cut first and decoded then") {
   };
   for (const auto& c : cases) {
     CAPTURE(c.raw);
-    const auto got = decode_path(c.raw);
-    REQUIRE(got);
-    CHECK(*got == c.are);
+    const auto result = decode_path(c.raw);
+    REQUIRE(result);
+    CHECK(*result == c.are);
     CHECK(path_is_valid(c.raw));
   }
 }
@@ -48,9 +48,9 @@ TEST_CASE("a segment is encoded so that it decodes to itself") {
   CHECK(percent_encode_segment("%") == "%25");
   CHECK(percent_encode_segment("a:b@c;d=e,f!") == "a:b@c;d=e,f!");
 
-  std::string all;
-  for (int i = 1; i < 256; ++i) all += static_cast<char>(static_cast<unsigned char>(i));
-  const auto back = decode_path('/' + percent_encode_segment(all));
+  std::string text;
+  for (int i = 1; i < 256; ++i) text += static_cast<char>(static_cast<unsigned char>(i));
+  const auto back = decode_path('/' + percent_encode_segment(text));
   REQUIRE(back);
-  CHECK(*back == segments{all});
+  CHECK(*back == segments{text});
 }

@@ -87,8 +87,8 @@ TEST_CASE("a malformed pattern is refused with the place and the reason") {
   };
   for (const auto& c : cases) {
     CAPTURE(c.text);
-    const auto said = complaint(c.text);
-    CHECK_MESSAGE(said.find(c.says) != std::string::npos, said);
+    const auto message = complaint(c.text);
+    CHECK_MESSAGE(message.find(c.says) != std::string::npos, message);
   }
 }
 
@@ -127,7 +127,7 @@ TEST_CASE("two patterns relate as their sets of paths do, and a witness is in bo
     const auto a = parse_pattern(c.a), b = parse_pattern(c.b);
     CHECK(compare(a, b) == c.is);
     CHECK(compare(b, a) == mirrored(c.is));
-    CHECK(witness(a, b) == c.witness);
-    CHECK(witness(b, a).empty() == (c.is == relation::disjoint));
+    CHECK(common_path(a, b) == c.witness);
+    CHECK(common_path(b, a).empty() == (c.is == relation::disjoint));
   }
 }

@@ -7,7 +7,7 @@
 
 using namespace winsvc::route;
 using winsvc::setup_error;
-using winsvc::source;
+using winsvc::source_location;
 using values = std::vector<std::string>;
 
 namespace {
@@ -19,7 +19,7 @@ struct route_text {
 
 table built(const std::vector<route_text>& routes) {
   table t;
-  for (std::size_t i = 0; i < routes.size(); ++i) t.add(routes[i].verb, routes[i].path, i, source{"app.cpp", 1});
+  for (std::size_t i = 0; i < routes.size(); ++i) t.add(routes[i].verb, routes[i].path, i, source_location{"app.cpp", 1});
   return t;
 }
 
@@ -27,7 +27,7 @@ std::string complaint(const std::vector<route_text>& routes) {
   table t;
   try {
     for (std::size_t i = 0; i < routes.size(); ++i) {
-      t.add(routes[i].verb, routes[i].path, i, source{"src/app.cpp", static_cast<int>(i) + 10});
+      t.add(routes[i].verb, routes[i].path, i, source_location{"src/app.cpp", static_cast<int>(i) + 10});
     }
   } catch (const setup_error& e) {
     return e.what();
@@ -71,10 +71,10 @@ TEST_CASE("a literal beats a parameter beats a tail, whatever was registered fir
     const table t = built(routes);
     for (const auto& c : cases) {
       CAPTURE(c.path);
-      const auto got = t.match(method::get, c.path);
-      REQUIRE(got.what == outcome::found);
-      CHECK(routes[got.id].path == std::string(c.by));
-      CHECK(got.values == c.with);
+      const auto result = t.match(method::get, c.path);
+      REQUIRE(result.outcome == match_outcome::matched);
+      CHECK(routes[result.route_id].path == std::string(c.by));
+      CHECK(result.values == c.with);
     }
     if (turn == 0) std::reverse(routes.begin(), routes.end());
     if (turn == 1) std::rotate(routes.begin(), routes.begin() + 4, routes.end());
@@ -89,10 +89,10 @@ TEST_CASE("a branch that leads nowhere is left again, and its values with it") {
       {"/a/b/c/d", 3, {"a/b/c/d"}}};
   for (const auto& c : cases) {
     CAPTURE(c.path);
-    const auto got = t.match(method::get, c.path);
-    REQUIRE(got.what == outcome::found);
-    CHECK(got.id == c.id);
-    CHECK(got.values == c.with);
+    const auto result = t.match(method::get, c.path);
+    REQUIRE(result.outcome == match_outcome::matched);
+    CHECK(result.route_id == c.id);
+    CHECK(result.values == c.with);
   }
 }
 
@@ -100,17 +100,17 @@ TEST_CASE("an unknown path is not found, a known one with another method says wh
   const table t = built({{method::get, "/items"}, {method::post, "/items"}, {method::del, "/items/{id}"},
                          {method::put, "/items/special"}});
 
-  CHECK(t.match(method::get, "/nothing").what == outcome::not_found);
-  CHECK(t.match(method::get, "/items/").what == outcome::not_found);
-  CHECK(t.match(method::get, "/ITEMS").what == outcome::not_found);
+  CHECK(t.match(method::get, "/nothing").outcome == match_outcome::not_found);
+  CHECK(t.match(method::get, "/items/").outcome == match_outcome::not_found);
+  CHECK(t.match(method::get, "/ITEMS").outcome == match_outcome::not_found);
 
   const auto put = t.match(method::put, "/items");
-  CHECK(put.what == outcome::method_not_allowed);
+  CHECK(put.outcome == match_outcome::method_not_allowed);
   CHECK(put.allowed.allow() == "GET, HEAD, POST, OPTIONS");
 
   // All patterns that match the path count, not only the narrowest.
   CHECK(t.match(method::get, "/items/special").allowed.allow() == "PUT, DELETE, OPTIONS");
-  CHECK(t.match(method::del, "/items/special").id == 2);
+  CHECK(t.match(method::del, "/items/special").route_id == 2);
   CHECK(t.methods_at("/items/special").allow() == "PUT, DELETE, OPTIONS");
   CHECK(t.methods_at("/nothing").empty());
   CHECK(t.methods_at("/%zz").empty());
@@ -120,21 +120,21 @@ TEST_CASE("HEAD follows GET unless it has a route of its own (RFC 9110 §9.3.2)"
   const table t = built({{method::get, "/a"}, {method::get, "/b"}, {method::head, "/b"}, {method::post, "/c"},
                          {method::any, "/d"}, {method::get, "/d"}});
 
-  CHECK(t.match(method::head, "/a").id == 0);
-  CHECK(t.match(method::head, "/b").id == 2);
-  CHECK(t.match(method::head, "/c").what == outcome::method_not_allowed);
-  CHECK(t.match(method::head, "/d").id == 5);
+  CHECK(t.match(method::head, "/a").route_id == 0);
+  CHECK(t.match(method::head, "/b").route_id == 2);
+  CHECK(t.match(method::head, "/c").outcome == match_outcome::method_not_allowed);
+  CHECK(t.match(method::head, "/d").route_id == 5);
 }
 
 TEST_CASE("OPTIONS is left to the caller, with what it needs, unless a route takes it (RFC 9110 §9.3.7)") {
   const table t = built({{method::get, "/a"}, {method::options, "/b"}, {method::any, "/c"}});
 
   const auto a = t.match(method::options, "/a");
-  CHECK(a.what == outcome::method_not_allowed);
+  CHECK(a.outcome == match_outcome::method_not_allowed);
   CHECK(a.allowed.allow() == "GET, HEAD, OPTIONS");
-  CHECK(t.match(method::options, "/b").id == 1);
-  CHECK(t.match(method::options, "/c").id == 2);
-  CHECK(t.match(method::options, "/d").what == outcome::not_found);
+  CHECK(t.match(method::options, "/b").route_id == 1);
+  CHECK(t.match(method::options, "/c").route_id == 2);
+  CHECK(t.match(method::options, "/d").outcome == match_outcome::not_found);
 }
 
 TEST_CASE("OPTIONS * is answered from all methods of all routes") {
@@ -145,10 +145,10 @@ TEST_CASE("OPTIONS * is answered from all methods of all routes") {
 TEST_CASE("a route for any method serves what no other route of its pattern does") {
   const table t = built({{method::any, "/a"}, {method::post, "/a"}, {method::get, "/{x}"}});
 
-  CHECK(t.match(method::post, "/a").id == 1);
-  CHECK(t.match(method::patch, "/a").id == 0);
-  CHECK(t.match(method::get, "/a").id == 0);  // the path decides before the method does
-  CHECK(t.match(method::get, "/b").id == 2);
+  CHECK(t.match(method::post, "/a").route_id == 1);
+  CHECK(t.match(method::patch, "/a").route_id == 0);
+  CHECK(t.match(method::get, "/a").route_id == 0);  // the path decides before the method does
+  CHECK(t.match(method::get, "/b").route_id == 2);
 }
 
 TEST_CASE("a path that cannot be decoded is bad, whatever the routes are") {
@@ -156,7 +156,7 @@ TEST_CASE("a path that cannot be decoded is bad, whatever the routes are") {
 
   for (const char* raw : {"/%", "/a/%zz", "/a/%00", "", "*", "a"}) {
     CAPTURE(raw);
-    CHECK(t.match(method::get, raw).what == outcome::bad_path);
+    CHECK(t.match(method::get, raw).outcome == match_outcome::bad_path);
   }
 }
 
@@ -164,9 +164,9 @@ TEST_CASE("an encoded slash stays inside its segment, and a tail refuses it") {
   const table t = built({{method::get, "/files/{path...}"}, {method::get, "/one/{name}"}, {method::get, "/lit/x"}});
 
   CHECK(t.match(method::get, "/one/a%2Fb").values == values{"a/b"});
-  CHECK(t.match(method::get, "/files/a%2Fb").what == outcome::bad_path);
-  CHECK(t.match(method::get, "/files/a/..%2f..%2fb").what == outcome::bad_path);
-  CHECK(t.match(method::get, "/lit%2Fx").what == outcome::not_found);
+  CHECK(t.match(method::get, "/files/a%2Fb").outcome == match_outcome::bad_path);
+  CHECK(t.match(method::get, "/files/a/..%2f..%2fb").outcome == match_outcome::bad_path);
+  CHECK(t.match(method::get, "/lit%2Fx").outcome == match_outcome::not_found);
 }
 
 TEST_CASE("what two routes could claim with equal right is refused, with both places and a path that proves it") {
@@ -203,34 +203,34 @@ TEST_CASE("what two routes could claim with equal right is refused, with both pl
 TEST_CASE("a refused route leaves the table as it was") {
   table t = built({{method::get, "/a"}});
 
-  CHECK_THROWS_AS(t.add(method::get, "/a", 9, source{}), setup_error);
-  CHECK_THROWS_AS(t.add(method::get, "/{", 9, source{}), setup_error);
+  CHECK_THROWS_AS(t.add(method::get, "/a", 9, source_location{}), setup_error);
+  CHECK_THROWS_AS(t.add(method::get, "/{", 9, source_location{}), setup_error);
 
   CHECK(t.entries().size() == 1);
-  CHECK(t.match(method::get, "/a").id == 0);
+  CHECK(t.match(method::get, "/a").route_id == 0);
 }
 
 TEST_CASE("a table without routes finds nothing") {
   const table t;
-  CHECK_FALSE(t.any_route());
-  CHECK(t.match(method::get, "/").what == outcome::not_found);
-  CHECK(built({{method::get, "/"}}).any_route());
+  CHECK_FALSE(t.has_routes());
+  CHECK(t.match(method::get, "/").outcome == match_outcome::not_found);
+  CHECK(built({{method::get, "/"}}).has_routes());
 }
 
 TEST_CASE("a thousand routes and a path of thousands of segments are matched") {
   table t;
   for (std::size_t i = 0; i < 1000; ++i) {
-    t.add(method::get, "/api/r" + std::to_string(i) + "/{id}", i, source{"app.cpp", static_cast<int>(i)});
+    t.add(method::get, "/api/r" + std::to_string(i) + "/{id}", i, source_location{"app.cpp", static_cast<int>(i)});
   }
   for (std::size_t i = 0; i < 1000; ++i) {
-    const auto got = t.match(method::get, "/api/r" + std::to_string(i) + "/x");
-    REQUIRE(got.what == outcome::found);
-    CHECK(got.id == i);
+    const auto result = t.match(method::get, "/api/r" + std::to_string(i) + "/x");
+    REQUIRE(result.outcome == match_outcome::matched);
+    CHECK(result.route_id == i);
   }
 
-  t.add(method::get, "/deep/{path...}", 1000, source{});
+  t.add(method::get, "/deep/{path...}", 1000, source_location{});
   std::string deep = "/deep";
   for (int i = 0; i < 4000; ++i) deep += "/";
-  CHECK(t.match(method::get, deep).id == 1000);
-  CHECK(t.match(method::get, deep.substr(5)).what == outcome::not_found);
+  CHECK(t.match(method::get, deep).route_id == 1000);
+  CHECK(t.match(method::get, deep.substr(5)).outcome == match_outcome::not_found);
 }

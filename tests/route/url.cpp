@@ -60,20 +60,20 @@ TEST_CASE("what was built is matched by its own route, with the same values") {
   for (const char* value : {"7", "a/b", "a%2Fb", "\xE2\x82\xAC", "a b", "?#&=+;", "...", "%", "\x01\x7F"}) {
     const auto t = one("/x/{v}/y");
     const auto m = t.match(method::get, build_path(t, "it", {value}));
-    REQUIRE(m.what == route::outcome::found);
+    REQUIRE(m.outcome == route::match_outcome::matched);
     CHECK(m.values.at(0) == value);
   }
   const auto files = one("/f/{v...}");
   for (const char* value : {"", "a", "a/b", "a//b", "a/", "\xE2\x82\xAC/%2F"}) {
     const auto m = files.match(method::get, build_path(files, "it", {value}));
-    REQUIRE(m.what == route::outcome::found);
+    REQUIRE(m.outcome == route::match_outcome::matched);
     CHECK(m.values.at(0) == value);
   }
 }
 
 TEST_CASE("a value that no path could carry is refused with the route, its place and the reason") {
   auto numbers = one("/users/{id}");
-  numbers.about(0).parameters = {value_kind::int32};
+  numbers.metadata(0).parameters = {value_kind::int32};
   struct {
     std::string said;
     const char* part;
@@ -110,7 +110,7 @@ TEST_CASE("a name is one route's, and a route has one") {
   t.add(method::get, "/users/{id}", 0, {"app.cpp", 1});
   t.add(method::get, "/people/{id}", 1, {"app.cpp", 2});
   t.name_routes(0, 1, "user");
-  const auto said = [&t](std::size_t index, const char* name) {
+  const auto reply = [&t](std::size_t index, const char* name) {
     try {
       t.name_routes(index, index + 1, name);
     } catch (const setup_error& e) {
@@ -119,10 +119,10 @@ TEST_CASE("a name is one route's, and a route has one") {
     return std::string("nothing");
   };
 
-  CHECK(said(1, "user") == "GET /people/{id} (app.cpp:2) and GET /users/{id} (app.cpp:1) are both named 'user'; a name "
+  CHECK(reply(1, "user") == "GET /people/{id} (app.cpp:2) and GET /users/{id} (app.cpp:1) are both named 'user'; a name "
                            "is one route's, so that url_for knows which");
-  CHECK(has(said(0, "other"), "it is named 'user' already, and now 'other'"));
-  CHECK(has(said(1, ""), "its name is empty"));
+  CHECK(has(reply(0, "other"), "it is named 'user' already, and now 'other'"));
+  CHECK(has(reply(1, ""), "its name is empty"));
 }
 
 TEST_CASE("values go behind the question mark, encoded so that they mean themselves, and before the fragment") {

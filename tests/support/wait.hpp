@@ -27,7 +27,7 @@
 
 // single_include/ has no such files. A test of the single header includes it before this file.
 #if __has_include("winsvc/base/stop.hpp")
-  #include "winsvc/base/source.hpp"
+  #include "winsvc/base/source_location.hpp"
   #include "winsvc/base/stop.hpp"
 #endif
 
@@ -71,19 +71,19 @@ inline bool on_test_thread() { return std::this_thread::get_id() == test_thread;
 inline std::chrono::milliseconds limit() { return scaled(std::chrono::seconds(on_test_thread() ? 30 : 60)); }
 
 /// Fails the test case. Returns false on a thread other than the test thread, else throws.
-inline bool out_of_time(const std::string& what, winsvc::source at) {
+inline bool out_of_time(const std::string& what, winsvc::source_location location) {
   const std::string text = "no success after " + std::to_string(limit().count()) + " ms of waiting for " + what;
-  if (on_test_thread()) ADD_FAIL_AT(at.file, at.line, text);
-  ADD_FAIL_CHECK_AT(at.file, at.line, text);
+  if (on_test_thread()) ADD_FAIL_AT(location.file, location.line, text);
+  ADD_FAIL_CHECK_AT(location.file, location.line, text);
   return false;
 }
 
 /// Polls the predicate each millisecond.
 template <class Predicate>
-bool wait_until(const Predicate& holds, const std::string& what, winsvc::source at = winsvc::source::here()) {
-  const auto until = steady::now() + limit();
+bool wait_until(const Predicate& holds, const std::string& what, winsvc::source_location location = winsvc::source_location::current()) {
+  const auto deadline = steady::now() + limit();
   while (!holds()) {
-    if (steady::now() >= until) return holds() || out_of_time(what, at);
+    if (steady::now() >= deadline) return holds() || out_of_time(what, location);
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return true;
@@ -92,24 +92,24 @@ bool wait_until(const Predicate& holds, const std::string& what, winsvc::source 
 /// Waits for the predicate on a condition variable. `lock` must be held.
 template <class Predicate>
 bool wait_for(std::condition_variable& changed, std::unique_lock<std::mutex>& lock, const Predicate& holds,
-              const std::string& what, winsvc::source at = winsvc::source::here()) {
-  return changed.wait_for(lock, limit(), holds) || out_of_time(what, at);
+              const std::string& what, winsvc::source_location location = winsvc::source_location::current()) {
+  return changed.wait_for(lock, limit(), holds) || out_of_time(what, location);
 }
 
 /// Waits until a future has its value. `Future`: std::future or std::shared_future.
 template <class Future>
-bool wait_for_value(const Future& of, const std::string& what, winsvc::source at = winsvc::source::here()) {
-  return of.wait_for(limit()) == std::future_status::ready || out_of_time(what, at);
+bool wait_for_value(const Future& of, const std::string& what, winsvc::source_location location = winsvc::source_location::current()) {
+  return of.wait_for(limit()) == std::future_status::ready || out_of_time(what, location);
 }
 
 /// Waits for the request of a stop source, which the tests also use as a latch.
 inline bool wait_for_stop(const winsvc::stop_token& token, const std::string& what,
-                          winsvc::source at = winsvc::source::here()) {
-  return token.wait_for(limit()) || out_of_time(what, at);
+                          winsvc::source_location location = winsvc::source_location::current()) {
+  return token.wait_for(limit()) || out_of_time(what, location);
 }
 inline bool wait_for_stop(const winsvc::stop_source& latch, const std::string& what,
-                          winsvc::source at = winsvc::source::here()) {
-  return wait_for_stop(latch.token(), what, at);
+                          winsvc::source_location location = winsvc::source_location::current()) {
+  return wait_for_stop(latch.token(), what, location);
 }
 
 /// A thread that is joined with a deadline, by `join` or by the destructor.

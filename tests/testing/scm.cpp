@@ -17,8 +17,8 @@ using namespace std::chrono_literals;
 using winsvc::model::control;
 using winsvc::model::service_status;
 using winsvc::model::state;
-using winsvc::testing::judge;
-using winsvc::testing::reported;
+using winsvc::testing::find_status_violations;
+using winsvc::testing::timed_status;
 
 namespace {
 
@@ -32,14 +32,14 @@ service_status pending(state s, std::uint32_t checkpoint, std::chrono::milliseco
 service_status settled(state s, std::uint32_t win32 = 0, std::uint32_t specific = 0) {
   service_status made;
   made.current = s;
-  made.accepted = s == state::running ? winsvc::model::accept::stop : 0;
+  made.accepted = s == state::running ? winsvc::model::accepted_control::stop : 0;
   made.exit = {win32, specific};
   return made;
 }
 std::vector<std::string> judged(const std::vector<service_status>& statuses) {
-  std::vector<reported> history;
+  std::vector<timed_status> history;
   for (const auto& s : statuses) history.push_back({s, {}});
-  return judge(history);
+  return find_status_violations(history);
 }
 
 const service_status starting = pending(state::start_pending, 1), running = settled(state::running),
@@ -59,9 +59,9 @@ TEST_CASE("a good history has no verdict") {
 
 TEST_CASE("each fault of a history has its verdict") {
   auto eager = starting;
-  eager.accepted = winsvc::model::accept::stop;
+  eager.accepted = winsvc::model::accepted_control::stop;
   auto open_end = stopped;
-  open_end.accepted = winsvc::model::accept::stop;
+  open_end.accepted = winsvc::model::accepted_control::stop;
   auto counting = running;
   counting.checkpoint = 3;
   auto failed = running;
@@ -102,23 +102,23 @@ TEST_CASE("each fault of a history has its verdict") {
 TEST_CASE(
     "a status that comes later than the wait hint before it is a verdict, as the SCM takes the service for hung") {
   const auto zero = std::chrono::steady_clock::time_point{};
-  const std::vector<reported> late{
+  const std::vector<timed_status> late{
       {pending(state::start_pending, 1, 2s), zero}, {running, zero + 3s}, {stopping, zero + 4s}, {stopped, zero + 5s}};
-  const std::vector<reported> good{{pending(state::start_pending, 1, 2s), zero},
+  const std::vector<timed_status> good{{pending(state::start_pending, 1, 2s), zero},
                                    {running, zero + 1s},
                                    {stopping, zero + 90s},
                                    {stopped, zero + 91s}};
 
-  REQUIRE(judge(late).size() == 1);
-  CHECK(judge(late)[0] == "start pending: silent for longer than its wait hint: the SCM takes it for hung");
-  CHECK(judge(good).empty());
+  REQUIRE(find_status_violations(late).size() == 1);
+  CHECK(find_status_violations(late)[0] == "start pending: silent for longer than its wait hint: the SCM takes it for hung");
+  CHECK(find_status_violations(good).empty());
 }
 
 TEST_CASE("nothing is sent to a service that has not begun") {
   winsvc::testing::simulated_scm scm;
 
   CHECK(scm.control(control::stop) == 1062);
-  CHECK(scm.force(control::stop) == 1061);
+  CHECK(scm.deliver_always(control::stop) == 1061);
   CHECK(scm.state() == state::none);
   CHECK(scm.url().empty());
   CHECK(scm.history().empty());
@@ -146,7 +146,7 @@ TEST_CASE("the simulated SCM stops a service that is still starting when it goes
   };
   {
     winsvc::testing::simulated_scm scm;
-    scm.begin(app);
+    scm.start_async(app);
     waiting::wait_until([&] { return begun.load(); }, "the start hook");
   }
   CHECK(cancelled);
@@ -170,9 +170,9 @@ program reports(std::vector<service_status> statuses) {
 
 std::vector<std::string> verdicts_of(const program& p, std::uint16_t port = 0) {
   winsvc::testing::simulated_scm scm;
-  scm.begin_program(p, port);
+  scm.start_program_async(p, port);
   static_cast<void>(scm.wait());
-  return scm.verdicts();
+  return scm.violations();
 }
 
 bool says(const std::vector<std::string>& verdicts, std::string_view part) {
@@ -213,44 +213,44 @@ TEST_CASE("a service whose timer raises checkpoints while its work hangs has tha
     });
   };
   winsvc::testing::simulated_scm scm;
-  scm.begin_program(pulsing);
+  scm.start_program_async(pulsing);
   REQUIRE(scm.wait_for(state::start_pending));
 
-  scm.watch_idle(5s);
+  scm.measure_idle(5s);
   go.request_stop();
 
   CHECK(scm.wait() == 0);
-  REQUIRE(scm.verdicts().size() == 1);
-  CHECK(scm.verdicts()[0] == "the checkpoint rose while nothing was achieved: a timer raises it, and hides a hang");
+  REQUIRE(scm.violations().size() == 1);
+  CHECK(scm.violations()[0] == "the checkpoint rose while nothing was achieved: a timer raises it, and hides a hang");
 }
 
 TEST_CASE("a service that works in its control handler has that verdict, and so has one that is silent for too long") {
-  winsvc::stop_source asked;
-  const program slow = [asked](winsvc::os::dispatcher& d) {
+  winsvc::stop_source requested;
+  const program slow = [requested](winsvc::os::dispatcher& d) {
     d.run([&](const std::vector<std::string>&) {
       d.register_handler("bad", [&](const auto&) {
         std::this_thread::sleep_for(1100ms);
-        asked.request_stop();
+        requested.request_stop();
         return 0u;
       });
       d.set_status(pending(state::start_pending, 1, 1ms));
       std::this_thread::sleep_for(20ms);
       d.set_status(running);
-      waiting::wait_for_stop(asked, "the control");
+      waiting::wait_for_stop(requested, "the control");
       d.set_status(stopping);
       d.set_status(stopped);
     });
   };
   winsvc::testing::simulated_scm scm;
-  scm.begin_program(slow);
+  scm.start_program_async(slow);
   REQUIRE(scm.wait_for(state::running));
 
   CHECK(scm.stop() == 0);
 
   CHECK(scm.wait() == 0);
-  CHECK(scm.verdicts().size() == 2);
-  CHECK(says(scm.verdicts(), "control 1: the handler took over 1 s"));
-  CHECK(says(scm.verdicts(), "start pending: silent for longer than its wait hint"));
+  CHECK(scm.violations().size() == 2);
+  CHECK(says(scm.violations(), "control 1: the handler took over 1 s"));
+  CHECK(says(scm.violations(), "start pending: silent for longer than its wait hint"));
 }
 
 TEST_CASE("each fault of a history is a verdict of the simulator's too") {
@@ -276,12 +276,12 @@ TEST_CASE("each fault of a history is a verdict of the simulator's too") {
 
 TEST_CASE("what the simulated SCM refuses and delays is what the service meets") {
   winsvc::testing::simulated_scm scm;
-  scm.refuse["set_status"] = 6;
+  scm.fail_with["set_status"] = 6;
   scm.delay["run"] = 30ms;
   std::uint32_t answered = 0;
   const auto began = std::chrono::steady_clock::now();
 
-  scm.begin_program([&](winsvc::os::dispatcher& d) {
+  scm.start_program_async([&](winsvc::os::dispatcher& d) {
     d.run([&](const std::vector<std::string>&) { answered = d.set_status(starting); });
   });
   static_cast<void>(scm.wait());

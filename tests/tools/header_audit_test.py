@@ -82,7 +82,7 @@ class Audit(TreeTest):
 
     def test_only_its_wrapper_header_may_include_windows_h(self):
         self.change("winsvc/model/spec.hpp", "#pragma once\n", "#pragma once\n\n#include <Windows.h>\n")
-        self.assert_violation("winsvc/model/spec.hpp:4", "only in its wrapper header winsvc/os/win/door.hpp")
+        self.assert_violation("winsvc/model/spec.hpp:4", "only in its wrapper header winsvc/os/win/windows_headers.hpp")
 
     def test_an_include_of_a_header_that_includes_rpcndr_is_reported(self):
         self.change("winsvc/model/spec.hpp", "#pragma once\n", "#pragma once\n\n#include <AclAPI.h>\n")

@@ -9,34 +9,34 @@
 #include "bench.hpp"
 
 using winsvc::model::finding;
-using winsvc::model::weight;
+using winsvc::model::severity;
 
 namespace {
 
 struct examined {
   bench b;
-  winsvc::host::blueprint plan;
-  winsvc::host::machine around;
+  winsvc::host::service_definition plan;
+  winsvc::host::system_probe around;
   std::vector<finding> found;
 
   examined() {
     around.firewall_rules = [] { return winsvc::os::sys_failure(50); };
     plan.spec.name = "hello";
     plan.port = 0;
-    winsvc::host::take_own_settings(plan);
+    winsvc::host::declare_builtin_settings(plan);
     b.installed();
     b.scm.services["hello"].config.binary = "\"C:\\apps\\hello.exe\" run-service";
     b.scm.folders["C:\\apps"] = "D:PAI(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;BU)";
   }
   void examine(const std::string& live = {}) {
-    found = b.run([&](winsvc::host::desk& at) { return winsvc::host::doctor(at, plan, live, around).examine(); });
+    found = b.run([&](winsvc::host::verb_context& context) { return winsvc::host::diagnostics(context, plan, live, around).run_checks(); });
   }
   /// `problem: seen -> remedy` of what was found about this, a line each.
   std::string about(const std::string& what) const {
     std::string out;
     for (const auto& f : found) {
-      if (f.about == what)
-        out += std::string(name(f.weight)) + ": " + f.seen + (f.remedy.empty() ? "" : " -> " + f.remedy) + '\n';
+      if (f.topic == what)
+        out += std::string(name(f.severity)) + ": " + f.evidence + (f.remedy.empty() ? "" : " -> " + f.remedy) + '\n';
     }
     return out;
   }
@@ -48,12 +48,12 @@ bool has(const std::string& text, std::string_view part) { return text.find(part
 TEST_CASE("a service that is not installed is worth a note, and looking changes nothing") {
   examined p;
   p.b.scm.services.clear();
-  const auto before = p.b.scm.picture();
+  const auto before = p.b.scm.snapshot();
   p.examine();
   CHECK(p.about("service") == "note: it is not installed -> install --start\n");
   CHECK(p.about("port") == "ok: a free one is picked at each start\n");
-  CHECK(p.b.scm.picture() == before);
-  CHECK(count(p.found, weight::problem) == 0);
+  CHECK(p.b.scm.snapshot() == before);
+  CHECK(count(p.found, severity::problem) == 0);
 }
 
 TEST_CASE("what would be installed otherwise is drift, which update mends") {
@@ -84,7 +84,7 @@ TEST_CASE("a folder that users may write into hands the service to them") {
   p.examine();
   CHECK(has(p.about("folder"), "problem: authenticated users may change what is in C:\\apps"));
   CHECK(has(p.about("folder"), "icacls \"C:\\apps\""));
-  p.b.scm.refuse["query_folder_security"] = 5;
+  p.b.scm.fail_with["query_folder_security"] = 5;
   p.examine();
   CHECK(has(p.about("folder"), "note: who may change C:\\apps cannot be seen"));
 }
@@ -106,7 +106,7 @@ TEST_CASE("a taken port is a problem, but for the service that has it") {
   const std::string port = std::to_string(taken->local().port);
   winsvc::model::setting_sources from;
   from.file = winsvc::model::parse_settings_file("port = " + port + "\n");
-  p.plan.settings.from(from);
+  p.plan.settings.set_sources(from);
   p.examine();
   CHECK(has(p.about("port"), "problem: 127.0.0.1:" + port + ": the port is taken"));
   p.examine("{\"url\":\"http://127.0.0.1:1\"}");
@@ -114,25 +114,25 @@ TEST_CASE("a taken port is a problem, but for the service that has it") {
   p.b.scm.services["hello"].process = winsvc::testing::service_database::at(winsvc::model::state::running, 42);
   p.examine();  // from a prompt that may not ask it
   CHECK(has(p.about("port"), "note: the service runs, as pid 42, and cannot be asked from here"));
-  CHECK(count(p.found, weight::problem) == 1);  // its program is not there: this is a test
+  CHECK(count(p.found, severity::problem) == 1);  // its program is not there: this is a test
 }
 
 TEST_CASE("--fix leaves the program that runs where it is, unless that is gone") {
   examined p;
-  const std::string there = winsvc::os::executable_path();
-  std::string said;
+  const std::string existing = winsvc::os::executable_path();
+  std::string message;
   const auto repair = [&] {
-    said.clear();
-    return p.b.run([&](winsvc::host::desk& at) {
-      return winsvc::host::repair(at, [&said](const std::string& line) { said += line + '\n'; });
+    message.clear();
+    return p.b.run([&](winsvc::host::verb_context& context) {
+      return winsvc::host::apply_fixes(context, [&message](const std::string& line) { message += line + '\n'; });
     });
   };
   p.b.spec.description = "says hello";
   auto& service = p.b.scm.services["hello"];
-  service.config.binary = '"' + there + "\" run-service --port 5001";
+  service.config.binary = '"' + existing + "\" run-service --port 5001";
   CHECK(sentence(repair()) == "done");
-  CHECK(service.config.binary == '"' + there + "\" run-service --port 5001");
-  CHECK(has(said, "description   none -> says hello"));
+  CHECK(service.config.binary == '"' + existing + "\" run-service --port 5001");
+  CHECK(has(message, "description   none -> says hello"));
 
   service.config.binary = "\"D:\\old\\hello.exe\" run-service --port 5001";
   p.b.scm.folders["C:\\apps"] = "D:AI(A;OICIID;0x1301bf;;;AU)";
@@ -148,8 +148,8 @@ TEST_CASE("an address that others reach is worth a word about the firewall, and 
   examined p;
   winsvc::model::setting_sources from;
   from.file = winsvc::model::parse_settings_file("host = 0.0.0.0\nport = 5001\n");
-  p.plan.settings.from(from);
-  const auto with = [&p](std::vector<std::string> rules) {
+  p.plan.settings.set_sources(from);
+  const auto options = [&p](std::vector<std::string> rules) {
     p.around.firewall_rules = [rules] { return winsvc::os::sys_result<std::vector<std::string>>(rules); };
     p.examine();
     return p.about("firewall");
@@ -160,9 +160,9 @@ TEST_CASE("an address that others reach is worth a word about the firewall, and 
   const std::string block = "v2.30|Action=Block|Active=TRUE|Dir=In|App=C:\\apps\\hello.exe|Name=hello.exe|";
   p.examine();
   CHECK(p.about("firewall") == "note: others reach 0.0.0.0:5001 where the firewall lets them -> " + add);
-  CHECK(with({}) == "warning: no rule of its own lets others reach 0.0.0.0:5001 -> " + add);
-  CHECK(with({allow}) == "ok: the rule 'hello' lets others reach 0.0.0.0:5001\n");
-  CHECK(has(with({allow, block}), "problem: the rule 'hello.exe' keeps others away from 0.0.0.0:5001 -> netsh advfirewall "
+  CHECK(options({}) == "warning: no rule of its own lets others reach 0.0.0.0:5001 -> " + add);
+  CHECK(options({allow}) == "ok: the rule 'hello' lets others reach 0.0.0.0:5001\n");
+  CHECK(has(options({allow, block}), "problem: the rule 'hello.exe' keeps others away from 0.0.0.0:5001 -> netsh advfirewall "
                                   "firewall delete rule name=\"hello.exe\""));
 }
 
@@ -209,31 +209,31 @@ TEST_CASE("a right that cannot be seen is no drift") {
   examined p;
   p.b.scm.accounts = {{"CORP\\anna", "S-1-5-21-7"}};
   p.b.scm.services["hello"].config.account = "CORP\\anna";
-  p.b.scm.refuse["query_logon_right"] = 5;
+  p.b.scm.fail_with["query_logon_right"] = 5;
   p.examine();
   CHECK_FALSE(has(p.about("drift"), "may not log on"));
 }
 
 TEST_CASE("a full disk is a problem before it is one") {
   examined p;
-  const auto with = [&p](std::uint64_t mib) {
+  const auto options = [&p](std::uint64_t mib) {
     p.around.free_space = [mib](const std::string&) { return std::optional<std::uint64_t>(mib * 1024 * 1024); };
     p.examine();
     return p.about("disk");
   };
-  CHECK(with(5000) == "ok: 5000 MiB free for C:\\ProgramData\\hello\n");
-  CHECK(with(400) == "warning: 400 MiB free for C:\\ProgramData\\hello -> make room\n");
-  CHECK(has(with(3), "problem: 3 MiB free"));
+  CHECK(options(5000) == "ok: 5000 MiB free for C:\\ProgramData\\hello\n");
+  CHECK(options(400) == "warning: 400 MiB free for C:\\ProgramData\\hello -> make room\n");
+  CHECK(has(options(3), "problem: 3 MiB free"));
 }
 
 TEST_CASE("how long the last start took is held against what it may, and a start that is yet to come is a clock set back") {
   examined p;
-  p.b.left = winsvc::model::service_state{7, "http://x", winsvc::iso_time(p.b.time.wall()), "", 1200};
+  p.b.left = winsvc::model::saved_state{7, "http://x", winsvc::iso_time(p.b.time.system_now()), "", 1200};
   p.examine();
   CHECK(p.about("last start") == "ok: took 1.2 s, each of its hooks may take 30 s\n");
   CHECK(p.about("clock").empty());
   p.b.left->start_ms = 16'000;
-  p.b.left->since = winsvc::iso_time(p.b.time.wall() + std::chrono::hours(1));
+  p.b.left->since = winsvc::iso_time(p.b.time.system_now() + std::chrono::hours(1));
   p.examine();
   CHECK(p.about("last start") == "warning: took 16 s, each of its hooks may take 30 s -> do less in on_start, or raise start_limit\n");
   CHECK(has(p.about("clock"), "warning: it started at " + p.b.left->since + ", which is yet to come"));
@@ -244,8 +244,8 @@ TEST_CASE("settings that cannot be taken, and the reason of the last failure, ar
   winsvc::model::setting_sources from;
   from.file_name = "hello.ini";
   from.file = winsvc::model::parse_settings_file("port = many\n");
-  p.plan.settings.from(from);
-  p.b.left = winsvc::model::service_state{7, "", "", "the store is locked"};
+  p.plan.settings.set_sources(from);
+  p.b.left = winsvc::model::saved_state{7, "", "", "the store is locked"};
   p.examine();
   CHECK(has(p.about("settings"), "problem: read 'hello.ini:1': 'port' takes a whole number from 0 to 65535, and 'many' is none"));
   CHECK(has(p.about("last run"), "warning: the store is locked -> logs"));
@@ -257,7 +257,7 @@ TEST_CASE("another program's service of that name is a problem, and where Window
   p.examine();
   CHECK(has(p.about("service"), "problem: look at 'hello': another program's service has that name"));
   examined denied;
-  denied.b.scm.refuse["open_manager"] = 5;
+  denied.b.scm.fail_with["open_manager"] = 5;
   denied.examine();
   CHECK(has(denied.about("service"), "warning: look at 'hello': access denied (5)"));
 }

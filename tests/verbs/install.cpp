@@ -16,7 +16,7 @@ using winsvc::model::command;
 using winsvc::model::state;
 using winsvc::testing::service_database;
 using calls = std::vector<std::string>;
-namespace level = winsvc::model::level;
+namespace level = winsvc::model::config_level_id;
 
 namespace {
 
@@ -28,7 +28,7 @@ command asked(std::vector<std::string> options) {
 }
 std::string level_of(const bench& b, std::uint32_t number, const std::string& service = "hello") {
   const auto& levels = b.scm.services.at(service).levels;
-  return levels.count(number) != 0 ? winsvc::model::text_of(levels.at(number)) : "not set";
+  return levels.count(number) != 0 ? winsvc::model::format_config_level(levels.at(number)) : "not set";
 }
 bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
@@ -55,7 +55,7 @@ TEST_CASE("install of a new service without a word: these calls, these rights, t
 
   CHECK(sentence(b.install()) == "done");
 
-  CHECK(b.scm.calls ==
+  CHECK(b.scm.socket_api ==
         calls{"open_manager(0x1)", "open_service(hello, 0x1)",  // is it there?
               "open_manager(0x3)",
               "create_service(hello, 0x10012, startup auto, binary \"C:\\apps\\hello.exe\" run-service, display name "
@@ -76,7 +76,7 @@ TEST_CASE("install of a new service with everything: these calls, these rights, 
   CHECK(sentence(b.install(everything())) == "done");
 
   const std::string security = b.scm.add("other", "x").security;
-  CHECK(b.scm.calls ==
+  CHECK(b.scm.socket_api ==
         calls{"account_sid(CORP\\ops)", "open_manager(0x1)", "open_service(hello, 0x20001)", "open_manager(0x3)",
               "create_service(hello, 0x70012, startup delayed, binary \"C:\\apps\\hello.exe\" run-service --host 0.0.0.0 "
               "--port 5002 --preshutdown 45s, display name Hello service, account CORP\\anna, password given, depends on "
@@ -125,11 +125,11 @@ TEST_CASE("nobody is asked for a password before Windows has let us in") {
   bench b;
   with_people(b);
   b.password.reset();  // asking fails
-  b.scm.refuse["open_manager"] = 5;
+  b.scm.fail_with["open_manager"] = 5;
   CHECK(b.install(asked({"--username", "CORP\\anna"})).error().code == 5);
   CHECK(b.denied);
-  b.scm.refuse.clear();
-  CHECK(b.install(asked({"--username", "CORP\\anna"})).error().said == "nobody answers");
+  b.scm.fail_with.clear();
+  CHECK(b.install(asked({"--username", "CORP\\anna"})).error().message == "nobody answers");
   CHECK(b.scm.services.empty());
   CHECK(!b.called("create_service"));
 }
@@ -165,7 +165,7 @@ TEST_CASE("what is asked at install goes before what the app says, which goes be
 TEST_CASE("an install of what is there is an update: only what differs is called, with the rights for that") {
   bench b;
   CHECK(sentence(b.install()) == "done");
-  b.scm.calls.clear();
+  b.scm.socket_api.clear();
   b.said.clear();
 
   CHECK(sentence(b.install(asked({"--host", "0.0.0.0"}))) == "done");
@@ -178,15 +178,15 @@ TEST_CASE("an install of what is there is an update: only what differs is called
   all.insert(all.end(), {"open_manager(0x1)", "open_service(hello, 0x2)",
                          "change_config(binary \"C:\\apps\\hello.exe\" run-service --host 0.0.0.0, depends on none)",
                          "add_event_source(hello)"});
-  CHECK(b.scm.calls == all);
+  CHECK(b.scm.socket_api == all);
   CHECK(b.said ==
         "updated 'hello':\n"
         "  binary        \"C:\\apps\\hello.exe\" run-service -> \"C:\\apps\\hello.exe\" run-service --host 0.0.0.0\n");
 
-  b.scm.calls.clear();
+  b.scm.socket_api.clear();
   b.said.clear();
   CHECK(sentence(b.install()) == "done");
-  CHECK(b.scm.calls == look);
+  CHECK(b.scm.socket_api == look);
   CHECK(b.said == "'hello' is installed as it is asked for\n");
   CHECK(b.scm.open_handles() == 0);
 }
@@ -196,7 +196,7 @@ TEST_CASE("an update of everything: these calls, these rights, these arguments")
   with_people(b);
   CHECK(sentence(b.install()) == "done");
   const std::string security = b.scm.services.at("hello").security;
-  b.scm.calls.clear();
+  b.scm.socket_api.clear();
 
   CHECK(sentence(b.update(everything())) == "done");
 
@@ -214,7 +214,7 @@ TEST_CASE("an update of everything: these calls, these rights, these arguments")
       "change_security(" + security + "(A;;CCLCSWRPWPDTLOCRRC;;;S-1-5-21-8))", "add_event_source(hello)",
       "change_config(account CORP\\anna, password given, depends on tcpip +net)", "account_sid(CORP\\anna)",
       "add_logon_right(S-1-5-21-7)"};
-  CHECK(b.scm.calls == expected);
+  CHECK(b.scm.socket_api == expected);
   CHECK(b.scm.services.at("hello").password == "secret");
 }
 
@@ -244,10 +244,10 @@ TEST_CASE("a delay is set behind an automatic start and taken away before it") {
   bench b;
   CHECK(sentence(b.install()) == "done");
   const auto changes_of = [&b](const char* to) {
-    b.scm.calls.clear();
+    b.scm.socket_api.clear();
     CHECK(sentence(b.update(asked({"--startup", to}))) == "done");
     std::string out;
-    for (const auto& c : b.scm.calls) {
+    for (const auto& c : b.scm.socket_api) {
       if (c.rfind("change_config", 0) == 0 || c.rfind("change_level(3", 0) == 0) out += c + '\n';
     }
     return out;
@@ -266,18 +266,18 @@ TEST_CASE("--plan shows what would be changed, with query rights, and changes no
   command c = everything();
   c.plan = true;
   CHECK(sentence(b.install(c)) == "done");
-  CHECK(b.scm.calls == calls{"account_sid(CORP\\ops)", "open_manager(0x1)", "open_service(hello, 0x20001)"});
+  CHECK(b.scm.socket_api == calls{"account_sid(CORP\\ops)", "open_manager(0x1)", "open_service(hello, 0x20001)"});
   CHECK(b.said.rfind("'hello' is not installed; install creates it:\n  startup       delayed\n", 0) == 0);
   CHECK(has(b.said, "  account       CORP\\anna\n  password      the one that is given\n"));
 
   b.installed();
-  b.scm.calls.clear();
+  b.scm.socket_api.clear();
   b.said.clear();
-  const std::string before = b.scm.picture();
-  c.then_start = true;
+  const std::string before = b.scm.snapshot();
+  c.start_after = true;
   CHECK(sentence(b.update(c)) == "done");
-  CHECK(b.scm.picture() == before);
-  for (const auto& call : b.scm.calls) {
+  CHECK(b.scm.snapshot() == before);
+  for (const auto& call : b.scm.socket_api) {
     CHECK(call.rfind("change", 0) != 0);
     CHECK(call.rfind("add", 0) != 0);
     CHECK(call.rfind("start", 0) != 0);
@@ -301,7 +301,7 @@ TEST_CASE("--start starts it afterwards, also when nothing had to be changed") {
   bench b;
   b.scm.after_start = {service_database::at(state::running)};
   command c;
-  c.then_start = true;
+  c.start_after = true;
   CHECK(sentence(b.install(c)) == "done");
   CHECK(b.said == "installed 'hello' (auto): \"C:\\apps\\hello.exe\" run-service\nstarted 'hello'\n");
   CHECK(sentence(b.install(c)) == "done");
@@ -310,9 +310,9 @@ TEST_CASE("--start starts it afterwards, also when nothing had to be changed") {
 
 TEST_CASE("a start that fails is told, and the service stays installed") {
   bench b;
-  b.scm.refuse["start_service"] = 1069;
+  b.scm.fail_with["start_service"] = 1069;
   command c;
-  c.then_start = true;
+  c.start_after = true;
   CHECK(b.install(c).error().code == 1069);
   CHECK(b.scm.services.count("hello") == 1);
 }
@@ -321,32 +321,32 @@ TEST_CASE("whichever call of an install is refused, nothing is left behind") {
   bench whole;
   with_people(whole);
   REQUIRE(whole.install(everything()));
-  const std::size_t count = whole.scm.calls.size();
+  const std::size_t count = whole.scm.socket_api.size();
 
   std::size_t refusals = 0;
   for (std::size_t k = 0; k < count; ++k) {
     bench b;
     with_people(b);
-    const std::string before = b.scm.picture();
-    b.scm.refuse_call[k] = 87;
+    const std::string before = b.scm.snapshot();
+    b.scm.fail_call_with[k] = 87;
     const auto done = b.install(everything());
-    CAPTURE(whole.scm.calls[k]);
+    CAPTURE(whole.scm.socket_api[k]);
     CHECK(b.scm.open_handles() == 0);
     if (done) {
       CHECK(has(b.said, "warning: "));  // a folder: the service is there
       continue;
     }
     ++refusals;
-    CHECK(b.scm.picture() == before);
+    CHECK(b.scm.snapshot() == before);
     CHECK(done.error().code == 87);
-    CHECK(!done.error().doing.empty());
+    CHECK(!done.error().operation.empty());
     CHECK(b.said.empty());
   }
   CHECK(refusals == count - 5);  // the service's SID, and two calls for each of two folders
 }
 
 TEST_CASE("whichever call of an update is refused, all is as it was") {
-  const auto there = [](bench& b) {
+  const auto existing = [](bench& b) {
     with_people(b);
     auto& e = b.installed();
     e.config.startup = startup::manual;
@@ -365,7 +365,7 @@ TEST_CASE("whichever call of an update is refused, all is as it was") {
     command c = everything();
     if (from_delayed) c.startup = startup::manual;
     const auto prepare = [&](bench& b) {
-      there(b);
+      existing(b);
       if (!from_delayed) return;
       b.scm.services.at("hello").config.startup = startup::automatic;
       b.scm.services.at("hello").levels[level::delayed_start] = winsvc::model::delayed_start{true};
@@ -373,23 +373,23 @@ TEST_CASE("whichever call of an update is refused, all is as it was") {
     bench whole;
     prepare(whole);
     REQUIRE(whole.update(c));
-    const std::size_t count = whole.scm.calls.size();
+    const std::size_t count = whole.scm.socket_api.size();
 
     for (std::size_t k = 0; k < count; ++k) {
       bench b;
       prepare(b);
-      const std::string before = b.scm.picture();
-      b.scm.refuse_call[k] = 87;
+      const std::string before = b.scm.snapshot();
+      b.scm.fail_call_with[k] = 87;
       const auto done = b.update(c);
-      CAPTURE(whole.scm.calls[k]);
+      CAPTURE(whole.scm.socket_api[k]);
       CHECK(b.scm.open_handles() == 0);
       if (done) {
         // What could not be read is unknown, and set; what could not be done for a folder is said.
-        const bool read = whole.scm.calls[k].rfind("query_", 0) == 0 || whole.scm.calls[k].rfind("account_sid(NT", 0) == 0;
+        const bool read = whole.scm.socket_api[k].rfind("query_", 0) == 0 || whole.scm.socket_api[k].rfind("account_sid(NT", 0) == 0;
         CHECK((read || has(b.said, "warning: ")));
         continue;
       }
-      CHECK(b.scm.picture() == before);
+      CHECK(b.scm.snapshot() == before);
       CHECK(done.error().code == 87);
     }
   }
@@ -398,20 +398,20 @@ TEST_CASE("whichever call of an update is refused, all is as it was") {
 TEST_CASE("whichever call of a remove is refused, it either says so or is done") {
   bench whole;
   REQUIRE(whole.install());
-  whole.scm.calls.clear();
+  whole.scm.socket_api.clear();
   REQUIRE(whole.remove());
-  const std::size_t count = whole.scm.calls.size();
+  const std::size_t count = whole.scm.socket_api.size();
   for (std::size_t k = 0; k < count; ++k) {
     bench b;
     REQUIRE(b.install());
-    b.scm.calls.clear();
-    b.scm.refuse_call[k] = 87;
+    b.scm.socket_api.clear();
+    b.scm.fail_call_with[k] = 87;
     const auto done = b.remove();
-    CAPTURE(whole.scm.calls[k]);
+    CAPTURE(whole.scm.socket_api[k]);
     CHECK(b.scm.open_handles() == 0);
     if (done) CHECK(b.scm.services.empty());
     else CHECK(done.error().code == 87);
-    b.scm.refuse_call.clear();
+    b.scm.fail_call_with.clear();
     CHECK(sentence(b.remove()) == "done");  // and a second one ends it
     CHECK(b.scm.services.empty());
     CHECK(b.scm.event_sources.empty());
@@ -422,7 +422,7 @@ TEST_CASE("an account that has to be put back is, unless its password is not kno
   bench b;
   with_people(b);
   b.installed().config.account = "NT AUTHORITY\\LocalService";
-  b.scm.refuse["add_logon_right"] = 5;
+  b.scm.fail_with["add_logon_right"] = 5;
   CHECK(sentence(b.update(asked({"--username", "CORP\\anna"}))) ==
         "give the right to log on as a service to 'CORP\\anna': access denied (5); run from an elevated prompt");
   CHECK(b.scm.services.at("hello").config.account == "NT AUTHORITY\\LocalService");
@@ -432,28 +432,28 @@ TEST_CASE("an account that has to be put back is, unless its password is not kno
 TEST_CASE("a level that the system does not know is a warning that says what is lost, and all others are set") {
   for (const std::uint32_t code : {120u, 124u, 1733u}) {
     bench b;
-    for (std::uint32_t l = 1; l <= 7; ++l) b.scm.refuse_level[l] = code;
+    for (std::uint32_t l = 1; l <= 7; ++l) b.scm.fail_level_with[l] = code;
     CHECK(sentence(b.install(asked({"--startup", "delayed", "--description", "x"}))) == "done");
     for (std::uint32_t l = 1; l <= 7; ++l) {
       CHECK(has(b.said, "warning: this system does not know setting " + std::to_string(l) + " (" + std::to_string(code) +
-                            "): " + std::string(winsvc::model::lost_without(l)) + "\n"));
+                            "): " + std::string(winsvc::model::consequence_of_missing(l)) + "\n"));
     }
     CHECK(has(b.said, "installed 'hello' (delayed)"));
   }
   for (std::uint32_t l = 1; l <= 7; ++l) {
     CAPTURE(l);
     bench b;
-    b.scm.refuse_level[l] = 5;
+    b.scm.fail_level_with[l] = 5;
     const auto done = b.install(asked({"--startup", "delayed", "--description", "x"}));
     REQUIRE(!done);
-    CHECK(done.error().sentence() == "configure 'hello': access denied (5); run from an elevated prompt");
+    CHECK(done.error().to_string() == "configure 'hello': access denied (5); run from an elevated prompt");
     CHECK(b.scm.services.empty());
   }
 }
 
 TEST_CASE("a system that knows no levels is asked for them at every update, because what it has is unknown") {
   bench b;  // as Wine is
-  for (const std::uint32_t l : {3u, 4u, 5u, 6u}) b.scm.refuse_level[l] = 124;
+  for (const std::uint32_t l : {3u, 4u, 5u, 6u}) b.scm.fail_level_with[l] = 124;
   CHECK(sentence(b.install()) == "done");
   b.said.clear();
   CHECK(sentence(b.install()) == "done");
@@ -467,7 +467,7 @@ TEST_CASE("a system that knows no levels is asked for them at every update, beca
 
 TEST_CASE("folders that cannot be opened to the service are warnings with a remedy") {
   bench unknown;
-  unknown.scm.refuse["account_sid"] = 1332;
+  unknown.scm.fail_with["account_sid"] = 1332;
   CHECK(sentence(unknown.install()) == "done");
   CHECK(has(unknown.said, "warning: the service's own SID is not to be had: "));
   CHECK(has(unknown.said, "(1332); give 'NT SERVICE\\hello' the right to read 'C:\\apps' and modify "
@@ -475,14 +475,14 @@ TEST_CASE("folders that cannot be opened to the service are warnings with a reme
   CHECK(!unknown.called("change_folder_security"));
 
   bench refused;
-  refused.scm.refuse["change_folder_security"] = 5;
+  refused.scm.fail_with["change_folder_security"] = 5;
   CHECK(sentence(refused.install()) == "done");
   CHECK(has(refused.said, "warning: the right to read 'C:\\apps' is not set: "));
   CHECK(has(refused.said, "warning: the right to modify 'C:\\ProgramData\\hello' is not set: "));
   CHECK(has(refused.said, "(5); give it to 'NT SERVICE\\hello' by hand\n"));
 
   bench blind;
-  blind.scm.refuse["query_folder_security"] = 5;
+  blind.scm.fail_with["query_folder_security"] = 5;
   CHECK(sentence(blind.install()) == "done");
   CHECK(has(blind.said, "warning: the rights to 'C:\\apps' cannot be read: "));
   CHECK(has(blind.said, "warning: the rights to 'C:\\ProgramData\\hello' cannot be read: "));
@@ -530,7 +530,7 @@ TEST_CASE("a user who is not known is told before anything is done") {
   bench b;
   CHECK(sentence(b.install(asked({"--allow-control", "nobody"}))) ==
         "find the account 'nobody': there is no account of that name (1332); check the name, with its domain");
-  CHECK(b.scm.calls.size() == 1);
+  CHECK(b.scm.socket_api.size() == 1);
 }
 
 TEST_CASE("a right to control is given once, and well-known groups as Windows writes them") {
@@ -538,10 +538,10 @@ TEST_CASE("a right to control is given once, and well-known groups as Windows wr
   b.scm.accounts["Users"] = "S-1-5-32-545";
   CHECK(sentence(b.install(asked({"--allow-control", "Users"}))) == "done");
   CHECK(has(b.scm.services.at("hello").security, "(A;;CCLCSWRPWPDTLOCRRC;;;BU)"));
-  const std::string before = b.scm.picture();
+  const std::string before = b.scm.snapshot();
   b.said.clear();
   CHECK(sentence(b.install(asked({"--allow-control", "Users"}))) == "done");
-  CHECK(b.scm.picture() == before);
+  CHECK(b.scm.snapshot() == before);
   CHECK(b.said == "'hello' is installed as it is asked for\n");
 }
 
@@ -550,7 +550,7 @@ TEST_CASE("the environment of a service is merged with what is asked") {
   b.installed().environment = {"A=1", "B=2"};
   CHECK(sentence(b.install(asked({"--env", "b=", "--env", "C=3"}))) == "done");
   CHECK(b.scm.services.at("hello").environment == calls{"A=1", "C=3"});
-  b.scm.refuse["query_environment"] = 5;
+  b.scm.fail_with["query_environment"] = 5;
   CHECK(sentence(b.install(asked({"--env", "D=4"}))) ==
         "read the environment of 'hello': access denied (5); run from an elevated prompt");
   CHECK(b.scm.services.at("hello").environment == calls{"A=1", "C=3"});
@@ -559,7 +559,7 @@ TEST_CASE("the environment of a service is merged with what is asked") {
 TEST_CASE("two instances of one executable are two services, side by side") {
   bench plain, blue;
   blue.spec.display_name = "Hello service";
-  blue.spec = winsvc::model::of_instance(blue.spec, "blue");
+  blue.spec = winsvc::model::spec_of_instance(blue.spec, "blue");
   blue.ours.data_folder = "C:\\ProgramData\\hello$blue";
   CHECK(sentence(plain.install()) == "done");
   blue.scm = plain.scm;
@@ -608,11 +608,11 @@ TEST_CASE("every refusal is one sentence: what, to what, why, what to try") {
     CAPTURE(one.function);
     bench b;
     if (one.there) b.installed();
-    const std::string before = b.scm.picture();
-    b.scm.refuse[one.function] = one.code;
+    const std::string before = b.scm.snapshot();
+    b.scm.fail_with[one.function] = one.code;
     CHECK(sentence(b.install(asked({"--port", "1"}))) == one.said);
     CHECK(b.denied == (one.code == 5));
-    CHECK(b.scm.picture() == before);
+    CHECK(b.scm.snapshot() == before);
     CHECK(b.scm.open_handles() == 0);
   }
 }
@@ -631,7 +631,7 @@ TEST_CASE("install and update do not take over a service that is another program
     const auto done = update ? b.update() : b.install();
     REQUIRE(!done);
     CHECK(done.error().code == 1073);
-    CHECK(has(done.error().sentence(), "another program's service has that name: C:\\Windows\\system32\\spoolsv.exe"));
+    CHECK(has(done.error().to_string(), "another program's service has that name: C:\\Windows\\system32\\spoolsv.exe"));
   }
   CHECK(!b.called("change_config"));
 }
@@ -648,7 +648,7 @@ TEST_CASE("who would be asked for a password is known without rights") {
   bench b;
   with_people(b);
   const auto needs = [&b](const command& c) {
-    return b.run([&](winsvc::host::desk& at) { return winsvc::host::installer(at).needs_password(c); });
+    return b.run([&](winsvc::host::verb_context& context) { return winsvc::host::installer(context).needs_password(c); });
   };
   CHECK(needs(asked({"--username", "CORP\\anna"})));
   CHECK(!needs(asked({"--username", "system"})));

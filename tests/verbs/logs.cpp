@@ -1,5 +1,5 @@
 // Reading a log: the newest lines, those that matter, across its files, and while it grows.
-#include "winsvc/host/file_log.hpp"
+#include "winsvc/host/rotating_file_sink.hpp"
 #include "winsvc/verbs/logs.hpp"
 
 #include <doctest/doctest.h>
@@ -37,22 +37,22 @@ struct folder {
   }
 };
 
-winsvc::clock::wall_point at(std::chrono::seconds since_1970) {
-  return winsvc::clock::wall_point(std::chrono::duration_cast<winsvc::clock::wall_point::duration>(since_1970));
+winsvc::clock::system_time at(std::chrono::seconds since_1970) {
+  return winsvc::clock::system_time(std::chrono::duration_cast<winsvc::clock::system_time::duration>(since_1970));
 }
 std::string line(std::chrono::seconds when, const std::string& text, log_level level = log_level::info) {
   return winsvc::log_entry{at(when), level, text}.line(60min) + '\n';
 }
-std::string printed(const folder& f, const log_query& what = {}, std::size_t* entries = nullptr) {
+std::string printed(const folder& f, const log_query& query = {}, std::size_t* entries = nullptr) {
   std::string all;
-  const auto count = print_log(f / "hello", what, [&](std::string_view s) { all += s; });
+  const auto count = print_log(f / "hello", query, [&](std::string_view s) { all += s; });
   if (entries) *entries = count;
   return all;
 }
 log_query last(std::size_t n) {
-  log_query what;
-  what.last = n;
-  return what;
+  log_query query;
+  query.max_entries = n;
+  return query;
 }
 
 /// A clock whose sleeps are the steps of a story; the story's end is the follower's.
@@ -69,10 +69,10 @@ class story final : public winsvc::clock {
   std::vector<std::function<void()>> steps_;
   std::size_t at_ = 0;
 };
-std::string followed(const folder& f, std::vector<std::function<void()>> steps, const log_query& what = {}) {
+std::string followed(const folder& f, std::vector<std::function<void()>> steps, const log_query& query = {}) {
   std::string all;
   story time(std::move(steps));
-  follow_log(f / "hello", what, [&](std::string_view s) { all += s; }, [&] { return time.goes_on(); }, time);
+  follow_log(f / "hello", query, [&](std::string_view s) { all += s; }, [&] { return time.goes_on(); }, time);
   return all;
 }
 
@@ -114,29 +114,29 @@ TEST_CASE("levels and times are asked for before the last are counted, and lines
   f.append("hello.1.log",
            line(1s, "w1\nmore", log_level::warn) + line(2s, "i2\nmore") + line(3s, "e3", log_level::error));
   f.append("hello.log", line(4s, "i4") + line(5s, "w5", log_level::warn) + line(6s, "i6"));
-  log_query what;
-  what.least = log_level::warn;
-  CHECK(printed(f, what) ==
+  log_query query;
+  query.min_level = log_level::warn;
+  CHECK(printed(f, query) ==
         line(1s, "w1\nmore", log_level::warn) + line(3s, "e3", log_level::error) + line(5s, "w5", log_level::warn));
-  what.last = 2;
-  CHECK(printed(f, what) == line(3s, "e3", log_level::error) + line(5s, "w5", log_level::warn));
-  what.since = at(4s);
-  CHECK(printed(f, what) == line(5s, "w5", log_level::warn));
-  what.since = at(7s);
-  CHECK(printed(f, what).empty());
-  what = {};
-  what.since = at(4s);
-  CHECK(printed(f, what) == line(4s, "i4") + line(5s, "w5", log_level::warn) + line(6s, "i6"));
+  query.max_entries = 2;
+  CHECK(printed(f, query) == line(3s, "e3", log_level::error) + line(5s, "w5", log_level::warn));
+  query.since = at(4s);
+  CHECK(printed(f, query) == line(5s, "w5", log_level::warn));
+  query.since = at(7s);
+  CHECK(printed(f, query).empty());
+  query = {};
+  query.since = at(4s);
+  CHECK(printed(f, query) == line(4s, "i4") + line(5s, "w5", log_level::warn) + line(6s, "i6"));
 }
 
 TEST_CASE("a log of objects is read as one of lines is, and one of both as well") {
   const folder f;
   const std::string object = winsvc::log_entry{at(1s), log_level::warn, "w1\nmore"}.json_line(0min) + '\n';
   f.append("hello.log", object + line(2s, "i2"));
-  log_query what;
-  what.least = log_level::warn;
+  log_query query;
+  query.min_level = log_level::warn;
 
-  CHECK(printed(f, what) == object);
+  CHECK(printed(f, query) == object);
 }
 
 TEST_CASE("where a piece of the file begins makes no difference") {
@@ -174,24 +174,24 @@ TEST_CASE("who follows sees what is appended, in whole lines") {
 TEST_CASE("who follows sees what is wanted, and no line of what is not") {
   const folder f;
   f.append("hello.log", line(1s, "old", log_level::error));
-  log_query what;
-  what.least = log_level::warn;
-  what.last = 0;
+  log_query query;
+  query.min_level = log_level::warn;
+  query.max_entries = 0;
 
   CHECK(followed(f, {[&] { f.append("hello.log", line(2s, "info\nmore")); },
-                     [&] { f.append("hello.log", line(3s, "warn\nmore", log_level::warn)); }}, what) ==
+                     [&] { f.append("hello.log", line(3s, "warn\nmore", log_level::warn)); }}, query) ==
         line(3s, "warn\nmore", log_level::warn));
 }
 
 TEST_CASE("who follows goes over to the next file, and misses none when there were several") {
   const folder f;
-  std::string all;
-  const winsvc::host::file_log::offset_of utc = [](winsvc::clock::wall_point) { return 60min; };
-  winsvc::host::file_log log(f / "hello", {100, 6}, winsvc::clock::system(), utc);
+  std::string text;
+  const winsvc::host::rotating_file_sink::offset_of utc = [](winsvc::clock::system_time) { return 60min; };
+  winsvc::host::rotating_file_sink log(f / "hello", {100, 6}, winsvc::clock::system(), utc);
   const auto write = [&](int count) {
     for (static int i = 0; count > 0; --count, ++i) {
       const winsvc::log_entry entry{at(std::chrono::seconds(i)), log_level::info, std::to_string(i)};
-      all += entry.line(60min) + '\n';
+      text += entry.line(60min) + '\n';
       log.write(entry);
     }
   };
@@ -200,7 +200,7 @@ TEST_CASE("who follows goes over to the next file, and misses none when there we
   const std::string seen = followed(f, {[&] { write(1); }, [&] { write(1); }, [&] { write(5); }, [&] { write(3); }});
 
   CHECK(fs::exists(f / "hello.4.log"));
-  CHECK(seen == all);
+  CHECK(seen == text);
 }
 
 TEST_CASE("who follows waits for a file, and goes on when it was deleted or emptied") {

@@ -37,7 +37,7 @@ TEST_CASE("remove deletes a stopped service, waits until it is gone, and takes i
 
   CHECK(sentence(d.remove(patient(10s))) == "done");
 
-  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x1002d)", "query_config()",
+  CHECK(d.scm.socket_api == calls{"open_manager(0x1)", "open_service(hello, 0x1002d)", "query_config()",
                              "account_sid(NT SERVICE\\hello)", "control_service(1)", "delete_service()",
                              "open_manager(0x1)", "open_service(hello, 0x4)", "remove_event_source(hello)",
                              "query_folder_security(C:\\apps)"});
@@ -100,11 +100,11 @@ TEST_CASE("start waits until the service runs, and shows its address") {
   d.installed();
   d.scm.after_start = {service_database::at(state::start_pending, 42, 1),
                        service_database::at(state::start_pending, 42, 2), service_database::at(state::running, 42)};
-  d.left = winsvc::model::service_state{42, "http://127.0.0.1:5001", "", ""};
+  d.left = winsvc::model::saved_state{42, "http://127.0.0.1:5001", "", ""};
 
   CHECK(sentence(d.start(patient(60s))) == "done");
 
-  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x14)", "start_service()", "query_status()",
+  CHECK(d.scm.socket_api == calls{"open_manager(0x1)", "open_service(hello, 0x14)", "start_service()", "query_status()",
                              "query_status()", "query_status()"});
   CHECK(d.said == "started 'hello': http://127.0.0.1:5001\n");
 }
@@ -131,7 +131,7 @@ TEST_CASE("start of what runs is a success, of what is starting waits with it") 
 }
 
 TEST_CASE("a start that fails is told in the service's own words where it left some") {
-  using winsvc::model::service_state;
+  using winsvc::model::saved_state;
   struct { winsvc::model::exit_status exit; const char* left; std::uint32_t code; const char* said;
   } const cases[] = {
       {failed_with(10048), "listen on '127.0.0.1:5001': the port is taken by pid 7 (10048)", 10048,
@@ -147,11 +147,11 @@ TEST_CASE("a start that fails is told in the service's own words where it left s
     d.installed();
     d.scm.after_start = {service_database::at(state::start_pending, 42, 1),
                          service_database::at(state::stopped, 0, 0, one.exit)};
-    if (one.left) d.left_by_start = service_state{42, "", "", one.left};
+    if (one.left) d.left_by_start = saved_state{42, "", "", one.left};
     const auto done = d.start(patient(60s));
     REQUIRE(!done);
     CHECK(done.error().code == one.code);
-    CHECK(done.error().sentence() == one.said);
+    CHECK(done.error().to_string() == one.said);
   }
 }
 
@@ -170,7 +170,7 @@ TEST_CASE("a start that is refused says why") {
   for (const auto& one : cases) {
     bench d;
     d.installed();
-    d.scm.refuse[one.function] = one.code;
+    d.scm.fail_with[one.function] = one.code;
     CHECK(sentence(d.start(patient(60s))) == one.said);
   }
 }
@@ -205,21 +205,21 @@ TEST_CASE("stop waits until the service has stopped") {
 
   CHECK(sentence(d.stop(patient(60s))) == "done");
 
-  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x2c)", "query_status()", "control_service(1)",
+  CHECK(d.scm.socket_api == calls{"open_manager(0x1)", "open_service(hello, 0x2c)", "query_status()", "control_service(1)",
                              "query_status()", "query_status()", "query_status()"});
   CHECK(d.said == "stopped 'hello'\n");
 }
 
 TEST_CASE("stop of what is stopped is a success, without waiting it only asks") {
-  bench stopped, asked;
+  bench stopped, requested;
   stopped.installed();
-  asked.installed(state::running);
+  requested.installed(state::running);
 
   CHECK(sentence(stopped.stop(patient(60s))) == "done");
   CHECK(stopped.said == "'hello' is not running\n");
   CHECK(!stopped.called("control_service"));
-  CHECK(sentence(asked.stop(without_waiting())) == "done");
-  CHECK(asked.said == "asked 'hello' to stop\n");
+  CHECK(sentence(requested.stop(without_waiting())) == "done");
+  CHECK(requested.said == "asked 'hello' to stop\n");
 }
 
 TEST_CASE("stop of a service that is starting asks again when it has started") {
@@ -256,7 +256,7 @@ TEST_CASE("a stop that is refused says why") {
   for (const auto& one : cases) {
     bench d;
     d.installed(state::running);
-    d.scm.refuse[one.function] = one.code;
+    d.scm.fail_with[one.function] = one.code;
     CHECK(sentence(d.stop(patient(5s))) == one.said);
   }
 }
@@ -264,12 +264,12 @@ TEST_CASE("a stop that is refused says why") {
 TEST_CASE("status of a running service, for a person and for a machine") {
   bench d;
   d.installed(state::running).config.display_name = "Hello \"service\"";
-  d.left = winsvc::model::service_state{42, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z", ""};
+  d.left = winsvc::model::saved_state{42, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z", ""};
 
   const auto r = d.status();
 
   REQUIRE(r);
-  CHECK(d.scm.calls == calls{"open_manager(0x1)", "open_service(hello, 0x5)", "query_status()", "query_config()"});
+  CHECK(d.scm.socket_api == calls{"open_manager(0x1)", "open_service(hello, 0x5)", "query_status()", "query_config()"});
   CHECK(winsvc::host::status_exit(*r) == 0);
   CHECK(winsvc::host::status_text(*r) ==
         "hello: running, pid 42, since 2026-01-31T08:05:09.250Z\n"
@@ -286,7 +286,7 @@ TEST_CASE("status of a running service, for a person and for a machine") {
 TEST_CASE("status of a failed service has its exit code and its own words, and not the address of another run") {
   bench d;
   d.installed().process = service_database::at(state::stopped, 0, 0, failed_with(10048));
-  d.left = winsvc::model::service_state{42, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z",
+  d.left = winsvc::model::saved_state{42, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z",
                                         "listen on '127.0.0.1:5001': the port is taken"};
 
   const auto r = d.status();
@@ -309,7 +309,7 @@ TEST_CASE("status of a failed service has its exit code and its own words, and n
 TEST_CASE("status of a service that runs again shows how a run before failed") {
   bench d;
   d.installed(state::running);
-  d.left = winsvc::model::service_state{42, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z", "", 10, "",
+  d.left = winsvc::model::saved_state{42, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z", "", 10, "",
                                         "2026-01-30T08:05:09.250Z the store is gone"};
   const auto r = d.status();
   REQUIRE(r);
@@ -324,19 +324,19 @@ TEST_CASE("status tells where what is installed is not what the program would in
   auto r = d.status();
   REQUIRE(r);
 
-  r->drift = d.run([](winsvc::host::desk& at) { return winsvc::host::drift_lines(at); });
+  r->drift = d.run([](winsvc::host::verb_context& context) { return winsvc::host::drift_lines(context); });
 
   CHECK(status_text(*r).find("  drift    startup is auto, would be manual\n") != std::string::npos);
   CHECK(status_text(*r).find("           update mends it\n") != std::string::npos);
   CHECK(status_json(*r).find("\"drift\":[\"startup is auto, would be manual\",") != std::string::npos);
-  d.scm.refuse["open_manager"] = 5;
-  CHECK(d.run([](winsvc::host::desk& at) { return winsvc::host::drift_lines(at); }).empty());
+  d.scm.fail_with["open_manager"] = 5;
+  CHECK(d.run([](winsvc::host::verb_context& context) { return winsvc::host::drift_lines(context); }).empty());
 }
 
 TEST_CASE("status of what is not installed, of what starts, and where the SCM refuses") {
   bench none, starting, refused;
   starting.installed(state::start_pending);
-  refused.scm.refuse["open_manager"] = 5;
+  refused.scm.fail_with["open_manager"] = 5;
 
   const auto n = none.status();
   REQUIRE(n);
@@ -356,7 +356,7 @@ TEST_CASE("status of what is not installed, of what starts, and where the SCM re
 TEST_CASE("a failure that lay there before the start is not told as this one's") {
   bench d;
   d.installed();
-  d.left = winsvc::model::service_state{42, "", "", "listen on 'x': old news (10048)"};
+  d.left = winsvc::model::saved_state{42, "", "", "listen on 'x': old news (10048)"};
   d.scm.after_start = {service_database::at(state::stopped, 0, 0, failed_with(1067))};
 
   CHECK(sentence(d.start(patient(60s))) ==
@@ -384,15 +384,15 @@ TEST_CASE("start waits for a stop that is under way, and starts then") {
 }
 
 TEST_CASE("the options of an earlier install are read back from its command line, whatever else stands there") {
-  using winsvc::model::launch_options_in;
+  using winsvc::model::launch_options_of;
 
-  CHECK(*launch_options_in("\"C:\\a b\\x.exe\" run-service --host ::1 --port 5").host == "::1");
-  CHECK(*launch_options_in("\"C:\\a b\\x.exe\" run-service --host ::1 --port 5").port == 5);
+  CHECK(*launch_options_of("\"C:\\a b\\x.exe\" run-service --host ::1 --port 5").host == "::1");
+  CHECK(*launch_options_of("\"C:\\a b\\x.exe\" run-service --host ::1 --port 5").port == 5);
   for (const char* path :
        {"", "\"C:\\x.exe\"", "C:\\x.exe --port 5", "C:\\x.exe run-service --prot 5", "C:\\x.exe debug --port 5"}) {
     CAPTURE(path);
-    CHECK(!launch_options_in(path).host);
-    CHECK(!launch_options_in(path).port);
+    CHECK(!launch_options_of(path).host);
+    CHECK(!launch_options_of(path).port);
   }
 }
 
@@ -413,8 +413,8 @@ TEST_CASE("a wait looks soon at first, then at a tenth of what has passed, and n
     e.next.back().status.wait_hint = 200s;
   }
 
-  const auto handle = *scm.open_service(*scm.open_manager(1), "hello", winsvc::os::access::query_status);
-  const auto settled = winsvc::host::wait_until_settled(scm, handle, time, {state::running}, 200s, "start", "hello");
+  const auto handle = *scm.open_service(*scm.open_manager(1), "hello", winsvc::os::access_rights::query_status);
+  const auto settled = winsvc::host::wait_while_pending(scm, handle, time, {state::running}, 200s, "start", "hello");
 
   REQUIRE(!settled);
   REQUIRE(time.pauses.size() > 12);
@@ -437,7 +437,7 @@ TEST_CASE("start passes its arguments on, and says so when they cannot reach it"
   command c;
   c.arguments = {"--fast", "a b"};
   CHECK(sentence(d.start(c)) == "done");
-  CHECK(d.scm.calls[2] == "start_service(--fast a b)");
+  CHECK(d.scm.socket_api[2] == "start_service(--fast a b)");
 
   bench running;
   running.installed(state::running);
@@ -448,15 +448,15 @@ TEST_CASE("start passes its arguments on, and says so when they cannot reach it"
 TEST_CASE("a stop that had to cut something succeeds for the SCM, and is told here, with 1460") {
   bench d;
   d.installed(state::running);
-  d.left = winsvc::model::service_state{42, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z", ""};
-  d.left_by_stop = winsvc::model::service_state{42, "", "", "stop 'hello': hook 'flush' made no progress for 20 s (1460)"};
+  d.left = winsvc::model::saved_state{42, "http://127.0.0.1:5001", "2026-01-31T08:05:09.250Z", ""};
+  d.left_by_stop = winsvc::model::saved_state{42, "", "", "stop 'hello': hook 'flush' made no progress for 20 s (1460)"};
   d.scm.after_stop = {service_database::at(state::stop_pending, 42, 1), service_database::at(state::stopped)};
 
   const auto done = d.stop();
 
   REQUIRE(!done);
   CHECK(done.error().code == 1460);
-  CHECK(done.error().sentence() ==
+  CHECK(done.error().to_string() ==
         "stopped 'hello', but: stop 'hello': hook 'flush' made no progress for 20 s (1460)");
   CHECK(!d.denied);
 }
@@ -464,7 +464,7 @@ TEST_CASE("a stop that had to cut something succeeds for the SCM, and is told he
 TEST_CASE("what lay there before the stop is no news of it") {
   bench d;
   d.installed(state::running);
-  d.left = winsvc::model::service_state{42, "", "", "an old failure"};
+  d.left = winsvc::model::saved_state{42, "", "", "an old failure"};
   d.scm.after_stop = {service_database::at(state::stopped)};
 
   CHECK(sentence(d.stop()) == "done");
@@ -477,7 +477,7 @@ TEST_CASE("a service that fails while it stops is told with its own code") {
   const auto done = d.stop();
   REQUIRE(!done);
   CHECK(done.error().code == 5);
-  CHECK(done.error().sentence() == "stopped 'hello', but: access denied (5)");
+  CHECK(done.error().to_string() == "stopped 'hello', but: access denied (5)");
   CHECK(!d.denied);  // not by Windows: elevation would not help
 }
 
@@ -505,7 +505,7 @@ TEST_CASE("dependents that run are named, and left alone without --force") {
     const auto done = remove ? d.remove() : d.stop();
     REQUIRE(!done);
     CHECK(done.error().code == 1051);
-    CHECK(done.error().sentence() == std::string(remove ? "remove" : "stop") +
+    CHECK(done.error().to_string() == std::string(remove ? "remove" : "stop") +
                                          " 'hello': other services that depend on it are running: shop, web (1051); "
                                          "stop them first, or add --force");
     CHECK(d.scm.services.at("shop").process.status.current == state::running);
@@ -520,7 +520,7 @@ TEST_CASE("with --force dependents are stopped in the order that the SCM gives, 
 
   CHECK(sentence(d.stop(forced())) == "done");
 
-  CHECK(d.scm.calls ==
+  CHECK(d.scm.socket_api ==
         calls{"open_manager(0x1)", "open_service(hello, 0x2c)", "query_status()", "control_service(1)", "query_status()",
               "active_dependents()",
               "open_manager(0x1)", "open_service(shop, 0x24)", "control_service(1)", "query_status()", "query_status()",
@@ -532,7 +532,7 @@ TEST_CASE("with --force dependents are stopped in the order that the SCM gives, 
 TEST_CASE("a dependent that does not stop is named, and ours goes on") {
   bench d;
   with_dependents(d);
-  d.scm.services.at("web").answers[1] = 1052;
+  d.scm.services.at("web").replies_to_controls[1] = 1052;
   const auto done = d.stop(forced());
   REQUIRE(!done);
   CHECK(done.error().subject == "web");
@@ -552,7 +552,7 @@ TEST_CASE("restart stops and starts, with its arguments, and brings back the dep
         "stopped 'shop', which depends on it\nstopped 'web', which depends on it\nstopped 'hello'\nstarted 'hello'\n"
         "started 'web' again\nstarted 'shop' again\n");
   std::vector<std::string> starts;
-  for (const auto& call : d.scm.calls) {
+  for (const auto& call : d.scm.socket_api) {
     if (call.rfind("start_service", 0) == 0) starts.push_back(call);
   }
   CHECK(starts == calls{"start_service(anew)", "start_service()", "start_service()"});
@@ -568,7 +568,7 @@ TEST_CASE("restart of what does not run starts it, and of what was cut while sto
 
   bench cut;
   cut.installed(state::running);
-  cut.left_by_stop = winsvc::model::service_state{42, "", "", "2 requests were cut"};
+  cut.left_by_stop = winsvc::model::saved_state{42, "", "", "2 requests were cut"};
   cut.scm.after_stop = {service_database::at(state::stopped)};
   cut.scm.after_start = {service_database::at(state::running)};
   CHECK(sentence(cut.restart()) == "done");
@@ -581,7 +581,7 @@ TEST_CASE("restart of what does not run starts it, and of what was cut while sto
 TEST_CASE("remove goes on when the stop had to cut something, and takes dependents with --force") {
   bench d;
   with_dependents(d);
-  d.left_by_stop = winsvc::model::service_state{42, "", "", "2 requests were cut"};
+  d.left_by_stop = winsvc::model::saved_state{42, "", "", "2 requests were cut"};
 
   CHECK(sentence(d.remove(forced())) == "done");
 
@@ -603,7 +603,7 @@ TEST_CASE("remove takes the service's rights out of the folder of the program th
   bench refused;
   refused.installed();
   refused.scm.folders["C:\\apps"] = "D:(A;OICI;0x1200a9;;;S-1-5-80-hello)";
-  refused.scm.refuse["change_folder_security"] = 5;
+  refused.scm.fail_with["change_folder_security"] = 5;
   CHECK(sentence(refused.remove()) == "done");
   CHECK(refused.said.find("warning: the rights of S-1-5-80-hello to 'C:\\apps' are still there: ") == 0);
   CHECK(refused.scm.services.empty());

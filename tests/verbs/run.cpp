@@ -44,11 +44,11 @@ class caught {
   }
   std::string text() const {
     std::string all;
-    char piece[4096];
+    char buffer[4096];
     for (off_t at = 0;;) {
-      const auto n = ::pread(::fileno(file_), piece, sizeof piece, at);
+      const auto n = ::pread(::fileno(file_), buffer, sizeof buffer, at);
       if (n <= 0) return all;
-      all.append(piece, static_cast<std::size_t>(n));
+      all.append(buffer, static_cast<std::size_t>(n));
       at += n;
     }
   }
@@ -65,10 +65,10 @@ struct outcome {
 };
 
 template <class App>
-outcome run(App& app, const std::vector<std::string>& words) {
+outcome run(App& app, const std::vector<std::string>& arguments) {
   outcome o;
   caught out(1), err(2);
-  o.code = winsvc::host::run(winsvc::host::app_of_callable(app), words);
+  o.code = winsvc::host::run(winsvc::host::app_of_callable(app), arguments);
   out.release();
   err.release();
   o.out = out.text();
@@ -88,9 +88,9 @@ void app(service& svc) {
 }  // namespace
 
 TEST_CASE("help is printed for no words, for help, and for every spelling of it, with exit code 0") {
-  for (const std::vector<std::string>& words :
+  for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{}, {"help"}, {"--help"}, {"-h"}, {"HELP"}, {"/?"}}) {
-    const auto o = run(app, words);
+    const auto o = run(app, arguments);
     CHECK(o.code == 0);
     CHECK(o.err.empty());
     CHECK(o.out.find("Hello service: says hello\n\nusage: " + program() + " VERB [options]\n") == 0);
@@ -167,11 +167,11 @@ TEST_CASE("a mistake in the app is shown for every verb, and so is what the app 
 }
 
 TEST_CASE("the verbs of the SCM say where there is none what there is instead") {
-  for (const std::vector<std::string>& words :
+  for (const std::vector<std::string>& arguments :
        std::vector<std::vector<std::string>>{{"install"}, {"update"}, {"remove"}, {"start"}, {"stop"}, {"restart"},
                                              {"pause"}, {"continue"}, {"reload"}, {"control", "200"}, {"status"}}) {
-    CAPTURE(words[0]);
-    const auto o = run(app, words);
+    CAPTURE(arguments[0]);
+    const auto o = run(app, arguments);
     CHECK(o.code == 50);
     CHECK(o.out.empty());
     CHECK(has(o.err, "'hello': services are a thing of Windows (50); 'debug' serves in the terminal on every system"));
@@ -195,27 +195,27 @@ struct machine {
 
   machine() { scm->folders["C:\\apps"] = "D:AI(A;OICIID;FA;;;BA)"; }
 
-  int run(const std::vector<std::string>& words) { return run(app, words); }
+  int run(const std::vector<std::string>& arguments) { return run(app, arguments); }
   template <class App>
-  int run(App& described, const std::vector<std::string>& words) {
+  int run(App& described, const std::vector<std::string>& arguments) {
     out.clear();
     err.clear();
-    winsvc::host::program_surroundings around;
-    around.scm = scm;
-    around.executable = "C:\\apps\\hello.exe";
-    around.out = [this](std::string_view text) { out += text; };
-    around.err = [this](std::string_view text) { err += text; };
-    around.data_folder = [](const std::string& name) -> winsvc::os::sys_result<std::string> {
+    winsvc::host::program_dependencies dependencies;
+    dependencies.scm = scm;
+    dependencies.executable = "C:\\apps\\hello.exe";
+    dependencies.out = [this](std::string_view text) { out += text; };
+    dependencies.err = [this](std::string_view text) { err += text; };
+    dependencies.data_folder = [](const std::string& name) -> winsvc::os::sys_result<std::string> {
       return "C:\\ProgramData\\" + name;
     };
-    around.read_secret = [this](std::string_view prompt) -> winsvc::os::sys_result<std::string> {
+    dependencies.read_secret = [this](std::string_view prompt) -> winsvc::os::sys_result<std::string> {
       ++prompts;
       err += prompt;
       if (!typed) return winsvc::os::sys_failure(1223);
       return *typed;
     };
-    around.read_input_line = [this] { return piped; };
-    around.run_elevated = [this](std::vector<std::string> w, const std::string& input,
+    dependencies.read_input_line = [this] { return piped; };
+    dependencies.run_elevated = [this](std::vector<std::string> w, const std::string& input,
                                  const std::function<void(std::string_view)>& on_output) {
       ++elevations;
       elevated_with = std::move(w);
@@ -223,18 +223,18 @@ struct machine {
       on_output("said by the child\n");
       return elevation;
     };
-    around.join_parent = [this](const std::string& pipe) -> winsvc::os::sys_result<std::string> {
+    dependencies.join_parent = [this](const std::string& pipe) -> winsvc::os::sys_result<std::string> {
       if (pipe != "pipe") return winsvc::os::sys_failure(123);
       return from_parent;
     };
-    return winsvc::host::run(winsvc::host::app_of_callable(described), words, around);
+    return winsvc::host::run(winsvc::host::app_of_callable(described), arguments, dependencies);
   }
 };
 
 const std::vector<std::string> as_anna{"install", "--username", "CORP\\anna"};
-std::vector<std::string> with(std::vector<std::string> words, std::vector<std::string> more) {
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
+std::vector<std::string> with(std::vector<std::string> arguments, std::vector<std::string> more) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
 }
 
 }  // namespace
@@ -292,7 +292,7 @@ TEST_CASE("settings that are given at install stay with the service, and config 
 
   CHECK(m.run(greets, {"update", "--unset", "greeting", "--unset", "count"}) == 0);
   CHECK(binary() == exe + " --port 5001");
-  m.scm->calls.clear();
+  m.scm->socket_api.clear();
   CHECK(m.run(greets, {"install", "--set", "greting=hi"}) == 2);
   CHECK(m.err == "hello: --set greting: there is no setting 'greting'; did you mean 'greeting'?\n");
   CHECK(m.run(greets, {"install", "--set", "count=many"}) == 2);
@@ -303,7 +303,7 @@ TEST_CASE("settings that are given at install stay with the service, and config 
   CHECK_FALSE(has(m.err, "s3cret"));
   CHECK(m.run(greets, {"install", "--set", "count"}) == 2);
   CHECK(has(m.err, "write NAME=VALUE"));
-  CHECK(m.scm->calls.empty());
+  CHECK(m.scm->socket_api.empty());
 }
 
 TEST_CASE("reload looks at the settings file first, and does not send the service what it would refuse") {
@@ -343,7 +343,7 @@ TEST_CASE("config --init writes the settings file, once") {
 TEST_CASE("the preshutdown time-out is the app's, or its stop limit and 5 s") {
   machine m;
   CHECK(m.run({"install"}) == 0);
-  CHECK(winsvc::model::text_of(m.scm->services.at("hello").levels.at(7)) == "25s");
+  CHECK(winsvc::model::format_config_level(m.scm->services.at("hello").levels.at(7)) == "25s");
 }
 
 TEST_CASE("an instance is another service, with a name and a data folder of its own, for every verb") {
@@ -375,7 +375,7 @@ TEST_CASE("App knows which instance it describes") {
 
 TEST_CASE("where Windows says no, the same is done elevated: output and exit code are the child's") {
   machine m;
-  m.scm->refuse["open_manager"] = 5;
+  m.scm->fail_with["open_manager"] = 5;
   m.elevation = std::uint32_t{77};
 
   CHECK(m.run({"install", "--port", "80", "--start"}) == 77);
@@ -389,17 +389,17 @@ TEST_CASE("where Windows says no, the same is done elevated: output and exit cod
 
 TEST_CASE("every verb that manages is done elevated once, and neither a plan nor a status ever is") {
   machine m;
-  m.scm->refuse["open_manager"] = 5;
-  for (const auto& words :
+  m.scm->fail_with["open_manager"] = 5;
+  for (const auto& arguments :
        std::vector<std::vector<std::string>>{{"install"}, {"update"}, {"remove"}, {"start"}, {"stop"}, {"restart"},
                                              {"pause"}, {"continue"}, {"reload"}, {"control", "200"}}) {
-    CAPTURE(words[0]);
+    CAPTURE(arguments[0]);
     m.elevations = 0;
-    CHECK(m.run(words) == 0);
+    CHECK(m.run(arguments) == 0);
     CHECK(m.elevations == 1);
-    CHECK(m.run(with(words, {"--no-elevate"})) == 5);
+    CHECK(m.run(with(arguments, {"--no-elevate"})) == 5);
     CHECK(has(m.err, "access denied (5); run from an elevated prompt\n"));
-    CHECK(m.run(with(words, {"--elevated", "pipe"})) == 5);  // it is elevated, and Windows says no all the same
+    CHECK(m.run(with(arguments, {"--elevated", "pipe"})) == 5);  // it is elevated, and Windows says no all the same
     CHECK(m.elevations == 1);
   }
   CHECK(m.run({"install", "--plan"}) == 5);
@@ -409,20 +409,20 @@ TEST_CASE("every verb that manages is done elevated once, and neither a plan nor
 
 TEST_CASE("start arguments reach the elevated process") {
   machine m;
-  m.scm->refuse["open_service"] = 5;
+  m.scm->fail_with["open_service"] = 5;
   CHECK(m.run({"start", "--", "--fast", "a b"}) == 0);
   CHECK(m.elevated_with == std::vector<std::string>{"start", "--argument=--fast", "--argument=a b"});
-  m.scm->refuse.clear();
+  m.scm->fail_with.clear();
   m.scm->add("hello", "\"C:\\apps\\hello.exe\" run-service");
   m.scm->after_start = {winsvc::testing::service_database::at(winsvc::model::state::running)};
-  m.scm->calls.clear();
+  m.scm->socket_api.clear();
   CHECK(m.run(with(m.elevated_with, {"--elevated", "pipe"})) == 0);
-  CHECK(m.scm->calls[2] == "start_service(--fast a b)");
+  CHECK(m.scm->socket_api[2] == "start_service(--fast a b)");
 }
 
 TEST_CASE("who refuses the elevation is told so, and one that cannot be had leaves the first error") {
   machine m;
-  m.scm->refuse["open_manager"] = 5;
+  m.scm->fail_with["open_manager"] = 5;
   m.elevation = winsvc::os::sys_failure(1223);
   CHECK(m.run({"install"}) == winsvc::os::exit_code(1223));
   CHECK(m.err ==
@@ -435,7 +435,7 @@ TEST_CASE("who refuses the elevation is told so, and one that cannot be had leav
 
 TEST_CASE("a 5 that is not Windows' is no reason to elevate") {
   machine m;
-  m.scm->add("hello", "\"C:\\apps\\hello.exe\" run-service", winsvc::model::state::running).answers[200] = 5;
+  m.scm->add("hello", "\"C:\\apps\\hello.exe\" run-service", winsvc::model::state::running).replies_to_controls[200] = 5;
   CHECK(m.run({"control", "200"}) == 5);
   m.scm->services.at("hello").process = winsvc::testing::service_database::at(winsvc::model::state::stopped);
   m.scm->after_start = {winsvc::testing::service_database::at(winsvc::model::state::stopped, 0, 0, {5, 0})};
@@ -477,7 +477,7 @@ TEST_CASE("the parent asks for the password, once, and hands it to the elevated 
   machine m;
   m.scm->accounts["CORP\\anna"] = "S-1-5-21-7";
   m.typed = "secret";
-  m.scm->refuse_call = {{2, 5}};  // to look is allowed, to create is not
+  m.scm->fail_call_with = {{2, 5}};  // to look is allowed, to create is not
   CHECK(m.run(as_anna) == 0);
   CHECK(m.elevations == 1);
   CHECK(m.prompts == 1);
@@ -486,11 +486,11 @@ TEST_CASE("the parent asks for the password, once, and hands it to the elevated 
 
   machine blind;  // it may not even look
   blind.typed = "secret";
-  blind.scm->refuse["open_manager"] = 5;
+  blind.scm->fail_with["open_manager"] = 5;
   CHECK(blind.run(as_anna) == 0);
   CHECK(blind.given == "secret");
 
-  m.scm->refuse_call.clear();
+  m.scm->fail_call_with.clear();
   CHECK(m.run(with(as_anna, {"--elevated", "pipe"})) == winsvc::os::exit_code(1223));
   CHECK(has(m.err, "the elevated process was given none"));
   m.from_parent = "secret";
@@ -502,7 +502,7 @@ TEST_CASE("the parent asks for the password, once, and hands it to the elevated 
 TEST_CASE("an elevated process that cannot join its parent does nothing") {
   machine m;
   CHECK(m.run({"install", "--elevated", "\\\\elsewhere\\pipe"}) == 123);
-  CHECK(m.scm->calls.empty());
+  CHECK(m.scm->socket_api.empty());
 }
 
 TEST_CASE("debug serves until it is interrupted, shows routes, requests and log, and drains") {

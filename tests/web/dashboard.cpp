@@ -11,7 +11,7 @@
 #include <thread>
 
 using winsvc::service;
-using winsvc::testing::answer;
+using winsvc::testing::client_response;
 using winsvc::testing::client;
 
 namespace {
@@ -27,10 +27,10 @@ void app(service& svc) {
   svc.get("/broken", []() -> std::string { throw std::runtime_error("no"); });
   svc.dashboard("/ops/_service");
 }
-answer ask(client& c, std::string_view target, std::string_view host = "127.0.0.1:8080", std::string_view fields = {}) {
+client_response ask(client& c, std::string_view target, std::string_view host = "127.0.0.1:8080", std::string_view fields = {}) {
   std::string bytes =
       c.raw("GET " + std::string(target) + " HTTP/1.1\r\nHost: " + std::string(host) + "\r\n" + std::string(fields) + "\r\n");
-  return winsvc::testing::take_answer(bytes);
+  return winsvc::testing::parse_response(bytes);
 }
 
 }  // namespace
@@ -76,7 +76,7 @@ TEST_CASE("the data is what the page needs, without secrets, and of the log only
 TEST_CASE("what is at work is told with its method, target and age, but for the asking itself") {
   client c(app);
   const auto d = winsvc::json::parse(ask(c, "/ops/_service/data.json").body);
-  CHECK(d["at_work"].empty());
+  CHECK(d["active_requests"].empty());
   CHECK(ask(c, "/ops/_service/data.json?after=-9223372036854775808&log=18446744073709551615").status == 200);
 }
 

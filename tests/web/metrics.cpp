@@ -30,10 +30,10 @@ struct page {
   std::map<std::string, std::map<labels, double>> of;  ///< by name of the sample
   std::string fault;
 
-  double at(const std::string& name, const labels& with = {}) const {
+  double at(const std::string& name, const labels& labels = {}) const {
     const auto family = of.find(name);
     if (family == of.end()) return -1;
-    const auto sample = family->second.find(with);
+    const auto sample = family->second.find(labels);
     return sample == family->second.end() ? -1 : sample->second;
   }
 };
@@ -48,37 +48,37 @@ bool is_name(const std::string& s, bool colons) {
 }
 
 /// One line `name{label="value",...} number`. What is wrong with it, or nothing.
-std::string take_sample(const std::string& line, std::string& name, labels& with, double& value) {
-  std::size_t at = line.find_first_of("{ ");
-  if (at == line.npos) return "no value";
-  name = line.substr(0, at);
+std::string take_sample(const std::string& line, std::string& name, labels& labels, double& value) {
+  std::size_t position = line.find_first_of("{ ");
+  if (position == line.npos) return "no value";
+  name = line.substr(0, position);
   if (!is_name(name, true)) return "a name that is none";
-  if (line[at] == '{') {
+  if (line[position] == '{') {
     do {
-      const auto equals = line.find('=', ++at);
+      const auto equals = line.find('=', ++position);
       if (equals == line.npos) return "a label without '='";
-      const std::string label = line.substr(at, equals - at);
+      const std::string label = line.substr(position, equals - position);
       if (!is_name(label, false)) return "a label's name that is none";
-      if (line[at = equals + 1] != '"') return "a label's value without a quote";
+      if (line[position = equals + 1] != '"') return "a label's value without a quote";
       std::string text;
-      for (++at; at < line.size() && line[at] != '"'; ++at) {
-        if (line[at] != '\\') {
-          text += line[at];
+      for (++position; position < line.size() && line[position] != '"'; ++position) {
+        if (line[position] != '\\') {
+          text += line[position];
           continue;
         }
-        const char c = ++at < line.size() ? line[at] : '\0';
+        const char c = ++position < line.size() ? line[position] : '\0';
         if (c != '\\' && c != '"' && c != 'n') return "an escape that is none";
         text += c == 'n' ? '\n' : c;
       }
-      if (at >= line.size()) return "a label's value without an end";
-      if (!with.emplace(label, text).second) return "a label twice";
-    } while (line[++at] == ',');
-    if (line[at++] != '}') return "labels without an end";
+      if (position >= line.size()) return "a label's value without an end";
+      if (!labels.emplace(label, text).second) return "a label twice";
+    } while (line[++position] == ',');
+    if (line[position++] != '}') return "labels without an end";
   }
-  if (line[at] != ' ' || at + 1 == line.size()) return "no blank before the value";
+  if (line[position] != ' ' || position + 1 == line.size()) return "no blank before the value";
   char* end = nullptr;
-  value = std::strtod(line.c_str() + at + 1, &end);
-  return *end != '\0' || std::isspace(static_cast<unsigned char>(line[at + 1])) ? "a value that is no number" : "";
+  value = std::strtod(line.c_str() + position + 1, &end);
+  return *end != '\0' || std::isspace(static_cast<unsigned char>(line[position + 1])) ? "a value that is no number" : "";
 }
 
 /// Of `a_bucket` the family `a`, where that is a histogram.
@@ -121,10 +121,10 @@ page parse(const std::string& text) {
   if (text.empty() || text.back() != '\n') p.fault = "the last line has no end";
   std::set<std::string> done;
   std::string current;
-  for (std::size_t at = 0; at < text.size() && p.fault.empty();) {
-    const auto end = text.find('\n', at);
-    const std::string line = text.substr(at, end - at);
-    at = end + 1;
+  for (std::size_t position = 0; position < text.size() && p.fault.empty();) {
+    const auto end = text.find('\n', position);
+    const std::string line = text.substr(position, end - position);
+    position = end + 1;
     if (line.rfind("# HELP ", 0) == 0 || line.rfind("# TYPE ", 0) == 0) {
       const auto blank = line.find(' ', 7);
       const std::string name = line.substr(7, blank - 7);
@@ -137,11 +137,11 @@ page parse(const std::string& text) {
       continue;
     }
     std::string name;
-    labels with;
+    labels labels;
     double value = 0;
-    p.fault = take_sample(line, name, with, value);
+    p.fault = take_sample(line, name, labels, value);
     if (p.fault.empty() && family_of(p, name) != current) p.fault = "a sample outside of its family";
-    if (p.fault.empty() && !p.of[name].emplace(with, value).second) p.fault = "a sample twice";
+    if (p.fault.empty() && !p.of[name].emplace(labels, value).second) p.fault = "a sample twice";
     if (p.fault.empty() && (p.types[current] == "counter") && (value < 0 || name.find("_total") + 6 != name.size()))
       p.fault = "a counter that is none";
     if (!p.fault.empty()) p.fault += ": " + line;
@@ -195,7 +195,7 @@ TEST_CASE("requests are counted by method, pattern and status") {
     svc.del("/users/{id}", [](int) { return winsvc::reply(204); });
     svc.get("/fails", []() -> std::string { throw std::runtime_error("x"); });
     svc.group("/inner", [](winsvc::route_group& g) {
-      g.use([](const request&, winsvc::response& res, const winsvc::next&) { res.status = 401; });
+      g.use([](const request&, winsvc::response& res, const winsvc::next_handler&) { res.status = 401; });
       g.get("/", [] { return ""; });
     });
   };
@@ -252,7 +252,7 @@ TEST_CASE("the page says how the process does and what it is, and answers while 
 TEST_CASE("a duration is counted in the buckets from its bound on, and at the bound itself") {
   const auto t = table_of({{method::get, "/"}});
   request_counts counts(t);
-  for (const auto took : {0us, 500us, 501us, 10000000us, 10000001us}) counts.count(0, method::get, 200, took);
+  for (const auto elapsed : {0us, 500us, 501us, 10000000us, 10000001us}) counts.count(0, method::get, 200, elapsed);
   const auto p = parse(counts.text({}));
   const auto up_to = [&p](const char* le) {
     return p.at("http_request_duration_seconds_bucket", {{"route", "/"}, {"le", le}});

@@ -27,31 +27,31 @@ winsvc::ip_bytes number(int client) {
 }
 using lines = std::vector<std::string>;
 /// The header's values, sorted: cpp-httplib promises no order.
-lines values_of(const winsvc::testing::answer& r, const std::string& name) {
+lines values_of(const winsvc::testing::client_response& r, const std::string& name) {
   lines all;
   for (const auto& [known, value] : r.headers) {
-    if (winsvc::text::equal_nocase(known, name)) all.push_back(value);
+    if (winsvc::strings::equal_nocase(known, name)) all.push_back(value);
   }
   std::sort(all.begin(), all.end());
   return all;
 }
-lines set_by(const winsvc::testing::answer& r) { return values_of(r, "Set-Cookie"); }
-std::string basic(const std::string& pair) { return "Basic " + winsvc::text::to_base64(pair); }
+lines set_by(const winsvc::testing::client_response& r) { return values_of(r, "Set-Cookie"); }
+std::string basic(const std::string& pair) { return "Basic " + winsvc::strings::to_base64(pair); }
 
 }  // namespace
 
 TEST_CASE("the context carries values from middleware to handler, one of each type, and the request's id") {
   auto app = [](service& svc) {
     svc.use(winsvc::request_id());
-    svc.use([](const request& req, response&, const winsvc::next& go_on) {
+    svc.use([](const request& req, response&, const winsvc::next_handler& go_on) {
       if (req.has_param("user")) winsvc::context(req).set(user{req.get_param_value("user")});
       winsvc::context(req).set(41);
       ++*winsvc::context(req).get<int>();
       go_on();
     });
     svc.get("/", [](const request& req) {
-      const auto* who = winsvc::context(req).get<user>();
-      return (who ? who->name : "nobody") + std::to_string(*winsvc::context(req).get<int>()) + winsvc::context(req).id();
+      const auto* found = winsvc::context(req).get<user>();
+      return (found ? found->name : "nobody") + std::to_string(*winsvc::context(req).get<int>()) + winsvc::context(req).id();
     });
     svc.get("/stale", [](const request& req) {
       const request copy = req;
@@ -73,7 +73,7 @@ TEST_CASE("basic authentication lets in who it knows, and asks everybody else") 
     svc.get("/open", [] { return "open"; });
     svc.group("/in", [](route_group& g) {
       g.use(winsvc::basic_auth("the \"realm\"", {{"anna", "secret"}, {"bob", "b"}}));
-      g.get("/", [](const request& req) { return winsvc::context(req).get<winsvc::identity>()->name; });
+      g.get("/", [](const request& req) { return winsvc::context(req).get<winsvc::authenticated_user>()->name; });
     });
   };
   client c(app);
@@ -82,7 +82,7 @@ TEST_CASE("basic authentication lets in who it knows, and asks everybody else") 
   CHECK(c.get("/in").status == 401);
   CHECK(c.get("/in").header("WWW-Authenticate") == "Basic realm=\"the \\\"realm\\\"\", charset=\"UTF-8\"");
   CHECK(c.get("/in", {{"Authorization", basic("anna:secret")}}).body == "anna");
-  CHECK(c.get("/in", {{"Authorization", "bAsIc   " + winsvc::text::to_base64("bob:b")}}).body == "bob");
+  CHECK(c.get("/in", {{"Authorization", "bAsIc   " + winsvc::strings::to_base64("bob:b")}}).body == "bob");
   for (const auto& wrong : {basic("anna:wrong"), basic("anna:"), basic("anna"), basic("eve:no such user"),
                             std::string("Basic !!!"), std::string("Bearer abc"), std::string("Basic")}) {
     CAPTURE(wrong);
@@ -101,7 +101,7 @@ TEST_CASE("bearer authentication asks the app whose token it is") {
       if (winsvc::equal_secret(token, "t0ken")) return "anna";
       return std::nullopt;
     }));
-    svc.get("/", [](const request& req) { return winsvc::context(req).get<winsvc::identity>()->name; });
+    svc.get("/", [](const request& req) { return winsvc::context(req).get<winsvc::authenticated_user>()->name; });
   };
   client c(app);
 
@@ -131,12 +131,12 @@ TEST_CASE("cors answers preflights, and names the origin to pages that may read"
   CHECK(preflight.header("Access-Control-Allow-Methods").find("PUT") != std::string::npos);
   CHECK(preflight.header("Access-Control-Allow-Headers") == "X-Token");
   CHECK(preflight.header("Access-Control-Max-Age") == "600");
-  const auto asked = c.get("/", {{"Origin", "https://app.example"}, {"Authorization", "Bearer x"}});
-  CHECK(asked.body == "hello");
-  CHECK(asked.header("Access-Control-Allow-Origin") == "https://app.example");
-  CHECK(asked.header("Access-Control-Allow-Credentials") == "true");
-  CHECK(asked.header("Access-Control-Expose-Headers") == "X-Total");
-  CHECK(asked.header("Vary") == "Origin");
+  const auto requested = c.get("/", {{"Origin", "https://app.example"}, {"Authorization", "Bearer x"}});
+  CHECK(requested.body == "hello");
+  CHECK(requested.header("Access-Control-Allow-Origin") == "https://app.example");
+  CHECK(requested.header("Access-Control-Allow-Credentials") == "true");
+  CHECK(requested.header("Access-Control-Expose-Headers") == "X-Total");
+  CHECK(requested.header("Vary") == "Origin");
   const auto other = c.get("/", {{"Origin", "https://evil.example"}, {"Authorization", "Bearer x"}});
   CHECK(other.body == "hello");
   CHECK(other.header("Access-Control-Allow-Origin").empty());
@@ -168,47 +168,47 @@ TEST_CASE("a bucket gives its burst at once, then its rate, to each client its o
   winsvc::testing::manual_clock time;
   winsvc::token_buckets buckets(2, 3, 100, time);
 
-  for (int i = 0; i < 3; ++i) CHECK(buckets.take(number(1)) == 0ms);
-  const auto wait = buckets.take(number(1));
+  for (int i = 0; i < 3; ++i) CHECK(buckets.try_take(number(1)) == 0ms);
+  const auto wait = buckets.try_take(number(1));
   CHECK(wait > 490ms);
   CHECK(wait < 510ms);
-  CHECK(buckets.take(number(2)) == 0ms);
+  CHECK(buckets.try_take(number(2)) == 0ms);
   time.advance(500ms);
-  CHECK(buckets.take(number(1)) == 0ms);
-  CHECK(buckets.take(number(1)) > 0ms);
+  CHECK(buckets.try_take(number(1)) == 0ms);
+  CHECK(buckets.try_take(number(1)) > 0ms);
   time.advance(1h);
-  for (int i = 0; i < 3; ++i) CHECK(buckets.take(number(1)) == 0ms);
-  CHECK(buckets.take(number(1)) > 0ms);
+  for (int i = 0; i < 3; ++i) CHECK(buckets.try_take(number(1)) == 0ms);
+  CHECK(buckets.try_take(number(1)) > 0ms);
 }
 
 TEST_CASE("many clients cost no more than the limit: full buckets are forgotten, and an empty one never is") {
   winsvc::testing::manual_clock time;
   winsvc::token_buckets buckets(0.1, 1, 4, time);
-  for (int i = 1; i < 4; ++i) CHECK(buckets.take(number(i)) == 0ms);
+  for (int i = 1; i < 4; ++i) CHECK(buckets.try_take(number(i)) == 0ms);
   time.advance(5s);
-  CHECK(buckets.take(number(4)) == 0ms);
+  CHECK(buckets.try_take(number(4)) == 0ms);
   CHECK(buckets.size() == 4);
   time.advance(6s);  // those of 1 to 3 are full again
 
-  for (int i = 5; i < 8; ++i) CHECK(buckets.take(number(i)) == 0ms);
+  for (int i = 5; i < 8; ++i) CHECK(buckets.try_take(number(i)) == 0ms);
   CHECK(buckets.size() == 4);
-  CHECK(buckets.take(number(4)) > 0ms);  // kept, because it was not
+  CHECK(buckets.try_take(number(4)) > 0ms);  // kept, because it was not
   time.advance(1h);
-  CHECK(buckets.take(number(8)) == 0ms);
+  CHECK(buckets.try_take(number(8)) == 0ms);
   CHECK(buckets.size() == 1);
 }
 
 TEST_CASE("an attack from more addresses than there are buckets frees neither itself nor anybody else") {
   winsvc::testing::manual_clock time;
   winsvc::token_buckets buckets(0.01, 2, 4, time);
-  for (int i = 0; i < 4; ++i) CHECK(buckets.take(number(i)) == 0ms);
+  for (int i = 0; i < 4; ++i) CHECK(buckets.try_take(number(i)) == 0ms);
 
   int let_in = 0;
-  for (int i = 4; i < 1000; ++i) let_in += buckets.take(number(i)) == 0ms ? 1 : 0;
+  for (int i = 4; i < 1000; ++i) let_in += buckets.try_take(number(i)) == 0ms ? 1 : 0;
   CHECK(let_in == 2);
   CHECK(buckets.size() == 4);
-  CHECK(buckets.take(number(0)) == 0ms);  // whoever was there before goes on as before
-  CHECK(buckets.take(number(0)) > 0ms);
+  CHECK(buckets.try_take(number(0)) == 0ms);  // whoever was there before goes on as before
+  CHECK(buckets.try_take(number(0)) > 0ms);
 }
 
 TEST_CASE("more than the rate is 429 with Retry-After") {
@@ -260,7 +260,7 @@ TEST_CASE("whoever is told of answers is told the client behind a trusted proxy,
     svc.get("/", [] { return "hello"; });
   };
   client c(app);
-  c.engine().on_answered([&clients](const winsvc::http::access_entry& e) { clients.push_back(e.peer.host); });
+  c.engine().on_response([&clients](const winsvc::http::access_record& e) { clients.push_back(e.peer.host); });
 
   c.get("/", {{"X-Forwarded-For", "203.0.113.9"}});
   c.get("/");
@@ -302,7 +302,7 @@ TEST_CASE("a body limit holds for what is announced and for what comes, and no f
   CHECK(r.status == 413);
   CHECK(r.body.find("the body is larger than 10 bytes") != std::string::npos);
   std::string out = c.raw("POST /small HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n0123456789x\r\n0\r\n\r\n");
-  CHECK(winsvc::testing::take_answer(out).status == 413);
+  CHECK(winsvc::testing::parse_response(out).status == 413);
   CHECK(c.post("/large", "0123456789x", "text/plain").status == 200);
 }
 
@@ -335,7 +335,7 @@ TEST_CASE("cookies are read, and each that is set is a line of its own") {
 
 TEST_CASE("a reply adds to the Vary and the cookies of middleware, and replaces what else they have set") {
   auto app = [](service& svc) {
-    svc.use([](const request&, response& res, const winsvc::next& go_on) {
+    svc.use([](const request&, response& res, const winsvc::next_handler& go_on) {
       winsvc::set_cookie(res, winsvc::cookie("seen", "1"));
       winsvc::set_cookie(res, winsvc::cookie("user", "old"));
       res.set_header("X-Who", "middleware");

@@ -25,11 +25,11 @@ const auto text = [] { return ""; };
 /// The document of an app, as a client gets it.
 template <class App>
 json document(App app) {
-  auto with = [&](service& svc) {
+  auto options = [&](service& svc) {
     svc.openapi();
     app(svc);
   };
-  client c(with);
+  client c(options);
   const auto r = c.get("/openapi.json");
   REQUIRE(r.status == 200);
   CHECK(r.header("Content-Type") == "application/json");
@@ -173,13 +173,13 @@ TEST_CASE("what a handler's type says of its answers is described without a word
 
 TEST_CASE("a body is described where a handler takes one, and where the app says so") {
   const auto json_body = operation([](service& svc) { svc.post("/", [](body<json>) {}); });
-  const auto said = operation([](service& svc) {
+  const auto reply = operation([](service& svc) {
     svc.post("/", [](const request&) { return ""; }).takes("A picture", "image/png");
   });
 
   CHECK(json_body["requestBody"] ==
         json{{"required", true}, {"content", {{"application/json", json::object()}}}});
-  CHECK(said["requestBody"] ==
+  CHECK(reply["requestBody"] ==
         json{{"description", "A picture"}, {"required", true}, {"content", {{"image/png", json::object()}}}});
   CHECK_FALSE(operation([](service& svc) { svc.post("/", text); }).contains("requestBody"));
 }
@@ -267,15 +267,15 @@ TEST_CASE("an error of winsvc's own is what the document says it is") {
 
   for (const char* path : {"/", "/gone", "/nowhere"}) {
     const auto r = c.get(path);
-    const auto said = json::parse(r.body);
+    const auto reply = json::parse(r.body);
     CHECK(answer.contains(r.header("Content-Type")));
-    for (const auto& member : said.items()) {
+    for (const auto& member : reply.items()) {
       const std::string name = member.key();
       CAPTURE(name);
       REQUIRE(schema["properties"].contains(name));
       CHECK(schema["properties"][name]["type"] == (member.value().is_string() ? "string" : "integer"));
     }
-    for (const auto& name : schema["required"]) CHECK(said.contains(name.get<std::string>()));
+    for (const auto& name : schema["required"]) CHECK(reply.contains(name.get<std::string>()));
   }
 }
 

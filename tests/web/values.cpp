@@ -20,9 +20,9 @@ void app(service& svc) {
   svc.get("/number", [](const request& req) { return std::to_string(query<double>(req, "x") * 2); });
   svc.get("/size", [](const request& req) { return std::to_string(query<unsigned>(req, "n")); });
   svc.get("/tags", [](const request& req) {
-    std::string all;
-    for (const int tag : winsvc::query_all<int>(req, "tag")) all += std::to_string(tag) + ";";
-    return all;
+    std::string text;
+    for (const int tag : winsvc::query_all<int>(req, "tag")) text += std::to_string(tag) + ";";
+    return text;
   });
   svc.get("/header", [](const request& req) { return std::to_string(winsvc::find_header<int>(req, "X-Count").value_or(-1)); });
   svc.post("/both", [](const request& req) {

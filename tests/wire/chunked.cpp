@@ -14,12 +14,12 @@ struct verdict {
   std::string body;
 };
 
-verdict fed(std::string_view bytes, std::size_t piece, const limits& bounds = {}, std::uint64_t most = 1000) {
-  chunked_decoder decoder(bounds, most);
+verdict fed(std::string_view bytes, std::size_t chunk_size, const limits& bounds = {}, std::uint64_t limit = 1000) {
+  chunked_decoder decoder(bounds, limit);
   verdict v;
   while (v.last == step::more && v.consumed < bytes.size()) {
     std::size_t consumed = 0;
-    v.last = decoder.feed(bytes.substr(v.consumed, piece), consumed, v.body);
+    v.last = decoder.feed(bytes.substr(v.consumed, chunk_size), consumed, v.body);
     v.consumed += consumed;
   }
   return v;
@@ -102,13 +102,13 @@ TEST_CASE("chunked bodies are decoded or refused as RFC 9112 §7.1 says") {
   };
   for (const auto& c : cases) {
     CAPTURE(c.name);
-    for (const std::size_t piece : {c.bytes.size() + 1, std::size_t{1}, std::size_t{3}}) {
-      CAPTURE(piece);
-      const auto got = fed(c.bytes, piece);
-      CHECK(got.last == c.is);
-      CHECK(got.body == c.body);
-      if (c.is == step::more) CHECK(got.consumed == c.bytes.size());
-      if (c.is == step::done) CHECK(c.bytes.substr(got.consumed) == c.rest);
+    for (const std::size_t chunk_size : {c.bytes.size() + 1, std::size_t{1}, std::size_t{3}}) {
+      CAPTURE(chunk_size);
+      const auto result = fed(c.bytes, chunk_size);
+      CHECK(result.last == c.is);
+      CHECK(result.body == c.body);
+      if (c.is == step::more) CHECK(result.consumed == c.bytes.size());
+      if (c.is == step::done) CHECK(c.bytes.substr(result.consumed) == c.rest);
     }
   }
 }

@@ -26,55 +26,55 @@ TEST_CASE("what is no date is none") {
 }
 
 TEST_CASE("a list of entity tags names one, weakly or strongly") {
-  CHECK(names_tag("\"a\"", "\"a\"", true));
-  CHECK(names_tag("\"x\", \"a\" ,\"y\"", "\"a\"", true));
-  CHECK(names_tag("*", "\"a\"", true));
-  CHECK(names_tag("W/\"a\"", "\"a\"", false));
-  CHECK_FALSE(names_tag("W/\"a\"", "\"a\"", true));
-  CHECK_FALSE(names_tag("\"a\"", "W/\"a\"", true));
-  CHECK_FALSE(names_tag("\"ab\"", "\"a\"", false));
-  CHECK_FALSE(names_tag("a", "\"a\"", false));
-  CHECK_FALSE(names_tag("\"a", "\"a\"", false));
-  CHECK_FALSE(names_tag("", "\"a\"", false));
-  CHECK(names_tag("\"with, comma\"", "\"with, comma\"", true));
+  CHECK(matches_etag("\"a\"", "\"a\"", true));
+  CHECK(matches_etag("\"x\", \"a\" ,\"y\"", "\"a\"", true));
+  CHECK(matches_etag("*", "\"a\"", true));
+  CHECK(matches_etag("W/\"a\"", "\"a\"", false));
+  CHECK_FALSE(matches_etag("W/\"a\"", "\"a\"", true));
+  CHECK_FALSE(matches_etag("\"a\"", "W/\"a\"", true));
+  CHECK_FALSE(matches_etag("\"ab\"", "\"a\"", false));
+  CHECK_FALSE(matches_etag("a", "\"a\"", false));
+  CHECK_FALSE(matches_etag("\"a", "\"a\"", false));
+  CHECK_FALSE(matches_etag("", "\"a\"", false));
+  CHECK(matches_etag("\"with, comma\"", "\"with, comma\"", true));
 }
 
 TEST_CASE("conditions are looked at in the order of section 13.2.2") {
-  const validators there{"\"v2\"", 1000};
+  const validators validators{"\"v2\"", 1000};
   const auto at_1000 = "Thu, 01 Jan 1970 00:16:40 GMT", at_999 = "Thu, 01 Jan 1970 00:16:39 GMT";
   struct {
     conditions asked;
-    verdict reading, changing;
+    condition_result reading, changing;
   } const cases[] = {
-      {{"", "", "", ""}, verdict::serve, verdict::serve},
-      {{"\"v2\"", "", "", ""}, verdict::serve, verdict::serve},
-      {{"\"v1\"", "", "", ""}, verdict::failed, verdict::failed},
-      {{"", "\"v2\"", "", ""}, verdict::not_modified, verdict::failed},
-      {{"", "\"v1\"", "", ""}, verdict::serve, verdict::serve},
-      {{"", "*", "", ""}, verdict::not_modified, verdict::failed},
-      {{"", "", at_1000, ""}, verdict::not_modified, verdict::serve},
-      {{"", "", at_999, ""}, verdict::serve, verdict::serve},
-      {{"", "", "", at_1000}, verdict::serve, verdict::serve},
-      {{"", "", "", at_999}, verdict::failed, verdict::failed},
-      {{"", "\"v1\"", at_1000, ""}, verdict::serve, verdict::serve},     // If-Modified-Since is not looked at
-      {{"\"v2\"", "", "", at_999}, verdict::serve, verdict::serve},     // nor is If-Unmodified-Since
-      {{"\"v1\"", "\"v2\"", "", ""}, verdict::failed, verdict::failed},  // the first that fails decides
-      {{"", "", "nonsense", "nonsense"}, verdict::serve, verdict::serve},
+      {{"", "", "", ""}, condition_result::serve, condition_result::serve},
+      {{"\"v2\"", "", "", ""}, condition_result::serve, condition_result::serve},
+      {{"\"v1\"", "", "", ""}, condition_result::failed, condition_result::failed},
+      {{"", "\"v2\"", "", ""}, condition_result::not_modified, condition_result::failed},
+      {{"", "\"v1\"", "", ""}, condition_result::serve, condition_result::serve},
+      {{"", "*", "", ""}, condition_result::not_modified, condition_result::failed},
+      {{"", "", at_1000, ""}, condition_result::not_modified, condition_result::serve},
+      {{"", "", at_999, ""}, condition_result::serve, condition_result::serve},
+      {{"", "", "", at_1000}, condition_result::serve, condition_result::serve},
+      {{"", "", "", at_999}, condition_result::failed, condition_result::failed},
+      {{"", "\"v1\"", at_1000, ""}, condition_result::serve, condition_result::serve},     // If-Modified-Since is not looked at
+      {{"\"v2\"", "", "", at_999}, condition_result::serve, condition_result::serve},     // nor is If-Unmodified-Since
+      {{"\"v1\"", "\"v2\"", "", ""}, condition_result::failed, condition_result::failed},  // the first that fails decides
+      {{"", "", "nonsense", "nonsense"}, condition_result::serve, condition_result::serve},
   };
   for (const auto& c : cases) {
     CAPTURE(&c - cases);
-    CHECK(evaluate(c.asked, there, true) == c.reading);
-    CHECK(evaluate(c.asked, there, false) == c.changing);
+    CHECK(evaluate(c.asked, validators, true) == c.reading);
+    CHECK(evaluate(c.asked, validators, false) == c.changing);
   }
 }
 
 TEST_CASE("a range is served where the client's part is of the same file") {
-  const validators there{"\"v2\"", 1000};
-  CHECK(range_applies("", there));
-  CHECK(range_applies("\"v2\"", there));
-  CHECK(range_applies("Thu, 01 Jan 1970 00:16:40 GMT", there));
-  CHECK_FALSE(range_applies("\"v1\"", there));
-  CHECK_FALSE(range_applies("W/\"v2\"", there));
-  CHECK_FALSE(range_applies("Thu, 01 Jan 1970 00:16:41 GMT", there));
-  CHECK_FALSE(range_applies("nonsense", there));
+  const validators validators{"\"v2\"", 1000};
+  CHECK(range_applies("", validators));
+  CHECK(range_applies("\"v2\"", validators));
+  CHECK(range_applies("Thu, 01 Jan 1970 00:16:40 GMT", validators));
+  CHECK_FALSE(range_applies("\"v1\"", validators));
+  CHECK_FALSE(range_applies("W/\"v2\"", validators));
+  CHECK_FALSE(range_applies("Thu, 01 Jan 1970 00:16:41 GMT", validators));
+  CHECK_FALSE(range_applies("nonsense", validators));
 }

@@ -17,15 +17,15 @@ namespace {
 
 struct wall_clock final : winsvc::clock {
   std::chrono::seconds since_1970{1'700'000'000};
-  [[nodiscard]] wall_point wall() const noexcept override { return wall_point(since_1970); }
+  [[nodiscard]] system_time system_now() const noexcept override { return system_time(since_1970); }
 };
 const std::string key = "sixteen bytes ok";
 
 }  // namespace
 
 TEST_CASE("a cookie is written with its attributes, and refused when it could not be read again") {
-  CHECK(cookie("theme", "dark").text() == "theme=dark; Path=/; HttpOnly; SameSite=Lax");
-  CHECK(cookie("all", "1").path("/x").domain("a.example").max_age(24h).secure().http_only(false).same_site("None").text() ==
+  CHECK(cookie("theme", "dark").to_string() == "theme=dark; Path=/; HttpOnly; SameSite=Lax");
+  CHECK(cookie("all", "1").path("/x").domain("a.example").max_age(24h).secure().http_only(false).same_site("None").to_string() ==
         "all=1; Path=/x; Domain=a.example; Max-Age=86400; Secure; SameSite=None");
   for (const char* bad : {"a b", "a;b", "a,b", "a\"b", "a\\b", "\xc3\xbc", "a\r\nb"}) {
     CAPTURE(bad);
@@ -70,7 +70,7 @@ TEST_CASE("a signed value comes back whole, and one that was changed does not") 
     CHECK(!unsign("user", text.substr(0, i), key));
   }
   CHECK(!unsign("user", text + "A", key));
-  CHECK(cookie("user", text).text().find(text) != std::string::npos);
+  CHECK(cookie("user", text).to_string().find(text) != std::string::npos);
 }
 
 TEST_CASE("what is no signed value is none, without an exception: no cookie, no key, any bytes") {
@@ -93,7 +93,7 @@ TEST_CASE("a signature holds for one name: no cookie can be passed off as anothe
   CHECK(!unsign("user", text, key));
   CHECK(!unsign("", text, key));
   // Nor can a piece of the name be moved into the value.
-  const std::string value = winsvc::text::to_base64url("tadmin");
+  const std::string value = winsvc::strings::to_base64url("tadmin");
   CHECK(!unsign("draf", value + text.substr(text.find('.')), key));
 }
 

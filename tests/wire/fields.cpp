@@ -52,7 +52,7 @@ TEST_CASE("fields are counted without taking them apart") {
 }
 
 TEST_CASE("the query of a target is what is behind its first question mark") {
-  CHECK(query_of("/a?b=c?d") == "b=c?d");
-  CHECK(query_of("/a?") == "");
-  CHECK(query_of("/a") == "");
+  CHECK(query_component("/a?b=c?d") == "b=c?d");
+  CHECK(query_component("/a?") == "");
+  CHECK(query_component("/a") == "");
 }

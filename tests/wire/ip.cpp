@@ -7,8 +7,8 @@
 #include <vector>
 
 using winsvc::ip_range;
-using winsvc::wire::client_behind;
-using winsvc::wire::subscriber;
+using winsvc::wire::client_behind_proxies;
+using winsvc::wire::rate_limit_key;
 
 TEST_CASE("addresses and ranges are read as they are written everywhere") {
   const auto in = [](const char* range, const char* address) {
@@ -91,17 +91,17 @@ TEST_CASE("the client is the rightmost address that no trusted proxy has") {
   };
   for (const auto& c : cases) {
     CAPTURE(c.hops);
-    CHECK(client_behind(c.peer, c.hops, trusted) == c.client);
+    CHECK(client_behind_proxies(c.peer, c.hops, trusted) == c.client);
   }
 }
 
 TEST_CASE("a subscriber is an IPv4 address, or the /64 of an IPv6 one, however it is written") {
-  CHECK(subscriber("10.0.0.1") == subscriber("::ffff:10.0.0.1"));
-  CHECK(subscriber("10.0.0.1") == subscriber("::ffff:a00:1"));
-  CHECK(subscriber("::ffff:10.0.0.1") != subscriber("::ffff:10.0.0.2"));
-  CHECK(subscriber("2001:db8:1:0:5:6:7:8") == subscriber("2001:db8:1::7:8"));
-  CHECK(subscriber("2001::1:5:6:7:8") != subscriber("2001::2:5:6:7:8"));
-  CHECK(subscriber("2001:db8:1:2:3:4:5:6") == subscriber("2001:DB8:1:2::1"));
-  CHECK(subscriber("2001:db8:1:2::1") != subscriber("2001:db8:1:3::1"));
-  CHECK(subscriber("::1") != subscriber("127.0.0.1"));
+  CHECK(rate_limit_key("10.0.0.1") == rate_limit_key("::ffff:10.0.0.1"));
+  CHECK(rate_limit_key("10.0.0.1") == rate_limit_key("::ffff:a00:1"));
+  CHECK(rate_limit_key("::ffff:10.0.0.1") != rate_limit_key("::ffff:10.0.0.2"));
+  CHECK(rate_limit_key("2001:db8:1:0:5:6:7:8") == rate_limit_key("2001:db8:1::7:8"));
+  CHECK(rate_limit_key("2001::1:5:6:7:8") != rate_limit_key("2001::2:5:6:7:8"));
+  CHECK(rate_limit_key("2001:db8:1:2:3:4:5:6") == rate_limit_key("2001:DB8:1:2::1"));
+  CHECK(rate_limit_key("2001:db8:1:2::1") != rate_limit_key("2001:db8:1:3::1"));
+  CHECK(rate_limit_key("::1") != rate_limit_key("127.0.0.1"));
 }

@@ -15,7 +15,7 @@ namespace {
 
 /// "name=content;" of every part, with "(file)" behind the name of a file; "!" at the end when it is malformed, "…" when
 /// it is not over. Fed `piece` bytes at a time.
-std::string decoded(std::string_view body, std::size_t piece) {
+std::string decoded(std::string_view body, std::size_t chunk_size) {
   multipart_decoder decoder("B");
   std::string out;
   bool first = true;
@@ -31,17 +31,17 @@ std::string decoded(std::string_view body, std::size_t piece) {
       case step::bad: return out + '!';
       case step::more:
         if (body.empty()) return out + "…";
-        decoder.feed(body.substr(0, piece));
-        body.remove_prefix((std::min)(piece, body.size()));
+        decoder.feed(body.substr(0, chunk_size));
+        body.remove_prefix((std::min)(chunk_size, body.size()));
     }
   }
 }
 
 void check(std::string_view body, const std::string& expected) {
   CAPTURE(body);
-  for (std::size_t piece : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{7}, body.size() + 1}) {
-    CAPTURE(piece);
-    CHECK(decoded(body, piece) == expected);
+  for (std::size_t chunk_size : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{7}, body.size() + 1}) {
+    CAPTURE(chunk_size);
+    CHECK(decoded(body, chunk_size) == expected);
   }
 }
 
@@ -90,7 +90,7 @@ TEST_CASE("a head that does not end, and padding that does not, are refused and 
   heads.feed("--B\r\n");
   std::size_t fed = 0;
   while (heads.next() == step::more && fed < 100000) heads.feed("X: y\r\n"), fed += 6;
-  CHECK(fed < multipart_decoder::most_head + 100);
+  CHECK(fed < multipart_decoder::max_head_bytes + 100);
   multipart_decoder padding("B");
   padding.feed("--B" + std::string(1000, ' '));
   CHECK(padding.next() == step::bad);

@@ -31,14 +31,14 @@ TEST_CASE("a coding is accepted when it is named, or all are, and has some weigh
 
 TEST_CASE("ranges are cut to the file, and those outside of it are dropped") {
   using ranges = byte_ranges<std::int64_t>;
-  CHECK(satisfiable<std::int64_t>({{0, 4}}, 10) == ranges{{0, 4}});
-  CHECK(satisfiable<std::int64_t>({{5, -1}}, 10) == ranges{{5, 9}});
-  CHECK(satisfiable<std::int64_t>({{-1, 3}}, 10) == ranges{{7, 9}});
-  CHECK(satisfiable<std::int64_t>({{-1, 500}}, 10) == ranges{{0, 9}});  // longer than the file: all of it
-  CHECK(satisfiable<std::int64_t>({{8, 500}}, 10) == ranges{{8, 9}});
-  CHECK(satisfiable<std::int64_t>({{10, 12}}, 10).empty());
-  CHECK(satisfiable<std::int64_t>({{-1, 0}}, 10).empty());
-  CHECK(satisfiable<std::int64_t>({{0, -1}}, 0).empty());
-  CHECK(satisfiable<std::int64_t>({{-1, 5}}, 0).empty());
-  CHECK(satisfiable<std::int64_t>({{0, 1}, {20, 30}, {4, 5}}, 10) == ranges{{0, 1}, {4, 5}});
+  CHECK(satisfiable_ranges<std::int64_t>({{0, 4}}, 10) == ranges{{0, 4}});
+  CHECK(satisfiable_ranges<std::int64_t>({{5, -1}}, 10) == ranges{{5, 9}});
+  CHECK(satisfiable_ranges<std::int64_t>({{-1, 3}}, 10) == ranges{{7, 9}});
+  CHECK(satisfiable_ranges<std::int64_t>({{-1, 500}}, 10) == ranges{{0, 9}});  // longer than the file: all of it
+  CHECK(satisfiable_ranges<std::int64_t>({{8, 500}}, 10) == ranges{{8, 9}});
+  CHECK(satisfiable_ranges<std::int64_t>({{10, 12}}, 10).empty());
+  CHECK(satisfiable_ranges<std::int64_t>({{-1, 0}}, 10).empty());
+  CHECK(satisfiable_ranges<std::int64_t>({{0, -1}}, 0).empty());
+  CHECK(satisfiable_ranges<std::int64_t>({{-1, 5}}, 0).empty());
+  CHECK(satisfiable_ranges<std::int64_t>({{0, 1}, {20, 30}, {4, 5}}, 10) == ranges{{0, 1}, {4, 5}});
 }

@@ -1,5 +1,5 @@
 // The WebSocket protocol, rule by rule; frames are fed at once and byte by byte, to the same end.
-#include "winsvc/wire/gate.hpp"
+#include "winsvc/wire/head_parser.hpp"
 #include "winsvc/wire/websocket.hpp"
 
 #include <doctest/doctest.h>
@@ -32,26 +32,26 @@ std::string bytes(std::initializer_list<int> values) {
 }
 
 /// What became of them, as text: "text hello|ping x|close 1000 bye".
-std::string told(std::string_view input, std::size_t piece, std::size_t most = 100'000) {
-  frame_decoder frames(most);
+std::string told(std::string_view input, std::size_t chunk_size, std::size_t limit = 100'000) {
+  frame_decoder frames(limit);
   std::string out;
-  for (std::size_t at = 0; at < input.size();) {
-    const auto part = input.substr(at, piece);
+  for (std::size_t position = 0; position < input.size();) {
+    const auto part = input.substr(position, chunk_size);
     for (std::size_t done = 0; done < part.size();) {
       std::size_t used = 0;
       const auto what = frames.feed(part.substr(done), used);
       done += used;
       if (what == event::more) continue;
       if (!out.empty()) out += '|';
-      if (what == event::message) out += (frames.is_binary() ? "binary " : "text ") + frames.take_message();
+      if (what == event::message) out += (frames.is_binary() ? "binary " : "text ") + frames.move_message();
       if (what == event::ping) out += "ping " + frames.payload();
       if (what == event::pong) out += "pong " + frames.payload();
       if (what == event::close) out += "close " + std::to_string(frames.code()) + ' ' + frames.payload();
-      if (what == event::wrong)
+      if (what == event::protocol_error)
         return out + "wrong " + std::to_string(frames.code()) + ' ' + std::string(frames.reason());
       if (what == event::close) return out;
     }
-    at += part.size();
+    position += part.size();
   }
   return out + (frames.pending() ? "…" : "");
 }
@@ -66,9 +66,9 @@ handshake judged(const std::string& fields, const std::vector<std::string>& prot
                  const std::vector<std::string>& origins = {}, const std::string& line = "GET /chat HTTP/1.1") {
   static std::string kept;  // the views of a handshake point into it
   kept = line + "\r\nHost: server.example.com\r\n" + fields + "\r\n";
-  const auto got = parse_head(kept, limits());
-  REQUIRE(got.step == head_result::complete);
-  return judge_handshake(got.value, protocols, origins);
+  const auto result = parse_head(kept, limits());
+  REQUIRE(result.kind == head_parse_result::complete);
+  return check_handshake(result.value, protocols, origins);
 }
 
 const std::string usual =
@@ -142,8 +142,8 @@ TEST_CASE("frames of a client become messages and control frames, however they a
   };
   for (const auto& c : cases) {
     CAPTURE(c.name);
-    for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, std::size_t{1'000'000}})
-      CHECK(told(c.input, piece) == c.is);
+    for (const std::size_t chunk_size : {std::size_t{1}, std::size_t{7}, std::size_t{1'000'000}})
+      CHECK(told(c.input, chunk_size) == c.is);
   }
 }
 
@@ -211,7 +211,7 @@ TEST_CASE("the best subprotocol that both sides speak is chosen") {
 }
 
 TEST_CASE("the service's own pages may connect, and those that are named") {
-  const std::vector<std::string> none, one{"https://app.example"}, all{"*"};
+  const std::vector<std::string> none, one{"https://app.example"}, items{"*"};
   CHECK(origin_is_allowed("http://a.example", "a.example", none));
   CHECK(origin_is_allowed("https://A.example", "a.example", none));
   CHECK(origin_is_allowed("http://a.example", "a.example:80", none));
@@ -225,5 +225,5 @@ TEST_CASE("the service's own pages may connect, and those that are named") {
   CHECK_FALSE(origin_is_allowed("http://", "", none));
   CHECK(origin_is_allowed("https://app.example", "a.example", one));
   CHECK_FALSE(origin_is_allowed("https://app.example:444", "a.example", one));
-  CHECK(origin_is_allowed("null", "a.example", all));
+  CHECK(origin_is_allowed("null", "a.example", items));
 }

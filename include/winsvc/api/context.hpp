@@ -31,7 +31,7 @@ class context {
 
   [[nodiscard]] const std::string& id() const noexcept;
   /// Did it come over TLS? To this process, that is: a proxy before it may have had TLS, and ended it.
-  [[nodiscard]] bool encrypted() const noexcept;
+  [[nodiscard]] bool is_encrypted() const noexcept;
 
   template <class T>
   void set(T value) const {
@@ -52,8 +52,8 @@ class context {
   /// An address a type: no RTTI is needed. Not const: linkers may put equal constants into one place (MSVC's /OPT:ICF).
   template <class T>
   static const void* key() noexcept {
-    static char one = 0;
-    return &one;
+    static char character = 0;
+    return &character;
   }
   void put(const void* key, std::shared_ptr<void> value) const;
   [[nodiscard]] void* find(const void* key) const noexcept;

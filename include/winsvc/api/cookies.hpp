@@ -38,9 +38,9 @@ void set_cookie(response& res, const cookie& c);
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE void set_cookie(response& res, const cookie& c) { http::add_header(res, "Set-Cookie", c.text()); }
+WINSVC_INLINE void set_cookie(response& res, const cookie& c) { http::add_header(res, "Set-Cookie", c.to_string()); }
 WINSVC_INLINE std::optional<std::string> find_cookie(const request& req, std::string_view name) {
-  // One header, however many lines there were: canonical_head has put them together in their order.
+  // One header, however many lines there were: write_normalized_head has put them together in their order.
   const std::string header = header_text(req, "Cookie");
   const auto found = wire::cookie_in(header, name);
   return found ? std::optional<std::string>(*found) : std::nullopt;

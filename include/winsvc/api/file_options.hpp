@@ -10,7 +10,7 @@ inline namespace WINSVC_ABI {
 
 struct file_options {
   std::string index = "index.html";  ///< of a folder; empty: folders have no page
-  std::string fall_back = {};        ///< for what no file has; empty: 404
+  std::string fallback = {};        ///< for what no file has; empty: 404
   std::string cache_control = {};    ///< for all of them: `no-cache`, `public, max-age=3600`; empty: none
   bool hidden = false;               ///< are names that begin with a dot served?
 };

@@ -29,7 +29,7 @@
 #include "winsvc/api/json_body.hpp"
 #include "winsvc/api/reply.hpp"
 #include "winsvc/api/upload.hpp"
-#include "winsvc/route/facts.hpp"
+#include "winsvc/route/metadata.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -58,20 +58,20 @@ struct invocation {
 class handler {
  public:
   virtual ~handler() = default;
-  virtual void call(const invocation& with) const = 0;
+  virtual void call(const invocation& invocation) const = 0;
 };
 
 /// What registration has to know of a lambda's parameters.
 struct handler_shape {
   std::size_t parameters = 0;  ///< how many path parameters it takes
-  bool takes_request = false;  ///< and could look at `path_params` itself
-  bool takes_response = false;
-  bool takes_body = false;
+  bool accepts_request = false;  ///< and could look at `path_params` itself
+  bool accepts_response = false;
+  bool accepts_body = false;
   const upload_receiver& (*receiver)() noexcept = nullptr;  ///< of one that takes an upload
   const route::value_kind* kinds = nullptr;  ///< of the path parameters, so many
-  route::answer_kind answers = route::answer_kind::unknown;
-  bool may_be_missing = false;  ///< it returns an optional
-  bool chooses_status = false;  ///< by a pair or a reply
+  route::response_kind response_kind = route::response_kind::unknown;
+  bool returns_optional = false;  ///< it returns an optional
+  bool sets_status = false;  ///< by a pair or a reply
 };
 
 template <class T>
@@ -106,7 +106,7 @@ constexpr argument_kind kind_of() noexcept {
 
 /// Request before response before parameters before a body of either kind, nothing twice but parameters.
 template <class... Arguments>
-constexpr bool in_order() noexcept {
+constexpr bool check_argument_order() noexcept {
   argument_kind last = argument_kind::request;
   bool first = true, ok = true;
   [[maybe_unused]] const auto next = [&](argument_kind k) {
@@ -177,18 +177,18 @@ void write_result(response& res, std::pair<int, T>&& value) {
 
 /// What a return type says of the answer.
 template <class R>
-struct answer_of {
+struct result_traits {
   static constexpr bool optional = false, chooses = std::is_same_v<R, reply>;
-  static constexpr auto kind = std::is_void_v<R> || chooses ? route::answer_kind::unknown
-                               : is_nlohmann<R>::value      ? route::answer_kind::json
-                                                            : route::answer_kind::text;
+  static constexpr auto kind = std::is_void_v<R> || chooses ? route::response_kind::unknown
+                               : is_nlohmann<R>::value      ? route::response_kind::json
+                                                            : route::response_kind::text;
 };
 template <class T>
-struct answer_of<std::optional<T>> : answer_of<T> {
+struct result_traits<std::optional<T>> : result_traits<T> {
   static constexpr bool optional = true;
 };
 template <class T>
-struct answer_of<std::pair<int, T>> : answer_of<T> {
+struct result_traits<std::pair<int, T>> : result_traits<T> {
   static constexpr bool chooses = true;
 };
 
@@ -201,32 +201,32 @@ class signature {
       "winsvc: a handler takes const request&, response&, path parameters (integers, double, std::string) and "
       "body<T> or upload, by value or const reference");
   static_assert(
-      in_order<Arguments...>(),
+      check_argument_order<Arguments...>(),
       "winsvc: a handler takes its arguments in this order: const request&, response&, path parameters, body<T> or "
       "upload");
 
  public:
   /// Calls the lambda at `f`.
-  using entrance = R (*)(const void* f, Arguments...);
+  using invoke_function = R (*)(const void* f, Arguments...);
 
   static constexpr handler_shape shape() noexcept {
     handler_shape s;
     s.parameters = (std::size_t{0} + ... + (kind_of<Arguments>() == argument_kind::parameter ? 1 : 0));
-    s.takes_request = ((kind_of<Arguments>() == argument_kind::request) || ...);
-    s.takes_response = ((kind_of<Arguments>() == argument_kind::response) || ...);
-    s.takes_body = ((kind_of<Arguments>() == argument_kind::body) || ...);
+    s.accepts_request = ((kind_of<Arguments>() == argument_kind::request) || ...);
+    s.accepts_response = ((kind_of<Arguments>() == argument_kind::response) || ...);
+    s.accepts_body = ((kind_of<Arguments>() == argument_kind::body) || ...);
     if constexpr (((kind_of<Arguments>() == argument_kind::upload) || ...)) s.receiver = &the_upload_receiver;
     // Parameters are together, behind the request and the response.
-    s.kinds = kinds_ + (s.takes_request ? 1 : 0) + (s.takes_response ? 1 : 0);
-    using answer = answer_of<std::remove_cv_t<std::remove_reference_t<R>>>;
-    s.answers = answer::kind;
-    s.may_be_missing = answer::optional;
-    s.chooses_status = answer::chooses;
+    s.kinds = kinds_ + (s.accepts_request ? 1 : 0) + (s.accepts_response ? 1 : 0);
+    using answer = result_traits<std::remove_cv_t<std::remove_reference_t<R>>>;
+    s.response_kind = answer::kind;
+    s.returns_optional = answer::optional;
+    s.sets_status = answer::chooses;
     return s;
   }
 
-  static void call(const invocation& with, const void* f, entrance enter) {
-    call(with, f, enter, std::index_sequence_for<Arguments...>());
+  static void call(const invocation& invocation, const void* f, invoke_function enter) {
+    call(invocation, f, enter, std::index_sequence_for<Arguments...>());
   }
 
  private:
@@ -235,47 +235,47 @@ class signature {
   static constexpr route::value_kind kinds_[] = {route::kind_of_value<plain<Arguments>>()..., route::value_kind::text};
   /// What an argument is kept in between its conversion and the call.
   template <class A>
-  using held =
+  using stored_argument =
       std::conditional_t<kind_of<A>() == argument_kind::parameter || kind_of<A>() == argument_kind::upload, plain<A>,
                          std::conditional_t<kind_of<A>() == argument_kind::body, std::optional<plain<A>>, char>>;
 
   template <std::size_t... Index>
-  static void call(const invocation& with, const void* f, entrance enter, std::index_sequence<Index...>) {
-    std::tuple<held<Arguments>...> values;
+  static void call(const invocation& invocation, const void* f, invoke_function enter, std::index_sequence<Index...>) {
+    std::tuple<stored_argument<Arguments>...> values;
     [[maybe_unused]] std::size_t next = 0;
-    if (!(load<Arguments>(with, std::get<Index>(values), next) && ...)) winsvc::abort(404);
+    if (!(convert_arguments<Arguments>(invocation, std::get<Index>(values), next) && ...)) winsvc::abort(404);
     if constexpr (std::is_void_v<R>) {
-      enter(f, pass<Arguments>(with, std::get<Index>(values))...);
+      enter(f, pass<Arguments>(invocation, std::get<Index>(values))...);
     } else {
-      write_result(with.res, enter(f, pass<Arguments>(with, std::get<Index>(values))...));
+      write_result(invocation.res, enter(f, pass<Arguments>(invocation, std::get<Index>(values))...));
     }
   }
 
   template <class A>
-  static bool load(const invocation& with, held<A>& into, std::size_t& next) {
+  static bool convert_arguments(const invocation& invocation, stored_argument<A>& output, std::size_t& next) {
     if constexpr (kind_of<A>() == argument_kind::parameter) {
-      return next < with.values.size() && convert(with.values[next++], into);
+      return next < invocation.values.size() && convert(invocation.values[next++], output);
     } else if constexpr (kind_of<A>() == argument_kind::body) {
 #if WINSVC_JSON
       using value = std::remove_reference_t<decltype(*std::declval<plain<A>&>())>;
-      into.emplace(plain<A>{body_from_json<value, winsvc::json>(with.req)});
+      output.emplace(plain<A>{body_from_json<value, winsvc::json>(invocation.req)});
 #else
       static_assert(sizeof(A) == 0, "winsvc: body<T> needs nlohmann's json: put <nlohmann/json.hpp> on the include path");
 #endif
     } else if constexpr (kind_of<A>() == argument_kind::upload) {
-      into = take_upload();
+      output = make_upload();
     }
-    static_cast<void>(with), static_cast<void>(into), static_cast<void>(next);
+    static_cast<void>(invocation), static_cast<void>(output), static_cast<void>(next);
     return true;
   }
 
   template <class A>
-  static decltype(auto) pass(const invocation& with, held<A>& from) {
-    static_cast<void>(with), static_cast<void>(from);
+  static decltype(auto) pass(const invocation& invocation, stored_argument<A>& from) {
+    static_cast<void>(invocation), static_cast<void>(from);
     if constexpr (kind_of<A>() == argument_kind::request) {
-      return (with.req);
+      return (invocation.req);
     } else if constexpr (kind_of<A>() == argument_kind::response) {
-      return (with.res);
+      return (invocation.res);
     } else if constexpr (kind_of<A>() == argument_kind::body) {
       return std::move(*from);
     } else {
@@ -286,18 +286,18 @@ class signature {
 
 /// What is left for each lambda.
 template <class F, class R, class... Arguments>
-class bound_handler final : public handler {
+class typed_handler final : public handler {
  public:
-  explicit bound_handler(F f) : f_(std::move(f)) {}
+  explicit typed_handler(F f) : function_(std::move(f)) {}
   static constexpr handler_shape shape() noexcept { return signature<R, Arguments...>::shape(); }
-  void call(const invocation& with) const override { signature<R, Arguments...>::call(with, &f_, &enter); }
+  void call(const invocation& invocation) const override { signature<R, Arguments...>::call(invocation, &function_, &invoke); }
 
  private:
-  static R enter(const void* f, Arguments... arguments) {
+  static R invoke(const void* f, Arguments... arguments) {
     return (*static_cast<const F*>(f))(std::forward<Arguments>(arguments)...);
   }
 
-  F f_;
+  F function_;
 };
 
 // From a callable to its parameter list.
@@ -310,9 +310,9 @@ struct from_member<F, R (C::*)(A...)> {
                 "(a lambda without `mutable`)");
 };
 template <class F, class C, class R, class... A>
-struct from_member<F, R (C::*)(A...) const> { using type = bound_handler<F, R, A...>; };
+struct from_member<F, R (C::*)(A...) const> { using type = typed_handler<F, R, A...>; };
 template <class F, class C, class R, class... A>
-struct from_member<F, R (C::*)(A...) const noexcept> { using type = bound_handler<F, R, A...>; };
+struct from_member<F, R (C::*)(A...) const noexcept> { using type = typed_handler<F, R, A...>; };
 
 template <class F, class = void>
 struct bind_handler {
@@ -322,17 +322,17 @@ struct bind_handler {
 template <class F>
 struct bind_handler<F, std::void_t<decltype(&F::operator())>> : from_member<F, decltype(&F::operator())> {};
 template <class R, class... A>
-struct bind_handler<R (*)(A...), void> { using type = bound_handler<R (*)(A...), R, A...>; };
+struct bind_handler<R (*)(A...), void> { using type = typed_handler<R (*)(A...), R, A...>; };
 template <class R, class... A>
-struct bind_handler<R (*)(A...) noexcept, void> { using type = bound_handler<R (*)(A...) noexcept, R, A...>; };
+struct bind_handler<R (*)(A...) noexcept, void> { using type = typed_handler<R (*)(A...) noexcept, R, A...>; };
 
 /// A lambda with its type forgotten, and its shape.
-struct made_handler {
+struct erased_handler {
   std::unique_ptr<handler> call;
   handler_shape shape;
 };
 template <class F>
-made_handler make_handler(F f) {
+erased_handler make_handler(F f) {
   using bound = typename bind_handler<F>::type;
   return {std::unique_ptr<handler>(new bound(std::move(f))), bound::shape()};
 }

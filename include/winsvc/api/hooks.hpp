@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "winsvc/base/source.hpp"
+#include "winsvc/base/source_location.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/model/control_event.hpp"
@@ -61,41 +61,41 @@ class stop_context {
 namespace host {
 
 /// A start hook returns what undoes it, or nothing.
-using undo = std::function<void(stop_context&)>;
+using cleanup_function = std::function<void(stop_context&)>;
 
 /// What is called when the service pauses, continues, reloads or stops.
 struct named_hook {
   std::string name;
-  source where;
-  undo body;
+  source_location location;
+  cleanup_function run;
 
-  [[nodiscard]] std::string text() const { return name.empty() ? "hook at " + where.text() : "hook '" + name + "'"; }
+  [[nodiscard]] std::string description() const { return name.empty() ? "hook at " + location.to_string() : "hook '" + name + "'"; }
 };
 
 /// One entry of the list that is walked forwards at start and backwards at stop: a start hook or a stop hook.
 struct hook {
-  std::function<undo(start_context&)> start;
+  std::function<cleanup_function(start_context&)> start;
   named_hook stop;  ///< its name and place are the start hook's too
 };
 
 /// Of a control of the app's own; the result goes to the sender.
 struct control_hook {
   std::uint32_t code = 0;
-  source where;
-  std::function<std::uint32_t(std::uint32_t)> body;
+  source_location location;
+  std::function<std::uint32_t(std::uint32_t)> run;
 };
 
 /// A hook of events: `session_change` or `power_event`.
 template <class Event>
 struct event_hook {
-  source where;
-  std::function<void(const Event&)> body;
+  source_location location;
+  std::function<void(const Event&)> run;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 template <class F>
-undo stop_hook(F f) {
+cleanup_function stop_callback(F f) {
   if constexpr (std::is_invocable_v<F&, stop_context&>) {
     return [f = std::move(f)](stop_context& context) mutable { static_cast<void>(f(context)); };
   } else {
@@ -104,22 +104,22 @@ undo stop_hook(F f) {
 }
 
 template <class F>
-inline constexpr bool is_stop_hook = std::is_invocable_v<F&> || std::is_invocable_v<F&, stop_context&>;
+inline constexpr bool is_stop_callback = std::is_invocable_v<F&> || std::is_invocable_v<F&, stop_context&>;
 template <>
-inline constexpr bool is_stop_hook<void> = false;
+inline constexpr bool is_stop_callback<void> = false;
 
 template <class F>
-std::function<undo(start_context&)> start_hook(F f) {
+std::function<cleanup_function(start_context&)> start_callback(F f) {
   constexpr bool with_context = std::is_invocable_v<F&, start_context&>;
   static_assert(with_context || std::is_invocable_v<F&>,
                 "winsvc: on_start takes a callable without arguments, or with winsvc::start_context&");
-  return [f = std::move(f)](start_context& context) mutable -> undo {
+  return [f = std::move(f)](start_context& context) mutable -> cleanup_function {
     const auto call = [&]() -> decltype(auto) {
       if constexpr (with_context) return f(context);
       else return static_cast<void>(context), f();
     };
     using returned = decltype(call());
-    static_assert(std::is_void_v<returned> || is_stop_hook<std::decay_t<returned>>,
+    static_assert(std::is_void_v<returned> || is_stop_callback<std::decay_t<returned>>,
                   "winsvc: an on_start hook returns nothing, or a callable that undoes it at stop");
     if constexpr (std::is_void_v<returned>) {
       call();
@@ -129,13 +129,13 @@ std::function<undo(start_context&)> start_hook(F f) {
       if constexpr (std::is_assignable_v<decltype(back)&, std::nullptr_t>) {  // a std::function, which may be empty
         if (!back) return {};
       }
-      return stop_hook(std::move(back));
+      return stop_callback(std::move(back));
     }
   };
 }
 
 template <class F>
-std::function<std::uint32_t(std::uint32_t)> make_control_hook(F f) {
+std::function<std::uint32_t(std::uint32_t)> control_callback(F f) {
   constexpr bool with_code = std::is_invocable_v<F&, std::uint32_t>;
   static_assert(with_code || std::is_invocable_v<F&>,
                 "winsvc: on_control takes a callable without arguments, or with the control's number");

@@ -18,7 +18,7 @@
 
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/os/win/door.hpp"  // on Windows: windows.h must have come our way, before cpp-httplib asks for it
+#include "winsvc/os/win/windows_headers.hpp"  // on Windows: windows.h must have come our way, before cpp-httplib asks for it
 
 #if WINSVC_SEES_SERVER
 
@@ -132,7 +132,7 @@ WINSVC_INLINE void replace_header(response& res, const std::string& name, const 
 }
 WINSVC_INLINE const std::string* find_header(const response& res, std::string_view name) noexcept {
   for (const auto& [other, value] : res.headers) {
-    if (text::equal_nocase(other, name)) return &value;
+    if (strings::equal_nocase(other, name)) return &value;
   }
   return nullptr;
 }

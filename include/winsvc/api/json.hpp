@@ -45,7 +45,7 @@ namespace http {
 /// JSON as text. Bytes that are not UTF-8 are replaced.
 [[nodiscard]] std::string text_of_json(const json& value);
 /// Reads JSON from text. Aborts with 400.
-void parse_json(const std::string& text, json& into);
+void parse_json(const std::string& text, json& output);
 /// Where the value is that a conversion of the document refuses: a JSON pointer (RFC 6901) with ": " after it, or ""
 /// if it was not found or is the document itself. `convert` repeats the conversion; `complaint` is the text of its
 /// exception. The document is changed meanwhile, and is the same afterwards.
@@ -72,9 +72,9 @@ WINSVC_INLINE std::string text_of_json(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-WINSVC_INLINE void parse_json(const std::string& text, json& into) {
+WINSVC_INLINE void parse_json(const std::string& text, json& output) {
   try {
-    into = json::parse(text);
+    output = json::parse(text);
   } catch (const json::parse_error& e) {
     winsvc::abort(400, "the body is not JSON: error at byte " + std::to_string(e.byte));
   } catch (const json::exception&) {  // a number such as 1e999
@@ -85,24 +85,24 @@ WINSVC_INLINE void parse_json(const std::string& text, json& into) {
 /// Finds the value that a conversion did not like: nlohmann's exception says its kind, not its place. Each value of
 /// that kind is made one of another kind for a moment; where the complaint is then about that other kind, it was the
 /// one.
-class json_culprit {
+class json_error_locator {
  public:
-  json_culprit(json& document, const std::function<void()>& convert) : document_(document), convert_(convert) {}
+  json_error_locator(json& document, const std::function<void()>& convert) : document_(document), convert_(convert) {}
 
   /// As a JSON pointer (RFC 6901) with a colon behind it; "" where it was not found, or is the document itself.
-  std::string place_of(const std::string& complaint) {
-    constexpr std::string_view tell = "but is ";
-    const auto at = complaint.rfind(tell);
-    if (at == complaint.npos) return {};
-    kind_ = complaint.substr(at + tell.size());
-    if (kind_ == "null") other_ = false;
-    wanted_ = complaint.substr(0, at + tell.size()) + other_.type_name();
+  std::string locate(const std::string& complaint) {
+    constexpr std::string_view notify = "but is ";
+    const auto position = complaint.rfind(notify);
+    if (position == complaint.npos) return {};
+    kind_ = complaint.substr(position + notify.size());
+    if (kind_ == "null") replacement_ = false;
+    expected_error_ = complaint.substr(0, position + notify.size()) + replacement_.type_name();
     return find(document_, json::json_pointer()) && !place_.empty() ? place_.to_string() + ": " : std::string();
   }
 
  private:
   bool find(json& at, const json::json_pointer& place) {
-    if (at.type_name() == kind_ && is_it(at)) {
+    if (at.type_name() == kind_ && is_failing_value(at)) {
       place_ = place;
       return true;
     }
@@ -117,16 +117,16 @@ class json_culprit {
     }
     return false;
   }
-  bool is_it(json& value) {
-    if (tries_ == 0) return false;  // a conversion each: a large document is not worth it
-    --tries_;
-    json kept = other_;
+  bool is_failing_value(json& value) {
+    if (attempts_left_ == 0) return false;  // a conversion each: a large document is not worth it
+    --attempts_left_;
+    json kept = replacement_;
     std::swap(kept, value);
     bool found = false;
     try {
       convert_();
     } catch (const json::exception& e) {
-      found = e.what() == wanted_;
+      found = e.what() == expected_error_;
     } catch (...) {  // it got further than before: this was not what it stopped at
     }
     std::swap(kept, value);
@@ -135,15 +135,15 @@ class json_culprit {
 
   json& document_;
   const std::function<void()>& convert_;
-  json other_ = nullptr;
-  std::string kind_, wanted_;
+  json replacement_ = nullptr;
+  std::string kind_, expected_error_;
   json::json_pointer place_;
-  int tries_ = 64;
+  int attempts_left_ = 64;
 };
 
 WINSVC_INLINE std::string place_in_json(json& document, const std::string& complaint,
                                         const std::function<void()>& convert) {
-  return json_culprit(document, convert).place_of(complaint);
+  return json_error_locator(document, convert).locate(complaint);
 }
 
 #endif  // WINSVC_JSON

@@ -29,7 +29,7 @@ namespace http {
 
 /// Deeper documents are refused: what reads, copies and destroys them calls itself once for each level, and a thread's
 /// stack is 1 MiB on Windows.
-constexpr std::size_t most_json_depth = 128;
+constexpr std::size_t max_json_depth = 128;
 
 /// The body of a request that says it is JSON. Aborts with 415, or with 400 for one that is nested too deep.
 [[nodiscard]] const std::string& json_text_of(const request& req);
@@ -48,8 +48,8 @@ T body_from_json(const request& req) {
   if constexpr (std::is_same_v<T, Json>) {
     return parsed;
   } else {
-    const auto refuse = [](std::string_view why) {
-      winsvc::abort(422, "the body does not have the expected shape: " + std::string(why));
+    const auto refuse = [](std::string_view reason) {
+      winsvc::abort(422, "the body does not have the expected shape: " + std::string(reason));
     };
     try {
       return parsed.template get<T>();
@@ -76,13 +76,13 @@ inline namespace WINSVC_ABI {
 namespace http {
 
 WINSVC_INLINE bool is_json_type(std::string_view content_type) {
-  const std::string type = text::lowered(text::trimmed(content_type.substr(0, content_type.find(';'))));
+  const std::string type = strings::to_lower(strings::trim(content_type.substr(0, content_type.find(';'))));
   return type == "application/json" || type == "text/json" ||
          (type.size() > 5 && type.compare(type.size() - 5, 5, "+json") == 0);
 }
 
 WINSVC_INLINE std::size_t json_depth(std::string_view text) noexcept {
-  std::size_t depth = 0, most = 0;
+  std::size_t depth = 0, limit = 0;
   bool quoted = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -92,19 +92,19 @@ WINSVC_INLINE std::size_t json_depth(std::string_view text) noexcept {
     } else if (c == '"') {
       quoted = true;
     } else if (c == '[' || c == '{') {
-      if (++depth > most) most = depth;
+      if (++depth > limit) limit = depth;
     } else if ((c == ']' || c == '}') && depth != 0) {
       --depth;
     }
   }
-  return most;
+  return limit;
 }
 
 WINSVC_INLINE const std::string& json_text_of(const request& req) {
   if (!is_json_type(req.get_header_value("Content-Type")))
     winsvc::abort(415, "the body has to be JSON; send it with 'Content-Type: application/json'");
-  if (json_depth(req.body) > most_json_depth)
-    winsvc::abort(400, "the body is JSON that is nested deeper than " + std::to_string(most_json_depth) + " levels");
+  if (json_depth(req.body) > max_json_depth)
+    winsvc::abort(400, "the body is JSON that is nested deeper than " + std::to_string(max_json_depth) + " levels");
   return req.body;
 }
 

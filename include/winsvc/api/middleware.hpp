@@ -6,7 +6,7 @@
 //     res.set_header("Server-Timing", ...);     // what it answered can be read and changed here
 //   });
 //
-// A middleware that does not call `next` has answered itself. One that calls it sees a finished answer afterwards, that
+// A middleware that does not call `next_handler` has answered itself. One that calls it sees a finished answer afterwards, that
 // of an exception or an abort behind it included. It runs before the body of the request is read, so that a refusal
 // costs no upload; the body is there when the handler is. Middlewares run in the order of their registration, the app's
 // before a group's, on the request's thread, many at once.
@@ -24,21 +24,21 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 /// The rest of the chain. Call it at most once; valid during the middleware's call only.
-class next {
+class next_handler {
  public:
-  void operator()() const { go_(); }
-  explicit next(const std::function<void()>& go) noexcept : go_(go) {}
+  void operator()() const { continue_(); }
+  explicit next_handler(const std::function<void()>& go) noexcept : continue_(go) {}
 
  private:
-  const std::function<void()>& go_;
+  const std::function<void()>& continue_;
 };
 
-using middleware = std::function<void(const request&, response&, const next&)>;
+using middleware = std::function<void(const request&, response&, const next_handler&)>;
 
 namespace http {
 
 /// Middlewares in their order. Shared, because many routes have the same.
-using chain = std::vector<std::shared_ptr<const middleware>>;
+using middleware_chain = std::vector<std::shared_ptr<const middleware>>;
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI

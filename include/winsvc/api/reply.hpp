@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "winsvc/base/json_text.hpp"
+#include "winsvc/base/json_writer.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/api/abort.hpp"
@@ -33,7 +33,7 @@ namespace http {
 
 /// Does it stay beside others of its name? Set-Cookie is a line a cookie (RFC 6265 section 3), Vary what each layer
 /// looked at.
-[[nodiscard]] bool adds_up(std::string_view name) noexcept;
+[[nodiscard]] bool is_repeatable_header(std::string_view name) noexcept;
 
 /// Into an answer that may have headers already: added or in their place, whichever the name asks for.
 void add_header(response& res, const std::string& name, const std::string& value);
@@ -86,7 +86,7 @@ class reply {
     return std::move(header(std::move(name), std::move(value)));
   }
   /// Sets a cookie, in the place of one of the same name, path and domain.
-  reply& cookie(const winsvc::cookie& c) & { return header("Set-Cookie", c.text()); }
+  reply& cookie(const winsvc::cookie& c) & { return header("Set-Cookie", c.to_string()); }
   reply&& cookie(const winsvc::cookie& c) && { return std::move(cookie(c)); }
   reply& status(int code) & {
     status_ = code;
@@ -106,7 +106,7 @@ class reply {
   std::string file_, save_as_;
   /// Of a file: what sends it. A program that sends none does not link it.
   void (*send_file_)(const request&, response&, const std::string&, const std::string&) = nullptr;
-  std::function<void(winsvc::stream&)> write_;
+  std::function<void(winsvc::stream&)> stream_function_;
   std::vector<std::pair<std::string, std::string>> headers_;
 };
 
@@ -121,18 +121,18 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-WINSVC_INLINE bool adds_up(std::string_view name) noexcept {
-  return text::equal_nocase(name, "Set-Cookie") || text::equal_nocase(name, "Vary");
+WINSVC_INLINE bool is_repeatable_header(std::string_view name) noexcept {
+  return strings::equal_nocase(name, "Set-Cookie") || strings::equal_nocase(name, "Vary");
 }
 WINSVC_INLINE void add_header(response& res, const std::string& name, const std::string& value) {
-  if (!adds_up(name)) return replace_header(res, name, value);
-  const bool cookie = text::equal_nocase(name, "Set-Cookie");
+  if (!is_repeatable_header(name)) return replace_header(res, name, value);
+  const bool cookie = strings::equal_nocase(name, "Set-Cookie");
   // Which of two lines a browser sees last is not ours to say: cpp-httplib keeps no order that it promises. What stays
   // is collected and set again, because its versions differ in which iterators an erase leaves valid.
   std::vector<std::string> others;
   const auto [begin, end] = res.headers.equal_range(name);
-  for (auto at = begin; at != end; ++at) {
-    if (!(cookie ? wire::same_cookie(at->second, value) : at->second == value)) others.push_back(at->second);
+  for (auto path = begin; path != end; ++path) {
+    if (!(cookie ? wire::same_cookie(path->second, value) : path->second == value)) others.push_back(path->second);
   }
   res.headers.erase(name);
   for (const std::string& other : others) res.set_header(name, other);
@@ -150,7 +150,7 @@ WINSVC_INLINE reply reply::json(const winsvc::json& value, int status) {
 WINSVC_INLINE reply reply::stream(std::string content_type, std::function<void(winsvc::stream&)> write) {
   reply r;
   r.content_type_ = std::move(content_type);
-  r.write_ = std::move(write);
+  r.stream_function_ = std::move(write);
   return r;
 }
 
@@ -163,7 +163,7 @@ WINSVC_INLINE reply reply::with(std::string body, std::string content_type, int 
 
 WINSVC_INLINE reply& reply::header(std::string name, std::string value) & {
   for (auto& [known, held] : headers_) {
-    if (text::equal_nocase(known, name) && !http::adds_up(name)) {
+    if (strings::equal_nocase(known, name) && !http::is_repeatable_header(name)) {
       held = std::move(value);
       return *this;
     }

@@ -30,11 +30,11 @@
 #include "winsvc/api/tls_options.hpp"
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/log.hpp"
-#include "winsvc/base/source.hpp"
+#include "winsvc/base/source_location.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/config/version.hpp"
-#include "winsvc/api/errors.hpp"
+#include "winsvc/api/error_handlers.hpp"
 #include "winsvc/api/group.hpp"
 #include "winsvc/model/control_event.hpp"
 #include "winsvc/model/recovery.hpp"
@@ -45,12 +45,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 namespace host {
-struct blueprint;
+struct service_definition;
 }
 
 class service : public http::route_registrar<service> {
  public:
-  explicit service(host::blueprint& plan);
+  explicit service(host::service_definition& plan);
   service(const service&) = delete;
   service& operator=(const service&) = delete;
 
@@ -105,31 +105,31 @@ class service : public http::route_registrar<service> {
   // -- routes: see api/group.hpp for all of them, route/pattern.hpp for patterns, api/handler.hpp for handlers --
 
   /// What an answer of winsvc's own with this status looks like (404, 405, 413, 500, `abort`...).
-  service& on_error(int status, http::error_page page, source where = source::here());
+  service& on_error(int status, http::error_handler page, source_location location = source_location::current());
   /// 404, said your way.
-  service& not_found(http::error_page page, source where = source::here()) {
-    return on_error(404, std::move(page), where);
+  service& not_found(http::error_handler page, source_location location = source_location::current()) {
+    return on_error(404, std::move(page), location);
   }
   /// What becomes of an exception of this type that leaves a handler or a middleware: `f(const E&)`, which returns what
   /// a handler may return, or `f(const E&, const request&, response&)`. It is not logged then. The first that fits.
   template <class E, class F>
   service& on_exception(F f) {
-    check_open("on_exception");
-    add_exception_page(http::make_exception_page<E>(std::move(f)));
+    check_not_frozen("on_exception");
+    add_exception_page(http::make_exception_handler<E>(std::move(f)));
     return *this;
   }
 
   /// Answers GET at this path with the OpenAPI 3.1 document of the routes (web/openapi.hpp), with the middleware that
   /// was added before. Default: there is none.
-  service& openapi(std::string_view path = "/openapi.json", source where = source::here());
+  service& openapi(std::string_view path = "/openapi.json", source_location location = source_location::current());
   /// Answers GET at this path with counts of requests in Prometheus' text format (web/metrics.hpp), also while the
   /// service is paused, with the middleware that was added before. Default: there is none, and nothing is counted.
-  service& metrics(std::string_view path = "/metrics", source where = source::here());
+  service& metrics(std::string_view path = "/metrics", source_location location = source_location::current());
   /// A page of the service at this path: what it is doing now, its last five minutes, its slowest routes, its log, its
   /// settings without secrets. It answers clients on this machine alone, by its own addresses and names, unless `guard`
   /// decides who may see it: `svc.dashboard("/_service", winsvc::basic_auth("service", users))`. Default: there is
   /// none.
-  service& dashboard(std::string_view path = "/_service", middleware guard = {}, source where = source::here());
+  service& dashboard(std::string_view path = "/_service", middleware guard = {}, source_location location = source_location::current());
   /// Writes a line to the log for every request that was answered, or refused before it had a route: peer, id, method
   /// and target, status, bytes, microseconds, the route's pattern. `debug` shows a shorter one in any case.
   service& access_log();
@@ -143,9 +143,9 @@ class service : public http::route_registrar<service> {
   /// reload it leaves all as it was. `host`, `port`, `log_level` and
   /// `log_format` are winsvc's own.
   template <class T = void, class Default, class... Options>
-  winsvc::setting<host::setting_value<T, Default>> setting(host::setting_words name, Default standard,
+  winsvc::setting<host::setting_value<T, Default>> setting(host::setting_name_at name, Default standard,
                                                            std::string help = {}, const Options&... options) {
-    check_open("setting");
+    check_not_frozen("setting");
     using value = host::setting_value<T, Default>;
     auto one = host::make_setting<value>(std::move(name), value(std::move(standard)), std::move(help), options...);
     declare(one);
@@ -164,13 +164,13 @@ class service : public http::route_registrar<service> {
   /// so does a hook that makes no progress for the start limit. `name`: what the log calls it; default: where it is
   /// written.
   template <class F>
-  service& on_start(F f, source where = source::here()) {
-    return on_start(std::string(), std::move(f), where);
+  service& on_start(F f, source_location location = source_location::current()) {
+    return on_start(std::string(), std::move(f), location);
   }
   template <class F>
-  service& on_start(std::string name, F f, source where = source::here()) {
-    check_open("on_start");
-    add_hook({host::start_hook(std::move(f)), {std::move(name), where, {}}});
+  service& on_start(std::string name, F f, source_location location = source_location::current()) {
+    check_not_frozen("on_start");
+    add_hook({host::start_callback(std::move(f)), {std::move(name), location, {}}});
     return *this;
   }
   /// After the last request was answered, in reverse order of registration, among what on_start hooks returned; only
@@ -179,51 +179,51 @@ class service : public http::route_registrar<service> {
   /// process ends. Not run when a handler or worker did not return in time, because it may still use what the hook
   /// would close.
   template <class F>
-  service& on_stop(F f, source where = source::here()) {
-    return on_stop(std::string(), std::move(f), where);
+  service& on_stop(F f, source_location location = source_location::current()) {
+    return on_stop(std::string(), std::move(f), location);
   }
   template <class F>
-  service& on_stop(std::string name, F f, source where = source::here()) {
-    check_open("on_stop");
-    static_assert(host::is_stop_hook<F>,
+  service& on_stop(std::string name, F f, source_location location = source_location::current()) {
+    check_not_frozen("on_stop");
+    static_assert(host::is_stop_callback<F>,
                   "winsvc: on_stop takes a callable without arguments, or with winsvc::stop_context&");
-    add_hook({{}, {std::move(name), where, host::stop_hook(std::move(f))}});
+    add_hook({{}, {std::move(name), location, host::stop_callback(std::move(f))}});
     return *this;
   }
   /// Pause and continue, accepted when either is hooked. While it is paused the listener stays and requests get 503
   /// with Retry-After (`/livez` still answers); workers go on. Paused is reported when all pause hooks have returned.
   /// When one throws the service goes on running (or stays paused); hooks that had run before it are not called back.
   template <class F>
-  service& on_pause(F f, source where = source::here()) {
-    return add(hook_list::on_pause, "on_pause", std::move(f), where);
+  service& on_pause(F f, source_location location = source_location::current()) {
+    return add(hook_list::on_pause, "on_pause", std::move(f), location);
   }
   template <class F>
-  service& on_continue(F f, source where = source::here()) {
-    return add(hook_list::on_continue, "on_continue", std::move(f), where);
+  service& on_continue(F f, source_location location = source_location::current()) {
+    return add(hook_list::on_continue, "on_continue", std::move(f), location);
   }
   /// PARAMCHANGE (`reload`): read what has changed. An exception is logged; the service goes on as it was.
   template <class F>
-  service& on_reload(F f, source where = source::here()) {
-    return add(hook_list::on_reload, "on_reload", std::move(f), where);
+  service& on_reload(F f, source_location location = source_location::current()) {
+    return add(hook_list::on_reload, "on_reload", std::move(f), location);
   }
   /// The machine's clock was set.
   template <class F>
-  service& on_time_change(F f, source where = source::here()) {
-    return add(hook_list::on_time_change, "on_time_change", std::move(f), where);
+  service& on_time_change(F f, source_location location = source_location::current()) {
+    return add(hook_list::on_time_change, "on_time_change", std::move(f), location);
   }
   /// A control of your own, 128 to 255 (`control 200`). `f()` or `f(code)`; it returns a Win32 code for the sender, or
   /// nothing, which is 0. The sender gets it when it comes within 500 ms, and 997 (still at work) otherwise, because
   /// the SCM serves no one else meanwhile; 1064 when the hook throws.
   template <class F>
-  service& on_control(std::uint32_t code, F f, source where = source::here()) {
-    auto made = host::make_control_hook(std::move(f));
-    add_control({code, where, std::move(made)});
+  service& on_control(std::uint32_t code, F f, source_location location = source_location::current()) {
+    auto made = host::control_callback(std::move(f));
+    add_control({code, location, std::move(made)});
     return *this;
   }
   /// Somebody logged on, locked the screen, ...
-  service& on_session_change(std::function<void(const session_change&)> f, source where = source::here());
+  service& on_session_change(std::function<void(const session_change&)> f, source_location location = source_location::current());
   /// The machine suspends or resumes, its battery changed, ...
-  service& on_power(std::function<void(const power_event&)> f, source where = source::here());
+  service& on_power(std::function<void(const power_event&)> f, source_location location = source_location::current());
 
   /// How long a start hook may make no progress, up to a day. Default: 30 s.
   service& start_limit(std::chrono::milliseconds limit);
@@ -233,7 +233,7 @@ class service : public http::route_registrar<service> {
 
   /// A thread of its own from RUNNING to the end of the drain: owned, and joined before the stop hooks run. An
   /// exception that escapes it stops the service as failed, with its text.
-  service& worker(std::string name, std::function<void(stop_token)> body, source where = source::here());
+  service& worker(std::string name, std::function<void(stop_token)> body, source_location location = source_location::current());
 
   // -- health --
 
@@ -241,7 +241,7 @@ class service : public http::route_registrar<service> {
   /// it 503.
   service& ready(std::string name, std::function<bool()> is_ready);
   /// Where liveness and readiness are asked. Default: /livez, /readyz; empty switches one off.
-  service& health_paths(std::string live, std::string ready, source where = source::here());
+  service& health_paths(std::string live, std::string ready, source_location location = source_location::current());
 
   /// Where the service keeps its data: `%ProgramData%\<name>`, which its own account and administrators may change;
   /// `$XDG_STATE_HOME/<name>` elsewhere. It is made here where it is not there yet, so ask in a hook or a handler; the
@@ -254,7 +254,7 @@ class service : public http::route_registrar<service> {
   [[nodiscard]] log_file_options& log_file() noexcept;
   /// Lines of this level and above go to the Windows event log as well, with the IDs 10 (error), 11 (warning) and 12;
   /// not in debug. What it says at its turns (started, stopped, failed...) stands there in any case.
-  service& log_to_event_log(log_level least = log_level::warn);
+  service& log_to_event_log(log_level min_level = log_level::warn);
   /// Hands the log to a sink of your own as well. It is called by one thread, which is none of the requests'; what
   /// comes faster than it can take is dropped, counted, and told of in a line.
   service& log_to(std::shared_ptr<log_sink> sink);
@@ -263,21 +263,21 @@ class service : public http::route_registrar<service> {
   enum class hook_list { on_pause, on_continue, on_reload, on_time_change };
 
   template <class F>
-  service& add(hook_list list, const char* what, F f, source where) {
-    check_open(what);
-    static_assert(host::is_stop_hook<F>,
+  service& add(hook_list list, const char* what, F f, source_location location) {
+    check_not_frozen(what);
+    static_assert(host::is_stop_callback<F>,
                   "winsvc: this hook takes a callable without arguments, or with winsvc::stop_context&");
-    add_named(list, {{}, where, host::stop_hook(std::move(f))});
+    add_named(list, {{}, location, host::stop_callback(std::move(f))});
     return *this;
   }
-  void add_exception_page(http::exception_page page);
+  void add_exception_page(http::exception_handler page);
   void add_hook(host::hook h);
   void add_named(hook_list list, host::named_hook h);
-  void declare(std::shared_ptr<model::any_setting> one);
+  void declare(std::shared_ptr<model::setting_base> setting);
   void add_control(host::control_hook h);
   void set_tls(http::tls_files files);
-  void check_open(std::string_view what) const;
-  host::blueprint& plan_;
+  void check_not_frozen(std::string_view what) const;
+  host::service_definition& plan_;
 };
 
 }  // inline namespace WINSVC_ABI

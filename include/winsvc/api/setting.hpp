@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "winsvc/base/error.hpp"
-#include "winsvc/base/source.hpp"
+#include "winsvc/base/source_location.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/model/setting.hpp"
 
@@ -26,12 +26,12 @@ inline namespace WINSVC_ABI {
 template <class T>
 class setting {
  public:
-  explicit setting(std::shared_ptr<const model::typed_setting<T>> of) noexcept : of_(std::move(of)) {}
+  explicit setting(std::shared_ptr<const model::typed_setting<T>> of) noexcept : setting_(std::move(of)) {}
   /// The value, from any thread.
-  [[nodiscard]] T operator*() const { return of_->get(); }
+  [[nodiscard]] T operator*() const { return setting_->get(); }
 
  private:
-  std::shared_ptr<const model::typed_setting<T>> of_;
+  std::shared_ptr<const model::typed_setting<T>> setting_;
 };
 
 // What else there is to say of a setting, behind its help, in any order:
@@ -39,22 +39,22 @@ class setting {
 /// Both ends belong to it: `between(1, 64)`, `between(1s, 5min)`.
 template <class A, class B>
 struct between {
-  A least;
-  B most;
-  constexpr between(A a, B b) : least(std::move(a)), most(std::move(b)) {}
+  A lower;
+  B upper;
+  constexpr between(A a, B b) : lower(std::move(a)), upper(std::move(b)) {}
 };
-/// Any other rule: `must([](const std::string& s) { return s.size() == 8; }, "have eight letters")`.
+/// Any other rule: `satisfies([](const std::string& s) { return s.size() == 8; }, "have eight letters")`.
 template <class F>
-struct must {
-  F holds;
-  std::string words;
-  must(F f, std::string be_so) : holds(std::move(f)), words(std::move(be_so)) {}
+struct satisfies {
+  F predicate;
+  std::string requirement;
+  satisfies(F f, std::string text) : predicate(std::move(f)), requirement(std::move(text)) {}
 };
-/// One of several, by name: `names<mode>{{"fast", mode::fast}, {"safe", mode::safe}}`. Needed for an enumeration.
+/// One of several, by name: `enum_names<mode>{{"fast", mode::fast}, {"safe", mode::safe}}`. Needed for an enumeration.
 template <class T>
-struct names {
-  std::vector<std::pair<std::string, T>> all;
-  names(std::initializer_list<std::pair<std::string, T>> these) : all(these) {}
+struct enum_names {
+  std::vector<std::pair<std::string, T>> values;
+  enum_names(std::initializer_list<std::pair<std::string, T>> these) : values(these) {}
 };
 /// Shown as stars wherever settings are shown, named in the log without its value, and not taken from a command line,
 /// which every user of the machine can read.
@@ -67,11 +67,11 @@ inline constexpr start_setting at_start{};
 namespace host {
 
 /// The name of a setting, and where it was written.
-struct setting_words {
+struct setting_name_at {
   std::string name;
-  source where;
+  source_location location;
   template <class Text, class = std::enable_if_t<std::is_convertible_v<Text, std::string>>>
-  setting_words(Text&& text, source here = source::here()) : name(std::forward<Text>(text)), where(here) {}
+  setting_name_at(Text&& text, source_location here = source_location::current()) : name(std::forward<Text>(text)), location(here) {}
 };
 
 /// What a setting holds whose default is a D: text for what is given as a literal.
@@ -82,53 +82,53 @@ using setting_value = std::conditional_t<
                        std::decay_t<D>>>;
 
 template <class T, class A, class B>
-void describe(model::typed_setting<T>& one, const between<A, B>& range) {
-  const T least(range.least), most(range.most);
+void apply_option(model::typed_setting<T>& setting, const between<A, B>& range) {
+  const T lower(range.lower), upper(range.upper);
   if constexpr (std::is_arithmetic_v<T> && std::is_arithmetic_v<A> && std::is_arithmetic_v<B>) {
-    if (static_cast<A>(least) != range.least || static_cast<B>(most) != range.most)
-      throw setup_error("setting '" + one.name() + "': an end of between() is beyond what it can hold");
+    if (static_cast<A>(lower) != range.lower || static_cast<B>(upper) != range.upper)
+      throw setup_error("setting '" + setting.name() + "': an end of between() is beyond what it can hold");
   }
   const auto text = [](const T& v) { return model::setting_type<T>::text(v); };
-  one.range = "from " + text(least) + " to " + text(most);
-  one.rules.push_back({[least, most](const T& v) { return !(v < least) && !(most < v); },
-                       "lie between " + text(least) + " and " + text(most)});
+  setting.range = "from " + text(lower) + " to " + text(upper);
+  setting.rules.push_back({[lower, upper](const T& v) { return !(v < lower) && !(upper < v); },
+                       "lie between " + text(lower) + " and " + text(upper)});
 }
 template <class T, class F>
-void describe(model::typed_setting<T>& one, const must<F>& rule) {
-  one.rules.push_back({rule.holds, rule.words});
+void apply_option(model::typed_setting<T>& setting, const satisfies<F>& rule) {
+  setting.rules.push_back({rule.predicate, rule.requirement});
 }
 template <class T>
-void describe(model::typed_setting<T>& one, const names<T>& these) {
-  one.names = these.all;
+void apply_option(model::typed_setting<T>& setting, const enum_names<T>& values) {
+  setting.enum_names = values.values;
 }
 template <class T>
-void describe(model::typed_setting<T>& one, secret_setting) {
-  one.secret = true;
+void apply_option(model::typed_setting<T>& setting, secret_setting) {
+  setting.secret = true;
 }
 template <class T>
-void describe(model::typed_setting<T>& one, start_setting) {
-  one.at_start = true;
+void apply_option(model::typed_setting<T>& setting, start_setting) {
+  setting.needs_restart = true;
 }
 
 template <class T, class Option>
-inline constexpr bool is_names_of = false;
+inline constexpr bool is_enum_names_of = false;
 template <class T>
-inline constexpr bool is_names_of<T, names<T>> = true;
+inline constexpr bool is_enum_names_of<T, enum_names<T>> = true;
 
 template <class T, class... Options>
-std::shared_ptr<model::typed_setting<T>> make_setting(setting_words words, T standard, std::string help,
+std::shared_ptr<model::typed_setting<T>> make_setting(setting_name_at words, T standard, std::string help,
                                                       const Options&... options) {
-  static_assert(model::setting_type<T>::known || (is_names_of<T, Options> || ...),
+  static_assert(model::setting_type<T>::is_supported || (is_enum_names_of<T, Options> || ...),
                 "winsvc: a setting holds bool, a whole number, double, std::string, a std::chrono duration of milliseconds or "
-                "longer, byte_size, file_path, std::vector<std::string>, or with winsvc::names any type that has ==");
+                "longer, byte_size, file_path, std::vector<std::string>, or with winsvc::enum_names any type that has ==");
   auto one = std::make_shared<model::typed_setting<T>>(std::move(words.name), std::move(standard), std::move(help));
-  one->where = words.where;
-  (describe(*one, options), ...);
-  if (!one->can_be_written(one->get()))
-    throw setup_error("setting '" + one->name() + "' (" + words.where.text() + "): its default cannot be written" +
-                      (one->names.empty() ? ", and so not be set" : ": it has no name among its names"));
+  one->location = words.location;
+  (apply_option(*one, options), ...);
+  if (!one->has_text_form(one->get()))
+    throw setup_error("setting '" + one->name() + "' (" + words.location.to_string() + "): its default cannot be written" +
+                      (one->enum_names.empty() ? ", and so not be set" : ": it has no name among its names"));
   if (const auto why = one->validate(one->get()))
-    throw setup_error("setting '" + one->name() + "' (" + words.where.text() + "): its default " + *why);
+    throw setup_error("setting '" + one->name() + "' (" + words.location.to_string() + "): its default " + *why);
   return one;
 }
 

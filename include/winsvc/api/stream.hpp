@@ -36,7 +36,7 @@ struct exchange;
 /// Used on the thread that writes the answer.
 class stream {
  public:
-  stream(httplib::DataSink& sink, http::exchange& x) noexcept : sink_(sink), exchange_(x) {}
+  stream(httplib::DataSink& sink, http::exchange& exchange) noexcept : sink_(sink), exchange_(exchange) {}
 
   /// False when the client is gone: there is nobody to write for.
   bool write(std::string_view bytes);
@@ -54,7 +54,7 @@ class stream {
 /// Server-sent events: what an EventSource in a page reads.
 class event_stream {
  public:
-  explicit event_stream(stream& out, std::string last_id) : out_(out), last_id_(std::move(last_id)) {}
+  explicit event_stream(stream& out, std::string last_event_id) : out_(out), last_id_(std::move(last_event_id)) {}
 
   /// One event. `name`: its type, default "message"; `id`: what the client sends as Last-Event-ID when it comes back.
   bool send(std::string_view data, std::string_view name = {}, std::string_view id = {});
@@ -66,7 +66,7 @@ class event_stream {
   bool wait_for(std::chrono::milliseconds how_long);
   [[nodiscard]] bool is_open() const noexcept { return out_.is_open(); }
   /// Of the last event that the client got before it came back; "" at first.
-  [[nodiscard]] const std::string& last_id() const noexcept { return last_id_; }
+  [[nodiscard]] const std::string& last_event_id() const noexcept { return last_id_; }
 
  private:
   stream& out_;
@@ -84,7 +84,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE bool event_stream::send(std::string_view data, std::string_view name, std::string_view id) {
-  const auto one_line = [](std::string_view field, std::string_view value) {
+  const auto format_single_line = [](std::string_view field, std::string_view value) {
     std::string line(field);
     for (const char c : value) {
       if (c != '\n' && c != '\r' && c != '\0') line += c;
@@ -92,8 +92,8 @@ WINSVC_INLINE bool event_stream::send(std::string_view data, std::string_view na
     return line + '\n';
   };
   std::string text;
-  if (!id.empty()) text += one_line("id: ", id);
-  if (!name.empty()) text += one_line("event: ", name);
+  if (!id.empty()) text += format_single_line("id: ", id);
+  if (!name.empty()) text += format_single_line("event: ", name);
   for (;;) {  // each line of the data is a field; \n, \r and \r\n all end one
     const auto end = data.find_first_of("\r\n");
     text += "data: " + std::string(data.substr(0, end)) + '\n';

@@ -42,7 +42,7 @@ class upload_error : public std::runtime_error {
   /// The system's own code.
   [[nodiscard]] std::uint32_t code() const noexcept { return code_; }
   /// Is the disk full, or a quota used up?
-  [[nodiscard]] bool no_room() const noexcept { return no_room_; }
+  [[nodiscard]] bool is_disk_full() const noexcept { return no_room_; }
 
  private:
   std::uint32_t code_;
@@ -83,8 +83,8 @@ class uploaded_file {
         file_name_(std::move(file_name)),
         content_type_(content_type.empty() ? "application/octet-stream" : std::move(content_type)),
         path_(std::move(path)) {}
-  void made() noexcept { temporary_ = true; }
-  void grow(std::uint64_t bytes) noexcept { size_ += bytes; }
+  void create() noexcept { temporary_ = true; }
+  void add_size(std::uint64_t bytes) noexcept { size_ += bytes; }
 
  private:
   std::string name_, file_name_, content_type_, path_;
@@ -126,7 +126,7 @@ class upload {
 namespace http {
 
 /// The upload of the request that this thread handles, for its handler; empty where no body came.
-[[nodiscard]] upload take_upload();
+[[nodiscard]] upload make_upload();
 
 /// How a body becomes an upload (http/upload_receiver.hpp). A route whose handler takes one names it, so that a program
 /// without such a route does not link it.

@@ -53,10 +53,10 @@ T value_of(const std::string& from, const char* what, const std::string& name) {
   T to{};
   if constexpr (std::is_same_v<T, bool>) {
     for (const char* yes : {"true", "1", "yes", "on"}) {
-      if (text::equal_nocase(from, yes)) return true;
+      if (strings::equal_nocase(from, yes)) return true;
     }
     for (const char* no : {"false", "0", "no", "off"}) {
-      if (text::equal_nocase(from, no)) return false;
+      if (strings::equal_nocase(from, no)) return false;
     }
   } else {
     if (convert(from, to)) return to;
@@ -65,7 +65,7 @@ T value_of(const std::string& from, const char* what, const std::string& name) {
                                : std::is_same_v<T, double> ? "a number"
                                : std::is_unsigned_v<T>     ? "a whole number from 0 on, or is too large"
                                                            : "a whole number, or is too large";
-  abort(400, std::string(what) + " '" + name + "' is not " + kind + ": '" + std::string(text::cut(from, 80)) + "'");
+  abort(400, std::string(what) + " '" + name + "' is not " + kind + ": '" + std::string(strings::truncate(from, 80)) + "'");
 }
 
 /// A string literal as a default means text.
@@ -135,7 +135,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-WINSVC_INLINE std::string_view query_text(const request& req) noexcept { return wire::query_of(req.target); }
+WINSVC_INLINE std::string_view query_text(const request& req) noexcept { return wire::query_component(req.target); }
 
 }  // namespace http
 

@@ -63,7 +63,7 @@ class websocket {
   // From any thread.
 
   /// False when there is nobody to send to any more. Waits while a client takes nothing, and cuts it off after
-  /// `limits().write_time`. Throws std::invalid_argument for what is not UTF-8.
+  /// `limits().write_timeout`. Throws std::invalid_argument for what is not UTF-8.
   bool send(std::string_view text) const;
   bool send(const message& m) const { return m.binary ? send_binary(m.data) : send(m.data); }
   bool send_binary(std::string_view bytes) const;
@@ -99,7 +99,7 @@ class websocket {
 namespace http {
 
 /// Accepts the handshake, or leaves with a refusal; `handler` runs when the 101 has left.
-void accept_websocket(const invocation& with, const websocket_options& options, std::function<void(websocket&)> handler);
+void accept_websocket(const invocation& invocation, const websocket_options& options, std::function<void(websocket&)> handler);
 
 /// A handler with its options, on its way to the router.
 template <class F>
@@ -122,11 +122,11 @@ class websocket_handler final : public handler {
     handler_shape s;
     s.parameters = sizeof...(Parameters);
     s.kinds = kinds_;
-    s.chooses_status = true;
+    s.sets_status = true;
     return s;
   }
 
-  void call(const invocation& with) const override { call(with, std::index_sequence_for<Parameters...>()); }
+  void call(const invocation& invocation) const override { call(invocation, std::index_sequence_for<Parameters...>()); }
 
  private:
   template <class A>
@@ -134,10 +134,10 @@ class websocket_handler final : public handler {
   static constexpr route::value_kind kinds_[] = {route::kind_of_value<plain<Parameters>>()..., route::value_kind::text};
 
   template <std::size_t... Index>
-  void call(const invocation& with, std::index_sequence<Index...>) const {
+  void call(const invocation& invocation, std::index_sequence<Index...>) const {
     std::tuple<plain<Parameters>...> values;
-    if (!(convert(with.values[Index], std::get<Index>(values)) && ...)) winsvc::abort(404);
-    accept_websocket(with, options_, [this, values](websocket& ws) {
+    if (!(convert(invocation.values[Index], std::get<Index>(values)) && ...)) winsvc::abort(404);
+    accept_websocket(invocation, options_, [this, values](websocket& ws) {
       std::apply([&](const auto&... value) { f_(ws, value...); }, values);
     });
   }
@@ -151,7 +151,7 @@ struct bind_websocket {
   static_assert(sizeof(F) == 0, "winsvc: a websocket handler takes winsvc::websocket& first, then the path parameters");
 };
 template <class F, class R, class First, class... A>
-struct bind_websocket<F, bound_handler<F, R, First, A...>> {
+struct bind_websocket<F, typed_handler<F, R, First, A...>> {
   static_assert(std::is_void_v<R>, "winsvc: a websocket handler returns nothing: it sends");
   using type = websocket_handler<F, First, A...>;
 };

@@ -23,11 +23,11 @@ class clock {
  public:
   using duration = std::chrono::steady_clock::duration;
   using time_point = std::chrono::steady_clock::time_point;
-  using wall_point = std::chrono::system_clock::time_point;
+  using system_time = std::chrono::system_clock::time_point;
 
   virtual ~clock() = default;
   [[nodiscard]] virtual time_point now() const noexcept { return std::chrono::steady_clock::now(); }
-  [[nodiscard]] virtual wall_point wall() const noexcept { return std::chrono::system_clock::now(); }
+  [[nodiscard]] virtual system_time system_now() const noexcept { return std::chrono::system_clock::now(); }
   virtual void sleep(duration d) { std::this_thread::sleep_for(d); }
 
   /// The machine's own clock. Lives as long as the program.
@@ -43,17 +43,17 @@ struct utc_fields {
   unsigned month = 1, day = 1, hour = 0, minute = 0, second = 0, millisecond = 0;
   unsigned weekday = 4;  ///< 0 is Sunday
 };
-[[nodiscard]] utc_fields to_utc(clock::wall_point when) noexcept;
+[[nodiscard]] utc_fields to_utc(clock::system_time time) noexcept;
 
 /// `2026-01-31T08:05:09.250Z` (RFC 3339).
-[[nodiscard]] std::string iso_time(clock::wall_point when);
+[[nodiscard]] std::string iso_time(clock::system_time time);
 /// `2026-01-31T09:05:09.250+01:00`: the same moment by the clock on a wall that is `offset` ahead of UTC; how far that
 /// is, os/local_time.hpp knows. Without an offset it ends with +00:00, so that lines are as long in winter and summer.
-[[nodiscard]] std::string local_time(clock::wall_point when, std::chrono::minutes offset);
+[[nodiscard]] std::string local_time(clock::system_time time, std::chrono::minutes offset);
 /// What these two write, read back; the fraction may be missing or have any number of digits. Nothing for all else.
-[[nodiscard]] std::optional<clock::wall_point> parse_time(std::string_view s) noexcept;
+[[nodiscard]] std::optional<clock::system_time> parse_time(std::string_view s) noexcept;
 /// `Sat, 31 Jan 2026 08:05:09 GMT`, the form of the Date header (RFC 9110, section 5.6.7).
-[[nodiscard]] std::string http_date(clock::wall_point when);
+[[nodiscard]] std::string http_date(clock::system_time time);
 
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
@@ -65,9 +65,9 @@ struct utc_fields {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE utc_fields to_utc(clock::wall_point when) noexcept {
+WINSVC_INLINE utc_fields to_utc(clock::system_time time) noexcept {
   using namespace std::chrono;
-  const std::int64_t ms = floor<milliseconds>(when.time_since_epoch()).count();  // downwards before 1970 too
+  const std::int64_t ms = floor<milliseconds>(time.time_since_epoch()).count();  // downwards before 1970 too
   std::int64_t days = ms / 86'400'000;
   std::int64_t rest = ms % 86'400'000;
   if (rest < 0) {
@@ -117,10 +117,10 @@ WINSVC_INLINE std::string time_text(const utc_fields& f) {
   return out;
 }
 
-WINSVC_INLINE std::string iso_time(clock::wall_point when) { return time_text(to_utc(when)) + 'Z'; }
+WINSVC_INLINE std::string iso_time(clock::system_time time) { return time_text(to_utc(time)) + 'Z'; }
 
-WINSVC_INLINE std::string local_time(clock::wall_point when, std::chrono::minutes offset) {
-  std::string out = time_text(to_utc(when + offset));
+WINSVC_INLINE std::string local_time(clock::system_time time, std::chrono::minutes offset) {
+  std::string out = time_text(to_utc(time + offset));
   const auto ahead = offset.count() < 0 ? -offset.count() : offset.count();
   const auto digit = [](std::int64_t d) { return static_cast<char>('0' + d % 10); };
   out += offset.count() < 0 ? '-' : '+';
@@ -128,17 +128,17 @@ WINSVC_INLINE std::string local_time(clock::wall_point when, std::chrono::minute
   return out;
 }
 
-WINSVC_INLINE std::optional<clock::wall_point> parse_time(std::string_view s) noexcept {
+WINSVC_INLINE std::optional<clock::system_time> parse_time(std::string_view s) noexcept {
   using namespace std::chrono;
   bool fits = true;
-  const auto number = [&](std::size_t digits, std::int64_t least, std::int64_t most) {
+  const auto number = [&](std::size_t digits, std::int64_t minimum, std::int64_t limit) {
     std::int64_t value = 0;
     for (; digits > 0; --digits) {
       if (s.empty() || s[0] < '0' || s[0] > '9') return fits = false, std::int64_t{0};
       value = value * 10 + (s[0] - '0');
       s.remove_prefix(1);
     }
-    fits = fits && value >= least && value <= most;
+    fits = fits && value >= minimum && value <= limit;
     return value;
   };
   const auto mark = [&](char c) {
@@ -187,21 +187,21 @@ WINSVC_INLINE std::optional<clock::wall_point> parse_time(std::string_view s) no
       era * 146'097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719'468;
   const seconds since{((days * 24 + hour) * 60 + minute - offset) * 60 + second};
   // A year 9999 is more than a clock of nanoseconds can say.
-  if (since >= duration_cast<seconds>((clock::wall_point::max)().time_since_epoch()) ||
-      since <= duration_cast<seconds>((clock::wall_point::min)().time_since_epoch())) {
+  if (since >= duration_cast<seconds>((clock::system_time::max)().time_since_epoch()) ||
+      since <= duration_cast<seconds>((clock::system_time::min)().time_since_epoch())) {
     return std::nullopt;
   }
-  const clock::wall_point when(duration_cast<clock::wall_point::duration>(since) +
-                               duration_cast<clock::wall_point::duration>(nanoseconds(fraction)));
-  const utc_fields read = to_utc(when + minutes(offset));
+  const clock::system_time time(duration_cast<clock::system_time::duration>(since) +
+                               duration_cast<clock::system_time::duration>(nanoseconds(fraction)));
+  const utc_fields read = to_utc(time + minutes(offset));
   if (read.day != static_cast<unsigned>(day)) return std::nullopt;  // the 30th of February
-  return when;
+  return time;
 }
 
-WINSVC_INLINE std::string http_date(clock::wall_point when) {
+WINSVC_INLINE std::string http_date(clock::system_time time) {
   constexpr const char* days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
   constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  const utc_fields f = to_utc(when);
+  const utc_fields f = to_utc(time);
   char out[64];
   std::snprintf(out, sizeof out, "%s, %02u %s %04lld %02u:%02u:%02u GMT", days[f.weekday], f.day, months[f.month - 1],
                 static_cast<long long>(f.year), f.hour, f.minute, f.second);

@@ -41,26 +41,26 @@ WINSVC_INLINE std::optional<std::chrono::milliseconds> parse_duration(std::strin
     std::uint64_t ms;
   };
   constexpr unit units[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}, {"", 1000}};
-  constexpr std::uint64_t most = 10'000ull * 86'400'000ull;
+  constexpr std::uint64_t limit = 10'000ull * 86'400'000ull;
 
-  s = text::trimmed(s);
+  s = strings::trim(s);
   if (s.empty()) return std::nullopt;
   std::uint64_t total = 0;
   while (!s.empty()) {
     const auto digits = (std::min)(s.find_first_not_of("0123456789"), s.size());
     std::uint64_t count = 0;
-    if (!text::parse_number(s.substr(0, digits), most, count)) return std::nullopt;
+    if (!strings::parse_number(s.substr(0, digits), limit, count)) return std::nullopt;
     s.remove_prefix(digits);
 
     const auto name = s.substr(0, (std::min)(s.find_first_of("0123456789"), s.size()));
     const unit* found = nullptr;
     for (const auto& u : units) {
-      if (text::equal_nocase(u.name, name)) found = &u;
+      if (strings::equal_nocase(u.name, name)) found = &u;
     }
-    if (!found || count > most / found->ms) return std::nullopt;
+    if (!found || count > limit / found->ms) return std::nullopt;
     s.remove_prefix(name.size());
     total += count * found->ms;
-    if (total > most) return std::nullopt;
+    if (total > limit) return std::nullopt;
   }
   return std::chrono::milliseconds(total);
 }

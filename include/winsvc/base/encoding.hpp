@@ -14,7 +14,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace text {
+namespace strings {
 
 [[nodiscard]] std::string to_base64(std::string_view bytes);
 /// The same with '-' and '_' and without padding: fit for cookies and paths (RFC 4648, section 5).
@@ -36,9 +36,9 @@ namespace text {
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace text {
+namespace strings {
 
-WINSVC_INLINE std::string base64_with(std::string_view bytes, const char (&digits)[65], bool padded) {
+WINSVC_INLINE std::string encode_base64(std::string_view bytes, const char (&digits)[65], bool padded) {
   std::string out;
   out.reserve((bytes.size() + 2) / 3 * 4);
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
@@ -55,10 +55,10 @@ WINSVC_INLINE std::string base64_with(std::string_view bytes, const char (&digit
 }
 
 WINSVC_INLINE std::string to_base64(std::string_view bytes) {
-  return base64_with(bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", true);
+  return encode_base64(bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", true);
 }
 WINSVC_INLINE std::string to_base64url(std::string_view bytes) {
-  return base64_with(bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", false);
+  return encode_base64(bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", false);
 }
 
 WINSVC_INLINE std::optional<std::string> from_base64(std::string_view s) {

@@ -19,14 +19,14 @@ inline namespace WINSVC_ABI {
 /// What went wrong with an operation on the world. A value: copy it, store it, print it.
 struct error {
   std::uint32_t code = 0;  ///< the system's own number (a Win32 code; errno elsewhere); becomes the exit code
-  std::string doing;       ///< the verb: "install", "listen on"
+  std::string operation;       ///< the verb: "install", "listen on"
   std::string subject;     ///< what it was done to, unquoted: the service, the address, the file
-  std::string said;        ///< what the system answered, in words
+  std::string message;        ///< what the system answered, in words
   std::string hint;        ///< what to try; empty when we do not know better
 
   /// One line: `doing 'subject': said (code); hint`. Parts that are empty are left out, punctuation and
-  /// all; a code that stands in `said` already is not repeated.
-  [[nodiscard]] std::string sentence() const;
+  /// all; a code that stands in `message` already is not repeated.
+  [[nodiscard]] std::string to_string() const;
 };
 
 /// A mistake in how the app is described: a duplicate route, a parameter that the lambda does not take, a call after
@@ -46,18 +46,18 @@ class setup_error : public std::logic_error {
 namespace winsvc {
 inline namespace WINSVC_ABI {
 
-WINSVC_INLINE std::string error::sentence() const {
-  std::string line = doing;
+WINSVC_INLINE std::string error::to_string() const {
+  std::string line = operation;
   if (!subject.empty()) {
     if (!line.empty()) line += ' ';
     line += '\'' + subject + '\'';
   }
-  if (!said.empty()) {
+  if (!message.empty()) {
     if (!line.empty()) line += ": ";
-    line += said;
+    line += message;
   }
   const std::string number = "(" + std::to_string(code) + ")";
-  if (code != 0 && said.find(number) == std::string::npos) line += (line.empty() ? "" : " ") + number;
+  if (code != 0 && message.find(number) == std::string::npos) line += (line.empty() ? "" : " ") + number;
   if (!hint.empty()) line += (line.empty() ? "" : "; ") + hint;
   return line;
 }

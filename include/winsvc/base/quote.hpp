@@ -73,47 +73,47 @@ WINSVC_INLINE std::vector<std::string> split_command_line(std::string_view line)
   std::vector<std::string> pieces;
   if (line.empty()) return pieces;
   const auto blank = [](char c) { return c == ' ' || c == '\t'; };
-  std::size_t at = 0;
+  std::size_t position = 0;
 
   std::string program;
   if (line[0] == '"') {
     const auto end = line.find('"', 1);
     program = line.substr(1, end == std::string_view::npos ? end : end - 1);
-    at = end == std::string_view::npos ? line.size() : end + 1;
+    position = end == std::string_view::npos ? line.size() : end + 1;
   } else {
-    while (at < line.size() && !blank(line[at])) program += line[at++];
+    while (position < line.size() && !blank(line[position])) program += line[position++];
   }
   pieces.push_back(std::move(program));
 
   for (;;) {
-    while (at < line.size() && blank(line[at])) ++at;
-    if (at >= line.size()) return pieces;
+    while (position < line.size() && blank(line[position])) ++position;
+    if (position >= line.size()) return pieces;
 
-    std::string piece;
+    std::string chunk;
     bool quoted = false;
-    while (at < line.size() && (quoted || !blank(line[at]))) {
+    while (position < line.size() && (quoted || !blank(line[position]))) {
       std::size_t backslashes = 0;
-      while (at < line.size() && line[at] == '\\') {
+      while (position < line.size() && line[position] == '\\') {
         ++backslashes;
-        ++at;
+        ++position;
       }
-      if (at < line.size() && line[at] == '"') {
-        piece.append(backslashes / 2, '\\');
+      if (position < line.size() && line[position] == '"') {
+        chunk.append(backslashes / 2, '\\');
         if (backslashes % 2 == 1) {
-          piece += '"';
-        } else if (quoted && at + 1 < line.size() && line[at + 1] == '"') {
-          piece += '"';  // "" inside quotes is one quote, and the quotes go on
-          ++at;
+          chunk += '"';
+        } else if (quoted && position + 1 < line.size() && line[position + 1] == '"') {
+          chunk += '"';  // "" inside quotes is one quote, and the quotes go on
+          ++position;
         } else {
           quoted = !quoted;
         }
-        ++at;
+        ++position;
         continue;
       }
-      piece.append(backslashes, '\\');
-      if (backslashes == 0) piece += line[at++];
+      chunk.append(backslashes, '\\');
+      if (backslashes == 0) chunk += line[position++];
     }
-    pieces.push_back(std::move(piece));
+    pieces.push_back(std::move(chunk));
   }
 }
 

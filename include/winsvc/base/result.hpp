@@ -20,7 +20,7 @@ inline namespace WINSVC_ABI {
 /// The failing side of a result: `return failure{error{...}};`
 template <class E>
 struct failure {
-  E reason;
+  E error;
 };
 template <class E>
 failure(E) -> failure<E>;
@@ -28,20 +28,20 @@ failure(E) -> failure<E>;
 template <class T, class E = winsvc::error>
 class [[nodiscard]] result {
  public:
-  result(T value) : held_(std::in_place_index<0>, std::move(value)) {}
-  result(failure<E> why) : held_(std::in_place_index<1>, std::move(why.reason)) {}
+  result(T value) : value_(std::in_place_index<0>, std::move(value)) {}
+  result(failure<E> cause) : value_(std::in_place_index<1>, std::move(cause.error)) {}
 
-  explicit operator bool() const noexcept { return held_.index() == 0; }
+  explicit operator bool() const noexcept { return value_.index() == 0; }
 
   /// The value. Asking a failed result for it is a bug of the caller (asserted).
-  T& operator*() & { return *assert_held(std::get_if<0>(&held_)); }
-  const T& operator*() const& { return *assert_held(std::get_if<0>(&held_)); }
-  T operator*() && { return std::move(*assert_held(std::get_if<0>(&held_))); }  // no reference into what is about to go
-  T* operator->() { return assert_held(std::get_if<0>(&held_)); }
-  const T* operator->() const { return assert_held(std::get_if<0>(&held_)); }
+  T& operator*() & { return *assert_held(std::get_if<0>(&value_)); }
+  const T& operator*() const& { return *assert_held(std::get_if<0>(&value_)); }
+  T operator*() && { return std::move(*assert_held(std::get_if<0>(&value_))); }  // no reference into what is about to go
+  T* operator->() { return assert_held(std::get_if<0>(&value_)); }
+  const T* operator->() const { return assert_held(std::get_if<0>(&value_)); }
 
   /// The reason. Asking a result that succeeded for it is a bug of the caller (asserted).
-  [[nodiscard]] const E& error() const { return *assert_held(std::get_if<1>(&held_)); }
+  [[nodiscard]] const E& error() const { return *assert_held(std::get_if<1>(&value_)); }
 
  private:
   template <class P>
@@ -49,7 +49,7 @@ class [[nodiscard]] result {
     WINSVC_ASSERT(held != nullptr && "winsvc::result: asked for the side it does not hold");
     return held;
   }
-  std::variant<T, E> held_;
+  std::variant<T, E> value_;
 };
 
 /// Nothing, or the reason it failed: `return {};` is success.
@@ -57,16 +57,16 @@ template <class E>
 class [[nodiscard]] result<void, E> {
  public:
   result() = default;
-  result(failure<E> why) : reason_(std::move(why.reason)), ok_(false) {}
+  result(failure<E> cause) : error_(std::move(cause.error)), ok_(false) {}
 
   explicit operator bool() const noexcept { return ok_; }
   [[nodiscard]] const E& error() const {
     WINSVC_ASSERT(!ok_ && "winsvc::result: asked for the error of a success");
-    return reason_;
+    return error_;
   }
 
  private:
-  E reason_{};
+  E error_{};
   bool ok_ = true;
 };
 

@@ -16,13 +16,13 @@ inline namespace WINSVC_ABI {
 template <class F>
 class [[nodiscard]] scope_exit {
  public:
-  explicit scope_exit(F at_exit) noexcept(std::is_nothrow_move_constructible_v<F>) : at_exit_(std::move(at_exit)) {}
-  ~scope_exit() { at_exit_(); }
+  explicit scope_exit(F at_exit) noexcept(std::is_nothrow_move_constructible_v<F>) : function_(std::move(at_exit)) {}
+  ~scope_exit() { function_(); }
   scope_exit(const scope_exit&) = delete;
   scope_exit& operator=(const scope_exit&) = delete;
 
  private:
-  F at_exit_;
+  F function_;
 };
 
 }  // inline namespace WINSVC_ABI

@@ -37,21 +37,21 @@ inline namespace WINSVC_ABI {
 
 /// A message in whole blocks of 64 bytes, with its length at the end (FIPS 180-4, section 5.1.1).
 WINSVC_INLINE std::string sha_padded(std::string_view bytes) {
-  std::string all(bytes);
-  all += static_cast<char>(0x80);
-  while (all.size() % 64 != 56) all += '\0';
+  std::string text(bytes);
+  text += static_cast<char>(0x80);
+  while (text.size() % 64 != 56) text += '\0';
   const std::uint64_t bits = static_cast<std::uint64_t>(bytes.size()) * 8;
-  for (int shift = 56; shift >= 0; shift -= 8) all += static_cast<char>(bits >> shift & 0xFFu);
-  return all;
+  for (int shift = 56; shift >= 0; shift -= 8) text += static_cast<char>(bits >> shift & 0xFFu);
+  return text;
 }
 
 /// Runs `block` over the padded message; the state as bytes, most significant first.
 template <std::size_t Words>
 std::string sha_digest(std::string_view bytes, std::array<std::uint32_t, Words> state,
                        void (*block)(std::array<std::uint32_t, Words>&, const unsigned char*) noexcept) {
-  const std::string all = sha_padded(bytes);
-  for (std::size_t at = 0; at < all.size(); at += 64)
-    block(state, reinterpret_cast<const unsigned char*>(all.data()) + at);
+  const std::string text = sha_padded(bytes);
+  for (std::size_t position = 0; position < text.size(); position += 64)
+    block(state, reinterpret_cast<const unsigned char*>(text.data()) + position);
   std::string out;
   for (const std::uint32_t word : state) {
     for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(word >> shift & 0xFFu);

@@ -37,24 +37,24 @@ class stop_token {
       return true;
     }
     std::unique_lock lock(state_->mutex);
-    return state_->changed.wait_for(lock, how_long, [this] { return state_->stopped; });
+    return state_->state_changed.wait_for(lock, how_long, [this] { return state_->stopped; });
   }
 
   /// Waits until a stop is requested.
   void wait() const {
     std::unique_lock lock(state_->mutex);
-    state_->changed.wait(lock, [this] { return state_->stopped; });
+    state_->state_changed.wait(lock, [this] { return state_->stopped; });
   }
 
  private:
   friend class stop_source;
-  struct shared {
+  struct stop_state {
     std::mutex mutex;
-    std::condition_variable changed;
+    std::condition_variable state_changed;
     bool stopped = false;
   };
-  explicit stop_token(std::shared_ptr<shared> state) : state_(std::move(state)) {}
-  std::shared_ptr<shared> state_;
+  explicit stop_token(std::shared_ptr<stop_state> state) : state_(std::move(state)) {}
+  std::shared_ptr<stop_state> state_;
 };
 
 /// The asking end, owned by whoever decides.
@@ -64,16 +64,16 @@ class stop_source {
 
   /// Any number of times, from any thread; the first one counts.
   void request_stop() const noexcept {
-    const auto mine = state_;  // whoever waits for this may end, and take the source along
+    const auto own = state_;  // whoever waits for this may end, and take the source along
     {
-      const std::lock_guard lock(mine->mutex);
-      mine->stopped = true;
+      const std::lock_guard lock(own->mutex);
+      own->stopped = true;
     }
-    mine->changed.notify_all();
+    own->state_changed.notify_all();
   }
 
  private:
-  std::shared_ptr<stop_token::shared> state_ = std::make_shared<stop_token::shared>();
+  std::shared_ptr<stop_token::stop_state> state_ = std::make_shared<stop_token::stop_state>();
 };
 
 }  // inline namespace WINSVC_ABI

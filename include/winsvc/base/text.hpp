@@ -18,7 +18,7 @@
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace text {
+namespace strings {
 
 /// UTF-8 to UTF-16. A malformed byte becomes U+FFFD, so that no input is refused and none passes unseen.
 [[nodiscard]] std::u16string to_utf16(std::string_view utf8);
@@ -32,31 +32,31 @@ namespace text {
   return c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c;
 }
 [[nodiscard]] constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-[[nodiscard]] std::string lowered(std::string_view s);
+[[nodiscard]] std::string to_lower(std::string_view s);
 [[nodiscard]] bool equal_nocase(std::string_view a, std::string_view b) noexcept;
 [[nodiscard]] bool starts_with(std::string_view s, std::string_view prefix) noexcept;
 
 /// The first bytes, at most so many, without cutting a character in two.
-[[nodiscard]] std::string_view cut(std::string_view s, std::size_t most) noexcept;
+[[nodiscard]] std::string_view truncate(std::string_view s, std::size_t limit) noexcept;
 /// Without the blanks and tabs at both ends.
-[[nodiscard]] std::string_view trimmed(std::string_view s) noexcept;
+[[nodiscard]] std::string_view trim(std::string_view s) noexcept;
 /// Cut at every `mark`; "" gives one empty piece, as "a," gives two.
 [[nodiscard]] std::vector<std::string_view> split(std::string_view s, char mark);
 [[nodiscard]] std::string join(const std::vector<std::string>& parts, std::string_view between);
 
 /// A decimal number that is all of `s`, at most `most`; false otherwise, and `out` is untouched.
-[[nodiscard]] bool parse_number(std::string_view s, std::uint64_t most, std::uint64_t& out) noexcept;
+[[nodiscard]] bool parse_number(std::string_view s, std::uint64_t limit, std::uint64_t& out) noexcept;
 
 /// How many letters must be changed, added, dropped or swapped with their neighbour to turn one word into the other.
 [[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
 /// The word a person most likely meant; empty when none is near (within a third of its length, at least one).
-[[nodiscard]] std::string_view nearest(std::string_view word, const std::vector<std::string_view>& known);
+[[nodiscard]] std::string_view closest_match(std::string_view word, const std::vector<std::string_view>& known);
 
 /// `s` as a JSON string, quotes included (RFC 8259, section 7). Malformed UTF-8 becomes U+FFFD.
 [[nodiscard]] std::string json_quoted(std::string_view s);
 
 /// The next code point of `s` from `at`, which moves past it; U+FFFD for a malformed byte, which is one byte long.
-[[nodiscard]] char32_t next_code_point(std::string_view s, std::size_t& at) noexcept;
+[[nodiscard]] char32_t next_code_point(std::string_view s, std::size_t& position) noexcept;
 void append_utf8(std::string& out, char32_t code_point);
 
 [[nodiscard]] bool starts_with_nocase(std::string_view s, std::string_view prefix) noexcept;
@@ -71,29 +71,29 @@ void append_utf8(std::string& out, char32_t code_point);
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
-namespace text {
+namespace strings {
 
-WINSVC_INLINE char32_t next_code_point(std::string_view s, std::size_t& at) noexcept {
+WINSVC_INLINE char32_t next_code_point(std::string_view s, std::size_t& position) noexcept {
   constexpr char32_t malformed = 0xFFFD;
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(s[i]); };
-  const unsigned char first = byte(at++);
+  const unsigned char first = byte(position++);
   if (first < 0x80) return first;
 
   const int more = first >= 0xF0 && first <= 0xF4  ? 3
                    : first >= 0xE0 && first < 0xF0 ? 2
                    : first >= 0xC2 && first < 0xE0 ? 1
                                                    : 0;
-  if (more == 0 || at + static_cast<std::size_t>(more) > s.size()) return malformed;
+  if (more == 0 || position + static_cast<std::size_t>(more) > s.size()) return malformed;
 
   char32_t value = first & (0x3Fu >> more);
   for (int i = 0; i < more; ++i) {
-    const unsigned char next = byte(at + static_cast<std::size_t>(i));
+    const unsigned char next = byte(position + static_cast<std::size_t>(i));
     if ((next & 0xC0u) != 0x80u) return malformed;
     value = (value << 6) | (next & 0x3Fu);
   }
-  constexpr char32_t least[] = {0, 0x80, 0x800, 0x10000};  // below: an overlong form
-  if (value < least[more] || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return malformed;
-  at += static_cast<std::size_t>(more);
+  constexpr char32_t minimum[] = {0, 0x80, 0x800, 0x10000};  // below: an overlong form
+  if (value < minimum[more] || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return malformed;
+  position += static_cast<std::size_t>(more);
   return value;
 }
 
@@ -119,8 +119,8 @@ WINSVC_INLINE void append_utf8(std::string& out, char32_t c) {
 WINSVC_INLINE std::u16string to_utf16(std::string_view utf8) {
   std::u16string out;
   out.reserve(utf8.size());
-  for (std::size_t at = 0; at < utf8.size();) {
-    const char32_t c = next_code_point(utf8, at);
+  for (std::size_t position = 0; position < utf8.size();) {
+    const char32_t c = next_code_point(utf8, position);
     if (c < 0x10000) {
       out += static_cast<char16_t>(c);
     } else {
@@ -147,7 +147,7 @@ WINSVC_INLINE std::string to_utf8(std::u16string_view utf16) {
   return out;
 }
 
-WINSVC_INLINE std::string lowered(std::string_view s) {
+WINSVC_INLINE std::string to_lower(std::string_view s) {
   std::string out(s);
   for (char& c : out) c = to_lower(c);
   return out;
@@ -166,14 +166,14 @@ WINSVC_INLINE bool starts_with_nocase(std::string_view s, std::string_view prefi
   return equal_nocase(s.substr(0, prefix.size()), prefix);
 }
 
-WINSVC_INLINE std::string_view cut(std::string_view s, std::size_t most) noexcept {
-  if (s.size() <= most) return s;
-  std::size_t end = most;
-  while (end > 0 && most - end < 4 && (static_cast<unsigned char>(s[end]) & 0xC0u) == 0x80u) --end;
+WINSVC_INLINE std::string_view truncate(std::string_view s, std::size_t limit) noexcept {
+  if (s.size() <= limit) return s;
+  std::size_t end = limit;
+  while (end > 0 && limit - end < 4 && (static_cast<unsigned char>(s[end]) & 0xC0u) == 0x80u) --end;
   return s.substr(0, end);
 }
 
-WINSVC_INLINE std::string_view trimmed(std::string_view s) noexcept {
+WINSVC_INLINE std::string_view trim(std::string_view s) noexcept {
   const auto first = s.find_first_not_of(" \t");
   if (first == std::string_view::npos) return {};
   return s.substr(first, s.find_last_not_of(" \t") - first + 1);
@@ -198,13 +198,13 @@ WINSVC_INLINE std::string join(const std::vector<std::string>& parts, std::strin
   return out;
 }
 
-WINSVC_INLINE bool parse_number(std::string_view s, std::uint64_t most, std::uint64_t& out) noexcept {
+WINSVC_INLINE bool parse_number(std::string_view s, std::uint64_t limit, std::uint64_t& out) noexcept {
   if (s.empty()) return false;
   std::uint64_t value = 0;
   for (const char c : s) {
     if (!is_digit(c)) return false;
     const auto digit = static_cast<std::uint64_t>(c - '0');
-    if (digit > most || value > (most - digit) / 10) return false;
+    if (digit > limit || value > (limit - digit) / 10) return false;
     value = value * 10 + digit;
   }
   out = value;
@@ -229,12 +229,12 @@ WINSVC_INLINE std::size_t edit_distance(std::string_view a, std::string_view b) 
   return row[b.size()];
 }
 
-WINSVC_INLINE std::string_view nearest(std::string_view word, const std::vector<std::string_view>& known) {
-  const std::string low = lowered(word);
+WINSVC_INLINE std::string_view closest_match(std::string_view word, const std::vector<std::string_view>& known) {
+  const std::string low = to_lower(word);
   std::string_view best;
   std::size_t best_distance = 0;
   for (const auto& candidate : known) {
-    const std::size_t distance = edit_distance(low, lowered(candidate));
+    const std::size_t distance = edit_distance(low, to_lower(candidate));
     if (distance > (std::max)(std::size_t{1}, candidate.size() / 3)) continue;
     if (best.empty() || distance < best_distance) {
       best = candidate;
@@ -247,8 +247,8 @@ WINSVC_INLINE std::string_view nearest(std::string_view word, const std::vector<
 WINSVC_INLINE std::string json_quoted(std::string_view s) {
   constexpr char hex[] = "0123456789abcdef";
   std::string out = "\"";
-  for (std::size_t at = 0; at < s.size();) {
-    const char32_t c = next_code_point(s, at);
+  for (std::size_t position = 0; position < s.size();) {
+    const char32_t c = next_code_point(s, position);
     switch (c) {
       case '"': out += "\\\""; break;
       case '\\': out += "\\\\"; break;

@@ -5,7 +5,7 @@
 // `winsvc::service` is what you write; `winsvc::v0_1_separate_tls::service` is what the linker sees.
 #pragma once
 
-#include "winsvc/config/knobs.hpp"
+#include "winsvc/config/options.hpp"
 #include "winsvc/config/version.hpp"
 
 #define WINSVC_JOIN_NOW(a, b, c, d, e, f) v##a##_##b##c##d##e##f

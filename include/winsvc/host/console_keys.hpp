@@ -14,9 +14,9 @@
 #include <thread>
 #include <utility>
 
-#include "winsvc/app/blueprint.hpp"
+#include "winsvc/app/definition.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/host/console_log.hpp"
+#include "winsvc/host/console_sink.hpp"
 #include "winsvc/host/runtime.hpp"
 #include "winsvc/host/status.hpp"
 #include "winsvc/os/native.hpp"
@@ -30,36 +30,36 @@ inline constexpr const char* keys_help = "p pause  c continue  r reload  d presh
 /// While it lives, keys work and the line is there; where nobody sits at a terminal, nothing happens.
 class console_keys {
  public:
-  console_keys(blueprint& plan, runtime& service, std::shared_ptr<console_log> screen)
-      : plan_(plan), service_(service), screen_(std::move(screen)), keys_([this](char key) { press(key); }) {
-    if (keys_.are_read()) ticker_ = std::thread([this] { tick(); });
+  console_keys(service_definition& plan, runtime& service, std::shared_ptr<console_sink> screen)
+      : plan_(plan), service_(service), console_(std::move(screen)), keys_([this](char key) { on_key(key); }) {
+    if (keys_.is_active()) status_thread_ = std::thread([this] { update_status_line(); });
   }
   ~console_keys() {
     {
       const std::lock_guard lock(mutex_);
-      over_ = true;
-      ends_.notify_all();
+      stopping_ = true;
+      stop_signal_.notify_all();
     }
-    if (ticker_.joinable()) ticker_.join();
-    screen_->bottom({});
+    if (status_thread_.joinable()) status_thread_.join();
+    console_->set_status_line({});
   }
   console_keys(const console_keys&) = delete;
   console_keys& operator=(const console_keys&) = delete;
-  [[nodiscard]] bool are_read() const noexcept { return keys_.are_read(); }
+  [[nodiscard]] bool is_active() const noexcept { return keys_.is_active(); }
 
  private:
-  void press(char key);
-  void send(model::control what, const char* hook);
-  void tick();
+  void on_key(char key);
+  void send_control(model::control control, const char* hook);
+  void update_status_line();
 
-  blueprint& plan_;
+  service_definition& plan_;
   runtime& service_;
-  std::shared_ptr<console_log> screen_;
+  std::shared_ptr<console_sink> console_;
   std::mutex mutex_;
-  std::condition_variable ends_;
-  bool over_ = false;
-  std::thread ticker_;
-  os::keys keys_;  // the last: its thread ends before what it uses
+  std::condition_variable stop_signal_;
+  bool stopping_ = false;
+  std::thread status_thread_;
+  os::key_reader keys_;  // the last: its thread ends before what it uses
 };
 
 }  // namespace host
@@ -74,41 +74,41 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-WINSVC_INLINE void console_keys::send(model::control what, const char* hook) {
-  const std::uint32_t code = service_.control({static_cast<std::uint32_t>(what), 0, 0, {}, {}});
+WINSVC_INLINE void console_keys::send_control(model::control control, const char* hook) {
+  const std::uint32_t code = service_.control({static_cast<std::uint32_t>(control), 0, 0, {}, {}});
   if (code == 0) return;
   const auto* row = model::explain(code);
-  plan_.log.warn(std::string(hook) + ": " + (row ? std::string(row->said) : os::system_words(code)) + " (" +
+  plan_.log.warn(std::string(hook) + ": " + (row ? std::string(row->message) : os::system_error_message(code)) + " (" +
                  std::to_string(code) + "); it needs a hook of the app");
 }
 
-WINSVC_INLINE void console_keys::press(char key) {
-  switch (text::to_lower(key)) {
-    case 'p': return send(model::control::pause, "pause");
-    case 'c': return send(model::control::resume, "continue");
-    case 'r': return send(model::control::param_change, "reload");
-    case 'd': return send(model::control::preshutdown, "preshutdown");
+WINSVC_INLINE void console_keys::on_key(char key) {
+  switch (strings::to_lower(key)) {
+    case 'p': return send_control(model::control::pause, "pause");
+    case 'c': return send_control(model::control::continue_control, "continue");
+    case 'r': return send_control(model::control::param_change, "reload");
+    case 'd': return send_control(model::control::preshutdown, "preshutdown");
     case 'q': return service_.request_stop("q");
-    case 's': return screen_->say(live_text(service_.status()));
+    case 's': return console_->write_lines(format_live_status(service_.status()));
     case 'l': {
       const auto now = plan_.log.threshold();
       const auto next = now == log_level::error ? log_level::debug : static_cast<log_level>(static_cast<int>(now) + 1);
       plan_.log.threshold(next);
-      return screen_->say("  log      " + std::string(name(next)) + " and above\n");
+      return console_->write_lines("  log      " + std::string(name(next)) + " and above\n");
     }
     case '?':
-    case 'h': return screen_->say(std::string("  ") + keys_help + '\n');
+    case 'h': return console_->write_lines(std::string("  ") + keys_help + '\n');
     default: return;
   }
 }
 
 /// Once a second, where somebody looks.
-WINSVC_INLINE void console_keys::tick() {
+WINSVC_INLINE void console_keys::update_status_line() {
   std::unique_lock lock(mutex_);
-  while (!ends_.wait_for(lock, std::chrono::seconds(1), [this] { return over_; })) {
+  while (!stop_signal_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_; })) {
     lock.unlock();
-    if (const auto now = service_.vitals())
-      screen_->bottom(std::to_string(now->answered) + " a second, " + std::to_string(now->in_flight) + " in flight, " +
+    if (const auto now = service_.counters())
+      console_->set_status_line(std::to_string(now->responses) + " a second, " + std::to_string(now->in_flight) + " in flight, " +
                       std::to_string(now->connections) + " connections");
     lock.lock();
   }

@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
-#include "winsvc/app/blueprint.hpp"
-#include "winsvc/base/source.hpp"
+#include "winsvc/app/definition.hpp"
+#include "winsvc/base/source_location.hpp"
 #include "winsvc/config/abi.hpp"
 
 namespace winsvc {
@@ -19,14 +19,14 @@ inline namespace WINSVC_ABI {
 namespace host {
 
 /// What readiness depends on beside the checks.
-enum class phase { starting, serving, paused, stopping };
-[[nodiscard]] constexpr std::string_view name(phase p) noexcept {
+enum class run_phase { starting, serving, paused, stopping };
+[[nodiscard]] constexpr std::string_view name(run_phase p) noexcept {
   constexpr std::string_view names[] = {"start pending", "running", "paused", "stop pending"};  // as the SCM's are called
   return names[static_cast<int>(p)];
 }
 
 /// `now` changes with the first moment of a pause and of a stop. It and the plan outlive the router's last call.
-void add_health_routes(blueprint& plan, const std::atomic<phase>& now);
+void add_health_routes(service_definition& plan, const std::atomic<run_phase>& now);
 
 }  // namespace host
 }  // inline namespace WINSVC_ABI
@@ -40,21 +40,21 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-WINSVC_INLINE void add_health_routes(blueprint& plan, const std::atomic<phase>& now) {
-  const source where = source::here();
-  const auto free = [&plan](const std::string& path) { return !path.empty() && !plan.router.has(path); };
+WINSVC_INLINE void add_health_routes(service_definition& plan, const std::atomic<run_phase>& now) {
+  const source_location location = source_location::current();
+  const auto free = [&plan](const std::string& path) { return !path.empty() && !plan.router.has_pattern(path); };
   if (free(plan.live_path)) {
-    plan.router.add(route::method::get, plan.live_path, [] { return "live\n"; }, where);
-    plan.router.keep_while_paused();
+    plan.router.add(route::method::get, plan.live_path, [] { return "live\n"; }, location);
+    plan.router.serve_while_paused();
   }
   if (!free(plan.ready_path)) return;
 
   plan.router.add(route::method::get, plan.ready_path, [&plan, &now]() -> reply {
     switch (now.load()) {
-      case phase::starting: return reply::text("starting\n", 503);
-      case phase::paused: return reply::text("paused\n", 503);
-      case phase::stopping: return reply::text("stopping\n", 503);
-      case phase::serving: break;
+      case run_phase::starting: return reply::text("starting\n", 503);
+      case run_phase::paused: return reply::text("paused\n", 503);
+      case run_phase::stopping: return reply::text("stopping\n", 503);
+      case run_phase::serving: break;
     }
     for (const auto& r : plan.ready_checks) {
       bool good = false;
@@ -68,8 +68,8 @@ WINSVC_INLINE void add_health_routes(blueprint& plan, const std::atomic<phase>& 
       if (!good) return reply::text("not ready: " + r.name + "\n", 503);
     }
     return reply::text("ready\n");
-  }, where);
-  plan.router.keep_while_paused();
+  }, location);
+  plan.router.serve_while_paused();
 }
 
 }  // namespace host

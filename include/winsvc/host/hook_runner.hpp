@@ -11,11 +11,11 @@
 #include <utility>
 #include <vector>
 
-#include "winsvc/app/blueprint.hpp"
+#include "winsvc/app/definition.hpp"
 #include "winsvc/api/hooks.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/host/hook_thread.hpp"
-#include "winsvc/host/reporter.hpp"
+#include "winsvc/host/status_reporter.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -25,35 +25,35 @@ class hook_runner {
  public:
   using milliseconds = std::chrono::milliseconds;
   /// `doing` what, which hook, and how long it had been silent.
-  using hung_function = std::function<void(const std::string& doing, const std::string& hook, milliseconds limit)>;
+  using timeout_callback = std::function<void(const std::string& operation, const std::string& hook, milliseconds limit)>;
 
-  hook_runner(blueprint& plan, reporter& report, hung_function hung)
-      : plan_(plan), report_(report), hung_(std::move(hung)) {}
+  hook_runner(service_definition& plan, status_reporter& report, timeout_callback hung)
+      : plan_(plan), status_reporter_(report), on_timeout_(std::move(hung)) {}
 
   /// From any thread: whatever runs has this long from here on, and what is run after it too.
-  void hurry(milliseconds limit, hook_thread::time_point all_by) noexcept { thread_.hurry(limit, all_by); }
+  void shorten_deadline(milliseconds limit, hook_thread::time_point total_deadline) noexcept { thread_.shorten_deadline(limit, total_deadline); }
 
   /// What the hooks that are run next may say progress with, and the wait hint that the SCM is given then.
-  void announce(const char* doing, std::function<milliseconds()> hint);
+  void set_progress_context(const char* operation, std::function<milliseconds()> hint);
   /// The same for start hooks.
-  void announce_start(std::function<milliseconds()> hint, stop_token stop, std::vector<std::string> arguments);
+  void set_start_context(std::function<milliseconds()> hint, stop_token stop, std::vector<std::string> arguments);
 
   /// Runs one hook. `silent` was told to `hung` when this returns.
-  ending call(const std::string& doing, const std::string& hook, std::function<void()> body, milliseconds limit);
-  ending call(const std::string& doing, const named_hook& hook, milliseconds limit) {
-    return call(doing, hook.text(), [this, &hook] { hook.body(*pending_); }, limit);
+  hook_result run_hook(const std::string& operation, const std::string& hook, std::function<void()> body, milliseconds limit);
+  hook_result run_hook(const std::string& operation, const named_hook& hook, milliseconds limit) {
+    return run_hook(operation, hook.description(), [this, &hook] { hook.run(*stop_context_); }, limit);
   }
   /// Runs a start hook; `back` becomes what undoes it.
-  ending call(const hook& h, undo& back, milliseconds limit);
+  hook_result run_hook(const hook& h, cleanup_function& back, milliseconds limit);
 
  private:
-  start_context::progress_function progress(const char* doing, std::function<milliseconds()> hint);
+  start_context::progress_function progress(const char* operation, std::function<milliseconds()> hint);
 
-  blueprint& plan_;
-  reporter& report_;
-  hung_function hung_;
-  std::optional<start_context> start_;   // here and not in a frame: a hook that was given up still uses it
-  std::optional<stop_context> pending_;
+  service_definition& plan_;
+  status_reporter& status_reporter_;
+  timeout_callback on_timeout_;
+  std::optional<start_context> start_context_;   // here and not in a frame: a hook that was given up still uses it
+  std::optional<stop_context> stop_context_;
   hook_thread thread_;                   // last: it ends before what hooks use
 };
 
@@ -69,37 +69,37 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-WINSVC_INLINE start_context::progress_function hook_runner::progress(const char* doing, std::function<milliseconds()> hint) {
-  return [this, doing, hint = std::move(hint)](std::string_view what, unsigned step, unsigned of) {
-    std::string line = std::string(doing) + ": " + std::string(what);
+WINSVC_INLINE start_context::progress_function hook_runner::progress(const char* operation, std::function<milliseconds()> hint) {
+  return [this, operation, hint = std::move(hint)](std::string_view what, unsigned step, unsigned of) {
+    std::string line = std::string(operation) + ": " + std::string(what);
     if (of != 0) line += " (" + std::to_string(step) + " of " + std::to_string(of) + ")";
     plan_.log.info(std::move(line));
     thread_.progress();
-    report_.apply(model::step::progress, hint());
+    status_reporter_.apply(model::lifecycle_event::progress, hint());
   };
 }
 
-WINSVC_INLINE void hook_runner::announce(const char* doing, std::function<milliseconds()> hint) {
-  pending_.emplace(progress(doing, std::move(hint)));
+WINSVC_INLINE void hook_runner::set_progress_context(const char* operation, std::function<milliseconds()> hint) {
+  stop_context_.emplace(progress(operation, std::move(hint)));
 }
 
-WINSVC_INLINE void hook_runner::announce_start(std::function<milliseconds()> hint, stop_token stop,
+WINSVC_INLINE void hook_runner::set_start_context(std::function<milliseconds()> hint, stop_token stop,
                                         std::vector<std::string> arguments) {
-  start_.emplace(progress("starting", std::move(hint)), std::move(stop), std::move(arguments));
+  start_context_.emplace(progress("starting", std::move(hint)), std::move(stop), std::move(arguments));
 }
 
-WINSVC_INLINE ending hook_runner::call(const std::string& doing, const std::string& hook, std::function<void()> body,
+WINSVC_INLINE hook_result hook_runner::run_hook(const std::string& operation, const std::string& hook, std::function<void()> body,
                                 milliseconds limit) {
-  ending how = thread_.run(std::move(body), limit);
-  if (how.what == ending::silent) hung_(doing, hook, limit);
-  return how;
+  hook_result result = thread_.run(std::move(body), limit);
+  if (result.outcome == hook_result::timed_out) on_timeout_(operation, hook, limit);
+  return result;
 }
 
-WINSVC_INLINE ending hook_runner::call(const hook& h, undo& back, milliseconds limit) {
-  const auto made = std::make_shared<undo>();  // shared: see start_
-  ending how = call("start", h.stop.text(), [this, &h, made] { *made = h.start(*start_); }, limit);
-  if (how.what == ending::done) back = std::move(*made);
-  return how;
+WINSVC_INLINE hook_result hook_runner::run_hook(const hook& h, cleanup_function& back, milliseconds limit) {
+  const auto made = std::make_shared<cleanup_function>();  // shared: see start_
+  hook_result result = run_hook("start", h.stop.description(), [this, &h, made] { *made = h.start(*start_context_); }, limit);
+  if (result.outcome == hook_result::completed) back = std::move(*made);
+  return result;
 }
 
 }  // namespace host

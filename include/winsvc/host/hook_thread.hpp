@@ -28,10 +28,10 @@ inline namespace WINSVC_ABI {
 namespace host {
 
 /// How a hook ended, for the one who waited.
-struct ending {
-  enum kind { done, threw, silent };
-  kind what = done;
-  std::string words;  ///< of the exception
+struct hook_result {
+  enum kind { completed, threw, timed_out };
+  kind outcome = completed;
+  std::string message;  ///< of the exception
 };
 
 class hook_thread {
@@ -45,36 +45,36 @@ class hook_thread {
   hook_thread(const hook_thread&) = delete;
   hook_thread& operator=(const hook_thread&) = delete;
 
-  /// Runs `body` on the thread and waits: until it ends, or has made no progress for `allowance`. After `silent`
+  /// Runs `callback` on the thread and waits: until it ends, or has made no progress for `timeout`. After `timed_out`
   /// nothing more can be run, and what the body uses must stay until the process ends. Under a debugger nothing is
   /// silent: somebody may be at a breakpoint.
-  ending run(std::function<void()> body, milliseconds allowance);
+  hook_result run(std::function<void()> body, milliseconds allowance);
   /// From any thread: the hook that runs now is alive; its time begins anew.
   void progress() noexcept;
   /// From any thread: whatever runs now has this long from here on, if it had longer, and so has what is run later; and
-  /// nothing has longer than `all_by`, whatever progress it makes.
-  void hurry(milliseconds allowance, time_point all_by = (time_point::max)()) noexcept;
+  /// nothing has longer than `total_deadline`, whatever progress it makes.
+  void shorten_deadline(milliseconds allowance, time_point total_deadline = (time_point::max)()) noexcept;
 
  private:
   /// What both threads look at. It outlives a thread that was given up.
-  struct desk {
+  struct shared_state {
     std::mutex mutex;
     std::condition_variable changed;
-    std::function<void()> body;  // to run, or running
-    bool running = false, closing = false;
-    ending how;
-    milliseconds most = std::chrono::hours(24 * 365);  // for ever; more would overflow where it is added to a time
-    milliseconds allowance{0};
-    time_point until, all_by = (time_point::max)();
+    std::function<void()> callback;  // to run, or running
+    bool running = false, stopping = false;
+    hook_result result;
+    milliseconds max_timeout = std::chrono::hours(24 * 365);  // for ever; more would overflow where it is added to a time
+    milliseconds timeout{0};
+    time_point deadline, total_deadline = (time_point::max)();
 
-    void patience(milliseconds allowed) {
-      allowance = (std::min)(allowed, most);
-      until = (std::min)(std::chrono::steady_clock::now() + allowance, all_by);
+    void set_timeout(milliseconds allowed) {
+      timeout = (std::min)(allowed, max_timeout);
+      deadline = (std::min)(std::chrono::steady_clock::now() + timeout, total_deadline);
     }
-    void work();
+    void thread_main();
   };
 
-  std::shared_ptr<desk> desk_ = std::make_shared<desk>();
+  std::shared_ptr<shared_state> state_ = std::make_shared<shared_state>();
   std::thread thread_;
 };
 
@@ -90,70 +90,70 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-WINSVC_INLINE void hook_thread::desk::work() {
+WINSVC_INLINE void hook_thread::shared_state::thread_main() {
   std::unique_lock lock(mutex);
   for (;;) {
-    changed.wait(lock, [this] { return running || closing; });
+    changed.wait(lock, [this] { return running || stopping; });
     if (!running) return;
     lock.unlock();
-    ending ended;
+    hook_result ended;
     try {
-      body();
+      callback();
     } catch (const std::exception& e) {
-      ended = {ending::threw, e.what()};
+      ended = {hook_result::threw, e.what()};
     } catch (...) {
-      ended = {ending::threw, "something that is no std::exception"};
+      ended = {hook_result::threw, "something that is no std::exception"};
     }
     lock.lock();
-    how = std::move(ended);
+    result = std::move(ended);
     running = false;
     changed.notify_all();
   }
 }
 
-WINSVC_INLINE ending hook_thread::run(std::function<void()> body, milliseconds allowance) {
-  if (!thread_.joinable()) thread_ = std::thread([shared = desk_] { shared->work(); });
-  std::unique_lock lock(desk_->mutex);
-  desk_->body = std::move(body);
-  desk_->running = true;
-  desk_->patience(allowance);
-  desk_->changed.notify_all();
-  while (desk_->running) {
-    const auto until = desk_->until;  // progress and hurry move it
-    if (desk_->changed.wait_until(lock, until) == std::cv_status::timeout && desk_->running &&
-        std::chrono::steady_clock::now() >= desk_->until) {
+WINSVC_INLINE hook_result hook_thread::run(std::function<void()> body, milliseconds allowance) {
+  if (!thread_.joinable()) thread_ = std::thread([shared = state_] { shared->thread_main(); });
+  std::unique_lock lock(state_->mutex);
+  state_->callback = std::move(body);
+  state_->running = true;
+  state_->set_timeout(allowance);
+  state_->changed.notify_all();
+  while (state_->running) {
+    const auto deadline = state_->deadline;  // progress and hurry move it
+    if (state_->changed.wait_until(lock, deadline) == std::cv_status::timeout && state_->running &&
+        std::chrono::steady_clock::now() >= state_->deadline) {
       if (os::debugger_attached()) {
-        desk_->patience(desk_->allowance);
+        state_->set_timeout(state_->timeout);
         continue;
       }
       thread_.detach();  // it may come back or not; nobody waits for it any more
-      return {ending::silent, {}};
+      return {hook_result::timed_out, {}};
     }
   }
-  desk_->body = nullptr;
-  return std::move(desk_->how);
+  state_->callback = nullptr;
+  return std::move(state_->result);
 }
 
 WINSVC_INLINE void hook_thread::progress() noexcept {
-  const std::lock_guard lock(desk_->mutex);
-  desk_->patience(desk_->allowance);
+  const std::lock_guard lock(state_->mutex);
+  state_->set_timeout(state_->timeout);
 }
 
-WINSVC_INLINE void hook_thread::hurry(milliseconds allowance, time_point all_by) noexcept {
-  const std::lock_guard lock(desk_->mutex);
-  desk_->most = (std::min)(allowance, desk_->most);
-  desk_->all_by = (std::min)(all_by, desk_->all_by);
-  if (desk_->allowance <= desk_->most && desk_->until <= desk_->all_by) return;
-  desk_->patience((std::min)(desk_->most, desk_->allowance));
-  desk_->changed.notify_all();
+WINSVC_INLINE void hook_thread::shorten_deadline(milliseconds allowance, time_point total_deadline) noexcept {
+  const std::lock_guard lock(state_->mutex);
+  state_->max_timeout = (std::min)(allowance, state_->max_timeout);
+  state_->total_deadline = (std::min)(total_deadline, state_->total_deadline);
+  if (state_->timeout <= state_->max_timeout && state_->deadline <= state_->total_deadline) return;
+  state_->set_timeout((std::min)(state_->max_timeout, state_->timeout));
+  state_->changed.notify_all();
 }
 
 WINSVC_INLINE hook_thread::~hook_thread() {
   if (!thread_.joinable()) return;
   {
-    const std::lock_guard lock(desk_->mutex);
-    desk_->closing = true;
-    desk_->changed.notify_all();
+    const std::lock_guard lock(state_->mutex);
+    state_->stopping = true;
+    state_->changed.notify_all();
   }
   thread_.join();
 }

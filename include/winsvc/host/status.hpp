@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "winsvc/base/duration.hpp"
-#include "winsvc/base/json_text.hpp"
+#include "winsvc/base/json_writer.hpp"
 #include "winsvc/base/log.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
@@ -27,14 +27,14 @@ namespace host {
 struct service_report {
   std::string name;
   bool installed = false;
-  os::service_process process;
+  os::service_process_status process;
   os::service_config config;
-  model::service_state left;  ///< what the service itself left; its url only while it is the running process's
+  model::saved_state saved_state;  ///< what the service itself left; its url only while it is the running process's
   std::vector<std::string> drift;  ///< where what is installed is not what the program would install, a line each
-  std::string live;           ///< what it answered when it was asked just now: a flat JSON object, or nothing
+  std::string live_status;           ///< what it answered when it was asked just now: a flat JSON object, or nothing
 };
 /// Of a program that serves in a terminal, which no SCM knows: from what it answers.
-[[nodiscard]] service_report report_of(const std::string& name, const std::string& live);
+[[nodiscard]] service_report query_status_report(const std::string& name, const std::string& live);
 
 /// `status` for a person, and for a machine.
 [[nodiscard]] std::string status_text(const service_report& r);
@@ -55,30 +55,30 @@ inline namespace WINSVC_ABI {
 namespace host {
 
 WINSVC_INLINE int status_exit(const service_report& r) noexcept {
-  if (!r.installed) return model::exits::not_installed;
-  return r.process.status.current == model::state::running ? model::exits::ok : model::exits::not_running;
+  if (!r.installed) return model::exit_codes::not_installed;
+  return r.process.status.current == model::state::running ? model::exit_codes::ok : model::exit_codes::not_running;
 }
 
-WINSVC_INLINE service_report report_of(const std::string& name, const std::string& live) {
+WINSVC_INLINE service_report query_status_report(const std::string& name, const std::string& live) {
   service_report r;
   r.name = name;
-  r.live = live;
-  const auto said = model::parse_flat_object(live).value_or(model::flat_object());
-  r.process.pid = static_cast<std::uint32_t>(model::number_of(said, "pid"));
-  r.left.url = model::text_of(said, "url");
-  r.left.since = model::text_of(said, "since");
+  r.live_status = live;
+  const auto message = model::parse_flat_object(live).value_or(model::flat_object());
+  r.process.pid = static_cast<std::uint32_t>(model::number_of(message, "pid"));
+  r.saved_state.url = model::text_of(message, "url");
+  r.saved_state.since = model::text_of(message, "since");
   for (const auto s : {model::state::start_pending, model::state::stop_pending, model::state::running, model::state::paused}) {
-    if (model::text_of(said, "state") == model::name(s)) r.process.status.current = s;
+    if (model::text_of(message, "state") == model::name(s)) r.process.status.current = s;
   }
   r.installed = true;
   return r;
 }
 
 /// What the running service says of itself, in lines.
-WINSVC_INLINE std::string live_text(const std::string& live) {
-  const auto said = model::parse_flat_object(live);
-  if (!said) return {};
-  const auto number = [&said](const char* name) { return model::number_of(*said, name); };
+WINSVC_INLINE std::string format_live_status(const std::string& live) {
+  const auto reply = model::parse_flat_object(live);
+  if (!reply) return {};
+  const auto number = [&reply](const char* name) { return model::number_of(*reply, name); };
   const auto text = [&number](const char* name) { return std::to_string(number(name)); };
   const auto in_minute = number("answered_in_minute");
   std::string out = "  answered " + text("answered") + ", " + std::to_string(in_minute) + " in the last minute";
@@ -88,7 +88,7 @@ WINSVC_INLINE std::string live_text(const std::string& live) {
          text("websockets") + " WebSockets\n  process  " + text("threads") + " threads to serve, " +
          std::to_string(number("resident_bytes") / (1024 * 1024)) + " MiB, " +
          duration_text(std::chrono::milliseconds(static_cast<std::int64_t>(number("cpu_ms")))) + " of processor time\n";
-  return out + "  log      " + model::text_of(*said, "log_level") + " and above\n";
+  return out + "  log      " + model::text_of(*reply, "log_level") + " and above\n";
 }
 
 WINSVC_INLINE std::string status_text(const service_report& r) {
@@ -96,18 +96,18 @@ WINSVC_INLINE std::string status_text(const service_report& r) {
   const auto& s = r.process.status;
   std::string out = r.name + ": " + std::string(model::name(s.current));
   if (r.process.pid != 0) out += ", pid " + std::to_string(r.process.pid);
-  if (!r.left.since.empty()) out += ", since " + log_text(r.left.since);
+  if (!r.saved_state.since.empty()) out += ", since " + escape_log_text(r.saved_state.since);
   out += '\n';
-  if (!r.left.url.empty()) out += "  url      " + log_text(r.left.url) + '\n';
-  out += live_text(r.live);
+  if (!r.saved_state.url.empty()) out += "  url      " + escape_log_text(r.saved_state.url) + '\n';
+  out += format_live_status(r.live_status);
   if (r.config.binary.empty()) return out;  // it serves in a terminal
   out += "  startup  " + std::string(name(r.config.startup)) + "\n  binary   " + r.config.binary + '\n';
   if (s.current == model::state::stopped && s.exit.failed()) {
     const auto* row = model::explain(s.exit.code());
-    out += "  exit     " + std::to_string(s.exit.code()) + (row ? ", " + std::string(row->said) : "") + '\n';
+    out += "  exit     " + std::to_string(s.exit.code()) + (row ? ", " + std::string(row->message) : "") + '\n';
   }
-  if (!r.left.failure.empty()) out += "  failure  " + log_text(r.left.failure) + '\n';
-  else if (!r.left.earlier.empty()) out += "  failed   " + log_text(r.left.earlier) + '\n';
+  if (!r.saved_state.failure.empty()) out += "  failure  " + escape_log_text(r.saved_state.failure) + '\n';
+  else if (!r.saved_state.previous_failure.empty()) out += "  failed   " + escape_log_text(r.saved_state.previous_failure) + '\n';
   for (const auto& one : r.drift) out += "  drift    " + one + '\n';
   if (!r.drift.empty()) out += "           update mends it\n";
   return out;
@@ -118,12 +118,12 @@ WINSVC_INLINE std::string status_json(const service_report& r) {
   std::string state = r.installed ? std::string(model::name(s.current)) : "not installed";
   std::replace(state.begin(), state.end(), ' ', '_');
 
-  text::json_object out;
+  strings::json_object_writer out;
   const auto put = [&out, &r](std::string_view field, const std::string& value, bool known = true) {
     out.put(field, r.installed && known ? value : "null");
   };
   const auto put_text = [&put](std::string_view field, std::string_view value) {
-    put(field, text::json_quoted(value), !value.empty());
+    put(field, strings::json_quoted(value), !value.empty());
   };
   out.put_text("name", r.name).put("installed", r.installed ? "true" : "false").put_text("state", state);
   put("pid", std::to_string(r.process.pid));
@@ -131,12 +131,12 @@ WINSVC_INLINE std::string status_json(const service_report& r) {
   put_text("startup", name(r.config.startup));
   put_text("display_name", r.config.display_name);
   put_text("binary", r.config.binary);
-  put_text("url", r.left.url);
-  put_text("since", r.left.since);
-  put_text("failure", r.left.failure);
-  put_text("last_failure", r.left.earlier);
-  put("drift", text::json_list(r.drift, [](const std::string& one) { return text::json_quoted(one); }));
-  out.put("live", r.live.empty() ? "null" : r.live);
+  put_text("url", r.saved_state.url);
+  put_text("since", r.saved_state.since);
+  put_text("failure", r.saved_state.failure);
+  put_text("last_failure", r.saved_state.previous_failure);
+  put("drift", strings::json_array(r.drift, [](const std::string& one) { return strings::json_quoted(one); }));
+  out.put("live", r.live_status.empty() ? "null" : r.live_status);
   return out.text() + '\n';
 }
 

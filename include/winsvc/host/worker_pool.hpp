@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "winsvc/app/blueprint.hpp"
+#include "winsvc/app/definition.hpp"
 #include "winsvc/base/stop.hpp"
 #include "winsvc/config/abi.hpp"
 
@@ -23,31 +23,31 @@ namespace host {
 class worker_pool {
  public:
   /// On the worker's thread, with the words of the exception that left it.
-  using failed_function = std::function<void(const worker&, const std::string& words)>;
+  using failure_callback = std::function<void(const worker&, const std::string& message)>;
 
-  explicit worker_pool(failed_function failed) : failed_(std::move(failed)) {}
+  explicit worker_pool(failure_callback failed) : on_failure_(std::move(failed)) {}
   worker_pool(const worker_pool&) = delete;
   worker_pool& operator=(const worker_pool&) = delete;
 
   /// Starts one thread; throws std::system_error when there is none to be had.
   void start(const worker& w);
   void request_stop() noexcept { stop_.request_stop(); }
-  /// Joins all that end until then, calling `ended` after each. The names of those that did not: their threads stay,
+  /// Joins all that end until then, calling `finished` after each. The names of those that did not: their threads stay,
   /// and so must all that they use, until the process ends.
-  std::vector<std::string> join(std::chrono::steady_clock::time_point until, const std::function<void()>& ended);
+  std::vector<std::string> join(std::chrono::steady_clock::time_point deadline, const std::function<void()>& ended);
 
  private:
-  struct running {
-    const worker* what = nullptr;
+  struct running_worker {
+    const worker* name = nullptr;
     std::thread thread;
-    bool ended = false;  // under mutex_
+    bool finished = false;  // under mutex_
   };
 
-  failed_function failed_;
+  failure_callback on_failure_;
   stop_source stop_;
   std::mutex mutex_;
-  std::condition_variable ended_;
-  std::list<running> all_;
+  std::condition_variable worker_finished_;
+  std::list<running_worker> workers_;
 };
 
 }  // namespace host
@@ -63,40 +63,40 @@ inline namespace WINSVC_ABI {
 namespace host {
 
 WINSVC_INLINE void worker_pool::start(const worker& w) {
-  auto& mine = all_.emplace_back();
-  mine.what = &w;
+  auto& own = workers_.emplace_back();
+  own.name = &w;
   try {
-    mine.thread = std::thread([this, &mine] {
+    own.thread = std::thread([this, &own] {
       try {
-        mine.what->body(stop_.token());
+        own.name->run(stop_.token());
       } catch (const std::exception& e) {
-        failed_(*mine.what, e.what());
+        on_failure_(*own.name, e.what());
       } catch (...) {
-        failed_(*mine.what, "something that is no std::exception");
+        on_failure_(*own.name, "something that is no std::exception");
       }
       const std::lock_guard lock(mutex_);
-      mine.ended = true;
-      ended_.notify_all();
+      own.finished = true;
+      worker_finished_.notify_all();
     });
   } catch (...) {
-    all_.pop_back();  // `join` waits for those that run, and for no other
+    workers_.pop_back();  // `join` waits for those that run, and for no other
     throw;
   }
 }
 
-WINSVC_INLINE std::vector<std::string> worker_pool::join(std::chrono::steady_clock::time_point until,
+WINSVC_INLINE std::vector<std::string> worker_pool::join(std::chrono::steady_clock::time_point deadline,
                                                   const std::function<void()>& ended) {
   std::vector<std::string> left;
-  for (auto& one : all_) {
+  for (auto& one : workers_) {
     std::unique_lock lock(mutex_);
-    const bool in_time = ended_.wait_until(lock, until, [&one] { return one.ended; });
+    const bool in_time = worker_finished_.wait_until(lock, deadline, [&one] { return one.finished; });
     lock.unlock();
     if (in_time) {
       one.thread.join();
       ended();
     } else {
       one.thread.detach();
-      left.push_back(one.what->name);
+      left.push_back(one.name->name);
     }
   }
   return left;

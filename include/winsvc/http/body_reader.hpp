@@ -31,18 +31,18 @@ using body_receiver = std::function<bool(const char* bytes, std::size_t count)>;
 using body_source = std::function<bool(const body_receiver&)>;
 
 /// `most`: bytes of it, decompressed, that are kept. False: it did not arrive, or is not what it says. Throws
-/// abort_error for a form of more than `most_fields` parts, and for one that is malformed.
-[[nodiscard]] bool read_body(request& req, const body_source& read, std::uint64_t most, bool& too_large);
+/// abort_error for a form of more than `max_form_fields` parts, and for one that is malformed.
+[[nodiscard]] bool read_body(request& req, const body_source& read, std::uint64_t limit, bool& too_large);
 
 /// Each costs memory, however little is in it.
-inline constexpr std::size_t most_fields = 1024;
+inline constexpr std::size_t max_form_fields = 1024;
 
 /// True if the body says that it is a form with parts, in whatever case.
 [[nodiscard]] bool is_multipart(const request& req);
 /// Is its body a form that is written as a query is?
 [[nodiscard]] bool is_urlencoded(const request& req);
-/// Such a body into params, as cpp-httplib has them. Throws abort_error for more than `most_fields`.
-void take_urlencoded(request& req);
+/// Such a body into params, as cpp-httplib has them. Throws abort_error for more than `max_form_fields`.
+void parse_urlencoded(request& req);
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI
@@ -56,14 +56,14 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-[[noreturn]] WINSVC_INLINE void refuse_fields() {
-  winsvc::abort(413, "the form has more than " + std::to_string(most_fields) + " fields");
+[[noreturn]] WINSVC_INLINE void reject_too_many_fields() {
+  winsvc::abort(413, "the form has more than " + std::to_string(max_form_fields) + " fields");
 }
 
 /// A form whose files stay in memory: for handlers that take no upload.
 class form_reader {
  public:
-  form_reader(request& req, std::uint64_t most) : req_(req), most_(most) {
+  form_reader(request& req, std::uint64_t limit) : req_(req), most_(limit) {
     const auto boundary = wire::multipart_boundary(req.get_header_value("Content-Type"));
     if (!boundary) winsvc::abort(400, "the form has no boundary in its Content-Type");
     decoder_.emplace(*boundary);
@@ -79,7 +79,7 @@ class form_reader {
         case step::done: return true;
         case step::bad: malformed_ = true; return false;
         case step::part:
-          if (++parts_ > most_fields) return false;
+          if (++parts_ > max_form_fields) return false;
           begin(decoder_->part());
           break;
         case step::data:
@@ -92,8 +92,8 @@ class form_reader {
 
   /// When the body has ended, or take() has. `whole`: it has arrived.
   void finish(bool whole) {
-    if (parts_ > most_fields || malformed_) current_exchange()->closing = true;  // the rest of it is still to come
-    if (parts_ > most_fields) refuse_fields();
+    if (parts_ > max_form_fields || malformed_) current_exchange()->close_after_response = true;  // the rest of it is still to come
+    if (parts_ > max_form_fields) reject_too_many_fields();
     if (malformed_) winsvc::abort(400, "the body is no form as its Content-Type says");
     if (whole && decoder_->next() != wire::multipart_decoder::step::done)
       winsvc::abort(400, "the form ends before its last part does");
@@ -127,8 +127,8 @@ class form_reader {
   bool too_large_ = false, malformed_ = false;
 };
 
-WINSVC_INLINE bool read_multipart(request& req, const body_source& read, std::uint64_t most, bool& too_large) {
-  form_reader form(req, most);
+WINSVC_INLINE bool read_multipart(request& req, const body_source& read, std::uint64_t limit, bool& too_large) {
+  form_reader form(req, limit);
   const bool whole =
       read([&](const char* bytes, std::size_t count) { return form.take(std::string_view(bytes, count)); });
   too_large = form.too_large();
@@ -138,7 +138,7 @@ WINSVC_INLINE bool read_multipart(request& req, const body_source& read, std::ui
 
 WINSVC_INLINE std::string media_type_of(const request& req) {
   const std::string type = req.get_header_value("Content-Type");
-  return text::lowered(text::trimmed(std::string_view(type).substr(0, type.find(';'))));
+  return strings::to_lower(strings::trim(std::string_view(type).substr(0, type.find(';'))));
 }
 
 WINSVC_INLINE bool is_multipart(const request& req) { return media_type_of(req) == "multipart/form-data"; }
@@ -153,20 +153,20 @@ WINSVC_INLINE std::optional<std::string> form_text(const request& req, const std
   return is_urlencoded(req) ? wire::find_field(req.body, name) : std::nullopt;
 }
 
-WINSVC_INLINE void take_urlencoded(request& req) {
-  if (wire::field_count(req.body) > most_fields) refuse_fields();
+WINSVC_INLINE void parse_urlencoded(request& req) {
+  if (wire::field_count(req.body) > max_form_fields) reject_too_many_fields();
   httplib::detail::parse_query_text(req.body, req.params);
 }
 
-WINSVC_INLINE bool read_body(request& req, const body_source& read, std::uint64_t most, bool& too_large) {
-  if (is_multipart(req)) return read_multipart(req, read, most, too_large);
+WINSVC_INLINE bool read_body(request& req, const body_source& read, std::uint64_t limit, bool& too_large) {
+  if (is_multipart(req)) return read_multipart(req, read, limit, too_large);
   const bool whole = read([&](const char* bytes, std::size_t count) {
-    if (count > most - req.body.size()) return !(too_large = true);  // it may have grown by decompression
+    if (count > limit - req.body.size()) return !(too_large = true);  // it may have grown by decompression
     req.body.append(bytes, count);
     return true;
   });
   if (!whole) return false;
-  if (is_urlencoded(req)) take_urlencoded(req);
+  if (is_urlencoded(req)) parse_urlencoded(req);
   return true;
 }
 

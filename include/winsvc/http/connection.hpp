@@ -9,7 +9,7 @@
 //   }
 //
 // It knows neither sockets nor other connections; what it shares with them is in `traffic`, what it borrows for a step
-// in `desk`.
+// in `scratch_buffers`.
 #pragma once
 
 #include <atomic>
@@ -25,9 +25,9 @@
 #include "winsvc/base/scope.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/core.hpp"
-#include "winsvc/http/traffic.hpp"
-#include "winsvc/wire/gate.hpp"
+#include "winsvc/http/request_processor.hpp"
+#include "winsvc/http/engine_state.hpp"
+#include "winsvc/wire/head_parser.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
@@ -35,144 +35,144 @@ namespace http {
 
 /// The blocks of memory that a step works in. A thread has one desk for all connections, so that one that has nothing
 /// to say costs next to none.
-struct desk {
-  desk() {
-    for (auto* block : {&bytes, &head, &out}) block->reserve(16 * 1024);
+struct scratch_buffers {
+  scratch_buffers() {
+    for (auto* block : {&input, &head_block, &output}) block->reserve(16 * 1024);
   }
-  std::string bytes, head, out;  // empty, with room
+  std::string input, head_block, output;  // empty, with room
 };
 
 /// How a step is taken.
-struct visit {
-  bool late = false;      ///< the time that was waited for is over
-  bool quick = false;     ///< go into no handler that is known to be slow
-  bool too_busy = false;  ///< nor into any other: there is nobody for it
+struct step_options {
+  bool timed_out = false;      ///< the time that was waited for is over
+  bool skip_slow_handlers = false;     ///< go into no handler that is known to be slow
+  bool queue_full = false;  ///< nor into any other: there is nobody for it
   /// Where to write whose pace it is that the step depends on; null: nobody asks.
-  std::atomic<pace*>* whose = nullptr;
+  std::atomic<route_latency*>* latency = nullptr;
 };
 
 /// What a connection waits for. A turn: there is more to do at once, but others have waited while it had its share.
-enum class wants : std::uint8_t { bytes, room, worker, turn, nothing };
+enum class wait_reason : std::uint8_t { readable, writable, blocking_thread, yield, closed };
 
-struct awaited {
-  wants what = wants::nothing;
-  std::chrono::steady_clock::time_point until = (std::chrono::steady_clock::time_point::max)();
+struct wait_condition {
+  wait_reason reason = wait_reason::closed;
+  std::chrono::steady_clock::time_point deadline = (std::chrono::steady_clock::time_point::max)();
 };
 
 class connection {
  public:
   using steady = std::chrono::steady_clock;
 
-  connection(transport& wire, core& server, traffic& shared, const wire::limits& bounds)
-      : wire_(wire), server_(server), shared_(shared), bounds_(bounds), peer_(wire.peer()), local_(wire.local()) {
-    reset_clock(wire_.is_fresh() ? bounds_.head_time : bounds_.idle_time);
+  connection(transport& transport, request_processor& server, engine_state& shared, const wire::limits& bounds)
+      : transport_(transport), processor_(server), engine_state_(shared), limits_(bounds), peer_(transport.peer()), local_(transport.local()) {
+    set_deadline(transport_.needs_handshake() ? limits_.head_timeout : limits_.keep_alive_timeout);
   }
-  ~connection() { answered(); }
+  ~connection() { finish_request(); }
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
 
   /// What a new one waits for.
-  [[nodiscard]] awaited first() const noexcept { return wait(wants::bytes); }
+  [[nodiscard]] wait_condition initial_wait() const noexcept { return wait_for(wait_reason::readable); }
   /// As far as it goes without waiting. On any thread, one at a time. Never throws.
-  [[nodiscard]] awaited advance(desk& with, const visit& how) noexcept;
+  [[nodiscard]] wait_condition advance(scratch_buffers& buffers, const step_options& options) noexcept;
 
   /// What it is busy with: `GET /report`, and for how long; nothing, where it waits. From any thread.
-  [[nodiscard]] std::optional<work> doing() const;
+  [[nodiscard]] std::optional<work> current_request() const;
   /// What waits to be sent begins with this.
-  [[nodiscard]] std::string_view unsent() const noexcept { return std::string_view(out_).substr(out_at_); }
+  [[nodiscard]] std::string_view unsent() const noexcept { return std::string_view(output_).substr(output_sent_); }
   /// So much of it has left.
-  void was_sent(std::size_t count) noexcept { out_at_ += count, reset_clock(bounds_.write_time); }
+  void mark_sent(std::size_t count) noexcept { output_sent_ += count, set_deadline(limits_.write_timeout); }
 
  private:
-  enum class stage : std::uint8_t { head, body, ready, answer, linger, over };
-  class borrowed;
+  enum class stage : std::uint8_t { head, body, handler, response, lingering_close, closed };
+  class buffer_lease;
 
-  [[nodiscard]] std::optional<awaited> read_head(const visit& how);
-  [[nodiscard]] std::optional<awaited> read_body(const visit& how);
-  [[nodiscard]] std::optional<awaited> send_answer(const visit& how);
-  [[nodiscard]] std::optional<awaited> linger(const visit& how);
-  void take_head(wire::head_result&& got);
+  [[nodiscard]] std::optional<wait_condition> read_head(const step_options& options);
+  [[nodiscard]] std::optional<wait_condition> read_body(const step_options& options);
+  [[nodiscard]] std::optional<wait_condition> send_response(const step_options& options);
+  [[nodiscard]] std::optional<wait_condition> lingering_close(const step_options& options);
+  void accept_head(wire::head_parse_result&& result);
   void find_route();
-  void handle(const visit& how);
-  void refuse(int status, std::string_view reason);
-  void close(parting how) noexcept;
-  void answered() noexcept;
+  void run_handler(const step_options& options);
+  void reject(int status, std::string_view reason);
+  void close(close_reason reason) noexcept;
+  void finish_request() noexcept;
   os::transfer receive();
-  [[nodiscard]] awaited wait(wants what) const noexcept { return {what, until_}; }
-  void reset_clock(std::chrono::milliseconds limit) noexcept { until_ = steady::now() + limit; }
+  [[nodiscard]] wait_condition wait_for(wait_reason what) const noexcept { return {what, deadline_}; }
+  void set_deadline(std::chrono::milliseconds limit) noexcept { deadline_ = steady::now() + limit; }
 
-  transport& wire_;
-  core& server_;
-  traffic& shared_;
-  const wire::limits& bounds_;
+  transport& transport_;
+  request_processor& processor_;
+  engine_state& engine_state_;
+  const wire::limits& limits_;
   os::endpoint peer_, local_;
 
   stage stage_ = stage::head;
-  steady::time_point until_;  // what is waited for has to be there
+  steady::time_point deadline_;  // what is waited for has to be there
   steady::time_point now_;    // the step began, or its handler returned
   receive_buffer buffer_;
   std::size_t scanned_ = 0;  // of a head that is not complete
 
   // Of the request that is being served.
-  bool in_flight_ = false, alive_ = false, unread_ = false;
+  bool in_flight_ = false, keep_alive_ = false, body_unread_ = false;
   std::string head_block_;  // what the views of head_ point into
   wire::head head_;
   route::match_result match_;
-  steady::time_point began_;
-  access_entry told_;
+  steady::time_point request_started_;
+  access_record access_record_;
   std::string id_, client_;
-  std::string out_;  // of the answer, not yet sent
-  std::size_t out_at_ = 0, lingered_ = 0;
+  std::string output_;  // of the answer, not yet sent
+  std::size_t output_sent_ = 0, lingered_bytes_ = 0;
 
-  mutable std::mutex doing_mutex_;  // of those who look
-  std::atomic<bool> doing_{false};  // head_ may be read by others
-  mutable std::atomic<bool> looked_at_{false};
+  mutable std::mutex current_request_mutex_;  // of those who look
+  std::atomic<bool> has_current_request_{false};  // head_ may be read by others
+  mutable std::atomic<bool> was_inspected_{false};
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 /// Gives a connection the desk's blocks for a step. What it still needs afterwards, it keeps.
-class connection::borrowed {
+class connection::buffer_lease {
  public:
-  borrowed(connection& of, desk& with) noexcept : of_(of), with_(with) {
-    lend(of_.buffer_.bytes, with_.bytes);
-    lend(of_.head_block_, with_.head);
-    lend(of_.out_, with_.out);
+  buffer_lease(connection& of, scratch_buffers& buffers) noexcept : connection_(of), buffers_(buffers) {
+    acquire(connection_.buffer_.bytes, buffers_.input);
+    acquire(connection_.head_block_, buffers_.head_block);
+    acquire(connection_.output_, buffers_.output);
   }
-  ~borrowed() {
-    if (const auto rest = of_.buffer_.rest(); rest.size() <= few) keep_few(rest);
-    if (!of_.in_flight_) of_.head_block_.clear();
-    take_back(of_.head_block_, with_.head);
-    take_back(of_.out_, with_.out);
+  ~buffer_lease() {
+    if (const auto rest = connection_.buffer_.remaining(); rest.size() <= max_kept_bytes) keep_remainder(rest);
+    if (!connection_.in_flight_) connection_.head_block_.clear();
+    release(connection_.head_block_, buffers_.head_block);
+    release(connection_.output_, buffers_.output);
   }
-  borrowed(const borrowed&) = delete;
-  borrowed& operator=(const borrowed&) = delete;
+  buffer_lease(const buffer_lease&) = delete;
+  buffer_lease& operator=(const buffer_lease&) = delete;
 
  private:
-  static constexpr std::size_t few = 2048;
+  static constexpr std::size_t max_kept_bytes = 2048;
 
   /// The beginning of a request needs no whole block.
-  void keep_few(std::string_view rest) noexcept {
+  void keep_remainder(std::string_view rest) noexcept {
     try {
       std::string kept(rest);
-      of_.buffer_.bytes.clear();
-      of_.buffer_.used = 0;
-      take_back(of_.buffer_.bytes, with_.bytes);
-      of_.buffer_.bytes = std::move(kept);
+      connection_.buffer_.bytes.clear();
+      connection_.buffer_.consumed = 0;
+      release(connection_.buffer_.bytes, buffers_.input);
+      connection_.buffer_.bytes = std::move(kept);
     } catch (...) {  // no memory: then it keeps the block
     }
   }
-  static void lend(std::string& mine, std::string& theirs) noexcept {
-    if (mine.empty()) mine.swap(theirs);
+  static void acquire(std::string& own, std::string& theirs) noexcept {
+    if (own.empty()) own.swap(theirs);
   }
-  static void take_back(std::string& mine, std::string& theirs) noexcept {
+  static void release(std::string& own, std::string& theirs) noexcept {
     constexpr std::size_t largest = 256 * 1024;  // a block that a large answer grew is not kept for small ones
-    if (mine.empty() && mine.capacity() > theirs.capacity() && mine.capacity() <= largest) mine.swap(theirs);
-    else if (mine.empty()) std::string().swap(mine);
+    if (own.empty() && own.capacity() > theirs.capacity() && own.capacity() <= largest) own.swap(theirs);
+    else if (own.empty()) std::string().swap(own);
   }
 
-  connection& of_;
-  desk& with_;
+  connection& connection_;
+  scratch_buffers& buffers_;
 };
 
 }  // namespace http
@@ -185,257 +185,257 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-WINSVC_INLINE awaited connection::advance(desk& with, const visit& how) noexcept {
+WINSVC_INLINE wait_condition connection::advance(scratch_buffers& buffers, const step_options& options) noexcept {
   try {
-    const borrowed blocks(*this, with);
+    const buffer_lease blocks(*this, buffers);
     now_ = steady::now();
-    visit now = how;
+    step_options now = options;
     constexpr int share = 16;  // requests that came in one send: a client may have written any number
-    for (int served = 0;; now.late = false) {
-      std::optional<awaited> until;
+    for (int served = 0;; now.timed_out = false) {
+      std::optional<wait_condition> deadline;
       switch (stage_) {
         case stage::head:
-          if (served++ == share) return wait(wants::turn);
-          until = read_head(now);
+          if (served++ == share) return wait_for(wait_reason::yield);
+          deadline = read_head(now);
           break;
-        case stage::body: until = read_body(now); break;
-        case stage::ready:
-          if (now.too_busy) refuse(503, "the service is too busy");
-          else if (now.quick && server_.is_slow(match_)) return wait(wants::worker);
-          else handle(now);
+        case stage::body: deadline = read_body(now); break;
+        case stage::handler:
+          if (now.queue_full) reject(503, "the service is too busy");
+          else if (now.skip_slow_handlers && processor_.is_slow(match_)) return wait_for(wait_reason::blocking_thread);
+          else run_handler(now);
           break;
-        case stage::answer: until = send_answer(now); break;
-        case stage::linger: until = linger(now); break;
-        case stage::over: return {};
+        case stage::response: deadline = send_response(now); break;
+        case stage::lingering_close: deadline = lingering_close(now); break;
+        case stage::closed: return {};
       }
-      if (until) return *until;
+      if (deadline) return *deadline;
     }
   } catch (...) {  // out of memory in our own hands: this connection ends, the others go on
-    stage_ = stage::over;
+    stage_ = stage::closed;
     return {};
   }
 }
 
 /// Up to a block of what has come, behind what is there.
 WINSVC_INLINE os::transfer connection::receive() {
-  constexpr std::size_t piece = 16 * 1024;
-  auto& into = buffer_.bytes;
-  const auto before = into.size();
-  if (into.capacity() - before < piece) {
-    if (buffer_.used > 0) into.erase(0, std::exchange(buffer_.used, 0));
+  constexpr std::size_t chunk_size = 16 * 1024;
+  auto& output = buffer_.bytes;
+  const auto before = output.size();
+  if (output.capacity() - before < chunk_size) {
+    if (buffer_.consumed > 0) output.erase(0, std::exchange(buffer_.consumed, 0));
   }
-  char block[piece];
-  std::size_t got = 0;
-  const auto what = wire_.receive(block, sizeof block, got, std::chrono::milliseconds(0));
-  if (what == os::transfer::done) into.append(block, got);
-  return what;
+  char block[chunk_size];
+  std::size_t received = 0;
+  const auto result = transport_.receive(block, sizeof block, received, std::chrono::milliseconds(0));
+  if (result == os::transfer::done) output.append(block, received);
+  return result;
 }
 
-WINSVC_INLINE std::optional<awaited> connection::read_head(const visit& how) {
-  const bool begun = !buffer_.rest().empty();
+WINSVC_INLINE std::optional<wait_condition> connection::read_head(const step_options& options) {
+  const bool begun = !buffer_.remaining().empty();
   if (begun) {
-    auto got = wire::parse_head(buffer_.rest(), bounds_, &scanned_);
-    if (got.step != wire::head_result::more) {
+    auto received = wire::parse_head(buffer_.remaining(), limits_, &scanned_);
+    if (received.kind != wire::head_parse_result::more) {
       scanned_ = 0;
-      if (got.step == wire::head_result::reject) refuse(got.status, got.reason);
-      else take_head(std::move(got));
+      if (received.kind == wire::head_parse_result::reject) reject(received.status, received.reason);
+      else accept_head(std::move(received));
       return std::nullopt;
     }
   }
-  const auto what = receive();  // what has arrived is served, even so late
-  if (what == os::transfer::done) {
-    if (!begun) reset_clock(bounds_.head_time);
+  const auto result = receive();  // what has arrived is served, even so late
+  if (result == os::transfer::done) {
+    if (!begun) set_deadline(limits_.head_timeout);
     return std::nullopt;
   }
-  if (what != os::transfer::timed_out) return close(parting::idle), std::nullopt;
+  if (result != os::transfer::timed_out) return close(close_reason::idle), std::nullopt;
   if (!begun) {
-    if (how.late || shared_.draining.load()) return close(parting::idle), std::nullopt;
-    return wait(wire_.wants_room(false) ? wants::room : wants::bytes);
+    if (options.timed_out || engine_state_.draining.load()) return close(close_reason::idle), std::nullopt;
+    return wait_for(transport_.needs_write(false) ? wait_reason::writable : wait_reason::readable);
   }
-  if (how.late || steady::now() >= until_) return refuse(408, "the request head did not arrive in time"), std::nullopt;
+  if (options.timed_out || steady::now() >= deadline_) return reject(408, "the request head did not arrive in time"), std::nullopt;
   // A drain does not wait for a head that is slow to come: it has a last moment, and is refused then.
   constexpr std::chrono::milliseconds last_moment{500};
-  if (shared_.draining.load()) until_ = (std::min)(until_, steady::now() + last_moment);
-  return wait(wire_.wants_room(false) ? wants::room : wants::bytes);
+  if (engine_state_.draining.load()) deadline_ = (std::min)(deadline_, steady::now() + last_moment);
+  return wait_for(transport_.needs_write(false) ? wait_reason::writable : wait_reason::readable);
 }
 
-WINSVC_INLINE void connection::take_head(wire::head_result&& got) {
-  began_ = now_;
-  told_.bytes = 0;
-  told_.measured = true;
-  ++shared_.in_flight;
+WINSVC_INLINE void connection::accept_head(wire::head_parse_result&& result) {
+  request_started_ = now_;
+  access_record_.bytes = 0;
+  access_record_.counts_in_statistics = true;
+  ++engine_state_.in_flight;
   in_flight_ = true;
 
   // The head's views point into the buffer, which the body's bytes would move: the block they are in is set aside, and
   // the two blocks take turns from request to request.
   head_block_.clear();
   std::swap(head_block_, buffer_.bytes);
-  buffer_.bytes.assign(head_block_, buffer_.used + got.consumed);
-  buffer_.used = 0;
-  head_ = std::move(got.value);
+  buffer_.bytes.assign(head_block_, buffer_.consumed + result.consumed);
+  buffer_.consumed = 0;
+  head_ = std::move(result.value);
   find_route();
 
   // A small body is waited for here, where that holds no thread. Not one that the client sends only when it is told to,
   // nor where the answer does not depend on it.
   constexpr std::uint64_t max_prefetched_body = 64 * 1024;
   const bool waits = head_.framing == wire::framing::length && head_.content_length <= max_prefetched_body &&
-                     !head_.expect_continue && match_.what == route::outcome::found &&
-                     head_.content_length <= server_.routes().body_limit(match_, bounds_.body_bytes);
-  stage_ = waits ? stage::body : stage::ready;
+                     !head_.expect_continue && match_.outcome == route::match_outcome::matched &&
+                     head_.content_length <= processor_.routes().body_limit(match_, limits_.body_bytes);
+  stage_ = waits ? stage::body : stage::handler;
 }
 
 WINSVC_INLINE void connection::find_route() {
-  const auto& routes = server_.routes();
+  const auto& routes = processor_.routes();
   match_ = {};
   if (head_.path == "*") {
-    match_.what = route::outcome::method_not_allowed;
+    match_.outcome = route::match_outcome::method_not_allowed;
     match_.allowed = routes.routes().all_methods();
   } else {
-    match_ = routes.routes().match(head_.verb, head_.path);
+    match_ = routes.routes().match(head_.method_id, head_.path);
   }
-  if (shared_.paused.load() && !routes.serves_paused(match_)) match_.what = route::outcome::paused;
+  if (engine_state_.paused.load() && !routes.serves_paused(match_)) match_.outcome = route::match_outcome::paused;
 }
 
 /// What is wrong with a body that did not come is found by whoever reads it: he answers, and logs.
-WINSVC_INLINE std::optional<awaited> connection::read_body(const visit& how) {
-  const auto have = buffer_.rest().size();
-  if (have >= head_.content_length || how.late) return stage_ = stage::ready, std::nullopt;
-  const auto what = receive();
-  if (what == os::transfer::done) return std::nullopt;
-  if (what != os::transfer::timed_out) return stage_ = stage::ready, std::nullopt;
+WINSVC_INLINE std::optional<wait_condition> connection::read_body(const step_options& options) {
+  const auto have = buffer_.remaining().size();
+  if (have >= head_.content_length || options.timed_out) return stage_ = stage::handler, std::nullopt;
+  const auto result = receive();
+  if (result == os::transfer::done) return std::nullopt;
+  if (result != os::transfer::timed_out) return stage_ = stage::handler, std::nullopt;
   // The deadline is for the whole body: each byte that came buys the time it is worth, and no more.
-  until_ = began_ + bounds_.time_for_body(have);
-  if (steady::now() >= until_) return stage_ = stage::ready, std::nullopt;
-  return wait(wire_.wants_room(false) ? wants::room : wants::bytes);
+  deadline_ = request_started_ + limits_.body_deadline(have);
+  if (steady::now() >= deadline_) return stage_ = stage::handler, std::nullopt;
+  return wait_for(transport_.needs_write(false) ? wait_reason::writable : wait_reason::readable);
 }
 
-WINSVC_INLINE void connection::handle(const visit& how) {
-  exchange_stream stream(wire_, buffer_, out_, head_, bounds_);
-  stream.began(began_);
-  exchange x(head_, stream, server_.next_id(), shared_.draining);
-  x.websockets = &shared_.websockets;
-  x.routes = &server_.routes().routes();
-  x.match = std::move(match_);
+WINSVC_INLINE void connection::run_handler(const step_options& options) {
+  exchange_stream stream(transport_, buffer_, output_, head_, limits_);
+  stream.set_request_start(request_started_);
+  exchange exchange(head_, stream, processor_.next_id(), engine_state_.draining);
+  exchange.websockets = &engine_state_.websockets;
+  exchange.routes = &processor_.routes().routes();
+  exchange.match = std::move(match_);
   if (head_.framing == wire::framing::chunked)
-    stream.limit_body(server_.routes().body_limit(x.match, bounds_.body_bytes));
-  x.closing = !head_.keep_alive;
-  if (how.whose) how.whose->store(&server_.pace_of(x.match), std::memory_order_relaxed);
-  doing_.store(true);
+    stream.limit_body(processor_.routes().body_limit(exchange.match, limits_.body_bytes));
+  exchange.close_after_response = !head_.keep_alive;
+  if (options.latency) options.latency->store(&processor_.latency_of(exchange.match), std::memory_order_relaxed);
+  has_current_request_.store(true);
   const auto from = now_;
-  alive_ = server_.process(x, peer_, local_);
+  keep_alive_ = processor_.process(exchange, peer_, local_);
   now_ = steady::now();
-  doing_.store(false);
-  if (looked_at_.load()) {  // whoever reads head_ has to be done
-    const std::lock_guard wait(doing_mutex_);
+  has_current_request_.store(false);
+  if (was_inspected_.load()) {  // whoever reads head_ has to be done
+    const std::lock_guard wait(current_request_mutex_);
   }
-  if (how.whose) how.whose->store(nullptr, std::memory_order_relaxed);
-  server_.pace_of(x.match).note(now_ - from);
+  if (options.latency) options.latency->store(nullptr, std::memory_order_relaxed);
+  processor_.latency_of(exchange.match).record(now_ - from);
 
-  id_ = std::move(x.id);
-  client_ = std::move(x.client);
-  told_.pattern = x.pattern;
-  told_.status = x.status;
-  told_.bytes = stream.sent();
-  told_.measured = !server_.routes().serves_paused(x.match) && !server_.pace_of(x.match).streams();
-  told_.route_id.reset();
-  if (x.match.what == route::outcome::found) told_.route_id = x.match.id;
+  id_ = std::move(exchange.id);
+  client_ = std::move(exchange.client);
+  access_record_.pattern = exchange.pattern;
+  access_record_.status = exchange.status;
+  access_record_.bytes = stream.sent_bytes();
+  access_record_.counts_in_statistics = !processor_.routes().serves_paused(exchange.match) && !processor_.latency_of(exchange.match).streams();
+  access_record_.route_id.reset();
+  if (exchange.match.outcome == route::match_outcome::matched) access_record_.route_id = exchange.match.route_id;
 
-  if (alive_ && x.status == 101 && x.upgraded) {
-    wire_.hold();
-    alive_ = stream.flush();
-    told_.bytes = stream.sent();
-    answered();  // from here on it is no request
-    if (alive_) server_.process_upgraded(x);
-    return close(parting::answered);
+  if (keep_alive_ && exchange.status == 101 && exchange.serve_upgraded) {
+    transport_.begin_blocking();
+    keep_alive_ = stream.flush();
+    access_record_.bytes = stream.sent_bytes();
+    finish_request();  // from here on it is no request
+    if (keep_alive_) processor_.process_upgraded(exchange);
+    return close(close_reason::after_response);
   }
-  unread_ = !stream.body_done();
-  out_at_ = 0;
-  until_ = now_ + bounds_.write_time;
-  stage_ = stage::answer;
+  body_unread_ = !stream.is_body_complete();
+  output_sent_ = 0;
+  deadline_ = now_ + limits_.write_timeout;
+  stage_ = stage::response;
 }
 
-WINSVC_INLINE std::optional<awaited> connection::send_answer(const visit& how) {
-  if (how.late) return close(parting::idle), std::nullopt;
+WINSVC_INLINE std::optional<wait_condition> connection::send_response(const step_options& options) {
+  if (options.timed_out) return close(close_reason::idle), std::nullopt;
   std::size_t sent = 0;
-  const auto what = wire_.send_some(out_.data() + out_at_, out_.size() - out_at_, sent);
-  out_at_ += sent;
-  if (what == os::transfer::timed_out) {
-    if (sent > 0) reset_clock(bounds_.write_time);  // it is for a stretch without progress
-    return wait(wire_.wants_room(true) ? wants::room : wants::bytes);
+  const auto result = transport_.send_some(output_.data() + output_sent_, output_.size() - output_sent_, sent);
+  output_sent_ += sent;
+  if (result == os::transfer::timed_out) {
+    if (sent > 0) set_deadline(limits_.write_timeout);  // it is for a stretch without progress
+    return wait_for(transport_.needs_write(true) ? wait_reason::writable : wait_reason::readable);
   }
-  if (what == os::transfer::done) told_.bytes += out_.size();
-  out_.clear();
-  out_at_ = 0;
-  answered();
-  if (what != os::transfer::done) return close(parting::idle), std::nullopt;
-  if (!alive_) return close(unread_ ? parting::unread : parting::answered), std::nullopt;
+  if (result == os::transfer::done) access_record_.bytes += output_.size();
+  output_.clear();
+  output_sent_ = 0;
+  finish_request();
+  if (result != os::transfer::done) return close(close_reason::idle), std::nullopt;
+  if (!keep_alive_) return close(body_unread_ ? close_reason::unread_input : close_reason::after_response), std::nullopt;
   std::vector<wire::field>().swap(head_.fields);
   stage_ = stage::head;
-  until_ = now_ + (buffer_.rest().empty() ? bounds_.idle_time : bounds_.head_time);
-  if (buffer_.rest().empty() && wire_.is_drained() && !shared_.draining.load()) return wait(wants::bytes);
+  deadline_ = now_ + (buffer_.remaining().empty() ? limits_.keep_alive_timeout : limits_.head_timeout);
+  if (buffer_.remaining().empty() && transport_.has_no_input() && !engine_state_.draining.load()) return wait_for(wait_reason::readable);
   return std::nullopt;
 }
 
 /// The request is over, whatever became of it.
-WINSVC_INLINE void connection::answered() noexcept {
+WINSVC_INLINE void connection::finish_request() noexcept {
   if (!std::exchange(in_flight_, false)) return;
-  --shared_.in_flight;
-  if (told_.bytes == 0) return;  // nobody got an answer
-  ++shared_.answered;
-  if (told_.measured) shared_.pulse.note(now_, now_ - began_, told_.status >= 500);
-  if (shared_.on_answered.empty()) return;
-  told_.method = head_.method;
-  told_.target = head_.target;
-  told_.verb = head_.verb;
-  told_.id = id_;
-  told_.peer = peer_;
-  if (!client_.empty()) told_.peer.host = client_, told_.peer.port = 0;
-  told_.took = std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - began_);  // sent, that is
-  shared_.tell(told_);
+  --engine_state_.in_flight;
+  if (access_record_.bytes == 0) return;  // nobody got an answer
+  ++engine_state_.response_count;
+  if (access_record_.counts_in_statistics) engine_state_.statistics.record(now_, now_ - request_started_, access_record_.status >= 500);
+  if (engine_state_.on_response.empty()) return;
+  access_record_.method = head_.method;
+  access_record_.target = head_.target;
+  access_record_.method_id = head_.method_id;
+  access_record_.id = id_;
+  access_record_.peer = peer_;
+  if (!client_.empty()) access_record_.peer.host = client_, access_record_.peer.port = 0;
+  access_record_.duration = std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - request_started_);  // sent, that is
+  engine_state_.notify_response(access_record_);
 }
 
 /// What the gate refuses, or nobody has time for. It ends the connection.
-WINSVC_INLINE void connection::refuse(int status, std::string_view reason) {
+WINSVC_INLINE void connection::reject(int status, std::string_view reason) {
   // Of a head that is none it is known at least whether a body may follow (RFC 9110 section 9.3.2).
-  auto asked = in_flight_ ? std::string_view(head_block_) : buffer_.rest();
-  while (text::starts_with(asked, "\r\n")) asked.remove_prefix(2);
-  out_ = refusal(status, reason, !text::starts_with(asked, "HEAD "));
-  out_at_ = 0;
-  alive_ = false;
-  unread_ = true;
-  shared_.tell({"refused:", reason, {}, peer_, status, out_.size(), {}});
-  if (std::exchange(in_flight_, false)) --shared_.in_flight;
-  reset_clock(bounds_.write_time);
-  stage_ = stage::answer;
+  auto requested = in_flight_ ? std::string_view(head_block_) : buffer_.remaining();
+  while (strings::starts_with(requested, "\r\n")) requested.remove_prefix(2);
+  output_ = error_response(status, reason, !strings::starts_with(requested, "HEAD "));
+  output_sent_ = 0;
+  keep_alive_ = false;
+  body_unread_ = true;
+  engine_state_.notify_response({"refused:", reason, {}, peer_, status, output_.size(), {}});
+  if (std::exchange(in_flight_, false)) --engine_state_.in_flight;
+  set_deadline(limits_.write_timeout);
+  stage_ = stage::response;
 }
 
 /// After an answer, what the client still sends is taken for a moment, because closing over it makes Windows reset the
 /// connection, and the client never sees the answer (RFC 9112 section 9.6). A client that has all it wants ends that
 /// moment at once.
-WINSVC_INLINE void connection::close(parting how) noexcept {
-  answered();
-  how = wire_.finish(buffer_.rest().empty() ? how : parting::unread);
-  reset_clock(std::chrono::milliseconds(how == parting::unread ? 500 : 100));
-  stage_ = how == parting::idle ? stage::over : stage::linger;
+WINSVC_INLINE void connection::close(close_reason reason) noexcept {
+  finish_request();
+  reason = transport_.shutdown(buffer_.remaining().empty() ? reason : close_reason::unread_input);
+  set_deadline(std::chrono::milliseconds(reason == close_reason::unread_input ? 500 : 100));
+  stage_ = reason == close_reason::idle ? stage::closed : stage::lingering_close;
 }
 
-WINSVC_INLINE std::optional<awaited> connection::linger(const visit& how) {
-  constexpr std::size_t most = 1024 * 1024;
+WINSVC_INLINE std::optional<wait_condition> connection::lingering_close(const step_options& options) {
+  constexpr std::size_t limit = 1024 * 1024;
   buffer_.bytes.clear();
-  buffer_.used = 0;
-  const auto what = how.late ? os::transfer::closed : receive();
-  lingered_ += buffer_.bytes.size();
-  if (what == os::transfer::timed_out) return wait(wants::bytes);
-  if (what != os::transfer::done || lingered_ > most) stage_ = stage::over;
+  buffer_.consumed = 0;
+  const auto result = options.timed_out ? os::transfer::closed : receive();
+  lingered_bytes_ += buffer_.bytes.size();
+  if (result == os::transfer::timed_out) return wait_for(wait_reason::readable);
+  if (result != os::transfer::done || lingered_bytes_ > limit) stage_ = stage::closed;
   return std::nullopt;
 }
 
-WINSVC_INLINE std::optional<work> connection::doing() const {
-  const std::lock_guard lock(doing_mutex_);
-  looked_at_.store(true);  // before doing_ is asked: whoever is done from here on waits for us
-  const scope_exit away([this]() noexcept { looked_at_.store(false); });
-  if (!doing_.load()) return std::nullopt;
-  return work{std::string(head_.method) + ' ' + std::string(head_.path), steady::now() - began_};
+WINSVC_INLINE std::optional<work> connection::current_request() const {
+  const std::lock_guard lock(current_request_mutex_);
+  was_inspected_.store(true);  // before doing_ is asked: whoever is done from here on waits for us
+  const scope_exit away([this]() noexcept { was_inspected_.store(false); });
+  if (!has_current_request_.load()) return std::nullopt;
+  return work{std::string(head_.method) + ' ' + std::string(head_.path), steady::now() - request_started_};
 }
 
 }  // namespace http

@@ -19,13 +19,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE context::context(const request& req) : exchange_(http::current_exchange()) {
-  if (!exchange_ || exchange_->req != &req)
+  if (!exchange_ || exchange_->current_request != &req)
     throw setup_error("context: it belongs to the thread that handles the request, while it does");
 }
 
 WINSVC_INLINE const std::string& context::id() const noexcept { return exchange_->id; }
-WINSVC_INLINE bool context::encrypted() const noexcept { return exchange_->stream.wire().encrypted(); }
-WINSVC_INLINE bool context::timed_out() const noexcept { return exchange_->stream.answered_in_place(); }
+WINSVC_INLINE bool context::is_encrypted() const noexcept { return exchange_->stream.connection_transport().is_encrypted(); }
+WINSVC_INLINE bool context::timed_out() const noexcept { return exchange_->stream.was_sent_instead(); }
 
 WINSVC_INLINE void context::limit_body(std::uint64_t bytes) const noexcept {
   if (bytes < exchange_->body_limit) exchange_->body_limit = bytes;
@@ -45,7 +45,7 @@ WINSVC_INLINE void http::set_client(const request& req, std::string client) {
   auto& own = const_cast<request&>(req);
   own.remote_addr = client;
   own.remote_port = -1;  // the proxy's
-  if (auto* x = current_exchange()) x->client = std::move(client);
+  if (auto* exchange = current_exchange()) exchange->client = std::move(client);
 }
 
 }  // inline namespace WINSVC_ABI

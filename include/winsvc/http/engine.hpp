@@ -22,7 +22,7 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/router.hpp"
 #include "winsvc/http/tls_identity.hpp"
-#include "winsvc/http/traffic.hpp"
+#include "winsvc/http/engine_state.hpp"
 #include "winsvc/os/native.hpp"
 #include "winsvc/wire/limits.hpp"
 
@@ -35,10 +35,10 @@ class transport;
 
 /// How a drain went.
 struct drain_report {
-  std::size_t answered = 0;  ///< requests in flight that got their answer
-  std::size_t cut = 0;       ///< requests and WebSockets that were still at work at the deadline
-  std::size_t stuck = 0;     ///< threads that are in a handler even after that: the process has to end over them
-  std::vector<std::string> cut_ones;  ///< what some of them were: `GET /report 21 s`
+  std::size_t completed = 0;  ///< requests in flight that got their answer
+  std::size_t aborted = 0;       ///< requests and WebSockets that were still at work at the deadline
+  std::size_t stuck_threads = 0;     ///< threads that are in a handler even after that: the process has to end over them
+  std::vector<std::string> aborted_requests;  ///< what some of them were: `GET /report 21 s`
 };
 
 class engine {
@@ -59,11 +59,11 @@ class engine {
   void tls(std::shared_ptr<tls_identity> identity);
 
   /// Called after each answer, on the thread that served it, beside those that were given before. Give it before
-  /// `accept`.
-  void on_answered(std::function<void(const access_entry&)> f);
+  /// `start`.
+  void on_response(std::function<void(const access_record&)> f);
 
   /// Starts to serve. Throws std::system_error when the system has no thread for it.
-  void accept();
+  void start();
   /// While paused, requests get 503 with Retry-After; connections stay. From any thread.
   void pause(bool paused) noexcept;
   [[nodiscard]] bool is_paused() const noexcept;
@@ -71,7 +71,7 @@ class engine {
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
 
   /// Lets go of threads that a drain found stuck. The engine must stay as it is until the process ends.
-  void abandon();
+  void abandon_threads();
 
   /// Requests being handled, WebSockets and connections open, threads: for status.
   [[nodiscard]] std::size_t in_flight() const noexcept;
@@ -79,14 +79,14 @@ class engine {
   [[nodiscard]] std::size_t connections() const noexcept;
   [[nodiscard]] std::size_t threads() const;
   /// Since it began, and how that went lately.
-  [[nodiscard]] std::uint64_t answered() const noexcept;
-  [[nodiscard]] http::pulse& pulse() noexcept;
+  [[nodiscard]] std::uint64_t response_count() const noexcept;
+  [[nodiscard]] http::request_statistics& statistics() noexcept;
 
   /// Requests that are being handled now, at most so many.
-  [[nodiscard]] std::vector<work> at_work(std::size_t most);
+  [[nodiscard]] std::vector<work> active_requests(std::size_t limit);
 
   /// Serves one connection on the calling thread, without a listener: the way of the test client.
-  void serve(transport& wire);
+  void serve(transport& transport);
 
  private:
   std::unique_ptr<server> server_;

@@ -35,14 +35,14 @@ namespace http {
 /// Bytes received and not yet used: the head is parsed in place here, the body follows it, and the next request that.
 struct receive_buffer {
   std::string bytes;
-  std::size_t used = 0;
+  std::size_t consumed = 0;
 
-  [[nodiscard]] std::string_view rest() const noexcept { return std::string_view(bytes).substr(used); }
+  [[nodiscard]] std::string_view remaining() const noexcept { return std::string_view(bytes).substr(consumed); }
   void consume(std::size_t count) {
-    used += count;
-    if (used == bytes.size()) {
+    consumed += count;
+    if (consumed == bytes.size()) {
       bytes.clear();
-      used = 0;
+      consumed = 0;
     }
   }
 };
@@ -50,174 +50,174 @@ struct receive_buffer {
 class exchange_stream final : public httplib::Stream {
  public:
   /// `buffer` begins with the body's first byte.
-  /// What is answered is put behind `out`, and is there to be sent when the exchange is over; see `close`.
-  exchange_stream(transport& wire, receive_buffer& buffer, std::string& out, const wire::head& head,
+  /// What is answered is put behind `output`, and is there to be sent when the exchange is over; see `close`.
+  exchange_stream(transport& transport, receive_buffer& buffer, std::string& out, const wire::head& head,
                   const wire::limits& bounds)
-      : wire_(wire),
+      : transport_(transport),
         buffer_(buffer),
-        out_(out),
+        output_(out),
         framing_(head.framing),
-        left_(head.framing == wire::framing::length ? head.content_length : 0),
-        wants_continue_(head.expect_continue),
-        bounds_(bounds),
+        body_bytes_left_(head.framing == wire::framing::length ? head.content_length : 0),
+        must_send_continue_(head.expect_continue),
+        limits_(bounds),
         decoder_(bounds, bounds.body_bytes),
-        began_(std::chrono::steady_clock::now()) {
-    if (framing_ == wire::framing::length && left_ == 0) framing_ = wire::framing::none;
+        request_started_(std::chrono::steady_clock::now()) {
+    if (framing_ == wire::framing::length && body_bytes_left_ == 0) framing_ = wire::framing::none;
   }
 
   /// Has all of the body been read?
-  [[nodiscard]] bool body_done() const noexcept { return framing_ == wire::framing::none; }
+  [[nodiscard]] bool is_body_complete() const noexcept { return framing_ == wire::framing::none; }
   /// Could the rest of it be read without waiting for the client?
-  [[nodiscard]] bool body_here() const noexcept {
-    return body_done() || (framing_ == wire::framing::length && left_ <= buffer_.rest().size());
+  [[nodiscard]] bool is_body_buffered() const noexcept {
+    return is_body_complete() || (framing_ == wire::framing::length && body_bytes_left_ <= buffer_.remaining().size());
   }
   /// The most bytes of a body that comes in chunks, in place of the app's limit. Before it is read.
-  void limit_body(std::uint64_t most) { decoder_ = wire::chunked_decoder(bounds_, most); }
+  void limit_body(std::uint64_t limit) { decoder_ = wire::chunked_decoder(limits_, limit); }
   /// The body is not wanted any more: reads fail from here on. What is unread ends the connection.
-  void refuse_body() noexcept { refused_ = true; }
+  void reject_body() noexcept { body_rejected_ = true; }
   /// The status for what was wrong with the body: 400, 408, 413; 0 for nothing; -1 when the client is gone.
-  [[nodiscard]] int body_fault() const noexcept { return fault_; }
+  [[nodiscard]] int body_error_status() const noexcept { return body_error_; }
   /// What cpp-httplib is to read as the head.
-  void hand_over(std::string canonical) noexcept { canonical_ = std::move(canonical); }
+  void set_normalized_head(std::string canonical) noexcept { normalized_head_ = std::move(canonical); }
   /// All of a body of known length, which is here.
-  void take_body(std::string& into) {
-    const auto count = static_cast<std::size_t>(left_);
-    into.assign(buffer_.rest().substr(0, count));
+  void move_body_to(std::string& target) {
+    const auto count = static_cast<std::size_t>(body_bytes_left_);
+    target.assign(buffer_.remaining().substr(0, count));
     buffer_.consume(count);
-    left_ = 0;
+    body_bytes_left_ = 0;
     framing_ = wire::framing::none;
   }
   /// Reads the body, decoded from its chunks, and hands it to `take` piece by piece; false from it ends the reading.
-  /// False: the body has not been read to its end, see body_fault.
+  /// False: the body has not been read to its end, see body_error_status.
   template <class F>
   bool read_body(const F& take) {
     char piece[16 * 1024];
     std::string data;
-    while (!body_done()) {
-      if (refused_ || fault_ != 0) return false;
+    while (!is_body_complete()) {
+      if (body_rejected_ || body_error_ != 0) return false;
       if (framing_ == wire::framing::chunked) {
         data.clear();
         if (!decode_chunks(data)) return false;
         if (!data.empty() && !take(data.data(), data.size())) return false;
       } else {
-        const auto got = read_plain(piece, sizeof piece);
-        if (got < 0 || !take(piece, static_cast<std::size_t>(got))) return false;
+        const auto received = read_plain(piece, sizeof piece);
+        if (received < 0 || !take(piece, static_cast<std::size_t>(received))) return false;
       }
     }
     return true;
   }
-  [[nodiscard]] std::string& out() noexcept { return out_; }
+  [[nodiscard]] std::string& output() noexcept { return output_; }
   /// When the request came, for the deadline of its body.
-  void began(std::chrono::steady_clock::time_point when) noexcept { began_ = when; }
+  void set_request_start(std::chrono::steady_clock::time_point time) noexcept { request_started_ = time; }
   /// From here on every write leaves at once.
-  void unbuffered() noexcept { unbuffered_ = true; }
-  [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
+  void disable_buffering() noexcept { unbuffered_ = true; }
+  [[nodiscard]] std::uint64_t sent_bytes() const noexcept { return sent_; }
   /// For whoever speaks another protocol from here on: what has come of it already is in the buffer.
-  [[nodiscard]] transport& wire() noexcept { return wire_; }
+  [[nodiscard]] transport& connection_transport() noexcept { return transport_; }
   [[nodiscard]] receive_buffer& buffer() noexcept { return buffer_; }
-  [[nodiscard]] const wire::limits& bounds() const noexcept { return bounds_; }
+  [[nodiscard]] const wire::limits& limits() const noexcept { return limits_; }
   /// Waits beside the answer; see transport::watch.
-  watched watch(std::chrono::milliseconds limit) noexcept {
-    constexpr std::chrono::milliseconds none{0}, most = std::chrono::hours(24 * 365);  // no sum with it overflows
-    if (broken_) return watched::gone;
-    if (limit > none) wire_.hold();
-    return wire_.watch((std::max)(none, (std::min)(limit, most)));
+  stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept {
+    constexpr std::chrono::milliseconds none{0}, maximum = std::chrono::hours(24 * 365);  // no sum with it overflows
+    if (failed_) return stream_event::peer_closed;
+    if (limit > none) transport_.begin_blocking();
+    return transport_.wait_stream_event((std::max)(none, (std::min)(limit, maximum)));
   }
 
   /// From another thread, while a handler runs: sends this as the answer. What the handler answers then is dropped.
   /// False when the answer is on its way already.
-  bool answer_in_place(const std::string& whole) noexcept {
-    auto nobody = speaker::nobody;
-    if (!speaks_.compare_exchange_strong(nobody, speaker::another)) return false;
-    static_cast<void>(wire_.send(whole.data(), whole.size(), std::chrono::milliseconds(0)));
+  bool send_instead(const std::string& whole) noexcept {
+    auto nothing = response_owner::none;
+    if (!response_owner_.compare_exchange_strong(nothing, response_owner::timeout)) return false;
+    static_cast<void>(transport_.send(whole.data(), whole.size(), std::chrono::milliseconds(0)));
     sent_ = whole.size();
     return true;
   }
-  [[nodiscard]] bool answered_in_place() const noexcept { return speaks_.load() == speaker::another; }
+  [[nodiscard]] bool was_sent_instead() const noexcept { return response_owner_.load() == response_owner::timeout; }
 
   /// Everything has been answered. False: nothing more can be sent, and what is left of the answer is dropped.
   bool close() noexcept {
-    auto nobody = speaker::nobody;
-    if (!speaks_.compare_exchange_strong(nobody, speaker::handler) && nobody == speaker::another) broken_ = true;
-    if (broken_) out_.clear();
-    return !broken_;
+    auto nothing = response_owner::none;
+    if (!response_owner_.compare_exchange_strong(nothing, response_owner::handler) && nothing == response_owner::timeout) failed_ = true;
+    if (failed_) output_.clear();
+    return !failed_;
   }
   /// Sends what there is, and waits until it has left.
   bool flush() noexcept {
-    if (!close() || out_.empty()) return !broken_;
+    if (!close() || output_.empty()) return !failed_;
     std::size_t sent = 0;
-    auto what = wire_.send_some(out_.data(), out_.size(), sent);
-    if (what == os::transfer::timed_out) {
-      wire_.hold();
-      what = wire_.send(out_.data() + sent, out_.size() - sent, bounds_.write_time);
+    auto result = transport_.send_some(output_.data(), output_.size(), sent);
+    if (result == os::transfer::timed_out) {
+      transport_.begin_blocking();
+      result = transport_.send(output_.data() + sent, output_.size() - sent, limits_.write_timeout);
     }
-    broken_ = what != os::transfer::done;
-    if (!broken_) sent_ += out_.size();
-    out_.clear();
-    return !broken_;
+    failed_ = result != os::transfer::done;
+    if (!failed_) sent_ += output_.size();
+    output_.clear();
+    return !failed_;
   }
 
   // What cpp-httplib calls. Without `override`, because its versions differ in what they declare: this is the union.
-  bool is_readable() const { return !refused_ && (at_ < canonical_.size() || !body_done()); }
+  bool is_readable() const { return !body_rejected_ && (head_position_ < normalized_head_.size() || !is_body_complete()); }
   bool wait_readable() const { return is_readable(); }
-  bool wait_writable() const { return !broken_; }
-  bool is_peer_alive() const { return !broken_; }
+  bool wait_writable() const { return !failed_; }
+  bool is_peer_alive() const { return !failed_; }
   time_t duration() const { return 0; }
   socket_t socket() const { return INVALID_SOCKET; }
-  void get_remote_ip_and_port(std::string& ip, int& port) const { ip = wire_.peer().host, port = wire_.peer().port; }
-  void get_local_ip_and_port(std::string& ip, int& port) const { ip = wire_.local().host, port = wire_.local().port; }
+  void get_remote_ip_and_port(std::string& ip, int& port) const { ip = transport_.peer().host, port = transport_.peer().port; }
+  void get_local_ip_and_port(std::string& ip, int& port) const { ip = transport_.local().host, port = transport_.local().port; }
 
-  ssize_t read(char* into, size_t room) {
-    if (at_ < canonical_.size()) {
-      const auto count = (std::min)(room, canonical_.size() - at_);
-      std::memcpy(into, canonical_.data() + at_, count);
-      at_ += count;
+  ssize_t read(char* into, size_t capacity) {
+    if (head_position_ < normalized_head_.size()) {
+      const auto count = (std::min)(capacity, normalized_head_.size() - head_position_);
+      std::memcpy(into, normalized_head_.data() + head_position_, count);
+      head_position_ += count;
       return static_cast<ssize_t>(count);
     }
-    if (refused_ || fault_ != 0) return -1;
-    return framing_ == wire::framing::chunked || !decoded_.empty() ? read_chunked(into, room) : read_plain(into, room);
+    if (body_rejected_ || body_error_ != 0) return -1;
+    return framing_ == wire::framing::chunked || !decoded_.empty() ? read_chunked(into, capacity) : read_plain(into, capacity);
   }
 
   ssize_t write(const char* from, size_t count) {
     constexpr std::size_t most_kept = 16 * 1024 * 1024;
-    if (broken_) return -1;
-    out_.append(from, count);
-    if ((unbuffered_ || out_.size() > most_kept) && !flush()) return -1;
+    if (failed_) return -1;
+    output_.append(from, count);
+    if ((unbuffered_ || output_.size() > most_kept) && !flush()) return -1;
     return static_cast<ssize_t>(count);
   }
   using httplib::Stream::write;
 
   // From 0.52 on the head is scanned in place, which halves the instructions of a small request.
   const char* buffered_data(size_t& size) const {
-    size = canonical_.size() - at_;
-    return size != 0 ? canonical_.data() + at_ : nullptr;  // a line reader takes anything else for a line begun
+    size = normalized_head_.size() - head_position_;
+    return size != 0 ? normalized_head_.data() + head_position_ : nullptr;  // a line reader takes anything else for a line begun
   }
-  void consume_buffered(size_t size) { at_ += size; }
+  void consume_buffered(size_t size) { head_position_ += size; }
 
  private:
-  ssize_t read_plain(char* into, size_t room) {
-    if (left_ == 0) return 0;
+  ssize_t read_plain(char* into, size_t capacity) {
+    if (body_bytes_left_ == 0) return 0;
     if (!fill()) return -1;
-    const auto have = buffer_.rest();
+    const auto have = buffer_.remaining();
     const auto count =
-        (std::min)({room, have.size(), static_cast<std::size_t>((std::min)(left_, std::uint64_t{1} << 30))});
+        (std::min)({capacity, have.size(), static_cast<std::size_t>((std::min)(body_bytes_left_, std::uint64_t{1} << 30))});
     std::memcpy(into, have.data(), count);
     buffer_.consume(count);
-    took_ += count;
-    left_ -= count;
-    if (left_ == 0) framing_ = wire::framing::none;
+    body_bytes_read_ += count;
+    body_bytes_left_ -= count;
+    if (body_bytes_left_ == 0) framing_ = wire::framing::none;
     return static_cast<ssize_t>(count);
   }
 
-  /// Bytes of a chunked body, decoded, behind what `into` holds. False: see body_fault.
-  bool decode_chunks(std::string& into) {
-    while (into.empty() && framing_ != wire::framing::none) {
+  /// Bytes of a chunked body, decoded, behind what `into` holds. False: see body_error_status.
+  bool decode_chunks(std::string& target) {
+    while (target.empty() && framing_ != wire::framing::none) {
       if (!fill()) return false;
       std::size_t consumed = 0;
       using wire::chunked_decoder;
-      const auto step = decoder_.feed(buffer_.rest(), consumed, into);
+      const auto step = decoder_.feed(buffer_.remaining(), consumed, target);
       buffer_.consume(consumed);
-      took_ += consumed;
+      body_bytes_read_ += consumed;
       if (step == chunked_decoder::step::bad) return fail(400) >= 0;
       if (step == chunked_decoder::step::too_large) return fail(413) >= 0;
       if (step == chunked_decoder::step::done) framing_ = wire::framing::none;
@@ -226,13 +226,13 @@ class exchange_stream final : public httplib::Stream {
   }
 
   /// Hands decoded chunks on in chunks of our own spelling, so that no parser behind us meets the client's.
-  ssize_t read_chunked(char* into, size_t room) {
-    while (decoded_at_ == decoded_.size()) {
+  ssize_t read_chunked(char* into, size_t capacity) {
+    while (decoded_position_ == decoded_.size()) {
       if (framing_ == wire::framing::none) return 0;
       std::string data;
       if (!decode_chunks(data)) return -1;
       decoded_.clear();
-      decoded_at_ = 0;
+      decoded_position_ = 0;
       if (!data.empty()) {
         char size[32];
         std::snprintf(size, sizeof size, "%zx\r\n", data.size());
@@ -240,64 +240,64 @@ class exchange_stream final : public httplib::Stream {
       }
       if (framing_ == wire::framing::none) decoded_ += "0\r\n\r\n";
     }
-    const auto count = (std::min)(room, decoded_.size() - decoded_at_);
-    std::memcpy(into, decoded_.data() + decoded_at_, count);
-    decoded_at_ += count;
+    const auto count = (std::min)(capacity, decoded_.size() - decoded_position_);
+    std::memcpy(into, decoded_.data() + decoded_position_, count);
+    decoded_position_ += count;
     return static_cast<ssize_t>(count);
   }
 
   ssize_t fail(int status) noexcept {
-    fault_ = status;
+    body_error_ = status;
     return -1;
   }
 
   /// At least one byte of the body in the buffer.
   bool fill() {
-    if (!buffer_.rest().empty()) return true;
-    if (std::exchange(wants_continue_, false)) {
+    if (!buffer_.remaining().empty()) return true;
+    if (std::exchange(must_send_continue_, false)) {
       constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-      wire_.send(go_on.data(), go_on.size(), bounds_.write_time);
+      transport_.send(go_on.data(), go_on.size(), limits_.write_timeout);
     }
     // The deadline is for the whole body: each byte that came buys the time it is worth, and no more.
-    const auto until = began_ + bounds_.time_for_body(took_);
-    const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    const auto deadline = request_started_ + limits_.body_deadline(body_bytes_read_);
+    const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     char piece[16 * 1024];
-    std::size_t got = 0;
-    auto what = wire_.receive(piece, sizeof piece, got, std::chrono::milliseconds(0));
-    if (what == os::transfer::timed_out && limit.count() > 0) {
-      wire_.hold();
-      what = wire_.receive(piece, sizeof piece, got, limit);
+    std::size_t received = 0;
+    auto result = transport_.receive(piece, sizeof piece, received, std::chrono::milliseconds(0));
+    if (result == os::transfer::timed_out && limit.count() > 0) {
+      transport_.begin_blocking();
+      result = transport_.receive(piece, sizeof piece, received, limit);
     }
-    if (what == os::transfer::done) {
-      buffer_.bytes.append(piece, got);
+    if (result == os::transfer::done) {
+      buffer_.bytes.append(piece, received);
       return true;
     }
-    fault_ = what == os::transfer::timed_out ? 408 : -1;
+    body_error_ = result == os::transfer::timed_out ? 408 : -1;
     return false;
   }
 
-  enum class speaker { nobody, handler, another };
+  enum class response_owner { none, handler, timeout };
 
-  transport& wire_;
+  transport& transport_;
   receive_buffer& buffer_;
-  std::string& out_;
+  std::string& output_;
   wire::framing framing_;
-  std::uint64_t left_;
-  bool wants_continue_;
-  std::string canonical_;
-  std::size_t at_ = 0;
-  const wire::limits& bounds_;
+  std::uint64_t body_bytes_left_;
+  bool must_send_continue_;
+  std::string normalized_head_;
+  std::size_t head_position_ = 0;
+  const wire::limits& limits_;
   wire::chunked_decoder decoder_;
   std::string decoded_;
-  std::size_t decoded_at_ = 0;
-  std::uint64_t took_ = 0;
-  std::chrono::steady_clock::time_point began_;
+  std::size_t decoded_position_ = 0;
+  std::uint64_t body_bytes_read_ = 0;
+  std::chrono::steady_clock::time_point request_started_;
   std::uint64_t sent_ = 0;
-  int fault_ = 0;
-  bool refused_ = false;
+  int body_error_ = 0;
+  bool body_rejected_ = false;
   bool unbuffered_ = false;
-  bool broken_ = false;
-  std::atomic<speaker> speaks_{speaker::nobody};
+  bool failed_ = false;
+  std::atomic<response_owner> response_owner_{response_owner::none};
 };
 
 /// What the hooks around one handler share.
@@ -314,19 +314,19 @@ struct exchange {
   std::function<bool()> read_body;  ///< reads it now; empty when there is none
   bool body_too_large = false;
   std::uint64_t body_limit = ~std::uint64_t{0};  ///< of this request; the app's own holds beside it
-  response* done = nullptr;                      ///< what the handler has answered already, to be written
-  const request* req = nullptr;                  ///< cpp-httplib's, while it is handled
+  response* finished_response = nullptr;                      ///< what the handler has answered already, to be written
+  const request* current_request = nullptr;                  ///< cpp-httplib's, while it is handled
   std::map<const void*, std::shared_ptr<void>> values;  ///< of winsvc::context, by type
   std::string path, method;  ///< of the request, while cpp-httplib routes it to POST /_ for its body
-  bool closing = false;      ///< the connection ends with this answer
-  bool closed = false;       ///< cpp-httplib wants it to
-  bool ours = false;         ///< the answer is the handler's or our own, not cpp-httplib's
+  bool close_after_response = false;      ///< the connection ends with this answer
+  bool httplib_closes_connection = false;       ///< cpp-httplib wants it to
+  bool is_own_response = false;         ///< the answer is the handler's or our own, not cpp-httplib's
   int status = 0;            ///< what was answered
   std::string_view pattern;  ///< of the route, for the access log
   std::string client;        ///< the address that asked, where a trusted proxy named it
   std::atomic<std::size_t>* websockets = nullptr;  ///< open in this engine; null where there can be none
   /// Serves the connection once a 101 has left: the protocol has been switched. Throws what its handler throws.
-  std::function<void(logger&)> upgraded;
+  std::function<void(logger&)> serve_upgraded;
 };
 
 /// The exchange that this thread is in. cpp-httplib's hooks are shared by all connections and have no other way to it.

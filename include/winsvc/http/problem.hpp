@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "winsvc/api/httplib.hpp"
-#include "winsvc/base/json_text.hpp"
+#include "winsvc/base/json_writer.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 
@@ -14,17 +14,17 @@ inline namespace WINSVC_ABI {
 namespace http {
 
 /// What would have been written while it is made is not, and is cleaned up.
-void drop_stream(response& res);
+void discard_stream(response& res);
 
 /// Takes back what a handler began to answer with, but for its status and the headers that are not about the body.
-void drop_body(response& res);
+void discard_body(response& res);
 
 /// An error as application/problem+json (RFC 9457): title from the status, detail for the person.
 /// `id`: the request id that the log has, or empty.
 void write_problem(response& res, int status, std::string_view detail, std::string_view id = {});
 
 /// Does the client want text, and not JSON? Text is named in Accept, JSON and `*/*` are not.
-[[nodiscard]] bool asks_for_text(const request& req);
+[[nodiscard]] bool prefers_text(const request& req);
 
 /// The same as a line of text.
 void write_text_problem(response& res, int status, std::string_view detail, std::string_view id = {});
@@ -41,7 +41,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-WINSVC_INLINE void drop_stream(response& res) {
+WINSVC_INLINE void discard_stream(response& res) {
   if (res.content_provider_resource_releaser_) res.content_provider_resource_releaser_(false);
   res.content_provider_resource_releaser_ = nullptr;
   res.content_provider_ = nullptr;
@@ -49,23 +49,23 @@ WINSVC_INLINE void drop_stream(response& res) {
   res.content_length_ = 0;
   res.headers.erase("Transfer-Encoding");
 }
-WINSVC_INLINE void drop_body(response& res) {
-  drop_stream(res);
+WINSVC_INLINE void discard_body(response& res) {
+  discard_stream(res);
   res.body.clear();
   for (const char* name : {"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition",
                            "ETag", "Last-Modified"})
     res.headers.erase(name);
 }
 WINSVC_INLINE void write_problem(response& res, int status, std::string_view detail, std::string_view id) {
-  text::json_object body;
+  strings::json_object_writer body;
   body.put_text("title", httplib::status_message(status)).put("status", std::to_string(status));
-  body.put_some("detail", detail).put_some("request_id", id);
-  drop_body(res);
+  body.put_text_if_set("detail", detail).put_text_if_set("request_id", id);
+  discard_body(res);
   res.status = status;
   res.set_content(body.text() + '\n', "application/problem+json");
 }
-WINSVC_INLINE bool asks_for_text(const request& req) {
-  const std::string accept = text::lowered(req.get_header_value("Accept"));
+WINSVC_INLINE bool prefers_text(const request& req) {
+  const std::string accept = strings::to_lower(req.get_header_value("Accept"));
   const auto names = [&](std::string_view type) { return accept.find(type) != std::string::npos; };
   return names("text/plain") && !names("json") && !names("*/*");
 }
@@ -73,7 +73,7 @@ WINSVC_INLINE void write_text_problem(response& res, int status, std::string_vie
   std::string body = std::to_string(status) + ' ' + httplib::status_message(status);
   if (!detail.empty()) body += ": " + std::string(detail);
   if (!id.empty()) body += " (request " + std::string(id) + ")";
-  drop_body(res);
+  discard_body(res);
   res.status = status;
   res.set_content(body + "\n", "text/plain; charset=utf-8");
 }

@@ -23,9 +23,9 @@
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/http/connection.hpp"
-#include "winsvc/http/crew.hpp"
+#include "winsvc/http/thread_pool.hpp"
 #include "winsvc/http/engine.hpp"
-#include "winsvc/http/guests.hpp"
+#include "winsvc/http/connection_table.hpp"
 #include "winsvc/http/tls.hpp"
 #include "winsvc/model/codes.hpp"
 #include "winsvc/os/native.hpp"
@@ -34,7 +34,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-class server final : private crew::employer {
+class server final : private thread_pool::work_source {
  public:
   server(const router& routes, const wire::limits& bounds, logger& log);
   /// Drains without patience if nobody did before, and waits for handlers that still run.
@@ -53,80 +53,80 @@ class server final : private crew::employer {
 
   /// Called after each answer, on the thread that served it, beside those that were given before. Give it before
   /// `accept`.
-  void on_answered(std::function<void(const access_entry&)> f) { shared_.on_answered.push_back(std::move(f)); }
+  void on_response(std::function<void(const access_record&)> f) { state_.on_response.push_back(std::move(f)); }
 
   /// Starts to serve. Throws std::system_error when the system has no thread for it.
   void accept();
   /// While paused, requests get 503 with Retry-After; connections stay. From any thread.
-  void pause(bool paused) noexcept { shared_.paused.store(paused); }
-  [[nodiscard]] bool is_paused() const noexcept { return shared_.paused.load(); }
+  void pause(bool paused) noexcept { state_.paused.store(paused); }
+  [[nodiscard]] bool is_paused() const noexcept { return state_.paused.load(); }
   /// Stops: see above. `progress` is called, on the calling thread, whenever requests were answered meanwhile.
   drain_report drain(std::chrono::milliseconds limit, const std::function<void()>& progress = {});
 
   /// Lets go of threads that a drain found stuck. The engine must stay as it is until the process ends.
-  void abandon() { crew_.abandon(); }
+  void abandon() { thread_pool_.abandon(); }
 
   /// Requests being handled, WebSockets and connections open, threads: for status.
-  [[nodiscard]] std::size_t in_flight() const noexcept { return shared_.in_flight.load(); }
-  [[nodiscard]] std::size_t websockets() const noexcept { return shared_.websockets.load(); }
-  [[nodiscard]] std::size_t connections() const noexcept { return open_.load(); }
-  [[nodiscard]] std::size_t threads() const { return crew_.size(); }
+  [[nodiscard]] std::size_t in_flight() const noexcept { return state_.in_flight.load(); }
+  [[nodiscard]] std::size_t websockets() const noexcept { return state_.websockets.load(); }
+  [[nodiscard]] std::size_t connections() const noexcept { return open_count_.load(); }
+  [[nodiscard]] std::size_t threads() const { return thread_pool_.size(); }
   /// Since it began, and how that went lately.
-  [[nodiscard]] std::uint64_t answered() const noexcept { return shared_.answered.load(); }
-  [[nodiscard]] http::pulse& pulse() noexcept { return shared_.pulse; }
+  [[nodiscard]] std::uint64_t response_count() const noexcept { return state_.response_count.load(); }
+  [[nodiscard]] http::request_statistics& statistics() noexcept { return state_.statistics; }
 
   /// Requests that are being handled now, at most so many.
-  [[nodiscard]] std::vector<work> at_work(std::size_t most);
+  [[nodiscard]] std::vector<work> active_requests(std::size_t limit);
 
   /// Serves one connection on the calling thread, without a listener: the way of the test client.
-  void serve(transport& wire);
+  void serve(transport& transport);
 
  private:
-  static crew_limits crew_for(const wire::limits& bounds);
+  static thread_pool_limits thread_pool_limits_for(const wire::limits& bounds);
 
   // For the crew.
-  std::size_t wait(void** into, std::size_t room) noexcept override { return poller_.wait(into, room); }
+  std::size_t wait_ready(void** output, std::size_t capacity) noexcept override { return poller_.wait(output, capacity); }
   void wake() noexcept override { poller_.wake(); }
-  bool claim(void* what) noexcept override;
-  void serve(void* what, crew::post at, std::shared_ptr<void>& tools) noexcept override;
-  void is_slow(void* what) noexcept override;
-  crew::time_point look_at_clock(crew::time_point now) noexcept override;
+  bool claim(void* user_data) noexcept override;
+  void serve(void* user_data, thread_pool::thread_role at, std::shared_ptr<void>& tools) noexcept override;
+  void on_slow(void* user_data) noexcept override;
+  thread_pool::time_point run_timers(thread_pool::time_point now) noexcept override;
 
-  void accept_some(bool all) noexcept;
-  void admit(os::tcp_socket socket);
-  void turn_away(os::tcp_socket socket, int status, const char* why, const std::string& whom);
-  guest& seat_for(os::tcp_socket socket);
-  void attend(guest& g, bool in_front, desk& mine) noexcept;
-  bool wait_for(guest& g, const awaited& next) noexcept;
-  void say_goodbye(guest& g) noexcept;
-  void free_seat(guest& g) noexcept;
-  void look_at_all();
-  void warn(std::atomic<std::int64_t>& last, const std::string& text);
+  void accept_connections(bool all) noexcept;
+  void add_connection(os::tcp_socket socket);
+  void reject_connection(os::tcp_socket socket, int status, const char* reason, const std::string& recipient);
+  connection_slot& acquire_slot(os::tcp_socket socket);
+  void run_connection(connection_slot& g, bool in_front, scratch_buffers& own) noexcept;
+  bool park(connection_slot& g, const wait_condition& next) noexcept;
+  void close_connection(connection_slot& g) noexcept;
+  void release_slot(connection_slot& g) noexcept;
+  void wake_all();
+  void warn_rate_limited(std::atomic<std::int64_t>& last, const std::string& text);
 
-  const wire::limits bounds_;
+  const wire::limits limits_;
   logger& log_;
-  core core_;
-  traffic shared_;
+  request_processor processor_;
+  engine_state state_;
   os::endpoint address_;
   os::tcp_socket listener_;
-  os::waker drain_;
+  os::waker drain_waker_;
   os::poller poller_;
-  deadlines deadlines_;
+  deadline_timers deadlines_;
 
-  seat door_;  // the listener's
-  os::poller::place door_place_;
-  std::mutex door_mutex_;  // of whoever accepts
-  std::atomic<std::int64_t> warned_fault_{0}, warned_full_{0}, warned_busy_{0};
+  slot_state listener_slot_;  // the listener's
+  os::poller::registration listener_registration_;
+  std::mutex accept_mutex_;  // of whoever accepts
+  std::atomic<std::int64_t> last_accept_error_warning_{0}, last_connection_limit_warning_{0}, last_queue_full_warning_{0};
 
   mutable std::mutex mutex_;
-  std::condition_variable ended_;
-  std::deque<guest> guests_;
-  std::vector<guest*> free_;
-  std::map<std::string, std::size_t> by_address_;
-  std::atomic<std::size_t> open_{0};  // changes under mutex_
+  std::condition_variable connection_closed_;
+  std::deque<connection_slot> slots_;
+  std::vector<connection_slot*> free_slots_;
+  std::map<std::string, std::size_t> connections_by_address_;
+  std::atomic<std::size_t> open_count_{0};  // changes under mutex_
   std::shared_ptr<tls_identity> identity_;
-  bool serving_ = false;
-  crew crew_;  // the last: it is gone before what it works on
+  bool started_ = false;
+  thread_pool thread_pool_;  // the last: it is gone before what it works on
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -141,37 +141,37 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-WINSVC_INLINE crew_limits server::crew_for(const wire::limits& bounds) {
-  crew_limits of;
-  of.front = os::processors();
-  of.few = (std::max)(of.front + 2, std::size_t{4});
-  of.many = (std::max)(bounds.threads, of.few);
-  of.queue = bounds.queue;
+WINSVC_INLINE thread_pool_limits server::thread_pool_limits_for(const wire::limits& bounds) {
+  thread_pool_limits of;
+  of.io_threads = os::processor_count();
+  of.min_threads = (std::max)(of.io_threads + 2, std::size_t{4});
+  of.max_threads = (std::max)(bounds.threads, of.min_threads);
+  of.queue_limit = bounds.queue;
   return of;
 }
 
-WINSVC_INLINE server::server(const router& routes, const wire::limits& bounds, logger& log) : bounds_(bounds), log_(log), core_(routes, bounds_, log), crew_(*this, crew_for(bounds)) {}
+WINSVC_INLINE server::server(const router& routes, const wire::limits& bounds, logger& log) : limits_(bounds), log_(log), processor_(routes, limits_, log), thread_pool_(*this, thread_pool_limits_for(bounds)) {}
 
 WINSVC_INLINE server::~server() {
   static_cast<void>(drain(std::chrono::milliseconds(0)));
-  crew_.stop();
-  poller_.settle();
+  thread_pool_.stop();
+  poller_.wait_for_pending();
 }
 
 WINSVC_INLINE result<void> server::bind(const std::string& host, std::uint16_t port) {
-  if (!drain_.is_open() || !poller_.is_open()) {
-    const auto code = os::calls::last_error();
+  if (!drain_waker_.is_open() || !poller_.is_open()) {
+    const auto code = os::socket_api::last_error();
     return failure{
-        model::explained(code, "prepare to listen on", os::endpoint{host, port}.text(), os::system_words(code))};
+        model::error_with_explanation(code, "prepare to listen on", os::endpoint{host, port}.text(), os::system_error_message(code))};
   }
   auto listening = os::tcp_socket::listen(host, port);
   if (!listening) {
     const auto code = listening.error();
-    error why = model::explained(code, "listen on", os::endpoint{host, port}.text(), os::system_words(code));
-    if (code == model::code::address_in_use || code == model::code::access_to_address) {
-      if (const auto owner = os::port_owner({host, port}); !owner.empty()) why.said += ": " + owner + " has it";
+    error error = model::error_with_explanation(code, "listen on", os::endpoint{host, port}.text(), os::system_error_message(code));
+    if (code == model::win32_error::address_in_use || code == model::win32_error::access_to_address) {
+      if (const auto owner = os::port_owner({host, port}); !owner.empty()) error.message += ": " + owner + " has it";
     }
-    return failure{std::move(why)};
+    return failure{std::move(error)};
   }
   listener_ = std::move(*listening);
   address_ = listener_.local();
@@ -185,113 +185,113 @@ WINSVC_INLINE void server::tls(std::shared_ptr<tls_identity> identity) {
 }
 
 WINSVC_INLINE void server::accept() {
-  door_.take();
-  serving_ = true;
-  crew_.start();
-  poller_.add_listener(door_place_, listener_, &door_);
-  if (!door_.park()) static_cast<void>(crew_.give(&door_, true));
-  else poller_.arm_accept(door_place_);
+  listener_slot_.acquire();
+  started_ = true;
+  thread_pool_.start();
+  poller_.add_listener(listener_registration_, listener_, &listener_slot_);
+  if (!listener_slot_.park()) static_cast<void>(thread_pool_.submit(&listener_slot_, true));
+  else poller_.arm_accept(listener_registration_);
 }
 
-WINSVC_INLINE void server::serve(transport& wire) {
-  connection one(wire, core_, shared_, bounds_);
-  desk with;
-  visit how;
+WINSVC_INLINE void server::serve(transport& transport) {
+  connection one(transport, processor_, state_, limits_);
+  scratch_buffers buffers;
+  step_options options;
   // Nothing more comes by waiting, so what would be waited for is late.
-  for (auto next = one.advance(with, how); next.what != wants::nothing; next = one.advance(with, how))
-    how.late = next.what != wants::turn;
+  for (auto next = one.advance(buffers, options); next.reason != wait_reason::closed; next = one.advance(buffers, options))
+    options.timed_out = next.reason != wait_reason::yield;
 }
 
-WINSVC_INLINE bool server::claim(void* what) noexcept {
-  auto* const s = static_cast<seat*>(what);
+WINSVC_INLINE bool server::claim(void* user_data) noexcept {
+  auto* const s = static_cast<slot_state*>(user_data);
   if (s->claim()) return true;
-  if (s != &door_ && s->is_leaving()) free_seat(*static_cast<guest*>(s));
+  if (s != &listener_slot_ && s->is_closing()) release_slot(*static_cast<connection_slot*>(s));
   return false;
 }
 
-WINSVC_INLINE void server::is_slow(void* what) noexcept {
-  if (what == &door_) return;
-  if (pace* const whose = static_cast<guest*>(static_cast<seat*>(what))->whose.load()) whose->is_found_slow();
+WINSVC_INLINE void server::on_slow(void* user_data) noexcept {
+  if (user_data == &listener_slot_) return;
+  if (route_latency* const latency = static_cast<connection_slot*>(static_cast<slot_state*>(user_data))->latency.load()) latency->mark_slow();
 }
 
-WINSVC_INLINE crew::time_point server::look_at_clock(crew::time_point now) noexcept {
-  return deadlines_.advance(now, [this](seat& s) { static_cast<void>(crew_.give(&s, true)); });
+WINSVC_INLINE thread_pool::time_point server::run_timers(thread_pool::time_point now) noexcept {
+  return deadlines_.advance(now, [this](slot_state& s) { static_cast<void>(thread_pool_.submit(&s, true)); });
 }
 
-WINSVC_INLINE void server::serve(void* what, crew::post at, std::shared_ptr<void>& tools) noexcept {
-  if (what == &door_) return accept_some(false);
-  guest& g = *static_cast<guest*>(static_cast<seat*>(what));
+WINSVC_INLINE void server::serve(void* user_data, thread_pool::thread_role at, std::shared_ptr<void>& tools) noexcept {
+  if (user_data == &listener_slot_) return accept_connections(false);
+  connection_slot& g = *static_cast<connection_slot*>(static_cast<slot_state*>(user_data));
   try {
-    if (!tools) tools = std::make_shared<desk>();
+    if (!tools) tools = std::make_shared<scratch_buffers>();
   } catch (const std::exception&) {  // no memory for a buffer: none for this client
-    return say_goodbye(g);
+    return close_connection(g);
   }
-  attend(g, at == crew::post::front, *static_cast<desk*>(tools.get()));
+  run_connection(g, at == thread_pool::thread_role::io, *static_cast<scratch_buffers*>(tools.get()));
 }
 
 /// One step of a connection after the other, until it has to wait for something.
-WINSVC_INLINE void server::attend(guest& g, bool in_front, desk& mine) noexcept {
-  visit how;
-  how.whose = &g.whose;
+WINSVC_INLINE void server::run_connection(connection_slot& g, bool in_front, scratch_buffers& own) noexcept {
+  step_options options;
+  options.latency = &g.latency;
   constexpr int share = 16;  // of looks at one client: others wait as well
   for (int looks = 0;; ++looks) {
-    if (looks == share) return static_cast<void>(crew_.give(static_cast<seat*>(&g), true));
-    how.late = g.late.exchange(false);
-    if (poller_.is_sending(g.place) && !how.late) {  // what it has to say is on its way
+    if (looks == share) return static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(&g), true));
+    options.timed_out = g.timed_out.exchange(false);
+    if (poller_.is_sending(g.registration) && !options.timed_out) {  // what it has to say is on its way
       if (g.park()) return;
       continue;
     }
-    if (const auto sent = poller_.sent(g.place); sent > 0) g.talk->was_sent(sent);
-    how.quick = in_front && !g.lent;
-    const auto next = g.talk->advance(mine, how);
-    how.too_busy = false;
-    if (g.lent) {
-      g.lent = false;
+    if (const auto sent = poller_.take_sent_bytes(g.registration); sent > 0) g.active_connection->mark_sent(sent);
+    options.skip_slow_handlers = in_front && !g.in_blocking_section;
+    const auto next = g.active_connection->advance(own, options);
+    options.queue_full = false;
+    if (g.in_blocking_section) {
+      g.in_blocking_section = false;
       in_front = false;
-      crew_.come_back();
+      thread_pool_.end_blocking();
     }
-    if (next.what == wants::nothing) return say_goodbye(g);
-    if (next.what == wants::turn) return static_cast<void>(crew_.give(static_cast<seat*>(&g), true));
-    if (next.what == wants::worker) {
-      if (crew_.give(static_cast<seat*>(&g), false)) return;
-      warn(warned_busy_, "too many requests wait for a thread; some are told so with 503");
-      how.too_busy = true;
+    if (next.reason == wait_reason::closed) return close_connection(g);
+    if (next.reason == wait_reason::yield) return static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(&g), true));
+    if (next.reason == wait_reason::blocking_thread) {
+      if (thread_pool_.submit(static_cast<slot_state*>(&g), false)) return;
+      warn_rate_limited(last_queue_full_warning_, "too many requests wait for a thread; some are told so with 503");
+      options.queue_full = true;
       continue;
     }
-    if (!os::poller::waits_for_room && next.what == wants::room && g.wire->encrypted()) {  // only its library can send
-      g.lend_thread();
-      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(next.until - connection::steady::now());
-      if (!g.wire->wait_writable(left)) g.late.store(true);
+    if (!os::poller::supports_write_wait && next.reason == wait_reason::writable && g.transport->is_encrypted()) {  // only its library can send
+      g.on_begin_blocking();
+      const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(next.deadline - connection::steady::now());
+      if (!g.transport->wait_writable(remaining)) g.timed_out.store(true);
       continue;
     }
-    if (wait_for(g, next)) return;
+    if (park(g, next)) return;
   }
 }
 
 /// False: something has happened already.
-WINSVC_INLINE bool server::wait_for(guest& g, const awaited& next) noexcept {
-  if (deadlines_.set(g, next.until)) crew_.look_again();
-  poller_.arm(g.place, next.what == wants::room ? os::poll_for::room : os::poll_for::bytes, g.talk->unsent());
+WINSVC_INLINE bool server::park(connection_slot& g, const wait_condition& next) noexcept {
+  if (deadlines_.set(g, next.deadline)) thread_pool_.wake_monitor();
+  poller_.arm(g.registration, next.reason == wait_reason::writable ? os::poll_for::writable : os::poll_for::readable, g.active_connection->unsent());
   return g.park();
 }
 
 /// Takes those who have connected. Not all at once: those who are here already wait meanwhile.
-WINSVC_INLINE void server::accept_some(bool all) noexcept {
-  const std::unique_lock lock(door_mutex_);
-  constexpr int a_few = 64, most = 4096;  // without end they may come as fast as they are taken
+WINSVC_INLINE void server::accept_connections(bool all) noexcept {
+  const std::unique_lock lock(accept_mutex_);
+  constexpr int a_few = 64, limit = 4096;  // without end they may come as fast as they are taken
   bool fault = false;
-  for (int i = 0; i < (all ? most : a_few) && listener_.is_open(); ++i) {
-    auto got = poller_.accept(door_place_);
-    if (!got && os::calls::would_block(got.error())) break;
+  for (int i = 0; i < (all ? limit : a_few) && listener_.is_open(); ++i) {
+    auto result = poller_.accept(listener_registration_);
+    if (!result && os::socket_api::would_block(result.error())) break;
     try {
-      if (got) {
-        admit(std::move(*got));
+      if (result) {
+        add_connection(std::move(*result));
         continue;
       }
       // The client left before it was taken, or the process is out of descriptors: say it, breathe, go on. A listener
       // that gives up on a fault is a service that is RUNNING and dead.
-      warn(warned_fault_, "a connection could not be accepted: " + os::system_words(got.error()) + " (" +
-                              std::to_string(got.error()) + ")");
+      warn_rate_limited(last_accept_error_warning_, "a connection could not be accepted: " + os::system_error_message(result.error()) + " (" +
+                              std::to_string(result.error()) + ")");
     } catch (const std::exception&) {  // no memory for a seat: this client is lost, those here are not
     }
     fault = true;
@@ -300,16 +300,16 @@ WINSVC_INLINE void server::accept_some(bool all) noexcept {
   if (all) return;
   constexpr std::chrono::milliseconds breath{20};
   do {
-    if (!listener_.is_open()) return door_.leave();
+    if (!listener_.is_open()) return listener_slot_.release();
     if (fault) {
-      if (deadlines_.set(door_, deadlines::steady::now() + breath)) crew_.look_again();
+      if (deadlines_.set(listener_slot_, deadline_timers::steady::now() + breath)) thread_pool_.wake_monitor();
     } else {
-      poller_.arm_accept(door_place_);
+      poller_.arm_accept(listener_registration_);
     }
-  } while (!door_.park());
+  } while (!listener_slot_.park());
 }
 
-WINSVC_INLINE void server::warn(std::atomic<std::int64_t>& last, const std::string& text) {
+WINSVC_INLINE void server::warn_rate_limited(std::atomic<std::int64_t>& last, const std::string& text) {
   const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
                        std::chrono::steady_clock::now().time_since_epoch()).count();
   auto before = last.load();
@@ -317,174 +317,174 @@ WINSVC_INLINE void server::warn(std::atomic<std::int64_t>& last, const std::stri
   log_.warn(text);
 }
 
-WINSVC_INLINE void server::admit(os::tcp_socket socket) {
+WINSVC_INLINE void server::add_connection(os::tcp_socket socket) {
   std::string address;
-  if (bounds_.connections_per_address > 0) {
+  if (limits_.connections_per_address > 0) {
     address = socket.peer().host;
     const std::lock_guard lock(mutex_);
-    if (by_address_[address] >= bounds_.connections_per_address)
-      return turn_away(std::move(socket), 429, "too many connections from one client", address);
+    if (connections_by_address_[address] >= limits_.connections_per_address)
+      return reject_connection(std::move(socket), 429, "too many connections from one client", address);
   }
-  if (open_.load() >= bounds_.connections)
-    return turn_away(std::move(socket), 503, "too many connections are open", {});
+  if (open_count_.load() >= limits_.connections)
+    return reject_connection(std::move(socket), 503, "too many connections are open", {});
 
-  guest& g = seat_for(std::move(socket));
+  connection_slot& g = acquire_slot(std::move(socket));
   try {
     if (!address.empty()) {
       const std::lock_guard lock(mutex_);
-      ++by_address_[address];
-      g.address.swap(address);
+      ++connections_by_address_[address];
+      g.client_address.swap(address);
     }
   } catch (...) {
-    say_goodbye(g);
+    close_connection(g);
     throw;
   }
-  if (!poller_.add(g.place, g.wire->native(), static_cast<seat*>(&g))) return say_goodbye(g);
-  if (!wait_for(g, g.talk->first())) static_cast<void>(crew_.give(static_cast<seat*>(&g), true));
+  if (!poller_.add(g.registration, g.transport->native(), static_cast<slot_state*>(&g))) return close_connection(g);
+  if (!park(g, g.active_connection->initial_wait())) static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(&g), true));
 }
 
 /// A seat that is taken, with its connection.
-WINSVC_INLINE guest& server::seat_for(os::tcp_socket socket) {
+WINSVC_INLINE connection_slot& server::acquire_slot(os::tcp_socket socket) {
   const std::lock_guard lock(mutex_);
-  if (free_.empty()) {
-    free_.reserve(guests_.size() + 1);  // so that nobody who leaves needs memory for it
-    free_.push_back(&guests_.emplace_back(poller_, crew_));
+  if (free_slots_.empty()) {
+    free_slots_.reserve(slots_.size() + 1);  // so that nobody who leaves needs memory for it
+    free_slots_.push_back(&slots_.emplace_back(poller_, thread_pool_));
   }
-  guest& g = *free_.back();
-  g.wire = make_transport(std::move(socket), drain_, identity_);
-  g.wire->lender(&g);
+  connection_slot& g = *free_slots_.back();
+  g.transport = make_transport(std::move(socket), drain_waker_, identity_);
+  g.transport->set_blocking_observer(&g);
   try {
-    g.talk.emplace(*g.wire, core_, shared_, bounds_);
+    g.active_connection.emplace(*g.transport, processor_, state_, limits_);
   } catch (...) {
-    g.wire.reset();
+    g.transport.reset();
     throw;
   }
-  free_.pop_back();
-  ++open_;
-  g.take();
+  free_slots_.pop_back();
+  ++open_count_;
+  g.acquire();
   return g;
 }
 
 /// Without a seat: told in one send, and closed.
-WINSVC_INLINE void server::turn_away(os::tcp_socket socket, int status, const char* why, const std::string& whom) {
-  warn(warned_full_, std::string(why) + (whom.empty() ? "" : ": " + whom) + "; new ones are told so with " +
+WINSVC_INLINE void server::reject_connection(os::tcp_socket socket, int status, const char* reason, const std::string& recipient) {
+  warn_rate_limited(last_connection_limit_warning_, std::string(reason) + (recipient.empty() ? "" : ": " + recipient) + "; new ones are told so with " +
                          std::to_string(status));
   if (!identity_) {
-    const std::string answer = refusal(status, why);
+    const std::string answer = error_response(status, reason);
     static_cast<void>(socket.send(answer.data(), answer.size(), std::chrono::milliseconds(0)));
   }
   socket.shutdown_send();
   char sink[4096];  // what it has asked already: left there, it would make the system take the answer back
-  std::size_t got = 0;
-  static_cast<void>(socket.receive(sink, sizeof sink, got, std::chrono::milliseconds(0)));
+  std::size_t received = 0;
+  static_cast<void>(socket.receive(sink, sizeof sink, received, std::chrono::milliseconds(0)));
 }
 
-WINSVC_INLINE void server::say_goodbye(guest& g) noexcept {
+WINSVC_INLINE void server::close_connection(connection_slot& g) noexcept {
   deadlines_.clear(g);
-  const bool free_now = poller_.remove(g.place);
+  const bool free_now = poller_.remove(g.registration);
   {
     const std::lock_guard lock(g.mutex);
-    g.talk.reset();
-    if (g.wire) g.wire->close();
-    g.wire.reset();
+    g.active_connection.reset();
+    if (g.transport) g.transport->close();
+    g.transport.reset();
   }
   if (free_now) {
-    g.leave();
+    g.release();
   } else {
-    g.begin_to_leave();
+    g.begin_close();
   }
   const std::lock_guard lock(mutex_);
-  if (!g.address.empty()) {
-    const auto at = by_address_.find(g.address);
-    if (at != by_address_.end() && --at->second == 0) by_address_.erase(at);
-    g.address.clear();
+  if (!g.client_address.empty()) {
+    const auto at = connections_by_address_.find(g.client_address);
+    if (at != connections_by_address_.end() && --at->second == 0) connections_by_address_.erase(at);
+    g.client_address.clear();
   }
-  if (free_now) free_.push_back(&g);
-  --open_;
-  ended_.notify_all();
-  if (!free_now && poller_.is_quiet(g.place) && g.end_to_leave()) free_.push_back(&g);
+  if (free_now) free_slots_.push_back(&g);
+  --open_count_;
+  connection_closed_.notify_all();
+  if (!free_now && poller_.has_no_pending(g.registration) && g.end_close()) free_slots_.push_back(&g);
 }
 
 /// After the last that the poller has to say of it.
-WINSVC_INLINE void server::free_seat(guest& g) noexcept {
-  if (!poller_.is_quiet(g.place) || !g.end_to_leave()) return;
+WINSVC_INLINE void server::release_slot(connection_slot& g) noexcept {
+  if (!poller_.has_no_pending(g.registration) || !g.end_close()) return;
   const std::lock_guard lock(mutex_);
-  free_.push_back(&g);
+  free_slots_.push_back(&g);
 }
 
-WINSVC_INLINE std::vector<work> server::at_work(std::size_t most) {
+WINSVC_INLINE std::vector<work> server::active_requests(std::size_t limit) {
   std::vector<work> out;
   const std::lock_guard lock(mutex_);
-  for (auto& g : guests_) {
-    if (out.size() == most) break;
+  for (auto& g : slots_) {
+    if (out.size() == limit) break;
     const std::lock_guard its(g.mutex);
-    if (!g.wire || !g.talk) continue;
-    if (auto one = g.talk->doing()) out.push_back(*std::move(one));
+    if (!g.transport || !g.active_connection) continue;
+    if (auto one = g.active_connection->current_request()) out.push_back(*std::move(one));
   }
   return out;
 }
 
 /// Whoever waits gets a visit.
-WINSVC_INLINE void server::look_at_all() {
-  std::vector<guest*> all;
+WINSVC_INLINE void server::wake_all() {
+  std::vector<connection_slot*> all;
   {
     const std::lock_guard lock(mutex_);
-    for (auto& g : guests_) all.push_back(&g);
+    for (auto& g : slots_) all.push_back(&g);
   }
   for (auto* g : all) {
-    if (g->claim()) static_cast<void>(crew_.give(static_cast<seat*>(g), true));
+    if (g->claim()) static_cast<void>(thread_pool_.submit(static_cast<slot_state*>(g), true));
   }
 }
 
 WINSVC_INLINE drain_report server::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
   drain_report report;
-  const auto answered_before = shared_.answered.load();
-  shared_.draining.store(true);  // before the listener goes: whoever is taken from here on is told to close
-  if (std::exchange(serving_, false)) accept_some(true);  // who connected before we stopped is served
+  const auto answered_before = state_.response_count.load();
+  state_.draining.store(true);  // before the listener goes: whoever is taken from here on is told to close
+  if (std::exchange(started_, false)) accept_connections(true);  // who connected before we stopped is served
   {
-    const std::lock_guard lock(door_mutex_);
-    if (listener_.is_open()) static_cast<void>(poller_.remove(door_place_));
+    const std::lock_guard lock(accept_mutex_);
+    if (listener_.is_open()) static_cast<void>(poller_.remove(listener_registration_));
     listener_.close();
   }
-  drain_.wake();
-  look_at_all();
+  drain_waker_.wake();
+  wake_all();
 
   auto answered_now = answered_before;
-  const auto until = std::chrono::steady_clock::now() + limit;
-  const auto all_ended = [this] { return open_.load() == 0; };
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  const auto all_ended = [this] { return open_count_.load() == 0; };
   std::unique_lock lock(mutex_);
-  const auto tell = [&] {
-    const auto now = shared_.answered.load();
+  const auto notify = [&] {
+    const auto now = state_.response_count.load();
     if (now == answered_now || !progress) return;
     answered_now = now;
     lock.unlock();
     progress();
     lock.lock();
   };
-  while (!all_ended() && ended_.wait_until(lock, until) != std::cv_status::timeout) tell();
-  tell();  // of those that were done before we waited
+  while (!all_ended() && connection_closed_.wait_until(lock, deadline) != std::cv_status::timeout) notify();
+  notify();  // of those that were done before we waited
   if (!all_ended()) {
-    report.cut = shared_.in_flight.load() + shared_.websockets.load();
+    report.aborted = state_.in_flight.load() + state_.websockets.load();
     constexpr std::size_t a_few = 10;
-    for (auto& g : guests_) {
+    for (auto& g : slots_) {
       const std::lock_guard its(g.mutex);
-      if (!g.wire) continue;
-      const auto one = report.cut_ones.size() < a_few ? g.talk->doing() : std::nullopt;
+      if (!g.transport) continue;
+      const auto one = report.aborted_requests.size() < a_few ? g.active_connection->current_request() : std::nullopt;
       if (one) {
         const auto age = std::chrono::duration_cast<std::chrono::seconds>(one->age).count();
-        report.cut_ones.push_back(one->what + ' ' + std::to_string(age) + " s");
+        report.aborted_requests.push_back(one->request_line + ' ' + std::to_string(age) + " s");
       }
-      g.wire->cut();
+      g.transport->abort_connection();
     }
     // Whoever waits on the network wakes at once; whoever computes gets a last moment.
     constexpr auto last_moment = std::chrono::milliseconds(500);
-    ended_.wait_for(lock, last_moment, all_ended);
+    connection_closed_.wait_for(lock, last_moment, all_ended);
   }
-  report.answered = static_cast<std::size_t>(shared_.answered.load() - answered_before);
-  report.stuck = open_.load();
+  report.completed = static_cast<std::size_t>(state_.response_count.load() - answered_before);
+  report.stuck_threads = open_count_.load();
   lock.unlock();
 
-  if (report.stuck == 0) crew_.stop();
+  if (report.stuck_threads == 0) thread_pool_.stop();
   return report;
 }
 
@@ -497,24 +497,24 @@ WINSVC_INLINE engine::~engine() = default;
 WINSVC_INLINE result<void> engine::bind(const std::string& host, std::uint16_t port) { return server_->bind(host, port); }
 WINSVC_INLINE os::endpoint engine::address() const { return server_->address(); }
 WINSVC_INLINE void engine::tls(std::shared_ptr<tls_identity> identity) { server_->tls(std::move(identity)); }
-WINSVC_INLINE void engine::on_answered(std::function<void(const access_entry&)> f) {
-  server_->on_answered(std::move(f));
+WINSVC_INLINE void engine::on_response(std::function<void(const access_record&)> f) {
+  server_->on_response(std::move(f));
 }
-WINSVC_INLINE void engine::accept() { server_->accept(); }
+WINSVC_INLINE void engine::start() { server_->accept(); }
 WINSVC_INLINE void engine::pause(bool paused) noexcept { server_->pause(paused); }
 WINSVC_INLINE bool engine::is_paused() const noexcept { return server_->is_paused(); }
 WINSVC_INLINE drain_report engine::drain(std::chrono::milliseconds limit, const std::function<void()>& progress) {
   return server_->drain(limit, progress);
 }
-WINSVC_INLINE void engine::abandon() { server_->abandon(); }
+WINSVC_INLINE void engine::abandon_threads() { server_->abandon(); }
 WINSVC_INLINE std::size_t engine::in_flight() const noexcept { return server_->in_flight(); }
 WINSVC_INLINE std::size_t engine::websockets() const noexcept { return server_->websockets(); }
 WINSVC_INLINE std::size_t engine::connections() const noexcept { return server_->connections(); }
 WINSVC_INLINE std::size_t engine::threads() const { return server_->threads(); }
-WINSVC_INLINE std::uint64_t engine::answered() const noexcept { return server_->answered(); }
-WINSVC_INLINE http::pulse& engine::pulse() noexcept { return server_->pulse(); }
-WINSVC_INLINE std::vector<work> engine::at_work(std::size_t most) { return server_->at_work(most); }
-WINSVC_INLINE void engine::serve(transport& wire) { server_->serve(wire); }
+WINSVC_INLINE std::uint64_t engine::response_count() const noexcept { return server_->response_count(); }
+WINSVC_INLINE http::request_statistics& engine::statistics() noexcept { return server_->statistics(); }
+WINSVC_INLINE std::vector<work> engine::active_requests(std::size_t limit) { return server_->active_requests(limit); }
+WINSVC_INLINE void engine::serve(transport& transport) { server_->serve(transport); }
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI

@@ -22,9 +22,9 @@ WINSVC_INLINE bool stream::write(std::string_view bytes) {
 
 WINSVC_INLINE bool stream::wait_for(std::chrono::milliseconds how_long) {
   if (!open_) return false;
-  const auto seen = exchange_.stream.watch(how_long);
-  open_ = seen != http::watched::gone;
-  return seen == http::watched::quiet;
+  const auto seen = exchange_.stream.wait_stream_event(how_long);
+  open_ = seen != http::stream_event::peer_closed;
+  return seen == http::stream_event::timed_out;
 }
 
 WINSVC_INLINE bool stream::is_open() const noexcept { return open_ && !exchange_.draining.load(); }

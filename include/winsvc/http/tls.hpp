@@ -23,7 +23,7 @@
 #include "winsvc/base/error.hpp"
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/http/core.hpp"
+#include "winsvc/http/request_processor.hpp"
 #include "winsvc/api/httplib.hpp"
 #include "winsvc/http/tls_identity.hpp"
 #include "winsvc/http/transport.hpp"
@@ -51,7 +51,7 @@ inline namespace WINSVC_ABI {
 namespace http {
 
 /// The errors of this thread: one that somebody left there would be taken for ours. Their first, in words.
-WINSVC_INLINE std::string take_tls_errors() {
+WINSVC_INLINE std::string pop_tls_errors() {
   std::string first;
   for (int i = 0; i < 16; ++i) {  // OpenSSL's queue has so many
     const auto code = httplib::tls::get_error();
@@ -65,9 +65,9 @@ WINSVC_INLINE tls_identity::~tls_identity() { httplib::tls::free_context(native_
 
 WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files& from) {
   constexpr std::uint32_t not_found = 2, not_valid = 13;  // ERROR_FILE_NOT_FOUND, ERROR_INVALID_DATA
-  const auto refused = [](std::uint32_t code, const char* doing, const std::string& path, std::string said,
+  const auto refused = [](std::uint32_t code, const char* operation, const std::string& path, std::string message,
                           std::string hint) {
-    return failure{error{code, doing, path, std::move(said), std::move(hint)}};
+    return failure{error{code, operation, path, std::move(message), std::move(hint)}};
   };
   constexpr const char* remedy = "check the path, and that the service's account may read it";
 
@@ -88,10 +88,10 @@ WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const tls
                    "give the file that was made with the certificate");
   }
 
-  take_tls_errors();
+  pop_tls_errors();
   const auto words = [](const char* otherwise) {
-    std::string said = take_tls_errors();
-    return said.empty() ? std::string(otherwise) : said;
+    std::string message = pop_tls_errors();
+    return message.empty() ? std::string(otherwise) : message;
   };
   std::shared_ptr<tls_identity> made(new tls_identity(httplib::tls::create_server_context()));
   if (!made->native())
@@ -121,7 +121,7 @@ WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const tls
     SSL_CTX_set_session_id_context(static_cast<SSL_CTX*>(made->native()), name, sizeof name);
   #endif
   }
-  take_tls_errors();
+  pop_tls_errors();
   return made;
 }
 
@@ -133,43 +133,43 @@ class tls_transport final : public socket_transport {
         session_(httplib::tls::create_session(identity_->native(), static_cast<socket_t>(socket_.native()))) {}
   ~tls_transport() override { httplib::tls::free_session(session_); }
 
-  os::transfer receive(char* into, std::size_t room, std::size_t& got,
+  os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received,
                        std::chrono::milliseconds limit) noexcept override {
-    const auto until = steady::now() + limit;
+    const auto deadline = steady::now() + limit;
     for (;;) {
-      const auto what = read(into, room, got);
-      if (what != need::read && what != need::write) return outcome(what);
-      const auto left = left_of(until);
-      if (left.count() <= 0) return os::transfer::timed_out;
-      const bool ready = what == need::read ? socket_.wait_readable(left) : socket_.wait_writable(left);
+      const auto what = read(buffer, capacity, received);
+      if (what != wait_need::read && what != wait_need::write) return outcome(what);
+      const auto remaining = time_until(deadline);
+      if (remaining.count() <= 0) return os::transfer::timed_out;
+      const bool ready = what == wait_need::read ? socket_.wait_readable(remaining) : socket_.wait_writable(remaining);
       if (!ready) return os::transfer::timed_out;
     }
   }
-  [[nodiscard]] bool is_drained() const noexcept override { return false; }  // the library keeps some for itself
-  [[nodiscard]] bool wants_room(bool) const noexcept override { return short_of_ == need::write; }
-  [[nodiscard]] bool is_fresh() const noexcept override { return state_ == state::fresh; }
+  [[nodiscard]] bool has_no_input() const noexcept override { return false; }  // the library keeps some for itself
+  [[nodiscard]] bool needs_write(bool) const noexcept override { return last_need_ == wait_need::write; }
+  [[nodiscard]] bool needs_handshake() const noexcept override { return state_ == state::handshaking; }
 
-  os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
+  os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
                             std::chrono::milliseconds limit) noexcept override {
-    const auto until = steady::now() + limit;
+    const auto deadline = steady::now() + limit;
     for (bool last = false;; ) {  // a record may come in pieces: none of them ends the wait
-      const auto what = read(into, room, got);
-      if (what != need::read && what != need::write) return outcome(what);
+      const auto what = read(buffer, capacity, received);
+      if (what != wait_need::read && what != wait_need::write) return outcome(what);
       if (last) return os::transfer::timed_out;
-      if (what == need::write) {
-        last = !socket_.wait_writable(left_of(until));
+      if (what == wait_need::write) {
+        last = !socket_.wait_writable(time_until(deadline));
       } else {
-        last = drain_->wait_for(socket_, left_of(until)) != os::waker::outcome::ready;
+        last = drain_->wait_for(socket_, time_until(deadline)) != os::waker::outcome::ready;
       }
     }
   }
 
   os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept override {
     for (std::size_t sent = 0;; from += sent, count -= sent) {
-      const auto what = send_some(from, count, sent);
-      if (what != os::transfer::timed_out) return what;
+      const auto result = send_some(from, count, sent);
+      if (result != os::transfer::timed_out) return result;
       const bool ready =
-          short_of_ == need::write ? socket_.wait_writable(limit) : socket_.wait_readable(limit);
+          last_need_ == wait_need::write ? socket_.wait_writable(limit) : socket_.wait_readable(limit);
       if (!ready) {
         state_ = state::broken;  // half a record may have left
         return os::transfer::timed_out;
@@ -179,44 +179,44 @@ class tls_transport final : public socket_transport {
   os::transfer send_some(const char* from, std::size_t count, std::size_t& sent) noexcept override {
     constexpr std::size_t record = 16 * 1024;  // a reader gets its turn between two
     for (sent = 0; sent < count;) {
-      std::size_t took = 0;
+      std::size_t elapsed = 0;
       // Tried again, it has to be the same bytes.
-      const auto what = write(from + sent, (std::min)(count - sent, record), took);
-      if (what == need::read || what == need::write) return os::transfer::timed_out;
-      if (what != need::nothing) return outcome(what);
-      sent += took;
+      const auto what = write(from + sent, (std::min)(count - sent, record), elapsed);
+      if (what == wait_need::read || what == wait_need::write) return os::transfer::timed_out;
+      if (what != wait_need::nothing) return outcome(what);
+      sent += elapsed;
     }
     return os::transfer::done;
   }
 
-  watched watch(std::chrono::milliseconds limit) noexcept override {
-    const auto until = steady::now() + limit;
+  stream_event wait_stream_event(std::chrono::milliseconds limit) noexcept override {
+    const auto deadline = steady::now() + limit;
     for (;;) {
-      const auto woken = drain_->wait_for(socket_, left_of(until));
-      if (woken == os::waker::outcome::woken) return watched::draining;
-      if (woken == os::waker::outcome::timed_out) return watched::quiet;
-      if (woken == os::waker::outcome::failed || socket_.peer_closed()) return watched::gone;
+      const auto woken = drain_->wait_for(socket_, time_until(deadline));
+      if (woken == os::waker::outcome::woken) return stream_event::draining;
+      if (woken == os::waker::outcome::timed_out) return stream_event::timed_out;
+      if (woken == os::waker::outcome::failed || socket_.peer_closed()) return stream_event::peer_closed;
       // Readable may mean the client's goodbye, which is a record like others: it has to be read to be known.
       if (early_size_ == 0) {
         const auto what = read(early_, sizeof early_, early_size_);
-        if (what == need::over || what == need::failed) return watched::gone;
-        if (what == need::read && left_of(until).count() > 0) continue;
+        if (what == wait_need::closed || what == wait_need::failed) return stream_event::peer_closed;
+        if (what == wait_need::read && time_until(deadline).count() > 0) continue;
       }
       // The next request has come already, and makes the socket readable for good: look now and then.
-      const auto left = left_of(until);
-      if (left.count() <= 0) return watched::quiet;
-      std::this_thread::sleep_for((std::min)(left, std::chrono::milliseconds(100)));
+      const auto remaining = time_until(deadline);
+      if (remaining.count() <= 0) return stream_event::timed_out;
+      std::this_thread::sleep_for((std::min)(remaining, std::chrono::milliseconds(100)));
     }
   }
 
-  parting finish(parting how) noexcept override {
+  close_reason shutdown(close_reason reason) noexcept override {
     if (state_ == state::ready) {
       const std::lock_guard lock(mutex_);
-      take_tls_errors();
+      pop_tls_errors();
       httplib::tls::shutdown(session_, true);
     }
     // Of a handshake that failed, the client shall see the reason.
-    return socket_transport::finish(state_ != state::ready && how == parting::idle ? parting::answered : how);
+    return socket_transport::shutdown(state_ != state::ready && reason == close_reason::idle ? close_reason::after_response : reason);
   }
 
   [[nodiscard]] os::endpoint local() const override {
@@ -224,84 +224,84 @@ class tls_transport final : public socket_transport {
     here.tls = true;
     return here;
   }
-  [[nodiscard]] bool encrypted() const noexcept override { return true; }
+  [[nodiscard]] bool is_encrypted() const noexcept override { return true; }
 
  private:
   using steady = std::chrono::steady_clock;
-  enum class need { nothing, read, write, over, failed };
-  enum class state { fresh, ready, broken };
+  enum class wait_need { nothing, read, write, closed, failed };
+  enum class state { handshaking, ready, broken };
 
-  [[nodiscard]] static std::chrono::milliseconds left_of(steady::time_point until) noexcept {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - steady::now());
-    return (std::max)(left, std::chrono::milliseconds(0));
+  [[nodiscard]] static std::chrono::milliseconds time_until(steady::time_point deadline) noexcept {
+    const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady::now());
+    return (std::max)(remaining, std::chrono::milliseconds(0));
   }
-  [[nodiscard]] static os::transfer outcome(need what) noexcept {
-    return what == need::nothing ? os::transfer::done
-           : what == need::over  ? os::transfer::closed
+  [[nodiscard]] static os::transfer outcome(wait_need what) noexcept {
+    return what == wait_need::nothing ? os::transfer::done
+           : what == wait_need::closed  ? os::transfer::closed
                                  : os::transfer::failed;
   }
-  [[nodiscard]] need judged(const httplib::tls::TlsError& e) noexcept {
+  [[nodiscard]] wait_need map_result(const httplib::tls::TlsError& e) noexcept {
     using httplib::tls::ErrorCode;
     switch (e.code) {
-      case ErrorCode{}: return need::nothing;  // not by its name: X11 has a macro Success
-      case ErrorCode::WantRead: return short_of_ = need::read;
-      case ErrorCode::WantWrite: return short_of_ = need::write;
-      case ErrorCode::PeerClosed: return need::over;
-      default: state_ = state::broken; return need::failed;
+      case ErrorCode{}: return wait_need::nothing;  // not by its name: X11 has a macro Success
+      case ErrorCode::WantRead: return last_need_ = wait_need::read;
+      case ErrorCode::WantWrite: return last_need_ = wait_need::write;
+      case ErrorCode::PeerClosed: return wait_need::closed;
+      default: state_ = state::broken; return wait_need::failed;
     }
   }
 
-  need read(char* into, std::size_t room, std::size_t& got) noexcept {
-    got = 0;
-    if (early_size_ > 0 && into != early_) {
-      got = (std::min)(room, early_size_);
-      std::copy(early_, early_ + got, into);
-      std::copy(early_ + got, early_ + early_size_, early_);
-      early_size_ -= got;
-      return need::nothing;
+  wait_need read(char* buffer, std::size_t capacity, std::size_t& received) noexcept {
+    received = 0;
+    if (early_size_ > 0 && buffer != early_) {
+      received = (std::min)(capacity, early_size_);
+      std::copy(early_, early_ + received, buffer);
+      std::copy(early_ + received, early_ + early_size_, early_);
+      early_size_ -= received;
+      return wait_need::nothing;
     }
     const std::lock_guard lock(mutex_);
-    if (state_ == state::fresh) {
-      if (const auto what = shake_hands(); what != need::nothing) return what;
+    if (state_ == state::handshaking) {
+      if (const auto what = handshake(); what != wait_need::nothing) return what;
     }
-    if (state_ != state::ready) return need::failed;
-    take_tls_errors();
+    if (state_ != state::ready) return wait_need::failed;
+    pop_tls_errors();
     httplib::tls::TlsError e;
-    const auto n = httplib::tls::read(session_, into, room, e);
-    if (n <= 0) return n == 0 ? need::over : judged(e);
-    got = static_cast<std::size_t>(n);
-    return need::nothing;
+    const auto n = httplib::tls::read(session_, buffer, capacity, e);
+    if (n <= 0) return n == 0 ? wait_need::closed : map_result(e);
+    received = static_cast<std::size_t>(n);
+    return wait_need::nothing;
   }
-  need write(const char* from, std::size_t count, std::size_t& took) noexcept {
+  wait_need write(const char* from, std::size_t count, std::size_t& elapsed) noexcept {
     const std::lock_guard lock(mutex_);
-    if (state_ != state::ready) return need::failed;
-    take_tls_errors();
+    if (state_ != state::ready) return wait_need::failed;
+    pop_tls_errors();
     httplib::tls::TlsError e;
     const auto n = httplib::tls::write(session_, from, count, e);
-    if (n <= 0) return n == 0 ? need::over : judged(e);
-    took = static_cast<std::size_t>(n);
-    return need::nothing;
+    if (n <= 0) return n == 0 ? wait_need::closed : map_result(e);
+    elapsed = static_cast<std::size_t>(n);
+    return wait_need::nothing;
   }
 
   /// As far as it goes without waiting, before the first request.
-  need shake_hands() noexcept {
+  wait_need handshake() noexcept {
     char first = 0;
-    if (!greeted_ && !socket_.peek(first)) return socket_.peer_closed() ? need::over : short_of_ = need::read;
-    if (!greeted_ && first >= 'A' && first <= 'Z') {  // a record of TLS begins with 22
+    if (!handshake_done_ && !socket_.peek(first)) return socket_.peer_closed() ? wait_need::closed : last_need_ = wait_need::read;
+    if (!handshake_done_ && first >= 'A' && first <= 'Z') {  // a record of TLS begins with 22
       state_ = state::broken;
-      refuse_plain_http();
-      return need::over;
+      reject_plain_http();
+      return wait_need::closed;
     }
-    greeted_ = true;
-    take_tls_errors();
-    const auto what = session_ ? judged(httplib::tls::accept(session_)) : need::failed;
-    if (what == need::nothing) state_ = state::ready;
-    else if (what != need::read && what != need::write) state_ = state::broken;
+    handshake_done_ = true;
+    pop_tls_errors();
+    const auto what = session_ ? map_result(httplib::tls::accept(session_)) : wait_need::failed;
+    if (what == wait_need::nothing) state_ = state::ready;
+    else if (what != wait_need::read && what != wait_need::write) state_ = state::broken;
     return what;
   }
-  void refuse_plain_http() noexcept {
+  void reject_plain_http() noexcept {
     try {
-      const std::string answer = refusal(400, "this port speaks HTTPS: ask with https://");
+      const std::string answer = error_response(400, "this port speaks HTTPS: ask with https://");
       static_cast<void>(socket_.send(answer.data(), answer.size(), std::chrono::milliseconds(0)));
     } catch (...) {  // out of memory: it is just closed
     }
@@ -310,9 +310,9 @@ class tls_transport final : public socket_transport {
   std::shared_ptr<tls_identity> identity_;  // outlives the session
   std::mutex mutex_;  // a session takes one call at a time, and a WebSocket sends while it receives
   httplib::tls::session_t session_;
-  std::atomic<state> state_{state::fresh};
-  need short_of_ = need::read;
-  bool greeted_ = false;
+  std::atomic<state> state_{state::handshaking};
+  wait_need last_need_ = wait_need::read;
+  bool handshake_done_ = false;
   char early_[1024];  // read by a watch, not asked for yet
   std::size_t early_size_ = 0;
 };
@@ -335,7 +335,7 @@ namespace http {
 WINSVC_INLINE tls_identity::~tls_identity() = default;
 
 WINSVC_INLINE result<std::shared_ptr<tls_identity>> tls_identity::load(const tls_files& from) {
-  return failure{error{model::code::not_supported, "use certificate", from.certificate,
+  return failure{error{model::win32_error::not_supported, "use certificate", from.certificate,
                        "cpp-httplib is built without TLS", "define CPPHTTPLIB_OPENSSL_SUPPORT"}};
 }
 WINSVC_INLINE std::unique_ptr<socket_transport> make_transport(os::tcp_socket socket, os::waker& drain,

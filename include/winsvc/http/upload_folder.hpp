@@ -19,7 +19,7 @@ namespace http {
 /// A name for a file that is arriving: whose it is, and unlike all others.
 [[nodiscard]] std::string temporary_name();
 /// Removes what processes that are gone have left in this folder.
-void drop_old_uploads(const std::string& folder) noexcept;
+void remove_stale_uploads(const std::string& folder) noexcept;
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI
@@ -33,7 +33,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace http {
 
-inline constexpr std::string_view upload_prefix = "upload-", upload_ending = ".part";
+inline constexpr std::string_view upload_prefix = "upload-", upload_suffix = ".part";
 
 WINSVC_INLINE std::string temporary_name() {
   static const std::uint32_t salt = std::random_device{}();
@@ -42,18 +42,18 @@ WINSVC_INLINE std::string temporary_name() {
   std::snprintf(text, sizeof text, "%lu-%08lx-%llu", static_cast<unsigned long>(os::process_id()),
                 static_cast<unsigned long>(salt),
                 static_cast<unsigned long long>(count.fetch_add(1, std::memory_order_relaxed) + 1));
-  return std::string(upload_prefix) + text + std::string(upload_ending);
+  return std::string(upload_prefix) + text + std::string(upload_suffix);
 }
 
-WINSVC_INLINE void drop_old_uploads(const std::string& folder) noexcept {
+WINSVC_INLINE void remove_stale_uploads(const std::string& folder) noexcept {
   try {
     const auto names = os::list_files(folder);
     if (!names) return;
     for (const auto& name : *names) {
-      if (!text::starts_with(name, upload_prefix)) continue;
+      if (!strings::starts_with(name, upload_prefix)) continue;
       const std::string_view rest = std::string_view(name).substr(upload_prefix.size());
       std::uint64_t owner = 0;
-      if (!text::parse_number(rest.substr(0, rest.find('-')), 0xFFFFFFFF, owner)) continue;
+      if (!strings::parse_number(rest.substr(0, rest.find('-')), 0xFFFFFFFF, owner)) continue;
       // A file with our own number is of one that had it before us: this is called before the first upload.
       const auto id = static_cast<std::uint32_t>(owner);
       if (id == os::process_id() || !os::process_exists(id)) os::remove_file(os::path_join(folder, name));

@@ -18,7 +18,7 @@ inline namespace WINSVC_ABI {
 namespace http {
 
 /// Leaves an upload for the handler of this request.
-void leave_upload(exchange& x, upload u);
+void attach_upload(exchange& exchange, upload u);
 
 }  // namespace http
 
@@ -33,7 +33,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE upload_error::upload_error(const error& e)
-    : std::runtime_error(e.sentence()), code_(e.code), no_room_(os::means_full(e.code)) {}
+    : std::runtime_error(e.to_string()), code_(e.code), no_room_(os::is_disk_full_error(e.code)) {}
 
 WINSVC_INLINE uploaded_file::~uploaded_file() {
   if (temporary_) os::remove_file(path_);
@@ -41,7 +41,7 @@ WINSVC_INLINE uploaded_file::~uploaded_file() {
 
 WINSVC_INLINE void uploaded_file::save_to(const std::string& path) {
   if (const auto moved = os::move_file(path_, path); !moved)
-    throw upload_error({moved.error(), "save the uploaded file as", path, os::system_words(moved.error()), {}});
+    throw upload_error({moved.error(), "save the uploaded file as", path, os::system_error_message(moved.error()), {}});
   path_ = path;
   temporary_ = false;
 }
@@ -49,10 +49,10 @@ WINSVC_INLINE void uploaded_file::save_to(const std::string& path) {
 namespace http {
 
 WINSVC_INLINE const void* upload_key() noexcept {
-  static const char one = 0;
-  return &one;
+  static const char character = 0;
+  return &character;
 }
-WINSVC_INLINE upload take_upload() {
+WINSVC_INLINE upload make_upload() {
   auto& values = current_exchange()->values;
   const auto found = values.find(upload_key());
   if (found == values.end()) return {};
@@ -60,7 +60,7 @@ WINSVC_INLINE upload take_upload() {
   values.erase(found);
   return std::move(*held);
 }
-WINSVC_INLINE void leave_upload(exchange& x, upload u) { x.values[upload_key()] = std::make_shared<upload>(std::move(u)); }
+WINSVC_INLINE void attach_upload(exchange& exchange, upload u) { exchange.values[upload_key()] = std::make_shared<upload>(std::move(u)); }
 
 }  // namespace http
 }  // inline namespace WINSVC_ABI

@@ -15,7 +15,7 @@ inline namespace WINSVC_ABI {
 namespace http {
 
 /// How much of an upload is taken, in bytes, decompressed, and where to.
-struct upload_bounds {
+struct upload_limits {
   std::uint64_t body;
   std::uint64_t file;
   std::string folder;  ///< "": the system's temporary one
@@ -24,7 +24,7 @@ struct upload_bounds {
 struct upload_receiver {
   /// Reads all of the body and leaves the upload for the handler. False: it did not arrive, or is not framed or coded
   /// as it says.
-  bool (*receive)(exchange& x, request& req, const body_source& read, const upload_bounds& bounds);
+  bool (*receive)(exchange& exchange, request& req, const body_source& read, const upload_limits& bounds);
 };
 
 }  // namespace http

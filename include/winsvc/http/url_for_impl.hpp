@@ -20,10 +20,10 @@ inline namespace WINSVC_ABI {
 namespace http {
 
 WINSVC_INLINE std::string path_for(const request& req, std::string_view name, const std::vector<url_value>& values) {
-  const auto* const x = current_exchange();
-  if (!x || x->req != &req || !x->routes)
+  const auto* const exchange = current_exchange();
+  if (!exchange || exchange->current_request != &req || !exchange->routes)
     throw setup_error("url_for: the request belongs to the thread that handles it, while it does");
-  return route::build_path(*x->routes, name, values);
+  return route::build_path(*exchange->routes, name, values);
 }
 
 }  // namespace http

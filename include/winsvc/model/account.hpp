@@ -20,14 +20,14 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-enum class account_kind { virtual_account, local_system, local_service, network_service, managed, person };
+enum class account_kind { virtual_account, local_system, local_service, network_service, managed, user };
 
 struct account {
   account_kind kind = account_kind::virtual_account;
   std::string name;  ///< lpServiceStartName
 
   /// Has it a password of its own that must be asked for?
-  [[nodiscard]] bool needs_password() const noexcept { return kind == account_kind::person; }
+  [[nodiscard]] bool needs_password() const noexcept { return kind == account_kind::user; }
   /// lpPassword where none is asked for: NULL for virtual and managed accounts, "" for the built-in ones.
   [[nodiscard]] std::optional<std::string> fixed_password() const {
     const bool null = kind == account_kind::virtual_account || kind == account_kind::managed;
@@ -35,10 +35,10 @@ struct account {
   }
   /// Must it be given SeServiceLogonRight? Built-in and virtual accounts have it.
   [[nodiscard]] bool needs_logon_right() const noexcept {
-    return kind == account_kind::person || kind == account_kind::managed;
+    return kind == account_kind::user || kind == account_kind::managed;
   }
   /// What is lost against an account of the service's own; empty for that one.
-  [[nodiscard]] std::string_view gives_up() const noexcept;
+  [[nodiscard]] std::string_view losing_rights_warning() const noexcept;
 };
 
 /// `virtual`, `system`, `local-service`, `network-service`, their Windows names, `DOMAIN\name$` (a managed account),
@@ -46,7 +46,7 @@ struct account {
 [[nodiscard]] result<account> parse_account(std::string_view s, std::string_view service_name);
 
 /// The name as LookupAccountNameW knows it: `.\` is a word of the SCM alone, and a bare name is this machine's first.
-[[nodiscard]] std::string name_to_look_up(std::string_view name);
+[[nodiscard]] std::string lookup_name(std::string_view name);
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -60,11 +60,11 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE std::string name_to_look_up(std::string_view name) {
-  return std::string(text::starts_with(name, ".\\") ? name.substr(2) : name);
+WINSVC_INLINE std::string lookup_name(std::string_view name) {
+  return std::string(strings::starts_with(name, ".\\") ? name.substr(2) : name);
 }
 
-WINSVC_INLINE std::string_view account::gives_up() const noexcept {
+WINSVC_INLINE std::string_view account::losing_rights_warning() const noexcept {
   switch (kind) {
     case account_kind::virtual_account: return {};
     case account_kind::local_system:
@@ -73,19 +73,19 @@ WINSVC_INLINE std::string_view account::gives_up() const noexcept {
     case account_kind::network_service:
       return "this account is shared with other services, which can read and stop what this one does";
     case account_kind::managed: return {};
-    case account_kind::person:
+    case account_kind::user:
       return "a person's account has a password, and when that is changed it has to be given here anew";
   }
   return {};
 }
 
 WINSVC_INLINE result<account> parse_account(std::string_view s, std::string_view service_name) {
-  struct known {
+  struct known_account {
     std::string_view word;
     account_kind kind;
     std::string_view name;
   };
-  constexpr known table[] = {
+  constexpr known_account table[] = {
       {"system", account_kind::local_system, "LocalSystem"},
       {"LocalSystem", account_kind::local_system, "LocalSystem"},
       {".\\LocalSystem", account_kind::local_system, "LocalSystem"},
@@ -99,26 +99,26 @@ WINSVC_INLINE result<account> parse_account(std::string_view s, std::string_view
       {"NT AUTHORITY\\NetworkService", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
       {"NT AUTHORITY\\NETWORK SERVICE", account_kind::network_service, "NT AUTHORITY\\NetworkService"},
   };
-  const auto refuse = [&](std::string said, std::string hint) {
-    return failure{error{1057, "use the account", std::string(s), std::move(said), std::move(hint)}};
+  const auto refuse = [&](std::string message, std::string hint) {
+    return failure{error{1057, "use the account", std::string(s), std::move(message), std::move(hint)}};
   };
-  s = text::trimmed(s);
+  s = strings::trim(s);
   if (s.empty()) return refuse("it is empty", "give virtual, system, local-service, network-service or DOMAIN\\name");
   const std::string own = "NT SERVICE\\" + std::string(service_name);
-  if (text::equal_nocase(s, "virtual") || text::equal_nocase(s, own)) {
+  if (strings::equal_nocase(s, "virtual") || strings::equal_nocase(s, own)) {
     return account{account_kind::virtual_account, own};
   }
   for (const auto& k : table) {
-    if (text::equal_nocase(s, k.word)) return account{k.kind, std::string(k.name)};
+    if (strings::equal_nocase(s, k.word)) return account{k.kind, std::string(k.name)};
   }
-  if (text::starts_with_nocase(s, "NT SERVICE\\")) {
+  if (strings::starts_with_nocase(s, "NT SERVICE\\")) {
     return refuse("it is the virtual account of another service", "'virtual' is this one's own: " + own);
   }
   const auto slash = s.find('\\');
   if (slash == 0 || slash + 1 == s.size() || (slash != s.npos && s.find('\\', slash + 1) != s.npos)) {
     return refuse("it is no account name", "write DOMAIN\\name, .\\name for this machine, or name@domain");
   }
-  const account_kind kind = s.back() == '$' ? account_kind::managed : account_kind::person;
+  const account_kind kind = s.back() == '$' ? account_kind::managed : account_kind::user;
   if (slash != s.npos || s.find('@') != s.npos) return account{kind, std::string(s)};
   if (kind == account_kind::managed) return refuse("a managed account has a domain", "write DOMAIN\\" + std::string(s));
   return account{kind, ".\\" + std::string(s)};

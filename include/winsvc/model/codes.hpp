@@ -21,7 +21,7 @@ inline namespace WINSVC_ABI {
 namespace model {
 
 /// The exit codes of the verbs. Anything else that is not 0 is the system's own code.
-namespace exits {
+namespace exit_codes {
 inline constexpr int ok = 0;
 inline constexpr int usage = 2;
 inline constexpr int not_running = 3;    // status
@@ -29,7 +29,7 @@ inline constexpr int not_installed = 4;  // status
 }  // namespace exits
 
 /// The system codes that decisions are made on.
-namespace code {
+namespace win32_error {
 inline constexpr std::uint32_t access_denied = 5, not_supported = 50, call_not_implemented = 120, invalid_level = 124,
                                io_pending = 997, dependent_services_running = 1051, invalid_service_control = 1052,
                                service_request_timeout = 1053, service_already_running = 1056,
@@ -41,8 +41,8 @@ inline constexpr std::uint32_t access_denied = 5, not_supported = 50, call_not_i
 }
 
 struct explanation {
-  std::uint32_t code;
-  std::string_view said;
+  std::uint32_t win32_error;
+  std::string_view message;
   std::string_view hint;
 };
 
@@ -98,14 +98,14 @@ inline constexpr explanation explanations[] = {
 /// The row for a code, or null.
 [[nodiscard]] constexpr const explanation* explain(std::uint32_t code) noexcept {
   for (const auto& row : explanations) {
-    if (row.code == code) return &row;
+    if (row.win32_error == code) return &row;
   }
   return nullptr;
 }
 
 /// The error for a code: words and remedy from the table, or the system's own words.
-[[nodiscard]] error explained(std::uint32_t code, std::string doing, std::string subject,
-                                     std::string system_words = {});
+[[nodiscard]] error error_with_explanation(std::uint32_t code, std::string operation, std::string subject,
+                                     std::string system_error_message = {});
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -119,12 +119,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE error explained(std::uint32_t code, std::string doing, std::string subject,
-                                     std::string system_words) {
+WINSVC_INLINE error error_with_explanation(std::uint32_t code, std::string operation, std::string subject,
+                                     std::string system_error_message) {
   if (const explanation* row = explain(code)) {
-    return {code, std::move(doing), std::move(subject), std::string(row->said), std::string(row->hint)};
+    return {code, std::move(operation), std::move(subject), std::string(row->message), std::string(row->hint)};
   }
-  return {code, std::move(doing), std::move(subject), std::move(system_words), {}};
+  return {code, std::move(operation), std::move(subject), std::move(system_error_message), {}};
 }
 
 }  // namespace model

@@ -23,7 +23,7 @@ struct session_change {
     console_connect = 1, console_disconnect = 2, remote_connect = 3, remote_disconnect = 4, logon = 5, logoff = 6,
     lock = 7, unlock = 8, remote_control = 9, created = 10, terminated = 11,
   };
-  kind what = logon;
+  kind kind_of_change = logon;
   std::uint32_t session = 0;
 };
 
@@ -33,7 +33,7 @@ struct power_event {
   enum kind : std::uint32_t {
     suspend = 0x4, resume = 0x7, status_changed = 0xA, resume_automatic = 0x12, setting_changed = 0x8013,
   };
-  kind what = status_changed;
+  kind kind_of_event = status_changed;
   std::string setting;  ///< of setting_changed: the GUID, `{02731015-4510-4526-99e6-e5a17ebd1aea}`
   std::string data;     ///< and its bytes
 };

@@ -2,7 +2,7 @@
 // manager says of a service in them.
 //
 //   for (const auto& record : parse_event_records(buffer))
-//     if (const auto said = scm_sentence(record, "Hello service")) print(*said);
+//     if (const auto said = describe_scm_event(record, "Hello service")) print(*said);
 //
 // The SCM's own words are in a message file, in the language of the machine; here they are said in ours.
 // Source: EVENTLOGRECORD in the Win32 documentation; the events of the source "Service Control Manager" by their IDs.
@@ -26,10 +26,10 @@ inline namespace WINSVC_ABI {
 namespace model {
 
 struct event_record {
-  clock::wall_point when;
+  clock::system_time time;
   std::uint32_t id = 0;  ///< without its facility and severity
   std::string source;
-  std::vector<std::string> texts;  ///< what is inserted into the message
+  std::vector<std::string> insertion_strings;  ///< what is inserted into the message
 };
 
 /// All that are whole, in their order.
@@ -38,7 +38,7 @@ struct event_record {
 inline constexpr std::string_view scm_source = "Service Control Manager";
 /// What the SCM says of the service that the Services window shows by this name; nothing where it is another's, or about
 /// something else than a trouble.
-[[nodiscard]] std::optional<std::string> scm_sentence(const event_record& record, std::string_view display_name);
+[[nodiscard]] std::optional<std::string> describe_scm_event(const event_record& record, std::string_view display_name);
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -54,9 +54,9 @@ namespace model {
 
 WINSVC_INLINE std::vector<event_record> parse_event_records(std::string_view buffer) {
   std::vector<event_record> all;
-  const auto number = [](std::string_view bytes, std::size_t at, std::size_t size) {
+  const auto number = [](std::string_view bytes, std::size_t position, std::size_t size) {
     std::uint32_t value = 0;
-    for (std::size_t i = size; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
+    for (std::size_t i = size; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[position + i]);
     return value;
   };
   constexpr std::size_t head = 56;  // the names follow
@@ -64,30 +64,30 @@ WINSVC_INLINE std::vector<event_record> parse_event_records(std::string_view buf
     const std::size_t length = number(buffer, 0, 4);
     if (length < head || length > buffer.size()) break;
     const auto record = buffer.substr(0, length);
-    const auto text_at = [&](std::size_t& at) {
+    const auto text_at = [&](std::size_t& position) {
       std::u16string units;
-      for (; at + 1 < record.size(); at += 2) {
-        const auto unit = static_cast<char16_t>(number(record, at, 2));
+      for (; position + 1 < record.size(); position += 2) {
+        const auto unit = static_cast<char16_t>(number(record, position, 2));
         if (unit == 0) break;
         units += unit;
       }
-      at += 2;
-      return text::to_utf8(units);
+      position += 2;
+      return strings::to_utf8(units);
     };
     event_record one;
-    one.when = clock::wall_point(std::chrono::seconds(number(record, 12, 4)));
+    one.time = clock::system_time(std::chrono::seconds(number(record, 12, 4)));
     one.id = number(record, 20, 4) & 0xFFFF;
-    std::size_t at = head;
-    one.source = text_at(at);
-    at = number(record, 36, 4);
-    for (std::uint32_t left = number(record, 26, 2); left > 0 && at < record.size(); --left) one.texts.push_back(text_at(at));
+    std::size_t position = head;
+    one.source = text_at(position);
+    position = number(record, 36, 4);
+    for (std::uint32_t remaining = number(record, 26, 2); remaining > 0 && position < record.size(); --remaining) one.insertion_strings.push_back(text_at(position));
     all.push_back(std::move(one));
     buffer.remove_prefix(length);
   }
   return all;
 }
 
-WINSVC_INLINE std::optional<std::string> scm_sentence(const event_record& record, std::string_view display_name) {
+WINSVC_INLINE std::optional<std::string> describe_scm_event(const event_record& record, std::string_view display_name) {
   struct row {
     std::uint32_t id;
     std::size_t name;           // which text is the service's
@@ -108,24 +108,24 @@ WINSVC_INLINE std::optional<std::string> scm_sentence(const event_record& record
   };
   if (record.source != scm_source) return std::nullopt;
   for (const auto& r : rows) {
-    if (r.id != record.id || r.name >= record.texts.size()) continue;
-    if (!text::equal_nocase(record.texts[r.name], display_name)) return std::nullopt;
+    if (r.id != record.id || r.name >= record.insertion_strings.size()) continue;
+    if (!strings::equal_nocase(record.insertion_strings[r.name], display_name)) return std::nullopt;
     std::string out;
-    for (std::size_t at = 0; at < r.sentence.size(); ++at) {
-      if (r.sentence[at] != '{') {
-        out += r.sentence[at];
+    for (std::size_t position = 0; position < r.sentence.size(); ++position) {
+      if (r.sentence[position] != '{') {
+        out += r.sentence[position];
         continue;
       }
-      const bool stands_for_a_code = r.sentence[at + 1] == '=';
-      at += stands_for_a_code ? 2 : 1;
-      const auto which = static_cast<std::size_t>(r.sentence[at] - '1');
-      std::string_view text = which < record.texts.size() ? std::string_view(record.texts[which]) : std::string_view("?");
-      ++at;  // the brace
-      while (stands_for_a_code && text::starts_with(text, "%%")) text.remove_prefix(2);
+      const bool stands_for_a_code = r.sentence[position + 1] == '=';
+      position += stands_for_a_code ? 2 : 1;
+      const auto which = static_cast<std::size_t>(r.sentence[position] - '1');
+      std::string_view text = which < record.insertion_strings.size() ? std::string_view(record.insertion_strings[which]) : std::string_view("?");
+      ++position;  // the brace
+      while (stands_for_a_code && strings::starts_with(text, "%%")) text.remove_prefix(2);
       out += text;
       std::uint64_t code = 0;
-      if (!stands_for_a_code || !text::parse_number(text, 0xFFFFFFFFu, code)) continue;
-      if (const auto* known = explain(static_cast<std::uint32_t>(code))) out += ", " + std::string(known->said);
+      if (!stands_for_a_code || !strings::parse_number(text, 0xFFFFFFFFu, code)) continue;
+      if (const auto* known = explain(static_cast<std::uint32_t>(code))) out += ", " + std::string(known->message);
     }
     return out;
   }

@@ -16,34 +16,34 @@ namespace model {
 
 enum class event_level : std::uint16_t { error = 1, warning = 2, information = 4 };  // EVENTLOG_*_TYPE
 
-enum class event : std::uint32_t {
-  started = 1, stopped = 2, failed = 3, degraded = 4, paused = 5, continued = 6, reloaded = 7, crashed = 8, cut = 9,
+enum class service_event : std::uint32_t {
+  started = 1, stopped = 2, failed = 3, degraded = 4, paused = 5, continued = 6, reloaded = 7, crashed = 8, stop_incomplete = 9,
   error_line = 10, warning_line = 11, line = 12,
 };
 
 struct event_row {
-  event id;
+  service_event id;
   event_level level;
   std::string_view name;
-  std::string_view when;
+  std::string_view description;
 };
 
 inline constexpr event_row event_table[] = {
-    {event::started, event_level::information, "started", "the service runs; the text has its address"},
-    {event::stopped, event_level::information, "stopped", "it has stopped as it was asked to"},
-    {event::failed, event_level::error, "failed", "it could not start, or stopped because something failed"},
-    {event::degraded, event_level::warning, "degraded", "it runs, and something of it does not: the log, say"},
-    {event::paused, event_level::information, "paused", "it is paused: requests get 503"},
-    {event::continued, event_level::information, "continued", "it serves again"},
-    {event::reloaded, event_level::information, "reloaded", "the reload hooks have run"},
-    {event::crashed, event_level::error, "crashed", "the process crashed; the text has the minidump's path"},
-    {event::cut, event_level::warning, "cut", "it has stopped, and cut what did not end in time"},
-    {event::error_line, event_level::error, "error line", "a line of the log, where `log_to_event_log` asks for it"},
-    {event::warning_line, event_level::warning, "warning line", "the same, of a warning"},
-    {event::line, event_level::information, "line", "the same, of level info or debug"},
+    {service_event::started, event_level::information, "started", "the service runs; the text has its address"},
+    {service_event::stopped, event_level::information, "stopped", "it has stopped as it was asked to"},
+    {service_event::failed, event_level::error, "failed", "it could not start, or stopped because something failed"},
+    {service_event::degraded, event_level::warning, "degraded", "it runs, and something of it does not: the log, say"},
+    {service_event::paused, event_level::information, "paused", "it is paused: requests get 503"},
+    {service_event::continued, event_level::information, "continued", "it serves again"},
+    {service_event::reloaded, event_level::information, "reloaded", "the reload hooks have run"},
+    {service_event::crashed, event_level::error, "crashed", "the process crashed; the text has the minidump's path"},
+    {service_event::stop_incomplete, event_level::warning, "cut", "it has stopped, and cut what did not end in time"},
+    {service_event::error_line, event_level::error, "error line", "a line of the log, where `log_to_event_log` asks for it"},
+    {service_event::warning_line, event_level::warning, "warning line", "the same, of a warning"},
+    {service_event::line, event_level::information, "line", "the same, of level info or debug"},
 };
 
-[[nodiscard]] constexpr const event_row& row(event e) noexcept {
+[[nodiscard]] constexpr const event_row& event_info(service_event e) noexcept {
   for (const auto& r : event_table) {
     if (r.id == e) return r;
   }

@@ -1,7 +1,7 @@
 // Windows' firewall, as far as it concerns one program that listens: do its rules let others in?
 //
 //   const auto rules = ...;                      // "v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5001|..."
-//   const auto view = firewall_view(rules, R"(C:\apps\hello.exe)", 5001);
+//   const auto view = check_firewall(rules, R"(C:\apps\hello.exe)", 5001);
 //
 // A rule that blocks wins over one that allows, and what no rule names is kept out. Profiles, addresses and interfaces
 // that a rule is narrowed to are not weighed: what it lets in, it lets in from somewhere.
@@ -27,7 +27,7 @@ struct firewall_findings {
 };
 
 /// `rules` as the registry has them; `program` is a path, compared without regard to case.
-[[nodiscard]] firewall_findings firewall_view(const std::vector<std::string>& rules, std::string_view program,
+[[nodiscard]] firewall_findings check_firewall(const std::vector<std::string>& rules, std::string_view program,
                                               std::uint16_t port);
 
 }  // namespace model
@@ -46,13 +46,13 @@ namespace model {
 WINSVC_INLINE bool covers(std::string_view ports, std::uint16_t port) noexcept {
   const auto dash = ports.find('-');
   std::uint64_t first = 0, last = 0;
-  if (!text::parse_number(ports.substr(0, dash), 65'535, first)) return false;  // a word: `RPC`, `IPHTTPSIn`
+  if (!strings::parse_number(ports.substr(0, dash), 65'535, first)) return false;  // a word: `RPC`, `IPHTTPSIn`
   last = first;
-  if (dash != ports.npos && !text::parse_number(ports.substr(dash + 1), 65'535, last)) return false;
+  if (dash != ports.npos && !strings::parse_number(ports.substr(dash + 1), 65'535, last)) return false;
   return first <= port && port <= last;
 }
 
-WINSVC_INLINE firewall_findings firewall_view(const std::vector<std::string>& rules, std::string_view program,
+WINSVC_INLINE firewall_findings check_firewall(const std::vector<std::string>& rules, std::string_view program,
                                        std::uint16_t port) {
   firewall_findings found;
   for (const auto& rule : rules) {
@@ -60,7 +60,7 @@ WINSVC_INLINE firewall_findings firewall_view(const std::vector<std::string>& ru
     bool protocol_fits = true, program_fits = true, other = false;  // what is not named fits all
     bool names_ports = false, port_fits = false;
     std::string_view name;
-    for (const auto field : text::split(rule, '|')) {
+    for (const auto field : strings::split(rule, '|')) {
       const auto equals = field.find('=');
       if (equals == field.npos) continue;
       const auto key = field.substr(0, equals), value = field.substr(equals + 1);
@@ -68,7 +68,7 @@ WINSVC_INLINE firewall_findings firewall_view(const std::vector<std::string>& ru
       if (key == "Dir") in = value == "In";
       if (key == "Action") allows = value == "Allow", blocks = value == "Block";
       if (key == "Protocol") protocol_fits = value == "6";
-      if (key == "App") program_fits = text::equal_nocase(value, program);
+      if (key == "App") program_fits = strings::equal_nocase(value, program);
       if (key == "Svc" || key == "AppPkgId") other = other || value != "*";
       if (key == "Name") name = value;
       if (key == "LPort" || key == "LPort2_10") {

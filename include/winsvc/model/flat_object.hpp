@@ -52,12 +52,12 @@ WINSVC_INLINE std::string text_of(const flat_object& o, const std::string& name)
 }
 WINSVC_INLINE std::uint64_t number_of(const flat_object& o, const std::string& name) {
   std::uint64_t number = 0;
-  static_cast<void>(text::parse_number(text_of(o, name), ~std::uint64_t{0}, number));
+  static_cast<void>(strings::parse_number(text_of(o, name), ~std::uint64_t{0}, number));
   return number;
 }
 
 /// A JSON string at the front of `s`, which moves past it. The escapes that json_quoted writes, and no others.
-WINSVC_INLINE std::optional<std::string> take_json_string(std::string_view& s) {
+WINSVC_INLINE std::optional<std::string> parse_json_string(std::string_view& s) {
   if (s.empty() || s[0] != '"') return std::nullopt;
   std::string out;
   for (std::size_t i = 1; i < s.size(); ++i) {
@@ -79,7 +79,7 @@ WINSVC_INLINE std::optional<std::string> take_json_string(std::string_view& s) {
       case 'u': {
         if (i + 4 >= s.size() || s.substr(i + 1, 2) != "00") return std::nullopt;
         const auto digit = [](char c) {
-          return text::is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+          return strings::is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
         };
         const int high = digit(s[i + 3]), low = digit(s[i + 4]);
         if (high < 0 || low < 0) return std::nullopt;
@@ -100,17 +100,17 @@ WINSVC_INLINE std::optional<flat_object> parse_flat_object(std::string_view s) {
   s = s.substr(1, s.size() - 2);
 
   while (!s.empty()) {
-    const auto name = take_json_string(s);
+    const auto name = parse_json_string(s);
     if (!name || s.empty() || s[0] != ':') return std::nullopt;
     s.remove_prefix(1);
     if (!s.empty() && s[0] == '"') {
-      auto value = take_json_string(s);
+      auto value = parse_json_string(s);
       if (!value) return std::nullopt;
       out[*name] = {*std::move(value), false};
     } else {
       const auto digits = (std::min)(s.find(','), s.size());
       std::uint64_t number = 0;
-      if (!text::parse_number(s.substr(0, digits), ~std::uint64_t{0}, number)) return std::nullopt;
+      if (!strings::parse_number(s.substr(0, digits), ~std::uint64_t{0}, number)) return std::nullopt;
       out[*name] = {std::string(s.substr(0, digits)), true};
       s.remove_prefix(digits);
     }

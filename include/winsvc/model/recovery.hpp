@@ -26,11 +26,11 @@ inline namespace WINSVC_ABI {
 struct recovery_action {
   /// SC_ACTION_TYPE. reboot and run are never set here, but may be found.
   enum class kind : std::uint32_t { none = 0, restart = 1, reboot = 2, run = 3 };
-  kind what = kind::none;
+  kind kind_of_action = kind::none;
   std::chrono::milliseconds delay{0};
 
   friend bool operator==(const recovery_action& a, const recovery_action& b) noexcept {
-    return a.what == b.what && a.delay == b.delay;
+    return a.kind_of_action == b.kind_of_action && a.delay == b.delay;
   }
 };
 [[nodiscard]] recovery_action restart_after(std::chrono::milliseconds delay) noexcept;
@@ -83,21 +83,21 @@ WINSVC_INLINE recovery_plan default_recovery() {
 
 WINSVC_INLINE std::optional<std::vector<recovery_action>> parse_recovery(std::string_view s) {
   std::vector<recovery_action> actions;
-  if (text::trimmed(s).empty()) return actions;
+  if (strings::trim(s).empty()) return actions;
   bool acts = false;
   while (true) {
     const auto comma = s.find(',');
-    const std::string_view one = text::trimmed(s.substr(0, comma));
+    const std::string_view one = strings::trim(s.substr(0, comma));
     const auto slash = one.find('/');
     const std::string_view word = one.substr(0, slash);
     recovery_action action;
-    if (text::equal_nocase(word, "restart")) {
+    if (strings::equal_nocase(word, "restart")) {
       const auto delay =
           slash == one.npos ? std::optional(std::chrono::milliseconds(0)) : parse_duration(one.substr(slash + 1));
       if (!delay || *delay > longest_recovery_delay) return std::nullopt;
       action = restart_after(*delay);
       acts = true;
-    } else if (!text::equal_nocase(word, "none") || slash != one.npos) {
+    } else if (!strings::equal_nocase(word, "none") || slash != one.npos) {
       return std::nullopt;
     }
     actions.push_back(action);
@@ -109,13 +109,13 @@ WINSVC_INLINE std::optional<std::vector<recovery_action>> parse_recovery(std::st
 }
 
 WINSVC_INLINE std::string recovery_text(const std::vector<recovery_action>& actions) {
-  constexpr std::string_view words[] = {"none", "restart", "reboot", "run"};
+  constexpr std::string_view message[] = {"none", "restart", "reboot", "run"};
   std::string out;
   for (const auto& a : actions) {
-    const auto i = static_cast<std::uint32_t>(a.what);
+    const auto i = static_cast<std::uint32_t>(a.kind_of_action);
     if (!out.empty()) out += ',';
-    out += i < 4 ? std::string(words[i]) : "action " + std::to_string(i);
-    if (a.what != recovery_action::kind::none) out += '/' + exact_duration(a.delay);
+    out += i < 4 ? std::string(message[i]) : "action " + std::to_string(i);
+    if (a.kind_of_action != recovery_action::kind::none) out += '/' + exact_duration(a.delay);
   }
   return out.empty() ? "none" : out;
 }

@@ -1,8 +1,8 @@
 // Who may do what, as text: security descriptors in SDDL, changed without Windows, so that install is tested entry by
 // entry.
 //
-//   with_entry("D:(A;;FA;;;SY)", "(A;OICI;0x1200a9;;;S-1-5-80-1)")   // the entry is put into the DACL, once
-//   without_account(sddl, "S-1-5-80-1")                              // every entry of that SID is taken out
+//   add_ace("D:(A;;FA;;;SY)", "(A;OICI;0x1200a9;;;S-1-5-80-1)")   // the entry is put into the DACL, once
+//   remove_aces_of(sddl, "S-1-5-80-1")                              // every entry of that SID is taken out
 //
 // Source: "Security Descriptor String Format" and "ACE Strings" in the Win32 documentation.
 #pragma once
@@ -24,11 +24,11 @@ namespace model {
 [[nodiscard]] std::string trustee(std::string_view sid);
 
 /// Read and execute, for the folder and what is in it: what a service needs of its executable's folder.
-[[nodiscard]] std::string read_entry(std::string_view sid);
+[[nodiscard]] std::string read_ace(std::string_view sid);
 /// Modify: what it needs of its data folder.
-[[nodiscard]] std::string modify_entry(std::string_view sid);
+[[nodiscard]] std::string modify_ace(std::string_view sid);
 /// The right to look at the service, start, stop, pause and continue it and send it its own controls; not to change it.
-[[nodiscard]] std::string control_entry(std::string_view sid);
+[[nodiscard]] std::string control_ace(std::string_view sid);
 /// The data folder: the system and administrators all, the service modify, users read what lies in it directly (the
 /// state that `status` shows) and none of its folders (the log). Protected: nothing is inherited, because everyone may
 /// create files in ProgramData. Owned by administrators: whoever owns a folder may open it again.
@@ -37,20 +37,20 @@ namespace model {
 [[nodiscard]] std::string data_folder_security(std::string_view sddl, std::string_view service_sid);
 /// Is it owned by administrators or the system, and inherits nothing? Anybody may have made a folder of our name before
 /// we came.
-[[nodiscard]] bool is_closed(std::string_view sddl) noexcept;
+[[nodiscard]] bool is_restricted(std::string_view sddl) noexcept;
 /// `sddl` from its DACL on: to give a folder back its rights and leave its owner alone.
 [[nodiscard]] std::string without_owner(std::string_view sddl);
 
-[[nodiscard]] bool has_entry(std::string_view sddl, std::string_view entry) noexcept;
+[[nodiscard]] bool has_ace(std::string_view sddl, std::string_view entry) noexcept;
 /// `sddl` with this entry in its DACL, before what is inherited; unchanged when it has it, and where no DACL means that
 /// everyone may do everything (NO_ACCESS_CONTROL). A missing DACL is begun.
-[[nodiscard]] std::string with_entry(std::string_view sddl, std::string_view entry);
+[[nodiscard]] std::string add_ace(std::string_view sddl, std::string_view entry);
 /// `sddl` without any entry of this SID in its DACL.
-[[nodiscard]] std::string without_account(std::string_view sddl, std::string_view sid);
+[[nodiscard]] std::string remove_aces_of(std::string_view sddl, std::string_view sid);
 
 /// Why a service's right to its executable's folder is not written there; empty where it is. Entries are handed down to
 /// all that is in a folder, so they belong to one that is the program's own.
-[[nodiscard]] std::string_view not_a_folder_of_ones_own(std::string_view path) noexcept;
+[[nodiscard]] std::string_view shared_folder_reason(std::string_view path) noexcept;
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -64,29 +64,29 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE std::string read_entry(std::string_view sid) { return "(A;OICI;0x1200a9;;;" + trustee(sid) + ")"; }
-WINSVC_INLINE std::string modify_entry(std::string_view sid) {
+WINSVC_INLINE std::string read_ace(std::string_view sid) { return "(A;OICI;0x1200a9;;;" + trustee(sid) + ")"; }
+WINSVC_INLINE std::string modify_ace(std::string_view sid) {
   return "(A;OICI;0x1301bf;;;" + trustee(sid) + ")";
 }
-WINSVC_INLINE std::string control_entry(std::string_view sid) {
+WINSVC_INLINE std::string control_ace(std::string_view sid) {
   return "(A;;CCLCSWRPWPDTLOCRRC;;;" + trustee(sid) + ")";
 }
 WINSVC_INLINE std::string data_folder_security(std::string_view service_sid) {
-  return "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)" + modify_entry(service_sid) +
+  return "O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)" + modify_ace(service_sid) +
          "(A;;0x1200a9;;;BU)(A;OINPIO;0x120089;;;BU)";
 }
 
 WINSVC_INLINE std::string trustee(std::string_view sid) {
-  struct known {
+  struct known_sid {
     std::string_view sid, letters;
   };
-  constexpr known table[] = {
+  constexpr known_sid table[] = {
       {"S-1-1-0", "WD"},       {"S-1-5-4", "IU"},       {"S-1-5-6", "SU"},       {"S-1-5-11", "AU"},
       {"S-1-5-18", "SY"},      {"S-1-5-19", "LS"},      {"S-1-5-20", "NS"},      {"S-1-5-32-544", "BA"},
       {"S-1-5-32-545", "BU"},  {"S-1-5-32-546", "BG"},  {"S-1-5-32-547", "PU"},
   };
   for (const auto& k : table) {
-    if (text::equal_nocase(k.sid, sid)) return std::string(k.letters);
+    if (strings::equal_nocase(k.sid, sid)) return std::string(k.letters);
   }
   return std::string(sid);
 }
@@ -123,33 +123,33 @@ WINSVC_INLINE std::string_view dacl_flags(std::string_view sddl) noexcept {
   return dacl.substr(0, dacl.find('('));
 }
 
-WINSVC_INLINE bool has_entry(std::string_view sddl, std::string_view entry) noexcept {
+WINSVC_INLINE bool has_ace(std::string_view sddl, std::string_view entry) noexcept {
   return dacl_of(sddl).find(entry) != sddl.npos;
 }
 
-WINSVC_INLINE std::string with_entry(std::string_view sddl, std::string_view entry) {
+WINSVC_INLINE std::string add_ace(std::string_view sddl, std::string_view entry) {
   const dacl_extent dacl = find_dacl(sddl);
   if (dacl.begin == sddl.npos) return std::string(sddl) + "D:" + std::string(entry);
   const bool open_to_all = dacl_flags(sddl).find("NO_ACCESS_CONTROL") != sddl.npos;
-  if (open_to_all || has_entry(sddl, entry)) return std::string(sddl);
+  if (open_to_all || has_ace(sddl, entry)) return std::string(sddl);
   const std::string_view entries = dacl_of(sddl);
   // Windows wants what was inherited (flag ID) behind what was not.
-  std::size_t at = dacl.end;
-  for (auto open = entries.find('('); open != entries.npos && at == dacl.end; open = entries.find('(', open + 1)) {
+  std::size_t position = dacl.end;
+  for (auto open = entries.find('('); open != entries.npos && position == dacl.end; open = entries.find('(', open + 1)) {
     const auto flags = entries.find(';', open);
     const auto after = flags == entries.npos ? flags : entries.find(';', flags + 1);
     if (after != entries.npos && entries.substr(flags + 1, after - flags - 1).find("ID") != entries.npos)
-      at = dacl.begin + open;
+      position = dacl.begin + open;
   }
-  return std::string(sddl.substr(0, at)) + std::string(entry) + std::string(sddl.substr(at));
+  return std::string(sddl.substr(0, position)) + std::string(entry) + std::string(sddl.substr(position));
 }
 
-WINSVC_INLINE std::string without_account(std::string_view sddl, std::string_view sid) {
+WINSVC_INLINE std::string remove_aces_of(std::string_view sddl, std::string_view sid) {
   const dacl_extent dacl = find_dacl(sddl);
   if (dacl.begin == sddl.npos) return std::string(sddl);
-  const auto is_of = [](std::string_view one, const std::string& whom) {
-    const std::string ending = ";" + whom + ")";
-    return one.size() >= ending.size() && text::equal_nocase(one.substr(one.size() - ending.size()), ending);
+  const auto is_of = [](std::string_view one, const std::string& recipient) {
+    const std::string ending = ";" + recipient + ")";
+    return one.size() >= ending.size() && strings::equal_nocase(one.substr(one.size() - ending.size()), ending);
   };
   const std::string whole(sid), letters = trustee(sid);
   std::string out(sddl.substr(0, dacl.begin));
@@ -167,16 +167,16 @@ WINSVC_INLINE std::string without_account(std::string_view sddl, std::string_vie
 }
 
 WINSVC_INLINE std::string data_folder_security(std::string_view sddl, std::string_view service_sid) {
-  return is_closed(sddl) ? with_entry(sddl, modify_entry(service_sid)) : data_folder_security(service_sid);
+  return is_restricted(sddl) ? add_ace(sddl, modify_ace(service_sid)) : data_folder_security(service_sid);
 }
 
-WINSVC_INLINE bool is_closed(std::string_view sddl) noexcept {
+WINSVC_INLINE bool is_restricted(std::string_view sddl) noexcept {
   bool owned = false;
   for (const std::string_view owner : {"O:BA", "O:SY", "O:S-1-5-32-544", "O:S-1-5-18"}) {
     const auto after = sddl.substr((std::min)(owner.size(), sddl.size()), 2);
-    owned = owned || (text::starts_with(sddl, owner) && (after == "D:" || after == "G:"));
+    owned = owned || (strings::starts_with(sddl, owner) && (after == "D:" || after == "G:"));
   }
-  return owned && text::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
+  return owned && strings::starts_with(dacl_flags(sddl), "P");  // P, PAI, PARAI
 }
 
 WINSVC_INLINE std::string without_owner(std::string_view sddl) {
@@ -184,10 +184,10 @@ WINSVC_INLINE std::string without_owner(std::string_view sddl) {
   return dacl.begin == sddl.npos ? std::string() : std::string(sddl.substr(dacl.begin - 2));
 }
 
-WINSVC_INLINE std::string_view not_a_folder_of_ones_own(std::string_view path) noexcept {
+WINSVC_INLINE std::string_view shared_folder_reason(std::string_view path) noexcept {
   const auto slash = [](char c) { return c == '\\' || c == '/'; };
   while (!path.empty() && slash(path.back())) path.remove_suffix(1);
-  if (text::starts_with(path, "\\\\?\\") && path.size() > 5 && path[5] == ':') path.remove_prefix(4);  // \\?\C:\...
+  if (strings::starts_with(path, "\\\\?\\") && path.size() > 5 && path[5] == ':') path.remove_prefix(4);  // \\?\C:\...
   if (path.size() >= 2 && slash(path[0]) && slash(path[1])) return "it lies on another machine";
   if (path.size() >= 2 && path[1] == ':') path.remove_prefix(2);
   if (path.empty() || path == ".") return "it is the root of a drive";
@@ -196,10 +196,10 @@ WINSVC_INLINE std::string_view not_a_folder_of_ones_own(std::string_view path) n
   std::size_t end = 0;
   while (end < path.size() && !slash(path[end])) ++end;
   const std::string_view first = path.substr(0, end);
-  if (text::equal_nocase(first, "Windows")) return "it is a folder of Windows itself";
+  if (strings::equal_nocase(first, "Windows")) return "it is a folder of Windows itself";
   if (end < path.size()) return {};
   for (const std::string_view shared : {"Program Files", "Program Files (x86)", "ProgramData", "Users"}) {
-    if (text::equal_nocase(first, shared)) return "it is a folder of everybody's";
+    if (strings::equal_nocase(first, shared)) return "it is a folder of everybody's";
   }
   return {};
 }

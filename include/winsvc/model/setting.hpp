@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-#include "winsvc/base/source.hpp"
+#include "winsvc/base/source_location.hpp"
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/model/setting_value.hpp"
@@ -34,21 +34,21 @@ inline namespace WINSVC_ABI {
 namespace model {
 
 /// Where a value was found.
-struct setting_origin {
-  enum class kind { standard, file, environment, command_line };
-  kind from = kind::standard;
-  std::string where;  ///< `hello.ini:3`, `HELLO_GREETING`, `--set`; "default"
+struct setting_source {
+  enum class kind { default_value, file, environment, command_line };
+  kind kind_of_source = kind::default_value;
+  std::string location;  ///< `hello.ini:3`, `HELLO_GREETING`, `--set`; "default"
 
-  [[nodiscard]] std::string text() const { return from == kind::standard ? "default" : where; }
+  [[nodiscard]] std::string text() const { return kind_of_source == kind::default_value ? "default" : location; }
 };
 
 /// One setting, whatever it holds. What is staged is not seen until it is committed.
-class any_setting {
+class setting_base {
  public:
-  any_setting(std::string name, std::string help) : name_(setting_name(name)), help_(std::move(help)) {}
-  virtual ~any_setting() = default;
-  any_setting(const any_setting&) = delete;
-  any_setting& operator=(const any_setting&) = delete;
+  setting_base(std::string name, std::string help) : name_(setting_name(name)), help_(std::move(help)) {}
+  virtual ~setting_base() = default;
+  setting_base(const setting_base&) = delete;
+  setting_base& operator=(const setting_base&) = delete;
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] const std::string& help() const noexcept { return help_; }
@@ -63,12 +63,12 @@ class any_setting {
   virtual void commit() = 0;
 
   bool secret = false;    ///< shown as stars, everywhere
-  bool at_start = false;  ///< a change holds from the next start on
-  source where;           ///< of the declaration
-  setting_origin origin;  ///< under the registry's lock
+  bool needs_restart = false;  ///< a change holds from the next start on
+  source_location location;           ///< of the declaration
+  setting_source origin;  ///< under the registry's lock
 
   /// For people: a secret that is set is stars.
-  [[nodiscard]] std::string shown(const std::string& value) const {
+  [[nodiscard]] std::string masked_value(const std::string& value) const {
     return secret && !value.empty() ? std::string(masked) : value;
   }
   static constexpr std::string_view masked = "******";
@@ -80,19 +80,19 @@ class any_setting {
 /// A rule for a value beyond its type, and how it ends the sentence "... must".
 template <class T>
 struct setting_rule {
-  std::function<bool(const T&)> holds;
-  std::string must;
+  std::function<bool(const T&)> predicate;
+  std::string requirement;
 };
 
 template <class T>
-class typed_setting final : public any_setting {
+class typed_setting final : public setting_base {
  public:
   typed_setting(std::string name, T standard, std::string help)
-      : any_setting(std::move(name), std::move(help)), standard_(standard), staged_(standard), value_(std::move(standard)) {}
+      : setting_base(std::move(name), std::move(help)), default_(standard), staged_(standard), value_(std::move(standard)) {}
 
   /// From any thread.
   [[nodiscard]] T get() const {
-    if constexpr (is_small) {
+    if constexpr (is_lock_free) {
       return value_.load(std::memory_order_relaxed);
     } else {
       const std::lock_guard lock(mutex_);
@@ -102,17 +102,17 @@ class typed_setting final : public any_setting {
 
   // While it is described:
   std::vector<setting_rule<T>> rules;
-  std::vector<std::pair<std::string, T>> names;  ///< where it is one of several, by name
+  std::vector<std::pair<std::string, T>> enum_names;  ///< where it is one of several, by name
   std::string range;                             ///< "from 1 to 64"
 
   [[nodiscard]] std::string kind() const override;
-  [[nodiscard]] std::string default_text() const override { return written(standard_); }
-  [[nodiscard]] std::string text() const override { return written(get()); }
+  [[nodiscard]] std::string default_text() const override { return to_text(default_); }
+  [[nodiscard]] std::string text() const override { return to_text(get()); }
   [[nodiscard]] std::optional<std::string> stage(std::string_view text, bool in_file) override;
-  void stage_default() override { staged_ = standard_; }
-  [[nodiscard]] std::string staged_text() const override { return written(staged_); }
+  void stage_default() override { staged_ = default_; }
+  [[nodiscard]] std::string staged_text() const override { return to_text(staged_); }
   void commit() override {
-    if constexpr (is_small) {
+    if constexpr (is_lock_free) {
       value_.store(staged_, std::memory_order_relaxed);
     } else {
       const std::lock_guard lock(mutex_);
@@ -123,10 +123,10 @@ class typed_setting final : public any_setting {
   [[nodiscard]] std::optional<std::string> validate(const T& value) const;
   /// Is what is written of a value read back as it? Not of a default that has no name among its names, nor of a time
   /// that is negative.
-  [[nodiscard]] bool can_be_written(const T& value) const {
-    if (!names.empty())
-      return std::any_of(names.begin(), names.end(), [&value](const auto& one) { return one.second == value; });
-    if constexpr (!setting_type<T>::known) {
+  [[nodiscard]] bool has_text_form(const T& value) const {
+    if (!enum_names.empty())
+      return std::any_of(enum_names.begin(), enum_names.end(), [&value](const auto& one) { return one.second == value; });
+    if constexpr (!setting_type<T>::is_supported) {
       return false;
     } else if constexpr (std::is_same_v<T, file_path>) {
       return true;  // the empty one is none
@@ -137,38 +137,38 @@ class typed_setting final : public any_setting {
   }
 
  private:
-  static constexpr bool is_small = std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(std::uint64_t);
-  [[nodiscard]] std::string written(const T& value) const;
+  static constexpr bool is_lock_free = std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(std::uint64_t);
+  [[nodiscard]] std::string to_text(const T& value) const;
 
-  T standard_, staged_;
+  T default_, staged_;
   mutable std::mutex mutex_;
-  std::conditional_t<is_small, std::atomic<T>, T> value_;
+  std::conditional_t<is_lock_free, std::atomic<T>, T> value_;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 template <class T>
-std::string typed_setting<T>::written(const T& value) const {
-  for (const auto& [name, one] : names) {
+std::string typed_setting<T>::to_text(const T& value) const {
+  for (const auto& [name, one] : enum_names) {
     if (one == value) return name;
   }
-  if constexpr (setting_type<T>::known) return setting_type<T>::text(value);
+  if constexpr (setting_type<T>::is_supported) return setting_type<T>::text(value);
   else return {};
 }
 
 template <class T>
 std::string typed_setting<T>::kind() const {
-  if (!names.empty()) {
+  if (!enum_names.empty()) {
     std::string out;
-    for (std::size_t i = 0; i < names.size(); ++i)
-      out += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + names[i].first;
+    for (std::size_t i = 0; i < enum_names.size(); ++i)
+      out += (i == 0 ? "" : i + 1 == enum_names.size() ? " or " : ", ") + enum_names[i].first;
     return out;
   }
-  if constexpr (setting_type<T>::known) {
+  if constexpr (setting_type<T>::is_supported) {
     std::string out = setting_type<T>::kind();
-    if constexpr (is_whole_number<T>) {
+    if constexpr (is_integer_setting<T>) {
       if (range.empty() && std::is_unsigned_v<T>)
-        return out + (sizeof(T) > 2 ? ", 0 or more" : " from 0 to " + written((std::numeric_limits<T>::max)()));
+        return out + (sizeof(T) > 2 ? ", 0 or more" : " from 0 to " + to_text((std::numeric_limits<T>::max)()));
       return out + (range.empty() ? "" : ' ' + range);
     }
     return out + (range.empty() ? "" : ", " + range);
@@ -181,9 +181,9 @@ template <class T>
 std::optional<std::string> typed_setting<T>::validate(const T& value) const {
   for (const auto& rule : rules) {
     try {
-      if (!rule.holds(value)) return "must " + rule.must;
+      if (!rule.predicate(value)) return "must " + rule.requirement;
     } catch (const std::exception& e) {  // of a regular expression that is none, say
-      return "must " + rule.must + (secret ? std::string() : " (" + std::string(e.what()) + ')');
+      return "must " + rule.requirement + (secret ? std::string() : " (" + std::string(e.what()) + ')');
     }
   }
   return std::nullopt;
@@ -191,19 +191,19 @@ std::optional<std::string> typed_setting<T>::validate(const T& value) const {
 
 template <class T>
 std::optional<std::string> typed_setting<T>::stage(std::string_view text, bool in_file) {
-  const std::string quoted = secret ? "what it has" : '\'' + std::string(text::cut(text, 80)) + '\'';
+  const std::string quoted = secret ? "what it has" : '\'' + std::string(strings::truncate(text, 80)) + '\'';
   std::optional<T> value;
-  if (!names.empty()) {
-    for (const auto& [name, one] : names) {
-      if (text::equal_nocase(name, text)) value = one;
+  if (!enum_names.empty()) {
+    for (const auto& [name, one] : enum_names) {
+      if (strings::equal_nocase(name, text)) value = one;
     }
-  } else if constexpr (setting_type<T>::known) {
+  } else if constexpr (setting_type<T>::is_supported) {
     constexpr bool takes_quotes = std::is_same_v<T, std::string> || std::is_same_v<T, file_path>;
-    value = setting_type<T>::parse(in_file && takes_quotes ? without_quotes(text) : text);
+    value = setting_type<T>::parse(in_file && takes_quotes ? unquote(text) : text);
   }
   if (!value) {
     const auto digits = text.substr(text.empty() || text[0] != '-' ? 0 : 1);
-    const bool too_large = is_whole_number<T> && names.empty() && !digits.empty() &&
+    const bool too_large = is_integer_setting<T> && enum_names.empty() && !digits.empty() &&
                            digits.find_first_not_of("0123456789") == digits.npos;
     return "takes " + kind() + ", and " + quoted + (too_large ? " is beyond what it can hold" : " is none");
   }

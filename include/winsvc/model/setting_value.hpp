@@ -56,23 +56,23 @@ namespace model {
 /// Nothing here: a type that no setting can have.
 template <class T, class = void>
 struct setting_type {
-  static constexpr bool known = false;
+  static constexpr bool is_supported = false;
 };
 
 template <class T>
-inline constexpr bool is_whole_number = std::is_integral_v<T> && !std::is_same_v<T, bool> && !std::is_same_v<T, char>;
+inline constexpr bool is_integer_setting = std::is_integral_v<T> && !std::is_same_v<T, bool> && !std::is_same_v<T, char>;
 
 template <>
 struct setting_type<bool> {
-  static constexpr bool known = true;
+  static constexpr bool is_supported = true;
   static std::string kind() { return "yes or no"; }
   static std::optional<bool> parse(std::string_view s);
   static std::string text(bool value) { return value ? "yes" : "no"; }
 };
 
 template <class T>
-struct setting_type<T, std::enable_if_t<is_whole_number<T>>> {
-  static constexpr bool known = true;
+struct setting_type<T, std::enable_if_t<is_integer_setting<T>>> {
+  static constexpr bool is_supported = true;
   static std::string kind() { return "a whole number"; }
   static std::optional<T> parse(std::string_view s) noexcept {
     T value{};
@@ -84,7 +84,7 @@ struct setting_type<T, std::enable_if_t<is_whole_number<T>>> {
 
 template <>
 struct setting_type<double> {
-  static constexpr bool known = true;
+  static constexpr bool is_supported = true;
   static std::string kind() { return "a number"; }
   static std::optional<double> parse(std::string_view s);
   static std::string text(double value);
@@ -92,7 +92,7 @@ struct setting_type<double> {
 
 template <>
 struct setting_type<std::string> {
-  static constexpr bool known = true;
+  static constexpr bool is_supported = true;
   static std::string kind() { return "a text"; }
   static std::optional<std::string> parse(std::string_view s) { return std::string(s); }
   static std::string text(const std::string& value) { return value; }
@@ -103,7 +103,7 @@ template <class Rep, class Period>
 struct setting_type<std::chrono::duration<Rep, Period>,
                     std::enable_if_t<std::ratio_greater_equal_v<Period, std::milli>>> {
   using type = std::chrono::duration<Rep, Period>;
-  static constexpr bool known = true;
+  static constexpr bool is_supported = true;
   static std::string kind() { return "a time, such as 250ms, 30s, 1m30s or 2h"; }
   static std::optional<type> parse(std::string_view s) {
     const auto read = parse_duration(s);
@@ -118,7 +118,7 @@ struct setting_type<std::chrono::duration<Rep, Period>,
 
 template <>
 struct setting_type<byte_size> {
-  static constexpr bool known = true;
+  static constexpr bool is_supported = true;
   static std::string kind() { return "a size, such as 512, 64k or 10M"; }
   static std::optional<byte_size> parse(std::string_view s);
   static std::string text(byte_size value);
@@ -128,7 +128,7 @@ struct setting_type<byte_size> {
 /// doubled. The empty text is no piece at all.
 template <>
 struct setting_type<std::vector<std::string>> {
-  static constexpr bool known = true;
+  static constexpr bool is_supported = true;
   static std::string kind() { return "a list with commas between"; }
   static std::optional<std::vector<std::string>> parse(std::string_view s);
   static std::string text(const std::vector<std::string>& value);
@@ -136,7 +136,7 @@ struct setting_type<std::vector<std::string>> {
 
 template <>
 struct setting_type<file_path> {
-  static constexpr bool known = true;
+  static constexpr bool is_supported = true;
   static std::string kind() { return "a path"; }
   static std::optional<file_path> parse(std::string_view s) {
     return s.empty() || s.find('\0') != s.npos ? std::nullopt : std::optional(file_path(std::string(s)));
@@ -158,10 +158,10 @@ namespace model {
 
 WINSVC_INLINE std::optional<bool> setting_type<bool>::parse(std::string_view s) {
   for (const auto yes : {"yes", "true", "on", "1"}) {
-    if (text::equal_nocase(s, yes)) return true;
+    if (strings::equal_nocase(s, yes)) return true;
   }
   for (const auto no : {"no", "false", "off", "0"}) {
-    if (text::equal_nocase(s, no)) return false;
+    if (strings::equal_nocase(s, no)) return false;
   }
   return std::nullopt;
 }
@@ -193,8 +193,8 @@ WINSVC_INLINE std::string setting_type<double>::text(double value) {
 WINSVC_INLINE std::optional<byte_size> setting_type<byte_size>::parse(std::string_view s) {
   const auto digits = (std::min)(s.find_first_not_of("0123456789"), s.size());
   std::uint64_t count = 0;
-  if (!text::parse_number(s.substr(0, digits), (std::numeric_limits<std::uint64_t>::max)(), count)) return std::nullopt;
-  const std::string unit = text::lowered(text::trimmed(s.substr(digits)));
+  if (!strings::parse_number(s.substr(0, digits), (std::numeric_limits<std::uint64_t>::max)(), count)) return std::nullopt;
+  const std::string unit = strings::to_lower(strings::trim(s.substr(digits)));
   if (unit.empty() || unit == "b") return byte_size(count);
   const auto power = std::string_view("kmgt").find(unit[0]);
   const auto rest = unit.substr(1);
@@ -213,28 +213,28 @@ WINSVC_INLINE std::string setting_type<byte_size>::text(byte_size value) {
 
 WINSVC_INLINE std::optional<std::vector<std::string>> setting_type<std::vector<std::string>>::parse(std::string_view s) {
   std::vector<std::string> pieces;
-  s = text::trimmed(s);
+  s = strings::trim(s);
   while (!s.empty()) {
-    std::string piece;
+    std::string chunk;
     if (s.front() == '"') {
-      std::size_t at = 1;
-      for (;; ++at) {
-        if (at == s.size()) return std::nullopt;
-        if (s[at] == '"' && (at + 1 == s.size() || s[at + 1] != '"')) break;
-        if (s[at] == '"') ++at;
-        piece += s[at];
+      std::size_t position = 1;
+      for (;; ++position) {
+        if (position == s.size()) return std::nullopt;
+        if (s[position] == '"' && (position + 1 == s.size() || s[position + 1] != '"')) break;
+        if (s[position] == '"') ++position;
+        chunk += s[position];
       }
-      s = text::trimmed(s.substr(at + 1));
+      s = strings::trim(s.substr(position + 1));
       if (!s.empty() && s.front() != ',') return std::nullopt;
     } else {
       const auto comma = (std::min)(s.find(','), s.size());
-      piece = std::string(text::trimmed(s.substr(0, comma)));
-      if (piece.empty()) return std::nullopt;
+      chunk = std::string(strings::trim(s.substr(0, comma)));
+      if (chunk.empty()) return std::nullopt;
       s.remove_prefix(comma);
     }
-    pieces.push_back(std::move(piece));
+    pieces.push_back(std::move(chunk));
     if (s.empty()) break;
-    s = text::trimmed(s.substr(1));
+    s = strings::trim(s.substr(1));
     if (s.empty()) return std::nullopt;  // a comma, and nothing behind it
   }
   return pieces;
@@ -242,15 +242,15 @@ WINSVC_INLINE std::optional<std::vector<std::string>> setting_type<std::vector<s
 
 WINSVC_INLINE std::string setting_type<std::vector<std::string>>::text(const std::vector<std::string>& value) {
   std::string out;
-  for (const auto& piece : value) {
+  for (const auto& chunk : value) {
     if (!out.empty()) out += ", ";
-    const bool plain = !piece.empty() && piece.find_first_of(",\"") == piece.npos && text::trimmed(piece) == piece;
+    const bool plain = !chunk.empty() && chunk.find_first_of(",\"") == chunk.npos && strings::trim(chunk) == chunk;
     if (plain) {
-      out += piece;
+      out += chunk;
       continue;
     }
     out += '"';
-    for (const char c : piece) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+    for (const char c : chunk) out += c == '"' ? std::string("\"\"") : std::string(1, c);
     out += '"';
   }
   return out;

@@ -42,10 +42,10 @@ struct launch_options {
   std::optional<std::chrono::milliseconds> preshutdown;
   std::optional<std::string> config = {};                          ///< the settings file, absolute
   std::vector<std::pair<std::string, std::string>> settings = {};  ///< name, value: --set
-  std::vector<std::string> unset = {};                             ///< names: --unset, which ends in no ImagePath
+  std::vector<std::string> unset_settings = {};                             ///< names: --unset, which ends in no ImagePath
 
   /// These, and from `older` what these leave open.
-  [[nodiscard]] launch_options over(const launch_options& older) const;
+  [[nodiscard]] launch_options override_with(const launch_options& older) const;
 };
 
 /// The app's identity, and what it asks to be installed with. What is not set is defaulted at creation and left alone
@@ -67,11 +67,11 @@ struct service_spec {
 /// 1 to 64 letters, digits, '-', '_' and '.'.
 [[nodiscard]] result<void> check_instance(std::string_view instance);
 /// What is installed for an instance: another name, and a display name that says which, "Hello service (blue)".
-[[nodiscard]] service_spec of_instance(service_spec spec, const std::optional<std::string>& instance);
+[[nodiscard]] service_spec spec_of_instance(service_spec spec, const std::optional<std::string>& instance);
 
 /// The word in the ImagePath that tells the process it was started by the SCM. It is explicit, so that nothing has to
 /// be guessed from parent process, session or handles.
-inline constexpr std::string_view run_service_word = "run-service";
+inline constexpr std::string_view run_service_verb = "run-service";
 
 /// The ImagePath: the quoted executable, the word, the options that were given at install.
 [[nodiscard]] std::string image_path(std::string_view executable, const launch_options& launch);
@@ -97,9 +97,9 @@ inline namespace WINSVC_ABI {
 
 WINSVC_INLINE std::optional<startup> parse_startup(std::string_view s) noexcept {
   for (const startup one : {startup::automatic, startup::delayed, startup::manual, startup::disabled}) {
-    if (text::equal_nocase(s, name(one))) return one;
+    if (strings::equal_nocase(s, name(one))) return one;
   }
-  return text::equal_nocase(s, "automatic") ? std::optional(startup::automatic) : std::nullopt;
+  return strings::equal_nocase(s, "automatic") ? std::optional(startup::automatic) : std::nullopt;
 }
 
 namespace model {
@@ -108,27 +108,27 @@ WINSVC_INLINE std::string instance_name(std::string_view service, std::string_vi
   return std::string(service) + '$' + std::string(instance);
 }
 
-WINSVC_INLINE launch_options launch_options::over(const launch_options& older) const {
+WINSVC_INLINE launch_options launch_options::override_with(const launch_options& older) const {
   const auto taken_out = [this](std::string_view name) {
-    return std::any_of(unset.begin(), unset.end(), [name](const std::string& u) { return setting_name(u) == name; });
+    return std::any_of(unset_settings.begin(), unset_settings.end(), [name](const std::string& u) { return setting_name(u) == name; });
   };
   launch_options out{instance ? instance : older.instance, host || taken_out("host") ? host : older.host,
                      port || taken_out("port") ? port : older.port, preshutdown ? preshutdown : older.preshutdown,
                      config ? config : older.config};
-  const auto said_anew = [this](const std::string& name) {
+  const auto given_again = [this](const std::string& name) {
     const auto same = [&name](const std::string& other) { return setting_name(other) == setting_name(name); };
-    return std::any_of(unset.begin(), unset.end(), same) ||
+    return std::any_of(unset_settings.begin(), unset_settings.end(), same) ||
            std::any_of(settings.begin(), settings.end(), [&same](const auto& s) { return same(s.first); });
   };
   for (const auto& one : older.settings) {
-    if (!said_anew(one.first)) out.settings.push_back(one);
+    if (!given_again(one.first)) out.settings.push_back(one);
   }
   out.settings.insert(out.settings.end(), settings.begin(), settings.end());
   return out;
 }
 
 WINSVC_INLINE std::string image_path(std::string_view executable, const launch_options& launch) {
-  std::vector<std::string> arguments{std::string(run_service_word)};
+  std::vector<std::string> arguments{std::string(run_service_verb)};
   if (launch.instance) arguments.insert(arguments.end(), {"--instance", *launch.instance});
   if (launch.host) arguments.insert(arguments.end(), {"--host", *launch.host});
   if (launch.port) arguments.insert(arguments.end(), {"--port", std::to_string(*launch.port)});
@@ -139,12 +139,12 @@ WINSVC_INLINE std::string image_path(std::string_view executable, const launch_o
 }
 
 WINSVC_INLINE result<void> check_name(std::string_view name) {
-  const auto refuse = [&](std::string said) {
-    return failure{error{123, "use the service name", std::string(name), std::move(said),
+  const auto refuse = [&](std::string message) {
+    return failure{error{123, "use the service name", std::string(name), std::move(message),
                          "choose 1 to 256 characters without '/', '\\' and control characters"}};
   };
   if (name.empty()) return refuse("it is empty");
-  if (text::to_utf16(name).size() > 256) return refuse("it is longer than 256 characters");
+  if (strings::to_utf16(name).size() > 256) return refuse("it is longer than 256 characters");
   for (const char c : name) {
     if (c == '/' || c == '\\') return refuse("it has a slash");
     if (static_cast<unsigned char>(c) < 0x20) return refuse("it has a control character");
@@ -155,15 +155,15 @@ WINSVC_INLINE result<void> check_name(std::string_view name) {
 WINSVC_INLINE result<void> check_instance(std::string_view instance) {
   bool good = !instance.empty() && instance.size() <= 64;
   for (const char c : instance) {
-    const bool letter = text::to_lower(c) >= 'a' && text::to_lower(c) <= 'z';
-    good = good && (letter || text::is_digit(c) || c == '-' || c == '_' || c == '.');
+    const bool letter = strings::to_lower(c) >= 'a' && strings::to_lower(c) <= 'z';
+    good = good && (letter || strings::is_digit(c) || c == '-' || c == '_' || c == '.');
   }
   if (good) return {};
-  return failure{error{123, "use the instance name", std::string(text::cut(instance, 80)),
+  return failure{error{123, "use the instance name", std::string(strings::truncate(instance, 80)),
                        "it is not 1 to 64 letters, digits, '-', '_' and '.'", "choose another, such as blue"}};
 }
 
-WINSVC_INLINE service_spec of_instance(service_spec spec, const std::optional<std::string>& instance) {
+WINSVC_INLINE service_spec spec_of_instance(service_spec spec, const std::optional<std::string>& instance) {
   if (!instance) return spec;
   spec.display_name = spec.display_name.value_or(spec.name) + " (" + *instance + ')';
   spec.name = instance_name(spec.name, *instance);
@@ -182,8 +182,8 @@ WINSVC_INLINE std::string folder_name(std::string_view service_name) {
 }
 
 WINSVC_INLINE result<void> check_display_name(std::string_view display_name) {
-  if (text::to_utf16(display_name).size() <= 256) return {};
-  return failure{error{123, "use the display name", std::string(text::cut(display_name, 40)) + "...",
+  if (strings::to_utf16(display_name).size() <= 256) return {};
+  return failure{error{123, "use the display name", std::string(strings::truncate(display_name, 40)) + "...",
                        "it is longer than 256 characters", "shorten it"}};
 }
 

@@ -44,7 +44,7 @@ enum class state : std::uint32_t {
 enum class control : std::uint32_t {
   stop = 1,
   pause = 2,
-  resume = 3,  // SERVICE_CONTROL_CONTINUE
+  continue_control = 3,  // SERVICE_CONTROL_CONTINUE
   interrogate = 4,
   shutdown = 5,
   param_change = 6,
@@ -57,7 +57,7 @@ enum class control : std::uint32_t {
 };
 
 /// dwControlsAccepted, one bit a kind of control.
-namespace accept {
+namespace accepted_control {
 inline constexpr std::uint32_t stop = 0x1, pause_continue = 0x2, shutdown = 0x4, param_change = 0x8,
                                power_event = 0x40, session_change = 0x80, preshutdown = 0x100, time_change = 0x200;
 }
@@ -72,7 +72,7 @@ struct exit_status {
   [[nodiscard]] std::uint32_t code() const noexcept { return win32 == 1066 ? specific : win32; }
 };
 
-namespace code {
+namespace win32_error {
 inline constexpr std::uint32_t exception_in_service = 1064;  // ERROR_EXCEPTION_IN_SERVICE
 inline constexpr std::uint32_t service_specific = 1066;      // ERROR_SERVICE_SPECIFIC_ERROR
 }  // namespace code
@@ -80,7 +80,7 @@ inline constexpr std::uint32_t service_specific = 1066;      // ERROR_SERVICE_SP
 /// A failure as the SCM must be told it: never 0, which it reads as success and does not recover from, and never 1066
 /// without a number, which Windows shows as "completed successfully".
 [[nodiscard]] constexpr exit_status failure_status(std::uint32_t reason) noexcept {
-  if (reason == 0 || reason == code::service_specific) return {code::exception_in_service, 0};
+  if (reason == 0 || reason == win32_error::service_specific) return {win32_error::exception_in_service, 0};
   return {reason, 0};
 }
 
@@ -94,7 +94,7 @@ struct service_status {
 };
 
 /// The controls that hooks are there for. What is not hooked is not advertised: the SCM then refuses it for us (1052).
-struct hooked {
+struct handled_controls {
   bool pause_continue = false;
   bool param_change = false;
   bool power_event = false;
@@ -110,20 +110,20 @@ struct hooked {
 
 /// The one function that computes the mask of accepted controls: nothing in a pending state and in STOPPED. With
 /// PRESHUTDOWN accepted, Windows delivers no SHUTDOWN, so exactly one of the two is asked for.
-[[nodiscard]] std::uint32_t accepted_controls(state s, const hooked& h) noexcept;
+[[nodiscard]] std::uint32_t accepted_controls(state s, const handled_controls& h) noexcept;
 
 /// Would a service that accepts `mask` be handed this control? (INTERROGATE always, custom codes always.)
 [[nodiscard]] constexpr bool is_accepted(std::uint32_t mask, control c) noexcept {
   switch (c) {
-    case control::stop: return (mask & accept::stop) != 0;
+    case control::stop: return (mask & accepted_control::stop) != 0;
     case control::pause:
-    case control::resume: return (mask & accept::pause_continue) != 0;
-    case control::shutdown: return (mask & accept::shutdown) != 0;
-    case control::param_change: return (mask & accept::param_change) != 0;
-    case control::power_event: return (mask & accept::power_event) != 0;
-    case control::session_change: return (mask & accept::session_change) != 0;
-    case control::preshutdown: return (mask & accept::preshutdown) != 0;
-    case control::time_change: return (mask & accept::time_change) != 0;
+    case control::continue_control: return (mask & accepted_control::pause_continue) != 0;
+    case control::shutdown: return (mask & accepted_control::shutdown) != 0;
+    case control::param_change: return (mask & accepted_control::param_change) != 0;
+    case control::power_event: return (mask & accepted_control::power_event) != 0;
+    case control::session_change: return (mask & accepted_control::session_change) != 0;
+    case control::preshutdown: return (mask & accepted_control::preshutdown) != 0;
+    case control::time_change: return (mask & accepted_control::time_change) != 0;
     case control::interrogate: return true;
     default: return static_cast<std::uint32_t>(c) >= 128 && static_cast<std::uint32_t>(c) <= 255;
   }
@@ -141,14 +141,14 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE std::uint32_t accepted_controls(state s, const hooked& h) noexcept {
+WINSVC_INLINE std::uint32_t accepted_controls(state s, const handled_controls& h) noexcept {
   if (s != state::running && s != state::paused) return 0;
-  std::uint32_t mask = accept::stop | (h.preshutdown ? accept::preshutdown : accept::shutdown);
-  if (h.pause_continue) mask |= accept::pause_continue;
-  if (h.param_change) mask |= accept::param_change;
-  if (h.power_event) mask |= accept::power_event;
-  if (h.session_change) mask |= accept::session_change;
-  if (h.time_change) mask |= accept::time_change;
+  std::uint32_t mask = accepted_control::stop | (h.preshutdown ? accepted_control::preshutdown : accepted_control::shutdown);
+  if (h.pause_continue) mask |= accepted_control::pause_continue;
+  if (h.param_change) mask |= accepted_control::param_change;
+  if (h.power_event) mask |= accepted_control::power_event;
+  if (h.session_change) mask |= accepted_control::session_change;
+  if (h.time_change) mask |= accepted_control::time_change;
   return mask;
 }
 

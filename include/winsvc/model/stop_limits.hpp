@@ -20,12 +20,12 @@ inline namespace WINSVC_ABI {
 namespace model {
 
 struct stop_limits {
-  std::chrono::milliseconds each{0};                ///< for the requests in flight, and for each hook
-  std::optional<std::chrono::milliseconds> in_all;  ///< and for all of it; none: as long as it makes progress
+  std::chrono::milliseconds per_step{0};                ///< for the requests in flight, and for each hook
+  std::optional<std::chrono::milliseconds> total;  ///< and for all of it; none: as long as it makes progress
 };
 
 /// When the machine shuts down or the console is closed.
-inline constexpr std::chrono::milliseconds hurried_limit{3'000}, hurried_in_all{4'500};
+inline constexpr std::chrono::milliseconds shutdown_limit{3'000}, shutdown_total{4'500};
 
 /// `limit`: the app's own; `preshutdown`: what the SCM was told.
 [[nodiscard]] stop_limits stop_limits_for(std::uint32_t what, std::chrono::milliseconds limit,
@@ -46,7 +46,7 @@ namespace model {
 WINSVC_INLINE stop_limits stop_limits_for(std::uint32_t what, std::chrono::milliseconds limit,
                                                  std::optional<std::chrono::milliseconds> preshutdown) noexcept {
   switch (static_cast<control>(what)) {
-    case control::shutdown: return {(std::min)(limit, hurried_limit), hurried_in_all};
+    case control::shutdown: return {(std::min)(limit, shutdown_limit), shutdown_total};
     case control::preshutdown: {
       const auto all = preshutdown.value_or(limit);
       return {(std::min)(limit, all * 3 / 5), all * 9 / 10};

@@ -19,16 +19,16 @@ enum class verb {
   config, logs, level, doctor, why, run_service
 };
 
-struct verb_row {
+struct verb_info {
   verb id;
   std::string_view word;
-  std::string_view also;       ///< a second spelling, or empty
+  std::string_view aliases;       ///< a second spelling, or empty
   std::string_view arguments;  ///< what it takes beside options, as the help shows it
   std::string_view summary;    ///< one line of help; empty hides the verb
   std::string_view details;    ///< what `help VERB` adds
 };
 
-inline constexpr verb_row verb_table[] = {
+inline constexpr verb_info verb_table[] = {
     {verb::install, "install", "", "", "create the service, or bring an existing one to what is asked",
      "Needs an elevated prompt, or asks for one. What is given here is kept with the service, so that it holds at\n"
      "every start; an existing service keeps what is not given anew. What fails half-way is taken back."},
@@ -74,26 +74,26 @@ inline constexpr verb_row verb_table[] = {
 
 enum class option {
   startup, display_name, description, username, password_stdin, depends, recovery, recovery_reset, preshutdown,
-  environment, allow_control, host, port, set, unset, config, init, lines, follow, level, since, instance, then_start, plan, force, wait, no_wait, json, no_elevate, elevated,
+  environment, allow_control, host, port, set, unset, config, init, lines, follow, level, since, instance, start_after, plan, force, wait, no_wait, json, no_elevate, elevated,
   argument, why, fix
 };
 
 /// A set of verbs, one bit each.
-constexpr std::uint32_t bit(verb v) noexcept { return 1u << static_cast<int>(v); }
+constexpr std::uint32_t verb_bit(verb v) noexcept { return 1u << static_cast<int>(v); }
 template <class... Verbs>
-constexpr std::uint32_t bits(Verbs... v) noexcept {
-  return (bit(v) | ...);
+constexpr std::uint32_t verb_bits(Verbs... v) noexcept {
+  return (verb_bit(v) | ...);
 }
-inline constexpr std::uint32_t verbs_that_install = bits(verb::install, verb::update);
+inline constexpr std::uint32_t verbs_that_install = verb_bits(verb::install, verb::update);
 inline constexpr std::uint32_t verbs_that_wait =
     verbs_that_install |
-    bits(verb::remove, verb::start, verb::stop, verb::restart, verb::pause, verb::resume);
+    verb_bits(verb::remove, verb::start, verb::stop, verb::restart, verb::pause, verb::resume);
 /// Those that Windows may refuse to who is not elevated.
-inline constexpr std::uint32_t verbs_that_manage = verbs_that_wait | bits(verb::reload, verb::control);
-inline constexpr std::uint32_t verbs_that_listen = verbs_that_install | bits(verb::debug, verb::run_service);
-inline constexpr std::uint32_t verbs_with_settings = verbs_that_listen | bits(verb::config, verb::doctor);
+inline constexpr std::uint32_t verbs_that_manage = verbs_that_wait | verb_bits(verb::reload, verb::control);
+inline constexpr std::uint32_t verbs_that_listen = verbs_that_install | verb_bits(verb::debug, verb::run_service);
+inline constexpr std::uint32_t verbs_with_settings = verbs_that_listen | verb_bits(verb::config, verb::doctor);
 
-struct option_row {
+struct option_info {
   option id;
   std::string_view word;
   std::string_view value;    ///< what it takes, as the help shows it; empty for a switch
@@ -101,7 +101,7 @@ struct option_row {
   std::string_view summary;  ///< empty hides the option
 };
 
-inline constexpr option_row option_table[] = {
+inline constexpr option_info option_table[] = {
     {option::startup, "--startup", "auto|delayed|manual|disabled", verbs_that_install,
      "when the system starts it; default auto"},
     {option::display_name, "--display-name", "TEXT", verbs_that_install, "the name that the Services window shows"},
@@ -115,7 +115,7 @@ inline constexpr option_row option_table[] = {
      "what follows each failure: restart/5s, none; the last one repeats; default restart/5s,restart/30s,restart/2m"},
     {option::recovery_reset, "--recovery-reset", "TIME", verbs_that_install,
      "so long without a failure, and the next is the first again; default 1d"},
-    {option::preshutdown, "--preshutdown", "TIME", verbs_that_install | bit(verb::run_service),
+    {option::preshutdown, "--preshutdown", "TIME", verbs_that_install | verb_bit(verb::run_service),
      "have the machine wait so long for it before it shuts down"},
     {option::environment, "--env", "NAME=VALUE", verbs_that_install,
      "a variable of its environment (may be repeated); NAME= takes it out"},
@@ -127,49 +127,49 @@ inline constexpr option_row option_table[] = {
     {option::unset, "--unset", "NAME", verbs_that_install, "forget what an earlier install gave with --set"},
     {option::config, "--config", "FILE", verbs_with_settings,
      "the settings file; default: the program's name with .ini, beside it"},
-    {option::fix, "--fix", "", bit(verb::doctor), "mend what can be mended without asking"},
-    {option::init, "--init", "", bit(verb::config), "write a settings file with every setting in it, commented out"},
-    {option::lines, "-n", "N", bit(verb::logs), "so many entries; default 20, or all since --since"},
-    {option::follow, "-f", "", bit(verb::logs), "and what is logged from now on, until Ctrl-C"},
-    {option::level, "--level", "LEVEL", bit(verb::logs), "debug, info, warn or error: that, and what is worse"},
-    {option::since, "--since", "TIME", bit(verb::logs), "of the last 10m, 2h, 1d"},
+    {option::fix, "--fix", "", verb_bit(verb::doctor), "mend what can be mended without asking"},
+    {option::init, "--init", "", verb_bit(verb::config), "write a settings file with every setting in it, commented out"},
+    {option::lines, "-n", "N", verb_bit(verb::logs), "so many entries; default 20, or all since --since"},
+    {option::follow, "-f", "", verb_bit(verb::logs), "and what is logged from now on, until Ctrl-C"},
+    {option::level, "--level", "LEVEL", verb_bit(verb::logs), "debug, info, warn or error: that, and what is worse"},
+    {option::since, "--since", "TIME", verb_bit(verb::logs), "of the last 10m, 2h, 1d"},
     {option::instance, "--instance", "NAME",
-     verbs_that_manage | bits(verb::status, verb::debug, verb::config, verb::logs, verb::level, verb::doctor, verb::why, verb::run_service),
+     verbs_that_manage | verb_bits(verb::status, verb::debug, verb::config, verb::logs, verb::level, verb::doctor, verb::why, verb::run_service),
      "this one of several instances, each a service with a name, settings and data of its own"},
-    {option::then_start, "--start", "", verbs_that_install, "start it afterwards"},
+    {option::start_after, "--start", "", verbs_that_install, "start it afterwards"},
     {option::plan, "--plan", "", verbs_that_install, "show what would be changed, and change nothing"},
-    {option::force, "--force", "", bits(verb::stop, verb::restart, verb::remove),
+    {option::force, "--force", "", verb_bits(verb::stop, verb::restart, verb::remove),
      "stop the services that depend on it, too"},
-    {option::why, "--why", "TEXT", bits(verb::stop, verb::restart), "the reason, which the service's log keeps"},
+    {option::why, "--why", "TEXT", verb_bits(verb::stop, verb::restart), "the reason, which the service's log keeps"},
     {option::wait, "--wait", "SECONDS", verbs_that_wait, "how long to wait for it; default 60"},
-    {option::no_wait, "--no-wait", "", bits(verb::start, verb::stop), "ask, and do not wait"},
-    {option::json, "--json", "", bits(verb::status, verb::routes, verb::config, verb::doctor), "for a machine to read"},
+    {option::no_wait, "--no-wait", "", verb_bits(verb::start, verb::stop), "ask, and do not wait"},
+    {option::json, "--json", "", verb_bits(verb::status, verb::routes, verb::config, verb::doctor), "for a machine to read"},
     {option::no_elevate, "--no-elevate", "", verbs_that_manage,
      "fail where elevation is needed, and do not ask for it"},
     {option::elevated, "--elevated", "PIPE", verbs_that_manage, ""},  // this is the elevated one (os/elevation.hpp)
-    {option::argument, "--argument", "TEXT", bits(verb::start, verb::restart), ""},  // as one behind --
+    {option::argument, "--argument", "TEXT", verb_bits(verb::start, verb::restart), ""},  // as one behind --
 };
 
 /// Options that people look for, and why there are none.
-struct absent_option {
+struct rejected_option {
   std::string_view word;
   bool has_value;
-  std::string_view said, hint;
+  std::string_view message, hint;
 };
-inline constexpr absent_option absent_options[] = {
+inline constexpr rejected_option rejected_options[] = {
     {"--password", true, "a command line is no place for a password: every user of the machine can read it",
      "leave it out, and a prompt asks; or pipe it in, with --password-stdin"},
     {"--interactive", false, "services have had no desktop since Windows Vista", "leave it out"},
 };
 
-[[nodiscard]] const verb_row& row(verb v) noexcept;
+[[nodiscard]] const verb_info& info(verb v) noexcept;
 
 /// The help screen. `program` is the name to show in examples; `about` the app's own line.
 [[nodiscard]] std::string help_text(std::string_view program, std::string_view about);
 /// The help of one verb, with its options.
 [[nodiscard]] std::string help_text(std::string_view program, verb v);
 
-[[nodiscard]] std::string padded(std::string_view s, std::size_t width);
+[[nodiscard]] std::string pad_right(std::string_view s, std::size_t width);
 
 }  // namespace model
 }  // inline namespace WINSVC_ABI
@@ -183,14 +183,14 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace model {
 
-WINSVC_INLINE const verb_row& row(verb v) noexcept {
+WINSVC_INLINE const verb_info& info(verb v) noexcept {
   for (const auto& r : verb_table) {
     if (r.id == v) return r;
   }
   return verb_table[0];
 }
 
-WINSVC_INLINE std::string padded(std::string_view s, std::size_t width) {
+WINSVC_INLINE std::string pad_right(std::string_view s, std::size_t width) {
   return std::string(s) + std::string(s.size() < width ? width - s.size() : 1, ' ');
 }
 
@@ -199,17 +199,17 @@ WINSVC_INLINE std::string help_text(std::string_view program, std::string_view a
   if (!about.empty()) out += std::string(about) + "\n\n";
   out += "usage: " + std::string(program) + " VERB [options]\n\n";
   for (const auto& r : verb_table) {
-    if (!r.summary.empty()) out += "  " + padded(r.word, 10) + std::string(r.summary) + '\n';
+    if (!r.summary.empty()) out += "  " + pad_right(r.word, 10) + std::string(r.summary) + '\n';
   }
   return out + "\n'" + std::string(program) + " help VERB' shows the options of a verb.\n";
 }
 
 WINSVC_INLINE std::string help_text(std::string_view program, verb v) {
-  const verb_row& r = row(v);
+  const verb_info& r = info(v);
   std::string out = "usage: " + std::string(program) + ' ' + std::string(r.word);
   std::string options;
   for (const auto& o : option_table) {
-    if ((o.verbs & bit(v)) == 0 || o.summary.empty()) continue;
+    if ((o.verbs & verb_bit(v)) == 0 || o.summary.empty()) continue;
     const std::string spelled = std::string(o.word) + (o.value.empty() ? "" : " " + std::string(o.value));
     options += "  " + spelled + "\n      " + std::string(o.summary) + '\n';
   }
@@ -217,7 +217,7 @@ WINSVC_INLINE std::string help_text(std::string_view program, verb v) {
   if (!r.arguments.empty()) out += ' ' + std::string(r.arguments);
   out += "\n\n";
   if (!r.summary.empty())
-    out += static_cast<char>(text::to_upper(r.summary[0])) + std::string(r.summary.substr(1)) + ".\n";
+    out += static_cast<char>(strings::to_upper(r.summary[0])) + std::string(r.summary.substr(1)) + ".\n";
   if (!r.details.empty()) out += std::string(r.details) + '\n';
   if (!options.empty()) out += '\n' + options;
   return out;

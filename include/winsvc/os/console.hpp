@@ -2,7 +2,7 @@
 //
 //   if (auto password = read_secret("password: ")) use(*password);
 //
-// A service has no standard handles; `write_out` and `write_err` then do nothing.
+// A service has no standard handles; `write_stdout` and `write_stderr` then do nothing.
 #pragma once
 
 #include <functional>
@@ -18,31 +18,31 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 /// UTF-8 to standard output or standard error; to a Windows console as UTF-16, whatever its code page is.
-void write_out(std::string_view utf8) noexcept;
-void write_err(std::string_view utf8) noexcept;
-[[nodiscard]] bool out_is_terminal() noexcept;
-[[nodiscard]] bool err_is_terminal() noexcept;
+void write_stdout(std::string_view utf8) noexcept;
+void write_stderr(std::string_view utf8) noexcept;
+[[nodiscard]] bool is_stdout_terminal() noexcept;
+[[nodiscard]] bool is_stderr_terminal() noexcept;
 /// Would a line be taken at once, as far as the system knows?
-[[nodiscard]] bool err_takes_output() noexcept;
+[[nodiscard]] bool is_stderr_writable() noexcept;
 /// Is there anybody to read what we print: a console, a pipe, a file?
 [[nodiscard]] bool has_standard_output() noexcept;
 
 /// While it lives, standard error shows ANSI's colours (`ESC [ 31 m`) if `on`. Not where it is no terminal, nor where
 /// the person does not want them: NO_COLOR is set and not empty (https://no-color.org). A Windows console must be told
 /// to look for them, which outlives the process: it is put back. One at a time.
-class err_colours {
+class stderr_colors {
  public:
-  err_colours() noexcept;
-  ~err_colours() {
-    if (put_back_) put_back_();
+  stderr_colors() noexcept;
+  ~stderr_colors() {
+    if (restore_mode_) restore_mode_();
   }
-  err_colours(const err_colours&) = delete;
-  err_colours& operator=(const err_colours&) = delete;
+  stderr_colors(const stderr_colors&) = delete;
+  stderr_colors& operator=(const stderr_colors&) = delete;
   [[nodiscard]] bool on() const noexcept { return on_; }
 
  private:
   bool on_ = false;
-  std::function<void()> put_back_;
+  std::function<void()> restore_mode_;
 };
 
 /// Writes `prompt` to standard error and reads a line from the terminal that is not shown while it is typed. A code
@@ -54,10 +54,10 @@ class err_colours {
 [[nodiscard]] std::optional<std::string> read_input_line();
 
 /// What was read up to a '\n', as a line.
-[[nodiscard]] std::string as_line(std::string read);
+[[nodiscard]] std::string without_line_end(std::string read);
 
 /// Whether a person asks, or the system does, which ends the process about 5 s later whatever it is doing.
-enum class interruption { asked, closing };
+enum class interruption { stop_requested, console_closing };
 
 /// While it lives, Ctrl-C and its kin are a call of `on_interrupt` (from a thread of its own, any number of times) and
 /// no longer the end of the process. Windows: Ctrl-C, Ctrl-Break, and the closing of the console, logoff and shutdown;
@@ -87,7 +87,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-WINSVC_INLINE std::string as_line(std::string read) {
+WINSVC_INLINE std::string without_line_end(std::string read) {
   if (!read.empty() && read.back() == '\r') read.pop_back();
   return read.compare(0, 3, "\xEF\xBB\xBF") == 0 ? read.substr(3) : read;
 }

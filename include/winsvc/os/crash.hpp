@@ -1,10 +1,10 @@
 // What is left of a process that crashes: a minidump for a debugger, and a last word for the log.
 //
-//   crash_guard::settings s;
+//   crash_handler::settings s;
 //   s.folder = log_folder;
 //   s.name = "hello";
 //   s.tell = [&](const crash_report& r) { log.error(r.what); };
-//   const crash_guard guard(std::move(s));
+//   const crash_handler guard(std::move(s));
 //
 // It catches a structured exception that nobody handles (an access violation, a stack overflow), std::terminate (an
 // exception that left a thread or a noexcept function) and abort(). The process ends with a code after that, without
@@ -37,41 +37,41 @@ namespace os {
 
 /// The last word.
 struct crash_report {
-  std::string what;              ///< "an access violation at 0x...", "std::terminate: no such device"
+  std::string description;              ///< "an access violation at 0x...", "std::terminate: no such device"
   std::uint32_t code = 0;        ///< what the process ends with: the exception's, 1064; on POSIX 128 + the signal
   std::string dump;              ///< the minidump's path; empty: none was written
-  std::uint32_t dump_fault = 0;  ///< and why not; 0: none was wanted
+  std::uint32_t dump_error = 0;  ///< and why not; 0: none was wanted
 };
 
-/// While it lives, a crash of any thread leaves a dump and calls `tell`. One at a time.
-class crash_guard {
+/// While it lives, a crash of any thread leaves a dump and calls `on_crash`. One at a time.
+class crash_handler {
  public:
-  struct settings {
+  struct crash_handler_options {
     std::string folder;  ///< of the dumps; empty: none
     std::string name;    ///< they are called `<name>-20260131-080509-1234.dmp`, in UTC and with the process's id
-    int kept = 3;        ///< with the new one; older ones of that name are deleted
+    int max_dumps = 3;        ///< with the new one; older ones of that name are deleted
     /// Once, on a thread of the guard's own: the crashing one may have no stack left, or be in the middle of what it
-    /// would need, the log for one. The process ends when it returns, or after `patience`.
-    std::function<void(const crash_report&)> tell;
-    std::chrono::milliseconds patience{5'000};
+    /// would need, the log for one. The process ends when it returns, or after `report_timeout`.
+    std::function<void(const crash_report&)> on_crash;
+    std::chrono::milliseconds report_timeout{5'000};
   };
-  explicit crash_guard(settings s);
-  ~crash_guard();
-  crash_guard(const crash_guard&) = delete;
-  crash_guard& operator=(const crash_guard&) = delete;
+  explicit crash_handler(crash_handler_options s);
+  ~crash_handler();
+  crash_handler(const crash_handler&) = delete;
+  crash_handler& operator=(const crash_handler&) = delete;
 
  private:
   struct state;
   state* state_;
 };
 
-[[nodiscard]] std::string terminate_words();
+[[nodiscard]] std::string terminate_message();
 
 /// What the exception says that is being handled or about to end the process; empty when there is none.
-[[nodiscard]] std::string current_exception_words();
+[[nodiscard]] std::string current_exception_message();
 
-/// Which of a folder's files (in order) are dumps of this name beyond the newest `kept`.
-[[nodiscard]] std::vector<std::string> dumps_too_many(const std::vector<std::string>& files,
+/// Which of a folder's files (in order) are dumps of this name beyond the newest `max_dumps`.
+[[nodiscard]] std::vector<std::string> excess_dumps(const std::vector<std::string>& files,
                                                              std::string_view name, int kept);
 
 }  // namespace os
@@ -86,7 +86,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-WINSVC_INLINE std::string current_exception_words() {
+WINSVC_INLINE std::string current_exception_message() {
   const std::exception_ptr current = std::current_exception();
   if (!current) return {};
   try {
@@ -97,29 +97,29 @@ WINSVC_INLINE std::string current_exception_words() {
     return "an exception that is no std::exception";
   }
 }
-WINSVC_INLINE std::string terminate_words() {
-  const std::string words = current_exception_words();
-  return words.empty() ? "std::terminate" : "std::terminate: " + words;
+WINSVC_INLINE std::string terminate_message() {
+  const std::string message = current_exception_message();
+  return message.empty() ? "std::terminate" : "std::terminate: " + message;
 }
 
 /// Is it a dump of this name, and not of one that begins with it?
-WINSVC_INLINE bool is_dump_of(std::string_view name, std::string_view file) {
-  if (!text::starts_with(file, name)) return false;
+WINSVC_INLINE bool is_dump_file_of(std::string_view name, std::string_view file) {
+  if (!strings::starts_with(file, name)) return false;
   file.remove_prefix(name.size());
   constexpr std::string_view shape = "-########-######-", ending = ".dmp";
   if (file.size() <= shape.size() + ending.size() || file.substr(file.size() - ending.size()) != ending) return false;
   file.remove_suffix(ending.size());
   for (std::size_t i = 0; i < file.size(); ++i) {
     const bool digit = i >= shape.size() || shape[i] == '#';
-    if (digit ? !text::is_digit(file[i]) : file[i] != shape[i]) return false;
+    if (digit ? !strings::is_digit(file[i]) : file[i] != shape[i]) return false;
   }
   return true;
 }
-WINSVC_INLINE std::vector<std::string> dumps_too_many(const std::vector<std::string>& files,
+WINSVC_INLINE std::vector<std::string> excess_dumps(const std::vector<std::string>& files,
                                                              std::string_view name, int kept) {
   std::vector<std::string> dumps;
   for (const auto& file : files) {
-    if (is_dump_of(name, file)) dumps.push_back(file);
+    if (is_dump_file_of(name, file)) dumps.push_back(file);
   }
   const auto stay = static_cast<std::size_t>((std::max)(kept, 1));  // the one that was just written, at least
   dumps.resize(dumps.size() - (std::min)(dumps.size(), stay));

@@ -23,7 +23,7 @@ void report_event(const std::string& source, model::event_level level, std::uint
 
 /// `%` begins an insertion in the event log (`%1`, `%n`) where a letter, a digit, `%` or `!` follows: there a blank is
 /// put behind it. Cut to 31,839 characters, the most that ReportEvent takes.
-[[nodiscard]] std::string event_text(std::string_view text);
+[[nodiscard]] std::string truncate_event_text(std::string_view text);
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -37,18 +37,18 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-WINSVC_INLINE std::string event_text(std::string_view text) {
-  constexpr std::size_t most = 31'839;
+WINSVC_INLINE std::string truncate_event_text(std::string_view text) {
+  constexpr std::size_t limit = 31'839;
   const auto begins_insertion = [](char c) {
-    const char low = winsvc::text::to_lower(c);
-    return (low >= 'a' && low <= 'z') || winsvc::text::is_digit(c) || c == '%' || c == '!';
+    const char low = winsvc::strings::to_lower(c);
+    return (low >= 'a' && low <= 'z') || winsvc::strings::is_digit(c) || c == '%' || c == '!';
   };
   std::string out;
-  for (std::size_t i = 0; i < text.size() && out.size() <= most; ++i) {
+  for (std::size_t i = 0; i < text.size() && out.size() <= limit; ++i) {
     out += text[i];
     if (text[i] == '%' && i + 1 < text.size() && begins_insertion(text[i + 1])) out += ' ';
   }
-  out.resize(winsvc::text::cut(out, most).size());
+  out.resize(winsvc::strings::truncate(out, limit).size());
   return out;
 }
 

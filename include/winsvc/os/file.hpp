@@ -34,7 +34,7 @@ struct file_id {
   friend bool operator!=(const file_id& a, const file_id& b) noexcept { return !(a == b); }
 };
 /// Of the file that a path leads to; nothing where there is none.
-[[nodiscard]] std::optional<file_id> id_of(const std::string& path) noexcept;
+[[nodiscard]] std::optional<file_id> file_id_of(const std::string& path) noexcept;
 
 /// A file that is only ever added to. Others may read, rename and delete it meanwhile.
 class append_file {
@@ -60,9 +60,9 @@ class append_file {
   /// Bytes in the file: those found at opening and those written since.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   /// Is it what that path leads to, and not deleted or moved away since it was opened?
-  [[nodiscard]] bool is_at(const std::string& path) const noexcept {
-    const auto there = id_of(path);  // its number cannot be another's meanwhile: we have it open
-    return there && *there == id_;
+  [[nodiscard]] bool is_file_at(const std::string& path) const noexcept {
+    const auto existing = file_id_of(path);  // its number cannot be another's meanwhile: we have it open
+    return existing && *existing == id_;
   }
   void close() noexcept;
 

@@ -14,7 +14,7 @@ namespace os {
 
 /// Of that moment, so that its daylight saving counts and not today's. 0 where it cannot be told. It changes at a whole
 /// quarter of an hour of UTC only, which whoever asks often may use.
-[[nodiscard]] std::chrono::minutes utc_offset(clock::wall_point when) noexcept;
+[[nodiscard]] std::chrono::minutes utc_offset(clock::system_time time) noexcept;
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI

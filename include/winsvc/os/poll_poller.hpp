@@ -20,83 +20,83 @@ namespace os {
 
 class poll_poller {
  public:
-  struct place {
+  struct registration {
     tcp_socket::native_handle socket = -1;
-    void* who = nullptr;
+    void* user_data = nullptr;
     poll_for armed = poll_for::nothing;
-    std::uint64_t armed_as = 0;  ///< tells this arming from those before: places are used again
+    std::uint64_t armed_sequence = 0;  ///< tells this arming from those before: places are used again
     std::size_t index = 0;       ///< among all, while it is there
   };
 
-  static constexpr bool waits_for_room = true;
+  static constexpr bool supports_write_wait = true;
 
-  [[nodiscard]] bool is_open() const noexcept { return bell_.is_open(); }
+  [[nodiscard]] bool is_open() const noexcept { return wakeup_.is_open(); }
 
-  bool add(place& at, tcp_socket::native_handle s, void* who) noexcept try {
+  bool add(registration& registered, tcp_socket::native_handle s, void* user_data) noexcept try {
     const std::lock_guard lock(mutex_);
-    places_.push_back(&at);
-    at = place{s, who, poll_for::nothing, 0, places_.size() - 1};
+    registrations_.push_back(&registered);
+    registered = registration{s, user_data, poll_for::nothing, 0, registrations_.size() - 1};
     return true;
   } catch (const std::bad_alloc&) {
     return false;
   }
-  void arm(place& at, poll_for what, std::string_view = {}) noexcept {
+  void arm(registration& registered, poll_for event, std::string_view = {}) noexcept {
     const std::lock_guard lock(mutex_);
-    at.armed = what;
-    at.armed_as = ++armings_;
-    if (asleep_) bell_.ring();
+    registered.armed = event;
+    registered.armed_sequence = ++arm_counter_;
+    if (in_poll_) wakeup_.signal();
   }
-  [[nodiscard]] bool is_sending(const place&) const noexcept { return false; }
-  [[nodiscard]] std::size_t sent(place&) noexcept { return 0; }
-  [[nodiscard]] bool has_hung_up(const place&) const noexcept { return false; }  // it would be told again
-  [[nodiscard]] bool is_quiet(const place&) const noexcept { return true; }
-  void settle() noexcept {}
-  [[nodiscard]] bool remove(place& at) noexcept {
+  [[nodiscard]] bool is_sending(const registration&) const noexcept { return false; }
+  [[nodiscard]] std::size_t take_sent_bytes(registration&) noexcept { return 0; }
+  [[nodiscard]] bool has_hung_up(const registration&) const noexcept { return false; }  // it would be told again
+  [[nodiscard]] bool has_no_pending(const registration&) const noexcept { return true; }
+  void wait_for_pending() noexcept {}
+  [[nodiscard]] bool remove(registration& registered) noexcept {
     const std::lock_guard lock(mutex_);
-    if (at.socket == -1) return true;
-    places_[at.index] = places_.back();
-    places_[at.index]->index = at.index;
-    places_.pop_back();
-    at.socket = -1;
-    at.armed = poll_for::nothing;
-    if (asleep_) bell_.ring();
+    if (registered.socket == -1) return true;
+    registrations_[registered.index] = registrations_.back();
+    registrations_[registered.index]->index = registered.index;
+    registrations_.pop_back();
+    registered.socket = -1;
+    registered.armed = poll_for::nothing;
+    if (in_poll_) wakeup_.signal();
     return true;
   }
 
-  bool add_listener(place& at, tcp_socket& listener, void* who) noexcept {
-    if (!add(at, listener.native(), who)) return false;
-    arm_accept(at);
+  bool add_listener(registration& registered, tcp_socket& listener, void* user_data) noexcept {
+    if (!add(registered, listener.native(), user_data)) return false;
+    arm_accept(registered);
     return true;
   }
-  void arm_accept(place& at) noexcept { arm(at, poll_for::bytes); }
-  [[nodiscard]] sys_result<tcp_socket> accept(place& at) noexcept { return accept_from(at.socket); }
+  void arm_accept(registration& registered) noexcept { arm(registered, poll_for::readable); }
+  [[nodiscard]] sys_result<tcp_socket> accept(registration& registered) noexcept { return accept_from(registered.socket); }
 
-  std::size_t wait(void** who, std::size_t room) noexcept;
+  std::size_t wait(void** user_data, std::size_t capacity) noexcept;
   void wake() noexcept {
     const std::lock_guard lock(mutex_);
-    over_ = true;
-    bell_.ring();
-    turn_.notify_all();
+    stopping_ = true;
+    wakeup_.signal();
+    turn_available_.notify_all();
   }
 
  private:
-  struct watched {
-    place* at;
+  struct polled_entry {
+    registration* registered;
     std::uint64_t armed_as;
   };
-  void look();
+  void poll_once();
 
   std::mutex mutex_;
-  std::condition_variable turn_;
-  std::vector<place*> places_;
+  std::condition_variable turn_available_;
+  std::vector<registration*> registrations_;
   std::deque<void*> ready_;
-  std::uint64_t armings_ = 0;
-  bool waiting_ = false;  // somebody has the turn
-  bool asleep_ = false;   // in the call
-  bool over_ = false;
-  bell bell_;
-  std::vector<calls::poll_entry> entries_;  // of whoever has the turn
-  std::vector<watched> watched_;
+  std::uint64_t arm_counter_ = 0;
+  bool has_poller_thread_ = false;  // somebody has the turn
+  bool in_poll_ = false;   // in the call
+  bool stopping_ = false;
+  wakeup_event wakeup_;
+  std::vector<socket_api::poll_entry> entries_;  // of whoever has the turn
+  std::vector<polled_entry> polled_;
 };
 
 }  // namespace os
@@ -111,50 +111,50 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-WINSVC_INLINE std::size_t poll_poller::wait(void** who, std::size_t room) noexcept {
+WINSVC_INLINE std::size_t poll_poller::wait(void** user_data, std::size_t capacity) noexcept {
   std::unique_lock lock(mutex_);
   for (;;) {
-    turn_.wait(lock, [this] { return over_ || !waiting_ || !ready_.empty(); });
-    if (over_) return 0;
+    turn_available_.wait(lock, [this] { return stopping_ || !has_poller_thread_ || !ready_.empty(); });
+    if (stopping_) return 0;
     if (!ready_.empty()) break;
-    waiting_ = true;
+    has_poller_thread_ = true;
     try {
       entries_.clear();
-      watched_.clear();
+      polled_.clear();
       entries_.push_back({});
-      entries_.back().fd = calls::raw(bell_.native());
+      entries_.back().fd = socket_api::raw(wakeup_.native());
       entries_.back().events = POLLIN;
-      for (place* at : places_) {
-        if (at->armed == poll_for::nothing) continue;
-        watched_.push_back({at, at->armed_as});
+      for (registration* registered : registrations_) {
+        if (registered->armed == poll_for::nothing) continue;
+        polled_.push_back({registered, registered->armed_sequence});
         entries_.push_back({});
-        entries_.back().fd = calls::raw(at->socket);
-        entries_.back().events = at->armed == poll_for::bytes ? POLLIN : POLLOUT;
+        entries_.back().fd = socket_api::raw(registered->socket);
+        entries_.back().events = registered->armed == poll_for::readable ? POLLIN : POLLOUT;
       }
-      asleep_ = true;
+      in_poll_ = true;
       lock.unlock();
-      static_cast<void>(calls::poll_any(entries_.data(), entries_.size(), -1));
+      static_cast<void>(socket_api::poll_any(entries_.data(), entries_.size(), -1));
       lock.lock();
-      asleep_ = false;
-      if (entries_[0].revents != 0) bell_.silence();
-      for (std::size_t i = 0; i < watched_.size(); ++i) {
-        place& at = *watched_[i].at;
-        if (entries_[i + 1].revents == 0 || at.armed_as != watched_[i].armed_as || at.armed == poll_for::nothing)
+      in_poll_ = false;
+      if (entries_[0].revents != 0) wakeup_.clear();
+      for (std::size_t i = 0; i < polled_.size(); ++i) {
+        registration& registered = *polled_[i].registered;
+        if (entries_[i + 1].revents == 0 || registered.armed_sequence != polled_[i].armed_as || registered.armed == poll_for::nothing)
           continue;
-        at.armed = poll_for::nothing;
-        ready_.push_back(at.who);
+        registered.armed = poll_for::nothing;
+        ready_.push_back(registered.user_data);
       }
     } catch (const std::bad_alloc&) {  // again, when somebody has given memory back
     }
-    waiting_ = false;
+    has_poller_thread_ = false;
   }
-  std::size_t told = 0;
-  for (; told < room && !ready_.empty(); ++told) {
-    who[told] = ready_.front();
+  std::size_t reported = 0;
+  for (; reported < capacity && !ready_.empty(); ++reported) {
+    user_data[reported] = ready_.front();
     ready_.pop_front();
   }
-  turn_.notify_one();  // the next may wait while this one is at work
-  return told;
+  turn_available_.notify_one();  // the next may wait while this one is at work
+  return reported;
 }
 
 }  // namespace os

@@ -13,12 +13,12 @@
 //   is_open()               could it be made? else calls::last_error()
 //   add(place, s, who)      `place` is the socket's part of the poller, kept by its user; false: the system has no more
 //   arm(place, what, some)  what to wait for. `some`: the bytes that want room; a completion port sends them by itself
-//   waits_for_room          else `some` must not be empty
+//   supports_write_wait          else `some` must not be empty
 //   is_sending(place)       those are on their way: nothing else may be sent
-//   sent(place)             how many of them have left that way; once, after a report
+//   take_sent_bytes(place)  how many of them have left that way; once, after a report
 //   has_hung_up(place)      the peer may have closed its end, and that is not told again: receive until it says so
 //   remove(place)           before the socket is closed; false: reports are to come yet, and the place is free for the
-//                           next socket when is_quiet(place) after one
+//                           next socket when has_no_pending(place) after one
 //   settle()                before places go: no report is to come any more
 //   add_listener(place, listener, who), accept(place) until it would block, arm_accept(place)
 //   wait(who, room)         up to so many that are ready; waits for one. 0: `wake` was called, and every wait ends

@@ -39,12 +39,12 @@ namespace os {
 
 [[nodiscard]] std::uint32_t process_id() noexcept;
 /// How many processors this process may run on, at least 1: those it is pinned to, where the machine has more.
-[[nodiscard]] std::size_t processors() noexcept;
+[[nodiscard]] std::size_t processor_count() noexcept;
 /// The system's number for the calling thread; 0 where there is none.
 [[nodiscard]] std::uint32_t thread_id() noexcept;
 /// Does a thread of this process wait for something, a lock or the network, rather than run or be ready to? Nothing where
 /// that cannot be told.
-[[nodiscard]] std::optional<bool> is_asleep(std::uint32_t thread) noexcept;
+[[nodiscard]] std::optional<bool> is_thread_blocked(std::uint32_t thread) noexcept;
 
 /// What this process has used, and since when.
 struct process_usage {
@@ -53,7 +53,7 @@ struct process_usage {
   std::uint64_t resident = 0;            ///< bytes in memory
 };
 /// GetProcessTimes and K32GetProcessMemoryInfo; /proc and the process' own clock. What cannot be had stays 0.
-[[nodiscard]] process_usage usage() noexcept;
+[[nodiscard]] process_usage query_process_usage() noexcept;
 /// A service starts in System32; relative paths are meant relative to the executable.
 bool change_directory(const std::string& folder) noexcept;
 
@@ -70,7 +70,7 @@ bool change_directory(const std::string& folder) noexcept;
 
 /// The system's own words for a code, one line, without a final dot. They differ between languages and versions: show
 /// them, never compare them.
-[[nodiscard]] std::string system_words(std::uint32_t code);
+[[nodiscard]] std::string system_error_message(std::uint32_t code);
 
 /// A system code as what main returns. POSIX keeps eight bits of it; a failure whose bits would be 0 there becomes 1.
 [[nodiscard]] int exit_code(std::uint32_t code) noexcept;
@@ -100,7 +100,7 @@ WINSVC_INLINE bool is_absolute(std::string_view path) {
 WINSVC_INLINE std::string program_name(std::string_view path) {
   const auto slash = path.find_last_of("/\\");
   std::string name(slash == std::string_view::npos ? path : path.substr(slash + 1));
-  if (name.size() > 4 && text::equal_nocase(std::string_view(name).substr(name.size() - 4), ".exe"))
+  if (name.size() > 4 && strings::equal_nocase(std::string_view(name).substr(name.size() - 4), ".exe"))
     name.resize(name.size() - 4);
   return name;
 }

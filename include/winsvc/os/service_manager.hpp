@@ -14,7 +14,7 @@
 
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/model/levels.hpp"
+#include "winsvc/model/config_levels.hpp"
 #include "winsvc/model/spec.hpp"
 #include "winsvc/model/state.hpp"
 
@@ -28,7 +28,7 @@ using sys_result = result<T, std::uint32_t>;
 [[nodiscard]] failure<std::uint32_t> sys_failure(std::uint32_t code);
 
 /// Access rights, with Win32's values. Ask for the least: with more than an account has, the open fails with 5.
-namespace access {
+namespace access_rights {
 inline constexpr std::uint32_t manager_connect = 0x1, manager_create = 0x2;
 inline constexpr std::uint32_t query_config = 0x1, change_config = 0x2, query_status = 0x4, enumerate_dependents = 0x8,
                                start = 0x10, stop = 0x20, pause_continue = 0x40, interrogate = 0x80,
@@ -46,7 +46,7 @@ struct service_config {
 };
 
 /// The arguments of CreateServiceW and ChangeServiceConfigW. Empty optionals are NULL or SERVICE_NO_CHANGE.
-struct service_settings {
+struct service_config_change {
   std::optional<winsvc::startup> startup;
   std::optional<std::string> binary;
   std::optional<std::string> display_name;
@@ -57,7 +57,7 @@ struct service_settings {
 };
 
 /// SERVICE_STATUS_PROCESS.
-struct service_process {
+struct service_process_status {
   model::service_status status;
   std::uint32_t pid = 0;
 };
@@ -69,14 +69,14 @@ class service_manager {
   virtual ~service_manager() = default;
   virtual sys_result<raw_handle> open_manager(std::uint32_t rights) = 0;
   virtual sys_result<raw_handle> create_service(raw_handle manager, const std::string& name, std::uint32_t rights,
-                                                const service_settings& settings) = 0;
+                                                const service_config_change& settings) = 0;
   virtual sys_result<raw_handle> open_service(raw_handle manager, const std::string& name, std::uint32_t rights) = 0;
-  virtual sys_result<void> change_config(raw_handle service, const service_settings& settings) = 0;
+  virtual sys_result<void> change_config(raw_handle service, const service_config_change& settings) = 0;
   /// ChangeServiceConfig2W, QueryServiceConfig2W.
   virtual sys_result<void> change_level(raw_handle service, const model::config_level& value) = 0;
   virtual sys_result<model::config_level> query_level(raw_handle service, std::uint32_t level) = 0;
   virtual sys_result<service_config> query_config(raw_handle service) = 0;
-  virtual sys_result<service_process> query_status(raw_handle service) = 0;
+  virtual sys_result<service_process_status> query_status(raw_handle service) = 0;
   virtual sys_result<void> start_service(raw_handle service, const std::vector<std::string>& arguments) = 0;
   virtual sys_result<void> control_service(raw_handle service, std::uint32_t control) = 0;
   /// EnumDependentServicesW, the active ones: in the order in which they are to be stopped.
@@ -99,7 +99,7 @@ class service_manager {
   /// `Environment` in the service's registry key, which the SCM adds to the environment of its process: `NAME=value`
   /// each. An empty list takes the value out. A service that is not there: 2.
   virtual sys_result<std::vector<std::string>> query_environment(const std::string& service_name) = 0;
-  virtual sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& all) = 0;
+  virtual sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& items) = 0;
   /// LookupAccountNameW: the SID of an account, a group or a service (`NT SERVICE\name`) as text; 1332 for nobody.
   virtual sys_result<std::string> account_sid(const std::string& account) = 0;
   /// LsaAddAccountRights: the right to log on as a service.

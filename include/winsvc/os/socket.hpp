@@ -40,7 +40,7 @@ struct endpoint {
 enum class transfer { done, closed, timed_out, failed };
 
 /// What a socket waits for in a poller. An error, and the peer's end, count as each.
-enum class poll_for : std::uint8_t { nothing, bytes, room };
+enum class poll_for : std::uint8_t { nothing, readable, writable };
 
 class tcp_socket {
  public:
@@ -69,8 +69,8 @@ class tcp_socket {
   [[nodiscard]] endpoint peer() const;
 
   [[nodiscard]] sys_result<tcp_socket> accept() const;
-  /// Up to `room` bytes; `got` says how many. `closed`: the peer sends no more.
-  transfer receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds limit) noexcept;
+  /// Up to `writable` bytes; `got` says how many. `closed`: the peer sends no more.
+  transfer receive(char* buffer, std::size_t capacity, std::size_t& received, std::chrono::milliseconds limit) noexcept;
   /// All of it; the limit is for each stretch without progress.
   transfer send(const char* from, std::size_t count, std::chrono::milliseconds limit) noexcept;
   /// What there is room for now: `sent` bytes. `timed_out`: not all of it.
@@ -93,29 +93,29 @@ class tcp_socket {
 };
 
 /// Something to wait for beside sockets, which any thread can make ready.
-class bell {
+class wakeup_event {
  public:
-  bell();
-  ~bell();
-  bell(const bell&) = delete;
-  bell& operator=(const bell&) = delete;
+  wakeup_event();
+  ~wakeup_event();
+  wakeup_event(const wakeup_event&) = delete;
+  wakeup_event& operator=(const wakeup_event&) = delete;
 
   /// Could it be made? Without it nobody would ever wake.
-  [[nodiscard]] bool is_open() const noexcept { return ends_[0] != -1; }
+  [[nodiscard]] bool is_open() const noexcept { return handles_[0] != -1; }
   /// What can be read once it was rung, until it is silenced.
-  [[nodiscard]] tcp_socket::native_handle native() const noexcept { return ends_[0]; }
-  void ring() noexcept;
-  void silence() noexcept;
+  [[nodiscard]] tcp_socket::native_handle native() const noexcept { return handles_[0]; }
+  void signal() noexcept;
+  void clear() noexcept;
 
  private:
-  tcp_socket::native_handle ends_[2] = {-1, -1};
+  tcp_socket::native_handle handles_[2] = {-1, -1};
 };
 
 /// Wakes whoever waits in `wait_for`, now and ever after.
 class waker {
  public:
-  void wake() noexcept { bell_.ring(); }
-  [[nodiscard]] bool is_open() const noexcept { return bell_.is_open(); }
+  void wake() noexcept { wakeup_.signal(); }
+  [[nodiscard]] bool is_open() const noexcept { return wakeup_.is_open(); }
 
   enum class outcome { ready, woken, timed_out, failed };
   /// Waits until the socket can be read or accepted from (ready), `wake` was called, also before (woken), or the time
@@ -126,14 +126,14 @@ class waker {
   static constexpr std::chrono::milliseconds no_limit{-1};
 
  private:
-  bell bell_;
+  wakeup_event wakeup_;
 };
 
 /// A connection that waits to be taken by a listener, non-blocking; else the system's code.
 [[nodiscard]] sys_result<tcp_socket> accept_from(tcp_socket::native_handle listener) noexcept;
 
 /// "pid 1234 (other.exe)" for the program that listens there, or nothing where that cannot be told.
-[[nodiscard]] std::string port_owner(const endpoint& where);
+[[nodiscard]] std::string port_owner(const endpoint& address);
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI

@@ -55,19 +55,19 @@ inline namespace WINSVC_ABI {
 namespace route {
 
 /// The byte that the escape at `raw[at]` stands for, or -1 when it is none.
-WINSVC_INLINE int escaped_byte(std::string_view raw, std::size_t at) noexcept {
-  if (raw.size() - at < 3) return -1;
-  const int high = hex_value(raw[at + 1]);
-  const int low = hex_value(raw[at + 2]);
+WINSVC_INLINE int escaped_byte(std::string_view raw, std::size_t position) noexcept {
+  if (raw.size() - position < 3) return -1;
+  const int high = hex_value(raw[position + 1]);
+  const int low = hex_value(raw[position + 2]);
   return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
 WINSVC_INLINE bool decode_segment(std::string_view raw, std::string& out) {
-  for (std::size_t at = 0; at < raw.size(); ++at) {
-    int byte = static_cast<unsigned char>(raw[at]);
-    if (raw[at] == '%') {
-      byte = escaped_byte(raw, at);
-      at += 2;
+  for (std::size_t position = 0; position < raw.size(); ++position) {
+    int byte = static_cast<unsigned char>(raw[position]);
+    if (raw[position] == '%') {
+      byte = escaped_byte(raw, position);
+      position += 2;
     }
     if (byte <= 0) return false;
     out += static_cast<char>(static_cast<unsigned char>(byte));
@@ -78,8 +78,8 @@ WINSVC_INLINE bool decode_segment(std::string_view raw, std::string& out) {
 WINSVC_INLINE bool path_is_valid(std::string_view raw_path) noexcept {
   if (raw_path.empty() || raw_path[0] != '/') return false;
   if (raw_path.find('\0') != std::string_view::npos) return false;
-  for (auto at = raw_path.find('%'); at != std::string_view::npos; at = raw_path.find('%', at + 3)) {
-    if (escaped_byte(raw_path, at) <= 0) return false;
+  for (auto position = raw_path.find('%'); position != std::string_view::npos; position = raw_path.find('%', position + 3)) {
+    if (escaped_byte(raw_path, position) <= 0) return false;
   }
   return true;
 }

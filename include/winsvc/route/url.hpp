@@ -30,7 +30,7 @@ namespace route {
 
 /// The path of a route, percent-encoded (RFC 3986). Throws setup_error: the wrong number of values, or one that no
 /// path could carry or that this route would not take.
-[[nodiscard]] std::string build_path(const entry& of, const std::vector<url_value>& values);
+[[nodiscard]] std::string build_path(const route_entry& of, const std::vector<url_value>& values);
 
 /// The same by the route's name. Throws setup_error for a name that is none, too, with the nearest that is one.
 [[nodiscard]] std::string build_path(const table& routes, std::string_view name, const std::vector<url_value>& values);
@@ -49,14 +49,14 @@ inline namespace WINSVC_ABI {
 namespace route {
 
 /// One decoded segment of a path: what is wrong with it, or nothing.
-WINSVC_INLINE std::string_view unfit_segment(std::string_view value) noexcept {
+WINSVC_INLINE std::string_view find_invalid_segment(std::string_view value) noexcept {
   if (value.find('\0') != std::string_view::npos) return "holds a NUL, which no path may";
   if (value == "." || value == "..") return "would be resolved by the client, and not reach this route";
   return {};
 }
 
-WINSVC_INLINE std::string build_path(const entry& of, const std::vector<url_value>& values) {
-  const auto refuse = [&of](const std::string& why) { throw setup_error("url_for " + of.text() + ": " + why); };
+WINSVC_INLINE std::string build_path(const route_entry& of, const std::vector<url_value>& values) {
+  const auto refuse = [&of](const std::string& reason) { throw setup_error("url_for " + of.text() + ": " + reason); };
   const auto& names = of.path.names;
   if (values.size() != names.size()) {
     refuse("the pattern has " + std::to_string(names.size()) + " parameter" + (names.size() == 1 ? "" : "s") + ", " +
@@ -65,21 +65,21 @@ WINSVC_INLINE std::string build_path(const entry& of, const std::vector<url_valu
 
   std::string path;
   std::size_t next = 0;
-  for (const auto& piece : of.path.segments) {
-    if (piece.kind == segment::sort::literal) {
-      path += '/' + percent_encode_segment(piece.text);
+  for (const auto& segment : of.path.segments) {
+    if (segment.kind == segment::segment_kind::literal) {
+      path += '/' + percent_encode_segment(segment.text);
       continue;
     }
     const std::string& value = values[next].text();
-    const bool tail = piece.kind == segment::sort::tail;
-    const std::string shown = "the parameter '" + piece.text + "'";
+    const bool tail = segment.kind == segment::segment_kind::tail;
+    const std::string shown = "the parameter '" + segment.text + "'";
     if (!tail && value.empty()) refuse(shown + " is empty, which a segment of a path is not");
-    if (next < of.about.parameters.size() && !fits(of.about.parameters[next], value)) {
-      refuse(shown + " is not " + std::string(words(of.about.parameters[next])) + ": '" +
-             std::string(text::cut(value, 80)) + "'");
+    if (next < of.metadata.parameters.size() && !accepts_text(of.metadata.parameters[next], value)) {
+      refuse(shown + " is not " + std::string(describe(of.metadata.parameters[next])) + ": '" +
+             std::string(strings::truncate(value, 80)) + "'");
     }
-    for (const std::string_view part : tail ? text::split(value, '/') : std::vector<std::string_view>{value}) {
-      if (const auto why = unfit_segment(part); !why.empty()) refuse(shown + " " + std::string(why));
+    for (const std::string_view part : tail ? strings::split(value, '/') : std::vector<std::string_view>{value}) {
+      if (const auto reason = find_invalid_segment(part); !reason.empty()) refuse(shown + " " + std::string(reason));
       path += '/' + percent_encode_segment(part);
     }
     ++next;
@@ -90,9 +90,9 @@ WINSVC_INLINE std::string build_path(const entry& of, const std::vector<url_valu
 }
 
 WINSVC_INLINE std::string build_path(const table& routes, std::string_view name, const std::vector<url_value>& values) {
-  if (const entry* found = routes.named(name)) return build_path(*found, values);
+  if (const route_entry* found = routes.find_by_name(name)) return build_path(*found, values);
   const auto names = routes.names();
-  const auto near_one = text::nearest(name, names);
+  const auto near_one = strings::closest_match(name, names);
   throw setup_error("url_for '" + std::string(name) + "': no route has this name" +
                     (near_one.empty() ? names.empty() ? ": none has one yet; say .name(\"...\") behind a route" : ""
                                       : "; did you mean '" + std::string(near_one) + "'?"));

@@ -28,7 +28,7 @@ namespace testing {
 using headers = std::vector<std::pair<std::string, std::string>>;
 
 /// An answer, taken apart.
-struct answer {
+struct client_response {
   int status = 0;  ///< 0: the connection ended without one
   testing::headers headers;
   std::string body;  ///< chunks put together
@@ -36,7 +36,7 @@ struct answer {
   /// The first header of this name in any case, or "".
   [[nodiscard]] std::string header(std::string_view name) const {
     for (const auto& [known, value] : headers) {
-      if (text::equal_nocase(known, name)) return value;
+      if (strings::equal_nocase(known, name)) return value;
     }
     return {};
   }
@@ -44,28 +44,28 @@ struct answer {
 
 /// Takes the answer to a request off the front of `bytes`. `to_head`: it was a HEAD, so no body follows.
 /// Interim answers (100) are passed over.
-[[nodiscard]] inline answer take_answer(std::string& bytes, bool to_head = false) {
-  answer a;
+[[nodiscard]] inline client_response parse_response(std::string& bytes, bool to_head = false) {
+  client_response a;
   for (;;) {
     const auto end = bytes.find("\r\n\r\n");
     if (bytes.compare(0, 7, "HTTP/1.") != 0 || end == std::string::npos) return a;
     const std::string head = bytes.substr(0, end);
     bytes.erase(0, end + 4);
     a.status = std::stoi(head.substr(9, 3));
-    for (std::size_t at = head.find("\r\n"); at != std::string::npos;) {
-      const auto next = head.find("\r\n", at + 2);
-      const std::string line = head.substr(at + 2, next == std::string::npos ? next : next - at - 2);
+    for (std::size_t position = head.find("\r\n"); position != std::string::npos;) {
+      const auto next = head.find("\r\n", position + 2);
+      const std::string line = head.substr(position + 2, next == std::string::npos ? next : next - position - 2);
       const auto colon = line.find(':');
       if (colon != std::string::npos)
-        a.headers.emplace_back(line.substr(0, colon), text::trimmed(std::string_view(line).substr(colon + 1)));
-      at = next;
+        a.headers.emplace_back(line.substr(0, colon), strings::trim(std::string_view(line).substr(colon + 1)));
+      position = next;
     }
     if (a.status >= 200 || a.status == 101) break;  // what follows a 101 is another protocol's: the body, here
     a.headers.clear();
   }
   if (to_head || a.status == 204 || a.status == 304) return a;
 
-  if (text::equal_nocase(a.header("Transfer-Encoding"), "chunked")) {
+  if (strings::equal_nocase(a.header("Transfer-Encoding"), "chunked")) {
     wire::chunked_decoder decoder({}, ~std::uint64_t{0});
     std::size_t consumed = 0;
     static_cast<void>(decoder.feed(bytes, consumed, a.body));
@@ -81,7 +81,7 @@ struct answer {
 }
 
 /// What a WebSocket said, until it was over.
-struct talk {
+struct websocket_transcript {
   int status = 0;                     ///< 101, or what refused it
   std::vector<std::string> messages;  ///< of the server
   int close_code = 0;                 ///< the server's; 0: it ended without a goodbye
@@ -94,12 +94,12 @@ struct talk {
   return out.insert(out.size() - payload.size(), 4, '\0');
 }
 /// Takes the frames of a server apart.
-[[nodiscard]] inline talk take_talk(int status, std::string_view bytes) {
-  talk t;
+[[nodiscard]] inline websocket_transcript parse_transcript(int status, std::string_view bytes) {
+  websocket_transcript t;
   t.status = status;
-  const auto number = [&bytes](std::size_t at, std::size_t count) {
+  const auto number = [&bytes](std::size_t position, std::size_t count) {
     std::size_t value = 0;
-    for (std::size_t i = at; i < at + count && i < bytes.size(); ++i)
+    for (std::size_t i = position; i < position + count && i < bytes.size(); ++i)
       value = value << 8 | static_cast<unsigned char>(bytes[i]);
     return value;
   };
@@ -120,19 +120,19 @@ struct talk {
 /// Bytes from memory, bytes to memory. Gives its input in pieces of at most `piece`, then the end of the stream.
 class memory_transport final : public http::transport {
  public:
-  explicit memory_transport(std::string input, std::size_t piece = ~std::size_t{0})
-      : input_(std::move(input)), piece_(piece) {}
+  explicit memory_transport(std::string input, std::size_t chunk_size = ~std::size_t{0})
+      : input_(std::move(input)), max_chunk_(chunk_size) {}
 
-  os::transfer receive(char* into, std::size_t room, std::size_t& got, std::chrono::milliseconds) noexcept override {
-    got = (std::min)({room, piece_, input_.size() - at_});
-    if (got == 0) return os::transfer::closed;
-    input_.copy(into, got, at_);
-    at_ += got;
+  os::transfer receive(char* buffer, std::size_t capacity, std::size_t& received, std::chrono::milliseconds) noexcept override {
+    received = (std::min)({capacity, max_chunk_, input_.size() - position_});
+    if (received == 0) return os::transfer::closed;
+    input_.copy(buffer, received, position_);
+    position_ += received;
     return os::transfer::done;
   }
-  os::transfer receive_idle(char* into, std::size_t room, std::size_t& got,
+  os::transfer receive_idle(char* buffer, std::size_t capacity, std::size_t& received,
                             std::chrono::milliseconds limit) noexcept override {
-    return receive(into, room, got, limit);
+    return receive(buffer, capacity, received, limit);
   }
   os::transfer send(const char* from, std::size_t count, std::chrono::milliseconds) noexcept override {
     output.append(from, count);
@@ -143,21 +143,21 @@ class memory_transport final : public http::transport {
     sent = count;
     return count == 0 ? os::transfer::done : send(from, count, {});
   }
-  http::watched watch(std::chrono::milliseconds) noexcept override {
-    return waits-- > 0 ? http::watched::quiet : http::watched::gone;
+  http::stream_event wait_stream_event(std::chrono::milliseconds) noexcept override {
+    return receive_count-- > 0 ? http::stream_event::timed_out : http::stream_event::peer_closed;
   }
-  http::parting finish(http::parting how) noexcept override { return how; }
+  http::close_reason shutdown(http::close_reason reason) noexcept override { return reason; }
   [[nodiscard]] os::endpoint local() const override { return {"127.0.0.1", 80}; }
   [[nodiscard]] os::endpoint peer() const override { return {"127.0.0.1", 50000}; }
 
   std::string output;
   int sends = 0;  ///< how many writes the output came in
-  int waits = 3;  ///< how often whoever streams may wait before the client leaves; no time passes
+  int receive_count = 3;  ///< how often whoever streams may wait before the client leaves; no time passes
 
  private:
   std::string input_;
-  std::size_t piece_;
-  std::size_t at_ = 0;
+  std::size_t max_chunk_;
+  std::size_t position_ = 0;
 };
 
 class client {
@@ -168,32 +168,32 @@ class client {
   template <class App>
   explicit client(std::in_place_type_t<App>) : client(host::app_of_type<App>()) {}
 
-  answer get(std::string_view target, const headers& extra = {}) { return request("GET", target, extra); }
-  answer head(std::string_view target, const headers& extra = {}) { return request("HEAD", target, extra); }
-  answer del(std::string_view target, const headers& extra = {}) { return request("DELETE", target, extra); }
-  answer options(std::string_view target, const headers& extra = {}) { return request("OPTIONS", target, extra); }
-  answer post(std::string_view target, std::string body, std::string type = "application/json") {
+  client_response get(std::string_view target, const headers& extra = {}) { return request("GET", target, extra); }
+  client_response head(std::string_view target, const headers& extra = {}) { return request("HEAD", target, extra); }
+  client_response del(std::string_view target, const headers& extra = {}) { return request("DELETE", target, extra); }
+  client_response options(std::string_view target, const headers& extra = {}) { return request("OPTIONS", target, extra); }
+  client_response post(std::string_view target, std::string body, std::string type = "application/json") {
     return request("POST", target, {{"Content-Type", std::move(type)}}, std::move(body));
   }
-  answer put(std::string_view target, std::string body, std::string type = "application/json") {
+  client_response put(std::string_view target, std::string body, std::string type = "application/json") {
     return request("PUT", target, {{"Content-Type", std::move(type)}}, std::move(body));
   }
-  answer patch(std::string_view target, std::string body, std::string type = "application/json") {
+  client_response patch(std::string_view target, std::string body, std::string type = "application/json") {
     return request("PATCH", target, {{"Content-Type", std::move(type)}}, std::move(body));
   }
 
   /// Any request. Host is added, and Content-Length where there is a body.
-  answer request(std::string_view method, std::string_view target, const headers& extra = {},
+  client_response request(std::string_view method, std::string_view target, const headers& extra = {},
                  const std::string& body = {}) {
     std::string bytes = std::string(method) + ' ' + std::string(target) + " HTTP/1.1\r\nHost: test\r\n";
     for (const auto& [name, value] : extra) bytes += name + ": " + value + "\r\n";
     if (!body.empty()) bytes += "Content-Length: " + std::to_string(body.size()) + "\r\n";
     std::string out = raw(bytes + "\r\n" + body);
-    return take_answer(out, method == "HEAD");
+    return parse_response(out, method == "HEAD");
   }
 
   /// Opens a WebSocket, says these texts and then goodbye, and comes back when the handler has returned.
-  [[nodiscard]] talk websocket(std::string_view target, const std::vector<std::string>& texts,
+  [[nodiscard]] websocket_transcript websocket(std::string_view target, const std::vector<std::string>& texts,
                                const headers& extra = {}) {
     std::string bytes = "GET " + std::string(target) +
                         " HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -203,46 +203,46 @@ class client {
     for (const auto& text : texts) bytes += masked_frame(wire::opcode::text, text);
     bytes += masked_frame(wire::opcode::close, wire::close_payload(wire::close_code::normal, {}));
     std::string out = raw(std::move(bytes));
-    const answer first = take_answer(out);
-    return take_talk(first.status, first.status == 101 ? std::string_view(first.body) : std::string_view());
+    const client_response first = parse_response(out);
+    return parse_transcript(first.status, first.status == 101 ? std::string_view(first.body) : std::string_view());
   }
 
   /// The bytes of one connection in, all bytes of its answers out.
   [[nodiscard]] std::string raw(std::string bytes) {
-    memory_transport wire(std::move(bytes));
-    engine_->serve(wire);
-    return std::move(wire.output);
+    memory_transport transport(std::move(bytes));
+    engine_->serve(transport);
+    return std::move(transport.output);
   }
 
   /// What the app logged, newest last.
-  [[nodiscard]] const std::vector<log_entry>& log() const noexcept { return lines_->entries; }
+  [[nodiscard]] const std::vector<log_entry>& log() const noexcept { return log_sink_->entries; }
   [[nodiscard]] http::engine& engine() noexcept { return *engine_; }
 
  private:
-  struct kept_log final : log_sink {
+  struct memory_sink final : log_sink {
     void write(const log_entry& entry) noexcept override { entries.push_back(entry); }
     std::vector<log_entry> entries;
   };
 
   explicit client(const host::app_factory& app)
-      : plan_(std::make_unique<host::blueprint>()), lines_(std::make_shared<kept_log>()) {
+      : plan_(std::make_unique<host::service_definition>()), log_sink_(std::make_shared<memory_sink>()) {
     plan_->spec.name = "test";
     plan_->data_folder = os::path_join(os::temporary_folder(), "winsvc-test-" + std::to_string(os::process_id()));
-    plan_->log.add_sink(lines_);
+    plan_->log.add_sink(log_sink_);
     service_ = std::make_unique<service>(*plan_);  // kept: handlers may have caught it by reference
     object_ = app(*service_);
     host::add_health_routes(*plan_, phase_);
     plan_->frozen = true;
     plan_->router.freeze();
     engine_ = std::make_unique<http::engine>(plan_->router, plan_->limits, plan_->log);
-    for (const auto& tell : plan_->on_engine) tell(*engine_);
+    for (const auto& notify : plan_->on_engine_created) notify(*engine_);
   }
 
-  std::unique_ptr<host::blueprint> plan_;
-  std::shared_ptr<kept_log> lines_;
+  std::unique_ptr<host::service_definition> plan_;
+  std::shared_ptr<memory_sink> log_sink_;
   std::unique_ptr<service> service_;
   std::shared_ptr<void> object_;
-  std::atomic<host::phase> phase_{host::phase::serving};
+  std::atomic<host::run_phase> phase_{host::run_phase::serving};
   std::unique_ptr<http::engine> engine_;
 };
 

@@ -15,8 +15,8 @@ class manual_clock final : public clock {
     const std::lock_guard lock(mutex_);
     return now_;
   }
-  [[nodiscard]] wall_point wall() const noexcept override {
-    return wall_point(std::chrono::duration_cast<wall_point::duration>(now().time_since_epoch()));
+  [[nodiscard]] system_time system_now() const noexcept override {
+    return system_time(std::chrono::duration_cast<system_time::duration>(now().time_since_epoch()));
   }
   void sleep(duration d) override { advance(d); }
   void advance(duration d) {

@@ -10,7 +10,7 @@
 //   CHECK(scm.verdicts().empty());
 //
 // It is strict where the real one is silent: what would make Windows wait in vain, kill the service or show a wrong
-// state is a verdict. `refuse` and `delay` make its calls fail and take long.
+// state is a verdict. `fail_with` and `delay` make its calls fail and take long.
 #pragma once
 
 #include <chrono>
@@ -26,7 +26,7 @@
 #include <vector>
 
 #include "winsvc/testing/whole.hpp"
-#include "winsvc/testing/judge.hpp"
+#include "winsvc/testing/status_rules.hpp"
 
 namespace winsvc {
 namespace testing {
@@ -41,9 +41,9 @@ class simulated_scm {
     if (!service_.joinable()) return;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return handler_ || ended_; });
+      changed_.wait(lock, [this] { return handler_ || finished_; });
     }
-    static_cast<void>(force(model::control::stop));
+    static_cast<void>(deliver_always(model::control::stop));
     service_.join();
   }
   simulated_scm(const simulated_scm&) = delete;
@@ -57,7 +57,7 @@ class simulated_scm {
   model::launch_options launch{{}, std::string("127.0.0.1"), std::uint16_t{0}, {}};
   /// The code that a call of the service's is answered with: "run" (StartServiceCtrlDispatcher), "register_handler",
   /// "set_status" (which is then not known to the SCM).
-  std::map<std::string, std::uint32_t> refuse;
+  std::map<std::string, std::uint32_t> fail_with;
   /// How long it takes.
   std::map<std::string, milliseconds> delay;
 
@@ -67,20 +67,20 @@ class simulated_scm {
   /// stopped.
   template <class App>
   void start(App& app, std::vector<std::string> arguments = {}) {
-    begin(app, std::move(arguments));
+    start_async(app, std::move(arguments));
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return running_ || ended_; });
+    changed_.wait(lock, [this] { return running_ || finished_; });
   }
   /// Starts the service and returns at once.
   template <class App>
-  void begin(App& app, std::vector<std::string> arguments = {}) {
+  void start_async(App& app, std::vector<std::string> arguments = {}) {
     start_app(host::app_of_callable(app), std::move(arguments));
   }
   /// Starts a service that is written over the dispatcher by hand; `port`: where it must answer from RUNNING on, or 0.
-  void begin_program(std::function<void(os::dispatcher&)> program, std::uint16_t port = 0) {
+  void start_program_async(std::function<void(os::dispatcher&)> program, std::uint16_t port = 0) {
     if (port != 0) address_ = os::endpoint{"127.0.0.1", port};
-    judges_port_ = port != 0;
-    launch_thread([this, program = std::move(program)] { program(line_); });
+    checks_port_ = port != 0;
+    launch_thread([this, program = std::move(program)] { program(dispatcher_); });
   }
 
   // -- controls: 0, or the code of the SCM's refusal (1052, 1061, 1062), or what the handler answered --
@@ -89,7 +89,7 @@ class simulated_scm {
     os::dispatcher::control_handler handler;
     {
       const std::lock_guard lock(mutex_);
-      if (history_.empty() || ended_) return 1062;
+      if (history_.empty() || finished_) return 1062;
       const auto& now = history_.back().status;
       const auto what = static_cast<model::control>(event.control);
       if (now.current == model::state::stopped) return 1062;
@@ -99,13 +99,13 @@ class simulated_scm {
     }
     return send(handler, event);
   }
-  std::uint32_t control(model::control c) { return control(only(c)); }
+  std::uint32_t control(model::control c) { return control(make_event(c)); }
   std::uint32_t custom(std::uint32_t code) { return control(static_cast<model::control>(code)); }
   std::uint32_t stop() { return control(model::control::stop); }
   std::uint32_t pause() { return control(model::control::pause); }
-  std::uint32_t resume() { return control(model::control::resume); }
+  std::uint32_t resume() { return control(model::control::continue_control); }
   std::uint32_t reload() { return control(model::control::param_change); }
-  std::uint32_t session(session_change::kind what, std::uint32_t id) {
+  std::uint32_t change_session(session_change::kind what, std::uint32_t id) {
     return control({static_cast<std::uint32_t>(model::control::session_change), what, id, {}, {}});
   }
   std::uint32_t power(power_event::kind what) {
@@ -117,7 +117,7 @@ class simulated_scm {
     return refused == 1052 ? control(model::control::shutdown) : refused;
   }
   /// Hands a control to the service whatever its state is and whatever it accepts.
-  std::uint32_t force(const model::control_event& event) {
+  std::uint32_t deliver_always(const model::control_event& event) {
     os::dispatcher::control_handler handler;
     {
       const std::lock_guard lock(mutex_);
@@ -125,7 +125,7 @@ class simulated_scm {
     }
     return handler ? send(handler, event) : 1061;
   }
-  std::uint32_t force(model::control c) { return force(only(c)); }
+  std::uint32_t deliver_always(model::control c) { return deliver_always(make_event(c)); }
 
   // -- waiting --
 
@@ -144,17 +144,17 @@ class simulated_scm {
       }
       return false;
     };
-    changed_.wait(lock, [&] { return seen() || ended_; });
+    changed_.wait(lock, [&] { return seen() || finished_; });
     return seen();
   }
   /// The service is known to achieve nothing now, because the test holds it. A checkpoint within this time is blind: a
   /// timer's, and not the work's. That is a verdict.
-  void watch_idle(milliseconds how_long) {
+  void measure_idle(milliseconds how_long) {
     std::unique_lock lock(mutex_);
     const std::size_t before = history_.size();
     changed_.wait_for(lock, how_long, [&] { return history_.size() != before; });
     if (history_.size() != before && model::is_pending(history_.back().status.current))
-      own_verdicts_.push_back("the checkpoint rose while nothing was achieved: a timer raises it, and hides a hang");
+      violations_.push_back("the checkpoint rose while nothing was achieved: a timer raises it, and hides a hang");
   }
 
   // -- the record --
@@ -163,7 +163,7 @@ class simulated_scm {
     const std::lock_guard lock(mutex_);
     return history_.empty() ? model::state::none : history_.back().status.current;
   }
-  [[nodiscard]] std::vector<reported> history() const {
+  [[nodiscard]] std::vector<timed_status> history() const {
     const std::lock_guard lock(mutex_);
     return history_;
   }
@@ -178,52 +178,52 @@ class simulated_scm {
     return address_ ? address_->url() : std::string();
   }
   /// The judgement so far. Ask after the end.
-  [[nodiscard]] std::vector<std::string> verdicts() const {
+  [[nodiscard]] std::vector<std::string> violations() const {
     const std::lock_guard lock(mutex_);
-    auto all = judge(history_);
-    all.insert(all.end(), own_verdicts_.begin(), own_verdicts_.end());
-    return all;
+    auto items = find_status_violations(history_);
+    items.insert(items.end(), violations_.begin(), violations_.end());
+    return items;
   }
 
  private:
-  struct line final : os::dispatcher {
-    explicit line(simulated_scm& s) : scm(s) {}
+  struct test_dispatcher final : os::dispatcher {
+    explicit test_dispatcher(simulated_scm& s) : scm(s) {}
     std::uint32_t run(service_main entry) override {
-      if (const auto code = scm.answer_to("run")) return code;
+      if (const auto code = scm.result_of("run")) return code;
       entry(scm.arguments_);
       return 0;
     }
     std::uint32_t register_handler(const std::string&, control_handler handler) override {
-      if (const auto code = scm.answer_to("register_handler")) return code;
+      if (const auto code = scm.result_of("register_handler")) return code;
       const std::lock_guard lock(scm.mutex_);
       scm.handler_ = std::move(handler);
       scm.changed_.notify_all();
       return 0;
     }
     std::uint32_t set_status(const model::service_status& status) noexcept override {
-      if (const auto code = scm.answer_to("set_status")) return code;
-      scm.keep(status);
+      if (const auto code = scm.result_of("set_status")) return code;
+      scm.record(status);
       return 0;
     }
     simulated_scm& scm;
   };
 
-  static model::control_event only(model::control c) { return {static_cast<std::uint32_t>(c), 0, 0, {}, {}}; }
+  static model::control_event make_event(model::control c) { return {static_cast<std::uint32_t>(c), 0, 0, {}, {}}; }
 
-  std::uint32_t answer_to(const char* call) {
+  std::uint32_t result_of(const char* call) {
     if (const auto slow = delay.find(call); slow != delay.end()) std::this_thread::sleep_for(slow->second);
-    const auto refused = refuse.find(call);
-    return refused == refuse.end() ? 0 : refused->second;
+    const auto refused = fail_with.find(call);
+    return refused == fail_with.end() ? 0 : refused->second;
   }
 
-  void keep(const model::service_status& status) {
+  void record(const model::service_status& status) {
     const auto now = std::chrono::steady_clock::now();
     const std::lock_guard lock(mutex_);
     const bool first_running = status.current == model::state::running && !was_running_;
     if (first_running) {
       was_running_ = true;
-      if (judges_port_ && !(address_ && os::tcp_socket::connect(*address_, std::chrono::seconds(5))))
-        own_verdicts_.push_back("running: reported before the port answers: whoever waited for it finds nobody");
+      if (checks_port_ && !(address_ && os::tcp_socket::connect(*address_, std::chrono::seconds(5))))
+        violations_.push_back("running: reported before the port answers: whoever waited for it finds nobody");
       if (!app_) running_ = true;
     }
     history_.push_back({status, now});
@@ -233,27 +233,27 @@ class simulated_scm {
   void start_app(host::app_factory app, std::vector<std::string> arguments) {
     arguments_ = {"simulated"};
     arguments_.insert(arguments_.end(), arguments.begin(), arguments.end());
-    host::service_surroundings around{line_};
-    around.data_folder = [this](const std::string&) -> os::sys_result<std::string> {
-      if (data_folder.empty()) return os::sys_failure(model::code::access_denied);
+    host::service_host_dependencies dependencies{dispatcher_};
+    dependencies.data_folder = [this](const std::string&) -> os::sys_result<std::string> {
+      if (data_folder.empty()) return os::sys_failure(model::win32_error::access_denied);
       return data_folder;
     };
-    around.report_event = [this](const std::string&, model::event_level, std::uint32_t id, std::string_view what) {
+    dependencies.report_event = [this](const std::string&, model::event_level, std::uint32_t id, std::string_view what) {
       const std::lock_guard lock(mutex_);
       events_.push_back(std::to_string(id) + ' ' + std::string(what));
-      if (id == static_cast<std::uint32_t>(model::event::started)) running_ = true;
+      if (id == static_cast<std::uint32_t>(model::service_event::started)) running_ = true;
       changed_.notify_all();
     };
-    around.listening = [this](const os::endpoint& where) {
+    dependencies.on_listening = [this](const os::endpoint& address) {
       const std::lock_guard lock(mutex_);
-      address_ = where;
+      address_ = address;
     };
-    around.guards_crashes = false;
-    around.end_process = [this](int) {
+    dependencies.handle_crashes = false;
+    dependencies.end_process = [this](int) {
       const std::lock_guard lock(mutex_);
-      own_verdicts_.push_back("a hook, handler or worker did not return, and the process would be ended over it");
+      violations_.push_back("a hook, handler or worker did not return, and the process would be ended over it");
     };
-    app_ = std::make_unique<host::service_host>(std::move(app), launch, std::move(around));
+    app_ = std::make_unique<host::service_host>(std::move(app), launch, std::move(dependencies));
     launch_thread([this] { app_->run(); });
   }
 
@@ -261,7 +261,7 @@ class simulated_scm {
     service_ = std::thread([this, body = std::move(body)] {
       body();
       const std::lock_guard lock(mutex_);
-      ended_ = true;
+      finished_ = true;
       handler_ = nullptr;
       changed_.notify_all();
     });
@@ -274,7 +274,7 @@ class simulated_scm {
     const std::uint32_t answered = handler(event);
     if (std::chrono::steady_clock::now() - began > std::chrono::seconds(1)) {
       const std::lock_guard lock(mutex_);
-      own_verdicts_.push_back("control " + std::to_string(event.control) +
+      violations_.push_back("control " + std::to_string(event.control) +
                               ": the handler took over 1 s, and every caller of the SCM waits for it");
     }
     return answered;
@@ -283,12 +283,12 @@ class simulated_scm {
   std::mutex sending_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<reported> history_;
-  std::vector<std::string> events_, own_verdicts_, arguments_;
+  std::vector<timed_status> history_;
+  std::vector<std::string> events_, violations_, arguments_;
   std::optional<os::endpoint> address_;
   os::dispatcher::control_handler handler_;
-  bool judges_port_ = true, was_running_ = false, running_ = false, ended_ = false;
-  line line_{*this};
+  bool checks_port_ = true, was_running_ = false, running_ = false, finished_ = false;
+  test_dispatcher dispatcher_{*this};
   std::unique_ptr<host::service_host> app_;  // until the end of all: a control may be on its way into it as it ends
   std::thread service_;
 };

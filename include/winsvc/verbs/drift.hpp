@@ -8,23 +8,23 @@
 #include "winsvc/base/result.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/model/installation.hpp"
-#include "winsvc/verbs/desk.hpp"
-#include "winsvc/verbs/survey.hpp"
+#include "winsvc/verbs/verb_context.hpp"
+#include "winsvc/verbs/query_installed.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
 struct drift {
-  std::vector<model::change> differs;
-  std::vector<std::string> unseen;  ///< what Windows does not show to whoever asks, or does not know
+  std::vector<model::config_change> differences;
+  std::vector<std::string> unreadable;  ///< what Windows does not show to whoever asks, or does not know
 };
 
 /// Fails where the account that the app names is none.
-[[nodiscard]] result<drift> drift_of(const desk& at, const model::installation& there);
+[[nodiscard]] result<drift> find_drift(const verb_context& context, const model::installation& installed);
 
 /// For a screen: nothing where there is none, or where it cannot be seen.
-[[nodiscard]] std::vector<std::string> drift_lines(desk& at);
+[[nodiscard]] std::vector<std::string> drift_lines(verb_context& context);
 
 }  // namespace host
 }  // inline namespace WINSVC_ABI
@@ -38,22 +38,22 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-WINSVC_INLINE result<drift> drift_of(const desk& at, const model::installation& there) {
-  const auto wanted = model::wanted_installation({}, at.spec(), &there, at.ours());
-  if (!wanted) return failure{wanted.error()};
+WINSVC_INLINE result<drift> find_drift(const verb_context& context, const model::installation& installed) {
+  const auto desired = model::desired_installation({}, context.spec(), &installed, context.defaults());
+  if (!desired) return failure{desired.error()};
   drift found;
-  for (auto& c : model::plan_install(&there, *wanted, at.ours()).changes) {
-    if (c.from == "unknown") found.unseen.push_back(std::move(c.name));
-    else found.differs.push_back(std::move(c));
+  for (auto& c : model::plan_install(&installed, *desired, context.defaults()).changes) {
+    if (c.from == "unknown") found.unreadable.push_back(std::move(c.name));
+    else found.differences.push_back(std::move(c));
   }
   return found;
 }
-WINSVC_INLINE std::vector<std::string> drift_lines(desk& at) {
+WINSVC_INLINE std::vector<std::string> drift_lines(verb_context& context) {
   std::vector<std::string> lines;
-  const auto seen = survey(at, {}, "look at");
-  if (!seen || !seen->there) return lines;
-  if (const auto found = drift_of(at, *seen->there)) {
-    for (const auto& c : found->differs) lines.push_back(model::drift_text(c));
+  const auto seen = query_installed(context, {}, "look at");
+  if (!seen || !seen->installation) return lines;
+  if (const auto found = find_drift(context, *seen->installation)) {
+    for (const auto& c : found->differences) lines.push_back(model::format_drift(c));
   }
   return lines;
 }

@@ -13,16 +13,16 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/model/command.hpp"
 #include "winsvc/os/service_manager.hpp"
-#include "winsvc/verbs/desk.hpp"
-#include "winsvc/verbs/folders.hpp"
-#include "winsvc/verbs/manager.hpp"
+#include "winsvc/verbs/verb_context.hpp"
+#include "winsvc/verbs/folder_access.hpp"
+#include "winsvc/verbs/start_stop.hpp"
 
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
 /// The data folder stays: what is in it is the user's.
-result<void> remove(desk& at, const model::command& asked);
+result<void> remove(verb_context& context, const model::command& command);
 
 }  // namespace host
 }  // inline namespace WINSVC_ABI
@@ -36,55 +36,55 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-WINSVC_INLINE result<void> wait_until_gone(desk& at, std::chrono::milliseconds limit) {
-  const auto until = at.time().now() + limit;
+WINSVC_INLINE result<void> wait_until_deleted(verb_context& context, std::chrono::milliseconds limit) {
+  const auto deadline = context.time().now() + limit;
   for (auto pause = std::chrono::milliseconds(10);; pause = (std::min)(pause * 2, std::chrono::milliseconds(1000))) {
     {
-      const auto there = at.open("remove", os::access::query_status);
-      if (!there && there.error().code == model::code::service_does_not_exist) return {};
-      if (!there && there.error().code != model::code::service_marked_for_delete) return failure{there.error()};
+      const auto existing = context.open("remove", os::access_rights::query_status);
+      if (!existing && existing.error().code == model::win32_error::service_does_not_exist) return {};
+      if (!existing && existing.error().code != model::win32_error::service_marked_for_delete) return failure{existing.error()};
     }  // our handle would keep it there
-    if (at.time().now() >= until) return at.failed("remove", model::code::service_marked_for_delete);
-    at.time().sleep(pause);
+    if (context.time().now() >= deadline) return context.make_error("remove", model::win32_error::service_marked_for_delete);
+    context.time().sleep(pause);
   }
 }
 
-WINSVC_INLINE result<void> remove(desk& at, const model::command& asked) {
-  bool was_there = false;
+WINSVC_INLINE result<void> remove(verb_context& context, const model::command& command) {
+  bool existed = false;
   std::string binary;
   std::optional<std::string> sid;
   {
-    const auto service = at.open("remove", os::access::query_config | os::access::remove | manager::stop_rights);
+    const auto service = context.open("remove", os::access_rights::query_config | os::access_rights::remove | service_controller::stop_rights);
     if (service) {
-      was_there = true;
-      const auto config = at.scm().query_config(service->get());
-      if (!config) return at.failed("remove", config.error());
-      if (auto mine = at.check_ours("remove", config->binary); !mine) return mine;
+      existed = true;
+      const auto config = context.scm().query_config(service->get());
+      if (!config) return context.make_error("remove", config.error());
+      if (auto own = context.check_same_program("remove", config->binary); !own) return own;
       binary = config->binary;
-      if (const auto known = service_sid(at)) sid = *known;  // as long as there is a service of that name
+      if (const auto known = service_sid(context)) sid = *known;  // as long as there is a service of that name
 
-      model::command waiting = asked;
+      model::command waiting = command;
       waiting.no_wait = false;
-      const auto stopped = manager(at).stop_and_wait(service->get(), waiting, "remove");
+      const auto stopped = service_controller(context).stop_and_wait(service->get(), waiting, "remove");
       if (!stopped) return failure{stopped.error()};
-      if (stopped->code != 0) at.warn("stopped " + at.quoted() + ", but: " + stopped->sentence);
-      if (auto deleted = at.scm().delete_service(service->get());
-          !deleted && deleted.error() != model::code::service_marked_for_delete) {
-        return at.failed("remove", deleted.error());
+      if (stopped->code != 0) context.warn("stopped " + context.quoted_name() + ", but: " + stopped->sentence);
+      if (auto deleted = context.scm().delete_service(service->get());
+          !deleted && deleted.error() != model::win32_error::service_marked_for_delete) {
+        return context.make_error("remove", deleted.error());
       }
-    } else if (service.error().code == model::code::service_marked_for_delete) {
-      was_there = true;  // somebody has deleted it; it goes when the last handle does
-    } else if (service.error().code != model::code::service_does_not_exist) {
+    } else if (service.error().code == model::win32_error::service_marked_for_delete) {
+      existed = true;  // somebody has deleted it; it goes when the last handle does
+    } else if (service.error().code != model::win32_error::service_does_not_exist) {
       return failure{service.error()};
     }
   }  // our handle goes before we wait: it would keep the service there
-  if (was_there) {
-    if (auto gone = wait_until_gone(at, asked.wait); !gone) return gone;
+  if (existed) {
+    if (auto gone = wait_until_deleted(context, command.wait); !gone) return gone;
   }
-  if (auto removed = at.scm().remove_event_source(at.name()); !removed)
-    return at.failed("remove the event source of", removed.error());
-  if (sid) close_folder(at, *sid, binary);
-  at.say(was_there ? "removed " + at.quoted() : at.quoted() + " is not installed");
+  if (auto removed = context.scm().remove_event_source(context.name()); !removed)
+    return context.make_error("remove the event source of", removed.error());
+  if (sid) revoke_folder_access(context, *sid, binary);
+  context.print(existed ? "removed " + context.quoted_name() : context.quoted_name() + " is not installed");
   return {};
 }
 

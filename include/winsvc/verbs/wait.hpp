@@ -24,12 +24,12 @@ namespace host {
 
 /// Looks until the service is in one of the states `wanted`, of which `stopped` is always one. A stall of 30 s, or of
 /// the wait hint where that is longer, ends it before `limit` does: the SCM itself calls that hung.
-[[nodiscard]] result<os::service_process> wait_until_settled(os::service_manager& scm,
+[[nodiscard]] result<os::service_process_status> wait_while_pending(os::service_manager& scm,
                                                                     os::service_manager::raw_handle service,
                                                                     clock& time,
-                                                                    std::initializer_list<model::state> wanted,
+                                                                    std::initializer_list<model::state> expected,
                                                                     std::chrono::milliseconds limit,
-                                                                    const std::string& doing, const std::string& name);
+                                                                    const std::string& operation, const std::string& name);
 
 }  // namespace host
 }  // inline namespace WINSVC_ABI
@@ -43,12 +43,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace host {
 
-WINSVC_INLINE result<os::service_process> wait_until_settled(os::service_manager& scm,
+WINSVC_INLINE result<os::service_process_status> wait_while_pending(os::service_manager& scm,
                                                                     os::service_manager::raw_handle service,
                                                                     clock& time,
-                                                                    std::initializer_list<model::state> wanted,
+                                                                    std::initializer_list<model::state> expected,
                                                                     std::chrono::milliseconds limit,
-                                                                    const std::string& doing, const std::string& name) {
+                                                                    const std::string& operation, const std::string& name) {
   using namespace std::chrono;
   const auto began = time.now();
   auto progressed = began;
@@ -56,20 +56,20 @@ WINSVC_INLINE result<os::service_process> wait_until_settled(os::service_manager
   milliseconds pause{10};
   for (;;) {
     const auto seen = scm.query_status(service);
-    if (!seen) return failure{model::explained(seen.error(), doing, name, os::system_words(seen.error()))};
+    if (!seen) return failure{model::error_with_explanation(seen.error(), operation, name, os::system_error_message(seen.error()))};
     const auto& status = seen->status;
-    const bool there = std::find(wanted.begin(), wanted.end(), status.current) != wanted.end();
-    if (there || status.current == model::state::stopped) return *seen;
+    const bool exists = std::find(expected.begin(), expected.end(), status.current) != expected.end();
+    if (exists || status.current == model::state::stopped) return *seen;
 
     const auto now = time.now();
     if (status.checkpoint != checkpoint) {
       checkpoint = status.checkpoint;
       progressed = now;
     }
-    const auto patience = (std::max)(status.wait_hint, milliseconds(30'000));
-    if (now - began >= limit || now - progressed >= patience) {
-      error late = model::explained(model::code::timeout, doing, name);
-      late.said = "it is still '" + std::string(model::name(status.current)) + "' after " +
+    const auto timeout = (std::max)(status.wait_hint, milliseconds(30'000));
+    if (now - began >= limit || now - progressed >= timeout) {
+      error late = model::error_with_explanation(model::win32_error::timeout, operation, name);
+      late.message = "it is still '" + std::string(model::name(status.current)) + "' after " +
                   duration_text(duration_cast<milliseconds>(now - began));
       return failure{std::move(late)};
     }

@@ -28,7 +28,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 /// Whoever has been authenticated; middleware leaves it in the request's context.
-struct identity {
+struct authenticated_user {
   std::string name;
 };
 
@@ -57,9 +57,9 @@ namespace http {
 WINSVC_INLINE std::optional<std::string> credentials(const request& req, std::string_view scheme) {
   const std::string header = header_text(req, "Authorization");
   const auto blank = header.find(' ');
-  if (blank == std::string::npos || !text::equal_nocase(std::string_view(header).substr(0, blank), scheme))
+  if (blank == std::string::npos || !strings::equal_nocase(std::string_view(header).substr(0, blank), scheme))
     return std::nullopt;
-  return std::string(text::trimmed(std::string_view(header).substr(blank)));
+  return std::string(strings::trim(std::string_view(header).substr(blank)));
 }
 
 [[noreturn]] WINSVC_INLINE void challenge(response& res, const std::string& what, std::string_view detail) {
@@ -80,15 +80,15 @@ WINSVC_INLINE std::string quoted_realm(std::string_view realm) {
 
 WINSVC_INLINE middleware basic_auth(std::string realm, std::function<bool(std::string_view, std::string_view)> authenticate) {
   const std::string ask = "Basic realm=" + http::quoted_realm(realm) + ", charset=\"UTF-8\"";
-  return [ask, authenticate = std::move(authenticate)](const request& req, response& res, const next& go_on) {
+  return [ask, authenticate = std::move(authenticate)](const request& req, response& res, const next_handler& go_on) {
     const auto given = http::credentials(req, "Basic");
-    const auto plain = given ? text::from_base64(*given) : std::nullopt;
+    const auto plain = given ? strings::from_base64(*given) : std::nullopt;
     const auto colon = plain ? plain->find(':') : std::string::npos;
     if (colon == std::string::npos) return http::challenge(res, ask, "a user and a password are needed");
     const auto user = std::string_view(*plain).substr(0, colon);
     if (!authenticate(user, std::string_view(*plain).substr(colon + 1)))
       return http::challenge(res, ask, "the user or the password is wrong");
-    context(req).set(identity{std::string(user)});
+    context(req).set(authenticated_user{std::string(user)});
     go_on();
   };
 }
@@ -108,12 +108,12 @@ WINSVC_INLINE middleware basic_auth(std::string realm, std::map<std::string, std
 WINSVC_INLINE middleware bearer_auth(std::string realm,
                               std::function<std::optional<std::string>(std::string_view)> authenticate) {
   const std::string ask = "Bearer realm=" + http::quoted_realm(realm);
-  return [ask, authenticate = std::move(authenticate)](const request& req, response& res, const next& go_on) {
+  return [ask, authenticate = std::move(authenticate)](const request& req, response& res, const next_handler& go_on) {
     const auto token = http::credentials(req, "Bearer");
     if (!token || token->empty()) return http::challenge(res, ask, "a token is needed");
     auto name = authenticate(*token);
     if (!name) return http::challenge(res, ask + ", error=\"invalid_token\"", "the token is not valid");
-    context(req).set(identity{std::move(*name)});
+    context(req).set(authenticated_user{std::move(*name)});
     go_on();
   };
 }

@@ -61,11 +61,11 @@ WINSVC_INLINE middleware cors(std::vector<std::string> origins) {
 namespace http {
 
 /// RFC 6454 section 6.2: the port that a scheme has anyway is no part of an origin's text.
-WINSVC_INLINE bool states_usual_port(std::string_view origin) noexcept {
+WINSVC_INLINE bool has_default_port(std::string_view origin) noexcept {
   const auto port = origin.substr(origin.find_last_of(":]"));  // "]" ends an IPv6 address
   const auto scheme = origin.substr(0, origin.find(':'));
-  return port == ":" || (port == ":80" && text::equal_nocase(scheme, "http")) ||
-         (port == ":443" && text::equal_nocase(scheme, "https"));
+  return port == ":" || (port == ":80" && strings::equal_nocase(scheme, "http")) ||
+         (port == ":443" && strings::equal_nocase(scheme, "https"));
 }
 
 }  // namespace http
@@ -81,25 +81,25 @@ WINSVC_INLINE middleware cors(cors_policy policy) {
                         wire::is_authority(o.substr(scheme + 3));
     if (!is_one)
       throw setup_error("cors: '" + o + "' is no origin; write https://host or https://host:port");
-    if (http::states_usual_port(o)) throw setup_error("cors: browsers send '" + o + "' without its port");
+    if (http::has_default_port(o)) throw setup_error("cors: browsers send '" + o + "' without its port");
   }
-  return [policy = std::move(policy), any](const request& req, response& res, const next& go_on) {
+  return [policy = std::move(policy), any](const request& req, response& res, const next_handler& go_on) {
     const std::string origin = header_text(req, "Origin");
     bool allowed = any;
-    for (const auto& o : policy.origins) allowed = allowed || text::equal_nocase(o, origin);
+    for (const auto& o : policy.origins) allowed = allowed || strings::equal_nocase(o, origin);
     if (!any) http::add_header(res, "Vary", "Origin");  // a cache must not give one origin's answer to another
     if (origin.empty() || !allowed) return go_on();
 
     http::replace_header(res, "Access-Control-Allow-Origin", any ? "*" : origin);
     if (policy.credentials) http::replace_header(res, "Access-Control-Allow-Credentials", "true");
     if (request_method(req) != "OPTIONS" || !has_header(req, "Access-Control-Request-Method")) {
-      if (!policy.exposed.empty()) http::replace_header(res, "Access-Control-Expose-Headers", text::join(policy.exposed, ", "));
+      if (!policy.exposed.empty()) http::replace_header(res, "Access-Control-Expose-Headers", strings::join(policy.exposed, ", "));
       return go_on();
     }
     http::set_status(res, 204);
-    http::replace_header(res, "Access-Control-Allow-Methods", text::join(policy.methods, ", "));
-    const std::string asked = header_text(req, "Access-Control-Request-Headers");
-    const std::string headers = policy.headers.empty() ? asked : text::join(policy.headers, ", ");
+    http::replace_header(res, "Access-Control-Allow-Methods", strings::join(policy.methods, ", "));
+    const std::string requested = header_text(req, "Access-Control-Request-Headers");
+    const std::string headers = policy.headers.empty() ? requested : strings::join(policy.headers, ", ");
     if (!headers.empty()) http::replace_header(res, "Access-Control-Allow-Headers", headers);
     http::replace_header(res, "Access-Control-Max-Age", std::to_string(policy.max_age.count()));
   };

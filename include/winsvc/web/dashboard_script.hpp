@@ -354,7 +354,7 @@ function show(now) {
   });
   show_curves();
   show_routes(now.routes);
-  work.show([...now.at_work].sort((a, b) => b.us - a.us), 100);
+  work.show([...now.active_requests].sort((a, b) => b.us - a.us), 100);
   settings.show(now.settings);
   show_lines(now.log);
 }

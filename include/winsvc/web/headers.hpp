@@ -40,13 +40,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE middleware request_id(std::string header) {
-  return [header = std::move(header)](const request& req, response& res, const next& go_on) {
+  return [header = std::move(header)](const request& req, response& res, const next_handler& go_on) {
     http::replace_header(res, header, context(req).id());
     go_on();
   };
 }
 WINSVC_INLINE middleware security_headers(std::string content_security_policy) {
-  return [csp = std::move(content_security_policy)](const request&, response& res, const next& go_on) {
+  return [csp = std::move(content_security_policy)](const request&, response& res, const next_handler& go_on) {
     go_on();
     const auto unless_set = [&res](const char* name, const std::string& value) {
       if (!http::find_header(res, name)) http::replace_header(res, name, value);
@@ -58,7 +58,7 @@ WINSVC_INLINE middleware security_headers(std::string content_security_policy) {
   };
 }
 WINSVC_INLINE middleware body_limit(std::uint64_t bytes) {
-  return [bytes](const request& req, response&, const next& go_on) {
+  return [bytes](const request& req, response&, const next_handler& go_on) {
     if (find_header<std::uint64_t>(req, "Content-Length").value_or(0) > bytes)
       abort(413, "the body is larger than " + std::to_string(bytes) + " bytes");
     context(req).limit_body(bytes);

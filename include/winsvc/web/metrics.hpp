@@ -49,7 +49,7 @@ class request_counts {
   /// One that was answered. `id`: of the route, nothing where none matched. `verb`: nothing where there was no request
   /// either; it has no duration.
   void count(std::optional<std::size_t> id, std::optional<route::method> verb, int status,
-             std::chrono::microseconds took) noexcept;
+             std::chrono::microseconds elapsed) noexcept;
 
   /// The whole page.
   [[nodiscard]] std::string text(const gauges& now) const;
@@ -57,11 +57,11 @@ class request_counts {
  private:
   /// Upper bounds of the histogram: a service on this machine answers in microseconds, one that asks a database in
   /// milliseconds.
-  struct bound {
+  struct bucket_limit {
     std::int64_t microseconds;
     const char* seconds;
   };
-  static constexpr std::array<bound, 14> bounds = {{
+  static constexpr std::array<bucket_limit, 14> bucket_limits = {{
       {500, "0.0005"},  {1000, "0.001"},  {2500, "0.0025"}, {5000, "0.005"}, {10000, "0.01"},
       {25000, "0.025"}, {50000, "0.05"},  {100000, "0.1"},  {250000, "0.25"}, {500000, "0.5"},
       {1000000, "1"},   {2500000, "2.5"}, {5000000, "5"},   {10000000, "10"},
@@ -70,15 +70,15 @@ class request_counts {
   // All of it relaxed: a page that is read while requests are counted is one of many possible moments. A slot's key is
   // written once, and its count means nothing to anyone before that.
   using counter = std::atomic<std::uint64_t>;
-  struct slot {
+  struct counter_slot {
     std::atomic<std::uint32_t> key{0};  ///< method and status; 0 is free
-    counter answered{0};
+    counter responses{0};
   };
   /// Of one pattern. A handler that answers with more than this many different statuses gets the rest in one sum.
   struct route_counts {
-    std::array<slot, 48> status_counts;
-    counter others{0};
-    std::array<counter, bounds.size() + 1> took{};  ///< by the first bound it is not above; the last is for the rest
+    std::array<counter_slot, 48> status_counts;
+    counter overflow{0};
+    std::array<counter, bucket_limits.size() + 1> buckets{};  ///< by the first bound it is not above; the last is for the rest
     counter microseconds{0};
   };
 
@@ -110,27 +110,27 @@ WINSVC_INLINE request_counts::request_counts(const route::table& routes) : label
 }
 
 WINSVC_INLINE void request_counts::count(std::optional<std::size_t> id, std::optional<route::method> verb, int status,
-                                  std::chrono::microseconds took) noexcept {
+                                  std::chrono::microseconds elapsed) noexcept {
   constexpr auto relaxed = std::memory_order_relaxed;
   route_counts& to = counts_[id && *id < by_id_.size() ? by_id_[*id] : 0];
 
   const std::uint32_t method = verb ? static_cast<std::uint32_t>(*verb) + 1 : 0;
   const std::uint32_t key = method << 16 | (static_cast<std::uint32_t>(status) & 0xFFFFu) | 1u << 31;
-  counter* answered = &to.others;
+  counter* answered = &to.overflow;
   for (auto& s : to.status_counts) {
-    std::uint32_t there = s.key.load(relaxed);
-    if (there == 0 && s.key.compare_exchange_strong(there, key, relaxed)) there = key;
-    if (there != key) continue;  // somebody else's, perhaps since a moment ago
-    answered = &s.answered;
+    std::uint32_t existing = s.key.load(relaxed);
+    if (existing == 0 && s.key.compare_exchange_strong(existing, key, relaxed)) existing = key;
+    if (existing != key) continue;  // somebody else's, perhaps since a moment ago
+    answered = &s.responses;
     break;
   }
   answered->fetch_add(1, relaxed);
   if (!verb) return;
 
   std::size_t bucket = 0;
-  while (bucket < bounds.size() && took.count() > bounds[bucket].microseconds) ++bucket;
-  to.took[bucket].fetch_add(1, relaxed);
-  to.microseconds.fetch_add(static_cast<std::uint64_t>(took.count() < 0 ? 0 : took.count()), relaxed);
+  while (bucket < bucket_limits.size() && elapsed.count() > bucket_limits[bucket].microseconds) ++bucket;
+  to.buckets[bucket].fetch_add(1, relaxed);
+  to.microseconds.fetch_add(static_cast<std::uint64_t>(elapsed.count() < 0 ? 0 : elapsed.count()), relaxed);
 }
 
 /// The text format, line by line.
@@ -142,18 +142,18 @@ class prometheus_text {
     out += "# HELP " + std::string(name) + ' ' + std::string(help) + "\n# TYPE " + std::string(name) + ' ' +
            std::string(type) + '\n';
   }
-  void sample(std::string_view name, const labels& with, std::string_view value) {
+  void sample(std::string_view name, const labels& labels, std::string_view value) {
     out += name;
     char before = '{';
-    for (const auto& [label, text] : with) {
+    for (const auto& [label, text] : labels) {
       out += before + std::string(label) + "=\"" + escaped(text) + '"';
       before = ',';
     }
-    if (!with.empty()) out += '}';
+    if (!labels.empty()) out += '}';
     out += ' ' + std::string(value) + '\n';
   }
   /// A family of one sample without labels.
-  void single(std::string_view name, std::string_view type, std::string_view help, std::string_view value) {
+  void gauge(std::string_view name, std::string_view type, std::string_view help, std::string_view value) {
     family(name, type, help);
     sample(name, {}, value);
   }
@@ -161,11 +161,11 @@ class prometheus_text {
   /// A label's value: backslash, quote and line feed escaped, malformed UTF-8 replaced.
   static std::string escaped(std::string_view value) {
     std::string text;
-    for (std::size_t at = 0; at < value.size();) {
-      const char32_t c = text::next_code_point(value, at);
+    for (std::size_t position = 0; position < value.size();) {
+      const char32_t c = strings::next_code_point(value, position);
       if (c == U'\\' || c == U'"') text += '\\';
       if (c == U'\n') text += "\\n";
-      else text::append_utf8(text, c);
+      else strings::append_utf8(text, c);
     }
     return text;
   }
@@ -193,21 +193,21 @@ WINSVC_INLINE std::string request_counts::text(const gauges& now) const {
     for (const auto& s : counts_[i].status_counts) {
       const std::uint32_t key = s.key.load(relaxed), method = key >> 16 & 0x7FFFu;
       put(method == 0 ? "none" : std::string(route::name(static_cast<route::method>(method - 1))),
-          std::to_string(key & 0xFFFFu), s.answered.load(relaxed));
+          std::to_string(key & 0xFFFFu), s.responses.load(relaxed));
     }
-    put("other", "other", counts_[i].others.load(relaxed));
+    put("other", "other", counts_[i].overflow.load(relaxed));
   }
 
   page.family("http_request_duration_seconds", "histogram", "From a request's head to its answer's end, by route.");
   for (std::size_t i = 0; i < labels_.size(); ++i) {
     const route_counts& of = counts_[i];
-    std::array<std::uint64_t, bounds.size() + 1> up_to{};
+    std::array<std::uint64_t, bucket_limits.size() + 1> up_to{};
     std::uint64_t sum = 0;
-    for (std::size_t b = 0; b < up_to.size(); ++b) up_to[b] = sum += of.took[b].load(relaxed);
+    for (std::size_t b = 0; b < up_to.size(); ++b) up_to[b] = sum += of.buckets[b].load(relaxed);
     if (sum == 0) continue;
     for (std::size_t b = 0; b < up_to.size(); ++b) {
       page.sample("http_request_duration_seconds_bucket",
-                  {{"route", labels_[i]}, {"le", b < bounds.size() ? bounds[b].seconds : "+Inf"}},
+                  {{"route", labels_[i]}, {"le", b < bucket_limits.size() ? bucket_limits[b].seconds : "+Inf"}},
                   std::to_string(up_to[b]));
     }
     page.sample("http_request_duration_seconds_sum", {{"route", labels_[i]}},
@@ -215,19 +215,19 @@ WINSVC_INLINE std::string request_counts::text(const gauges& now) const {
     page.sample("http_request_duration_seconds_count", {{"route", labels_[i]}}, std::to_string(sum));
   }
 
-  page.single("http_requests_in_flight", "gauge", "Requests that are being answered, this one too.",
+  page.gauge("http_requests_in_flight", "gauge", "Requests that are being answered, this one too.",
               std::to_string(now.in_flight));
-  page.single("http_connections", "gauge", "Open connections.", std::to_string(now.connections));
-  page.single("http_websockets", "gauge", "Open WebSockets.", std::to_string(now.websockets));
+  page.gauge("http_connections", "gauge", "Open connections.", std::to_string(now.connections));
+  page.gauge("http_websockets", "gauge", "Open WebSockets.", std::to_string(now.websockets));
   const auto number = [](auto d) { return static_cast<std::uint64_t>(d.count() < 0 ? 0 : d.count()); };
   if (now.process.started.count() != 0) {
-    page.single("process_start_time_seconds", "gauge", "When the process was started, since 1970.",
+    page.gauge("process_start_time_seconds", "gauge", "When the process was started, since 1970.",
                 prometheus_text::seconds(number(now.process.started) * 1000));
   }
-  page.single("process_cpu_seconds_total", "counter", "Time of processors that the process has used.",
+  page.gauge("process_cpu_seconds_total", "counter", "Time of processors that the process has used.",
               prometheus_text::seconds(number(now.process.cpu)));
   if (now.process.resident != 0) {
-    page.single("process_resident_memory_bytes", "gauge", "Memory of the process that is in RAM.",
+    page.gauge("process_resident_memory_bytes", "gauge", "Memory of the process that is in RAM.",
                 std::to_string(now.process.resident));
   }
   page.family("winsvc_build_info", "gauge", "What this is; always 1.");

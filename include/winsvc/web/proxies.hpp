@@ -45,10 +45,10 @@ WINSVC_INLINE middleware trusted_proxies(const std::vector<std::string>& ranges)
     }
     trusted.push_back(*range);
   }
-  return [trusted = std::move(trusted)](const request& req, response&, const next& go_on) {
-    // One header, however many lines there were: canonical_head has put them together in their order.
+  return [trusted = std::move(trusted)](const request& req, response&, const next_handler& go_on) {
+    // One header, however many lines there were: write_normalized_head has put them together in their order.
     const std::string hops = header_text(req, "X-Forwarded-For");
-    std::string named(wire::client_behind(client_address(req), hops, trusted));
+    std::string named(wire::client_behind_proxies(client_address(req), hops, trusted));
     if (named != client_address(req)) http::set_client(req, std::move(named));
     go_on();
   };

@@ -36,7 +36,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 
 WINSVC_INLINE middleware same_origin(std::vector<std::string> origins) {
-  return [origins = std::move(origins)](const request& req, response&, const next& go_on) {
+  return [origins = std::move(origins)](const request& req, response&, const next_handler& go_on) {
     if (request_method(req) == "GET" || request_method(req) == "HEAD" || request_method(req) == "OPTIONS") return go_on();
     const std::string origin = header_text(req, "Origin"), site = header_text(req, "Sec-Fetch-Site");
     // "none": the person did it, by a bookmark or the address bar.

@@ -24,7 +24,7 @@ namespace wire {
 
 /// Does this list of entity tags (`*` is any) name the tag? Strongly: two weak tags (`W/"..."`) never do (section
 /// 8.8.3.2).
-[[nodiscard]] bool names_tag(std::string_view list, std::string_view tag, bool strongly);
+[[nodiscard]] bool matches_etag(std::string_view list, std::string_view tag, bool strongly);
 
 /// What a request asks about; empty where it does not.
 struct conditions {
@@ -32,16 +32,16 @@ struct conditions {
 };
 /// What there is.
 struct validators {
-  std::string_view tag;       ///< with its quotes
+  std::string_view etag;       ///< with its quotes
   std::int64_t modified = 0;
 };
-enum class verdict { serve, not_modified, failed };
+enum class condition_result { serve, not_modified, failed };
 
 /// In the order of section 13.2.2: 304 only for GET and HEAD (`reads`), 412 where a condition does not hold.
-[[nodiscard]] verdict evaluate(const conditions& asked, const validators& there, bool reads);
+[[nodiscard]] condition_result evaluate(const conditions& conditions, const validators& validators, bool reads);
 
 /// Is a Range to be served, or the whole in its place? (`If-Range`, section 13.1.5) It holds a strong tag or a date.
-[[nodiscard]] bool range_applies(std::string_view if_range, const validators& there);
+[[nodiscard]] bool range_applies(std::string_view if_range, const validators& validators);
 
 }  // namespace wire
 }  // inline namespace WINSVC_ABI
@@ -67,7 +67,7 @@ namespace wire {
 }
 
 WINSVC_INLINE std::optional<std::int64_t> parse_http_date(std::string_view text) {
-  const std::string line(text::trimmed(text));
+  const std::string line(strings::trim(text));
   char month_name[4] = {}, zone[4] = {};
   unsigned day = 0, hour = 0, minute = 0, second = 0;
   int year = 0, end = -1;
@@ -90,16 +90,16 @@ WINSVC_INLINE std::optional<std::int64_t> parse_http_date(std::string_view text)
   if (!known || std::string_view(zone) != "GMT") return std::nullopt;
 
   constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  const auto at = std::string_view(month_name).size() == 3 ? months.find(month_name) : months.npos;
-  if (at == months.npos || at % 3 != 0 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60 || year < 1)
+  const auto position = std::string_view(month_name).size() == 3 ? months.find(month_name) : months.npos;
+  if (position == months.npos || position % 3 != 0 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60 || year < 1)
     return std::nullopt;
-  return days_from_civil(year, static_cast<unsigned>(at / 3) + 1, day) * 86'400 + hour * 3600 + minute * 60 + second;
+  return days_from_civil(year, static_cast<unsigned>(position / 3) + 1, day) * 86'400 + hour * 3600 + minute * 60 + second;
 }
 
-WINSVC_INLINE bool names_tag(std::string_view list, std::string_view tag, bool strongly) {
+WINSVC_INLINE bool matches_etag(std::string_view list, std::string_view tag, bool strongly) {
   const auto weak = [](std::string_view t) { return t.substr(0, 2) == "W/"; };
   const auto opaque = [&](std::string_view t) { return weak(t) ? t.substr(2) : t; };
-  list = text::trimmed(list);
+  list = strings::trim(list);
   if (list == "*") return true;
   while (!list.empty()) {
     const auto open = list.find('"');
@@ -113,26 +113,26 @@ WINSVC_INLINE bool names_tag(std::string_view list, std::string_view tag, bool s
   return false;
 }
 
-WINSVC_INLINE verdict evaluate(const conditions& asked, const validators& there, bool reads) {
-  if (!asked.if_match.empty()) {
-    if (!names_tag(asked.if_match, there.tag, true)) return verdict::failed;
-  } else if (const auto since = parse_http_date(asked.if_unmodified_since)) {
-    if (there.modified > *since) return verdict::failed;
+WINSVC_INLINE condition_result evaluate(const conditions& conditions, const validators& validators, bool reads) {
+  if (!conditions.if_match.empty()) {
+    if (!matches_etag(conditions.if_match, validators.etag, true)) return condition_result::failed;
+  } else if (const auto since = parse_http_date(conditions.if_unmodified_since)) {
+    if (validators.modified > *since) return condition_result::failed;
   }
-  if (!asked.if_none_match.empty()) {
-    if (names_tag(asked.if_none_match, there.tag, false)) return reads ? verdict::not_modified : verdict::failed;
-  } else if (const auto since = parse_http_date(asked.if_modified_since); since && reads) {
-    if (there.modified <= *since) return verdict::not_modified;
+  if (!conditions.if_none_match.empty()) {
+    if (matches_etag(conditions.if_none_match, validators.etag, false)) return reads ? condition_result::not_modified : condition_result::failed;
+  } else if (const auto since = parse_http_date(conditions.if_modified_since); since && reads) {
+    if (validators.modified <= *since) return condition_result::not_modified;
   }
-  return verdict::serve;
+  return condition_result::serve;
 }
 
-WINSVC_INLINE bool range_applies(std::string_view if_range, const validators& there) {
-  if_range = text::trimmed(if_range);
+WINSVC_INLINE bool range_applies(std::string_view if_range, const validators& validators) {
+  if_range = strings::trim(if_range);
   if (if_range.empty()) return true;
-  if (if_range.find('"') != if_range.npos) return if_range != "*" && names_tag(if_range, there.tag, true);
+  if (if_range.find('"') != if_range.npos) return if_range != "*" && matches_etag(if_range, validators.etag, true);
   const auto date = parse_http_date(if_range);
-  return date && *date == there.modified;
+  return date && *date == validators.modified;
 }
 
 }  // namespace wire

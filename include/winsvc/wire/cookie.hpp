@@ -54,10 +54,10 @@ class cookie {
   cookie& same_site(std::string value);
 
   /// The value of Set-Cookie.
-  [[nodiscard]] std::string text() const;
+  [[nodiscard]] std::string to_string() const;
 
  private:
-  cookie& keep(std::string& into, std::string value);
+  cookie& keep(std::string& output, std::string value);
   std::string name_, value_, path_ = "/", domain_, same_site_ = "Lax";
   std::optional<std::chrono::seconds> max_age_;
   bool secure_ = false, http_only_ = true;
@@ -93,7 +93,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace wire {
 
-WINSVC_INLINE bool fits_cookie(std::string_view s) noexcept {
+WINSVC_INLINE bool is_valid_cookie_value(std::string_view s) noexcept {
   for (const char c : s) {
     const auto u = static_cast<unsigned char>(c);
     if (u <= 0x20 || u >= 0x7F || c == '"' || c == ',' || c == ';' || c == '\\') return false;
@@ -101,36 +101,36 @@ WINSVC_INLINE bool fits_cookie(std::string_view s) noexcept {
   return true;
 }
 
-inline constexpr std::size_t least_key_bytes = 16;
+inline constexpr std::size_t min_key_bytes = 16;
 
 /// What is signed: no two triples give the same text.
-WINSVC_INLINE std::string cookie_signature(std::string_view name, std::string_view value, std::string_view until,
+WINSVC_INLINE std::string cookie_signature(std::string_view name, std::string_view value, std::string_view deadline,
                                                   std::string_view key) {
-  std::string all = std::to_string(name.size()) + ' ' + std::string(until) + ' ';
-  all += name;
-  all += value;
-  return text::to_base64url(hmac_sha256(key, all));
+  std::string text = std::to_string(name.size()) + ' ' + std::string(deadline) + ' ';
+  text += name;
+  text += value;
+  return strings::to_base64url(hmac_sha256(key, text));
 }
 WINSVC_INLINE std::int64_t unix_seconds(const clock& time) {
-  return std::chrono::duration_cast<std::chrono::seconds>(time.wall().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::seconds>(time.system_now().time_since_epoch()).count();
 }
 
 }  // namespace wire
 
 WINSVC_INLINE cookie::cookie(std::string name, std::string value) : name_(std::move(name)), value_(std::move(value)) {
   if (!wire::is_token(name_)) throw setup_error("cookie '" + name_ + "': the name is no token (RFC 6265)");
-  if (!wire::fits_cookie(value_)) {
+  if (!wire::is_valid_cookie_value(value_)) {
     throw setup_error("cookie '" + name_ +
                       "': its value has a blank, quote, comma, semicolon, backslash or a byte that is "
                       "not ASCII; encode it, with text::to_base64url say");
   }
 }
-WINSVC_INLINE cookie& cookie::keep(std::string& into, std::string value) {
+WINSVC_INLINE cookie& cookie::keep(std::string& output, std::string value) {
   for (const char c : value) {
     if (static_cast<unsigned char>(c) < 0x20 || c == ';' || c == 0x7F)
       throw setup_error("cookie '" + name_ + "': an attribute has a semicolon or a control character");
   }
-  into = std::move(value);
+  output = std::move(value);
   return *this;
 }
 WINSVC_INLINE cookie& cookie::same_site(std::string value) {
@@ -139,7 +139,7 @@ WINSVC_INLINE cookie& cookie::same_site(std::string value) {
   same_site_ = std::move(value);
   return *this;
 }
-WINSVC_INLINE std::string cookie::text() const {
+WINSVC_INLINE std::string cookie::to_string() const {
   std::string out = name_ + '=' + value_;
   if (!path_.empty()) out += "; Path=" + path_;
   if (!domain_.empty()) out += "; Domain=" + domain_;
@@ -151,36 +151,36 @@ WINSVC_INLINE std::string cookie::text() const {
 
 WINSVC_INLINE std::string sign(std::string_view name, std::string_view value, std::string_view key,
                         std::chrono::seconds lifetime, const clock& time) {
-  if (key.size() < wire::least_key_bytes)
+  if (key.size() < wire::min_key_bytes)
     throw setup_error("sign: the key is shorter than 16 bytes; anybody could guess it");
   constexpr std::int64_t longest = std::int64_t{1} << 40;  // 34,000 years: no sum overflows
   const auto now = (std::max)(std::int64_t{0}, wire::unix_seconds(time));
-  const auto until = std::to_string(now + (std::clamp)(std::int64_t{lifetime.count()}, -now, longest));
-  return text::to_base64url(value) + '.' + until + '.' + wire::cookie_signature(name, value, until, key);
+  const auto deadline = std::to_string(now + (std::clamp)(std::int64_t{lifetime.count()}, -now, longest));
+  return strings::to_base64url(value) + '.' + deadline + '.' + wire::cookie_signature(name, value, deadline, key);
 }
 
 WINSVC_INLINE std::optional<std::string> unsign(std::string_view name, std::optional<std::string_view> signed_value,
                                          std::string_view key, const clock& time) {
-  if (!signed_value || key.size() < wire::least_key_bytes) return std::nullopt;
-  const auto parts = text::split(*signed_value, '.');
+  if (!signed_value || key.size() < wire::min_key_bytes) return std::nullopt;
+  const auto parts = strings::split(*signed_value, '.');
   if (parts.size() != 3) return std::nullopt;
-  auto value = text::from_base64(parts[0]);
-  if (!value || text::to_base64url(*value) != parts[0]) return std::nullopt;  // one text a value
+  auto value = strings::from_base64(parts[0]);
+  if (!value || strings::to_base64url(*value) != parts[0]) return std::nullopt;  // one text a value
   if (!equal_secret(parts[2], wire::cookie_signature(name, *value, parts[1], key))) return std::nullopt;
-  std::uint64_t until = 0;  // ours from here on, as it was signed
-  if (!text::parse_number(parts[1], UINT64_MAX, until)) return std::nullopt;
-  if (wire::unix_seconds(time) >= static_cast<std::int64_t>(until)) return std::nullopt;
+  std::uint64_t deadline = 0;  // ours from here on, as it was signed
+  if (!strings::parse_number(parts[1], UINT64_MAX, deadline)) return std::nullopt;
+  if (wire::unix_seconds(time) >= static_cast<std::int64_t>(deadline)) return std::nullopt;
   return value;
 }
 
 namespace wire {
 
 WINSVC_INLINE std::optional<std::string_view> cookie_in(std::string_view header, std::string_view name) {
-  for (const std::string_view part : text::split(header, ';')) {
-    const std::string_view pair = text::trimmed(part);
+  for (const std::string_view part : strings::split(header, ';')) {
+    const std::string_view pair = strings::trim(part);
     const auto equals = pair.find('=');
-    if (equals == pair.npos || text::trimmed(pair.substr(0, equals)) != name) continue;
-    std::string_view value = text::trimmed(pair.substr(equals + 1));
+    if (equals == pair.npos || strings::trim(pair.substr(0, equals)) != name) continue;
+    std::string_view value = strings::trim(pair.substr(equals + 1));
     if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
     return value;
   }
@@ -190,16 +190,16 @@ WINSVC_INLINE std::optional<std::string_view> cookie_in(std::string_view header,
 WINSVC_INLINE bool same_cookie(std::string_view one, std::string_view other) {
   const auto attribute = [](std::string_view of, std::string_view name) {
     std::string_view found;
-    for (const auto part : text::split(of, ';')) {
-      const auto pair = text::trimmed(part);
-      if (text::equal_nocase(pair.substr(0, pair.find('=')), name))
+    for (const auto part : strings::split(of, ';')) {
+      const auto pair = strings::trim(part);
+      if (strings::equal_nocase(pair.substr(0, pair.find('=')), name))
         found = pair.substr((std::min)(name.size() + 1, pair.size()));
     }
     return found;
   };
-  const auto name = [](std::string_view of) { return text::trimmed(of.substr(0, of.find_first_of("=;"))); };
+  const auto name = [](std::string_view of) { return strings::trim(of.substr(0, of.find_first_of("=;"))); };
   return name(one) == name(other) && attribute(one, "Path") == attribute(other, "Path") &&
-         text::equal_nocase(attribute(one, "Domain"), attribute(other, "Domain"));
+         strings::equal_nocase(attribute(one, "Domain"), attribute(other, "Domain"));
 }
 
 }  // namespace wire

@@ -31,7 +31,7 @@ namespace wire {
 [[nodiscard]] std::size_t field_count(std::string_view fields) noexcept;
 
 /// What is behind the '?' of a target.
-[[nodiscard]] std::string_view query_of(std::string_view target) noexcept;
+[[nodiscard]] std::string_view query_component(std::string_view target) noexcept;
 
 }  // namespace wire
 }  // inline namespace WINSVC_ABI
@@ -48,10 +48,10 @@ namespace wire {
 WINSVC_INLINE std::string decode_field(std::string_view raw) {
   std::string out;
   out.reserve(raw.size());
-  for (std::size_t at = 0; at < raw.size(); ++at) {
-    const int byte = raw[at] == '%' ? route::escaped_byte(raw, at) : -1;
-    if (byte >= 0) at += 2;
-    out += byte >= 0 ? static_cast<char>(static_cast<unsigned char>(byte)) : raw[at] == '+' ? ' ' : raw[at];
+  for (std::size_t position = 0; position < raw.size(); ++position) {
+    const int byte = raw[position] == '%' ? route::escaped_byte(raw, position) : -1;
+    if (byte >= 0) position += 2;
+    out += byte >= 0 ? static_cast<char>(static_cast<unsigned char>(byte)) : raw[position] == '+' ? ' ' : raw[position];
   }
   return out;
 }
@@ -90,7 +90,7 @@ WINSVC_INLINE std::size_t field_count(std::string_view fields) noexcept {
   return fields.empty() ? 0 : 1 + static_cast<std::size_t>(std::count(fields.begin(), fields.end(), '&'));
 }
 
-WINSVC_INLINE std::string_view query_of(std::string_view target) noexcept {
+WINSVC_INLINE std::string_view query_component(std::string_view target) noexcept {
   const auto mark = target.find('?');
   return mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
 }

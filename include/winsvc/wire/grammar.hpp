@@ -19,11 +19,11 @@ inline namespace WINSVC_ABI {
 namespace wire {
 
 /// Letters, digits and some marks of ASCII: whether one is among them is a look at a bit.
-class letters_digits_and {
+class character_set {
  public:
-  explicit constexpr letters_digits_and(std::string_view marks) noexcept {
+  explicit constexpr character_set(std::string_view marks) noexcept {
     for (char c = '0'; c <= '9'; ++c) add(c);
-    for (char c = 'a'; c <= 'z'; ++c) add(c), add(text::to_upper(c));
+    for (char c = 'a'; c <= 'z'; ++c) add(c), add(strings::to_upper(c));
     for (const char c : marks) add(c);
   }
   [[nodiscard]] constexpr bool has(char c) const noexcept {
@@ -41,7 +41,7 @@ class letters_digits_and {
 
 /// tchar of RFC 9110 section 5.6.2.
 [[nodiscard]] constexpr bool is_token_char(char c) noexcept {
-  constexpr letters_digits_and token("!#$%&'*+-.^_`|~");
+  constexpr character_set token("!#$%&'*+-.^_`|~");
   return token.has(c);
 }
 [[nodiscard]] bool is_token(std::string_view s) noexcept;
@@ -83,7 +83,7 @@ WINSVC_INLINE bool is_authority(std::string_view s) noexcept {
     }
     ++end;
   } else {
-    constexpr letters_digits_and name("-._~!$&'()*+;=");
+    constexpr character_set name("-._~!$&'()*+;=");
     for (; end < s.size() && s[end] != ':'; ++end) {
       const char c = s[end];
       if (c == '%') {
@@ -97,7 +97,7 @@ WINSVC_INLINE bool is_authority(std::string_view s) noexcept {
   }
   if (end == s.size()) return true;
   std::uint64_t port = 0;
-  return s[end] == ':' && (end + 1 == s.size() || text::parse_number(s.substr(end + 1), 65535, port));
+  return s[end] == ':' && (end + 1 == s.size() || strings::parse_number(s.substr(end + 1), 65535, port));
 }
 WINSVC_INLINE bool same_authority(std::string_view a, std::string_view b) noexcept {
   const auto bare = [](std::string_view s) {
@@ -105,7 +105,7 @@ WINSVC_INLINE bool same_authority(std::string_view a, std::string_view b) noexce
     if (!s.empty() && s.back() == ':') return s.substr(0, s.size() - 1);
     return s;
   };
-  return text::equal_nocase(bare(a), bare(b));
+  return strings::equal_nocase(bare(a), bare(b));
 }
 
 }  // namespace wire

@@ -2,7 +2,7 @@
 //
 //   parse_ip("::ffff:10.0.0.1") == parse_ip("10.0.0.1")
 //   ip_range::parse("10.0.0.0/8")->contains(*parse_ip("10.1.2.3"))
-//   client_behind("127.0.0.1", "1.1.1.1, 203.0.113.9", {*ip_range::parse("127.0.0.1")})      // "203.0.113.9"
+//   client_behind_proxies("127.0.0.1", "1.1.1.1, 203.0.113.9", {*ip_range::parse("127.0.0.1")})      // "203.0.113.9"
 //
 // Zones ("fe80::1%eth0") are no part of an address here.
 // Source: RFC 4291 section 2.2, RFC 4632 section 3.1.
@@ -44,11 +44,11 @@ namespace wire {
 /// The client's address behind trusted proxies: `forwarded_for` (the values of X-Forwarded-For in their order) is read
 /// from the right while whoever wrote it is trusted, beginning with the peer. Ports and brackets are taken off; at what
 /// is no address it ends.
-[[nodiscard]] std::string_view client_behind(std::string_view peer, std::string_view forwarded_for,
+[[nodiscard]] std::string_view client_behind_proxies(std::string_view peer, std::string_view forwarded_for,
                                              const std::vector<ip_range>& trusted);
 
 /// What one subscriber has: the address itself, and of IPv6 its /64. What is no address is "::".
-[[nodiscard]] ip_bytes subscriber(std::string_view address);
+[[nodiscard]] ip_bytes rate_limit_key(std::string_view address);
 
 }  // namespace wire
 
@@ -68,16 +68,16 @@ WINSVC_INLINE bool is_v4(const ip_bytes& a) noexcept {
 
 WINSVC_INLINE std::optional<ip_bytes> parse_ip(std::string_view s) {
   ip_bytes out{};
-  const auto number = [](std::string_view digits, std::uint64_t most, std::uint64_t& value) {
-    return digits.size() <= 3 && (digits.size() < 2 || digits[0] != '0') && text::parse_number(digits, most, value);
+  const auto number = [](std::string_view digits, std::uint64_t limit, std::uint64_t& value) {
+    return digits.size() <= 3 && (digits.size() < 2 || digits[0] != '0') && strings::parse_number(digits, limit, value);
   };
-  const auto dotted = [&](std::string_view four, std::size_t at) {
-    const auto parts = text::split(four, '.');
+  const auto dotted = [&](std::string_view four, std::size_t position) {
+    const auto parts = strings::split(four, '.');
     if (parts.size() != 4) return false;
     for (std::size_t i = 0; i < 4; ++i) {
       std::uint64_t value = 0;
       if (!number(parts[i], 255, value)) return false;
-      out[at + i] = static_cast<unsigned char>(value);
+      out[position + i] = static_cast<unsigned char>(value);
     }
     return true;
   };
@@ -89,25 +89,25 @@ WINSVC_INLINE std::optional<ip_bytes> parse_ip(std::string_view s) {
   // Groups before and behind "::", which stands for as many zeros as are missing.
   std::vector<std::uint16_t> head, tail;
   const auto gap = s.find("::");
-  const auto groups = [&](std::string_view part, std::vector<std::uint16_t>& into) {
+  const auto groups = [&](std::string_view part, std::vector<std::uint16_t>& output) {
     if (part.empty()) return true;
-    const auto all = text::split(part, ':');
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      if (i + 1 == all.size() && all[i].find('.') != std::string_view::npos) {  // the last 32 bits, dotted
-        if (!dotted(all[i], 12)) return false;
-        into.push_back(static_cast<std::uint16_t>(out[12] << 8 | out[13]));
-        into.push_back(static_cast<std::uint16_t>(out[14] << 8 | out[15]));
+    const auto items = strings::split(part, ':');
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      if (i + 1 == items.size() && items[i].find('.') != std::string_view::npos) {  // the last 32 bits, dotted
+        if (!dotted(items[i], 12)) return false;
+        output.push_back(static_cast<std::uint16_t>(out[12] << 8 | out[13]));
+        output.push_back(static_cast<std::uint16_t>(out[14] << 8 | out[15]));
         return true;
       }
-      if (all[i].empty() || all[i].size() > 4) return false;
+      if (items[i].empty() || items[i].size() > 4) return false;
       unsigned value = 0;
-      for (const char c : all[i]) {
-        const char low = text::to_lower(c);
-        const int digit = text::is_digit(c) ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+      for (const char c : items[i]) {
+        const char low = strings::to_lower(c);
+        const int digit = strings::is_digit(c) ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
         if (digit < 0) return false;
         value = value * 16 + static_cast<unsigned>(digit);
       }
-      into.push_back(static_cast<std::uint16_t>(value));
+      output.push_back(static_cast<std::uint16_t>(value));
     }
     return true;
   };
@@ -119,9 +119,9 @@ WINSVC_INLINE std::optional<ip_bytes> parse_ip(std::string_view s) {
   for (std::size_t i = 0; i < head.size(); ++i)
     out[2 * i] = static_cast<unsigned char>(head[i] >> 8), out[2 * i + 1] = static_cast<unsigned char>(head[i] & 0xFF);
   for (std::size_t i = 0; i < tail.size(); ++i) {
-    const std::size_t at = 2 * (8 - tail.size() + i);
-    out[at] = static_cast<unsigned char>(tail[i] >> 8);
-    out[at + 1] = static_cast<unsigned char>(tail[i] & 0xFF);
+    const std::size_t position = 2 * (8 - tail.size() + i);
+    out[position] = static_cast<unsigned char>(tail[i] >> 8);
+    out[position + 1] = static_cast<unsigned char>(tail[i] & 0xFF);
   }
   return out;
 }
@@ -141,7 +141,7 @@ WINSVC_INLINE std::optional<ip_range> ip_range::parse(std::string_view s) {
   if (slash == s.npos) return range;
   const bool v4 = s.find(':') == s.npos;
   std::uint64_t bits = 0;
-  if (!text::parse_number(s.substr(slash + 1), v4 ? 32 : 128, bits)) return std::nullopt;
+  if (!strings::parse_number(s.substr(slash + 1), v4 ? 32 : 128, bits)) return std::nullopt;
   range.bits_ = static_cast<unsigned>(bits) + (v4 ? 96 : 0);
   for (unsigned i = 0; i < 16; ++i) {
     if ((range.first_[i] & ~network_mask(i, range.bits_) & 0xFFu) != 0) return std::nullopt;
@@ -174,20 +174,20 @@ WINSVC_INLINE std::string_view address_in(std::string_view hop) {
     behind = hop.substr(address.size());
   }
   std::uint64_t port = 0;
-  if (!behind.empty() && !(behind.front() == ':' && text::parse_number(behind.substr(1), 65535, port))) return {};
+  if (!behind.empty() && !(behind.front() == ':' && strings::parse_number(behind.substr(1), 65535, port))) return {};
   return parse_ip(address) ? address : std::string_view();
 }
 
-WINSVC_INLINE std::string_view client_behind(std::string_view peer, std::string_view forwarded_for,
+WINSVC_INLINE std::string_view client_behind_proxies(std::string_view peer, std::string_view forwarded_for,
                                       const std::vector<ip_range>& trusted) {
   const auto is_trusted = [&trusted](std::string_view address) {
     const auto bytes = parse_ip(address);
     return bytes && std::any_of(trusted.begin(), trusted.end(), [&](const auto& r) { return r.contains(*bytes); });
   };
-  auto hops = text::split(forwarded_for, ',');
+  auto hops = strings::split(forwarded_for, ',');
   auto client = peer;
   for (; !hops.empty() && is_trusted(client); hops.pop_back()) {
-    const auto hop = text::trimmed(hops.back());
+    const auto hop = strings::trim(hops.back());
     if (hop.empty()) continue;  // no member of the list (RFC 9110, section 5.6.1)
     const auto address = address_in(hop);
     if (address.empty()) break;
@@ -196,7 +196,7 @@ WINSVC_INLINE std::string_view client_behind(std::string_view peer, std::string_
   return client;
 }
 
-WINSVC_INLINE ip_bytes subscriber(std::string_view address) {
+WINSVC_INLINE ip_bytes rate_limit_key(std::string_view address) {
   auto bytes = parse_ip(address).value_or(ip_bytes{});
   if (!is_v4(bytes)) std::fill(bytes.begin() + 8, bytes.end(), static_cast<unsigned char>(0));
   return bytes;

@@ -33,14 +33,14 @@ struct limits {
   std::size_t trailer_bytes = 8192;            ///< the trailer section; it is dropped, so it need not be large
 
   /// Plain requests pass by cpp-httplib's parser and writer (http/direct.hpp). Off: all go through them.
-  bool direct_path = true;
+  bool fast_path = true;
 
   // The clock.
-  std::chrono::milliseconds head_time = std::chrono::seconds(10);   ///< first byte to empty line: slowloris
-  std::chrono::milliseconds idle_time = std::chrono::seconds(60);   ///< between two requests: browsers hold 60 to 120 s
-  std::chrono::milliseconds body_time = std::chrono::seconds(20);   ///< for a body; the rate adds to it
+  std::chrono::milliseconds head_timeout = std::chrono::seconds(10);   ///< first byte to empty line: slowloris
+  std::chrono::milliseconds keep_alive_timeout = std::chrono::seconds(60);   ///< between two requests: browsers hold 60 to 120 s
+  std::chrono::milliseconds body_timeout = std::chrono::seconds(20);   ///< for a body; the rate adds to it
   std::uint64_t body_bytes_per_second = 1024;                       ///< the slowest client that is not an attack
-  std::chrono::milliseconds write_time = std::chrono::seconds(20);  ///< without progress: a client that stopped reading
+  std::chrono::milliseconds write_timeout = std::chrono::seconds(20);  ///< without progress: a client that stopped reading
 
   // The crowd.
   std::size_t connections = 10'000;          ///< open at once; else 503
@@ -56,9 +56,9 @@ struct limits {
   std::chrono::milliseconds websocket_close = std::chrono::seconds(2);  ///< for the client's half of the goodbye
 
   /// How long a body of `bytes` may take in all.
-  [[nodiscard]] std::chrono::milliseconds time_for_body(std::uint64_t bytes) const noexcept {
+  [[nodiscard]] std::chrono::milliseconds body_deadline(std::uint64_t bytes) const noexcept {
     const auto rate = body_bytes_per_second == 0 ? 1 : body_bytes_per_second;
-    return body_time + std::chrono::seconds(bytes / rate);
+    return body_timeout + std::chrono::seconds(bytes / rate);
   }
 };
 

@@ -51,15 +51,15 @@ class multipart_decoder {
  public:
   enum class step { more, part, data, done, bad };
 
-  static constexpr std::size_t most_head = 8 * 1024;  ///< bytes of a part's head: as of a request's field
+  static constexpr std::size_t max_head_bytes = 8 * 1024;  ///< bytes of a part's head: as of a request's field
 
   explicit multipart_decoder(std::string_view boundary) : delimiter_("\r\n--" + std::string(boundary)) {}
 
   /// More of the body. Call it after `more` alone.
   void feed(std::string_view bytes) {
-    buffer_.erase(0, at_);
-    at_ = 0;
-    if (where_ != place::end) buffer_ += bytes;  // what stands behind the last delimiter means nothing
+    buffer_.erase(0, position_);
+    position_ = 0;
+    if (state_ != parser_state::end) buffer_ += bytes;  // what stands behind the last delimiter means nothing
   }
   [[nodiscard]] step next();
   /// The head of the part that began last.
@@ -68,18 +68,18 @@ class multipart_decoder {
   [[nodiscard]] std::string_view data() const noexcept { return data_; }
 
  private:
-  enum class place { preamble, delimiter, head, content, end, lost };
+  enum class parser_state { preamble, delimiter, head, content, end, failed };
 
-  [[nodiscard]] std::string_view rest() const noexcept { return std::string_view(buffer_).substr(at_); }
-  step lose() noexcept {
-    where_ = place::lost;
+  [[nodiscard]] std::string_view unparsed() const noexcept { return std::string_view(buffer_).substr(position_); }
+  step fail() noexcept {
+    state_ = parser_state::failed;
     return step::bad;
   }
 
   std::string delimiter_;
   std::string buffer_ = "\r\n";  // the first delimiter may be the body's first line
-  std::size_t at_ = 0;
-  place where_ = place::preamble;
+  std::size_t position_ = 0;
+  parser_state state_ = parser_state::preamble;
   part_head part_;
   std::string_view data_;
 };
@@ -96,8 +96,8 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace wire {
 
-/// Takes `; name=value` off the front of `rest`, the value a token or quoted. False where there is none.
-WINSVC_INLINE bool take_parameter(std::string_view& rest, std::string& name, std::string& value) {
+/// Takes `; name=value` off the front of `unparsed`, the value a token or quoted. False where there is none.
+WINSVC_INLINE bool parse_parameter(std::string_view& rest, std::string& name, std::string& value) {
   const auto skip = [&rest] {
     while (!rest.empty() && (rest[0] == ' ' || rest[0] == '\t')) rest.remove_prefix(1);
   };
@@ -107,7 +107,7 @@ WINSVC_INLINE bool take_parameter(std::string_view& rest, std::string& name, std
   skip();
   const auto equals = rest.find('=');
   if (equals == rest.npos || !is_token(rest.substr(0, equals))) return false;
-  name = text::lowered(rest.substr(0, equals));
+  name = strings::to_lower(rest.substr(0, equals));
   rest.remove_prefix(equals + 1);
   value.clear();
   if (rest.empty() || rest[0] != '"') {
@@ -116,14 +116,14 @@ WINSVC_INLINE bool take_parameter(std::string_view& rest, std::string& name, std
     rest.remove_prefix(value.size());
     return !value.empty();
   }
-  for (std::size_t at = 1; at < rest.size(); ++at) {
-    if (rest[at] == '"') {
-      rest.remove_prefix(at + 1);
+  for (std::size_t position = 1; position < rest.size(); ++position) {
+    if (rest[position] == '"') {
+      rest.remove_prefix(position + 1);
       return true;
     }
     // A quoted pair, but only of what would need one: old browsers send C:\folder\name as it stands.
-    if (rest[at] == '\\' && at + 1 < rest.size() && (rest[at + 1] == '"' || rest[at + 1] == '\\')) ++at;
-    value += rest[at];
+    if (rest[position] == '\\' && position + 1 < rest.size() && (rest[position + 1] == '"' || rest[position + 1] == '\\')) ++position;
+    value += rest[position];
   }
   return false;
 }
@@ -131,13 +131,13 @@ WINSVC_INLINE bool take_parameter(std::string_view& rest, std::string& name, std
 /// How browsers write what a quoted name cannot hold (the HTML standard's "multipart/form-data encoding algorithm").
 WINSVC_INLINE std::string without_form_escapes(std::string_view from) {
   std::string out;
-  for (std::size_t at = 0; at < from.size(); ++at) {
-    const int byte = from[at] == '%' ? route::escaped_byte(from, at) : -1;
+  for (std::size_t position = 0; position < from.size(); ++position) {
+    const int byte = from[position] == '%' ? route::escaped_byte(from, position) : -1;
     if (byte == '"' || byte == '\r' || byte == '\n') {
       out += static_cast<char>(byte);
-      at += 2;
+      position += 2;
     } else {
-      out += from[at];
+      out += from[position];
     }
   }
   return out;
@@ -146,10 +146,10 @@ WINSVC_INLINE std::string without_form_escapes(std::string_view from) {
 WINSVC_INLINE std::optional<std::string> multipart_boundary(std::string_view content_type) {
   constexpr std::string_view type = "multipart/form-data";
   const auto end = (std::min)(content_type.find(';'), content_type.size());
-  if (!text::equal_nocase(text::trimmed(content_type.substr(0, end)), type)) return std::nullopt;
+  if (!strings::equal_nocase(strings::trim(content_type.substr(0, end)), type)) return std::nullopt;
   std::string_view rest = content_type.substr(end);
   std::string name, value;
-  while (take_parameter(rest, name, value)) {
+  while (parse_parameter(rest, name, value)) {
     if (name == "boundary" && !value.empty() && value.size() <= 70 && value.find_first_of("\r\n") == value.npos)
       return value;
   }
@@ -166,22 +166,22 @@ WINSVC_INLINE std::optional<part_head> parse_part_head(std::string_view lines) {
     const auto colon = line.find(':');
     if (colon == line.npos || !is_token(line.substr(0, colon))) return std::nullopt;
     if (std::any_of(line.begin(), line.end(), is_control)) return std::nullopt;
-    const std::string_view field = line.substr(0, colon), value = text::trimmed(line.substr(colon + 1));
+    const std::string_view field = line.substr(0, colon), value = strings::trim(line.substr(colon + 1));
     head.fields.emplace_back(field, value);
-    if (text::equal_nocase(field, "Content-Type")) head.content_type = value;
-    if (!text::equal_nocase(field, "Content-Disposition")) continue;
+    if (strings::equal_nocase(field, "Content-Type")) head.content_type = value;
+    if (!strings::equal_nocase(field, "Content-Disposition")) continue;
 
     const auto semicolon = (std::min)(value.find(';'), value.size());
-    if (named || !text::equal_nocase(text::trimmed(value.substr(0, semicolon)), "form-data")) return std::nullopt;
+    if (named || !strings::equal_nocase(strings::trim(value.substr(0, semicolon)), "form-data")) return std::nullopt;
     std::string_view rest = value.substr(semicolon);
-    std::string name, said, encoded;
-    while (take_parameter(rest, name, said)) {
-      if (name == "name") head.name = without_form_escapes(said), named = true;
-      if (name == "filename") head.file_name = without_form_escapes(said), head.is_file = true;
-      if (name == "filename*") encoded = said;  // RFC 7578 section 4.2 forbids it, Python's requests sends it
+    std::string name, message, encoded;
+    while (parse_parameter(rest, name, message)) {
+      if (name == "name") head.name = without_form_escapes(message), named = true;
+      if (name == "filename") head.file_name = without_form_escapes(message), head.is_file = true;
+      if (name == "filename*") encoded = message;  // RFC 7578 section 4.2 forbids it, Python's requests sends it
     }
-    if (!text::trimmed(rest).empty() && text::trimmed(rest) != ";") return std::nullopt;
-    if (text::starts_with_nocase(encoded, "utf-8''")) {
+    if (!strings::trim(rest).empty() && strings::trim(rest) != ";") return std::nullopt;
+    if (strings::starts_with_nocase(encoded, "utf-8''")) {
       std::string decoded;
       if (!route::decode_segment(std::string_view(encoded).substr(7), decoded)) return std::nullopt;
       head.file_name = decoded, head.is_file = true;
@@ -192,54 +192,54 @@ WINSVC_INLINE std::optional<part_head> parse_part_head(std::string_view lines) {
 
 WINSVC_INLINE multipart_decoder::step multipart_decoder::next() {
   for (;;) {
-    const std::string_view here = rest();
-    switch (where_) {
-      case place::preamble:
-      case place::content: {
+    const std::string_view here = unparsed();
+    switch (state_) {
+      case parser_state::preamble:
+      case parser_state::content: {
         const auto found = here.find(delimiter_);
         const std::size_t whole = found != here.npos                ? found
                                   : here.size() < delimiter_.size() ? 0
                                                                     : here.size() - delimiter_.size() + 1;
-        const bool wanted = where_ == place::content && whole != 0;
-        if (wanted) data_ = here.substr(0, whole);
-        at_ += whole;
-        if (found == here.npos) return wanted ? step::data : step::more;
-        at_ += delimiter_.size();
-        where_ = place::delimiter;
-        if (wanted) return step::data;
+        const bool expected = state_ == parser_state::content && whole != 0;
+        if (expected) data_ = here.substr(0, whole);
+        position_ += whole;
+        if (found == here.npos) return expected ? step::data : step::more;
+        position_ += delimiter_.size();
+        state_ = parser_state::delimiter;
+        if (expected) return step::data;
         break;
       }
-      case place::delimiter: {
+      case parser_state::delimiter: {
         constexpr std::size_t most_padding = 64;  // "transport padding" (RFC 2046 section 5.1.1), which nobody sends
         if (here.size() < 2) return step::more;
         if (here.substr(0, 2) == "--") {
-          where_ = place::end;
+          state_ = parser_state::end;
           break;
         }
         const auto end = (std::min)(here.find_first_not_of(" \t"), here.size());
-        if (end > most_padding) return lose();
+        if (end > most_padding) return fail();
         if (here.size() - end < 2) return step::more;
-        if (here.substr(end, 2) != "\r\n") return lose();
-        at_ += end;  // its CR LF stays, so that a head without lines ends as every other does
-        where_ = place::head;
+        if (here.substr(end, 2) != "\r\n") return fail();
+        position_ += end;  // its CR LF stays, so that a head without lines ends as every other does
+        state_ = parser_state::head;
         break;
       }
-      case place::head: {
+      case parser_state::head: {
         const auto end = here.find("\r\n\r\n");
         const auto looked_at = here.size() - (std::min)(std::size_t{3}, here.size());  // it may begin in the last 3
-        if ((std::min)(end, looked_at) > most_head) return lose();
+        if ((std::min)(end, looked_at) > max_head_bytes) return fail();
         if (end == here.npos) return step::more;
         auto head = parse_part_head(here.substr((std::min)(std::size_t{2}, end), end > 2 ? end - 2 : 0));
-        if (!head) return lose();
+        if (!head) return fail();
         part_ = std::move(*head);
-        at_ += end + 4;
-        where_ = place::content;
+        position_ += end + 4;
+        state_ = parser_state::content;
         return step::part;
       }
-      case place::end:
-        at_ = buffer_.size();
+      case parser_state::end:
+        position_ = buffer_.size();
         return step::done;
-      case place::lost: return step::bad;
+      case parser_state::failed: return step::bad;
     }
   }
 }

@@ -30,14 +30,14 @@ using byte_ranges = std::vector<std::pair<Number, Number>>;
 /// Those that lie in a file of this size, cut to it, with both ends (RFC 9110, section 14.1.2): none where no byte of
 /// them does, and the answer is 416.
 template <class Number>
-[[nodiscard]] byte_ranges<Number> satisfiable(const byte_ranges<Number>& asked, Number size);
+[[nodiscard]] byte_ranges<Number> satisfiable_ranges(const byte_ranges<Number>& ranges, Number size);
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 template <class Number>
-byte_ranges<Number> satisfiable(const byte_ranges<Number>& asked, Number size) {
+byte_ranges<Number> satisfiable_ranges(const byte_ranges<Number>& ranges, Number size) {
   byte_ranges<Number> out;
-  for (auto [first, last] : asked) {
+  for (auto [first, last] : ranges) {
     if (first < 0) {  // so many from the end
       if (last <= 0) continue;
       first = last < size ? size - last : 0;
@@ -86,7 +86,7 @@ WINSVC_INLINE std::string_view media_type(std::string_view file_name) {
   };
   const auto dot = file_name.rfind('.');
   if (dot != file_name.npos) {
-    const std::string ending = text::lowered(file_name.substr(dot + 1));
+    const std::string ending = strings::to_lower(file_name.substr(dot + 1));
     for (const auto& r : rows) {
       if (r.ending == ending) return r.type;
     }
@@ -102,13 +102,13 @@ WINSVC_INLINE bool accepts_coding(std::string_view accept_encoding, std::string_
     accept_encoding.remove_prefix(comma == accept_encoding.npos ? accept_encoding.size() : comma + 1);
 
     const auto semicolon = element.find(';');
-    const auto name = text::trimmed(element.substr(0, semicolon));
+    const auto name = strings::trim(element.substr(0, semicolon));
     bool taken = true;
     if (semicolon != element.npos) {
-      const auto weight = text::trimmed(element.substr(semicolon + 1));
+      const auto weight = strings::trim(element.substr(semicolon + 1));
       taken = weight.substr(0, 2) != "q=" || weight.find_first_of("123456789") != weight.npos;
     }
-    if (text::equal_nocase(name, coding)) return taken;
+    if (strings::equal_nocase(name, coding)) return taken;
     if (name == "*") any = taken;
   }
   return any;

@@ -1,6 +1,6 @@
 // The WebSocket protocol as values: is a request a handshake, what do the bytes behind it say, how is a frame spelled.
 //
-//   const auto asked = wire::judge_handshake(head, {"chat.v2"}, {});        // 101, or the status that refuses it
+//   const auto asked = wire::check_handshake(head, {"chat.v2"}, {});        // 101, or the status that refuses it
 //   wire::frame_decoder frames(1024 * 1024);
 //   switch (frames.feed(buffer, used)) { case frame_decoder::event::message: handle(frames.data()); ... }
 //   send(wire::frame(wire::opcode::text, "hello"));
@@ -46,12 +46,12 @@ enum class opcode : unsigned char { continuation = 0, text = 1, binary = 2, clos
 [[nodiscard]] std::string close_payload(int code, std::string_view reason);
 
 /// UTF-8 that comes in pieces: no overlong form, no surrogate, nothing above U+10FFFF (RFC 3629).
-class utf8_check {
+class utf8_validator {
  public:
   /// False from the first byte on that no text can have there.
-  bool take(std::string_view bytes) noexcept;
+  bool consume(std::string_view bytes) noexcept;
   /// Does it end with a whole character?
-  [[nodiscard]] bool whole() const noexcept { return missing_ == 0; }
+  [[nodiscard]] bool is_complete() const noexcept { return missing_ == 0; }
 
  private:
   int missing_ = 0;
@@ -62,20 +62,20 @@ class utf8_check {
 /// From a client's bytes to its messages and control frames.
 class frame_decoder {
  public:
-  explicit frame_decoder(std::size_t most_bytes) noexcept : most_(most_bytes) {}
+  explicit frame_decoder(std::size_t most_bytes) noexcept : max_message_bytes_(most_bytes) {}
 
-  enum class event { more, message, ping, pong, close, wrong };
-  /// Takes bytes until something is complete, or all of them. After `close` and `wrong` nothing is taken any more.
+  enum class event { more, message, ping, pong, close, protocol_error };
+  /// Takes bytes until something is complete, or all of them. After `close` and `fail` nothing is taken any more.
   event feed(std::string_view bytes, std::size_t& consumed);
 
   /// Of `message`: taken out, so that the next one begins empty.
-  [[nodiscard]] std::string take_message() noexcept { return std::exchange(message_, {}); }
+  [[nodiscard]] std::string move_message() noexcept { return std::exchange(message_, {}); }
   [[nodiscard]] bool is_binary() const noexcept { return binary_; }
   /// Of `ping` and `pong`; of `close` the reason.
   [[nodiscard]] const std::string& payload() const noexcept { return control_; }
-  /// Of `close`: the peer's code, or close_code::none. Of `wrong`: the code to close with.
+  /// Of `close`: the peer's code, or close_code::none. Of `fail`: the code to close with.
   [[nodiscard]] int code() const noexcept { return code_; }
-  /// Of `wrong`: why.
+  /// Of `fail`: why.
   [[nodiscard]] std::string_view reason() const noexcept { return reason_; }
   /// Has a frame or message begun that is not complete?
   [[nodiscard]] bool pending() const noexcept { return header_size_ != 0 || in_message_; }
@@ -87,20 +87,20 @@ class frame_decoder {
   [[nodiscard]] event begin_frame();
   [[nodiscard]] event end_frame();
   [[nodiscard]] event end_close();
-  event wrong(int code, std::string_view reason) noexcept;
+  event fail(int code, std::string_view reason) noexcept;
 
-  std::size_t most_;
+  std::size_t max_message_bytes_;
   unsigned char header_[14] = {};
   std::size_t header_size_ = 0;
   bool in_frame_ = false;  ///< the header is complete
-  opcode what_ = opcode::text;
+  opcode opcode_ = opcode::text;
   bool final_ = false;
-  std::uint64_t left_ = 0;  ///< of the frame's payload
+  std::uint64_t payload_bytes_left_ = 0;  ///< of the frame's payload
   std::size_t masked_ = 0;  ///< bytes of it that were unmasked
   bool in_message_ = false, binary_ = false;
-  utf8_check text_;
+  utf8_validator text_;
   std::string message_, control_;
-  bool over_ = false;
+  bool is_closed_ = false;
   int code_ = 0;
   std::string_view reason_;
 };
@@ -115,7 +115,7 @@ struct handshake {
 
 /// `protocols`: what the server speaks, the best first; the first that the client offers too is chosen, and none is no
 /// reason to refuse. `origins`: pages of which other sites may connect; see origin_is_allowed.
-[[nodiscard]] handshake judge_handshake(const head& value, const std::vector<std::string>& protocols,
+[[nodiscard]] handshake check_handshake(const head& value, const std::vector<std::string>& protocols,
                                         const std::vector<std::string>& origins);
 
 /// A browser sends Origin, lets any page connect anywhere, and adds the user's cookies: without this check a page of
@@ -138,8 +138,8 @@ inline namespace WINSVC_ABI {
 namespace wire {
 
 WINSVC_INLINE bool is_utf8(std::string_view bytes) noexcept {
-  utf8_check validator;
-  return validator.take(bytes) && validator.whole();
+  utf8_validator validator;
+  return validator.consume(bytes) && validator.is_complete();
 }
 
 WINSVC_INLINE std::string frame(opcode what, std::string_view payload) {
@@ -155,9 +155,9 @@ WINSVC_INLINE std::string frame(opcode what, std::string_view payload) {
 }
 
 WINSVC_INLINE std::string close_payload(int code, std::string_view reason) {
-  constexpr std::size_t most = 123;
-  if (reason.size() > most) {
-    auto end = most;
+  constexpr std::size_t limit = 123;
+  if (reason.size() > limit) {
+    auto end = limit;
     while (end > 0 && (static_cast<unsigned char>(reason[end]) & 0xC0) == 0x80) --end;
     reason = reason.substr(0, end);
   }
@@ -168,7 +168,7 @@ WINSVC_INLINE std::string close_payload(int code, std::string_view reason) {
   return out;
 }
 
-WINSVC_INLINE bool utf8_check::take(std::string_view bytes) noexcept {
+WINSVC_INLINE bool utf8_validator::consume(std::string_view bytes) noexcept {
   for (const char c : bytes) {
     const auto b = static_cast<unsigned char>(c);
     if (missing_ > 0) {
@@ -185,11 +185,11 @@ WINSVC_INLINE bool utf8_check::take(std::string_view bytes) noexcept {
   return true;
 }
 
-WINSVC_INLINE frame_decoder::event frame_decoder::wrong(int code, std::string_view reason) noexcept {
-  over_ = true;
+WINSVC_INLINE frame_decoder::event frame_decoder::fail(int code, std::string_view reason) noexcept {
+  is_closed_ = true;
   code_ = code;
   reason_ = reason;
-  return event::wrong;
+  return event::protocol_error;
 }
 
 /// Collects the header: 2 bytes, 0, 2 or 8 of the length, 4 of the mask. True: it is complete. Without the mask bit two
@@ -211,92 +211,92 @@ WINSVC_INLINE bool frame_decoder::read_header(std::string_view& bytes) {
 WINSVC_INLINE frame_decoder::event frame_decoder::begin_frame() {
   using close_code::protocol_error;
   final_ = (header_[0] & 0x80) != 0;
-  what_ = static_cast<opcode>(header_[0] & 0x0F);
-  if ((header_[0] & 0x70) != 0) return wrong(protocol_error, "reserved bits");
-  if ((header_[1] & 0x80) == 0) return wrong(protocol_error, "frame without a mask");
+  opcode_ = static_cast<opcode>(header_[0] & 0x0F);
+  if ((header_[0] & 0x70) != 0) return fail(protocol_error, "reserved bits");
+  if ((header_[1] & 0x80) == 0) return fail(protocol_error, "frame without a mask");
 
   const unsigned length = header_[1] & 0x7F;
   const int more = length == 126 ? 2 : length == 127 ? 8 : 0;
-  left_ = more == 0 ? length : 0;
-  for (int i = 0; i < more; ++i) left_ = left_ << 8 | header_[2 + i];
-  if ((more == 2 && left_ < 126) || (more == 8 && (left_ <= 0xFFFF || left_ >> 63 != 0)))
-    return wrong(protocol_error, "length in the wrong form");
+  payload_bytes_left_ = more == 0 ? length : 0;
+  for (int i = 0; i < more; ++i) payload_bytes_left_ = payload_bytes_left_ << 8 | header_[2 + i];
+  if ((more == 2 && payload_bytes_left_ < 126) || (more == 8 && (payload_bytes_left_ <= 0xFFFF || payload_bytes_left_ >> 63 != 0)))
+    return fail(protocol_error, "length in the wrong form");
   masked_ = 0;
   in_frame_ = true;
 
-  switch (what_) {
+  switch (opcode_) {
     case opcode::close:
     case opcode::ping:
     case opcode::pong:
       control_.clear();
-      if (!final_) return wrong(protocol_error, "fragmented control frame");
-      if (left_ > 125) return wrong(protocol_error, "control frame too long");
+      if (!final_) return fail(protocol_error, "fragmented control frame");
+      if (payload_bytes_left_ > 125) return fail(protocol_error, "control frame too long");
       return event::more;
     case opcode::continuation:
-      if (!in_message_) return wrong(protocol_error, "continuation of nothing");
+      if (!in_message_) return fail(protocol_error, "continuation of nothing");
       break;
     case opcode::text:
     case opcode::binary:
-      if (in_message_) return wrong(protocol_error, "message within a message");
+      if (in_message_) return fail(protocol_error, "message within a message");
       in_message_ = true;
-      binary_ = what_ == opcode::binary;
+      binary_ = opcode_ == opcode::binary;
       text_ = {};
       break;
-    default: return wrong(protocol_error, "unknown opcode");
+    default: return fail(protocol_error, "unknown opcode");
   }
-  if (left_ > most_ - message_.size()) return wrong(close_code::too_big, "message too large");
+  if (payload_bytes_left_ > max_message_bytes_ - message_.size()) return fail(close_code::too_big, "message too large");
   return event::more;
 }
 
 WINSVC_INLINE frame_decoder::event frame_decoder::end_frame() {
   in_frame_ = false;
   header_size_ = 0;
-  switch (what_) {
+  switch (opcode_) {
     case opcode::ping: return event::ping;
     case opcode::pong: return event::pong;
     case opcode::close: return end_close();
     default: break;
   }
   if (!final_) return event::more;
-  if (!binary_ && !text_.whole()) return wrong(close_code::invalid_text, "text that is not UTF-8");
+  if (!binary_ && !text_.is_complete()) return fail(close_code::invalid_text, "text that is not UTF-8");
   in_message_ = false;
   return event::message;
 }
 
 WINSVC_INLINE frame_decoder::event frame_decoder::end_close() {
-  over_ = true;
+  is_closed_ = true;
   code_ = close_code::none;
   if (control_.empty()) return event::close;
-  if (control_.size() == 1) return wrong(close_code::protocol_error, "close code of one byte");
+  if (control_.size() == 1) return fail(close_code::protocol_error, "close code of one byte");
   code_ = static_cast<unsigned char>(control_[0]) << 8 | static_cast<unsigned char>(control_[1]);
   control_.erase(0, 2);
-  if (!is_close_code(code_)) return wrong(close_code::protocol_error, "close code out of range");
-  if (!is_utf8(control_)) return wrong(close_code::invalid_text, "close reason that is not UTF-8");
+  if (!is_close_code(code_)) return fail(close_code::protocol_error, "close code out of range");
+  if (!is_utf8(control_)) return fail(close_code::invalid_text, "close reason that is not UTF-8");
   return event::close;
 }
 
 WINSVC_INLINE frame_decoder::event frame_decoder::feed(std::string_view bytes, std::size_t& consumed) {
   const std::size_t all = bytes.size();
-  auto what = over_ ? event::wrong : event::more;
+  auto what = is_closed_ ? event::protocol_error : event::more;
   while (what == event::more) {
     if (!in_frame_) {
       if (!read_header(bytes)) break;
       what = begin_frame();
       if (what != event::more) break;
     }
-    const auto count = static_cast<std::size_t>(left_ < bytes.size() ? left_ : bytes.size());
-    auto& into = static_cast<unsigned char>(what_) >= 8 ? control_ : message_;
-    const std::size_t begin = into.size();
-    into.append(bytes.data(), count);
+    const auto count = static_cast<std::size_t>(payload_bytes_left_ < bytes.size() ? payload_bytes_left_ : bytes.size());
+    auto& output = static_cast<unsigned char>(opcode_) >= 8 ? control_ : message_;
+    const std::size_t begin = output.size();
+    output.append(bytes.data(), count);
     bytes.remove_prefix(count);
     const unsigned char* const mask = header_ + header_size_ - 4;
-    for (std::size_t i = begin; i < into.size(); ++i)
-      into[i] = static_cast<char>(static_cast<unsigned char>(into[i]) ^ mask[masked_++ % 4]);
-    left_ -= count;
+    for (std::size_t i = begin; i < output.size(); ++i)
+      output[i] = static_cast<char>(static_cast<unsigned char>(output[i]) ^ mask[masked_++ % 4]);
+    payload_bytes_left_ -= count;
 
-    if (&into == &message_ && !binary_ && !text_.take(std::string_view(message_).substr(begin)))
-      what = wrong(close_code::invalid_text, "text that is not UTF-8");
-    else if (left_ == 0)
+    if (&output == &message_ && !binary_ && !text_.consume(std::string_view(message_).substr(begin)))
+      what = fail(close_code::invalid_text, "text that is not UTF-8");
+    else if (payload_bytes_left_ == 0)
       what = end_frame();
     else
       break;
@@ -309,9 +309,9 @@ WINSVC_INLINE frame_decoder::event frame_decoder::feed(std::string_view bytes, s
 template <class F>
 void for_each_listed(const head& value, std::string_view name, F f) {
   for (const auto& field : value.fields) {
-    if (!text::equal_nocase(field.name, name)) continue;
-    for (const auto piece : text::split(field.value, ',')) {
-      if (const auto one = text::trimmed(piece); !one.empty()) f(one);
+    if (!strings::equal_nocase(field.name, name)) continue;
+    for (const auto chunk : strings::split(field.value, ',')) {
+      if (const auto one = strings::trim(chunk); !one.empty()) f(one);
     }
   }
 }
@@ -319,11 +319,11 @@ void for_each_listed(const head& value, std::string_view name, F f) {
 // -- the handshake --
 WINSVC_INLINE std::size_t count_fields(const head& value, std::string_view name) noexcept {
   std::size_t count = 0;
-  for (const auto& field : value.fields) count += text::equal_nocase(field.name, name) ? 1 : 0;
+  for (const auto& field : value.fields) count += strings::equal_nocase(field.name, name) ? 1 : 0;
   return count;
 }
 
-WINSVC_INLINE handshake judge_handshake(const head& value, const std::vector<std::string>& protocols,
+WINSVC_INLINE handshake check_handshake(const head& value, const std::vector<std::string>& protocols,
                                  const std::vector<std::string>& origins) {
   const auto refused = [](int status, std::string_view reason) {
     handshake h;
@@ -331,18 +331,18 @@ WINSVC_INLINE handshake judge_handshake(const head& value, const std::vector<std
     h.reason = reason;
     return h;
   };
-  bool asked = false;
+  bool requested = false;
   for_each_listed(value, "Upgrade", [&](std::string_view one) {
-    asked = asked || text::equal_nocase(one, "websocket");
+    requested = requested || strings::equal_nocase(one, "websocket");
   });
-  if (!value.upgrade || !asked || value.verb != route::method::get)
+  if (!value.upgrade || !requested || value.method_id != route::method::get)
     return refused(426, "this is a WebSocket: ask with GET and Upgrade: websocket");
   if (count_fields(value, "Sec-WebSocket-Version") != 1 || value.find("Sec-WebSocket-Version") != "13")
     return refused(426, "version 13 of the WebSocket protocol is spoken here");
 
   handshake h;
   h.key = value.find("Sec-WebSocket-Key").value_or("");
-  const auto nonce = h.key.size() == 24 ? text::from_base64(h.key) : std::nullopt;
+  const auto nonce = h.key.size() == 24 ? strings::from_base64(h.key) : std::nullopt;
   if (count_fields(value, "Sec-WebSocket-Key") != 1 || !nonce || nonce->size() != 16)
     return refused(400, "Sec-WebSocket-Key is not 16 bytes in base64");
 
@@ -361,18 +361,18 @@ WINSVC_INLINE handshake judge_handshake(const head& value, const std::vector<std
 WINSVC_INLINE bool origin_is_allowed(std::string_view origin, std::string_view host,
                               const std::vector<std::string>& origins) noexcept {
   for (const auto& one : origins) {
-    if (one == "*" || text::equal_nocase(one, origin)) return true;
+    if (one == "*" || strings::equal_nocase(one, origin)) return true;
   }
   const auto scheme_end = origin.find("://");
   if (scheme_end == origin.npos) return false;  // "null", the origin of a page that hides its own
   const auto scheme = origin.substr(0, scheme_end);
   origin.remove_prefix(scheme_end + 3);
-  const std::string_view usual = text::equal_nocase(scheme, "https") ? ":443" : ":80";
+  const std::string_view usual = strings::equal_nocase(scheme, "https") ? ":443" : ":80";
   const auto bare = [usual](std::string_view authority) {
     const bool ends = authority.size() > usual.size() && authority.substr(authority.size() - usual.size()) == usual;
     return ends ? authority.substr(0, authority.size() - usual.size()) : authority;
   };
-  return !host.empty() && text::equal_nocase(bare(origin), bare(host));
+  return !host.empty() && strings::equal_nocase(bare(origin), bare(host));
 }
 
 }  // namespace wire

@@ -32,7 +32,7 @@ int main(int, char** arguments) {
       ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
       return t.tv_sec * 1'000'000'000L + t.tv_nsec;
     };
-    for (const auto until = used() + 500'000; used() < until;) {}
+    for (const auto deadline = used() + 500'000; used() < deadline;) {}
     res.set_content("computed", "text/plain; charset=utf-8");
   });
   std::puts("ready");

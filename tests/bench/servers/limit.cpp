@@ -47,9 +47,9 @@ int main(int, char** arguments) {
         continue;
       }
       char bytes[16 * 1024];
-      const auto got = ::recv(fd, bytes, sizeof bytes, 0);
-      if (got <= 0) ::close(fd);
-      else if (std::string_view(bytes, static_cast<std::size_t>(got)).find("\r\n\r\n") != std::string_view::npos)
+      const auto received = ::recv(fd, bytes, sizeof bytes, 0);
+      if (received <= 0) ::close(fd);
+      else if (std::string_view(bytes, static_cast<std::size_t>(received)).find("\r\n\r\n") != std::string_view::npos)
         static_cast<void>(::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL));
     }
   }

@@ -12,11 +12,11 @@
 int main(int count, char** arguments) {
   using winsvc::request;
   using winsvc::route::method;
-  const auto here = winsvc::source::here();
+  const auto here = winsvc::source_location::current();
   winsvc::http::router routes;
   winsvc::wire::limits bounds;
   bounds.connections = 20'000;
-  bounds.direct_path = !(count > 2 && std::string_view(arguments[2]) == "--canonical");
+  bounds.fast_path = !(count > 2 && std::string_view(arguments[2]) == "--canonical");
 
   const std::string large(1024 * 1024, 'x');
   routes.add(method::get, "/", [] { return "hello world"; }, here);
@@ -33,7 +33,7 @@ int main(int count, char** arguments) {
       ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
       return t.tv_sec * 1'000'000'000L + t.tv_nsec;
     };
-    for (const auto until = used() + 500'000; used() < until;) {}
+    for (const auto deadline = used() + 500'000; used() < deadline;) {}
     return "computed";
   }, here);
   for (int i = 0; i < 1000; ++i) {
@@ -45,10 +45,10 @@ int main(int count, char** arguments) {
   winsvc::http::engine engine(routes, bounds, log);
   const auto port = static_cast<std::uint16_t>(std::atoi(arguments[1]));
   if (const auto bound = engine.bind("127.0.0.1", port); !bound) {
-    std::fprintf(stderr, "%s\n", bound.error().sentence().c_str());
+    std::fprintf(stderr, "%s\n", bound.error().to_string().c_str());
     return 1;
   }
-  engine.accept();
+  engine.start();
   std::puts("ready");
   std::fflush(stdout);
   while (std::getchar() != EOF) {}

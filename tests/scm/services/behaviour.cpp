@@ -45,10 +45,10 @@ void hook_all_controls(winsvc::service& svc) {
   svc.on_reload([&svc] { svc.log().info("reload hook"); });
   svc.on_time_change([&svc] { svc.log().info("time hook"); });
   svc.on_session_change([&svc](const winsvc::session_change& change) {
-    svc.log().info("session hook: " + std::string(winsvc::name(change.what)) + " in " + std::to_string(change.session));
+    svc.log().info("session hook: " + std::string(winsvc::name(change.kind_of_change)) + " in " + std::to_string(change.session));
   });
   svc.on_power([&svc](const winsvc::power_event& power) {
-    svc.log().info("power hook: " + std::string(winsvc::name(power.what)) + ' ' + power.setting + ' ' +
+    svc.log().info("power hook: " + std::string(winsvc::name(power.kind_of_event)) + ' ' + power.setting + ' ' +
                    hexadecimal(power.data));
   });
   svc.on_control(200, [&svc] { svc.log().info("control hook"); });
@@ -88,9 +88,9 @@ void App(winsvc::service& svc) {
   });
   svc.on_stop([&svc] { svc.log().info("stop hook"); });
   svc.on_start([&svc](winsvc::start_context& start) {
-    std::string words;
-    for (const auto& word : start.arguments()) words += " [" + word + "]";
-    svc.log().info("second hook" + words);
+    std::string message;
+    for (const auto& word : start.arguments()) message += " [" + word + "]";
+    svc.log().info("second hook" + message);
     if (is("steps")) {
       for (unsigned step = 1; step <= 4; ++step) {
         std::this_thread::sleep_for(250ms);

@@ -36,8 +36,8 @@ namespace {
 
 constexpr DWORD magic = 0x57494e45;
 
-[[noreturn]] void fail(const char* doing, DWORD code) {
-  std::printf("cannot %s (%lu)\n", doing, code);
+[[noreturn]] void fail(const char* operation, DWORD code) {
+  std::printf("cannot %s (%lu)\n", operation, code);
   std::fflush(stdout);
   ::ExitProcess(1);
 }
@@ -107,8 +107,8 @@ struct ending {
   std::atomic<bool> come = false;
 };
 
-DWORD WINAPI end_in_time(void* what) {
-  ending& e = *static_cast<ending*>(what);
+DWORD WINAPI end_in_time(void* user_data) {
+  ending& e = *static_cast<ending*>(user_data);
   ::Sleep(e.milliseconds);
   e.come = true;
   ::TerminateProcess(e.process, 1460);
@@ -138,8 +138,8 @@ class conversation {
   [[nodiscard]] DWORD reason() const { return reason_; }
 
  private:
-  bool finished(BOOL at_once) {
-    reason_ = at_once ? ERROR_SUCCESS : ::GetLastError();
+  bool finished(BOOL succeeded) {
+    reason_ = succeeded ? ERROR_SUCCESS : ::GetLastError();
     if (reason_ == ERROR_PIPE_CONNECTED) return true;
     if (reason_ == ERROR_IO_PENDING) {
       const HANDLE either[] = {io_.hEvent, process_};  // a process that ended before it connected breaks no pipe
@@ -188,23 +188,23 @@ std::string data_of(DWORD control, const std::wstring& name, const std::vector<s
 
 }  // namespace
 
-int wmain(int count, wchar_t** words) {
+int wmain(int count, wchar_t** message) {
   if (count != 3) fail("do without a name and a limit", ERROR_INVALID_PARAMETER);
-  const std::wstring name = words[1];
+  const std::wstring name = message[1];
 
   const HANDLE pipe = next_pipe();
-  const HANDLE process = start(installed_command_line(words[1]));
-  ending at_last{process, static_cast<DWORD>(std::wcstoul(words[2], nullptr, 10)) * 1000};
+  const HANDLE process = start(installed_command_line(message[1]));
+  ending at_last{process, static_cast<DWORD>(std::wcstoul(message[2], nullptr, 10)) * 1000};
   ::CloseHandle(::CreateThread(nullptr, 0, &end_in_time, &at_last, 0, nullptr));
 
-  conversation talk(pipe, process);
-  if (!talk.connect()) fail("connect", talk.reason());
+  conversation conversation(pipe, process);
+  if (!conversation.connect()) fail("connect", conversation.reason());
   for (std::string line; std::getline(std::cin, line);) {
-    const auto said = words_of(line);
-    const auto control = static_cast<DWORD>(std::strtoul(said[0].c_str(), nullptr, 10));
+    const auto reply = words_of(line);
+    const auto control = static_cast<DWORD>(std::strtoul(reply[0].c_str(), nullptr, 10));
     DWORD answer = 0;
-    if (talk.send(name, control, data_of(control, name, said), answer)) say("", answer);
-    else say("broken ", talk.reason());
+    if (conversation.send(name, control, data_of(control, name, reply), answer)) say("", answer);
+    else say("broken ", conversation.reason());
   }
 
   ::WaitForSingleObject(process, INFINITE);  // what never ends, end_in_time ends

@@ -14,7 +14,7 @@
 #include "winsvc/base/scope.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/console.hpp"
-#include "winsvc/os/posix/door.hpp"
+#include "winsvc/os/posix/headers.hpp"
 
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
@@ -25,7 +25,7 @@ void write_descriptor(int descriptor, std::string_view bytes) noexcept;
 struct interrupts::state {
   static constexpr int handled_signals[3] = {SIGINT, SIGTERM, SIGHUP};
   int pipe[2] = {-1, -1};
-  struct sigaction before[3] = {};
+  struct sigaction previous_action[3] = {};
   std::function<void(interruption)> on_interrupt;
   std::thread listener;
 
@@ -60,19 +60,19 @@ WINSVC_INLINE void write_descriptor(int descriptor, std::string_view bytes) noex
     bytes.remove_prefix(static_cast<std::size_t>(n));
   }
 }
-WINSVC_INLINE void write_out(std::string_view utf8) noexcept { write_descriptor(STDOUT_FILENO, utf8); }
-WINSVC_INLINE void write_err(std::string_view utf8) noexcept { write_descriptor(STDERR_FILENO, utf8); }
-WINSVC_INLINE bool out_is_terminal() noexcept { return ::isatty(STDOUT_FILENO) == 1; }
-WINSVC_INLINE bool err_is_terminal() noexcept { return ::isatty(STDERR_FILENO) == 1; }
-WINSVC_INLINE bool err_takes_output() noexcept {
+WINSVC_INLINE void write_stdout(std::string_view utf8) noexcept { write_descriptor(STDOUT_FILENO, utf8); }
+WINSVC_INLINE void write_stderr(std::string_view utf8) noexcept { write_descriptor(STDERR_FILENO, utf8); }
+WINSVC_INLINE bool is_stdout_terminal() noexcept { return ::isatty(STDOUT_FILENO) == 1; }
+WINSVC_INLINE bool is_stderr_terminal() noexcept { return ::isatty(STDERR_FILENO) == 1; }
+WINSVC_INLINE bool is_stderr_writable() noexcept {
   pollfd one{STDERR_FILENO, POLLOUT, 0};
   return ::poll(&one, 1, 0) == 1 && (one.revents & POLLOUT) != 0;
 }
 
-WINSVC_INLINE err_colours::err_colours() noexcept {
+WINSVC_INLINE stderr_colors::stderr_colors() noexcept {
   const char* const unwanted = std::getenv("NO_COLOR");
   const char* const kind = std::getenv("TERM");
-  on_ = err_is_terminal() && !(unwanted && *unwanted) && kind && *kind && std::string_view(kind) != "dumb";
+  on_ = is_stderr_terminal() && !(unwanted && *unwanted) && kind && *kind && std::string_view(kind) != "dumb";
 }
 
 WINSVC_INLINE bool has_standard_output() noexcept { return ::fcntl(STDOUT_FILENO, F_GETFD) != -1; }
@@ -83,7 +83,7 @@ WINSVC_INLINE std::optional<std::string> read_input_line() {
     const auto n = ::read(STDIN_FILENO, &byte, 1);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0 && line.empty()) return std::nullopt;
-    if (n <= 0 || byte == '\n') return as_line(std::move(line));
+    if (n <= 0 || byte == '\n') return without_line_end(std::move(line));
     line += byte;
   }
 }
@@ -99,9 +99,9 @@ WINSVC_INLINE sys_result<std::string> read_secret(std::string_view prompt) {
   if (::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) != 0) return sys_failure(static_cast<std::uint32_t>(errno));
   const scope_exit restore([&] {
     ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-    write_err("\n");  // the Enter was not shown either
+    write_stderr("\n");  // the Enter was not shown either
   });
-  write_err(prompt);
+  write_stderr(prompt);
   std::string line;
   for (char byte = 0; byte != '\n' && byte != interrupt;) {
     const auto n = ::read(STDIN_FILENO, &byte, 1);
@@ -125,7 +125,7 @@ WINSVC_INLINE interrupts::interrupts(std::function<void(interruption)> on_interr
       if (n < 0 && errno == EINTR) continue;
       if (n != 1 || byte != 'i') return;
       try {
-        s->on_interrupt(interruption::asked);
+        s->on_interrupt(interruption::stop_requested);
       } catch (...) {  // out of memory: the next Ctrl-C may have more luck
       }
     }
@@ -133,12 +133,12 @@ WINSVC_INLINE interrupts::interrupts(std::function<void(interruption)> on_interr
   struct sigaction action = {};
   action.sa_handler = &state::handler;
   action.sa_flags = SA_RESTART;
-  for (int i = 0; i < 3; ++i) ::sigaction(state::handled_signals[i], &action, &state_->before[i]);
+  for (int i = 0; i < 3; ++i) ::sigaction(state::handled_signals[i], &action, &state_->previous_action[i]);
 }
 
 WINSVC_INLINE interrupts::~interrupts() {
   if (state_->listener.joinable()) {
-    for (int i = 0; i < 3; ++i) ::sigaction(state::handled_signals[i], &state_->before[i], nullptr);
+    for (int i = 0; i < 3; ++i) ::sigaction(state::handled_signals[i], &state_->previous_action[i], nullptr);
     static_cast<void>(!::write(state_->pipe[1], "q", 1));
     state_->listener.join();
     for (const int end : state_->pipe) ::close(end);

@@ -17,17 +17,17 @@
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/crash.hpp"
-#include "winsvc/os/posix/door.hpp"
+#include "winsvc/os/posix/headers.hpp"
 
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-struct crash_guard::state {
+struct crash_handler::state {
   struct fatal {
     int number;
-    const char* words;
+    const char* description;
   };
   static constexpr fatal fatal_signals[] = {
       {SIGSEGV, "a segmentation fault (SIGSEGV)"}, {SIGBUS, "a bus error (SIGBUS)"},
@@ -35,12 +35,12 @@ struct crash_guard::state {
       {SIGABRT, "abort() (SIGABRT)"},
   };
 
-  settings with;
-  int crashed[2] = {-1, -1}, told[2] = {-1, -1};
-  std::thread teller;
-  pthread_t teller_id{};
-  struct sigaction before[std::size(fatal_signals)] = {};
-  std::terminate_handler terminate_before = nullptr;
+  crash_handler_options options;
+  int crash_event[2] = {-1, -1}, report_done[2] = {-1, -1};
+  std::thread report_thread;
+  pthread_t report_thread_id{};
+  struct sigaction previous_actions[std::size(fatal_signals)] = {};
+  std::terminate_handler previous_terminate = nullptr;
   std::vector<char> stack;  // the handlers'
   pthread_t stack_owner{};
 
@@ -48,7 +48,7 @@ struct crash_guard::state {
   std::string terminated;  // the words of std::terminate, when it is that
   int signal = 0;
   const void* address = nullptr;
-  std::atomic<bool> taken{false}, finished{false};
+  std::atomic<bool> claimed{false}, finished{false};
 
   static std::atomic<state*>& current() noexcept {
     static std::atomic<state*> one{nullptr};
@@ -57,43 +57,43 @@ struct crash_guard::state {
 
   /// On the crashing thread; returns when the word is spoken. Whoever crashes meanwhile waits here for the end, but not
   /// the teller itself, for which everybody would wait.
-  void tell(int number, const void* where) noexcept {
-    if (taken.exchange(true)) {
-      while (!finished && !::pthread_equal(::pthread_self(), teller_id)) ::poll(nullptr, 0, 20);
+  void run_report(int number, const void* where) noexcept {
+    if (claimed.exchange(true)) {
+      while (!finished && !::pthread_equal(::pthread_self(), report_thread_id)) ::poll(nullptr, 0, 20);
       return;
     }
     signal = number;
     address = where;
-    static_cast<void>(!::write(crashed[1], "c", 1));
-    pollfd answer = {told[0], POLLIN, 0};
-    while (::poll(&answer, 1, static_cast<int>(with.patience.count())) < 0 && errno == EINTR) {
+    static_cast<void>(!::write(crash_event[1], "c", 1));
+    pollfd answer = {report_done[0], POLLIN, 0};
+    while (::poll(&answer, 1, static_cast<int>(options.report_timeout.count())) < 0 && errno == EINTR) {
     }
     finished = true;
   }
 
-  void wait_and_speak() {
+  void report_thread_main() {
     char byte = 0;
-    while (::read(crashed[0], &byte, 1) < 0 && errno == EINTR) {
+    while (::read(crash_event[0], &byte, 1) < 0 && errno == EINTR) {
     }
     if (byte != 'c') return;
     try {
       crash_report report;
-      report.what = terminated.empty() ? words_of_signal() : terminated;
+      report.description = terminated.empty() ? signal_description() : terminated;
       report.code = 128 + static_cast<std::uint32_t>(signal);
-      if (with.tell) with.tell(report);
+      if (options.on_crash) options.on_crash(report);
     } catch (...) {  // the process ends in any case
     }
-    static_cast<void>(!::write(told[1], "t", 1));
+    static_cast<void>(!::write(report_done[1], "t", 1));
   }
 
-  std::string words_of_signal() const {
-    std::string words;
+  std::string signal_description() const {
+    std::string message;
     for (const auto& s : fatal_signals) {
-      if (s.number == signal) words = s.words;
+      if (s.number == signal) message = s.description;
     }
     char where[32];
     std::snprintf(where, sizeof where, " at %p", address);
-    return signal == SIGABRT ? words : words + where;
+    return signal == SIGABRT ? message : message + where;
   }
 
   static void on_signal(int number, siginfo_t* info, void*) noexcept {
@@ -103,9 +103,9 @@ struct crash_guard::state {
       std::signal(number, SIG_DFL);
       return;
     }
-    s->tell(number, info->si_addr);
+    s->run_report(number, info->si_addr);
     for (std::size_t i = 0; i < std::size(fatal_signals); ++i) {
-      if (fatal_signals[i].number == number) ::sigaction(number, &s->before[i], nullptr);
+      if (fatal_signals[i].number == number) ::sigaction(number, &s->previous_actions[i], nullptr);
     }
     // A fault comes again when its instruction does, on return from here; what was sent must be sent again.
     if (info->si_code <= 0) ::raise(number);
@@ -114,9 +114,9 @@ struct crash_guard::state {
 
   [[noreturn]] static void on_terminate() noexcept {
     if (state* const s = current()) {
-      if (!s->taken) s->terminated = terminate_words();
-      s->tell(SIGABRT, nullptr);
-      if (s->terminate_before) s->terminate_before();
+      if (!s->claimed) s->terminated = terminate_message();
+      s->run_report(SIGABRT, nullptr);
+      if (s->previous_terminate) s->previous_terminate();
     }
     std::abort();
   }
@@ -134,22 +134,22 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-WINSVC_INLINE crash_guard::crash_guard(settings s) : state_(new state) {
-  state_->with = std::move(s);
-  if (::pipe(state_->crashed) != 0 || ::pipe(state_->told) != 0) return;
-  for (const int end : {state_->crashed[0], state_->crashed[1], state_->told[0], state_->told[1]}) {
+WINSVC_INLINE crash_handler::crash_handler(crash_handler_options s) : state_(new state) {
+  state_->options = std::move(s);
+  if (::pipe(state_->crash_event) != 0 || ::pipe(state_->report_done) != 0) return;
+  for (const int end : {state_->crash_event[0], state_->crash_event[1], state_->report_done[0], state_->report_done[1]}) {
     ::fcntl(end, F_SETFD, FD_CLOEXEC);
   }
-  state_->teller = std::thread([state = state_] { state->wait_and_speak(); });
-  state_->teller_id = state_->teller.native_handle();
+  state_->report_thread = std::thread([state = state_] { state->report_thread_main(); });
+  state_->report_thread_id = state_->report_thread.native_handle();
 
   stack_t now = {};
   if (::sigaltstack(nullptr, &now) == 0 && (now.ss_flags & SS_DISABLE) != 0) {  // a sanitizer brings its own
     state_->stack.resize(64 * 1024);
-    stack_t ours = {};
-    ours.ss_sp = state_->stack.data();
-    ours.ss_size = state_->stack.size();
-    ::sigaltstack(&ours, nullptr);
+    stack_t own = {};
+    own.ss_sp = state_->stack.data();
+    own.ss_size = state_->stack.size();
+    ::sigaltstack(&own, nullptr);
     state_->stack_owner = ::pthread_self();
   }
   state::current() = state_;
@@ -157,21 +157,21 @@ WINSVC_INLINE crash_guard::crash_guard(settings s) : state_(new state) {
   action.sa_sigaction = &state::on_signal;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK;
   for (std::size_t i = 0; i < std::size(state::fatal_signals); ++i) {
-    ::sigaction(state::fatal_signals[i].number, &action, &state_->before[i]);
+    ::sigaction(state::fatal_signals[i].number, &action, &state_->previous_actions[i]);
   }
-  state_->terminate_before = std::set_terminate(&state::on_terminate);
+  state_->previous_terminate = std::set_terminate(&state::on_terminate);
 }
 
-WINSVC_INLINE crash_guard::~crash_guard() {
-  if (state_->teller.joinable()) {
+WINSVC_INLINE crash_handler::~crash_handler() {
+  if (state_->report_thread.joinable()) {
     // What somebody has put over ours since stays.
-    const auto terminate_found = std::set_terminate(state_->terminate_before);
+    const auto terminate_found = std::set_terminate(state_->previous_terminate);
     if (terminate_found != &state::on_terminate) std::set_terminate(terminate_found);
     for (std::size_t i = 0; i < std::size(state::fatal_signals); ++i) {
       struct sigaction found = {};
       ::sigaction(state::fatal_signals[i].number, nullptr, &found);
       if ((found.sa_flags & SA_SIGINFO) != 0 && found.sa_sigaction == &state::on_signal)
-        ::sigaction(state::fatal_signals[i].number, &state_->before[i], nullptr);
+        ::sigaction(state::fatal_signals[i].number, &state_->previous_actions[i], nullptr);
     }
     state::current() = nullptr;
     if (!state_->stack.empty() && ::pthread_equal(state_->stack_owner, ::pthread_self())) {
@@ -179,10 +179,10 @@ WINSVC_INLINE crash_guard::~crash_guard() {
       none.ss_flags = SS_DISABLE;
       ::sigaltstack(&none, nullptr);
     }
-    static_cast<void>(!::write(state_->crashed[1], "q", 1));
-    state_->teller.join();
+    static_cast<void>(!::write(state_->crash_event[1], "q", 1));
+    state_->report_thread.join();
   }
-  for (const int end : {state_->crashed[0], state_->crashed[1], state_->told[0], state_->told[1]}) {
+  for (const int end : {state_->crash_event[0], state_->crash_event[1], state_->report_done[0], state_->report_done[1]}) {
     if (end != -1) ::close(end);
   }
   delete state_;

@@ -17,7 +17,7 @@ namespace os {
 
 sys_result<std::uint32_t> run_elevated(std::vector<std::string>, const std::string&,
                                               const std::function<void(std::string_view)>&);
-sys_result<std::string> join_parent(const std::string&);
+sys_result<std::string> connect_to_parent(const std::string&);
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -35,7 +35,7 @@ WINSVC_INLINE sys_result<std::uint32_t> run_elevated(std::vector<std::string>, c
                                               const std::function<void(std::string_view)>&) {
   return sys_failure(50);  // ERROR_NOT_SUPPORTED
 }
-WINSVC_INLINE sys_result<std::string> join_parent(const std::string&) { return sys_failure(50); }
+WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string&) { return sys_failure(50); }
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI

@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "winsvc/config/abi.hpp"
-#include "winsvc/os/posix/door.hpp"
+#include "winsvc/os/posix/headers.hpp"
 #include "winsvc/os/tcp.hpp"
 
 #if WINSVC_OS_LINUX
@@ -21,88 +21,88 @@ namespace os {
 
 class epoll_poller {
  public:
-  struct place {
+  struct registration {
     tcp_socket::native_handle socket = -1;
-    std::atomic<void*> who{nullptr};  // read for reports that come late
+    std::atomic<void*> user_data{nullptr};  // read for reports that come late
     poll_for armed = poll_for::nothing;  // what the kernel was told last
     std::atomic<bool> hung_up{false};
   };
 
-  epoll_poller() noexcept : poll_(::epoll_create1(EPOLL_CLOEXEC)), stop_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  epoll_poller() noexcept : poll_(::epoll_create1(EPOLL_CLOEXEC)), wakeup_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     epoll_event one{};
     one.events = EPOLLIN;  // by level, and never read: awake for good
-    if (is_open()) ::epoll_ctl(poll_, EPOLL_CTL_ADD, stop_, &one);
+    if (is_open()) ::epoll_ctl(poll_, EPOLL_CTL_ADD, wakeup_, &one);
   }
   ~epoll_poller() {
     if (poll_ != -1) ::close(poll_);
-    if (stop_ != -1) ::close(stop_);
+    if (wakeup_ != -1) ::close(wakeup_);
   }
   epoll_poller(const epoll_poller&) = delete;
   epoll_poller& operator=(const epoll_poller&) = delete;
 
-  static constexpr bool waits_for_room = true;
+  static constexpr bool supports_write_wait = true;
 
-  [[nodiscard]] bool is_open() const noexcept { return poll_ != -1 && stop_ != -1; }
+  [[nodiscard]] bool is_open() const noexcept { return poll_ != -1 && wakeup_ != -1; }
 
-  bool add(place& at, tcp_socket::native_handle s, void* who) noexcept {
-    at.socket = s;
-    at.who = who;
-    at.armed = poll_for::bytes;
-    at.hung_up.store(false, std::memory_order_relaxed);
-    return tell(at, EPOLL_CTL_ADD);
+  bool add(registration& registered, tcp_socket::native_handle s, void* user_data) noexcept {
+    registered.socket = s;
+    registered.user_data = user_data;
+    registered.armed = poll_for::readable;
+    registered.hung_up.store(false, std::memory_order_relaxed);
+    return report_event(registered, EPOLL_CTL_ADD);
   }
-  void arm(place& at, poll_for what, std::string_view = {}) noexcept {
-    if (at.armed == what) return;  // an edge since the last look is kept, whoever it was told to
-    at.armed = what;
-    tell(at, EPOLL_CTL_MOD);
+  void arm(registration& registered, poll_for event, std::string_view = {}) noexcept {
+    if (registered.armed == event) return;  // an edge since the last look is kept, whoever it was told to
+    registered.armed = event;
+    report_event(registered, EPOLL_CTL_MOD);
   }
-  [[nodiscard]] bool is_sending(const place&) const noexcept { return false; }
-  [[nodiscard]] std::size_t sent(place&) noexcept { return 0; }
-  [[nodiscard]] bool has_hung_up(const place& at) const noexcept { return at.hung_up.load(); }
-  [[nodiscard]] bool is_quiet(const place&) const noexcept { return true; }
-  void settle() noexcept {}
-  [[nodiscard]] bool remove(place& at) noexcept {
-    if (at.socket != -1) ::epoll_ctl(poll_, EPOLL_CTL_DEL, static_cast<int>(at.socket), nullptr);
-    at.socket = -1;
+  [[nodiscard]] bool is_sending(const registration&) const noexcept { return false; }
+  [[nodiscard]] std::size_t take_sent_bytes(registration&) noexcept { return 0; }
+  [[nodiscard]] bool has_hung_up(const registration& registered) const noexcept { return registered.hung_up.load(); }
+  [[nodiscard]] bool has_no_pending(const registration&) const noexcept { return true; }
+  void wait_for_pending() noexcept {}
+  [[nodiscard]] bool remove(registration& registered) noexcept {
+    if (registered.socket != -1) ::epoll_ctl(poll_, EPOLL_CTL_DEL, static_cast<int>(registered.socket), nullptr);
+    registered.socket = -1;
     return true;
   }
 
-  bool add_listener(place& at, tcp_socket& listener, void* who) noexcept { return add(at, listener.native(), who); }
+  bool add_listener(registration& registered, tcp_socket& listener, void* user_data) noexcept { return add(registered, listener.native(), user_data); }
   /// Tells the kernel again: who accepted may have stopped before there was nobody left.
-  void arm_accept(place& at) noexcept { tell(at, EPOLL_CTL_MOD); }
-  [[nodiscard]] sys_result<tcp_socket> accept(place& at) noexcept { return accept_from(at.socket); }
+  void arm_accept(registration& registered) noexcept { report_event(registered, EPOLL_CTL_MOD); }
+  [[nodiscard]] sys_result<tcp_socket> accept(registration& registered) noexcept { return accept_from(registered.socket); }
 
-  std::size_t wait(void** who, std::size_t room) noexcept {
-    constexpr std::size_t most = 16;
-    epoll_event events[most];
+  std::size_t wait(void** user_data, std::size_t capacity) noexcept {
+    constexpr std::size_t limit = 16;
+    epoll_event events[limit];
     int count = 0;
-    do count = ::epoll_wait(poll_, events, static_cast<int>((std::min)(room, most)), -1);
+    do count = ::epoll_wait(poll_, events, static_cast<int>((std::min)(capacity, limit)), -1);
     while (count < 0 && errno == EINTR);
-    std::size_t told = 0;
+    std::size_t reported = 0;
     for (int i = 0; i < count; ++i) {
       if (events[i].data.ptr == nullptr) return 0;
-      auto& at = *static_cast<place*>(events[i].data.ptr);
-      if ((events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) at.hung_up.store(true);
-      who[told++] = at.who.load(std::memory_order_relaxed);
+      auto& registered = *static_cast<registration*>(events[i].data.ptr);
+      if ((events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) registered.hung_up.store(true);
+      user_data[reported++] = registered.user_data.load(std::memory_order_relaxed);
     }
-    return told;
+    return reported;
   }
   void wake() noexcept {
     const std::uint64_t one = 1;
-    if (stop_ != -1) static_cast<void>(!::write(stop_, &one, sizeof one));
+    if (wakeup_ != -1) static_cast<void>(!::write(wakeup_, &one, sizeof one));
   }
 
  private:
-  bool tell(place& at, int how) noexcept {
+  bool report_event(registration& registered, int how) noexcept {
     epoll_event one{};
-    one.data.ptr = &at;
+    one.data.ptr = &registered;
     one.events = EPOLLET | EPOLLRDHUP;
-    if (at.armed == poll_for::bytes) one.events |= EPOLLIN;
-    if (at.armed == poll_for::room) one.events |= EPOLLOUT;
-    return ::epoll_ctl(poll_, how, static_cast<int>(at.socket), &one) == 0;
+    if (registered.armed == poll_for::readable) one.events |= EPOLLIN;
+    if (registered.armed == poll_for::writable) one.events |= EPOLLOUT;
+    return ::epoll_ctl(poll_, how, static_cast<int>(registered.socket), &one) == 0;
   }
 
-  int poll_, stop_;
+  int poll_, wakeup_;
 };
 
 }  // namespace os

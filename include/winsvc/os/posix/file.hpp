@@ -14,7 +14,7 @@
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/file.hpp"
-#include "winsvc/os/posix/door.hpp"
+#include "winsvc/os/posix/headers.hpp"
 
 #if !WINSVC_OS_WINDOWS
 namespace winsvc {
@@ -24,10 +24,10 @@ namespace os {
 [[nodiscard]] failure<std::uint32_t> errno_failure();
 
 /// How many bytes were taken; fewer than all: errno tells why.
-std::size_t write_most(int file, std::string_view bytes) noexcept;
+std::size_t write_some(int file, std::string_view bytes) noexcept;
 bool write_all(int file, std::string_view bytes) noexcept;
 
-[[nodiscard]] file_id id_from(const struct stat& info) noexcept;
+[[nodiscard]] file_id to_file_id(const struct stat& info) noexcept;
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -42,7 +42,7 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 WINSVC_INLINE failure<std::uint32_t> errno_failure() { return {static_cast<std::uint32_t>(errno)}; }
-WINSVC_INLINE std::size_t write_most(int file, std::string_view bytes) noexcept {
+WINSVC_INLINE std::size_t write_some(int file, std::string_view bytes) noexcept {
   std::size_t written = 0;
   while (written < bytes.size()) {
     const auto n = ::write(file, bytes.data() + written, bytes.size() - written);
@@ -53,15 +53,15 @@ WINSVC_INLINE std::size_t write_most(int file, std::string_view bytes) noexcept 
   }
   return written;
 }
-WINSVC_INLINE bool write_all(int file, std::string_view bytes) noexcept { return write_most(file, bytes) == bytes.size(); }
+WINSVC_INLINE bool write_all(int file, std::string_view bytes) noexcept { return write_some(file, bytes) == bytes.size(); }
 
-WINSVC_INLINE file_id id_from(const struct stat& info) noexcept {
+WINSVC_INLINE file_id to_file_id(const struct stat& info) noexcept {
   return {static_cast<std::uint64_t>(info.st_dev), static_cast<std::uint64_t>(info.st_ino)};
 }
-WINSVC_INLINE std::optional<file_id> id_of(const std::string& path) noexcept {
+WINSVC_INLINE std::optional<file_id> file_id_of(const std::string& path) noexcept {
   struct stat info = {};
   if (::stat(path.c_str(), &info) != 0) return std::nullopt;
-  return id_from(info);
+  return to_file_id(info);
 }
 
 WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path) {
@@ -72,14 +72,14 @@ WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path)
   struct stat info = {};
   if (::fstat(file, &info) == 0) {
     out.size_ = static_cast<std::uint64_t>(info.st_size);
-    out.id_ = id_from(info);
+    out.id_ = to_file_id(info);
   }
   return out;
 }
 
 WINSVC_INLINE sys_result<void> append_file::write(std::string_view bytes) noexcept {
   if (native_ == -1) return sys_failure(EBADF);
-  const std::size_t written = write_most(static_cast<int>(native_), bytes);
+  const std::size_t written = write_some(static_cast<int>(native_), bytes);
   size_ += written;
   if (written != bytes.size()) return errno_failure();
   return {};
@@ -93,12 +93,12 @@ WINSVC_INLINE std::optional<std::string> read_file(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return std::nullopt;
   std::string content;
-  char piece[8192];
+  char buffer[8192];
   for (;;) {
-    const auto n = ::read(file, piece, sizeof piece);
+    const auto n = ::read(file, buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
     if (n > 0) {
-      content.append(piece, static_cast<std::size_t>(n));
+      content.append(buffer, static_cast<std::size_t>(n));
       continue;
     }
     ::close(file);
@@ -122,11 +122,11 @@ WINSVC_INLINE bool rename_file(const std::string& from, const std::string& to) n
 WINSVC_INLINE bool remove_file(const std::string& path) noexcept { return ::unlink(path.c_str()) == 0; }
 
 WINSVC_INLINE sys_result<void> replace_file(const std::string& path, std::string_view content) {
-  const std::string beside = path + ".new";
-  const int file = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  const std::string sibling = path + ".new";
+  const int file = ::open(sibling.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (file < 0) return errno_failure();
   const bool written = write_all(file, content);
-  if (::close(file) != 0 || !written || !rename_file(beside, path)) return errno_failure();
+  if (::close(file) != 0 || !written || !rename_file(sibling, path)) return errno_failure();
   return {};
 }
 

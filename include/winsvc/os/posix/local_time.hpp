@@ -6,7 +6,7 @@
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/local_time.hpp"
-#include "winsvc/os/posix/door.hpp"
+#include "winsvc/os/posix/headers.hpp"
 
 #if !WINSVC_OS_WINDOWS
 
@@ -18,9 +18,9 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-WINSVC_INLINE std::chrono::minutes utc_offset(clock::wall_point when) noexcept {
+WINSVC_INLINE std::chrono::minutes utc_offset(clock::system_time time) noexcept {
   using namespace std::chrono;
-  const auto since = static_cast<std::time_t>(floor<seconds>(when.time_since_epoch()).count());
+  const auto since = static_cast<std::time_t>(floor<seconds>(time.time_since_epoch()).count());
   std::tm local = {};
   if (!::localtime_r(&since, &local)) return minutes(0);
   return duration_cast<minutes>(seconds(local.tm_gmtoff));  // before 1900 or so it had seconds too: they are cut

@@ -22,7 +22,7 @@
 #include "winsvc/os/dispatcher.hpp"
 #include "winsvc/os/event_log.hpp"
 #include "winsvc/os/file.hpp"
-#include "winsvc/os/posix/door.hpp"
+#include "winsvc/os/posix/headers.hpp"
 #include "winsvc/os/process.hpp"
 #include "winsvc/os/service_manager.hpp"
 
@@ -33,60 +33,60 @@ namespace os {
 
   #if WINSVC_OS_LINUX
   #else
-std::optional<bool> is_asleep(std::uint32_t) noexcept;
+std::optional<bool> is_thread_blocked(std::uint32_t) noexcept;
   #endif
 
 /// The first bytes of a file of /proc, which are there at once; empty where there is none.
-std::string_view read_proc(const char* path, char* into, std::size_t room) noexcept;
+std::string_view read_proc(const char* path, char* buffer, std::size_t capacity) noexcept;
 
 /// The n-th word from 0 on as a number; 0 where it is none.
-std::uint64_t number_at(std::string_view words, int n) noexcept;
+std::uint64_t parse_number_at(std::string_view message, int n) noexcept;
 
 void report_event(const std::string&, model::event_level, std::uint32_t, std::string_view) noexcept;
 
 class native_service_manager final : public service_manager {
  public:
-  sys_result<raw_handle> open_manager(std::uint32_t) override { return sys_failure(none); }
+  sys_result<raw_handle> open_manager(std::uint32_t) override { return sys_failure(not_supported); }
   sys_result<raw_handle> create_service(raw_handle, const std::string&, std::uint32_t,
-                                        const service_settings&) override {
-    return sys_failure(none);
+                                        const service_config_change&) override {
+    return sys_failure(not_supported);
   }
   sys_result<raw_handle> open_service(raw_handle, const std::string&, std::uint32_t) override {
-    return sys_failure(none);
+    return sys_failure(not_supported);
   }
-  sys_result<void> change_config(raw_handle, const service_settings&) override { return sys_failure(none); }
-  sys_result<void> change_level(raw_handle, const model::config_level&) override { return sys_failure(none); }
-  sys_result<model::config_level> query_level(raw_handle, std::uint32_t) override { return sys_failure(none); }
-  sys_result<service_config> query_config(raw_handle) override { return sys_failure(none); }
-  sys_result<service_process> query_status(raw_handle) override { return sys_failure(none); }
-  sys_result<void> start_service(raw_handle, const std::vector<std::string>&) override { return sys_failure(none); }
-  sys_result<void> control_service(raw_handle, std::uint32_t) override { return sys_failure(none); }
-  sys_result<void> delete_service(raw_handle) override { return sys_failure(none); }
+  sys_result<void> change_config(raw_handle, const service_config_change&) override { return sys_failure(not_supported); }
+  sys_result<void> change_level(raw_handle, const model::config_level&) override { return sys_failure(not_supported); }
+  sys_result<model::config_level> query_level(raw_handle, std::uint32_t) override { return sys_failure(not_supported); }
+  sys_result<service_config> query_config(raw_handle) override { return sys_failure(not_supported); }
+  sys_result<service_process_status> query_status(raw_handle) override { return sys_failure(not_supported); }
+  sys_result<void> start_service(raw_handle, const std::vector<std::string>&) override { return sys_failure(not_supported); }
+  sys_result<void> control_service(raw_handle, std::uint32_t) override { return sys_failure(not_supported); }
+  sys_result<void> delete_service(raw_handle) override { return sys_failure(not_supported); }
   void close(raw_handle) noexcept override {}
-  sys_result<void> add_event_source(const std::string&) override { return sys_failure(none); }
-  sys_result<void> remove_event_source(const std::string&) override { return sys_failure(none); }
-  sys_result<bool> query_event_source(const std::string&) override { return sys_failure(none); }
-  sys_result<bool> query_delete_mark(const std::string&) override { return sys_failure(none); }
-  sys_result<std::vector<std::string>> active_dependents(raw_handle) override { return sys_failure(none); }
-  sys_result<std::string> query_security(raw_handle) override { return sys_failure(none); }
-  sys_result<void> change_security(raw_handle, const std::string&) override { return sys_failure(none); }
-  sys_result<std::vector<std::string>> query_environment(const std::string&) override { return sys_failure(none); }
+  sys_result<void> add_event_source(const std::string&) override { return sys_failure(not_supported); }
+  sys_result<void> remove_event_source(const std::string&) override { return sys_failure(not_supported); }
+  sys_result<bool> query_event_source(const std::string&) override { return sys_failure(not_supported); }
+  sys_result<bool> query_delete_mark(const std::string&) override { return sys_failure(not_supported); }
+  sys_result<std::vector<std::string>> active_dependents(raw_handle) override { return sys_failure(not_supported); }
+  sys_result<std::string> query_security(raw_handle) override { return sys_failure(not_supported); }
+  sys_result<void> change_security(raw_handle, const std::string&) override { return sys_failure(not_supported); }
+  sys_result<std::vector<std::string>> query_environment(const std::string&) override { return sys_failure(not_supported); }
   sys_result<void> change_environment(const std::string&, const std::vector<std::string>&) override {
-    return sys_failure(none);
+    return sys_failure(not_supported);
   }
-  sys_result<std::string> account_sid(const std::string&) override { return sys_failure(none); }
-  sys_result<void> add_logon_right(const std::string&) override { return sys_failure(none); }
-  sys_result<bool> query_logon_right(const std::string&) override { return sys_failure(none); }
-  sys_result<std::string> query_folder_security(const std::string&) override { return sys_failure(none); }
-  sys_result<void> change_folder_security(const std::string&, const std::string&) override { return sys_failure(none); }
+  sys_result<std::string> account_sid(const std::string&) override { return sys_failure(not_supported); }
+  sys_result<void> add_logon_right(const std::string&) override { return sys_failure(not_supported); }
+  sys_result<bool> query_logon_right(const std::string&) override { return sys_failure(not_supported); }
+  sys_result<std::string> query_folder_security(const std::string&) override { return sys_failure(not_supported); }
+  sys_result<void> change_folder_security(const std::string&, const std::string&) override { return sys_failure(not_supported); }
 
  private:
-  static constexpr std::uint32_t none = 50;  // ERROR_NOT_SUPPORTED
+  static constexpr std::uint32_t not_supported = 50;  // ERROR_NOT_SUPPORTED
 };
 
 class native_dispatcher final : public dispatcher {
  public:
-  std::uint32_t run(service_main) override { return model::code::failed_controller_connect; }
+  std::uint32_t run(service_main) override { return model::win32_error::failed_controller_connect; }
   std::uint32_t register_handler(const std::string&, control_handler) override { return 50; }
   std::uint32_t set_status(const model::service_status&) noexcept override { return 50; }
 };
@@ -122,10 +122,10 @@ WINSVC_INLINE std::vector<std::string> arguments(int argc, char** argv) {
 
 WINSVC_INLINE std::uint32_t process_id() noexcept { return static_cast<std::uint32_t>(::getpid()); }
 
-WINSVC_INLINE std::size_t processors() noexcept {
+WINSVC_INLINE std::size_t processor_count() noexcept {
   #if WINSVC_OS_LINUX
-  cpu_set_t mine;
-  if (::sched_getaffinity(0, sizeof mine, &mine) == 0) return static_cast<std::size_t>((std::max)(CPU_COUNT(&mine), 1));
+  cpu_set_t own;
+  if (::sched_getaffinity(0, sizeof own, &own) == 0) return static_cast<std::size_t>((std::max)(CPU_COUNT(&own), 1));
   #endif
   return (std::max)(std::size_t{std::thread::hardware_concurrency()}, std::size_t{1});
 }
@@ -141,15 +141,15 @@ namespace os {
 
 WINSVC_INLINE std::uint32_t thread_id() noexcept { return static_cast<std::uint32_t>(::syscall(SYS_gettid)); }
 /// From /proc (proc_pid_stat(5)): "number (name) state ...", and the name may have anything in it.
-WINSVC_INLINE std::optional<bool> is_asleep(std::uint32_t thread) noexcept {
+WINSVC_INLINE std::optional<bool> is_thread_blocked(std::uint32_t thread) noexcept {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/self/task/%u/stat", static_cast<unsigned>(thread));
   const int file = ::open(path, O_RDONLY | O_CLOEXEC);
   if (file == -1) return std::nullopt;
   char text[256];
-  const auto got = ::read(file, text, sizeof text);
+  const auto received = ::read(file, text, sizeof text);
   ::close(file);
-  const std::string_view line(text, got > 0 ? static_cast<std::size_t>(got) : 0);
+  const std::string_view line(text, received > 0 ? static_cast<std::size_t>(received) : 0);
   const auto end = line.rfind(") ");
   if (end == line.npos || end + 2 >= line.size()) return std::nullopt;
   return line[end + 2] != 'R';
@@ -165,7 +165,7 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 WINSVC_INLINE std::uint32_t thread_id() noexcept { return 0; }
-WINSVC_INLINE std::optional<bool> is_asleep(std::uint32_t) noexcept { return std::nullopt; }
+WINSVC_INLINE std::optional<bool> is_thread_blocked(std::uint32_t) noexcept { return std::nullopt; }
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -175,21 +175,21 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-WINSVC_INLINE std::string_view read_proc(const char* path, char* into, std::size_t room) noexcept {
+WINSVC_INLINE std::string_view read_proc(const char* path, char* buffer, std::size_t capacity) noexcept {
   const int file = ::open(path, O_RDONLY | O_CLOEXEC);
   if (file < 0) return {};
-  const auto count = ::read(file, into, room);
+  const auto count = ::read(file, buffer, capacity);
   ::close(file);
-  return count <= 0 ? std::string_view() : std::string_view(into, static_cast<std::size_t>(count));
+  return count <= 0 ? std::string_view() : std::string_view(buffer, static_cast<std::size_t>(count));
 }
-WINSVC_INLINE std::uint64_t number_at(std::string_view words, int n) noexcept {
-  for (; n > 0 && !words.empty(); --n) words.remove_prefix((std::min)(words.find(' '), words.size() - 1) + 1);
+WINSVC_INLINE std::uint64_t parse_number_at(std::string_view message, int n) noexcept {
+  for (; n > 0 && !message.empty(); --n) message.remove_prefix((std::min)(message.find(' '), message.size() - 1) + 1);
   std::uint64_t value = 0;
-  static_cast<void>(text::parse_number(words.substr(0, words.find_first_of(" \n")), ~std::uint64_t{0}, value));
+  static_cast<void>(strings::parse_number(message.substr(0, message.find_first_of(" \n")), ~std::uint64_t{0}, value));
   return value;
 }
 
-WINSVC_INLINE process_usage usage() noexcept {
+WINSVC_INLINE process_usage query_process_usage() noexcept {
   using namespace std::chrono;
   const auto now = [](clockid_t which) {
     timespec t{};
@@ -198,14 +198,14 @@ WINSVC_INLINE process_usage usage() noexcept {
   process_usage u;
   u.cpu = duration_cast<microseconds>(now(CLOCK_PROCESS_CPUTIME_ID));
   char room[4096];
-  u.resident = number_at(read_proc("/proc/self/statm", room, sizeof room), 1) *
+  u.resident = parse_number_at(read_proc("/proc/self/statm", room, sizeof room), 1) *
                static_cast<std::uint64_t>((std::max)(::sysconf(_SC_PAGESIZE), 0L));
 #if defined(__linux__)
   // proc(5): field 22 is the start in ticks since boot. The second is the name, which may hold blanks and brackets.
   const std::string_view stat = read_proc("/proc/self/stat", room, sizeof room);
   const auto ticks_a_second = static_cast<std::uint64_t>((std::max)(::sysconf(_SC_CLK_TCK), 1L));
   if (const auto name_end = stat.rfind(") "); name_end != stat.npos) {
-    const std::uint64_t ticks = number_at(stat.substr(name_end + 2), 19);
+    const std::uint64_t ticks = parse_number_at(stat.substr(name_end + 2), 19);
     const auto boot = duration_cast<milliseconds>(now(CLOCK_REALTIME) - now(CLOCK_BOOTTIME));
     u.started = boot + milliseconds(ticks * 1000 / ticks_a_second);
   }
@@ -230,8 +230,8 @@ WINSVC_INLINE bool debugger_attached() noexcept {
   char room[4096];
   const std::string_view status = read_proc("/proc/self/status", room, sizeof room);
   constexpr std::string_view field = "TracerPid:\t";
-  const auto at = status.find(field);
-  return at != status.npos && status.substr(at + field.size(), 1) != "0";
+  const auto position = status.find(field);
+  return position != status.npos && status.substr(position + field.size(), 1) != "0";
 }
 
 WINSVC_INLINE bool change_directory(const std::string& folder) noexcept { return ::chdir(folder.c_str()) == 0; }
@@ -244,7 +244,7 @@ WINSVC_INLINE sys_result<std::string> data_folder(const std::string& service_nam
   return path_join(root, model::folder_name(service_name));
 }
 
-WINSVC_INLINE std::string system_words(std::uint32_t code) { return std::strerror(static_cast<int>(code)); }
+WINSVC_INLINE std::string system_error_message(std::uint32_t code) { return std::strerror(static_cast<int>(code)); }
 
 WINSVC_INLINE void report_event(const std::string&, model::event_level, std::uint32_t, std::string_view) noexcept {}
 

@@ -11,8 +11,8 @@
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/service_manager.hpp"
-#include "winsvc/os/win/door.hpp"
-#include "winsvc/os/win/library.hpp"
+#include "winsvc/os/win/windows_headers.hpp"
+#include "winsvc/os/win/system_library.hpp"
 #include "winsvc/os/win/security.hpp"
 #include "winsvc/os/win/wide.hpp"
 
@@ -26,7 +26,7 @@ namespace os {
 class account_rights {
  public:
   struct lsa_text {
-    USHORT bytes, room;
+    USHORT bytes, capacity;
     wchar_t* text;
   };
 
@@ -36,7 +36,7 @@ class account_rights {
     if (!made.open_ || !made.add_ || !made.list_ || !made.free_ || !made.close_ || !made.win32_)
       return sys_failure(ERROR_PROC_NOT_FOUND);
     PSID parsed = nullptr;
-    if (!::ConvertStringSidToSidW(wide(sid).c_str(), &parsed)) return sys_failure(::GetLastError());
+    if (!::ConvertStringSidToSidW(to_wide(sid).c_str(), &parsed)) return sys_failure(::GetLastError());
     made.sid_ = local_memory(parsed);
     lsa_attributes none{};
     if (const LONG status = made.open_(nullptr, &none, access, &made.policy_); status != 0)

@@ -14,7 +14,7 @@
 #include "winsvc/base/scope.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/console.hpp"
-#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/windows_headers.hpp"
 #include "winsvc/os/win/wide.hpp"
 
 #if WINSVC_OS_WINDOWS
@@ -29,7 +29,7 @@ void write_handle(DWORD which, std::string_view utf8) noexcept;
 
 struct interrupts::state {
   std::mutex mutex;
-  std::condition_variable drained;
+  std::condition_variable input_drained;
   std::function<void(interruption)> on_interrupt;
   bool alive = false;
 
@@ -44,14 +44,14 @@ struct interrupts::state {
     if (!s.alive) return FALSE;
     const bool closing = event == CTRL_CLOSE_EVENT || event == CTRL_LOGOFF_EVENT || event == CTRL_SHUTDOWN_EVENT;
     try {
-      s.on_interrupt(closing ? interruption::closing : interruption::asked);
+      s.on_interrupt(closing ? interruption::console_closing : interruption::stop_requested);
     } catch (...) {
       return FALSE;  // let the system end us, as it would have
     }
     // For these the process ends as soon as we return: stay here until everything is drained. Windows gives us about
     // 5 s for a closed console, 20 s for shutdown, and ends the process then.
     if (closing) {
-      s.drained.wait(lock, [&s] { return !s.alive; });
+      s.input_drained.wait(lock, [&s] { return !s.alive; });
     }
     return TRUE;
   }
@@ -76,11 +76,11 @@ WINSVC_INLINE void write_handle(DWORD which, std::string_view utf8) noexcept {
   DWORD mode = 0;
   if (::GetConsoleMode(handle, &mode)) {
     try {
-      const std::wstring text = wide(utf8);
+      const std::wstring text = to_wide(utf8);
       std::wstring_view left = text;  // a console takes 64 KiB at a time, and may take less
       while (!left.empty()) {
-        const auto piece = static_cast<DWORD>((std::min)(left.size(), std::size_t{8192}));
-        if (!::WriteConsoleW(handle, left.data(), piece, &written, nullptr) || written == 0) break;
+        const auto chunk_size = static_cast<DWORD>((std::min)(left.size(), std::size_t{8192}));
+        if (!::WriteConsoleW(handle, left.data(), chunk_size, &written, nullptr) || written == 0) break;
         left.remove_prefix(written);
       }
     } catch (...) {  // out of memory: nothing can be said
@@ -93,30 +93,30 @@ WINSVC_INLINE void write_handle(DWORD which, std::string_view utf8) noexcept {
   }
 }
 
-WINSVC_INLINE void write_out(std::string_view utf8) noexcept { write_handle(STD_OUTPUT_HANDLE, utf8); }
-WINSVC_INLINE void write_err(std::string_view utf8) noexcept { write_handle(STD_ERROR_HANDLE, utf8); }
+WINSVC_INLINE void write_stdout(std::string_view utf8) noexcept { write_handle(STD_OUTPUT_HANDLE, utf8); }
+WINSVC_INLINE void write_stderr(std::string_view utf8) noexcept { write_handle(STD_ERROR_HANDLE, utf8); }
 
-WINSVC_INLINE bool out_is_terminal() noexcept {
+WINSVC_INLINE bool is_stdout_terminal() noexcept {
   DWORD mode = 0;
   return ::GetConsoleMode(::GetStdHandle(STD_OUTPUT_HANDLE), &mode) != 0;
 }
 
-WINSVC_INLINE bool err_takes_output() noexcept { return true; }
-WINSVC_INLINE bool err_is_terminal() noexcept {
+WINSVC_INLINE bool is_stderr_writable() noexcept { return true; }
+WINSVC_INLINE bool is_stderr_terminal() noexcept {
   DWORD mode = 0;
   return ::GetConsoleMode(::GetStdHandle(STD_ERROR_HANDLE), &mode) != 0;
 }
 
-WINSVC_INLINE err_colours::err_colours() noexcept {
+WINSVC_INLINE stderr_colors::stderr_colors() noexcept {
   const HANDLE console = ::GetStdHandle(STD_ERROR_HANDLE);
   DWORD mode = 0;
   wchar_t unwanted[2];
   if (!::GetConsoleMode(console, &mode) || ::GetEnvironmentVariableW(L"NO_COLOR", unwanted, 2) != 0) return;
-  constexpr DWORD wanted = 0x0004;  // ENABLE_VIRTUAL_TERMINAL_PROCESSING, Windows 10 1511; older consoles refuse it
-  on_ = (mode & wanted) != 0;
-  if (on_ || !::SetConsoleMode(console, mode | wanted)) return;
+  constexpr DWORD expected = 0x0004;  // ENABLE_VIRTUAL_TERMINAL_PROCESSING, Windows 10 1511; older consoles refuse it
+  on_ = (mode & expected) != 0;
+  if (on_ || !::SetConsoleMode(console, mode | expected)) return;
   on_ = true;
-  put_back_ = [mode] { ::SetConsoleMode(::GetStdHandle(STD_ERROR_HANDLE), mode); };
+  restore_mode_ = [mode] { ::SetConsoleMode(::GetStdHandle(STD_ERROR_HANDLE), mode); };
 }
 
 WINSVC_INLINE bool has_standard_output() noexcept {
@@ -127,13 +127,13 @@ WINSVC_INLINE bool has_standard_output() noexcept {
 WINSVC_INLINE sys_result<std::string> read_console_line(HANDLE console) {
   std::wstring line;
   for (wchar_t piece[256];;) {
-    DWORD got = 0;
+    DWORD received = 0;
     ::SetLastError(ERROR_SUCCESS);
-    if (!::ReadConsoleW(console, piece, 256, &got, nullptr)) return sys_failure(::GetLastError());
+    if (!::ReadConsoleW(console, piece, 256, &received, nullptr)) return sys_failure(::GetLastError());
     // Ctrl-C: the call succeeds with nothing, and this is the only sign of it.
-    if (got == 0 && ::GetLastError() == ERROR_OPERATION_ABORTED) return sys_failure(ERROR_CANCELLED);
-    line.append(piece, got);
-    if (got == 0 || line.back() == L'\n' || line.front() == L'\x1A') return narrow(line);
+    if (received == 0 && ::GetLastError() == ERROR_OPERATION_ABORTED) return sys_failure(ERROR_CANCELLED);
+    line.append(piece, received);
+    if (received == 0 || line.back() == L'\n' || line.front() == L'\x1A') return to_utf8(line);
   }
 }
 
@@ -141,17 +141,17 @@ WINSVC_INLINE std::optional<std::string> read_input_line() {
   const HANDLE input = ::GetStdHandle(STD_INPUT_HANDLE);
   if (!input || input == INVALID_HANDLE_VALUE) return std::nullopt;
   std::string line;
-  DWORD mode = 0, got = 0;
+  DWORD mode = 0, received = 0;
   if (::GetConsoleMode(input, &mode)) {
     auto typed = read_console_line(input);
     if (!typed || typed->empty() || typed->front() == '\x1A') return std::nullopt;
     line = std::move(*typed);
   } else {
-    for (char byte = 0; byte != '\n' && ::ReadFile(input, &byte, 1, &got, nullptr) && got == 1;) line += byte;
+    for (char byte = 0; byte != '\n' && ::ReadFile(input, &byte, 1, &received, nullptr) && received == 1;) line += byte;
     if (line.empty()) return std::nullopt;
   }
   if (line.back() == '\n') line.pop_back();
-  return as_line(std::move(line));
+  return without_line_end(std::move(line));
 }
 
 WINSVC_INLINE sys_result<std::string> read_secret(std::string_view prompt) {
@@ -162,9 +162,9 @@ WINSVC_INLINE sys_result<std::string> read_secret(std::string_view prompt) {
   if (!::SetConsoleMode(input, ENABLE_LINE_INPUT | ENABLE_PROCESSED_INPUT)) return sys_failure(::GetLastError());
   const scope_exit restore([&] {
     ::SetConsoleMode(input, before);
-    write_err("\r\n");  // the Enter was not shown either
+    write_stderr("\r\n");  // the Enter was not shown either
   });
-  write_err(prompt);
+  write_stderr(prompt);
   auto typed = read_console_line(input);
   if (!typed) return typed;
   if (typed->empty() || typed->front() == '\x1A') return sys_failure(ERROR_CANCELLED);
@@ -188,7 +188,7 @@ WINSVC_INLINE interrupts::~interrupts() {
     state_->alive = false;
     state_->on_interrupt = nullptr;
   }
-  state_->drained.notify_all();
+  state_->input_drained.notify_all();
   ::SetConsoleCtrlHandler(&state::handler, FALSE);
 }
 

@@ -25,9 +25,9 @@
 #include "winsvc/os/crash.hpp"
 #include "winsvc/os/file.hpp"
 #include "winsvc/os/process.hpp"
-#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/windows_headers.hpp"
 #include "winsvc/os/win/file.hpp"
-#include "winsvc/os/win/library.hpp"
+#include "winsvc/os/win/system_library.hpp"
 #include "winsvc/os/win/security.hpp"
 #include "winsvc/os/win/wide.hpp"
 
@@ -37,37 +37,37 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 /// `an access violation at 0x7ff6a1c01234 (hello.exe+0x1234), reading 0x10`
-[[nodiscard]] std::string exception_words(const EXCEPTION_RECORD& record);
+[[nodiscard]] std::string exception_description(const EXCEPTION_RECORD& record);
 
-struct crash_guard::state {
+struct crash_handler::state {
 #pragma pack(push, 4)
   struct dump_exception {  // MINIDUMP_EXCEPTION_INFORMATION: <dbghelp.h> would bring all its macros for this one struct
     DWORD thread;
     EXCEPTION_POINTERS* pointers;
-    BOOL in_the_reader;
+    BOOL client_pointers;
   };
 #pragma pack(pop)
   using write_dump = BOOL(WINAPI*)(HANDLE process, DWORD id, HANDLE file, int type, const dump_exception*, const void*,
                                    const void*);
   static constexpr std::uint32_t exception_in_service = 1064;
 
-  settings with;
+  crash_handler_options options;
   write_dump write = nullptr;
   std::wstring path;        // of the dump, with room for digits
   std::size_t digits = 0;   // where they begin
   local_memory security{nullptr};  // whom it is open to
-  unique_handle crashed, written, told;
-  std::thread witness;
-  std::atomic<DWORD> witness_id{0};
-  LPTOP_LEVEL_EXCEPTION_FILTER filter_before = nullptr;
-  std::terminate_handler terminate_before = nullptr;
-  void (*abort_before)(int) = SIG_DFL;
+  unique_handle crashed, written, report_done;
+  std::thread report_thread;
+  std::atomic<DWORD> report_thread_id{0};
+  LPTOP_LEVEL_EXCEPTION_FILTER previous_filter = nullptr;
+  std::terminate_handler previous_terminate = nullptr;
+  void (*previous_abort)(int) = SIG_DFL;
 
   // Said by the crashing thread before `crashed` is set, read by the witness after it.
-  std::string words;  // empty: those of the exception
+  std::string description;  // empty: those of the exception
   DWORD code = 0, thread = 0;
   EXCEPTION_POINTERS* pointers = nullptr;
-  std::atomic<bool> taken{false}, over{false};
+  std::atomic<bool> claimed{false}, finished{false};
 
   static std::atomic<state*>& current() noexcept {
     static std::atomic<state*> one{nullptr};
@@ -77,28 +77,28 @@ struct crash_guard::state {
   // -- on the crashing thread --
 
   /// Whoever crashes second waits for the end that the first one brings; but for the witness everybody would wait.
-  [[noreturn]] void end(DWORD with_code, EXCEPTION_POINTERS* where) noexcept {
+  [[noreturn]] void end_process(DWORD with_code, EXCEPTION_POINTERS* where) noexcept {
     code = with_code;
     pointers = where;
     thread = ::GetCurrentThreadId();
     ::SetEvent(crashed.get());
     ::WaitForSingleObject(written.get(), 30'000);
-    ::WaitForSingleObject(told.get(), static_cast<DWORD>(with.patience.count()));
+    ::WaitForSingleObject(report_done.get(), static_cast<DWORD>(options.report_timeout.count()));
     for (;;) ::TerminateProcess(::GetCurrentProcess(), code);
   }
-  void take() noexcept {
-    if (!taken.exchange(true)) return;
-    if (::GetCurrentThreadId() == witness_id) ::TerminateProcess(::GetCurrentProcess(), code);
+  void claim() noexcept {
+    if (!claimed.exchange(true)) return;
+    if (::GetCurrentThreadId() == report_thread_id) ::TerminateProcess(::GetCurrentProcess(), code);
     ::Sleep(INFINITE);
   }
   /// Where there is no exception of the system's: one is made up, so that a debugger opens the dump at this place.
-  [[noreturn]] void end_here() noexcept {
+  [[noreturn]] void wait_until_terminated() noexcept {
     CONTEXT context{};
     ::RtlCaptureContext(&context);
     EXCEPTION_RECORD record{};
     record.ExceptionCode = 0x40000015;  // STATUS_FATAL_APP_EXIT
     EXCEPTION_POINTERS here{&record, &context};
-    end(exception_in_service, &here);
+    end_process(exception_in_service, &here);
   }
 
   static LONG WINAPI on_exception(EXCEPTION_POINTERS* where) noexcept {
@@ -109,62 +109,62 @@ struct crash_guard::state {
     if ((record.ExceptionCode & gnu_mask) == gnu_throw && may_go_on) return EXCEPTION_CONTINUE_EXECUTION;
     state* const s = current();
     if (!s) return EXCEPTION_CONTINUE_SEARCH;  // somebody kept our filter for longer than we live
-    s->take();
+    s->claim();
     if (record.ExceptionCode == microsoft_throw) {
-      s->words = terminate_words();
-      s->end(exception_in_service, where);
+      s->description = terminate_message();
+      s->end_process(exception_in_service, where);
     }
-    s->end(record.ExceptionCode, where);
+    s->end_process(record.ExceptionCode, where);
   }
 
   [[noreturn]] static void on_terminate() noexcept {
     state* const s = current();
     if (!s) std::abort();
-    s->take();
-    s->words = terminate_words();
-    s->end_here();
+    s->claim();
+    s->description = terminate_message();
+    s->wait_until_terminated();
   }
 
   /// Microsoft's set_terminate is for one thread: an exception that leaves another one ends in abort(), and here.
   static void on_abort(int) noexcept {
     state* const s = current();
     if (!s) return;
-    s->take();
-    const std::string said = current_exception_words();
-    s->words = said.empty() ? "abort()" : "abort(): " + said;
-    s->end_here();
+    s->claim();
+    const std::string message = current_exception_message();
+    s->description = message.empty() ? "abort()" : "abort(): " + message;
+    s->wait_until_terminated();
   }
 
   // -- on the witness --
 
-  void wait_and_speak() {
+  void report_thread_main() {
     ::WaitForSingleObject(crashed.get(), INFINITE);
-    if (over) return;
+    if (finished) return;
     const std::uint32_t fault = digits != 0 ? dump() : 0;
     ::SetEvent(written.get());
     try {
       crash_report report;
-      report.what = words.empty() ? exception_words(*pointers->ExceptionRecord) : words;
+      report.description = description.empty() ? exception_description(*pointers->ExceptionRecord) : description;
       report.code = code;
-      report.dump_fault = fault;
-      if (digits != 0 && fault == 0) report.dump = narrow(path);
-      prune();
-      if (with.tell) with.tell(report);
+      report.dump_error = fault;
+      if (digits != 0 && fault == 0) report.dump = to_utf8(path);
+      delete_old_dumps();
+      if (options.on_crash) options.on_crash(report);
     } catch (...) {  // the process ends in any case
     }
-    ::SetEvent(told.get());
+    ::SetEvent(report_done.get());
   }
 
   /// Room for the largest name now, so that none has to be found then.
   void prepare_dump() {
-    if (with.folder.empty()) return;
+    if (options.folder.empty()) return;
     // Memory holds secrets: a dump is the system's, administrators' and the service's own, wherever it lies.
-    if (const auto me = own_sid()) {
+    if (const auto me = current_user_sid()) {
       if (auto made = descriptor_of("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;" + *me + ")")) security = *std::move(made);
     }
     write = system_library("dbghelp.dll").find<write_dump>("MiniDumpWriteDump");
     constexpr std::string_view largest = "-20260131-080509-4294967295.dmp";
-    path = wide_path(path_join(with.folder, with.name + std::string(largest)));
+    path = wide_path(path_join(options.folder, options.name + std::string(largest)));
     digits = path.size() - largest.size();
   }
 
@@ -198,10 +198,10 @@ struct crash_guard::state {
     return fault != 0 ? fault : ERROR_WRITE_FAULT;
   }
 
-  void prune() const {
-    const auto files = list_files(with.folder);
+  void delete_old_dumps() const {
+    const auto files = list_files(options.folder);
     if (!files) return;
-    for (const auto& file : dumps_too_many(*files, with.name, with.kept)) remove_file(path_join(with.folder, file));
+    for (const auto& file : excess_dumps(*files, options.name, options.max_dumps)) remove_file(path_join(options.folder, file));
   }
 };
 
@@ -217,12 +217,12 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-WINSVC_INLINE std::string exception_words(const EXCEPTION_RECORD& record) {
-  struct known {
+WINSVC_INLINE std::string exception_description(const EXCEPTION_RECORD& record) {
+  struct known_exception {
     DWORD code;
-    const char* words;
+    const char* description;
   };
-  constexpr known table[] = {
+  constexpr known_exception table[] = {
       {0xC0000005, "an access violation"},         {0xC00000FD, "a stack overflow"},
       {0xC0000094, "an integer division by zero"}, {0xC0000095, "an integer overflow"},
       {0xC000001D, "an illegal instruction"},      {0xC0000096, "a privileged instruction"},
@@ -234,7 +234,7 @@ WINSVC_INLINE std::string exception_words(const EXCEPTION_RECORD& record) {
   std::snprintf(text, sizeof text, "exception 0x%08lX", static_cast<unsigned long>(record.ExceptionCode));
   std::string out = text;
   for (const auto& k : table) {
-    if (k.code == record.ExceptionCode) out = k.words;
+    if (k.code == record.ExceptionCode) out = k.description;
   }
 
   std::snprintf(text, sizeof text, " at %p", record.ExceptionAddress);
@@ -244,7 +244,7 @@ WINSVC_INLINE std::string exception_words(const EXCEPTION_RECORD& record) {
   if (::GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT,
                            static_cast<const wchar_t*>(record.ExceptionAddress), &module) &&
       ::GetModuleFileNameW(module, file, MAX_PATH) != 0) {
-    const std::string path = narrow(file);
+    const std::string path = to_utf8(file);
     const auto offset = static_cast<const char*>(record.ExceptionAddress) - reinterpret_cast<const char*>(module);
     std::snprintf(text, sizeof text, "+0x%llx)", static_cast<unsigned long long>(offset));
     out += " (" + path.substr(path.find_last_of("/\\") + 1) + text;
@@ -259,41 +259,41 @@ WINSVC_INLINE std::string exception_words(const EXCEPTION_RECORD& record) {
   return out;
 }
 
-WINSVC_INLINE crash_guard::crash_guard(settings s) : state_(new state) {
-  state_->with = std::move(s);
-  state_->with.name = model::folder_name(state_->with.name);
+WINSVC_INLINE crash_handler::crash_handler(crash_handler_options s) : state_(new state) {
+  state_->options = std::move(s);
+  state_->options.name = model::folder_name(state_->options.name);
   state_->prepare_dump();
   const auto event = [] { return unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr)); };
   state_->crashed = event();
   state_->written = event();
-  state_->told = event();
-  if (!state_->crashed || !state_->written || !state_->told) return;  // no one would hear of it: as if we were not there
-  state_->witness = std::thread([state = state_] {
-    state->witness_id = ::GetCurrentThreadId();
-    state->wait_and_speak();
+  state_->report_done = event();
+  if (!state_->crashed || !state_->written || !state_->report_done) return;  // no one would hear of it: as if we were not there
+  state_->report_thread = std::thread([state = state_] {
+    state->report_thread_id = ::GetCurrentThreadId();
+    state->report_thread_main();
   });
   state::current() = state_;
-  state_->filter_before = ::SetUnhandledExceptionFilter(&state::on_exception);
-  state_->terminate_before = std::set_terminate(&state::on_terminate);
-  state_->abort_before = std::signal(SIGABRT, &state::on_abort);
+  state_->previous_filter = ::SetUnhandledExceptionFilter(&state::on_exception);
+  state_->previous_terminate = std::set_terminate(&state::on_terminate);
+  state_->previous_abort = std::signal(SIGABRT, &state::on_abort);
 }
 
-WINSVC_INLINE crash_guard::~crash_guard() {
-  if (!state_->witness.joinable()) {
+WINSVC_INLINE crash_handler::~crash_handler() {
+  if (!state_->report_thread.joinable()) {
     delete state_;
     return;
   }
   // What somebody has put over ours since stays.
-  const auto filter = ::SetUnhandledExceptionFilter(state_->filter_before);
+  const auto filter = ::SetUnhandledExceptionFilter(state_->previous_filter);
   if (filter != &state::on_exception) ::SetUnhandledExceptionFilter(filter);
-  const auto terminate = std::set_terminate(state_->terminate_before);
+  const auto terminate = std::set_terminate(state_->previous_terminate);
   if (terminate != &state::on_terminate) std::set_terminate(terminate);
-  const auto abort = std::signal(SIGABRT, state_->abort_before);
+  const auto abort = std::signal(SIGABRT, state_->previous_abort);
   if (abort != &state::on_abort) std::signal(SIGABRT, abort);
   state::current() = nullptr;
-  state_->over = true;
+  state_->finished = true;
   ::SetEvent(state_->crashed.get());
-  state_->witness.join();
+  state_->report_thread.join();
   delete state_;
 }
 

@@ -11,7 +11,7 @@
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/dispatcher.hpp"
-#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/windows_headers.hpp"
 #include "winsvc/os/win/wide.hpp"
 
 #if WINSVC_OS_WINDOWS
@@ -32,7 +32,7 @@ class native_dispatcher final : public dispatcher {
 
   std::uint32_t register_handler(const std::string& service_name, control_handler handler) override {
     handler_ = std::move(handler);
-    status_ = ::RegisterServiceCtrlHandlerExW(wide(service_name).c_str(), &control_thunk, this);
+    status_ = ::RegisterServiceCtrlHandlerExW(to_wide(service_name).c_str(), &control_thunk, this);
     return status_ ? 0 : ::GetLastError();
   }
 
@@ -54,22 +54,22 @@ class native_dispatcher final : public dispatcher {
     return one;
   }
 
-  static void WINAPI service_main_thunk(DWORD count, wchar_t** words) noexcept {
+  static void WINAPI service_main_thunk(DWORD count, wchar_t** message) noexcept {
     std::vector<std::string> arguments;
-    for (DWORD i = 0; i < count; ++i) arguments.push_back(narrow(words[i]));
+    for (DWORD i = 0; i < count; ++i) arguments.push_back(to_utf8(message[i]));
     current()->entry_(arguments);
   }
 
   static DWORD WINAPI control_thunk(DWORD control, DWORD type, void* data, void* context) noexcept {
     try {
-      return static_cast<native_dispatcher*>(context)->handler_(copied(control, type, data));
+      return static_cast<native_dispatcher*>(context)->handler_(copy_arguments(control, type, data));
     } catch (...) {
       return ERROR_EXCEPTION_IN_SERVICE;
     }
   }
 
   /// The event's data is the system's memory, and gone when the handler returns.
-  static model::control_event copied(DWORD control, DWORD type, void* data) {
+  static model::control_event copy_arguments(DWORD control, DWORD type, void* data) {
     model::control_event event;
     event.control = control;
     event.type = type;

@@ -22,9 +22,9 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/elevation.hpp"
 #include "winsvc/os/process.hpp"
-#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/windows_headers.hpp"
 #include "winsvc/os/win/file.hpp"
-#include "winsvc/os/win/library.hpp"
+#include "winsvc/os/win/system_library.hpp"
 #include "winsvc/os/win/security.hpp"
 #include "winsvc/os/win/wide.hpp"
 
@@ -62,12 +62,12 @@ static_assert(sizeof(shell_execute_info) == (sizeof(void*) == 8 ? 112 : 60), "la
 class elevated_child {
  public:
   /// Asks the person and starts it; not yet connected.
-  static sys_result<elevated_child> start(std::vector<std::string> words) {
+  static sys_result<elevated_child> start(std::vector<std::string> arguments) {
     elevated_child out;
     const std::string name = random_pipe_name();
     if (const DWORD code = out.listen(name); code != 0) return sys_failure(code);
-    words.insert(words.end(), {std::string(elevated_option), name});
-    if (const DWORD code = out.launch(words); code != 0) return sys_failure(code);
+    arguments.insert(arguments.end(), {std::string(elevated_option), name});
+    if (const DWORD code = out.launch(arguments); code != 0) return sys_failure(code);
     return out;
   }
 
@@ -87,9 +87,9 @@ class elevated_child {
   }
   /// Empty at the end.
   std::string_view read() {
-    const bool got = finished(
-        [&](OVERLAPPED* o) { return ::ReadFile(pipe_.get(), piece_.data(), buffer_size, nullptr, o); });
-    return {piece_.data(), got ? moved_ : 0};
+    const bool result = finished(
+        [&](OVERLAPPED* o) { return ::ReadFile(pipe_.get(), buffer_.data(), buffer_size, nullptr, o); });
+    return {buffer_.data(), result ? transferred_ : 0};
   }
   sys_result<std::uint32_t> exit_code() {
     DWORD code = 0;
@@ -104,12 +104,12 @@ class elevated_child {
   static constexpr DWORD buffer_size = 16'384;
 
   DWORD listen(const std::string& name) {
-    const auto me = own_sid();
+    const auto me = current_user_sid();
     if (!me) return me.error();
     const auto descriptor = descriptor_of("D:P(A;;GRGW;;;" + *me + ")(A;;GRGW;;;BA)");
     if (!descriptor) return descriptor.error();
     SECURITY_ATTRIBUTES attributes{sizeof attributes, descriptor->get(), FALSE};
-    pipe_ = unique_handle(::CreateNamedPipeW(wide("\\\\.\\pipe\\" + name).c_str(),
+    pipe_ = unique_handle(::CreateNamedPipeW(to_wide("\\\\.\\pipe\\" + name).c_str(),
                                              PIPE_ACCESS_DUPLEX | FILE_FLAG_FIRST_PIPE_INSTANCE | FILE_FLAG_OVERLAPPED,
                                              PIPE_TYPE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS, 1, buffer_size,
                                              buffer_size, 0, &attributes));
@@ -117,7 +117,7 @@ class elevated_child {
     return pipe_ && event_ ? 0 : ::GetLastError();
   }
 
-  DWORD launch(const std::vector<std::string>& words) {
+  DWORD launch(const std::vector<std::string>& arguments) {
     using execute = BOOL(WINAPI*)(shell_execute_info*);
     using initialize = HRESULT(WINAPI*)(void*, DWORD);
     using uninitialize = void(WINAPI*)();
@@ -131,10 +131,10 @@ class elevated_child {
       if (com) end_com();
     });
 
-    const std::wstring program = wide(executable_path());
+    const std::wstring program = to_wide(executable_path());
     std::string line;
-    for (const auto& word : words) line += (line.empty() ? "" : " ") + quote_argument(word);
-    const std::wstring parameters = wide(line);
+    for (const auto& word : arguments) line += (line.empty() ? "" : " ") + quote_argument(word);
+    const std::wstring parameters = to_wide(line);
     std::wstring folder(32'768, L'\0');  // without it the child would begin in System32, and relative paths lead there
     folder.resize(::GetCurrentDirectoryW(static_cast<DWORD>(folder.size()), folder.data()));
 
@@ -158,7 +158,7 @@ class elevated_child {
   bool finished(Call begin) {
     OVERLAPPED operation{};
     operation.hEvent = event_.get();
-    moved_ = 0;
+    transferred_ = 0;
     if (!begin(&operation) && ::GetLastError() != ERROR_IO_PENDING) return false;
     const HANDLE either[] = {event_.get(), process_.get()};
     if (::WaitForMultipleObjects(2, either, FALSE, INFINITE) != WAIT_OBJECT_0) {
@@ -166,12 +166,12 @@ class elevated_child {
       ::WaitForSingleObject(event_.get(), 200);
     }
     ::CancelIoEx(pipe_.get(), &operation);  // nothing to cancel when it is done
-    return ::GetOverlappedResult(pipe_.get(), &operation, &moved_, TRUE) != 0;
+    return ::GetOverlappedResult(pipe_.get(), &operation, &transferred_, TRUE) != 0;
   }
 
   unique_handle pipe_, event_, process_;
-  DWORD moved_ = 0;
-  std::vector<char> piece_ = std::vector<char>(buffer_size);
+  DWORD transferred_ = 0;
+  std::vector<char> buffer_ = std::vector<char>(buffer_size);
 };
 
 }  // namespace os
@@ -197,23 +197,23 @@ WINSVC_INLINE std::string random_pipe_name() {
   return name;
 }
 WINSVC_INLINE bool is_pipe_name(std::string_view name) noexcept {
-  return name.size() == 39 && text::starts_with(name, "winsvc-") &&
+  return name.size() == 39 && strings::starts_with(name, "winsvc-") &&
          name.find_first_not_of("0123456789abcdef", 7) == std::string_view::npos;
 }
 
-WINSVC_INLINE sys_result<std::uint32_t> run_elevated(std::vector<std::string> words, const std::string& input,
+WINSVC_INLINE sys_result<std::uint32_t> run_elevated(std::vector<std::string> arguments, const std::string& input,
                                               const std::function<void(std::string_view)>& on_output) {
   if (input.size() > elevated_input_limit) return sys_failure(ERROR_INVALID_PARAMETER);
-  auto child = elevated_child::start(std::move(words));
+  auto child = elevated_child::start(std::move(arguments));
   if (!child) return sys_failure(child.error());
 
   std::string message;
   for (int shift = 0; shift < 32; shift += 8) message += static_cast<char>(input.size() >> shift & 0xFFu);
   if (child->connect() && child->write(message + input)) {
     std::string held;  // a character whose last bytes are still to come
-    for (auto piece = child->read(); !piece.empty(); piece = child->read()) {
-      held.append(piece);
-      const std::size_t whole = whole_characters(held);
+    for (auto chunk = child->read(); !chunk.empty(); chunk = child->read()) {
+      held.append(chunk);
+      const std::size_t whole = complete_utf8_prefix(held);
       if (whole != 0) on_output(std::string_view(held).substr(0, whole));
       held.erase(0, whole);
     }
@@ -222,19 +222,19 @@ WINSVC_INLINE sys_result<std::uint32_t> run_elevated(std::vector<std::string> wo
   return child->exit_code();
 }
 
-WINSVC_INLINE sys_result<std::string> join_parent(const std::string& pipe) {
+WINSVC_INLINE sys_result<std::string> connect_to_parent(const std::string& pipe) {
   if (!is_pipe_name(pipe)) return sys_failure(ERROR_INVALID_NAME);
-  const HANDLE parent = ::CreateFileW(wide("\\\\.\\pipe\\" + pipe).c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr,
+  const HANDLE parent = ::CreateFileW(to_wide("\\\\.\\pipe\\" + pipe).c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr,
                                       OPEN_EXISTING, SECURITY_SQOS_PRESENT | SECURITY_ANONYMOUS, nullptr);
   if (parent == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
   const auto read_exactly = [&](std::size_t size) -> sys_result<std::string> {
     std::string bytes(size, '\0');
-    for (std::size_t at = 0; at < size;) {
-      DWORD got = 0;
-      if (!::ReadFile(parent, bytes.data() + at, static_cast<DWORD>(size - at), &got, nullptr))
+    for (std::size_t position = 0; position < size;) {
+      DWORD received = 0;
+      if (!::ReadFile(parent, bytes.data() + position, static_cast<DWORD>(size - position), &received, nullptr))
         return sys_failure(::GetLastError());
-      if (got == 0) return sys_failure(ERROR_BROKEN_PIPE);
-      at += got;
+      if (received == 0) return sys_failure(ERROR_BROKEN_PIPE);
+      position += received;
     }
     return bytes;
   };

@@ -12,7 +12,7 @@
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/file.hpp"
-#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/windows_headers.hpp"
 #include "winsvc/os/win/wide.hpp"
 
 #if WINSVC_OS_WINDOWS
@@ -20,13 +20,13 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-inline constexpr DWORD share_all = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+inline constexpr DWORD share_mode_all = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
 
 /// How many bytes were taken; fewer than all: GetLastError tells why.
-std::size_t write_most(HANDLE file, std::string_view bytes) noexcept;
+std::size_t write_some(HANDLE file, std::string_view bytes) noexcept;
 bool write_all(HANDLE file, std::string_view bytes) noexcept;
 
-[[nodiscard]] file_id id_from(const BY_HANDLE_FILE_INFORMATION& info) noexcept;
+[[nodiscard]] file_id to_file_id(const BY_HANDLE_FILE_INFORMATION& info) noexcept;
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -40,39 +40,39 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-WINSVC_INLINE std::size_t write_most(HANDLE file, std::string_view bytes) noexcept {
+WINSVC_INLINE std::size_t write_some(HANDLE file, std::string_view bytes) noexcept {
   std::size_t written = 0;
   while (written < bytes.size()) {
-    const auto piece = static_cast<DWORD>((std::min)(bytes.size() - written, std::size_t{1} << 30));
+    const auto chunk_size = static_cast<DWORD>((std::min)(bytes.size() - written, std::size_t{1} << 30));
     DWORD now = 0;
-    if (!::WriteFile(file, bytes.data() + written, piece, &now, nullptr)) break;
+    if (!::WriteFile(file, bytes.data() + written, chunk_size, &now, nullptr)) break;
     if (now == 0) ::SetLastError(ERROR_WRITE_FAULT);
     if (now == 0) break;
     written += now;
   }
   return written;
 }
-WINSVC_INLINE bool write_all(HANDLE file, std::string_view bytes) noexcept { return write_most(file, bytes) == bytes.size(); }
+WINSVC_INLINE bool write_all(HANDLE file, std::string_view bytes) noexcept { return write_some(file, bytes) == bytes.size(); }
 
-WINSVC_INLINE file_id id_from(const BY_HANDLE_FILE_INFORMATION& info) noexcept {
+WINSVC_INLINE file_id to_file_id(const BY_HANDLE_FILE_INFORMATION& info) noexcept {
   return {info.dwVolumeSerialNumber, std::uint64_t{info.nFileIndexHigh} << 32 | info.nFileIndexLow};
 }
 /// Opens it with no right at all, which is never refused because of what others have opened it for. Of a file that is
 /// deleted while somebody has it open the name may still be there: it cannot be opened, so there is none.
-WINSVC_INLINE std::optional<file_id> id_of(const std::string& path) noexcept {
+WINSVC_INLINE std::optional<file_id> file_id_of(const std::string& path) noexcept {
   try {
-    const unique_handle file(::CreateFileW(wide_path(path).c_str(), 0, share_all, nullptr, OPEN_EXISTING,
+    const unique_handle file(::CreateFileW(wide_path(path).c_str(), 0, share_mode_all, nullptr, OPEN_EXISTING,
                                            FILE_ATTRIBUTE_NORMAL, nullptr));
     BY_HANDLE_FILE_INFORMATION info{};
     if (!file || !::GetFileInformationByHandle(file.get(), &info)) return std::nullopt;
-    return id_from(info);
+    return to_file_id(info);
   } catch (...) {  // out of memory
     return std::nullopt;
   }
 }
 
 WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path) {
-  const HANDLE file = ::CreateFileW(wide_path(path).c_str(), FILE_APPEND_DATA, share_all, nullptr, OPEN_ALWAYS,
+  const HANDLE file = ::CreateFileW(wide_path(path).c_str(), FILE_APPEND_DATA, share_mode_all, nullptr, OPEN_ALWAYS,
                                     FILE_ATTRIBUTE_NORMAL, nullptr);
   if (file == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
   append_file out;
@@ -80,13 +80,13 @@ WINSVC_INLINE sys_result<append_file> append_file::open(const std::string& path)
   LARGE_INTEGER size{};
   if (::GetFileSizeEx(file, &size)) out.size_ = static_cast<std::uint64_t>(size.QuadPart);
   BY_HANDLE_FILE_INFORMATION info{};
-  if (::GetFileInformationByHandle(file, &info)) out.id_ = id_from(info);
+  if (::GetFileInformationByHandle(file, &info)) out.id_ = to_file_id(info);
   return out;
 }
 
 WINSVC_INLINE sys_result<void> append_file::write(std::string_view bytes) noexcept {
   if (native_ == -1) return sys_failure(ERROR_INVALID_HANDLE);
-  const std::size_t written = write_most(reinterpret_cast<HANDLE>(native_), bytes);
+  const std::size_t written = write_some(reinterpret_cast<HANDLE>(native_), bytes);
   size_ += written;
   if (written != bytes.size()) return sys_failure(::GetLastError());
   return {};
@@ -97,23 +97,23 @@ WINSVC_INLINE void append_file::close() noexcept {
 }
 
 WINSVC_INLINE std::optional<std::string> read_file(const std::string& path) {
-  const unique_handle file(::CreateFileW(wide_path(path).c_str(), GENERIC_READ, share_all, nullptr, OPEN_EXISTING,
+  const unique_handle file(::CreateFileW(wide_path(path).c_str(), GENERIC_READ, share_mode_all, nullptr, OPEN_EXISTING,
                                          FILE_ATTRIBUTE_NORMAL, nullptr));
   if (!file) return std::nullopt;
   std::string content;
-  char piece[8192];
-  DWORD got = 0;
-  while (::ReadFile(file.get(), piece, sizeof piece, &got, nullptr)) {
-    if (got == 0) return content;
-    content.append(piece, got);
+  char buffer[8192];
+  DWORD received = 0;
+  while (::ReadFile(file.get(), buffer, sizeof buffer, &received, nullptr)) {
+    if (received == 0) return content;
+    content.append(buffer, received);
   }
   return std::nullopt;
 }
 
 WINSVC_INLINE std::optional<std::uint64_t> free_space(const std::string& path) {
   for (std::string at = path;;) {
-    ULARGE_INTEGER ours{};
-    if (::GetDiskFreeSpaceExW(wide_path(at).c_str(), &ours, nullptr, nullptr)) return ours.QuadPart;
+    ULARGE_INTEGER own{};
+    if (::GetDiskFreeSpaceExW(wide_path(at).c_str(), &own, nullptr, nullptr)) return own.QuadPart;
     const auto slash = at.find_last_of("\\/");
     if (slash == at.npos || slash < 3) return std::nullopt;
     at.resize(slash);
@@ -126,19 +126,19 @@ WINSVC_INLINE bool rename_file(const std::string& from, const std::string& to) n
 WINSVC_INLINE bool remove_file(const std::string& path) noexcept { return ::DeleteFileW(wide_path(path).c_str()) != 0; }
 
 WINSVC_INLINE sys_result<void> replace_file(const std::string& path, std::string_view content) {
-  const std::string beside = path + ".new";
+  const std::string sibling = path + ".new";
   {
-    const unique_handle file(::CreateFileW(wide_path(beside).c_str(), GENERIC_WRITE, 0, nullptr, CREATE_ALWAYS,
+    const unique_handle file(::CreateFileW(wide_path(sibling).c_str(), GENERIC_WRITE, 0, nullptr, CREATE_ALWAYS,
                                            FILE_ATTRIBUTE_NORMAL, nullptr));
     if (!file || !write_all(file.get(), content)) return sys_failure(::GetLastError());
   }
   // Somebody may be reading the old one at this moment, which forbids the rename: that is over in an instant.
   for (int attempt = 0;; ++attempt) {
-    if (rename_file(beside, path)) return {};
+    if (rename_file(sibling, path)) return {};
     const DWORD code = ::GetLastError();
     const bool held = code == ERROR_ACCESS_DENIED || code == ERROR_SHARING_VIOLATION;
     if (!held || attempt == 10) {
-      remove_file(beside);
+      remove_file(sibling);
       return sys_failure(code);
     }
     ::Sleep(10);
@@ -167,7 +167,7 @@ WINSVC_INLINE sys_result<std::vector<std::string>> list_files(const std::string&
   if (search == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
   std::vector<std::string> names;
   do {
-    if ((found.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0) names.push_back(narrow(found.cFileName));
+    if ((found.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0) names.push_back(to_utf8(found.cFileName));
   } while (::FindNextFileW(search, &found));
   const DWORD code = ::GetLastError();
   ::FindClose(search);

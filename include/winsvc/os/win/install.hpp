@@ -16,8 +16,8 @@
 #include "winsvc/os/file.hpp"
 #include "winsvc/os/process.hpp"
 #include "winsvc/os/service_manager.hpp"
-#include "winsvc/os/win/door.hpp"
-#include "winsvc/os/win/library.hpp"
+#include "winsvc/os/win/windows_headers.hpp"
+#include "winsvc/os/win/system_library.hpp"
 #include "winsvc/os/win/registry.hpp"
 #include "winsvc/os/win/security.hpp"
 #include "winsvc/os/win/wide.hpp"
@@ -32,7 +32,7 @@ sys_result<void> remove_event_source(const std::string& source);
 [[nodiscard]] sys_result<bool> query_event_source(const std::string& source);
 [[nodiscard]] sys_result<bool> query_delete_mark(const std::string& service_name);
 [[nodiscard]] sys_result<std::vector<std::string>> query_environment(const std::string& service_name);
-sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& all);
+sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& items);
 [[nodiscard]] sys_result<std::string> query_folder_security(const std::string& path);
 sys_result<void> change_folder_security(const std::string& path, const std::string& sddl);
 
@@ -83,11 +83,11 @@ WINSVC_INLINE sys_result<std::vector<std::string>> query_environment(const std::
   return key->list(L"Environment");
 }
 
-WINSVC_INLINE sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& all) {
+WINSVC_INLINE sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& items) {
   auto key = registry_key::open(services_key(service_name), KEY_SET_VALUE);
   if (!key) return sys_failure(key.error());
-  if (all.empty()) return key->remove(L"Environment");
-  const std::wstring list = wide_list(all);
+  if (items.empty()) return key->remove(L"Environment");
+  const std::wstring list = to_wide_list(items);
   return key->set(L"Environment", REG_MULTI_SZ, list.data(), list.size() * sizeof(wchar_t));
 }
 

@@ -17,7 +17,7 @@
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/tcp.hpp"
-#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/windows_headers.hpp"
 
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
@@ -26,35 +26,35 @@ namespace os {
 
 class iocp_poller {
  public:
-  struct place;
+  struct registration;
 
   /// One operation under way. The system knows it by its first member.
   struct operation {
-    OVERLAPPED over{};
-    place* at = nullptr;
+    OVERLAPPED overlapped{};
+    registration* owner = nullptr;
   };
-  struct place {
+  struct registration {
     tcp_socket::native_handle socket = -1;
-    std::atomic<void*> who{nullptr};
+    std::atomic<void*> user_data{nullptr};
     std::atomic<int> pending{0};          // operations that are not over
     std::atomic<bool> receiving{false}, sending{false};
     std::atomic<std::size_t> sent{0};
     operation receive, send, accept;
-    std::string leaving;                  // the bytes that are being sent: the caller's may go meanwhile
-    tcp_socket next;                      // whom AcceptEx makes a client of
+    std::string send_buffer;                  // the bytes that are being sent: the caller's may go meanwhile
+    tcp_socket accepted_socket;                      // whom AcceptEx makes a client of
     std::atomic<bool> accepting{false};
     char addresses[2 * (sizeof(sockaddr_storage) + 16)] = {};
   };
 
   /// A place that wants room without saying for which bytes cannot be waited for.
-  static constexpr bool waits_for_room = false;
+  static constexpr bool supports_write_wait = false;
 
   iocp_poller() noexcept {
-    calls::start_up();
+    socket_api::initialize();
     port_ = ::CreateIoCompletionPort(INVALID_HANDLE_VALUE, nullptr, 0, 0);
   }
   ~iocp_poller() {
-    settle();
+    wait_for_pending();
     if (port_) ::CloseHandle(port_);
   }
   iocp_poller(const iocp_poller&) = delete;
@@ -62,48 +62,48 @@ class iocp_poller {
 
   [[nodiscard]] bool is_open() const noexcept { return port_ != nullptr; }
 
-  bool add(place& at, tcp_socket::native_handle s, void* who) noexcept {
-    at.socket = s;
-    at.who.store(who);
-    at.sent.store(0);
-    at.receive.at = at.send.at = at.accept.at = &at;
+  bool add(registration& registered, tcp_socket::native_handle s, void* user_data) noexcept {
+    registered.socket = s;
+    registered.user_data.store(user_data);
+    registered.sent.store(0);
+    registered.receive.owner = registered.send.owner = registered.accept.owner = &registered;
     return ::CreateIoCompletionPort(reinterpret_cast<HANDLE>(s), port_, 0, 0) != nullptr;
   }
-  void arm(place& at, poll_for what, std::string_view bytes = {}) noexcept;
-  [[nodiscard]] std::size_t sent(place& at) noexcept { return at.sent.exchange(0); }
-  [[nodiscard]] bool is_sending(const place& at) const noexcept { return at.sending.load(); }
-  [[nodiscard]] bool has_hung_up(const place&) const noexcept { return false; }  // it is told again
-  [[nodiscard]] bool is_quiet(const place& at) const noexcept { return at.pending.load() == 0; }
-  [[nodiscard]] bool remove(place& at) noexcept {
-    at.socket = -1;
-    return is_quiet(at);
+  void arm(registration& registered, poll_for event, std::string_view bytes = {}) noexcept;
+  [[nodiscard]] std::size_t take_sent_bytes(registration& registered) noexcept { return registered.sent.exchange(0); }
+  [[nodiscard]] bool is_sending(const registration& registered) const noexcept { return registered.sending.load(); }
+  [[nodiscard]] bool has_hung_up(const registration&) const noexcept { return false; }  // it is told again
+  [[nodiscard]] bool has_no_pending(const registration& registered) const noexcept { return registered.pending.load() == 0; }
+  [[nodiscard]] bool remove(registration& registered) noexcept {
+    registered.socket = -1;
+    return has_no_pending(registered);
   }
 
-  bool add_listener(place& at, tcp_socket& listener, void* who) noexcept;
-  void arm_accept(place& at) noexcept;
-  [[nodiscard]] sys_result<tcp_socket> accept(place& at) noexcept;
+  bool add_listener(registration& registered, tcp_socket& listener, void* user_data) noexcept;
+  void arm_accept(registration& registered) noexcept;
+  [[nodiscard]] sys_result<tcp_socket> accept(registration& registered) noexcept;
 
-  std::size_t wait(void** who, std::size_t room) noexcept;
+  std::size_t wait(void** user_data, std::size_t capacity) noexcept;
   void wake() noexcept {
-    over_.store(true);
+    stopping_.store(true);
     ::PostQueuedCompletionStatus(port_, 0, 0, nullptr);
   }
   /// Waits, for a moment, until all operations are over: before their places go.
-  void settle() noexcept;
+  void wait_for_pending() noexcept;
 
  private:
-  [[nodiscard]] static SOCKET raw(const place& at) noexcept { return static_cast<SOCKET>(at.socket); }
-  void begin(place& at) noexcept {
-    ++at.pending;
+  [[nodiscard]] static SOCKET raw(const registration& registered) noexcept { return static_cast<SOCKET>(registered.socket); }
+  void begin_operation(registration& registered) noexcept {
+    ++registered.pending;
     ++pending_;
   }
   /// It could not be begun, which is told like its end: whoever looks finds out why.
-  void failed(operation& one) noexcept { ::PostQueuedCompletionStatus(port_, 0, 0, &one.over); }
-  void is_over(operation& one, std::size_t bytes) noexcept;
+  void post_failure(operation& operation) noexcept { ::PostQueuedCompletionStatus(port_, 0, 0, &operation.overlapped); }
+  void on_completion(operation& operation, std::size_t bytes) noexcept;
 
   HANDLE port_ = nullptr;
   std::atomic<int> pending_{0};
-  std::atomic<bool> over_{false};
+  std::atomic<bool> stopping_{false};
   LPFN_ACCEPTEX accept_ex_ = nullptr;
   int family_ = AF_INET;
 };
@@ -122,117 +122,117 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-WINSVC_INLINE void iocp_poller::arm(place& at, poll_for what, std::string_view bytes) noexcept {
-  if (what == poll_for::bytes && !at.receiving.exchange(true)) {
-    begin(at);
-    at.receive.over = OVERLAPPED{};
+WINSVC_INLINE void iocp_poller::arm(registration& registered, poll_for event, std::string_view bytes) noexcept {
+  if (event == poll_for::readable && !registered.receiving.exchange(true)) {
+    begin_operation(registered);
+    registered.receive.overlapped = OVERLAPPED{};
     WSABUF none{0, nullptr};
-    DWORD got = 0, flags = 0;
-    if (::WSARecv(raw(at), &none, 1, &got, &flags, &at.receive.over, nullptr) != 0 &&
+    DWORD received = 0, flags = 0;
+    if (::WSARecv(raw(registered), &none, 1, &received, &flags, &registered.receive.overlapped, nullptr) != 0 &&
         ::WSAGetLastError() != WSA_IO_PENDING)
-      failed(at.receive);
+      post_failure(registered.receive);
   }
-  if (what == poll_for::room && !at.sending.exchange(true)) {
-    begin(at);
-    at.send.over = OVERLAPPED{};
-    constexpr std::size_t most = 64 * 1024;
+  if (event == poll_for::writable && !registered.sending.exchange(true)) {
+    begin_operation(registered);
+    registered.send.overlapped = OVERLAPPED{};
+    constexpr std::size_t limit = 64 * 1024;
     try {
-      at.leaving.assign(bytes.substr(0, most));
+      registered.send_buffer.assign(bytes.substr(0, limit));
     } catch (...) {  // no memory: looked at again at once, by who may have some
-      return failed(at.send);
+      return post_failure(registered.send);
     }
-    WSABUF some{static_cast<ULONG>(at.leaving.size()), &at.leaving[0]};
+    WSABUF some{static_cast<ULONG>(registered.send_buffer.size()), &registered.send_buffer[0]};
     DWORD sent = 0;
-    if (::WSASend(raw(at), &some, 1, &sent, 0, &at.send.over, nullptr) != 0 && ::WSAGetLastError() != WSA_IO_PENDING)
-      failed(at.send);
+    if (::WSASend(raw(registered), &some, 1, &sent, 0, &registered.send.overlapped, nullptr) != 0 && ::WSAGetLastError() != WSA_IO_PENDING)
+      post_failure(registered.send);
   }
 }
 
-WINSVC_INLINE void iocp_poller::is_over(operation& one, std::size_t bytes) noexcept {
-  place& at = *one.at;
-  if (&one == &at.receive) at.receiving.store(false);
-  if (&one == &at.send) {
-    std::string().swap(at.leaving);
-    at.sent.fetch_add(bytes);
-    at.sending.store(false);
+WINSVC_INLINE void iocp_poller::on_completion(operation& operation, std::size_t bytes) noexcept {
+  registration& registered = *operation.owner;
+  if (&operation == &registered.receive) registered.receiving.store(false);
+  if (&operation == &registered.send) {
+    std::string().swap(registered.send_buffer);
+    registered.sent.fetch_add(bytes);
+    registered.sending.store(false);
   }
   --pending_;
-  --at.pending;
+  --registered.pending;
 }
 
-WINSVC_INLINE std::size_t iocp_poller::wait(void** who, std::size_t room) noexcept {
-  constexpr std::size_t most = 16;
-  OVERLAPPED_ENTRY entries[most];
+WINSVC_INLINE std::size_t iocp_poller::wait(void** user_data, std::size_t capacity) noexcept {
+  constexpr std::size_t limit = 16;
+  OVERLAPPED_ENTRY entries[limit];
   for (;;) {
     ULONG count = 0;
-    if (!::GetQueuedCompletionStatusEx(port_, entries, static_cast<ULONG>((std::min)(room, most)), &count, INFINITE,
+    if (!::GetQueuedCompletionStatusEx(port_, entries, static_cast<ULONG>((std::min)(capacity, limit)), &count, INFINITE,
                                        FALSE))
       count = 0;
-    std::size_t told = 0;
+    std::size_t reported = 0;
     for (ULONG i = 0; i < count; ++i) {
       if (!entries[i].lpOverlapped) continue;  // woken
-      auto& one = *reinterpret_cast<operation*>(entries[i].lpOverlapped);
-      void* const whose = one.at->who.load();
-      is_over(one, entries[i].dwNumberOfBytesTransferred);
-      who[told++] = whose;
+      auto& completed = *reinterpret_cast<operation*>(entries[i].lpOverlapped);
+      void* const owner = completed.owner->user_data.load();
+      on_completion(completed, entries[i].dwNumberOfBytesTransferred);
+      user_data[reported++] = owner;
     }
-    if (over_.load()) ::PostQueuedCompletionStatus(port_, 0, 0, nullptr);  // for the next who waits
-    if (told > 0 || over_.load()) return told;
+    if (stopping_.load()) ::PostQueuedCompletionStatus(port_, 0, 0, nullptr);  // for the next who waits
+    if (reported > 0 || stopping_.load()) return reported;
   }
 }
 
-WINSVC_INLINE void iocp_poller::settle() noexcept {
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(2);
-  while (port_ && pending_.load() > 0 && std::chrono::steady_clock::now() < until) {
+WINSVC_INLINE void iocp_poller::wait_for_pending() noexcept {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+  while (port_ && pending_.load() > 0 && std::chrono::steady_clock::now() < deadline) {
     OVERLAPPED_ENTRY one{};
     ULONG count = 0;
     constexpr DWORD a_moment = 20;
     if (!::GetQueuedCompletionStatusEx(port_, &one, 1, &count, a_moment, FALSE) || count == 0 || !one.lpOverlapped)
       continue;
-    is_over(*reinterpret_cast<operation*>(one.lpOverlapped), one.dwNumberOfBytesTransferred);
+    on_completion(*reinterpret_cast<operation*>(one.lpOverlapped), one.dwNumberOfBytesTransferred);
   }
 }
 
-WINSVC_INLINE bool iocp_poller::add_listener(place& at, tcp_socket& listener, void* who) noexcept {
-  if (!add(at, listener.native(), who)) return false;
+WINSVC_INLINE bool iocp_poller::add_listener(registration& registered, tcp_socket& listener, void* user_data) noexcept {
+  if (!add(registered, listener.native(), user_data)) return false;
   sockaddr_storage address{};
   int length = sizeof address;
-  if (::getsockname(raw(at), reinterpret_cast<sockaddr*>(&address), &length) == 0) family_ = address.ss_family;
+  if (::getsockname(raw(registered), reinterpret_cast<sockaddr*>(&address), &length) == 0) family_ = address.ss_family;
   GUID which = WSAID_ACCEPTEX;
   DWORD bytes = 0;
-  return ::WSAIoctl(raw(at), SIO_GET_EXTENSION_FUNCTION_POINTER, &which, sizeof which, &accept_ex_, sizeof accept_ex_,
+  return ::WSAIoctl(raw(registered), SIO_GET_EXTENSION_FUNCTION_POINTER, &which, sizeof which, &accept_ex_, sizeof accept_ex_,
                     &bytes, nullptr, nullptr) == 0;
 }
 
-WINSVC_INLINE void iocp_poller::arm_accept(place& at) noexcept {
-  if (at.pending.load() > 0) return;
-  begin(at);
-  at.accept.over = OVERLAPPED{};
-  at.next = calls::owned(calls::open(family_));
-  DWORD got = 0;
-  constexpr DWORD each = sizeof at.addresses / 2;
-  at.accepting.store(at.next.is_open());
-  if (!at.next.is_open() || (!accept_ex_(raw(at), calls::raw(at.next.native()), at.addresses, 0, each, each, &got,
-                                         &at.accept.over) && ::WSAGetLastError() != ERROR_IO_PENDING)) {
-    at.accepting.store(false);
-    failed(at.accept);
+WINSVC_INLINE void iocp_poller::arm_accept(registration& registered) noexcept {
+  if (registered.pending.load() > 0) return;
+  begin_operation(registered);
+  registered.accept.overlapped = OVERLAPPED{};
+  registered.accepted_socket = socket_api::to_owned_socket(socket_api::open(family_));
+  DWORD received = 0;
+  constexpr DWORD each = sizeof registered.addresses / 2;
+  registered.accepting.store(registered.accepted_socket.is_open());
+  if (!registered.accepted_socket.is_open() || (!accept_ex_(raw(registered), socket_api::raw(registered.accepted_socket.native()), registered.addresses, 0, each, each, &received,
+                                         &registered.accept.overlapped) && ::WSAGetLastError() != ERROR_IO_PENDING)) {
+    registered.accepting.store(false);
+    post_failure(registered.accept);
   }
 }
 
-WINSVC_INLINE sys_result<tcp_socket> iocp_poller::accept(place& at) noexcept {
-  if (at.accepting.load() && HasOverlappedIoCompleted(&at.accept.over) && at.accepting.exchange(false)) {
-    tcp_socket client = std::move(at.next);
-    const SOCKET s = calls::raw(client.native());
-    const SOCKET listener = raw(at);
-    if (at.accept.over.Internal == 0 &&
+WINSVC_INLINE sys_result<tcp_socket> iocp_poller::accept(registration& registered) noexcept {
+  if (registered.accepting.load() && HasOverlappedIoCompleted(&registered.accept.overlapped) && registered.accepting.exchange(false)) {
+    tcp_socket client = std::move(registered.accepted_socket);
+    const SOCKET s = socket_api::raw(client.native());
+    const SOCKET listener = raw(registered);
+    if (registered.accept.overlapped.Internal == 0 &&
         ::setsockopt(s, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, reinterpret_cast<const char*>(&listener),
                      sizeof listener) == 0) {
-      calls::set_nonblocking(s);
-      calls::set_option(s, IPPROTO_TCP, TCP_NODELAY, 1);
+      socket_api::set_nonblocking(s);
+      socket_api::set_option(s, IPPROTO_TCP, TCP_NODELAY, 1);
       return client;
     }
   }
-  return accept_from(at.socket);  // whoever came meanwhile
+  return accept_from(registered.socket);  // whoever came meanwhile
 }
 
 }  // namespace os

@@ -10,7 +10,7 @@
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/local_time.hpp"
-#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/windows_headers.hpp"
 
 #if WINSVC_OS_WINDOWS
 
@@ -22,7 +22,7 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-WINSVC_INLINE std::chrono::minutes utc_offset(clock::wall_point when) noexcept {
+WINSVC_INLINE std::chrono::minutes utc_offset(clock::system_time time) noexcept {
   using namespace std::chrono;
   using ticks = duration<std::int64_t, std::ratio<1, 10'000'000>>;
   constexpr std::int64_t to_1970 = 116'444'736'000'000'000;  // FILETIME begins in 1601
@@ -32,7 +32,7 @@ WINSVC_INLINE std::chrono::minutes utc_offset(clock::wall_point when) noexcept {
     out.dwHighDateTime = static_cast<DWORD>(t >> 32);
     return out;
   };
-  const std::int64_t before = ticks(floor<seconds>(when.time_since_epoch())).count() + to_1970;
+  const std::int64_t before = ticks(floor<seconds>(time.time_since_epoch())).count() + to_1970;
   const FILETIME utc_ticks = as_file_time(before);
   FILETIME local_ticks{};
   SYSTEMTIME utc{}, local{};

@@ -12,7 +12,7 @@
 #include "winsvc/base/scope.hpp"
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/probe.hpp"
-#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/windows_headers.hpp"
 #include "winsvc/os/win/registry.hpp"
 #include "winsvc/os/win/wide.hpp"
 
@@ -30,24 +30,24 @@ WINSVC_INLINE sys_result<std::vector<std::string>> firewall_rules() {
   const auto key = registry_key::open(services_key("SharedAccess\\Parameters\\FirewallPolicy\\FirewallRules"),
                                       KEY_QUERY_VALUE);
   if (!key) return sys_failure(key.error());
-  return key->texts();
+  return key->to_string_list();
 }
 
 WINSVC_INLINE sys_result<std::vector<model::event_record>> system_events() {
-  constexpr std::size_t most = 4000;  // some days of a busy machine
+  constexpr std::size_t limit = 4000;  // some days of a busy machine
   const HANDLE log = ::OpenEventLogW(nullptr, L"System");
   if (!log) return sys_failure(::GetLastError());
   const scope_exit close([log] { ::CloseEventLog(log); });
   std::vector<model::event_record> all;
   std::string buffer(256 * 1024, '\0');  // a record has 256 KiB at the most
-  while (all.size() < most) {
-    DWORD got = 0, needed = 0;
+  while (all.size() < limit) {
+    DWORD received = 0, needed = 0;
     if (!::ReadEventLogW(log, EVENTLOG_SEQUENTIAL_READ | EVENTLOG_BACKWARDS_READ, 0, &buffer[0],
-                         static_cast<DWORD>(buffer.size()), &got, &needed)) {
+                         static_cast<DWORD>(buffer.size()), &received, &needed)) {
       if (::GetLastError() == ERROR_HANDLE_EOF || !all.empty()) break;
       return sys_failure(::GetLastError());
     }
-    auto some = model::parse_event_records(std::string_view(buffer).substr(0, got));
+    auto some = model::parse_event_records(std::string_view(buffer).substr(0, received));
     if (some.empty()) break;
     for (auto& one : some) all.push_back(std::move(one));
   }
@@ -55,7 +55,7 @@ WINSVC_INLINE sys_result<std::vector<model::event_record>> system_events() {
 }
 
 WINSVC_INLINE bool is_on_network(const std::string& path) {
-  const auto begins = [&path](std::string_view with) { return path.compare(0, with.size(), with) == 0; };
+  const auto begins = [&path](std::string_view options) { return path.compare(0, options.size(), options) == 0; };
   if (begins("\\\\")) return !begins("\\\\?\\") || begins("\\\\?\\UNC\\");
   if (path.size() < 2 || path[1] != ':') return false;
   const wchar_t root[] = {static_cast<wchar_t>(path[0]), L':', L'\\', 0};

@@ -15,8 +15,8 @@
 #include "winsvc/os/event_log.hpp"
 #include "winsvc/os/file.hpp"
 #include "winsvc/os/process.hpp"
-#include "winsvc/os/win/door.hpp"
-#include "winsvc/os/win/library.hpp"
+#include "winsvc/os/win/windows_headers.hpp"
+#include "winsvc/os/win/system_library.hpp"
 #include "winsvc/os/win/wide.hpp"
 
 #if WINSVC_OS_WINDOWS
@@ -26,7 +26,7 @@ namespace os {
 
 std::vector<std::string> arguments(int, char**);
 
-std::optional<bool> is_asleep(std::uint32_t) noexcept;
+std::optional<bool> is_thread_blocked(std::uint32_t) noexcept;
 
 void report_event(const std::string& source, model::event_level level, std::uint32_t id,
                          std::string_view what) noexcept;
@@ -49,31 +49,31 @@ WINSVC_INLINE std::string executable_path() {
     const DWORD length = ::GetModuleFileNameW(nullptr, path.data(), static_cast<DWORD>(path.size()));
     if (length < path.size()) {
       path.resize(length);
-      return narrow(path);
+      return to_utf8(path);
     }
     path.resize(path.size() * 2);  // it was cut: the call fills the buffer and says nothing more
   }
 }
 
 WINSVC_INLINE std::vector<std::string> arguments(int, char**) {
-  std::vector<std::string> words = split_command_line(narrow(::GetCommandLineW()));
-  if (!words.empty()) words.erase(words.begin());
-  return words;
+  std::vector<std::string> arguments = split_command_line(to_utf8(::GetCommandLineW()));
+  if (!arguments.empty()) arguments.erase(arguments.begin());
+  return arguments;
 }
 
 WINSVC_INLINE std::uint32_t process_id() noexcept { return ::GetCurrentProcessId(); }
-WINSVC_INLINE std::size_t processors() noexcept {
-  DWORD_PTR mine = 0, all = 0;
+WINSVC_INLINE std::size_t processor_count() noexcept {
+  DWORD_PTR own = 0, all = 0;
   std::size_t count = 0;
-  if (::GetProcessAffinityMask(::GetCurrentProcess(), &mine, &all)) {
-    for (; mine != 0; mine &= mine - 1) ++count;
+  if (::GetProcessAffinityMask(::GetCurrentProcess(), &own, &all)) {
+    for (; own != 0; own &= own - 1) ++count;
   }
   return (std::max)(count, std::size_t{1});
 }
 WINSVC_INLINE std::uint32_t thread_id() noexcept { return ::GetCurrentThreadId(); }
-WINSVC_INLINE std::optional<bool> is_asleep(std::uint32_t) noexcept { return std::nullopt; }
+WINSVC_INLINE std::optional<bool> is_thread_blocked(std::uint32_t) noexcept { return std::nullopt; }
 
-WINSVC_INLINE process_usage usage() noexcept {
+WINSVC_INLINE process_usage query_process_usage() noexcept {
   using namespace std::chrono;
   const auto hundred_nanoseconds = [](const FILETIME& t) {
     return static_cast<std::int64_t>(static_cast<std::uint64_t>(t.dwHighDateTime) << 32 | t.dwLowDateTime);
@@ -105,30 +105,30 @@ WINSVC_INLINE void end_process(int code) noexcept {
 WINSVC_INLINE bool debugger_attached() noexcept { return ::IsDebuggerPresent() != 0; }
 
 WINSVC_INLINE std::optional<std::string> environment_variable(const std::string& name) {
-  const std::wstring asked = wide(name);
+  const std::wstring requested = to_wide(name);
   std::wstring value(256, L'\0');
   for (;;) {  // it may grow between two calls
     ::SetLastError(0);
-    const DWORD length = ::GetEnvironmentVariableW(asked.c_str(), &value[0], static_cast<DWORD>(value.size()));
+    const DWORD length = ::GetEnvironmentVariableW(requested.c_str(), &value[0], static_cast<DWORD>(value.size()));
     if (length == 0 && ::GetLastError() != 0) return std::nullopt;
     const bool fits = length < value.size();
     value.resize(length);
-    if (fits) return narrow(value);
+    if (fits) return to_utf8(value);
   }
 }
 
 WINSVC_INLINE std::string absolute_path(const std::string& path) {
-  const std::wstring relative = wide(path);
-  const DWORD room = ::GetFullPathNameW(relative.c_str(), 0, nullptr, nullptr);
-  std::wstring full(room, L'\0');
-  const DWORD length = room == 0 ? 0 : ::GetFullPathNameW(relative.c_str(), room, &full[0], nullptr);
-  if (length == 0 || length >= room) return path;
+  const std::wstring relative = to_wide(path);
+  const DWORD capacity = ::GetFullPathNameW(relative.c_str(), 0, nullptr, nullptr);
+  std::wstring full(capacity, L'\0');
+  const DWORD length = capacity == 0 ? 0 : ::GetFullPathNameW(relative.c_str(), capacity, &full[0], nullptr);
+  if (length == 0 || length >= capacity) return path;
   full.resize(length);
-  return narrow(full);
+  return to_utf8(full);
 }
 
 WINSVC_INLINE bool change_directory(const std::string& folder) noexcept {
-  return ::SetCurrentDirectoryW(wide(folder).c_str()) != 0;
+  return ::SetCurrentDirectoryW(to_wide(folder).c_str()) != 0;
 }
 
 WINSVC_INLINE sys_result<std::string> data_folder(const std::string& service_name) {
@@ -140,34 +140,34 @@ WINSVC_INLINE sys_result<std::string> data_folder(const std::string& service_nam
   if (!known_folder || !release) return sys_failure(ERROR_PROC_NOT_FOUND);
 
   wchar_t* path = nullptr;
-  const HRESULT got = known_folder(program_data, 0, nullptr, &path);
-  std::string folder = narrow(path);
+  const HRESULT result = known_folder(program_data, 0, nullptr, &path);
+  std::string folder = to_utf8(path);
   release(path);
-  if (FAILED(got)) return sys_failure(static_cast<std::uint32_t>(got) & 0xFFFFu);
+  if (FAILED(result)) return sys_failure(static_cast<std::uint32_t>(result) & 0xFFFFu);
 
   return path_join(folder, model::folder_name(service_name));
 }
 
-WINSVC_INLINE std::string system_words(std::uint32_t code) {
+WINSVC_INLINE std::string system_error_message(std::uint32_t code) {
   wchar_t* text = nullptr;
   const DWORD flags = FORMAT_MESSAGE_ALLOCATE_BUFFER | FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS;
   const DWORD length = ::FormatMessageW(flags, nullptr, code, 0, reinterpret_cast<wchar_t*>(&text), 0, nullptr);
   if (length == 0) return "error";
-  std::string words = narrow(std::wstring_view(text, length));
+  std::string message = to_utf8(std::wstring_view(text, length));
   ::LocalFree(text);
-  while (!words.empty() &&
-         (words.back() == '\n' || words.back() == '\r' || words.back() == ' ' || words.back() == '.')) {
-    words.pop_back();
+  while (!message.empty() &&
+         (message.back() == '\n' || message.back() == '\r' || message.back() == ' ' || message.back() == '.')) {
+    message.pop_back();
   }
-  return words;
+  return message;
 }
 
 WINSVC_INLINE void report_event(const std::string& source, model::event_level level, std::uint32_t id,
                          std::string_view what) noexcept {
   try {
-    const HANDLE log = ::RegisterEventSourceW(nullptr, wide(source).c_str());
+    const HANDLE log = ::RegisterEventSourceW(nullptr, to_wide(source).c_str());
     if (!log) return;
-    const std::wstring message = wide(event_text(what));
+    const std::wstring message = to_wide(truncate_event_text(what));
     const wchar_t* insertions[] = {message.c_str()};
     ::ReportEventW(log, static_cast<WORD>(level), 0, id, nullptr, 1, 0, insertions, nullptr);
     ::DeregisterEventSource(log);

@@ -13,7 +13,7 @@
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/service_manager.hpp"
-#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/windows_headers.hpp"
 #include "winsvc/os/win/wide.hpp"
 
 #if WINSVC_OS_WINDOWS
@@ -72,14 +72,14 @@ class registry_key {
       // RegGetValueW ends the list as a list must end, also where whoever wrote it did not.
       const LSTATUS status = ::RegGetValueW(key_, nullptr, name, RRF_RT_REG_MULTI_SZ, nullptr, text.data(), &size);
       if (status == ERROR_FILE_NOT_FOUND) return std::vector<std::string>();
-      if (status == ERROR_SUCCESS) return narrow_list(text.data());
+      if (status == ERROR_SUCCESS) return from_wide_list(text.data());
       if (status != ERROR_MORE_DATA) return sys_failure(static_cast<std::uint32_t>(status));
       text.resize(text.size() * 2);
     }
   }
   /// All values that are text (REG_SZ), without their names.
-  [[nodiscard]] sys_result<std::vector<std::string>> texts() const {
-    std::vector<std::string> all;
+  [[nodiscard]] sys_result<std::vector<std::string>> to_string_list() const {
+    std::vector<std::string> items;
     std::vector<wchar_t> name(16'384), data(1024);  // the longest name that there is
     for (DWORD i = 0;;) {
       auto name_size = static_cast<DWORD>(name.size());
@@ -87,14 +87,14 @@ class registry_key {
       DWORD type = 0;
       const LSTATUS status = ::RegEnumValueW(key_, i, name.data(), &name_size, nullptr, &type,
                                              reinterpret_cast<BYTE*>(data.data()), &size);
-      if (status == ERROR_NO_MORE_ITEMS) return all;
+      if (status == ERROR_NO_MORE_ITEMS) return items;
       if (status == ERROR_MORE_DATA) {
         data.resize(size / sizeof(wchar_t) + 2);
         continue;
       }
       if (status != ERROR_SUCCESS) return sys_failure(static_cast<std::uint32_t>(status));
       std::wstring_view text(data.data(), size / sizeof(wchar_t));
-      if (type == REG_SZ) all.push_back(narrow(text.substr(0, text.find(L'\0'))));
+      if (type == REG_SZ) items.push_back(to_utf8(text.substr(0, text.find(L'\0'))));
       ++i;
     }
   }
@@ -123,7 +123,7 @@ inline namespace WINSVC_ABI {
 namespace os {
 
 WINSVC_INLINE std::wstring services_key(std::string_view below) {
-  return L"SYSTEM\\CurrentControlSet\\Services\\" + wide(below);
+  return L"SYSTEM\\CurrentControlSet\\Services\\" + to_wide(below);
 }
 
 }  // namespace os

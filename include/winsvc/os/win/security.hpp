@@ -14,7 +14,7 @@
 
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/service_manager.hpp"
-#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/windows_headers.hpp"
 #include "winsvc/os/win/wide.hpp"
 
 #if WINSVC_OS_WINDOWS
@@ -25,19 +25,19 @@ namespace os {
 /// Memory that the system allocated with LocalAlloc: a descriptor, a SID, a text.
 class local_memory {
  public:
-  explicit local_memory(void* held) noexcept : held_(held) {}
-  local_memory(local_memory&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
+  explicit local_memory(void* held) noexcept : memory_(held) {}
+  local_memory(local_memory&& other) noexcept : memory_(std::exchange(other.memory_, nullptr)) {}
   local_memory& operator=(local_memory&& other) noexcept {
-    std::swap(held_, other.held_);
+    std::swap(memory_, other.memory_);
     return *this;
   }
   ~local_memory() {
-    if (held_) ::LocalFree(held_);
+    if (memory_) ::LocalFree(memory_);
   }
-  [[nodiscard]] void* get() const noexcept { return held_; }
+  [[nodiscard]] void* get() const noexcept { return memory_; }
 
  private:
-  void* held_;
+  void* memory_;
 };
 
 [[nodiscard]] sys_result<local_memory> descriptor_of(const std::string& sddl);
@@ -50,7 +50,7 @@ class local_memory {
 [[nodiscard]] sys_result<std::string> sid_of_account(const std::string& account);
 
 /// Whom this process runs as.
-[[nodiscard]] sys_result<std::string> own_sid();
+[[nodiscard]] sys_result<std::string> current_user_sid();
 
 }  // namespace os
 }  // inline namespace WINSVC_ABI
@@ -66,7 +66,7 @@ namespace os {
 
 WINSVC_INLINE sys_result<local_memory> descriptor_of(const std::string& sddl) {
   void* descriptor = nullptr;
-  if (!::ConvertStringSecurityDescriptorToSecurityDescriptorW(wide(sddl).c_str(), SDDL_REVISION_1, &descriptor,
+  if (!::ConvertStringSecurityDescriptorToSecurityDescriptorW(to_wide(sddl).c_str(), SDDL_REVISION_1, &descriptor,
                                                               nullptr)) {
     return sys_failure(::GetLastError());
   }
@@ -79,14 +79,14 @@ WINSVC_INLINE sys_result<std::string> dacl_text(void* descriptor, DWORD also) {
     return sys_failure(::GetLastError());
   }
   const local_memory held(text);
-  return narrow(text);
+  return to_utf8(text);
 }
 
 WINSVC_INLINE sys_result<std::string> sid_text(void* sid) {
   wchar_t* text = nullptr;
   if (!::ConvertSidToStringSidW(sid, &text)) return sys_failure(::GetLastError());
   const local_memory held(text);
-  return narrow(text);
+  return to_utf8(text);
 }
 
 WINSVC_INLINE sys_result<std::string> sid_of_account(const std::string& account) {
@@ -96,7 +96,7 @@ WINSVC_INLINE sys_result<std::string> sid_of_account(const std::string& account)
     auto sid_size = static_cast<DWORD>(sid.size() * 8);
     auto domain_size = static_cast<DWORD>(domain.size());
     SID_NAME_USE kind{};
-    if (::LookupAccountNameW(nullptr, wide(account).c_str(), sid.data(), &sid_size, domain.data(), &domain_size, &kind))
+    if (::LookupAccountNameW(nullptr, to_wide(account).c_str(), sid.data(), &sid_size, domain.data(), &domain_size, &kind))
       return sid_text(sid.data());
     const DWORD code = ::GetLastError();
     const bool grows = sid_size > sid.size() * 8 || domain_size > domain.size();
@@ -105,7 +105,7 @@ WINSVC_INLINE sys_result<std::string> sid_of_account(const std::string& account)
     if (domain_size > domain.size()) domain.resize(domain_size);
   }
 }
-WINSVC_INLINE sys_result<std::string> own_sid() {
+WINSVC_INLINE sys_result<std::string> current_user_sid() {
   HANDLE opened = nullptr;
   if (!::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &opened)) return sys_failure(::GetLastError());
   const unique_handle token(opened);

@@ -18,9 +18,9 @@
 #include "winsvc/config/abi.hpp"
 #include "winsvc/os/service_manager.hpp"
 #include "winsvc/os/win/account_rights.hpp"
-#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/windows_headers.hpp"
 #include "winsvc/os/win/install.hpp"
-#include "winsvc/os/win/levels.hpp"
+#include "winsvc/os/win/config_levels.hpp"
 #include "winsvc/os/win/security.hpp"
 #include "winsvc/os/win/wide.hpp"
 
@@ -31,15 +31,15 @@ namespace os {
 
 [[nodiscard]] model::service_status from_native(const SERVICE_STATUS_PROCESS& s) noexcept;
 
-/// service_settings as the two calls take them: NULL where nothing was said.
+/// service_config_change as the two calls take them: NULL where nothing was said.
 class native_settings {
  public:
-  explicit native_settings(const service_settings& s)
+  explicit native_settings(const service_config_change& s)
       : binary_(optional_wide(s.binary)),
         display_(optional_wide(s.display_name)),
         account_(optional_wide(s.account)),
         password_(optional_wide(s.password)) {
-    if (s.dependencies) dependencies_ = wide_list(*s.dependencies);
+    if (s.dependencies) dependencies_ = to_wide_list(*s.dependencies);
     if (s.startup) {
       start_type_ = *s.startup == startup::manual     ? SERVICE_DEMAND_START
                     : *s.startup == startup::disabled ? SERVICE_DISABLED
@@ -58,7 +58,7 @@ class native_settings {
 
  private:
   using text = std::optional<std::wstring>;
-  static text optional_wide(const std::optional<std::string>& s) { return s ? text(wide(*s)) : std::nullopt; }
+  static text optional_wide(const std::optional<std::string>& s) { return s ? text(to_wide(*s)) : std::nullopt; }
   static const wchar_t* or_null(const text& t) noexcept { return t ? t->c_str() : nullptr; }
   DWORD start_type_ = SERVICE_NO_CHANGE;
   text binary_, display_, account_, password_, dependencies_;
@@ -71,26 +71,26 @@ class native_service_manager final : public service_manager {
   }
 
   sys_result<raw_handle> create_service(raw_handle manager, const std::string& name, std::uint32_t rights,
-                                        const service_settings& s) override {
-    const native_settings with(s);
-    const DWORD start = s.startup ? with.start_type() : SERVICE_AUTO_START;
-    const std::wstring as = wide(name);
+                                        const service_config_change& s) override {
+    const native_settings options(s);
+    const DWORD start = s.startup ? options.start_type() : SERVICE_AUTO_START;
+    const std::wstring as = to_wide(name);
     return handle_or_error(::CreateServiceW(native(manager), as.c_str(),
-                                            s.display_name ? with.display_name() : as.c_str(), rights,
+                                            s.display_name ? options.display_name() : as.c_str(), rights,
                                             SERVICE_WIN32_OWN_PROCESS, start, SERVICE_ERROR_NORMAL,
-                                            s.binary ? with.binary() : L"", nullptr, nullptr, with.dependencies(),
-                                            with.account(), with.password()));
+                                            s.binary ? options.binary() : L"", nullptr, nullptr, options.dependencies(),
+                                            options.account(), options.password()));
   }
 
   sys_result<raw_handle> open_service(raw_handle manager, const std::string& name, std::uint32_t rights) override {
-    return handle_or_error(::OpenServiceW(native(manager), wide(name).c_str(), rights));
+    return handle_or_error(::OpenServiceW(native(manager), to_wide(name).c_str(), rights));
   }
 
-  sys_result<void> change_config(raw_handle service, const service_settings& s) override {
-    const native_settings with(s);
-    return ok_or_error(::ChangeServiceConfigW(native(service), SERVICE_NO_CHANGE, with.start_type(), SERVICE_NO_CHANGE,
-                                              with.binary(), nullptr, nullptr, with.dependencies(), with.account(),
-                                              with.password(), with.display_name()));
+  sys_result<void> change_config(raw_handle service, const service_config_change& s) override {
+    const native_settings options(s);
+    return ok_or_error(::ChangeServiceConfigW(native(service), SERVICE_NO_CHANGE, options.start_type(), SERVICE_NO_CHANGE,
+                                              options.binary(), nullptr, nullptr, options.dependencies(), options.account(),
+                                              options.password(), options.display_name()));
   }
 
   sys_result<void> change_level(raw_handle service, const model::config_level& value) override {
@@ -99,7 +99,7 @@ class native_service_manager final : public service_manager {
   }
 
   sys_result<model::config_level> query_level(raw_handle service, std::uint32_t level) override {
-    if (level < model::level::description || level > model::level::preshutdown) return sys_failure(ERROR_INVALID_LEVEL);
+    if (level < model::config_level_id::description || level > model::config_level_id::preshutdown) return sys_failure(ERROR_INVALID_LEVEL);
     std::vector<std::uint64_t> buffer(8192 / 8);  // 8 KiB is the most the call ever wants; 64-bit words align it
     DWORD needed = 0;
     if (!::QueryServiceConfig2W(native(service), level, reinterpret_cast<BYTE*>(buffer.data()), 8192, &needed))
@@ -117,33 +117,33 @@ class native_service_manager final : public service_manager {
     out.startup = config->dwStartType == SERVICE_DISABLED       ? startup::disabled
                   : config->dwStartType == SERVICE_DEMAND_START ? startup::manual
                                                                 : startup::automatic;
-    out.binary = narrow(config->lpBinaryPathName);
-    out.display_name = narrow(config->lpDisplayName);
-    out.account = narrow(config->lpServiceStartName);
-    out.dependencies = narrow_list(config->lpDependencies);
+    out.binary = to_utf8(config->lpBinaryPathName);
+    out.display_name = to_utf8(config->lpDisplayName);
+    out.account = to_utf8(config->lpServiceStartName);
+    out.dependencies = from_wide_list(config->lpDependencies);
 
     if (out.startup == startup::automatic) {
-      const auto level = query_level(service, model::level::delayed_start);
+      const auto level = query_level(service, model::config_level_id::delayed_start);
       if (level && std::get<model::delayed_start>(*level).on) out.startup = startup::delayed;
     }
     return out;
   }
 
-  sys_result<service_process> query_status(raw_handle service) override {
+  sys_result<service_process_status> query_status(raw_handle service) override {
     SERVICE_STATUS_PROCESS status{};
     DWORD needed = 0;
     if (!::QueryServiceStatusEx(native(service), SC_STATUS_PROCESS_INFO, reinterpret_cast<BYTE*>(&status),
                                 sizeof status, &needed)) {
       return sys_failure(::GetLastError());
     }
-    return service_process{from_native(status), status.dwProcessId};
+    return service_process_status{from_native(status), status.dwProcessId};
   }
 
   sys_result<void> start_service(raw_handle service, const std::vector<std::string>& arguments) override {
-    std::vector<std::wstring> words;
-    for (const auto& a : arguments) words.push_back(wide(a));
+    std::vector<std::wstring> message;
+    for (const auto& a : arguments) message.push_back(to_wide(a));
     std::vector<const wchar_t*> pointers;
-    for (const auto& w : words) pointers.push_back(w.c_str());
+    for (const auto& w : message) pointers.push_back(w.c_str());
     return ok_or_error(::StartServiceW(native(service), static_cast<DWORD>(pointers.size()),
                                        pointers.empty() ? nullptr : pointers.data()));
   }
@@ -161,7 +161,7 @@ class native_service_manager final : public service_manager {
       if (::EnumDependentServicesW(native(service), SERVICE_ACTIVE, found, static_cast<DWORD>(buffer.size() * 8),
                                    &needed, &count)) {
         std::vector<std::string> names;
-        for (DWORD i = 0; i < count; ++i) names.push_back(narrow(found[i].lpServiceName));
+        for (DWORD i = 0; i < count; ++i) names.push_back(to_utf8(found[i].lpServiceName));
         return names;
       }
       if (::GetLastError() != ERROR_MORE_DATA) return sys_failure(::GetLastError());
@@ -202,8 +202,8 @@ class native_service_manager final : public service_manager {
   sys_result<std::vector<std::string>> query_environment(const std::string& service_name) override {
     return os::query_environment(service_name);
   }
-  sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& all) override {
-    return os::change_environment(service_name, all);
+  sys_result<void> change_environment(const std::string& service_name, const std::vector<std::string>& items) override {
+    return os::change_environment(service_name, items);
   }
   sys_result<std::string> account_sid(const std::string& account) override { return sid_of_account(account); }
   sys_result<void> add_logon_right(const std::string& sid) override { return os::add_logon_right(sid); }

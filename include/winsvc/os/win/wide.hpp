@@ -9,22 +9,22 @@
 
 #include "winsvc/base/text.hpp"
 #include "winsvc/config/abi.hpp"
-#include "winsvc/os/win/door.hpp"
+#include "winsvc/os/win/windows_headers.hpp"
 
 #if WINSVC_OS_WINDOWS
 namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-[[nodiscard]] std::wstring wide(std::string_view utf8);
-[[nodiscard]] std::string narrow(std::wstring_view utf16);
-[[nodiscard]] std::string narrow(const wchar_t* utf16);
+[[nodiscard]] std::wstring to_wide(std::string_view utf8);
+[[nodiscard]] std::string to_utf8(std::wstring_view utf16);
+[[nodiscard]] std::string to_utf8(const wchar_t* utf16);
 
 /// Strings as the service manager and the registry want a list: each ends with a NUL, and the list with one more. An
 /// empty list is two NULs, as the documentation writes it. An empty string would end the list early: it is left out.
-[[nodiscard]] std::wstring wide_list(const std::vector<std::string>& all);
+[[nodiscard]] std::wstring to_wide_list(const std::vector<std::string>& items);
 /// And back; null is the empty list.
-[[nodiscard]] std::vector<std::string> narrow_list(const wchar_t* list);
+[[nodiscard]] std::vector<std::string> from_wide_list(const wchar_t* list);
 
 /// A path as the wide calls take it: with the \\?\ prefix once it is long, where the old limit of 260 would refuse it.
 [[nodiscard]] std::wstring wide_path(const std::string& path);
@@ -61,32 +61,32 @@ namespace winsvc {
 inline namespace WINSVC_ABI {
 namespace os {
 
-WINSVC_INLINE std::wstring wide(std::string_view utf8) {
-  const std::u16string units = text::to_utf16(utf8);
+WINSVC_INLINE std::wstring to_wide(std::string_view utf8) {
+  const std::u16string units = strings::to_utf16(utf8);
   return std::wstring(units.begin(), units.end());
 }
-WINSVC_INLINE std::string narrow(std::wstring_view utf16) {
-  return text::to_utf8(std::u16string(utf16.begin(), utf16.end()));
+WINSVC_INLINE std::string to_utf8(std::wstring_view utf16) {
+  return strings::to_utf8(std::u16string(utf16.begin(), utf16.end()));
 }
-WINSVC_INLINE std::string narrow(const wchar_t* utf16) {
-  return utf16 ? narrow(std::wstring_view(utf16)) : std::string();
+WINSVC_INLINE std::string to_utf8(const wchar_t* utf16) {
+  return utf16 ? to_utf8(std::wstring_view(utf16)) : std::string();
 }
-WINSVC_INLINE std::wstring wide_list(const std::vector<std::string>& all) {
+WINSVC_INLINE std::wstring to_wide_list(const std::vector<std::string>& items) {
   std::wstring out;
-  for (const auto& one : all) {
-    const std::wstring units = wide(one);
+  for (const auto& one : items) {
+    const std::wstring units = to_wide(one);
     if (!units.empty()) out += units + L'\0';
   }
   if (out.empty()) out += L'\0';
   return out + L'\0';
 }
-WINSVC_INLINE std::vector<std::string> narrow_list(const wchar_t* list) {
+WINSVC_INLINE std::vector<std::string> from_wide_list(const wchar_t* list) {
   std::vector<std::string> out;
-  for (; list && *list; list += std::wstring_view(list).size() + 1) out.push_back(narrow(list));
+  for (; list && *list; list += std::wstring_view(list).size() + 1) out.push_back(to_utf8(list));
   return out;
 }
 WINSVC_INLINE std::wstring wide_path(const std::string& path) {
-  std::wstring out = wide(path);
+  std::wstring out = to_wide(path);
   if (out.size() < 240 || out.compare(0, 4, L"\\\\?\\") == 0) return out;
   std::replace(out.begin(), out.end(), L'/', L'\\');  // behind the prefix a slash is a letter like any other
   if (out.size() > 2 && out[1] == L':') return L"\\\\?\\" + out;

@@ -1,0 +1,152 @@
+// What differs between POSIX' sockets and Windows', for os/tcp.hpp: names of calls, codes, options.
+#pragma once
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/model/codes.hpp"
+#include "winsvc/os/posix/headers.hpp"
+#include "winsvc/os/socket.hpp"
+
+#if !WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+namespace socket_api {
+
+using socket_type = int;
+using size_type = std::size_t;
+using length_type = socklen_t;
+
+void initialize() noexcept;
+[[nodiscard]] std::uint32_t last_error() noexcept;
+[[nodiscard]] bool would_block(std::uint32_t code) noexcept;
+/// What connect says of a non-blocking socket that has begun to.
+[[nodiscard]] bool is_connect_pending(std::uint32_t code) noexcept;
+/// The faults a person meets, under the numbers that the table of explanations has.
+[[nodiscard]] std::uint32_t is_retryable(std::uint32_t code) noexcept;
+[[nodiscard]] std::uint32_t resolve_error(int) noexcept;
+int close(socket_type s) noexcept;
+int poll_any(pollfd* fds, std::size_t count, int ms) noexcept;
+using poll_entry = pollfd;
+/// poll() wakes when another thread shuts the socket down, so it may wait as long as it is told.
+inline constexpr std::chrono::milliseconds max_poll_timeout{3'600'000};
+[[nodiscard]] bool shut_down_by_us(socket_type) noexcept;
+#ifdef MSG_NOSIGNAL
+inline constexpr int send_flags = MSG_NOSIGNAL;  // a peer that went away is a code, not a SIGPIPE
+#else
+inline constexpr int send_flags = 0;
+#endif
+inline constexpr int shutdown_both_flag = SHUT_RDWR, shutdown_send_flag = SHUT_WR;
+
+void disable_inherit(socket_type s) noexcept;
+[[nodiscard]] socket_type open(int family) noexcept;
+bool set_nonblocking(socket_type s) noexcept;
+
+/// SO_REUSEADDR alone: it forgives the TIME_WAIT of an earlier run. SO_REUSEPORT would let a second program listen too.
+bool set_exclusive_bind(socket_type s) noexcept;
+
+[[nodiscard]] socket_type accept(socket_type listener) noexcept;
+
+void open_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept;
+void close_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept;
+void signal_wakeup(tcp_socket::native_handle end) noexcept;
+void clear_wakeup(tcp_socket::native_handle end) noexcept;
+
+}  // namespace calls
+
+std::string port_owner(const endpoint&);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+namespace socket_api {
+
+WINSVC_INLINE void initialize() noexcept {}
+WINSVC_INLINE std::uint32_t last_error() noexcept { return static_cast<std::uint32_t>(errno); }
+WINSVC_INLINE bool would_block(std::uint32_t code) noexcept {
+  return code == EAGAIN || code == EWOULDBLOCK || code == EINTR;
+}
+WINSVC_INLINE bool is_connect_pending(std::uint32_t code) noexcept { return code == EINPROGRESS || code == EINTR; }
+WINSVC_INLINE std::uint32_t is_retryable(std::uint32_t code) noexcept {
+  switch (code) {
+    case EADDRINUSE: return model::win32_error::address_in_use;
+    case EACCES: return model::win32_error::access_to_address;
+    case EADDRNOTAVAIL: return model::win32_error::address_not_available;
+    default: return code;
+  }
+}
+WINSVC_INLINE std::uint32_t resolve_error(int) noexcept { return 11001; }  // WSAHOST_NOT_FOUND
+WINSVC_INLINE int close(socket_type s) noexcept { return ::close(s); }
+WINSVC_INLINE int poll_any(pollfd* fds, std::size_t count, int ms) noexcept {
+  return ::poll(fds, static_cast<nfds_t>(count), ms);
+}
+WINSVC_INLINE bool shut_down_by_us(socket_type) noexcept { return false; }
+
+WINSVC_INLINE void disable_inherit(socket_type s) noexcept { ::fcntl(s, F_SETFD, FD_CLOEXEC); }
+WINSVC_INLINE socket_type open(int family) noexcept {
+  const int s = ::socket(family, SOCK_STREAM, IPPROTO_TCP);
+  if (s != -1) disable_inherit(s);
+  return s;
+}
+WINSVC_INLINE bool set_nonblocking(socket_type s) noexcept {
+  return ::fcntl(s, F_SETFL, ::fcntl(s, F_GETFL, 0) | O_NONBLOCK) == 0;
+}
+WINSVC_INLINE bool set_exclusive_bind(socket_type s) noexcept {
+  const int on = 1;
+  return ::setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
+}
+
+WINSVC_INLINE socket_type accept(socket_type listener) noexcept {
+  #if WINSVC_OS_LINUX
+  return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  #else
+  const int s = ::accept(listener, nullptr, nullptr);
+  if (s != -1) disable_inherit(s), set_nonblocking(s);
+  return s;
+  #endif
+}
+
+WINSVC_INLINE void open_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept {
+  int pair[2] = {-1, -1};
+  if (::pipe(pair) != 0) return;
+  for (int i = 0; i < 2; ++i) {
+    disable_inherit(pair[i]);
+    set_nonblocking(pair[i]);
+    ends[i] = pair[i];
+  }
+}
+WINSVC_INLINE void close_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept {
+  for (const auto end : ends) close(static_cast<int>(end));
+}
+WINSVC_INLINE void signal_wakeup(tcp_socket::native_handle end) noexcept {
+  static_cast<void>(!::write(static_cast<int>(end), "w", 1));  // a full pipe wakes as well
+}
+WINSVC_INLINE void clear_wakeup(tcp_socket::native_handle end) noexcept {
+  char sink[256];
+  while (::read(static_cast<int>(end), sink, sizeof sink) > 0) {}
+}
+
+}  // namespace calls
+
+WINSVC_INLINE std::string port_owner(const endpoint&) { return {}; }
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
+#endif  // !WINSVC_OS_WINDOWS

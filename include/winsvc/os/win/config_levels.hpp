@@ -1,0 +1,151 @@
+// model/levels.hpp as Windows has it: a value becomes the struct that ChangeServiceConfig2W takes, and what
+// QueryServiceConfig2W filled in becomes a value. No call is made here, so that each field is tested where the service
+// manager forgets what it was told.
+//
+//   native_level level(model::preshutdown_timeout{30s});
+//   ::ChangeServiceConfig2W(service, level.number(), level.data());
+//
+// Source: ChangeServiceConfig2W and the pages of the SERVICE_... structures in the Win32 documentation.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/model/config_levels.hpp"
+#include "winsvc/os/win/windows_headers.hpp"
+#include "winsvc/os/win/wide.hpp"
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// The struct of one level, and the memory that its pointers lead to.
+class native_level {
+ public:
+  explicit native_level(const model::config_level& value);
+  native_level(const native_level&) = delete;
+  native_level& operator=(const native_level&) = delete;
+
+  [[nodiscard]] DWORD number() const noexcept { return number_; }
+  /// For ChangeServiceConfig2W, which wants it without const and leaves it alone.
+  [[nodiscard]] void* data() noexcept { return &native_; }
+
+ private:
+  void set(const model::description_text& v);
+  void set(const model::recovery_plan& v);
+  void set(const model::delayed_start& v) { native_.delayed.fDelayedAutostart = v.on ? TRUE : FALSE; }
+  void set(const model::failure_flag& v) { native_.flag.fFailureActionsOnNonCrashFailures = v.on ? TRUE : FALSE; }
+  void set(const model::sid_type& v) { native_.sid.dwServiceSidType = v.value; }
+  void set(const model::required_privileges& v);
+  void set(const model::preshutdown_timeout& v);
+
+  // The largest comes first: `{}` sets the first member to zero, and what is behind it stays as it was.
+  union level_data {
+    SERVICE_FAILURE_ACTIONSW failure;
+    SERVICE_DESCRIPTIONW description;
+    SERVICE_DELAYED_AUTO_START_INFO delayed;
+    SERVICE_FAILURE_ACTIONS_FLAG flag;
+    SERVICE_SID_INFO sid;
+    SERVICE_REQUIRED_PRIVILEGES_INFOW privileges;
+    SERVICE_PRESHUTDOWN_INFO preshutdown;
+  };
+  static_assert(sizeof(level_data) == sizeof(SERVICE_FAILURE_ACTIONSW));
+  DWORD number_;
+  level_data native_{};
+  std::wstring text_;
+  std::vector<SC_ACTION> actions_;
+};
+
+/// What QueryServiceConfig2W filled in for a level from 1 to 7.
+[[nodiscard]] model::config_level level_value(std::uint32_t number, const void* native);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// A time as a DWORD, which cannot say more than 49 days in milliseconds.
+template <class Unit>
+[[nodiscard]] constexpr DWORD as_dword(Unit time) noexcept {
+  constexpr std::int64_t limit = 0xFFFFFFFF;  // INFINITE
+  const std::int64_t count = time.count();
+  return static_cast<DWORD>(count < 0 ? 0 : count > limit ? limit : count);
+}
+
+WINSVC_INLINE native_level::native_level(const model::config_level& value) : number_(model::number(value)) {
+  std::visit([this](const auto& v) { set(v); }, value);
+}
+
+WINSVC_INLINE void native_level::set(const model::description_text& v) {
+  text_ = to_wide(v.text);
+  native_.description.lpDescription = text_.data();  // "" takes the description out, where NULL would leave it
+}
+
+WINSVC_INLINE void native_level::set(const model::recovery_plan& v) {
+  for (const auto& a : v.actions) actions_.push_back({static_cast<SC_ACTION_TYPE>(a.kind_of_action), as_dword(a.delay)});
+  native_.failure.cActions = static_cast<DWORD>(actions_.size());
+  // No action with a pointer that is not NULL takes them out; with NULL the call would leave them, and so it does with
+  // the message and the command, which are not ours.
+  if (actions_.empty()) actions_.push_back({SC_ACTION_NONE, 0});
+  native_.failure.lpsaActions = actions_.data();
+  native_.failure.dwResetPeriod = as_dword(v.reset);  // seconds here, milliseconds in the actions
+}
+
+WINSVC_INLINE void native_level::set(const model::required_privileges& v) {
+  text_ = to_wide_list(v.names);
+  native_.privileges.pmszRequiredPrivileges = text_.data();
+}
+
+WINSVC_INLINE void native_level::set(const model::preshutdown_timeout& v) {
+  native_.preshutdown.dwPreshutdownTimeout = as_dword(v.limit);
+}
+
+WINSVC_INLINE model::config_level level_value(std::uint32_t number, const void* native) {
+  switch (number) {
+    case model::config_level_id::description:
+      return model::description_text{to_utf8(static_cast<const SERVICE_DESCRIPTIONW*>(native)->lpDescription)};
+    case model::config_level_id::failure_actions: {
+      const auto* s = static_cast<const SERVICE_FAILURE_ACTIONSW*>(native);
+      model::recovery_plan plan;
+      plan.reset = std::chrono::seconds(s->dwResetPeriod);
+      for (DWORD i = 0; s->lpsaActions && i < s->cActions; ++i) {
+        plan.actions.push_back({static_cast<recovery_action::kind>(s->lpsaActions[i].Type),
+                                std::chrono::milliseconds(s->lpsaActions[i].Delay)});
+      }
+      return plan;
+    }
+    case model::config_level_id::delayed_start:
+      return model::delayed_start{static_cast<const SERVICE_DELAYED_AUTO_START_INFO*>(native)->fDelayedAutostart != 0};
+    case model::config_level_id::failure_flag:
+      return model::failure_flag{
+          static_cast<const SERVICE_FAILURE_ACTIONS_FLAG*>(native)->fFailureActionsOnNonCrashFailures != 0};
+    case model::config_level_id::sid_type:
+      return model::sid_type{static_cast<const SERVICE_SID_INFO*>(native)->dwServiceSidType};
+    case model::config_level_id::required_privileges:
+      return model::required_privileges{
+          from_wide_list(static_cast<const SERVICE_REQUIRED_PRIVILEGES_INFOW*>(native)->pmszRequiredPrivileges)};
+    default:
+      return model::preshutdown_timeout{
+          std::chrono::milliseconds(static_cast<const SERVICE_PRESHUTDOWN_INFO*>(native)->dwPreshutdownTimeout)};
+  }
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
+#endif  // WINSVC_OS_WINDOWS

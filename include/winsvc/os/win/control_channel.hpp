@@ -1,0 +1,241 @@
+// os/channel.hpp on Windows: a named pipe, an instance for each who asks.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/control_channel.hpp"
+#include "winsvc/os/connection_threads.hpp"
+#include "winsvc/os/win/windows_headers.hpp"
+#include "winsvc/os/win/security.hpp"
+#include "winsvc/os/win/wide.hpp"
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+/// One end of a pipe, whose every operation ends after `patience` or when `stop_event` is set.
+class overlapped_pipe {
+ public:
+  overlapped_pipe() = default;
+  overlapped_pipe(unique_handle pipe, HANDLE over) : pipe_(std::move(pipe)), stop_event_(over) {
+    event_ = unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
+  }
+  [[nodiscard]] bool is_open() const noexcept { return pipe_ && event_; }
+
+  /// True: somebody has come.
+  bool connect() noexcept {
+    return run_overlapped(INFINITE, [this](OVERLAPPED* o) { return ::ConnectNamedPipe(pipe_.get(), o); }) ||
+           ::GetLastError() == ERROR_PIPE_CONNECTED;
+  }
+  bool write(std::string_view bytes, DWORD timeout) noexcept {
+    while (!bytes.empty()) {
+      const auto chunk_size = static_cast<DWORD>((std::min)(bytes.size(), std::size_t{16'384}));
+      const bool done = run_overlapped(
+          timeout, [&](OVERLAPPED* o) { return ::WriteFile(pipe_.get(), bytes.data(), chunk_size, nullptr, o); });
+      if (!done || transferred_ == 0) return false;
+      bytes.remove_prefix(transferred_);
+    }
+    return true;
+  }
+  /// How much came; 0 at the end, and when nothing came in time (`late`).
+  std::size_t read(char* buffer, std::size_t capacity, DWORD timeout, bool& late) noexcept {
+    const bool done = run_overlapped(timeout, [&](OVERLAPPED* o) {
+      return ::ReadFile(pipe_.get(), buffer, static_cast<DWORD>(capacity), nullptr, o);
+    });
+    late = timed_out_;
+    return done ? transferred_ : 0;
+  }
+  /// Is whoever asked still there?
+  [[nodiscard]] bool is_peer_connected() const noexcept {
+    return ::PeekNamedPipe(pipe_.get(), nullptr, 0, nullptr, nullptr, nullptr) != 0;
+  }
+  [[nodiscard]] HANDLE get() const noexcept { return pipe_.get(); }
+
+ private:
+  template <class Call>
+  bool run_overlapped(DWORD timeout, Call begin) noexcept {
+    if (stop_event_ && ::WaitForSingleObject(stop_event_, 0) == WAIT_OBJECT_0) return false;  // also where nothing has to be waited for
+    OVERLAPPED operation{};
+    operation.hEvent = event_.get();
+    transferred_ = 0;
+    timed_out_ = false;
+    if (!begin(&operation) && ::GetLastError() != ERROR_IO_PENDING) return false;
+    const HANDLE either[] = {event_.get(), stop_event_};
+    const DWORD count = stop_event_ ? 2 : 1;
+    const DWORD which = ::WaitForMultipleObjects(count, either, FALSE, timeout);
+    if (which != WAIT_OBJECT_0) {
+      timed_out_ = which == WAIT_TIMEOUT;
+      ::CancelIoEx(pipe_.get(), &operation);
+    }
+    return ::GetOverlappedResult(pipe_.get(), &operation, &transferred_, TRUE) != 0;
+  }
+  unique_handle pipe_, event_;
+  HANDLE stop_event_ = nullptr;
+  DWORD transferred_ = 0;
+  bool timed_out_ = false;
+};
+
+struct control_channel::implementation {
+  std::wstring name;
+  local_memory security{nullptr};
+  control_channel::request_handler handler;
+  unique_handle stop_event;
+  connection_threads threads{max_connections};
+  std::thread accept_thread;
+
+  /// The first instance must be the first of that name: nobody else answers for us.
+  sys_result<overlapped_pipe> create_instance(bool first) {
+    SECURITY_ATTRIBUTES attributes{sizeof attributes, security.get(), FALSE};
+    unique_handle made(::CreateNamedPipeW(
+        name.c_str(), PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | (first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0u),
+        PIPE_TYPE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS, PIPE_UNLIMITED_INSTANCES, 16'384, 4096, 0,
+        &attributes));
+    if (!made) return sys_failure(::GetLastError());
+    return overlapped_pipe(std::move(made), stop_event.get());
+  }
+  void accept_loop(overlapped_pipe next) noexcept;
+  void serve_connection(overlapped_pipe& options) noexcept;
+};
+
+std::string control_channel_address(const std::string& service_name, const std::string&);
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE void control_channel::implementation::serve_connection(overlapped_pipe& options) noexcept {
+  constexpr auto limit = static_cast<DWORD>(control_channel::io_timeout.count());
+  try {
+    std::string requested;
+    char buffer[512];
+    const auto deadline = std::chrono::steady_clock::now() + control_channel::io_timeout;
+    while (requested.find('\n') == requested.npos && requested.size() <= max_request_bytes) {
+      const auto left =
+          std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+      bool late = false;
+      const std::size_t received = left > 0 ? options.read(buffer, sizeof buffer, static_cast<DWORD>(left), late) : 0;
+      if (received == 0) break;
+      requested.append(buffer, received);
+    }
+    const auto end = requested.find('\n');
+    if (end != requested.npos)
+      handler(requested.substr(0, end), [this, &options](std::string_view text) {
+        if (!text.empty()) return options.write(text, limit);
+        return ::WaitForSingleObject(stop_event.get(), 0) != WAIT_OBJECT_0 && options.is_peer_connected();
+      });
+  } catch (const std::exception&) {  // no memory: the answer ends here
+  }
+}
+
+WINSVC_INLINE void control_channel::implementation::accept_loop(overlapped_pipe next) noexcept {
+  for (;;) {
+    const bool come = next.is_open() && next.connect();
+    if (::WaitForSingleObject(stop_event.get(), 0) == WAIT_OBJECT_0) return;
+    // Before the one that is taken can end: while there is none, the pipe would seem not to exist.
+    auto another = create_instance(false);
+    try {
+      if (come) {
+        threads.run([this, options = std::make_shared<overlapped_pipe>(std::move(next))] {
+          serve_connection(*options);
+          *options = overlapped_pipe();
+        });
+      }
+    } catch (const std::exception&) {  // no memory: whoever asked sees the end of it
+    }
+    next = another ? *std::move(another) : overlapped_pipe();
+    if (!next.is_open() && ::WaitForSingleObject(stop_event.get(), 1000) == WAIT_OBJECT_0) return;
+  }
+}
+
+WINSVC_INLINE control_channel::control_channel(std::unique_ptr<implementation> made) : implementation_(std::move(made)) {}
+
+WINSVC_INLINE control_channel::~control_channel() {
+  ::SetEvent(implementation_->stop_event.get());
+  if (implementation_->accept_thread.joinable()) implementation_->accept_thread.join();
+  implementation_->threads.wait_for_all();
+}
+
+WINSVC_INLINE sys_result<std::unique_ptr<control_channel>> control_channel::open(const std::string& address, request_handler answer) {
+  auto me = current_user_sid();
+  if (!me) return sys_failure(me.error());
+  if (*me == "S-1-5-19" || *me == "S-1-5-20") {  // many services' account: this one has a SID of its own beside it
+    if (auto own = sid_of_account("NT SERVICE\\" + address.substr(address.find("winsvc-") + 7))) me = std::move(own);
+  }
+  auto security = descriptor_of("D:P(A;;GA;;;SY)(A;;GRGW;;;BA)(A;;GA;;;" + *me + ")");
+  if (!security) return sys_failure(security.error());
+  auto made = std::make_unique<implementation>();
+  made->name = to_wide(address);
+  made->security = *std::move(security);
+  made->handler = std::move(answer);
+  made->stop_event = unique_handle(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
+  if (!made->stop_event) return sys_failure(::GetLastError());
+  auto first = made->create_instance(true);
+  if (!first) return sys_failure(first.error());
+  auto whole = std::unique_ptr<control_channel>(new control_channel(std::move(made)));
+  implementation* const b = whole->implementation_.get();
+  try {
+    b->accept_thread = std::thread([b, options = std::make_shared<overlapped_pipe>(*std::move(first))] { b->accept_loop(std::move(*options)); });
+  } catch (const std::exception&) {
+    return sys_failure(ERROR_NOT_ENOUGH_MEMORY);
+  }
+  return whole;
+}
+
+WINSVC_INLINE std::string control_channel_address(const std::string& service_name, const std::string&) {
+  std::string name = service_name;
+  for (char& c : name) {
+    if (c == '\\') c = '_';
+  }
+  return "\\\\.\\pipe\\winsvc-" + name;
+}
+
+WINSVC_INLINE sys_result<void> send_channel_request(const std::string& address, const std::string& question, std::uint32_t pid,
+                                    const std::function<bool(std::string_view)>& on_piece) {
+  constexpr auto limit = static_cast<DWORD>(control_channel::io_timeout.count());
+  if (pid == 0) return sys_failure(ERROR_SERVICE_NOT_ACTIVE);  // whoever answers for it is somebody else
+  const std::wstring name = to_wide(address);
+  unique_handle handle;
+  for (;;) {
+    handle = unique_handle(::CreateFileW(name.c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING,
+                                         FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_ANONYMOUS, nullptr));
+    if (handle) break;
+    const DWORD code = ::GetLastError();
+    if (code != ERROR_PIPE_BUSY || !::WaitNamedPipeW(name.c_str(), limit)) return sys_failure(code);
+  }
+  ULONG server = 0;
+  if (!::GetNamedPipeServerProcessId(handle.get(), &server) || server != pid)
+    return sys_failure(ERROR_ACCESS_DENIED);
+  overlapped_pipe pipe(std::move(handle), nullptr);
+  if (!pipe.is_open() || !pipe.write(question + '\n', limit)) return sys_failure(ERROR_BROKEN_PIPE);
+  char buffer[4096];
+  for (;;) {
+    bool late = false;
+    const std::size_t received = pipe.read(buffer, sizeof buffer, 200, late);
+    if (received == 0 && !late) return {};
+    if (!on_piece(std::string_view(buffer, received))) return {};
+  }
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
+#endif  // WINSVC_OS_WINDOWS

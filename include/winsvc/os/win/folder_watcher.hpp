@@ -1,0 +1,71 @@
+// os/folder_watcher.hpp on Windows.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/folder_watcher.hpp"
+#include "winsvc/os/win/windows_headers.hpp"
+#include "winsvc/os/win/wide.hpp"
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+struct folder_watcher::state {
+  unique_handle stop_event;
+  HANDLE change = INVALID_HANDLE_VALUE;  // CloseHandle is not for it
+  state() : stop_event(::CreateEventW(nullptr, TRUE, FALSE, nullptr)) {}
+  ~state() {
+    if (change != INVALID_HANDLE_VALUE) ::FindCloseChangeNotification(change);
+  }
+};
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+
+WINSVC_INLINE folder_watcher::folder_watcher() : state_(std::make_unique<state>()) {}
+WINSVC_INLINE folder_watcher::~folder_watcher() = default;
+
+WINSVC_INLINE sys_result<void> folder_watcher::open(const std::string& folder) {
+  if (!state_->stop_event) return sys_failure(ERROR_NOT_ENOUGH_MEMORY);
+  constexpr DWORD what = FILE_NOTIFY_CHANGE_FILE_NAME | FILE_NOTIFY_CHANGE_SIZE | FILE_NOTIFY_CHANGE_LAST_WRITE;
+  state_->change = ::FindFirstChangeNotificationW(wide_path(folder).c_str(), FALSE, what);
+  if (state_->change == INVALID_HANDLE_VALUE) return sys_failure(::GetLastError());
+  return {};
+}
+
+WINSVC_INLINE folder_watcher::watch_event folder_watcher::wait(std::optional<std::chrono::milliseconds> limit) {
+  const HANDLE either[] = {state_->stop_event.get(), state_->change};
+  switch (::WaitForMultipleObjects(2, either, FALSE, limit ? static_cast<DWORD>(limit->count()) : INFINITE)) {
+    case WAIT_OBJECT_0: return watch_event::stopped;
+    // What changes from here on is told by the next wait; what changed until now is this change.
+    case WAIT_OBJECT_0 + 1: return ::FindNextChangeNotification(state_->change) ? watch_event::change : watch_event::watch_lost;
+    case WAIT_TIMEOUT: return watch_event::timed_out;
+    default: return watch_event::watch_lost;
+  }
+}
+
+WINSVC_INLINE void folder_watcher::stop() noexcept { ::SetEvent(state_->stop_event.get()); }
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
+#endif  // WINSVC_OS_WINDOWS

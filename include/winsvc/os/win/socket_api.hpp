@@ -1,0 +1,184 @@
+// What differs between Windows' sockets and POSIX', for os/tcp.hpp: names of calls, codes, options.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/process.hpp"
+#include "winsvc/os/socket.hpp"
+#include "winsvc/os/win/windows_headers.hpp"
+#include "winsvc/os/win/wide.hpp"
+
+#if WINSVC_OS_WINDOWS
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+namespace socket_api {
+
+using socket_type = SOCKET;
+using size_type = int;
+using length_type = int;
+
+/// Winsock wants to be started once a process, and is left running: other code in the process may use it too.
+void initialize() noexcept;
+[[nodiscard]] std::uint32_t last_error() noexcept;
+[[nodiscard]] bool would_block(std::uint32_t code) noexcept;
+/// What connect says of a non-blocking socket that has begun to.
+[[nodiscard]] bool is_connect_pending(std::uint32_t code) noexcept;
+[[nodiscard]] std::uint32_t is_retryable(std::uint32_t code) noexcept;
+[[nodiscard]] std::uint32_t resolve_error(int code) noexcept;
+int close(socket_type s) noexcept;
+int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept;
+using poll_entry = WSAPOLLFD;
+/// WSAPoll may sleep on when another thread shuts the socket down (it does under Wine 8), so it is asked in between.
+inline constexpr std::chrono::milliseconds max_poll_timeout{100};
+[[nodiscard]] bool shut_down_by_us(socket_type s) noexcept;
+inline constexpr int send_flags = 0;
+inline constexpr int shutdown_both_flag = SD_BOTH, shutdown_send_flag = SD_SEND;
+
+[[nodiscard]] socket_type open(int family) noexcept;
+bool set_nonblocking(socket_type s) noexcept;
+void disable_inherit(socket_type s) noexcept;
+
+/// The port is ours alone. With SO_REUSEADDR another program could bind it too and take our clients; both together
+/// fail.
+bool set_exclusive_bind(socket_type s) noexcept;
+
+[[nodiscard]] socket_type accept(socket_type listener) noexcept;
+
+/// A pair of connected sockets to wake a poll with: WSAPoll takes sockets only, so it is a UDP socket that talks to
+/// itself.
+void open_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept;
+void close_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept;
+void signal_wakeup(tcp_socket::native_handle end) noexcept;
+void clear_wakeup(tcp_socket::native_handle end) noexcept;
+
+}  // namespace calls
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+#if WINSVC_BODIES_OS
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace os {
+namespace socket_api {
+
+WINSVC_INLINE void initialize() noexcept {
+  static const int started = [] {
+    WSADATA data;
+    return ::WSAStartup(MAKEWORD(2, 2), &data);
+  }();
+  static_cast<void>(started);
+}
+WINSVC_INLINE std::uint32_t last_error() noexcept { return static_cast<std::uint32_t>(::WSAGetLastError()); }
+WINSVC_INLINE bool would_block(std::uint32_t code) noexcept { return code == WSAEWOULDBLOCK; }
+WINSVC_INLINE bool is_connect_pending(std::uint32_t code) noexcept { return code == WSAEWOULDBLOCK; }
+WINSVC_INLINE std::uint32_t is_retryable(std::uint32_t code) noexcept { return code; }
+WINSVC_INLINE std::uint32_t resolve_error(int code) noexcept { return static_cast<std::uint32_t>(code); }
+WINSVC_INLINE int close(socket_type s) noexcept { return ::closesocket(s); }
+WINSVC_INLINE int poll_any(WSAPOLLFD* fds, std::size_t count, int ms) noexcept {
+  return ::WSAPoll(fds, static_cast<ULONG>(count), ms);
+}
+WINSVC_INLINE bool shut_down_by_us(socket_type s) noexcept {
+  char character = 0;
+  return ::recv(s, &character, 1, MSG_PEEK) < 0 && ::WSAGetLastError() == WSAESHUTDOWN;
+}
+
+WINSVC_INLINE socket_type open(int family) noexcept {
+  return ::WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+}
+WINSVC_INLINE bool set_nonblocking(socket_type s) noexcept {
+  u_long on = 1;
+  return ::ioctlsocket(s, static_cast<long>(FIONBIO), &on) == 0;
+}
+WINSVC_INLINE void disable_inherit(socket_type s) noexcept {
+  ::SetHandleInformation(reinterpret_cast<HANDLE>(s), HANDLE_FLAG_INHERIT, 0);
+}
+WINSVC_INLINE bool set_exclusive_bind(socket_type s) noexcept {
+  const BOOL on = TRUE;
+  return ::setsockopt(s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, reinterpret_cast<const char*>(&on), sizeof on) == 0;
+}
+
+WINSVC_INLINE socket_type accept(socket_type listener) noexcept {
+  const SOCKET s = ::accept(listener, nullptr, nullptr);
+  if (s != INVALID_SOCKET) disable_inherit(s), set_nonblocking(s);
+  return s;
+}
+WINSVC_INLINE void open_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept {
+  const SOCKET s =
+      ::WSASocketW(AF_INET, SOCK_DGRAM, IPPROTO_UDP, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+  sockaddr_in self{};
+  self.sin_family = AF_INET;
+  self.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int length = sizeof self;
+  const bool made = s != INVALID_SOCKET && set_nonblocking(s) && ::bind(s, reinterpret_cast<sockaddr*>(&self), length) == 0 &&
+                    ::getsockname(s, reinterpret_cast<sockaddr*>(&self), &length) == 0 &&
+                    ::connect(s, reinterpret_cast<sockaddr*>(&self), length) == 0;
+  if (made) ends[0] = ends[1] = static_cast<tcp_socket::native_handle>(s);
+  else if (s != INVALID_SOCKET) close(s);
+}
+WINSVC_INLINE void close_wakeup(tcp_socket::native_handle (&ends)[2]) noexcept { close(static_cast<SOCKET>(ends[0])); }
+WINSVC_INLINE void signal_wakeup(tcp_socket::native_handle end) noexcept { ::send(static_cast<SOCKET>(end), "w", 1, 0); }
+WINSVC_INLINE void clear_wakeup(tcp_socket::native_handle end) noexcept {
+  char sink[64];
+  while (::recv(static_cast<SOCKET>(end), sink, sizeof sink, 0) > 0) {}
+}
+
+}  // namespace calls
+
+/// From the table of TCP listeners on IPv4 with their processes. iphlpapi is loaded at run time: it is needed for a
+/// sentence in a failure only, and no program should have to link it for that.
+WINSVC_INLINE std::string port_owner(const endpoint& endpoint) {
+  in_addr address{};
+  if (::inet_pton(AF_INET, endpoint.host.c_str(), &address) != 1) return {};
+  using get_table = DWORD(WINAPI*)(void*, DWORD*, BOOL, ULONG, TCP_TABLE_CLASS, ULONG);
+  const auto library = ::LoadLibraryExW(L"iphlpapi.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
+  if (!library) return {};
+  const auto table_of =
+      reinterpret_cast<get_table>(reinterpret_cast<void*>(::GetProcAddress(library, "GetExtendedTcpTable")));
+  DWORD pid = 0;
+  if (table_of) {
+    DWORD bytes = 0;
+    table_of(nullptr, &bytes, FALSE, AF_INET, TCP_TABLE_OWNER_PID_LISTENER, 0);
+    std::vector<std::uint64_t> buffer(bytes / 8 + 512);  // room for listeners that come between the two calls
+    bytes = static_cast<DWORD>(buffer.size() * 8);
+    if (table_of(buffer.data(), &bytes, FALSE, AF_INET, TCP_TABLE_OWNER_PID_LISTENER, 0) == NO_ERROR) {
+      const auto* table = reinterpret_cast<const MIB_TCPTABLE_OWNER_PID*>(buffer.data());
+      for (DWORD i = 0; i < table->dwNumEntries; ++i) {
+        const auto& row = table->table[i];
+        const bool same_port = ntohs(static_cast<u_short>(row.dwLocalPort)) == endpoint.port;
+        const bool overlaps =
+            row.dwLocalAddr == address.s_addr || row.dwLocalAddr == INADDR_ANY || address.s_addr == INADDR_ANY;
+        if (same_port && overlaps) pid = row.dwOwningPid;
+      }
+    }
+  }
+  ::FreeLibrary(library);
+  if (pid == 0) return {};
+
+  std::string owner = "pid " + std::to_string(pid);
+  const unique_handle process(::OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid));
+  wchar_t image[1024];
+  DWORD length = 1024;
+  if (process && ::QueryFullProcessImageNameW(process.get(), 0, image, &length)) {
+    owner += " (" + program_name(to_utf8(std::wstring_view(image, length))) + ".exe)";
+  }
+  return owner;
+}
+
+}  // namespace os
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
+
+#endif  // WINSVC_BODIES_OS
+
+#endif  // WINSVC_OS_WINDOWS

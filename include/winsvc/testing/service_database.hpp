@@ -1,0 +1,454 @@
+// A database of services in memory, behind the seam that the verbs use: every call is recorded with its arguments and
+// checked for the rights of its handle, any of them can be told to fail, and a started service moves through the states
+// it is given.
+//
+//   winsvc::testing::service_database scm;
+//   scm.refuse["change_config"] = 5;         // by function; fail_level_with by level, fail_call_with by number
+//   ... run a verb ...
+//   CHECK(scm.calls == std::vector<std::string>{"open_manager(0x1)", ...});
+//   CHECK(scm.picture() == before);
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "winsvc/testing/whole.hpp"
+
+namespace winsvc {
+namespace testing {
+
+class service_database final : public os::service_manager {
+ public:
+  /// One service.
+  struct entry {
+    os::service_config config;
+    std::optional<std::string> password;  ///< as it was given at last; empty: NULL
+    std::map<std::uint32_t, model::config_level> levels;
+    std::vector<std::string> environment;
+    std::vector<std::string> dependents;  ///< services that need it and run: while they do, it cannot be stopped (1051)
+    std::string security = "D:(A;;CCLCSWRPWPDTLOCRRC;;;SY)(A;;CCDCLCSWRPWPDTLOCRSDRCWDWO;;;BA)";
+    std::map<std::uint32_t, std::uint32_t> replies_to_controls;  ///< by control: what the service answers; 0 where nothing stands
+    os::service_process_status process;
+    std::deque<os::service_process_status> next;  ///< one is taken at each query_status
+    bool marked_for_delete = false;
+    int handles = 0;  ///< add one for a Services window that is open
+  };
+
+  std::map<std::string, entry> services;
+  std::set<std::string> event_sources;
+  std::set<std::string> logon_rights;           ///< SIDs that may log on as a service
+  std::map<std::string, std::string> accounts;  ///< names to SIDs; a service's own is known while it is installed
+  std::map<std::string, std::string> folders;   ///< paths to their DACLs in SDDL
+
+  std::vector<std::string> socket_api;                       ///< as `function(arguments)`; passwords are not shown
+  std::map<std::string, std::uint32_t> fail_with;          ///< by function: the code that it answers
+  std::map<std::uint32_t, std::uint32_t> fail_level_with;  ///< by level: of change_level and query_level
+  std::map<std::size_t, std::uint32_t> fail_call_with;     ///< by number, counted from 0
+  std::deque<os::service_process_status> after_start;          ///< what a started service goes through
+  std::deque<os::service_process_status> after_stop;           ///< a stopped one
+  std::deque<os::service_process_status> after_pause, after_continue;
+
+  [[nodiscard]] static os::service_process_status at(model::state s, std::uint32_t pid = 42, std::uint32_t checkpoint = 0,
+                                              model::exit_status exit = {}) {
+    os::service_process_status p;
+    p.status.current = s;
+    p.status.checkpoint = checkpoint;
+    p.status.exit = exit;
+    p.pid = s == model::state::stopped ? 0 : pid;
+    return p;
+  }
+  /// A service that is there already.
+  entry& add(const std::string& name, const std::string& binary, model::state s = model::state::stopped) {
+    entry& e = services[name];
+    e.config.binary = binary;
+    e.config.display_name = name;
+    e.config.account = "LocalSystem";
+    e.process = at(s);
+    return e;
+  }
+  /// All that is there, as text: what two moments are compared by.
+  [[nodiscard]] std::string snapshot() const;
+  /// Handles that are open; 0 when a verb is done.
+  [[nodiscard]] std::size_t open_handles() const noexcept { return open_.size(); }
+
+  // -- the seam --
+
+  os::sys_result<raw_handle> open_manager(std::uint32_t rights) override;
+  os::sys_result<raw_handle> create_service(raw_handle manager, const std::string& name, std::uint32_t rights,
+                                            const os::service_config_change& s) override;
+  os::sys_result<raw_handle> open_service(raw_handle manager, const std::string& name, std::uint32_t rights) override;
+  os::sys_result<void> change_config(raw_handle h, const os::service_config_change& s) override;
+  os::sys_result<void> change_level(raw_handle h, const model::config_level& value) override;
+  os::sys_result<model::config_level> query_level(raw_handle h, std::uint32_t level) override;
+  os::sys_result<os::service_config> query_config(raw_handle h) override;
+  os::sys_result<os::service_process_status> query_status(raw_handle h) override;
+  os::sys_result<void> start_service(raw_handle h, const std::vector<std::string>& arguments) override;
+  os::sys_result<void> control_service(raw_handle h, std::uint32_t control) override;
+  os::sys_result<std::vector<std::string>> active_dependents(raw_handle h) override;
+  os::sys_result<std::string> query_security(raw_handle h) override;
+  os::sys_result<void> change_security(raw_handle h, const std::string& sddl) override;
+  os::sys_result<void> delete_service(raw_handle h) override;
+  void close(raw_handle h) noexcept override;
+  os::sys_result<void> add_event_source(const std::string& source) override;
+  os::sys_result<void> remove_event_source(const std::string& source) override;
+  os::sys_result<bool> query_event_source(const std::string& source) override;
+  os::sys_result<bool> query_delete_mark(const std::string& name) override;
+  os::sys_result<std::vector<std::string>> query_environment(const std::string& name) override;
+  os::sys_result<void> change_environment(const std::string& name, const std::vector<std::string>& items) override;
+  os::sys_result<std::string> account_sid(const std::string& account) override;
+  os::sys_result<void> add_logon_right(const std::string& sid) override;
+  os::sys_result<bool> query_logon_right(const std::string& sid) override;
+  os::sys_result<std::string> query_folder_security(const std::string& path) override;
+  os::sys_result<void> change_folder_security(const std::string& path, const std::string& sddl) override;
+
+ private:
+  struct handle {
+    entry* to;  // null: to the manager
+    std::uint32_t rights;
+  };
+
+  /// Notes a call; the code it is to answer, or 0.
+  std::uint32_t record_call(const std::string& function, const std::string& arguments) {
+    socket_api.push_back(function + '(' + arguments + ')');
+    if (const auto refused = fail_call_with.find(socket_api.size() - 1); refused != fail_call_with.end()) return refused->second;
+    const auto refused = fail_with.find(function);
+    return refused == fail_with.end() ? 0 : refused->second;
+  }
+  /// The same for a call on a handle, which needs these rights.
+  std::uint32_t record_call(const std::string& function, const std::string& arguments, raw_handle h, std::uint32_t rights) {
+    if (const auto code = record_call(function, arguments)) return code;
+    if ((static_cast<handle*>(h)->rights & rights) != rights) return model::win32_error::access_denied;
+    return 0;
+  }
+  raw_handle add_handle(entry* e, std::uint32_t rights) {
+    if (e) ++e->handles;
+    open_.push_back({e, rights});
+    return &open_.back();
+  }
+  static entry& of(raw_handle h) noexcept { return *static_cast<handle*>(h)->to; }
+  static std::uint32_t right_for(std::uint32_t control) noexcept {
+    if (control >= 128) return os::access_rights::user_control;
+    switch (static_cast<model::control>(control)) {
+      case model::control::stop:
+        return os::access_rights::stop;
+      case model::control::interrogate:
+        return os::access_rights::interrogate;
+      default:
+        return os::access_rights::pause_continue;
+    }
+  }
+  [[nodiscard]] bool is_display_name_taken(const os::service_config_change& s, const entry* own) const {
+    for (const auto& [name, e] : services) {
+      if (s.display_name && &e != own && strings::equal_nocase(e.config.display_name, *s.display_name)) return true;
+    }
+    return false;
+  }
+  static void apply(entry& e, const os::service_config_change& s);
+  /// As it was set, or as Windows has it in a service where nobody has.
+  static std::optional<model::config_level> level_of(const entry& e, std::uint32_t level);
+  static std::string text_of(const os::service_config_change& s);
+  static std::string hex(std::uint32_t v);
+  static std::string list(const std::vector<std::string>& l) { return l.empty() ? "none" : strings::join(l, " "); }
+
+  std::list<handle> open_;  // a list: handles are addresses
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+inline std::string service_database::hex(std::uint32_t v) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  for (; v != 0 || out.empty(); v >>= 4) out.insert(out.begin(), digits[v & 15]);
+  return "0x" + out;
+}
+
+inline std::string service_database::text_of(const os::service_config_change& s) {
+  std::string out;
+  const auto put = [&out](const std::string& what) { out += (out.empty() ? "" : ", ") + what; };
+  if (s.startup) put("startup " + std::string(name(*s.startup)));
+  if (s.binary) put("binary " + *s.binary);
+  if (s.display_name) put("display name " + *s.display_name);
+  if (s.account) put("account " + *s.account);
+  if (s.account || s.password)
+    put(!s.password ? "password NULL" : s.password->empty() ? "password \"\"" : "password given");
+  if (s.dependencies) put("depends on " + list(*s.dependencies));
+  return out;
+}
+
+inline void service_database::apply(entry& e, const os::service_config_change& s) {
+  // CreateServiceW and ChangeServiceConfigW know no delayed start: that is level 3.
+  if (s.startup) e.config.startup = *s.startup == startup::delayed ? startup::automatic : *s.startup;
+  if (s.binary) e.config.binary = *s.binary;
+  if (s.display_name) e.config.display_name = *s.display_name;
+  if (s.account) e.config.account = *s.account, e.password = s.password;
+  if (s.dependencies) e.config.dependencies = *s.dependencies;
+}
+
+inline std::optional<model::config_level> service_database::level_of(const entry& e, std::uint32_t level) {
+  if (const auto found = e.levels.find(level); found != e.levels.end()) return found->second;
+  switch (level) {
+    case model::config_level_id::description:
+      return model::description_text{};
+    case model::config_level_id::failure_actions:
+      return model::recovery_plan{{}, std::chrono::seconds(0)};
+    case model::config_level_id::delayed_start:
+      return model::delayed_start{};
+    case model::config_level_id::failure_flag:
+      return model::failure_flag{};
+    case model::config_level_id::sid_type:
+      return model::sid_type{};
+    case model::config_level_id::required_privileges:
+      return model::required_privileges{};
+    case model::config_level_id::preshutdown:
+      return model::preshutdown_timeout{std::chrono::minutes(3)};
+    default:
+      return std::nullopt;
+  }
+}
+
+inline std::string service_database::snapshot() const {
+  std::string out;
+  for (const auto& [name, e] : services) {
+    out += name + ": " + std::string(winsvc::name(e.config.startup)) + ", " + e.config.binary + ", " +
+           e.config.display_name + ", " + e.config.account + ", depends on " + list(e.config.dependencies) +
+           ", environment " + list(e.environment) + ", " + e.security + ", " +
+           std::string(model::name(e.process.status.current)) + (e.marked_for_delete ? ", marked for delete" : "") +
+           '\n';
+    for (std::uint32_t number = 1; const auto level = level_of(e, number); ++number)
+      out += "  " + std::to_string(number) + ": " + model::format_config_level(*level) + '\n';
+  }
+  for (const auto& source : event_sources) out += "event source " + source + '\n';
+  for (const auto& sid : logon_rights) out += "log-on right of " + sid + '\n';
+  for (const auto& [path, sddl] : folders) out += path + ": " + sddl + '\n';
+  return out;
+}
+
+inline os::sys_result<os::service_manager::raw_handle> service_database::open_manager(std::uint32_t rights) {
+  if (const auto code = record_call("open_manager", hex(rights))) return os::sys_failure(code);
+  return add_handle(nullptr, rights);
+}
+
+inline os::sys_result<os::service_manager::raw_handle> service_database::create_service(raw_handle manager,
+                                                                                        const std::string& name,
+                                                                                        std::uint32_t rights,
+                                                                                        const os::service_config_change& s) {
+  if (const auto code = record_call("create_service", name + ", " + hex(rights) + ", " + text_of(s), manager,
+                             os::access_rights::manager_connect | os::access_rights::manager_create)) {
+    return os::sys_failure(code);
+  }
+  if (const auto found = services.find(name); found != services.end())
+    return os::sys_failure(found->second.marked_for_delete ? 1072u : 1073u);
+  if (is_display_name_taken(s, nullptr)) return os::sys_failure(1078);
+  entry& e = add(name, {});
+  apply(e, s);
+  return add_handle(&e, rights);
+}
+
+inline os::sys_result<os::service_manager::raw_handle> service_database::open_service(raw_handle manager,
+                                                                                      const std::string& name,
+                                                                                      std::uint32_t rights) {
+  if (const auto code = record_call("open_service", name + ", " + hex(rights), manager, os::access_rights::manager_connect))
+    return os::sys_failure(code);
+  const auto found = services.find(name);
+  if (found == services.end()) return os::sys_failure(1060);
+  return add_handle(&found->second, rights);
+}
+
+inline os::sys_result<void> service_database::change_config(raw_handle h, const os::service_config_change& s) {
+  if (const auto code = record_call("change_config", text_of(s), h, os::access_rights::change_config)) return os::sys_failure(code);
+  if (of(h).marked_for_delete) return os::sys_failure(1072);
+  if (is_display_name_taken(s, &of(h))) return os::sys_failure(1078);
+  apply(of(h), s);
+  return {};
+}
+
+inline os::sys_result<void> service_database::change_level(raw_handle h, const model::config_level& value) {
+  const std::uint32_t level = model::number(value);
+  std::uint32_t rights = os::access_rights::change_config;
+  if (const auto* recovery = std::get_if<model::recovery_plan>(&value)) {
+    for (const auto& a : recovery->actions) rights |= a.kind_of_action == recovery_action::kind::restart ? os::access_rights::start : 0;
+  }
+  if (const auto code = record_call("change_level", std::to_string(level) + ", " + model::format_config_level(value), h, rights))
+    return os::sys_failure(code);
+  if (const auto refused = fail_level_with.find(level); refused != fail_level_with.end())
+    return os::sys_failure(refused->second);
+  of(h).levels.insert_or_assign(level, value);
+  return {};
+}
+
+inline os::sys_result<model::config_level> service_database::query_level(raw_handle h, std::uint32_t level) {
+  if (const auto code = record_call("query_level", std::to_string(level), h, os::access_rights::query_config))
+    return os::sys_failure(code);
+  if (const auto refused = fail_level_with.find(level); refused != fail_level_with.end())
+    return os::sys_failure(refused->second);
+  const auto value = level_of(of(h), level);
+  if (!value) return os::sys_failure(model::win32_error::invalid_level);
+  return *value;
+}
+
+inline os::sys_result<os::service_config> service_database::query_config(raw_handle h) {
+  if (const auto code = record_call("query_config", "", h, os::access_rights::query_config)) return os::sys_failure(code);
+  os::service_config config = of(h).config;
+  const auto delayed = of(h).levels.find(model::config_level_id::delayed_start);
+  if (config.startup == startup::automatic && delayed != of(h).levels.end() &&
+      std::get<model::delayed_start>(delayed->second).on) {
+    config.startup = startup::delayed;
+  }
+  return config;
+}
+
+inline os::sys_result<os::service_process_status> service_database::query_status(raw_handle h) {
+  if (const auto code = record_call("query_status", "", h, os::access_rights::query_status)) return os::sys_failure(code);
+  entry& e = of(h);
+  if (!e.next.empty()) {
+    e.process = e.next.front();
+    e.next.pop_front();
+  }
+  return e.process;
+}
+
+inline os::sys_result<void> service_database::start_service(raw_handle h, const std::vector<std::string>& arguments) {
+  if (const auto code = record_call("start_service", strings::join(arguments, " "), h, os::access_rights::start))
+    return os::sys_failure(code);
+  entry& e = of(h);
+  if (e.process.status.current != model::state::stopped) return os::sys_failure(1056);
+  if (e.config.startup == startup::disabled) return os::sys_failure(1058);
+  e.process = at(model::state::start_pending);
+  e.next = after_start;
+  return {};
+}
+
+inline os::sys_result<void> service_database::control_service(raw_handle h, std::uint32_t control) {
+  if (const auto code = record_call("control_service", std::to_string(control), h, right_for(control)))
+    return os::sys_failure(code);
+  entry& e = of(h);
+  const auto sent = static_cast<model::control>(control);
+  if (e.process.status.current == model::state::stopped) return os::sys_failure(1062);
+  if (model::is_pending(e.process.status.current)) return os::sys_failure(1061);
+  if (sent == model::control::stop) {
+    for (const auto& name : e.dependents) {
+      const auto other = services.find(name);
+      if (other != services.end() && other->second.process.status.current != model::state::stopped)
+        return os::sys_failure(1051);
+    }
+  }
+  if (const auto answer = e.replies_to_controls.find(control); answer != e.replies_to_controls.end() && answer->second != 0)
+    return os::sys_failure(answer->second);
+  if (sent == model::control::stop) e.next = after_stop;
+  if (sent == model::control::pause) e.next = after_pause;
+  if (sent == model::control::continue_control) e.next = after_continue;
+  return {};
+}
+
+inline os::sys_result<std::vector<std::string>> service_database::active_dependents(raw_handle h) {
+  if (const auto code = record_call("active_dependents", "", h, os::access_rights::enumerate_dependents))
+    return os::sys_failure(code);
+  return of(h).dependents;
+}
+
+inline os::sys_result<std::string> service_database::query_security(raw_handle h) {
+  if (const auto code = record_call("query_security", "", h, os::access_rights::read_security)) return os::sys_failure(code);
+  return of(h).security;
+}
+
+inline os::sys_result<void> service_database::change_security(raw_handle h, const std::string& sddl) {
+  if (const auto code = record_call("change_security", sddl, h, os::access_rights::write_security)) return os::sys_failure(code);
+  of(h).security = sddl;
+  return {};
+}
+
+inline os::sys_result<void> service_database::delete_service(raw_handle h) {
+  if (const auto code = record_call("delete_service", "", h, os::access_rights::remove)) return os::sys_failure(code);
+  if (of(h).marked_for_delete) return os::sys_failure(1072);
+  of(h).marked_for_delete = true;
+  return {};
+}
+
+inline void service_database::close(raw_handle h) noexcept {
+  entry* e = static_cast<handle*>(h)->to;
+  open_.remove_if([h](const handle& one) { return &one == h; });
+  if (!e || --e->handles > 0 || !e->marked_for_delete) return;
+  for (auto it = services.begin(); it != services.end(); ++it) {
+    if (&it->second == e) return static_cast<void>(services.erase(it));
+  }
+}
+
+inline os::sys_result<void> service_database::add_event_source(const std::string& source) {
+  if (const auto code = record_call("add_event_source", source)) return os::sys_failure(code);
+  event_sources.insert(source);
+  return {};
+}
+
+inline os::sys_result<bool> service_database::query_event_source(const std::string& source) {
+  if (const auto code = record_call("query_event_source", source)) return os::sys_failure(code);
+  return event_sources.count(source) != 0;
+}
+inline os::sys_result<bool> service_database::query_delete_mark(const std::string& name) {
+  if (const auto code = record_call("query_delete_mark", name)) return os::sys_failure(code);
+  const auto found = services.find(name);
+  return found != services.end() && found->second.marked_for_delete;
+}
+inline os::sys_result<void> service_database::remove_event_source(const std::string& source) {
+  if (const auto code = record_call("remove_event_source", source)) return os::sys_failure(code);
+  event_sources.erase(source);
+  return {};
+}
+
+inline os::sys_result<std::vector<std::string>> service_database::query_environment(const std::string& name) {
+  if (const auto code = record_call("query_environment", name)) return os::sys_failure(code);
+  const auto found = services.find(name);
+  if (found == services.end()) return os::sys_failure(2);
+  return found->second.environment;
+}
+
+inline os::sys_result<void> service_database::change_environment(const std::string& name,
+                                                                 const std::vector<std::string>& items) {
+  if (const auto code = record_call("change_environment", name + ", " + list(items))) return os::sys_failure(code);
+  const auto found = services.find(name);
+  if (found == services.end()) return os::sys_failure(2);
+  found->second.environment = items;
+  return {};
+}
+
+inline os::sys_result<std::string> service_database::account_sid(const std::string& account) {
+  if (const auto code = record_call("account_sid", account)) return os::sys_failure(code);
+  if (const auto found = accounts.find(account); found != accounts.end()) return found->second;
+  const auto slash = account.find('\\');
+  if (strings::starts_with_nocase(account, "NT SERVICE\\") && services.count(account.substr(slash + 1)) != 0)
+    return "S-1-5-80-" + account.substr(slash + 1);
+  return os::sys_failure(1332);
+}
+
+inline os::sys_result<void> service_database::add_logon_right(const std::string& sid) {
+  if (const auto code = record_call("add_logon_right", sid)) return os::sys_failure(code);
+  logon_rights.insert(sid);
+  return {};
+}
+
+inline os::sys_result<bool> service_database::query_logon_right(const std::string& sid) {
+  if (const auto code = record_call("query_logon_right", sid)) return os::sys_failure(code);
+  return logon_rights.count(sid) != 0;
+}
+inline os::sys_result<std::string> service_database::query_folder_security(const std::string& path) {
+  if (const auto code = record_call("query_folder_security", path)) return os::sys_failure(code);
+  const auto found = folders.find(path);
+  if (found == folders.end()) return os::sys_failure(2);
+  return found->second;
+}
+
+inline os::sys_result<void> service_database::change_folder_security(const std::string& path, const std::string& sddl) {
+  if (const auto code = record_call("change_folder_security", path + ", " + sddl)) return os::sys_failure(code);
+  folders[path] = sddl;
+  return {};
+}
+
+}  // namespace testing
+}  // namespace winsvc

@@ -1,0 +1,28 @@
+// The machine beside its services, as verbs ask it; a test answers in its place.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "winsvc/config/abi.hpp"
+#include "winsvc/os/native.hpp"
+
+namespace winsvc {
+inline namespace WINSVC_ABI {
+namespace host {
+
+/// os/probe.hpp says what each is.
+struct system_probe {
+  std::function<os::sys_result<std::vector<std::string>>()> firewall_rules = os::firewall_rules;
+  std::function<os::sys_result<std::vector<model::event_record>>()> system_events = os::system_events;
+  std::function<bool(const std::string& path)> is_on_network = os::is_on_network;
+  std::function<bool()> is_emulated = os::is_emulated;
+  std::function<std::optional<std::uint64_t>(const std::string& path)> free_space = os::free_space;
+};
+
+}  // namespace host
+}  // inline namespace WINSVC_ABI
+}  // namespace winsvc
