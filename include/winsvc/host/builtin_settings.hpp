@@ -126,7 +126,7 @@ WINSVC_INLINE void declare_builtin_settings(service_definition& definition) {
   definition.log_level = declare(make_setting<log_level>(
       {"log_level"}, definition.log.threshold(), "minimum level of the log",
       enum_names<log_level>{{"debug", log_level::debug}, {"info", log_level::info}, {"warn", log_level::warn},
-                       {"error", log_level::error}}));
+                                                            {"error", log_level::error}}));
   const auto format = declare(log_format_setting(definition));
   definition.log_file.format = format->get();
   definition.host = host->get();

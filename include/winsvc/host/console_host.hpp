@@ -75,8 +75,8 @@ WINSVC_INLINE int run_in_console(service_definition& definition, std::shared_ptr
   if (os::make_private_folder(folder))
     options.control_channel = os::control_channel_address(definition.spec.name, folder);
   if (!definition.access_log) options.on_response = [&definition](const http::access_record& record) {
-    if (!definition.is_dashboard_route(record.pattern)) definition.log.info(record.to_text());
-  };
+      if (!definition.is_dashboard_route(record.pattern)) definition.log.info(record.to_text());
+    };
   status_reporter reporter({});
   reporter.apply(model::lifecycle_event::start);
   service = std::make_unique<runtime>(definition, reporter, std::move(options));

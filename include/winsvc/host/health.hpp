@@ -55,25 +55,25 @@ WINSVC_INLINE void add_health_routes(service_definition& definition, const std::
   if (!is_free(definition.ready_path)) return;
 
   definition.router.add(route::method::get, definition.ready_path, [&definition, &phase]() -> reply {
-    switch (phase.load()) {
+        switch (phase.load()) {
       case run_phase::starting: return reply::text("starting\n", 503);
       case run_phase::paused: return reply::text("paused\n", 503);
       case run_phase::stopping: return reply::text("stopping\n", 503);
       case run_phase::serving: break;
-    }
-    for (const auto& check : definition.ready_checks) {
-      bool is_ready = false;
-      try {
-        is_ready = check.is_ready();
-      } catch (const std::exception& e) {
-        definition.log.warn("readiness check '" + check.name + "' threw: " + e.what());
-      } catch (...) {
-        definition.log.warn("readiness check '" + check.name +
-                            "' threw: unknown exception (not derived from std::exception)");
-      }
-      if (!is_ready) return reply::text("not ready: " + check.name + "\n", 503);
-    }
-    return reply::text("ready\n");
+        }
+        for (const auto& check : definition.ready_checks) {
+          bool is_ready = false;
+          try {
+            is_ready = check.is_ready();
+          } catch (const std::exception& e) {
+            definition.log.warn("readiness check '" + check.name + "' threw: " + e.what());
+          } catch (...) {
+            definition.log.warn("readiness check '" + check.name +
+                                "' threw: unknown exception (not derived from std::exception)");
+          }
+          if (!is_ready) return reply::text("not ready: " + check.name + "\n", 503);
+        }
+        return reply::text("ready\n");
   }, location);
   definition.router.serve_while_paused();
 }

@@ -56,9 +56,9 @@ class hook_runner {
   service_definition& definition_;
   status_reporter& status_reporter_;
   timeout_callback on_timeout_;
-  std::optional<start_context> start_context_;   // not on the stack: a hook that timed out still uses it
+  std::optional<start_context> start_context_;  // not on the stack: a hook that timed out still uses it
   std::optional<stop_context> stop_context_;
-  hook_thread thread_;                   // last: it ends before the members that hooks use
+  hook_thread thread_;  // last: it ends before the members that hooks use
 };
 
 }  // namespace host
@@ -89,7 +89,7 @@ WINSVC_INLINE void hook_runner::set_progress_context(const char* operation, std:
 }
 
 WINSVC_INLINE void hook_runner::set_start_context(std::function<milliseconds()> wait_hint, stop_token stop,
-                                        std::vector<std::string> arguments) {
+                                                  std::vector<std::string> arguments) {
   start_context_.emplace(progress("starting", std::move(wait_hint)), std::move(stop), std::move(arguments));
 }
 

@@ -54,7 +54,7 @@ class rotating_file_sink final : public log_sink {
 
   /// `path` is without `.log`.
   rotating_file_sink(std::string path, const log_file_options& options, const clock& time = clock::system(),
-           offset_of offset = &os::utc_offset);
+                     offset_of offset = &os::utc_offset);
   explicit rotating_file_sink(std::string path) : rotating_file_sink(std::move(path), log_file_options{}) {}
 
   /// Sets the options for later lines. Safe to call from any thread.
@@ -124,7 +124,7 @@ class rotating_file_sink final : public log_sink {
   std::atomic<std::uint32_t> last_error_{0};
   std::atomic<std::uint64_t> lost_total_{0};
   std::uint64_t unreported_lost_ = 0;  // lost lines that the log does not report yet
-  std::uint32_t lost_error_ = 0;  // 0: out of memory
+  std::uint32_t lost_error_ = 0;       // 0: out of memory
   clock::system_time first_lost_time_;
   clock::time_point retry_at_;
 

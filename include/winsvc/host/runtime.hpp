@@ -144,21 +144,21 @@ class runtime {
   stop_source stop_;
   std::mutex mutex_;
   std::condition_variable wakeup_;
-  std::deque<control_task> tasks_;               // under mutex_
-  bool stop_requested_ = false;              // under mutex_
-  std::optional<error> failure_;         // under mutex_; the first one
-  std::string stop_reason_;              // under mutex_
-  std::atomic<milliseconds> stop_limit_;      // changed at most once, before stop_ is requested
+  std::deque<control_task> tasks_;                               // under mutex_
+  bool stop_requested_ = false;                                  // under mutex_
+  std::optional<error> failure_;                                 // under mutex_; the first one
+  std::string stop_reason_;                                      // under mutex_
+  std::atomic<milliseconds> stop_limit_;                         // changed at most once, before stop_ is requested
   std::atomic<time_point> total_deadline_{(time_point::max)()};  // as stop_limit_
   std::atomic<run_phase> phase_{run_phase::starting};
   std::unique_ptr<http::engine> engine_;
   std::unique_ptr<control_channel_server> control_channel_;
   std::unique_ptr<worker_pool> workers_;
   std::unique_ptr<settings_watcher> settings_watcher_;
-  std::vector<named_hook> cleanups_;        // run in reverse order
+  std::vector<named_hook> cleanups_;  // run in reverse order
   std::vector<std::string> incomplete_stop_;
   bool has_stuck_thread_ = false;
-  hook_runner hooks_;                    // last: its thread ends before the members that hooks use
+  hook_runner hooks_;  // last: its thread ends before the members that hooks use
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -183,9 +183,9 @@ WINSVC_INLINE std::uint32_t runtime::control(const model::control_event& event) 
     if (decision.action == model::control_action::nothing) return decision.return_code;
     if (decision.action == model::control_action::stop) {
       record_stop_request(event.control == static_cast<std::uint32_t>(model::control::stop)
-                    ? "requested by the service control manager"
-                    : "Windows is shutting down",
-                limits.per_step, limits.total);
+                              ? "requested by the service control manager"
+                              : "Windows is shutting down",
+                          limits.per_step, limits.total);
     } else {
       if (decision.action == model::control_action::custom) result = std::make_shared<pending_result>();
       tasks_.push_back({decision.action, event, result});
@@ -200,7 +200,7 @@ WINSVC_INLINE std::uint32_t runtime::control(const model::control_event& event) 
 }
 
 WINSVC_INLINE void runtime::request_stop(std::string_view reason, std::optional<milliseconds> limit,
-                                  std::optional<milliseconds> total) {
+                                         std::optional<milliseconds> total) {
   {
     const std::lock_guard lock(mutex_);
     if (stop_requested_) return;
@@ -370,7 +370,7 @@ WINSVC_INLINE bool runtime::bind() {
     }
     if (first) {
       definition_.log.warn(bound.error().to_string() + "; the network may not be up yet; trying again for up to " +
-                     duration_text(options_.bind_timeout));
+                           duration_text(options_.bind_timeout));
     }
     status_reporter_.apply(model::lifecycle_event::progress, start_hint());
     if (stop_.token().wait_for(options_.bind_retry_delay)) return false;
@@ -443,7 +443,7 @@ WINSVC_INLINE void runtime::on_hook_timeout(const std::string& operation, const 
   if (stop_.token().stop_requested()) {
     const bool out_of_time = std::chrono::steady_clock::now() >= total_deadline_.load();
     return record_incomplete_stop(hook + (out_of_time ? " did not finish before the shutdown time limit"
-                                       : " made no progress for " + duration_text(stop_limit_)));
+                                                      : " made no progress for " + duration_text(stop_limit_)));
   }
   fail({model::win32_error::service_request_timeout, operation, definition_.spec.name,
         hook + " made no progress for " + duration_text(limit),

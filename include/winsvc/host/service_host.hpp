@@ -80,8 +80,8 @@ class service_host {
   service_host_dependencies dependencies_;
   const std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
   std::string name_;
-  std::string previous_failure_;     // the last failure of an earlier run
-  std::string state_file_;  // empty: no state is saved
+  std::string previous_failure_;  // the last failure of an earlier run
+  std::string state_file_;        // empty: no state is saved
   std::string data_folder_;
   std::string log_folder_;  // empty: no dump is written
   std::shared_ptr<rotating_file_sink> log_file_;
@@ -90,7 +90,7 @@ class service_host {
   std::mutex mutex_;
   std::condition_variable control_finished_;
   int active_controls_ = 0;                     // under mutex_: controls that the runtime is handling
-  runtime* runtime_ = nullptr;             // under mutex_
+  runtime* runtime_ = nullptr;                  // under mutex_
   std::function<void(runtime&)> pending_stop_;  // under mutex_: a stop that arrived before the runtime existed
   run_result result_;
 };
@@ -224,7 +224,7 @@ WINSVC_INLINE void service_host::report_log_error(std::uint32_t code) {
 WINSVC_INLINE void service_host::on_crash(logger& log, const os::crash_report& report) {
   const std::string dump = !report.dump.empty()      ? "; dump: " + report.dump
                            : report.dump_error != 0 ? "; no dump: " + os::system_error_message(report.dump_error)
-                                                  : std::string();
+                                                    : std::string();
   const std::string sentence = "crashed: " + report.description + dump;
   report_event(model::service_event::crashed, name_ + ' ' + sentence);
   write_state_file({}, sentence);

@@ -26,13 +26,13 @@ namespace host {
 class settings_watcher {
  public:
   using milliseconds = std::chrono::milliseconds;
-  static constexpr milliseconds settle_time{200};      ///< time without a change before the file is read
+  static constexpr milliseconds settle_time{200};  ///< time without a change before the file is read
   /// Maximum delay of a read; also the pause before a rejected reload is repeated.
   static constexpr milliseconds max_settle_time{2000};
 
   struct callbacks {
-    std::function<bool()> reload;  ///< false: rejected now; it is called again
-    std::function<void()> watch_lost;    ///< watching ended, for example because the folder was deleted
+    std::function<bool()> reload;      ///< false: rejected now; it is called again
+    std::function<void()> watch_lost;  ///< watching ended, for example because the folder was deleted
   };
   /// `known` is the content that was read at start; nullopt if the file did not exist.
   settings_watcher(std::string path, std::optional<std::string> known, callbacks functions)

@@ -86,7 +86,7 @@ WINSVC_INLINE void worker_pool::start(const worker& definition) {
 }
 
 WINSVC_INLINE std::vector<std::string> worker_pool::join(std::chrono::steady_clock::time_point deadline,
-                                                  const std::function<void()>& on_joined) {
+                                                         const std::function<void()>& on_joined) {
   std::vector<std::string> unfinished;
   for (auto& running : workers_) {
     std::unique_lock lock(mutex_);
