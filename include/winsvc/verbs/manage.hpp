@@ -162,12 +162,12 @@ WINSVC_INLINE int set_level(const std::string& name, const std::string& channel,
 /// `doctor`: the exit code is 1 if there is a problem.
 WINSVC_INLINE int run_doctor(verb_context& context, const service_definition& definition, const std::string& channel,
                              const model::command& command, const program_dependencies& dependencies) {
-  const auto check = [&] {
+  const auto run_checks = [&] {
     return diagnostics(context, definition, query_live_status(channel, pid_of(context.scm(), context.name())),
                        dependencies.machine)
         .run_checks();
   };
-  auto findings = check();
+  auto findings = run_checks();
   std::optional<error> fix_error;
   if (command.fix &&
       std::any_of(findings.begin(), findings.end(), [](const model::finding& finding) { return finding.fixable; })) {
@@ -176,7 +176,7 @@ WINSVC_INLINE int run_doctor(verb_context& context, const service_definition& de
       (command.json ? dependencies.err : dependencies.out)(line + '\n');
     };
     if (auto done = apply_fixes(context, print); !done) fix_error = done.error();
-    findings = check();
+    findings = run_checks();
   }
   dependencies.out(command.json ? model::findings_json(findings) : model::findings_text(findings));
   if (fix_error) return dependencies.print_error(*fix_error);

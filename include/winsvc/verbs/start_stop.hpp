@@ -65,6 +65,8 @@ class service_controller {
   verb_context& context_;
 };
 
+// ---------------------------------------------------------------------------------------------------------------------
+
 }  // namespace host
 }  // inline namespace WINSVC_ABI
 }  // namespace winsvc
