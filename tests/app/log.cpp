@@ -1,5 +1,5 @@
-// The log of a service that runs, under the simulated SCM: its sinks, and what becomes of the service when the log cannot
-// be written.
+// The log of a service that runs, under the simulated SCM: its sinks, and what becomes of the service when the log
+// cannot be written.
 #include "../host/support.hpp"
 
 #include <filesystem>
@@ -111,7 +111,9 @@ TEST_CASE("a data folder that cannot be written to: the service goes on, and the
   CHECK(scm.violations().empty());
 }
 
-TEST_CASE("a log file that is taken away while the service runs is made anew, and one that cannot be is told of in the event log") {
+TEST_CASE(
+    "a log file that is taken away while the service runs is made anew, and one that cannot be is told of in the event "
+    "log") {
   folder data;
   auto app = [](service& svc) {
     svc.get("/{what}", [&svc](std::string what) {
@@ -127,7 +129,8 @@ TEST_CASE("a log file that is taken away while the service runs is made anew, an
   const std::string log = data.path + "/logs/simulated.log";
   std::filesystem::rename(log, data.path + "/taken.log");
   CHECK(eventually([&] {
-    return get(scm, "/after").body == "hello" && data.log().find("moved or deleted by somebody else") != std::string::npos;
+    return get(scm, "/after").body == "hello" &&
+           data.log().find("moved or deleted by another program") != std::string::npos;
   }));
 
 #ifndef _WIN32  // where nobody moves a folder with an open file in it
@@ -176,7 +179,7 @@ TEST_CASE("a sink that does not come back does not keep the service from stoppin
     CHECK(scm.state() == state::stopped);
     CHECK(scm.violations() == std::vector<std::string>{
                                 "a hook, handler or worker did not return, and the process would be ended over it"});
-    CHECK(data.left().failure.find("a sink of the log did not take its last lines") != std::string::npos);
+    CHECK(data.left().failure.find("a log sink did not write its last lines in time") != std::string::npos);
     CHECK(data.log().find("it hangs") != std::string::npos);  // the file has it
     sink->go = true;
   }
@@ -231,7 +234,7 @@ TEST_CASE("a setting that was installed and is none any more fails the start wit
   scm.launch.settings.push_back({"gone", "1"});
   scm.start(app);
   CHECK(scm.wait() != 0);
-  CHECK(data.log().find("there is no setting 'gone' (13); 'config' lists them; 'update --unset NAME' takes out what was installed") !=
-        std::string::npos);
+  CHECK(data.log().find("there is no setting 'gone' (13); 'config' lists them; use 'update --unset NAME' to remove it "
+                        "from the installed service") != std::string::npos);
   CHECK(scm.history().back().status.exit.code() == 13);
 }

@@ -226,8 +226,8 @@ TEST_CASE("a worker that throws stops the service as failed, with its words") {
   CHECK(scm.wait() == 1064);
   CHECK(states(scm) == "start pending, running, stop pending, stopped");
   CHECK(scm.violations().empty());
-  CHECK(has(scm.events(), "3 run worker 'poller': it threw: the device is gone"));
-  CHECK(data.left().failure.find("it threw: the device is gone") != std::string::npos);
+  CHECK(has(scm.events(), "3 run worker 'poller': threw: the device is gone"));
+  CHECK(data.left().failure.find("threw: the device is gone") != std::string::npos);
 }
 
 TEST_CASE("a worker that throws something that is no std::exception, and one that simply returns") {
@@ -422,7 +422,7 @@ TEST_CASE("a ready check that says no, or throws, makes readiness 503 and names 
   mood = 3;
   CHECK(c.get("/readyz").status == 200);
   REQUIRE(!c.log().empty());
-  CHECK(c.log()[0].text == "ready check 'device' threw: unplugged");
+  CHECK(c.log()[0].text == "readiness check 'device' threw: unplugged");
 }
 
 TEST_CASE("a shutdown of the machine drains in three seconds, a stop in what the app says") {

@@ -163,8 +163,8 @@ TEST_CASE("a log follower that is too slow receives the number of lines that it 
     }));
   });
   wait_until([&] {
-    get(test.scm, "/one");
-    return follows.load();
+        get(test.scm, "/one");
+        return follows.load();
   }, "the client to follow the log");
   CHECK(get(test.scm, "/many").status == 200);
   logged.request_stop();
@@ -213,10 +213,10 @@ TEST_CASE("a query times out if the service does not respond, and an invalid res
   channel_test test;
   const auto channel = os::control_channel::open(
       test.address, [](const std::string& request, const os::control_channel::response_writer& write) {
-    if (request == "level debug") return static_cast<void>(write("unknown request\n"));
-    if (request == "status" && !write("half a res")) return;
-    wait_until([&] { return !write({}); }, "the client to disconnect");
-  });
+        if (request == "level debug") return static_cast<void>(write("unknown request\n"));
+        if (request == "status" && !write("half a res")) return;
+        wait_until([&] { return !write({}); }, "the client to disconnect");
+      });
   REQUIRE(channel);
   CHECK_FALSE(winsvc::host::command_service(test.address, "level debug", os::process_id()));
   const auto start = std::chrono::steady_clock::now();

@@ -340,7 +340,7 @@ TEST_CASE("a start hook without progress is named, and the start fails") {
 
   CHECK(scm.wait() == 1053);
   const std::string sentence = "start 'simulated': hook 'open store' made no progress for 50 ms (1053); call "
-                               "progress() during long work, or increase start_limit";
+      "progress() during long work, or increase start_limit";
   CHECK(has(scm.events(), "3 " + sentence));
   CHECK(data.left().failure == sentence);
   CHECK(data.log().find(sentence) != std::string::npos);
@@ -467,9 +467,9 @@ TEST_CASE("at shutdown all hooks share the remaining time, even if they make pro
     svc.on_stop([&] { calls.note("never"); });
     svc.on_stop("endless", [go, returned](stop_context& context) {
       wait_until([&] {
-        if (go.token().wait_for(20ms)) return true;
-        context.progress("next part");
-        return false;
+            if (go.token().wait_for(20ms)) return true;
+            context.progress("next part");
+            return false;
       }, "the release of the hook");
       returned.request_stop();
     });

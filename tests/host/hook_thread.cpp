@@ -57,10 +57,10 @@ TEST_CASE("progress restarts the timeout of a hook") {
   hook_thread hooks;
 
   const hook_result result = hooks.run([&] {
-    for (int i = 0; i < 10; ++i) {
-      std::this_thread::sleep_for(20ms);
-      hooks.progress();
-    }
+        for (int i = 0; i < 10; ++i) {
+          std::this_thread::sleep_for(20ms);
+          hooks.progress();
+        }
   }, 150ms);
 
   CHECK(result.outcome == hook_result::completed);
@@ -83,8 +83,8 @@ TEST_CASE("shorten_deadline reduces the timeout of the running hook and of later
   const auto start = steady::now();
 
   const hook_result result = hooks.run([go, started] {
-    started.request_stop();
-    wait_for_stop(go, "the release of the hook");
+        started.request_stop();
+        wait_for_stop(go, "the release of the hook");
   }, 60s);
 
   CHECK(result.outcome == hook_result::timed_out);

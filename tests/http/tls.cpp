@@ -480,7 +480,7 @@ TEST_CASE("a reload takes new certificates for new connections, and keeps the ol
 
   m.write("now.key", m.read("two.key"));  // the certificate is still the other one's
   CHECK(scm.reload() == 0);
-  CHECK(wait_for("the certificate from before is used on"));
+  CHECK(wait_for("the previous certificate stays in use"));
   speaker still(address);
   REQUIRE(still.begin());
   CHECK(still.peer_name() == "one");
