@@ -1,5 +1,5 @@
-// The log of a service that runs, under the simulated SCM: its sinks, and what becomes of the service when the log
-// cannot be written.
+// The log of a service that runs, under the simulated SCM: its sinks, and what becomes of the service when the log cannot
+// be written.
 #include "../host/support.hpp"
 
 #include <filesystem>
@@ -111,9 +111,7 @@ TEST_CASE("a data folder that cannot be written to: the service goes on, and the
   CHECK(scm.violations().empty());
 }
 
-TEST_CASE(
-    "a log file that is taken away while the service runs is made anew, and one that cannot be is told of in the event "
-    "log") {
+TEST_CASE("a log file that is taken away while the service runs is made anew, and one that cannot be is told of in the event log") {
   folder data;
   auto app = [](service& svc) {
     svc.get("/{what}", [&svc](std::string what) {
