@@ -49,7 +49,7 @@ STAGES = (
     Stage("tls", False, "HTTPS and compression, under address and undefined sanitizers", program("units.py", "tls", "asan")),
     Stage("conformance", False, "HTTP/1.1 byte for byte over loopback, read by h11 too; slow clients",
           program("conformance/run.py"), waits=True),
-    Stage("single", False, "eight files of http with g++ in the separate form, against single_include", program("units.py", "single", "plain")),
+    Stage("single", False, "six files of http with g++ in the separate form, against single_include", program("units.py", "single", "plain")),
     Stage("sequences", False, "20,000 random sequences of controls under the simulated SCM",
           program("units.py", "sequences", "fast")),
     Stage("misuse", False, "code that must not compile, and the first error", program("misuse/run.py")),

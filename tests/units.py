@@ -5,7 +5,7 @@
 
 PROGRAM  units      tests/{base,model,route,wire,os}: no httplib, so it builds in seconds
          http       tests/{http,web,app,host,verbs,testing}
-         single     eight files of http in the separate form, against single_include/
+         single     six files of http in the separate form, against single_include/
          crash      tests/os/crash.cpp alone, with mingw g++; units with `windows` is without it, and runs it as well
          tls        tests/http/{tls,compression,websocket}.cpp, with cpp-httplib built with OpenSSL and zlib
          sequences  tests/host/sequences.cpp alone, with 20,000 sequences of controls
@@ -42,10 +42,9 @@ FOLDERS = {
 TLS = (["-DCPPHTTPLIB_OPENSSL_SUPPORT", "-DCPPHTTPLIB_ZLIB_SUPPORT"], ["-lssl", "-lcrypto", "-lz"])
 # Its own `field` is ambiguous with the one of wire/head.hpp, which it does not include.
 WITHOUT_PRECOMPILED = ("wire/multipart",)
-# One file or two of each folder, each of which includes the umbrella alone; g++ needs 17 s for one, most of it for
-# cpp-httplib, which tests see.
-SINGLE = ("http/engine", "http/handler", "http/stream", "web/middleware", "host/hook_thread", "verbs/send", "testing/scm",
-          "testing/umbrella")
+# One file of each folder, and the other umbrella: each file includes the umbrella alone. g++ needs 17 s for one, most of it
+# for cpp-httplib, which tests see.
+SINGLE = ("http/engine", "web/middleware", "host/hook_thread", "verbs/send", "testing/scm", "testing/umbrella")
 # The separate form (config/form.hpp): the files only declare, and one object has the bodies.
 SEPARATE = ["-DWINSVC_SEPARATE=1", "-DWINSVC_TESTING=1"]
 SEQUENCES = {"WINSVC_SEQUENCES": "20000"}
