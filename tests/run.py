@@ -51,7 +51,7 @@ STAGES = (
           program("conformance/run.py"), waits=True),
     Stage("single", False, "six files of http with g++ in the separate form, against single_include", program("units.py", "single", "plain")),
     Stage("sequences", False, "20,000 random sequences of controls under the simulated SCM",
-          program("units.py", "sequences", "fast")),
+          program("units.py", "sequences", "clang")),
     Stage("misuse", False, "code that must not compile, and the first error", program("misuse/run.py")),
     Stage("forms", False, "separate files, parts and cpp-httplib's split form link; cost bars", program("forms/run.py")),
     Stage("hygiene", False, "headers alone, twice, next to windows.h; no macro left", program("hygiene/run.py")),

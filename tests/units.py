@@ -11,7 +11,6 @@ PROGRAM  units      tests/{base,model,route,wire,os}: no httplib, so it builds i
          sequences  tests/host/sequences.cpp alone, with 20,000 sequences of controls
          fuzz       tests/fuzz/*.cpp, each fed with its corpus
 WAY      plain    g++, all warnings are errors
-         fast     clang++ -O2
          clang    clang++, the same; half the time of g++ where cpp-httplib is compiled
          asan     clang++, address and undefined behaviour sanitizers
          tsan     clang++, thread sanitizer
@@ -53,7 +52,6 @@ SEQUENCES = {"WINSVC_SEQUENCES": "20000"}
 WAYS = {
     "plain": ([GXX], ["-O0"], ["-pthread"]),
     "clang": ([CLANG], ["-O0"], ["-pthread"]),
-    "fast": ([CLANG], ["-O2"], ["-pthread"]),
     "asan": ([CLANG], ["-O0", "-gline-tables-only", "-fno-omit-frame-pointer", "-fsanitize=address,undefined",
                      "-fno-sanitize-recover=all", "-D_GLIBCXX_ASSERTIONS"], ["-pthread"]),
     "tsan": ([CLANG], ["-O0", "-gline-tables-only", "-fsanitize=thread"], ["-pthread"]),
