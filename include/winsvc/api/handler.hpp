@@ -114,13 +114,13 @@ template <class... Arguments>
 constexpr bool check_argument_order() noexcept {
   argument_kind last = argument_kind::request;
   bool first = true, ok = true;
-  [[maybe_unused]] const auto check = [&](argument_kind kind) {
+  [[maybe_unused]] const auto check_next = [&](argument_kind kind) {
     if (!first && (kind < last || last >= argument_kind::body ||
                    (kind == last && kind != argument_kind::parameter))) ok = false;
     last = kind;
     first = false;
   };
-  (check(kind_of<Arguments>()), ...);
+  (check_next(kind_of<Arguments>()), ...);
   return ok;
 }
 
