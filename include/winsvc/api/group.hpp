@@ -54,18 +54,18 @@ class router;
 
 /// Adds a route with its middleware chain, and returns its ID. Throws setup_error as router::add does.
 std::size_t add_route(router& router, route::method method, std::string_view pattern, erased_handler handler,
-                      source_location location, std::shared_ptr<const middleware_chain> middleware);
+                      source_location location, std::shared_ptr<const middleware_chain> chain);
 /// Number of routes, which is the ID of the next route.
 [[nodiscard]] std::size_t route_count(const router& router) noexcept;
 /// Sets the middleware chain for requests that match no route.
-void set_outer_chain(router& router, std::shared_ptr<const middleware_chain> middleware, source_location location);
+void set_outer_chain(router& router, std::shared_ptr<const middleware_chain> chain, source_location location);
 /// Returns a copy of the chain with one more middleware at its end.
 [[nodiscard]] std::shared_ptr<const middleware_chain> with_link(const middleware_chain& chain, middleware added);
 /// The path of the route with this name. Throws setup_error as url_for does.
 [[nodiscard]] std::string path_of(const router& router, std::string_view name, const std::vector<url_value>& values);
 /// Serves the files of a folder below `outer` + `prefix`.
 void add_files(router& router, const std::string& outer, std::string_view prefix, std::string folder,
-               file_options options, const std::shared_ptr<const middleware_chain>& middleware,
+               file_options options, const std::shared_ptr<const middleware_chain>& chain,
                source_location location);
 
 /// The registration functions of `service` and `route_group`. `Self` is the derived class.
@@ -164,8 +164,8 @@ class route_registrar {
   }
 
  protected:
-  route_registrar(router& router, std::string prefix, std::shared_ptr<const middleware_chain> middleware)
-      : router_(&router), prefix_(std::move(prefix)), middleware_(std::move(middleware)) {}
+  route_registrar(router& router, std::string prefix, std::shared_ptr<const middleware_chain> chain)
+      : router_(&router), prefix_(std::move(prefix)), middleware_(std::move(chain)) {}
   ~route_registrar() = default;
 
  private:
@@ -194,8 +194,8 @@ class route_registrar {
 /// A group of routes with a common prefix and middleware. Valid during the call of `describe` in `group`.
 class route_group : public http::route_registrar<route_group> {
  public:
-  route_group(http::router& router, std::string prefix, std::shared_ptr<const http::middleware_chain> middleware)
-      : route_registrar(router, std::move(prefix), std::move(middleware)) {}
+  route_group(http::router& router, std::string prefix, std::shared_ptr<const http::middleware_chain> chain)
+      : route_registrar(router, std::move(prefix), std::move(chain)) {}
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
