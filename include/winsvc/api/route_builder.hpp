@@ -7,7 +7,7 @@
 //   todo.on(winsvc::route::method::get).summary("One to-do");                                // for one method
 //
 // `limit_body`, `limit_file` and `timeout` change the behavior of the route, and url_for uses `name`. Everything else
-// is documentation for the OpenAPI document (web/openapi.hpp); winsvc does not check it against the handler.
+// is documentation for the OpenAPI document (addons/openapi.hpp); winsvc does not check it against the handler.
 // A route_builder is small; copy it. Use it only in the app: its functions throw setup_error after start.
 #pragma once
 

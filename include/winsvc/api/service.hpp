@@ -36,9 +36,9 @@
 #include "winsvc/config/version.hpp"
 #include "winsvc/api/error_handlers.hpp"
 #include "winsvc/api/group.hpp"
-#include "winsvc/model/control_event.hpp"
-#include "winsvc/model/recovery.hpp"
-#include "winsvc/model/spec.hpp"
+#include "winsvc/scm/control_event.hpp"
+#include "winsvc/scm/recovery.hpp"
+#include "winsvc/scm/spec.hpp"
 #include "winsvc/wire/limits.hpp"
 
 namespace winsvc {
@@ -97,8 +97,8 @@ class service : public http::route_registrar<service> {
   /// Address and port to listen on. Default: 127.0.0.1 and 8080. `--host` and `--port` override them. Port 0 selects a
   /// free port, which the verb `status` shows. "0.0.0.0" listens on all IPv4 addresses, "::" on all addresses.
   service& listen(std::string host, std::uint16_t port);
-  /// Serves HTTPS instead of HTTP (http/tls.hpp). `certificate` and `key` are PEM files; a relative path starts at the
-  /// folder of the executable. The files are read at start and again at each reload. If they are invalid, the start
+  /// Serves HTTPS instead of HTTP (server/tls.hpp). `certificate` and `key` are PEM files; a relative path starts at
+  /// the folder of the executable. The files are read at start and again at each reload. If they are invalid, the start
   /// fails, and a reload keeps the previous certificate.
   template <bool Built = http::has_tls>
   service& tls(std::string certificate, std::string key, tls_options options = {}) {
@@ -131,11 +131,11 @@ class service : public http::route_registrar<service> {
     return *this;
   }
 
-  /// Serves the OpenAPI 3.1 document of the routes at this path (web/openapi.hpp). The middleware that was added before
-  /// applies. Default: no document.
+  /// Serves the OpenAPI 3.1 document of the routes at this path (addons/openapi.hpp). The middleware that was added
+  /// before applies. Default: no document.
   service& openapi(std::string_view path = "/openapi.json", source_location location = source_location::current());
-  /// Serves request counts and durations in the Prometheus text format at this path (web/metrics.hpp), also while the
-  /// service is paused. The middleware that was added before applies. Default: no page and no counting.
+  /// Serves request counts and durations in the Prometheus text format at this path (addons/metrics.hpp), also while
+  /// the service is paused. The middleware that was added before applies. Default: no page and no counting.
   service& metrics(std::string_view path = "/metrics", source_location location = source_location::current());
   /// Serves a dashboard at this path: current requests, the last five minutes, the slowest routes, the log, and the
   /// settings without secrets. `guard` controls access. Without `guard`, only clients on this machine have access, and

@@ -38,7 +38,7 @@ inline namespace WINSVC_ABI {
 [[nodiscard]] bool has_header(const request& req, const std::string& name);
 /// The path of the target, percent-decoded.
 [[nodiscard]] const std::string& request_path(const request& req) noexcept;
-/// The IP address of the client; behind a trusted proxy (web/proxies.hpp) the address that the proxy reports.
+/// The IP address of the client; behind a trusted proxy (addons/proxies.hpp) the address that the proxy reports.
 [[nodiscard]] const std::string& client_address(const request& req) noexcept;
 /// The body, decompressed. It is empty in a middleware before the handler, because the body is read after the
 /// middleware.
